@@ -1,0 +1,49 @@
+# Everything runs from .venv, which the first target that needs it makes.
+# PYTHON chooses the interpreter (3.11 or later); nothing here needs root, Docker or the openssl command.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  if command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+PROJECTS := $(wildcard */pyproject.toml)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench fuzz soak lint types imports proto modules lock wheels clean help
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(BIN)/.installed ## three parties compute a private set intersection
+	@$(BIN)/veracruz demo
+
+test: $(BIN)/.installed-dev ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: lint types imports test ## what CI checks
+
+lint: $(BIN)/.installed-dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.installed-dev ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(BIN)/.installed-dev ## the import rules of the component map
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found; install one (Debian, Ubuntu: apt install python3 python3-venv) or give PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "make: $(PYTHON) cannot make a virtual environment; Debian, Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(BIN)/.installed: $(BIN)/python requirements.lock workspace.txt $(PROJECTS)
+	@echo "installing into .venv" >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -r workspace.txt
+	@touch $@
+
+$(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.lock
+	@echo "installing the development tools into .venv" >&2
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean: ## remove .venv and caches
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

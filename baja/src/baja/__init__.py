@@ -1,0 +1,1 @@
+"""TLS endpoint core over OpenSSL memory BIOs, and certificate making."""

@@ -1,0 +1,1 @@
+"""The wire: protobuf schema, typed messages and length-prefixed frames."""

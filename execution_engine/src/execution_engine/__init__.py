@@ -1,0 +1,1 @@
+"""Runs WebAssembly programs against the eleven Veracruz host calls."""

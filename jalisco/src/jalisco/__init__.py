@@ -1,0 +1,1 @@
+"""Client-side TLS endpoint and its gRPC transport."""

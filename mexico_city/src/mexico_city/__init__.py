@@ -1,0 +1,1 @@
+"""The trusted runtime: lifecycle, roles and the loop of the isolate."""

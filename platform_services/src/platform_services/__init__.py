@@ -1,0 +1,1 @@
+"""Random numbers for each kind of isolate."""

@@ -1,0 +1,1 @@
+"""Strict CBOR, COSE, PSA attestation tokens and attestation results."""

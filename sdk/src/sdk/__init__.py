@@ -1,0 +1,1 @@
+"""Guest libraries, example programs and the freestanding execution engine."""

@@ -1,0 +1,1 @@
+"""The untrusted bridge: routes opaque bytes to an isolate."""

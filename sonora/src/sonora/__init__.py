@@ -1,0 +1,1 @@
+"""Root attestation isolate: measures, launches and vouches for runtimes."""

@@ -1,0 +1,1 @@
+"""Attestation service: enrolment, registry and token verification."""

@@ -1,0 +1,1 @@
+"""Certifies that a WebAssembly module assumes only the Veracruz ABI."""

@@ -1,0 +1,1 @@
+"""Compute together without trusting each other: every Veracruz component, and a demo."""

@@ -1,0 +1,1 @@
+"""Global policy, identities, digests, secrets and the error root of Veracruz."""
