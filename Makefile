@@ -45,5 +45,10 @@ $(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
+	rm -rf build/proto && mkdir -p build/proto
+	$(BIN)/python -m grpc_tools.protoc -Icolima/proto --python_out=build/proto --pyi_out=build/proto colima/proto/veracruz/*.proto
+	mv build/proto/veracruz/*_pb2.py build/proto/veracruz/*_pb2.pyi colima/src/colima/_pb/
+
 clean: ## remove .venv and caches
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,165 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Spawn(_message.Message):
+    __slots__ = ("isolate_id", "policy")
+    ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    isolate_id: int
+    policy: bytes
+    def __init__(self, isolate_id: _Optional[int] = ..., policy: _Optional[bytes] = ...) -> None: ...
+
+class MeasuredFile(_message.Message):
+    __slots__ = ("name", "digest")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    digest: bytes
+    def __init__(self, name: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class ZygoteReady(_message.Message):
+    __slots__ = ("measurement", "files")
+    MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    measurement: bytes
+    files: _containers.RepeatedCompositeFieldContainer[MeasuredFile]
+    def __init__(self, measurement: _Optional[bytes] = ..., files: _Optional[_Iterable[_Union[MeasuredFile, _Mapping]]] = ...) -> None: ...
+
+class Spawned(_message.Message):
+    __slots__ = ("isolate_id", "process_id")
+    ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
+    isolate_id: int
+    process_id: int
+    def __init__(self, isolate_id: _Optional[int] = ..., process_id: _Optional[int] = ...) -> None: ...
+
+class SpawnFailed(_message.Message):
+    __slots__ = ("isolate_id", "reason")
+    ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    isolate_id: int
+    reason: str
+    def __init__(self, isolate_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Exited(_message.Message):
+    __slots__ = ("isolate_id", "exit_code")
+    ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    isolate_id: int
+    exit_code: int
+    def __init__(self, isolate_id: _Optional[int] = ..., exit_code: _Optional[int] = ...) -> None: ...
+
+class FromZygote(_message.Message):
+    __slots__ = ("ready", "spawned", "failed", "exited")
+    READY_FIELD_NUMBER: _ClassVar[int]
+    SPAWNED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    EXITED_FIELD_NUMBER: _ClassVar[int]
+    ready: ZygoteReady
+    spawned: Spawned
+    failed: SpawnFailed
+    exited: Exited
+    def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., spawned: _Optional[_Union[Spawned, _Mapping]] = ..., failed: _Optional[_Union[SpawnFailed, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ...) -> None: ...
+
+class RuntimeReady(_message.Message):
+    __slots__ = ("certificate_digest", "policy_digest")
+    CERTIFICATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    certificate_digest: bytes
+    policy_digest: bytes
+    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ...) -> None: ...
+
+class RuntimeRefused(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class FromRuntime(_message.Message):
+    __slots__ = ("ready", "refused")
+    READY_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    ready: RuntimeReady
+    refused: RuntimeRefused
+    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ...) -> None: ...
+
+class Load(_message.Message):
+    __slots__ = ("size",)
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    def __init__(self, size: _Optional[int] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("inputs", "streams", "has_previous", "previous")
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    HAS_PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    inputs: _containers.RepeatedScalarFieldContainer[int]
+    streams: _containers.RepeatedScalarFieldContainer[int]
+    has_previous: bool
+    previous: int
+    def __init__(self, inputs: _Optional[_Iterable[int]] = ..., streams: _Optional[_Iterable[int]] = ..., has_previous: _Optional[bool] = ..., previous: _Optional[int] = ...) -> None: ...
+
+class ToGuest(_message.Message):
+    __slots__ = ("load", "run")
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    load: Load
+    run: Run
+    def __init__(self, load: _Optional[_Union[Load, _Mapping]] = ..., run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
+
+class Loaded(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LoadRefused(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class Finished(_message.Message):
+    __slots__ = ("return_code", "wrote_output", "output_size", "run_ms", "fuel")
+    RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
+    WROTE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    RUN_MS_FIELD_NUMBER: _ClassVar[int]
+    FUEL_FIELD_NUMBER: _ClassVar[int]
+    return_code: int
+    wrote_output: bool
+    output_size: int
+    run_ms: int
+    fuel: int
+    def __init__(self, return_code: _Optional[int] = ..., wrote_output: _Optional[bool] = ..., output_size: _Optional[int] = ..., run_ms: _Optional[int] = ..., fuel: _Optional[int] = ...) -> None: ...
+
+class Trapped(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class LimitReached(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class FromGuest(_message.Message):
+    __slots__ = ("loaded", "load_refused", "finished", "trapped", "limit_reached")
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    LOAD_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    TRAPPED_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_REACHED_FIELD_NUMBER: _ClassVar[int]
+    loaded: Loaded
+    load_refused: LoadRefused
+    finished: Finished
+    trapped: Trapped
+    limit_reached: LimitReached
+    def __init__(self, loaded: _Optional[_Union[Loaded, _Mapping]] = ..., load_refused: _Optional[_Union[LoadRefused, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., trapped: _Optional[_Union[Trapped, _Mapping]] = ..., limit_reached: _Optional[_Union[LimitReached, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,71 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable
+from typing import ClassVar as _ClassVar, Optional as _Optional
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DescribeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DescribeResponse(_message.Message):
+    __slots__ = ("verifier", "public_key", "platforms")
+    VERIFIER_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    PLATFORMS_FIELD_NUMBER: _ClassVar[int]
+    verifier: str
+    public_key: bytes
+    platforms: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, verifier: _Optional[str] = ..., public_key: _Optional[bytes] = ..., platforms: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BeginEnrolmentRequest(_message.Message):
+    __slots__ = ("platform",)
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    platform: str
+    def __init__(self, platform: _Optional[str] = ...) -> None: ...
+
+class BeginEnrolmentResponse(_message.Message):
+    __slots__ = ("challenge", "expires_in_s")
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_S_FIELD_NUMBER: _ClassVar[int]
+    challenge: bytes
+    expires_in_s: int
+    def __init__(self, challenge: _Optional[bytes] = ..., expires_in_s: _Optional[int] = ...) -> None: ...
+
+class CompleteEnrolmentRequest(_message.Message):
+    __slots__ = ("challenge", "platform", "evidence", "public_key", "proof_of_possession")
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    PROOF_OF_POSSESSION_FIELD_NUMBER: _ClassVar[int]
+    challenge: bytes
+    platform: str
+    evidence: bytes
+    public_key: bytes
+    proof_of_possession: bytes
+    def __init__(self, challenge: _Optional[bytes] = ..., platform: _Optional[str] = ..., evidence: _Optional[bytes] = ..., public_key: _Optional[bytes] = ..., proof_of_possession: _Optional[bytes] = ...) -> None: ...
+
+class CompleteEnrolmentResponse(_message.Message):
+    __slots__ = ("instance_id", "expires_in_s")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_S_FIELD_NUMBER: _ClassVar[int]
+    instance_id: bytes
+    expires_in_s: int
+    def __init__(self, instance_id: _Optional[bytes] = ..., expires_in_s: _Optional[int] = ...) -> None: ...
+
+class VerifyTokenRequest(_message.Message):
+    __slots__ = ("token", "challenge")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    challenge: bytes
+    def __init__(self, token: _Optional[bytes] = ..., challenge: _Optional[bytes] = ...) -> None: ...
+
+class VerifyTokenResponse(_message.Message):
+    __slots__ = ("attestation_result",)
+    ATTESTATION_RESULT_FIELD_NUMBER: _ClassVar[int]
+    attestation_result: bytes
+    def __init__(self, attestation_result: _Optional[bytes] = ...) -> None: ...

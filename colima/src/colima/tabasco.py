@@ -1,0 +1,114 @@
+"""Messages of the attestation service: gRPC `/veracruz.tabasco.v1.Tabasco/<Name>`, all unary."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from colima._pb import tabasco_pb2 as pb
+from colima.codec import at_most, exactly, register
+
+SERVICE: Final = "veracruz.tabasco.v1.Tabasco"
+CHALLENGE_BYTES: Final = 32
+MAX_TOKEN_BYTES: Final = 4 * 1024
+MAX_EVIDENCE_BYTES: Final = 64 * 1024
+MAX_PLATFORM_CHARS: Final = 64
+
+
+@register(pb.DescribeRequest)
+@dataclass(frozen=True, slots=True)
+class DescribeRequest:
+    """Who are you?"""
+
+
+@register(pb.DescribeResponse)
+@dataclass(frozen=True, slots=True)
+class DescribeResponse:
+    """The verifier's name, its result key (DER SubjectPublicKeyInfo) and the platforms it verifies.
+
+    The key is a hint for people: whoever relies on results has it from the policy instead.
+    """
+
+    verifier: str
+    public_key: bytes
+    platforms: tuple[str, ...]
+
+
+@register(pb.BeginEnrolmentRequest)
+@dataclass(frozen=True, slots=True)
+class BeginEnrolmentRequest:
+    """A root attestation isolate on `platform` wants to enrol."""
+
+    platform: str
+
+    def __post_init__(self) -> None:
+        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
+
+
+@register(pb.BeginEnrolmentResponse)
+@dataclass(frozen=True, slots=True)
+class BeginEnrolmentResponse:
+    """A 32-byte challenge, good once and for `expires_in_s` seconds."""
+
+    challenge: bytes
+    expires_in_s: int
+
+    def __post_init__(self) -> None:
+        exactly("challenge", self.challenge, CHALLENGE_BYTES)
+
+
+@register(pb.CompleteEnrolmentRequest)
+@dataclass(frozen=True, slots=True)
+class CompleteEnrolmentRequest:
+    """Native evidence over the challenge and a fresh key.
+
+    `public_key` is a P-256 key as DER SubjectPublicKeyInfo; `proof_of_possession` its ES256
+    signature (64 bytes, r and s) over the same binding that the evidence carries.
+    """
+
+    challenge: bytes
+    platform: str
+    evidence: bytes
+    public_key: bytes
+    proof_of_possession: bytes
+
+    def __post_init__(self) -> None:
+        exactly("challenge", self.challenge, CHALLENGE_BYTES)
+        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
+        at_most("evidence", self.evidence, MAX_EVIDENCE_BYTES)
+        at_most("public key", self.public_key, 256)
+        exactly("proof of possession", self.proof_of_possession, 64)
+
+
+@register(pb.CompleteEnrolmentResponse)
+@dataclass(frozen=True, slots=True)
+class CompleteEnrolmentResponse:
+    """Enrolled as this Instance ID (33 bytes) for `expires_in_s` seconds."""
+
+    instance_id: bytes
+    expires_in_s: int
+
+    def __post_init__(self) -> None:
+        exactly("instance id", self.instance_id, 33)
+
+
+@register(pb.VerifyTokenRequest)
+@dataclass(frozen=True, slots=True)
+class VerifyTokenRequest:
+    """Is this PSA token authentic, from an enrolled instance and over my challenge?"""
+
+    token: bytes
+    challenge: bytes
+
+    def __post_init__(self) -> None:
+        at_most("token", self.token, MAX_TOKEN_BYTES)
+        exactly("challenge", self.challenge, CHALLENGE_BYTES)
+
+
+@register(pb.VerifyTokenResponse)
+@dataclass(frozen=True, slots=True)
+class VerifyTokenResponse:
+    """The attestation result: an EAR as CWT, signed by the verifier's result key."""
+
+    attestation_result: bytes
+
+    def __post_init__(self) -> None:
+        at_most("attestation result", self.attestation_result, 2 * MAX_TOKEN_BYTES)
