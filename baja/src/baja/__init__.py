@@ -1,1 +1,29 @@
-"""TLS endpoint core over OpenSSL memory BIOs, and certificate making."""
+"""TLS endpoint core over OpenSSL memory buffers, and certificate making; no sockets, no clocks."""
+
+from baja.certificate import KeyAndCertificate, make_certificate
+from baja.client import ClientEndpoint
+from baja.context import EndpointConfig, PrivateKey
+from baja.errors import Fault, LocalError, PeerError, TlsError
+from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
+from baja.server import ServerContext, ServerEndpoint
+from baja.session import Endpoint, Phase
+
+__all__ = [
+    "ClientEndpoint",
+    "Endpoint",
+    "EndpointConfig",
+    "Event",
+    "Fault",
+    "HandshakeCompleted",
+    "KeyAndCertificate",
+    "LocalError",
+    "PeerClosed",
+    "PeerError",
+    "Phase",
+    "PlaintextReceived",
+    "PrivateKey",
+    "ServerContext",
+    "ServerEndpoint",
+    "TlsError",
+    "make_certificate",
+]
