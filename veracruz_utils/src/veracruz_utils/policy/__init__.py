@@ -1,0 +1,48 @@
+"""The global policy: the public contract of one computation.
+
+`Policy.parse` turns text of the current format or of 2021's into a frozen value, or refuses it;
+`render_policy` writes such text. Nothing here reads a clock, a file or the environment.
+"""
+
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy._document import MAX_POLICY_BYTES
+from veracruz_utils.policy.ciphersuites import (
+    TLS_1_2_SUITES,
+    TLS_1_3_SUITES,
+    CipherSuite,
+    TlsVersion,
+    ciphersuite_named,
+)
+from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.policy import Policy
+from veracruz_utils.policy.rendering import render_policy
+from veracruz_utils.policy.values import (
+    LINUX_SOFTWARE,
+    AcceptedPlatform,
+    Identity,
+    Limits,
+    PolicyFormat,
+    Role,
+    Strategy,
+)
+
+__all__ = [
+    "LINUX_SOFTWARE",
+    "MAX_POLICY_BYTES",
+    "TLS_1_2_SUITES",
+    "TLS_1_3_SUITES",
+    "AcceptedPlatform",
+    "CipherSuite",
+    "Endpoint",
+    "Identity",
+    "Limits",
+    "Policy",
+    "PolicyError",
+    "PolicyErrorCode",
+    "PolicyFormat",
+    "Role",
+    "Strategy",
+    "TlsVersion",
+    "ciphersuite_named",
+    "render_policy",
+]

@@ -1,0 +1,82 @@
+"""Why a policy is refused.
+
+RefusedError
+└ PolicyError       carries `code`, `path` and `detail`
+"""
+
+from enum import StrEnum
+
+from veracruz_utils.errors import RefusedError
+
+
+class PolicyErrorCode(StrEnum):
+    """The reasons, each with a stable name.
+
+    The 2021 names they come from, where there was one:
+
+    ================================  ==================================================
+    here                              in 2021
+    ================================  ==================================================
+    malformed-json, duplicate-field,  SerdeJsonError
+    unknown-field, missing-field,
+    invalid-value
+    certificate-format                CertificateFormatError, X509ParserPEMError
+    certificate-invalid               X509ParserError
+    certificate-expired,              CertificateExpireError (never compiled)
+    certificate-not-yet-valid
+    duplicated-client-id              DuplicatedClientIDError
+    empty-role                        EmptyRoleError
+    no-program-provider,              NoProgramProviderError
+    several-program-providers
+    data-provider                     DataProviderError
+    no-result-retriever               NoResultRetrieverError
+    enclave-expired                   EnclaveExpireError (never raised)
+    ciphersuite-unknown               TLSInvalidCyphersuiteError
+    ciphersuite-unsupported           TLSUnsupportedCyphersuiteError
+    missing-platform                  MissingPolicyFieldError
+    ================================  ==================================================
+
+    The others are new. `InvalidClientCertificateError` is `Policy.identity_of` giving None;
+    `SystemTimeError` cannot happen, because nothing here reads a clock.
+    """
+
+    TOO_LARGE = "too-large"
+    MALFORMED_JSON = "malformed-json"
+    DUPLICATE_FIELD = "duplicate-field"
+    UNKNOWN_FIELD = "unknown-field"
+    MISSING_FIELD = "missing-field"
+    INVALID_VALUE = "invalid-value"
+    UNSUPPORTED_VERSION = "unsupported-version"
+    CERTIFICATE_FORMAT = "certificate-format"
+    CERTIFICATE_INVALID = "certificate-invalid"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    DUPLICATED_CERTIFICATE = "duplicated-certificate"
+    DUPLICATED_CLIENT_ID = "duplicated-client-id"
+    EMPTY_ROLE = "empty-role"
+    NO_PROGRAM_PROVIDER = "no-program-provider"
+    SEVERAL_PROGRAM_PROVIDERS = "several-program-providers"
+    DATA_PROVIDER = "data-provider"
+    NO_RESULT_RETRIEVER = "no-result-retriever"
+    ENCLAVE_EXPIRED = "enclave-expired"
+    CIPHERSUITE_UNKNOWN = "ciphersuite-unknown"
+    CIPHERSUITE_UNSUPPORTED = "ciphersuite-unsupported"
+    MISSING_PLATFORM = "missing-platform"
+    URL_INVALID = "url-invalid"
+    LIMIT_OUT_OF_RANGE = "limit-out-of-range"
+
+
+class PolicyError(RefusedError):
+    """A policy that cannot be used.
+
+    Attributes:
+        code: the reason, for programs.
+        path: where in the JSON text, such as `$.identities[0].roles`; `$` is the whole.
+        detail: the reason, for people.
+    """
+
+    def __init__(self, code: PolicyErrorCode, detail: str, *, path: str = "$") -> None:
+        super().__init__(f"policy: {detail}" if path == "$" else f"policy: {path}: {detail}")
+        self.code = code
+        self.path = path
+        self.detail = detail

@@ -1,0 +1,106 @@
+"""The global policy: the public contract of one computation, as a value that cannot be wrong."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy._current import read_current
+from veracruz_utils.policy._document import load_document
+from veracruz_utils.policy._veracruz_2021 import read_2021
+from veracruz_utils.policy.ciphersuites import CipherSuite
+from veracruz_utils.policy.values import (
+    AcceptedPlatform,
+    Identity,
+    Limits,
+    PolicyFormat,
+    Role,
+    Strategy,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the principals of one computation agreed on.
+
+    Attributes:
+        raw: its exact text.
+        digest: SHA-256 of `raw`; this is what attestation vouches for.
+        format: how `raw` is written.
+        identities: the principals: one provides the program, at least one reads the result.
+        sinaloa: where the delegate's bridge listens.
+        tabasco: where the attestation service listens.
+        tabasco_key: the key Tabasco signs results with: P-256, DER SubjectPublicKeyInfo. None in
+            a 2021 policy, which has no place for it.
+        expires_at: the end, in UTC, of the certificate that the runtime makes itself.
+        ciphersuite: the one suite of every connection to the runtime.
+        platforms: the kinds of isolate that are accepted, at least one.
+        data_provision_order: whose input has index 0, 1, ... in the program; client ids.
+        streaming_order: the same for the stream items of each round.
+        program_digest: SHA-256 of the program.
+        debug: whether what the program prints may leave the isolate.
+        strategy: how the program is executed.
+        limits: what the computation may use.
+    """
+
+    raw: bytes = field(repr=False)
+    digest: Digest
+    format: PolicyFormat
+    identities: tuple[Identity, ...] = field(repr=False)
+    sinaloa: Endpoint
+    tabasco: Endpoint
+    tabasco_key: bytes | None = field(repr=False)
+    expires_at: datetime
+    ciphersuite: CipherSuite
+    platforms: tuple[AcceptedPlatform, ...]
+    data_provision_order: tuple[int, ...]
+    streaming_order: tuple[int, ...]
+    program_digest: Digest
+    debug: bool
+    strategy: Strategy
+    limits: Limits
+
+    @classmethod
+    def parse(cls, raw: bytes, *, at: datetime) -> Self:
+        """The policy with this text, in either format, which can be used at `at`.
+
+        Args:
+            raw: JSON, at most `MAX_POLICY_BYTES`. With a `policy_version` it is of the current
+                format, without one of 2021's.
+            at: the time it is, with a time zone; the policy and its certificates must be valid.
+
+        Raises:
+            PolicyError: it cannot be used; the error tells the first reason and its place.
+        """
+        if at.utcoffset() is None:
+            raise ValueError("the time a policy is judged at needs a time zone")
+        document = load_document(raw)
+        if "policy_version" in document:
+            policy_format, fields = PolicyFormat.CURRENT, read_current(document, at=at)
+        else:
+            policy_format, fields = PolicyFormat.VERACRUZ_2021, read_2021(document, at=at)
+        return cls(raw=bytes(raw), digest=Digest.of(raw), format=policy_format, **fields)
+
+    def identity_of(self, certificate_der: bytes) -> Identity | None:
+        """The principal with exactly this certificate, if there is one."""
+        for identity in self.identities:
+            if identity.certificate == certificate_der:
+                return identity
+        return None
+
+    def accepted(self, platform: str) -> AcceptedPlatform | None:
+        """The platform of this name, if it is accepted."""
+        for candidate in self.platforms:
+            if candidate.name == platform:
+                return candidate
+        return None
+
+    @property
+    def result_readers(self) -> frozenset[int]:
+        """The client ids whose votes together shut the isolate down."""
+        return frozenset(
+            identity.client_id
+            for identity in self.identities
+            if Role.RESULT_READER in identity.roles
+        )
