@@ -14,7 +14,9 @@ from colima.errors import WireError
 _LENGTH: Final = struct.Struct("<I")
 HEADER_BYTES: Final = _LENGTH.size
 MAX_REQUEST_BYTES: Final = 64 * 1024
-"""The limit of a frame with a request or an answer; content does not count."""
+"""The limit of a frame with a request; content does not count."""
+MAX_RESPONSE_BYTES: Final = 1024 * 1024
+"""The limit of a frame with an answer, most of which is a receipt."""
 
 
 def frame(payload: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final
 from colima._pb import runtime_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, register
 
-MAX_RECEIPT_BYTES: Final = 48 * 1024
+MAX_RECEIPT_BYTES: Final = 512 * 1024
 _MAX_FACT_CHARS: Final = 160
 
 

@@ -1,0 +1,288 @@
+"""One computation: what the policy allows, what is in, and what comes next.
+
+Every method either does what was asked or raises `Refusal` and has changed nothing. The role is
+checked first, then the state, then the particulars. There is no input or output here: what the
+guest has to do comes back as a value (`Job`), and what it answered goes in by `program_loaded`,
+`run_finished` and so on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from colima.runtime import ContentKind, Reason, State, Upload
+from mexico_city.content import Content, content_of
+from mexico_city.errors import Refusal
+from mexico_city.inputs import Inputs, Package, Slot
+from mexico_city.lifecycle import NEXT, Event
+from platform_services import RandomSource
+from psa_attestation import commit
+from veracruz_utils.policy import Identity, Policy, Role
+from veracruz_utils.secret import Secret
+
+_SENDS: Final = {
+    ContentKind.PROGRAM: (State.INITIAL, frozenset({Role.PI_PROVIDER})),
+    ContentKind.DATA: (State.DATA_SOURCES_LOADING, frozenset({Role.DATA_PROVIDER})),
+    ContentKind.STREAM: (
+        State.STREAM_SOURCES_LOADING,
+        frozenset({Role.DATA_PROVIDER, Role.STREAM_PROVIDER}),
+    ),
+}
+_READS: Final = frozenset({Role.RESULT_READER})
+_SALT_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: what the guest needs for it."""
+
+    inputs: Sequence[Package]
+    streams: Sequence[Package]
+    previous: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended; `output` is None when the program wrote none."""
+
+    return_code: int
+    output: Content | None
+    receipt: bytes
+
+
+class Computation:
+    """The state of one computation under one policy."""
+
+    def __init__(self, policy: Policy, random: RandomSource) -> None:
+        self.policy = policy
+        self.state = State.INITIAL
+        self.round = 1
+        self.running = False
+        self.failure = ""
+        self.outcome: Outcome | None = None
+        self.program: Content | None = None
+        self._random = random
+        self._guest_lost = False
+        self._previous: Content | None = None
+        self._program_reserved = False
+        self._reserved_bytes = 0
+        self._data = Inputs(ContentKind.DATA, policy.data_provision_order)
+        self._streams = Inputs(ContentKind.STREAM, policy.streaming_order)
+        self._asked_for_shutdown: set[int] = set()
+
+    # What principals send.
+
+    def reserve(self, identity: Identity, upload: Upload) -> Slot:
+        """A place for what `identity` is about to send.
+
+        Raises:
+            Refusal: wrong role, too early or too late, too much, or not expected.
+        """
+        state, roles = _SENDS[upload.kind]
+        _require_role(identity, roles)
+        self._require_state(state)
+        self._require_room(upload)
+        if upload.kind is ContentKind.PROGRAM:
+            if self._program_reserved:
+                raise Refusal(Reason.BUSY, found="another upload of the program is under way")
+            self._program_reserved = True
+            slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
+        else:
+            slot = self._inputs(upload.kind).reserve(
+                identity.client_id, upload.package_id, upload.size
+            )
+        self._reserved_bytes += upload.size
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """The upload is not coming, or was refused at its end."""
+        self._reserved_bytes -= slot.size
+        if slot.kind is ContentKind.PROGRAM:
+            self._program_reserved = False
+        else:
+            self._inputs(slot.kind).release(slot)
+
+    def provide(self, slot: Slot, content: Content) -> Package:
+        """An input is in.
+
+        Raises:
+            Refusal: the computation moved on in the meantime; the slot is given back.
+        """
+        state, _ = _SENDS[slot.kind]
+        try:
+            self._require_state(state)
+        except Refusal:
+            self.release(slot)
+            raise
+        salt = self._random.fill(_SALT_BYTES)
+        package = Package(
+            slot.client_id,
+            slot.package_id,
+            slot.kind,
+            content,
+            Secret(salt),
+            commit(salt, content.digest.value),
+        )
+        self._reserved_bytes -= slot.size
+        self._inputs(slot.kind).fill(package)
+        self._settle()
+        return package
+
+    def check_program(self, slot: Slot, content: Content) -> None:
+        """The program has arrived: it is the policy's, or it is refused and nothing has changed.
+
+        Raises:
+            Refusal: its digest is not the policy's, or the computation failed in the meantime.
+        """
+        if content.digest != self.policy.program_digest:
+            self.release(slot)
+            raise Refusal(
+                Reason.WRONG_PROGRAM,
+                found=f"a program with digest {content.digest}",
+                expected=str(self.policy.program_digest),
+            )
+        try:
+            self._require_state(State.INITIAL)
+        except Refusal:
+            self.release(slot)
+            raise
+
+    def program_loaded(self, slot: Slot, content: Content) -> None:
+        """The guest has compiled the program."""
+        self.release(slot)
+        self.program = content
+        self._apply(Event.PROGRAM_LOADED)
+        self._settle()
+
+    def program_refused(self, slot: Slot, code: str) -> Refusal:
+        """The guest will not run this program, and the policy allows no other."""
+        self.release(slot)
+        self._fail(Event.PROGRAM_REFUSED, f"the program was refused: {code}")
+        return Refusal(Reason.PROGRAM_REFUSED, found=code)
+
+    # What readers ask.
+
+    def request_result(self, identity: Identity) -> Outcome | Job | None:
+        """The outcome if there is one, a job if the program has to run, None while it runs.
+
+        Raises:
+            Refusal: not a reader, or not everything is in.
+        """
+        _require_role(identity, _READS)
+        if self.state is State.FINISHED_EXECUTING:
+            return self.outcome
+        self._require_state(State.READY_TO_EXECUTE)
+        if self.running:
+            return None
+        self.running = True
+        return Job(self._data.in_order(), self._streams.in_order(), self._previous)
+
+    def run_finished(self, outcome: Outcome) -> None:
+        """The program returned."""
+        self.running = False
+        self.outcome = outcome
+        self._apply(Event.RUN_FINISHED)
+
+    def run_failed(self, reason: Reason, code: str) -> Refusal:
+        """The program trapped or reached a limit."""
+        self.running = False
+        self._fail(Event.RUN_FAILED, f"{reason.name.lower()}: {code}")
+        return Refusal(reason, found=code)
+
+    def guest_lost(self, code: str) -> Refusal:
+        """The guest process is gone; a finished round keeps its result."""
+        self.running = False
+        self._guest_lost = True
+        if self.state is not State.ERROR:
+            self._fail(Event.GUEST_LOST, f"guest lost: {code}")
+        return Refusal(Reason.GUEST_LOST, found=code)
+
+    def next_round(self, identity: Identity) -> None:
+        """Begin another round with this one's output as its previous result.
+
+        Raises:
+            Refusal: not a reader, no finished round, or no guest to run another.
+        """
+        _require_role(identity, _READS)
+        self._require_state(State.FINISHED_EXECUTING)
+        if self._guest_lost:
+            raise Refusal(Reason.GUEST_LOST, found="no guest process for another round")
+        assert self.outcome is not None
+        if self._previous is not None:
+            self._previous.close()
+        self._previous = self.outcome.output or content_of(b"")
+        self.outcome = None
+        self._streams.close()
+        self._asked_for_shutdown.clear()
+        self.round += 1
+        self._apply(Event.ROUND_BEGUN)
+        self._settle()
+
+    def shutdown(self, identity: Identity) -> bool:
+        """Count this reader's wish; whether every reader has now asked.
+
+        Raises:
+            Refusal: not a reader.
+        """
+        _require_role(identity, _READS)
+        self._asked_for_shutdown.add(identity.client_id)
+        return self._asked_for_shutdown >= self.policy.result_readers
+
+    def close(self) -> None:
+        """Drop every secret."""
+        self._data.close()
+        self._streams.close()
+        for content in (self.program, self._previous, self.outcome and self.outcome.output):
+            if content is not None:
+                content.close()
+
+    # Inside.
+
+    def _inputs(self, kind: ContentKind) -> Inputs:
+        return self._data if kind is ContentKind.DATA else self._streams
+
+    def _require_state(self, *allowed: State) -> None:
+        if self.state not in allowed:
+            found = self.state.name + (f" ({self.failure})" if self.failure else "")
+            expected = " or ".join(state.name for state in allowed)
+            raise Refusal(Reason.WRONG_STATE, found=found[:160], expected=expected)
+
+    def _require_room(self, upload: Upload) -> None:
+        limits = self.policy.limits
+        most = limits.program_bytes if upload.kind is ContentKind.PROGRAM else limits.input_bytes
+        name = "program_bytes" if upload.kind is ContentKind.PROGRAM else "input_bytes"
+        if upload.size > most:
+            raise Refusal(
+                Reason.TOO_LARGE, found=f"{upload.size} bytes", expected=f"{name} <= {most}"
+            )
+        total = self._data.size + self._streams.size + self._reserved_bytes + upload.size
+        if total > limits.total_input_bytes:
+            raise Refusal(
+                Reason.TOO_LARGE,
+                found=f"{total} bytes of inputs in all",
+                expected=f"total_input_bytes <= {limits.total_input_bytes}",
+            )
+
+    def _apply(self, event: Event) -> None:
+        self.state = NEXT[self.state, event]
+
+    def _settle(self) -> None:
+        """Pass through the loading states that have nothing left to load."""
+        if self.state is State.DATA_SOURCES_LOADING and self._data.complete:
+            self._apply(Event.DATA_COMPLETE)
+        if self.state is State.STREAM_SOURCES_LOADING and self._streams.complete:
+            self._apply(Event.STREAMS_COMPLETE)
+
+    def _fail(self, event: Event, failure: str) -> None:
+        self._apply(event)
+        if self.state is State.ERROR:
+            self.failure = failure
+
+
+def _require_role(identity: Identity, roles: frozenset[Role]) -> None:
+    if not roles & identity.roles:
+        raise Refusal(
+            Reason.WRONG_ROLE,
+            found=f"client {identity.client_id} is " + ", ".join(sorted(identity.roles)),
+            expected=" or ".join(sorted(roles)),
+        )

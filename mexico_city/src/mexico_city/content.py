@@ -1,0 +1,106 @@
+"""What principals send and programs write, kept in sealed anonymous files.
+
+An anonymous file (memfd) is shared with the guest process by its descriptor and mapped there, so a
+host call copies straight from the mapping into linear memory and no process holds a second copy.
+Sealing makes it immutable, for whoever holds the descriptor.
+"""
+
+import fcntl
+import hashlib
+import os
+from typing import Final, Self
+
+from mexico_city.errors import RuntimeFailure
+from veracruz_utils.digest import Digest
+
+_SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+_PIECE_BYTES: Final = 1024 * 1024
+
+
+def anonymous_file() -> int:
+    """The descriptor of a new, empty anonymous file that can be sealed."""
+    return os.memfd_create("content", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+class Content:
+    """Immutable bytes in an anonymous file: `descriptor`, `size` in bytes, SHA-256 `digest`."""
+
+    def __init__(self, descriptor: int, size: int, digest: Digest) -> None:
+        self.descriptor = descriptor
+        self.size = size
+        self.digest = digest
+
+    @classmethod
+    def seal(cls, descriptor: int, *, size: int, limit: int) -> Self:
+        """Make the file that another process filled immutable, and read what it is.
+
+        Raises:
+            RuntimeFailure: it is not `size` bytes, more than `limit`, or still open to change.
+        """
+        if size > limit:
+            raise RuntimeFailure(f"an output file of {size} bytes, the limit is {limit}")
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        except OSError as error:
+            raise RuntimeFailure("an output file is still mapped for writing") from error
+        found = os.fstat(descriptor).st_size
+        if found != size:
+            raise RuntimeFailure(f"an output file has {found} bytes, {size} were announced")
+        sha256 = hashlib.sha256()
+        for offset in range(0, size, _PIECE_BYTES):
+            sha256.update(os.pread(descriptor, _PIECE_BYTES, offset))
+        return cls(descriptor, size, Digest(sha256.digest()))
+
+    def read(self, offset: int, most: int) -> bytes:
+        """Up to `most` bytes from `offset`."""
+        return os.pread(self.descriptor, most, offset)
+
+    def duplicate(self) -> Self:
+        """The same content with a life of its own, for whoever is still sending it."""
+        return type(self)(os.dup(self.descriptor), self.size, self.digest)
+
+    def close(self) -> None:
+        """Give the memory back; the guest's mapping ends with its run."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class ContentWriter:
+    """Content on its way in, exactly `size` bytes of it."""
+
+    def __init__(self, size: int) -> None:
+        self.remaining = size
+        self._size = size
+        self._sha256 = hashlib.sha256()
+        self._descriptor = anonymous_file()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add `data`, at most `remaining` bytes."""
+        assert len(data) <= self.remaining
+        view = memoryview(data)
+        self._sha256.update(view)
+        self.remaining -= len(view)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def finish(self) -> Content:
+        """All of it, sealed."""
+        assert self.remaining == 0
+        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        content = Content(self._descriptor, self._size, Digest(self._sha256.digest()))
+        self._descriptor = -1
+        return content
+
+    def close(self) -> None:
+        """Forget what came so far."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def content_of(data: bytes) -> Content:
+    """Content made of bytes at hand."""
+    writer = ContentWriter(len(data))
+    writer.write(data)
+    return writer.finish()

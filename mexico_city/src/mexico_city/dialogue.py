@@ -1,0 +1,173 @@
+"""The plaintext side of a session: frames and content in, answers and content out.
+
+One request at a time: while its answer is pending or a result is on its way out, what the principal
+sends next stays unread, which in the end stops the principal. What requests mean is the `Desk`'s
+business; a dialogue knows only how they travel.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from colima import FrameDecoder, WireError, frame
+from colima.runtime import REQUEST, RESPONSE, Proceed, Reason, Request, Response
+from mexico_city.content import Content, ContentWriter
+from mexico_city.errors import Refusal
+from mexico_city.inputs import Slot
+from veracruz_utils.policy import Identity
+
+_PIECE_BYTES: Final = 256 * 1024
+
+
+class Desk(Protocol):
+    """Where requests are decided. None for an answer means that it comes later, by `answer`."""
+
+    def request(self, dialogue: "Dialogue", request: Request) -> Response | Slot | None:
+        """Decide a request; a `Slot` says that its content may come. Raises Refusal."""
+
+    def provided(self, dialogue: "Dialogue", slot: Slot, content: Content) -> Response | None:
+        """All of an upload is here. Raises Refusal."""
+
+    def abandoned(self, slot: Slot) -> None:
+        """An upload will not be finished."""
+
+    def left(self, dialogue: "Dialogue") -> None:
+        """The principal is gone; an answer would reach nobody."""
+
+
+class Dialogue:
+    """One principal's requests, in order."""
+
+    def __init__(self, identity: Identity, desk: Desk, send: Callable[[bytes], None]) -> None:
+        self.identity = identity
+        self.over = False
+        self._desk = desk
+        self._send = send
+        self._decoder = FrameDecoder()
+        self._upload: tuple[Slot, ContentWriter] | None = None
+        self._waiting = False
+        self._outgoing: Content | None = None
+        self._sent = 0
+
+    @property
+    def listening(self) -> bool:
+        """Whether the principal's next bytes are wanted."""
+        return not (self.over or self._waiting or self._outgoing)
+
+    @property
+    def midway(self) -> bool:
+        """Whether the principal owes the rest of a frame or of an upload."""
+        return self.listening and (self._upload is not None or len(self._decoder) > 0)
+
+    def receive(self, data: bytes) -> None:
+        """Take what the principal sent."""
+        if self._upload is not None and not len(self._decoder):
+            view = memoryview(data)
+            _, writer = self._upload
+            share = view[: writer.remaining]
+            self._write(share)
+            data = view[len(share) :]  # type: ignore[assignment]
+        self._decoder.feed(data)
+        self._proceed()
+
+    def answer(self, response: Response, content: Content | None = None) -> None:
+        """Give the pending answer, with content that becomes this dialogue's to close."""
+        self._waiting = False
+        self._send(frame(RESPONSE.encode(response)))
+        if content is not None:
+            self._outgoing = content
+            self._sent = 0
+        self._proceed()
+
+    def pump(self) -> bool:
+        """Send another piece of an outgoing result; False when there is none."""
+        if self._outgoing is None:
+            return False
+        piece = self._outgoing.read(self._sent, _PIECE_BYTES)
+        self._sent += len(piece)
+        if piece:
+            self._send(piece)
+        if self._sent >= self._outgoing.size:
+            self._outgoing.close()
+            self._outgoing = None
+            self._proceed()
+        return True
+
+    def close(self) -> None:
+        """The session is over; whatever was under way is given up."""
+        self.over = True
+        if self._upload is not None:
+            self._give_up_upload()
+        if self._outgoing is not None:
+            self._outgoing.close()
+            self._outgoing = None
+        self._desk.left(self)
+
+    def _proceed(self) -> None:
+        """Go on with what is in the buffer, as far as it goes."""
+        try:
+            while self.listening:
+                if self._upload is not None:
+                    if not self._take_content():
+                        return
+                elif (payload := self._decoder.next_frame()) is not None:
+                    self._decide(REQUEST.decode(payload))
+                else:
+                    return
+        except WireError:
+            self._refuse(Refusal(Reason.BAD_REQUEST, expected="one request of colima.runtime"))
+            self.over = True
+
+    def _decide(self, request: Request) -> None:
+        try:
+            decision = self._desk.request(self, request)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if isinstance(decision, Slot):
+            self._upload = (decision, ContentWriter(decision.size))
+            decision = Proceed()
+        self._settle(decision)
+
+    def _settle(self, decision: Response | None) -> None:
+        if decision is None:
+            self._waiting = True
+        else:
+            self._send(frame(RESPONSE.encode(decision)))
+
+    def _take_content(self) -> bool:
+        """Move content from the buffer to its file; whether the upload ended by it."""
+        assert self._upload is not None
+        slot, writer = self._upload
+        if writer.remaining:
+            self._write(memoryview(self._decoder.take(writer.remaining)))
+            if self._upload is None:
+                return True
+        if writer.remaining:
+            return False
+        self._upload = None
+        content = writer.finish()
+        try:
+            self._settle(self._desk.provided(self, slot, content))
+        except Refusal as refusal:
+            content.close()
+            self._refuse(refusal)
+        return True
+
+    def _write(self, data: memoryview) -> None:
+        assert self._upload is not None
+        try:
+            self._upload[1].write(data)
+        except OSError:
+            self._give_up_upload()
+            self._refuse(Refusal(Reason.TOO_LARGE, expected="content that fits the isolate"))
+            self.over = True
+
+    def _give_up_upload(self) -> None:
+        assert self._upload is not None
+        slot, writer = self._upload
+        self._upload = None
+        writer.close()
+        self._desk.abandoned(slot)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._send(frame(RESPONSE.encode(refusal.answer)))

@@ -1,0 +1,107 @@
+"""The inputs of a computation: who may still provide what, and in which order a program sees them.
+
+A policy's order lists client ids; a client that stands in it n times provides n packages. Because
+nobody can provide more than that, nor one package twice, the order always works out when the last
+one is in: for each id in the list, that client's lowest package not yet taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from colima.runtime import ContentKind, Reason
+from mexico_city.content import Content
+from mexico_city.errors import Refusal
+from veracruz_utils.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One input that is in. `commitment` (32 bytes) stands for it in receipts."""
+
+    client_id: int
+    package_id: int
+    kind: ContentKind
+    content: Content
+    salt: Secret
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place that is reserved for one upload until it is filled or given back."""
+
+    kind: ContentKind
+    client_id: int
+    package_id: int
+    size: int
+
+
+class Inputs:
+    """The packages of one kind: those that are in, and places reserved for those on their way."""
+
+    def __init__(self, kind: ContentKind, order: Sequence[int]) -> None:
+        self._kind = kind
+        self._order = tuple(order)
+        self._packages: dict[tuple[int, int], Package] = {}
+        self._reserved: set[tuple[int, int]] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything the policy's order names is in."""
+        return len(self._packages) == len(self._order)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in."""
+        return sum(package.content.size for package in self._packages.values())
+
+    def reserve(self, client_id: int, package_id: int, size: int) -> Slot:
+        """A place for this package.
+
+        Raises:
+            Refusal: the client provided it already, is providing it, or has no place left.
+        """
+        key = (client_id, package_id)
+        taken = [
+            package for client, package in (*self._packages, *self._reserved) if client == client_id
+        ]
+        if package_id in taken:
+            raise Refusal(
+                Reason.DUPLICATE_PACKAGE,
+                found=f"package {package_id} of client {client_id}, a second time",
+                expected="each package once",
+            )
+        places = self._order.count(client_id)
+        if len(taken) >= places:
+            raise Refusal(
+                Reason.NOT_EXPECTED,
+                found=f"{self._kind.name.lower()} package {package_id} of client {client_id}",
+                expected=f"{places} of that client, {len(taken)} provided",
+            )
+        self._reserved.add(key)
+        return Slot(self._kind, client_id, package_id, size)
+
+    def release(self, slot: Slot) -> None:
+        """The upload is not coming; nothing has changed."""
+        self._reserved.discard((slot.client_id, slot.package_id))
+
+    def fill(self, package: Package) -> None:
+        """The upload is in."""
+        key = (package.client_id, package.package_id)
+        self._reserved.discard(key)
+        self._packages[key] = package
+
+    def in_order(self) -> list[Package]:
+        """The packages as the program counts them: index 0, 1, ..."""
+        waiting = {
+            client: iter(sorted(key for key in self._packages if key[0] == client))
+            for client in set(self._order)
+        }
+        return [self._packages[next(waiting[client])] for client in self._order]
+
+    def close(self) -> None:
+        """Forget everything."""
+        for package in self._packages.values():
+            package.content.close()
+        self._packages.clear()
+        self._reserved.clear()

@@ -1,0 +1,118 @@
+"""An isolate: the front process and the guest process it forks, in this order.
+
+    zygote ──fork──▶ lockdown ──fork──▶ guest: compiles and runs, no key
+                        └─────────────▶ front: makes the key, reports to Sonora, serves
+
+Both exist before any secret does. `run` is called in a freshly forked process and its result is
+that process's exit status.
+"""
+
+import os
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
+
+from baja import EndpointConfig, KeyAndCertificate, ServerContext, make_certificate
+from colima import frame, isolate
+from mexico_city import lockdown
+from mexico_city.computation import Computation
+from mexico_city.front import Front
+from mexico_city.guest import serve_guest
+from mexico_city.guest_link import GuestLink
+from mexico_city.runtime import Runtime
+from platform_services import LinuxRandomSource
+from psa_attestation import Receipt, sign_receipt
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import Policy
+
+NAME: Final = "runtime.veracruz"
+"""The DNS name in the runtime's certificate; nobody resolves it, the certificate is pinned."""
+FAILED: Final = 70
+"""The exit status of an isolate that failed."""
+_CLOCK_SKEW: Final = timedelta(minutes=5)
+
+
+def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
+    """Be the isolate of this policy; the exit status to leave with (`front.Ending` or `FAILED`).
+
+    Args:
+        policy_bytes: the policy, as it was given to Sonora.
+        control: the descriptor on which the bridge hands over sessions.
+        private: the descriptor of the channel to Sonora.
+        parent: the process id of the zygote.
+    """
+    lockdown.enter(keep={control, private}, parent=parent)
+    sonora = socket.socket(fileno=private)
+    try:
+        policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
+        guest = _fork_guest(policy)
+        identity = _make_identity(policy)
+        front = _front(policy, guest, identity, control=control, private=sonora)
+    except VeracruzError as error:
+        refused = isolate.RuntimeRefused(str(error)[:500])
+        sonora.sendall(frame(isolate.FROM_RUNTIME.encode(refused)))
+        return FAILED
+    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value)
+    sonora.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
+    return front.run()
+
+
+def _front(
+    policy: Policy,
+    guest: GuestLink,
+    identity: KeyAndCertificate,
+    *,
+    control: int,
+    private: socket.socket,
+) -> Front:
+    config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
+    context = ServerContext(config, accepted=[each.certificate for each in policy.identities])
+
+    def sign(receipt: Receipt) -> bytes:
+        return sign_receipt(receipt, identity.private_key, identity.certificate)
+
+    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, sign)
+    return Front(runtime, context, control=socket.socket(fileno=control), private=private)
+
+
+def _make_identity(policy: Policy) -> KeyAndCertificate:
+    """A fresh key that never leaves this process, and its certificate."""
+    return make_certificate(
+        name=NAME, not_before=datetime.now(UTC) - _CLOCK_SKEW, not_after=policy.expires_at
+    )
+
+
+def _fork_guest(policy: Policy) -> GuestLink:
+    ours, theirs = socket.socketpair()
+    front = os.getpid()
+    process_id = os.fork()
+    if process_id == 0:
+        _be_guest(policy, theirs, front)
+    theirs.close()
+    return GuestLink(ours, process_id, policy.limits)
+
+
+def _be_guest(policy: Policy, channel: socket.socket, front: int) -> NoReturn:
+    status = FAILED
+    try:
+        lockdown.enter(keep={channel.fileno()}, parent=front)
+        lockdown.bound_memory(policy.limits.memory_bytes)
+        serve_guest(channel, policy, LinuxRandomSource())
+        status = 0
+    except BaseException as error:  # noqa: BLE001 - nothing of a guest's failure may be printed
+        report_failure("guest", error)
+    lockdown.end(status)
+
+
+def report_failure(which: str, error: BaseException) -> None:
+    """Name the kind of an unforeseen failure on standard error; its text could hold secrets."""
+    sys.stderr.write(f"{which} process failed: {type(error).__name__}\n")
+    sys.stderr.flush()
+
+
+def measured_identity() -> Digest:
+    """Make and forget a key: loads everything that making one loads, before modules are locked."""
+    now = datetime.now(UTC)
+    return make_certificate(name=NAME, not_before=now, not_after=now + _CLOCK_SKEW).digest

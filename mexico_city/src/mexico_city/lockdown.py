@@ -1,0 +1,91 @@
+"""What a process of an isolate gives up before any secret exists.
+
+This is process hygiene, not yet a sandbox: no core dumps, no tracing by other processes of the same
+user, no privileges regained on exec, no descriptor that was not handed over, no module loaded that
+was not measured, and no life beyond its parent's. Namespaces, Landlock and seccomp have their place
+here, in `enter`.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Collection, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final, NoReturn
+
+from mexico_city.errors import RuntimeFailure
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_HEADROOM_BYTES: Final = 1024 * 1024 * 1024
+"""What compiling and running need besides linear memory."""
+
+
+class _NothingElse:
+    """A finder that refuses every module that is not loaded yet."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Refuse `name`."""
+        del path, target
+        raise ModuleNotFoundError(f"module {name} was not measured", name=name)
+
+
+def enter(*, keep: Collection[int], parent: int) -> None:
+    """Give up what the isolate does not need.
+
+    Args:
+        keep: the descriptors to keep besides standard error.
+        parent: the process id of the process whose end must be ours too.
+
+    Raises:
+        RuntimeFailure: the kernel refuses, or the parent is gone already.
+    """
+    _close_all_but({2, *keep})
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise RuntimeFailure("the parent of this process is gone")
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    sys.meta_path[:] = [_NothingElse()]
+
+
+def bound_memory(linear_memory_bytes: int) -> None:
+    """Let this process allocate its linear memory and a fixed headroom, no more."""
+    most = linear_memory_bytes + _HEADROOM_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def end(status: int) -> NoReturn:
+    """Leave without running anything that was registered before the fork."""
+    os._exit(status)
+
+
+def _close_all_but(keep: Collection[int]) -> None:
+    start = 0
+    for descriptor in sorted(keep):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, 2**20)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(null, standard)
+    if null > 1:
+        os.close(null)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise RuntimeFailure(f"prctl({option}) failed with errno {ctypes.get_errno()}")

@@ -1,0 +1,258 @@
+"""The desk of the runtime: decides requests, gives the guest its work, answers those who wait."""
+
+import os
+import time
+from collections.abc import Callable
+
+from colima import isolate
+from colima.runtime import (
+    Accepted,
+    ContentKind,
+    DigestIs,
+    Done,
+    GetPolicyDigest,
+    GetProgramDigest,
+    GetResult,
+    GetState,
+    NextRound,
+    ProgramFailed,
+    Reason,
+    Request,
+    Response,
+    Result,
+    Shutdown,
+    StateIs,
+    Upload,
+)
+from execution_engine import engine_version
+from mexico_city.computation import Computation, Job, Outcome
+from mexico_city.content import Content
+from mexico_city.dialogue import Dialogue
+from mexico_city.errors import Refusal, RuntimeFailure
+from mexico_city.guest_link import GuestLink, GuestLostError
+from mexico_city.inputs import Slot
+from psa_attestation import InputCommitment, Receipt
+
+Sign = Callable[[Receipt], bytes]
+
+
+class Runtime:
+    """One computation, its guest process and the principals who wait for it."""
+
+    def __init__(self, computation: Computation, guest: GuestLink, sign: Sign) -> None:
+        self.computation = computation
+        self.guest = guest
+        self.shut_down = False
+        self._sign = sign
+        self._loading: tuple[Dialogue, Slot, Content] | None = None
+        self._job: tuple[Job, int] | None = None
+        self._readers: list[Dialogue] = []
+        self._answers: list[tuple[Dialogue, Response, Content | None]] = []
+
+    # What principals ask (`dialogue.Desk`).
+
+    def request(self, dialogue: Dialogue, request: Request) -> Response | Slot | None:  # noqa: PLR0911 - one per request
+        """Decide a request.
+
+        Raises:
+            Refusal: it is refused and nothing has changed.
+        """
+        computation = self.computation
+        match request:
+            case Upload():
+                return computation.reserve(dialogue.identity, request)
+            case GetResult():
+                return self._result(dialogue)
+            case NextRound():
+                computation.next_round(dialogue.identity)
+                return Done()
+            case Shutdown():
+                self.shut_down |= computation.shutdown(dialogue.identity)
+                return Done()
+            case GetState():
+                return StateIs(computation.state, computation.round, computation.running)
+            case GetPolicyDigest():
+                return DigestIs(computation.policy.digest.value)
+            case GetProgramDigest():
+                return self._program_digest()
+
+    def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
+        """All of an upload is here.
+
+        Raises:
+            Refusal: it is refused and nothing has changed.
+        """
+        if slot.kind is not ContentKind.PROGRAM:
+            package = self.computation.provide(slot, content)
+            return Accepted(package.salt.reveal(), package.commitment)
+        self.computation.check_program(slot, content)
+        self._loading = (dialogue, slot, content)
+        try:
+            self.guest.load(content, now=time.monotonic())
+        except GuestLostError as lost:
+            self._guest_lost(lost)
+        return None
+
+    def abandoned(self, slot: Slot) -> None:
+        """An upload will not be finished."""
+        self.computation.release(slot)
+
+    def left(self, dialogue: Dialogue) -> None:
+        """A principal is gone; what it started goes on."""
+        if dialogue in self._readers:
+            self._readers.remove(dialogue)
+
+    def _result(self, dialogue: Dialogue) -> None:
+        """See to it that the outcome is handed over, at once or when the run has ended."""
+        found = self.computation.request_result(dialogue.identity)
+        if isinstance(found, Outcome):
+            self._hand_over(dialogue, found)
+            return
+        self._readers.append(dialogue)
+        if isinstance(found, Job):
+            self._start(found)
+
+    def deliver(self) -> None:
+        """Give the answers that became due; call after anything else here was called.
+
+        Answers wait for this moment because a dialogue must be done asking before it is answered.
+        """
+        while self._answers:
+            dialogue, response, content = self._answers.pop(0)
+            if not dialogue.over:
+                dialogue.answer(response, content)
+            elif content is not None:
+                content.close()
+
+    def _program_digest(self) -> Response:
+        program = self.computation.program
+        if program is None:
+            raise Refusal(Reason.WRONG_STATE, found="no program yet", expected="a program")
+        return DigestIs(program.digest.value)
+
+    # What the guest does.
+
+    def guest_readable(self) -> None:
+        """The guest said something, or ended."""
+        try:
+            answer = self.guest.receive()
+            if answer is not None:
+                self._guest_answered(answer)
+        except GuestLostError as lost:
+            self._guest_lost(lost)
+
+    def check_guest(self, now: float) -> None:
+        """Kill a guest whose time is up; `now` in seconds of the monotonic clock."""
+        try:
+            self.guest.check_deadline(now)
+        except GuestLostError as lost:
+            self._guest_lost(lost)
+
+    def _start(self, job: Job) -> None:
+        try:
+            self._job = (job, self.guest.run(job, now=time.monotonic()))
+        except GuestLostError as lost:
+            self._guest_lost(lost)
+
+    def _guest_answered(self, answer: isolate.FromGuest) -> None:
+        match answer:
+            case isolate.Loaded() if self._loading is not None:
+                dialogue, slot, content = self._loading
+                self._loading = None
+                self.computation.program_loaded(slot, content)
+                self._answers.append((dialogue, Done(), None))
+            case isolate.LoadRefused(code) if self._loading is not None:
+                dialogue, slot, _ = self._loading
+                self._loading = None
+                refusal = self.computation.program_refused(slot, code)
+                self._answers.append((dialogue, refusal.answer, None))
+            case isolate.Finished() if self._job is not None:
+                self._finished(answer)
+            case isolate.Trapped(code) if self._job is not None:
+                self._failed(Reason.TRAPPED, code)
+            case isolate.LimitReached(code) if self._job is not None:
+                self._failed(Reason.LIMIT_REACHED, code)
+            case _:
+                self._distrust_guest()
+
+    def _finished(self, finished: isolate.Finished) -> None:
+        assert self._job is not None
+        (job, output), self._job = self._job, None
+        try:
+            limit = self.computation.policy.limits.output_bytes
+            content = Content.seal(output, size=finished.output_size, limit=limit)
+        except RuntimeFailure:
+            os.close(output)
+            self._distrust_guest()
+            return
+        receipt = self._sign(self._receipt(job, finished, content))
+        if not finished.wrote_output:
+            content.close()
+        wrote = content if finished.wrote_output else None
+        outcome = Outcome(finished.return_code, wrote, receipt)
+        self.computation.run_finished(outcome)
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            self._hand_over(reader, outcome)
+
+    def _receipt(self, job: Job, finished: isolate.Finished, output: Content) -> Receipt:
+        policy = self.computation.policy
+        return Receipt(
+            policy_digest=policy.digest.value,
+            program_digest=policy.program_digest.value,
+            inputs=tuple(
+                InputCommitment(
+                    client_id=package.client_id,
+                    package_id=package.package_id,
+                    kind=package.kind.name.lower(),
+                    commitment=package.commitment,
+                )
+                for package in (*job.inputs, *job.streams)
+            ),
+            output_digest=output.digest.value,
+            return_code=finished.return_code,
+            round=self.computation.round,
+            strategy=policy.strategy.value,
+            engine=engine_version(),
+            run_ms=finished.run_ms,
+            fuel=finished.fuel if policy.limits.fuel is not None else None,
+        )
+
+    def _hand_over(self, reader: Dialogue, outcome: Outcome) -> None:
+        """Answer a reader with the outcome of the round."""
+        if outcome.return_code != 0:
+            failed = ProgramFailed(outcome.return_code, outcome.receipt)
+            self._answers.append((reader, failed, None))
+            return
+        output = outcome.output.duplicate() if outcome.output is not None else None
+        result = Result(output is not None, output.size if output else 0, outcome.receipt)
+        self._answers.append((reader, result, output))
+
+    def _failed(self, reason: Reason, code: str) -> None:
+        self._drop_job()
+        self._refuse_readers(self.computation.run_failed(reason, code))
+
+    def _distrust_guest(self) -> None:
+        """The guest broke its side of the protocol: it is not to be believed any further."""
+        self.guest.kill()
+        self._guest_lost(GuestLostError("protocol"))
+
+    def _guest_lost(self, lost: GuestLostError) -> None:
+        self._drop_job()
+        refusal = self.computation.guest_lost(lost.code)
+        if self._loading is not None:
+            dialogue, slot, content = self._loading
+            self._loading = None
+            self.computation.release(slot)
+            content.close()
+            self._answers.append((dialogue, refusal.answer, None))
+        self._refuse_readers(refusal)
+
+    def _drop_job(self) -> None:
+        if self._job is not None:
+            os.close(self._job[1])
+            self._job = None
+
+    def _refuse_readers(self, refusal: Refusal) -> None:
+        readers, self._readers = self._readers, []
+        self._answers += [(reader, refusal.answer, None) for reader in readers]
