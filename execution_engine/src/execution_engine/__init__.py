@@ -1,1 +1,40 @@
 """Runs WebAssembly programs against the eleven Veracruz host calls."""
+
+from execution_engine.abi import HOST_CALLS, HostCall, Status
+from execution_engine.errors import (
+    EngineError,
+    Frame,
+    LimitCode,
+    LimitError,
+    ModuleRefusedError,
+    Refusal,
+    TrapCode,
+    TrapError,
+)
+from execution_engine.limits import EngineLimits
+from execution_engine.module import ModuleSummary, check_module
+from execution_engine.program import Program
+from execution_engine.run import Buffer, Outcome, RunInputs
+from execution_engine.strategy import engine_version
+
+__all__ = [
+    "HOST_CALLS",
+    "Buffer",
+    "EngineError",
+    "EngineLimits",
+    "Frame",
+    "HostCall",
+    "LimitCode",
+    "LimitError",
+    "ModuleRefusedError",
+    "ModuleSummary",
+    "Outcome",
+    "Program",
+    "Refusal",
+    "RunInputs",
+    "Status",
+    "TrapCode",
+    "TrapError",
+    "check_module",
+    "engine_version",
+]

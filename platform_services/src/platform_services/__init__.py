@@ -1,1 +1,6 @@
-"""Random numbers for each kind of isolate."""
+"""Random numbers for each kind of isolate; here the Linux process."""
+
+from platform_services.errors import PlatformError, ServiceUnavailableError
+from platform_services.random import LinuxRandomSource, RandomSource
+
+__all__ = ["LinuxRandomSource", "PlatformError", "RandomSource", "ServiceUnavailableError"]

@@ -1,0 +1,227 @@
+"""The parts of wasmtime's C interface that its Python package does not offer, or offers slowly.
+
+Nothing else in this package touches wasmtime's private names. Three rules keep it safe:
+
+* A callback returns an int, always: 0, or the address of a new trap. Anything else, an exception
+  included, would be read as an address. `host_function` sees to it.
+* Prototypes are taken with `dll["name"]`, which makes a function object of our own; setting them
+  on the shared one would change wasmtime's.
+* A view of linear memory is a bare address: valid until its store closes, and no longer.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from wasmtime import FuncType, Linker, Module, Store, Trap, TrapCode, ValType, WasmtimeError
+from wasmtime import _bindings as bindings
+from wasmtime import _ffi as ffi
+
+_U32: Final = 0xFFFFFFFF
+_WRITABLE: Final = 0x200  # PyBUF_WRITE
+_MAX_FRAMES: Final = 20
+_TRAP_MESSAGE: Final = b"host call"
+
+# A structure, pointer or function of ctypes: wasmtime gives them no static type.
+_C: TypeAlias = Any
+_NO_OFFSET: Final = 2**64 - 1
+
+# environment, caller, slots, number of slots -> 0 or a trap
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
+)
+_Finalizer = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def _function(name: str, result: _C, *arguments: _C) -> _C:
+    function = ffi.dll[name]
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+_define = _function(
+    "wasmtime_linker_define_func_unchecked",
+    ctypes.POINTER(bindings.wasmtime_error_t),
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_void_p,
+    _Callback,
+    ctypes.c_void_p,
+    _Finalizer,
+)
+_export_get = _function(
+    "wasmtime_instance_export_get",
+    ctypes.c_bool,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_void_p,
+)
+_memory_data = _function("wasmtime_memory_data", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
+_memory_size = _function(
+    "wasmtime_memory_data_size", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p
+)
+_trap_new = _function("wasmtime_trap_new", ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+_memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
+_memory_view.restype = ctypes.py_object
+_memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+
+
+def host_function(
+    arity: int, body: Callable[..., int], failures: list[BaseException]
+) -> "ctypes._FuncPointer":
+    """A callback for `define`, of `arity` i32 parameters and one i32 result.
+
+    `body` gets its arguments as unsigned numbers. What it raises is appended to `failures`, and
+    the guest traps. The callback must outlive every store it is defined for.
+    """
+    # A slot has 16 bytes; the result takes the place of the first argument.
+    slots_at = (ctypes.c_uint64 * (2 * arity)).from_address
+    low_words = range(0, 2 * arity, 2)
+
+    def enter(_environment: int, _caller: int, address: int, _count: int) -> int:
+        try:
+            slots = slots_at(address)
+            slots[0] = body(*[slots[word] & _U32 for word in low_words]) & _U32
+        except BaseException as error:  # noqa: BLE001  an exception must not reach the C caller
+            failures.append(error)
+            return int(_trap_new(_TRAP_MESSAGE, len(_TRAP_MESSAGE)))
+        return 0
+
+    return _Callback(enter)
+
+
+def define(
+    linker: Linker, module: str, name: str, arity: int, callback: "ctypes._FuncPointer"
+) -> None:
+    """Offer a callback of `host_function` under a name."""
+    type_ = FuncType([ValType.i32()] * arity, [ValType.i32()])
+    where, what = module.encode(), name.encode()
+    error = _define(
+        linker.ptr(), where, len(where), what, len(what), type_.ptr(), callback, None, _Finalizer()
+    )
+    _raise(error)
+
+
+class Instance:
+    """An instance in a store, with what we use of it.
+
+    Raises:
+        Trap: a segment does not fit.
+        WasmtimeError: an import is missing, or a limit of the store does not allow it.
+    """
+
+    def __init__(self, linker: Linker, store: Store, module: Module) -> None:
+        self._context = store._context()  # noqa: SLF001  the package gives no other way to it
+        self._instance = bindings.wasmtime_instance_t()
+        trap = ctypes.POINTER(bindings.wasm_trap_t)()
+        error = bindings.wasmtime_linker_instantiate(
+            linker.ptr(),
+            self._context,
+            module.ptr(),
+            ctypes.byref(self._instance),
+            ctypes.byref(trap),
+        )
+        _raise(error, trap)
+
+    def memory(self, name: str) -> "Memory":
+        """The memory exported under this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return Memory(self._context, self._export(name, ffi.WASMTIME_EXTERN_MEMORY).memory)
+
+    def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
+        """Call an exported function of i32 parameters and results; the results are signed.
+
+        Raises:
+            KeyError: there is none of this name.
+            Trap: it did not return.
+            WasmtimeError: it is of another type.
+        """
+        function = self._export(name, ffi.WASMTIME_EXTERN_FUNC).func
+        given = (bindings.wasmtime_val_t * len(arguments))()
+        for slot, argument in zip(given, arguments, strict=True):
+            slot.kind = ffi.WASMTIME_I32.value
+            slot.of.i32 = argument
+        answers = (bindings.wasmtime_val_t * results)()
+        trap = ctypes.POINTER(bindings.wasm_trap_t)()
+        error = bindings.wasmtime_func_call(
+            self._context,
+            ctypes.byref(function),
+            given,
+            len(arguments),
+            answers,
+            results,
+            ctypes.byref(trap),
+        )
+        _raise(error, trap)
+        return tuple(answer.of.i32 for answer in answers)
+
+    def _export(self, name: str, kind: ctypes.c_uint8) -> _C:
+        item: _C = bindings.wasmtime_extern_t()
+        text = name.encode()
+        found = _export_get(
+            self._context, ctypes.byref(self._instance), text, len(text), ctypes.byref(item)
+        )
+        if not found or item.kind != kind.value:
+            raise KeyError(name)
+        return item.of
+
+
+class Memory:
+    """A linear memory."""
+
+    __slots__ = ("_context", "_memory")
+
+    def __init__(self, context: _C, memory: _C) -> None:
+        self._context = context
+        self._memory = memory
+
+    def view(self) -> memoryview:
+        """All of it as it is now, writable; a later view may be longer, at the same address."""
+        memory = ctypes.byref(self._memory)
+        address, size = _memory_data(self._context, memory), _memory_size(self._context, memory)
+        view: memoryview = _memory_view(address, size, _WRITABLE)
+        return view
+
+
+def trap_code(trap: Trap) -> TrapCode | None:
+    """The cause of a trap, or None for one of our own and for one this version does not name."""
+    try:
+        return trap.trap_code
+    except ValueError:
+        return None
+
+
+def trap_frames(trap: Trap) -> list[tuple[int, int | None, str | None]]:
+    """Function index, offset in the module and name of the innermost calls, at most 20."""
+    frames = bindings.wasm_frame_vec_t(0, None)
+    bindings.wasm_trap_trace(trap.ptr(), ctypes.byref(frames))
+    try:
+        return [_frame(frames.data[place]) for place in range(min(frames.size, _MAX_FRAMES))]
+    finally:
+        bindings.wasm_frame_vec_delete(ctypes.byref(frames))
+
+
+def _frame(frame: _C) -> tuple[int, int | None, str | None]:
+    name: _C = bindings.wasmtime_frame_func_name(frame)
+    offset = bindings.wasm_frame_module_offset(frame)
+    return (
+        bindings.wasm_frame_func_index(frame),
+        None if offset == _NO_OFFSET else offset,
+        ffi.to_bytes(name.contents).decode(errors="replace") if name else None,
+    )
+
+
+def _raise(error: _C, trap: _C = None) -> None:
+    if error:
+        raise WasmtimeError._from_ptr(error)  # noqa: SLF001
+    if trap:
+        raise Trap._from_ptr(trap)  # noqa: SLF001

@@ -1,0 +1,107 @@
+"""What a guest may assume of its host: the one table that engine, Tlaxcala and SDK read.
+
+Every parameter and every result is an `i32`; pointers, sizes, indexes and counts are read as
+unsigned, and what the host writes through a pointer is an unsigned 32-bit little-endian number.
+A range outside linear memory is never a status: it ends the program with a trap.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+MODULE: Final = "env"
+PREFIX: Final = "__veracruz_hcall_"
+
+ENTRY_POINT: Final = "main"
+INITIALIZER: Final = "_initialize"
+MEMORY: Final = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """The type of a WebAssembly function, in the words of the text format."""
+
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """One function of the host; `name` is without the prefix, `params` in order."""
+
+    name: str
+    params: tuple[str, ...]
+    summary: str
+
+    @property
+    def import_name(self) -> str:
+        """The name a module imports it by, from module `env`."""
+        return PREFIX + self.name
+
+    @property
+    def type(self) -> FunctionType:
+        """One `i32` per parameter, and the status as an `i32`."""
+        return FunctionType(("i32",) * len(self.params), ("i32",))
+
+
+HOST_CALLS: Final = (
+    HostCall("input_count", ("ptr",), "write the number of inputs"),
+    HostCall("input_size", ("index", "ptr"), "write the length of input `index`"),
+    HostCall("read_input", ("index", "buf", "size"), "copy input `index`, all of it"),
+    HostCall("write_output", ("buf", "size"), "register the result, once"),
+    HostCall("getrandom", ("buf", "size"), "fill with random bytes"),
+    HostCall("read_previous_result", ("buf", "size"), "copy the previous round's result"),
+    HostCall("previous_result_size", ("ptr",), "write the length of the previous result"),
+    HostCall("has_previous_result", ("ptr",), "write 1 from the second round on, else 0"),
+    HostCall("stream_count", ("ptr",), "write the number of stream inputs"),
+    HostCall("stream_size", ("index", "ptr"), "write the length of stream `index`"),
+    HostCall("read_stream", ("index", "buf", "size"), "copy stream `index`, all of it"),
+)
+
+IMPORTS: Final = {call.import_name: call for call in HOST_CALLS}
+
+# Both are called without meaning in the arguments: the second form gets zeros.
+ENTRY_TYPES: Final = (
+    FunctionType((), ("i32",)),
+    FunctionType(("i32", "i32"), ("i32",)),
+)
+INITIALIZER_TYPE: Final = FunctionType((), ())
+
+
+class Status(IntEnum):
+    """What a host call returns."""
+
+    SUCCESS = 0
+    GENERIC = -1
+    DATA_SOURCE_COUNT = -2
+    DATA_SOURCE_SIZE = -3
+    BAD_INPUT = -4
+    INVARIANT_FAILED = -5
+    RESULT_ALREADY_WRITTEN = -6
+    SERVICE_UNAVAILABLE = -7
+    STREAM_SOURCE_COUNT = -8
+    STREAM_SOURCE_SIZE = -9
+    BAD_STREAM = -10
+    PREVIOUS_RESULT_SIZE = -11
+
+
+# What programs mean by the number `main` returns; a convention of their library, with -6 meaning
+# something else than the status of that number.
+RETURN_CODES: Final = {
+    0: "Success",
+    -1: "Generic",
+    -2: "DataSourceCount",
+    -3: "DataSourceSize",
+    -4: "BadInput",
+    -5: "InvariantFailed",
+    -6: "NotImplemented",
+    -7: "ServiceUnavailable",
+}
+
+
+def return_code_name(code: int) -> str:
+    """The name programs give to a return code, or "unknown"."""
+    return RETURN_CODES.get(code, "unknown")

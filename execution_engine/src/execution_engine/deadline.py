@@ -1,0 +1,64 @@
+"""Running something that only an interrupt from outside can stop."""
+
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from execution_engine.strategy import THREAD_STACK_BYTES
+
+_T = TypeVar("_T")
+_AGAIN_S: Final = 0.01
+# The stack size of new threads is a setting of the process.
+_STACK_SIZE: Final = threading.Lock()
+
+
+def run_with_deadline(
+    work: Callable[[], _T], *, seconds: float, interrupt: Callable[[], None]
+) -> _T:
+    """What `work` returns or raises; after `seconds`, `interrupt` is called until it ends.
+
+    `work` runs in a thread with a stack that a guest fits into, which has ended when this returns.
+    The caller's thread waits, so that Ctrl-C stops a guest that never comes back to Python, and
+    is never raised in the middle of a host call.
+    """
+    answers: list[_T] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:  # noqa: BLE001  it is raised where the caller waits
+            errors.append(error)
+
+    thread = _start(body)
+    try:
+        thread.join(seconds)
+    finally:
+        _end(thread, interrupt)
+    if errors:
+        raise errors.pop()
+    return answers.pop()
+
+
+def _start(body: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=body, name="guest", daemon=True)
+    with _STACK_SIZE:
+        before = threading.stack_size(THREAD_STACK_BYTES)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(before)
+    return thread
+
+
+def _end(thread: threading.Thread, interrupt: Callable[[], None]) -> None:
+    """Wait for the end, through any number of Ctrl-C: it uses what its caller is about to free."""
+    interrupted: KeyboardInterrupt | None = None
+    while thread.is_alive():
+        try:
+            interrupt()  # again and again: the first may come before the deadline is set
+            thread.join(_AGAIN_S)
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted

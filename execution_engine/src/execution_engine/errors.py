@@ -1,0 +1,110 @@
+"""Why a program was refused, or ended otherwise than by returning.
+
+    EngineError            exit_code 1
+    ├ ModuleRefusedError   `code`: a Refusal; the module never ran
+    ├ TrapError            `code`: a TrapCode; the program's own fault
+    └ LimitError           `code`: a LimitCode; the policy's limit was reached
+
+A message is a code and numbers. A trap's frames name functions in the program's own words; they
+are an attribute, so that only who may see them prints them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from veracruz_utils.errors import VeracruzError
+
+
+class Refusal(StrEnum):
+    """Why a module is not run."""
+
+    TOO_LARGE = "module-too-large"
+    NOT_WASM = "not-wasm"
+    VERSION = "unsupported-version"
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    FORBIDDEN_IMPORT = "forbidden-import"
+    IMPORT_KIND = "forbidden-import-kind"
+    IMPORT_TYPE = "import-type"
+    START_SECTION = "start-section"
+    NO_MEMORY = "no-memory"
+    MEMORY_SIZE = "memory-too-large"
+    TABLE_SIZE = "table-too-large"
+    TOO_MANY_ENTRIES = "too-many-entries"
+    FUNCTION_SIZE = "function-too-large"
+    LOCALS = "too-many-locals"
+    UNCOMPILABLE = "uncompilable"
+
+
+class TrapCode(StrEnum):
+    """How a program ended itself."""
+
+    UNREACHABLE = "unreachable"
+    OUT_OF_BOUNDS_MEMORY = "out-of-bounds-memory"
+    OUT_OF_BOUNDS_TABLE = "out-of-bounds-table"
+    OUT_OF_BOUNDS_HOST_CALL = "out-of-bounds-host-call"
+    INDIRECT_CALL_TO_NULL = "indirect-call-to-null"
+    INDIRECT_CALL_TYPE = "indirect-call-type-mismatch"
+    INTEGER_OVERFLOW = "integer-overflow"
+    INTEGER_DIVIDE_BY_ZERO = "integer-divide-by-zero"
+    INVALID_CONVERSION = "invalid-conversion-to-integer"
+    STACK_OVERFLOW = "stack-overflow"
+    NO_ENTRY_POINT = "no-entry-point"
+    HOST_FAILURE = "host-failure"
+    OTHER = "other"
+
+
+class LimitCode(StrEnum):
+    """Which limit a program reached."""
+
+    TIME = "time"
+    FUEL = "fuel"
+    MEMORY = "memory"
+    OUTPUT_SIZE = "output-size"
+    INPUT_SIZE = "input-size"
+    RANDOM_BYTES = "random-bytes"
+
+
+class EngineError(VeracruzError):
+    """The engine did not get a return code from a program."""
+
+
+class ModuleRefusedError(EngineError):
+    """The module is not one we run; nothing of it ran."""
+
+    def __init__(self, code: Refusal, detail: str) -> None:
+        super().__init__(f"program refused ({code}): {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call on the stack of a program that trapped, innermost first.
+
+    `offset` counts bytes from the beginning of the module, and is None where no instruction is to
+    blame; `name` comes from the module's name section, printable and at most 64 characters.
+    """
+
+    function: int
+    offset: int | None
+    name: str | None
+
+
+class TrapError(EngineError):
+    """The program ended itself by a trap; what it had written is dropped."""
+
+    def __init__(self, code: TrapCode, detail: str = "", *, frames: tuple[Frame, ...] = ()) -> None:
+        super().__init__(f"program trapped ({code})" + (f": {detail}" if detail else ""))
+        self.code = code
+        self.detail = detail
+        self.frames = frames
+
+
+class LimitError(EngineError):
+    """The program reached a limit and was ended; what it had written is dropped."""
+
+    def __init__(self, code: LimitCode, detail: str) -> None:
+        super().__init__(f"program reached a limit ({code}): {detail}")
+        self.code = code
+        self.detail = detail

@@ -1,0 +1,53 @@
+"""How much a program may use."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from veracruz_utils.policy import Limits
+
+PAGE_BYTES: Final = 64 * 1024
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """Limits of one program; the defaults are those of a policy that names none.
+
+    The first five follow the policy. The others are fixed: they keep a compile, which nothing in a
+    process can interrupt, within reason, and a guest from taking host resources no policy counts.
+
+    Attributes:
+        module_bytes: size of the module.
+        memory_bytes: linear memory, initial and grown.
+        output_bytes: the result of one run.
+        run_seconds: wall-clock time of one run.
+        fuel: deterministic budget, about one unit per instruction; None counts nothing and is
+            faster.
+        random_bytes: what one run may draw.
+        function_bytes: size of one function's body.
+        locals: locals of one function, without its parameters.
+        tables: tables of the module.
+        table_elements: elements of one table, initial and grown.
+    """
+
+    module_bytes: int = 16 * MIB
+    memory_bytes: int = 1024 * MIB
+    output_bytes: int = 256 * MIB
+    run_seconds: float = 300.0
+    fuel: int | None = None
+    random_bytes: int = 256 * MIB
+    function_bytes: int = 512 * 1024
+    locals: int = 4_000
+    tables: int = 16
+    table_elements: int = 1_000_000
+
+    @classmethod
+    def from_policy(cls, limits: Limits) -> Self:
+        """The limits a policy sets; `compile_seconds` and inputs are for who holds the process."""
+        return cls(
+            module_bytes=limits.program_bytes,
+            memory_bytes=limits.memory_bytes,
+            output_bytes=limits.output_bytes,
+            run_seconds=limits.run_seconds,
+            fuel=limits.fuel,
+        )

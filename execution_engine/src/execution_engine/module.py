@@ -1,0 +1,195 @@
+"""Which modules we run: the checks that come before compiling.
+
+`problems` finds everything wrong with a module's declarations; `check_module` raises the first of
+them, or the validator's. Tlaxcala reports what `problems` finds, so that the two cannot differ.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wasmtime import Engine, Module, WasmtimeError
+
+from execution_engine import abi, binary
+from execution_engine.abi import FunctionType
+from execution_engine.binary import Binary, Export, Import
+from execution_engine.errors import ModuleRefusedError, Refusal
+from execution_engine.limits import PAGE_BYTES, EngineLimits
+from execution_engine.strategy import make_engine
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Strategy
+
+_QUOTED: Final = re.compile(r"`[^`]*`?")
+_TEXT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason not to run a module; `detail` names both sides."""
+
+    code: Refusal
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSummary:
+    """What a module that may run is.
+
+    `entry` is the type of the function exported as `main`, whatever it is, or None without one: a
+    module whose `entry` is not in `abi.ENTRY_TYPES` loads, and ends at its first run.
+    """
+
+    digest: Digest
+    size: int
+    imports: tuple[Import, ...]
+    exports: tuple[Export, ...]
+    entry: FunctionType | None
+    has_initialize: bool
+
+    @property
+    def runnable(self) -> bool:
+        """Whether `main` is there and of a type we call."""
+        return self.entry in abi.ENTRY_TYPES
+
+
+def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
+    """What `code` is, when it is a module that we run; nothing is compiled.
+
+    Raises:
+        ModuleRefusedError: the first thing wrong with it.
+    """
+    with make_engine(Strategy.JIT, metered=False) as engine:  # each engine has the same features
+        return check_for(engine, code, limits=limits)
+
+
+def check_for(engine: Engine, code: bytes, *, limits: EngineLimits) -> ModuleSummary:
+    """`check_module` with the engine that will compile the module."""
+    declared = read_module(code, limits=limits)
+    for problem in problems(declared, limits=limits):
+        raise ModuleRefusedError(problem.code, problem.detail)
+    validate(engine, code)
+    return summarise(code, declared)
+
+
+def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
+    """What `code` declares, when it is a WebAssembly 1 module of bearable size.
+
+    Raises:
+        ModuleRefusedError: it is not.
+    """
+    if len(code) > limits.module_bytes:
+        raise ModuleRefusedError(
+            Refusal.TOO_LARGE, f"{len(code)} bytes, the limit is {limits.module_bytes}"
+        )
+    if code[:4] != binary.MAGIC:
+        raise ModuleRefusedError(Refusal.NOT_WASM, "it does not begin with the bytes 00 61 73 6d")
+    if code[4:8] != binary.VERSION:
+        raise ModuleRefusedError(
+            Refusal.VERSION, f"version bytes are {code[4:8].hex(' ')}, we run 01 00 00 00"
+        )
+    try:
+        return binary.parse(code)
+    except binary.TooManyError as error:
+        raise ModuleRefusedError(Refusal.TOO_MANY_ENTRIES, str(error)) from error
+    except binary.BinaryError as error:
+        raise ModuleRefusedError(Refusal.MALFORMED, str(error)) from error
+
+
+def problems(declared: Binary, *, limits: EngineLimits) -> Iterator[Problem]:
+    """Everything in a module's declarations for which we do not run it."""
+    for wanted in declared.imports:
+        yield from _import_problems(wanted)
+    if declared.start is not None:
+        yield Problem(Refusal.START_SECTION, f"it starts function {declared.start} by itself")
+    yield from _memory_problems(declared, limits)
+    yield from _table_problems(declared, limits)
+    yield from _body_problems(declared, limits)
+
+
+def validate(engine: Engine, code: bytes) -> None:
+    """Hold `code` to the standard and to the features of `engine`.
+
+    Raises:
+        ModuleRefusedError: it does not validate.
+    """
+    try:
+        Module.validate(engine, code)
+    except WasmtimeError as error:
+        raise ModuleRefusedError(Refusal.INVALID, sanitised(error)) from error
+
+
+def summarise(code: bytes, declared: Binary) -> ModuleSummary:
+    """What can be said of a module without problems."""
+    return ModuleSummary(
+        digest=Digest.of(code),
+        size=len(code),
+        imports=tuple(declared.imports),
+        exports=tuple(declared.exports),
+        entry=_exported_type(declared, abi.ENTRY_POINT),
+        has_initialize=_exported_type(declared, abi.INITIALIZER) == abi.INITIALIZER_TYPE,
+    )
+
+
+def sanitised(error: WasmtimeError) -> str:
+    """The compiler's message: one printable line, without what it quotes from the module."""
+    text = _QUOTED.sub("`...`", str(error))
+    return ascii(text)[1:-1].replace("\\n", "; ")[:200]
+
+
+def quoted(text: str) -> str:
+    """A module's own text: printable, at most 64 characters, in quotes."""
+    return ascii(text if len(text) <= _TEXT else text[:_TEXT] + "...")
+
+
+def _exported_type(declared: Binary, name: str) -> FunctionType | None:
+    export = declared.exported(name, "func")
+    return declared.function_type(export.index) if export else None
+
+
+def _import_problems(wanted: Import) -> Iterator[Problem]:
+    name = f"{quoted(wanted.module)}.{quoted(wanted.name)}"
+    call = abi.IMPORTS.get(wanted.name) if wanted.module == abi.MODULE else None
+    if wanted.kind != "func":
+        yield Problem(Refusal.IMPORT_KIND, f"{name} is a {wanted.kind}, we give functions only")
+    elif call is None:
+        yield Problem(Refusal.FORBIDDEN_IMPORT, f"{name} is none of our host calls")
+    elif wanted.type != call.type:
+        yield Problem(Refusal.IMPORT_TYPE, f"{name} is wanted as {wanted.type}, it is {call.type}")
+
+
+def _memory_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
+    export = declared.exported(abi.MEMORY, "memory")
+    if export is None or export.index < declared.imported("memory"):
+        yield Problem(Refusal.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}")
+    for memory in declared.memories:
+        if (size := memory.minimum * PAGE_BYTES) > limits.memory_bytes:
+            yield Problem(
+                Refusal.MEMORY_SIZE,
+                f"{size} bytes of memory at first, the limit is {limits.memory_bytes}",
+            )
+
+
+def _table_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
+    if (count := len(declared.tables)) > limits.tables:
+        yield Problem(Refusal.TABLE_SIZE, f"{count} tables, the limit is {limits.tables}")
+    for table in declared.tables:
+        if table.minimum > limits.table_elements:
+            yield Problem(
+                Refusal.TABLE_SIZE,
+                f"a table of {table.minimum} elements, the limit is {limits.table_elements}",
+            )
+
+
+def _body_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
+    for index, body in enumerate(declared.bodies, declared.imported("func")):
+        if body.size > limits.function_bytes:
+            yield Problem(
+                Refusal.FUNCTION_SIZE,
+                f"function {index} has {body.size} bytes, the limit is {limits.function_bytes}",
+            )
+        if body.locals > limits.locals:
+            yield Problem(
+                Refusal.LOCALS,
+                f"function {index} has {body.locals} locals, the limit is {limits.locals}",
+            )

@@ -1,0 +1,190 @@
+"""A program: compiled once, run as often as there are rounds, each time in a fresh store."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
+
+from execution_engine import _capi, abi
+from execution_engine.deadline import run_with_deadline
+from execution_engine.errors import ModuleRefusedError, Refusal, TrapCode, TrapError
+from execution_engine.host import GuestMemory, Host, OutputSink
+from execution_engine.limits import EngineLimits
+from execution_engine.module import ModuleSummary, check_for, sanitised
+from execution_engine.run import Outcome, RunInputs
+from execution_engine.strategy import make_engine
+from execution_engine.traps import engine_error, raise_host_failure
+from platform_services import RandomSource
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Strategy
+
+
+class Program:
+    """A checked and compiled module. `load` makes it, `run` runs it, `close` frees it.
+
+    Compiling cannot be interrupted: who must bound it loads the program in a process that may be
+    killed, forked from one that never compiled anything.
+
+    Attributes:
+        summary: what the module imports and exports.
+        strategy: how it runs.
+        limits: how much it may use.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        module: Module,
+        *,
+        summary: ModuleSummary,
+        strategy: Strategy,
+        limits: EngineLimits,
+    ) -> None:
+        self._engine = engine
+        self._module = module
+        # An engine's epoch is common to all its stores: one deadline at a time.
+        self._running = threading.Lock()
+        self.summary = summary
+        self.strategy = strategy
+        self.limits = limits
+
+    @classmethod
+    def load(cls, code: bytes, *, strategy: Strategy, limits: EngineLimits) -> Self:
+        """Check and compile a module.
+
+        Raises:
+            ModuleRefusedError: it is not one we run.
+        """
+        engine = make_engine(strategy, metered=limits.fuel is not None)
+        try:
+            summary = check_for(engine, code, limits=limits)
+            module = _compile(engine, code)
+        except BaseException:
+            engine.close()
+            raise
+        return cls(engine, module, summary=summary, strategy=strategy, limits=limits)
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the module's bytes."""
+        return self.summary.digest
+
+    def run(
+        self,
+        inputs: RunInputs,
+        *,
+        random: RandomSource,
+        output_sink: OutputSink | None = None,
+    ) -> Outcome:
+        """Run `main` to its return.
+
+        Args:
+            inputs: what the guest may read; the buffers must not change meanwhile.
+            random: where its random bytes come from.
+            output_sink: gets the result straight from the guest's memory, as a view that is valid
+                during that call only. A run that fails afterwards has no result all the same.
+
+        Raises:
+            TrapError: the program ended itself, or has no `main` that we can call.
+            LimitError: it reached a limit.
+        """
+        if not self.summary.runnable:
+            raise _no_entry_point(self.summary)
+        with self._running:
+            host = Host(inputs, limits=self.limits, random=random, sink=output_sink)
+            try:
+                return run_with_deadline(
+                    lambda: self._execute(host),
+                    seconds=self.limits.run_seconds,
+                    interrupt=self._engine.increment_epoch,
+                )
+            finally:
+                host.close()
+
+    def close(self) -> None:
+        """Free the compiled code; the program cannot run again."""
+        with self._running:
+            self._module.close()
+            self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _execute(self, host: Host) -> Outcome:
+        """One run in one store. The callbacks live until the store is closed."""
+        failures: list[BaseException] = []
+        callbacks = {
+            call: _capi.host_function(len(call.params), host.call(call.name), failures)
+            for call in abi.HOST_CALLS
+        }
+        started = time.perf_counter()
+        # Explicitly closed: what a guest knew must not wait for the garbage collector.
+        with Linker(self._engine) as linker, Store(self._engine) as store:
+            for call, callback in callbacks.items():
+                _capi.define(linker, abi.MODULE, call.import_name, len(call.params), callback)
+            self._arm(store)
+            try:
+                return_code = self._call_main(linker, store, host)
+            except (Trap, WasmtimeError) as error:  # a trap of a host call comes as either
+                if failures:
+                    raise_host_failure(failures)
+                raise engine_error(error, self.limits) from None
+            return self._outcome(store, host, return_code, time.perf_counter() - started)
+
+    def _arm(self, store: Store) -> None:
+        """Set the limits, before anything of the guest comes to life in the store."""
+        limits = self.limits
+        store.set_limits(
+            memory_size=limits.memory_bytes,
+            table_elements=limits.table_elements,
+            instances=1,
+            tables=limits.tables,
+            memories=1,
+        )
+        store.set_epoch_deadline(1)
+        if limits.fuel is not None:
+            store.set_fuel(limits.fuel)
+
+    def _call_main(self, linker: Linker, store: Store, host: Host) -> int:
+        instance = _capi.Instance(linker, store, self._module)
+        host.attach(GuestMemory(instance.memory(abi.MEMORY)))
+        if self.summary.has_initialize:
+            instance.call(abi.INITIALIZER, (), results=0)
+        entry = self.summary.entry
+        arguments = (0,) * len(entry.params) if entry else ()
+        return instance.call(abi.ENTRY_POINT, arguments, results=1)[0]
+
+    def _outcome(self, store: Store, host: Host, return_code: int, seconds: float) -> Outcome:
+        budget = self.limits.fuel
+        return Outcome(
+            return_code=return_code,
+            output=host.output,
+            output_size=host.output_size,
+            fuel=None if budget is None else budget - store.get_fuel(),
+            seconds=seconds,
+            host_calls=dict(host.calls),
+            memory_peak=host.memory_size(),
+        )
+
+
+def _compile(engine: Engine, code: bytes) -> Module:
+    try:
+        return Module(engine, code)
+    except WasmtimeError as error:
+        raise ModuleRefusedError(Refusal.UNCOMPILABLE, sanitised(error)) from error
+
+
+def _no_entry_point(summary: ModuleSummary) -> TrapError:
+    wanted = " or ".join(str(type_) for type_ in abi.ENTRY_TYPES)
+    found = f"it is {summary.entry}" if summary.entry else "no function of that name is exported"
+    return TrapError(TrapCode.NO_ENTRY_POINT, f"{abi.ENTRY_POINT!r} must be {wanted}; {found}")

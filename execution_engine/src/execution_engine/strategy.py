@@ -1,0 +1,82 @@
+"""The two ways to run a program, and the one set of features both have.
+
+JIT compiles to machine code with Cranelift. Interpretation compiles, with Cranelift too, to the
+byte code of Pulley, which is interpreted: no executable page holds anything of the guest's, but
+the compiler stays in the trusted base. Results, traps, fuel and NaN bits are the same.
+
+The features are WebAssembly 1.0 with sign extension, saturating conversion, bulk memory, multiple
+values, reference types, fixed-width SIMD and extended constant expressions. Everything else is
+switched off here by name, so that an engine that comes with more by default changes nothing.
+"""
+
+from importlib.metadata import version
+from typing import Final
+
+from wasmtime import Config, Engine
+
+from execution_engine.errors import EngineError
+from veracruz_utils.policy import Strategy
+
+ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
+OFF: Final = (
+    "component_model",
+    "component_model_implements",
+    "component_model_map",
+    "custom_page_sizes",
+    "exceptions",
+    "function_references",
+    "gc",
+    "memory64",
+    "multi_memory",
+    "relaxed_simd",
+    "stack_switching",
+    "tail_call",
+    "threads",
+    "wide_arithmetic",
+)
+
+# A stack that lets a program nest 65 536 calls, as the original interpreter did. The engine aborts
+# the process on more than its async stack, which is 2 MiB unless set.
+WASM_STACK_BYTES: Final = 2 * 1024 * 1024
+# The thread that runs a guest needs this and room for host calls.
+THREAD_STACK_BYTES: Final = 8 * 1024 * 1024
+
+# Reserved, not touched: a 32-bit memory never moves, so that a view of it stays valid.
+_RESERVATION_BYTES: Final = 4 * 1024 * 1024 * 1024
+
+# Read once, at import: an isolate has no file to read it from.
+_VERSION: Final = f"wasmtime {version('wasmtime')}"
+
+
+def engine_version() -> str:
+    """The compiler and its version, for receipts and cache keys: "wasmtime 50.0.1"."""
+    return _VERSION
+
+
+def make_engine(strategy: Strategy, *, metered: bool) -> Engine:
+    """An engine for one strategy; `metered` counts fuel, at a price in speed.
+
+    Nothing in the configuration comes from a guest or from the text of a policy: what the engine
+    does not like about it would abort the process.
+    """
+    config = Config()
+    if strategy is Strategy.INTERPRETATION:
+        config.target = "pulley64"
+    for feature in ON:
+        setattr(config, f"wasm_{feature}", True)
+    for feature in OFF:
+        setattr(config, f"wasm_{feature}", False)
+    config.gc_support = False
+    config.shared_memory = False
+    config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
+    config.cranelift_nan_canonicalization = True
+    config.max_wasm_stack = WASM_STACK_BYTES
+    config.memory_reservation = _RESERVATION_BYTES
+    config.memory_may_move = False
+    config.epoch_interruption = True
+    config.consume_fuel = metered
+    engine = Engine(config)
+    if engine.is_pulley() != (strategy is Strategy.INTERPRETATION):
+        engine.close()
+        raise EngineError(f"the engine is not the one for strategy {strategy.value}")
+    return engine

@@ -1,0 +1,68 @@
+"""From what wasmtime reports to our errors."""
+
+from typing import Final, NoReturn
+
+from wasmtime import Trap, WasmtimeError
+from wasmtime import TrapCode as Cause
+
+from execution_engine import _capi
+from execution_engine.errors import EngineError, Frame, LimitCode, LimitError, TrapCode, TrapError
+from execution_engine.limits import EngineLimits
+from veracruz_utils.errors import VeracruzError
+
+_CODES: Final = {
+    Cause.STACK_OVERFLOW: TrapCode.STACK_OVERFLOW,
+    Cause.MEMORY_OUT_OF_BOUNDS: TrapCode.OUT_OF_BOUNDS_MEMORY,
+    Cause.TABLE_OUT_OF_BOUNDS: TrapCode.OUT_OF_BOUNDS_TABLE,
+    Cause.INDIRECT_CALL_TO_NULL: TrapCode.INDIRECT_CALL_TO_NULL,
+    Cause.BAD_SIGNATURE: TrapCode.INDIRECT_CALL_TYPE,
+    Cause.INTEGER_OVERFLOW: TrapCode.INTEGER_OVERFLOW,
+    Cause.INTEGER_DIVISION_BY_ZERO: TrapCode.INTEGER_DIVIDE_BY_ZERO,
+    Cause.BAD_CONVERSION_TO_INTEGER: TrapCode.INVALID_CONVERSION,
+    Cause.UNREACHABLE: TrapCode.UNREACHABLE,
+}
+_NAME: Final = 64
+
+
+def engine_error(error: Trap | WasmtimeError, limits: EngineLimits) -> EngineError:
+    """Our error for what a guest, its time or its fuel brought about, or a store did not allow."""
+    if isinstance(error, Trap):
+        return _trap_error(error, limits)
+    if "limit" in str(error):
+        return LimitError(LimitCode.MEMORY, "memory or tables exceed it at the start")
+    return TrapError(TrapCode.OTHER, "the module cannot be instantiated")
+
+
+def _trap_error(trap: Trap, limits: EngineLimits) -> EngineError:
+    cause = _capi.trap_code(trap)
+    if cause is Cause.INTERRUPT:
+        return LimitError(LimitCode.TIME, f"the limit is {limits.run_seconds:g} s")
+    if cause is Cause.OUT_OF_FUEL:
+        return LimitError(LimitCode.FUEL, f"the limit is {limits.fuel} units")
+    code = TrapCode.OTHER if cause is None else _CODES.get(cause, TrapCode.OTHER)
+    return TrapError(code, frames=_frames(trap))
+
+
+def raise_host_failure(failures: list[BaseException]) -> NoReturn:
+    """Raise what a host call raised, without the frames that saw guest memory.
+
+    Our own errors and interrupts come out as they are; anything else is a failure of the host.
+    """
+    failure = failures.pop().with_traceback(None)
+    try:
+        if isinstance(failure, VeracruzError) or not isinstance(failure, Exception):
+            raise failure from failure.__cause__
+        raise TrapError(TrapCode.HOST_FAILURE, type(failure).__name__) from failure
+    finally:
+        del failure  # or error and frame would keep each other, and the run's result, alive
+
+
+def _frames(trap: Trap) -> tuple[Frame, ...]:
+    return tuple(
+        Frame(function, offset, None if name is None else _printable(name))
+        for function, offset, name in _capi.trap_frames(trap)
+    )
+
+
+def _printable(name: str) -> str:
+    return ascii(name)[1:-1][:_NAME]
