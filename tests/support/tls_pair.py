@@ -17,37 +17,12 @@ from baja import (
     make_certificate,
 )
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import CipherSuite, TlsVersion
+from veracruz_utils.policy import TLS_1_2_SUITES, TLS_1_3_SUITES, CipherSuite
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-TLS13_SUITES = tuple(
-    CipherSuite(name, TlsVersion.TLS_1_3, name)
-    for name in (
-        "TLS_AES_256_GCM_SHA384",
-        "TLS_CHACHA20_POLY1305_SHA256",
-        "TLS_AES_128_GCM_SHA256",
-    )
-)
-TLS12_SUITES = (
-    CipherSuite(
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        TlsVersion.TLS_1_2,
-        "ECDHE-ECDSA-CHACHA20-POLY1305",
-    ),
-    CipherSuite(
-        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        TlsVersion.TLS_1_2,
-        "ECDHE-ECDSA-AES128-GCM-SHA256",
-    ),
-    CipherSuite(
-        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        TlsVersion.TLS_1_2,
-        "ECDHE-ECDSA-AES256-GCM-SHA384",
-    ),
-)
-SUITES = TLS13_SUITES + TLS12_SUITES
+SUITES = TLS_1_3_SUITES + TLS_1_2_SUITES
 
 
 @cache

@@ -16,6 +16,10 @@ class ClientEndpoint(Endpoint):
         server_certificate_digest: SHA-256 of the only certificate the isolate may show.
         server_name: the name sent in clear with the hello; authenticates nothing.
 
+    Attributes:
+        certificate_digest: SHA-256 of our certificate.
+        server_certificate_digest: the pin.
+
     Raises:
         LocalError: a key that is not the certificate's, or a name that cannot be sent.
     """
@@ -36,3 +40,5 @@ class ClientEndpoint(Endpoint):
         tls.set_tlsext_host_name(server_name.encode("ascii"))
         tls.set_connect_state()
         super().__init__(tls, config.ciphersuite, PeerCheck(judge))
+        self.certificate_digest = Digest.of(config.certificate)
+        self.server_certificate_digest = server_certificate_digest

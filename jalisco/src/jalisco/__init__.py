@@ -1,1 +1,27 @@
-"""Client-side TLS endpoint and its gRPC transport."""
+"""The principal's side of a session: TLS to an isolate through Sinaloa, and frames in it."""
+
+from baja import ClientEndpoint, EndpointConfig
+from jalisco.connection import Connection
+from jalisco.errors import (
+    BridgeBusyError,
+    IsolateRefusedError,
+    IsolateSilentError,
+    SessionError,
+    SessionLostError,
+    WrongIsolateError,
+)
+from jalisco.transport import SinaloaTransport, Transport
+
+__all__ = [
+    "BridgeBusyError",
+    "ClientEndpoint",
+    "Connection",
+    "EndpointConfig",
+    "IsolateRefusedError",
+    "IsolateSilentError",
+    "SessionError",
+    "SessionLostError",
+    "SinaloaTransport",
+    "Transport",
+    "WrongIsolateError",
+]
