@@ -1,1 +1,85 @@
-"""Strict CBOR, COSE, PSA attestation tokens and attestation results."""
+"""Strict CBOR, COSE, PSA attestation tokens, attestation results and receipts."""
+
+from psa_attestation.algorithms import MacAlgorithm, MacKey
+from psa_attestation.appraisal import Appraisal, Tier, TrustVector, tier_of
+from psa_attestation.binding import binding_digest
+from psa_attestation.cbor import DecodeLimits, Tag, decode, encode
+from psa_attestation.claims import Claims, Profile, SoftwareComponent
+from psa_attestation.cose import mac0, sign1, verify1
+from psa_attestation.ear import EAR_PROFILE, Ear, VerifierId, sign_ear, verify_ear
+from psa_attestation.errors import AttestationError, Code, Stage
+from psa_attestation.evidence import (
+    ENROLMENT_AUDIENCE,
+    ENROLMENT_LABEL,
+    LINUX_SOFTWARE_PLATFORM,
+    SoftwareEvidence,
+    enrolment_binding,
+    implementation_id_of,
+    mint_software_evidence,
+    verify_software_evidence,
+)
+from psa_attestation.lifecycle import Lifecycle, lifecycle_of
+from psa_attestation.receipt import InputCommitment, Receipt, sign_receipt, verify_receipt
+from psa_attestation.runtime_token import RuntimeClaims, mint_runtime_token
+from psa_attestation.token import (
+    MAX_TOKEN_BYTES,
+    KeyLookup,
+    mint_token,
+    read_unverified_claims,
+    verify_token,
+)
+from psa_attestation.ueid import INSTANCE_ID_BYTES, instance_id_of
+from psa_attestation.veracruz_2021 import Claims2021, parse_2021_payload
+
+__all__ = [
+    "EAR_PROFILE",
+    "ENROLMENT_AUDIENCE",
+    "ENROLMENT_LABEL",
+    "INSTANCE_ID_BYTES",
+    "LINUX_SOFTWARE_PLATFORM",
+    "MAX_TOKEN_BYTES",
+    "Appraisal",
+    "AttestationError",
+    "Claims",
+    "Claims2021",
+    "Code",
+    "DecodeLimits",
+    "Ear",
+    "InputCommitment",
+    "KeyLookup",
+    "Lifecycle",
+    "MacAlgorithm",
+    "MacKey",
+    "Profile",
+    "Receipt",
+    "RuntimeClaims",
+    "SoftwareComponent",
+    "SoftwareEvidence",
+    "Stage",
+    "Tag",
+    "Tier",
+    "TrustVector",
+    "VerifierId",
+    "binding_digest",
+    "decode",
+    "encode",
+    "enrolment_binding",
+    "implementation_id_of",
+    "instance_id_of",
+    "lifecycle_of",
+    "mac0",
+    "mint_runtime_token",
+    "mint_software_evidence",
+    "mint_token",
+    "parse_2021_payload",
+    "read_unverified_claims",
+    "sign1",
+    "sign_ear",
+    "sign_receipt",
+    "tier_of",
+    "verify1",
+    "verify_ear",
+    "verify_receipt",
+    "verify_software_evidence",
+    "verify_token",
+]

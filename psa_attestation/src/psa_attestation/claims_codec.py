@@ -1,0 +1,269 @@
+"""PSA claims to and from CBOR, one profile at a time (RFC 9783 sections 4 and 4.6).
+
+Which keys a token may use follows from its profile alone: a token with keys of another profile is
+refused whole, or two verifiers could read two nonces from it. Claims that no profile knows are
+ignored, as RFC 9783 section 5.1.3 demands.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from psa_attestation._fields import array, integer, mapping, octets, refused, required, text
+from psa_attestation.cbor import ANY_TAG, DecodeLimits, Encodable, Key, Value, decode, encode
+from psa_attestation.claims import Claims, Profile, SoftwareComponent
+from psa_attestation.errors import Code
+from psa_attestation.lifecycle import lifecycle_of
+from psa_attestation.ueid import check_instance_id
+
+MAX_COMPONENTS: Final = 64
+_MAX_TEXT: Final = 1024
+_HASHES: Final = frozenset({32, 48, 64})
+_INT32: Final = range(-(2**31), 2**31)
+_NO_MEASUREMENTS: Final = -75007
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys and limits of one profile."""
+
+    profile: int
+    nonce: int
+    client_id: int
+    instance_id: int
+    implementation_id: int
+    lifecycle: int
+    software_components: int
+    boot_seed: int
+    certification_reference: int
+    verification_service: int
+    boot_seed_sizes: Collection[int] = range(8, 33)
+    reference_form: re.Pattern[str] = re.compile(r"[0-9]{13}-[0-9]{5}")
+
+
+_RFC9783: Final = _Keys(
+    profile=265,
+    nonce=10,
+    client_id=2394,
+    instance_id=256,
+    implementation_id=2396,
+    lifecycle=2395,
+    software_components=2399,
+    boot_seed=268,
+    certification_reference=2398,
+    verification_service=2400,
+)
+_KEYS: Final[Mapping[Profile, _Keys]] = {
+    Profile.RFC9783: _RFC9783,
+    Profile.PSA_2_0_0: replace(_RFC9783, boot_seed=2397),
+    Profile.PSA_IOT_1: _Keys(
+        profile=-75000,
+        nonce=-75008,
+        client_id=-75001,
+        instance_id=-75009,
+        implementation_id=-75003,
+        lifecycle=-75002,
+        software_components=-75006,
+        boot_seed=-75004,
+        certification_reference=-75005,
+        verification_service=-75010,
+        boot_seed_sizes=(32,),
+        reference_form=re.compile(r"[0-9]{13}"),
+    ),
+}
+_EAT_KEYS: Final = frozenset({10, 256, 265, 2394, 2395, 2396, 2398, 2399, 2400})
+_FAMILY: Final[Mapping[Profile, frozenset[int]]] = {
+    Profile.RFC9783: _EAT_KEYS | {268},
+    Profile.PSA_2_0_0: _EAT_KEYS | {2397},
+    Profile.PSA_IOT_1: frozenset(range(-75010, -75000 + 1)),
+}
+_ALL_KEYS: Final = frozenset[int]().union(*_FAMILY.values())
+
+# Our own claims, in tokens of the RFC 9783 profile.
+_PLATFORM: Final = -76000
+_CERTIFICATE_DIGEST: Final = -76001
+_POLICY_DIGEST: Final = -76002
+MAX_PLATFORM_CHARS: Final = 64
+
+# Tags are let through because claims nobody knows may carry them; a known claim never does.
+_LIMITS: Final = DecodeLimits(max_bytes=8 * 1024, max_items=1024, max_depth=12, tags=ANY_TAG)
+
+
+def decode_claims(payload: bytes, profiles: Collection[Profile]) -> Claims:
+    """The claims that `payload`, a token's content, makes in one of `profiles`.
+
+    Raises:
+        AttestationError: stage `encoding` or `claims`.
+    """
+    members = decode(payload, _LIMITS)
+    if not isinstance(members, dict):
+        raise refused(Code.MALFORMED, "the claims are not a map")
+    profile = _profile(members, profiles)
+    if any(key in _ALL_KEYS and key not in _FAMILY[profile] for key in members):
+        raise refused(Code.MIXED_PROFILES, "the token mixes the claim keys of two profiles")
+    return _claims(members, profile)
+
+
+def encode_claims(claims: Claims) -> bytes:
+    """`claims` of the RFC 9783 profile in deterministic CBOR."""
+    keys = _RFC9783
+    members: dict[int, Encodable] = {
+        keys.profile: claims.profile.value,
+        keys.nonce: claims.nonce,
+        keys.client_id: claims.client_id,
+        keys.instance_id: claims.instance_id,
+        keys.implementation_id: claims.implementation_id,
+        keys.lifecycle: claims.lifecycle,
+        keys.software_components: [_encode_component(c) for c in claims.software_components],
+        keys.boot_seed: claims.boot_seed,
+        keys.certification_reference: claims.certification_reference,
+        keys.verification_service: claims.verification_service,
+        _PLATFORM: claims.platform,
+        _CERTIFICATE_DIGEST: claims.certificate_digest,
+        _POLICY_DIGEST: claims.policy_digest,
+    }
+    return encode(_present(members))
+
+
+def _present(members: Mapping[int, Encodable]) -> dict[int, Encodable]:
+    return {key: member for key, member in members.items() if member is not None}
+
+
+def _encode_component(component: SoftwareComponent) -> dict[int, Encodable]:
+    return _present(
+        {
+            1: component.measurement_type,
+            2: component.measurement,
+            4: component.version,
+            5: component.signer_id,
+            6: component.description,
+        }
+    )
+
+
+def _profile(members: Mapping[Key, Value], profiles: Collection[Profile]) -> Profile:
+    named = [key for key in (265, -75000) if key in members]
+    if len(named) > 1:
+        raise refused(Code.MIXED_PROFILES, "the token names its profile twice")
+    if named:
+        profile = _named_profile(members, named[0])
+    elif _KEYS[Profile.PSA_IOT_1].nonce in members:
+        profile = Profile.PSA_IOT_1  # there, and only there, the profile claim is optional
+    else:
+        raise refused(Code.MISSING_CLAIM, "the profile (265) is missing")
+    if profile not in profiles:
+        raise refused(Code.PROFILE_NOT_ALLOWED, f"profile {profile.value} is not allowed here")
+    return profile
+
+
+def _named_profile(members: Mapping[Key, Value], key: int) -> Profile:
+    name = text(members[key], "the profile", max_chars=_MAX_TEXT)
+    for profile, keys in _KEYS.items():
+        if profile.value == name and keys.profile == key:
+            return profile
+    raise refused(Code.PROFILE_UNKNOWN, f"profile {name[:80]!r} is not known as claim {key}")
+
+
+def _claims(members: Mapping[Key, Value], profile: Profile) -> Claims:
+    keys = _KEYS[profile]
+    ours = members if profile is Profile.RFC9783 else {}
+    return Claims(
+        profile=profile,
+        nonce=_nonce(required(members, keys.nonce, "the nonce")),
+        client_id=_client_id(required(members, keys.client_id, "the client id")),
+        instance_id=_instance_id(required(members, keys.instance_id, "the instance id")),
+        implementation_id=octets(
+            required(members, keys.implementation_id, "the implementation id"),
+            "the implementation id",
+            (32,),
+            Code.IMPLEMENTATION_ID_LENGTH,
+        ),
+        lifecycle=_lifecycle(required(members, keys.lifecycle, "the lifecycle")),
+        software_components=_components(members, profile),
+        boot_seed=_boot_seed(members, profile),
+        certification_reference=_reference(members, keys),
+        verification_service=_optional_text(members, keys.verification_service, _MAX_TEXT),
+        platform=_optional_text(ours, _PLATFORM, MAX_PLATFORM_CHARS),
+        certificate_digest=_optional_digest(ours, _CERTIFICATE_DIGEST),
+        policy_digest=_optional_digest(ours, _POLICY_DIGEST),
+    )
+
+
+def _nonce(value: Value) -> bytes:
+    if isinstance(value, list):  # an EAT nonce may be a list, a PSA nonce may not
+        raise refused(Code.NONCE_MUST_BE_SINGLE, "the nonce is a list, one nonce is expected")
+    return octets(value, "the nonce", _HASHES, Code.NONCE_LENGTH)
+
+
+def _client_id(value: Value) -> int:
+    client_id = integer(value, "the client id", _INT32, Code.CLIENT_ID_RANGE)
+    if client_id == 0:  # by the prose of section 4.1.2; its CDDL lets 0 through
+        raise refused(Code.CLIENT_ID_ZERO, "the client id is 0")
+    return client_id
+
+
+def _instance_id(value: Value) -> bytes:
+    return check_instance_id(octets(value, "the instance id", range(2**16)))
+
+
+def _lifecycle(value: Value) -> int:
+    number = integer(value, "the lifecycle", range(2**16), Code.LIFECYCLE_RANGE)
+    lifecycle_of(number)
+    return number
+
+
+def _components(members: Mapping[Key, Value], profile: Profile) -> tuple[SoftwareComponent, ...]:
+    key = _KEYS[profile].software_components
+    if profile is Profile.PSA_IOT_1 and _NO_MEASUREMENTS in members:
+        if key in members:
+            raise refused(Code.CLAIM_VALUE, "measurements are both given and said to be absent")
+        integer(members[_NO_MEASUREMENTS], "no software measurements", (1,))
+        return ()
+    name = "software components"
+    entries = array(required(members, key, name), name, max_entries=MAX_COMPONENTS)
+    if not entries:
+        raise refused(Code.SW_COMPONENTS_EMPTY, "there is no software component")
+    return tuple(_component(mapping(entry, "a software component")) for entry in entries)
+
+
+def _component(members: Mapping[Key, Value]) -> SoftwareComponent:
+    if 2 not in members:
+        raise refused(Code.SW_COMPONENT_MEASUREMENT, "a software component has no measurement")
+    if 5 not in members:
+        raise refused(Code.SW_COMPONENT_SIGNER, "a software component has no signer id")
+    return SoftwareComponent(
+        measurement=octets(members[2], "a measurement", _HASHES, Code.HASH_LENGTH),
+        signer_id=octets(members[5], "a signer id", _HASHES, Code.HASH_LENGTH),
+        measurement_type=_optional_text(members, 1, _MAX_TEXT),
+        version=_optional_text(members, 4, _MAX_TEXT),
+        description=_optional_text(members, 6, _MAX_TEXT),
+    )
+
+
+def _boot_seed(members: Mapping[Key, Value], profile: Profile) -> bytes | None:
+    keys = _KEYS[profile]
+    if keys.boot_seed not in members and profile is not Profile.PSA_IOT_1:
+        return None
+    value = required(members, keys.boot_seed, "the boot seed")
+    return octets(value, "the boot seed", keys.boot_seed_sizes, Code.BOOT_SEED_LENGTH)
+
+
+def _reference(members: Mapping[Key, Value], keys: _Keys) -> str | None:
+    reference = _optional_text(members, keys.certification_reference, _MAX_TEXT)
+    if reference is not None and not keys.reference_form.fullmatch(reference):
+        raise refused(
+            Code.CERTIFICATION_REFERENCE,
+            f"certification reference {reference[:40]!r} does not have the profile's form",
+        )
+    return reference
+
+
+def _optional_text(members: Mapping[Key, Value], key: int, max_chars: int) -> str | None:
+    if key not in members:
+        return None
+    return text(members[key], f"claim {key}", max_chars=max_chars)
+
+
+def _optional_digest(members: Mapping[Key, Value], key: int) -> bytes | None:
+    return octets(members[key], f"claim {key}", (32,)) if key in members else None
