@@ -5,8 +5,9 @@
     ├ TrapError            `code`: a TrapCode; the program's own fault
     └ LimitError           `code`: a LimitCode; the policy's limit was reached
 
-A message is a code and numbers. A trap's frames name functions in the program's own words; they
-are an attribute, so that only who may see them prints them.
+A message holds the code and what is public. What a program chose while it ran (numbers it passed,
+names of its functions on the stack) would carry its secrets out: it is in attributes, for who may
+see it.
 """
 
 from dataclasses import dataclass
@@ -92,12 +93,25 @@ class Frame:
 
 
 class TrapError(EngineError):
-    """The program ended itself by a trap; what it had written is dropped."""
+    """The program ended itself by a trap; what it had written is dropped.
 
-    def __init__(self, code: TrapCode, detail: str = "", *, frames: tuple[Frame, ...] = ()) -> None:
+    Attributes:
+        code: how.
+        debug: numbers the program chose; for its author, never for a log.
+        frames: where; likewise.
+    """
+
+    def __init__(
+        self,
+        code: TrapCode,
+        detail: str = "",
+        *,
+        debug: str = "",
+        frames: tuple[Frame, ...] = (),
+    ) -> None:
         super().__init__(f"program trapped ({code})" + (f": {detail}" if detail else ""))
         self.code = code
-        self.detail = detail
+        self.debug = debug
         self.frames = frames
 
 
@@ -107,4 +121,3 @@ class LimitError(EngineError):
     def __init__(self, code: LimitCode, detail: str) -> None:
         super().__init__(f"program reached a limit ({code}): {detail}")
         self.code = code
-        self.detail = detail

@@ -8,7 +8,7 @@ traps has had no effect. A zero-length window is fine anywhere in memory, its en
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from platform_services import PlatformError, RandomSource, ServiceUnavailableErr
 OutputSink = Callable[[memoryview], None]
 
 _U32: Final = struct.Struct("<I")
+_MAX_U32: Final = 0xFFFFFFFF
 # Random bytes are drawn in pieces of this, so that a run's memory does not grow with them.
 _RANDOM_PIECE: Final = 1024 * 1024
 
@@ -54,7 +55,7 @@ class GuestMemory:
             if end > len(self._view):
                 raise TrapError(
                     TrapCode.OUT_OF_BOUNDS_HOST_CALL,
-                    f"{size} bytes at {start}, memory has {len(self._view)}",
+                    debug=f"{size} bytes at {start}, memory has {len(self._view)}",
                 )
         return self._view[start:end]
 
@@ -85,11 +86,12 @@ class Host:
         random: RandomSource,
         sink: OutputSink | None,
     ) -> None:
-        self._views = ExitStack()
-        self._inputs = self._held(inputs.inputs)
-        self._streams = self._held(inputs.streams)
-        previous = inputs.previous_result
-        self._previous = None if previous is None else self._held([previous])[0]
+        with ExitStack() as held:
+            self._inputs = [_hold(one, held) for one in inputs.inputs]
+            self._streams = [_hold(one, held) for one in inputs.streams]
+            previous = inputs.previous_result
+            self._previous = None if previous is None else _hold(previous, held)
+            self._views = held.pop_all()
         self._limits = limits
         self._random = random
         self._random_left = limits.random_bytes
@@ -98,9 +100,6 @@ class Host:
         self.calls: Counter[str] = Counter()
         self.output: bytes | None = None
         self.output_size: int | None = None
-
-    def _held(self, buffers: Sequence[Buffer]) -> list[memoryview]:
-        return [self._views.enter_context(memoryview(one).cast("B")) for one in buffers]
 
     def attach(self, memory: GuestMemory) -> None:
         """Answer calls on this memory from now on."""
@@ -181,7 +180,7 @@ class Host:
             return Status.RESULT_ALREADY_WRITTEN
         if size > self._limits.output_bytes:
             raise LimitError(
-                LimitCode.OUTPUT_SIZE, f"{size} bytes, the limit is {self._limits.output_bytes}"
+                LimitCode.OUTPUT_SIZE, f"the limit is {self._limits.output_bytes} bytes"
             )
         if self._sink is None:
             self.output = bytes(window)
@@ -196,7 +195,7 @@ class Host:
         window = self._window(buf, size)
         if size > self._random_left:
             raise LimitError(
-                LimitCode.RANDOM_BYTES, f"the limit of a run is {self._limits.random_bytes}"
+                LimitCode.RANDOM_BYTES, f"the limit is {self._limits.random_bytes} bytes"
             )
         self._random_left -= size
         try:
@@ -228,3 +227,10 @@ class Host:
             return too_short
         self._window(buf, len(source))[:] = source
         return Status.SUCCESS
+
+
+def _hold(buffer: Buffer, held: ExitStack) -> memoryview:
+    view = held.enter_context(memoryview(buffer).cast("B"))
+    if len(view) > _MAX_U32:
+        raise LimitError(LimitCode.INPUT_SIZE, f"{len(view)} bytes, a program can see {_MAX_U32}")
+    return view
