@@ -19,7 +19,13 @@ from psa_attestation.evidence import (
     verify_software_evidence,
 )
 from psa_attestation.lifecycle import Lifecycle, lifecycle_of
-from psa_attestation.receipt import InputCommitment, Receipt, sign_receipt, verify_receipt
+from psa_attestation.receipt import (
+    InputCommitment,
+    Receipt,
+    commit,
+    sign_receipt,
+    verify_receipt,
+)
 from psa_attestation.runtime_token import RuntimeClaims, mint_runtime_token
 from psa_attestation.token import (
     MAX_TOKEN_BYTES,
@@ -61,6 +67,7 @@ __all__ = [
     "TrustVector",
     "VerifierId",
     "binding_digest",
+    "commit",
     "decode",
     "encode",
     "enrolment_binding",

@@ -30,6 +30,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation._fields import array, integer, mapping, octets, refused, required, text
+from psa_attestation.binding import binding_digest
 from psa_attestation.cbor import DecodeLimits, Encodable, Key, Value, decode, encode
 from psa_attestation.cose import ENVELOPE_LIMITS, X5CHAIN, parse, sign1
 from psa_attestation.errors import AttestationError, Code, Stage
@@ -37,6 +38,8 @@ from psa_attestation.errors import AttestationError, Code, Stage
 RECEIPT_FORMAT: Final = "veracruz-receipt-v1"
 MAX_RECEIPT_BYTES: Final = 256 * 1024
 MAX_RECEIPT_INPUTS: Final = 4096
+
+_COMMITMENT_LABEL: Final = "veracruz-input-commitment-v1"
 
 InputKind = Literal["data", "stream"]
 _KINDS: Final[tuple[InputKind, ...]] = ("data", "stream")
@@ -77,6 +80,15 @@ class Receipt:
     engine: str
     run_ms: int
     fuel: int | None = None
+
+
+def commit(salt: bytes, digest: bytes) -> bytes:
+    """The commitment (32 bytes) of an input with this SHA-256, under a salt its provider knows.
+
+    Readers of the receipt cannot try out likely inputs against it; the provider, who was told the
+    32-byte salt, can show that its input was used.
+    """
+    return binding_digest(_COMMITMENT_LABEL, salt, digest)
 
 
 def sign_receipt(receipt: Receipt, key: ec.EllipticCurvePrivateKey, certificate: bytes) -> bytes:
