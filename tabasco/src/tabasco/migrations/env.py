@@ -1,0 +1,17 @@
+"""Alembic's entry: `tabasco.database` hands it a connection inside a transaction.
+
+That transaction is the caller's to commit, and SQLite undoes table definitions as well as rows.
+"""
+
+from alembic import context
+
+from tabasco.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

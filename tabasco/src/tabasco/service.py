@@ -1,0 +1,139 @@
+"""The attestation service without its network: requests in, answers or errors out."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from colima.tabasco import (
+    BeginEnrolmentRequest,
+    BeginEnrolmentResponse,
+    CompleteEnrolmentRequest,
+    CompleteEnrolmentResponse,
+    DescribeRequest,
+    DescribeResponse,
+    VerifyTokenRequest,
+    VerifyTokenResponse,
+)
+from psa_attestation import VerifierId
+from tabasco import keys
+from tabasco.challenges import Challenges
+from tabasco.database import Database
+from tabasco.enrolment import Enrolments
+from tabasco.instances import Instances
+from tabasco.native import LinuxSoftwareRoot
+from tabasco.results import Results
+from tabasco.roots import Roots
+
+DEVELOPER: Final = "veracruz-tabasco"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How long things are good for, and how many may be open.
+
+    Attributes:
+        challenge_validity: of an enrolment challenge.
+        enrolment_validity: of an enrolment; after it the instance has to enrol again.
+        result_validity: of an attestation result.
+        max_challenges: enrolment challenges that have not expired.
+    """
+
+    challenge_validity: timedelta = timedelta(seconds=120)
+    enrolment_validity: timedelta = timedelta(hours=24)
+    result_validity: timedelta = timedelta(minutes=5)
+    max_challenges: int = 4096
+
+
+class AttestationService:
+    """Enrols root attestation isolates and answers for their tokens; safe to share by threads.
+
+    Args:
+        database: open; the caller closes it.
+        result_key: P-256; signs results.
+        build: our version, as results name it.
+        now: the current time, aware.
+        settings: how long things are good for.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        result_key: ec.EllipticCurvePrivateKey,
+        build: str,
+        now: Callable[[], datetime],
+        settings: Settings,
+    ) -> None:
+        self._now = now
+        self._settings = settings
+        self._verifier = VerifierId(DEVELOPER, build)
+        self._public_key = keys.der_of(result_key.public_key())
+        instances = Instances(database)
+        self._enrolments = Enrolments(
+            challenges=Challenges(
+                database, validity=settings.challenge_validity, limit=settings.max_challenges
+            ),
+            instances=instances,
+            verifiers=(LinuxSoftwareRoot(Roots(database)),),
+            validity=settings.enrolment_validity,
+        )
+        self._results = Results(
+            instances=instances,
+            key=result_key,
+            verifier=self._verifier,
+            validity=settings.result_validity,
+        )
+
+    def describe(self, _: DescribeRequest) -> DescribeResponse:
+        """Who we are and which platforms we verify."""
+        return DescribeResponse(
+            verifier=f"{self._verifier.developer} {self._verifier.build}",
+            public_key=self._public_key,
+            platforms=self._enrolments.platforms,
+        )
+
+    def begin_enrolment(self, request: BeginEnrolmentRequest) -> BeginEnrolmentResponse:
+        """A challenge for one enrolment.
+
+        Raises:
+            RefusalError, BusyError: see `Enrolments.begin`.
+        """
+        challenge = self._enrolments.begin(request.platform, at=self._now())
+        _log.info("enrolment begun")
+        return BeginEnrolmentResponse(challenge, _seconds(self._settings.challenge_validity))
+
+    def complete_enrolment(self, request: CompleteEnrolmentRequest) -> CompleteEnrolmentResponse:
+        """The acknowledgement of an enrolment that is on disk.
+
+        Raises:
+            RefusalError: see `Enrolments.complete`.
+        """
+        enrolment = self._enrolments.complete(request, at=self._now())
+        _log.info(
+            "instance enrolled: %s on %s until %s",
+            enrolment.instance_id.hex(),
+            enrolment.platform,
+            enrolment.expires_at.isoformat(),
+        )
+        validity = _seconds(self._settings.enrolment_validity)
+        return CompleteEnrolmentResponse(enrolment.instance_id, validity)
+
+    def verify_token(self, request: VerifyTokenRequest) -> VerifyTokenResponse:
+        """A signed result about the token.
+
+        Raises:
+            RefusalError: see `Results.about`.
+        """
+        result = self._results.about(request.token, request.challenge, at=self._now())
+        _log.info("token verified: instance %s", result.claims.instance_id.hex())
+        return VerifyTokenResponse(result.signed)
+
+
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())
