@@ -13,8 +13,8 @@ class Secret:
     __hash__ = None  # type: ignore[assignment]
     __slots__ = ("_value",)
 
-    def __init__(self, value: bytes) -> None:
-        self._value = bytes(value)
+    def __init__(self, value: bytes | bytearray | memoryview) -> None:
+        self._value = bytes(memoryview(value))  # never a number: bytes(32) is 32 zeros
 
     def reveal(self) -> bytes:
         """The content."""

@@ -3,9 +3,12 @@
 import base64
 import binascii
 import re
+import warnings
 from datetime import datetime
 from typing import Final
 
+# Checking a signature would load it late: in the sandbox, where nothing can be loaded any more.
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -36,9 +39,11 @@ def certificate_from_pem(text: str, *, at: datetime, path: str) -> bytes:
     """
     der = _pem_decode(text, "CERTIFICATE", PolicyErrorCode.CERTIFICATE_FORMAT, path)
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        problem = _problem_of(certificate)
-    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+        # A warning is about what RFC 5280 forbids and the library still reads, such as serial 0.
+        with warnings.catch_warnings(action="error"):
+            certificate = x509.load_der_x509_certificate(der)
+            problem = _problem_of(certificate)
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, Warning) as error:
         problem = f"does not parse as X.509: {str(error)[:120]!r}"
     if problem is not None:
         raise PolicyError(PolicyErrorCode.CERTIFICATE_INVALID, problem, path=path)
