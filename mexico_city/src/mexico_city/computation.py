@@ -232,7 +232,8 @@ class Computation:
         """Drop every secret."""
         self._data.close()
         self._streams.close()
-        for content in (self.program, self._previous, self.outcome and self.outcome.output):
+        output = self.outcome.output if self.outcome is not None else None
+        for content in (self.program, self._previous, output):
             if content is not None:
                 content.close()
 

@@ -138,10 +138,8 @@ class Dialogue:
         """Move content from the buffer to its file; whether the upload ended by it."""
         assert self._upload is not None
         slot, writer = self._upload
-        if writer.remaining:
-            self._write(memoryview(self._decoder.take(writer.remaining)))
-            if self._upload is None:
-                return True
+        if writer.remaining and not self._write(memoryview(self._decoder.take(writer.remaining))):
+            return True
         if writer.remaining:
             return False
         self._upload = None
@@ -153,7 +151,8 @@ class Dialogue:
             self._refuse(refusal)
         return True
 
-    def _write(self, data: memoryview) -> None:
+    def _write(self, data: memoryview) -> bool:
+        """Keep a piece of the upload; False, and the end of the session, when there is no room."""
         assert self._upload is not None
         try:
             self._upload[1].write(data)
@@ -161,6 +160,7 @@ class Dialogue:
             self._give_up_upload()
             self._refuse(Refusal(Reason.TOO_LARGE, expected="content that fits the isolate"))
             self.over = True
+        return not self.over
 
     def _give_up_upload(self) -> None:
         assert self._upload is not None

@@ -23,9 +23,8 @@ from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from psa_attestation import Receipt, sign_receipt
-from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import Policy
+from veracruz_utils.policy import CipherSuite, Policy, TlsVersion
 
 NAME: Final = "runtime.veracruz"
 """The DNS name in the runtime's certificate; nobody resolves it, the certificate is pinned."""
@@ -112,7 +111,11 @@ def report_failure(which: str, error: BaseException) -> None:
     sys.stderr.flush()
 
 
-def measured_identity() -> Digest:
-    """Make and forget a key: loads everything that making one loads, before modules are locked."""
+def warm_up() -> None:
+    """Load all that the start of an isolate loads, by making and forgetting a key."""
     now = datetime.now(UTC)
-    return make_certificate(name=NAME, not_before=now, not_after=now + _CLOCK_SKEW).digest
+    identity = make_certificate(name=NAME, not_before=now, not_after=now + _CLOCK_SKEW)
+    suite = CipherSuite("", TlsVersion.TLS_1_3, "TLS_AES_256_GCM_SHA384")
+    ServerContext(
+        EndpointConfig(suite, identity.private_key, identity.certificate), accepted=[]
+    ).endpoint(now=now)

@@ -62,7 +62,8 @@ class Runtime:
             case Upload():
                 return computation.reserve(dialogue.identity, request)
             case GetResult():
-                return self._result(dialogue)
+                self._result(dialogue)
+                return None
             case NextRound():
                 computation.next_round(dialogue.identity)
                 return Done()
@@ -204,7 +205,7 @@ class Runtime:
                 InputCommitment(
                     client_id=package.client_id,
                     package_id=package.package_id,
-                    kind=package.kind.name.lower(),
+                    kind="data" if package.kind is ContentKind.DATA else "stream",
                     commitment=package.commitment,
                 )
                 for package in (*job.inputs, *job.streams)

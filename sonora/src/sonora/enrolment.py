@@ -1,0 +1,125 @@
+"""Enrolment with Tabasco: a fresh key, native evidence over it, and a place in the registry.
+
+The key is made here, lives in this process's memory and is replaced when its enrolment nears its
+end.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from colima import decode, encode, tabasco
+from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding
+from sonora.errors import EnrolmentRefusedError
+from sonora.root import EvidenceSource
+from veracruz_utils.errors import RefusedError
+
+_T = TypeVar("_T")
+Call = Callable[[str, bytes], bytes]
+"""A unary call of Tabasco: method name and request bytes to response bytes."""
+
+_RENEW_AT: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An enrolled key; good until `expires_at`, in seconds of the monotonic clock."""
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    instance_id: bytes
+    renew_at: float
+    expires_at: float
+
+
+def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: str) -> Enrolment:
+    """Enrol a fresh key.
+
+    Args:
+        call: how Tabasco is reached.
+        source: of this root attester's native evidence.
+        measurement: of this root attester, 32 bytes.
+        version: of this root attester.
+
+    Raises:
+        EnrolmentRefusedError: Tabasco does not accept the evidence.
+        UnreachableError: Tabasco does not answer.
+    """
+    now = time.monotonic()
+    key = ec.generate_private_key(ec.SECP256R1())
+    public_key = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    begun = _ask(
+        call,
+        "BeginEnrolment",
+        tabasco.BeginEnrolmentRequest(source.platform),
+        tabasco.BeginEnrolmentResponse,
+    )
+    binding = enrolment_binding(
+        platform=source.platform,
+        audience=ENROLMENT_AUDIENCE,
+        challenge=begun.challenge,
+        public_key=public_key,
+    )
+    evidence = source.evidence(measurement=measurement, version=version, binding=binding)
+    request = tabasco.CompleteEnrolmentRequest(
+        begun.challenge, source.platform, evidence, public_key, _prove_possession(key, binding)
+    )
+    done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
+    return Enrolment(
+        key,
+        done.instance_id,
+        renew_at=now + _RENEW_AT * done.expires_in_s,
+        expires_at=now + done.expires_in_s,
+    )
+
+
+class EnrolledKey:
+    """The key to sign with now; enrols again in good time.
+
+    Safe to share between threads. While Tabasco cannot be reached an enrolment is used to its end.
+    """
+
+    def __init__(self, renew: Callable[[], Enrolment]) -> None:
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._current = renew()
+
+    @property
+    def instance_id(self) -> bytes:
+        """The Instance ID of the current key (33 bytes)."""
+        return self._current.instance_id
+
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """The current key.
+
+        Raises:
+            EnrolmentRefusedError, UnreachableError: the enrolment ended, another was not to be had.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if now >= self._current.renew_at:
+                try:
+                    self._current = self._renew()
+                except Exception:
+                    if now >= self._current.expires_at:
+                        raise
+            return self._current.key
+
+
+def _ask(call: Call, method: str, request: object, answer: type[_T]) -> _T:
+    try:
+        return decode(answer, call(method, encode(request)))
+    except RefusedError as error:
+        raise EnrolmentRefusedError(f"tabasco refuses to enrol this root: {error}") from error
+
+
+def _prove_possession(key: ec.EllipticCurvePrivateKey, binding: bytes) -> bytes:
+    """The ES256 signature over the binding as r and s, 64 bytes."""
+    r, s = utils.decode_dss_signature(key.sign(binding, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32) + s.to_bytes(32)

@@ -1,0 +1,236 @@
+"""Isolates as Sonora's service sees them: launched by policy, watched, ended.
+
+`Launcher` is the seam for other kinds of isolates. `LinuxLauncher` is the one there is: a process
+forked from a zygote. It protects against other users of the machine and against the bridge, not
+against the machine's root, which is why its platform is named a software root.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from colima import WireError, encode, frame, isolate, read_frame
+from sonora.errors import LaunchError, SonoraError
+from veracruz_utils.policy import LINUX_SOFTWARE
+
+MAX_ISOLATES: Final = 16
+_ZYGOTE_START_S: Final = 60.0
+_LAUNCH_S: Final = 20.0
+_END_S: Final = 5.0
+
+_ZYGOTE: Final = (
+    "-I",  # no environment variables, no user packages, no working directory
+    "-S",  # no .pth files
+    "-B",
+    "-X",
+    "pycache_prefix=/dev/null",  # no compiled caches: what is measured is what is compiled
+    "-c",
+    (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[2]);"
+        " from sonora.zygote import main; main(int(sys.argv[1]))"
+    ),
+)
+"""The interpreter's arguments; then come the channel's descriptor and a JSON list of paths."""
+
+
+@dataclass(slots=True)
+class Isolate:
+    """A running isolate; `control` is the socket over which its sessions are handed to it."""
+
+    isolate_id: int
+    certificate_digest: bytes
+    policy_digest: bytes
+    control: socket.socket
+    private: socket.socket
+    process_id: int = 0
+    exit_code: int | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+    on_end: Callable[[int], None] = lambda _: None
+
+    def close(self) -> None:
+        """End the isolate if it still runs."""
+        self.private.close()
+        self.control.close()
+        if self.process_id and not self.ended.wait(_END_S):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process_id, signal.SIGKILL)
+
+
+class Launcher(Protocol):
+    """A kind of isolate: how it is launched, and what it is measured as."""
+
+    platform: str
+    measurement: bytes
+
+    def launch(self, policy: bytes) -> Isolate:
+        """A new isolate that holds exactly this policy. Raises LaunchError."""
+
+    def close(self) -> None:
+        """End all isolates."""
+
+
+class LinuxLauncher:
+    """Isolates as processes, forked from a zygote that has the runtime loaded.
+
+    Raises:
+        SonoraError: the zygote does not start.
+    """
+
+    platform = LINUX_SOFTWARE
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._process = _start_zygote(theirs)
+        self._channel.settimeout(_ZYGOTE_START_S)
+        ready = self._receive()
+        if not isinstance(ready, isolate.ZygoteReady):
+            self._process.kill()
+            self._process.wait()
+            raise SonoraError("the zygote did not start; its standard error says why")
+        self._channel.settimeout(None)
+        self.measurement = ready.measurement
+        self.files = {file.name: file.digest for file in ready.files}
+        self.on_lost: Callable[[], None] = lambda: None
+        self._closing = False
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._spawned: dict[int, isolate.FromZygote] = {}
+        self._news = threading.Condition()
+        self._isolates: dict[int, Isolate] = {}
+        self._next_id = 1
+        self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
+        self._listener.start()
+
+    def launch(self, policy: bytes) -> Isolate:
+        """A new isolate that holds exactly this policy.
+
+        Raises:
+            LaunchError: there are too many, the fork failed, or the runtime refused the policy.
+        """
+        control, control_inside = socket.socketpair()
+        private, private_inside = socket.socketpair()
+        with self._lock:
+            if len(self._isolates) >= MAX_ISOLATES:
+                for end in (control, control_inside, private, private_inside):
+                    end.close()
+                raise LaunchError(f"{MAX_ISOLATES} isolates run already; end one of them first")
+            launched = Isolate(self._next_id, b"", b"", control, private)
+            self._next_id += 1
+            self._isolates[launched.isolate_id] = launched
+        try:
+            with control_inside, private_inside:
+                self._spawn(launched.isolate_id, policy, control_inside, private_inside)
+            self._await_spawned(launched)
+            self._await_ready(launched)
+        except LaunchError:
+            self._abandon(launched)
+            raise
+        return launched
+
+    def close(self) -> None:
+        """End the zygote, and with it all isolates."""
+        self._closing = True
+        self._channel.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join()
+        self._channel.close()
+
+    def _spawn(
+        self, isolate_id: int, policy: bytes, control: socket.socket, private: socket.socket
+    ) -> None:
+        try:
+            with self._sending:
+                self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy))))
+                socket.send_fds(self._channel, [b"\0"], [control.fileno(), private.fileno()])
+        except OSError as error:
+            raise LaunchError("the zygote is gone; start Sonora again") from error
+
+    def _await_spawned(self, launched: Isolate) -> None:
+        with self._news:
+            self._news.wait_for(
+                lambda: launched.isolate_id in self._spawned or self._closing, _LAUNCH_S
+            )
+            answer = self._spawned.pop(launched.isolate_id, None)
+        if isinstance(answer, isolate.SpawnFailed):
+            raise LaunchError(answer.reason)
+        if not isinstance(answer, isolate.Spawned):
+            raise LaunchError("the zygote did not fork an isolate in time")
+        launched.process_id = answer.process_id
+
+    def _await_ready(self, launched: Isolate) -> None:
+        launched.private.settimeout(_LAUNCH_S)
+        try:
+            payload = read_frame(launched.private.recv)
+            report = isolate.FROM_RUNTIME.decode(payload or b"")
+        except (OSError, WireError) as error:
+            raise LaunchError("the isolate ended before it was ready") from error
+        if isinstance(report, isolate.RuntimeRefused):
+            raise LaunchError(report.reason)
+        launched.certificate_digest = report.certificate_digest
+        launched.policy_digest = report.policy_digest
+
+    def _abandon(self, launched: Isolate) -> None:
+        launched.close()
+        with self._lock:
+            self._isolates.pop(launched.isolate_id, None)
+
+    def _receive(self) -> isolate.FromZygote | None:
+        try:
+            payload = read_frame(self._channel.recv, limit=isolate.MAX_FRAME_BYTES)
+            return None if payload is None else isolate.FROM_ZYGOTE.decode(payload)
+        except (OSError, WireError):
+            return None
+
+    def _listen(self) -> None:
+        while (message := self._receive()) is not None:
+            if isinstance(message, isolate.Exited):
+                self._exited(message)
+            elif isinstance(message, isolate.Spawned | isolate.SpawnFailed):
+                with self._news:
+                    self._spawned[message.isolate_id] = message
+                    self._news.notify_all()
+        with self._news:
+            lost, self._closing = not self._closing, True
+            self._news.notify_all()
+        if lost:
+            self.on_lost()
+        for launched in list(self._isolates.values()):
+            self._end(launched, -signal.SIGKILL)
+
+    def _exited(self, message: isolate.Exited) -> None:
+        with self._lock:
+            launched = self._isolates.pop(message.isolate_id, None)
+        if launched is not None:
+            self._end(launched, message.exit_code)
+
+    def _end(self, launched: Isolate, exit_code: int) -> None:
+        launched.exit_code = exit_code
+        launched.ended.set()
+        launched.on_end(exit_code)
+
+
+def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:
+    paths = [path for path in sys.path if path]
+    arguments = [*_ZYGOTE, str(channel.fileno()), json.dumps(paths)]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        [sys.executable, *arguments],
+        pass_fds=[channel.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        process_group=0,  # a terminal's Ctrl-C is the service's to handle
+    )

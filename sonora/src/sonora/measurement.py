@@ -1,0 +1,74 @@
+"""The measurement of a runtime: a digest over the files that execute in it.
+
+Covered, each by its SHA-256 under a name that does not depend on where it is installed:
+
+- `module:NAME`: the source or extension file of every Python module that is loaded;
+- `native:NAME`: every other native library that is mapped, by its file name;
+- `interpreter`: the program file of the process, with the modules frozen into it.
+
+It is taken in the zygote itself when everything is loaded, and an isolate loads nothing after that
+(`mexico_city.lockdown`). The zygote runs without compiled caches, so the source files it names are
+what it compiled. The kernel is not covered.
+"""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+LABEL: Final = b"veracruz-runtime-measurement-v1"
+
+
+def measured_files(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
+    """Name and place of every file that executes in this process, given its loaded `modules`."""
+    files = {"interpreter": Path("/proc/self/exe")}
+    places = set()
+    for name, module in modules.items():
+        spec = getattr(module, "__spec__", None)
+        if spec is not None and spec.has_location and spec.origin is not None:
+            path = Path(spec.origin)
+            files[f"module:{spec.name or name}"] = path
+            places.add(path.resolve())
+    interpreter = files["interpreter"].resolve()
+    for path in _mapped_libraries():
+        if path not in places and path != interpreter:
+            files[f"native:{path.name}"] = path
+    return files
+
+
+def digest_files(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """The SHA-256 of every file, by name."""
+    return {name: _digest_file(path) for name, path in sorted(files.items())}
+
+
+def measurement_of(digests: Mapping[str, bytes]) -> bytes:
+    """The measurement, 32 bytes: SHA-256 over the label and, sorted by name, each name and digest.
+
+    Names are preceded by their length as u64 big-endian, so no two lists share a measurement.
+    """
+    sha256 = hashlib.sha256(LABEL)
+    for name, digest in sorted(digests.items()):
+        encoded = name.encode()
+        sha256.update(len(encoded).to_bytes(8) + encoded + digest)
+    return sha256.digest()
+
+
+def measure_this_process() -> dict[str, bytes]:
+    """The digest of every file that executes here, by name."""
+    return digest_files(measured_files(sys.modules))
+
+
+def _mapped_libraries() -> set[Path]:
+    libraries = set()
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and "x" in fields[1] and fields[5].startswith("/"):
+            libraries.add(Path(fields[5]))
+    return libraries
+
+
+def _digest_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,103 @@
+"""Where a root attestation isolate's own trust comes from.
+
+`EvidenceSource` is the seam for hardware. `SoftwareRoot` is the one there is: a key in a file,
+which proves who runs this Sonora and nothing about the machine. It is named
+`linux-software-root` in all evidence, and a policy must accept it by that name.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from psa_attestation import mint_software_evidence
+from sonora.errors import SonoraError
+from veracruz_utils.policy import LINUX_SOFTWARE
+
+KEY_FILE: Final = "software-root.key.pem"
+PUBLIC_KEY_FILE: Final = "software-root.pub.pem"
+_MAX_KEY_BYTES: Final = 16 * 1024
+
+
+class EvidenceSource(Protocol):
+    """Native evidence about this root attester."""
+
+    platform: str
+
+    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+        """Evidence that a root attester with this measurement made `binding` (32 bytes)."""
+
+
+class SoftwareRoot:
+    """The Linux software root of trust."""
+
+    platform = LINUX_SOFTWARE
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+
+    @classmethod
+    def create(cls, state: Path) -> Path:
+        """Make a root key in the folder `state`; the file with its public half, to be registered.
+
+        Raises:
+            SonoraError: there is one already, or the folder cannot be written.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_new(state / KEY_FILE, secret, mode=0o600)
+            _write_new(state / PUBLIC_KEY_FILE, public, mode=0o644)
+        except FileExistsError as error:
+            raise SonoraError(
+                f"{error.filename} exists already; use it or choose another folder"
+            ) from None
+        except OSError as error:
+            raise SonoraError(f"{error.filename}: {error.strerror}") from error
+        return state / PUBLIC_KEY_FILE
+
+    @classmethod
+    def load(cls, state: Path) -> Self:
+        """The root key in the folder `state`.
+
+        Raises:
+            SonoraError: there is none, it is not a P-256 key, or others may read it.
+        """
+        path = state / KEY_FILE
+        try:
+            with path.open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise SonoraError(f"{path} may be read by others; chmod 600 it")
+                content = file.read(_MAX_KEY_BYTES)
+        except OSError as error:
+            remedy = "; make one with: sonora init --state DIR"
+            raise SonoraError(f"no software root key: {path}: {error.strerror}{remedy}") from error
+        try:
+            key = serialization.load_pem_private_key(content, password=None)
+        except (ValueError, TypeError):
+            raise SonoraError(f"{path} is not a private key in PEM") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+            raise SonoraError(f"{path} is not a P-256 key")
+        return cls(key)
+
+    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+        """A PSA token by the root key over `binding`."""
+        return mint_software_evidence(
+            root_key=self._key, measurement=measurement, version=version, binding=binding
+        )
+
+
+def _write_new(path: Path, content: bytes, *, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor made with its mode
+        file.write(content)

@@ -1,0 +1,193 @@
+"""Sonora's door to bridges: a Unix socket on which one connection is one isolate.
+
+The protocol is `colima.sonora`. Nothing a bridge sends is trusted: frames are bounded, the first
+must come in time, and a connection that breaks the protocol ends with its isolate.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import socketserver
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from colima import WireError, frame, read_frame
+from colima.sonora import (
+    FROM_SONORA,
+    MAX_LAUNCH_BYTES,
+    TO_SONORA,
+    Ended,
+    Ending,
+    Failed,
+    FromSonora,
+    Launch,
+    Launched,
+    MintToken,
+    Token,
+    ToSonora,
+)
+from psa_attestation import mint_runtime_token
+from sonora.enrolment import EnrolledKey
+from sonora.errors import LaunchError, SonoraError
+from sonora.isolates import Isolate, Launcher
+from veracruz_utils.errors import VeracruzError
+
+_LOG: Final = logging.getLogger(__name__)
+_FIRST_MESSAGE_S: Final = 10.0
+
+
+class Sonora:
+    """What the connections share: isolates to launch and a key to vouch for them with."""
+
+    def __init__(self, launcher: Launcher, enrolled: EnrolledKey, *, version: str) -> None:
+        self.launcher = launcher
+        self._enrolled = enrolled
+        self._version = version
+
+    def mint(self, isolate: Isolate, challenge: bytes) -> bytes:
+        """A PSA token that vouches for `isolate` over this challenge."""
+        return mint_runtime_token(
+            key=self._enrolled.key(),
+            challenge=challenge,
+            platform=self.launcher.platform,
+            runtime_measurement=self.launcher.measurement,
+            runtime_version=self._version,
+            certificate_digest=isolate.certificate_digest,
+            policy_digest=isolate.policy_digest,
+        )
+
+
+class _Bridge(socketserver.BaseRequestHandler):
+    """One connection: launch, then tokens until either side ends."""
+
+    server: "SonoraServer"
+    request: socket.socket
+
+    def handle(self) -> None:
+        self._sending = threading.Lock()
+        self.request.settimeout(_FIRST_MESSAGE_S)
+        try:
+            message = self._receive()
+            if isinstance(message, Launch):
+                self._serve(message)
+        except (WireError, OSError) as error:
+            _LOG.warning("connection dropped: %s", type(error).__name__)
+
+    def _serve(self, launch: Launch) -> None:
+        sonora = self.server.sonora
+        try:
+            isolate = sonora.launcher.launch(launch.policy)
+        except LaunchError as error:
+            _LOG.warning("launch refused: %s", error)
+            self._send(Failed(str(error)[:500]))
+            return
+        _LOG.info("isolate %d launched", isolate.isolate_id)
+        try:
+            self._announce(isolate)
+            self.request.settimeout(None)
+            self._mint_tokens(sonora, isolate)
+        finally:
+            isolate.close()
+            _LOG.info("isolate %d ended", isolate.isolate_id)
+
+    def _announce(self, isolate: Isolate) -> None:
+        launcher = self.server.sonora.launcher
+        launched = Launched(
+            isolate.isolate_id,
+            launcher.platform,
+            launcher.measurement,
+            isolate.policy_digest,
+            isolate.certificate_digest,
+        )
+        with self._sending:
+            self.request.sendall(frame(FROM_SONORA.encode(launched)))
+            socket.send_fds(self.request, [b"\0"], [isolate.control.fileno()])
+        isolate.control.close()
+        isolate.on_end = self._isolate_ended
+        if isolate.ended.is_set():
+            self._isolate_ended(isolate.exit_code or 0)
+
+    def _mint_tokens(self, sonora: Sonora, isolate: Isolate) -> None:
+        while (message := self._receive()) is not None:
+            if not isinstance(message, MintToken):
+                raise WireError("a second launch on one connection")
+            try:
+                self._send(Token(sonora.mint(isolate, message.challenge)))
+            except VeracruzError as error:
+                _LOG.warning("token refused: %s", error)
+                self._send(Failed(str(error)[:500]))
+
+    def _isolate_ended(self, exit_code: int) -> None:
+        ending = Ending.QUORUM if exit_code == 0 else Ending.FAILURE
+        with contextlib.suppress(OSError):
+            self._send(Ended(ending))
+
+    def _receive(self) -> ToSonora | None:
+        payload = read_frame(self.request.recv, limit=MAX_LAUNCH_BYTES)
+        return None if payload is None else TO_SONORA.decode(payload)
+
+    def _send(self, message: FromSonora) -> None:
+        with self._sending:
+            self.request.sendall(frame(FROM_SONORA.encode(message)))
+
+
+class SonoraServer(socketserver.ThreadingUnixStreamServer):
+    """The listening socket, for its owner alone; a thread per bridge.
+
+    Raises:
+        SonoraError: another Sonora listens there, or the path cannot be used.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, path: Path, sonora: Sonora) -> None:
+        self.sonora = sonora
+        self._path = path
+        self._connections: set[socket.socket] = set()
+        _remove_stale(path)
+        before = os.umask(0o177)
+        try:
+            super().__init__(str(path), _Bridge)
+        except OSError as error:
+            raise SonoraError(f"cannot listen on {path}: {error.strerror}") from error
+        finally:
+            os.umask(before)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
+        """Forget a connection that is over."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Serve a connection in a thread of its own; keep track of it, to end it with the service."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def stop(self) -> None:
+        """Accept nothing more, end every connection and with it its isolate, remove the socket."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._path.unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket that nobody listens on any more."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SonoraError(f"cannot use {path}: {error.strerror}") from error
+        else:
+            raise SonoraError(
+                f"another sonora listens on {path}; stop it or choose another --socket"
+            )

@@ -1,0 +1,99 @@
+"""The zygote: a process with the runtime loaded, which forks an isolate per computation.
+
+It is single-threaded, compiles no WebAssembly, holds no key and imports no grpc, so a fork of it is
+a clean copy that is ready in milliseconds. It speaks with Sonora's service alone, over one socket
+pair (`colima.isolate`): `Spawn` in; `ZygoteReady` once, then `Spawned`, `SpawnFailed`, `Exited`.
+It ends when the service closes the channel, and every isolate ends with it.
+"""
+
+import gc
+import os
+import selectors
+import socket
+import sys
+from typing import NoReturn
+
+from colima import decode, frame, framing, isolate
+from mexico_city import isolate as runtime
+from mexico_city import lockdown
+from mexico_city.descriptors import receive_descriptors
+from sonora.measurement import measure_this_process, measurement_of
+
+
+def main(descriptor: int) -> NoReturn:
+    """Be the zygote on this channel."""
+    channel = socket.socket(fileno=descriptor)
+    runtime.warm_up()
+    digests = measure_this_process()
+    files = tuple(isolate.MeasuredFile(name, digest) for name, digest in digests.items())
+    zygote = _Zygote(channel)
+    zygote.tell(isolate.ZygoteReady(measurement_of(digests), files))
+    gc.collect()
+    gc.freeze()
+    zygote.serve()
+    sys.exit(0)
+
+
+class _Zygote:
+    """The loop: requests from the service, ends of isolates."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(channel, selectors.EVENT_READ)
+
+    def tell(self, message: isolate.FromZygote) -> None:
+        """Say something to the service."""
+        self._channel.sendall(frame(isolate.FROM_ZYGOTE.encode(message)))
+
+    def serve(self) -> None:
+        """Serve until the service closes the channel."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.data is not None:
+                    self._reap(*key.data)
+                elif not self._request():
+                    return
+
+    def _request(self) -> bool:
+        payload = framing.read_frame(self._channel.recv, limit=isolate.MAX_FRAME_BYTES)
+        if payload is None:
+            return False
+        spawn = decode(isolate.Spawn, payload)
+        control, private = receive_descriptors(self._channel, 2)
+        try:
+            process_id = self._fork(spawn, control, private)
+        except OSError as error:
+            self.tell(isolate.SpawnFailed(spawn.isolate_id, f"fork failed: {error.strerror}"))
+        else:
+            watch = os.pidfd_open(process_id)
+            self._selector.register(
+                watch, selectors.EVENT_READ, (spawn.isolate_id, process_id, watch)
+            )
+            self.tell(isolate.Spawned(spawn.isolate_id, process_id))
+        finally:
+            os.close(control)
+            os.close(private)
+        return True
+
+    def _fork(self, spawn: isolate.Spawn, control: int, private: int) -> int:
+        zygote = os.getpid()
+        process_id = os.fork()
+        if process_id == 0:
+            _be_isolate(spawn.policy, control, private, zygote)
+        return process_id
+
+    def _reap(self, isolate_id: int, process_id: int, watch: int) -> None:
+        _, status = os.waitpid(process_id, 0)
+        self._selector.unregister(watch)
+        os.close(watch)
+        self.tell(isolate.Exited(isolate_id, os.waitstatus_to_exitcode(status)))
+
+
+def _be_isolate(policy: bytes, control: int, private: int, zygote: int) -> NoReturn:
+    status = runtime.FAILED
+    try:
+        status = runtime.run(policy, control=control, private=private, parent=zygote)
+    except BaseException as error:  # noqa: BLE001 - nothing of an isolate's failure may be printed
+        runtime.report_failure("isolate", error)
+    lockdown.end(status)
