@@ -18,11 +18,11 @@ class Tier(IntEnum):
 
 def tier_of(claim: int) -> Tier:
     """The tier that one claim of a trust vector (-128 to 127) falls into."""
-    magnitude = claim if claim >= 0 else -claim - 1
-    for tier in (Tier.CONTRAINDICATED, Tier.WARNING, Tier.AFFIRMING):
-        if magnitude >= tier:
-            return tier
-    return Tier.NONE
+    if -1 <= claim <= 1:
+        return Tier.NONE
+    if -32 <= claim < 32:
+        return Tier.AFFIRMING
+    return Tier.WARNING if -96 <= claim < 96 else Tier.CONTRAINDICATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ refused whole, or two verifiers could read two nonces from it. Claims that no pr
 ignored, as RFC 9783 section 5.1.3 demands.
 """
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
 from psa_attestation._fields import array, integer, mapping, octets, refused, required, text
+from psa_attestation._profiles import FOREIGN_KEYS, KEYS, NO_MEASUREMENTS, ProfileKeys
 from psa_attestation.cbor import ANY_TAG, DecodeLimits, Encodable, Key, Value, decode, encode
 from psa_attestation.claims import Claims, Profile, SoftwareComponent
 from psa_attestation.errors import Code
@@ -21,64 +20,7 @@ MAX_COMPONENTS: Final = 64
 _MAX_TEXT: Final = 1024
 _HASHES: Final = frozenset({32, 48, 64})
 _INT32: Final = range(-(2**31), 2**31)
-_NO_MEASUREMENTS: Final = -75007
 
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """The keys and limits of one profile."""
-
-    profile: int
-    nonce: int
-    client_id: int
-    instance_id: int
-    implementation_id: int
-    lifecycle: int
-    software_components: int
-    boot_seed: int
-    certification_reference: int
-    verification_service: int
-    boot_seed_sizes: Collection[int] = range(8, 33)
-    reference_form: re.Pattern[str] = re.compile(r"[0-9]{13}-[0-9]{5}")
-
-
-_RFC9783: Final = _Keys(
-    profile=265,
-    nonce=10,
-    client_id=2394,
-    instance_id=256,
-    implementation_id=2396,
-    lifecycle=2395,
-    software_components=2399,
-    boot_seed=268,
-    certification_reference=2398,
-    verification_service=2400,
-)
-_KEYS: Final[Mapping[Profile, _Keys]] = {
-    Profile.RFC9783: _RFC9783,
-    Profile.PSA_2_0_0: replace(_RFC9783, boot_seed=2397),
-    Profile.PSA_IOT_1: _Keys(
-        profile=-75000,
-        nonce=-75008,
-        client_id=-75001,
-        instance_id=-75009,
-        implementation_id=-75003,
-        lifecycle=-75002,
-        software_components=-75006,
-        boot_seed=-75004,
-        certification_reference=-75005,
-        verification_service=-75010,
-        boot_seed_sizes=(32,),
-        reference_form=re.compile(r"[0-9]{13}"),
-    ),
-}
-_EAT_KEYS: Final = frozenset({10, 256, 265, 2394, 2395, 2396, 2398, 2399, 2400})
-_FAMILY: Final[Mapping[Profile, frozenset[int]]] = {
-    Profile.RFC9783: _EAT_KEYS | {268},
-    Profile.PSA_2_0_0: _EAT_KEYS | {2397},
-    Profile.PSA_IOT_1: frozenset(range(-75010, -75000 + 1)),
-}
-_ALL_KEYS: Final = frozenset[int]().union(*_FAMILY.values())
 
 # Our own claims, in tokens of the RFC 9783 profile.
 _PLATFORM: Final = -76000
@@ -100,14 +42,14 @@ def decode_claims(payload: bytes, profiles: Collection[Profile]) -> Claims:
     if not isinstance(members, dict):
         raise refused(Code.MALFORMED, "the claims are not a map")
     profile = _profile(members, profiles)
-    if any(key in _ALL_KEYS and key not in _FAMILY[profile] for key in members):
+    if not FOREIGN_KEYS[profile].isdisjoint(members):
         raise refused(Code.MIXED_PROFILES, "the token mixes the claim keys of two profiles")
     return _claims(members, profile)
 
 
 def encode_claims(claims: Claims) -> bytes:
     """`claims` of the RFC 9783 profile in deterministic CBOR."""
-    keys = _RFC9783
+    keys = KEYS[Profile.RFC9783]
     members: dict[int, Encodable] = {
         keys.profile: claims.profile.value,
         keys.nonce: claims.nonce,
@@ -148,7 +90,7 @@ def _profile(members: Mapping[Key, Value], profiles: Collection[Profile]) -> Pro
         raise refused(Code.MIXED_PROFILES, "the token names its profile twice")
     if named:
         profile = _named_profile(members, named[0])
-    elif _KEYS[Profile.PSA_IOT_1].nonce in members:
+    elif KEYS[Profile.PSA_IOT_1].nonce in members:
         profile = Profile.PSA_IOT_1  # there, and only there, the profile claim is optional
     else:
         raise refused(Code.MISSING_CLAIM, "the profile (265) is missing")
@@ -159,14 +101,14 @@ def _profile(members: Mapping[Key, Value], profiles: Collection[Profile]) -> Pro
 
 def _named_profile(members: Mapping[Key, Value], key: int) -> Profile:
     name = text(members[key], "the profile", max_chars=_MAX_TEXT)
-    for profile, keys in _KEYS.items():
+    for profile, keys in KEYS.items():
         if profile.value == name and keys.profile == key:
             return profile
     raise refused(Code.PROFILE_UNKNOWN, f"profile {name[:80]!r} is not known as claim {key}")
 
 
 def _claims(members: Mapping[Key, Value], profile: Profile) -> Claims:
-    keys = _KEYS[profile]
+    keys = KEYS[profile]
     ours = members if profile is Profile.RFC9783 else {}
     return Claims(
         profile=profile,
@@ -214,11 +156,11 @@ def _lifecycle(value: Value) -> int:
 
 
 def _components(members: Mapping[Key, Value], profile: Profile) -> tuple[SoftwareComponent, ...]:
-    key = _KEYS[profile].software_components
-    if profile is Profile.PSA_IOT_1 and _NO_MEASUREMENTS in members:
+    key = KEYS[profile].software_components
+    if profile is Profile.PSA_IOT_1 and NO_MEASUREMENTS in members:
         if key in members:
             raise refused(Code.CLAIM_VALUE, "measurements are both given and said to be absent")
-        integer(members[_NO_MEASUREMENTS], "no software measurements", (1,))
+        integer(members[NO_MEASUREMENTS], "no software measurements", (1,))
         return ()
     name = "software components"
     entries = array(required(members, key, name), name, max_entries=MAX_COMPONENTS)
@@ -242,14 +184,14 @@ def _component(members: Mapping[Key, Value]) -> SoftwareComponent:
 
 
 def _boot_seed(members: Mapping[Key, Value], profile: Profile) -> bytes | None:
-    keys = _KEYS[profile]
+    keys = KEYS[profile]
     if keys.boot_seed not in members and profile is not Profile.PSA_IOT_1:
         return None
     value = required(members, keys.boot_seed, "the boot seed")
     return octets(value, "the boot seed", keys.boot_seed_sizes, Code.BOOT_SEED_LENGTH)
 
 
-def _reference(members: Mapping[Key, Value], keys: _Keys) -> str | None:
+def _reference(members: Mapping[Key, Value], keys: ProfileKeys) -> str | None:
     reference = _optional_text(members, keys.certification_reference, _MAX_TEXT)
     if reference is not None and not keys.reference_form.fullmatch(reference):
         raise refused(

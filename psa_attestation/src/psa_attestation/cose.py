@@ -169,6 +169,8 @@ def _untag(value: Value) -> tuple[Kind, Value]:
         raise _error(Code.MISSING_TAG_18, "the message has no CBOR tag, 18 is expected")
     if value.number == _CWT_TAG:
         raise _error(Code.CWT_TAG_NOT_USED, "the message is wrapped in tag 61, 18 is expected")
+    if value.number not in (Kind.SIGN1.value, Kind.MAC0.value):
+        raise _error(Code.UNEXPECTED_TAG, f"tag {value.number} is not that of a message used here")
     return Kind(value.number), value.value
 
 

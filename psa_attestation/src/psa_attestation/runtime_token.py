@@ -1,7 +1,7 @@
 """The token a root attester mints for a runtime, and how to read it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -39,7 +39,7 @@ class RuntimeClaims:
     challenge: bytes
 
     @classmethod
-    def of(cls, claims: Claims) -> "RuntimeClaims":
+    def of(cls, claims: Claims) -> Self:
         """The statement that a token's `claims` make about one runtime.
 
         Raises:

@@ -117,7 +117,7 @@ def _check_nonce(found: bytes, expected: bytes) -> None:
 
 def _check_lifecycle(claims: Claims, lifecycles: frozenset[Lifecycle]) -> None:
     state = claims.lifecycle_state
-    if state not in lifecycles & TRUSTWORTHY:
+    if state not in lifecycles or state not in TRUSTWORTHY:
         raise AttestationError(
             Code.LIFECYCLE_UNTRUSTED,
             Stage.LIFECYCLE,
