@@ -89,7 +89,7 @@ class Instances:
             found = session.execute(
                 _WITH_ROOT.where(InstanceRow.instance_id == instance_id)
             ).one_or_none()
-            return None if found is None else _value(*found.tuple())
+            return None if found is None else _value(*found)
 
     def all(self) -> list[Instance]:
         """Every instance there ever was, newest enrolment first."""
@@ -97,7 +97,7 @@ class Instances:
             found = session.execute(
                 _WITH_ROOT.order_by(InstanceRow.enrolled_at.desc(), InstanceRow.id.desc())
             )
-            return [_value(*row.tuple()) for row in found]
+            return [_value(*row) for row in found]
 
     def revoke(self, instance_id: bytes, *, at: datetime) -> Instance:
         """From now on nothing this instance signs is believed; a second time changes nothing.
@@ -114,9 +114,7 @@ class Instances:
             if row.revoked_at is None:
                 row.revoked_at = at
             session.flush()
-            return _value(
-                *session.execute(_WITH_ROOT.where(InstanceRow.id == row.id)).one().tuple()
-            )
+            return _value(*session.execute(_WITH_ROOT.where(InstanceRow.id == row.id)).one())
 
 
 _WITH_ROOT = select(InstanceRow, RootRow.name).outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
