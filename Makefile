@@ -50,5 +50,18 @@ proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
 	$(BIN)/python -m grpc_tools.protoc -Icolima/proto --python_out=build/proto --pyi_out=build/proto colima/proto/veracruz/*.proto
 	mv build/proto/veracruz/*_pb2.py build/proto/veracruz/*_pb2.pyi colima/src/colima/_pb/
 
+modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
+	$(BIN)/veracruz-sdk build-examples
+
+wheels: $(BIN)/.installed-dev ## a wheel of every component in dist/
+	@rm -rf dist
+	@for project in $(PROJECTS); do \
+	  $(BIN)/python -m build --wheel --no-isolation --outdir dist "$$(dirname $$project)" >/dev/null || exit 1; \
+	done
+	@ls dist
+
+lock: $(BIN)/.installed-dev ## resolve the third-party packages anew
+	$(BIN)/python tools/lock.py
+
 clean: ## remove .venv and caches
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
