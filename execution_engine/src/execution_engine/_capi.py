@@ -13,7 +13,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from wasmtime import FuncType, Linker, Module, Store, Trap, TrapCode, ValType, WasmtimeError
+from wasmtime import Config, FuncType, Linker, Module, Store, Trap, TrapCode, ValType, WasmtimeError
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 
@@ -70,6 +70,15 @@ _trap_new = _function("wasmtime_trap_new", ctypes.c_size_t, ctypes.c_char_p, cty
 _memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
 _memory_view.restype = ctypes.py_object
 _memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+
+
+def set_wasm_stack(config: Config, size: int) -> None:
+    """Let guests use `size` bytes of stack; the thread that runs one must have more.
+
+    Above the size of its async stacks, which we do not use, the engine would abort the process.
+    """
+    bindings.wasmtime_config_async_stack_size_set(config.ptr(), size)
+    config.max_wasm_stack = size
 
 
 def host_function(

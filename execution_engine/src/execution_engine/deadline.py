@@ -23,18 +23,22 @@ def run_with_deadline(
     """
     answers: list[_T] = []
     errors: list[BaseException] = []
+    ended = threading.Event()  # Thread.join believes a thread dead when Ctrl-C interrupts it
 
     def body() -> None:
         try:
             answers.append(work())
         except BaseException as error:  # noqa: BLE001  it is raised where the caller waits
             errors.append(error)
+        finally:
+            ended.set()
 
     thread = _start(body)
     try:
-        thread.join(seconds)
+        ended.wait(seconds)
     finally:
-        _end(thread, interrupt)
+        _end(ended, interrupt)
+        thread.join()
     if errors:
         raise errors.pop()
     return answers.pop()
@@ -51,13 +55,13 @@ def _start(body: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _end(thread: threading.Thread, interrupt: Callable[[], None]) -> None:
-    """Wait for the end, through any number of Ctrl-C: it uses what its caller is about to free."""
+def _end(ended: threading.Event, interrupt: Callable[[], None]) -> None:
+    """Wait for the end, through any number of Ctrl-C: the thread uses what we are about to free."""
     interrupted: KeyboardInterrupt | None = None
-    while thread.is_alive():
+    while not ended.is_set():
         try:
             interrupt()  # again and again: the first may come before the deadline is set
-            thread.join(_AGAIN_S)
+            ended.wait(_AGAIN_S)
         except KeyboardInterrupt as error:
             interrupted = error
     if interrupted is not None:

@@ -9,7 +9,7 @@ from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
 
 from execution_engine import _capi, abi
 from execution_engine.deadline import run_with_deadline
-from execution_engine.errors import ModuleRefusedError, Refusal, TrapCode, TrapError
+from execution_engine.errors import EngineError, ModuleRefusedError, Refusal, TrapCode, TrapError
 from execution_engine.host import GuestMemory, Host, OutputSink
 from execution_engine.limits import EngineLimits
 from execution_engine.module import ModuleSummary, check_for, sanitised
@@ -46,6 +46,7 @@ class Program:
         self._module = module
         # An engine's epoch is common to all its stores: one deadline at a time.
         self._running = threading.Lock()
+        self._closed = False
         self.summary = summary
         self.strategy = strategy
         self.limits = limits
@@ -93,6 +94,8 @@ class Program:
         if not self.summary.runnable:
             raise _no_entry_point(self.summary)
         with self._running:
+            if self._closed:
+                raise EngineError("the program is closed: load it again")
             host = Host(inputs, limits=self.limits, random=random, sink=output_sink)
             try:
                 return run_with_deadline(
@@ -106,6 +109,7 @@ class Program:
     def close(self) -> None:
         """Free the compiled code; the program cannot run again."""
         with self._running:
+            self._closed = True
             self._module.close()
             self._engine.close()
 

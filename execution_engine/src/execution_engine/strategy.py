@@ -5,8 +5,9 @@ byte code of Pulley, which is interpreted: no executable page holds anything of 
 the compiler stays in the trusted base. Results, traps, fuel and NaN bits are the same.
 
 The features are WebAssembly 1.0 with sign extension, saturating conversion, bulk memory, multiple
-values, reference types, fixed-width SIMD and extended constant expressions. Everything else is
-switched off here by name, so that an engine that comes with more by default changes nothing.
+values, tables and values of `funcref` (not of `externref`), fixed-width SIMD and extended constant
+expressions. Everything else is switched off here by name, so that an engine that comes with more
+by default changes nothing.
 """
 
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from typing import Final
 
 from wasmtime import Config, Engine
 
+from execution_engine import _capi
 from execution_engine.errors import EngineError
 from veracruz_utils.policy import Strategy
 
@@ -35,11 +37,10 @@ OFF: Final = (
     "wide_arithmetic",
 )
 
-# A stack that lets a program nest 65 536 calls, as the original interpreter did. The engine aborts
-# the process on more than its async stack, which is 2 MiB unless set.
-WASM_STACK_BYTES: Final = 2 * 1024 * 1024
-# The thread that runs a guest needs this and room for host calls.
-THREAD_STACK_BYTES: Final = 8 * 1024 * 1024
+# The original interpreter's stack, 1 048 576 values of 8 bytes: 65 536 nested calls fit.
+WASM_STACK_BYTES: Final = 8 * 1024 * 1024
+# What the thread that runs a guest has: the above, and room for host calls.
+THREAD_STACK_BYTES: Final = 16 * 1024 * 1024
 
 # Reserved, not touched: a 32-bit memory never moves, so that a view of it stays valid.
 _RESERVATION_BYTES: Final = 4 * 1024 * 1024 * 1024
@@ -70,7 +71,7 @@ def make_engine(strategy: Strategy, *, metered: bool) -> Engine:
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
     config.cranelift_nan_canonicalization = True
-    config.max_wasm_stack = WASM_STACK_BYTES
+    _capi.set_wasm_stack(config, WASM_STACK_BYTES)
     config.memory_reservation = _RESERVATION_BYTES
     config.memory_may_move = False
     config.epoch_interruption = True
