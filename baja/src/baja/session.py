@@ -28,7 +28,8 @@ MAX_HANDSHAKE_BYTES: Final = 32 * 1024
 _SLICE_BYTES: Final = 256 * 1024  # of the peer, fed to OpenSSL at once
 _HANDSHAKE_SLICE_BYTES: Final = 4 * 1024
 _RECORD_BYTES: Final = 16 * 1024  # plaintext of the largest record, and the most one read returns
-_OUTPUT_BYTES: Final = 256 * 1024  # read from OpenSSL at once
+_SEND_BYTES: Final = 15 * _RECORD_BYTES  # plaintext given to OpenSSL at once; ...
+_OUTPUT_BYTES: Final = 16 * _RECORD_BYTES  # ... sealed, it comes out in one read of this size
 _MAX_EXPORT_BYTES: Final = 1024
 
 
@@ -114,7 +115,7 @@ class Endpoint:
             raise LocalError(f"nothing can be sent while the session is {self._state()}")
         rest = memoryview(plaintext)
         while rest:
-            piece = rest[:_OUTPUT_BYTES]
+            piece = rest[:_SEND_BYTES]
             try:
                 self._tls.sendall(piece)
             except SSL.Error as error:
@@ -227,13 +228,15 @@ class Endpoint:
 
     def _collect_output(self) -> None:
         """Move what OpenSSL wants to send into our queue."""
-        try:
-            while True:
+        more = True
+        while more:
+            try:
                 piece = self._tls.bio_read(_OUTPUT_BYTES)
-                self._output.append(piece)
-                self._pending_output += len(piece)
-        except SSL.WantReadError:
-            return
+            except SSL.WantReadError:
+                return
+            self._output.append(piece)
+            self._pending_output += len(piece)
+            more = len(piece) == _OUTPUT_BYTES
 
     def _shut_down(self) -> None:
         with suppress(SSL.Error):  # the peer's half of the closing may be malformed; ours is said
