@@ -12,7 +12,7 @@ from execution_engine.errors import (
     TrapError,
 )
 from execution_engine.limits import EngineLimits
-from execution_engine.module import ModuleSummary, check_module
+from execution_engine.module import Examination, ModuleSummary, Problem, check_module, examine
 from execution_engine.program import Program
 from execution_engine.run import Buffer, Outcome, RunInputs
 from execution_engine.strategy import engine_version
@@ -22,6 +22,7 @@ __all__ = [
     "Buffer",
     "EngineError",
     "EngineLimits",
+    "Examination",
     "Frame",
     "HostCall",
     "LimitCode",
@@ -29,6 +30,7 @@ __all__ = [
     "ModuleRefusedError",
     "ModuleSummary",
     "Outcome",
+    "Problem",
     "Program",
     "Refusal",
     "RunInputs",
@@ -37,4 +39,5 @@ __all__ = [
     "TrapError",
     "check_module",
     "engine_version",
+    "examine",
 ]

@@ -1,7 +1,7 @@
 """Which modules we run: the checks that come before compiling.
 
-`problems` finds everything wrong with a module's declarations; `check_module` raises the first of
-them, or the validator's. Tlaxcala reports what `problems` finds, so that the two cannot differ.
+`check_module` raises the first thing wrong with a module, `examine` lists all of them. Both take
+them from one generator, so that what Tlaxcala certifies is what the engine loads.
 """
 
 import re
@@ -53,6 +53,18 @@ class ModuleSummary:
         return self.entry in abi.ENTRY_TYPES
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All there is to say about a module.
+
+    `summary` is None for bytes that cannot be read as a module; `problems` is empty exactly when
+    the engine would load it.
+    """
+
+    summary: ModuleSummary | None
+    problems: tuple[Problem, ...]
+
+
 def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
     """What `code` is, when it is a module that we run; nothing is compiled.
 
@@ -66,10 +78,20 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
 def check_for(engine: Engine, code: bytes, *, limits: EngineLimits) -> ModuleSummary:
     """`check_module` with the engine that will compile the module."""
     declared = read_module(code, limits=limits)
-    for problem in problems(declared, limits=limits):
+    for problem in _problems(engine, code, declared, limits):
         raise ModuleRefusedError(problem.code, problem.detail)
-    validate(engine, code)
-    return summarise(code, declared)
+    return _summarise(code, declared)
+
+
+def examine(code: bytes, *, limits: EngineLimits) -> Examination:
+    """What `code` is, and everything for which we do not run it; nothing is compiled."""
+    try:
+        declared = read_module(code, limits=limits)
+    except ModuleRefusedError as error:
+        return Examination(None, (Problem(error.code, error.detail),))
+    with make_engine(Strategy.JIT, metered=False) as engine:
+        found = tuple(_problems(engine, code, declared, limits))
+    return Examination(_summarise(code, declared), found)
 
 
 def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
@@ -96,8 +118,9 @@ def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
         raise ModuleRefusedError(Refusal.MALFORMED, str(error)) from error
 
 
-def problems(declared: Binary, *, limits: EngineLimits) -> Iterator[Problem]:
-    """Everything in a module's declarations for which we do not run it."""
+def _problems(
+    engine: Engine, code: bytes, declared: Binary, limits: EngineLimits
+) -> Iterator[Problem]:
     for wanted in declared.imports:
         yield from _import_problems(wanted)
     if declared.start is not None:
@@ -105,22 +128,13 @@ def problems(declared: Binary, *, limits: EngineLimits) -> Iterator[Problem]:
     yield from _memory_problems(declared, limits)
     yield from _table_problems(declared, limits)
     yield from _body_problems(declared, limits)
-
-
-def validate(engine: Engine, code: bytes) -> None:
-    """Hold `code` to the standard and to the features of `engine`.
-
-    Raises:
-        ModuleRefusedError: it does not validate.
-    """
     try:
         Module.validate(engine, code)
     except WasmtimeError as error:
-        raise ModuleRefusedError(Refusal.INVALID, sanitised(error)) from error
+        yield Problem(Refusal.INVALID, sanitised(error))
 
 
-def summarise(code: bytes, declared: Binary) -> ModuleSummary:
-    """What can be said of a module without problems."""
+def _summarise(code: bytes, declared: Binary) -> ModuleSummary:
     return ModuleSummary(
         digest=Digest.of(code),
         size=len(code),

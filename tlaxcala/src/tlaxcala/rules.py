@@ -1,0 +1,149 @@
+"""What a module is held to: one rule to each way of breaking the ABI.
+
+Codes are for people to look up and for scripts to rely on: a code is never given a second meaning.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from execution_engine import HOST_CALLS, Refusal
+from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, MEMORY, MODULE
+
+_CALLS: Final = "\n".join(f"  {call.import_name} {call.type}" for call in HOST_CALLS)
+_TYPES: Final = " or ".join(str(type_) for type_ in ENTRY_TYPES)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing a module must keep to."""
+
+    code: str
+    title: str
+    explanation: str
+    remedy: str
+
+
+UNREADABLE: Final = Rule(
+    "TLX001",
+    "the file cannot be read",
+    "Nothing can be said about a file that cannot be read as a whole.",
+    "give the path of a .wasm file that you may read",
+)
+NO_ENTRY: Final = Rule(
+    "TLX040",
+    f"no function is exported as {ENTRY_POINT!r}",
+    f"The engine calls {ENTRY_POINT!r} and nothing else: {_TYPES}. `_start` is never looked at.",
+    'export the entry point: in C `__attribute__((export_name("main")))`, in Rust build a binary',
+)
+ENTRY_TYPE: Final = Rule(
+    "TLX041",
+    f"{ENTRY_POINT!r} has a type that the engine does not call",
+    f"{ENTRY_POINT!r} must be {_TYPES}; the second form is called with zeros.",
+    "return an i32 and take no parameters",
+)
+
+RULES_OF_THE_ENGINE: Final = {
+    Refusal.TOO_LARGE: Rule(
+        "TLX002",
+        "the module is larger than the limit",
+        "The limit of a policy that names none is used; a policy can set another.",
+        "strip names and debug sections, or raise the policy's limit",
+    ),
+    Refusal.NOT_WASM: Rule(
+        "TLX003",
+        "the file is not a WebAssembly module",
+        "A module begins with the bytes 00 61 73 6d. The text format is not taken.",
+        "translate text with wat2wasm; give the linked .wasm, not an object or archive",
+    ),
+    Refusal.VERSION: Rule(
+        "TLX004",
+        "the file is of a WebAssembly version that is not run",
+        "Only core modules of version 1 are run; a component has other version bytes.",
+        "build a core module",
+    ),
+    Refusal.MALFORMED: Rule(
+        "TLX005",
+        "the module is malformed",
+        "The bytes cannot be read as a WebAssembly module, or use an encoding that only features "
+        "outside the supported set have.",
+        "build the module again; switch off features newer than SIMD",
+    ),
+    Refusal.INVALID: Rule(
+        "TLX006",
+        "the module is not valid",
+        "It breaks the validation rules of the WebAssembly standard, or uses a feature outside "
+        "the supported set: WebAssembly 1.0, sign extension, saturating conversion, bulk memory, "
+        "multiple values, funcref, fixed-width SIMD, extended constant expressions.",
+        "build the module again; switch off features newer than SIMD",
+    ),
+    Refusal.FORBIDDEN_IMPORT: Rule(
+        "TLX010",
+        "a function is imported that the host does not give",
+        f"From module {MODULE!r} the host gives these, and no others:\n{_CALLS}",
+        "link without it: no WASI, no `abort`, no function that is nowhere defined",
+    ),
+    Refusal.IMPORT_KIND: Rule(
+        "TLX011",
+        "something is imported that is not a function",
+        "Memories, tables and globals are the module's own; the host gives functions only.",
+        "link without --import-memory, --import-table and position-independent code",
+    ),
+    Refusal.IMPORT_TYPE: Rule(
+        "TLX012",
+        "a host call is imported with another type",
+        f"The host calls and their types:\n{_CALLS}",
+        "declare it with exactly these parameters and the result i32",
+    ),
+    Refusal.START_SECTION: Rule(
+        "TLX020",
+        "the module has a start section",
+        "It would run code before the entry point is called.",
+        "initialise in `main`, or in an exported `_initialize` of type () -> ()",
+    ),
+    Refusal.NO_MEMORY: Rule(
+        "TLX030",
+        f"no memory of the module is exported as {MEMORY!r}",
+        "Host calls read and write that memory.",
+        f"define a memory and export it as {MEMORY!r}, which linkers do by themselves",
+    ),
+    Refusal.MEMORY_SIZE: Rule(
+        "TLX031",
+        "the memory is larger at first than the limit",
+        "The limit of a policy that names none is used; a policy can set another.",
+        "lower the initial memory or the stack size, or raise the policy's limit",
+    ),
+    Refusal.TABLE_SIZE: Rule(
+        "TLX032",
+        "tables are more or larger than the limit",
+        "The limit is fixed.",
+        "use fewer and smaller tables",
+    ),
+    Refusal.TOO_MANY_ENTRIES: Rule(
+        "TLX050",
+        "the module has too many parts of one kind",
+        "The limit is fixed.",
+        "link less into the module, with section garbage collection",
+    ),
+    Refusal.FUNCTION_SIZE: Rule(
+        "TLX051",
+        "a function's code is larger than the limit",
+        "The time to compile a function grows faster than its size, and nothing can interrupt it. "
+        "The limit is fixed.",
+        "split the function; large constant tables belong into data",
+    ),
+    Refusal.LOCALS: Rule(
+        "TLX052",
+        "a function has more locals than the limit",
+        "The time to compile a function grows faster than the number of its locals, and nothing "
+        "can interrupt it. The limit is fixed.",
+        "split the function, or build with optimisation",
+    ),
+}
+
+RULES: Final = {
+    rule.code: rule
+    for rule in sorted(
+        (UNREADABLE, NO_ENTRY, ENTRY_TYPE, *RULES_OF_THE_ENGINE.values()),
+        key=lambda rule: rule.code,
+    )
+}
