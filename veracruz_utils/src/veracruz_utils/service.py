@@ -1,0 +1,375 @@
+"""What our services and their clients share: gRPC over TCP with limits, health and a clean end.
+
+Import this before `grpc`: it turns off gRPC's fork handlers, which can deadlock, and which nothing
+here needs, since isolates are forked by a process that never loads gRPC.
+
+Messages are bytes on both sides; `colima` makes and reads them. What goes wrong travels as a gRPC
+status with a line of text, and comes out of `unary` as the error that went in:
+
+    ====================  =========================================
+    raised by a method    status
+    ====================  =========================================
+    RefusedError          PERMISSION_DENIED
+    UnreachableError      UNAVAILABLE
+    CallError             its own
+    other VeracruzError   FAILED_PRECONDITION (a `CallError` there)
+    anything else: a bug  INTERNAL, without its text
+    ====================  =========================================
+"""
+
+import os
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # we say what went wrong, in our words
+
+import logging
+import queue
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Final, Self, TypeAlias, cast
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from veracruz_utils._listening import signals_to, why_not_bound
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
+
+HEALTH_SERVICE: Final = "grpc.health.v1.Health"
+
+UnaryMethod = Callable[[bytes], bytes]
+"""Answers one request with one response."""
+
+StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
+"""Reads messages from the client as it likes, and yields messages to it."""
+
+_Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+_LOG: Final = logging.getLogger(__name__)
+_MAX_DETAILS: Final = 400  # characters of text in a status
+_CONNECT_FAILURE: Final = re.compile(
+    r"(?:[Cc]onnect(?: to remote host)?: |lookup error:)([A-Za-z ]{1,40}?)(?: for |[^A-Za-z ]|$)"
+)
+
+
+class Status(StrEnum):
+    """What a service answers when it does not do what was asked."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    NOT_FOUND = "NOT_FOUND"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+
+
+class CallError(VeracruzError):
+    """A call that the service did not carry out; raised in a method, and again by its caller."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """What clients may make a service hold.
+
+    Attributes:
+        message_bytes: size of one message, either way.
+        calls: in progress at once; one more is refused as RESOURCE_EXHAUSTED.
+        grace_s: how long calls in progress may go on once the service ends, in seconds.
+    """
+
+    message_bytes: int = 4 << 20
+    calls: int = 16
+    grace_s: float = 5.0
+
+
+class GrpcService:
+    """A service that listens from `with` on until the block is left.
+
+    It answers the standard health checks for itself ("") and for each of its services. `Watch` is
+    left unimplemented, as that protocol allows: a watcher holds a call for as long as it likes.
+    """
+
+    def __init__(
+        self,
+        address: Endpoint | str,
+        *,
+        unary: Mapping[str, UnaryMethod],
+        streams: Mapping[str, StreamMethod] | None = None,
+        limits: ServiceLimits | None = None,
+    ) -> None:
+        """A service that does not listen yet.
+
+        Args:
+            address: where to listen; port 0 takes a free one.
+            unary: by full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
+            streams: by full name.
+            limits: None for the usual ones.
+        """
+        self._endpoint = Endpoint.parse(address) if isinstance(address, str) else address
+        self._limits = limits or ServiceLimits()
+        self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
+        self._methods |= {
+            name: _stream_handler(name, method) for name, method in (streams or {}).items()
+        }
+        self._serving = False
+        self._wishes: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
+        self._server: grpc.Server | None = None
+
+    def __enter__(self) -> Self:
+        """Start to listen.
+
+        Raises:
+            VeracruzError: the address cannot be listened on.
+        """
+        server = grpc.server(
+            futures.ThreadPoolExecutor(self._limits.calls, thread_name_prefix="call"),
+            handlers=self._handlers(),
+            options=_server_options(self._limits),
+            maximum_concurrent_rpcs=self._limits.calls,
+        )
+        try:
+            port = server.add_insecure_port(str(self._endpoint))
+        except RuntimeError as error:
+            raise VeracruzError(
+                f"cannot listen on {self._endpoint}: {why_not_bound(self._endpoint)}: "
+                "choose another address, or end what listens there"
+            ) from error
+        self._endpoint = Endpoint(self._endpoint.host, port)
+        self._server = server
+        server.start()
+        self._serving = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._endpoint.port
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as `host:port`."""
+        return str(self._endpoint)
+
+    def serve_until_signalled(
+        self,
+        on_ready: Callable[[], None],
+        *,
+        on_stopping: Callable[[], None] | None = None,
+    ) -> signal.Signals | None:
+        """Serve until SIGTERM, SIGINT or `stop`, then end; to be called in the main thread.
+
+        Args:
+            on_ready: called once a signal is certain to end the service cleanly.
+            on_stopping: called when health says NOT_SERVING and before calls in progress get their
+                grace; ends what would otherwise hold them up.
+
+        Returns:
+            The signal, or None for `stop`.
+        """
+        with signals_to(self._wishes):
+            on_ready()
+            wish = self._wishes.get()
+            self._serving = False
+            if on_stopping is not None:
+                on_stopping()
+            self._end()
+        return wish
+
+    def stop(self) -> None:
+        """Make `serve_until_signalled` return; callable from any thread, any number of times."""
+        self._wishes.put(None)
+
+    def _end(self) -> None:
+        self._serving = False
+        if self._server is not None:
+            self._server.stop(self._limits.grace_s).wait(self._limits.grace_s + 5)
+
+    def _handlers(self) -> list[grpc.GenericRpcHandler]:
+        services: dict[str, dict[str, _Handler]] = {}
+        for full_name, handler in self._methods.items():
+            service, _, name = full_name.removeprefix("/").partition("/")
+            services.setdefault(service, {})[name] = handler
+        check = grpc.unary_unary_rpc_method_handler(
+            self._check_health,
+            request_deserializer=health_pb2.HealthCheckRequest.FromString,
+            response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
+        )
+        self._known = {"", *services}
+        return [
+            grpc.method_handlers_generic_handler(HEALTH_SERVICE, {"Check": check}),
+            *(
+                grpc.method_handlers_generic_handler(service, methods)
+                for service, methods in services.items()
+            ),
+        ]
+
+    def _check_health(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        if request.service not in self._known:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such service here")
+        response = health_pb2.HealthCheckResponse
+        return response(status=response.SERVING if self._serving else response.NOT_SERVING)
+
+
+def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Channel:
+    """A channel in plain text to `host:port`; it connects when first used, past any proxy.
+
+    Raises:
+        VeracruzError: `address` is not `host:port`.
+    """
+    return grpc.insecure_channel(
+        str(Endpoint.parse(address)),
+        options=[
+            *_common_options(max_message_bytes),
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.use_local_subchannel_pool", 1),  # one channel's failures do not delay the next
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.http2.max_pings_without_data", 0),
+        ],
+    )
+
+
+def unary(
+    channel: grpc.Channel,
+    method: str,
+    request: bytes,
+    *,
+    timeout_s: float,
+    peer: str,
+    remedy: str | None = None,
+) -> bytes:
+    """The response to one request.
+
+    Args:
+        channel: from `open_channel`.
+        method: full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
+        request: the message.
+        timeout_s: how long to wait for all of it, in seconds.
+        peer: for the error, such as `tabasco at 127.0.0.1:3010`.
+        remedy: for the error, what to do if there is no such peer.
+
+    Raises:
+        RefusedError: the service's attestation or policy says no.
+        UnreachableError: nobody there, or no answer in time.
+        CallError, VeracruzError: the service did not do it.
+    """
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    try:
+        return call(request, timeout=timeout_s)
+    except grpc.RpcError as error:
+        raise error_of_call(error, peer=peer, remedy=remedy) from error
+
+
+def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None) -> VeracruzError:
+    """What a failed call means, in our words; for callers of streams, as `unary` does it itself."""
+    outcome = cast("grpc.Call", error)  # what every call raises is both
+    code, text = outcome.code(), outcome.details() or ""
+    details = repr(text[:_MAX_DETAILS])
+    remedy = remedy or f"start it with '{peer.split(maxsplit=1)[0]} serve', or correct the address"
+    if code is grpc.StatusCode.UNAVAILABLE:
+        reason = _CONNECT_FAILURE.search(text)
+        if reason is not None:
+            return UnreachableError(
+                f"{peer} cannot be reached ({reason[1].strip().lower()}): {remedy}"
+            )
+        return UnreachableError(f"{peer} is not available: {details}: {remedy}")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return UnreachableError(f"{peer} did not answer in time: {remedy}")
+    if code is grpc.StatusCode.PERMISSION_DENIED:
+        return RefusedError(f"{peer} refuses: {details}")
+    if code.name in Status.__members__:
+        return CallError(Status[code.name], f"{peer} answers: {details}")
+    return VeracruzError(f"{peer} fails with {code.name}: {details}")
+
+
+def is_serving(channel: grpc.Channel, *, service: str = "", timeout_s: float = 2.0) -> bool:
+    """Whether a health check says that `service`, or all of the peer, is being served."""
+    request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+    try:
+        response = unary(
+            channel, f"/{HEALTH_SERVICE}/Check", request, timeout_s=timeout_s, peer="service"
+        )
+    except VeracruzError:
+        return False
+    status = health_pb2.HealthCheckResponse.FromString(response).status
+    return status == health_pb2.HealthCheckResponse.SERVING
+
+
+def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
+    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        with _failures_told(name, context):
+            return method(request)
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def _stream_handler(name: str, method: StreamMethod) -> _Handler:
+    def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        with _failures_told(name, context):
+            yield from method(chunks, context)
+
+    return grpc.stream_stream_rpc_method_handler(answer)
+
+
+@contextmanager
+def _failures_told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError:
+        raise  # the client went away; gRPC knows
+    except VeracruzError as error:
+        code, text = _code_of(error), " ".join(str(error).split())[:_MAX_DETAILS]
+    except Exception:  # noqa: BLE001 - a bug in one call must not end the service
+        _LOG.exception("call failed: %s", name)
+        code, text = grpc.StatusCode.INTERNAL, "internal error; the service's log has more"
+    else:
+        return
+    context.abort(code, text)
+
+
+def _code_of(error: VeracruzError) -> grpc.StatusCode:
+    match error:
+        case CallError():
+            return grpc.StatusCode[error.status.name]
+        case RefusedError():
+            return grpc.StatusCode.PERMISSION_DENIED
+        case UnreachableError():
+            return grpc.StatusCode.UNAVAILABLE
+    return grpc.StatusCode.FAILED_PRECONDITION
+
+
+def _common_options(message_bytes: int) -> Sequence[tuple[str, int]]:
+    return (
+        ("grpc.max_receive_message_length", message_bytes),
+        ("grpc.max_send_message_length", message_bytes),
+        ("grpc.compression_enabled_algorithms_bitset", 1),  # none: nothing small unpacks to much
+        ("grpc.keepalive_time_ms", 30_000),  # so that a peer that vanished is noticed
+        ("grpc.keepalive_timeout_ms", 20_000),
+    )
+
+
+def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
+    return (
+        *_common_options(limits.message_bytes),
+        ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
+        ("grpc.max_concurrent_streams", limits.calls),
+        ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
+        ("grpc.http2.max_ping_strikes", 2),
+    )
