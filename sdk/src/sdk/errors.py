@@ -1,0 +1,75 @@
+"""What can fail in the SDK, as a tree.
+
+SdkError                    (a VeracruzError, exit_code 1)
+├ TypeExpressionError       a type expression is not one
+├ PineconeError             a value or bytes do not fit their type
+│ └ RepeatedError           an element of a set, or a key of a map, is there twice
+├ TableError                a CSV file does not fit its type
+├ GenerationError           sample data of this shape cannot be made
+├ BuildError                the toolchain is missing or refuses a program
+├ StaleModuleError          a shipped module is not what its source builds
+└ RunError                  a program did not finish with 0; subclasses carry the exit codes
+"""
+
+from veracruz_utils.errors import VeracruzError
+
+
+class SdkError(VeracruzError):
+    """Something in the SDK failed."""
+
+
+class TypeExpressionError(SdkError):
+    """A type expression is not one, or describes a type that has no encoding."""
+
+
+class PineconeError(SdkError):
+    """A value or bytes do not fit their type.
+
+    Attributes:
+        reason: what is wrong, without where.
+        steps: where in the value, from the outside in: the index of an element, the name of a
+            field.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.steps: tuple[int | str, ...] = ()
+
+    def inside(self, step: int | str) -> "PineconeError":
+        """This error, seen from one level further out."""
+        self.steps = (step, *self.steps)
+        return self
+
+    @property
+    def path(self) -> str:
+        """Where in the value, such as `[3].name`; empty for the value itself."""
+        names = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
+        return "".join(names).removeprefix(".")
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.steps else self.reason
+
+
+class RepeatedError(PineconeError):
+    """An element of a set, or a key of a map, is there twice; `first` is the earlier index."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__(f"repeats element {first}")
+        self.first = first
+
+
+class TableError(SdkError):
+    """A CSV file is not one, or does not fit its type."""
+
+
+class GenerationError(SdkError):
+    """Sample data of this shape cannot be made."""
+
+
+class BuildError(SdkError):
+    """The toolchain is missing or refuses a program."""
+
+
+class StaleModuleError(SdkError):
+    """A shipped module is not what its source builds."""

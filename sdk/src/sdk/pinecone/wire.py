@@ -1,0 +1,78 @@
+"""Bytes in, bytes out: the cursor and the varint that every type is read and written with."""
+
+from typing import Final
+
+from sdk.errors import PineconeError, RepeatedError
+
+MAX_VARINT: Final = 2**64 - 1
+
+
+class Reader:
+    """A cursor over encoded bytes; every read is bounded by what is left."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def remaining(self) -> int:
+        """How many bytes are left."""
+        return len(self._data) - self._at
+
+    @property
+    def position(self) -> int:
+        """How many bytes were read."""
+        return self._at
+
+    def since(self, position: int) -> bytes:
+        """The bytes read from `position` on."""
+        return self._data[position : self._at]
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if size > self.remaining:
+            raise PineconeError(f"{size} bytes are needed, {self.remaining} are left")
+        start, self._at = self._at, self._at + size
+        return self._data[start : self._at]
+
+    def varint(self) -> int:
+        """The next unsigned LEB128 number: at most 64 bits, in its shortest form only."""
+        value = 0
+        for shift in range(0, 70, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte & 0x80:
+                continue
+            if value > MAX_VARINT:
+                break
+            if byte == 0 and shift:
+                raise PineconeError("a varint is not in its shortest form")
+            return value
+        raise PineconeError("a varint is longer than 64 bits")
+
+    def count(self, least_size: int) -> int:
+        """The length of a sequence whose elements take at least `least_size` bytes each."""
+        count = self.varint()
+        if count * least_size > self.remaining:
+            raise PineconeError(
+                f"{count} elements of at least {least_size} bytes are announced, "
+                f"{self.remaining} bytes are left"
+            )
+        return count
+
+
+def record_distinct(encoded: bytes, seen: dict[bytes, int]) -> None:
+    """Notes one more element of a set or key of a map; equal ones have equal encodings."""
+    if encoded in seen:
+        raise RepeatedError(seen[encoded])
+    seen[encoded] = len(seen)
+
+
+def put_varint(out: bytearray, value: int) -> None:
+    """Appends `value` as unsigned LEB128."""
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)

@@ -1,0 +1,48 @@
+from functools import lru_cache
+
+import pytest
+
+from execution_engine import EngineLimits, Program, RunInputs
+from platform_services import LinuxRandomSource
+from sdk import programs
+from veracruz_utils.policy import Strategy
+
+
+DEFAULT_LIMITS = EngineLimits()
+
+
+@lru_cache(maxsize=16)
+def _loaded(module, strategy, limits):
+    return Program.load(module, strategy=strategy, limits=limits)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_are_closed():
+    yield
+    _loaded.cache_clear()
+
+
+@pytest.fixture(scope="session", params=Strategy, ids=lambda strategy: strategy.name.lower())
+def strategy(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def run_module(strategy):
+    """Runs a module on inputs, under each strategy in turn; gives the outcome."""
+
+    def run(module, *inputs, limits=DEFAULT_LIMITS, random=None, **more):
+        program = _loaded(module, strategy, limits)
+        return program.run(RunInputs(inputs=inputs, **more), random=random or LinuxRandomSource())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_program(run_module):
+    """Runs an example program, likewise."""
+
+    def run(name, *inputs, **more):
+        return run_module(programs.load(name), *inputs, **more)
+
+    return run
