@@ -1,1 +1,64 @@
-"""Client library and command line of a principal."""
+"""A principal's library: identity, attestation, sending and fetching, receipts.
+
+policy = Policy.parse(Path("policy.json").read_bytes(), at=datetime.now(UTC))
+identity = Identity.load("alice.cert.pem", "alice.key.pem")
+attestation = attest(policy)
+with Principal.connect(policy, identity, attestation) as principal:
+principal.send_data(0, Path("people.csv"))
+"""
+
+from durango.attestation import (
+    SavedAttestation,
+    attest,
+    parse_tabasco_key,
+    pinned_key,
+)
+from durango.errors import (
+    AttestationFileError,
+    ContentError,
+    DurangoError,
+    GateError,
+    IdentityError,
+    NotAuthorisedError,
+    ProgramFailedError,
+    ProtocolError,
+    ReceiptError,
+    RequestFailedError,
+    RequestRefusedError,
+    TabascoKeyError,
+)
+from durango.evidence import Attestation, Check, Evidence, Passed
+from durango.gate import judge
+from durango.identity import Identity, load_certificate
+from durango.principal import Outcome, Principal
+from durango.receipts import Opening, verify_receipt
+
+__all__ = [
+    "Attestation",
+    "AttestationFileError",
+    "Check",
+    "ContentError",
+    "DurangoError",
+    "Evidence",
+    "GateError",
+    "Identity",
+    "IdentityError",
+    "NotAuthorisedError",
+    "Opening",
+    "Outcome",
+    "Passed",
+    "Principal",
+    "ProgramFailedError",
+    "ProtocolError",
+    "ReceiptError",
+    "RequestFailedError",
+    "RequestRefusedError",
+    "SavedAttestation",
+    "TabascoKeyError",
+    "attest",
+    "judge",
+    "load_certificate",
+    "parse_tabasco_key",
+    "pinned_key",
+    "verify_receipt",
+]

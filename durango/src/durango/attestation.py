@@ -1,0 +1,199 @@
+"""Asking for an attestation, and keeping one.
+
+Two questions over gRPC, neither answer believed before `gate.judge` has seen both: the bridge is
+asked for a token over a fresh challenge, Tabasco for its result on that token.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+import colima
+from colima import sinaloa as bridge
+from colima import tabasco as verifier
+from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
+from durango.evidence import Attestation, Evidence
+from durango.gate import judge
+from psa_attestation import AttestationError, cbor
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy import Policy
+from veracruz_utils.service import open_channel, unary
+
+MAX_FILE_BYTES: Final = 64 * 1024
+_MAX_MESSAGE_BYTES: Final = 256 * 1024
+_FORMAT: Final = "veracruz-attestation-1"
+
+_AnswerT = TypeVar("_AnswerT")
+
+
+def attest(
+    policy: Policy,
+    *,
+    tabasco_key: bytes | None = None,
+    sinaloa: Endpoint | None = None,
+    tabasco: Endpoint | None = None,
+    timeout_s: float = 30.0,
+) -> Attestation:
+    """The isolate behind the policy's bridge, once everything about it has been checked.
+
+    Args:
+        policy: the principal's own copy.
+        tabasco_key: DER SubjectPublicKeyInfo; needed for a 2021 policy, which names none.
+        sinaloa: where the bridge is, if not where the policy says.
+        tabasco: where the attestation service is, if not where the policy says.
+        timeout_s: for each of the two questions.
+
+    Raises:
+        GateError: a check failed; see `durango.gate`.
+        UnreachableError: the bridge or Tabasco is not there.
+    """
+    key = pinned_key(policy, tabasco_key)
+    challenge = secrets.token_bytes(verifier.CHALLENGE_BYTES)
+    token = _ask(
+        bridge.AttestResponse,
+        f"sinaloa at {sinaloa or policy.sinaloa}",
+        f"/{bridge.SERVICE}/Attest",
+        bridge.AttestRequest(challenge),
+        timeout_s=timeout_s,
+    ).token
+    result = _ask(
+        verifier.VerifyTokenResponse,
+        f"tabasco at {tabasco or policy.tabasco}",
+        f"/{verifier.SERVICE}/VerifyToken",
+        verifier.VerifyTokenRequest(token, challenge),
+        timeout_s=timeout_s,
+    ).attestation_result
+    evidence = Evidence(challenge, token, result)
+    return judge(evidence, policy, tabasco_key=key, at=datetime.now(UTC))
+
+
+def pinned_key(policy: Policy, given: bytes | None) -> bytes:
+    """Tabasco's result key (DER): the policy's, or the one `given` beside a policy without one.
+
+    Raises:
+        TabascoKeyError: there is none, or the two differ.
+    """
+    if policy.tabasco_key is None:
+        if given is None:
+            raise TabascoKeyError(
+                "the policy names no key of Tabasco, as no 2021 policy can: get its public key "
+                "from a source you trust and give it with --tabasco-key"
+            )
+        return given
+    if given is not None and given != policy.tabasco_key:
+        raise TabascoKeyError(
+            f"the key of Tabasco given is {Digest.of(given)}, "
+            f"the policy names {Digest.of(policy.tabasco_key)}: leave the option away"
+        )
+    return policy.tabasco_key
+
+
+def parse_tabasco_key(pem: bytes, *, name: str) -> bytes:
+    """The P-256 public key in a PEM text, as DER SubjectPublicKeyInfo.
+
+    Raises:
+        TabascoKeyError: it is anything else.
+    """
+    if b"PRIVATE KEY" in pem:
+        raise TabascoKeyError(f"{name} holds a private key: Tabasco's public key is needed")
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TabascoKeyError(f"{name} is not a public key in PEM") from error
+    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
+        raise TabascoKeyError(f"{name} is not a P-256 public key, which Tabasco's is")
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedAttestation:
+    """What an attestation file holds: evidence, and when it passed the gate. Nothing is believed.
+
+    `verify` judges it anew. `attested_at` need not be true either: at whatever moment the result
+    was in force, Tabasco did vouch for the isolate then.
+    """
+
+    evidence: Evidence
+    attested_at: datetime
+
+    @classmethod
+    def of(cls, attestation: Attestation, *, at: datetime) -> "SavedAttestation":
+        """What to keep of an attestation that passed the gate `at` that time."""
+        return cls(attestation.evidence, at)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "SavedAttestation":
+        """The content of an attestation file.
+
+        Raises:
+            AttestationFileError: it is something else.
+        """
+        try:
+            members = cbor.decode(data, cbor.DecodeLimits(max_bytes=MAX_FILE_BYTES, max_depth=2))
+        except AttestationError as error:
+            raise AttestationFileError(f"not an attestation file: {error}") from error
+        match members:
+            case {
+                "format": str(form),
+                "challenge": bytes(challenge),
+                "token": bytes(token),
+                "result": bytes(result),
+                "attested_at": int(seconds),
+                **others,
+            } if form == _FORMAT and not others and 0 <= seconds < 1 << 34:
+                return cls(Evidence(challenge, token, result), datetime.fromtimestamp(seconds, UTC))
+            case _:
+                raise AttestationFileError(
+                    "not an attestation file: make one with `durango attest POLICY --output FILE`"
+                )
+
+    def to_bytes(self) -> bytes:
+        """The content of an attestation file."""
+        return cbor.encode(
+            {
+                "format": _FORMAT,
+                "challenge": self.evidence.challenge,
+                "token": self.evidence.token,
+                "result": self.evidence.result,
+                "attested_at": int(self.attested_at.timestamp()),
+            }
+        )
+
+    def verify(
+        self, policy: Policy, *, tabasco_key: bytes | None = None, at: datetime
+    ) -> Attestation:
+        """The attestation, through the gate once more.
+
+        Args:
+            policy: the principal's own copy.
+            tabasco_key: as for `attest`.
+            at: now, to talk to the isolate; `attested_at`, to look at what it did since.
+
+        Raises:
+            GateError: it does not hold at that time or for this policy.
+        """
+        key = pinned_key(policy, tabasco_key)
+        return judge(self.evidence, policy, tabasco_key=key, at=at)
+
+
+def _ask(
+    answer: type[_AnswerT], peer: str, method: str, request: object, *, timeout_s: float
+) -> _AnswerT:
+    address = peer.rpartition(" ")[2]
+    try:
+        asked = colima.encode(request)
+        with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES) as channel:
+            data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer)
+        return colima.decode(answer, data)
+    except colima.WireError as error:
+        raise ProtocolError(f"{peer} sent an answer that is none: {error}") from error

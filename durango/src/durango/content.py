@@ -1,0 +1,117 @@
+"""What a principal sends: bytes of known size, read in pieces.
+
+The size is announced before the first byte, so a file is measured once when it is opened, and a
+file that changes while it is sent is an error. A pipe has no size: it is read into memory first,
+up to a limit, and never into a file, because it may be a secret.
+"""
+
+import hashlib
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from durango.errors import ContentError
+from veracruz_utils.digest import Digest
+
+PIECE_BYTES: Final = 1024 * 1024
+MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
+"""The most that is read from a pipe into memory."""
+
+Source = bytes | bytearray | memoryview | Path | str | BinaryIO
+"""Bytes at hand, a path, or an open binary file; text is always a path, and `-` is stdin."""
+
+
+class Content:
+    """`size` bytes to send, from the current position of a file that can seek."""
+
+    def __init__(self, file: BinaryIO, *, name: str) -> None:
+        self.name = name
+        self._file = file
+        self._start = file.tell()
+        self.size = file.seek(0, os.SEEK_END) - self._start
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, from the first, in pieces of at most 1 MiB.
+
+        Raises:
+            ContentError: the file cannot be read, or is no longer `size` bytes.
+        """
+        try:
+            self._file.seek(self._start)
+            remaining = self.size
+            while remaining:
+                piece = self._file.read(min(remaining, PIECE_BYTES))
+                remaining -= len(piece)
+                if not piece or (not remaining and self._file.read(1)):
+                    raise ContentError(
+                        f"{self.name} changed while it was read, it had {self.size} bytes: "
+                        "send a copy that nobody writes to"
+                    )
+                yield piece
+        except OSError as error:
+            raise ContentError(f"{self.name} cannot be read: {error.strerror}") from error
+
+    def digest(self) -> Digest:
+        """SHA-256 of the bytes; reads all of them."""
+        sha256 = hashlib.sha256()
+        for piece in self.pieces():
+            sha256.update(piece)
+        return Digest(sha256.digest())
+
+
+@contextmanager
+def open_content(source: Source) -> Iterator[Content]:
+    """`source` as content; a file is open for as long as the context lasts.
+
+    Raises:
+        ContentError: the file cannot be read, or is a pipe with more than 256 MiB in it.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield Content(io.BytesIO(source), name="content")
+    elif isinstance(source, str | Path) and str(source) == "-":
+        yield _measured(sys.stdin.buffer, name="standard input")
+    elif isinstance(source, str | Path):
+        with _opened(Path(source)) as file:
+            yield _measured(file, name=str(source))
+    else:
+        yield _measured(source, name=str(getattr(source, "name", "content")))
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ContentError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _measured(file: BinaryIO, *, name: str) -> Content:
+    try:
+        return Content(file if _can_seek(file) else _spooled(file, name), name=name)
+    except OSError as error:
+        raise ContentError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _can_seek(file: BinaryIO) -> bool:
+    """Whether the file has a size: devices let themselves be sought and have none."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except io.UnsupportedOperation:
+        return file.seekable()
+
+
+def _spooled(file: BinaryIO, name: str) -> BinaryIO:
+    data = io.BytesIO()
+    while piece := file.read(PIECE_BYTES):
+        data.write(piece)
+        if data.tell() > MAX_SPOOL_BYTES:
+            raise ContentError(
+                f"{name} is a pipe with more than {MAX_SPOOL_BYTES} bytes in it, and its size has "
+                "to be known before it is sent: give a file"
+            )
+    data.seek(0)
+    return data

@@ -1,0 +1,155 @@
+"""What can go wrong for a principal, split by who must act.
+
+VeracruzError
+├ DurangoError                exit 1
+│ ├ IdentityError             a certificate or key file is not what it should be
+│ ├ TabascoKeyError           Tabasco's result key is missing, or is not one
+│ ├ AttestationFileError      a file does not hold a saved attestation
+│ ├ ContentError              a file to send or to write cannot be used
+│ ├ ProtocolError             the isolate did not keep to the protocol; nothing it said counts
+│ ├ ProgramFailedError        the program returned a code other than 0
+│ └ RequestFailedError        the isolate could not do it now, or the run failed
+└ RefusedError                exit 3
+  ├ GateError                 the attestation does not fit the principal's own policy
+  ├ NotAuthorisedError        the policy does not give this to this identity
+  ├ ReceiptError              a receipt does not fit the policy, the attestation or the files
+  └ RequestRefusedError       the isolate refused: role, program or limits of the policy
+"""
+
+from colima.runtime import Reason, Refused, Status
+from veracruz_utils.errors import RefusedError, VeracruzError
+
+
+class DurangoError(VeracruzError):
+    """The principal's side could not do it."""
+
+
+class IdentityError(DurangoError):
+    """A certificate or key file is not what it should be."""
+
+
+class TabascoKeyError(DurangoError):
+    """Tabasco's result key is missing, is not one, or is not the policy's."""
+
+
+class AttestationFileError(DurangoError):
+    """A file does not hold a saved attestation."""
+
+
+class ContentError(DurangoError):
+    """A file to send or to write cannot be used."""
+
+
+class ProtocolError(DurangoError):
+    """The isolate did not keep to the protocol."""
+
+
+class ProgramFailedError(DurangoError):
+    """The program ran and returned a code other than 0.
+
+    Attributes:
+        return_code: the code.
+        signed_receipt: the runtime's verified account of the run.
+    """
+
+    def __init__(self, return_code: int, signed_receipt: bytes) -> None:
+        self.return_code = return_code
+        self.signed_receipt = signed_receipt
+        super().__init__(f"the program returned error code {return_code} and there is no result")
+
+
+class NotAuthorisedError(RefusedError):
+    """The policy does not give this to this identity."""
+
+
+class ReceiptError(RefusedError):
+    """A receipt does not fit the policy, the attestation or the files it is held against."""
+
+
+class GateError(RefusedError):
+    """The attestation does not fit the principal's own policy; nothing has been sent.
+
+    Attributes:
+        check: which check failed.
+        found: what the attestation says.
+        expected: what the policy or the principal says.
+    """
+
+    def __init__(self, check: str, *, found: str, expected: str, remedy: str) -> None:
+        self.check = check
+        self.found = found
+        self.expected = expected
+        super().__init__(
+            f"attestation refused at {check}: found {found}, expected {expected}: {remedy}"
+        )
+
+
+class RequestFailedError(DurangoError):
+    """The isolate could not do it now, or the run failed.
+
+    Attributes:
+        answer: the isolate's answer.
+    """
+
+    def __init__(self, request: str, answer: Refused) -> None:
+        self.answer = answer
+        super().__init__(describe_refusal(request, answer))
+
+
+class RequestRefusedError(RefusedError):
+    """The isolate refused: the role, the program or a limit of the policy.
+
+    Attributes:
+        answer: the isolate's answer.
+    """
+
+    def __init__(self, request: str, answer: Refused) -> None:
+        self.answer = answer
+        super().__init__(describe_refusal(request, answer))
+
+
+_BY_POLICY = frozenset(
+    {
+        Reason.WRONG_ROLE,
+        Reason.WRONG_PROGRAM,
+        Reason.PROGRAM_REFUSED,
+        Reason.DUPLICATE_PACKAGE,
+        Reason.NOT_EXPECTED,
+        Reason.TOO_LARGE,
+    }
+)
+
+_REMEDIES = {
+    Reason.WRONG_ROLE: "use an identity that the policy gives this role",
+    Reason.WRONG_STATE: "see `durango status`, and --wait to wait for the others",
+    Reason.BUSY: "try again in a moment",
+    Reason.WRONG_PROGRAM: "send the program whose digest is in the policy",
+    Reason.PROGRAM_REFUSED: "the policy names a program that cannot run: make a new policy",
+    Reason.DUPLICATE_PACKAGE: "it is in already; give another input another --package number",
+    Reason.NOT_EXPECTED: "the policy's order leaves no place for it",
+    Reason.TOO_LARGE: "send less, or agree on a policy with larger limits",
+    Reason.BAD_REQUEST: "check that both sides run the same version of Veracruz",
+    Reason.TRAPPED: "the program has a defect or cannot read these inputs",
+    Reason.LIMIT_REACHED: "agree on a policy with larger limits",
+    Reason.GUEST_LOST: "start the computation anew",
+    Reason.ERROR_CODE_RETURNED: "the program reports an error of its own",
+}
+
+
+def describe_refusal(request: str, answer: Refused) -> str:
+    """One line on a refusal: what was asked, why not, both sides, and the remedy."""
+    reason = answer.reason.name.lower().replace("_", " ")
+    found = f": {_printable(answer.found)}" if answer.found else ""
+    expected = f", expected {_printable(answer.expected)}" if answer.expected else ""
+    return f"{request} refused, {reason}{found}{expected}: {_REMEDIES[answer.reason]}"
+
+
+def refusal(request: str, answer: Refused) -> RequestRefusedError | RequestFailedError:
+    """The error that the isolate's refusal of `request` amounts to."""
+    by_policy = answer.status is Status.INVALID_ROLE or answer.reason in _BY_POLICY
+    return (RequestRefusedError if by_policy else RequestFailedError)(request, answer)
+
+
+def _printable(text: str) -> str:
+    """The isolate's words, which the program's author may have had a hand in, on one safe line."""
+    return "".join(char if char.isprintable() else "?" for char in text)

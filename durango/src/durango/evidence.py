@@ -1,0 +1,86 @@
+"""What an attestation is made of: the evidence, the checks, and the isolate that passed them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from veracruz_utils.digest import Digest
+
+
+class Check(StrEnum):
+    """What can fail; the value is what outputs and errors call it."""
+
+    RESULT_SIGNATURE = "result signature"
+    RESULT_FORM = "result form"
+    RESULT_CHALLENGE = "result challenge"
+    RESULT_TIME = "result time"
+    RESULT_SUBJECT = "result subject"
+    RESULT_STATUS = "result status"
+    TOKEN_FORM = "token form"  # noqa: S105 - not a password
+    TOKEN_CHALLENGE = "token challenge"  # noqa: S105 - not a password
+    PLATFORM = "platform"
+    MEASUREMENT = "measurement"
+    POLICY = "policy"
+    LIFECYCLE = "lifecycle"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A check that held.
+
+    Attributes:
+        check: which.
+        found: what the attestation says.
+        against: what that was compared with.
+    """
+
+    check: Check
+    found: str
+    against: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was asked and what came back; nothing in it is believed yet.
+
+    Attributes:
+        challenge: the 32 random bytes that were asked with.
+        token: the isolate's PSA token, from the bridge.
+        result: Tabasco's result on it (EAR as signed CWT).
+    """
+
+    challenge: bytes
+    token: bytes = field(repr=False)
+    result: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """An isolate that passed the gate.
+
+    Attributes:
+        evidence: what all of this was read from.
+        platform: the kind of isolate; one that the policy names.
+        measurement: of the runtime; one that the policy names.
+        version: of the runtime, as its makers call it.
+        certificate_digest: SHA-256 of the isolate's TLS certificate; nothing else is talked to.
+        policy_digest: of the policy the isolate holds, which is the principal's own.
+        instance_id: of the root attester that vouches for the isolate, 33 bytes.
+        verifier: who says so, in its own words.
+        issued_at: when Tabasco said so.
+        expires_at: until when that may be relied on.
+        checks: what was compared with what, in order.
+    """
+
+    evidence: Evidence = field(repr=False)
+    platform: str
+    measurement: bytes
+    version: str
+    certificate_digest: Digest
+    policy_digest: Digest
+    instance_id: bytes
+    verifier: str
+    issued_at: datetime
+    expires_at: datetime
+    checks: tuple[Passed, ...] = field(repr=False)

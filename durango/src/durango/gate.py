@@ -1,0 +1,281 @@
+"""The gate: not a byte is sent to an isolate that has not passed it.
+
+Every step compares one fact of the attestation with the principal's own policy file, or with what
+the principal itself asked, and names both sides when they differ. The delegate's machine, the
+bridge and the network may have made up any byte of it. Tabasco is believed in what it signed, no
+further.
+
+    (1) the result is signed by the pinned key of Tabasco    (7) the policy names the platform
+    (2) it answers my challenge                              (8) the policy names the measurement
+    (3) it is in force now                                   (9) the isolate holds my exact policy
+    (4) it is about the token I was given                   (10) the lifecycle is `secured`
+    (5) Tabasco affirms what it found                       (11) a certificate is vouched for: the
+    (6) the token answers my challenge                           only one TLS will accept
+
+Time and bytes come in, a verified value or `GateError` comes out; there is no input or output here.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from durango.errors import GateError
+from durango.evidence import Attestation, Check, Evidence, Passed
+from durango.platforms import protection
+from durango.policies import timestamp
+from psa_attestation import (
+    AttestationError,
+    Code,
+    Ear,
+    Lifecycle,
+    RuntimeClaims,
+    Stage,
+    Tier,
+    read_unverified_claims,
+    verify_ear,
+)
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import LINUX_SOFTWARE, Policy
+
+CLOCK_LEEWAY_S: Final = 30
+"""By how many seconds this machine's clock and Tabasco's may differ."""
+
+_ASK_AGAIN: Final = "attest again; if it stays so, somebody between is tampering"
+_SIGNATURE_STAGES: Final = frozenset({Stage.ENCODING, Stage.ENVELOPE, Stage.KEY, Stage.SIGNATURE})
+
+
+def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetime) -> Attestation:
+    """The isolate that `evidence` is about, if it is one the principal's own policy accepts.
+
+    Args:
+        evidence: a challenge and the two answers to it.
+        policy: the principal's own copy.
+        tabasco_key: the key results must be signed with (DER SubjectPublicKeyInfo, P-256).
+        at: the time it is, with a time zone.
+
+    Raises:
+        GateError: a check failed; no later one was made.
+    """
+    gate = _Gate(evidence, policy)
+    ear = gate.examine_result(tabasco_key, at)
+    runtime = gate.examine_token()
+    return Attestation(
+        evidence=evidence,
+        platform=runtime.platform,
+        measurement=runtime.measurement,
+        version=runtime.version,
+        certificate_digest=Digest(runtime.certificate_digest),
+        policy_digest=Digest(runtime.policy_digest),
+        instance_id=runtime.instance_id,
+        verifier=_verifier(ear),
+        issued_at=_moment(ear.issued_at),
+        expires_at=_moment(ear.expires_at),
+        checks=tuple(gate.passed),
+    )
+
+
+class _Gate:
+    """One passage; `passed` grows with it."""
+
+    def __init__(self, evidence: Evidence, policy: Policy) -> None:
+        self.passed: list[Passed] = []
+        self._evidence = evidence
+        self._policy = policy
+
+    def examine_result(self, tabasco_key: bytes, at: datetime) -> Ear:
+        """Steps 1 to 5: what Tabasco signed."""
+        challenge = self._evidence.challenge.hex()
+        pin = Digest.of(tabasco_key)
+        try:
+            ear = verify_ear(
+                self._evidence.result,
+                key=_public_key(tabasco_key),
+                nonce=self._evidence.challenge,
+                at=int(at.timestamp()),
+                leeway_s=CLOCK_LEEWAY_S,
+            )
+        except AttestationError as error:
+            raise _result_refused(error, pin=pin, challenge=challenge, at=at) from error
+        self._pass(Check.RESULT_SIGNATURE, f"signed by {_verifier(ear)}", f"Tabasco's key {pin}")
+        self._pass(Check.RESULT_CHALLENGE, challenge, "my challenge")
+        self._pass(
+            Check.RESULT_TIME,
+            f"in force {timestamp(_moment(ear.issued_at))} to {timestamp(_moment(ear.expires_at))}",
+            f"now, {timestamp(at)}",
+        )
+        self._examine_subject(ear)
+        self._examine_status(ear)
+        return ear
+
+    def examine_token(self) -> RuntimeClaims:
+        """Steps 6 to 11: what the isolate's root attester says, vouched for by Tabasco."""
+        try:
+            claims = read_unverified_claims(self._evidence.token)
+            runtime = RuntimeClaims.of(claims)
+        except AttestationError as error:
+            raise GateError(
+                Check.TOKEN_FORM,
+                found=f"a token that is not one ({error})",
+                expected="a PSA token about one runtime",
+                remedy="check that the delegate runs the same version of Veracruz",
+            ) from error
+        self._require(  # (6)
+            Check.TOKEN_CHALLENGE,
+            found=runtime.challenge.hex(),
+            expected=self._evidence.challenge.hex(),
+            against="my challenge",
+            remedy=_ASK_AGAIN,
+        )
+        self._examine_platform(runtime)
+        self._require(  # (9) a policy that differs by one byte is another policy
+            Check.POLICY,
+            found=runtime.policy_digest.hex(),
+            expected=str(self._policy.digest),
+            against="SHA-256 of my policy file",
+            remedy="use the very file that the delegate's bridge was started with, byte for byte, "
+            "or have the bridge started with this one",
+        )
+        self._require(  # (10) whoever debugs an isolate reads what is in it
+            Check.LIFECYCLE,
+            found=claims.lifecycle_state.name.lower(),
+            expected=Lifecycle.SECURED.name.lower(),
+            against="what a production isolate must say",
+            remedy="have the delegate run an isolate that is not open to debugging",
+        )
+        self._pass(  # (11) RuntimeClaims has made sure that there is one, of 32 bytes
+            Check.CERTIFICATE, runtime.certificate_digest.hex(), "the only certificate TLS accepts"
+        )
+        return runtime
+
+    def _examine_subject(self, ear: Ear) -> None:
+        """Step 4: an authentic result on some other isolate's token is worth nothing."""
+        if ear.raw_evidence is None:
+            found = "a result that does not say which token it is about"
+        elif ear.raw_evidence != self._evidence.token:
+            found = f"a result on token {Digest.of(ear.raw_evidence)}"
+        else:
+            token = str(Digest.of(self._evidence.token))
+            self._pass(Check.RESULT_SUBJECT, f"about token {token}", "the token I was given")
+            return
+        raise GateError(
+            Check.RESULT_SUBJECT,
+            found=found,
+            expected=f"one on token {Digest.of(self._evidence.token)}, which I was given",
+            remedy=_ASK_AGAIN,
+        )
+
+    def _examine_status(self, ear: Ear) -> None:
+        """Step 5: every part of what was appraised has to be affirmed."""
+        for name, appraisal in ear.submods.items():
+            if appraisal.status is not Tier.AFFIRMING:
+                raise GateError(
+                    Check.RESULT_STATUS,
+                    found=f"{appraisal.status.name.lower()} for {name[:64]!r}",
+                    expected="affirming",
+                    remedy="ask the operator of Tabasco why it does not vouch for this isolate",
+                )
+        self._pass(Check.RESULT_STATUS, "affirming", "affirming, which alone is accepted")
+
+    def _examine_platform(self, runtime: RuntimeClaims) -> None:
+        """Steps 7 and 8: the kind of isolate, and the runtime in it, are ones the policy names."""
+        accepted = self._policy.accepted(runtime.platform)
+        if accepted is None:
+            names = " or ".join(platform.name for platform in self._policy.platforms)
+            raise GateError(
+                Check.PLATFORM,
+                found=f"{_platform(runtime.platform)}",
+                expected=f"{names}, which my policy names",
+                remedy="run the isolate on an accepted platform, or agree on a policy that names "
+                "this one",
+            )
+        self._pass(Check.PLATFORM, _platform(runtime.platform), "the platforms my policy names")
+        if runtime.measurement not in accepted.measurements:
+            named = " or ".join(sorted(value.hex() for value in accepted.measurements)[:8])
+            raise GateError(
+                Check.MEASUREMENT,
+                found=runtime.measurement.hex(),
+                expected=f"{named}, which my policy names for {accepted.name}",
+                remedy="have the delegate run the agreed runtime, or agree on a policy that names "
+                "this one",
+            )
+        self._pass(
+            Check.MEASUREMENT,
+            f"{runtime.measurement.hex()} (runtime {runtime.version[:40]!r})",
+            f"the measurements my policy names for {accepted.name}",
+        )
+
+    def _require(
+        self, check: Check, *, found: str, expected: str, against: str, remedy: str
+    ) -> None:
+        if found != expected:
+            raise GateError(check, found=found, expected=f"{expected} ({against})", remedy=remedy)
+        self._pass(check, found, against)
+
+    def _pass(self, check: Check, found: str, against: str) -> None:
+        self.passed.append(Passed(check, found, against))
+
+
+def _result_refused(
+    error: AttestationError, *, pin: Digest, challenge: str, at: datetime
+) -> GateError:
+    """Steps 1 to 3 are one call of `verify_ear`; which of them failed, from its closed codes."""
+    if error.stage in _SIGNATURE_STAGES:
+        return GateError(
+            Check.RESULT_SIGNATURE,
+            found=f"a result that this key did not sign ({error})",
+            expected=f"one signed by Tabasco's key {pin}",
+            remedy="check the address of Tabasco, and that the pinned key is its present one",
+        )
+    if error.code is Code.NONCE_MISMATCH:
+        return GateError(
+            Check.RESULT_CHALLENGE,
+            found=f"a result for another request ({error})",
+            expected=f"one for my challenge {challenge}",
+            remedy=_ASK_AGAIN,
+        )
+    if error.code in {Code.EXPIRED, Code.NOT_YET_VALID}:
+        return GateError(
+            Check.RESULT_TIME,
+            found=f"a result out of its time ({error})",
+            expected=f"one in force at {timestamp(at)}",
+            remedy="attest again, and see that the clocks of this machine and Tabasco's are right",
+        )
+    return GateError(
+        Check.RESULT_FORM,
+        found=f"a result that is not one ({error})",
+        expected="an attestation result (EAR)",
+        remedy="check the address of Tabasco, and that it runs the same version of Veracruz",
+    )
+
+
+def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
+    try:
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
+        raise GateError(
+            Check.RESULT_SIGNATURE,
+            found="a pinned key that is no P-256 public key",
+            expected="Tabasco's result key",
+            remedy="take it from the policy, or give its PEM file with --tabasco-key",
+        )
+    return key
+
+
+def _verifier(ear: Ear) -> str:
+    words = f"{ear.verifier.developer} {ear.verifier.build}"[:80]
+    return words if words.isprintable() else repr(words)
+
+
+def _platform(name: str) -> str:
+    """A platform as outputs name it; the software one never without what it is."""
+    shown = name if name.isprintable() else repr(name)
+    return f"{shown}, {protection(name)}" if name == LINUX_SOFTWARE else shown
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,212 @@
+"""A principal's certificate and private key."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from baja import PrivateKey, make_certificate
+from durango.errors import IdentityError, NotAuthorisedError
+from veracruz_utils.digest import Digest
+
+MAX_PEM_BYTES: Final = 64 * 1024
+_LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_KEY_LABELS: Final = frozenset({"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
+_MIN_RSA_BITS: Final = 2048
+_MIN_CURVE_BITS: Final = 256
+_CLOCK_SKEW: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate (DER) and its private key, which never shows in `repr`."""
+
+    certificate: bytes
+    private_key: PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, certificate: Path | str, key: Path | str) -> Self:
+        """The identity in two PEM files.
+
+        Args:
+            certificate: one X.509 certificate, for P-256, Ed25519 or RSA.
+            key: its private key, PKCS#8, PKCS#1 or SEC1, not encrypted.
+
+        Raises:
+            IdentityError: a file is missing, is something else, or the two do not match.
+        """
+        return cls.parse(
+            _read(Path(certificate), "certificate"),
+            _read(Path(key), "key"),
+            names=(str(certificate), str(key)),
+        )
+
+    @classmethod
+    def parse(
+        cls,
+        certificate: bytes,
+        key: bytes,
+        *,
+        names: tuple[str, str] = ("the certificate", "the key"),
+    ) -> Self:
+        """The identity in two PEM texts; `names` are what errors call them.
+
+        Raises:
+            IdentityError: one is something else, or the two do not match.
+        """
+        parsed = parse_certificate(certificate, name=names[0])
+        private_key = _parse_key(key, name=names[1])
+        if parsed.public_key() != private_key.public_key():
+            raise IdentityError(
+                f"{names[1]} is not the key of {names[0]}: "
+                "give the two files that were made together"
+            )
+        return cls(parsed.public_bytes(serialization.Encoding.DER), private_key)
+
+    @classmethod
+    def create(cls, name: str, *, not_before: datetime, lifetime: timedelta) -> Self:
+        """A fresh P-256 key and a self-signed certificate for it.
+
+        Args:
+            name: common name; letters, digits, '.', '_' and '-', at most 64.
+            not_before: now; the certificate begins a few minutes earlier, for slow clocks.
+            lifetime: how long from now it is valid.
+
+        Raises:
+            TlsError: a name or dates no certificate is made of.
+        """
+        made = make_certificate(
+            name=name, not_before=not_before - _CLOCK_SKEW, not_after=not_before + lifetime
+        )
+        return cls(made.certificate, made.private_key)
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the certificate's DER."""
+        return Digest.of(self.certificate)
+
+    def certificate_pem(self) -> bytes:
+        """The certificate as a PEM text."""
+        parsed = x509.load_der_x509_certificate(self.certificate)
+        return parsed.public_bytes(serialization.Encoding.PEM)
+
+    def key_pem(self) -> bytes:
+        """The private key, unencrypted, as a PKCS#8 PEM text: write it to a file of mode 0600."""
+        return self.private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def require_valid(self, at: datetime) -> None:
+        """Refuse a certificate outside its dates, before an isolate has to.
+
+        Raises:
+            NotAuthorisedError: it is not valid at `at`.
+        """
+        parsed = x509.load_der_x509_certificate(self.certificate)
+        if at > parsed.not_valid_after_utc:
+            state = f"expired at {parsed.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+        elif at < parsed.not_valid_before_utc:
+            state = f"is only valid from {parsed.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
+        else:
+            return
+        raise NotAuthorisedError(
+            f"certificate {self.digest.short} {state}, it is {at:%Y-%m-%dT%H:%M:%SZ}: "
+            "make a new identity, and a policy that names it"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Identity: {self.digest.short}>"
+
+
+def load_certificate(path: Path | str) -> x509.Certificate:
+    """The one certificate in a PEM file.
+
+    Raises:
+        IdentityError: the file is missing or holds anything else.
+    """
+    return parse_certificate(_read(Path(path), "certificate"), name=str(path))
+
+
+def parse_certificate(pem: bytes, *, name: str) -> x509.Certificate:
+    """The one certificate in a PEM text that errors call `name`.
+
+    Raises:
+        IdentityError: none, several, not PEM, not X.509, or for a key we do not use.
+    """
+    labels = _labels(pem)
+    if labels != ["CERTIFICATE"]:
+        raise IdentityError(f"{name} holds {_listed(labels)}, one certificate in PEM is needed")
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        _require_usable(certificate.public_key(), name)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise IdentityError(f"{name} is not a valid X.509 certificate") from error
+    return certificate
+
+
+def _parse_key(pem: bytes, *, name: str) -> PrivateKey:
+    labels = _labels(pem)
+    if labels == ["ENCRYPTED PRIVATE KEY"] or b"Proc-Type: 4,ENCRYPTED" in pem:
+        raise IdentityError(f"{name} is encrypted: decrypt it into a file that only you can read")
+    # OpenSSL writes the curve's parameters in front of a SEC1 key; they are in the key as well.
+    keys = [label for label in labels if label != "EC PARAMETERS"]
+    if len(keys) != 1 or keys[0] not in _KEY_LABELS:
+        raise IdentityError(f"{name} holds {_listed(labels)}, one private key in PEM is needed")
+    try:
+        key = serialization.load_pem_private_key(
+            pem[pem.index(f"-----BEGIN {keys[0]}-----".encode()) :], password=None
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise IdentityError(f"{name} is not a valid private key") from error
+    _require_usable(key.public_key(), name)
+    assert isinstance(key, PrivateKey)
+    return key
+
+
+def _require_usable(key: object, name: str) -> None:
+    match key:
+        case ec.EllipticCurvePublicKey() if key.key_size >= _MIN_CURVE_BITS:
+            return
+        case rsa.RSAPublicKey() if key.key_size >= _MIN_RSA_BITS:
+            return
+        case ed25519.Ed25519PublicKey():
+            return
+        case _:
+            raise IdentityError(
+                f"{name} is for {_kind(key)}: P-256, Ed25519 or RSA of 2048 bits or more is needed"
+            )
+
+
+def _kind(key: object) -> str:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"the curve {key.curve.name}"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits"
+    return f"another kind of key ({type(key).__name__})"
+
+
+def _labels(pem: bytes) -> list[str]:
+    return [label.decode("ascii") for label in _LABEL.findall(pem)]
+
+
+def _listed(labels: list[str]) -> str:
+    return " and ".join(labels[:4]) if labels else "no PEM block"
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PEM_BYTES + 1)
+    except OSError as error:
+        raise IdentityError(f"{what} file {path} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_PEM_BYTES:
+        raise IdentityError(f"{what} file {path} is larger than {MAX_PEM_BYTES} bytes")
+    return data

@@ -1,0 +1,172 @@
+"""A policy told to people: who may do what, what is accepted, what deserves a second look."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from durango.platforms import protection
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import LINUX_SOFTWARE, Identity, Policy, Role
+
+_SOON: Final = timedelta(days=1)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment in UTC as RFC 3339, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def policy_facts(policy: Policy) -> dict[str, object]:
+    """What the policy says, for programs; the keys are stable."""
+    return {
+        "digest": str(policy.digest),
+        "format": policy.format.value,
+        "expires_at": timestamp(policy.expires_at),
+        "program_digest": str(policy.program_digest),
+        "execution_strategy": policy.strategy.value,
+        "debug": policy.debug,
+        "ciphersuite": policy.ciphersuite.name,
+        "sinaloa": str(policy.sinaloa),
+        "tabasco": str(policy.tabasco),
+        "tabasco_key_digest": _key_digest(policy),
+        "identities": [_identity_facts(policy, identity) for identity in policy.identities],
+        "platforms": [
+            {
+                "name": platform.name,
+                "measurements": sorted(value.hex() for value in platform.measurements),
+                "protection": protection(platform.name),
+            }
+            for platform in policy.platforms
+        ],
+        "data_provision_order": list(policy.data_provision_order),
+        "streaming_order": list(policy.streaming_order),
+        "limits": {
+            name: getattr(policy.limits, name) for name in policy.limits.__dataclass_fields__
+        },
+    }
+
+
+def policy_text(policy: Policy) -> str:
+    """What the policy says, for people."""
+    rows: list[tuple[str, str]] = [
+        ("policy", f"{policy.digest} ({policy.format.value} format)"),
+        ("ends", timestamp(policy.expires_at)),
+        ("program", f"{policy.program_digest}, {policy.strategy.value}"),
+    ]
+    rows += [
+        (f"client {identity.client_id}", _identity_line(policy, identity))
+        for identity in policy.identities
+    ]
+    for platform in policy.platforms:
+        rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
+        rows += [("", f"measurement {value.hex()}") for value in sorted(platform.measurements)]
+    rows += [
+        ("sinaloa", str(policy.sinaloa)),
+        ("tabasco", f"{policy.tabasco}, {_key_line(policy)}"),
+        ("TLS", policy.ciphersuite.name),
+        ("limits", _limits_line(policy)),
+        ("debug", "on: what the program prints leaves the isolate" if policy.debug else "off"),
+    ]
+    return "\n".join(f"{name:<10} {value}".rstrip() for name, value in rows)
+
+
+def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
+    """What is allowed and still deserves a second look before signing up to it."""
+    warnings = [
+        f"platform {platform.name} is {protection(platform.name)}"
+        for platform in policy.platforms
+        if platform.name == LINUX_SOFTWARE
+    ]
+    if policy.debug:
+        warnings.append("debug is on: what the program prints leaves the isolate")
+    if policy.expires_at - at < _SOON:
+        warnings.append(f"it ends within a day, at {timestamp(policy.expires_at)}")
+    if policy.tabasco_key is None:
+        warnings.append(
+            "it names no key of the attestation service: everyone must get it from a source they "
+            "trust and give it with --tabasco-key"
+        )
+    for identity in policy.identities:
+        warnings += _identity_warnings(policy, identity)
+    return warnings
+
+
+def places(order: Sequence[int], client_id: int) -> list[int]:
+    """The indices under which the program sees the inputs of this client."""
+    return [index for index, client in enumerate(order) if client == client_id]
+
+
+def _identity_facts(policy: Policy, identity: Identity) -> dict[str, object]:
+    certificate = x509.load_der_x509_certificate(identity.certificate)
+    return {
+        "id": identity.client_id,
+        "certificate_digest": str(identity.digest),
+        "subject": certificate.subject.rfc4514_string(),
+        "certificate_expires_at": timestamp(certificate.not_valid_after_utc),
+        "roles": [role.value for role in Role if role in identity.roles],
+        "inputs": places(policy.data_provision_order, identity.client_id),
+        "streams": places(policy.streaming_order, identity.client_id),
+    }
+
+
+def _identity_line(policy: Policy, identity: Identity) -> str:
+    certificate = x509.load_der_x509_certificate(identity.certificate)
+    roles = ", ".join(role.value for role in Role if role in identity.roles)
+    inputs = [f"input {index}" for index in places(policy.data_provision_order, identity.client_id)]
+    streams = [f"stream {index}" for index in places(policy.streaming_order, identity.client_id)]
+    gives = f" ({', '.join(inputs + streams)})" if inputs or streams else ""
+    subject = _printable(certificate.subject.rfc4514_string())
+    return f"{roles}{gives}; certificate {identity.digest.short}, {subject}"
+
+
+def _identity_warnings(policy: Policy, identity: Identity) -> list[str]:
+    warnings = []
+    ends = x509.load_der_x509_certificate(identity.certificate).not_valid_after_utc
+    if ends < policy.expires_at:
+        warnings.append(
+            f"the certificate of client {identity.client_id} ends before the policy, "
+            f"at {timestamp(ends)}"
+        )
+    order = (*policy.data_provision_order, *policy.streaming_order)
+    provides = {Role.DATA_PROVIDER, Role.STREAM_PROVIDER} & identity.roles
+    if provides and identity.client_id not in order:
+        warnings.append(
+            f"client {identity.client_id} is {' and '.join(sorted(provides))}, but no order has a "
+            "place for its input"
+        )
+    return warnings
+
+
+def _key_digest(policy: Policy) -> str | None:
+    return None if policy.tabasco_key is None else str(Digest.of(policy.tabasco_key))
+
+
+def _key_line(policy: Policy) -> str:
+    if policy.tabasco_key is None:
+        return "whose key the policy does not name"
+    return f"key {Digest.of(policy.tabasco_key).short}"
+
+
+def _limits_line(policy: Policy) -> str:
+    limits = policy.limits
+    fuel = "any" if limits.fuel is None else str(limits.fuel)
+    return (
+        f"program {_size(limits.program_bytes)}, input {_size(limits.input_bytes)}, "
+        f"inputs in all {_size(limits.total_input_bytes)}, result {_size(limits.output_bytes)}, "
+        f"memory {_size(limits.memory_bytes)}, run {limits.run_seconds} s, "
+        f"compile {limits.compile_seconds} s, fuel {fuel}"
+    )
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count % factor == 0:
+            return f"{count // factor} {unit}"
+    return f"{count} bytes"
+
+
+def _printable(text: str) -> str:
+    cut = text[:120]
+    return cut if cut.isprintable() else repr(cut)

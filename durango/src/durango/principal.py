@@ -1,0 +1,311 @@
+"""A principal's session with an attested isolate.
+
+What the policy does not give this identity is refused here, before anything is sent; the isolate
+decides all of it again for itself.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from baja import ClientEndpoint, EndpointConfig
+from colima import runtime
+from colima.runtime import ContentKind, Reason, State
+from durango.content import Source, open_content
+from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
+from durango.evidence import Attestation
+from durango.identity import Identity
+from durango.receipts import Opening, verify_receipt
+from durango.rights import (
+    require_attested,
+    require_member,
+    require_place,
+    require_program,
+    require_reader,
+    require_sender,
+    require_size,
+)
+from durango.session import Progress, Session
+from jalisco import Connection, SinaloaTransport
+from psa_attestation import Receipt
+from veracruz_utils import policy as policies
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy import Policy
+from veracruz_utils.secret import Secret
+
+SERVER_NAME: Final = "runtime.veracruz"
+"""What the TLS hello calls the isolate; the same for all, and proof of nothing."""
+
+MAX_RESULT_IN_MEMORY_BYTES: Final = 256 * 1024 * 1024
+_POLL_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended well.
+
+    Attributes:
+        output_size: bytes of the result; None when the program wrote none.
+        output_digest: SHA-256 of the result; None when there is none.
+        receipt: the runtime's account, verified against the attestation, the policy and the bytes.
+        signed_receipt: the same as it was signed, for `verify_receipt` on another day.
+    """
+
+    output_size: int | None
+    output_digest: Digest | None
+    receipt: Receipt
+    signed_receipt: bytes = field(repr=False)
+
+
+class Principal:
+    """An open session; made by `Principal.connect`."""
+
+    def __init__(
+        self,
+        session: Session,
+        policy: Policy,
+        member: policies.Identity,
+        attestation: Attestation,
+    ) -> None:
+        self._session = session
+        self._policy = policy
+        self._member = member
+        self._attestation = attestation
+
+    @classmethod
+    def connect(
+        cls,
+        policy: Policy,
+        identity: Identity,
+        attestation: Attestation,
+        *,
+        sinaloa: Endpoint | None = None,
+        timeout_s: float = 60.0,
+    ) -> Self:
+        """A session with the isolate that `attestation` is about.
+
+        Args:
+            policy: the principal's own copy.
+            identity: who the principal is; one of the policy's.
+            attestation: from `attest`, for this policy and still in force.
+            sinaloa: where the bridge is, if not where the policy says.
+            timeout_s: for each answer that needs no program to run.
+
+        Raises:
+            NotAuthorisedError: the identity is not the policy's, or the attestation not for it.
+            SessionError: the isolate cannot be reached, is another one, or refuses the identity.
+        """
+        now = datetime.now(UTC)
+        identity.require_valid(now)
+        member = require_member(policy, identity)
+        require_attested(policy, attestation, now)
+        endpoint = ClientEndpoint(
+            EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate),
+            server_certificate_digest=attestation.certificate_digest,
+            server_name=SERVER_NAME,
+        )
+        transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
+        connection = Connection.open(transport, endpoint, timeout_s=timeout_s)
+        return cls(Session(connection, timeout_s=timeout_s), policy, member, attestation)
+
+    @property
+    def client_id(self) -> int:
+        """The number the policy gives this principal."""
+        return self._member.client_id
+
+    def send_program(self, source: Source, *, on_progress: Progress | None = None) -> Digest:
+        """Provide the program, once it is certain to be the policy's; its digest.
+
+        Raises:
+            RefusedError: not this principal's to send, not the policy's program, or too large.
+            RequestFailedError: not now.
+            ContentError: the file cannot be read.
+        """
+        require_sender(self._policy, self._member, ContentKind.PROGRAM)
+        with open_content(source) as content:
+            require_size(content, self._policy.limits.program_bytes, "program_bytes")
+            require_program(content, self._policy)
+            digest, _ = self._session.upload(
+                runtime.Upload(ContentKind.PROGRAM, 0, content.size),
+                content,
+                runtime.Done,
+                patience_s=self._policy.limits.compile_seconds,
+                on_progress=on_progress,
+            )
+        return digest
+
+    def send_data(
+        self, package_id: int, source: Source, *, on_progress: Progress | None = None
+    ) -> Opening:
+        """Provide an input; what is needed to find it in a receipt one day.
+
+        Args:
+            package_id: tells apart the inputs of this principal; the program sees them in rising
+                order of it.
+            source: bytes, a path, or a binary file; read in pieces, whatever its size.
+            on_progress: is told how many bytes went.
+
+        Raises:
+            RefusedError: not this principal's to send, no place for it, or too large.
+            RequestFailedError: not now.
+            ContentError: the file cannot be read.
+        """
+        return self._send_input(ContentKind.DATA, package_id, source, on_progress)
+
+    def send_stream(
+        self, package_id: int, source: Source, *, on_progress: Progress | None = None
+    ) -> Opening:
+        """Provide a stream item of this round; like `send_data` otherwise."""
+        return self._send_input(ContentKind.STREAM, package_id, source, on_progress)
+
+    def result(self) -> tuple[bytes | None, Outcome]:
+        """The result in memory, None when the program wrote none; the first request runs it.
+
+        Raises:
+            NotAuthorisedError: this principal is no reader.
+            ProgramFailedError: the program returned an error code.
+            RequestFailedError: not everything is in, or the run failed.
+            ProtocolError: the result is larger than 256 MiB; use `save_result`.
+            ReceiptError: the receipt does not fit the result.
+        """
+        pieces: list[bytes] = []
+        outcome = self._fetch(pieces.append, limit=MAX_RESULT_IN_MEMORY_BYTES)
+        return None if outcome.output_size is None else b"".join(pieces), outcome
+
+    def save_result(
+        self, write: Callable[[bytes], object], *, on_progress: Progress | None = None
+    ) -> Outcome:
+        """The result, handed to `write` piece by piece; the receipt is checked after the last.
+
+        Raises:
+            As for `result`; what `write` got is then not to be used.
+        """
+
+        def take(piece: bytes) -> None:
+            write(piece)
+            if on_progress is not None:
+                on_progress(len(piece))
+
+        return self._fetch(take, limit=self._policy.limits.output_bytes)
+
+    def next_round(self) -> None:
+        """Begin another round: same program and data, new streams.
+
+        Raises:
+            NotAuthorisedError: this principal is no reader.
+            RequestFailedError: this round is not finished.
+        """
+        require_reader(self._policy, self._member, "begin another round")
+        self._session.ask("next round", runtime.NextRound(), runtime.Done)
+
+    def shutdown(self) -> None:
+        """Tell the isolate that this reader is done; it ends when all readers have said so.
+
+        Raises:
+            NotAuthorisedError: this principal is no reader.
+        """
+        require_reader(self._policy, self._member, "ask for shutdown")
+        self._session.ask("shutdown", runtime.Shutdown(), runtime.Done)
+
+    def state(self) -> runtime.StateIs:
+        """Where the computation stands."""
+        return self._session.ask("state", runtime.GetState(), runtime.StateIs)
+
+    def wait_for(self, *states: State, timeout_s: float) -> runtime.StateIs:
+        """The state once it is one of `states`, or when it will not be: in ERROR, or out of time.
+
+        Args:
+            states: what to wait for.
+            timeout_s: how long, for the other principals to do their part.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = self.state()
+            if found.state in {*states, State.ERROR} or time.monotonic() >= deadline:
+                return found
+            time.sleep(_POLL_S)
+
+    def policy_digest(self) -> Digest:
+        """The digest of the policy the isolate holds."""
+        return Digest(
+            self._session.ask("policy digest", runtime.GetPolicyDigest(), runtime.DigestIs).digest
+        )
+
+    def program_digest(self) -> Digest | None:
+        """The digest of the program the isolate holds; None before there is one."""
+        try:
+            answer = self._session.ask(
+                "program digest", runtime.GetProgramDigest(), runtime.DigestIs
+            )
+        except RequestFailedError as error:
+            if error.answer.reason is Reason.WRONG_STATE:
+                return None
+            raise
+        return Digest(answer.digest)
+
+    def close(self) -> None:
+        """End the session; the computation goes on without it."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send_input(
+        self, kind: ContentKind, package_id: int, source: Source, on_progress: Progress | None
+    ) -> Opening:
+        require_sender(self._policy, self._member, kind)
+        require_place(self._policy, self._member, kind, package_id)
+        with open_content(source) as content:
+            require_size(content, self._policy.limits.input_bytes, "input_bytes")
+            digest, answer = self._session.upload(
+                runtime.Upload(kind, package_id, content.size),
+                content,
+                runtime.Accepted,
+                patience_s=0,
+                on_progress=on_progress,
+            )
+        opening = Opening(self.client_id, package_id, kind, digest, Secret(answer.salt))
+        if opening.commitment != answer.commitment:
+            raise ProtocolError(
+                f"the isolate committed to something else than {content.name}: "
+                "do not rely on its result"
+            )
+        return opening
+
+    def _fetch(self, write: Callable[[bytes], object], *, limit: int) -> Outcome:
+        require_reader(self._policy, self._member, "read the result")
+        limits = self._policy.limits
+        patience_s = limits.compile_seconds + limits.run_seconds
+        digest, answer = self._session.fetch(write, limit=limit, patience_s=patience_s)
+        if isinstance(answer, runtime.ProgramFailed):
+            self._verify(answer.receipt, return_code=answer.return_code, output=None)
+            raise ProgramFailedError(answer.return_code, answer.receipt)
+        return Outcome(
+            output_size=answer.size if answer.present else None,
+            output_digest=digest if answer.present else None,
+            receipt=self._verify(answer.receipt, return_code=0, output=digest),
+            signed_receipt=answer.receipt,
+        )
+
+    def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> Receipt:
+        receipt = verify_receipt(
+            signed, attestation=self._attestation, policy=self._policy, output=output
+        )
+        if receipt.return_code != return_code:
+            raise ReceiptError(
+                f"the receipt's return code is {receipt.return_code}, "
+                f"the isolate said {return_code}"
+            )
+        return receipt

@@ -1,0 +1,192 @@
+"""Receipts: the runtime's signed account of a run, held against what a principal knows itself.
+
+Offline and long after: the attestation says which certificate the isolate had, the receipt is
+signed with that certificate's key, and the key never left the isolate.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from colima.runtime import ContentKind
+from durango.errors import ContentError, ReceiptError
+from durango.evidence import Attestation
+from psa_attestation import AttestationError, InputCommitment, Receipt, commit
+from psa_attestation import verify_receipt as verify_signed
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import Policy
+from veracruz_utils.secret import Secret
+
+MAX_OPENING_BYTES: Final = 4 * 1024
+_KINDS: Final = {ContentKind.DATA: "data", ContentKind.STREAM: "stream"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What its provider alone knows of an input; it proves the input's place in a receipt.
+
+    Attributes:
+        client_id: who provided it.
+        package_id: the provider's number for it.
+        kind: data or stream.
+        digest: SHA-256 of the input.
+        salt: keeps others from guessing the input from its commitment; 32 bytes.
+    """
+
+    client_id: int
+    package_id: int
+    kind: ContentKind
+    digest: Digest
+    salt: Secret = field(repr=False)
+
+    @property
+    def commitment(self) -> bytes:
+        """What stands for the input in receipts, 32 bytes; says nothing about it to others."""
+        return commit(self.salt.reveal(), self.digest.value)
+
+    def to_json(self) -> bytes:
+        """The content of an opening file: keep it as safe as the input."""
+        return (
+            json.dumps(
+                {
+                    "client_id": self.client_id,
+                    "package_id": self.package_id,
+                    "kind": _KINDS[self.kind],
+                    "digest": str(self.digest),
+                    "salt": self.salt.reveal().hex(),
+                },
+                indent=2,
+            ).encode()
+            + b"\n"
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The opening in such a file.
+
+        Raises:
+            ContentError: it is something else.
+        """
+        try:
+            members = json.loads(data)
+        except (ValueError, RecursionError):
+            members = None
+        match members:
+            case {
+                "client_id": int(client_id),
+                "package_id": int(package_id),
+                "kind": "data" | "stream" as kind,
+                "digest": str(digest),
+                "salt": str(salt),
+            } if len(members) == 5:
+                return cls(
+                    client_id,
+                    package_id,
+                    ContentKind.DATA if kind == "data" else ContentKind.STREAM,
+                    _hexadecimal(digest),
+                    Secret(_hexadecimal(salt).value),
+                )
+            case _:
+                raise _not_an_opening()
+
+
+def verify_receipt(
+    signed: bytes,
+    *,
+    attestation: Attestation,
+    policy: Policy,
+    output: Digest | None = None,
+    openings: Iterable[Opening] = (),
+) -> Receipt:
+    """What an attested isolate says it did, where that fits the policy and one's own files.
+
+    Args:
+        signed: the receipt (COSE_Sign1).
+        attestation: of the isolate that is said to have made it, through the gate.
+        policy: the principal's own copy.
+        output: SHA-256 of the result at hand, if it is to be compared.
+        openings: of the principal's own inputs, if they are to be found in it.
+
+    Raises:
+        ReceiptError: a check failed; the message names both sides.
+    """
+    # (1) The attested isolate signed it: the certificate is the attested one, and its key did.
+    try:
+        receipt = verify_signed(signed, certificate_digest=attestation.certificate_digest.value)
+    except AttestationError as error:
+        raise ReceiptError(f"the receipt is not by the attested isolate: {error}") from error
+    # (2) It is about this policy and its program, run in the way the policy says.
+    _same("policy", receipt.policy_digest.hex(), str(policy.digest))
+    _same("program", receipt.program_digest.hex(), str(policy.program_digest))
+    _same("execution strategy", receipt.strategy, policy.strategy.value)
+    # (3) The program saw inputs of the right principals, in the policy's order.
+    _same("order of data", _clients(receipt, "data"), _listed(policy.data_provision_order))
+    _same("order of streams", _clients(receipt, "stream"), _listed(policy.streaming_order))
+    # (4) This is what it wrote.
+    if output is not None:
+        _same("output", receipt.output_digest.hex(), str(output))
+    # (5) My inputs are among those it saw.
+    for opening in openings:
+        _find(receipt, opening)
+    return receipt
+
+
+def receipt_facts(receipt: Receipt) -> dict[str, object]:
+    """What a receipt says, for programs; the keys are stable."""
+    return {
+        "policy_digest": receipt.policy_digest.hex(),
+        "program_digest": receipt.program_digest.hex(),
+        "output_digest": receipt.output_digest.hex(),
+        "return_code": receipt.return_code,
+        "round": receipt.round,
+        "execution_strategy": receipt.strategy,
+        "engine": receipt.engine,
+        "run_ms": receipt.run_ms,
+        "fuel": receipt.fuel,
+        "inputs": [_input_facts(given) for given in receipt.inputs],
+    }
+
+
+def _input_facts(given: InputCommitment) -> Mapping[str, object]:
+    return {
+        "client_id": given.client_id,
+        "package_id": given.package_id,
+        "kind": given.kind,
+        "commitment": given.commitment.hex(),
+    }
+
+
+def _same(what: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise ReceiptError(f"the receipt's {what} is {found}, expected {expected}")
+
+
+def _clients(receipt: Receipt, kind: str) -> str:
+    return _listed(given.client_id for given in receipt.inputs if given.kind == kind)
+
+
+def _listed(client_ids: Iterable[int]) -> str:
+    return ", ".join(f"client {client_id}" for client_id in client_ids) or "nobody"
+
+
+def _find(receipt: Receipt, opening: Opening) -> None:
+    name = f"{_KINDS[opening.kind]} package {opening.package_id} of client {opening.client_id}"
+    for given in receipt.inputs:
+        place = (given.client_id, given.package_id, given.kind)
+        if place == (opening.client_id, opening.package_id, _KINDS[opening.kind]):
+            _same(f"commitment to {name}", given.commitment.hex(), opening.commitment.hex())
+            return
+    raise ReceiptError(f"the receipt knows nothing of {name}: the program did not see it")
+
+
+def _hexadecimal(text: str) -> Digest:
+    try:
+        return Digest.from_hex(text)
+    except VeracruzError as error:
+        raise _not_an_opening() from error
+
+
+def _not_an_opening() -> ContentError:
+    return ContentError("not an opening file: `durango data send --opening FILE` makes one")

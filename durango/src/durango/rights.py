@@ -1,0 +1,139 @@
+"""What the policy gives an identity, looked up before anything is sent.
+
+The isolate decides all of this again; here it costs nothing and the answer can name everyone.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from colima.runtime import ContentKind
+from durango.content import Content
+from durango.errors import NotAuthorisedError
+from durango.evidence import Attestation
+from durango.identity import Identity
+from veracruz_utils import policy as policies
+from veracruz_utils.policy import Policy, Role
+
+_MAX_PACKAGE_ID: Final = (1 << 32) - 1
+_ROLES: Final = {
+    ContentKind.PROGRAM: (Role.PI_PROVIDER,),
+    ContentKind.DATA: (Role.DATA_PROVIDER,),
+    ContentKind.STREAM: (Role.DATA_PROVIDER, Role.STREAM_PROVIDER),
+}
+
+
+def require_member(policy: Policy, identity: Identity) -> policies.Identity:
+    """Which of the policy's principals this is, by the exact certificate.
+
+    Raises:
+        NotAuthorisedError: none.
+    """
+    member = policy.identity_of(identity.certificate)
+    if member is None:
+        raise NotAuthorisedError(
+            f"certificate {identity.digest} is not in policy {policy.digest}: give the certificate "
+            "that the policy was made with"
+        )
+    return member
+
+
+def require_role(
+    policy: Policy, member: policies.Identity, roles: tuple[Role, ...], act: str
+) -> None:
+    """Refuse what the policy does not give `member`, naming whom it does.
+
+    Raises:
+        NotAuthorisedError: the policy gives `member` none of `roles`.
+    """
+    if member.roles & set(roles):
+        return
+    holders = [str(other.client_id) for other in policy.identities if other.roles & set(roles)]
+    raise NotAuthorisedError(
+        f"client {member.client_id} is {', '.join(sorted(member.roles))} and may not {act}: "
+        f"that takes {' or '.join(roles)}, which the policy gives to "
+        f"{'client ' + ', '.join(holders) if holders else 'nobody'}"
+    )
+
+
+def require_attested(policy: Policy, attestation: Attestation, at: datetime) -> None:
+    """Refuse an attestation for another policy, or one that may no longer be relied on.
+
+    Raises:
+        NotAuthorisedError: it is one.
+    """
+    if attestation.policy_digest != policy.digest:
+        raise NotAuthorisedError(
+            f"the attestation is for policy {attestation.policy_digest}, this is {policy.digest}: "
+            "attest with this policy"
+        )
+    if at >= attestation.expires_at:
+        raise NotAuthorisedError(
+            f"the attestation expired at {attestation.expires_at:%Y-%m-%dT%H:%M:%SZ}: attest again"
+        )
+
+
+def require_size(content: Content, limit: int, name: str) -> None:
+    """Refuse what is larger than the policy's limit called `name`.
+
+    Raises:
+        NotAuthorisedError: it is larger than `limit` bytes.
+    """
+    if content.size > limit:
+        raise NotAuthorisedError(
+            f"{content.name} has {content.size} bytes, the policy allows {limit} ({name}): "
+            "send less, or agree on a policy with larger limits"
+        )
+
+
+def require_program(content: Content, policy: Policy) -> None:
+    """Refuse a program that is not the policy's; reads all of it.
+
+    Raises:
+        NotAuthorisedError: its digest is another.
+    """
+    found = content.digest()
+    if found != policy.program_digest:
+        raise NotAuthorisedError(
+            f"{content.name} has digest {found}, the policy's program is {policy.program_digest}: "
+            "give the file that the policy was made for"
+        )
+
+
+def require_sender(policy: Policy, member: policies.Identity, kind: ContentKind) -> None:
+    """Refuse to send what the policy does not let `member` send.
+
+    Raises:
+        NotAuthorisedError: it lacks the role.
+    """
+    require_role(policy, member, _ROLES[kind], f"send {kind.name.lower()}")
+
+
+def require_reader(policy: Policy, member: policies.Identity, act: str) -> None:
+    """Refuse what is for readers only, if `member` is none.
+
+    Raises:
+        NotAuthorisedError: it lacks the role.
+    """
+    require_role(policy, member, (Role.RESULT_READER,), act)
+
+
+def require_place(
+    policy: Policy, member: policies.Identity, kind: ContentKind, package_id: int
+) -> None:
+    """Refuse an input that the policy's order has no place for.
+
+    Raises:
+        NotAuthorisedError: `member` is in no place of it, or the number is none.
+    """
+    if not 0 <= package_id <= _MAX_PACKAGE_ID:
+        raise NotAuthorisedError(
+            f"package number {package_id} is not between 0 and {_MAX_PACKAGE_ID}"
+        )
+    data = kind is ContentKind.DATA
+    order = policy.data_provision_order if data else policy.streaming_order
+    if member.client_id not in order:
+        name = "data_provision_order" if data else "streaming_order"
+        raise NotAuthorisedError(
+            f"client {member.client_id} has no place in the policy's {name} {list(order)}: "
+            "it is not expected to send any"
+        )

@@ -1,0 +1,293 @@
+"""The gate: one honest passage, and for every checked field an attestation that lies about it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from durango import Check, Evidence, GateError, judge
+from psa_attestation import (
+    Appraisal,
+    SoftwareComponent,
+    Tier,
+    VerifierId,
+    implementation_id_of,
+    mint_token,
+    sign_ear,
+)
+from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import LINUX_SOFTWARE, AcceptedPlatform, Policy
+
+ATTESTER = Attester()
+RIG = Rig(ATTESTER)
+POLICY = RIG.policy()
+CHALLENGE = b"c" * 32
+CERTIFICATE = b"the isolate's certificate"
+AT = now()
+HONEST = ATTESTER.claims(CHALLENGE, CERTIFICATE, POLICY.digest)
+
+
+def evidence(*, claims=HONEST, ear=None, token=None, challenge=CHALLENGE) -> Evidence:
+    """An attestation over `claims`, whose result `ear` makes from the honest one."""
+    token = ATTESTER.token(claims) if token is None else token
+    honest = ATTESTER.ear(token, CHALLENGE, AT)
+    return Evidence(challenge, token, ATTESTER.result(ear(honest) if ear else honest))
+
+
+def judged(found: Evidence, *, policy=POLICY, at=AT, key=None):
+    return judge(found, policy, tabasco_key=key or key_der(ATTESTER.tabasco_key), at=at)
+
+
+def refused(check: Check, found: Evidence, **how) -> GateError:
+    with pytest.raises(GateError) as caught:
+        judged(found, **how)
+    assert caught.value.check == check
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def test_an_honest_attestation_passes_and_says_what_was_checked():
+    found = judged(evidence())
+    assert found.platform == LINUX_SOFTWARE
+    assert found.measurement == MEASUREMENT
+    assert found.version == "0.1.0"
+    assert found.certificate_digest == Digest.of(CERTIFICATE)
+    assert found.policy_digest == POLICY.digest
+    assert found.instance_id == HONEST.instance_id
+    assert found.verifier == "veracruz tabasco 0.1.0"
+    assert (found.issued_at, found.expires_at) == (AT, AT + timedelta(seconds=300))
+    assert [passed.check for passed in found.checks] == [
+        Check.RESULT_SIGNATURE,
+        Check.RESULT_CHALLENGE,
+        Check.RESULT_TIME,
+        Check.RESULT_SUBJECT,
+        Check.RESULT_STATUS,
+        Check.TOKEN_CHALLENGE,
+        Check.PLATFORM,
+        Check.MEASUREMENT,
+        Check.POLICY,
+        Check.LIFECYCLE,
+        Check.CERTIFICATE,
+    ]
+
+
+def test_whatever_names_the_software_root_says_that_it_protects_nothing_against_the_owner():
+    (platform,) = [found for found in judged(evidence()).checks if found.check == Check.PLATFORM]
+    assert "software root of trust" in platform.found
+    assert "protects nothing against the owner" in platform.found
+
+
+# (1) the signature
+
+
+def test_a_result_signed_by_another_key_is_refused():
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    token = ATTESTER.token(HONEST)
+    forged = Evidence(CHALLENGE, token, sign_ear(ATTESTER.ear(token, CHALLENGE, AT), stranger))
+    error = refused(Check.RESULT_SIGNATURE, forged)
+    assert str(Digest.of(key_der(ATTESTER.tabasco_key))) in str(error)
+
+
+def test_a_result_that_is_the_token_itself_is_refused():
+    token = ATTESTER.token(HONEST)
+    refused(Check.RESULT_SIGNATURE, Evidence(CHALLENGE, token, token))
+
+
+def test_a_token_that_tabascos_own_key_signed_is_still_no_result():
+    token = mint_token(HONEST, ATTESTER.tabasco_key)
+    refused(Check.RESULT_FORM, Evidence(CHALLENGE, token, token))
+
+
+@pytest.mark.parametrize("result", [b"", b"\xd2\x84", b"not cbor"])
+def test_a_result_that_is_garbage_is_refused(result):
+    refused(Check.RESULT_SIGNATURE, Evidence(CHALLENGE, ATTESTER.token(HONEST), result))
+
+
+def test_every_flipped_bit_of_a_result_is_refused():
+    honest = evidence()
+    for index in range(len(honest.result)):
+        spoilt = bytearray(honest.result)
+        spoilt[index] ^= 1
+        with pytest.raises(GateError):
+            judged(replace(honest, result=bytes(spoilt)))
+
+
+@pytest.mark.parametrize("key", [b"", b"no key", key_der(ec.generate_private_key(ec.SECP384R1()))])
+def test_a_pinned_key_that_is_no_p256_key_is_refused(key):
+    with pytest.raises(GateError) as caught:
+        judge(evidence(), POLICY, tabasco_key=key, at=AT)
+    assert caught.value.check == Check.RESULT_SIGNATURE
+
+
+# (2) the result's challenge
+
+
+def test_a_result_for_another_challenge_is_refused_as_a_replay():
+    error = refused(Check.RESULT_CHALLENGE, evidence(ear=lambda e: replace(e, nonce=b"x" * 32)))
+    assert CHALLENGE.hex() in str(error)
+    assert (b"x" * 32).hex() in str(error)
+
+
+def test_a_result_without_a_challenge_is_refused():
+    refused(Check.RESULT_FORM, evidence(ear=lambda e: replace(e, nonce=None)))
+
+
+# (3) the result's time
+
+
+def test_an_expired_result_is_refused():
+    error = refused(Check.RESULT_TIME, evidence(), at=AT + timedelta(seconds=331))
+    assert "expired" in str(error)
+
+
+def test_a_result_from_the_future_is_refused():
+    refused(Check.RESULT_TIME, evidence(), at=AT - timedelta(seconds=31))
+
+
+def test_clocks_may_differ_by_half_a_minute():
+    assert judged(evidence(), at=AT - timedelta(seconds=30))
+    assert judged(evidence(), at=AT + timedelta(seconds=329))
+
+
+# (4) what the result is about
+
+
+def test_a_result_on_another_token_is_refused():
+    other = ATTESTER.token(replace(HONEST, boot_seed=b"another boot"))
+    error = refused(Check.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=other)))
+    assert str(Digest.of(other)) in str(error)
+    assert str(Digest.of(ATTESTER.token(HONEST))) not in str(error)  # signatures are random
+
+
+def test_a_result_that_does_not_say_what_it_is_about_is_refused():
+    refused(Check.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=None)))
+
+
+# (5) the status
+
+
+@pytest.mark.parametrize("status", [Tier.NONE, Tier.WARNING, Tier.CONTRAINDICATED])
+def test_a_result_that_does_not_affirm_is_refused(status):
+    submods = {"runtime": Appraisal(status)}
+    error = refused(Check.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
+    assert status.name.lower() in str(error)
+
+
+def test_one_part_that_is_not_affirmed_spoils_the_whole():
+    submods = {"runtime": Appraisal(Tier.AFFIRMING), "root": Appraisal(Tier.WARNING)}
+    error = refused(Check.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
+    assert "'root'" in str(error)
+
+
+# (6) to (11) the token
+
+
+@pytest.mark.parametrize("token", [b"", b"\xd2", b"x" * 100])
+def test_a_token_that_is_garbage_is_refused_even_if_tabasco_vouches_for_it(token):
+    refused(Check.TOKEN_FORM, evidence(token=token))
+
+
+def test_a_token_over_another_challenge_is_refused_as_a_replay():
+    old = replace(HONEST, nonce=b"o" * 32)
+    error = refused(Check.TOKEN_CHALLENGE, evidence(claims=old))
+    assert CHALLENGE.hex() in str(error)
+    assert (b"o" * 32).hex() in str(error)
+
+
+def test_a_platform_the_policy_does_not_name_is_refused():
+    other = replace(HONEST, platform="nitro", implementation_id=implementation_id_of("nitro"))
+    error = refused(Check.PLATFORM, evidence(claims=other))
+    assert "found nitro" in str(error)
+    assert LINUX_SOFTWARE in str(error)
+
+
+def test_the_software_root_does_not_pass_for_hardware():
+    policy = RIG.policy(platforms=[AcceptedPlatform("nitro", frozenset({MEASUREMENT}))])
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    error = refused(Check.PLATFORM, evidence(claims=claims), policy=policy)
+    assert "software root of trust" in str(error)
+    assert "expected nitro" in str(error)
+
+
+def test_a_token_that_names_no_platform_is_refused():
+    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, platform=None)))
+
+
+def test_a_measurement_the_policy_does_not_name_is_refused():
+    component = replace(HONEST.software_components[0], measurement=b"m" * 32)
+    error = refused(
+        Check.MEASUREMENT, evidence(claims=replace(HONEST, software_components=(component,)))
+    )
+    assert (b"m" * 32).hex() in str(error)
+    assert MEASUREMENT.hex() in str(error)
+
+
+def test_a_measurement_named_for_another_platform_only_is_refused():
+    policy = RIG.policy(
+        platforms=[
+            AcceptedPlatform(LINUX_SOFTWARE, frozenset({b"l" * 32})),
+            AcceptedPlatform("nitro", frozenset({MEASUREMENT})),
+        ]
+    )
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    refused(Check.MEASUREMENT, evidence(claims=claims), policy=policy)
+
+
+def test_a_second_software_component_is_refused():
+    more = SoftwareComponent(b"m" * 32, b"u" * 32, "ARoT", "1", "sha-256")
+    both = (*HONEST.software_components, more)
+    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, software_components=both)))
+
+
+def test_a_policy_that_differs_by_one_byte_is_refused():
+    other = Policy.parse(POLICY.raw + b" ", at=AT)
+    error = refused(Check.POLICY, evidence(), policy=other)
+    assert str(POLICY.digest) in str(error)
+    assert str(other.digest) in str(error)
+    assert "byte for byte" in str(error)
+
+
+def test_a_token_without_a_policy_is_refused():
+    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, policy_digest=None)))
+
+
+@pytest.mark.parametrize("lifecycle", [0x0000, 0x1000, 0x2000, 0x4000, 0x5000, 0x6000])
+def test_an_isolate_that_is_not_secured_is_refused_even_under_a_debug_policy(lifecycle):
+    policy = RIG.policy(debug=True)
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    error = refused(
+        Check.LIFECYCLE, evidence(claims=replace(claims, lifecycle=lifecycle)), policy=policy
+    )
+    assert "expected secured" in str(error)
+
+
+def test_a_token_without_a_certificate_is_refused():
+    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, certificate_digest=None)))
+
+
+def test_a_hostile_verifier_name_does_not_reach_the_terminal_raw():
+    name = VerifierId("\x1b[2Jevil", "1")
+    found = judged(evidence(ear=lambda e: replace(e, verifier=name)))
+    assert "\x1b" not in found.verifier
+
+
+@settings(max_examples=50, deadline=None)
+@given(challenge=st.binary(max_size=64), token=st.binary(max_size=64), result=st.binary())
+def test_arbitrary_evidence_is_refused_and_nothing_else_happens(challenge, token, result):
+    with pytest.raises(GateError):
+        judged(Evidence(challenge, token, result))
+
+
+def test_the_policy_of_2021_passes_the_same_gate():
+    policy = RIG.policy_2021()
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    assert judged(evidence(claims=claims), policy=policy).policy_digest == policy.digest
+
+
+def test_a_later_policy_of_the_same_people_is_another_policy():
+    later = RIG.policy(expires_at=now() + 2 * DAY)
+    refused(Check.POLICY, evidence(), policy=later)
