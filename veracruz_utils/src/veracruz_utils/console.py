@@ -1,0 +1,258 @@
+"""What our command lines share: how they end, what they print where, the options they all have.
+
+A program is a `command_group` or a `single_command`. It ends with 0 done, 1 failed, 2 wrong usage,
+3 refused by attestation or policy, 4 peer unreachable, 130 interrupted. Results go to standard
+output; all else, errors as well, goes to standard error in plain text, also with `--json`.
+"""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any, Final
+
+import click
+
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.files import read_file, write_new_file
+
+__all__ = [
+    "CommandGroup",
+    "SingleCommand",
+    "command_group",
+    "emit",
+    "json_option",
+    "log_option",
+    "note",
+    "progress",
+    "read_file",
+    "single_command",
+    "write_new_file",
+]
+
+INTERRUPTED: Final = 130
+
+_debug: ContextVar[bool] = ContextVar("_debug", default=False)
+
+
+class _Program(click.Command):
+    def __call__(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's
+        """Run, under its own name however it was started."""
+        return self.main(*args, **{"prog_name": self.name, **extra})
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's
+    ) -> click.Context:
+        """Read the command line; without colours if NO_COLOR says so, which click ignores."""
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
+        with _ending(self.name):
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Do what the command line says, and end as programs of ours do."""
+        with _ending(self.name):
+            return super().invoke(ctx)
+
+
+class SingleCommand(_Program):
+    """A program that is one command; made by `single_command`."""
+
+
+class CommandGroup(_Program, click.Group):
+    """A program with commands; made by `command_group`."""
+
+
+def command_group(
+    prog: str,
+    *,
+    distribution: str,
+    help: str,  # noqa: A002 - click's word
+) -> Callable[[Callable[..., object]], CommandGroup]:
+    """Make a function the group of a program's commands, with -h, --version and --debug.
+
+    Every option has an environment name that starts with the program's, such as
+    `DURANGO_ATTEST_TIMEOUT`; `_DURANGO_COMPLETE=bash_source durango` prints a shell completion.
+
+    Args:
+        prog: the program's name.
+        distribution: the distribution whose version is the program's.
+        help: what the program is for.
+    """
+
+    def decorate(function: Callable[..., object]) -> CommandGroup:
+        group = click.group(prog, cls=CommandGroup, help=help, context_settings=_settings(prog))
+        return group(_with_common_options(function, prog, distribution))
+
+    return decorate
+
+
+def single_command(
+    prog: str,
+    *,
+    distribution: str,
+    help: str,  # noqa: A002 - click's word
+) -> Callable[[Callable[..., object]], SingleCommand]:
+    """Make a function a program of its own; otherwise as `command_group`."""
+
+    def decorate(function: Callable[..., object]) -> SingleCommand:
+        command = click.command(
+            prog, cls=SingleCommand, help=help, context_settings=_settings(prog)
+        )
+        return command(_with_common_options(function, prog, distribution))
+
+    return decorate
+
+
+class _JsonOption(click.Option):
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """What the environment says, under the option's name and not its parameter's."""
+        return os.environ.get(f"{ctx.auto_envvar_prefix}_JSON") or None
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    cls=_JsonOption,
+    is_flag=True,
+    help="Print the result as one JSON object.",
+)
+"""Adds `--json`, passed as `as_json: bool`."""
+
+
+def _start_log(context: click.Context, _: click.Parameter, form: str) -> None:
+    """Say what happens on standard error, as text or as one JSON object a line."""
+    handler = logging.StreamHandler()
+    prog = context.find_root().info_name
+    handler.setFormatter(
+        _JsonFormatter() if form == "json" else logging.Formatter(f"{prog}: %(message)s")
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+log_option = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    expose_value=False,
+    callback=_start_log,
+    help="How to say on standard error what happens.",
+)
+"""Adds `--log-format`, for services, and starts their log."""
+
+
+def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
+    """Print a result: `value` as one JSON object on a line, or `text`.
+
+    Args:
+        value: what programs read; digests, paths, times and bytes (as hex) are written as text.
+        text: what people read.
+        as_json: which.
+    """
+    click.echo(json.dumps(value, default=_plain) if as_json else text)
+
+
+def note(text: str) -> None:
+    """Say something that is not a result, on a line of standard error."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def progress(label: str, *, length: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error if that is a terminal; call what you get with each step."""
+    with click.progressbar(
+        length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _ending(prog: str | None) -> Iterator[None]:
+    """Turn what goes wrong into a line of text and an exit status."""
+    try:
+        yield
+    except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, BrokenPipeError):
+        raise  # click knows
+    except KeyboardInterrupt:
+        status, text = INTERRUPTED, "interrupted"
+    except VeracruzError as error:
+        status, text = error.exit_code, str(error)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        status, text = 1, f"{error.strerror or error}{where}"
+    except Exception as error:  # noqa: BLE001 - a person sees this, not a traceback
+        status, text = 1, f"internal error, which --debug shows in full: {error!r:.300}"
+    else:
+        return
+    if _debug.get():
+        traceback.print_exc()
+    note(f"{prog}: {text}")
+    raise click.exceptions.Exit(status)
+
+
+def _with_common_options(
+    function: Callable[..., object], prog: str, distribution: str
+) -> Callable[..., object]:
+    version = click.version_option(
+        package_name=distribution,
+        prog_name=prog,
+        message="%(prog)s %(version)s",
+        allow_from_autoenv=False,
+    )
+    debug = click.option(
+        "--debug",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_note_debug,
+        help="Show where in the program an error comes from.",
+    )
+    return version(debug(function))
+
+
+def _note_debug(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    _debug.set(value)
+
+
+def _settings(prog: str) -> dict[str, Any]:
+    return {
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": prog.upper().replace("-", "_"),
+    }
+
+
+def _plain(value: object) -> str:
+    match value:
+        case Digest() | Endpoint() | PurePath():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
