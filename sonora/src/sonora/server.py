@@ -162,7 +162,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         super().shutdown_request(request)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Serve a connection in a thread of its own; keep track of it, to end it with the service."""
+        """Serve a connection in its own thread; keep track of it, to end it with the service."""
         self._connections.add(request)
         super().process_request(request, client_address)
 

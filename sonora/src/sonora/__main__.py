@@ -1,0 +1,5 @@
+"""`python -m sonora` is `sonora`."""
+
+from sonora.cli import main
+
+main()

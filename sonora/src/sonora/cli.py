@@ -1,0 +1,181 @@
+"""The `sonora` command: make a root, measure the runtime, serve bridges."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from colima import tabasco
+from sonora.enrolment import EnrolledKey, enrol
+from sonora.errors import SonoraError
+from sonora.isolates import LinuxLauncher
+from sonora.measurement import measure_this_process, measurement_of
+from sonora.root import SoftwareRoot
+from sonora.server import Sonora, SonoraServer
+from veracruz_utils.console import command_group, emit, json_option, log_option, note
+from veracruz_utils.policy import LINUX_SOFTWARE
+from veracruz_utils.service import GrpcService, open_channel, unary
+
+_LOG: Final = logging.getLogger(__name__)
+_TABASCO_TIMEOUT_S: Final = 20.0
+_WARNING: Final = (
+    f"platform {LINUX_SOFTWARE}: a software root of trust, "
+    "no protection from whoever owns or administers this machine"
+)
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sonora"),
+    show_default=True,
+    help="Folder of the software root's key.",
+)
+
+
+@command_group(
+    "sonora",
+    distribution="veracruz-sonora",
+    help="Measure, launch and vouch for the runtimes of Veracruz on this machine.",
+)
+def main() -> None:
+    """Be the group of the commands below."""
+
+
+@main.command()
+@state_option
+@json_option
+def init(state: Path, *, as_json: bool) -> None:
+    """Make the key of a software root of trust.
+
+    Give the file with its public half to Tabasco's operator, who registers it
+    (`tabasco root add`, or `tabasco serve --trust-root`).
+    """
+    public_key = SoftwareRoot.create(state)
+    emit({"public_key": public_key, "platform": LINUX_SOFTWARE}, str(public_key), as_json=as_json)
+    note(_WARNING)
+
+
+@main.command()
+@click.option("--files", "with_files", is_flag=True, help="Also list every file it covers.")
+@json_option
+def measure(*, with_files: bool, as_json: bool) -> None:
+    """Print the measurement of the runtime installed here, which policies pin.
+
+    It is a digest over the interpreter, the native libraries and every Python module that
+    execute in an isolate, and does not depend on where they are installed.
+    """
+    with contextlib.closing(LinuxLauncher()) as launcher:
+        measurement, files = launcher.measurement.hex(), launcher.files
+    listed = {name: digest.hex() for name, digest in files.items()}
+    value: dict[str, object] = {"platform": LINUX_SOFTWARE, "measurement": measurement}
+    text = measurement
+    if with_files:
+        value["files"] = listed
+        text = "\n".join([measurement, *(f"{digest}  {name}" for name, digest in listed.items())])
+    emit(value, text, as_json=as_json)
+
+
+@main.command()
+@state_option
+@click.option(
+    "--tabasco",
+    "tabasco_address",
+    default="127.0.0.1:3010",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="The attestation service to enrol with.",
+)
+@click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Unix socket for bridges, for this user alone.  [default: sonora.sock in --state]",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Address of the gRPC health service; port 0 takes a free one.",
+)
+@log_option
+@json_option
+def serve(
+    state: Path, tabasco_address: str, socket_path: Path | None, listen: str, *, as_json: bool
+) -> None:
+    """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM."""
+    root = SoftwareRoot.load(state)
+    path = socket_path or state / "sonora.sock"
+    with (
+        contextlib.closing(LinuxLauncher()) as launcher,
+        contextlib.closing(open_channel(tabasco_address)) as channel,
+    ):
+        renew = partial(
+            enrol,
+            lambda method, request: unary(
+                channel,
+                f"/{tabasco.SERVICE}/{method}",
+                request,
+                timeout_s=_TABASCO_TIMEOUT_S,
+                peer=f"tabasco at {tabasco_address}",
+            ),
+            root,
+            measurement=measurement_of(measure_this_process()),
+            version=version("veracruz-sonora"),
+        )
+        enrolled = EnrolledKey(renew)
+        sonora = Sonora(launcher, enrolled, version=version("veracruz-mexico-city"))
+        facts: dict[str, object] = {
+            "socket": path,
+            "platform": launcher.platform,
+            "measurement": launcher.measurement,
+            "instance_id": enrolled.instance_id,
+        }
+        with _serving(SonoraServer(path, sonora)) as server:
+            lost = _serve_health(listen, launcher, server, facts, as_json=as_json)
+    if lost:
+        raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
+
+
+@contextlib.contextmanager
+def _serving(server: SonoraServer) -> Iterator[SonoraServer]:
+    thread = threading.Thread(target=server.serve_forever, name="sonora", daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
+
+
+def _serve_health(
+    listen: str,
+    launcher: LinuxLauncher,
+    server: SonoraServer,
+    facts: dict[str, object],
+    *,
+    as_json: bool,
+) -> bool:
+    """Serve health until a signal; whether the zygote was lost instead."""
+    lost = threading.Event()
+    with GrpcService(listen, unary={}) as service:
+
+        def zygote_lost() -> None:
+            lost.set()
+            service.stop()
+
+        def ready() -> None:
+            note(f"sonora: {_WARNING}")
+            note(f"sonora: ready on {facts['socket']}, health on {service.address}")
+            if as_json:
+                emit({"ready": True, "health": service.address, **facts}, "", as_json=True)
+
+        launcher.on_lost = zygote_lost
+        service.serve_until_signalled(ready, on_stopping=server.shutdown)
+    return lost.is_set()
