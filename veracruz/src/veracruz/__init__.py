@@ -1,1 +1,6 @@
-"""Compute together without trusting each other: every Veracruz component, and a demo."""
+"""All of Veracruz in one install, and a demonstration of it."""
+
+from veracruz.errors import ServiceError
+from veracruz.services import Service
+
+__all__ = ["Service", "ServiceError"]

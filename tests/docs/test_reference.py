@@ -1,0 +1,55 @@
+"""Tables in the documentation say what the code does."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from colima.runtime import State
+from execution_engine import HOST_CALLS
+from mexico_city import NEXT, Event
+from veracruz_utils.policy import Limits, Role
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every table row of a page."""
+    lines = (DOCS / page).read_text().splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("|") and not line.startswith("|---")
+    ]
+
+
+def test_the_lifecycle_page_draws_the_lifecycle_table():
+    states = {f"{state.value} `{state.name}`": state for state in State}
+    events = {event.value: event for event in Event}
+    drawn = {
+        (states[before], events[event]): states[after]
+        for before, event, after in rows("explanation/lifecycle.md")[1:]
+    }
+    assert drawn == NEXT
+
+
+def test_the_abi_page_lists_the_host_calls_with_their_parameters():
+    drawn = {
+        cells[0].strip("`"): tuple(cells[1].split(", "))
+        for cells in rows("reference/guest-abi.md")[1:]
+    }
+    assert drawn == {call.name: call.params for call in HOST_CALLS}
+
+
+def test_the_policy_page_lists_every_limit_with_its_default():
+    units = {"": 1, "MiB": 2**20, "GiB": 2**30}
+    drawn = {}
+    for name, _, default in (cells for cells in rows("reference/policy.md") if len(cells) == 3):
+        found = re.fullmatch(r"(\d+) ?(\w*)", default)
+        drawn[name.strip("`")] = int(found[1]) * units[found[2]] if found else None
+    for field in fields(Limits):
+        assert drawn[field.name] == field.default, field.name
+
+
+def test_the_policy_page_names_every_role():
+    page = (DOCS / "reference/policy.md").read_text()
+    assert all(f"`{role.value}`" in page for role in Role)

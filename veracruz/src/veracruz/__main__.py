@@ -1,0 +1,5 @@
+"""`python -m veracruz` is `veracruz`."""
+
+from veracruz.cli import main
+
+main()

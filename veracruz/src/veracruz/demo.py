@@ -1,0 +1,268 @@
+"""The demonstration: four principals intersect two lists of people that neither owner shows.
+
+Real services in processes of their own on loopback, real TLS, the client library behind the
+`durango` command. Everything lives in one temporary folder and ends with the `with` block, however
+that is left.
+"""
+
+import contextlib
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Self
+
+from durango import Attestation, Identity, Opening, Outcome, Principal, attest
+from sdk import programs
+from sdk.schemas import SCHEMAS
+from sdk.tables import decode_table, encode_table
+from sonora.isolates import LinuxLauncher
+from sonora.root import SoftwareRoot
+from tabasco.keys import der_of
+from tabasco.state import StateDirectory
+from veracruz.errors import ServiceError
+from veracruz.services import Service
+from veracruz_utils import policy as policies
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    TLS_1_3_SUITES,
+    AcceptedPlatform,
+    Policy,
+    Role,
+    Strategy,
+    render_policy,
+)
+
+PROGRAM: Final = "private-set-intersection"
+FIRST_ROWS: Final = 5
+_PEOPLE: Final = SCHEMAS["people"].kind
+_ROLES: Final = {
+    "author": Role.PI_PROVIDER,
+    "north": Role.DATA_PROVIDER,
+    "south": Role.DATA_PROVIDER,
+    "reader": Role.RESULT_READER,
+}
+"""Who takes part, in the order of their client ids: each has one role and no other."""
+
+Tell = Callable[[str, float], None]
+"""Is told what was done, in one line, and how long it took in seconds."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What the demonstration found out."""
+
+    policy_digest: Digest
+    program_digest: Digest
+    measurement: bytes
+    intersection: list[str] = field(default_factory=list)
+    result_digest: Digest | None = None
+    seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many people are on both lists."""
+        return len(self.intersection) - 1
+
+
+class Demo:
+    """The parts of the demonstration, in order; `run` does them all."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._stack = ExitStack()
+        self._parties: dict[str, Identity] = {}
+
+    def __enter__(self) -> Self:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="veracruz-demo-"))
+        self._folder = Path(folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self) -> Report:
+        """Do all of it."""
+        begun = time.monotonic()
+        measurement = self._measure()
+        tabasco_address = self._start_trust()
+        policy = self._write_policy(measurement, tabasco_address)
+        sinaloa = self._start_bridge(policy)
+        report = Report(policy.digest, policy.program_digest, measurement)
+        openings = self._provide(policy)
+        self._read(policy, openings, report)
+        self._end(sinaloa)
+        report.seconds = time.monotonic() - begun
+        return report
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[list[str]]:
+        """Tell of a step when it is done: the line is what the block appends."""
+        begun = time.monotonic()
+        lines: list[str] = []
+        yield lines
+        self._tell(" ".join(lines), time.monotonic() - begun)
+
+    def _service(self, program: str, *arguments: str) -> Service:
+        return self._stack.enter_context(Service(program, arguments, cwd=self._folder))
+
+    def _measure(self) -> bytes:
+        """What the principals accept: they measure the runtime they have installed themselves."""
+        with self._step() as line:
+            with contextlib.closing(LinuxLauncher()) as launcher:
+                measurement = launcher.measurement
+            line.append(f"measured the installed runtime: {measurement.hex()[:12]}")
+        return measurement
+
+    def _start_trust(self) -> str:
+        """Start Tabasco with a registered root, and Sonora, which enrols with it."""
+        with self._step() as line:
+            root = SoftwareRoot.create(self._folder / "sonora")
+            tabasco = self._service(
+                "tabasco", "serve", "--listen", "127.0.0.1:0",
+                "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
+            )  # fmt: skip
+            address = tabasco.wait_ready()
+            line.append(f"tabasco, the attestation service, is ready on {address}")
+        with self._step() as line:
+            sonora = self._service(
+                "sonora", "serve", "--tabasco", address, "--listen", "127.0.0.1:0",
+                "--state", str(self._folder / "sonora"), "--socket", str(self._socket),
+            )  # fmt: skip
+            sonora.wait_ready()
+            line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
+            line.append("software, no protection from this machine's owner")
+        return address
+
+    def _write_policy(self, measurement: bytes, tabasco: str) -> Policy:
+        """Make everybody's identity, and the contract between them."""
+        with self._step() as line:
+            now = datetime.now(UTC)
+            for name in _ROLES:
+                self._parties[name] = Identity.create(
+                    name, not_before=now - timedelta(minutes=5), lifetime=timedelta(days=1)
+                )
+            line.append(f"made the identities of {', '.join(_ROLES)}")
+        with self._step() as line:
+            raw = self._render(measurement, tabasco, now)
+            self._policy_file.write_bytes(raw)
+            policy = Policy.parse(raw, at=now)
+            line.append(f"wrote the policy {policy.digest.short}: program {PROGRAM}")
+            line.append(f"{policy.program_digest.short}, data of north and south,")
+            line.append("result for reader alone")
+        return policy
+
+    def _render(self, measurement: bytes, tabasco: str, now: datetime) -> bytes:
+        identities = [
+            policies.Identity(client_id, self._parties[name].certificate, frozenset({role}))
+            for client_id, (name, role) in enumerate(_ROLES.items())
+        ]
+        providers = [each.client_id for each in identities if Role.DATA_PROVIDER in each.roles]
+        return render_policy(
+            at=now,
+            identities=identities,
+            sinaloa=Endpoint("127.0.0.1", _free_port()),
+            tabasco=Endpoint.parse(tabasco),
+            tabasco_key=der_of(StateDirectory(self._folder / "tabasco").result_key().public_key()),
+            expires_at=now + timedelta(days=1),
+            ciphersuite=TLS_1_3_SUITES[0],
+            platforms=[AcceptedPlatform(LINUX_SOFTWARE, frozenset({measurement}))],
+            data_provision_order=providers,
+            program_digest=Digest.of(programs.load(PROGRAM)),
+            strategy=Strategy.JIT,
+        )
+
+    def _start_bridge(self, policy: Policy) -> Service:
+        with self._step() as line:
+            sinaloa = self._service(
+                "sinaloa", "serve", str(self._policy_file), "--sonora", str(self._socket)
+            )
+            sinaloa.wait_ready()
+            line.append(f"sinaloa, the bridge, is ready on {policy.sinaloa}; its isolate runs")
+        return sinaloa
+
+    def _attest(self, name: str, policy: Policy) -> Attestation:
+        """One principal satisfies itself, with its own challenge and its own policy."""
+        with self._step() as line:
+            attestation = attest(policy)
+            line.append(f"{name} checked the isolate: challenge, Tabasco's signature,")
+            line.append(f"platform {attestation.platform},")
+            line.append(f"measurement {attestation.measurement.hex()[:12]},")
+            line.append(f"policy {attestation.policy_digest.short},")
+            line.append(f"certificate {attestation.certificate_digest.short}")
+        return attestation
+
+    def _provide(self, policy: Policy) -> list[Opening]:
+        """The author sends the program, the owners their lists."""
+        attestation = self._attest("author", policy)
+        with self._step() as line:
+            with Principal.connect(policy, self._parties["author"], attestation) as author:
+                digest = author.send_program(programs.load(PROGRAM))
+            line.append(
+                f"author sent the program over TLS; its digest {digest.short} is the policy's"
+            )
+        openings = []
+        for name, table in (("north", "people-a.csv"), ("south", "people-b.csv")):
+            attestation = self._attest(name, policy)
+            with self._step() as line:
+                text = files("sdk").joinpath("data", table).read_bytes()
+                people = encode_table(_PEOPLE, text, header=True)
+                with Principal.connect(policy, self._parties[name], attestation) as owner:
+                    openings.append(owner.send_data(0, people))
+                rows = text.count(b"\n") - 1
+                line.append(f"{name} sent {rows} people ({len(people)} bytes) over TLS")
+        return openings
+
+    def _read(self, policy: Policy, openings: list[Opening], report: Report) -> None:
+        """The reader has the program run, fetches the result and checks the receipt."""
+        attestation = self._attest("reader", policy)
+        with Principal.connect(policy, self._parties["reader"], attestation) as reader:
+            with self._step() as line:
+                result, outcome = reader.result()
+                _require_inputs(outcome, openings)
+                line.append("reader had the program run and fetched the result:")
+                line.append(f"{outcome.output_size} bytes, {outcome.output_digest};")
+                line.append(f"the receipt names this policy, program, {len(openings)} inputs")
+                line.append("and this output")
+            reader.shutdown()
+        rows = decode_table(_PEOPLE, result or b"", header=True)
+        report.intersection = rows.splitlines()
+        report.result_digest = outcome.output_digest
+
+    def _end(self, sinaloa: Service) -> None:
+        """The only reader asked for shutdown: the isolate ends, and the bridge with it."""
+        with self._step() as line:
+            status = sinaloa.wait(15)
+            if status != 0:
+                raise ServiceError(f"sinaloa ended with status {status}: {sinaloa.last_words}")
+            self._stack.close()
+            line.append("the isolate ended with its last reader; all services are stopped")
+
+    @property
+    def _socket(self) -> Path:
+        return self._folder / "sonora.sock"
+
+    @property
+    def _policy_file(self) -> Path:
+        return self._folder / "policy.json"
+
+
+def _require_inputs(outcome: Outcome, openings: list[Opening]) -> None:
+    """Every input that was provided is one that the receipt names."""
+    named = {each.commitment for each in outcome.receipt.inputs}
+    if named != {opening.commitment for opening in openings}:
+        raise ServiceError("the receipt names other inputs than were provided")
+
+
+def _free_port() -> int:
+    """A port that nothing listens on now; the policy has to name it before the bridge starts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
