@@ -44,8 +44,8 @@ class Connection:
     def open(cls, transport: Transport, endpoint: ClientEndpoint, *, timeout_s: float) -> Self:
         """Shake hands with the isolate; when that fails, the transport is closed.
 
-        With TLS 1.3 the isolate judges our certificate only after this has returned: its refusal
-        is reported by the first `receive_frame`.
+        With TLS 1.3 the isolate judges our certificate only when our side is done: a refusal may
+        be reported by any call up to the first `receive_frame`.
 
         Raises:
             SessionError: nobody there, not the attested isolate, or it refuses us.
@@ -180,22 +180,19 @@ class Connection:
 
     def _hear_last_words(self) -> None:
         """Take in what came before the transport went; an alert says more than its end."""
-        while True:
+        while not self._peer_closed:
             try:
                 data = self._transport.receive(0)
             except (SessionError, TimeoutError):
                 return
-            if not data:
-                return
             for plaintext in self._take_in(data):
                 self._frames.feed(plaintext)
+        raise self._farewell()
 
     def _receive(self, deadline: float, duty: str) -> list[bytes]:
         """Plaintext from the next bytes of the transport; `duty` is what the isolate owes us."""
         if self._peer_closed:
-            raise SessionLostError(
-                f"the isolate behind {self._transport.peer} closed the session: start again"
-            )
+            raise self._farewell()
         try:
             data = self._transport.receive(max(0.0, deadline - monotonic()))
         except TimeoutError as error:
@@ -206,6 +203,10 @@ class Connection:
         plaintexts = self._take_in(data)
         self._flush()
         return plaintexts
+
+    def _farewell(self) -> SessionLostError:
+        peer = self._transport.peer
+        return SessionLostError(f"the isolate behind {peer} closed the session: start again")
 
     def _take_in(self, data: bytes) -> list[bytes]:
         """What the isolate's bytes say, in plaintext; empty `data` is their end."""

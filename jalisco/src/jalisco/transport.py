@@ -8,24 +8,20 @@ pipes, and that ends both threads.
 
 from collections.abc import Iterator
 from threading import Thread
-from typing import Final, Protocol
-
-import grpc
+from typing import Final, Protocol, cast
 
 from colima.sinaloa import MAX_CHUNK_BYTES, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
+from veracruz_utils.service import error_of_call, open_channel  # sets gRPC up as it loads
+
+# isort: split
+import grpc
 
 _METHOD: Final = f"/{SERVICE}/Session"
 _CHUNKS_IN_FLIGHT: Final = 8
-_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 1024),
-    ("grpc.max_send_message_length", MAX_CHUNK_BYTES + 1024),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),
-    # A connection of our own: none that failed earlier and is still backing off.
-    ("grpc.use_local_subchannel_pool", 1),
-)
+_REMEDY: Final = "start it with 'sinaloa serve POLICY', or correct the address"
+_MAX_MESSAGE_BYTES: Final = MAX_CHUNK_BYTES + 1024
 
 
 class Transport(Protocol):
@@ -55,30 +51,27 @@ class Transport(Protocol):
         """Send what was handed over, then let go; idempotent."""
 
 
-def _failure(address: str, code: grpc.StatusCode, details: str, *, answered: bool) -> SessionError:
+def _failure(peer: str, error: grpc.RpcError, *, answered: bool) -> SessionError:
     """What a gRPC status means to a principal, and what can be done."""
-    told = f"{code.name} {details[:120]!r}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return BridgeBusyError(
-            f"sinaloa at {address} takes no further session now ({told}): try again later"
-        )
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return SessionError(f"what answers at {address} is not sinaloa ({told}): check the address")
-    if code is grpc.StatusCode.UNAVAILABLE and not answered:
-        return SessionLostError(
-            f"sinaloa at {address} cannot be reached: start it with 'sinaloa serve POLICY', "
-            "or check the address"
-        )
-    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
-        return SessionLostError(
-            f"sinaloa at {address} went away in the middle of the session: "
-            "see that it runs, then start again"
-        )
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return SessionLostError(
-            f"the session with sinaloa at {address} was open longer than is allowed"
-        )
-    return SessionError(f"sinaloa at {address} ended the session ({told})")
+    call = cast("grpc.Call", error)  # what a stream raises is both
+    code = call.code()
+    told = f"{code.name} {(call.details() or '')[:120]!r}"
+    match code:
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if not answered:
+            return BridgeBusyError(f"{peer} takes no further session now ({told}): try again later")
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return SessionError(f"{peer} is another service ({told}): correct the address")
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return SessionLostError(f"the session with {peer} was open longer than is allowed")
+        case grpc.StatusCode.UNAVAILABLE if not answered:
+            return SessionLostError(str(error_of_call(error, peer=peer, remedy=_REMEDY)))
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+            return SessionLostError(
+                f"{peer} went away in the middle of the session ({told}): "
+                "see that it runs, then start again"
+            )
+        case _:
+            return SessionError(f"{peer} ended the session ({told})")
 
 
 class SinaloaTransport:
@@ -89,6 +82,9 @@ class SinaloaTransport:
         send_timeout_s: how long `send` waits for the bridge to take a chunk.
         session_timeout_s: how long the stream may live in all.
         close_timeout_s: how long `close` waits for the bridge to end its side.
+
+    Raises:
+        VeracruzError: `address` is not "host:port".
     """
 
     def __init__(
@@ -99,23 +95,22 @@ class SinaloaTransport:
         session_timeout_s: float = 6 * 3600.0,
         close_timeout_s: float = 2.0,
     ) -> None:
-        self._address = address
+        self._peer = f"sinaloa at {address}"
         self._send_timeout_s = send_timeout_s
         self._close_timeout_s = close_timeout_s
         self._outbound = Pipe(_CHUNKS_IN_FLIGHT)
         self._inbound = Pipe(_CHUNKS_IN_FLIGHT)
         self._failure: SessionError | None = None
-        self._answered = False
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES)
         session: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(_METHOD)
         self._call = session(self._requests(), timeout=session_timeout_s)
-        self._reader = Thread(target=self._read, name=f"sinaloa {address}", daemon=True)
+        self._reader = Thread(target=self._read, name=self._peer, daemon=True)
         self._reader.start()
 
     @property
     def peer(self) -> str:
         """'sinaloa at' its address."""
-        return f"sinaloa at {self._address}"
+        return self._peer
 
     def send(self, data: bytes) -> None:
         """Hand over `data` in chunks the bridge accepts; see `Transport.send`."""
@@ -125,7 +120,7 @@ class SinaloaTransport:
             chunk = data if whole else bytes(view[start : start + MAX_CHUNK_BYTES])
             if not self._outbound.put(chunk, self._send_timeout_s):
                 raise self._failure or SessionLostError(
-                    f"sinaloa at {self._address} ended the session: start again"
+                    f"{self._peer} ended the session: start again"
                 )
 
     def receive(self, timeout_s: float) -> bytes:
@@ -143,7 +138,7 @@ class SinaloaTransport:
         self._inbound.close()
         self._reader.join(self._close_timeout_s)
         self._call.cancel()
-        self._reader.join()
+        self._reader.join(self._close_timeout_s)
         self._channel.close()
 
     def _requests(self) -> Iterator[bytes]:
@@ -152,14 +147,14 @@ class SinaloaTransport:
 
     def _read(self) -> None:
         """The reader thread: from the call to `_inbound`, until either ends."""
+        answered = False
         try:
             for chunk in self._call:
-                self._answered = True
+                answered = True
                 if chunk:
                     self._inbound.put(chunk)
-        except grpc.RpcError:
-            code, details = self._call.code(), self._call.details() or ""
-            self._failure = _failure(self._address, code, details, answered=self._answered)
+        except grpc.RpcError as error:
+            self._failure = _failure(self._peer, error, answered=answered)
         finally:
             self._inbound.close()
             self._outbound.close()
