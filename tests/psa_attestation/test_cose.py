@@ -1,0 +1,337 @@
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psa_attestation import (
+    AttestationError,
+    Code,
+    DecodeLimits,
+    MacAlgorithm,
+    MacKey,
+    Stage,
+    mac0,
+    sign1,
+    verify1,
+)
+from psa_attestation.cbor import ANY_TAG
+from psa_attestation.cose import parse
+from support.psa_tokens import (
+    DEVICE,
+    DEVICE_384,
+    DEVICE_521,
+    STRANGER,
+    message_by_hand,
+    raw_signature,
+    refused,
+    sign1_by_hand,
+)
+from veracruz_utils.secret import Secret
+
+PUBLIC = DEVICE.public_key()
+MAC_KEY = MacKey(Secret(bytes(range(32))))
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@pytest.mark.parametrize("key", [DEVICE, DEVICE_384, DEVICE_521])
+def test_what_is_signed_verifies_with_the_algorithm_of_its_key(key):
+    message = sign1(b"content", key)
+    assert verify1(message, key.public_key()) == b"content"
+    assert parse(message).algorithm == {256: -7, 384: -35, 521: -36}[key.curve.key_size]
+
+
+@pytest.mark.parametrize("key", [DEVICE, DEVICE_384, DEVICE_521])
+def test_what_others_sign_verifies(key):
+    assert verify1(sign1_by_hand(b"content", key), key.public_key()) == b"content"
+
+
+@pytest.mark.parametrize(("key", "alias"), [(DEVICE, -9), (DEVICE_384, -51), (DEVICE_521, -52)])
+def test_the_fully_specified_identifiers_mean_the_same(key, alias):
+    message = sign1_by_hand(b"content", key, protected={1: alias})
+    assert verify1(message, key.public_key()) == b"content"
+
+
+def test_our_message_is_laid_out_as_the_standard_says():
+    message = cbor2.loads(sign1(b"content", DEVICE, unprotected={33: b"certificate"}))
+    assert message.tag == 18
+    protected, unprotected, payload, signature = message.value
+    assert (protected, unprotected, payload) == (
+        bytes.fromhex("a10126"),
+        {33: b"certificate"},
+        b"content",
+    )
+    assert len(signature) == 64
+
+
+@pytest.mark.parametrize("algorithm", list(MacAlgorithm))
+def test_what_is_maced_verifies_with_its_key(algorithm):
+    key = MacKey(Secret(bytes(algorithm.tag_bytes)), algorithm)
+    message = mac0(b"content", key, external_aad=b"context")
+    assert parse(message).verify(key, external_aad=b"context") == b"content"
+    with refused(Code.SIGNATURE):
+        parse(message).verify(key)
+
+
+class TestSignature:
+    def verify_with(self, signature):
+        header = bytes.fromhex("a10126")
+        return verify1(message_by_hand(header, {}, b"content", signature), PUBLIC)
+
+    right = raw_signature(
+        DEVICE, cbor2.dumps(["Signature1", bytes.fromhex("a10126"), b"", b"content"])
+    )
+
+    def test_a_high_s_is_as_good_as_a_low_one(self):
+        r, s = self.right[:32], int.from_bytes(self.right[32:])
+        assert self.verify_with(self.right) == b"content"
+        assert self.verify_with(r + (ORDER - s).to_bytes(32)) == b"content"
+
+    @pytest.mark.parametrize("size", [0, 63, 65, 70, 96, 132])
+    def test_its_length_is_fixed(self, size):
+        with refused(Code.SIGNATURE_ENCODING, Stage.SIGNATURE):
+            self.verify_with((self.right * 3)[:size])
+
+    def test_the_der_form_is_refused(self):
+        data = cbor2.dumps(["Signature1", bytes.fromhex("a10126"), b"", b"content"])
+        der = DEVICE.sign(data, ec.ECDSA(ec.hashes.SHA256()))
+        with refused(Code.SIGNATURE_ENCODING):
+            self.verify_with(der)
+
+    @pytest.mark.parametrize(
+        ("r", "s"),
+        [(0, 0), (0, 1), (1, 0), (ORDER, 1), (1, ORDER), (ORDER, ORDER), (2**256 - 1, 1), (1, 1)],
+    )
+    def test_numbers_at_the_edges_are_refused(self, r, s):
+        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+            self.verify_with(r.to_bytes(32) + s.to_bytes(32))
+
+    def test_r_and_s_exchanged_are_refused(self):
+        with refused(Code.SIGNATURE):
+            self.verify_with(self.right[32:] + self.right[:32])
+
+    def test_another_key_is_refused(self):
+        with refused(Code.SIGNATURE):
+            verify1(sign1(b"content", STRANGER), PUBLIC)
+
+    def test_the_context_of_another_structure_is_refused(self):
+        for context in ("Signature", "MAC0", "signature1", "Signature2"):
+            with refused(Code.SIGNATURE):
+                verify1(sign1_by_hand(b"content", context=context), PUBLIC)
+
+    def test_external_data_has_to_agree(self):
+        message = sign1(b"content", DEVICE, external_aad=b"one")
+        assert verify1(message, PUBLIC, external_aad=b"one") == b"content"
+        for other in (b"", b"two"):
+            with refused(Code.SIGNATURE):
+                verify1(message, PUBLIC, external_aad=other)
+
+    def test_the_unprotected_header_is_not_covered(self):
+        one, other = (
+            sign1_by_hand(b"content", protected={1: -7}, unprotected=unprotected)
+            for unprotected in ({}, {4: b"kid"})
+        )
+        assert verify1(one, PUBLIC) == verify1(other, PUBLIC)
+
+
+class TestAlgorithm:
+    @pytest.mark.parametrize(
+        ("protected", "code"),
+        [
+            (b"", Code.ALG_NOT_PROTECTED),
+            ({}, Code.ALG_NOT_PROTECTED),
+            ({4: b"kid"}, Code.ALG_NOT_PROTECTED),
+            ({1: -999}, Code.ALG_UNKNOWN),
+            ({1: "ES256"}, Code.ALG_UNKNOWN),
+            ({1: None}, Code.ALG_UNKNOWN),
+            ({1: True}, Code.ALG_UNKNOWN),
+            ({1: -7.0}, Code.ALG_UNKNOWN),
+            ({1: -8}, Code.ALG_UNKNOWN),
+            ({1: -37}, Code.ALG_UNKNOWN),
+            ({1: 0}, Code.ALG_UNKNOWN),
+            ({1: 5}, Code.TYPE_CONFUSION),
+            ({1: -35}, Code.ALG_KEY_MISMATCH),
+            ({1: -36}, Code.ALG_KEY_MISMATCH),
+            ({1: -51}, Code.ALG_KEY_MISMATCH),
+        ],
+    )
+    def test_only_the_keys_own_will_do(self, protected, code):
+        with refused(code):
+            verify1(sign1_by_hand(b"content", protected=protected), PUBLIC)
+
+    def test_one_that_is_not_protected_does_not_count(self):
+        for protected in (b"", {}):
+            with refused(Code.ALG_NOT_PROTECTED, Stage.ENVELOPE):
+                verify1(sign1_by_hand(b"c", protected=protected, unprotected={1: -7}), PUBLIC)
+
+    def test_the_public_key_is_no_mac_key(self):
+        spki = PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        forged = mac0(b"content", MacKey(Secret(spki)))
+        with refused(Code.TYPE_CONFUSION, Stage.ENVELOPE):
+            verify1(forged, PUBLIC)
+
+    def test_a_mac_key_verifies_no_signature(self):
+        with refused(Code.TYPE_CONFUSION):
+            parse(sign1(b"content", DEVICE)).verify(MAC_KEY)
+
+    def test_a_signature_under_the_tag_of_a_mac_is_refused(self):
+        with refused(Code.TYPE_CONFUSION):
+            parse(sign1_by_hand(b"content", tag=17))
+
+    def test_a_mac_under_the_tag_of_a_signature_is_refused(self):
+        with refused(Code.TYPE_CONFUSION):
+            parse(b"\xd2" + mac0(b"content", MAC_KEY)[1:])
+
+    def test_a_mac_of_another_length_is_refused(self):
+        key = MacKey(Secret(bytes(64)), MacAlgorithm.HMAC_512)
+        with refused(Code.ALG_KEY_MISMATCH):
+            parse(mac0(b"content", key)).verify(MAC_KEY)
+
+    @pytest.mark.parametrize("tag", [b"", bytes(31), bytes(33), bytes(64)])
+    def test_the_tag_of_a_mac_has_a_fixed_length(self, tag):
+        with refused(Code.SIGNATURE_ENCODING):
+            parse(message_by_hand(b"\xa1\x01\x05", {}, b"c", tag, tag=17)).verify(MAC_KEY)
+
+    def test_a_mac_of_another_key_is_refused(self):
+        with refused(Code.SIGNATURE):
+            parse(mac0(b"content", MacKey(Secret(bytes(32))))).verify(MAC_KEY)
+
+    @pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.SECP224R1(), ec.BrainpoolP256R1()])
+    def test_other_curves_are_refused(self, curve):
+        key = ec.generate_private_key(curve)
+        with refused(Code.KEY_UNSUPPORTED, Stage.KEY):
+            sign1(b"content", key)
+        with refused(Code.KEY_UNSUPPORTED, Stage.KEY):
+            verify1(sign1(b"content", DEVICE), key.public_key())
+
+    @pytest.mark.parametrize("algorithm", list(MacAlgorithm))
+    def test_a_mac_key_shorter_than_its_tag_is_refused(self, algorithm):
+        with refused(Code.KEY_UNSUPPORTED):
+            MacKey(Secret(bytes(algorithm.tag_bytes - 1)), algorithm)
+
+    def test_a_mac_key_does_not_show_itself(self):
+        assert "0001" not in repr(MAC_KEY)
+        assert "\\x" not in repr(MAC_KEY)
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        "protected",
+        [
+            {1: -7, 2: [9999], 9999: 1},
+            {1: -7, 2: ["exp"], "exp": 1},
+            {1: -7, 2: [4]},
+            {1: -7, 2: []},
+            {1: -7, 2: 1},
+            {1: -7, 2: None},
+            {1: -7, 2: [True]},
+            {1: -7, 2: [1.0]},
+            {1: -7, 2: [[1]]},
+            {1: -7, 2: [1, 9999], 9999: 1},
+        ],
+    )
+    def test_a_critical_parameter_we_do_not_know_or_find_is_refused(self, protected):
+        with refused(Code.CRIT, Stage.ENVELOPE):
+            verify1(sign1_by_hand(b"content", protected=protected), PUBLIC)
+
+    def test_critical_parameters_are_named_in_the_protected_header(self):
+        with refused(Code.CRIT):
+            verify1(sign1_by_hand(b"content", unprotected={2: [1]}), PUBLIC)
+
+    def test_critical_parameters_we_know_are_accepted(self):
+        protected = {1: -7, 2: [1, 4], 4: b"kid"}
+        assert verify1(sign1_by_hand(b"content", protected=protected), PUBLIC) == b"content"
+
+    def test_other_parameters_are_ignored(self):
+        message = sign1_by_hand(
+            b"content", protected={1: -7, "x": [1]}, unprotected={4: b"kid", 33: b"", "y": {1: 2}}
+        )
+        assert verify1(message, PUBLIC) == b"content"
+
+    @pytest.mark.parametrize("label", [1, 4, "text"])
+    def test_a_parameter_in_both_buckets_is_refused(self, label):
+        protected = {1: -7, label: -7}
+        with refused(Code.LABEL_IN_BOTH_BUCKETS, Stage.ENVELOPE):
+            verify1(sign1_by_hand(b"c", protected=protected, unprotected={label: -7}), PUBLIC)
+
+    @pytest.mark.parametrize(
+        ("header", "code"),
+        [
+            ("a2012601385c", Code.DUPLICATE_KEY),
+            ("bf0126ff", Code.INDEFINITE_LENGTH),
+            ("a1012600", Code.TRAILING_BYTES),
+            ("a10126a10126", Code.TRAILING_BYTES),
+            ("a101", Code.MALFORMED),
+            ("820126", Code.MALFORMED),
+            ("26", Code.MALFORMED),
+            ("f6", Code.MALFORMED),
+            ("a20126" + "4100" + "00", Code.MALFORMED),
+            ("a20126" + "f5" + "00", Code.MAP_KEY),
+            ("a20126" + "04" + "c100", Code.UNEXPECTED_TAG),
+            ("a20126" + "04" + "81818181" + "80", Code.NESTING_LIMIT),
+        ],
+    )
+    def test_a_protected_header_that_can_be_read_in_two_ways_is_refused(self, header, code):
+        with refused(code):
+            verify1(sign1_by_hand(b"content", protected=bytes.fromhex(header)), PUBLIC)
+
+    def test_a_protected_header_in_other_widths_is_signed_as_it_came(self):
+        header = bytes.fromhex("b8011801" + "3806")
+        assert verify1(sign1_by_hand(b"content", protected=header), PUBLIC) == b"content"
+
+
+class TestEnvelope:
+    HEADER = bytes.fromhex("a10126")
+
+    @pytest.mark.parametrize(
+        ("elements", "code"),
+        [
+            ([HEADER, {}, b"c"], Code.MALFORMED),
+            ([HEADER, {}, b"c", bytes(64), 0], Code.MALFORMED),
+            ([HEADER, {}, None, bytes(64)], Code.PAYLOAD_NIL),
+            ([HEADER, {}, "c", bytes(64)], Code.MALFORMED),
+            ([HEADER, {}, b"c", "s"], Code.MALFORMED),
+            ([HEADER, [], b"c", bytes(64)], Code.MALFORMED),
+            ([{1: -7}, {}, b"c", bytes(64)], Code.MALFORMED),
+            ([HEADER, {}, cbor2.CBORTag(18, b"c"), bytes(64)], Code.MALFORMED),
+            ([HEADER, {b"label": 1}, b"c", bytes(64)], Code.MALFORMED),
+        ],
+    )
+    def test_four_elements_of_the_right_types_are_expected(self, elements, code):
+        with refused(code, Stage.ENVELOPE):
+            parse(message_by_hand(*elements))
+
+    def test_a_message_that_is_no_array_is_refused(self):
+        with refused(Code.MALFORMED):
+            parse(cbor2.dumps(cbor2.CBORTag(18, {0: 1})))
+
+    @pytest.mark.parametrize("tag", [16, 19, 24, 96, 97, 98, 399])
+    def test_other_tags_are_refused(self, tag):
+        with refused(Code.UNEXPECTED_TAG):
+            parse(sign1_by_hand(b"content", tag=tag))
+        with refused(Code.UNEXPECTED_TAG):
+            parse(sign1_by_hand(b"content", tag=tag), DecodeLimits(tags=ANY_TAG))
+
+    def test_no_tag_and_a_cwt_tag_are_refused(self):
+        message = sign1(b"content", DEVICE)
+        with refused(Code.MISSING_TAG_18):
+            parse(message[1:])
+        with refused(Code.CWT_TAG_NOT_USED):
+            parse(b"\xd8\x3d" + message)
+
+    def test_a_tag_within_the_tag_is_refused(self):
+        with refused(Code.MALFORMED):
+            parse(b"\xd2" + sign1(b"content", DEVICE))
+
+
+@given(st.binary(max_size=80))
+def test_arbitrary_bytes_are_refused_as_malformed_and_not_otherwise(data):
+    for prefix in (b"", b"\xd2", b"\xd2\x84", b"\xd2\x84\x43\xa1\x01\x26\xa0"):
+        with pytest.raises(AttestationError):
+            verify1(prefix + data, PUBLIC)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=40))
+def test_any_payload_and_context_come_back(payload, aad):
+    assert verify1(sign1(payload, DEVICE, external_aad=aad), PUBLIC, external_aad=aad) == payload

@@ -1,0 +1,108 @@
+import hashlib
+
+import pytest
+
+from psa_attestation import (
+    Claims,
+    Code,
+    RuntimeClaims,
+    SoftwareComponent,
+    Stage,
+    instance_id_of,
+    mint_runtime_token,
+    mint_software_evidence,
+    read_unverified_claims,
+    verify_token,
+)
+from support.psa_tokens import CHALLENGE, DEVICE, DEVICE_384, INSTANCE, key_for, refused
+
+RUNTIME = {
+    "challenge": CHALLENGE,
+    "platform": "linux-software-root",
+    "runtime_measurement": b"\x11" * 32,
+    "runtime_version": "0.1.0",
+    "certificate_digest": b"\x22" * 32,
+    "policy_digest": b"\x33" * 32,
+}
+TOKEN = mint_runtime_token(key=DEVICE, **RUNTIME)
+CLAIMS = verify_token(TOKEN, key_for=key_for, nonce=CHALLENGE)
+
+
+def changed(**changes):
+    return Claims(**{name: getattr(CLAIMS, name) for name in Claims.__slots__} | changes)
+
+
+def test_a_token_says_everything_about_its_runtime():
+    assert RuntimeClaims.of(CLAIMS) == RuntimeClaims(
+        platform="linux-software-root",
+        measurement=b"\x11" * 32,
+        version="0.1.0",
+        certificate_digest=b"\x22" * 32,
+        policy_digest=b"\x33" * 32,
+        instance_id=INSTANCE,
+        challenge=CHALLENGE,
+    )
+
+
+def test_a_token_is_laid_out_as_agreed():
+    assert CLAIMS.client_id == 1
+    assert CLAIMS.lifecycle == 0x3000
+    assert CLAIMS.implementation_id == (
+        hashlib.sha256(b"veracruz-platform:linux-software-root").digest()
+    )
+    assert CLAIMS.software_components == (
+        SoftwareComponent(
+            b"\x11" * 32, hashlib.sha256(b"veracruz-unsigned").digest(), "ARoT", "0.1.0", "sha-256"
+        ),
+    )
+
+
+def test_a_token_carries_the_instance_id_of_its_key():
+    token = mint_runtime_token(key=DEVICE_384, **RUNTIME)
+    assert read_unverified_claims(token).instance_id == instance_id_of(DEVICE_384.public_key())
+
+
+def test_a_token_fits_the_wire():
+    assert len(mint_runtime_token(key=DEVICE, **RUNTIME | {"challenge": bytes(64)})) < 4096
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"challenge": bytes(31)}, Code.NONCE_LENGTH),
+        ({"platform": "x" * 65}, Code.CLAIM_VALUE),
+        ({"runtime_measurement": bytes(20)}, Code.HASH_LENGTH),
+        ({"certificate_digest": bytes(48)}, Code.CLAIM_VALUE),
+        ({"policy_digest": b""}, Code.CLAIM_VALUE),
+    ],
+)
+def test_nothing_malformed_is_minted(change, code):
+    with refused(code, Stage.CLAIMS):
+        mint_runtime_token(key=DEVICE, **RUNTIME | change)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"platform": None},
+        {"platform": "sgx"},
+        {"implementation_id": bytes(32)},
+        {"certificate_digest": None},
+        {"policy_digest": None},
+        {"software_components": ()},
+        {"software_components": CLAIMS.software_components * 2},
+        {"software_components": (SoftwareComponent(bytes(32), bytes(32), "PRoT", "1"),)},
+        {"software_components": (SoftwareComponent(bytes(32), bytes(32), "ARoT"),)},
+    ],
+)
+def test_claims_that_are_not_about_one_runtime_are_refused(changes):
+    with refused(Code.TYPE_CONFUSION, Stage.BINDING):
+        RuntimeClaims.of(changed(**changes))
+
+
+def test_evidence_of_the_root_attester_is_not_about_a_runtime():
+    evidence = mint_software_evidence(
+        root_key=DEVICE, measurement=bytes(32), version="1", binding=CHALLENGE
+    )
+    with refused(Code.TYPE_CONFUSION):
+        RuntimeClaims.of(read_unverified_claims(evidence))
