@@ -44,3 +44,78 @@ def test_nothing_is_sent_before_the_handshake_or_after_closing():
     client.close()
     with pytest.raises(LocalError, match="closing"):
         client.send(b"too late")
+
+
+def test_starting_again_says_nothing_new():
+    client, server = pair()
+    client.start()
+    hello = client.data_to_send()
+    client.start()
+    server.start()
+    assert (client.data_to_send(), server.data_to_send()) == (b"", b"")
+    server.receive_data(hello)
+    assert len(carry(server, client)) == 1
+    client.start()
+    assert len(carry(client, server)) == 1
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+def test_both_ends_and_nobody_else_derive_the_same_keying_material(suite):
+    client, server = connected(suite)
+    material = client.export_keying_material(b"EXPORTER-veracruz", 32, b"context")
+    assert material == server.export_keying_material(b"EXPORTER-veracruz", 32, b"context")
+    others = [
+        client.export_keying_material(b"EXPORTER-veracruz", 32, b"another"),
+        client.export_keying_material(b"EXPORTER-veracruz", 32, b""),
+        client.export_keying_material(b"EXPORTER-other", 32, b"context"),
+        connected(suite)[0].export_keying_material(b"EXPORTER-veracruz", 32, b"context"),
+    ]
+    assert len({material, *others}) == 5
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1025])
+def test_keying_material_has_its_limits(length):
+    client, _ = connected()
+    with pytest.raises(LocalError, match="1 to 1024"):
+        client.export_keying_material(b"EXPORTER-veracruz", length)
+
+
+def test_there_is_no_keying_material_before_the_handshake():
+    client, _ = pair()
+    with pytest.raises(LocalError, match="handshake"):
+        client.export_keying_material(b"EXPORTER-veracruz", 32)
+
+
+def test_pending_output_counts_what_data_to_send_hands_out():
+    client, _ = connected()
+    client.send(b"x" * 1_000_000)
+    waiting = client.pending_output
+    assert len(client.data_to_send()) == waiting > 1_000_000
+    assert (client.pending_output, client.data_to_send()) == (0, b"")
+
+
+def test_large_input_comes_out_in_large_pieces():
+    client, server = connected()
+    client.send(bytes(1 << 20))
+    pieces = [len(event.data) for event in carry(client, server)]
+    assert sum(pieces) == 1 << 20
+    assert len(pieces) <= 5
+
+
+def test_one_end_may_close_while_the_other_still_speaks():
+    client, server = connected()
+    client.close()
+    carry(client, server)
+    server.send(b"one more thing")
+    server.close()
+    assert plaintext(carry(server, client)) == b"one more thing"
+
+
+def test_leaving_before_the_handshake_is_complete_says_nothing():
+    client, server = pair()
+    server.close()
+    assert server.data_to_send() == b""
+    client.start()
+    client.close()
+    with pytest.raises(LocalError, match="closing"):
+        client.send(b"x")

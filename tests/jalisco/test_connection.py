@@ -315,5 +315,6 @@ def test_the_next_client_is_served_whatever_the_last_one_did():
             if who is ALICE:
                 assert asks() == b"hello"
             else:
-                pytest.raises(IsolateRefusedError, asks)
+                with pytest.raises(IsolateRefusedError):
+                    asks()
     assert isolate.faults == [Fault.UNKNOWN_CERTIFICATE] * 2

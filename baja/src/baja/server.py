@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import partial
 
 from OpenSSL import SSL
-from veracruz_utils.policy import CipherSuite
 
 from baja.context import EndpointConfig, PeerCheck, build_context, load_certificate
 from baja.errors import Fault
 from baja.session import Endpoint
+from veracruz_utils.policy import CipherSuite
 
 
 class ServerContext:

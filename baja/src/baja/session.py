@@ -15,12 +15,12 @@ from enum import Enum, auto
 from typing import Final
 
 from OpenSSL import SSL
-from veracruz_utils.policy import CipherSuite
 
 from baja._openssl import fault_of
 from baja.context import PROTOCOL, NoCommonProtocolError, PeerCheck, der_of
 from baja.errors import Fault, LocalError, PeerError
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
+from veracruz_utils.policy import CipherSuite
 
 MAX_HANDSHAKE_BYTES: Final = 32 * 1024
 """Bytes a peer may send until its handshake is complete; honest ones need about 4 KiB."""
@@ -86,14 +86,9 @@ class Endpoint:
         return events
 
     def start(self) -> None:
-        """Say the first word, if it is ours to say: a client's hello goes to `data_to_send`.
-
-        Raises:
-            LocalError: the session has begun already.
-        """
-        if self._phase is not Phase.HANDSHAKE or self._handshake_bytes or self._pending_output:
-            raise LocalError("the session has begun already")
-        self._advance(0, [])
+        """Say the first word, if it is ours: a client's hello; calling again does nothing."""
+        if self._phase is Phase.HANDSHAKE:
+            self._advance(0, [])
 
     def receive_end(self) -> None:
         """Say that the transport brings no more bytes.
