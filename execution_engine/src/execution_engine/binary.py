@@ -77,11 +77,12 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One function's code: where it is in the module, and its number of locals."""
+    """One function: where its body is in the module, its locals, and where its code begins."""
 
     offset: int
     size: int
     locals: int
+    code: int
 
 
 @dataclass(slots=True)
@@ -115,8 +116,8 @@ class Binary:
         return next((one for one in self.exports if one.name == name and one.kind == kind), None)
 
 
-class _Reader:
-    """A cursor over `data[at:end]` that never leaves it."""
+class Reader:
+    """A cursor over `data[at:end]` that never leaves it; what is not there is a BinaryError."""
 
     __slots__ = ("at", "data", "end")
 
@@ -126,6 +127,7 @@ class _Reader:
         self.end = end
 
     def byte(self) -> int:
+        """The next byte."""
         at = self.at
         if at >= self.end:
             raise BinaryError("unexpected end", at)
@@ -159,6 +161,7 @@ class _Reader:
         return start
 
     def name(self) -> str:
+        """A length and as many bytes of UTF-8."""
         start = self.skip(self.u32())
         try:
             return self.data[start : self.at].decode()
@@ -172,6 +175,7 @@ class _Reader:
         return range(count)
 
     def finish(self, what: str) -> None:
+        """Insist that everything was read."""
         if self.at != self.end:
             raise BinaryError(f"{what} is longer than its content", self.at)
 
@@ -190,8 +194,8 @@ def parse(code: bytes) -> Binary:
     return binary
 
 
-def _sections(code: bytes) -> Iterator[tuple[int, _Reader]]:
-    whole, last = _Reader(code, len(MAGIC + VERSION), len(code)), -1
+def _sections(code: bytes) -> Iterator[tuple[int, Reader]]:
+    whole, last = Reader(code, len(MAGIC + VERSION), len(code)), -1
     while whole.at < whole.end:
         offset, section = whole.at, whole.byte()
         size = whole.u32()
@@ -201,10 +205,10 @@ def _sections(code: bytes) -> Iterator[tuple[int, _Reader]]:
             if place <= last:
                 raise BinaryError(f"section {section} is unknown, repeated or out of order", offset)
             last = place
-        yield section, _Reader(code, start, whole.at)
+        yield section, Reader(code, start, whole.at)
 
 
-def _read_section(section: int, reader: _Reader, binary: Binary) -> None:
+def _read_section(section: int, reader: Reader, binary: Binary) -> None:
     match section:
         case 0:
             _read_custom(reader, binary)
@@ -230,18 +234,18 @@ def _read_section(section: int, reader: _Reader, binary: Binary) -> None:
     reader.finish(f"section {section}")
 
 
-def _read_custom(reader: _Reader, binary: Binary) -> None:
+def _read_custom(reader: Reader, binary: Binary) -> None:
     if len(binary.custom_sections) >= MAX_ENTRIES:
         raise TooManyError(f"more than {MAX_ENTRIES} custom sections", reader.at)
     binary.custom_sections.append(reader.name())
     reader.skip(reader.end - reader.at)
 
 
-def _declaration(reader: _Reader, types: list[FunctionType]) -> FunctionType:
+def _declaration(reader: Reader, types: list[FunctionType]) -> FunctionType:
     return _type_at(reader.u32(), types, reader)
 
 
-def _value_type(reader: _Reader) -> str:
+def _value_type(reader: Reader) -> str:
     byte = reader.byte()
     try:
         return _VALUE_TYPES[byte]
@@ -249,46 +253,46 @@ def _value_type(reader: _Reader) -> str:
         raise BinaryError(f"unsupported value type 0x{byte:02x}", reader.at - 1) from None
 
 
-def _value_types(reader: _Reader) -> tuple[str, ...]:
+def _value_types(reader: Reader) -> tuple[str, ...]:
     count = reader.u32()
     if count > _MAX_ARITY:
         raise BinaryError(f"function type with {count} values, at most {_MAX_ARITY}", reader.at)
     return tuple(_value_type(reader) for _ in range(count))
 
 
-def _type(reader: _Reader) -> FunctionType:
+def _type(reader: Reader) -> FunctionType:
     if (form := reader.byte()) != 0x60:
         raise BinaryError(f"unsupported type form 0x{form:02x}", reader.at - 1)
     return FunctionType(_value_types(reader), _value_types(reader))
 
 
-def _type_at(index: int, types: list[FunctionType], reader: _Reader) -> FunctionType:
+def _type_at(index: int, types: list[FunctionType], reader: Reader) -> FunctionType:
     if index >= len(types):
         raise BinaryError(f"type {index} is used, {len(types)} are declared", reader.at)
     return types[index]
 
 
-def _extent(reader: _Reader) -> Extent:
+def _extent(reader: Reader) -> Extent:
     flags = reader.byte()
     if flags > 1:  # 2 and 3 are shared, 4 and above 64-bit or with pages of another size
         raise BinaryError(f"unsupported limits 0x{flags:02x}", reader.at - 1)
     return Extent(reader.u32(), reader.u32() if flags else None)
 
 
-def _table(reader: _Reader) -> Extent:
+def _table(reader: Reader) -> Extent:
     if (element := reader.byte()) not in _REFERENCE_TYPES:
         raise BinaryError(f"unsupported table type 0x{element:02x}", reader.at - 1)
     return _extent(reader)
 
 
-def _kind(reader: _Reader) -> str:
+def _kind(reader: Reader) -> str:
     byte = reader.byte()
     if byte >= len(KINDS):
         raise BinaryError(f"unknown kind 0x{byte:02x}", reader.at - 1)
     return KINDS[byte]
 
 
-def _import(reader: _Reader, types: list[FunctionType]) -> Import:
+def _import(reader: Reader, types: list[FunctionType]) -> Import:
     module, name, kind = reader.name(), reader.name(), _kind(reader)
     type_: FunctionType | None = None
     match kind:
@@ -307,15 +311,15 @@ def _import(reader: _Reader, types: list[FunctionType]) -> Import:
     return Import(module, name, kind, type_)
 
 
-def _export(reader: _Reader) -> Export:
+def _export(reader: Reader) -> Export:
     return Export(reader.name(), _kind(reader), reader.u32())
 
 
-def _body(reader: _Reader) -> Body:
+def _body(reader: Reader) -> Body:
     size = reader.u32()
     start = reader.skip(size)
-    body, count = _Reader(reader.data, start, reader.at), 0
+    body, count = Reader(reader.data, start, reader.at), 0
     for _ in body.turns():
         count += body.u32()
         _value_type(body)
-    return Body(offset=start, size=size, locals=count)
+    return Body(offset=start, size=size, locals=count, code=body.at)

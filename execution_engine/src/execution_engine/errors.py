@@ -34,6 +34,7 @@ class Refusal(StrEnum):
     TOO_MANY_ENTRIES = "too-many-entries"
     FUNCTION_SIZE = "function-too-large"
     LOCALS = "too-many-locals"
+    NESTING = "nested-too-deep"
     UNCOMPILABLE = "uncompilable"
 
 

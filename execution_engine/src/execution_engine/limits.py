@@ -26,6 +26,7 @@ class EngineLimits:
         random_bytes: what one run may draw.
         function_bytes: size of one function's body.
         locals: locals of one function, without its parameters.
+        nesting: blocks of one function inside one another.
         tables: tables of the module.
         table_elements: elements of one table, initial and grown.
     """
@@ -38,6 +39,7 @@ class EngineLimits:
     random_bytes: int = 256 * MIB
     function_bytes: int = 512 * 1024
     locals: int = 4_000
+    nesting: int = 2_000
     tables: int = 16
     table_elements: int = 1_000_000
 

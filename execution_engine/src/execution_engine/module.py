@@ -13,8 +13,9 @@ from wasmtime import Engine, Module, WasmtimeError
 
 from execution_engine import abi, binary
 from execution_engine.abi import FunctionType
-from execution_engine.binary import Binary, Export, Import
+from execution_engine.binary import Binary, BinaryError, Body, Export, Import
 from execution_engine.errors import ModuleRefusedError, Refusal
+from execution_engine.instructions import deeper_than
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.strategy import make_engine
 from veracruz_utils.digest import Digest
@@ -127,7 +128,7 @@ def _problems(
         yield Problem(Refusal.START_SECTION, f"it starts function {declared.start} by itself")
     yield from _memory_problems(declared, limits)
     yield from _table_problems(declared, limits)
-    yield from _body_problems(declared, limits)
+    yield from _body_problems(code, declared, limits)
     try:
         Module.validate(engine, code)
     except WasmtimeError as error:
@@ -195,7 +196,7 @@ def _table_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]
             )
 
 
-def _body_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
+def _body_problems(code: bytes, declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
     for index, body in enumerate(declared.bodies, declared.imported("func")):
         if body.size > limits.function_bytes:
             yield Problem(
@@ -207,3 +208,16 @@ def _body_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
                 Refusal.LOCALS,
                 f"function {index} has {body.locals} locals, the limit is {limits.locals}",
             )
+        yield from _nesting_problems(index, body, code, limits)
+
+
+def _nesting_problems(
+    index: int, body: Body, code: bytes, limits: EngineLimits
+) -> Iterator[Problem]:
+    try:
+        if deeper_than(limits.nesting, code, body):
+            yield Problem(
+                Refusal.NESTING, f"function {index} nests deeper than the limit, {limits.nesting}"
+            )
+    except BinaryError as error:
+        yield Problem(Refusal.MALFORMED, f"function {index}: {error}")

@@ -138,6 +138,13 @@ RULES_OF_THE_ENGINE: Final = {
         "can interrupt it. The limit is fixed.",
         "split the function, or build with optimisation",
     ),
+    Refusal.NESTING: Rule(
+        "TLX053",
+        "a function nests blocks deeper than the limit",
+        "The time to compile a function grows faster than its nesting, and nothing can interrupt "
+        "it. The limit is fixed. A `switch` nests as deep as it has cases.",
+        "split the function; look values up in a table instead of a large `switch`",
+    ),
 }
 
 RULES: Final = {
