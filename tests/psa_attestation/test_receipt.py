@@ -16,6 +16,7 @@ from psa_attestation import (
     InputCommitment,
     Receipt,
     Stage,
+    commit,
     sign_receipt,
     verify_receipt,
 )
@@ -208,6 +209,21 @@ def test_a_field_out_of_bounds_is_refused(changes, code):
 def test_nothing_is_signed_that_would_be_refused(changes):
     with refused(Code.CLAIM_VALUE):
         sign_receipt(changed(**changes), DEVICE, CERTIFICATE)
+
+
+def test_a_commitment_is_the_documented_transcript():
+    parts = [b"veracruz-input-commitment-v1", b"s" * 32, b"d" * 32]
+    transcript = b"".join(len(part).to_bytes(8) + part for part in parts)
+    assert commit(b"s" * 32, b"d" * 32) == hashlib.sha256(transcript).digest()
+
+
+def test_a_commitment_depends_on_salt_and_digest():
+    commitments = {
+        commit(salt, digest)
+        for salt in (b"s" * 32, b"t" * 32, b"s" * 31)
+        for digest in (b"d" * 32, b"e" * 32, b"sd" + b"d" * 31)
+    }
+    assert len(commitments) == 9
 
 
 @given(st.integers(0, len(SIGNED) * 8 - 1))
