@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution_engine import EngineLimits, ModuleRefusedError, Refusal, check_module
-from execution_engine.binary import BinaryError, parse
+from execution_engine.binary import parse
 from execution_engine.instructions import deeper_than, outline
+from execution_engine.reader import BinaryError
 from support.guests import calling, module
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from execution_engine.binary import BinaryError, Body, Reader
+from execution_engine.binary import Body
+from execution_engine.reader import BinaryError, Reader
 
 _OPENERS: Final = (b"\x02", b"\x03", b"\x04")
 _LAST_VECTOR_OPCODE: Final = 0xFF

@@ -13,10 +13,11 @@ from wasmtime import Engine, Module, WasmtimeError
 
 from execution_engine import abi, binary
 from execution_engine.abi import FunctionType
-from execution_engine.binary import Binary, BinaryError, Body, Export, Import
+from execution_engine.binary import Binary, Body, Export, Import
 from execution_engine.errors import ModuleRefusedError, Refusal
 from execution_engine.instructions import deeper_than
 from execution_engine.limits import PAGE_BYTES, EngineLimits
+from execution_engine.reader import BinaryError, TooManyError
 from execution_engine.strategy import make_engine
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
@@ -113,9 +114,9 @@ def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
         )
     try:
         return binary.parse(code)
-    except binary.TooManyError as error:
+    except TooManyError as error:
         raise ModuleRefusedError(Refusal.TOO_MANY_ENTRIES, str(error)) from error
-    except binary.BinaryError as error:
+    except BinaryError as error:
         raise ModuleRefusedError(Refusal.MALFORMED, str(error)) from error
 
 
