@@ -181,7 +181,7 @@ def test_a_file_that_is_no_database_is_refused_by_name(path):
 
 
 def test_a_path_that_cannot_be_written_is_refused_by_name(tmp_path):
-    with pytest.raises(DatabaseError, match=r"missing/x\.db cannot be opened: No such file"):
+    with pytest.raises(DatabaseError, match=r"missing/x\.db: make its folder first"):
         Database.open(sqlite_url(tmp_path / "missing" / "x.db"))
 
 

@@ -45,18 +45,19 @@ class Database:
         self._name = name
 
     @classmethod
-    def open(cls, url: str, *, connections: int = 8) -> Self:
-        """The database at `url`, made (mode 0600) if it is not there and migrated.
+    def open(cls, url: str, *, connections: int = 8, create: bool = True) -> Self:
+        """The database at `url`, brought up to date, its file readable by us alone.
 
         Args:
             url: `sqlite:///PATH`.
             connections: how many threads can be inside a transaction at the same time.
+            create: make it if it is not there.
 
         Raises:
             DatabaseError: not a SQLite file we can open, or written by a newer Tabasco.
         """
         path = _sqlite_path(url)
-        _make_private(path)
+        _make_private(path, create=create)
         engine = create_engine(
             URL.create("sqlite", database=str(path)),
             pool_size=connections,
@@ -135,17 +136,20 @@ def _sqlite_path(url: str) -> Path:
     return Path(str(parsed.database))
 
 
-def _make_private(path: Path) -> None:
+def _make_private(path: Path, *, create: bool) -> None:
     """See to it that the file is there and only ours; SQLite gives its side files the same mode.
 
     A file that exists is never opened here: closing it would drop the locks that SQLite holds on
     it in this process.
     """
     try:
-        if path.exists():
+        if path.exists() or not create:
             path.chmod(0o600)
         else:
             path.touch(mode=0o600)
+    except FileNotFoundError as error:
+        remedy = "make its folder first" if create else "start tabasco serve, or add a root"
+        raise DatabaseError(f"there is no database {path}: {remedy}") from error
     except OSError as error:
         raise DatabaseError(f"database {path} cannot be opened: {error.strerror}") from error
 

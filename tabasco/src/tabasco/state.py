@@ -1,9 +1,7 @@
 """The state directory: the database and the result-signing key, for our user's eyes only."""
 
-import contextlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tabasco.database import sqlite_url
 from tabasco.errors import TabascoError
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.files import write_new_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ class StateDirectory:
         """The result-signing key, made now if there is none; of concurrent callers one makes it.
 
         Raises:
-            TabascoError: it cannot be written or read.
+            VeracruzError: it cannot be written or read.
         """
         if not self.key_path.exists():
             key = ec.generate_private_key(ec.SECP256R1())
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             try:
-                _write_once(self.key_path, pem)
-            except OSError as error:
-                raise TabascoError(
-                    f"result-signing key {self.key_path}: {error.strerror}"
-                ) from error
+                write_new_file(self.key_path, pem, mode=0o600)
+            except VeracruzError:
+                if not self.key_path.exists():  # otherwise somebody was faster: theirs it is
+                    raise
+            _sync_directory(self.path)  # principals will pin this key: its name is to stay
         return self.result_key()
 
     def _parse(self, data: bytes) -> ec.EllipticCurvePrivateKey:
@@ -94,21 +94,6 @@ class StateDirectory:
 
     def _damaged(self) -> TabascoError:
         return TabascoError(f"{self.key_path} is not a P-256 private key in PEM: restore it")
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Write a whole file of mode 0600 to disk; a file that is there by then stays as it is."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(name, path)
-        _sync_directory(path.parent)
-    finally:
-        os.unlink(name)  # noqa: PTH108
 
 
 def _sync_directory(path: Path) -> None:

@@ -1,0 +1,5 @@
+"""`python -m tabasco` is `tabasco`."""
+
+from tabasco.cli import main
+
+main()

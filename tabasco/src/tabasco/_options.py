@@ -1,0 +1,77 @@
+"""Options and arguments that several commands share."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabasco import keys
+from tabasco.state import StateDirectory
+from veracruz_utils.console import read_file
+
+_MAX_PEM_BYTES: Final = 16 * 1024
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _default_state() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "veracruz" / "tabasco"
+
+
+def state_option(command: _F) -> _F:
+    """Add `--state`, passed as `state: StateDirectory`."""
+    return click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_default_state,
+        envvar="TABASCO_STATE",
+        show_default="$XDG_STATE_HOME/veracruz/tabasco",
+        metavar="DIR",
+        help="Where the result-signing key and the database are.",
+        callback=lambda _context, _parameter, value: StateDirectory(value),
+    )(command)
+
+
+def database_option(command: _F) -> _F:
+    """Add `--database`, passed as `database: str | None`, a URL."""
+    return click.option(
+        "--database",
+        envvar="TABASCO_DATABASE",
+        show_default="tabasco.db in the state directory",
+        metavar="URL",
+        help="The database, as sqlite:///PATH.",
+    )(command)
+
+
+def seconds_option(
+    name: str, what: str, *, default: timedelta, most: timedelta
+) -> Callable[[_F], _F]:
+    """Add an option in whole seconds, passed as a `timedelta` of at most `most`."""
+    return click.option(
+        name,
+        type=click.IntRange(1, int(most.total_seconds())),
+        default=int(default.total_seconds()),
+        show_default=True,
+        metavar="SECONDS",
+        help=f"How long {what}.",
+        callback=lambda _context, _parameter, value: timedelta(seconds=value),
+    )
+
+
+def current_time() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
+    """The P-256 public key in a PEM file; `-` is standard input.
+
+    Raises:
+        VeracruzError: the file cannot be read, or something else is in it.
+    """
+    data = read_file(file, limit=_MAX_PEM_BYTES, what="root key")
+    return keys.from_pem(data, what=f"root key {file}")

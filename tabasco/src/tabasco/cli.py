@@ -1,0 +1,151 @@
+"""The command line: the key of results, the service; `register` has the other commands."""
+
+import logging
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from psa_attestation import instance_id_of
+from tabasco import keys
+from tabasco._options import (
+    current_time,
+    database_option,
+    public_key_in,
+    seconds_option,
+    state_option,
+)
+from tabasco.database import Database
+from tabasco.register import instance, root
+from tabasco.roots import Roots
+from tabasco.server import LIMITS, methods_of
+from tabasco.service import AttestationService, Settings
+from tabasco.state import StateDirectory
+from veracruz_utils.console import command_group, emit, json_option, log_option, note
+from veracruz_utils.service import GrpcService
+
+DISTRIBUTION: Final = "veracruz-tabasco"
+_DEFAULTS: Final = Settings()
+
+
+@command_group(
+    "tabasco",
+    distribution=DISTRIBUTION,
+    help="The attestation service: enrols root attestation isolates and vouches for their tokens.",
+)
+def main() -> None:
+    """The group of commands."""
+
+
+main.add_command(root)
+main.add_command(instance)
+
+
+@main.command("init")
+@state_option
+@json_option
+def init(state: StateDirectory, *, as_json: bool) -> None:
+    """Make the state directory and the result-signing key, and print the public key.
+
+    A key that is there already stays. `serve` does the same when it starts.
+    """
+    state.prepare()
+    _emit_public_key(state, keys.pem_of(state.make_result_key().public_key()), as_json=as_json)
+
+
+@main.command("public-key")
+@state_option
+@json_option
+def public_key(state: StateDirectory, *, as_json: bool) -> None:
+    """Print the public key of our results in PEM, for policies to pin."""
+    _emit_public_key(state, keys.pem_of(state.result_key().public_key()), as_json=as_json)
+
+
+@main.command("serve")
+@click.option(
+    "--listen", default="127.0.0.1:3010", show_default=True, metavar="HOST:PORT", help="Where."
+)
+@state_option
+@database_option
+@click.option(
+    "--trust-root",
+    "trust_roots",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE.pem",
+    help="Register this software root under the file's name before serving, if it is not yet; "
+    "as 'tabasco root add', it lasts. Can be given several times.",
+)
+@seconds_option(
+    "--challenge-validity",
+    "an enrolment challenge can be answered",
+    default=_DEFAULTS.challenge_validity,
+    most=timedelta(hours=1),
+)
+@seconds_option(
+    "--enrolment-validity",
+    "an enrolment lasts",
+    default=_DEFAULTS.enrolment_validity,
+    most=timedelta(days=366),
+)
+@seconds_option(
+    "--result-validity",
+    "a result is good for",
+    default=_DEFAULTS.result_validity,
+    most=timedelta(hours=1),
+)
+@log_option
+@json_option
+def serve(
+    *,
+    listen: str,
+    state: StateDirectory,
+    database: str | None,
+    trust_roots: tuple[Path, ...],
+    challenge_validity: timedelta,
+    enrolment_validity: timedelta,
+    result_validity: timedelta,
+    as_json: bool,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    With --json, one object on standard output says where it listens once it is ready.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    state.prepare()
+    result_key = state.make_result_key()
+    settings = Settings(challenge_validity, enrolment_validity, result_validity)
+    url = database or state.database_url
+    with Database.open(url, connections=LIMITS.calls) as opened:
+        _trust(Roots(opened), trust_roots)
+        service = AttestationService(
+            database=opened,
+            result_key=result_key,
+            build=version(DISTRIBUTION),
+            now=current_time,
+            settings=settings,
+        )
+        with GrpcService(listen, unary=methods_of(service), limits=LIMITS) as server:
+            server.serve_until_signalled(lambda: _say_ready(server.address, as_json=as_json))
+
+
+def _say_ready(address: str, *, as_json: bool) -> None:
+    note(f"tabasco: ready on {address}")
+    if as_json:
+        emit({"address": address}, "", as_json=True)
+
+
+def _trust(roots: Roots, files: tuple[Path, ...]) -> None:
+    for file in files:
+        key = public_key_in(file)
+        if roots.find(instance_id_of(key)) is None:
+            roots.add(file.stem, key, at=current_time())
+    if not roots.all():
+        note("tabasco: no root is trusted, so nobody can enrol: see tabasco root add")
+
+
+def _emit_public_key(state: StateDirectory, pem: bytes, *, as_json: bool) -> None:
+    text = pem.decode()
+    emit({"public_key": text, "state": state.path}, text.rstrip("\n"), as_json=as_json)
