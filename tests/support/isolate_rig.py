@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from baja import ClientEndpoint, EndpointConfig, KeyAndCertificate, make_certificate
 from colima import runtime
-from jalisco import Connection
+from jalisco import Connection, SessionLostError
 from sonora.isolates import Isolate, LinuxLauncher
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -52,7 +52,10 @@ class SocketTransport:
 
     def send(self, data: bytes) -> None:
         self.channel.settimeout(30)
-        self.channel.sendall(data)
+        try:
+            self.channel.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise SessionLostError("the isolate is gone") from error
 
     def receive(self, timeout_s: float) -> bytes:
         self.channel.settimeout(max(timeout_s, 0.001))

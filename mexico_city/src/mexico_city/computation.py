@@ -15,8 +15,9 @@ from mexico_city.content import Content, content_of
 from mexico_city.errors import Refusal
 from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import NEXT, Event
-from platform_services import RandomSource
+from platform_services import PlatformError, RandomSource
 from psa_attestation import commit
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Identity, Policy, Role
 from veracruz_utils.secret import Secret
 
@@ -60,7 +61,7 @@ class Computation:
         self.running = False
         self.failure = ""
         self.outcome: Outcome | None = None
-        self.program: Content | None = None
+        self.program_digest: Digest | None = None
         self._random = random
         self._guest_lost = False
         self._previous: Content | None = None
@@ -91,30 +92,31 @@ class Computation:
             slot = self._inputs(upload.kind).reserve(
                 identity.client_id, upload.package_id, upload.size
             )
-        self._reserved_bytes += upload.size
+            self._reserved_bytes += upload.size
         return slot
 
     def release(self, slot: Slot) -> None:
         """The upload is not coming, or was refused at its end."""
-        self._reserved_bytes -= slot.size
         if slot.kind is ContentKind.PROGRAM:
             self._program_reserved = False
         else:
             self._inputs(slot.kind).release(slot)
+            self._reserved_bytes -= slot.size
 
     def provide(self, slot: Slot, content: Content) -> Package:
         """An input is in.
 
         Raises:
-            Refusal: the computation moved on in the meantime; the slot is given back.
+            Refusal: the computation failed in the meantime, or there is no salt to be had; the
+                slot is given back.
         """
         state, _ = _SENDS[slot.kind]
         try:
             self._require_state(state)
+            salt = self._draw_salt()
         except Refusal:
             self.release(slot)
             raise
-        salt = self._random.fill(_SALT_BYTES)
         package = Package(
             slot.client_id,
             slot.package_id,
@@ -147,10 +149,10 @@ class Computation:
             self.release(slot)
             raise
 
-    def program_loaded(self, slot: Slot, content: Content) -> None:
-        """The guest has compiled the program."""
+    def program_loaded(self, slot: Slot) -> None:
+        """The guest has compiled the program; nobody needs its bytes any more."""
         self.release(slot)
-        self.program = content
+        self.program_digest = self.policy.program_digest
         self._apply(Event.PROGRAM_LOADED)
         self._settle()
 
@@ -208,9 +210,10 @@ class Computation:
         if self._guest_lost:
             raise Refusal(Reason.GUEST_LOST, found="no guest process for another round")
         assert self.outcome is not None
+        previous = self.outcome.output or content_of(b"")
         if self._previous is not None:
             self._previous.close()
-        self._previous = self.outcome.output or content_of(b"")
+        self._previous = previous
         self.outcome = None
         self._streams.close()
         self._asked_for_shutdown.clear()
@@ -232,10 +235,10 @@ class Computation:
         """Drop every secret."""
         self._data.close()
         self._streams.close()
-        output = self.outcome.output if self.outcome is not None else None
-        for content in (self.program, self._previous, output):
-            if content is not None:
-                content.close()
+        if self._previous is not None:
+            self._previous.close()
+        if self.outcome is not None and self.outcome.output is not None:
+            self.outcome.output.close()
 
     # Inside.
 
@@ -256,6 +259,8 @@ class Computation:
             raise Refusal(
                 Reason.TOO_LARGE, found=f"{upload.size} bytes", expected=f"{name} <= {most}"
             )
+        if upload.kind is ContentKind.PROGRAM:
+            return
         total = self._data.size + self._streams.size + self._reserved_bytes + upload.size
         if total > limits.total_input_bytes:
             raise Refusal(
@@ -278,6 +283,15 @@ class Computation:
         self._apply(event)
         if self.state is State.ERROR:
             self.failure = failure
+            self.close()  # nothing leaves this state: what came in is of no more use
+
+    def _draw_salt(self) -> bytes:
+        try:
+            return self._random.fill(_SALT_BYTES)
+        except PlatformError as error:
+            raise Refusal(
+                Reason.BUSY, found="no random bytes for a commitment", expected="try again"
+            ) from error
 
 
 def _require_role(identity: Identity, roles: frozenset[Role]) -> None:

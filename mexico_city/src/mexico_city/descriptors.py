@@ -31,7 +31,7 @@ def receive_descriptors(channel: socket.socket, count: int) -> list[int]:
     received: list[int] = []
     while len(received) < count:
         expected = min(_BATCH, count - len(received))
-        data, batch, flags, _ = socket.recv_fds(channel, 1, expected)
+        data, batch, flags, _ = socket.recv_fds(channel, 1, expected, socket.MSG_CMSG_CLOEXEC)
         received += batch
         if len(data) != 1 or len(batch) != expected or flags & socket.MSG_CTRUNC:
             for descriptor in received:

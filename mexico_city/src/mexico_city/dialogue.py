@@ -1,8 +1,9 @@
 """The plaintext side of a session: frames and content in, answers and content out.
 
 One request at a time: while its answer is pending or a result is on its way out, what the principal
-sends next stays unread, which in the end stops the principal. What requests mean is the `Desk`'s
-business; a dialogue knows only how they travel.
+sends next stays unread, which in the end stops the principal. Of requests that came together only a
+few are decided at once, so that nobody keeps the loop from the others. What requests mean is the
+`Desk`'s business; a dialogue knows only how they travel.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from mexico_city.inputs import Slot
 from veracruz_utils.policy import Identity
 
 _PIECE_BYTES: Final = 256 * 1024
+_STEPS_AT_ONCE: Final = 16
+_NO_ROOM: Final = Refusal(Reason.TOO_LARGE, expected="content that fits the isolate")
 
 
 class Desk(Protocol):
@@ -35,7 +38,13 @@ class Desk(Protocol):
 
 
 class Dialogue:
-    """One principal's requests, in order."""
+    """One principal's requests, in order.
+
+    Attributes:
+        identity: whose they are.
+        over: nothing more is taken; set from outside too, when nothing more is to be taken.
+        backlog: requests are left that `go_on` has to decide.
+    """
 
     def __init__(self, identity: Identity, desk: Desk, send: Callable[[bytes], None]) -> None:
         self.identity = identity
@@ -47,11 +56,12 @@ class Dialogue:
         self._waiting = False
         self._outgoing: Content | None = None
         self._sent = 0
+        self.backlog = False
 
     @property
     def listening(self) -> bool:
         """Whether the principal's next bytes are wanted."""
-        return not (self.over or self._waiting or self._outgoing)
+        return self._free and not self.backlog
 
     @property
     def midway(self) -> bool:
@@ -60,23 +70,21 @@ class Dialogue:
 
     def receive(self, data: bytes) -> None:
         """Take what the principal sent."""
+        rest = memoryview(data)
         if self._upload is not None and not len(self._decoder):
-            view = memoryview(data)
-            _, writer = self._upload
-            share = view[: writer.remaining]
+            share = rest[: self._upload[1].remaining]
             self._write(share)
-            data = view[len(share) :]  # type: ignore[assignment]
-        self._decoder.feed(data)
-        self._proceed()
+            rest = rest[len(share) :]
+        self._decoder.feed(rest)
+        self.go_on()
 
     def answer(self, response: Response, content: Content | None = None) -> None:
         """Give the pending answer, with content that becomes this dialogue's to close."""
         self._waiting = False
+        self._outgoing = content
+        self._sent = 0
         self._send(frame(RESPONSE.encode(response)))
-        if content is not None:
-            self._outgoing = content
-            self._sent = 0
-        self._proceed()
+        self.go_on()
 
     def pump(self) -> bool:
         """Send another piece of an outgoing result; False when there is none."""
@@ -89,8 +97,21 @@ class Dialogue:
         if self._sent >= self._outgoing.size:
             self._outgoing.close()
             self._outgoing = None
-            self._proceed()
+            self.go_on()
         return True
+
+    def go_on(self) -> None:
+        """Go on with what is in the buffer, a few requests at once; `backlog` tells of more."""
+        self.backlog = False
+        try:
+            for _ in range(_STEPS_AT_ONCE):
+                if not self._step():
+                    return
+        except WireError:
+            self._refuse(Refusal(Reason.BAD_REQUEST, expected="one request of colima.runtime"))
+            self.over = True
+        else:
+            self.backlog = self._free
 
     def close(self) -> None:
         """The session is over; whatever was under way is given up."""
@@ -102,20 +123,22 @@ class Dialogue:
             self._outgoing = None
         self._desk.left(self)
 
-    def _proceed(self) -> None:
-        """Go on with what is in the buffer, as far as it goes."""
-        try:
-            while self.listening:
-                if self._upload is not None:
-                    if not self._take_content():
-                        return
-                elif (payload := self._decoder.next_frame()) is not None:
-                    self._decide(REQUEST.decode(payload))
-                else:
-                    return
-        except WireError:
-            self._refuse(Refusal(Reason.BAD_REQUEST, expected="one request of colima.runtime"))
-            self.over = True
+    @property
+    def _free(self) -> bool:
+        """Whether the next request may be decided."""
+        return not (self.over or self._waiting or self._outgoing)
+
+    def _step(self) -> bool:
+        """Decide one request or end one upload; False when the principal has to go on first."""
+        if not self._free:
+            return False
+        if self._upload is not None:
+            return self._take_content()
+        payload = self._decoder.next_frame()
+        if payload is None:
+            return False
+        self._decide(REQUEST.decode(payload))
+        return True
 
     def _decide(self, request: Request) -> None:
         try:
@@ -124,9 +147,18 @@ class Dialogue:
             self._refuse(refusal)
             return
         if isinstance(decision, Slot):
-            self._upload = (decision, ContentWriter(decision.size))
-            decision = Proceed()
-        self._settle(decision)
+            self._begin_upload(decision)
+        else:
+            self._settle(decision)
+
+    def _begin_upload(self, slot: Slot) -> None:
+        try:
+            self._upload = (slot, ContentWriter(slot.size))
+        except OSError:
+            self._desk.abandoned(slot)
+            self._refuse(_NO_ROOM)
+        else:
+            self._settle(Proceed())
 
     def _settle(self, decision: Response | None) -> None:
         if decision is None:
@@ -158,7 +190,7 @@ class Dialogue:
             self._upload[1].write(data)
         except OSError:
             self._give_up_upload()
-            self._refuse(Refusal(Reason.TOO_LARGE, expected="content that fits the isolate"))
+            self._refuse(_NO_ROOM)
             self.over = True
         return not self.over
 

@@ -19,8 +19,11 @@ from mexico_city.descriptors import receive_descriptors
 from mexico_city.errors import RuntimeFailure
 from mexico_city.runtime import Runtime
 from mexico_city.session import Session
+from veracruz_utils.policy import Identity
 
 MAX_SESSIONS: Final = 256
+MAX_SESSIONS_EACH: Final = 128
+"""Of one principal."""
 HANDSHAKE_TIMEOUT_S: Final = 10.0
 PROGRESS_TIMEOUT_S: Final = 60.0
 """How long a principal may take over the next byte of a request or upload it has begun."""
@@ -39,14 +42,17 @@ class Ending(enum.IntEnum):
 
 
 class _Connection:
-    """A session and its socket."""
+    """A session and its socket.
+
+    The bridge may hold another descriptor of the same socket, and with it the flag that makes calls
+    return at once. So the calls here say so themselves.
+    """
 
     def __init__(self, channel: socket.socket, session: Session, now: float) -> None:
         self.channel = channel
         self.session = session
         self.unsent = memoryview(b"")
         self.last_progress = now
-        channel.settimeout(0)
 
     def deadline(self) -> float:
         """When to give the session up, in seconds of the monotonic clock."""
@@ -61,7 +67,7 @@ class _Connection:
 
     def receive(self, now: float) -> None:
         """Take what is there."""
-        data = self.channel.recv(_RECEIVE_BYTES)
+        data = self.channel.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
         if not data:
             raise ConnectionResetError
         if self.session.established:
@@ -69,25 +75,32 @@ class _Connection:
         self.session.receive_data(data)
 
     def send(self, now: float) -> None:
-        """Send what there is to send, as far as the socket takes it."""
-        while True:
-            if not self.unsent:
-                self.unsent = memoryview(self.session.data_to_send())
-            if not self.unsent:
-                return
-            sent = self.channel.send(self.unsent)
-            self.unsent = self.unsent[sent:]
-            if self.session.established:
-                self.last_progress = now
+        """Send as much as the socket takes now; afterwards `unsent` is empty when that was all."""
+        self._refill()
+        if not self.unsent:
+            return
+        sent = self.channel.send(self.unsent, socket.MSG_DONTWAIT)
+        self.unsent = self.unsent[sent:]
+        if self.session.established:
+            self.last_progress = now
+        self._refill()
 
     def interest(self) -> int:
         """What to wait for on the socket."""
         reading = selectors.EVENT_READ if self.session.listening and not self.unsent else 0
         return reading | (selectors.EVENT_WRITE if self.unsent else 0)
 
+    def _refill(self) -> None:
+        if not self.unsent:
+            self.unsent = memoryview(self.session.data_to_send())
+
 
 class Front:
-    """The loop. `run` returns when the computation is over or nobody is left to serve."""
+    """The loop. `run` returns when the computation is over or nobody is left to serve.
+
+    A turn of it takes what has arrived, gives the answers that became due and sends to the sessions
+    that were stirred by either. Sessions at rest cost nothing until the next look at deadlines.
+    """
 
     def __init__(
         self,
@@ -102,7 +115,9 @@ class Front:
         self._control = control
         self._private = private
         self._selector = selectors.DefaultSelector()
-        self._connections: set[_Connection] = set()
+        self._connections: dict[_Connection, None] = {}  # a set in order of arrival
+        self._stirred: set[_Connection] = set()
+        self._next_look = 0.0
         self._ending: Ending | None = None
 
     def run(self) -> Ending:
@@ -110,15 +125,17 @@ class Front:
         guest = self._runtime.guest.channel
         self._selector.register(self._control, selectors.EVENT_READ, self._admit)
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
-        self._selector.register(guest, selectors.EVENT_READ, self._guest)
+        self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
         while self._ending is None:
-            for key, events in self._selector.select(_TICK_S):
+            unfinished = self._stirred or self._runtime.due
+            for key, _ in self._selector.select(0 if unfinished else _TICK_S):
                 if isinstance(key.data, _Connection):
-                    self._serve(key.data, events)
+                    self._serve(key.data)
                 else:
                     key.data()
             self._turn_over()
-        self._say_farewell()
+        if self._ending is Ending.QUORUM:
+            self._say_farewell()
         return self._ending
 
     def _turn_over(self) -> None:
@@ -126,17 +143,18 @@ class Front:
         now = time.monotonic()
         self._runtime.check_guest(now)
         self._runtime.deliver()
-        for connection in list(self._connections):
-            if now >= connection.deadline():
-                self._drop(connection)
-            else:
-                self._flush(connection, now)
-        if self._runtime.guest.channel.fileno() < 0:
+        self._flush_stirred(now)
+        if now >= self._next_look:
+            self._next_look = now + _TICK_S
+            for connection in list(self._connections):
+                if now >= connection.deadline():
+                    self._drop(connection)
+        if not self._runtime.guest.alive:
             self._forget_guest()
         if self._runtime.shut_down and self._ending is None:
             self._ending = Ending.QUORUM
 
-    # The four kinds of sources.
+    # The four kinds of sources; the guest's is `Runtime.guest_readable`.
 
     def _admit(self) -> None:
         """The bridge hands over a session."""
@@ -146,39 +164,65 @@ class Front:
         except (RuntimeFailure, OSError):
             self._ending = Ending.BRIDGE_GONE
             return
-        if len(self._connections) >= MAX_SESSIONS or channel.family != socket.AF_UNIX:
+        if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
             return
-        session = Session(
-            self._context,
-            self._runtime.computation.policy,
-            self._runtime,
-            now=datetime.now(UTC),
-        )
-        connection = _Connection(channel, session, time.monotonic())
-        self._connections.add(connection)
+        connection = self._connect(channel)
+        self._connections[connection] = None
         self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _sonora(self) -> None:
         """Sonora has nothing to say after the start: anything here is its end."""
         self._ending = Ending.SONORA_GONE
 
-    def _guest(self) -> None:
-        self._runtime.guest_readable()
-
-    def _serve(self, connection: _Connection, events: int) -> None:
+    def _serve(self, connection: _Connection) -> None:
+        """Take what a session has to say; what there is to tell it goes out as the turn ends."""
         if connection not in self._connections:
             return
-        if events & selectors.EVENT_READ:
+        self._stirred.add(connection)
+        if connection.session.listening:
             self._guarded(connection, lambda: connection.receive(time.monotonic()))
-            self._runtime.deliver()
 
     def _forget_guest(self) -> None:
-        for key in list(self._selector.get_map().values()):
-            if key.data == self._guest:
-                self._selector.unregister(key.fileobj)
+        channel = self._runtime.guest.channel
+        if channel.fileno() >= 0:
+            self._selector.unregister(channel)
+            channel.close()
 
     # Sessions.
+
+    def _connect(self, channel: socket.socket) -> _Connection:
+        session = Session(
+            self._context,
+            self._runtime.computation.policy,
+            self._runtime,
+            now=datetime.now(UTC),
+            admits=self._admits,
+            stirred=lambda: self._stirred.add(connection),
+        )
+        connection = _Connection(channel, session, time.monotonic())
+        return connection
+
+    def _make_room(self) -> bool:
+        """Whether there is room for one more; the longest of unfinished handshakes gives way."""
+        if len(self._connections) < MAX_SESSIONS:
+            return True
+        for connection in self._connections:
+            if not connection.session.established:
+                self._drop(connection)
+                return True
+        return False
+
+    def _admits(self, identity: Identity) -> bool:
+        """Whether this principal may have another session: nobody takes the places of all."""
+        mine = [each for each in self._connections if each.session.identity == identity]
+        return len(mine) < MAX_SESSIONS_EACH
+
+    def _flush_stirred(self, now: float) -> None:
+        stirred, self._stirred = self._stirred, set()
+        for connection in stirred:
+            if connection in self._connections:
+                self._flush(connection, now)
 
     def _flush(self, connection: _Connection, now: float) -> None:
         """Send what can be sent and wait for what comes next; close a session that is over."""
@@ -188,6 +232,8 @@ class Front:
         if connection.session.over and not connection.unsent:
             self._drop(connection)
             return
+        if connection.session.backlog:
+            self._stirred.add(connection)
         self._watch(connection)
 
     def _watch(self, connection: _Connection) -> None:
@@ -211,17 +257,25 @@ class Front:
             self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection.channel)
         connection.session.close()
         connection.channel.close()
 
     def _say_farewell(self) -> None:
-        """Send what is still to be sent, for a few seconds at most."""
+        """Send every session what is still to be sent, for a few seconds in all."""
+        for source in (self._control, self._private):
+            self._selector.unregister(source)
+        self._runtime.guest.kill()
+        self._forget_guest()
+        for connection in self._connections:
+            connection.session.end()
+        self._stirred = set(self._connections)
         deadline = time.monotonic() + _FAREWELL_S
-        for connection in list(self._connections):
-            connection.session.farewell()
-            connection.channel.settimeout(max(0.01, deadline - time.monotonic()))
-            self._guarded(connection, lambda open_one=connection: open_one.send(0.0))  # type: ignore[misc]
-            self._drop(connection)
+        while self._connections and (now := time.monotonic()) < deadline:
+            self._flush_stirred(now)
+            if not self._connections:
+                return
+            for key, _ in self._selector.select(deadline - now):
+                self._stirred.add(key.data)

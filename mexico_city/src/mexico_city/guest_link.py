@@ -1,7 +1,7 @@
 """The front's side of the guest process: one request under way at most, each with a deadline.
 
-A guest that does not answer in time, answers out of turn or ends is killed and reported lost. Time
-is given in by the caller, in seconds of a monotonic clock.
+A guest that does not answer in time, answers out of turn or ends is killed and reported lost, once.
+Time is given in by the caller, in seconds of a monotonic clock.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import socket
 from typing import Final
 
 from colima import FrameDecoder, WireError, frame, isolate
+from execution_engine import LimitCode, Refusal, TrapCode
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
 from mexico_city.descriptors import send_descriptors
@@ -19,6 +20,9 @@ from veracruz_utils.policy import Limits
 _GRACE_S: Final = 5.0
 """What the guest process gets beyond a run's own limit to stop the program itself."""
 _SEND_TIMEOUT_S: Final = 5.0
+_REFUSALS: Final = frozenset(Refusal)
+_TRAPS: Final = frozenset(TrapCode)
+_LIMITS: Final = frozenset(LimitCode)
 
 
 class GuestLostError(Exception):
@@ -30,32 +34,46 @@ class GuestLostError(Exception):
 
 
 class GuestLink:
-    """The guest process, as the front sees it."""
+    """The guest process, as the front sees it.
+
+    Attributes:
+        channel: to the guest; it stays open when the guest is lost, so that its descriptor names
+            nothing else while somebody still watches it. The watcher closes it.
+        alive: whether the process runs, as far as is known here.
+        deadline: when the answer is due; None when none is.
+    """
 
     def __init__(self, channel: socket.socket, process_id: int, limits: Limits) -> None:
         self.channel = channel
+        self.alive = True
         self.deadline: float | None = None
         self._process_id = process_id
         self._limits = limits
         self._decoder = FrameDecoder(isolate.MAX_FRAME_BYTES)
         self._overdue_code = ""
-        self._alive = True
         channel.settimeout(_SEND_TIMEOUT_S)
 
     def load(self, module: Content, *, now: float) -> None:
-        """Have the guest check and compile `module`."""
+        """Have the guest check and compile `module`.
+
+        Raises:
+            GuestLostError: it does not listen.
+        """
         self.deadline = now + self._limits.compile_seconds
         self._overdue_code = "compile-time"
         self._send(isolate.Load(module.size), [module.descriptor])
 
     def run(self, job: Job, *, now: float) -> int:
-        """Have the guest run the program; the descriptor of the file that takes its output."""
+        """Have the guest run the program; the descriptor of the file that takes its output.
+
+        Raises:
+            GuestLostError: it does not listen, or there is no room for an output.
+        """
         self.deadline = now + self._limits.run_seconds + _GRACE_S
         self._overdue_code = "run-time"
         inputs = [package.content for package in job.inputs]
         streams = [package.content for package in job.streams]
         previous = [job.previous] if job.previous is not None else []
-        output = anonymous_file()
         message = isolate.Run(
             inputs=tuple(content.size for content in inputs),
             streams=tuple(content.size for content in streams),
@@ -63,7 +81,12 @@ class GuestLink:
             previous=job.previous.size if job.previous is not None else 0,
         )
         contents = [content.descriptor for content in (*inputs, *streams, *previous)]
-        self._send(message, [*contents, output])
+        output = self._output_file()
+        try:
+            self._send(message, [*contents, output])
+        except GuestLostError:
+            os.close(output)
+            raise
         return output
 
     def receive(self) -> isolate.FromGuest | None:
@@ -72,12 +95,14 @@ class GuestLink:
         Raises:
             GuestLostError: the guest ended or misbehaved.
         """
+        if not self.alive:
+            return None  # it was reported lost before this was noticed
         try:
             data = self.channel.recv(isolate.MAX_FRAME_BYTES)
         except OSError:
             data = b""
         if not data:
-            raise GuestLostError(self._ended())
+            raise GuestLostError(self._reap())
         try:
             answer = self._read(data)
         except WireError as error:
@@ -99,13 +124,15 @@ class GuestLink:
 
     def kill(self) -> None:
         """End the guest process, at once and whatever it does."""
-        self.deadline = None
-        if self._alive:
-            self._alive = False
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process_id, signal.SIGKILL)
-            os.waitpid(self._process_id, 0)
-            self.channel.close()
+        if self.alive:
+            self._reap()
+
+    def _output_file(self) -> int:
+        try:
+            return anonymous_file()
+        except OSError as error:
+            self.kill()
+            raise GuestLostError("no-room") from error
 
     def _send(self, message: isolate.ToGuest, descriptors: list[int]) -> None:
         try:
@@ -122,15 +149,30 @@ class GuestLink:
             return None
         if self.deadline is None or len(self._decoder):
             raise WireError("the guest spoke out of turn")
-        return isolate.FROM_GUEST.decode(payload)
+        answer = isolate.FROM_GUEST.decode(payload)
+        if not _is_of_the_engine(answer):
+            raise WireError("the guest gave a code that the engine does not have")
+        return answer
 
-    def _ended(self) -> str:
-        """Reap the guest that closed its channel; how it ended."""
+    def _reap(self) -> str:
+        """Kill the guest if it still runs, and wait for its end; how it ended."""
+        self.alive = False
         self.deadline = None
-        self._alive = False
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process_id, signal.SIGKILL)
         _, status = os.waitpid(self._process_id, 0)
-        self.channel.close()
         code = os.waitstatus_to_exitcode(status)
         return f"signal-{-code}" if code < 0 else f"exit-{code}"
+
+
+def _is_of_the_engine(answer: isolate.FromGuest) -> bool:
+    """Whether a code is one of the closed set: principals are told it, so it must carry no more."""
+    match answer:
+        case isolate.LoadRefused(code):
+            return code in _REFUSALS
+        case isolate.Trapped(code):
+            return code in _TRAPS
+        case isolate.LimitReached(code):
+            return code in _LIMITS
+        case _:
+            return True

@@ -5,6 +5,7 @@ nobody can provide more than that, nor one package twice, the order always works
 one is in: for each id in the list, that client's lowest package not yet taken.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,8 +95,8 @@ class Inputs:
     def in_order(self) -> list[Package]:
         """The packages as the program counts them: index 0, 1, ..."""
         waiting = {
-            client: iter(sorted(key for key in self._packages if key[0] == client))
-            for client in set(self._order)
+            client: iter(list(keys))
+            for client, keys in itertools.groupby(sorted(self._packages), key=lambda key: key[0])
         }
         return [self._packages[next(waiting[client])] for client in self._order]
 

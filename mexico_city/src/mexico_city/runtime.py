@@ -118,18 +118,23 @@ class Runtime:
 
         Answers wait for this moment because a dialogue must be done asking before it is answered.
         """
-        while self._answers:
-            dialogue, response, content = self._answers.pop(0)
+        answers, self._answers = self._answers, []
+        for dialogue, response, content in answers:
             if not dialogue.over:
-                dialogue.answer(response, content)
+                _answer(dialogue, response, content)
             elif content is not None:
                 content.close()
 
+    @property
+    def due(self) -> bool:
+        """Whether answers became due since the last `deliver`."""
+        return bool(self._answers)
+
     def _program_digest(self) -> Response:
-        program = self.computation.program
-        if program is None:
+        digest = self.computation.program_digest
+        if digest is None:
             raise Refusal(Reason.WRONG_STATE, found="no program yet", expected="a program")
-        return DigestIs(program.digest.value)
+        return DigestIs(digest.value)
 
     # What the guest does.
 
@@ -158,13 +163,11 @@ class Runtime:
     def _guest_answered(self, answer: isolate.FromGuest) -> None:
         match answer:
             case isolate.Loaded() if self._loading is not None:
-                dialogue, slot, content = self._loading
-                self._loading = None
-                self.computation.program_loaded(slot, content)
+                dialogue, slot = self._end_loading()
+                self.computation.program_loaded(slot)
                 self._answers.append((dialogue, Done(), None))
             case isolate.LoadRefused(code) if self._loading is not None:
-                dialogue, slot, _ = self._loading
-                self._loading = None
+                dialogue, slot = self._end_loading()
                 refusal = self.computation.program_refused(slot, code)
                 self._answers.append((dialogue, refusal.answer, None))
             case isolate.Finished() if self._job is not None:
@@ -242,12 +245,17 @@ class Runtime:
         self._drop_job()
         refusal = self.computation.guest_lost(lost.code)
         if self._loading is not None:
-            dialogue, slot, content = self._loading
-            self._loading = None
+            dialogue, slot = self._end_loading()
             self.computation.release(slot)
-            content.close()
             self._answers.append((dialogue, refusal.answer, None))
         self._refuse_readers(refusal)
+
+    def _end_loading(self) -> tuple[Dialogue, Slot]:
+        """Forget the program that was being loaded; who provided it and in which place."""
+        assert self._loading is not None
+        (dialogue, slot, content), self._loading = self._loading, None
+        content.close()
+        return dialogue, slot
 
     def _drop_job(self) -> None:
         if self._job is not None:
@@ -257,3 +265,11 @@ class Runtime:
     def _refuse_readers(self, refusal: Refusal) -> None:
         readers, self._readers = self._readers, []
         self._answers += [(reader, refusal.answer, None) for reader in readers]
+
+
+def _answer(dialogue: Dialogue, response: Response, content: Content | None) -> None:
+    """Answer one principal; what goes wrong with it must not keep the others from their answers."""
+    try:
+        dialogue.answer(response, content)
+    except Exception:  # noqa: BLE001 - as in `front`: it ends that session alone
+        dialogue.over = True

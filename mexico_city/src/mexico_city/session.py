@@ -1,5 +1,6 @@
 """One principal's connection: TLS on the outside, a dialogue inside."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from baja import (
     ServerContext,
 )
 from mexico_city.dialogue import Desk, Dialogue
-from veracruz_utils.policy import Policy
+from veracruz_utils.policy import Identity, Policy
 
 _MAX_PENDING_BYTES: Final = 1024 * 1024
 
@@ -22,16 +23,38 @@ class Session:
     """Bytes in, bytes out; no socket, no clock.
 
     The identity behind a session is the one whose certificate the TLS handshake proved.
+
+    Args:
+        context: our side of TLS.
+        policy: who is let in.
+        desk: where requests are decided.
+        now: the time to judge certificates at.
+        admits: whether another session of this principal may be had now.
+        stirred: called when there is something to send, whoever caused it.
     """
 
     def __init__(
-        self, context: ServerContext, policy: Policy, desk: Desk, *, now: datetime
+        self,
+        context: ServerContext,
+        policy: Policy,
+        desk: Desk,
+        *,
+        now: datetime,
+        admits: Callable[[Identity], bool],
+        stirred: Callable[[], None],
     ) -> None:
         self._endpoint: Endpoint = context.endpoint(now=now)
         self._policy = policy
         self._desk = desk
+        self._admits = admits
+        self._stirred = stirred
         self._dialogue: Dialogue | None = None
         self._ended = False
+
+    @property
+    def identity(self) -> Identity | None:
+        """The principal that has been let in."""
+        return None if self._dialogue is None else self._dialogue.identity
 
     @property
     def established(self) -> bool:
@@ -45,8 +68,13 @@ class Session:
 
     @property
     def waiting(self) -> bool:
-        """Whether an answer is pending."""
+        """Whether it is our turn: an answer is pending or under way."""
         return self._dialogue is not None and not self._dialogue.listening and not self.over
+
+    @property
+    def backlog(self) -> bool:
+        """Whether requests are here that `data_to_send` has still to decide."""
+        return self._dialogue is not None and self._dialogue.backlog
 
     @property
     def over(self) -> bool:
@@ -76,18 +104,25 @@ class Session:
             self._ended = True
 
     def data_to_send(self) -> bytes:
-        """The bytes the other side must get next, a bounded part of a long result at a time."""
-        while (
-            self._dialogue is not None
-            and self._endpoint.pending_output < _MAX_PENDING_BYTES
-            and self._dialogue.pump()
-        ):
-            pass
+        """The bytes the other side must get next, a bounded part of a long result at a time.
+
+        Empty when there is nothing to send now; of a session that is over, for good.
+        """
+        dialogue = self._dialogue
+        if dialogue is not None:
+            if dialogue.backlog:
+                dialogue.go_on()
+            while self._endpoint.pending_output < _MAX_PENDING_BYTES and dialogue.pump():
+                pass
+        if self.over and not self._endpoint.pending_output:
+            self._endpoint.close()
         return self._endpoint.data_to_send()
 
-    def farewell(self) -> None:
-        """Say goodbye in TLS; the bytes go out with `data_to_send`."""
-        self._endpoint.close()
+    def end(self) -> None:
+        """Read nothing more; the rest of an answer and a goodbye go out with `data_to_send`."""
+        self._ended = True
+        if self._dialogue is not None:
+            self._dialogue.over = True
 
     def close(self) -> None:
         """The connection is gone."""
@@ -97,7 +132,11 @@ class Session:
 
     def _let_in(self, certificate: bytes) -> None:
         identity = self._policy.identity_of(certificate)
-        if identity is None:
+        if identity is None or not self._admits(identity):
             self._ended = True
             return
-        self._dialogue = Dialogue(identity, self._desk, self._endpoint.send)
+        self._dialogue = Dialogue(identity, self._desk, self._send)
+
+    def _send(self, data: bytes) -> None:
+        self._endpoint.send(data)
+        self._stirred()
