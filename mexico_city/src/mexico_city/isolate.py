@@ -8,8 +8,8 @@ that process's exit status.
 """
 
 import os
+import resource
 import socket
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
@@ -17,12 +17,14 @@ from baja import EndpointConfig, KeyAndCertificate, ServerContext, make_certific
 from colima import frame, isolate
 from mexico_city import lockdown
 from mexico_city.computation import Computation
-from mexico_city.front import Front
+from mexico_city.errors import PolicyUnusableError
+from mexico_city.front import MAX_SESSIONS, Front
 from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from psa_attestation import Receipt, sign_receipt
+from psa_attestation.receipt import MAX_RECEIPT_INPUTS
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import CipherSuite, Policy, TlsVersion
 
@@ -31,6 +33,8 @@ NAME: Final = "runtime.veracruz"
 FAILED: Final = 70
 """The exit status of an isolate that failed."""
 _CLOCK_SKEW: Final = timedelta(minutes=5)
+_OTHER_FILES: Final = 64
+"""Open files besides two per session, its socket and its content, and one per input."""
 
 
 def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
@@ -46,16 +50,51 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
     sonora = socket.socket(fileno=private)
     try:
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
+        _require_means(policy)
         guest = _fork_guest(policy)
-        identity = _make_identity(policy)
-        front = _front(policy, guest, identity, control=control, private=sonora)
     except VeracruzError as error:
-        refused = isolate.RuntimeRefused(str(error)[:500])
-        sonora.sendall(frame(isolate.FROM_RUNTIME.encode(refused)))
-        return FAILED
+        return _refuse(sonora, error)
+    try:
+        return _serve(policy, guest, control=control, private=sonora)
+    finally:
+        guest.kill()  # and reap it: whoever inherits it may not
+
+
+def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
+    try:
+        identity = _make_identity(policy)
+        front = _front(policy, guest, identity, control=control, private=private)
+    except VeracruzError as error:
+        return _refuse(private, error)
     ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value)
-    sonora.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
+    private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     return front.run()
+
+
+def _refuse(sonora: socket.socket, error: VeracruzError) -> int:
+    refused = isolate.RuntimeRefused(str(error)[:500])
+    sonora.sendall(frame(isolate.FROM_RUNTIME.encode(refused)))
+    return FAILED
+
+
+def _require_means(policy: Policy) -> None:
+    """Refuse a policy that would fail at its end: more inputs than a receipt or this process holds.
+
+    Raises:
+        PolicyUnusableError: it is such a policy.
+    """
+    inputs = len(policy.data_provision_order) + len(policy.streaming_order)
+    if inputs > MAX_RECEIPT_INPUTS:
+        raise PolicyUnusableError(
+            f"the policy orders {inputs} inputs a round, a receipt lists {MAX_RECEIPT_INPUTS}"
+        )
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = inputs + 2 * MAX_SESSIONS + _OTHER_FILES
+    if needed > files:
+        raise PolicyUnusableError(
+            f"the policy needs {needed} open files, an isolate may have {files}: "
+            "start sonora with a higher limit (ulimit -n)"
+        )
 
 
 def _front(
@@ -101,14 +140,8 @@ def _be_guest(policy: Policy, channel: socket.socket, front: int) -> NoReturn:
         serve_guest(channel, policy, LinuxRandomSource())
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing of a guest's failure may be printed
-        report_failure("guest", error)
+        lockdown.report_failure("guest", type(error))
     lockdown.end(status)
-
-
-def report_failure(which: str, error: BaseException) -> None:
-    """Name the kind of an unforeseen failure on standard error; its text could hold secrets."""
-    sys.stderr.write(f"{which} process failed: {type(error).__name__}\n")
-    sys.stderr.flush()
 
 
 def warm_up() -> None:

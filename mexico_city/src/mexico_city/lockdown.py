@@ -2,8 +2,8 @@
 
 This is process hygiene, not yet a sandbox: no core dumps, no tracing by other processes of the same
 user, no privileges regained on exec, no descriptor that was not handed over, no module loaded that
-was not measured, and no life beyond its parent's. Namespaces, Landlock and seccomp have their place
-here, in `enter`.
+was not measured, no text of an exception printed, and no life beyond its parent's. Namespaces,
+Landlock and seccomp have their place here, in `enter`.
 """
 
 import ctypes
@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Collection, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -60,6 +61,14 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.meta_path[:] = [_NothingElse()]
+    sys.unraisablehook = lambda unraisable: report_failure("callback", unraisable.exc_type)
+    threading.excepthook = lambda failed: report_failure("thread", failed.exc_type)
+
+
+def report_failure(where: str, kind: type[BaseException] | None) -> None:
+    """Name the kind of an unforeseen failure on standard error; its text could hold secrets."""
+    sys.stderr.write(f"{where} failed: {kind.__name__ if kind else None}\n")
+    sys.stderr.flush()
 
 
 def bound_memory(linear_memory_bytes: int) -> None:

@@ -95,5 +95,5 @@ def _be_isolate(policy: bytes, control: int, private: int, zygote: int) -> NoRet
     try:
         status = runtime.run(policy, control=control, private=private, parent=zygote)
     except BaseException as error:  # noqa: BLE001 - nothing of an isolate's failure may be printed
-        runtime.report_failure("isolate", error)
+        lockdown.report_failure("isolate", type(error))
     lockdown.end(status)
