@@ -90,13 +90,13 @@ class LinuxLauncher:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = _start_zygote(theirs)
-        self._channel.settimeout(_ZYGOTE_START_S)
-        ready = self._receive()
-        if not isinstance(ready, isolate.ZygoteReady):
+        try:
+            ready = self._await_zygote()
+        except BaseException:  # an interrupt, too, must leave no process behind
             self._process.kill()
             self._process.wait()
-            raise SonoraError("the zygote did not start; its standard error says why")
-        self._channel.settimeout(None)
+            self._channel.close()
+            raise
         self.measurement = ready.measurement
         self.files = {file.name: file.digest for file in ready.files}
         self.on_lost: Callable[[], None] = lambda: None
@@ -147,6 +147,14 @@ class LinuxLauncher:
             self._process.wait()
         self._listener.join()
         self._channel.close()
+
+    def _await_zygote(self) -> isolate.ZygoteReady:
+        self._channel.settimeout(_ZYGOTE_START_S)
+        ready = self._receive()
+        if not isinstance(ready, isolate.ZygoteReady):
+            raise SonoraError("the zygote did not start; its standard error says why")
+        self._channel.settimeout(None)
+        return ready
 
     def _spawn(
         self, isolate_id: int, policy: bytes, control: socket.socket, private: socket.socket

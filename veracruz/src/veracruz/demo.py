@@ -91,9 +91,14 @@ class Demo:
     def run(self) -> Report:
         """Do all of it."""
         begun = time.monotonic()
-        measurement = self._measure()
-        tabasco_address = self._start_trust()
-        policy = self._write_policy(measurement, tabasco_address)
+        root = SoftwareRoot.create(self._folder / "sonora")
+        tabasco = self._service(
+            "tabasco", "serve", "--listen", "127.0.0.1:0",
+            "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
+        )  # fmt: skip
+        measurement = self._measure()  # while Tabasco starts
+        self._start_trust(tabasco)
+        policy = self._write_policy(measurement, tabasco.address)
         sinaloa = self._start_bridge(policy)
         report = Report(policy.digest, policy.program_digest, measurement)
         openings = self._provide(policy)
@@ -121,14 +126,9 @@ class Demo:
             line.append(f"measured the installed runtime: {measurement.hex()[:12]}")
         return measurement
 
-    def _start_trust(self) -> str:
-        """Start Tabasco with a registered root, and Sonora, which enrols with it."""
+    def _start_trust(self, tabasco: Service) -> None:
+        """Wait for Tabasco, which knows the root's key; start Sonora, which enrols with it."""
         with self._step() as line:
-            root = SoftwareRoot.create(self._folder / "sonora")
-            tabasco = self._service(
-                "tabasco", "serve", "--listen", "127.0.0.1:0",
-                "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
-            )  # fmt: skip
             address = tabasco.wait_ready()
             line.append(f"tabasco, the attestation service, is ready on {address}")
         with self._step() as line:
@@ -139,7 +139,6 @@ class Demo:
             sonora.wait_ready()
             line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
             line.append("software, no protection from this machine's owner")
-        return address
 
     def _write_policy(self, measurement: bytes, tabasco: str) -> Policy:
         """Make everybody's identity, and the contract between them."""
@@ -192,11 +191,11 @@ class Demo:
         """One principal satisfies itself, with its own challenge and its own policy."""
         with self._step() as line:
             attestation = attest(policy)
-            line.append(f"{name} checked the isolate: challenge, Tabasco's signature,")
-            line.append(f"platform {attestation.platform},")
+            line.append(f"{name} checked the isolate against its own policy file: fresh challenge,")
+            line.append(f"Tabasco's key, platform {attestation.platform},")
             line.append(f"measurement {attestation.measurement.hex()[:12]},")
-            line.append(f"policy {attestation.policy_digest.short},")
-            line.append(f"certificate {attestation.certificate_digest.short}")
+            line.append(f"policy {attestation.policy_digest.short};")
+            line.append(f"TLS is pinned to certificate {attestation.certificate_digest.short}")
         return attestation
 
     def _provide(self, policy: Policy) -> list[Opening]:
