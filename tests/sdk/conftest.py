@@ -7,7 +7,6 @@ from platform_services import LinuxRandomSource
 from sdk import programs
 from veracruz_utils.policy import Strategy
 
-
 DEFAULT_LIMITS = EngineLimits()
 
 

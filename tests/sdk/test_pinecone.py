@@ -288,6 +288,7 @@ def test_a_number_that_is_not_finite_is_written_as_its_name():
         (b"", "does not parse"),
         (b"[1", "does not parse"),
         (b"\xff", "not UTF-8 at byte 0"),
+        (b"1e999", "1e999 is beyond f64"),
         (b"NaN", 'write it as text: "NaN"'),
         (b'{"a": 1, "a": 2}', "the same name twice"),
         (b"[" * 100_000, "nests too deep|does not parse"),

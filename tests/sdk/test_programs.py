@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import tlaxcala
 from execution_engine import EngineLimits, check_module
 from sdk import programs
 
@@ -32,6 +33,11 @@ def test_a_shipped_module_runs_on_our_engine_and_asks_for_host_calls_only(name):
     assert summary.runnable
     assert {wanted.module for wanted in summary.imports} == {"env"}
     assert sorted(export.name for export in summary.exports) == ["main", "memory"]
+
+
+@pytest.mark.parametrize("name", programs.NAMES)
+def test_a_shipped_module_is_certified(name):
+    assert tlaxcala.check(programs.load(name)).certified
 
 
 def test_a_program_that_is_not_shipped_is_not_loaded():

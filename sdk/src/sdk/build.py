@@ -92,30 +92,45 @@ def source_folder(name: str) -> Path:
     raise BuildError("the sources of the guest library are not installed: reinstall veracruz-sdk")
 
 
-def check_examples() -> tuple[Built, ...]:
-    """Builds every example program and compares it with the shipped module.
+def check_examples(folder: Path | None = None) -> tuple[Built, ...]:
+    """Builds every example program and compares it with the module in `folder`.
+
+    Args:
+        folder: by default where the package ships the modules.
 
     Raises:
-        StaleModuleError: one differs.
+        StaleModuleError: a module differs or is not there.
     """
-    return tuple(_checked(name) for name in programs.NAMES)
+    folder = folder or _shipped_folder()
+    return tuple(_checked(name, folder / f"{name}.wasm") for name in programs.NAMES)
 
 
 def write_examples(folder: Path | None = None) -> tuple[Built, ...]:
     """Builds every example program into `folder`, by default where the package ships them."""
+    folder = folder or _shipped_folder()
     built = {name: build_example(name) for name in programs.NAMES}
-    folder = folder or Path(programs.__file__).parent
-    for name, module in built.items():
-        (folder / f"{name}.wasm").write_bytes(module)
+    try:
+        for name, module in built.items():
+            (folder / f"{name}.wasm").write_bytes(module)
+    except OSError as error:
+        raise BuildError(f"cannot write {error.filename}: {error.strerror}") from None
     return tuple(Built(name, Digest.of(module)) for name, module in built.items())
 
 
-def _checked(name: str) -> Built:
-    shipped, built = Digest.of(programs.load(name)), Digest.of(build_example(name))
-    if shipped != built:
+def _shipped_folder() -> Path:
+    return Path(programs.__file__).parent
+
+
+def _checked(name: str, shipped: Path) -> Built:
+    built = Digest.of(build_example(name))
+    try:
+        found = Digest.of(shipped.read_bytes())
+    except OSError as error:
+        raise StaleModuleError(f"cannot read {shipped}: {error.strerror}") from None
+    if found != built:
         raise StaleModuleError(
-            f"{name}: the shipped module is {shipped.short}, its source builds {built.short}; "
-            "run `veracruz-sdk build-examples`"
+            f"{name}: the module in {shipped.parent} is {found.short}, its source builds "
+            f"{built.short}; run `veracruz-sdk build-examples`"
         )
     return Built(name, built)
 

@@ -7,8 +7,7 @@ SdkError                    (a VeracruzError, exit_code 1)
 ├ TableError                a CSV file does not fit its type
 ├ GenerationError           sample data of this shape cannot be made
 ├ BuildError                the toolchain is missing or refuses a program
-├ StaleModuleError          a shipped module is not what its source builds
-└ RunError                  a program did not finish with 0; subclasses carry the exit codes
+└ StaleModuleError          a shipped module is not what its source builds
 """
 
 from veracruz_utils.errors import VeracruzError

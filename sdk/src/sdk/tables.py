@@ -6,6 +6,7 @@ itself. An `Option` column is an empty cell for None.
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import singledispatch
@@ -178,7 +179,7 @@ def _(kind: kinds.Float) -> _FromCell:
     def read(cell: str) -> Value:
         if cell.strip() in _NAMED_FLOATS:
             return cell.strip()
-        if not _NUMBER.fullmatch(cell.strip()):
+        if not _NUMBER.fullmatch(cell.strip()) or not math.isfinite(float(cell)):
             raise TableError(f"{cell[:40]!r} is not a number ({kind})")
         return float(cell)
 

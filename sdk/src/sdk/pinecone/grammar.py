@@ -46,7 +46,7 @@ _GRAMMAR: Final = r"""
 """
 
 _SEQUENCES: Final = {"Vec": False, "HashSet": True, "BTreeSet": True}
-_MAPS: Final = frozenset({"HashMap", "BTreeMap"})
+_MAPS: Final = ("HashMap", "BTreeMap")
 _ALIASES: Final = {"str": "String", "&str": "String"}
 _PARAMETERS: Final = {
     **dict.fromkeys(_SEQUENCES, 1), **dict.fromkeys(_MAPS, 2), "Option": 1,

@@ -18,7 +18,10 @@ def encode_from_json(kind: Kind, text: bytes) -> bytes:
     """
     try:
         value = json.loads(
-            text.decode(), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+            text.decode(),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refuse_constant,
+            parse_float=_finite_float,
         )
     except RecursionError:
         raise PineconeError("the JSON nests too deep") from None
@@ -45,6 +48,13 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f'{name} is not JSON; write it as text: "{name}"')
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is beyond f64")
+    return number
 
 
 def _finite(value: Value) -> Value:

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from sdk import build, programs
+from sdk.errors import BuildError, StaleModuleError
+from veracruz_utils.digest import Digest
+
+pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
+
+
+def test_every_shipped_module_is_byte_for_byte_what_its_source_builds():
+    built = {one.name: one.digest for one in build.check_examples()}
+    assert built == {name: Digest.of(programs.load(name)) for name in programs.NAMES}
+
+
+def test_every_example_is_shipped_and_explained():
+    examples = build.source_folder("examples")
+    assert sorted(folder.name for folder in examples.iterdir()) == sorted(programs.NAMES)
+    assert all(examples.joinpath(name, "README.md").is_file() for name in programs.NAMES)
+
+
+def test_the_modules_do_not_depend_on_where_or_when_they_are_built(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(tmp_path / "another cache"))
+    elsewhere = tmp_path / "a b"
+    library = build.source_folder("c")
+    for file in ("veracruz.c", "include/veracruz.h"):
+        _copy(library / file, elsewhere / file)
+    source = _copy(build.source_folder("examples") / "linear-regression/main.c", elsewhere / "x.c")
+    module = build.compile_c([elsewhere / "veracruz.c", source], include=elsewhere / "include")
+    assert module == programs.load("linear-regression")
+
+
+def _copy(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(source.read_bytes())
+    return target
+
+
+def test_the_examples_are_written_where_they_are_wanted(tmp_path):
+    build.write_examples(tmp_path)
+    assert {file.stem: file.read_bytes() for file in tmp_path.iterdir()} == {
+        name: programs.load(name) for name in programs.NAMES
+    }
+
+
+def test_a_module_that_differs_is_named(tmp_path):
+    build.write_examples(tmp_path)
+    module = tmp_path / "private-set-intersection.wasm"
+    module.write_bytes(module.read_bytes() + b"\0")
+    with pytest.raises(StaleModuleError, match=r"private-set-intersection: .* its source builds"):
+        build.check_examples(tmp_path)
+
+
+def test_a_module_that_is_missing_is_named(tmp_path):
+    with pytest.raises(StaleModuleError, match=r"linear-regression\.wasm: No such file"):
+        build.check_examples(tmp_path)
+
+
+def test_a_source_that_does_not_compile_is_an_error_with_the_compilers_words(tmp_path):
+    source = tmp_path / "broken.c"
+    source.write_text("#include <veracruz.h>\nVC_ENTRY int32_t program(void) { return x; }\n")
+    with pytest.raises(BuildError, match=r"refuses .*broken.c:(?s:.*)undeclared identifier 'x'"):
+        build.compile_c([source], include=build.source_folder("c") / "include")
+
+
+def test_a_source_that_loses_bits_is_refused(tmp_path):
+    source = tmp_path / "careless.c"
+    source.write_text(
+        "#include <veracruz.h>\n"
+        "VC_ENTRY int32_t program(void) { uint64_t n = vc_input_count(); return n; }\n"
+    )
+    with pytest.raises(BuildError, match="implicit conversion"):
+        build.compile_c([source], include=build.source_folder("c") / "include")
+
+
+def test_a_missing_compiler_is_named_with_its_remedy(monkeypatch, tmp_path):
+    def missing(name):
+        raise build.PackageNotFoundError(name)
+
+    monkeypatch.setattr(build, "version", missing)
+    with pytest.raises(BuildError, match=r"compiler is missing: pip install ziglang==0\.17\.1"):
+        build.compile_c([], include=tmp_path)
+
+
+def test_another_version_of_the_compiler_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "version", lambda name: "0.13.0")
+    with pytest.raises(BuildError, match=r"ziglang is 0\.13\.0, modules are built with 0\.17\.1"):
+        build.compile_c([], include=tmp_path)

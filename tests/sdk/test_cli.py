@@ -1,0 +1,147 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from sdk import programs, samples
+from sdk.cli import main
+from veracruz_utils.digest import Digest
+
+PEOPLE = [
+    {"name": "clare", "employee_id": "3", "age": 39, "grade": 54},
+    {"name": "Zoë, B.", "employee_id": "", "age": 0, "grade": 255},
+]
+
+
+@pytest.fixture
+def sdk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, stdin=None):
+        return CliRunner().invoke(main, list(map(str, arguments)), input=stdin)
+
+    return invoke
+
+
+def test_json_goes_to_bytes_and_back(sdk, tmp_path):
+    tmp_path.joinpath("people.json").write_text(json.dumps(PEOPLE))
+    assert sdk("encode", "--type", "people", "people.json", "people.dat").exit_code == 0
+    assert tmp_path.joinpath("people.dat").read_bytes().hex().startswith("0205636c61726501332736")
+    assert tmp_path.joinpath("people.dat").stat().st_mode & 0o777 == 0o600
+    assert json.loads(sdk("decode", "--type", "people", "people.dat").stdout) == PEOPLE
+
+
+def test_csv_goes_to_bytes_and_back(sdk, tmp_path):
+    text = 'name,employee_id,age,grade\nclare,3,39,54\n"Zoë, B.",,0,255\n'
+    tmp_path.joinpath("people.csv").write_text(text)
+    assert sdk("encode", "--type", "people", "--header", "people.csv", "a").exit_code == 0
+    assert sdk("decode", "--type", "people", "--header", "a").stdout == text
+    assert json.loads(sdk("decode", "--type", "people", "a").stdout) == PEOPLE
+    without = sdk("decode", "--type", "people", "--to", "csv", "a").stdout
+    assert without == text.partition("\n")[2]
+
+
+def test_the_form_of_the_input_follows_from_its_name(sdk, tmp_path):
+    tmp_path.joinpath("points.csv").write_text("1,2\n3,6\n")
+    assert sdk("encode", "--type", "points", "points.csv", "points.dat").exit_code == 0
+    done = sdk("decode", "--type", "Vec<(f64, f64)>", "points.dat")
+    assert json.loads(done.stdout) == [[1, 2], [3, 6]]
+
+
+def test_standard_input_and_output_are_files_too(sdk):
+    done = sdk("encode", "--type", "Vec<u16>", "-", "-", stdin="[1, 258]")
+    assert done.stdout_bytes == bytes.fromhex("0201000201")
+    done = sdk("decode", "--type", "Vec<u16>", "-", stdin=done.stdout_bytes)
+    assert done.stdout == "[1, 258]\n"
+
+
+def test_a_value_that_does_not_fit_fails_with_its_place(sdk, tmp_path):
+    done = sdk("encode", "--type", "Vec<u8>", "-", "out", stdin="[1, 300]")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "veracruz-sdk: [1]: u8 is 0 to 255, not 300\n"
+    assert not tmp_path.joinpath("out").exists()
+
+
+def test_bytes_that_do_not_decode_fail(sdk):
+    done = sdk("decode", "--type", "people", "-", stdin=b"\xff\xff\xff\xff\x0f")
+    assert done.exit_code == 1
+    assert "4294967295 elements of at least 4 bytes are announced, 0 bytes are left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["encode", "--type", "peeple", "a", "b"],
+        ["encode", "--type", "Vec<", "a", "b"],
+        ["encode", "a", "b"],
+        ["encode", "--type", "points", "--from", "json", "--header", "a", "b"],
+        ["decode", "--type", "points", "--to", "json", "--header", "a"],
+        ["generate", "people", "a"],
+        ["copy-example", "nop"],
+        ["no-such-command"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(sdk, arguments):
+    assert sdk(*arguments).exit_code == 2
+
+
+def test_a_file_is_not_overwritten_unless_told_to(sdk, tmp_path):
+    tmp_path.joinpath("out").write_bytes(b"precious")
+    done = sdk("encode", "--type", "u8", "-", "out", stdin="1")
+    assert done.exit_code == 1
+    assert tmp_path.joinpath("out").read_bytes() == b"precious"
+    assert sdk("encode", "--type", "u8", "--force", "-", "out", stdin="1").exit_code == 0
+    assert tmp_path.joinpath("out").read_bytes() == b"\x01"
+
+
+def test_the_shipped_people_are_generated_by_default(sdk, tmp_path):
+    assert sdk("generate", "people", "a.csv", "b.csv").exit_code == 0
+    written = [tmp_path.joinpath(name).read_bytes() for name in ("a.csv", "b.csv")]
+    assert written == [samples.load(name) for name in samples.NAMES]
+
+
+def test_people_that_cannot_be_are_refused(sdk):
+    done = sdk("generate", "people", "--size", 5, "--overlap", 6, "a.csv", "b.csv")
+    assert done.exit_code == 1
+    assert "overlap 6 and size 5" in done.stderr
+
+
+def test_the_named_types_are_listed(sdk):
+    assert "people      HashSet<{name: String" in sdk("types").stdout
+    assert json.loads(sdk("types", "--json").stdout)["points"] == "Vec<(f64, f64)>"
+
+
+def test_the_examples_are_listed_with_the_digests_that_policies_name(sdk):
+    digests = {name: str(Digest.of(programs.load(name))) for name in programs.NAMES}
+    assert json.loads(sdk("list-examples", "--json").stdout) == digests
+    assert sdk("list-examples").stdout.split() == [
+        word for name, digest in digests.items() for word in (digest, name)
+    ]
+
+
+def test_an_example_is_copied(sdk, tmp_path):
+    tmp_path.joinpath("folder").mkdir()
+    done = sdk("copy-example", "linear-regression", "folder")
+    assert done.stdout == "folder/linear-regression.wasm\n"
+    copied = tmp_path.joinpath("folder", "linear-regression.wasm").read_bytes()
+    assert copied == programs.load("linear-regression")
+
+
+@pytest.mark.timeout(600)
+def test_the_examples_are_built_and_checked(sdk, tmp_path):
+    assert sdk("build-examples", "--check").exit_code == 0
+    assert sdk("build-examples", "--folder", ".").exit_code == 0
+    module = tmp_path / "linear-regression.wasm"
+    assert module.read_bytes() == programs.load("linear-regression")
+    module.write_bytes(b"another")
+    done = sdk("build-examples", "--check", "--folder", ".")
+    assert done.exit_code == 1
+    assert "linear-regression: the module in . is" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["encode", "--help"]])
+def test_help_and_version_are_there(sdk, arguments):
+    done = sdk(*arguments)
+    assert done.exit_code == 0
+    assert "veracruz-sdk" in done.stdout

@@ -1,0 +1,66 @@
+"""What the READMEs of the examples tell a reader to type works as it stands."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdk import build, programs, samples
+
+LAST_LINES = {
+    "linear-regression": {"gradient": 0.5, "intercept": 1.0},
+    "number-stream-accumulation": 108.0,
+    "string-edit-distance": pytest.approx(0.961, abs=0.001),
+}
+
+
+def run_commands(text, folder):
+    """The output of the indented lines of a README, run as a script."""
+    script = "\n".join(re.findall(r"^    (.*)$", text, flags=re.MULTILINE))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**os.environ, "PATH": path},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def readme_of(name):
+    return build.source_folder("examples").joinpath(name, "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", LAST_LINES)
+def test_the_commands_of_an_examples_readme_compute_what_they_should(name, tmp_path):
+    output = run_commands(readme_of(name), tmp_path)
+    assert json.loads(output.splitlines()[-1]) == LAST_LINES[name]
+
+
+def test_the_commands_for_the_intersection_give_who_is_in_both_files(tmp_path):
+    output = run_commands(readme_of("private-set-intersection"), tmp_path)
+    first, second = (samples.load(name).decode().splitlines() for name in samples.NAMES)
+    expected = [first[0], *(line for line in first[1:] if line in set(second[1:]))]
+    assert output.splitlines()[1:] == expected
+    assert len(expected) == 1 + 1200
+
+
+@pytest.mark.timeout(600)  # the compiler's first run fills its cache
+def test_the_commands_of_the_sdks_readme_work(tmp_path):
+    source = build.source_folder("c").parent
+    for folder in ("c", "examples"):
+        tmp_path.joinpath(folder).symlink_to(source / folder)
+    run_commands(source.joinpath("README.md").read_text(), tmp_path)
+    built = tmp_path.joinpath("program.wasm").read_bytes()
+    assert built == programs.load("linear-regression")
+
+
+def test_every_example_is_tried():
+    assert {*LAST_LINES, "private-set-intersection"} == set(programs.NAMES)
