@@ -102,12 +102,25 @@ def test_a_definition_of_a_table_is_undone_with_its_transaction(path):
 
 def test_processes_that_open_a_new_database_at_once_all_find_it_ready(path):
     program = (
-        "import sys; from tabasco.database import Database; Database.open(sys.argv[1]).close()"
+        "import sys; from tabasco.database import Database; print(flush=True); input();"
+        " Database.open(sys.argv[1]).close()"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", program, sqlite_url(path)]) for _ in range(3)
+        subprocess.Popen(
+            [sys.executable, "-c", program, sqlite_url(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(3)
     ]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0, 0]
     with Database.open(sqlite_url(path)) as database:
         assert differences(database) == []
 

@@ -105,7 +105,7 @@ class AttestationService:
             RefusalError, BusyError: see `Enrolments.begin`.
         """
         challenge = self._enrolments.begin(request.platform, at=self._now())
-        _log.info("enrolment begun")
+        _log.debug("enrolment begun")
         return BeginEnrolmentResponse(challenge, _seconds(self._settings.challenge_validity))
 
     def complete_enrolment(self, request: CompleteEnrolmentRequest) -> CompleteEnrolmentResponse:
