@@ -80,13 +80,13 @@ def build_example(name: str) -> bytes:
 
 
 def source_folder(name: str) -> Path:
-    """The folder `c` (the guest library) or `examples`: of the source tree, or as installed.
+    """The folder `c` (the guest library) or `examples`: as installed, or of the source tree.
 
     Raises:
         BuildError: it is in neither place.
     """
     here = Path(__file__).resolve()
-    for parent in (here.parents[2], here.parent / "_sources"):
+    for parent in (here.parent / "_sources", here.parents[2]):
         if parent.joinpath("c", "veracruz.c").is_file():
             return parent / name
     raise BuildError("the sources of the guest library are not installed: reinstall veracruz-sdk")
