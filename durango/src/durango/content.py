@@ -22,9 +22,6 @@ PIECE_BYTES: Final = 1024 * 1024
 MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 """The most that is read from a pipe into memory."""
 
-Source = bytes | bytearray | memoryview | Path | str | BinaryIO
-"""Bytes at hand, a path, or an open binary file; text is always a path, and `-` is stdin."""
-
 
 class Content:
     """`size` bytes to send, from the current position of a file that can seek."""
@@ -64,6 +61,10 @@ class Content:
         return Digest(sha256.digest())
 
 
+Source = bytes | bytearray | memoryview | Path | str | BinaryIO | Content
+"""Bytes at hand, a path (text is one; `-` is stdin), an open binary file, or opened content."""
+
+
 @contextmanager
 def open_content(source: Source) -> Iterator[Content]:
     """`source` as content; a file is open for as long as the context lasts.
@@ -71,7 +72,9 @@ def open_content(source: Source) -> Iterator[Content]:
     Raises:
         ContentError: the file cannot be read, or is a pipe with more than 256 MiB in it.
     """
-    if isinstance(source, bytes | bytearray | memoryview):
+    if isinstance(source, Content):
+        yield source
+    elif isinstance(source, bytes | bytearray | memoryview):
         yield Content(io.BytesIO(source), name="content")
     elif isinstance(source, str | Path) and str(source) == "-":
         yield _measured(sys.stdin.buffer, name="standard input")

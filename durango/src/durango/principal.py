@@ -176,21 +176,13 @@ class Principal:
         outcome = self._fetch(pieces.append, limit=MAX_RESULT_IN_MEMORY_BYTES)
         return None if outcome.output_size is None else b"".join(pieces), outcome
 
-    def save_result(
-        self, write: Callable[[bytes], object], *, on_progress: Progress | None = None
-    ) -> Outcome:
+    def save_result(self, write: Callable[[bytes], object]) -> Outcome:
         """The result, handed to `write` piece by piece; the receipt is checked after the last.
 
         Raises:
             As for `result`; what `write` got is then not to be used.
         """
-
-        def take(piece: bytes) -> None:
-            write(piece)
-            if on_progress is not None:
-                on_progress(len(piece))
-
-        return self._fetch(take, limit=self._policy.limits.output_bytes)
+        return self._fetch(write, limit=self._policy.limits.output_bytes)
 
     def next_round(self) -> None:
         """Begin another round: same program and data, new streams.

@@ -80,7 +80,7 @@ class Opening:
                 "kind": "data" | "stream" as kind,
                 "digest": str(digest),
                 "salt": str(salt),
-            } if len(members) == 5:
+            } if len(members) == 5 and _is_u32(client_id) and _is_u32(package_id):
                 return cls(
                     client_id,
                     package_id,
@@ -179,6 +179,10 @@ def _find(receipt: Receipt, opening: Opening) -> None:
             _same(f"commitment to {name}", given.commitment.hex(), opening.commitment.hex())
             return
     raise ReceiptError(f"the receipt knows nothing of {name}: the program did not see it")
+
+
+def _is_u32(number: int) -> bool:
+    return type(number) is int and 0 <= number < 1 << 32
 
 
 def _hexadecimal(text: str) -> Digest:

@@ -1,0 +1,36 @@
+"""The command `durango`: parse, call the library, print."""
+
+from durango.cli.attest import attest_command
+from durango.cli.identity import identity
+from durango.cli.policy import policy
+from durango.cli.reading import result, round_group, shutdown, status
+from durango.cli.receipt import receipt
+from durango.cli.sending import data, program, stream
+from veracruz_utils.console import command_group
+
+__all__ = ["main"]
+
+
+@command_group(
+    "durango",
+    distribution="veracruz-durango",
+    help="Take part in a Veracruz computation: check the isolate, then send and fetch.",
+)
+def main() -> None:
+    """The group; each command is a module of this package."""
+
+
+for _command in (
+    identity,
+    policy,
+    attest_command,
+    program,
+    data,
+    stream,
+    result,
+    round_group,
+    status,
+    shutdown,
+    receipt,
+):
+    main.add_command(_command)

@@ -1,0 +1,92 @@
+"""`durango identity`: make certificates, look at them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from durango.cli.options import FILE, force_option
+from durango.identity import Identity, load_certificate
+from durango.output import refuse_existing
+from durango.policies import timestamp
+from veracruz_utils.console import emit, json_option, write_new_file
+from veracruz_utils.digest import Digest
+
+
+@click.group("identity", help="Make and show a principal's certificate.")
+def identity() -> None:
+    """The group."""
+
+
+@identity.command("new")
+@click.option("--name", required=True, help="Common name: letters, digits, '.', '_' and '-'.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="A folder, for NAME.cert.pem and NAME.key.pem in it; or what stands before .cert.pem.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36500),
+    default=365,
+    show_default=True,
+    help="How long the certificate is valid.",
+)
+@force_option
+@json_option
+def new(*, name: str, output: Path, days: int, force: bool, as_json: bool) -> None:
+    """Make a key (mode 0600) and a certificate for it.
+
+    The certificate is public: give it to whoever writes the policy. The key is not: it stays here.
+    """
+    made = Identity.create(name, not_before=datetime.now(UTC), lifetime=timedelta(days=days))
+    prefix = output / name if output.is_dir() else output
+    certificate = prefix.with_name(f"{prefix.name}.cert.pem")
+    key = prefix.with_name(f"{prefix.name}.key.pem")
+    refuse_existing(certificate, force=force)
+    write_new_file(key, made.key_pem(), mode=0o600, force=force)
+    write_new_file(certificate, made.certificate_pem(), mode=0o644, force=force)
+    emit(
+        {"certificate": certificate, "key": key, "certificate_digest": made.digest},
+        f"certificate {certificate} ({made.digest})\nkey         {key}: keep it to yourself",
+        as_json=as_json,
+    )
+
+
+@identity.command("show")
+@click.argument("certificate", type=FILE)
+@json_option
+def show(*, certificate: Path, as_json: bool) -> None:
+    """Show whose CERTIFICATE it is, and until when."""
+    found = load_certificate(certificate)
+    facts = {
+        "certificate_digest": str(Digest.of(found.public_bytes(Encoding.DER))),
+        "subject": found.subject.rfc4514_string(),
+        "key": _kind(found),
+        "valid_from": timestamp(found.not_valid_before_utc),
+        "valid_until": timestamp(found.not_valid_after_utc),
+        "valid_now": found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc,
+    }
+    state = "" if facts["valid_now"] else ", NOT valid now"
+    text = (
+        f"certificate {facts['certificate_digest']}\n"
+        f"subject     {facts['subject']!r}\n"
+        f"key         {facts['key']}\n"
+        f"valid       {facts['valid_from']} to {facts['valid_until']}{state}"
+    )
+    emit(facts, text, as_json=as_json)
+
+
+def _kind(certificate: x509.Certificate) -> str:
+    match certificate.public_key():
+        case ec.EllipticCurvePublicKey() as key:
+            return f"ECDSA {key.curve.name}"
+        case rsa.RSAPublicKey() as key:
+            return f"RSA {key.key_size}"
+        case _:
+            return "Ed25519"

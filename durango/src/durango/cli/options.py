@@ -1,0 +1,272 @@
+"""The options that commands share, and what is made of them."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from colima.runtime import State
+from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest, parse_tabasco_key
+from durango.evidence import Attestation
+from durango.identity import MAX_PEM_BYTES, Identity
+from durango.platforms import protection
+from durango.policies import timestamp
+from durango.principal import Principal
+from durango.rights import require_member
+from veracruz_utils import policy as policies
+from veracruz_utils.console import note, read_file
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
+
+_CommandT = TypeVar("_CommandT", bound=Callable[..., object])
+
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
+"""A file; `-` is standard input or output where that makes sense."""
+
+
+class EndpointType(click.ParamType[Endpoint]):
+    """`host:port`."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Endpoint:
+        """The endpoint, or a usage error."""
+        if isinstance(value, Endpoint):
+            return value
+        try:
+            return Endpoint.parse(str(value))
+        except VeracruzError as error:
+            self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What it takes to find the isolate of a policy and to believe it.
+
+    Attributes:
+        policy: the principal's own copy.
+        tabasco_key: DER, for policies that name none.
+        sinaloa: where the bridge is, if not where the policy says.
+        tabasco: where the attestation service is, if not where the policy says.
+        timeout_s: for each question and answer.
+    """
+
+    policy: Policy
+    tabasco_key: bytes | None
+    sinaloa: Endpoint | None
+    tabasco: Endpoint | None
+    timeout_s: float
+
+    def attest(self) -> Attestation:
+        """The isolate, through the gate."""
+        return attest(
+            self.policy,
+            tabasco_key=self.tabasco_key,
+            sinaloa=self.sinaloa,
+            tabasco=self.tabasco,
+            timeout_s=self.timeout_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A principal that can connect.
+
+    Attributes:
+        access: to the isolate.
+        identity: one of the policy's.
+        saved: an attestation file to use instead of asking afresh.
+    """
+
+    access: Access
+    identity: Identity
+    saved: Path | None
+
+    @property
+    def member(self) -> policies.Identity:
+        """Which of the policy's principals this is; refused here when none."""
+        return require_member(self.access.policy, self.identity)
+
+    def connect(self) -> tuple[Principal, Attestation]:
+        """A session, and what was checked before it; tells on standard error what it relies on."""
+        require_member(self.access.policy, self.identity)
+        attestation = self._attested()
+        note(
+            f"attested isolate {attestation.certificate_digest.short} on {attestation.platform}, "
+            f"{protection(attestation.platform)}"
+        )
+        principal = Principal.connect(
+            self.access.policy,
+            self.identity,
+            attestation,
+            sinaloa=self.access.sinaloa,
+            timeout_s=self.access.timeout_s,
+        )
+        return principal, attestation
+
+    def _attested(self) -> Attestation:
+        if self.saved is None:
+            return self.access.attest()
+        return load_attestation(self.saved).verify(
+            self.access.policy, tabasco_key=self.access.tabasco_key, at=datetime.now(UTC)
+        )
+
+
+tabasco_key_option = click.option(
+    "--tabasco-key",
+    type=FILE,
+    envvar="DURANGO_TABASCO_KEY",
+    help="Tabasco's public result key (PEM), for a policy that names none.",
+)
+_WHERE: Final = (
+    tabasco_key_option,
+    click.option(
+        "--sinaloa",
+        type=EndpointType(),
+        envvar="DURANGO_SINALOA",
+        help="Where the bridge is, if not where the policy says.",
+    ),
+    click.option(
+        "--tabasco",
+        type=EndpointType(),
+        envvar="DURANGO_TABASCO",
+        help="Where the attestation service is, if not where the policy says.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.001, 86400),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        envvar="DURANGO_TIMEOUT",
+        help="How long to wait for an answer, besides what the program may take.",
+    ),
+)
+_WHO: Final = (
+    click.option(
+        "--certificate",
+        type=FILE,
+        required=True,
+        envvar="DURANGO_CERTIFICATE",
+        help="Your certificate (PEM).",
+    ),
+    click.option(
+        "--key", type=FILE, required=True, envvar="DURANGO_KEY", help="Your private key (PEM)."
+    ),
+    click.option(
+        "--attestation",
+        type=FILE,
+        envvar="DURANGO_ATTESTATION",
+        help="A file of `durango attest`, checked anew, instead of attesting now.",
+    ),
+)
+policy_argument = click.argument("policy", type=FILE)
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(0, 7 * 86400),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for the other principals to do their part first.",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+
+
+def access_options(command: _CommandT) -> Callable[..., object]:
+    """Adds the argument POLICY and where to find whom; passed as `access`."""
+
+    @functools.wraps(command)
+    def run(
+        *,
+        policy: Path,
+        tabasco_key: Path | None,
+        sinaloa: Endpoint | None,
+        tabasco: Endpoint | None,
+        timeout: float,
+        **others: object,
+    ) -> object:
+        key = load_tabasco_key(tabasco_key)
+        access = Access(load_policy(policy), key, sinaloa, tabasco, timeout)
+        return command(access=access, **others)
+
+    return _with_options(run, (policy_argument, *_WHERE))
+
+
+def membership_options(command: _CommandT) -> Callable[..., object]:
+    """Adds what `access_options` does, and who one is; passed as `membership`."""
+
+    @access_options
+    @functools.wraps(command)
+    def with_access(
+        *, access: Access, identity: Identity, attestation: Path | None, **others: object
+    ) -> object:
+        return command(membership=Membership(access, identity, attestation), **others)
+
+    @functools.wraps(with_access)
+    def run(*, certificate: Path, key: Path, **others: object) -> object:
+        return with_access(identity=load_identity(certificate, key), **others)
+
+    return _with_options(run, _WHO)
+
+
+def wait_for(principal: Principal, states: tuple[State, ...], wait_s: float) -> None:
+    """Give the other principals `wait_s` seconds to bring the computation to one of `states`."""
+    if wait_s:
+        principal.wait_for(*states, timeout_s=wait_s)
+
+
+def load_policy(path: Path, *, at: datetime | None = None) -> Policy:
+    """The policy in a file, good at that time, which is now unless it is given."""
+    raw = read_file(path, limit=MAX_POLICY_BYTES, what="policy")
+    return Policy.parse(raw, at=at or datetime.now(UTC))
+
+
+def load_tabasco_key(path: Path | None) -> bytes | None:
+    """The key in a file, as DER; None without one."""
+    if path is None:
+        return None
+    pem = read_file(path, limit=MAX_PEM_BYTES, what="key of Tabasco")
+    return parse_tabasco_key(pem, name=str(path))
+
+
+def load_identity(certificate: Path, key: Path) -> Identity:
+    """The identity in two files; warns of a key that others can read."""
+    identity = Identity.load(certificate, key)
+    if key.stat().st_mode & 0o077:
+        note(f"warning: others on this machine may read {key}: chmod 600 {key}")
+    return identity
+
+
+def load_attestation(path: Path) -> SavedAttestation:
+    """The attestation in a file, not verified yet."""
+    return SavedAttestation.parse(read_file(path, limit=MAX_FILE_BYTES, what="attestation"))
+
+
+def attestation_facts(attestation: Attestation) -> dict[str, object]:
+    """What an attestation says, for programs; the keys are stable."""
+    return {
+        "platform": attestation.platform,
+        "protection": protection(attestation.platform),
+        "measurement": attestation.measurement.hex(),
+        "runtime_version": attestation.version,
+        "certificate_digest": str(attestation.certificate_digest),
+        "policy_digest": str(attestation.policy_digest),
+        "instance_id": attestation.instance_id.hex(),
+        "verifier": attestation.verifier,
+        "issued_at": timestamp(attestation.issued_at),
+        "expires_at": timestamp(attestation.expires_at),
+    }
+
+
+def _with_options(
+    command: Callable[..., object], options: tuple[Callable[..., Any], ...]
+) -> Callable[..., object]:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,178 @@
+"""`durango policy`: write, show and check the contract of a computation."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from durango.cli.options import (
+    FILE,
+    EndpointType,
+    force_option,
+    load_policy,
+    load_tabasco_key,
+    policy_argument,
+)
+from durango.cli.terms import (
+    FORMATS,
+    expiry,
+    limits_of,
+    measurements_in,
+    members_of,
+    order_of,
+    platforms_of,
+    suite_of,
+)
+from durango.content import open_content
+from durango.policies import policy_facts, policy_text, policy_warnings
+from veracruz_utils.console import emit, json_option, note, write_new_file
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy import Policy, Role, Strategy, render_policy
+
+
+@click.group("policy", help="Write, show and check a policy.")
+def policy() -> None:
+    """The group."""
+
+
+@policy.command("new")
+@click.option(
+    "--identity",
+    "identities",
+    type=(FILE, str),
+    multiple=True,
+    required=True,
+    metavar="CERTIFICATE ROLES",
+    help="A principal and its roles, as in bob.cert.pem DataProvider,ResultReader; repeatable. "
+    "Client ids are 0, 1, 2 in the order given. Roles: " + ", ".join(Role) + ".",
+)
+@click.option("--program", type=FILE, required=True, help="The program; its digest is named.")
+@click.option(
+    "--data-order",
+    metavar="IDS",
+    help="Client ids of input 0, 1, ...  [default: each DataProvider once, in order]",
+)
+@click.option(
+    "--stream-order", metavar="IDS", default="", help="The same for the streams of a round."
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="NAME=HEX",
+    help="An accepted kind of isolate and the measurement of a runtime on it; repeatable.",
+)
+@click.option(
+    "--measurement-file",
+    "measurement_files",
+    type=FILE,
+    multiple=True,
+    help="The same, from what `sonora measure --json` prints; repeatable.",
+)
+@click.option("--sinaloa", type=EndpointType(), required=True, help="Where the bridge will be.")
+@click.option("--tabasco", type=EndpointType(), required=True, help="The attestation service.")
+@click.option(
+    "--tabasco-key",
+    type=FILE,
+    envvar="DURANGO_TABASCO_KEY",
+    help="Tabasco's public result key (PEM); not for the format of 2021.",
+)
+@click.option("--expires", metavar="TIME", help="When it ends, as 2027-01-31T00:00:00Z.")
+@click.option("--days", type=click.IntRange(1, 3650), help="The same, from now.  [default: 30]")
+@click.option("--ciphersuite", metavar="NAME", help="The only one used.  [default: the format's]")
+@click.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in Strategy]),
+    default=Strategy.JIT.value,
+    show_default=True,
+    help="How the program is run.",
+)
+@click.option("--debug", is_flag=True, help="Let what the program prints leave the isolate.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As in input_bytes=64MiB or run_seconds=30; repeatable.",
+)
+@click.option(
+    "--format", "format_name", type=click.Choice(list(FORMATS)), default="current",
+    show_default=True, help="How it is written.",
+)  # fmt: skip
+@click.option("--output", type=FILE, required=True, help="The file to write.")
+@force_option
+@json_option
+def new(
+    *,
+    identities: tuple[tuple[Path, str], ...],
+    program: Path,
+    data_order: str | None,
+    stream_order: str,
+    platforms: tuple[str, ...],
+    measurement_files: tuple[Path, ...],
+    sinaloa: Endpoint,
+    tabasco: Endpoint,
+    tabasco_key: Path | None,
+    expires: str | None,
+    days: int | None,
+    ciphersuite: str | None,
+    strategy: str,
+    debug: bool,
+    limits: tuple[str, ...],
+    format_name: str,
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write a policy. All principals use this very file: one byte more is another policy."""
+    now = datetime.now(UTC)
+    members = members_of(identities)
+    with open_content(program) as content:
+        program_digest = content.digest()
+    text = render_policy(
+        at=now,
+        identities=members,
+        sinaloa=sinaloa,
+        tabasco=tabasco,
+        tabasco_key=load_tabasco_key(tabasco_key),
+        expires_at=expiry(expires, days, now=now),
+        ciphersuite=suite_of(ciphersuite, FORMATS[format_name]),
+        platforms=platforms_of([*platforms, *map(measurements_in, measurement_files)]),
+        data_provision_order=order_of(data_order, members),
+        streaming_order=order_of(stream_order, members),
+        program_digest=program_digest,
+        strategy=Strategy(strategy),
+        debug=debug,
+        limits=limits_of(limits),
+        policy_format=FORMATS[format_name],
+    )
+    made = Policy.parse(text, at=now)
+    write_new_file(output, text, mode=0o644, force=force)
+    emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
+    _warn(made, now)
+
+
+@policy.command("show")
+@policy_argument
+@json_option
+def show(*, policy: Path, as_json: bool) -> None:
+    """Show who may do what under POLICY, and what is accepted."""
+    found = load_policy(policy)
+    emit(policy_facts(found), policy_text(found), as_json=as_json)
+
+
+@policy.command("check")
+@policy_argument
+@json_option
+def check(*, policy: Path, as_json: bool) -> None:
+    """Say whether POLICY can be used, and what deserves a second look; status 3 if it cannot."""
+    found = load_policy(policy)
+    warnings = policy_warnings(found, at=datetime.now(UTC))
+    text = [f"policy {found.digest} can be used"]
+    text += [f"mind: {warning}" for warning in warnings]
+    emit({"digest": found.digest, "warnings": warnings}, "\n".join(text), as_json=as_json)
+
+
+def _warn(made: Policy, now: datetime) -> None:
+    for warning in policy_warnings(made, at=now):
+        note(f"mind: {warning}")

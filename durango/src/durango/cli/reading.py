@@ -1,0 +1,203 @@
+"""Fetching results, and looking after the computation."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from colima.runtime import State, StateIs
+from durango.cli.options import (
+    FILE,
+    Membership,
+    attestation_facts,
+    force_option,
+    membership_options,
+    wait_for,
+    wait_option,
+)
+from durango.errors import DurangoError, ProgramFailedError
+from durango.output import new_file, refuse_existing
+from durango.principal import Outcome, Principal
+from durango.receipts import receipt_facts
+from durango.rights import require_reader
+from veracruz_utils.console import emit, json_option, write_new_file
+from veracruz_utils.policy import Policy, Role
+
+_STDOUT: Final = Path("-")
+
+
+@click.group("result", help="Have the program run and fetch the result.")
+def result() -> None:
+    """The group."""
+
+
+@result.command("get")
+@membership_options
+@click.option(
+    "--output", type=FILE, required=True, help="The file for the result; - is standard output."
+)
+@click.option("--receipt", type=FILE, help="The file for the runtime's signed receipt.")
+@wait_option
+@force_option
+@json_option
+def get_result(
+    *,
+    membership: Membership,
+    output: Path,
+    receipt: Path | None,
+    wait: float,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Fetch the result of POLICY's computation; the first reader's request runs the program.
+
+    The file gets its name only when the whole result is there and the receipt fits it.
+    """
+    if as_json and output == _STDOUT:
+        raise click.UsageError("--json and --output - both want standard output")
+    for path in (output, receipt):
+        if path is not None and path != _STDOUT:
+            refuse_existing(path, force=force)
+    _require_reader(membership, "read the result")
+    principal, attestation = membership.connect()
+    with principal:
+        wait_for(principal, (State.READY_TO_EXECUTE, State.FINISHED_EXECUTING), wait)
+        outcome = _save(principal, output, receipt, force=force)
+    facts = {
+        "size": outcome.output_size,
+        "digest": outcome.output_digest,
+        "file": output,
+        "receipt_file": receipt,
+        "receipt": receipt_facts(outcome.receipt),
+        "attestation": attestation_facts(attestation),
+    }
+    if output != _STDOUT:
+        text = f"result {output}, {outcome.output_size} bytes, {outcome.output_digest}"
+        emit(facts, text, as_json=as_json)
+
+
+def _save(principal: Principal, output: Path, receipt: Path | None, *, force: bool) -> Outcome:
+    """Fetch into the file, and keep the receipt even of a run without a result."""
+
+    def keep(signed: bytes) -> None:
+        if receipt is not None:
+            write_new_file(receipt, signed, mode=0o600, force=force)
+
+    try:
+        if output == _STDOUT:
+            outcome = principal.save_result(sys.stdout.buffer.write)
+            sys.stdout.buffer.flush()
+            keep(outcome.signed_receipt)
+            _require_result(outcome)
+            return outcome
+        with new_file(output, force=force) as file:
+            outcome = principal.save_result(file.write)
+            keep(outcome.signed_receipt)
+            _require_result(outcome)
+            return outcome
+    except ProgramFailedError as error:
+        keep(error.signed_receipt)
+        raise
+
+
+def _require_result(outcome: Outcome) -> None:
+    if outcome.output_size is None:
+        raise DurangoError("the program ended well and wrote no result: there is nothing to fetch")
+
+
+@click.group("round", help="Go on with another round.")
+def round_group() -> None:
+    """The group."""
+
+
+@round_group.command("next")
+@membership_options
+@wait_option
+@json_option
+def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
+    """Begin another round: same program and data, new stream items, the result as previous one."""
+    _require_reader(membership, "begin another round")
+    principal, _ = membership.connect()
+    with principal:
+        wait_for(principal, (State.FINISHED_EXECUTING,), wait)
+        principal.next_round()
+        found = principal.state()
+    facts = {"round": found.round, "state": found.state.name}
+    emit(
+        facts,
+        f"round {found.round} began, {_description(found, membership.access.policy)}",
+        as_json=as_json,
+    )
+
+
+@click.command("status")
+@membership_options
+@json_option
+def status(*, membership: Membership, as_json: bool) -> None:
+    """Show where the computation of POLICY stands."""
+    principal, attestation = membership.connect()
+    with principal:
+        found = principal.state()
+        digest = principal.program_digest()
+    policy = membership.access.policy
+    facts = {
+        "state": found.state.name,
+        "round": found.round,
+        "running": found.running,
+        "program_digest": digest,
+        "policy_digest": policy.digest,
+        "attestation": attestation_facts(attestation),
+    }
+    text = (
+        f"{found.state.name}: {_description(found, policy)}\n"
+        f"round   {found.round}\n"
+        f"program {digest or 'not there yet'}\n"
+        f"policy  {policy.digest}"
+    )
+    emit(facts, text, as_json=as_json)
+
+
+@click.command("shutdown")
+@membership_options
+@json_option
+def shutdown(*, membership: Membership, as_json: bool) -> None:
+    """Say that you need no more results; when all readers have, the isolate ends."""
+    _require_reader(membership, "ask for shutdown")
+    principal, _ = membership.connect()
+    with principal:
+        principal.shutdown()
+    readers = sorted(membership.access.policy.result_readers)
+    names = ", ".join(str(client_id) for client_id in readers)
+    emit(
+        {"client_id": principal.client_id, "readers": readers},
+        f"client {principal.client_id} is done; the isolate ends when all readers ({names}) are",
+        as_json=as_json,
+    )
+
+
+def _require_reader(membership: Membership, act: str) -> None:
+    require_reader(membership.access.policy, membership.member, act)
+
+
+def _description(found: StateIs, policy: Policy) -> str:
+    """What a state means and who has to act, in words."""
+    if found.state is State.READY_TO_EXECUTE and found.running:
+        return "the program is running"
+    author = [
+        identity.client_id for identity in policy.identities if Role.PI_PROVIDER in identity.roles
+    ]
+    return {
+        State.INITIAL: f"waiting for the program{_from(author)}",
+        State.DATA_SOURCES_LOADING: f"waiting for data{_from(policy.data_provision_order)}",
+        State.STREAM_SOURCES_LOADING: f"waiting for stream items{_from(policy.streaming_order)}",
+        State.READY_TO_EXECUTE: "all is in; the first reader's request runs the program",
+        State.FINISHED_EXECUTING: "the result can be fetched",
+        State.ERROR: "the run failed; the computation has to be started anew",
+    }[found.state]
+
+
+def _from(client_ids: Sequence[int]) -> str:
+    names = ", ".join(str(client_id) for client_id in dict.fromkeys(client_ids))
+    return f" of client {names}"

@@ -1,0 +1,191 @@
+"""Sending the program, data and stream items."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from colima.runtime import ContentKind, State
+from durango.cli.options import (
+    FILE,
+    Membership,
+    attestation_facts,
+    force_option,
+    membership_options,
+    wait_for,
+    wait_option,
+)
+from durango.content import open_content
+from durango.evidence import Attestation
+from durango.output import refuse_existing
+from durango.receipts import Opening
+from durango.rights import require_place, require_sender
+from veracruz_utils.console import emit, json_option, progress, write_new_file
+
+_ACCEPTING: Final = {
+    # Who comes too late for data need not wait to be told; another round takes streams again.
+    ContentKind.DATA: tuple(State)[State.DATA_SOURCES_LOADING.value :],
+    ContentKind.STREAM: (State.STREAM_SOURCES_LOADING,),
+}
+
+_package_option = click.option(
+    "--package",
+    type=click.IntRange(0, (1 << 32) - 1),
+    default=0,
+    show_default=True,
+    help="Tells your inputs apart; the program sees them in rising order.",
+)
+_opening_option = click.option(
+    "--opening",
+    type=FILE,
+    help="Keep here what proves one day that a receipt speaks of this input (mode 0600).",
+)
+
+
+@click.group("program", help="Provide the program.")
+def program() -> None:
+    """The group."""
+
+
+@program.command("send")
+@membership_options
+@click.argument("file", type=FILE)
+@json_option
+def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
+    """Send the program in FILE, once it is certain to be the one that POLICY names."""
+    require_sender(membership.access.policy, membership.member, ContentKind.PROGRAM)
+    with open_content(file) as content:
+        principal, attestation = membership.connect()
+        with principal, progress("sending", length=content.size) as advance:
+            digest = principal.send_program(content, on_progress=advance)
+    facts = {
+        "program_digest": digest,
+        "size": content.size,
+        "attestation": attestation_facts(attestation),
+    }
+    emit(facts, f"sent program {digest}, {content.size} bytes", as_json=as_json)
+
+
+@click.group("data", help="Provide data.")
+def data() -> None:
+    """The group."""
+
+
+@data.command("send")
+@membership_options
+@click.argument("file", type=FILE)
+@_package_option
+@_opening_option
+@wait_option
+@force_option
+@json_option
+def send_data(
+    *,
+    membership: Membership,
+    file: Path,
+    package: int,
+    opening: Path | None,
+    wait: float,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Send the input in FILE (`-` is standard input) to the isolate of POLICY."""
+    _send_input(
+        ContentKind.DATA,
+        membership,
+        file,
+        package,
+        opening_file=opening,
+        wait_s=wait,
+        force=force,
+        as_json=as_json,
+    )
+
+
+@click.group("stream", help="Provide stream items.")
+def stream() -> None:
+    """The group."""
+
+
+@stream.command("send")
+@membership_options
+@click.argument("file", type=FILE)
+@_package_option
+@_opening_option
+@wait_option
+@force_option
+@json_option
+def send_stream(
+    *,
+    membership: Membership,
+    file: Path,
+    package: int,
+    opening: Path | None,
+    wait: float,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Send this round's stream item in FILE (`-` is standard input) to the isolate of POLICY."""
+    _send_input(
+        ContentKind.STREAM,
+        membership,
+        file,
+        package,
+        opening_file=opening,
+        wait_s=wait,
+        force=force,
+        as_json=as_json,
+    )
+
+
+def _send_input(
+    kind: ContentKind,
+    membership: Membership,
+    file: Path,
+    package: int,
+    *,
+    opening_file: Path | None,
+    wait_s: float,
+    force: bool,
+    as_json: bool,
+) -> None:
+    require_sender(membership.access.policy, membership.member, kind)
+    require_place(membership.access.policy, membership.member, kind, package)
+    if opening_file is not None:
+        refuse_existing(opening_file, force=force)
+    with open_content(file) as content:
+        principal, attestation = membership.connect()
+        with principal:
+            wait_for(principal, _ACCEPTING[kind], wait_s)
+            send = principal.send_data if kind is ContentKind.DATA else principal.send_stream
+            with progress("sending", length=content.size) as advance:
+                opening = send(package, content, on_progress=advance)
+    if opening_file is not None:
+        write_new_file(opening_file, opening.to_json(), mode=0o600, force=force)
+    _emit_input(opening, content.size, opening_file, attestation, as_json=as_json)
+
+
+def _emit_input(
+    opening: Opening,
+    size: int,
+    opening_file: Path | None,
+    attestation: Attestation,
+    *,
+    as_json: bool,
+) -> None:
+    kind = opening.kind.name.lower()
+    facts = {
+        "kind": kind,
+        "client_id": opening.client_id,
+        "package_id": opening.package_id,
+        "size": size,
+        "digest": opening.digest,
+        "commitment": opening.commitment,
+        "opening": opening_file,
+        "attestation": attestation_facts(attestation),
+    }
+    text = (
+        f"sent {kind} package {opening.package_id} of client {opening.client_id}, {size} bytes\n"
+        f"receipts call it {opening.commitment.hex()}"
+    )
+    emit(facts, text, as_json=as_json)

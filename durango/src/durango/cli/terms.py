@@ -1,0 +1,128 @@
+"""The terms of a policy as they are written on a command line."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from durango.identity import load_certificate
+from veracruz_utils.console import read_file
+from veracruz_utils.policy import (
+    TLS_1_2_SUITES,
+    TLS_1_3_SUITES,
+    AcceptedPlatform,
+    CipherSuite,
+    Identity,
+    Limits,
+    PolicyFormat,
+    Role,
+    ciphersuite_named,
+)
+
+FORMATS: Final = {"current": PolicyFormat.CURRENT, "2021": PolicyFormat.VERACRUZ_2021}
+
+_PLATFORM: Final = re.compile(r"([A-Za-z0-9._-]{1,64})=((?:[0-9a-fA-F]{2}){1,64})")
+_IDS: Final = re.compile(r"\s*(?:[0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)?\s*")
+_LIMIT: Final = re.compile(r"([a-z_]+)=([0-9]{1,20})(KiB|MiB|GiB|)")
+_UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_LIMIT_NAMES: Final = tuple(field.name for field in fields(Limits))
+_MAX_MEASUREMENT_FILE_BYTES: Final = 4 * 1024 * 1024  # with the list of the measured files
+_USUAL_DAYS: Final = 30
+
+
+def members_of(given: Sequence[tuple[Path, str]]) -> list[Identity]:
+    """The principals: certificate files and roles, numbered as they come."""
+    return [
+        Identity(
+            client_id,
+            load_certificate(certificate).public_bytes(Encoding.DER),
+            frozenset(map(_role, filter(None, map(str.strip, roles.split(","))))),
+        )
+        for client_id, (certificate, roles) in enumerate(given)
+    ]
+
+
+def order_of(text: str | None, members: Iterable[Identity]) -> list[int]:
+    """Client ids with commas between them; without a text, each data provider once."""
+    if text is None:
+        return [member.client_id for member in members if Role.DATA_PROVIDER in member.roles]
+    if not _IDS.fullmatch(text):
+        raise click.UsageError(f"{text[:80]!r} is no list of client ids, such as 1,2,2")
+    return [int(item) for item in text.split(",") if item.strip()]
+
+
+def platforms_of(given: Iterable[str]) -> list[AcceptedPlatform]:
+    """Platforms from `NAME=HEX`; a name given more than once accepts all of its measurements."""
+    measurements: dict[str, set[bytes]] = {}
+    for text in given:
+        match = _PLATFORM.fullmatch(text)
+        if match is None:
+            raise click.UsageError(f"{text[:80]!r} is not NAME=HEX, such as nitro=5d0f...")
+        measurements.setdefault(match[1], set()).add(bytes.fromhex(match[2]))
+    if not measurements:
+        raise click.UsageError(
+            "a policy accepts at least one runtime: give --platform or --measurement-file"
+        )
+    return [AcceptedPlatform(name, frozenset(values)) for name, values in measurements.items()]
+
+
+def measurements_in(path: Path) -> str:
+    """`NAME=HEX` from a file with what `sonora measure --json` prints."""
+    data = read_file(path, limit=_MAX_MEASUREMENT_FILE_BYTES, what="measurement")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
+    match found:
+        case {"platform": str(platform), "measurement": str(measurement)}:
+            return f"{platform}={measurement}"
+        case _:
+            raise click.UsageError(f"{path} is not what `sonora measure --json` prints")
+
+
+def expiry(text: str | None, days: int | None, *, now: datetime) -> datetime:
+    """When the policy ends: a time, or some days from now."""
+    if text is None:
+        return now + timedelta(days=days or _USUAL_DAYS)
+    if days is not None:
+        raise click.UsageError("--expires and --days both say when it ends: give one")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise click.UsageError(f"{text[:40]!r} is no time such as 2027-01-31T00:00:00Z")
+    return moment.astimezone(UTC)
+
+
+def suite_of(name: str | None, policy_format: PolicyFormat) -> CipherSuite:
+    """The suite of this name, or the first choice of the format."""
+    suites = TLS_1_3_SUITES if policy_format is PolicyFormat.CURRENT else TLS_1_2_SUITES
+    return suites[0] if name is None else ciphersuite_named(name, suites)
+
+
+def limits_of(given: Sequence[str]) -> Limits | None:
+    """Limits from `NAME=VALUE`; None when none is given."""
+    values: dict[str, int] = {}
+    for text in given:
+        match = _LIMIT.fullmatch(text)
+        if match is None or match[1] not in _LIMIT_NAMES or match[1] in values:
+            raise click.UsageError(
+                f"{text[:80]!r} is not NAME=VALUE with a name given once of "
+                f"{', '.join(_LIMIT_NAMES)}"
+            )
+        values[match[1]] = int(match[2]) * _UNITS[match[3]]
+    return Limits(**values) if values else None
+
+
+def _role(name: str) -> Role:
+    try:
+        return Role(name)
+    except ValueError:
+        raise click.UsageError(f"{name[:40]!r} is no role: choose from {', '.join(Role)}") from None

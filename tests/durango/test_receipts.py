@@ -1,0 +1,126 @@
+"""Openings and receipts, without a network."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baja import make_certificate
+from colima.runtime import ContentKind
+from durango import ContentError, Evidence, Opening, ReceiptError, judge, verify_receipt
+from psa_attestation import InputCommitment, Receipt, sign_receipt
+from support.principal_rig import DAY, Attester, Rig, key_der, now
+from veracruz_utils.digest import Digest
+from veracruz_utils.secret import Secret
+
+ATTESTER = Attester()
+POLICY = Rig(ATTESTER).policy(streaming_order=[1])
+ISOLATE = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
+CHALLENGE = b"c" * 32
+
+
+def attestation():
+    token = ATTESTER.token(ATTESTER.claims(CHALLENGE, ISOLATE.certificate, POLICY.digest))
+    result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, now()))
+    evidence = Evidence(CHALLENGE, token, result)
+    return judge(evidence, POLICY, tabasco_key=key_der(ATTESTER.tabasco_key), at=now())
+
+
+ATTESTATION = attestation()
+OPENING = Opening(2, 5, ContentKind.DATA, Digest.of(b"carol's"), Secret(b"s" * 32))
+RECEIPT = Receipt(
+    policy_digest=POLICY.digest.value,
+    program_digest=POLICY.program_digest.value,
+    inputs=(
+        InputCommitment(1, 0, "data", b"b" * 32),
+        InputCommitment(2, 5, "data", OPENING.commitment),
+        InputCommitment(1, 0, "stream", b"s" * 32),
+    ),
+    output_digest=Digest.of(b"output").value,
+    return_code=0,
+    round=1,
+    strategy="JIT",
+    engine="scripted 1.0",
+    run_ms=7,
+)
+
+
+def verified(receipt: Receipt = RECEIPT, *, signer=ISOLATE, **how) -> Receipt:
+    signed = sign_receipt(receipt, signer.private_key, signer.certificate)
+    return verify_receipt(signed, attestation=ATTESTATION, policy=POLICY, **how)
+
+
+def test_an_honest_receipt_holds():
+    assert verified(output=Digest.of(b"output"), openings=[OPENING]) == RECEIPT
+
+
+def test_a_receipt_by_another_certificate_is_refused():
+    other = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
+    with pytest.raises(ReceiptError, match="not by the attested isolate"):
+        verified(signer=other)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"policy_digest": b"x" * 32}, "policy"),
+        ({"program_digest": b"x" * 32}, "program"),
+        ({"strategy": "Interpretation"}, "execution strategy"),
+        ({"inputs": RECEIPT.inputs[:1]}, "order of data is client 1, expected client 1, client 2"),
+        ({"inputs": RECEIPT.inputs[1::-1]}, "order of data is client 2, client 1"),
+        ({"inputs": RECEIPT.inputs[:2]}, "order of streams is nobody, expected client 1"),
+        ({"output_digest": b"x" * 32}, "output"),
+    ],
+)
+def test_a_receipt_that_says_something_else_is_refused_naming_both_sides(change, named):
+    with pytest.raises(ReceiptError, match=named):
+        verified(replace(RECEIPT, **change), output=Digest.of(b"output"))
+
+
+def test_an_input_the_program_did_not_see_is_not_in_the_receipt():
+    for change in ({"client_id": 1}, {"package_id": 6}, {"kind": ContentKind.STREAM}):
+        with pytest.raises(ReceiptError, match=r"did not see it|commitment to"):
+            verified(openings=[replace(OPENING, **change)])
+
+
+def test_another_content_or_salt_has_another_commitment():
+    for change in ({"digest": Digest.of(b"other")}, {"salt": Secret(b"t" * 32)}):
+        with pytest.raises(ReceiptError, match="commitment to data package 5 of client 2"):
+            verified(openings=[replace(OPENING, **change)])
+
+
+def test_an_opening_survives_its_file_and_does_not_show_its_salt():
+    again = Opening.from_json(OPENING.to_json())
+    assert again == OPENING
+    assert (b"s" * 32).hex() not in repr(OPENING)
+
+
+@given(data=st.binary(max_size=200))
+def test_arbitrary_bytes_are_no_opening(data):
+    with pytest.raises(ContentError):
+        Opening.from_json(data)
+
+
+@given(data=st.binary(max_size=300))
+def test_arbitrary_bytes_are_no_receipt(data):
+    with pytest.raises(ReceiptError):
+        verify_receipt(data, attestation=ATTESTATION, policy=POLICY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[]",
+        b"{}",
+        b'{"client_id": 1.5}',
+        b"[" * 100_000,
+        OPENING.to_json().replace(b'"data"', b'"else"'),
+        OPENING.to_json().replace(b"7373", b"XXXX"),
+        OPENING.to_json().replace(b'"client_id": 2', b'"client_id": -2'),
+        OPENING.to_json().replace(b'"client_id": 2', b'"client_id": true'),
+    ],
+)
+def test_an_opening_with_a_field_that_cannot_be_is_refused(text):
+    with pytest.raises(ContentError, match="not an opening file"):
+        Opening.from_json(text)
