@@ -1,7 +1,9 @@
 """Sonora's door to bridges: a Unix socket on which one connection is one isolate.
 
 The protocol is `colima.sonora`. Nothing a bridge sends is trusted: frames are bounded, the first
-must come in time, and a connection that breaks the protocol ends with its isolate.
+must come in time, answers must be taken in time, and a connection that breaks the protocol ends
+with its isolate. Each connection has a thread of its own, and nothing a bridge does makes any other
+thread wait.
 """
 
 import contextlib
@@ -9,7 +11,9 @@ import logging
 import os
 import socket
 import socketserver
-import threading
+import struct
+import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,11 +35,14 @@ from colima.sonora import (
 from psa_attestation import mint_runtime_token
 from sonora.enrolment import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
-from sonora.isolates import Isolate, Launcher
+from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
 from veracruz_utils.errors import VeracruzError
 
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_MESSAGE_S: Final = 10.0
+_SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
+"""10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
+_MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
 
 
 class Sonora:
@@ -66,10 +73,9 @@ class _Bridge(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        self._sending = threading.Lock()
-        self.request.settimeout(_FIRST_MESSAGE_S)
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)
         try:
-            message = self._receive()
+            message = self._receive_first()
             if isinstance(message, Launch):
                 self._serve(message)
         except (WireError, OSError) as error:
@@ -86,10 +92,9 @@ class _Bridge(socketserver.BaseRequestHandler):
         _LOG.info("isolate %d launched", isolate.isolate_id)
         try:
             self._announce(isolate)
-            self.request.settimeout(None)
             self._mint_tokens(sonora, isolate)
         finally:
-            isolate.close()
+            self._conclude(isolate)
             _LOG.info("isolate %d ended", isolate.isolate_id)
 
     def _announce(self, isolate: Isolate) -> None:
@@ -101,16 +106,15 @@ class _Bridge(socketserver.BaseRequestHandler):
             isolate.policy_digest,
             isolate.certificate_digest,
         )
-        with self._sending:
-            self.request.sendall(frame(FROM_SONORA.encode(launched)))
-            socket.send_fds(self.request, [b"\0"], [isolate.control.fileno()])
+        self._send(launched)
+        socket.send_fds(self.request, [b"\0"], [isolate.control.fileno()])
         isolate.control.close()
-        isolate.on_end = self._isolate_ended
+        isolate.on_end = self._stop_listening
         if isolate.ended.is_set():
-            self._isolate_ended(isolate.exit_code or 0)
+            self._stop_listening()
 
     def _mint_tokens(self, sonora: Sonora, isolate: Isolate) -> None:
-        while (message := self._receive()) is not None:
+        while (message := self._receive()) is not None and not isolate.ended.is_set():
             if not isinstance(message, MintToken):
                 raise WireError("a second launch on one connection")
             try:
@@ -119,18 +123,40 @@ class _Bridge(socketserver.BaseRequestHandler):
                 _LOG.warning("token refused: %s", error)
                 self._send(Failed(str(error)[:500]))
 
-    def _isolate_ended(self, exit_code: int) -> None:
-        ending = Ending.QUORUM if exit_code == 0 else Ending.FAILURE
+    def _stop_listening(self) -> None:
+        """Have this connection's own thread find that there is nothing more to receive."""
         with contextlib.suppress(OSError):
-            self._send(Ended(ending))
+            self.request.shutdown(socket.SHUT_RD)
+
+    def _conclude(self, isolate: Isolate) -> None:
+        """Tell the bridge how the isolate ended if it did; end it if it did not."""
+        if isolate.ended.is_set():
+            ending = Ending.QUORUM if isolate.exit_code == 0 else Ending.FAILURE
+            with contextlib.suppress(OSError):
+                self._send(Ended(ending))
+        isolate.close()
+
+    def _receive_first(self) -> ToSonora | None:
+        """The first message, all of it within a time that no trickle of bytes extends."""
+        deadline = time.monotonic() + _FIRST_MESSAGE_S
+
+        def receive(size: int) -> bytes:
+            self.request.settimeout(max(0.001, deadline - time.monotonic()))
+            return self.request.recv(size)
+
+        message = _decode(read_frame(receive, limit=MAX_LAUNCH_BYTES))
+        self.request.settimeout(None)
+        return message
 
     def _receive(self) -> ToSonora | None:
-        payload = read_frame(self.request.recv, limit=MAX_LAUNCH_BYTES)
-        return None if payload is None else TO_SONORA.decode(payload)
+        return _decode(read_frame(self.request.recv))
 
     def _send(self, message: FromSonora) -> None:
-        with self._sending:
-            self.request.sendall(frame(FROM_SONORA.encode(message)))
+        self.request.sendall(frame(FROM_SONORA.encode(message)))
+
+
+def _decode(payload: bytes | None) -> ToSonora | None:
+    return None if payload is None else TO_SONORA.decode(payload)
 
 
 class SonoraServer(socketserver.ThreadingUnixStreamServer):
@@ -152,7 +178,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         try:
             super().__init__(str(path), _Bridge)
         except OSError as error:
-            raise SonoraError(f"cannot listen on {path}: {error.strerror}") from error
+            raise SonoraError(f"cannot listen on {path}: {error.strerror or error}") from error
         finally:
             os.umask(before)
 
@@ -163,8 +189,17 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Serve a connection in its own thread; keep track of it, to end it with the service."""
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            _LOG.warning("connection refused: %d are open", len(self._connections))
+            self.shutdown_request(request)
+            return
         self._connections.add(request)
         super().process_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002
+        """Name an unforeseen failure of one connection; the others go on."""
+        kind = sys.exc_info()[0]
+        _LOG.error("connection failed: %s", kind.__name__ if kind else None)
 
     def stop(self) -> None:
         """Accept nothing more, end every connection and with it its isolate, remove the socket."""
@@ -186,7 +221,7 @@ def _remove_stale(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise SonoraError(f"cannot use {path}: {error.strerror}") from error
+            raise SonoraError(f"cannot use {path}: {error.strerror or error}") from error
         else:
             raise SonoraError(
                 f"another sonora listens on {path}; stop it or choose another --socket"
