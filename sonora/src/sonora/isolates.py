@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
 from sonora.errors import LaunchError, SonoraError
-from veracruz_utils.policy import LINUX_SOFTWARE
+from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES
 
 MAX_ISOLATES: Final = 16
 _ZYGOTE_START_S: Final = 60.0
@@ -43,7 +43,19 @@ _ZYGOTE: Final = (
 
 @dataclass(slots=True)
 class Isolate:
-    """A running isolate; `control` is the socket over which its sessions are handed to it."""
+    """A running isolate.
+
+    Attributes:
+        isolate_id: tells it apart from the others of this launcher.
+        certificate_digest: SHA-256 of the certificate it made for itself.
+        policy_digest: SHA-256 of the policy it holds.
+        control: the socket over which its sessions are handed to it.
+        private: the channel it ends with.
+        process_id: of its front process.
+        exit_code: how that ended; negative codes are signals.
+        ended: set when it has.
+        on_end: called then, in the launcher's thread: it must neither wait nor raise.
+    """
 
     isolate_id: int
     certificate_digest: bytes
@@ -53,7 +65,7 @@ class Isolate:
     process_id: int = 0
     exit_code: int | None = None
     ended: threading.Event = field(default_factory=threading.Event)
-    on_end: Callable[[int], None] = lambda _: None
+    on_end: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         """End the isolate if it still runs."""
@@ -80,6 +92,10 @@ class Launcher(Protocol):
 class LinuxLauncher:
     """Isolates as processes, forked from a zygote that has the runtime loaded.
 
+    Attributes:
+        measurement: of the runtime, 32 bytes.
+        files: what it is over: names and their SHA-256.
+
     Raises:
         SonoraError: the zygote does not start.
     """
@@ -99,11 +115,12 @@ class LinuxLauncher:
             raise
         self.measurement = ready.measurement
         self.files = {file.name: file.digest for file in ready.files}
-        self.on_lost: Callable[[], None] = lambda: None
+        self._on_lost: Callable[[], None] = lambda: None
+        self._lost = False
         self._closing = False
         self._lock = threading.Lock()
         self._sending = threading.Lock()
-        self._spawned: dict[int, isolate.FromZygote] = {}
+        self._spawned: dict[int, isolate.Spawned | isolate.SpawnFailed] = {}
         self._news = threading.Condition()
         self._isolates: dict[int, Isolate] = {}
         self._next_id = 1
@@ -116,6 +133,10 @@ class LinuxLauncher:
         Raises:
             LaunchError: there are too many, the fork failed, or the runtime refused the policy.
         """
+        if len(policy) > MAX_POLICY_BYTES:
+            raise LaunchError(
+                f"the policy has {len(policy)} bytes, at most {MAX_POLICY_BYTES} are read"
+            )
         control, control_inside = socket.socketpair()
         private, private_inside = socket.socketpair()
         with self._lock:
@@ -136,10 +157,28 @@ class LinuxLauncher:
             raise
         return launched
 
+    @property
+    def on_lost(self) -> Callable[[], None]:
+        """Called when the zygote is gone without our doing, and all isolates with it.
+
+        Called at once by setting it if that has happened; otherwise in a thread of the launcher,
+        from which `close` must not be called.
+        """
+        return self._on_lost
+
+    @on_lost.setter
+    def on_lost(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            self._on_lost = call
+            late = self._lost
+        if late:
+            call()
+
     def close(self) -> None:
-        """End the zygote, and with it all isolates."""
+        """End the zygote, and with it all isolates; idempotent."""
         self._closing = True
-        self._channel.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -194,6 +233,8 @@ class LinuxLauncher:
         launched.close()
         with self._lock:
             self._isolates.pop(launched.isolate_id, None)
+        with self._news:
+            self._spawned.pop(launched.isolate_id, None)
 
     def _receive(self) -> isolate.FromZygote | None:
         try:
@@ -207,16 +248,27 @@ class LinuxLauncher:
             if isinstance(message, isolate.Exited):
                 self._exited(message)
             elif isinstance(message, isolate.Spawned | isolate.SpawnFailed):
-                with self._news:
-                    self._spawned[message.isolate_id] = message
-                    self._news.notify_all()
+                self._answered(message)
         with self._news:
             lost, self._closing = not self._closing, True
             self._news.notify_all()
-        if lost:
-            self.on_lost()
-        for launched in list(self._isolates.values()):
+        if lost:  # what may be left of the zygote is of no use, and its isolates end with it
+            self._process.kill()
+            self._process.wait()
+        with self._lock:
+            ended, self._isolates = self._isolates, {}
+            self._lost = lost
+            on_lost = self._on_lost
+        for launched in ended.values():
             self._end(launched, -signal.SIGKILL)
+        if lost:
+            on_lost()
+
+    def _answered(self, message: isolate.Spawned | isolate.SpawnFailed) -> None:
+        with self._news:
+            if message.isolate_id in self._isolates:  # or else it was given up meanwhile
+                self._spawned[message.isolate_id] = message
+            self._news.notify_all()
 
     def _exited(self, message: isolate.Exited) -> None:
         with self._lock:
@@ -227,7 +279,7 @@ class LinuxLauncher:
     def _end(self, launched: Isolate, exit_code: int) -> None:
         launched.exit_code = exit_code
         launched.ended.set()
-        launched.on_end(exit_code)
+        launched.on_end()
 
 
 def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:

@@ -9,6 +9,7 @@ It ends when the service closes the channel, and every isolate ends with it.
 import gc
 import os
 import selectors
+import signal
 import socket
 import sys
 from typing import NoReturn
@@ -63,13 +64,10 @@ class _Zygote:
         control, private = receive_descriptors(self._channel, 2)
         try:
             process_id = self._fork(spawn, control, private)
+            self._watch(spawn.isolate_id, process_id)
         except OSError as error:
             self.tell(isolate.SpawnFailed(spawn.isolate_id, f"fork failed: {error.strerror}"))
         else:
-            watch = os.pidfd_open(process_id)
-            self._selector.register(
-                watch, selectors.EVENT_READ, (spawn.isolate_id, process_id, watch)
-            )
             self.tell(isolate.Spawned(spawn.isolate_id, process_id))
         finally:
             os.close(control)
@@ -82,6 +80,15 @@ class _Zygote:
         if process_id == 0:
             _be_isolate(spawn.policy, control, private, zygote)
         return process_id
+
+    def _watch(self, isolate_id: int, process_id: int) -> None:
+        try:
+            watch = os.pidfd_open(process_id)
+        except OSError:
+            os.kill(process_id, signal.SIGKILL)
+            os.waitpid(process_id, 0)
+            raise
+        self._selector.register(watch, selectors.EVENT_READ, (isolate_id, process_id, watch))
 
     def _reap(self, isolate_id: int, process_id: int, watch: int) -> None:
         _, status = os.waitpid(process_id, 0)
