@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from colima import decode, encode, tabasco
-from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding
-from sonora.errors import EnrolmentRefusedError
+from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
+from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.root import EvidenceSource
 from veracruz_utils.errors import RefusedError
 
@@ -24,6 +24,8 @@ Call = Callable[[str, bytes], bytes]
 """A unary call of Tabasco: method name and request bytes to response bytes."""
 
 _RENEW_AT: Final = 0.9
+_RETRY_S: Final = 30.0
+"""Between attempts at a renewal while the old enrolment is still good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
 
     Raises:
         EnrolmentRefusedError: Tabasco does not accept the evidence.
+        SonoraError: Tabasco enrolled something else.
         UnreachableError: Tabasco does not answer.
     """
     now = time.monotonic()
@@ -71,6 +74,8 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
         begun.challenge, source.platform, evidence, public_key, _prove_possession(key, binding)
     )
     done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
+    if done.instance_id != instance_id_of(key.public_key()):
+        raise SonoraError("tabasco answers with the instance id of another key")
     return Enrolment(
         key,
         done.instance_id,
@@ -82,13 +87,15 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
 class EnrolledKey:
     """The key to sign with now; enrols again in good time.
 
-    Safe to share between threads. While Tabasco cannot be reached an enrolment is used to its end.
+    Safe to share between threads. While Tabasco cannot be reached an enrolment is used to its end,
+    and another is asked for only now and then, so that not every token waits for Tabasco.
     """
 
     def __init__(self, renew: Callable[[], Enrolment]) -> None:
         self._renew = renew
         self._lock = threading.Lock()
         self._current = renew()
+        self._next_attempt = self._current.renew_at
 
     @property
     def instance_id(self) -> bytes:
@@ -103,12 +110,15 @@ class EnrolledKey:
         """
         with self._lock:
             now = time.monotonic()
-            if now >= self._current.renew_at:
+            expired = now >= self._current.expires_at
+            if expired or now >= self._next_attempt:
                 try:
                     self._current = self._renew()
+                    self._next_attempt = self._current.renew_at
                 except Exception:
-                    if now >= self._current.expires_at:
+                    if expired:
                         raise
+                    self._next_attempt = time.monotonic() + _RETRY_S
             return self._current.key
 
 

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -57,7 +58,7 @@ class SoftwareRoot:
         try:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write_new(state / KEY_FILE, secret, mode=0o600)
-            _write_new(state / PUBLIC_KEY_FILE, public, mode=0o644)
+            _write_public_half(state, public)
         except FileExistsError as error:
             raise SonoraError(
                 f"{error.filename} exists already; use it or choose another folder"
@@ -79,12 +80,16 @@ class SoftwareRoot:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise SonoraError(f"{path} may be read by others; chmod 600 it")
                 content = file.read(_MAX_KEY_BYTES)
+        except FileNotFoundError as error:
+            remedy = f"make one with: sonora init --state {state}"
+            raise SonoraError(f"no software root key at {path}; {remedy}") from error
         except OSError as error:
-            remedy = "; make one with: sonora init --state DIR"
-            raise SonoraError(f"no software root key: {path}: {error.strerror}{remedy}") from error
+            raise SonoraError(
+                f"the software root key {path} cannot be read: {error.strerror}"
+            ) from error
         try:
             key = serialization.load_pem_private_key(content, password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise SonoraError(f"{path} is not a private key in PEM") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise SonoraError(f"{path} is not a P-256 key")
@@ -95,6 +100,14 @@ class SoftwareRoot:
         return mint_software_evidence(
             root_key=self._key, measurement=measurement, version=version, binding=binding
         )
+
+
+def _write_public_half(state: Path, public: bytes) -> None:
+    try:
+        _write_new(state / PUBLIC_KEY_FILE, public, mode=0o644)
+    except OSError:
+        (state / KEY_FILE).unlink()  # a root is made as a whole or not at all
+        raise
 
 
 def _write_new(path: Path, content: bytes, *, mode: int) -> None:
