@@ -3,7 +3,8 @@
 Covered, each by its SHA-256 under a name that does not depend on where it is installed:
 
 - `module:NAME`: the source or extension file of every Python module that is loaded;
-- `native:NAME`: every other native library that is mapped, by its file name;
+- `native:NAME`: every other native library that is mapped, by its file name; of several that share
+  one, all but the first (by digest) have `#1`, `#2`, ... behind it;
 - `interpreter`: the program file of the process, with the modules frozen into it.
 
 It is taken in the zygote itself when everything is loaded, and an isolate loads nothing after that
@@ -13,7 +14,7 @@ what it compiled. The kernel is not covered.
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -29,13 +30,11 @@ def measured_files(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
         spec = getattr(module, "__spec__", None)
         if spec is not None and spec.has_location and spec.origin is not None:
             path = Path(spec.origin)
-            files[f"module:{spec.name or name}"] = path
+            files[f"module:{name}"] = path
             places.add(path.resolve())
     interpreter = files["interpreter"].resolve()
-    for path in _mapped_libraries():
-        if path not in places and path != interpreter:
-            files[f"native:{path.name}"] = path
-    return files
+    others = _mapped_libraries() - places - {interpreter}
+    return files | _named(others)
 
 
 def digest_files(files: Mapping[str, Path]) -> dict[str, bytes]:
@@ -67,6 +66,18 @@ def _mapped_libraries() -> set[Path]:
         if len(fields) == 6 and "x" in fields[1] and fields[5].startswith("/"):
             libraries.add(Path(fields[5]))
     return libraries
+
+
+def _named(libraries: Iterable[Path]) -> dict[str, Path]:
+    """The libraries by names that do not depend on their folders, and none hidden by another."""
+    by_name: dict[str, list[Path]] = {}
+    for path in libraries:
+        by_name.setdefault(path.name, []).append(path)
+    return {
+        f"native:{name}" + (f"#{number}" if number else ""): path
+        for name, paths in by_name.items()
+        for number, path in enumerate(sorted(paths, key=_digest_file))
+    }
 
 
 def _digest_file(path: Path) -> bytes:
