@@ -114,12 +114,15 @@ def test_a_server_of_another_protocol_is_refused(protocols, tmp_path):
     assert caught.value.fault is Fault.WRONG_PROTOCOL
 
 
-def test_a_pinned_leaf_with_its_issuer_behind_it_is_refused(tmp_path):
+@pytest.mark.parametrize("issuer_is_pinned", [False, True])
+def test_a_pinned_leaf_with_its_issuer_behind_it_is_refused(tmp_path, issuer_is_pinned):
     """One certificate is what a principal is; a chain is somebody else's idea of trust."""
-    leaf = child_of(ca_identity(), "ca")
-    chain = write_pem(tmp_path, leaf.private_key, leaf.certificate, ca_identity().certificate)
+    leaf, issuer = child_of(ca_identity(), "ca"), ca_identity().certificate
+    chain = write_pem(tmp_path, leaf.private_key, leaf.certificate, issuer)
+    accepted = (leaf.certificate, issuer) if issuer_is_pinned else (leaf.certificate,)
+    ours = our_context(*accepted).endpoint(now=NOW)
     with pytest.raises(PeerError) as caught:
-        shake_hands(StdlibEnd(client_context(chain)), our_server(accepted=leaf.certificate))
+        shake_hands(StdlibEnd(client_context(chain)), ours)
     assert caught.value.fault is Fault.UNKNOWN_CERTIFICATE
 
 
