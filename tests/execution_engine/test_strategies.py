@@ -19,7 +19,8 @@ def seen(code, strategy):
         try:
             outcome = program.run(RunInputs(), random=CountingRandom())
         except TrapError as error:
-            return error.code, [(frame.function, frame.offset) for frame in error.frames]
+            # Not the offsets: compiled code folds a load into the instruction that uses it.
+            return error.code, [frame.function for frame in error.frames]
         except LimitError as error:
             return error.code
         return outcome.return_code, outcome.output, outcome.fuel, outcome.memory_peak

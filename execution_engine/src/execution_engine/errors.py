@@ -84,8 +84,8 @@ class ModuleRefusedError(EngineError):
 class Frame:
     """One call on the stack of a program that trapped, innermost first.
 
-    `offset` counts bytes from the beginning of the module, and is None where no instruction is to
-    blame; `name` comes from the module's name section, printable and at most 64 characters.
+    `offset` counts bytes from the beginning of the module (compiled code may name the instruction
+    that uses what another loads), and is None where no instruction is to blame; `name` comes from the module's name section, printable and at most 64 characters.
     """
 
     function: int
