@@ -56,10 +56,11 @@ def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
     _require_compiler()
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
         output = Path(folder, "program.wasm")
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-I", str(include)]
+        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-I", str(include.resolve())]
+        command += [str(source.resolve()) for source in sources]
         try:
             done = subprocess.run(  # noqa: S603 - our own command line, no shell
-                [*command, *map(str, sources), "-o", str(output)],
+                [*command, "-o", str(output)],
                 capture_output=True,
                 check=False,
                 cwd=folder,
