@@ -1,0 +1,117 @@
+"""The commands in the README do what it says, as they stand there."""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sysconfig.get_path("scripts")
+_BLOCK = re.compile(r"<!-- tutorial -->\n```console\n(.*?)```", re.DOTALL)
+
+
+def commands() -> list[str]:
+    """The commands of the tutorial, in order, each on one line."""
+    text = (ROOT / "README.md").read_text()
+    for port in ("3010", "3011"):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            text = text.replace(f":{port}", f":{probe.getsockname()[1]}")
+    lines = "".join(_BLOCK.findall(text)).replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ") for line in lines]
+
+
+class Shell:
+    """What a reader does: one command after the other, services in the background."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.output = ""
+        self.services: list[subprocess.Popen] = []
+        self.environment = {**os.environ, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+
+    def do(self, command: str) -> None:
+        if command.startswith("mkdir"):
+            self.folder /= "tutorial"
+            self.folder.mkdir()
+        elif command.endswith("&"):
+            self._serve(command.removesuffix("&"))
+        elif command.startswith("kill"):
+            self._kill([int(job) for job in re.findall(r"%(\d)", command)])
+        else:
+            self._run(command)
+
+    def _run(self, command: str) -> None:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        self.output += done.stdout
+
+    def _serve(self, command: str) -> None:
+        log = self.folder / f"{len(self.services)}.log"
+        with log.open("w") as stderr:
+            service = subprocess.Popen(
+                shlex.split(command), cwd=self.folder, env=self.environment, stderr=stderr
+            )
+        self.services.append(service)
+        deadline = time.monotonic() + 60
+        while ": ready on " not in log.read_text():
+            assert service.poll() is None, f"{command}\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"{command}\n{log.read_text()}"
+            time.sleep(0.05)
+
+    def _kill(self, jobs: list[int]) -> None:
+        for job in jobs:
+            service = self.services[job - 1]
+            service.terminate()
+            assert service.wait(20) == 0
+
+    def close(self) -> None:
+        for service in self.services:
+            if service.poll() is None:
+                service.kill()
+            service.wait()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    shell = Shell(tmp_path)
+    yield shell
+    shell.close()
+
+
+@pytest.mark.timeout(300)
+def test_the_tutorial_in_the_readme_computes_the_intersection(shell):
+    for command in commands():
+        shell.do(command)
+    bridge = shell.services[2]
+    assert bridge.wait(20) == 0
+    people = [line for line in shell.output.splitlines() if line.count(",") == 3]
+    north = set((shell.folder / "north.csv").read_text().splitlines())
+    south = set((shell.folder / "south.csv").read_text().splitlines())
+    assert set(people) == north & south
+    assert len(people) == 1201
+
+
+def test_the_tutorial_shows_every_command_it_should():
+    shown = "\n".join(commands())
+    for name in (
+        "tabasco serve", "sonora serve", "sinaloa serve", "durango identity new",
+        "durango policy new", "durango attest", "durango program send", "durango data send",
+        "durango result get", "durango status", "durango shutdown",
+    ):  # fmt: skip
+        assert name in shown
