@@ -1,0 +1,5 @@
+"""`python -m sinaloa` is `sinaloa`."""
+
+from sinaloa.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""The `sinaloa` command: the bridge on the delegate's machine."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sinaloa.bridge import Bridge
+from sinaloa.errors import SinaloaError
+from sinaloa.isolate import End, Isolate
+from veracruz_utils.console import command_group, emit, json_option, log_option, note, read_file
+from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
+from veracruz_utils.service import GrpcService
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@command_group(
+    "sinaloa",
+    distribution="veracruz-sinaloa",
+    help="Bridge principals to an isolate on this machine, carrying bytes it cannot read.",
+)
+def main() -> None:
+    """Be the group of the commands below."""
+
+
+@main.command()
+@click.argument("policy", type=click.Path(path_type=Path))
+@click.option(
+    "--sonora",
+    type=click.Path(path_type=Path),
+    default=Path("sonora/sonora.sock"),
+    show_default=True,
+    help="Unix socket of the Sonora that launches the isolate.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.  [default: as the policy says]",
+)
+@click.option(
+    "--max-sessions",
+    type=click.IntRange(1, 200),
+    default=64,
+    show_default=True,
+    help="Sessions that may be open at once.",
+)
+@log_option
+@json_option
+def serve(
+    policy: Path, sonora: Path, listen: str | None, max_sessions: int, *, as_json: bool
+) -> None:
+    """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
+
+    Ends with status 0 when all result readers have asked for shutdown, or on SIGTERM; the isolate
+    ends with it.
+    """
+    raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
+    agreed = Policy.parse(raw, at=datetime.now(UTC))
+    with (
+        Isolate.launch(sonora, raw) as isolate,
+        Bridge(isolate, max_sessions=max_sessions) as bridge,
+        GrpcService(
+            listen or agreed.sinaloa,
+            unary=bridge.unary,
+            streams=bridge.streams,
+            limits=bridge.limits,
+        ) as service,
+    ):
+        _check(agreed, isolate)
+        isolate.when_ended(service.stop)
+        service.serve_until_signalled(
+            lambda: _announce(service, isolate, as_json=as_json),
+            on_stopping=lambda: None if isolate.end else bridge.cut_sessions(),
+        )
+        end = isolate.end
+    if end is End.QUORUM:
+        note(f"sinaloa: done: {end.value}")
+    elif end is not None:
+        raise SinaloaError(f"{end.value}: its memory and everything in it is gone; start again")
+
+
+def _check(agreed: Policy, isolate: Isolate) -> None:
+    """Say early what every principal will find out for itself."""
+    launched = isolate.launched
+    if launched.policy_digest != agreed.digest.value:
+        raise SinaloaError(
+            f"sonora launched policy {launched.policy_digest.hex()}, asked for was {agreed.digest}"
+        )
+    accepted = agreed.accepted(launched.platform)
+    if accepted is None or launched.measurement not in accepted.measurements:
+        note(
+            f"sinaloa: warning: runtime {launched.measurement.hex()} on {launched.platform} is not "
+            "among those the policy accepts; principals will refuse it"
+        )
+
+
+def _announce(service: GrpcService, isolate: Isolate, *, as_json: bool) -> None:
+    launched = isolate.launched
+    note(
+        f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "
+        f"isolate {launched.isolate_id} on {launched.platform}"
+    )
+    if as_json:
+        facts = {
+            "ready": True,
+            "address": service.address,
+            "policy_digest": launched.policy_digest,
+            "platform": launched.platform,
+            "measurement": launched.measurement,
+            "certificate_digest": launched.certificate_digest,
+            "isolate_id": launched.isolate_id,
+        }
+        emit(facts, "", as_json=True)

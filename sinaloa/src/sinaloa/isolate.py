@@ -1,0 +1,303 @@
+"""The isolate behind the bridge, as Sonora hands it out: a way to open sessions and to attest.
+
+One connection to Sonora is one isolate; `colima.sonora` has the protocol. A thread watches that
+connection and the control socket. Either one closing is the isolate's end; Sonora's last message
+says what kind of end it was.
+"""
+
+import contextlib
+import enum
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from colima import WireError, frame, read_frame
+from colima.sonora import (
+    FROM_SONORA,
+    TO_SONORA,
+    Ended,
+    Ending,
+    Failed,
+    FromSonora,
+    Launch,
+    Launched,
+    MintToken,
+    Token,
+)
+from sinaloa.errors import SinaloaError, SonoraUnreachableError
+
+_LAUNCH_S: Final = 60.0
+_TOKEN_S: Final = 30.0
+_STEP_S: Final = 10.0  # for one message, or one session handed over
+_END_S: Final = 6.0  # for Sonora's word on an isolate that is gone; it may need 5 to kill it
+_BUFFER_BYTES: Final = 1 << 20
+
+
+class End(enum.Enum):
+    """How an isolate ended."""
+
+    QUORUM = "every result reader asked for shutdown"
+    FAILURE = "the isolate ended unexpectedly"
+    SONORA_GONE = "sonora went away, and the isolate with it"
+
+
+class Isolate:
+    """A running isolate; ends with `close`, with the process, or on its own.
+
+    Attributes:
+        launched: what Sonora says of it. Only attestation proves any of it.
+    """
+
+    def __init__(
+        self, name: str, launched: Launched, connection: socket.socket, control: socket.socket
+    ) -> None:
+        """Watch over an isolate; `launch` makes one."""
+        self.launched = launched
+        self._name = name
+        self._connection = connection
+        self._control = control
+        self._pending: deque[Future[bytes]] = deque()
+        self._asking = threading.Lock()
+        self._handing_over = threading.Lock()
+        self._ended = threading.Condition()
+        self._end: End | None = None
+        self._on_end: Callable[[], None] = lambda: None
+        self._watcher = threading.Thread(target=self._watch, name="isolate", daemon=True)
+        self._watcher.start()
+
+    @classmethod
+    def launch(cls, sonora: Path, policy: bytes) -> Self:
+        """A new isolate that holds exactly this policy.
+
+        Args:
+            sonora: the Unix socket Sonora listens on.
+            policy: the policy's text.
+
+        Raises:
+            SonoraUnreachableError: nobody listens there, or does not answer in time.
+            SinaloaError: Sonora does not launch one, or is none.
+        """
+        name = f"sonora at {sonora}"
+        connection = _connect(sonora, name)
+        try:
+            launched, control = _ask_for_isolate(connection, name, policy)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(name, launched, connection, control)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def end(self) -> End | None:
+        """How it ended; None while it runs."""
+        return self._end
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, in some thread, once the isolate has ended of itself."""
+        with self._ended:
+            self._on_end = callback
+            over = self._end is not None
+        if over:
+            callback()
+
+    def attest(self, challenge: bytes) -> bytes:
+        """A PSA token over `challenge` (32 bytes).
+
+        Raises:
+            SonoraUnreachableError: Sonora went away or does not answer in time.
+            SinaloaError: Sonora does not vouch for the isolate.
+        """
+        answer: Future[bytes] = Future()
+        with self._asking:
+            self._check_running()
+            self._pending.append(answer)
+            self._send_to_sonora(MintToken(challenge))
+        try:
+            return answer.result(_TOKEN_S)
+        except TimeoutError:
+            raise SonoraUnreachableError(f"{self._name} did not answer in {_TOKEN_S:g} s") from None
+
+    def open_session(self) -> socket.socket:
+        """A new session: this end of a socket pair whose other end the isolate now has.
+
+        Raises:
+            SonoraUnreachableError, SinaloaError: the isolate ended, or takes no sessions.
+        """
+        self._check_running()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            try:
+                with self._handing_over:
+                    socket.send_fds(self._control, [b"\0"], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise SinaloaError("the isolate takes no session: it is ending or stuck") from error
+        return ours
+
+    def close(self) -> None:
+        """End the isolate, and wait until Sonora has seen to it; idempotent."""
+        with self._ended:
+            self._on_end = lambda: None
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+        self._watcher.join(_END_S)
+        for channel in (self._connection, self._control):
+            with contextlib.suppress(OSError):
+                channel.shutdown(socket.SHUT_RDWR)
+        self._watcher.join()
+        self._connection.close()
+        self._control.close()
+
+    def _check_running(self) -> None:
+        if self._end is End.SONORA_GONE:
+            raise SonoraUnreachableError(self._end.value)
+        if self._end is not None:
+            raise SinaloaError(f"the isolate has ended: {self._end.value}")
+
+    def _send_to_sonora(self, message: MintToken) -> None:
+        try:
+            self._connection.sendall(frame(TO_SONORA.encode(message)))
+        except OSError as error:
+            raise SonoraUnreachableError(f"{self._name} went away") from error
+
+    # The watcher's thread.
+
+    def _watch(self) -> None:
+        try:
+            end = self._await_end()
+        except (OSError, WireError):
+            end = End.SONORA_GONE
+        with self._ended:
+            self._end = end
+            callback = self._on_end
+        with self._asking:
+            for answer in self._pending:
+                answer.set_exception(SonoraUnreachableError(end.value))
+            self._pending.clear()
+        callback()
+
+    def _await_end(self) -> End:
+        deadline: float | None = None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            selector.register(self._control, selectors.EVENT_READ)
+            while True:
+                ready = selector.select(deadline and max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    return End.FAILURE  # the isolate is gone and Sonora does not say how
+                if any(key.fileobj is self._connection for key, _ in ready):
+                    end = self._receive()
+                    if end is not None:
+                        return end
+                else:  # the isolate never writes there, so it has closed it
+                    selector.unregister(self._control)
+                    deadline = time.monotonic() + _END_S
+
+    def _receive(self) -> End | None:
+        """Take Sonora's next message; what it says of the isolate's end."""
+        message = _read(self._connection)
+        match message:
+            case None:
+                return End.SONORA_GONE
+            case Ended(ending):
+                return End.QUORUM if ending is Ending.QUORUM else End.FAILURE
+            case Token(token):
+                self._next_answer().set_result(token)
+            case Failed(reason):
+                self._next_answer().set_exception(
+                    SinaloaError(f"sonora does not vouch for the isolate: {reason[:300]!r}")
+                )
+            case Launched():
+                raise WireError("sonora launched a second isolate on one connection")
+        return None
+
+    def _next_answer(self) -> "Future[bytes]":
+        if not self._pending:
+            raise WireError("sonora answers what nobody asked")
+        return self._pending.popleft()
+
+
+def _connect(sonora: Path, name: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_STEP_S)
+    try:
+        connection.connect(str(sonora))
+    except (OSError, ValueError) as error:
+        connection.close()
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SonoraUnreachableError(
+            f"{name} cannot be reached ({reason.lower()}): "
+            "start it with 'sonora serve', or name its socket with --sonora"
+        ) from error
+    return connection
+
+
+def _ask_for_isolate(
+    connection: socket.socket, name: str, policy: bytes
+) -> tuple[Launched, socket.socket]:
+    try:
+        connection.settimeout(_LAUNCH_S)
+        connection.sendall(frame(TO_SONORA.encode(Launch(policy))))
+        launched = _read_launched(connection, name)
+        control = _receive_socket(connection)
+        connection.settimeout(_STEP_S)
+        control.settimeout(_STEP_S)
+    except TimeoutError as error:
+        raise SonoraUnreachableError(f"{name} launched no isolate in {_LAUNCH_S:g} s") from error
+    except OSError as error:
+        raise SonoraUnreachableError(f"{name} went away while it launched the isolate") from error
+    except WireError as error:
+        raise SinaloaError(f"{name} does not speak Sonora's protocol: {error}") from error
+    return launched, control
+
+
+def _read_launched(connection: socket.socket, name: str) -> Launched:
+    match _read(connection):
+        case Launched() as launched:
+            return launched
+        case Failed(reason):
+            raise SinaloaError(f"{name} launches no isolate: {reason[:300]!r}")
+        case None:
+            raise ConnectionResetError
+        case other:
+            raise WireError(f"a {type(other).__name__} came, not an isolate")
+
+
+def _read(connection: socket.socket) -> FromSonora | None:
+    payload = read_frame(connection.recv)
+    return None if payload is None else FROM_SONORA.decode(payload)
+
+
+def _receive_socket(connection: socket.socket) -> socket.socket:
+    """The one socket that comes with the next byte."""
+    data, descriptors, flags, _ = socket.recv_fds(connection, 1, 1)
+    if len(data) != 1 or len(descriptors) != 1 or flags & socket.MSG_CTRUNC:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise WireError("no control socket came with the isolate")
+    os.set_inheritable(descriptors[0], False)  # noqa: FBT003 - the library's way to say so
+    try:
+        return socket.socket(fileno=descriptors[0])
+    except OSError as error:
+        os.close(descriptors[0])
+        raise WireError("what came with the isolate is no socket") from error

@@ -1,0 +1,86 @@
+"""A fake Sonora on a real socket, a real bridge in front of it, and policies that are valid now."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+
+from colima.sinaloa import SERVICE
+from sinaloa import Bridge, Isolate
+from support.policies import DAY, certificate, key_of, public_key_der
+from support.sinaloa_fakes import MEASUREMENT, FakeSonora
+from veracruz_utils import Digest, Endpoint
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    TLS_1_3_SUITES,
+    AcceptedPlatform,
+    Identity,
+    Role,
+    Strategy,
+    render_policy,
+)
+from veracruz_utils.service import GrpcService, open_channel
+
+
+@pytest.fixture
+def sonora(tmp_path) -> Iterator[FakeSonora]:
+    fake = FakeSonora(tmp_path / "sonora.sock")
+    yield fake
+    fake.close()
+
+
+@dataclass
+class Rig:
+    """A bridge that is being served, and a channel to it."""
+
+    isolate: Isolate
+    bridge: Bridge
+    service: GrpcService
+    channel: grpc.Channel
+
+    def session(self, chunks):
+        """Open a session."""
+        return self.channel.stream_stream(f"/{SERVICE}/Session")(chunks, timeout=60)
+
+
+@pytest.fixture
+def serve(sonora) -> Callable[..., Rig]:
+    """Serve a bridge to a fake isolate for the length of a `with` block."""
+
+    @contextmanager
+    def serving(max_sessions: int = 4, **settings) -> Iterator[Rig]:
+        with (
+            Isolate.launch(sonora.path, b"policy") as isolate,
+            Bridge(isolate, max_sessions=max_sessions, **settings) as bridge,
+            GrpcService(
+                "127.0.0.1:0", unary=bridge.unary, streams=bridge.streams, limits=bridge.limits
+            ) as service,
+            open_channel(service.address, max_message_bytes=(1 << 20) + 1024) as channel,
+        ):
+            yield Rig(isolate, bridge, service, channel)
+            bridge.cut_sessions()
+
+    return serving
+
+
+def policy_text(*, measurement: bytes = MEASUREMENT, sinaloa: str = "127.0.0.1:3017") -> bytes:
+    """A policy for one principal, valid now."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    today = now.replace(hour=0, minute=0, second=0)
+    der = certificate("sole principal", not_before=today - DAY, not_after=today + 30 * DAY)
+    return render_policy(
+        at=now,
+        identities=[Identity(0, der, frozenset(Role))],
+        sinaloa=Endpoint.parse(sinaloa),
+        tabasco=Endpoint("127.0.0.1", 3010),
+        tabasco_key=public_key_der(key_of("tabasco")),
+        expires_at=now + DAY,
+        ciphersuite=TLS_1_3_SUITES[0],
+        platforms=[AcceptedPlatform(LINUX_SOFTWARE, frozenset({measurement}))],
+        data_provision_order=[0],
+        program_digest=Digest.of(b"program"),
+        strategy=Strategy.JIT,
+    )

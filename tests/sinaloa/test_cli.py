@@ -1,0 +1,317 @@
+"""The `sinaloa` command as real processes, before a fake Sonora."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+import pytest
+
+import colima
+from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
+from colima.sonora import Ending, Failed
+from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
+from veracruz_utils import Digest
+from veracruz_utils.policy import MAX_POLICY_BYTES
+from veracruz_utils.service import is_serving, open_channel, unary
+
+from .conftest import policy_text
+
+SINALOA = [sys.executable, "-m", "sinaloa"]
+
+
+@dataclass
+class Running:
+    """A `sinaloa serve` that is ready."""
+
+    process: subprocess.Popen
+    address: str
+    facts: dict
+    said: str
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for its end; the exit status and what it said after it was ready."""
+        out, err = self.process.communicate(timeout=30)
+        assert out == ""
+        return self.process.returncode, err
+
+    def open(self) -> grpc.Channel:
+        """A channel to it."""
+        return open_channel(self.address, max_message_bytes=2 << 20)
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_bytes(policy_text())
+    return path
+
+
+@pytest.fixture
+def start(policy, sonora):
+    """Start `sinaloa serve` with these arguments, on a free port, and wait until it is ready."""
+
+    @contextmanager
+    def starting(*args: str, listen: str | None = "127.0.0.1:0"):
+        process = subprocess.Popen(
+            [
+                *SINALOA,
+                "serve",
+                str(policy),
+                "--sonora",
+                str(sonora.path),
+                "--json",
+                *(["--listen", listen] if listen else []),
+                *args,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            said = ""
+            while ": ready on " not in said:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+            facts = json.loads(process.stdout.readline())
+            yield Running(process, facts["address"], facts, said)
+        finally:
+            process.kill()
+            process.communicate()
+
+    return starting
+
+
+def run(*args: object, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*SINALOA, *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def session(channel: grpc.Channel, chunks) -> list[bytes]:
+    return list(channel.stream_stream(f"/{SERVICE}/Session")(iter(chunks), timeout=30))
+
+
+def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
+    digest = str(Digest.of(policy.read_bytes()))
+    with start() as sinaloa:
+        assert sinaloa.said == (
+            f"sinaloa: ready on {sinaloa.address}: policy {digest}, isolate 1 on {PLATFORM}\n"
+        )
+        assert sinaloa.facts == {
+            "ready": True,
+            "address": sinaloa.address,
+            "policy_digest": digest,
+            "platform": PLATFORM,
+            "measurement": MEASUREMENT.hex(),
+            "certificate_digest": CERTIFICATE_DIGEST.hex(),
+            "isolate_id": 1,
+        }
+        with sinaloa.open() as channel:
+            assert is_serving(channel)
+            assert is_serving(channel, service=SERVICE)
+
+
+def test_it_carries_bytes_and_tokens(start, policy, sonora):
+    with start() as sinaloa, sinaloa.open() as channel:
+        assert session(channel, [b"hello"]) == [b"hello"]
+        request = colima.encode(AttestRequest(b"c" * 32))
+        answer = unary(channel, f"/{SERVICE}/Attest", request, timeout_s=30, peer="sinaloa")
+        assert colima.decode(AttestResponse, answer).token == b"t" + b"c" * 32
+        assert sonora.policies == [policy.read_bytes()]
+
+
+def test_it_listens_where_the_policy_says(start, policy):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    policy.write_bytes(policy_text(sinaloa=address))
+    with start(listen=None) as sinaloa:
+        assert sinaloa.address == address
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_the_isolate_cleanly(start, sonora, number):
+    with start() as sinaloa, sinaloa.open() as channel:
+        call = channel.stream_stream(f"/{SERVICE}/Session")(iter([b"x"]), timeout=30)
+        assert next(call) == b"x"
+        sinaloa.process.send_signal(number)
+        status, said = sinaloa.finish()
+        assert status == 0
+        assert "Traceback" not in said
+        assert sonora.bridge_gone.wait(10)
+
+
+def test_open_sessions_do_not_hold_up_the_end(start, sonora):
+    with start() as sinaloa, sinaloa.open() as channel:
+        release = grpc_pause()
+        call = channel.stream_stream(f"/{SERVICE}/Session")(release, timeout=30)
+        assert next(call) == b"x"
+        sinaloa.process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError):
+            list(call)
+        assert sinaloa.finish()[0] == 0
+
+
+def grpc_pause():
+    """A principal that stays connected and says no more."""
+    import threading  # noqa: PLC0415 - beside its one use
+
+    yield b"x"
+    threading.Event().wait(5)
+
+
+def test_the_quorum_ends_it_with_status_0(start, sonora):
+    with start() as sinaloa:
+        sonora.end_isolate(Ending.QUORUM)
+        status, said = sinaloa.finish()
+    assert status == 0
+    assert said.endswith("sinaloa: done: every result reader asked for shutdown\n")
+
+
+def test_a_failing_isolate_ends_it_with_status_1(start, sonora):
+    with start() as sinaloa:
+        sonora.end_isolate(Ending.FAILURE)
+        status, said = sinaloa.finish()
+    assert status == 1
+    assert said.splitlines()[-1] == (
+        "sinaloa: the isolate ended unexpectedly: its memory and everything in it is gone; "
+        "start again"
+    )
+
+
+def test_a_vanishing_sonora_ends_it_with_status_1(start, sonora):
+    with start() as sinaloa:
+        sonora.drop_bridges()
+        status, said = sinaloa.finish()
+    assert status == 1
+    assert "sonora went away" in said
+
+
+def test_the_number_of_sessions_can_be_set(start):
+    with start("--max-sessions", "1") as sinaloa, sinaloa.open() as channel:
+        call = channel.stream_stream(f"/{SERVICE}/Session")(grpc_pause(), timeout=30)
+        assert next(call) == b"x"
+        with pytest.raises(grpc.RpcError) as caught:
+            session(channel, [b"y"])
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        call.cancel()
+
+
+def test_a_runtime_the_policy_does_not_accept_is_warned_of(start, policy):
+    policy.write_bytes(policy_text(measurement=b"\x66" * 32))
+    with start() as sinaloa:
+        warning, _ = sinaloa.said.splitlines()
+        assert warning == (
+            f"sinaloa: warning: runtime {MEASUREMENT.hex()} on {PLATFORM} is not among those the "
+            "policy accepts; principals will refuse it"
+        )
+
+
+def test_no_sonora_is_status_4_with_the_remedy(policy, tmp_path):
+    result = run("serve", policy, "--sonora", tmp_path / "none.sock")
+    assert (result.returncode, result.stdout) == (4, "")
+    assert result.stderr == (
+        f"sinaloa: sonora at {tmp_path}/none.sock cannot be reached (no such file or directory): "
+        "start it with 'sonora serve', or name its socket with --sonora\n"
+    )
+
+
+def test_a_refused_launch_is_status_1(policy, sonora):
+    sonora.launch = refuse
+    result = run("serve", policy, "--sonora", sonora.path, "--json")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "launches no isolate: '16 isolates run already; end one of them first'" in result.stderr
+
+
+def test_an_isolate_with_another_policy_is_not_served(policy, sonora):
+    def launch_another(connection: socket.socket, raw: bytes):
+        control, theirs = socket.socketpair()
+        with control, theirs:
+            connection.sendall(
+                colima.frame(colima.sonora.FROM_SONORA.encode(launched_with(raw + b"\n")))
+            )
+            socket.send_fds(connection, [b"\0"], [theirs.fileno()])
+            connection.recv(1)  # until the bridge gives up
+        return Failed("too late")
+
+    sonora.launch = launch_another
+    result = run("serve", policy, "--sonora", sonora.path, "--listen", "127.0.0.1:0")
+    assert result.returncode == 1
+    assert "sonora launched policy" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason"),
+    [
+        (b"{", 3, "policy: is not JSON"),
+        (policy_text().replace(b"JIT", b"AOT"), 3, "$.execution_strategy"),
+        (policy_text().replace(b'"expires_at": "20', b'"expires_at": "19'), 3, "later date"),
+        (bytes(MAX_POLICY_BYTES + 1), 1, "more than 1048576 bytes"),
+        (None, 1, "no such file"),
+    ],
+)
+def test_a_policy_of_no_use_is_refused_before_anything_is_launched(
+    policy, sonora, content, status, reason
+):
+    if content is None:
+        policy.unlink()
+    else:
+        policy.write_bytes(content)
+    result = run("serve", policy, "--sonora", sonora.path)
+    assert (result.returncode, result.stdout) == (status, "")
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sonora.policies == []
+
+
+def test_an_address_in_use_is_told_and_the_isolate_ends(policy, sonora):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("serve", policy, "--sonora", sonora.path, "--listen", address)
+    assert result.returncode == 1
+    assert f"cannot listen on {address}: address already in use" in result.stderr
+    assert sonora.bridge_gone.wait(10)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("serve",),
+        ("serve", "policy.json", "--max-sessions", "0"),
+        ("serve", "policy.json", "--max-sessions", "1000"),
+        ("serve", "policy.json", "--nonsense"),
+    ],
+)
+def test_wrong_usage_is_status_2(args):
+    assert run(*args).returncode == 2
+
+
+def test_help_version_and_completion():
+    assert "--sonora" in run("serve", "--help").stdout
+    assert run("--version").stdout == "sinaloa 0.1.0\n"
+    assert "sinaloa" in run(_SINALOA_COMPLETE="bash_source").stdout
+
+
+def test_the_bridge_process_does_not_hold_the_runtime():
+    source = """
+import sys
+import sinaloa.cli
+runtime = {"mexico_city", "execution_engine", "baja", "wasmtime", "OpenSSL"}
+print(sorted(runtime & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
