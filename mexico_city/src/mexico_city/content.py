@@ -15,6 +15,7 @@ from veracruz_utils.digest import Digest
 
 _SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 _PIECE_BYTES: Final = 1024 * 1024
+_STEP_BYTES: Final = 4 * _PIECE_BYTES
 
 
 def anonymous_file() -> int:
@@ -29,27 +30,6 @@ class Content:
         self.descriptor = descriptor
         self.size = size
         self.digest = digest
-
-    @classmethod
-    def seal(cls, descriptor: int, *, size: int, limit: int) -> Self:
-        """Make the file that another process filled immutable, and read what it is.
-
-        Raises:
-            RuntimeFailure: it is not `size` bytes, more than `limit`, or still open to change.
-        """
-        if size > limit:
-            raise RuntimeFailure(f"an output file of {size} bytes, the limit is {limit}")
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-        except OSError as error:
-            raise RuntimeFailure("an output file is still mapped for writing") from error
-        found = os.fstat(descriptor).st_size
-        if found != size:
-            raise RuntimeFailure(f"an output file has {found} bytes, {size} were announced")
-        sha256 = hashlib.sha256()
-        for offset in range(0, size, _PIECE_BYTES):
-            sha256.update(os.pread(descriptor, _PIECE_BYTES, offset))
-        return cls(descriptor, size, Digest(sha256.digest()))
 
     def read(self, offset: int, most: int) -> bytes:
         """Up to `most` bytes from `offset`."""
@@ -97,6 +77,59 @@ class ContentWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class Sealing:
+    """The file that another process filled, on its way to being content.
+
+    It is immutable from the start; reading what it is takes a while, so `step` does a part of it.
+    """
+
+    def __init__(self, descriptor: int, *, size: int, limit: int) -> None:
+        """Make the file immutable; its descriptor becomes ours.
+
+        Raises:
+            RuntimeFailure: it is not `size` bytes, more than `limit`, or still open to change. It
+                is closed.
+        """
+        self._descriptor = descriptor
+        self._size = size
+        self._sha256 = hashlib.sha256()
+        self._offset = 0
+        try:
+            self._seal(limit)
+        except RuntimeFailure:
+            self.close()
+            raise
+
+    def step(self) -> Content | None:
+        """Read on; the content when that was all of it."""
+        end = min(self._size, self._offset + _STEP_BYTES)
+        while self._offset < end:
+            piece = os.pread(self._descriptor, _PIECE_BYTES, self._offset)
+            self._sha256.update(piece)
+            self._offset += len(piece)
+        if end < self._size:
+            return None
+        descriptor, self._descriptor = self._descriptor, -1
+        return Content(descriptor, self._size, Digest(self._sha256.digest()))
+
+    def close(self) -> None:
+        """Forget the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _seal(self, limit: int) -> None:
+        if self._size > limit:
+            raise RuntimeFailure(f"an output file of {self._size} bytes, the limit is {limit}")
+        try:
+            fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        except OSError as error:
+            raise RuntimeFailure("an output file is still mapped for writing") from error
+        found = os.fstat(self._descriptor).st_size
+        if found != self._size:
+            raise RuntimeFailure(f"an output file has {found} bytes, {self._size} were announced")
 
 
 def content_of(data: bytes) -> Content:

@@ -127,8 +127,8 @@ class Front:
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
         self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
         while self._ending is None:
-            unfinished = self._stirred or self._runtime.due
-            for key, _ in self._selector.select(0 if unfinished else _TICK_S):
+            at_once = self._stirred or self._runtime.busy
+            for key, _ in self._selector.select(0 if at_once else _TICK_S):
                 if isinstance(key.data, _Connection):
                     self._serve(key.data)
                 else:
@@ -142,6 +142,7 @@ class Front:
         """What every turn of the loop ends with: answers, deadlines, the quorum."""
         now = time.monotonic()
         self._runtime.check_guest(now)
+        self._runtime.go_on()
         self._runtime.deliver()
         self._flush_stirred(now)
         if now >= self._next_look:

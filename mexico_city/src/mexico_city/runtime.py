@@ -26,7 +26,7 @@ from colima.runtime import (
 )
 from execution_engine import engine_version
 from mexico_city.computation import Computation, Job, Outcome
-from mexico_city.content import Content
+from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
 from mexico_city.errors import Refusal, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
@@ -46,6 +46,7 @@ class Runtime:
         self._sign = sign
         self._loading: tuple[Dialogue, Slot, Content] | None = None
         self._job: tuple[Job, int] | None = None
+        self._sealing: tuple[Job, isolate.Finished, Sealing] | None = None
         self._readers: list[Dialogue] = []
         self._answers: list[tuple[Dialogue, Response, Content | None]] = []
 
@@ -126,9 +127,9 @@ class Runtime:
                 content.close()
 
     @property
-    def due(self) -> bool:
-        """Whether answers became due since the last `deliver`."""
-        return bool(self._answers)
+    def busy(self) -> bool:
+        """Whether there is something to do at once: to `deliver` answers, or to `go_on`."""
+        return bool(self._answers) or self._sealing is not None
 
     def _program_digest(self) -> Response:
         digest = self.computation.program_digest
@@ -182,13 +183,25 @@ class Runtime:
     def _finished(self, finished: isolate.Finished) -> None:
         assert self._job is not None
         (job, output), self._job = self._job, None
+        limit = self.computation.policy.limits.output_bytes
         try:
-            limit = self.computation.policy.limits.output_bytes
-            content = Content.seal(output, size=finished.output_size, limit=limit)
+            sealing = Sealing(output, size=finished.output_size, limit=limit)
         except RuntimeFailure:
-            os.close(output)
             self._distrust_guest()
             return
+        self._sealing = (job, finished, sealing)
+
+    def go_on(self) -> None:
+        """Do a part of what takes long, while `busy`: reading a result that the guest wrote."""
+        if self._sealing is None:
+            return
+        job, finished, sealing = self._sealing
+        content = sealing.step()
+        if content is not None:
+            self._sealing = None
+            self._conclude(job, finished, content)
+
+    def _conclude(self, job: Job, finished: isolate.Finished, content: Content) -> None:
         receipt = self._sign(self._receipt(job, finished, content))
         if not finished.wrote_output:
             content.close()
@@ -261,6 +274,9 @@ class Runtime:
         if self._job is not None:
             os.close(self._job[1])
             self._job = None
+        if self._sealing is not None:
+            self._sealing[2].close()
+            self._sealing = None
 
     def _refuse_readers(self, refusal: Refusal) -> None:
         readers, self._readers = self._readers, []
