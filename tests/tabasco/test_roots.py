@@ -2,7 +2,13 @@
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from colima.tabasco import BeginEnrolmentRequest
 from psa_attestation import instance_id_of
@@ -137,3 +143,7 @@ def test_a_key_in_der_is_read_in_its_one_encoding_only():
     for bad in (b"", good[:-1], good + b"\0", off_curve, good[:1] + b"\x81" + good[1:]):
         assert keys.from_der(bad) is None
     assert keys.from_der(spki(ec.generate_private_key(ec.SECP384R1()))) is None
+    point = keys.from_der(good).public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    compressed = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + point
+    assert load_der_public_key(compressed) == keys.from_der(good), "the same key, otherwise"
+    assert keys.from_der(compressed) is None
