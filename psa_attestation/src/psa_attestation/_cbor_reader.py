@@ -86,10 +86,7 @@ class Reader:
         self._check_depth(depth)
         if major == 6:
             return self._tagged(argument, depth)
-        items = argument if major == 4 else 2 * argument
-        self._charge(items)
-        if items > len(self._data) - self.position:
-            raise cbor_error(Code.MALFORMED, f"truncated: a container claims {argument} entries")
+        self._charge(argument if major == 4 else 2 * argument)
         if major == 4:
             return [self.item(depth + 1) for _ in range(argument)]
         result: dict[Key, Value] = {}

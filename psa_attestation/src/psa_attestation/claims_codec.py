@@ -85,11 +85,9 @@ def _encode_component(component: SoftwareComponent) -> dict[int, Encodable]:
 
 
 def _profile(members: Mapping[Key, Value], profiles: Collection[Profile]) -> Profile:
-    named = [key for key in (265, -75000) if key in members]
-    if len(named) > 1:
-        raise refused(Code.MIXED_PROFILES, "the token names its profile twice")
-    if named:
-        profile = _named_profile(members, named[0])
+    keys = [key for key in (265, -75000) if key in members]
+    if keys:  # with both of them, one is a foreign key of whatever profile the other names
+        profile = _named_profile(members, keys[0])
     elif KEYS[Profile.PSA_IOT_1].nonce in members:
         profile = Profile.PSA_IOT_1  # there, and only there, the profile claim is optional
     else:
