@@ -2,8 +2,18 @@
 
 import pytest
 
-from baja import HandshakeCompleted, LocalError, PeerClosed
-from support.tls_pair import SUITES, carry, connected, handshake, pair, plaintext
+from baja import HandshakeCompleted, LocalError, PeerClosed, ServerEndpoint
+from support.tls_pair import (
+    NOW,
+    SUITES,
+    carry,
+    config,
+    connected,
+    handshake,
+    identity,
+    pair,
+    plaintext,
+)
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
@@ -119,3 +129,11 @@ def test_leaving_before_the_handshake_is_complete_says_nothing():
     client.close()
     with pytest.raises(LocalError, match="closing"):
         client.send(b"x")
+
+
+def test_a_single_session_needs_no_context_of_its_own_making():
+    client, _ = pair()
+    server = ServerEndpoint(
+        config(identity("isolate")), accepted=[identity("alice").certificate], now=NOW
+    )
+    assert [len(events) for events in handshake(client, server)] == [1, 1]

@@ -231,6 +231,26 @@ def test_a_stream_that_ends_without_the_isolates_farewell_is_not_trusted():
             session.receive_frame(timeout_s=10)
         with pytest.raises(SessionError, match="cannot be used any more"):
             session.send_frame(b"hello?")
+        with pytest.raises(SessionError, match="cannot be used any more"):
+            session.receive_frame(timeout_s=10)
+
+
+def test_an_answer_that_came_before_the_end_can_be_taken_after_a_failed_upload():
+    isolate = echo_isolate()
+
+    def answer_and_leave(chunks, context):
+        session = isolate.session(chunks, context)
+        yield next(session)
+        yield next(session)
+        yield next(session)
+
+    with session_with(answer_and_leave) as session:
+        session.send_frame(b"that is enough")
+        with pytest.raises(SessionLostError):
+            session.send_content(bytes(64 << 20))
+        assert session.receive_frame(timeout_s=10) == b"that is enough"
+        with pytest.raises(SessionError):
+            session.receive_frame(timeout_s=10)
 
 
 def test_an_upload_into_a_stream_that_ended_tells_how_it_ended():
@@ -272,6 +292,8 @@ def test_a_changed_byte_from_the_bridge_breaks_the_session():
             session.receive_frame(timeout_s=10)
         with pytest.raises(SessionError, match="cannot be used any more"):
             session.send_frame(b"hello again")
+        with pytest.raises(SessionError, match="cannot be used any more"):
+            session.receive_frame(timeout_s=10)
 
 
 def test_a_frame_over_the_limit_is_refused_before_it_comes():

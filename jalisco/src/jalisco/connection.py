@@ -160,7 +160,7 @@ class Connection:
             try:
                 self._endpoint.send(view[start : start + _PIECE_BYTES])
             except TlsError as error:
-                raise SessionError(f"the session cannot be used any more: {error}") from error
+                raise self._unusable(error) from error
             self._flush()
 
     def _flush(self) -> None:
@@ -217,6 +217,8 @@ class Connection:
             events = self._endpoint.receive_data(data)
         except PeerError as error:
             raise self._explanation(error) from error
+        except TlsError as error:
+            raise self._unusable(error) from error
         plaintexts = []
         for event in events:
             match event:
@@ -227,6 +229,10 @@ class Connection:
                 case PeerClosed():
                     self._peer_closed = True
         return plaintexts
+
+    @staticmethod
+    def _unusable(error: TlsError) -> SessionError:
+        return SessionError(f"the session cannot be used any more: {error}")
 
     def _explanation(self, error: PeerError) -> SessionError:
         """What a fault of TLS means to a principal, and what can be done."""
