@@ -199,6 +199,46 @@ def test_a_body_that_declares_billions_of_locals_is_refused_at_once():
     assert refusal(code).code is Refusal.LOCALS
 
 
+def leb(number):
+    """Unsigned LEB128."""
+    content = bytearray()
+    while True:
+        number, low = number >> 7, number & 0x7F
+        if not number:
+            return bytes([*content, low])
+        content.append(low | 0x80)
+
+
+def with_body(body):
+    """A module whose only function is this body, as bytes."""
+    types = section(1, b"\1\x60\0\0") + section(3, b"\1\0")
+    code = leb(1) + leb(len(body)) + body
+    return HEADER + types + module("")[len(HEADER) :] + b"\x0a" + leb(len(code)) + code
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"\1" + leb(50_000) + b"\x7f\x0b", Refusal.LOCALS),
+        (b"\0" + b"\3\x40" * 40_000 + b"\x0b" * 40_001, Refusal.NESTING),
+        (b"\0" + b"\2\x40" * 100_000 + b"\x0b" * 100_001, Refusal.NESTING),
+        (
+            b"\0\2\x40\x41\0\x0e" + leb(600_000) + b"\0" * 600_001 + b"\x0b\x0b",
+            Refusal.FUNCTION_SIZE,
+        ),
+        (b"\0" + b"\x41\0\x1a" * 400_000 + b"\x0b", Refusal.FUNCTION_SIZE),
+    ],
+    ids=["50 000 locals", "40 000 loops", "100 000 blocks", "giant jump table", "1.2 MB of code"],
+)
+def test_modules_made_to_keep_the_compiler_busy_are_refused_before_it_sees_them(body, code):
+    assert refusal(with_body(body)).code is code
+
+
+def test_data_may_be_large():
+    code = module('(data (i32.const 0) "' + "a" * 60_000 + '")')
+    assert check_module(code, limits=LIMITS)
+
+
 @pytest.mark.parametrize(
     ("count", "refused"), [(b"\xa0\x8d\x06", Refusal.MALFORMED), (b"\xa1\x8d\x06", None)]
 )

@@ -465,6 +465,34 @@ def test_a_process_forked_from_one_that_imported_us_needs_no_file_and_no_import(
     assert done.returncode == 0
 
 
+CRAMPED = """
+import resource, sys
+import execution_engine as engine
+from platform_services import LinuxRandomSource
+from veracruz_utils.policy import Strategy
+
+code, limits = bytes.fromhex(sys.argv[1]), engine.EngineLimits()
+with engine.Program.load(code, strategy=Strategy[sys.argv[2]], limits=limits) as program:
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    try:
+        program.run(engine.RunInputs(), random=LinuxRandomSource())
+    except engine.TrapError as error:
+        print(error.code, bool(error.debug))
+        print(error)
+"""
+
+
+def test_a_process_without_room_for_a_program_says_that_it_is_not_the_programs_fault(strategy):
+    done = subprocess.run(
+        [sys.executable, "-c", CRAMPED, main("(i32.const 0)").hex(), strategy.name],
+        capture_output=True, timeout=60, check=False, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    code, message = done.stdout.splitlines()
+    assert code == "host-failure True"
+    assert "address space" in message
+
+
 INTERRUPTED = """
 import os, signal, sys, threading
 import execution_engine as engine

@@ -56,13 +56,13 @@ def _start(body: Callable[[], None]) -> threading.Thread:
 
 
 def _end(ended: threading.Event, interrupt: Callable[[], None]) -> None:
-    """Wait for the end, through any number of Ctrl-C: the thread uses what we are about to free."""
-    interrupted: KeyboardInterrupt | None = None
+    """Wait for the end, whatever signals say: the thread uses what we are about to free."""
+    interrupted: BaseException | None = None
     while not ended.is_set():
         try:
             interrupt()  # again and again: the first may come before the deadline is set
             ended.wait(_AGAIN_S)
-        except KeyboardInterrupt as error:
+        except BaseException as error:  # noqa: BLE001  it is raised when the thread has ended
             interrupted = error
     if interrupted is not None:
         raise interrupted

@@ -84,8 +84,11 @@ class ModuleRefusedError(EngineError):
 class Frame:
     """One call on the stack of a program that trapped, innermost first.
 
-    `offset` counts bytes from the beginning of the module (compiled code may name the instruction
-    that uses what another loads), and is None where no instruction is to blame; `name` comes from the module's name section, printable and at most 64 characters.
+    Attributes:
+        function: its index.
+        offset: the instruction's place in the module, in bytes; None where no instruction is to
+            blame. Compiled code may name the instruction that uses what another loads.
+        name: from the module's name section, printable and at most 64 characters.
     """
 
     function: int

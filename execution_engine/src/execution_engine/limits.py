@@ -40,8 +40,8 @@ class EngineLimits:
     function_bytes: int = 512 * 1024
     locals: int = 4_000
     nesting: int = 2_000
-    tables: int = 16
-    table_elements: int = 1_000_000
+    tables: int = 8
+    table_elements: int = 500_000
 
     @classmethod
     def from_policy(cls, limits: Limits) -> Self:

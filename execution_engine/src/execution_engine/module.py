@@ -4,10 +4,8 @@
 them from one generator, so that what Tlaxcala certifies is what the engine loads.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from wasmtime import Engine, Module, WasmtimeError
 
@@ -19,11 +17,9 @@ from execution_engine.instructions import deeper_than
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import BinaryError, TooManyError
 from execution_engine.strategy import make_engine
+from execution_engine.text import quoted, sanitised
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
-
-_QUOTED: Final = re.compile(r"`[^`]*`?")
-_TEXT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +141,6 @@ def _summarise(code: bytes, declared: Binary) -> ModuleSummary:
         entry=_exported_type(declared, abi.ENTRY_POINT),
         has_initialize=_exported_type(declared, abi.INITIALIZER) == abi.INITIALIZER_TYPE,
     )
-
-
-def sanitised(error: WasmtimeError) -> str:
-    """The compiler's message: one printable line, without what it quotes from the module."""
-    text = _QUOTED.sub("`...`", str(error))
-    return ascii(text)[1:-1].replace("\\n", "; ")[:200]
-
-
-def quoted(text: str) -> str:
-    """A module's own text: printable, at most 64 characters, in quotes."""
-    return ascii(text if len(text) <= _TEXT else text[:_TEXT] + "...")
 
 
 def _exported_type(declared: Binary, name: str) -> FunctionType | None:

@@ -12,9 +12,10 @@ from execution_engine.deadline import run_with_deadline
 from execution_engine.errors import EngineError, ModuleRefusedError, Refusal, TrapCode, TrapError
 from execution_engine.host import GuestMemory, Host, OutputSink
 from execution_engine.limits import EngineLimits
-from execution_engine.module import ModuleSummary, check_for, sanitised
+from execution_engine.module import ModuleSummary, check_for
 from execution_engine.run import Outcome, RunInputs
 from execution_engine.strategy import make_engine
+from execution_engine.text import sanitised
 from execution_engine.traps import engine_error, raise_host_failure
 from platform_services import RandomSource
 from veracruz_utils.digest import Digest

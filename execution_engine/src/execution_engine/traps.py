@@ -8,6 +8,7 @@ from wasmtime import TrapCode as Cause
 from execution_engine import _capi
 from execution_engine.errors import EngineError, Frame, LimitCode, LimitError, TrapCode, TrapError
 from execution_engine.limits import EngineLimits
+from execution_engine.text import printable, sanitised
 from veracruz_utils.errors import VeracruzError
 
 _CODES: Final = {
@@ -21,7 +22,6 @@ _CODES: Final = {
     Cause.BAD_CONVERSION_TO_INTEGER: TrapCode.INVALID_CONVERSION,
     Cause.UNREACHABLE: TrapCode.UNREACHABLE,
 }
-_NAME: Final = 64
 
 
 def engine_error(error: Trap | WasmtimeError, limits: EngineLimits) -> EngineError:
@@ -30,7 +30,11 @@ def engine_error(error: Trap | WasmtimeError, limits: EngineLimits) -> EngineErr
         return _trap_error(error, limits)
     if "limit" in str(error):
         return LimitError(LimitCode.MEMORY, "memory or tables exceed it at the start")
-    return TrapError(TrapCode.OTHER, "the module cannot be instantiated")
+    return TrapError(
+        TrapCode.HOST_FAILURE,
+        "the engine has no room for the program: give its process more address space",
+        debug=sanitised(error),
+    )
 
 
 def _trap_error(trap: Trap, limits: EngineLimits) -> EngineError:
@@ -59,10 +63,6 @@ def raise_host_failure(failures: list[BaseException]) -> NoReturn:
 
 def _frames(trap: Trap) -> tuple[Frame, ...]:
     return tuple(
-        Frame(function, offset, None if name is None else _printable(name))
+        Frame(function, offset, None if name is None else printable(name, 64))
         for function, offset, name in _capi.trap_frames(trap)
     )
-
-
-def _printable(name: str) -> str:
-    return ascii(name)[1:-1][:_NAME]
