@@ -48,6 +48,7 @@ class Program:
         # An engine's epoch is common to all its stores: one deadline at a time.
         self._running = threading.Lock()
         self._closed = False
+        self._wanted = {abi.IMPORTS[one.name] for one in summary.imports}
         self.summary = summary
         self.strategy = strategy
         self.limits = limits
@@ -130,7 +131,7 @@ class Program:
         failures: list[BaseException] = []
         callbacks = {
             call: _capi.host_function(len(call.params), host.call(call.name), failures)
-            for call in abi.HOST_CALLS
+            for call in self._wanted
         }
         started = time.perf_counter()
         # Explicitly closed: what a guest knew must not wait for the garbage collector.
