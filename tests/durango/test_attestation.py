@@ -1,5 +1,6 @@
 """Asking the bridge and Tabasco over real gRPC, and keeping the answer."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -80,6 +81,16 @@ def test_a_bridge_that_is_down_is_named_with_a_remedy(rig):
 def test_a_tabasco_that_is_down_is_named_with_a_remedy(rig):
     with pytest.raises(UnreachableError, match=r"tabasco at 127\.0\.0\.1:1 cannot be reached"):
         attest(rig.isolate.policy, tabasco=NOWHERE)
+
+
+def test_a_bridge_that_does_not_answer_is_given_up(rig):
+    answered = threading.Event()
+    rig.attest_raw = lambda _: bytes(answered.wait(60))
+    try:
+        with pytest.raises(UnreachableError, match="did not answer in time"):
+            attest(rig.isolate.policy, timeout_s=0.1)
+    finally:
+        answered.set()
 
 
 def test_a_policy_of_2021_needs_tabascos_key_from_elsewhere(rig):

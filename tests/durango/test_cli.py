@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_a_service_that_is_down_ends_the_process_with_4(world):
     assert done.returncode == 4
     assert "sinaloa at 127.0.0.1:1 cannot be reached" in done.stderr
     assert done.stdout == ""
+
+
+def test_an_interrupted_wait_ends_with_130_and_leaves_nothing(world):
+    out = world.folder / "result"
+    waiting = subprocess.Popen(
+        [DURANGO, "result", "get", str(world.policy), *world.who("carol"),
+         "--output", str(out), "--wait", "600"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with waiting:
+        assert "attested isolate" in waiting.stderr.readline()
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.stderr.read().strip() == "durango: interrupted"
+    assert waiting.returncode == 130
+    assert not out.exists()
 
 
 def test_shell_completion_prints_something(tmp_path):
@@ -539,6 +555,10 @@ def test_what_the_policy_does_not_give_is_refused_before_anyone_is_asked(world, 
     told = world.complain(*args, *world.who(who), *nowhere, status=3)
     assert "durango: client " in told
     assert world.rig.isolate.seen == []
+
+
+def test_the_policy_does_not_come_from_where_the_content_may(world):
+    world.complain("data", "send", "-", "-", *world.who("bob"), status=2, stdin=b"")
 
 
 def test_a_stranger_is_refused_before_anyone_is_asked(world):

@@ -378,9 +378,18 @@ def test_the_isolates_words_do_not_reach_the_terminal_raw(rig):
 def test_a_refusal_in_the_middle_of_an_upload_says_why(rig):
     with connect(rig, rig.alice) as alice:
         alice.send_program(PROGRAM)
-    rig.isolate.refuse_after = 1
+    rig.isolate.refuses_midway = True
     with connect(rig, rig.bob) as bob, pytest.raises(RequestRefusedError, match="too large"):
         bob.send_data(0, bytes(64 * PIECE_BYTES))
+
+
+def test_an_isolate_that_vanishes_in_the_middle_of_an_upload_is_unreachable(rig):
+    with connect(rig, rig.alice) as alice:
+        alice.send_program(PROGRAM)
+    rig.isolate.vanishes_midway = True
+    with connect(rig, rig.bob) as bob, pytest.raises(UnreachableError) as caught:
+        bob.send_data(0, bytes(64 * PIECE_BYTES))
+    assert caught.value.exit_code == 4
 
 
 # An isolate that does not keep to the protocol is not believed.

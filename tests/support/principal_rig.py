@@ -157,7 +157,8 @@ class Isolate:
         self.answer_with: Callable[[runtime.Request], runtime.Response | None] = lambda _: None
         self.spoil_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
         self.spoil_acceptance: Callable[[runtime.Accepted], runtime.Accepted] = lambda same: same
-        self.refuse_after: int | None = None
+        self.refuses_midway = False
+        self.vanishes_midway = False
 
     def serve(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """One session of the bridge."""
@@ -241,7 +242,10 @@ class _Talk:
         while not self.over:
             if self._upload is not None:
                 self._content += self._decoder.take(self._upload.size - len(self._content))
-                if self._isolate.refuse_after is not None:
+                if self._isolate.vanishes_midway:
+                    self.over = True
+                    return
+                if self._isolate.refuses_midway:
                     self._refuse(Reason.TOO_LARGE)
                     self.over = True
                 if len(self._content) < self._upload.size:

@@ -17,6 +17,7 @@ VeracruzError
 """
 
 from colima.runtime import Reason, Refused, Status
+from durango._words import printable
 from veracruz_utils.errors import RefusedError, VeracruzError
 
 
@@ -139,8 +140,9 @@ _REMEDIES = {
 def describe_refusal(request: str, answer: Refused) -> str:
     """One line on a refusal: what was asked, why not, both sides, and the remedy."""
     reason = answer.reason.name.lower().replace("_", " ")
-    found = f": {_printable(answer.found)}" if answer.found else ""
-    expected = f", expected {_printable(answer.expected)}" if answer.expected else ""
+    # The program's author may have had a hand in these words.
+    found = f": {printable(answer.found)}" if answer.found else ""
+    expected = f", expected {printable(answer.expected)}" if answer.expected else ""
     return f"{request} refused, {reason}{found}{expected}: {_REMEDIES[answer.reason]}"
 
 
@@ -148,8 +150,3 @@ def refusal(request: str, answer: Refused) -> RequestRefusedError | RequestFaile
     """The error that the isolate's refusal of `request` amounts to."""
     by_policy = answer.status is Status.INVALID_ROLE or answer.reason in _BY_POLICY
     return (RequestRefusedError if by_policy else RequestFailedError)(request, answer)
-
-
-def _printable(text: str) -> str:
-    """The isolate's words, which the program's author may have had a hand in, on one safe line."""
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -22,10 +22,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from durango._words import printable, timestamp
 from durango.errors import GateError
 from durango.evidence import Attestation, Check, Evidence, Passed
 from durango.platforms import protection
-from durango.policies import timestamp
 from psa_attestation import (
     AttestationError,
     Code,
@@ -177,7 +177,8 @@ class _Gate:
                     expected="affirming",
                     remedy="ask the operator of Tabasco why it does not vouch for this isolate",
                 )
-        self._pass(Check.RESULT_STATUS, "affirming", "affirming, which alone is accepted")
+        names = ", ".join(printable(name, most=64) for name in ear.submods)
+        self._pass(Check.RESULT_STATUS, f"affirming: {names}", "the only status I accept")
 
     def _examine_platform(self, runtime: RuntimeClaims) -> None:
         """Steps 7 and 8: the kind of isolate, and the runtime in it, are ones the policy names."""
@@ -186,7 +187,7 @@ class _Gate:
             names = " or ".join(platform.name for platform in self._policy.platforms)
             raise GateError(
                 Check.PLATFORM,
-                found=f"{_platform(runtime.platform)}",
+                found=_platform(runtime.platform),
                 expected=f"{names}, which my policy names",
                 remedy="run the isolate on an accepted platform, or agree on a policy that names "
                 "this one",
@@ -267,14 +268,12 @@ def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def _verifier(ear: Ear) -> str:
-    words = f"{ear.verifier.developer} {ear.verifier.build}"[:80]
-    return words if words.isprintable() else repr(words)
+    return printable(f"{ear.verifier.developer} {ear.verifier.build}", most=80)
 
 
 def _platform(name: str) -> str:
     """A platform as outputs name it; the software one never without what it is."""
-    shown = name if name.isprintable() else repr(name)
-    return f"{shown}, {protection(name)}" if name == LINUX_SOFTWARE else shown
+    return f"{name}, {protection(name)}" if name == LINUX_SOFTWARE else printable(name)
 
 
 def _moment(seconds: int) -> datetime:

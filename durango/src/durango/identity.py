@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from baja import PrivateKey, make_certificate
+from durango._words import timestamp
 from durango.errors import IdentityError, NotAuthorisedError
 from veracruz_utils.digest import Digest
 
@@ -112,13 +113,13 @@ class Identity:
         """
         parsed = x509.load_der_x509_certificate(self.certificate)
         if at > parsed.not_valid_after_utc:
-            state = f"expired at {parsed.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+            state = f"expired at {timestamp(parsed.not_valid_after_utc)}"
         elif at < parsed.not_valid_before_utc:
-            state = f"is only valid from {parsed.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
+            state = f"is only valid from {timestamp(parsed.not_valid_before_utc)}"
         else:
             return
         raise NotAuthorisedError(
-            f"certificate {self.digest.short} {state}, it is {at:%Y-%m-%dT%H:%M:%SZ}: "
+            f"certificate {self.digest.short} {state}, it is {timestamp(at)}: "
             "make a new identity, and a policy that names it"
         )
 

@@ -6,16 +6,12 @@ from typing import Final
 
 from cryptography import x509
 
+from durango._words import printable, timestamp
 from durango.platforms import protection
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, Identity, Policy, Role
 
 _SOON: Final = timedelta(days=1)
-
-
-def timestamp(moment: datetime) -> str:
-    """A moment in UTC as RFC 3339, to the second."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def policy_facts(policy: Policy) -> dict[str, object]:
@@ -117,7 +113,7 @@ def _identity_line(policy: Policy, identity: Identity) -> str:
     inputs = [f"input {index}" for index in places(policy.data_provision_order, identity.client_id)]
     streams = [f"stream {index}" for index in places(policy.streaming_order, identity.client_id)]
     gives = f" ({', '.join(inputs + streams)})" if inputs or streams else ""
-    subject = _printable(certificate.subject.rfc4514_string())
+    subject = printable(certificate.subject.rfc4514_string())
     return f"{roles}{gives}; certificate {identity.digest.short}, {subject}"
 
 
@@ -165,8 +161,3 @@ def _size(count: int) -> str:
         if count % factor == 0:
             return f"{count // factor} {unit}"
     return f"{count} bytes"
-
-
-def _printable(text: str) -> str:
-    cut = text[:120]
-    return cut if cut.isprintable() else repr(cut)

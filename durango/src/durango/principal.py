@@ -260,7 +260,9 @@ class Principal:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
         with open_content(source) as content:
-            require_size(content, self._policy.limits.input_bytes, "input_bytes")
+            limits = self._policy.limits
+            require_size(content, limits.input_bytes, "input_bytes")
+            require_size(content, limits.total_input_bytes, "total_input_bytes")
             digest, answer = self._session.upload(
                 runtime.Upload(kind, package_id, content.size),
                 content,

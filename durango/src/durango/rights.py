@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from colima.runtime import ContentKind
+from durango._words import timestamp
 from durango.content import Content
 from durango.errors import NotAuthorisedError
 from durango.evidence import Attestation
@@ -68,7 +69,7 @@ def require_attested(policy: Policy, attestation: Attestation, at: datetime) -> 
         )
     if at >= attestation.expires_at:
         raise NotAuthorisedError(
-            f"the attestation expired at {attestation.expires_at:%Y-%m-%dT%H:%M:%SZ}: attest again"
+            f"the attestation expired at {timestamp(attestation.expires_at)}: attest again"
         )
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
+from durango._words import timestamp
 from durango.attestation import SavedAttestation
 from durango.cli.options import FILE, Access, access_options, attestation_facts, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection
-from durango.policies import timestamp
 from veracruz_utils.console import emit, json_option, write_new_file
 
 
@@ -49,7 +49,7 @@ def _text(attestation: Attestation) -> str:
     ]
     lines.append(
         f"accepted: isolate {attestation.certificate_digest}\n"
-        f"until {timestamp(attestation.expires_at)}, on {attestation.platform}: "
+        f"until {timestamp(attestation.expires_at)}, on {attestation.platform},\n"
         f"{protection(attestation.platform)}"
     )
     return "\n".join(lines)

@@ -8,10 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from durango._words import printable, timestamp
 from durango.cli.options import FILE, force_option
 from durango.identity import Identity, load_certificate
 from durango.output import refuse_existing
-from durango.policies import timestamp
 from veracruz_utils.console import emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
 
@@ -75,7 +75,7 @@ def show(*, certificate: Path, as_json: bool) -> None:
     state = "" if facts["valid_now"] else ", NOT valid now"
     text = (
         f"certificate {facts['certificate_digest']}\n"
-        f"subject     {facts['subject']!r}\n"
+        f"subject     {printable(found.subject.rfc4514_string())}\n"
         f"key         {facts['key']}\n"
         f"valid       {facts['valid_from']} to {facts['valid_until']}{state}"
     )

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeVar
 import click
 
 from colima.runtime import State
+from durango._words import timestamp
 from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest, parse_tabasco_key
 from durango.evidence import Attestation
 from durango.identity import MAX_PEM_BYTES, Identity
 from durango.platforms import protection
-from durango.policies import timestamp
 from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_utils import policy as policies
@@ -191,6 +191,8 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         timeout: float,
         **others: object,
     ) -> object:
+        if str(policy) == "-":
+            raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
         access = Access(load_policy(policy), key, sinaloa, tabasco, timeout)
         return command(access=access, **others)

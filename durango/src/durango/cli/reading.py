@@ -74,7 +74,7 @@ def get_result(
         "attestation": attestation_facts(attestation),
     }
     if output != _STDOUT:
-        text = f"result {output}, {outcome.output_size} bytes, {outcome.output_digest}"
+        text = f"result in {output}: {outcome.output_size} bytes, {outcome.output_digest}"
         emit(facts, text, as_json=as_json)
 
 
