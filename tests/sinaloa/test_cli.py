@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
+from click.testing import CliRunner, Result
 
 import colima
 from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
 from colima.sonora import Ending, Failed
+from sinaloa.cli import main
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_utils import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES
@@ -88,15 +90,9 @@ def start(policy, sonora):
     return starting
 
 
-def run(*args: object, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*SINALOA, *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | environment,
-    )
+def run(*args: object, **environment: str) -> Result:
+    """Run the command in this process, for when it ends before it serves."""
+    return CliRunner().invoke(main, [str(arg) for arg in args], env=environment)
 
 
 def session(channel: grpc.Channel, chunks) -> list[bytes]:
@@ -219,7 +215,12 @@ def test_a_runtime_the_policy_does_not_accept_is_warned_of(start, policy):
 
 
 def test_no_sonora_is_status_4_with_the_remedy(policy, tmp_path):
-    result = run("serve", policy, "--sonora", tmp_path / "none.sock")
+    result = subprocess.run(
+        [*SINALOA, "serve", str(policy), "--sonora", str(tmp_path / "none.sock")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (result.returncode, result.stdout) == (4, "")
     assert result.stderr == (
         f"sinaloa: sonora at {tmp_path}/none.sock cannot be reached (no such file or directory): "
@@ -230,7 +231,7 @@ def test_no_sonora_is_status_4_with_the_remedy(policy, tmp_path):
 def test_a_refused_launch_is_status_1(policy, sonora):
     sonora.launch = refuse
     result = run("serve", policy, "--sonora", sonora.path, "--json")
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "launches no isolate: '16 isolates run already; end one of them first'" in result.stderr
 
 
@@ -247,7 +248,7 @@ def test_an_isolate_with_another_policy_is_not_served(policy, sonora):
 
     sonora.launch = launch_another
     result = run("serve", policy, "--sonora", sonora.path, "--listen", "127.0.0.1:0")
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert "sonora launched policy" in result.stderr
 
 
@@ -269,7 +270,7 @@ def test_a_policy_of_no_use_is_refused_before_anything_is_launched(
     else:
         policy.write_bytes(content)
     result = run("serve", policy, "--sonora", sonora.path)
-    assert (result.returncode, result.stdout) == (status, "")
+    assert (result.exit_code, result.stdout) == (status, "")
     assert reason in result.stderr
     assert result.stderr.count("\n") == 1
     assert sonora.policies == []
@@ -279,7 +280,7 @@ def test_an_address_in_use_is_told_and_the_isolate_ends(policy, sonora):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         result = run("serve", policy, "--sonora", sonora.path, "--listen", address)
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert f"cannot listen on {address}: address already in use" in result.stderr
     assert sonora.bridge_gone.wait(10)
 
@@ -291,17 +292,25 @@ def test_an_address_in_use_is_told_and_the_isolate_ends(policy, sonora):
         ("serve",),
         ("serve", "policy.json", "--max-sessions", "0"),
         ("serve", "policy.json", "--max-sessions", "1000"),
+        ("serve", "policy.json", "--listen", "somewhere"),
         ("serve", "policy.json", "--nonsense"),
     ],
 )
 def test_wrong_usage_is_status_2(args):
-    assert run(*args).returncode == 2
+    assert run(*args).exit_code == 2
 
 
 def test_help_version_and_completion():
     assert "--sonora" in run("serve", "--help").stdout
     assert run("--version").stdout == "sinaloa 0.1.0\n"
-    assert "sinaloa" in run(_SINALOA_COMPLETE="bash_source").stdout
+    script = subprocess.run(
+        SINALOA,
+        env=os.environ | {"_SINALOA_COMPLETE": "bash_source"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_sinaloa_completion" in script.stdout
 
 
 def test_the_bridge_process_does_not_hold_the_runtime():

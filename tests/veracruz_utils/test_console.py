@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from veracruz_utils import Digest, Endpoint, RefusedError, UnreachableError, VeracruzError
-from veracruz_utils.console import command_group, emit, json_option, single_command
+from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, single_command
 
 PROGRAM = '''
 import sys
@@ -260,6 +260,21 @@ def test_a_single_command_ends_the_same_way():
     assert runner.invoke(one_thing, []).exit_code == 2
     refused = runner.invoke(one_thing, ["bad", "--json"])
     assert (refused.exit_code, refused.stderr) == (3, "one-thing: bad is refused\n")
+
+
+def test_an_endpoint_is_read_or_refused_as_usage():
+    @single_command("t", distribution="veracruz-utils", help="T.")
+    @click.option("--listen", type=ENDPOINT, default="[::1]:7")
+    def program(listen) -> None:
+        click.echo(f"{listen.host} {listen.port}")
+
+    runner = CliRunner()
+    assert runner.invoke(program, []).stdout == "::1 7\n"
+    assert runner.invoke(program, ["--listen", "a.test:80"]).stdout == "a.test 80\n"
+    refused = runner.invoke(program, ["--listen", "a.test"])
+    assert refused.exit_code == 2
+    assert "is not HOST:PORT" in refused.stderr
+    assert "HOST:PORT" in runner.invoke(program, ["--help"]).stdout
 
 
 def test_an_unknown_distribution_is_no_traceback():

@@ -10,7 +10,16 @@ import click
 from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import End, Isolate
-from veracruz_utils.console import command_group, emit, json_option, log_option, note, read_file
+from veracruz_utils.console import (
+    ENDPOINT,
+    command_group,
+    emit,
+    json_option,
+    log_option,
+    note,
+    read_file,
+)
+from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 from veracruz_utils.service import GrpcService
 
@@ -37,6 +46,7 @@ def main() -> None:
 )
 @click.option(
     "--listen",
+    type=ENDPOINT,
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.  [default: as the policy says]",
 )
@@ -50,7 +60,7 @@ def main() -> None:
 @log_option
 @json_option
 def serve(
-    policy: Path, sonora: Path, listen: str | None, max_sessions: int, *, as_json: bool
+    policy: Path, sonora: Path, listen: Endpoint | None, max_sessions: int, *, as_json: bool
 ) -> None:
     """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
 

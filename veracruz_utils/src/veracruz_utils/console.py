@@ -25,6 +25,7 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.files import read_file, write_new_file
 
 __all__ = [
+    "ENDPOINT",
     "CommandGroup",
     "SingleCommand",
     "command_group",
@@ -114,6 +115,23 @@ def single_command(
         return command(_with_common_options(function, prog, distribution))
 
     return decorate
+
+
+class _EndpointType(click.ParamType[Endpoint]):
+    name = "host:port"
+
+    def convert(
+        self, value: str | Endpoint, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Endpoint:
+        """The endpoint, or a usage error."""
+        try:
+            return value if isinstance(value, Endpoint) else Endpoint.parse(value)
+        except VeracruzError as error:
+            self.fail(str(error), param, ctx)
+
+
+ENDPOINT: Final = _EndpointType()
+"""The type of an option or argument that is a `host:port`."""
 
 
 class _JsonOption(click.Option):
