@@ -11,7 +11,6 @@ Nothing else in this package touches wasmtime's private names. Three rules keep 
 
 import ctypes
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 from wasmtime import Config, FuncType, Linker, Module, Store, Trap, TrapCode, ValType, WasmtimeError
@@ -106,21 +105,20 @@ def host_function(
     return _Callback(enter)
 
 
+def host_function_type(arity: int) -> FuncType:
+    """The type of a host function; it belongs to the first engine that it is used with."""
+    return FuncType([ValType.i32()] * arity, [ValType.i32()])
+
+
 def define(
-    linker: Linker, module: str, name: str, arity: int, callback: "ctypes._FuncPointer"
+    linker: Linker, module: str, name: str, type_: FuncType, callback: "ctypes._FuncPointer"
 ) -> None:
-    """Offer a callback of `host_function` under a name."""
-    type_ = _function_type(arity)
+    """Offer a callback of `host_function` under a name; `type_` is of its arity."""
     where, what = module.encode(), name.encode()
     error = _define(
         linker.ptr(), where, len(where), what, len(what), type_.ptr(), callback, None, _Finalizer()
     )
     _raise(error)
-
-
-@cache
-def _function_type(arity: int) -> FuncType:
-    return FuncType([ValType.i32()] * arity, [ValType.i32()])
 
 
 class Instance:

@@ -48,7 +48,10 @@ class Program:
         # An engine's epoch is common to all its stores: one deadline at a time.
         self._running = threading.Lock()
         self._closed = False
-        self._wanted = {abi.IMPORTS[one.name] for one in summary.imports}
+        self._types = {
+            abi.IMPORTS[one.name]: _capi.host_function_type(len(abi.IMPORTS[one.name].params))
+            for one in summary.imports
+        }
         self.summary = summary
         self.strategy = strategy
         self.limits = limits
@@ -131,13 +134,13 @@ class Program:
         failures: list[BaseException] = []
         callbacks = {
             call: _capi.host_function(len(call.params), host.call(call.name), failures)
-            for call in self._wanted
+            for call in self._types
         }
         started = time.perf_counter()
         # Explicitly closed: what a guest knew must not wait for the garbage collector.
         with Linker(self._engine) as linker, Store(self._engine) as store:
             for call, callback in callbacks.items():
-                _capi.define(linker, abi.MODULE, call.import_name, len(call.params), callback)
+                _capi.define(linker, abi.MODULE, call.import_name, self._types[call], callback)
             self._arm(store)
             try:
                 return_code = self._call_main(linker, store, host)
