@@ -223,8 +223,13 @@ def test_a_platform_appears_once():
     assert (error.code, error.path) == ("invalid-value", "$.platforms[1].name")
 
 
-def test_a_2021_policy_without_any_runtime_is_refused():
+def test_a_2021_policy_need_not_name_any_runtime():
     document = {name: value for name, value in document_2021().items() if "mexico" not in name}
+    assert Policy.parse(text(document), at=NOW).platforms == ()
+
+
+def test_a_current_policy_names_a_runtime():
+    document = current_document() | {"platforms": []}
     assert refusal_of(text(document)).code is PolicyErrorCode.MISSING_PLATFORM
 
 

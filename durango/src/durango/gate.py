@@ -185,10 +185,11 @@ class _Gate:
         accepted = self._policy.accepted(runtime.platform)
         if accepted is None:
             names = " or ".join(platform.name for platform in self._policy.platforms)
+            expected = f"{names}, which my policy names" if names else "none: my policy names none"
             raise GateError(
                 Check.PLATFORM,
                 found=_platform(runtime.platform),
-                expected=f"{names}, which my policy names",
+                expected=expected,
                 remedy="run the isolate on an accepted platform, or agree on a policy that names "
                 "this one",
             )

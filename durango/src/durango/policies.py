@@ -75,6 +75,8 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
         for platform in policy.platforms
         if platform.name == LINUX_SOFTWARE
     ]
+    if not policy.platforms:
+        warnings.append("it names no measurement of any runtime: attestation will refuse them all")
     if policy.debug:
         warnings.append("debug is on: what the program prints leaves the isolate")
     if policy.expires_at - at < _SOON:
