@@ -1,0 +1,380 @@
+import hashlib
+
+import pytest
+
+from colima.runtime import ContentKind, Reason, State, Status, Upload
+from mexico_city import Computation, Job, Outcome
+from mexico_city.content import content_of
+from mexico_city.errors import Refusal
+from platform_services import ServiceUnavailableError
+from psa_attestation import commit
+from support.computations import PROGRAM, policy
+from support.guests import CountingRandom
+
+PI, DATA, READER, STREAM = "PiProvider", "DataProvider", "ResultReader", "StreamProvider"
+ROLES = [[PI], [DATA], [DATA, STREAM], [READER], [READER, STREAM]]
+AUTHOR, FIRST, SECOND, READER_1, READER_2 = range(5)
+
+
+class Party:
+    """A computation, and its identities by their numbers."""
+
+    def __init__(self, *, random=None, **terms) -> None:
+        self.policy = policy(terms.pop("roles", ROLES), **terms)
+        self.computation = Computation(self.policy, random or CountingRandom())
+
+    def reserve(self, who: int, kind: ContentKind, package_id: int = 0, size: int = 1):
+        upload = Upload(kind, package_id, size)
+        return self.computation.reserve(self.policy.identities[who], upload)
+
+    def send(self, who: int, kind: ContentKind, package_id: int = 0, content: bytes = b"x"):
+        slot = self.reserve(who, kind, package_id, len(content))
+        return self.computation.provide(slot, content_of(content))
+
+    def load(self) -> None:
+        slot = self.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
+        self.computation.check_program(slot, content_of(PROGRAM))
+        self.computation.program_loaded(slot)
+
+    def ask(self, who: int = READER_1):
+        return self.computation.request_result(self.policy.identities[who])
+
+    def run(self, output: bytes | None = b"out", code: int = 0) -> Job:
+        job = self.ask()
+        assert isinstance(job, Job)
+        content = None if output is None else content_of(output)
+        self.computation.run_finished(Outcome(code, content, b"receipt"))
+        return job
+
+    def next_round(self, who: int = READER_1) -> None:
+        self.computation.next_round(self.policy.identities[who])
+
+    def vote(self, who: int) -> bool:
+        return self.computation.shutdown(self.policy.identities[who])
+
+    @property
+    def state(self) -> State:
+        return self.computation.state
+
+
+def refusal(call, *args, **terms):
+    with pytest.raises(Refusal) as refused:
+        call(*args, **terms)
+    return refused.value.answer
+
+
+@pytest.mark.parametrize(
+    ("data", "streams", "after"),
+    [
+        ([1], [1], State.DATA_SOURCES_LOADING),
+        ([1], [], State.DATA_SOURCES_LOADING),
+        ([], [1], State.STREAM_SOURCES_LOADING),
+        ([], [], State.READY_TO_EXECUTE),
+    ],
+)
+def test_a_loaded_program_leads_to_what_is_still_to_be_loaded(data, streams, after):
+    party = Party(data=data, streams=streams)
+    party.load()
+    assert party.state is after
+
+
+def test_the_program_has_no_digest_to_tell_until_it_is_loaded():
+    party = Party()
+    slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
+    party.computation.check_program(slot, content_of(PROGRAM))
+    assert party.computation.program_digest is None
+    party.computation.program_loaded(slot)
+    assert party.computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
+
+
+def test_another_program_is_refused_by_its_digest_and_the_right_one_may_follow():
+    party = Party()
+    slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=5)
+    answer = refusal(party.computation.check_program, slot, content_of(b"other"))
+    assert answer.reason is Reason.WRONG_PROGRAM
+    assert hashlib.sha256(b"other").hexdigest() in answer.found
+    assert answer.expected == hashlib.sha256(PROGRAM).hexdigest()
+    party.load()
+    assert party.state is State.READY_TO_EXECUTE
+
+
+def test_one_upload_of_the_program_at_a_time():
+    party = Party()
+    slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
+    assert refusal(party.reserve, AUTHOR, ContentKind.PROGRAM).reason is Reason.BUSY
+    party.computation.release(slot)
+    party.load()
+
+
+def test_a_program_that_the_engine_refuses_is_an_error_for_good():
+    party = Party()
+    slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
+    answer = party.computation.program_refused(slot, "start-section").answer
+    assert (answer.reason, answer.found) == (Reason.PROGRAM_REFUSED, "start-section")
+    late = refusal(party.reserve, AUTHOR, ContentKind.PROGRAM)
+    assert late.found == "ERROR (the program was refused: start-section)"
+
+
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [
+        (FIRST, ContentKind.PROGRAM),
+        (READER_1, ContentKind.PROGRAM),
+        (AUTHOR, ContentKind.DATA),
+        (READER_2, ContentKind.DATA),
+        (AUTHOR, ContentKind.STREAM),
+        (READER_1, ContentKind.STREAM),
+    ],
+)
+def test_the_role_comes_before_the_state_and_the_size(who, kind):
+    party = Party(limits={"input_bytes": 1, "program_bytes": 1})
+    answer = refusal(party.reserve, who, kind, size=2**40)
+    assert answer.reason is Reason.WRONG_ROLE
+    assert answer.status is Status.INVALID_ROLE
+
+
+def test_only_readers_ask_for_results_rounds_and_shutdown():
+    party = Party()
+    for call in (party.ask, party.next_round, party.vote):
+        answer = refusal(call, AUTHOR)
+        assert answer.reason is Reason.WRONG_ROLE
+        assert answer.found == "client 0 is PiProvider"
+        assert answer.expected == "ResultReader"
+
+
+def test_the_state_comes_before_the_size():
+    party = Party(data=[1], limits={"input_bytes": 1})
+    answer = refusal(party.reserve, FIRST, ContentKind.DATA, size=2)
+    assert answer.reason is Reason.WRONG_STATE
+    assert (answer.found, answer.expected) == ("INITIAL", "DATA_SOURCES_LOADING")
+
+
+def test_a_client_with_the_data_role_may_send_streams_too():
+    party = Party(streams=[1, 2])
+    party.load()
+    party.send(FIRST, ContentKind.STREAM)
+    party.send(SECOND, ContentKind.STREAM)
+    assert party.state is State.READY_TO_EXECUTE
+
+
+def test_an_input_that_arrives_after_the_computation_failed_is_refused():
+    party = Party(data=[1])
+    party.load()
+    slot = party.reserve(FIRST, ContentKind.DATA)
+    party.computation.guest_lost("signal-9")
+    answer = refusal(party.computation.provide, slot, content_of(b"x"))
+    assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "ERROR (guest lost: signal-9)")
+
+
+def test_a_commitment_hides_an_input_behind_a_salt_that_its_provider_learns():
+    party = Party(data=[1, 1])
+    party.load()
+    first = party.send(FIRST, ContentKind.DATA, 0, b"same")
+    second = party.send(FIRST, ContentKind.DATA, 1, b"same")
+    assert first.commitment != second.commitment
+    for each in (first, second):
+        assert each.commitment == commit(each.salt.reveal(), hashlib.sha256(b"same").digest())
+
+
+class NoRandom:
+    def fill(self, size: int) -> bytes:
+        raise ServiceUnavailableError("none now")
+
+
+def test_without_random_bytes_an_input_is_refused_and_its_place_is_free_again():
+    party = Party(random=NoRandom(), data=[1])
+    party.load()
+    answer = refusal(party.send, FIRST, ContentKind.DATA)
+    assert (answer.reason, answer.status) == (Reason.BUSY, Status.NOT_READY)
+    party.reserve(FIRST, ContentKind.DATA)
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "limit"),
+    [
+        (ContentKind.PROGRAM, AUTHOR, "program_bytes"),
+        (ContentKind.DATA, FIRST, "input_bytes"),
+        (ContentKind.STREAM, FIRST, "input_bytes"),
+    ],
+)
+def test_an_upload_of_just_the_limit_is_taken_and_a_byte_more_is_not(kind, who, limit):
+    party = Party(data=[1][: kind is ContentKind.DATA], streams=[1], limits={limit: 100})
+    if kind is not ContentKind.PROGRAM:
+        party.load()
+    answer = refusal(party.reserve, who, kind, size=101)
+    assert (answer.reason, answer.found) == (Reason.TOO_LARGE, "101 bytes")
+    assert answer.expected == f"{limit} <= 100"
+    party.reserve(who, kind, size=100)
+
+
+def test_inputs_of_a_round_share_a_limit_that_counts_what_is_on_its_way():
+    party = Party(data=[1, 2], streams=[1], limits={"total_input_bytes": 10})
+    party.load()
+    slot = party.reserve(FIRST, ContentKind.DATA, size=6)
+    answer = refusal(party.reserve, SECOND, ContentKind.DATA, size=5)
+    assert (answer.reason, answer.found) == (Reason.TOO_LARGE, "11 bytes of inputs in all")
+    party.computation.release(slot)
+    party.send(SECOND, ContentKind.DATA, content=b"5 byt")
+    party.send(FIRST, ContentKind.DATA, content=b"two")
+    assert refusal(party.reserve, FIRST, ContentKind.STREAM, size=3).reason is Reason.TOO_LARGE
+    party.reserve(FIRST, ContentKind.STREAM, size=2)
+
+
+def test_the_program_is_no_input_and_takes_nothing_of_their_limit():
+    party = Party(data=[1], limits={"total_input_bytes": 4})
+    party.load()
+    party.send(FIRST, ContentKind.DATA, content=b"four")
+    assert party.state is State.READY_TO_EXECUTE
+
+
+def test_streams_of_an_earlier_round_do_not_count_any_more():
+    party = Party(streams=[1], limits={"total_input_bytes": 4})
+    party.load()
+    for _ in range(3):
+        party.send(FIRST, ContentKind.STREAM, content=b"four")
+        party.run()
+        party.next_round()
+
+
+def test_the_program_runs_once_and_its_outcome_is_for_every_reader():
+    party = Party()
+    party.load()
+    assert isinstance(party.ask(READER_1), Job)
+    assert party.computation.running
+    assert party.ask(READER_2) is None
+    assert party.ask(READER_1) is None
+    outcome = Outcome(0, None, b"receipt")
+    party.computation.run_finished(outcome)
+    assert not party.computation.running
+    assert party.ask(READER_1) is outcome
+    assert party.ask(READER_2) is outcome
+
+
+def test_a_return_code_other_than_0_is_told_every_time():
+    party = Party()
+    party.load()
+    party.run(b"partial", code=-4)
+    assert [party.ask().return_code for _ in range(2)] == [-4, -4]
+    assert party.state is State.FINISHED_EXECUTING
+
+
+def test_no_result_before_everything_is_in():
+    party = Party(data=[1])
+    assert refusal(party.ask).found == "INITIAL"
+    party.load()
+    answer = refusal(party.ask)
+    assert (answer.reason, answer.status) == (Reason.WRONG_STATE, Status.NOT_READY)
+    assert (answer.found, answer.expected) == ("DATA_SOURCES_LOADING", "READY_TO_EXECUTE")
+
+
+def test_a_failed_run_is_told_once_as_such_and_then_as_the_state():
+    party = Party()
+    party.load()
+    party.ask()
+    answer = party.computation.run_failed(Reason.TRAPPED, "unreachable").answer
+    assert (answer.reason, answer.status) == (Reason.TRAPPED, Status.VM_ERROR)
+    assert answer.found == "unreachable"
+    assert not party.computation.running
+    assert refusal(party.ask).found == "ERROR (trapped: unreachable)"
+
+
+def test_rounds_keep_program_and_data_and_hand_on_the_result():
+    party = Party(data=[1], streams=[2])
+    party.load()
+    party.send(FIRST, ContentKind.DATA, content=b"data")
+    given = []
+    for number in range(3):
+        assert party.computation.round == number + 1
+        party.send(SECOND, ContentKind.STREAM, content=b"%d" % number)
+        job = party.run(b"result %d" % number)
+        previous = None if job.previous is None else job.previous.read(0, 99)
+        given.append(
+            (job.inputs[0].content.read(0, 9), job.streams[0].content.read(0, 9), previous)
+        )
+        party.next_round()
+        assert party.state is State.STREAM_SOURCES_LOADING
+    assert given == [
+        (b"data", b"0", None),
+        (b"data", b"1", b"result 0"),
+        (b"data", b"2", b"result 1"),
+    ]
+
+
+def test_a_round_without_a_result_hands_on_an_empty_one():
+    party = Party()
+    party.load()
+    party.run(output=None)
+    party.next_round()
+    previous = party.run().previous
+    assert previous is not None
+    assert previous.size == 0
+
+
+def test_without_streams_the_next_round_is_ready_at_once():
+    party = Party(data=[1])
+    party.load()
+    party.send(FIRST, ContentKind.DATA)
+    party.run()
+    party.next_round()
+    assert party.state is State.READY_TO_EXECUTE
+
+
+def test_results_that_are_no_longer_anyones_are_given_back():
+    party = Party()
+    party.load()
+    party.run(b"first")
+    first = party.ask().output
+    party.next_round()
+    party.run(b"second")
+    assert first.descriptor >= 0
+    party.next_round()
+    assert first.descriptor == -1
+
+
+def test_no_next_round_before_the_end_of_this_one():
+    party = Party()
+    assert refusal(party.next_round).reason is Reason.WRONG_STATE
+    party.load()
+    assert refusal(party.next_round).expected == "FINISHED_EXECUTING"
+
+
+def test_a_lost_guest_leaves_a_finished_result_but_no_next_round():
+    party = Party()
+    party.load()
+    party.run(b"kept")
+    party.computation.guest_lost("exit-70")
+    assert party.ask().output.read(0, 9) == b"kept"
+    answer = refusal(party.next_round)
+    assert (answer.reason, answer.status) == (Reason.GUEST_LOST, Status.VM_ERROR)
+    assert party.ask().output.read(0, 9) == b"kept"
+
+
+def test_a_failed_computation_drops_what_came_in():
+    party = Party(data=[1, 1], streams=[1])
+    party.load()
+    kept = [party.send(FIRST, ContentKind.DATA, number) for number in range(2)]
+    party.computation.guest_lost("signal-9")
+    assert [each.content.descriptor for each in kept] == [-1, -1]
+
+
+def test_the_end_is_when_every_reader_asked_for_it():
+    party = Party()
+    assert not party.vote(READER_1)
+    assert not party.vote(READER_1)
+    assert party.vote(READER_2)
+
+
+def test_readers_may_ask_for_the_end_after_a_failure():
+    party = Party(roles=[[PI], [READER]])
+    party.computation.guest_lost("signal-9")
+    assert party.vote(1)
+
+
+def test_a_new_round_forgets_who_asked_for_the_end():
+    party = Party()
+    party.load()
+    party.run()
+    party.vote(READER_1)
+    party.next_round()
+    assert not party.vote(READER_2)
+    assert party.vote(READER_1)

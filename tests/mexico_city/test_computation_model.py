@@ -1,0 +1,336 @@
+"""A computation against a model of the rules, request by request.
+
+The model is written from the description of the lifecycle; it shares no code with `Computation`.
+"""
+
+import hashlib
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+
+from colima.runtime import ContentKind, Reason, State, Upload
+from mexico_city import Computation, Job, Outcome
+from mexico_city.content import content_of
+from mexico_city.errors import Refusal
+from support.computations import PROGRAM, policy
+from support.guests import CountingRandom
+
+ROLES = {
+    0: {"PiProvider"},
+    1: {"DataProvider"},
+    2: {"DataProvider", "StreamProvider"},
+    3: {"StreamProvider", "ResultReader"},
+    4: {"ResultReader"},
+}
+LIMITS = {"program_bytes": 64, "input_bytes": 8, "total_input_bytes": 20}
+WANTED = {
+    ContentKind.PROGRAM: (State.INITIAL, {"PiProvider"}),
+    ContentKind.DATA: (State.DATA_SOURCES_LOADING, {"DataProvider"}),
+    ContentKind.STREAM: (State.STREAM_SOURCES_LOADING, {"DataProvider", "StreamProvider"}),
+}
+PARTIES = st.sampled_from(sorted(ROLES))
+OUTPUTS = st.none() | st.binary(max_size=4)
+OFTEN = st.integers(0, 30).map(lambda drawn: drawn != 17)
+
+
+class Model:
+    """The rules, as plainly as possible."""
+
+    def __init__(self, data: list[int], streams: list[int]) -> None:
+        self.orders = {ContentKind.DATA: data, ContentKind.STREAM: streams}
+        self.state = State.INITIAL
+        self.round = 1
+        self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
+        self.coming: list[tuple[ContentKind, int, int, int]] = []
+        self.running = False
+        self.guest = True
+        self.previous: bytes | None = None
+        self.result: bytes | None = None
+        self.votes: set[int] = set()
+
+    def refuses_upload(self, who: int, kind: ContentKind, number: int, size: int) -> Reason | None:
+        state, roles = WANTED[kind]
+        if not roles & ROLES[who]:
+            return Reason.WRONG_ROLE
+        if self.state is not state:
+            return Reason.WRONG_STATE
+        if kind is ContentKind.PROGRAM:
+            return self.refuses_program(size)
+        return self.refuses_input(who, kind, number, size)
+
+    def refuses_program(self, size: int) -> Reason | None:
+        if size > LIMITS["program_bytes"]:
+            return Reason.TOO_LARGE
+        coming = any(each[0] is ContentKind.PROGRAM for each in self.coming)
+        return Reason.BUSY if coming else None
+
+    def refuses_input(self, who: int, kind: ContentKind, number: int, size: int) -> Reason | None:
+        inputs = [size for sizes in self.taken.values() for size in sizes.values()]
+        inputs += [each[3] for each in self.coming if each[0] is not ContentKind.PROGRAM]
+        if size > LIMITS["input_bytes"] or sum(inputs) + size > LIMITS["total_input_bytes"]:
+            return Reason.TOO_LARGE
+        theirs = [key for key in self.taken[kind] if key[0] == who]
+        theirs += [(owner, n) for of, owner, n, _ in self.coming if of is kind and owner == who]
+        if (who, number) in theirs:
+            return Reason.DUPLICATE_PACKAGE
+        return Reason.NOT_EXPECTED if len(theirs) >= self.orders[kind].count(who) else None
+
+    def advance(self) -> None:
+        for kind, state, after in (
+            (ContentKind.DATA, State.DATA_SOURCES_LOADING, State.STREAM_SOURCES_LOADING),
+            (ContentKind.STREAM, State.STREAM_SOURCES_LOADING, State.READY_TO_EXECUTE),
+        ):
+            owners = Counter(owner for owner, _ in self.taken[kind])
+            if self.state is state and owners == Counter(self.orders[kind]):
+                self.state = after
+
+    def fail(self) -> None:
+        self.state = State.ERROR
+        self.running = False
+        self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
+
+    def lose_guest(self) -> None:
+        self.guest = False
+        if self.state is not State.FINISHED_EXECUTING:
+            self.fail()
+
+
+class Requests(RuleBasedStateMachine):
+    """Whatever principals ask in whatever order, the computation answers as the model does."""
+
+    uploads = Bundle("uploads")
+
+    @initialize(
+        data=st.lists(st.sampled_from([1, 2]), max_size=3),
+        streams=st.lists(st.sampled_from([1, 2, 3]), max_size=3),
+        loaded=st.booleans(),
+    )
+    def begin(self, data, streams, loaded):
+        self.policy = policy(
+            [sorted(ROLES[number]) for number in sorted(ROLES)],
+            data=data,
+            streams=streams,
+            limits=LIMITS,
+        )
+        self.computation = Computation(self.policy, CountingRandom())
+        self.model = Model(data, streams)
+        if loaded:
+            self.complete(self.begin_upload(0, ContentKind.PROGRAM, 0, 60), right=True)
+
+    def snapshot(self):
+        computation = self.computation
+        kept = computation._previous
+        return (
+            computation.state,
+            computation.round,
+            computation.running,
+            computation.failure,
+            computation.outcome,
+            computation.program_digest,
+            computation._guest_lost,
+            kept and (kept.descriptor, kept.size),
+            computation._program_reserved,
+            computation._reserved_bytes,
+            dict(computation._data._packages),
+            set(computation._data._reserved),
+            dict(computation._streams._packages),
+            set(computation._streams._reserved),
+            set(computation._asked_for_shutdown),
+        )
+
+    def refused(self, reason, call, *args):
+        """`call` is refused for this reason and has changed nothing."""
+        before = self.snapshot()
+        with pytest.raises(Refusal) as refusal:
+            call(*args)
+        assert refusal.value.answer.reason is reason
+        assert self.snapshot() == before
+
+    @rule(
+        target=uploads,
+        who=PARTIES,
+        kind=st.sampled_from(ContentKind),
+        number=st.integers(0, 3),
+        size=st.integers(0, 10) | st.integers(60, 70),
+    )
+    def begin_upload(self, who, kind, number, size):
+        identity = self.policy.identities[who]
+        reason = self.model.refuses_upload(who, kind, number, size)
+        upload = Upload(kind, number, size)
+        if reason is not None:
+            self.refused(reason, self.computation.reserve, identity, upload)
+            return None
+        slot = self.computation.reserve(identity, upload)
+        entry = (kind, who, number, size)
+        self.model.coming.append(entry)
+        return slot, entry
+
+    def take(self, upload):
+        """The slot of an upload that is still under way."""
+        if upload is None or upload[1] not in self.model.coming:
+            return None
+        self.model.coming.remove(upload[1])
+        return upload
+
+    @rule(upload=uploads)
+    def abandon(self, upload):
+        if taken := self.take(upload):
+            self.computation.release(taken[0])
+
+    @rule(data=st.data())
+    def go_on(self, data):
+        """What a computation does when all goes well, so that runs get far."""
+        model = self.model
+        kind = next((kind for kind, (state, _) in WANTED.items() if state is model.state), None)
+        if kind is ContentKind.PROGRAM:
+            self.complete(self.begin_upload(0, kind, 0, 60), right=True)
+        elif kind is not None:
+            who = data.draw(st.sampled_from(model.orders[kind]))
+            self.complete(self.begin_upload(who, kind, data.draw(st.integers(0, 3)), 1))
+        elif model.running:
+            self.run_ends(data.draw(OUTPUTS), 0)
+        elif model.state is State.READY_TO_EXECUTE:
+            self.ask_for_the_result(3)
+        else:
+            self.ask_for_another_round(4)
+
+    @rule(upload=uploads, right=OFTEN, compiles=OFTEN)
+    def finish_upload(self, upload, right, compiles):
+        self.complete(upload, right=right, compiles=compiles)
+
+    def complete(self, upload, *, right=False, compiles=True):
+        if not (taken := self.take(upload)):
+            return
+        slot, (kind, who, number, size) = taken
+        if kind is ContentKind.PROGRAM:
+            self.finish_program(slot, right=right, compiles=compiles)
+            return
+        content = content_of(bytes(size))
+        if self.model.state is not WANTED[kind][0]:
+            with pytest.raises(Refusal):
+                self.computation.provide(slot, content)
+            return
+        package = self.computation.provide(slot, content)
+        assert (package.client_id, package.package_id) == (who, number)
+        self.model.taken[kind][who, number] = size
+        self.model.advance()
+
+    def finish_program(self, slot, *, right, compiles):
+        content = content_of(PROGRAM if right else b"another")
+        if not right or self.model.state is not State.INITIAL:
+            with pytest.raises(Refusal) as refusal:
+                self.computation.check_program(slot, content)
+            wrong = Reason.WRONG_STATE if right else Reason.WRONG_PROGRAM
+            assert refusal.value.answer.reason is wrong
+            return
+        self.computation.check_program(slot, content)
+        if not compiles:
+            self.computation.program_refused(slot, "malformed")
+            self.model.fail()
+            return
+        self.computation.program_loaded(slot)
+        self.model.state = State.DATA_SOURCES_LOADING
+        self.model.advance()
+
+    @rule(who=PARTIES)
+    def ask_for_the_result(self, who):
+        identity, model = self.policy.identities[who], self.model
+        if "ResultReader" not in ROLES[who]:
+            self.refused(Reason.WRONG_ROLE, self.computation.request_result, identity)
+        elif model.state not in {State.READY_TO_EXECUTE, State.FINISHED_EXECUTING}:
+            self.refused(Reason.WRONG_STATE, self.computation.request_result, identity)
+        else:
+            self.check_answer(self.computation.request_result(identity))
+
+    def check_answer(self, found):
+        model = self.model
+        if model.state is State.FINISHED_EXECUTING:
+            assert isinstance(found, Outcome)
+            kept = None if found.output is None else found.output.read(0, 99)
+            assert kept == model.result
+        elif model.running:
+            assert found is None
+        else:
+            assert isinstance(found, Job)
+            model.running = True
+            for packages, kind in (
+                (found.inputs, ContentKind.DATA),
+                (found.streams, ContentKind.STREAM),
+            ):
+                assert [each.client_id for each in packages] == model.orders[kind]
+            previous = None if found.previous is None else found.previous.read(0, 99)
+            assert previous == model.previous
+
+    @precondition(lambda self: self.model.running)
+    @rule(output=OUTPUTS, code=st.sampled_from([0, -4]))
+    def run_ends(self, output, code):
+        content = None if output is None else content_of(output)
+        self.computation.run_finished(Outcome(code, content, b""))
+        self.model.running = False
+        self.model.state = State.FINISHED_EXECUTING
+        self.model.result = output
+
+    @precondition(lambda self: self.model.running)
+    @rule(reason=st.sampled_from([Reason.TRAPPED, Reason.LIMIT_REACHED]), succeeds=OFTEN)
+    def run_fails(self, reason, succeeds):
+        if succeeds:
+            return
+        assert self.computation.run_failed(reason, "code").answer.reason is reason
+        self.model.fail()
+
+    @precondition(lambda self: self.model.guest)
+    @rule(stays=OFTEN)
+    def guest_goes(self, stays):
+        if not stays:
+            self.computation.guest_lost("signal-9")
+            self.model.lose_guest()
+
+    @rule(who=PARTIES)
+    def ask_for_another_round(self, who):
+        identity, model = self.policy.identities[who], self.model
+        if "ResultReader" not in ROLES[who]:
+            self.refused(Reason.WRONG_ROLE, self.computation.next_round, identity)
+        elif model.state is not State.FINISHED_EXECUTING:
+            self.refused(Reason.WRONG_STATE, self.computation.next_round, identity)
+        elif not model.guest:
+            self.refused(Reason.GUEST_LOST, self.computation.next_round, identity)
+        else:
+            self.computation.next_round(identity)
+            model.round += 1
+            model.previous, model.result = model.result or b"", None
+            model.votes.clear()
+            model.taken[ContentKind.STREAM] = {}
+            model.state = State.STREAM_SOURCES_LOADING
+            model.advance()
+
+    @rule(who=PARTIES)
+    def ask_for_the_end(self, who):
+        identity, model = self.policy.identities[who], self.model
+        if "ResultReader" not in ROLES[who]:
+            self.refused(Reason.WRONG_ROLE, self.computation.shutdown, identity)
+        else:
+            model.votes.add(who)
+            assert self.computation.shutdown(identity) == (model.votes == {3, 4})
+
+    def teardown(self):
+        if hasattr(self, "computation"):
+            self.check()
+            self.computation.close()
+
+    def check(self):
+        computation, model = self.computation, self.model
+        assert computation.state is model.state
+        assert computation.round == model.round
+        assert computation.running == model.running
+        loaded = model.state not in {State.INITIAL, State.ERROR}
+        if loaded:
+            assert computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
+        coming = [each[3] for each in model.coming if each[0] is not ContentKind.PROGRAM]
+        assert computation._reserved_bytes == sum(coming)
+
+
+TestRequests = Requests.TestCase
+TestRequests.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

@@ -1,0 +1,124 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colima.runtime import ContentKind, Reason
+from mexico_city.errors import Refusal
+from mexico_city.inputs import Inputs, Package
+from support.computations import package
+
+CLIENTS = st.integers(0, 4) | st.just(2**32 - 1)
+PACKAGE_IDS = st.integers(0, 9) | st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def deliveries(draw):
+    """A policy's order, and packages that fill it in some order of arrival."""
+    order = draw(st.lists(CLIENTS, max_size=12))
+    keys = [
+        (client, number)
+        for client, places in Counter(order).items()
+        for number in draw(st.sets(PACKAGE_IDS, min_size=places, max_size=places))
+    ]
+    return order, draw(st.permutations(keys))
+
+
+def sorted_as_in_2021(order: list[int], keys: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The rule in words: of each client named, the lowest package above the one taken before."""
+    taken: list[tuple[int, int]] = []
+    for client in order:
+        before = max((number for owner, number in taken if owner == client), default=-1)
+        taken.append((client, min(n for owner, n in keys if owner == client and n > before)))
+    return taken
+
+
+def fill(inputs: Inputs, kind: ContentKind, keys) -> None:
+    for client, number in keys:
+        inputs.reserve(client, number, 0)
+        inputs.fill(package(client, number, kind))
+
+
+def keys_of(packages: list[Package]) -> list[tuple[int, int]]:
+    return [(each.client_id, each.package_id) for each in packages]
+
+
+@given(deliveries())
+def test_the_order_is_that_of_2021_however_packages_arrive(delivery):
+    order, keys = delivery
+    inputs = Inputs(ContentKind.DATA, order)
+    fill(inputs, ContentKind.DATA, keys)
+    assert inputs.complete
+    assert keys_of(inputs.in_order()) == sorted_as_in_2021(order, keys)
+    inputs.close()
+
+
+@given(deliveries())
+def test_inputs_are_complete_with_the_last_package_and_not_before(delivery):
+    order, keys = delivery
+    inputs = Inputs(ContentKind.STREAM, order)
+    for key in keys:
+        assert not inputs.complete
+        fill(inputs, ContentKind.STREAM, [key])
+    assert inputs.complete
+    inputs.close()
+
+
+@given(deliveries(), CLIENTS, PACKAGE_IDS)
+def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
+    order, keys = delivery
+    inputs = Inputs(ContentKind.DATA, order)
+    fill(inputs, ContentKind.DATA, keys)
+    with pytest.raises(Refusal) as refused:
+        inputs.reserve(client, number, 0)
+    duplicate = (client, number) in keys
+    expected = Reason.DUPLICATE_PACKAGE if duplicate else Reason.NOT_EXPECTED
+    assert refused.value.answer.reason is expected
+    assert keys_of(inputs.in_order()) == sorted_as_in_2021(order, keys)
+    inputs.close()
+
+
+def test_a_package_on_its_way_counts_as_one_that_is_in():
+    inputs = Inputs(ContentKind.DATA, [1, 1])
+    inputs.reserve(1, 7, 0)
+    with pytest.raises(Refusal) as again:
+        inputs.reserve(1, 7, 0)
+    inputs.reserve(1, 8, 0)
+    with pytest.raises(Refusal) as third:
+        inputs.reserve(1, 9, 0)
+    assert again.value.answer.reason is Reason.DUPLICATE_PACKAGE
+    assert third.value.answer.reason is Reason.NOT_EXPECTED
+    assert not inputs.complete
+
+
+def test_a_place_that_is_given_back_may_be_taken_again():
+    inputs = Inputs(ContentKind.DATA, [1])
+    slot = inputs.reserve(1, 7, 0)
+    inputs.release(slot)
+    inputs.reserve(1, 8, 0)
+
+
+def test_gaps_in_package_ids_are_fine_and_ids_of_different_clients_may_be_equal():
+    inputs = Inputs(ContentKind.DATA, [2, 1, 2])
+    fill(inputs, ContentKind.DATA, [(2, 4_000_000_000), (1, 3), (2, 3)])
+    assert keys_of(inputs.in_order()) == [(2, 3), (1, 3), (2, 4_000_000_000)]
+
+
+def test_a_refusal_names_what_was_provided_and_what_is_expected():
+    inputs = Inputs(ContentKind.STREAM, [1])
+    fill(inputs, ContentKind.STREAM, [(1, 0)])
+    with pytest.raises(Refusal) as refused:
+        inputs.reserve(1, 5, 0)
+    assert refused.value.answer.found == "stream package 5 of client 1"
+    assert refused.value.answer.expected == "1 of that client, 1 provided"
+
+
+def test_what_is_forgotten_is_closed():
+    inputs = Inputs(ContentKind.DATA, [1])
+    fill(inputs, ContentKind.DATA, [(1, 0)])
+    (kept,) = inputs.in_order()
+    inputs.close()
+    assert kept.content.descriptor == -1
+    assert inputs.size == 0
+    assert not inputs.complete

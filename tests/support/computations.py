@@ -1,0 +1,41 @@
+"""Policies for the runtime's own tests, made in memory, and inputs for them."""
+
+from collections.abc import Sequence
+
+from mexico_city.content import content_of
+from mexico_city.inputs import Package
+from psa_attestation import commit
+from support.policies import NOW, current_document, identity, text
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Identity, Policy
+from veracruz_utils.secret import Secret
+
+PROGRAM = b"the program of the policy"
+
+
+def policy(
+    roles: Sequence[Sequence[str]],
+    *,
+    data: Sequence[int] = (),
+    streams: Sequence[int] = (),
+    limits: dict[str, int] | None = None,
+) -> Policy:
+    """A policy whose identities 0, 1, ... have these roles."""
+    document = current_document() | {
+        "identities": [
+            identity(number, f"party-{number}", *each) for number, each in enumerate(roles)
+        ],
+        "data_provision_order": list(data),
+        "streaming_order": list(streams),
+        "program_digest": str(Digest.of(PROGRAM)),
+        "limits": limits or {},
+    }
+    return Policy.parse(text(document), at=NOW)
+
+
+def package(owner: Identity | int, package_id: int, kind, content: bytes = b"") -> Package:
+    """An input as it is kept once it is in."""
+    client_id = owner if isinstance(owner, int) else owner.client_id
+    salt = bytes(32)
+    commitment = commit(salt, Digest.of(content).value)
+    return Package(client_id, package_id, kind, content_of(content), Secret(salt), commitment)

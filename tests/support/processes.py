@@ -1,0 +1,51 @@
+"""What a test can see of other processes, through /proc."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def eventually(condition: Callable[[], object], *, within_s: float = 30) -> bool:
+    """Whether `condition` comes true; the time is for a busy machine, nobody waits all of it."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def state(process_id: int) -> str | None:
+    """The kernel's letter for a process (R, S, T, Z, ...); None if there is no such process."""
+    fields = _stat(process_id)
+    return fields[0] if fields else None
+
+
+def runs(process_id: int) -> bool:
+    """Whether the process is there and not a zombie."""
+    return state(process_id) not in {None, "Z", "X"}
+
+
+def children(process_id: int) -> list[int]:
+    """The processes whose parent this one is, zombies included."""
+    everyone = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [each for each in everyone if (fields := _stat(each)) and int(fields[1]) == process_id]
+
+
+def open_files(process_id: int) -> list[str]:
+    """What each descriptor of the process is, or a skipped test where one may not see that."""
+    folder = Path(f"/proc/{process_id}/fd")
+    try:
+        return [str(entry.readlink()) for entry in folder.iterdir()]
+    except PermissionError:
+        pytest.skip("the descriptors of an isolate are for the machine's root to see")
+
+
+def _stat(process_id: int) -> list[str]:
+    try:
+        text = Path(f"/proc/{process_id}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return text.rpartition(")")[2].split()
