@@ -57,6 +57,8 @@ class _Connection:
     def deadline(self) -> float:
         """When to give the session up, in seconds of the monotonic clock."""
         session = self.session
+        if session.over and not self.unsent:
+            return 0.0
         if not session.established:
             return self.last_progress + HANDSHAKE_TIMEOUT_S
         if session.midway or self.unsent:
@@ -136,6 +138,9 @@ class Front:
             self._turn_over()
         if self._ending is Ending.QUORUM:
             self._say_farewell()
+        for connection in list(self._connections):
+            self._drop(connection)
+        self._selector.close()
         return self._ending
 
     def _turn_over(self) -> None:
