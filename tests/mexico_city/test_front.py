@@ -1,0 +1,221 @@
+"""The loop and its deadlines, with times short enough to wait for and a guest that lies."""
+
+import mmap
+import os
+import socket
+
+import pytest
+
+from colima import isolate, runtime
+from colima.runtime import ContentKind, GetResult, GetState, Reason, Shutdown, State
+from jalisco import SessionError
+from mexico_city import Ending, front
+from support.local_front import close_all, local_front
+from support.processes import eventually, state
+from support.runtime_guests import HELLO
+from veracruz_utils.policy import Role
+
+PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def short_times(monkeypatch):
+    monkeypatch.setattr(front, "HANDSHAKE_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(front, "PROGRESS_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(front, "IDLE_TIMEOUT_S", 0.8)
+    monkeypatch.setattr(front, "_FAREWELL_S", 1.0)
+    monkeypatch.setattr(front, "_TICK_S", 0.02)
+
+
+def ready(rig) -> None:
+    """Load the program."""
+    with rig.session(0) as author:
+        author.connection.send_frame(
+            runtime.REQUEST.encode(runtime.Upload(ContentKind.PROGRAM, 0, len(HELLO)))
+        )
+        author.connection.send_content(HELLO)
+        assert author.next_answer() == runtime.Proceed()
+        rig.guest.load()
+        assert author.next_answer() == runtime.Done()
+
+
+def closed(channel: socket.socket) -> bool:
+    """Whether the front closes this session, after whatever it has to say."""
+    channel.settimeout(30)
+    try:
+        while channel.recv(4096):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def refuses(channel: socket.socket, byte: int) -> bool:
+    """Whether a byte more comes too late."""
+    try:
+        channel.sendall(bytes([byte]))
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+    return False
+
+
+def test_who_does_not_shake_hands_is_closed(isolates, short_times):
+    with local_front(isolates, [[PI, READER]], program=HELLO) as rig, rig.raw_session() as silent:
+        assert closed(silent)
+
+
+def test_a_handshake_byte_by_byte_gets_no_more_time(isolates, short_times):
+    with local_front(isolates, [[PI, READER]], program=HELLO) as rig, rig.raw_session() as channel:
+        endpoint = rig.endpoint(rig.parties[0])
+        endpoint.start()
+        hello = iter(endpoint.data_to_send())
+        assert eventually(lambda: refuses(channel, next(hello)))
+
+
+def test_who_stops_mid_upload_is_closed_and_its_place_is_free_again(isolates, short_times):
+    roles = [[PI], [DATA], [READER]]
+    with local_front(isolates, roles, program=HELLO, data=[1]) as rig:
+        ready(rig)
+        with rig.session(1) as stalled:
+            stalled.begin_upload(ContentKind.DATA, 100)
+            stalled.connection.send_content(b"some")
+            with pytest.raises(SessionError):
+                stalled.next_answer()
+        with rig.session(1) as again:
+            assert isinstance(again.data(b"all of it"), runtime.Accepted)
+
+
+def test_who_asks_nothing_for_long_is_closed(isolates, short_times):
+    with local_front(isolates, [[PI, READER]], program=HELLO) as rig, rig.session(0) as idle:
+        idle.state()
+        with pytest.raises(SessionError):
+            idle.next_answer()
+
+
+def test_who_waits_for_a_result_may_wait_longer_than_any_of_these(isolates, short_times):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        ready(rig)
+        with rig.session(1) as reader, rig.session(1) as idle:
+            reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            with pytest.raises(SessionError):
+                idle.next_answer()
+            rig.guest.run(b"late")
+            assert reader.content_of(reader.next_answer()) == b"late"
+
+
+def test_the_end_waits_for_a_reader_that_reads_and_not_for_one_that_does_not(isolates, short_times):
+    with local_front(isolates, [[PI], [READER], [READER]], program=HELLO) as rig:
+        ready(rig)
+        result = os.urandom(8 * MIB)
+        with rig.session(1) as slow, rig.session(2) as stuck, rig.session(2) as voter:
+            for each in (slow, stuck):
+                each.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            rig.guest.run(result)
+            answer = slow.next_answer()
+            with rig.session(1) as another:
+                assert another.ask(Shutdown()) == runtime.Done()
+            assert voter.ask(Shutdown()) == runtime.Done()
+            assert slow.content_of(answer) == result
+            assert rig.ended() is Ending.QUORUM
+
+
+def outcome_of(rig, play) -> runtime.Response:
+    """What a reader is told about a run that `play` plays."""
+    ready(rig)
+    with rig.session(1) as reader:
+        reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+        play(rig.guest)
+        answer = reader.next_answer()
+        assert isinstance(answer, runtime.Refused)
+        assert reader.state() is State.ERROR
+    assert eventually(lambda: state(rig.guest.process.pid) is None)
+    return answer
+
+
+def _announce_more(guest) -> None:
+    _, descriptors = guest.hear()
+    os.write(descriptors[-1], b"four")
+    close_all(descriptors)
+    guest.say(isolate.Finished(0, wrote_output=True, output_size=5, run_ms=1, fuel=0))
+
+
+def _write_but_deny_it(guest) -> None:
+    _, descriptors = guest.hear()
+    os.write(descriptors[-1], b"four")
+    close_all(descriptors)
+    guest.say(isolate.Finished(0, wrote_output=False, output_size=0, run_ms=1, fuel=0))
+
+
+def _beyond_the_limit(guest) -> None:
+    _, descriptors = guest.hear()
+    size = guest.link._limits.output_bytes + 1
+    os.ftruncate(descriptors[-1], size)
+    close_all(descriptors)
+    guest.say(isolate.Finished(0, wrote_output=True, output_size=size, run_ms=1, fuel=0))
+
+
+def _keep_a_way_to_change_it(guest) -> None:
+    _, descriptors = guest.hear()
+    os.write(descriptors[-1], b"four")
+    guest.mapping = mmap.mmap(descriptors[-1], 4)
+    close_all(descriptors)
+    guest.say(isolate.Finished(0, wrote_output=True, output_size=4, run_ms=1, fuel=0))
+
+
+def _answer_another_question(guest) -> None:
+    close_all(guest.hear()[1])
+    guest.say(isolate.Loaded())
+
+
+def _leak_in_a_code(guest) -> None:
+    close_all(guest.hear()[1])
+    guest.say(isolate.Trapped("the first input begins with 42"))
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        _announce_more,
+        _write_but_deny_it,
+        _beyond_the_limit,
+        _keep_a_way_to_change_it,
+        _answer_another_question,
+        _leak_in_a_code,
+    ],
+)
+def test_a_guest_that_lies_about_its_run_is_ended_and_not_quoted(isolates, play):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        answer = outcome_of(rig, play)
+        assert (answer.reason, answer.found) == (Reason.GUEST_LOST, "protocol")
+
+
+def test_a_guest_that_answers_twice_leaves_the_first_answer_standing(isolates):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        ready(rig)
+        with rig.session(1) as reader:
+            reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            rig.guest.run(b"once")
+            assert reader.content_of(reader.next_answer()) == b"once"
+            rig.guest.say(isolate.Trapped("unreachable"))
+            assert eventually(lambda: state(rig.guest.process.pid) is None)
+            assert reader.result()[1] == b"once"
+            refused = reader.ask(runtime.NextRound())
+            assert refused.reason is Reason.GUEST_LOST
+
+
+def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, monkeypatch):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        ready(rig)
+        with rig.session(1) as first, rig.session(1) as second:
+            for each in (first, second):
+                each.state()
+                each.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            assert eventually(lambda: len(rig.runtime._readers) == 2)
+            broken = rig.runtime._readers[0]
+            monkeypatch.setattr(broken, "_send", lambda _: 1 / 0)
+            rig.guest.run(b"result")
+            with pytest.raises(SessionError):
+                first.next_answer()
+            assert second.content_of(second.next_answer()) == b"result"
+            assert isinstance(second.ask(GetState()), runtime.StateIs)

@@ -1,0 +1,193 @@
+"""The front's side of the guest process, with real processes that do as they are told."""
+
+import os
+import signal
+import socket
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from colima import frame, isolate
+from colima.runtime import ContentKind
+from mexico_city import Job
+from mexico_city.content import content_of
+from mexico_city.descriptors import receive_descriptors
+from mexico_city.errors import RuntimeFailure
+from mexico_city.guest_link import GuestLink, GuestLostError
+from support.computations import package
+from support.processes import open_files, runs, state
+from veracruz_utils.policy import Limits
+
+LIMITS = Limits(compile_seconds=10, run_seconds=20)
+PROGRAM = content_of(b"module")
+JOB = Job([package(1, 0, ContentKind.DATA, b"data")], [], None)
+FINISHED = isolate.Finished(0, wrote_output=False, output_size=0, run_ms=1, fuel=0)
+
+
+class Guest:
+    """A process that sleeps; the test speaks for it on its end of the channel."""
+
+    def __init__(self) -> None:
+        front, self.channel = socket.socketpair()
+        self.process = subprocess.Popen(["/bin/sleep", "600"])
+        self.link = GuestLink(front, self.process.pid, LIMITS)
+
+    def say(self, answer: isolate.FromGuest) -> None:
+        self.channel.sendall(frame(isolate.FROM_GUEST.encode(answer)))
+
+    @property
+    def gone(self) -> bool:
+        """Ended and reaped."""
+        return state(self.process.pid) is None
+
+
+@contextmanager
+def guest():
+    one = Guest()
+    try:
+        yield one
+    finally:
+        one.link.kill()
+        one.process.wait()
+        one.channel.close()
+        one.link.channel.close()
+
+
+def lost(call, *args, **terms) -> str:
+    with pytest.raises(GuestLostError) as error:
+        call(*args, **terms)
+    return error.value.code
+
+
+def test_an_answer_is_taken_when_all_of_it_is_there():
+    with guest() as one:
+        one.link.load(PROGRAM, now=100)
+        answer = frame(isolate.FROM_GUEST.encode(isolate.Loaded()))
+        for byte in answer[:-1]:
+            one.channel.sendall(bytes([byte]))
+            assert one.link.receive() is None
+        one.channel.sendall(answer[-1:])
+        assert one.link.receive() == isolate.Loaded()
+        assert one.link.alive
+
+
+@pytest.mark.parametrize(
+    ("begin", "seconds", "code"),
+    [
+        (lambda link: link.load(PROGRAM, now=100), 10, "compile-time"),
+        (lambda link: os.close(link.run(JOB, now=100)), 25, "run-time"),
+    ],
+)
+def test_a_guest_has_until_its_deadline_and_no_longer(begin, seconds, code):
+    with guest() as one:
+        begin(one.link)
+        one.link.check_deadline(100 + seconds - 0.001)
+        assert runs(one.process.pid)
+        assert lost(one.link.check_deadline, 100 + seconds) == code
+        assert one.gone
+
+
+def test_a_guest_that_answered_has_no_deadline():
+    with guest() as one:
+        one.link.load(PROGRAM, now=100)
+        one.say(isolate.Loaded())
+        one.link.receive()
+        one.link.check_deadline(1e9)
+        assert one.link.alive
+
+
+def test_a_guest_that_closes_its_channel_is_ended_and_reaped():
+    with guest() as one:
+        one.channel.close()
+        assert lost(one.link.receive) == "signal-9"
+        assert one.gone
+
+
+def test_a_guest_that_died_is_told_apart_by_how():
+    with guest() as one:
+        one.process.send_signal(signal.SIGSEGV)
+        one.channel.close()
+        os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
+        assert lost(one.link.receive) == "signal-11"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        frame(b"garbage"),
+        (2**31).to_bytes(4, "little"),
+        frame(isolate.FROM_GUEST.encode(isolate.Loaded())) + b"\0",
+        frame(isolate.FROM_GUEST.encode(isolate.Trapped("the secret is 42"))),
+        frame(isolate.FROM_GUEST.encode(isolate.LimitReached("unreachable"))),
+        frame(isolate.FROM_GUEST.encode(isolate.LoadRefused("time"))),
+    ],
+)
+def test_a_guest_that_breaks_the_protocol_is_not_believed_and_ends(words):
+    with guest() as one:
+        one.link.load(PROGRAM, now=100)
+        one.channel.sendall(words)
+        assert lost(one.link.receive) == "protocol"
+        assert one.gone
+
+
+def test_a_guest_that_speaks_unasked_ends():
+    with guest() as one:
+        one.say(FINISHED)
+        assert lost(one.link.receive) == "protocol"
+        assert one.gone
+
+
+def test_a_loss_is_reported_once_however_often_it_shows():
+    with guest() as one:
+        one.link.load(PROGRAM, now=100)
+        assert lost(one.link.check_deadline, 200) == "compile-time"
+        assert one.link.receive() is None
+        one.link.check_deadline(300)
+        one.link.kill()
+
+
+def test_the_channel_of_a_lost_guest_stays_open_for_its_watcher_to_close():
+    with guest() as one:
+        one.link.kill()
+        assert one.link.channel.fileno() >= 0
+
+
+def test_a_guest_that_takes_nothing_is_lost_and_leaves_no_output_behind():
+    with guest() as one:
+        one.channel.close()
+        before = len(open_files(os.getpid()))
+        assert lost(one.link.run, JOB, now=100) == "protocol"
+        assert len(open_files(os.getpid())) == before
+        assert one.gone
+
+
+def test_a_run_comes_with_its_inputs_and_an_empty_file_for_the_output():
+    with guest() as one:
+        previous = content_of(b"before")
+        streams = [package(1, n, ContentKind.STREAM, b"%d" % n) for n in range(210)]
+        output = one.link.run(Job(JOB.inputs, streams, previous), now=100)
+        header = one.channel.recv(4)
+        run = isolate.TO_GUEST.decode(one.channel.recv(int.from_bytes(header, "little")))
+        assert (run.inputs, len(run.streams)) == ((4,), 210)
+        assert (run.has_previous, run.previous) == (True, 6)
+        received = receive_descriptors(one.channel, 213)
+        contents = [os.pread(descriptor, 99, 0) for descriptor in received]
+        assert contents == [b"data", *(b"%d" % n for n in range(210)), b"before", b""]
+        os.write(received[-1], b"after")
+        assert os.pread(output, 99, 0) == b"after"
+        for descriptor in [*received, output]:
+            os.close(descriptor)
+
+
+def test_descriptors_that_were_not_announced_are_closed():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        before = len(open_files(os.getpid()))
+        socket.send_fds(ours, [b"\0"], [0, 1, 2])
+        with pytest.raises(RuntimeFailure, match="descriptors came, 2 were announced"):
+            receive_descriptors(theirs, 2)
+        socket.send_fds(ours, [b"\0"], [0])
+        with pytest.raises(RuntimeFailure, match="1 descriptors came, 2 were announced"):
+            receive_descriptors(theirs, 2)
+        assert len(open_files(os.getpid())) == before
