@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+# Of the table below: 1 is the ABI of the 2021 programs. Whatever changes it, makes it another.
+VERSION: Final = 1
+
 MODULE: Final = "env"
 PREFIX: Final = "__veracruz_hcall_"
 

@@ -110,14 +110,19 @@ def parse(code: bytes) -> Binary:
         BinaryError: where and how the bytes are not a module.
     """
     binary = Binary()
-    for section, reader in _sections(code):
+    for section, reader in sections(code):
         _read_section(section, reader, binary)
     if (declared := len(binary.functions)) != (defined := len(binary.bodies)):
         raise BinaryError(f"{declared} functions are declared, {defined} have code", len(code))
     return binary
 
 
-def _sections(code: bytes) -> Iterator[tuple[int, Reader]]:
+def sections(code: bytes) -> Iterator[tuple[int, Reader]]:
+    """The id of each section and a reader of its content, in order; `parse` says of what.
+
+    Raises:
+        BinaryError: a section is unknown, out of order, or not inside the module.
+    """
     whole, last = Reader(code, len(MAGIC + VERSION), len(code)), -1
     while whole.at < whole.end:
         offset, section = whole.at, whole.byte()

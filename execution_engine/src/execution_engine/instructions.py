@@ -31,6 +31,7 @@ class Outline:
         branch_targets: targets of its largest jump table.
         calls: indexes of the functions it calls directly.
         indirect_calls: how many calls go through a table.
+        indirect_types: indexes of the types that those calls expect.
         references: indexes of the functions it takes references of.
     """
 
@@ -40,6 +41,7 @@ class Outline:
     branch_targets: int
     calls: frozenset[int]
     indirect_calls: int
+    indirect_types: frozenset[int]
     references: frozenset[int]
 
 
@@ -52,6 +54,7 @@ def outline(code: bytes, body: Body) -> Outline:
     reader = Reader(code, body.code, body.offset + body.size)
     instructions = depth = nesting = loops = targets = indirect = 0
     calls: set[int] = set()
+    types: set[int] = set()
     references: set[int] = set()
     while reader.at < reader.end:
         opcode = reader.byte()
@@ -73,10 +76,18 @@ def outline(code: bytes, body: Body) -> Outline:
                 calls.add(value)
             case 0x11:
                 indirect += 1
+                types.add(value)
             case 0xD2:
                 references.add(value)
     return Outline(
-        instructions, nesting, loops, targets, frozenset(calls), indirect, frozenset(references)
+        instructions,
+        nesting,
+        loops,
+        targets,
+        frozenset(calls),
+        indirect,
+        frozenset(types),
+        frozenset(references),
     )
 
 
@@ -107,6 +118,12 @@ def _one(reader: Reader) -> int:
 def _two(reader: Reader) -> int:
     reader.u32()
     return reader.u32()
+
+
+def _indirect_call(reader: Reader) -> int:
+    type_index = reader.u32()
+    reader.u32()
+    return type_index
 
 
 def _signed(reader: Reader) -> int:
@@ -179,7 +196,7 @@ def _steps() -> tuple[_Step | None, ...]:
         (0x0C, 0x0D, _one),
         (0x0E, 0x0E, _jump_table),
         (0x10, 0x10, _one),
-        (0x11, 0x11, _two),
+        (0x11, 0x11, _indirect_call),
         (0x1C, 0x1C, _typed_select),
         (0x20, 0x26, _one),
         (0x28, 0x3E, _two),
