@@ -3,6 +3,7 @@
 import mmap
 import os
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -43,11 +44,9 @@ def ready(rig) -> None:
 def closed(channel: socket.socket) -> bool:
     """Whether the front closes this session, after whatever it has to say."""
     channel.settimeout(30)
-    try:
+    with suppress(ConnectionResetError):
         while channel.recv(4096):
             pass
-    except ConnectionResetError:
-        pass
     return True
 
 

@@ -1,0 +1,139 @@
+"""How an isolate begins and ends, and that nothing of it is left."""
+
+import os
+import signal
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mexico_city import Ending
+from sonora.errors import LaunchError
+from support import runtime_guests as guests
+from support.processes import children, eventually, open_files, state
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Role
+
+PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
+
+
+@pytest.fixture
+def rig(isolates):
+    with isolates.computation([[PI, READER], [DATA]], program=guests.HELLO) as one:
+        yield one
+
+
+def ends(rig, how: int) -> bool:
+    """Whether the isolate ends in this way, leaving none of its processes behind."""
+    processes = [rig.isolate.process_id, *children(rig.isolate.process_id)]
+    assert rig.isolate.ended.wait(30)
+    assert rig.isolate.exit_code == how
+    return eventually(lambda: [state(each) for each in processes] == [None] * len(processes))
+
+
+def test_the_end_of_the_bridge_is_the_end_of_the_isolate(rig):
+    rig.isolate.control.close()
+    assert ends(rig, Ending.BRIDGE_GONE)
+
+
+def test_the_end_of_sonora_is_the_end_of_the_isolate(rig):
+    rig.isolate.private.close()
+    assert ends(rig, Ending.SONORA_GONE)
+
+
+def test_a_sonora_that_speaks_out_of_turn_is_the_end_too(rig):
+    rig.isolate.private.sendall(b"?")
+    assert ends(rig, Ending.SONORA_GONE)
+
+
+def test_open_sessions_do_not_hold_up_the_end(rig):
+    with rig.raw_session(), rig.session(0) as caller:
+        caller.state()
+        rig.isolate.private.close()
+        assert ends(rig, Ending.SONORA_GONE)
+
+
+@pytest.mark.parametrize(
+    "hand_over",
+    [
+        lambda control: control.sendall(b"\0"),
+        lambda control: socket.send_fds(control, [b"\0"], [0, 1]),
+    ],
+)
+def test_a_bridge_that_does_not_keep_to_one_socket_a_byte_ends_the_isolate(rig, hand_over):
+    hand_over(rig.isolate.control)
+    assert ends(rig, Ending.BRIDGE_GONE)
+
+
+def test_a_socket_of_another_kind_is_not_served(rig):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as ours,
+    ):
+        theirs, _ = listener.accept()
+        with theirs:
+            socket.send_fds(rig.isolate.control, [b"\0"], [theirs.fileno()])
+        ours.settimeout(30)
+        assert ours.recv(1) == b""
+    with rig.session(0) as caller:
+        assert caller.state()
+
+
+def test_a_killed_front_takes_its_guest_with_it(rig):
+    (guest,) = children(rig.isolate.process_id)
+    os.kill(rig.isolate.process_id, signal.SIGKILL)
+    assert rig.isolate.ended.wait(30)
+    assert rig.isolate.exit_code == -signal.SIGKILL
+    assert eventually(lambda: state(guest) in {None, "Z"})
+
+
+def test_an_isolate_reports_its_policy_and_a_certificate_of_its_own(isolates, rig):
+    assert rig.isolate.policy_digest == rig.policy.digest.value
+    with isolates.launch(rig.policy.raw, rig.parties) as another:
+        assert another.isolate.policy_digest == rig.isolate.policy_digest
+        assert another.isolate.certificate_digest != rig.isolate.certificate_digest
+
+
+def test_an_isolate_holds_no_descriptor_but_its_own(rig):
+    kinds = sorted(each.partition(":")[0] for each in open_files(rig.isolate.process_id))
+    assert kinds.count("/dev/null") == 2
+    assert kinds.count("socket") == 3  # to the bridge, to Sonora, to the guest
+    assert len(kinds) == 7  # and the selector's and standard error
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda raw: raw[:-3], "policy"),
+        (lambda raw: b"", "policy"),
+        (lambda raw: raw.replace(b'"JIT"', b'"AOT"'), "execution_strategy"),
+    ],
+)
+def test_a_bad_policy_is_refused_with_its_reason(isolates, rig, spoil, message):
+    with pytest.raises(LaunchError, match=message):
+        isolates.launcher.launch(spoil(rig.policy.raw))
+
+
+def test_an_expired_policy_is_refused(isolates, rig):
+    raw = rig.policy.raw
+    past = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    expiry = rig.policy.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with pytest.raises(LaunchError, match="expire"):
+        isolates.launcher.launch(raw.replace(expiry.encode(), past.encode()))
+
+
+def test_a_policy_with_more_inputs_than_a_receipt_lists_is_refused(isolates, rig):
+    raw = isolates.policy(
+        [(rig.parties[0], [PI, READER]), (rig.parties[1], [DATA])],
+        program=guests.HELLO,
+        data=[1] * 4097,
+    )
+    with pytest.raises(LaunchError, match="orders 4097 inputs a round, a receipt lists 4096"):
+        isolates.launcher.launch(raw)
+
+
+def test_the_policy_digest_is_over_its_exact_bytes(isolates, rig):
+    raw = rig.policy.raw + b"\n"
+    with isolates.launch(raw, rig.parties) as another:
+        assert another.isolate.policy_digest == Digest.of(raw).value
+        assert another.isolate.policy_digest != rig.isolate.policy_digest

@@ -1,0 +1,216 @@
+"""The guest process: its limits, its loss, and that neither takes the front with it."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from colima import runtime
+from colima.runtime import REQUEST, ContentKind, GetState, Reason, State, Status
+from support import runtime_guests as guests
+from support.processes import children, eventually, open_files, runs, state
+from veracruz_utils.policy import Limits, Role, Strategy
+
+PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
+STREAM = Role.STREAM_PROVIDER
+
+
+def guest_of(rig) -> int:
+    (guest,) = children(rig.isolate.process_id)
+    return guest
+
+
+def kill_guest(rig) -> None:
+    """Kill the guest process and wait until the front has noticed."""
+    guest = guest_of(rig)
+    os.kill(guest, signal.SIGKILL)
+    assert eventually(lambda: state(guest) is None)
+
+
+@contextmanager
+def standstill(rig):
+    """The front does nothing meanwhile, and finds all that happened at once."""
+    front = rig.isolate.process_id
+    os.kill(front, signal.SIGSTOP)
+    assert eventually(lambda: state(front) == "T")
+    try:
+        yield
+    finally:
+        os.kill(front, signal.SIGCONT)
+
+
+def ask_for_result(caller) -> None:
+    caller.connection.send_frame(REQUEST.encode(runtime.GetResult()))
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_guest_killed_mid_run_is_told_to_its_readers_and_the_front_serves_on(isolates, strategy):
+    with (
+        isolates.computation(
+            [[PI], [READER], [READER]], program=guests.ENDLESS, strategy=strategy
+        ) as rig,
+        rig.session(0) as author,
+        rig.session(1) as first,
+        rig.session(2) as second,
+    ):
+        author.program(guests.ENDLESS)
+        ask_for_result(first)
+        ask_for_result(second)
+        assert eventually(lambda: author.ask(GetState()).running)
+        kill_guest(rig)
+        for reader in (first, second):
+            answer = reader.next_answer()
+            assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+            assert answer.found == "signal-9"
+        with rig.session(1) as later:
+            assert later.ask(GetState()) == runtime.StateIs(State.ERROR, 1, running=False)
+            late, _ = later.result()
+            assert late.found == "ERROR (guest lost: signal-9)"
+
+
+def test_a_guest_killed_before_the_program_came_is_an_error(isolates):
+    with isolates.computation([[PI, READER]], program=guests.HELLO) as rig, rig.session(0) as only:
+        kill_guest(rig)
+        assert eventually(lambda: only.state() is State.ERROR)
+        assert only.program(guests.HELLO).found == "ERROR (guest lost: signal-9)"
+
+
+def test_a_guest_killed_after_a_round_leaves_its_result_and_allows_no_other(isolates):
+    with isolates.computation([[PI, READER]], program=guests.HELLO) as rig, rig.session(0) as only:
+        only.program(guests.HELLO)
+        before = only.result()
+        kill_guest(rig)
+        assert only.result() == before
+        answer = only.ask(runtime.NextRound())
+        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+        assert only.state() is State.FINISHED_EXECUTING
+        assert only.ask(runtime.Shutdown()) == runtime.Done()
+        assert rig.isolate.ended.wait(30)
+        assert rig.isolate.exit_code == 0
+
+
+def test_an_upload_under_way_when_the_guest_is_lost_is_refused_at_its_end(isolates):
+    with (
+        isolates.computation([[PI], [DATA], [READER]], program=guests.COLLECTOR, data=[1]) as rig,
+        rig.session(0) as author,
+        rig.session(1) as provider,
+    ):
+        author.program(guests.COLLECTOR)
+        provider.begin_upload(ContentKind.DATA, 4)
+        kill_guest(rig)
+        assert eventually(lambda: author.state() is State.ERROR)
+        provider.connection.send_content(b"four")
+        assert provider.next_answer().found == "ERROR (guest lost: signal-9)"
+        assert provider.state() is State.ERROR
+
+
+def test_a_session_that_arrives_as_the_guest_is_lost_is_served(isolates):
+    with isolates.computation([[PI, READER]], program=guests.HELLO) as rig:
+        with standstill(rig):
+            guest = guest_of(rig)
+            os.kill(guest, signal.SIGKILL)
+            assert eventually(lambda: not runs(guest))
+            arrived = [rig.raw_session() for _ in range(3)]
+        with rig.session(0) as only:
+            assert eventually(lambda: only.state() is State.ERROR)
+        for channel in arrived:
+            channel.close()
+
+
+def test_a_program_that_arrives_as_the_guest_is_lost_is_refused(isolates):
+    with (
+        isolates.computation([[PI, READER]], program=guests.HELLO) as rig,
+        rig.session(0) as only,
+        rig.session(0) as other,
+    ):
+        only.begin_upload(ContentKind.PROGRAM, len(guests.HELLO))
+        with standstill(rig):
+            only.connection.send_content(guests.HELLO)
+            guest = guest_of(rig)
+            os.kill(guest, signal.SIGKILL)
+            assert eventually(lambda: not runs(guest))
+        answer = only.next_answer()
+        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+        assert other.state() is State.ERROR
+
+
+def test_a_program_that_takes_too_long_to_compile_is_given_up(isolates):
+    bomb = guests.slow_to_compile(60)
+    with (
+        isolates.computation(
+            [[PI], [READER]], program=bomb, limits=Limits(compile_seconds=1)
+        ) as rig,
+        rig.session(0) as author,
+        rig.session(1) as reader,
+    ):
+        author.begin_upload(ContentKind.PROGRAM, len(bomb))
+        author.connection.send_content(bomb)
+        assert reader.state() is State.INITIAL
+        guest = guest_of(rig)
+        answer = author.next_answer()
+        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+        assert answer.found == "compile-time"
+        assert state(guest) is None
+        assert reader.state() is State.ERROR
+
+
+def test_fifty_rounds_leave_no_descriptor_behind(isolates):
+    with (
+        isolates.computation(
+            [[PI], [STREAM], [READER]], program=guests.COLLECTOR, streams=[1, 1]
+        ) as rig,
+        rig.session(0) as author,
+        rig.session(1) as streams,
+        rig.session(2) as reader,
+    ):
+        author.program(guests.COLLECTOR)
+        counts = []
+        for turn in range(50):
+            streams.stream(b"a", 0)
+            streams.stream(b"b", 1)
+            assert isinstance(reader.result()[0], runtime.Result)
+            counts.append(
+                tuple(len(open_files(each)) for each in (rig.isolate.process_id, guest_of(rig)))
+            )
+            if turn < 49:
+                assert reader.ask(runtime.NextRound()) == runtime.Done()
+        assert set(counts[2:]) == {counts[1]}
+
+
+def test_what_a_finished_computation_keeps_open_is_its_inputs_and_its_result(isolates):
+    with isolates.computation(
+        [[PI], [DATA], [READER]], program=guests.COLLECTOR, data=[1, 1]
+    ) as rig:
+        empty = len(open_files(rig.isolate.process_id))
+        with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
+            author.program(guests.COLLECTOR)
+            provider.data(b"a", 0)
+            provider.data(b"b", 1)
+            reader.result()
+        assert eventually(lambda: len(open_files(rig.isolate.process_id)) == empty + 3)
+
+
+def test_a_failed_computation_keeps_nothing(isolates):
+    with isolates.computation([[PI], [DATA], [READER]], program=guests.TRAPPING, data=[1]) as rig:
+        empty = len(open_files(rig.isolate.process_id))
+        with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
+            author.program(guests.TRAPPING)
+            provider.data(b"secret")
+            assert reader.result()[0].reason is Reason.TRAPPED
+        assert eventually(lambda: len(open_files(rig.isolate.process_id)) == empty)
+
+
+def test_the_guest_has_neither_the_isolates_other_channels_nor_any_earlier_input(isolates):
+    with (
+        isolates.computation([[PI], [DATA], [READER]], program=guests.COLLECTOR, data=[1]) as rig,
+        rig.session(0) as author,
+        rig.session(1) as provider,
+        rig.session(2) as reader,
+    ):
+        author.program(guests.COLLECTOR)
+        provider.data(b"secret")
+        reader.result()
+        sockets = [each for each in open_files(guest_of(rig)) if each.startswith("socket:")]
+        assert len(sockets) == 1
+        assert not [each for each in open_files(guest_of(rig)) if "memfd" in each]
