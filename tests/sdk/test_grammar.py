@@ -20,7 +20,7 @@ from sdk.pinecone.kinds import depth, least_size
         ("{}", "{}"),
         ("[f32;4]", "[f32; 4]"),
         ("enum{A,B(u8),C(u8,u8),D{x:u8},}", "enum {A, B(u8), C(u8, u8), D{x: u8}}"),
-        ("enum {A((u8,))}", "enum {A(u8,)}"),
+        ("enum {A((u8,)), B(()), C((u8, u8))}", "enum {A((u8,)), B(()), C(u8, u8)}"),
         ("BTreeMap<(u8, u8), Option<BTreeSet<char>>>", None),
         ("Vec<" * 31 + "u8" + ">" * 31, None),
         ("(" * 1000 + "u8" + ")" * 1000, "u8"),

@@ -165,8 +165,12 @@ class Enum(Kind):
             if content is None:
                 yield name
             else:
-                inline = isinstance(content, (Struct, Tuple))
-                yield f"{name}{content}" if inline else f"{name}({content})"
+                yield f"{name}{content}" if _is_inline(content) else f"{name}({content})"
+
+
+def _is_inline(content: Kind) -> bool:
+    """Whether a variant's content brings its own brackets; `V(T)` is not a variant with `(T,)`."""
+    return isinstance(content, Struct) or (isinstance(content, Tuple) and len(content.parts) > 1)
 
 
 _INTEGER_CODES: Final = {
