@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+import wasmtime
 
 from execution_engine import (
     EngineError,
@@ -23,7 +24,7 @@ from execution_engine import (
     TrapError,
     engine_version,
 )
-from execution_engine.strategy import make_engine
+from execution_engine.strategy import EngineSettings, make_engine
 from support.guests import CountingRandom, calling, main, module
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Strategy
@@ -357,7 +358,7 @@ def test_the_digest_is_that_of_the_bytes(strategy):
 
 
 def test_the_engine_is_the_one_of_the_strategy(strategy):
-    with make_engine(strategy, metered=False) as engine:
+    with make_engine(EngineSettings(strategy)) as engine:
         assert engine.is_pulley() == (strategy is Strategy.INTERPRETATION)
 
 
@@ -547,3 +548,52 @@ def test_memory_of_the_process_does_not_grow_with_the_number_of_runs(strategy):
             except TrapError:
                 assert previous is not None
     assert resident() - before < 8 * 1024 * 1024
+
+
+def traced(strategy, code, inputs=()):
+    """What a trace was told of a run, and the run's outcome if it had one."""
+    events = []
+    with Program.load(code, strategy=strategy, limits=EngineLimits()) as program:
+        try:
+            outcome = program.run(RunInputs(inputs), random=CountingRandom(), trace=events.append)
+        except TrapError:
+            outcome = None
+    return [(event.name, event.arguments, event.status) for event in events], outcome
+
+
+def test_a_trace_is_told_of_every_host_call_in_order(strategy):
+    code = calling(
+        ("input_count", 8), ("input_size", 5, 8), ("read_input", 0, -1, 2), ("write_output", 0, 2)
+    )
+    events, outcome = traced(strategy, code, [b"abc"])
+    assert events == [
+        ("input_count", (8,), 0),
+        ("input_size", (5, 8), -4),
+        ("read_input", (0, 2**32 - 1, 2), -3),
+        ("write_output", (0, 2), 0),
+    ]
+    assert outcome.host_calls == {
+        "input_count": 1, "input_size": 1, "read_input": 1, "write_output": 1,
+    }  # fmt: skip
+
+
+def test_a_trace_is_told_of_the_call_that_ends_the_program(strategy):
+    events, outcome = traced(strategy, calling(("input_count", -1)))
+    assert events == [("input_count", (2**32 - 1,), None)]
+    assert outcome is None
+
+
+def test_a_program_without_a_time_limit_is_compiled_without_checks_of_it(strategy):
+    def compiled(seconds):
+        settings = EngineSettings(strategy, interruptible=seconds is not None)
+        with make_engine(settings) as engine, wasmtime.Module(engine, LOOP) as module:
+            return module.serialize()
+
+    limits = EngineLimits(run_seconds=None)
+    with Program.load(main("(i32.const 3)"), strategy=strategy, limits=limits) as program:
+        assert program.run(RunInputs(), random=CountingRandom()).return_code == 3
+    assert len(compiled(None)) < len(compiled(1.0))
+
+
+def test_fuel_ends_a_program_without_a_time_limit(run):
+    assert limit(run, LOOP, run_seconds=None, fuel=10**6) is LimitCode.FUEL

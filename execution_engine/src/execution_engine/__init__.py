@@ -1,6 +1,7 @@
 """Runs WebAssembly programs against the eleven Veracruz host calls."""
 
 from execution_engine.abi import HOST_CALLS, HostCall, Status
+from execution_engine.code_cache import CodeCache
 from execution_engine.errors import (
     EngineError,
     Frame,
@@ -14,17 +15,20 @@ from execution_engine.errors import (
 from execution_engine.limits import EngineLimits
 from execution_engine.module import Examination, ModuleSummary, Problem, check_module, examine
 from execution_engine.program import Program
-from execution_engine.run import Buffer, Outcome, RunInputs
-from execution_engine.strategy import engine_version
+from execution_engine.run import Buffer, HostCallEvent, Outcome, RunInputs, Trace
+from execution_engine.strategy import EngineSettings, engine_version
 
 __all__ = [
     "HOST_CALLS",
     "Buffer",
+    "CodeCache",
     "EngineError",
     "EngineLimits",
+    "EngineSettings",
     "Examination",
     "Frame",
     "HostCall",
+    "HostCallEvent",
     "LimitCode",
     "LimitError",
     "ModuleRefusedError",
@@ -35,6 +39,7 @@ __all__ = [
     "Refusal",
     "RunInputs",
     "Status",
+    "Trace",
     "TrapCode",
     "TrapError",
     "check_module",

@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from execution_engine.strategy import THREAD_STACK_BYTES
-
 _T = TypeVar("_T")
 _AGAIN_S: Final = 0.01
 # The stack size of new threads is a setting of the process.
@@ -13,13 +11,17 @@ _STACK_SIZE: Final = threading.Lock()
 
 
 def run_with_deadline(
-    work: Callable[[], _T], *, seconds: float, interrupt: Callable[[], None]
+    work: Callable[[], _T],
+    *,
+    seconds: float | None,
+    stack_bytes: int,
+    interrupt: Callable[[], None],
 ) -> _T:
     """What `work` returns or raises; after `seconds`, `interrupt` is called until it ends.
 
-    `work` runs in a thread with a stack that a guest fits into, which has ended when this returns.
-    The caller's thread waits, so that Ctrl-C stops a guest that never comes back to Python, and
-    is never raised in the middle of a host call.
+    `work` runs in a thread with a stack of `stack_bytes`, which has ended when this returns. The
+    caller's thread waits, so that Ctrl-C stops a guest that never comes back to Python (if it can
+    be interrupted), and is never raised in the middle of a host call.
     """
     answers: list[_T] = []
     errors: list[BaseException] = []
@@ -33,7 +35,7 @@ def run_with_deadline(
         finally:
             ended.set()
 
-    thread = _start(body)
+    thread = _start(body, stack_bytes)
     try:
         ended.wait(seconds)
     finally:
@@ -44,10 +46,10 @@ def run_with_deadline(
     return answers.pop()
 
 
-def _start(body: Callable[[], None]) -> threading.Thread:
+def _start(body: Callable[[], None], stack_bytes: int) -> threading.Thread:
     thread = threading.Thread(target=body, name="guest", daemon=True)
     with _STACK_SIZE:
-        before = threading.stack_size(THREAD_STACK_BYTES)
+        before = threading.stack_size(stack_bytes)
         try:
             thread.start()
         finally:

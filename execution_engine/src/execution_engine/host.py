@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from execution_engine.abi import Status
 from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
 from execution_engine.limits import EngineLimits
-from execution_engine.run import Buffer, RunInputs
+from execution_engine.run import Buffer, HostCallEvent, RunInputs, Trace
 from platform_services import PlatformError, RandomSource, ServiceUnavailableError
 
 OutputSink = Callable[[memoryview], None]
@@ -116,8 +116,8 @@ class Host:
         """Bytes of linear memory now."""
         return 0 if self._memory is None else self._memory.size()
 
-    def call(self, name: str) -> Callable[..., int]:
-        """The host call of this name (without prefix), counted."""
+    def call(self, name: str, trace: Trace | None = None) -> Callable[..., int]:
+        """The host call of this name (without prefix), counted and told to `trace`."""
         body: Callable[..., int] = getattr(self, name)
         calls = self.calls
 
@@ -125,7 +125,7 @@ class Host:
             calls[name] += 1
             return body(*arguments)
 
-        return counted
+        return counted if trace is None else _traced(name, counted, trace)
 
     def input_count(self, ptr: int) -> int:
         """Write the number of inputs."""
@@ -227,6 +227,18 @@ class Host:
             return too_short
         self._window(buf, len(source))[:] = source
         return Status.SUCCESS
+
+
+def _traced(name: str, call: Callable[..., int], trace: Trace) -> Callable[..., int]:
+    def traced(*arguments: int) -> int:
+        status = None
+        try:
+            status = int(call(*arguments))
+        finally:
+            trace(HostCallEvent(name, arguments, status))
+        return status
+
+    return traced
 
 
 def _hold(buffer: Buffer, held: ExitStack) -> memoryview:

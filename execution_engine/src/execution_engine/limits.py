@@ -20,10 +20,13 @@ class EngineLimits:
         module_bytes: size of the module.
         memory_bytes: linear memory, initial and grown.
         output_bytes: the result of one run.
-        run_seconds: wall-clock time of one run.
+        run_seconds: wall-clock time of one run; None compiles no checks of it into the program,
+            which runs faster and can be stopped by nothing but the end of its process: who runs
+            it so kills that at the deadline.
         fuel: deterministic budget, about one unit per instruction; None counts nothing and is
             faster.
         random_bytes: what one run may draw.
+        stack_bytes: the program's stack of calls; a host call has its own.
         function_bytes: size of one function's body.
         locals: locals of one function, without its parameters.
         nesting: blocks of one function inside one another.
@@ -34,9 +37,10 @@ class EngineLimits:
     module_bytes: int = 16 * MIB
     memory_bytes: int = 1024 * MIB
     output_bytes: int = 256 * MIB
-    run_seconds: float = 300.0
+    run_seconds: float | None = 300.0
     fuel: int | None = None
     random_bytes: int = 256 * MIB
+    stack_bytes: int = 8 * MIB
     function_bytes: int = 512 * 1024
     locals: int = 4_000
     nesting: int = 2_000

@@ -6,6 +6,7 @@ them from one generator, so that what Tlaxcala certifies is what the engine load
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from wasmtime import Engine, Module, WasmtimeError
 
@@ -16,10 +17,13 @@ from execution_engine.errors import ModuleRefusedError, Refusal
 from execution_engine.instructions import deeper_than
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import BinaryError, TooManyError
-from execution_engine.strategy import make_engine
+from execution_engine.strategy import EngineSettings, make_engine
 from execution_engine.text import quoted, sanitised
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
+
+# For what is the same in all of them: which modules are valid.
+_ANY_ENGINE: Final = EngineSettings(Strategy.JIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
     Raises:
         ModuleRefusedError: the first thing wrong with it.
     """
-    with make_engine(Strategy.JIT, metered=False) as engine:  # each engine has the same features
+    with make_engine(_ANY_ENGINE) as engine:
         return check_for(engine, code, limits=limits)
 
 
@@ -87,7 +91,7 @@ def examine(code: bytes, *, limits: EngineLimits) -> Examination:
         declared = read_module(code, limits=limits)
     except ModuleRefusedError as error:
         return Examination(None, (Problem(error.code, error.detail),))
-    with make_engine(Strategy.JIT, metered=False) as engine:
+    with make_engine(_ANY_ENGINE) as engine:
         found = tuple(_problems(engine, code, declared, limits))
     return Examination(_summarise(code, declared), found)
 

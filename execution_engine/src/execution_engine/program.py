@@ -8,13 +8,14 @@ from typing import Self
 from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
 
 from execution_engine import _capi, abi
+from execution_engine.code_cache import CodeCache
 from execution_engine.deadline import run_with_deadline
 from execution_engine.errors import EngineError, ModuleRefusedError, Refusal, TrapCode, TrapError
 from execution_engine.host import GuestMemory, Host, OutputSink
 from execution_engine.limits import EngineLimits
 from execution_engine.module import ModuleSummary, check_for
-from execution_engine.run import Outcome, RunInputs
-from execution_engine.strategy import make_engine
+from execution_engine.run import Outcome, RunInputs, Trace
+from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
 from execution_engine.text import sanitised
 from execution_engine.traps import engine_error, raise_host_failure
 from platform_services import RandomSource
@@ -32,6 +33,7 @@ class Program:
         summary: what the module imports and exports.
         strategy: how it runs.
         limits: how much it may use.
+        compiled: whether loading it compiled it, rather than found the code in a cache.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Program:
         summary: ModuleSummary,
         strategy: Strategy,
         limits: EngineLimits,
+        compiled: bool,
     ) -> None:
         self._engine = engine
         self._module = module
@@ -55,22 +58,40 @@ class Program:
         self.summary = summary
         self.strategy = strategy
         self.limits = limits
+        self.compiled = compiled
 
     @classmethod
-    def load(cls, code: bytes, *, strategy: Strategy, limits: EngineLimits) -> Self:
+    def load(
+        cls,
+        code: bytes,
+        *,
+        strategy: Strategy,
+        limits: EngineLimits,
+        cache: CodeCache | None = None,
+    ) -> Self:
         """Check and compile a module.
+
+        With a `cache` the compiled code is taken from there, or put there. The checks are made
+        all the same: limits may have changed.
 
         Raises:
             ModuleRefusedError: it is not one we run.
         """
-        engine = make_engine(strategy, metered=limits.fuel is not None)
+        settings = _settings(strategy, limits)
+        engine = make_engine(settings)
         try:
             summary = check_for(engine, code, limits=limits)
-            module = _compile(engine, code)
+            module = _cached(engine, cache, summary.digest, settings)
+            if compiled := module is None:
+                module = _compile(engine, code)
+                if cache is not None:
+                    cache.keep(summary.digest, settings, bytes(module.serialize()))
         except BaseException:
             engine.close()
             raise
-        return cls(engine, module, summary=summary, strategy=strategy, limits=limits)
+        return cls(
+            engine, module, summary=summary, strategy=strategy, limits=limits, compiled=compiled
+        )
 
     @property
     def digest(self) -> Digest:
@@ -83,6 +104,7 @@ class Program:
         *,
         random: RandomSource,
         output_sink: OutputSink | None = None,
+        trace: Trace | None = None,
     ) -> Outcome:
         """Run `main` to its return.
 
@@ -91,6 +113,8 @@ class Program:
             random: where its random bytes come from.
             output_sink: gets the result straight from the guest's memory, as a view that is valid
                 during that call only. A run that fails afterwards has no result all the same.
+            trace: is told of every host call, in the thread that runs the guest; what it raises
+                ends the run.
 
         Raises:
             TrapError: the program ended itself, or has no `main` that we can call.
@@ -104,8 +128,9 @@ class Program:
             host = Host(inputs, limits=self.limits, random=random, sink=output_sink)
             try:
                 return run_with_deadline(
-                    lambda: self._execute(host),
+                    lambda: self._execute(host, trace),
                     seconds=self.limits.run_seconds,
+                    stack_bytes=self.limits.stack_bytes + HOST_STACK_BYTES,
                     interrupt=self._engine.increment_epoch,
                 )
             finally:
@@ -129,11 +154,11 @@ class Program:
     ) -> None:
         self.close()
 
-    def _execute(self, host: Host) -> Outcome:
+    def _execute(self, host: Host, trace: Trace | None) -> Outcome:
         """One run in one store. The callbacks live until the store is closed."""
         failures: list[BaseException] = []
         callbacks = {
-            call: _capi.host_function(len(call.params), host.call(call.name), failures)
+            call: _capi.host_function(len(call.params), host.call(call.name, trace), failures)
             for call in self._types
         }
         started = time.perf_counter()
@@ -160,7 +185,8 @@ class Program:
             tables=limits.tables,
             memories=1,
         )
-        store.set_epoch_deadline(1)
+        if limits.run_seconds is not None:
+            store.set_epoch_deadline(1)
         if limits.fuel is not None:
             store.set_fuel(limits.fuel)
 
@@ -184,6 +210,25 @@ class Program:
             host_calls=dict(host.calls),
             memory_peak=host.memory_size(),
         )
+
+
+def _settings(strategy: Strategy, limits: EngineLimits) -> EngineSettings:
+    return EngineSettings(
+        strategy,
+        metered=limits.fuel is not None,
+        interruptible=limits.run_seconds is not None,
+        stack_bytes=limits.stack_bytes,
+    )
+
+
+def _cached(
+    engine: Engine, cache: CodeCache | None, program: Digest, settings: EngineSettings
+) -> Module | None:
+    found = None if cache is None else cache.find(program, settings)
+    try:
+        return None if found is None else Module.deserialize(engine, found)
+    except WasmtimeError:
+        return None  # authentic, but of another processor: the engine asks for its features
 
 
 def _compile(engine: Engine, code: bytes) -> Module:

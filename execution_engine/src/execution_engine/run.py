@@ -1,6 +1,6 @@
 """What goes into one run of a program, and what comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -21,6 +21,26 @@ class RunInputs:
     inputs: Sequence[Buffer] = ()
     streams: Sequence[Buffer] = ()
     previous_result: Buffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostCallEvent:
+    """One host call that has been answered, for a trace.
+
+    It holds what the program chose while it ran: for the developer's bench, never in an isolate.
+
+    Attributes:
+        name: of the host call, without prefix.
+        arguments: as unsigned 32-bit numbers.
+        status: the answer; None for the call that ended the program.
+    """
+
+    name: str
+    arguments: tuple[int, ...]
+    status: int | None
+
+
+Trace = Callable[[HostCallEvent], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ expressions. Everything else is switched off here by name, so that an engine tha
 by default changes nothing.
 """
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
@@ -37,10 +38,8 @@ OFF: Final = (
     "wide_arithmetic",
 )
 
-# The original interpreter's stack, 1 048 576 values of 8 bytes: 65 536 nested calls fit.
-WASM_STACK_BYTES: Final = 8 * 1024 * 1024
-# What the thread that runs a guest has: the above, and room for host calls.
-THREAD_STACK_BYTES: Final = 16 * 1024 * 1024
+# What the thread that runs a guest has besides the guest's stack: room for host calls.
+HOST_STACK_BYTES: Final = 8 * 1024 * 1024
 
 # Reserved, not touched: a 32-bit memory never moves, so that a view of it stays valid.
 _RESERVATION_BYTES: Final = 4 * 1024 * 1024 * 1024
@@ -54,14 +53,32 @@ def engine_version() -> str:
     return _VERSION
 
 
-def make_engine(strategy: Strategy, *, metered: bool) -> Engine:
-    """An engine for one strategy; `metered` counts fuel, at a price in speed.
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """All that may differ between engines.
+
+    Attributes:
+        strategy: machine code, or byte code for an interpreter.
+        metered: fuel is counted, at a price in speed.
+        interruptible: a run can be ended from outside by the engine's epoch, at a price in speed.
+        stack_bytes: the guest's stack. The default is that of the original interpreter, 1 048 576
+            values of 8 bytes: 65 536 nested calls fit.
+    """
+
+    strategy: Strategy
+    metered: bool = False
+    interruptible: bool = False
+    stack_bytes: int = 8 * 1024 * 1024
+
+
+def make_engine(settings: EngineSettings) -> Engine:
+    """An engine of these settings.
 
     Nothing in the configuration comes from a guest or from the text of a policy: what the engine
     does not like about it would abort the process.
     """
     config = Config()
-    if strategy is Strategy.INTERPRETATION:
+    if settings.strategy is Strategy.INTERPRETATION:
         config.target = "pulley64"
     for feature in ON:
         setattr(config, f"wasm_{feature}", True)
@@ -71,13 +88,13 @@ def make_engine(strategy: Strategy, *, metered: bool) -> Engine:
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
     config.cranelift_nan_canonicalization = True
-    _capi.set_wasm_stack(config, WASM_STACK_BYTES)
+    _capi.set_wasm_stack(config, settings.stack_bytes)
     config.memory_reservation = _RESERVATION_BYTES
     config.memory_may_move = False
-    config.epoch_interruption = True
-    config.consume_fuel = metered
+    config.epoch_interruption = settings.interruptible
+    config.consume_fuel = settings.metered
     engine = Engine(config)
-    if engine.is_pulley() != (strategy is Strategy.INTERPRETATION):
+    if engine.is_pulley() != (settings.strategy is Strategy.INTERPRETATION):
         engine.close()
-        raise EngineError(f"the engine is not the one for strategy {strategy.value}")
+        raise EngineError(f"the engine is not the one for strategy {settings.strategy.value}")
     return engine
