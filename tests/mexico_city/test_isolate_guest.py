@@ -2,7 +2,7 @@
 
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -106,16 +106,19 @@ def test_an_upload_under_way_when_the_guest_is_lost_is_refused_at_its_end(isolat
 
 
 def test_a_session_that_arrives_as_the_guest_is_lost_is_served(isolates):
-    with isolates.computation([[PI, READER]], program=guests.HELLO) as rig:
+    with (
+        isolates.computation([[PI, READER]], program=guests.HELLO) as rig,
+        ExitStack() as stack,
+    ):
+        for _ in range(20):  # so that the next descriptor would be the lost guest's
+            stack.enter_context(rig.session(0)).state()
         with standstill(rig):
             guest = guest_of(rig)
             os.kill(guest, signal.SIGKILL)
             assert eventually(lambda: not runs(guest))
-            arrived = [rig.raw_session() for _ in range(3)]
+            stack.enter_context(rig.raw_session())
         with rig.session(0) as only:
             assert eventually(lambda: only.state() is State.ERROR)
-        for channel in arrived:
-            channel.close()
 
 
 def test_a_program_that_arrives_as_the_guest_is_lost_is_refused(isolates):

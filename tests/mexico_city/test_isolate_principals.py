@@ -19,8 +19,10 @@ from mexico_city.front import MAX_SESSIONS, MAX_SESSIONS_EACH
 from support import runtime_guests as guests
 from support.impostors import thief_of
 from support.isolate_rig import new_party
+from support.policies import DAY, certificate, document_2021, pem, rsa_key_of, text
 from support.processes import eventually
-from veracruz_utils.policy import TLS_1_3_SUITES, Limits, Role, Strategy
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import TLS_1_2_SUITES, TLS_1_3_SUITES, Limits, Role, Strategy
 
 PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
 MIB = 1024 * 1024
@@ -37,7 +39,7 @@ def refused(rig, who: KeyAndCertificate) -> bool:
     """Whether the isolate refuses this principal because of its certificate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a key that OpenSSL itself loaded
-        with rig.session(who) as caller, pytest.raises(IsolateRefusedError):
+        with pytest.raises(IsolateRefusedError), rig.session(who) as caller:
             caller.state()
     return True
 
@@ -65,6 +67,33 @@ def test_a_principal_of_the_policy_is_let_in_with_the_policys_suite(isolates, su
     ):
         answer = caller.ask(runtime.GetPolicyDigest())
         assert answer.digest == one.policy.digest.value
+
+
+@pytest.mark.parametrize("suite", [suite.name for suite in TLS_1_2_SUITES])
+def test_a_policy_of_2021_is_served_in_tls_1_2_to_clients_with_rsa_keys(isolates, suite):
+    now = datetime.now(UTC)
+    key = rsa_key_of("client")
+    der = certificate("client", key=key, not_before=now - DAY, not_after=now + DAY)
+    expiry = {"year": now.year + 1, "month": 1, "day": 1, "hour": 0, "minute": 0}
+    raw = text(
+        document_2021()
+        | {
+            "identities": [{"id": 0, "certificate": pem(der), "roles": [PI, READER]}],
+            "enclave_cert_expiry": expiry,
+            "ciphersuite": suite,
+            "mexico_city_hash_linux_software": isolates.launcher.measurement.hex(),
+            "data_provision_order": [],
+            "streaming_order": [],
+            "pi_hash": str(Digest.of(guests.HELLO)),
+        }
+    )
+    with (
+        isolates.launch(raw, [KeyAndCertificate(key, der)]) as one,
+        one.session(0) as client,
+    ):
+        assert client.program(guests.HELLO) == runtime.Done()
+        assert client.result()[1] == b"hello"
+        assert refused(one, new_party("stranger"))
 
 
 def test_another_suite_than_the_policys_is_not_spoken(isolates, rig):
