@@ -1,0 +1,21 @@
+"""Verifiers of native hardware evidence, one module per kind; no input or output, no clock."""
+
+from tabasco.verify.base import (
+    Acceptance,
+    EvidenceError,
+    Fault,
+    Proven,
+    Stage,
+    TcbStatus,
+    appraise,
+)
+
+__all__ = [
+    "Acceptance",
+    "EvidenceError",
+    "Fault",
+    "Proven",
+    "Stage",
+    "TcbStatus",
+    "appraise",
+]

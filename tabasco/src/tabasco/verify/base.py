@@ -1,0 +1,155 @@
+"""What every verifier of native hardware evidence shares.
+
+Two steps, kept apart. A verifier says what evidence *proves*: its bytes are well formed, every
+signature, chain and binding holds at the given time, and here are the facts (`Proven`). Whether
+those facts are *acceptable* is for `appraise`, by a policy that denies what it does not allow.
+So authentic evidence of a debuggable or outdated machine is reported as exactly that, and not as
+malformed. Time is always given; nothing here reads a clock, a file or the network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from veracruz_utils.errors import RefusedError
+
+
+class Stage(StrEnum):
+    """Where verification ended."""
+
+    FORMAT = "format"
+    SIGNATURE = "signature"
+    CHAIN = "chain"
+    COLLATERAL = "collateral"
+    BINDING = "binding"
+    APPRAISAL = "appraisal"
+
+
+class Fault(StrEnum):
+    """Why evidence is refused; stable, for tests, interfaces and documentation."""
+
+    MALFORMED = "malformed"
+    TRAILING_BYTES = "trailing-bytes"
+    UNSUPPORTED_VERSION = "unsupported-version"
+    UNSUPPORTED_ALGORITHM = "unsupported-algorithm"
+    UNSIGNED = "unsigned"
+    SIGNATURE = "signature"
+    KEY_BINDING = "key-binding"
+    CHAIN = "chain"
+    UNKNOWN_ROOT = "unknown-root"
+    NOT_YET_VALID = "not-yet-valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    COLLATERAL_MISSING = "collateral-missing"
+    COLLATERAL_SIGNATURE = "collateral-signature"
+    COLLATERAL_EXPIRED = "collateral-expired"
+    COLLATERAL_MISMATCH = "collateral-mismatch"
+    ENCLAVE_IDENTITY = "enclave-identity"
+    CERTIFICATE_MISMATCH = "certificate-mismatch"
+    REPORT_DATA = "report-data"
+    NONCE = "nonce"
+    UNKNOWN_SIGNER = "unknown-signer"
+    DEBUG = "debug"
+    LIFECYCLE = "lifecycle"
+    TCB_STATUS = "tcb-status"
+    ADVISORY = "advisory"
+    TCB_FLOOR = "tcb-floor"
+    PRIVILEGE_LEVEL = "privilege-level"
+    ATTRIBUTES = "attributes"
+    MEASUREMENT = "measurement"
+
+
+class EvidenceError(RefusedError):
+    """Evidence that proves nothing, or nothing acceptable."""
+
+    def __init__(self, fault: Fault, stage: Stage, detail: str) -> None:
+        super().__init__(f"{stage}: {fault}: {detail}")
+        self.fault = fault
+        self.stage = stage
+        self.detail = detail
+
+
+class TcbStatus(StrEnum):
+    """The standing of a platform's trusted computing base, in Intel's words; worst last."""
+
+    UP_TO_DATE = "UpToDate"
+    SW_HARDENING_NEEDED = "SWHardeningNeeded"
+    CONFIGURATION_NEEDED = "ConfigurationNeeded"
+    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
+    RELAUNCH_ADVISED = "RelaunchAdvised"
+    RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "RelaunchAdvisedConfigurationNeeded"
+    OUT_OF_DATE = "OutOfDate"
+    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
+    REVOKED = "Revoked"
+    UNSUPPORTED = "Unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What authentic evidence says.
+
+    Attributes:
+        kind: of evidence, such as `sgx`, `tdx`, `sev-snp`, `nitro`, `arm-cca`, `tpm`.
+        measurements: by the platform's own names (`mrenclave`, `mrtd`, `rtmr0`, `pcr0`, ...).
+        report_data: what the attester bound into it, as it stands there.
+        debug: whether its memory can be inspected.
+        valid_until: when the first certificate or collateral used ends.
+        tcb_status: Intel platforms only.
+        advisories: that apply to the platform's TCB level, sorted.
+        facts: everything else a policy may look at, by name, in plain text.
+        warnings: for people; nothing that a policy decides on.
+    """
+
+    kind: str
+    measurements: Mapping[str, bytes]
+    report_data: bytes
+    debug: bool
+    valid_until: datetime
+    tcb_status: TcbStatus | None = None
+    advisories: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What a policy accepts; as it stands, only what is fully up to date and not debuggable."""
+
+    tcb_statuses: frozenset[TcbStatus] = frozenset({TcbStatus.UP_TO_DATE})
+    advisories: frozenset[str] | None = None
+    """Advisories that may apply; None accepts any list that comes with an accepted status."""
+    debug: bool = False
+    report_data: bytes | None = None
+    """The exact bytes expected; None leaves the binding to the caller."""
+
+
+def appraise(proven: Proven, acceptance: Acceptance) -> None:
+    """Refuse what `acceptance` does not accept.
+
+    Raises:
+        EvidenceError: with stage `appraisal`, or `binding` for report data.
+    """
+    if acceptance.report_data is not None and proven.report_data != acceptance.report_data:
+        raise EvidenceError(
+            Fault.REPORT_DATA,
+            Stage.BINDING,
+            f"report data is {proven.report_data.hex()}, expected {acceptance.report_data.hex()}",
+        )
+    if proven.debug and not acceptance.debug:
+        raise EvidenceError(
+            Fault.DEBUG, Stage.APPRAISAL, "its memory can be inspected by whoever runs it"
+        )
+    if proven.tcb_status is not None and proven.tcb_status not in acceptance.tcb_statuses:
+        accepted = ", ".join(sorted(acceptance.tcb_statuses))
+        raise EvidenceError(
+            Fault.TCB_STATUS,
+            Stage.APPRAISAL,
+            f"the platform is {proven.tcb_status}, the policy accepts {accepted}",
+        )
+    if acceptance.advisories is not None:
+        others = sorted(set(proven.advisories) - acceptance.advisories)
+        if others:
+            raise EvidenceError(
+                Fault.ADVISORY, Stage.APPRAISAL, f"advisories apply: {', '.join(others)}"
+            )
