@@ -41,7 +41,7 @@ def test_the_abi_page_lists_the_host_calls_with_their_parameters():
 
 
 def test_the_policy_page_lists_every_limit_with_its_default():
-    units = {"": 1, "MiB": 2**20, "GiB": 2**30}
+    units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
     drawn = {}
     for name, _, default in (cells for cells in rows("reference/policy.md") if len(cells) == 3):
         found = re.fullmatch(r"(\d+) ?(\w*)", default)

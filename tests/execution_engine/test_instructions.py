@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, ModuleRefusedError, Refusal, check_module
+from execution_engine import EngineLimits, ModuleRefusedError, Program, Refusal, check_module
 from execution_engine.binary import parse
 from execution_engine.instructions import deeper_than, outline
 from execution_engine.reader import BinaryError
-from support.guests import calling, module
+from support.guests import calling, main, module
+from veracruz_utils.policy import Strategy
 
 
 def shape(body, fields=""):
@@ -128,3 +129,24 @@ def test_code_that_validates_can_be_walked(data):
         return
     for body in parse(code).bodies:
         assert outline(code, body).instructions > 0
+
+
+def jumping(targets):
+    """A module whose main jumps by a table of so many targets, the default included."""
+    table = " 0" * targets
+    return main(f"(block (br_table{table} (i32.const 0))) (i32.const 0)")
+
+
+@pytest.mark.parametrize("strategy", list(Strategy), ids=str)
+def test_the_largest_jump_table_runs_and_a_larger_one_is_refused(strategy):
+    Program.load(jumping(65_520), strategy=strategy, limits=EngineLimits()).close()
+    with pytest.raises(ModuleRefusedError) as caught:
+        Program.load(jumping(65_521), strategy=strategy, limits=EngineLimits())
+    assert caught.value.code is Refusal.JUMP_TABLE
+
+
+def test_bytes_that_only_look_like_a_large_jump_table_are_none():
+    # 14 is the opcode of br_table, and the two after it read as the number of its targets.
+    code = main("(drop (i32.wrap_i64 (i64.extend_i32_s (i32.const 14))))" * 12_000 + "unreachable")
+    assert b"\x0e\xac\xa7\x1a" in code
+    assert check_module(code, limits=EngineLimits())

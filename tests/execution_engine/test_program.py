@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -400,11 +401,16 @@ def test_inputs_and_results_are_let_go_when_a_run_ends(run):
 
 
 def test_limits_come_from_the_policy():
-    limits = EngineLimits.from_policy(
-        Limits(program_bytes=1, memory_bytes=2, output_bytes=3, run_seconds=4, fuel=5)
-    )
-    assert (limits.module_bytes, limits.memory_bytes, limits.output_bytes) == (1, 2, 3)
-    assert (limits.run_seconds, limits.fuel) == (4, 5)
+    given = {field.name: place for place, field in enumerate(fields(Limits), 2**16)}
+    given |= {"locals": 7, "compile_seconds": 9}
+    limits = EngineLimits.from_policy(Limits(**given))
+    assert limits.module_bytes == given["program_bytes"]
+    of_the_process = {
+        "program_bytes", "input_bytes", "total_input_bytes", "compile_seconds",
+        "compile_memory_bytes",
+    }  # fmt: skip
+    for name in given.keys() - of_the_process:
+        assert getattr(limits, name) == given[name], name
 
 
 def test_the_defaults_are_those_of_a_policy_that_names_no_limits():
@@ -597,3 +603,41 @@ def test_a_program_without_a_time_limit_is_compiled_without_checks_of_it(strateg
 
 def test_fuel_ends_a_program_without_a_time_limit(run):
     assert limit(run, LOOP, run_seconds=None, fuel=10**6) is LimitCode.FUEL
+
+
+@pytest.mark.parametrize("stack_bytes", [65536, 2**20, 64 * 2**20])
+def test_the_stack_of_calls_is_as_large_as_its_limit(run, stack_bytes):
+    code = main(
+        """(drop (call $down)) (i32.const 0)""",
+        fields="""(global $n (mut i32) (i32.const 0))
+          (func $down (result i32)
+            (global.set $n (i32.add (global.get $n) (i32.const 1)))
+            (call $keep (global.get $n))
+            (i32.add (i32.const 1) (call $down)))
+          (func $keep (param i32) (i32.store (i32.const 0) (local.get 0)))""",
+    )
+    assert trap(run, code, stack_bytes=stack_bytes).code is TrapCode.STACK_OVERFLOW
+
+
+@pytest.mark.parametrize("stack_bytes", [-1, 0, 1, 2**16 - 1, 2**26 + 1, 2**64])
+def test_a_stack_too_small_or_too_large_is_refused(run, stack_bytes):
+    with pytest.raises(EngineError, match="stack of"):
+        run(main("(i32.const 0)"), stack_bytes=stack_bytes)
+
+
+def nested_calls(run, depth, stack_bytes):
+    code = main(
+        f"(call $down (i32.const {depth}))",
+        fields="""(func $down (param i32) (result i32)
+          (if (result i32) (local.get 0)
+            (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+            (else (i32.const 0))))""",
+    )
+    return run(code, stack_bytes=stack_bytes).return_code
+
+
+def test_a_larger_stack_takes_deeper_calls(run):
+    assert nested_calls(run, 1000, 2**18) == 1000
+    assert nested_calls(run, 500_000, 64 * 2**20) == 500_000
+    with pytest.raises(TrapError, match="stack-overflow"):
+        nested_calls(run, 500_000, 2**18)

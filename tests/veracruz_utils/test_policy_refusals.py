@@ -117,6 +117,8 @@ def test_both_formats_refuse(make, path, value, code, where):
         (("limits",), {"run_seconds": None}, "invalid-value", "limits.run_seconds"),
         (("limits",), {"run_seconds": 1.5}, "invalid-value", "limits.run_seconds"),
         (("limits",), {"memory_bytes": (4 << 30) + 1}, "limit-out-of-range", "limits.memory_bytes"),
+        (("limits",), {"stack_bytes": (1 << 16) - 1}, "limit-out-of-range", "limits.stack_bytes"),
+        (("limits",), {"locals": 50_001}, "limit-out-of-range", "limits.locals"),
         (("limits",), {"fuel": -1}, "limit-out-of-range", "limits.fuel"),
         (("limits",), {"fuel": 1 << 63}, "limit-out-of-range", "limits.fuel"),
         (("platforms",), [], "missing-platform", "platforms"),

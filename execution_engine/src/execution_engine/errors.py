@@ -34,6 +34,7 @@ class Refusal(StrEnum):
     TOO_MANY_ENTRIES = "too-many-entries"
     FUNCTION_SIZE = "function-too-large"
     LOCALS = "too-many-locals"
+    JUMP_TABLE = "jump-table-too-large"
     NESTING = "nested-too-deep"
     UNCOMPILABLE = "uncompilable"
 
@@ -57,7 +58,7 @@ class TrapCode(StrEnum):
 
 
 class LimitCode(StrEnum):
-    """Which limit a program reached."""
+    """Which limit a program reached; those of compiling are for who holds the process."""
 
     TIME = "time"
     FUEL = "fuel"
@@ -65,6 +66,8 @@ class LimitCode(StrEnum):
     OUTPUT_SIZE = "output-size"
     INPUT_SIZE = "input-size"
     RANDOM_BYTES = "random-bytes"
+    COMPILE_TIME = "compile-time"
+    COMPILE_MEMORY = "compile-memory"
 
 
 class EngineError(VeracruzError):

@@ -6,6 +6,7 @@ features is an error. Walking is slow (some million instructions a second), so `
 the bytes that could open a block first, which is fast and almost always enough.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,8 @@ from execution_engine.reader import BinaryError, Reader
 
 _OPENERS: Final = (b"\x02", b"\x03", b"\x04")
 _LAST_VECTOR_OPCODE: Final = 0xFF
+# br_table with a number of three bytes or more: 16 384 targets at least.
+_LARGE_JUMP: Final = re.compile(rb"\x0e[\x80-\xff]{2}")
 
 # Steps over an instruction's immediates; the number is an index or a count where there is one.
 _Step = Callable[[Reader], int]
@@ -101,6 +104,18 @@ def deeper_than(limit: int, code: bytes, body: Body) -> bool:
     if sum(code.count(opener, body.code, end) for opener in _OPENERS) <= limit:
         return False
     return outline(code, body).nesting > limit
+
+
+def jumps_wider_than(limit: int, code: bytes, body: Body) -> bool:
+    """Whether a jump table in this body has more than `limit` targets; `limit` is at least 16 384.
+
+    Raises:
+        BinaryError: as `outline`, for a body with bytes that look like such a jump table.
+    """
+    end = body.offset + body.size
+    if body.size <= limit or not _LARGE_JUMP.search(code, body.code, end):
+        return False
+    return outline(code, body).branch_targets > limit
 
 
 def _unknown(reader: Reader) -> int:

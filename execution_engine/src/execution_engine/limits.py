@@ -13,8 +13,8 @@ MIB: Final = 1024 * 1024
 class EngineLimits:
     """Limits of one program; the defaults are those of a policy that names none.
 
-    The first five follow the policy. The others are fixed: they keep a compile, which nothing in a
-    process can interrupt, within reason, and a guest from taking host resources no policy counts.
+    All follow the policy but `tables`. Those of the module's shape keep a compile, which nothing in
+    a process can interrupt, within reason.
 
     Attributes:
         module_bytes: size of the module.
@@ -49,11 +49,17 @@ class EngineLimits:
 
     @classmethod
     def from_policy(cls, limits: Limits) -> Self:
-        """The limits a policy sets; `compile_seconds` and inputs are for who holds the process."""
+        """The limits a policy sets; those of compiling and inputs are for who holds the process."""
         return cls(
             module_bytes=limits.program_bytes,
             memory_bytes=limits.memory_bytes,
             output_bytes=limits.output_bytes,
             run_seconds=limits.run_seconds,
             fuel=limits.fuel,
+            random_bytes=limits.random_bytes,
+            stack_bytes=limits.stack_bytes,
+            function_bytes=limits.function_bytes,
+            locals=limits.locals,
+            nesting=limits.nesting,
+            table_elements=limits.table_elements,
         )

@@ -14,7 +14,7 @@ from execution_engine import abi, binary
 from execution_engine.abi import FunctionType
 from execution_engine.binary import Binary, Body, Export, Import
 from execution_engine.errors import ModuleRefusedError, Refusal
-from execution_engine.instructions import deeper_than
+from execution_engine.instructions import deeper_than, jumps_wider_than
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import BinaryError, TooManyError
 from execution_engine.strategy import EngineSettings, make_engine
@@ -24,6 +24,9 @@ from veracruz_utils.policy import Strategy
 
 # For what is the same in all of them: which modules are valid.
 _ANY_ENGINE: Final = EngineSettings(Strategy.JIT)
+
+# What the compiler itself allows, the default target included.
+_MAX_JUMP_TARGETS: Final = 65_520
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +201,21 @@ def _body_problems(code: bytes, declared: Binary, limits: EngineLimits) -> Itera
                 Refusal.LOCALS,
                 f"function {index} has {body.locals} locals, the limit is {limits.locals}",
             )
-        yield from _nesting_problems(index, body, code, limits)
+        yield from _instruction_problems(index, body, code, limits)
 
 
-def _nesting_problems(
+def _instruction_problems(
     index: int, body: Body, code: bytes, limits: EngineLimits
 ) -> Iterator[Problem]:
     try:
         if deeper_than(limits.nesting, code, body):
             yield Problem(
                 Refusal.NESTING, f"function {index} nests deeper than the limit, {limits.nesting}"
+            )
+        if jumps_wider_than(_MAX_JUMP_TARGETS, code, body):
+            yield Problem(
+                Refusal.JUMP_TABLE,
+                f"function {index} jumps by a table of more than {_MAX_JUMP_TARGETS} targets",
             )
     except BinaryError as error:
         yield Problem(Refusal.MALFORMED, f"function {index}: {error}")

@@ -41,6 +41,10 @@ OFF: Final = (
 # What the thread that runs a guest has besides the guest's stack: room for host calls.
 HOST_STACK_BYTES: Final = 8 * 1024 * 1024
 
+# With less the engine aborts the process where it should report an overflow.
+_LEAST_STACK_BYTES: Final = 64 * 1024
+_MOST_STACK_BYTES: Final = 64 * 1024 * 1024
+
 # Reserved, not touched: a 32-bit memory never moves, so that a view of it stays valid.
 _RESERVATION_BYTES: Final = 4 * 1024 * 1024 * 1024
 
@@ -62,13 +66,20 @@ class EngineSettings:
         metered: fuel is counted, at a price in speed.
         interruptible: a run can be ended from outside by the engine's epoch, at a price in speed.
         stack_bytes: the guest's stack. The default is that of the original interpreter, 1 048 576
-            values of 8 bytes: 65 536 nested calls fit.
+            values of 8 bytes: 65 536 nested calls fit. From 64 KiB to 64 MiB.
     """
 
     strategy: Strategy
     metered: bool = False
     interruptible: bool = False
     stack_bytes: int = 8 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not _LEAST_STACK_BYTES <= self.stack_bytes <= _MOST_STACK_BYTES:
+            raise EngineError(
+                f"a stack of {self.stack_bytes} bytes, "
+                f"it must have {_LEAST_STACK_BYTES} to {_MOST_STACK_BYTES}"
+            )
 
 
 def make_engine(settings: EngineSettings) -> Engine:

@@ -38,6 +38,13 @@ class _Limits(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     run_seconds: int | msgspec.UnsetType = msgspec.UNSET
     compile_seconds: int | msgspec.UnsetType = msgspec.UNSET
     fuel: int | msgspec.UnsetType | None = msgspec.UNSET
+    function_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    locals: int | msgspec.UnsetType = msgspec.UNSET
+    nesting: int | msgspec.UnsetType = msgspec.UNSET
+    table_elements: int | msgspec.UnsetType = msgspec.UNSET
+    stack_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    random_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    compile_memory_bytes: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):

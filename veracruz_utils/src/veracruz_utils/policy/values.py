@@ -10,6 +10,7 @@ from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 LINUX_SOFTWARE: Final = "linux-software-root"
 """The platform whose root of trust is software on Linux. No hardware vouches for it."""
 
+_KIB: Final = 1 << 10
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 
@@ -83,9 +84,16 @@ class Limits:
         run_seconds: wall time of one run.
         compile_seconds: wall time of making the program ready.
         fuel: instructions, as the engine counts them, of one run; None is no such limit.
+        function_bytes: size of the body of one function of the program.
+        locals: local variables of one function.
+        nesting: blocks inside one another in one function.
+        table_elements: elements of one of the program's tables.
+        stack_bytes: the program's stack of calls.
+        random_bytes: random bytes that one run may draw.
+        compile_memory_bytes: memory for making the program ready.
 
     Raises:
-        PolicyError: a limit is 0, negative or beyond what an isolate can give.
+        PolicyError: a limit is too small for any program or beyond what an isolate can give.
     """
 
     program_bytes: int = 16 * _MIB
@@ -96,19 +104,27 @@ class Limits:
     run_seconds: int = 300
     compile_seconds: int = 60
     fuel: int | None = None
+    function_bytes: int = 512 * _KIB
+    locals: int = 4_000
+    nesting: int = 2_000
+    table_elements: int = 500_000
+    stack_bytes: int = 8 * _MIB
+    random_bytes: int = 256 * _MIB
+    compile_memory_bytes: int = 1 * _GIB
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            most = _MOST[field.name]
-            if value is not None and not 1 <= value <= most:
+            least, most = _LEAST.get(field.name, 1), _MOST[field.name]
+            if value is not None and not least <= value <= most:
                 raise PolicyError(
                     PolicyErrorCode.LIMIT_OUT_OF_RANGE,
-                    f"{value} is not between 1 and {most}",
+                    f"{value} is not between {least} and {most}",
                     path=f"$.limits.{field.name}",
                 )
 
 
+_LEAST: Final = {"stack_bytes": 64 * _KIB}  # the engine has no way to fail in less
 _MOST: Final = {
     "program_bytes": 256 * _MIB,
     "input_bytes": 4 * _GIB - 1,  # a program learns the size as 32 bits
@@ -118,4 +134,11 @@ _MOST: Final = {
     "run_seconds": 7 * 24 * 3600,
     "compile_seconds": 3600,
     "fuel": (1 << 63) - 1,
+    "function_bytes": 7_654_321,  # these two are the engine's own limits
+    "locals": 50_000,
+    "nesting": 100_000,
+    "table_elements": 10_000_000,
+    "stack_bytes": 64 * _MIB,
+    "random_bytes": 64 * _GIB,
+    "compile_memory_bytes": 64 * _GIB,
 }
