@@ -8,21 +8,25 @@ demo runs, and on what), `sdk.pinecone`, `sdk.schemas` and `sdk.tables` (data fo
 from sdk.errors import (
     BuildError,
     GenerationError,
+    NotAllowedError,
     PineconeError,
     RepeatedError,
     SdkError,
     StaleModuleError,
     TableError,
     TypeExpressionError,
+    UsageError,
 )
 
 __all__ = [
     "BuildError",
     "GenerationError",
+    "NotAllowedError",
     "PineconeError",
     "RepeatedError",
     "SdkError",
     "StaleModuleError",
     "TableError",
     "TypeExpressionError",
+    "UsageError",
 ]

@@ -7,10 +7,14 @@ SdkError                    (a VeracruzError, exit_code 1)
 ├ TableError                a CSV file does not fit its type
 ├ GenerationError           sample data of this shape cannot be made
 ├ BuildError                the toolchain is missing or refuses a program
-└ StaleModuleError          a shipped module is not what its source builds
+├ StaleModuleError          a shipped module is not what its source builds
+├ UsageError                a command line or configuration makes no sense; exit_code 2
+└ NotAllowedError           the policy does not allow a run; exit_code 3
 """
 
-from veracruz_utils.errors import VeracruzError
+from typing import ClassVar
+
+from veracruz_utils.errors import RefusedError, VeracruzError
 
 
 class SdkError(VeracruzError):
@@ -72,3 +76,15 @@ class BuildError(SdkError):
 
 class StaleModuleError(SdkError):
     """A shipped module is not what its source builds."""
+
+
+class UsageError(SdkError):
+    """A command line or a configuration makes no sense."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NotAllowedError(SdkError, RefusedError):
+    """The policy does not allow a run."""
+
+    exit_code: ClassVar[int] = RefusedError.exit_code

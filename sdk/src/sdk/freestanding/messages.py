@@ -1,0 +1,105 @@
+"""What the guest's process and its parent tell each other: JSON in frames, files by descriptor.
+
+Both are one program of one user, without secrets and without a sandbox between them; so a message
+is not examined as those of an isolate's guest are.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, TypeAlias
+
+from execution_engine import HostCallEvent
+
+MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a module of `size` bytes; its descriptor follows."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a round on contents of these sizes.
+
+    Their descriptors follow, in this order; the last one is the file that takes the output.
+    """
+
+    inputs: Sequence[int]
+    streams: Sequence[int]
+    previous: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The program is ready; `compile_seconds` is what a cache took to give it, `from_cache`."""
+
+    check_seconds: float
+    compile_seconds: float
+    from_cache: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """Where a run spent its time; sent ahead of how it ended.
+
+    Attributes:
+        samples: how often the guest was looked at.
+        hottest: of a function its name, in how many samples it was running itself, and in how many
+            it or something it called was.
+    """
+
+    samples: int
+    hottest: Sequence[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A run has ended by returning; the fields are those of `execution_engine.Outcome`."""
+
+    return_code: int
+    output_size: int | None
+    fuel: int | None
+    seconds: float
+    host_calls: Mapping[str, int]
+    memory_peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A program was refused, or a run ended otherwise.
+
+    Attributes:
+        ending: the name of a `report.Ending`.
+        code: the engine's, such as `unreachable`.
+        message: the engine's, for people.
+        frames: the numbers a trap is to blame for and the calls on the stack, innermost first.
+    """
+
+    ending: str
+    code: str
+    message: str
+    frames: Sequence[str] = ()
+
+
+Message: TypeAlias = Load | Run | Loaded | HostCallEvent | Profiled | Returned | Stopped
+
+_TYPES: Final = {
+    type_.__name__: type_
+    for type_ in (Load, Run, Loaded, HostCallEvent, Profiled, Returned, Stopped)
+}
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a frame."""
+    return json.dumps([type(message).__name__, asdict(message)]).encode()
+
+
+def decode(payload: bytes) -> Message:
+    """What `encode` was given, its tuples as lists."""
+    name, fields = json.loads(payload)
+    message: Message = _TYPES[name](**fields)
+    return message

@@ -1,0 +1,203 @@
+"""The parent's side of the guest's process: what nothing inside can interrupt ends with a kill.
+
+The process is forked as in an isolate, and gives up what it does there: descriptors that are not
+its own, more memory than the program's limit and a headroom, a life beyond its parent's.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+from colima import FrameDecoder, frame
+from execution_engine import HostCallEvent
+from mexico_city import lockdown
+from mexico_city.computation import Job
+from mexico_city.content import Content, Sealing, anonymous_file
+from mexico_city.descriptors import send_descriptors
+from sdk.errors import SdkError
+from sdk.freestanding import messages
+from sdk.freestanding.guest import GuestOptions, serve
+from sdk.freestanding.report import Ending
+
+_RECEIVE_BYTES: Final = 64 * 1024
+_GRACE_S: Final = 5.0
+"""What the process gets beyond a limit that it sees to itself, as it does when it profiles."""
+
+CallListener = Callable[[HostCallEvent], None]
+
+
+class GuestStoppedError(SdkError):
+    """The program was refused or did not return; `stopped` says how."""
+
+    def __init__(self, stopped: messages.Stopped) -> None:
+        super().__init__(stopped.message)
+        self.stopped = stopped
+
+
+class GuestProcess:
+    """The guest's process, killed when this is left; one call at a time.
+
+    Attributes:
+        profile: where the last run spent its time, if it was to tell.
+    """
+
+    def __init__(self, options: GuestOptions, *, on_call: CallListener | None = None) -> None:
+        self.profile: messages.Profiled | None = None
+        self._options = options
+        self._on_call = on_call
+        self._decoder = FrameDecoder(messages.MAX_FRAME_BYTES)
+        self._channel, theirs = socket.socketpair()
+        parent = os.getpid()
+        self._process_id = os.fork()
+        if self._process_id == 0:
+            _be_guest(theirs, options, parent)
+        theirs.close()
+
+    def load(self, module: Content, *, seconds: float) -> messages.Loaded:
+        """Check and compile the module, within `seconds`.
+
+        Raises:
+            GuestStoppedError: it is refused, or takes longer.
+        """
+        self._send(messages.Load(module.size), [module.descriptor])
+        overdue = messages.Stopped(
+            Ending.LIMIT_REACHED.name,
+            "compile-time",
+            f"program reached a limit (compile-time): the limit is {seconds:g} s",
+        )
+        answer = self._answer(seconds, overdue)
+        assert isinstance(answer, messages.Loaded)
+        return answer
+
+    def run(self, job: Job, *, seconds: float) -> tuple[messages.Returned, Content | None]:
+        """Run a round within `seconds`; how it returned, and what it wrote.
+
+        Raises:
+            GuestStoppedError: it did not return, or not in time.
+        """
+        self.profile = None
+        inputs = [package.content for package in job.inputs]
+        streams = [package.content for package in job.streams]
+        previous = [] if job.previous is None else [job.previous]
+        message = messages.Run(
+            [content.size for content in inputs],
+            [content.size for content in streams],
+            None if job.previous is None else job.previous.size,
+        )
+        descriptors = [content.descriptor for content in (*inputs, *streams, *previous)]
+        output = anonymous_file()
+        try:
+            self._send(message, [*descriptors, output])
+            answer = self._answer(seconds, _out_of_time(seconds))
+        except BaseException:
+            os.close(output)
+            raise
+        assert isinstance(answer, messages.Returned)
+        return answer, self._sealed(output, answer.output_size)
+
+    def close(self) -> None:
+        """End the process, at once and whatever it does."""
+        if self._process_id:
+            process_id, self._process_id = self._process_id, 0
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+            os.waitpid(process_id, 0)
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _sealed(self, output: int, size: int | None) -> Content | None:
+        if size is None:
+            os.close(output)
+            return None
+        sealing = Sealing(output, size=size, limit=self._options.limits.output_bytes)
+        while (content := sealing.step()) is None:
+            pass
+        return content
+
+    def _send(self, message: messages.Message, descriptors: Sequence[int]) -> None:
+        try:
+            self._channel.sendall(frame(messages.encode(message)))
+            send_descriptors(self._channel, descriptors)
+        except OSError:
+            self._lost()
+
+    def _answer(self, seconds: float, overdue: messages.Stopped) -> messages.Message:
+        """The next message that ends a request; what comes before it is passed on."""
+        grace = _GRACE_S if self._options.profile else 0.0
+        deadline = time.monotonic() + seconds + grace
+        while True:
+            message = self._next(deadline)
+            if message is None:
+                self.close()
+                raise GuestStoppedError(overdue)
+            if isinstance(message, HostCallEvent):
+                if self._on_call is not None:
+                    self._on_call(message)
+            elif isinstance(message, messages.Profiled):
+                self.profile = message
+            elif isinstance(message, messages.Stopped):
+                raise GuestStoppedError(message)
+            else:
+                return message
+
+    def _next(self, deadline: float) -> messages.Message | None:
+        """The next message, or None when time is up."""
+        while (payload := self._decoder.next_frame()) is None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._channel], [], [], left)[0]:
+                return None
+            try:
+                data = self._channel.recv(_RECEIVE_BYTES)
+            except OSError:
+                data = b""
+            if not data:
+                self._lost()
+            self._decoder.feed(data)
+        return messages.decode(payload)
+
+    def _lost(self) -> NoReturn:
+        process_id, self._process_id = self._process_id, 0
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGKILL)
+        _, status = os.waitpid(process_id, 0)
+        code = os.waitstatus_to_exitcode(status)
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        message = (
+            f"the program's process ended {how}: it may have needed more memory than its limit "
+            "and the compiler's headroom allow"
+        )
+        raise GuestStoppedError(messages.Stopped(Ending.LOST.name, f"signal-{-code}", message))
+
+
+def _out_of_time(seconds: float) -> messages.Stopped:
+    message = f"program reached a limit (time): the limit is {seconds:g} s"
+    return messages.Stopped(Ending.LIMIT_REACHED.name, "time", message)
+
+
+def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoReturn:
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it
+        lockdown.enter(keep={channel.fileno()}, parent=parent)
+        lockdown.bound_memory(options.limits.memory_bytes)
+        serve(channel, options)
+        status = 0
+    except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
+        lockdown.report_failure("guest", type(error))
+    lockdown.end(status)

@@ -1,0 +1,153 @@
+"""What a run is held to: a policy's terms, or those of a policy that allows one principal all."""
+
+import ssl
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from execution_engine import EngineLimits
+from sdk.errors import UsageError
+from veracruz_utils.digest import Digest
+from veracruz_utils.files import read_file
+from veracruz_utils.policy import (
+    TLS_1_3_SUITES,
+    Endpoint,
+    Identity,
+    Limits,
+    Policy,
+    PolicyFormat,
+    Role,
+    Strategy,
+    ciphersuite_named,
+)
+
+ANYONE: Final = Identity(0, b"", frozenset(Role))
+"""The one principal where there is no policy."""
+_MAX_CERTIFICATE_BYTES: Final = 64 * 1024
+_NOWHERE: Final = Endpoint("127.0.0.1", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a run is held to.
+
+    Attributes:
+        policy: who provides what in which order, the program, the strategy, the limits.
+        stated: SHA-256 of the policy, if somebody wrote it.
+        provider: who provides the program.
+        reader: who asks for the result.
+        limits: of the engine; `run_seconds` is None, because its process is ended instead.
+        compile_seconds: wall-clock time of checking and compiling.
+        run_seconds: wall-clock time of one round.
+    """
+
+    policy: Policy
+    stated: Digest | None
+    provider: Identity
+    reader: Identity
+    limits: EngineLimits
+    compile_seconds: float
+    run_seconds: float
+
+
+def terms_of_policy(policy: Policy, *, reader: Identity | None = None) -> Terms:
+    """The terms of a policy.
+
+    Args:
+        policy: the policy.
+        reader: who asks for the result; by default the first who may.
+    """
+    may = [each for each in policy.identities if Role.RESULT_READER in each.roles]
+    (provider,) = (each for each in policy.identities if Role.PI_PROVIDER in each.roles)
+    return Terms(
+        policy=policy,
+        stated=policy.digest,
+        provider=provider,
+        reader=reader or may[0],
+        limits=replace(EngineLimits.from_policy(policy.limits), run_seconds=None),
+        compile_seconds=policy.limits.compile_seconds,
+        run_seconds=policy.limits.run_seconds,
+    )
+
+
+def terms_without_policy(
+    program: Digest,
+    *,
+    inputs: int,
+    streams: int,
+    strategy: Strategy,
+    limits: Limits,
+    run_seconds: float,
+) -> Terms:
+    """Terms under which one principal may do all.
+
+    Args:
+        program: SHA-256 of the module.
+        inputs: how many static inputs there are.
+        streams: how many stream inputs each round has.
+        strategy: how the program runs.
+        limits: what it may use; `run_seconds` of them is not used.
+        run_seconds: wall-clock time of one round; parts of a second may be of use to a test.
+    """
+    now = datetime.now(UTC)
+    policy = Policy(
+        raw=b"",
+        digest=Digest.of(b""),
+        format=PolicyFormat.CURRENT,
+        identities=(ANYONE,),
+        sinaloa=_NOWHERE,
+        tabasco=_NOWHERE,
+        tabasco_key=None,
+        expires_at=now,
+        ciphersuite=ciphersuite_named("TLS_AES_256_GCM_SHA384", TLS_1_3_SUITES),
+        platforms=(),
+        data_provision_order=(ANYONE.client_id,) * inputs,
+        streaming_order=(ANYONE.client_id,) * streams,
+        program_digest=program,
+        debug=True,
+        strategy=strategy,
+        limits=limits,
+    )
+    return Terms(
+        policy=policy,
+        stated=None,
+        provider=ANYONE,
+        reader=ANYONE,
+        limits=replace(EngineLimits.from_policy(limits), run_seconds=None),
+        compile_seconds=limits.compile_seconds,
+        run_seconds=run_seconds,
+    )
+
+
+def client_named(policy: Policy, client_id: int) -> Identity:
+    """The principal with this id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for each in policy.identities:
+        if each.client_id == client_id:
+            return each
+    known = ", ".join(str(each.client_id) for each in policy.identities)
+    raise UsageError(f"the policy has no client {client_id}, it has {known}")
+
+
+def reader_named(policy: Policy, text: str) -> Identity:
+    """The principal with this client id, or with the certificate in this file.
+
+    Raises:
+        UsageError: there is none.
+        VeracruzError: there is no such file.
+    """
+    if text.isascii() and text.isdigit():
+        return client_named(policy, int(text))
+    pem = read_file(Path(text), limit=_MAX_CERTIFICATE_BYTES, what="certificate")
+    try:
+        certificate = ssl.PEM_cert_to_DER_cert(pem.decode())
+    except ValueError:
+        raise UsageError(f"{text} is no client id, and no certificate in PEM") from None
+    found = policy.identity_of(certificate)
+    if found is None:
+        raise UsageError(f"the certificate {text} is no principal's of the policy")
+    return found
