@@ -1,49 +1,120 @@
-"""Certifying a module: what the engine would refuse, and what it could not call."""
+"""Certifying a module: what the engine would refuse, and what it could not run."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from execution_engine import HOST_CALLS, EngineLimits, ModuleSummary, examine
+from execution_engine import HOST_CALLS, EngineLimits, ModuleSummary, Refusal, binary, examine
 from execution_engine.abi import ENTRY_TYPES
+from execution_engine.limits import PAGE_BYTES
+from execution_engine.reader import BinaryError
+from tlaxcala.profile import Profile, profile
 from tlaxcala.report import Finding, Report
-from tlaxcala.rules import ENTRY_TYPE, NO_ENTRY, RULES_OF_THE_ENGINE, Rule
+from tlaxcala.rules import (
+    DATA_OUTSIDE,
+    ELEMENTS_OUTSIDE,
+    ENTRY_TYPE,
+    NO_ENTRY,
+    RULES,
+    RULES_OF_THE_ENGINE,
+    WRONG_PROGRAM,
+    Rule,
+)
+from tlaxcala.segments import Segment, Setup, read_setup
 from veracruz_utils.digest import Digest
 
+# A module may break a rule a hundred thousand times; nobody reads on after some.
+MAX_ALIKE: Final = 20
+_UNREADABLE_INSIDE: Final = frozenset({Refusal.MALFORMED, Refusal.INVALID})
 
-def check(code: bytes, *, limits: EngineLimits | None = None) -> Report:
-    """Whether `code` assumes only the ABI, and every rule that it breaks.
+
+def check(
+    code: bytes, *, limits: EngineLimits | None = None, program: Digest | None = None
+) -> Report:
+    """Whether `code` assumes only the ABI, every rule that it breaks, and what it is.
 
     Args:
         code: the bytes of a module; anything at all gives a report.
         limits: those of a policy; without, those of a policy that names none.
+        program: what a policy names as its program's digest; without, any will do.
     """
-    seen = examine(code, limits=limits or EngineLimits())
+    limits = limits or EngineLimits()
+    seen = examine(code, limits=limits)
+    digest = Digest.of(code)
     findings = [
-        _finding(RULES_OF_THE_ENGINE[problem.code], problem.detail) for problem in seen.problems
+        Finding.of(RULES_OF_THE_ENGINE[problem.code], problem.detail) for problem in seen.problems
     ]
-    if seen.summary is None:
-        return Report(Digest.of(code), len(code), (), None, tuple(findings))
-    findings.extend(_entry_findings(seen.summary))
+    found = None
+    if seen.summary is not None:
+        findings.extend(_entry_findings(seen.summary))
+        if not any(problem.code in _UNREADABLE_INSIDE for problem in seen.problems):
+            found, more = _look_inside(code)
+            findings.extend(more)
+    if program not in (None, digest):
+        findings.append(Finding.of(WRONG_PROGRAM, f"digest is {digest}, the policy's {program}"))
     return Report(
-        digest=seen.summary.digest,
+        digest=digest,
         size=len(code),
         host_calls=_host_calls(seen.summary),
-        entry=None if seen.summary.entry is None else str(seen.summary.entry),
-        findings=tuple(findings),
+        entry=_entry(seen.summary),
+        profile=found,
+        findings=tuple(_without_repetition(findings)),
     )
+
+
+def _look_inside(code: bytes) -> tuple[Profile | None, Sequence[Finding]]:
+    """What a valid module is, and what it does before it runs that it cannot do."""
+    try:
+        declared, setup = binary.parse(code), read_setup(code)
+        return profile(code, declared, setup), tuple(_setup_findings(declared, setup))
+    except BinaryError as error:  # the validator knows more than we: nothing can be vouched for
+        return None, (Finding.of(RULES_OF_THE_ENGINE[Refusal.MALFORMED], str(error)),)
+
+
+def _without_repetition(findings: Sequence[Finding]) -> Iterator[Finding]:
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.code] += 1
+        if seen[finding.code] <= MAX_ALIKE:
+            yield finding
+    for code, count in seen.items():
+        if count > MAX_ALIKE:
+            yield Finding.of(RULES[code], f"and {count - MAX_ALIKE} more of this kind")
 
 
 def _entry_findings(summary: ModuleSummary) -> Iterator[Finding]:
     wanted = " or ".join(str(type_) for type_ in ENTRY_TYPES)
     if summary.entry is None:
-        yield _finding(NO_ENTRY, f"the module exports none, the engine calls {wanted}")
+        yield Finding.of(NO_ENTRY, f"the module exports none, the engine calls {wanted}")
     elif not summary.runnable:
-        yield _finding(ENTRY_TYPE, f"it is {summary.entry}, the engine calls {wanted}")
+        yield Finding.of(ENTRY_TYPE, f"it is {summary.entry}, the engine calls {wanted}")
 
 
-def _host_calls(summary: ModuleSummary) -> tuple[str, ...]:
-    imported = {one.name for one in summary.imports}
+def _setup_findings(declared: binary.Binary, setup: Setup) -> Iterator[Finding]:
+    if not declared.imported("memory"):
+        rooms = [memory.minimum * PAGE_BYTES for memory in declared.memories]
+        yield from _outside(DATA_OUTSIDE, "bytes of memory", setup.data, rooms)
+    if not declared.imported("table"):
+        rooms = [table.minimum for table in declared.tables]
+        yield from _outside(ELEMENTS_OUTSIDE, "elements", setup.elements, rooms)
+
+
+def _outside(
+    rule: Rule, unit: str, segments: Sequence[Segment], rooms: Sequence[int]
+) -> Iterator[Finding]:
+    for index, segment in enumerate(segments):
+        if segment.target is None or segment.offset is None:
+            continue
+        room, end = rooms[segment.target], segment.offset + segment.size
+        if end > room:
+            message = f"segment {index} ends at {end}, there are {room} {unit} at first"
+            yield Finding.of(rule, message)
+
+
+def _host_calls(summary: ModuleSummary | None) -> tuple[str, ...]:
+    imported = {one.name for one in summary.imports} if summary else set()
     return tuple(call.name for call in HOST_CALLS if call.import_name in imported)
 
 
-def _finding(rule: Rule, message: str) -> Finding:
-    return Finding(rule.code, rule.title, message, rule.remedy)
+def _entry(summary: ModuleSummary | None) -> str | None:
+    return None if summary is None or summary.entry is None else str(summary.entry)

@@ -1,51 +1,24 @@
-"""The command line: `tlaxcala check FILE...`.
+"""The command line: `tlaxcala check FILE...`, and certificates.
 
 Exit status: 0 every file is certified, 1 one is not (or cannot be read), 2 wrong usage.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from execution_engine import EngineLimits
-from tlaxcala.check import check
-from tlaxcala.report import Finding, Report
-from tlaxcala.rules import RULES, UNREADABLE, Rule
-from veracruz_utils.console import command_group, emit, json_option, read_file
-from veracruz_utils.errors import VeracruzError
+from execution_engine import EngineLimits, abi, engine_version
+from tlaxcala._version import VERSION
+from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, Difference, certify, differences
+from tlaxcala.rules import RULES, Rule
+from tlaxcala.sarif import sarif
+from tlaxcala.verdict import Verdict, judge
+from veracruz_utils.console import command_group, emit, json_option, note, read_file, write_new_file
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
-
-# Larger files are not read; what is larger than the limit in force is reported as that.
-_MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What is said of one file; `report` is None when it could not be read."""
-
-    file: str
-    report: Report | None
-    findings: tuple[Finding, ...]
-
-    def as_json(self) -> dict[str, object]:
-        if self.report is not None:
-            return {"file": self.file, **self.report.as_json()}
-        findings = [finding.as_json() for finding in self.findings]
-        return {"file": self.file, "certified": False, "digest": None, "findings": findings}
-
-    def as_text(self) -> str:
-        lines = [f"{self.file}: {'refused' if self.findings else 'certified'}"]
-        if self.report is not None:
-            calls = ", ".join(self.report.host_calls) or "none"
-            lines.append(f"  SHA-256 {self.report.digest}, {self.report.size} bytes")
-            lines.append(f"  host calls: {calls}")
-        for finding in self.findings:
-            lines.append(f"  {finding.code} {finding.title}: {finding.message}")
-            lines.append(f"         {finding.remedy}")
-        return "\n".join(lines)
 
 
 def _explain(context: click.Context, _option: click.Parameter, code: str | None) -> None:
@@ -58,6 +31,10 @@ def _explain(context: click.Context, _option: click.Parameter, code: str | None)
     context.exit()
 
 
+def _explanation(rule: Rule) -> str:
+    return f"{rule.code} {rule.title}\n\n{rule.explanation}\n\nTo do: {rule.remedy}"
+
+
 explain_option: Final = click.option(
     "--explain",
     metavar="CODE",
@@ -66,6 +43,13 @@ explain_option: Final = click.option(
     callback=_explain,
     help="Say what a finding's code means and what to do about it, and exit.",
 )
+policy_option: Final = click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    help="Hold modules to this policy's limits and program digest, not to the default limits.",
+)
+module_argument: Final = click.argument("module", metavar="MODULE", type=click.Path(path_type=Path))
 
 
 @command_group(
@@ -82,13 +66,9 @@ def main() -> None:
 @click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
-@click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(path_type=Path),
-    help="Hold modules to the limits of this policy, not to the default ones.",
-)
+@policy_option
 @json_option
+@click.option("--sarif", "as_sarif", is_flag=True, help="Print the result as a SARIF 2.1.0 log.")
 @explain_option
 @click.pass_context
 def check_files(
@@ -96,41 +76,116 @@ def check_files(
     files: tuple[Path, ...],
     policy_file: Path | None,
     as_json: bool,  # noqa: FBT001
+    as_sarif: bool,  # noqa: FBT001
 ) -> None:
-    """Say of each FILE whether the engine would load it and could call it; `-` is standard input.
+    """Say of each FILE whether the engine would load it and could run it; `-` is standard input.
 
     A module is certified when it imports nothing but host calls, with their types, exports the
     memory and entry point that the engine uses, has no start section, keeps to the supported
     features and to every static limit. Exit status 0: all are certified; 1: one is not.
     """
-    limits = _limits(policy_file)
-    verdicts = [_verdict(file, limits) for file in files]
-    certified = not any(verdict.findings for verdict in verdicts)
-    emit(
-        {"certified": certified, "files": [verdict.as_json() for verdict in verdicts]},
-        "\n".join(verdict.as_text() for verdict in verdicts),
-        as_json=as_json,
-    )
+    if as_json and as_sarif:
+        raise click.UsageError("--json and --sarif exclude each other")
+    limits, program = _terms(policy_file)
+    verdicts = [judge(file, limits=limits, program=program) for file in files]
+    certified = all(verdict.certified for verdict in verdicts)
+    if as_sarif:
+        emit(sarif(verdicts), "", as_json=True)
+    else:
+        emit(
+            {
+                "certified": certified,
+                "tool": {"name": "tlaxcala", "version": VERSION},
+                "engine": engine_version(),
+                "abi_version": abi.VERSION,
+                "limits": asdict(limits),
+                "files": [verdict.as_json() for verdict in verdicts],
+            },
+            "\n".join(verdict.as_text() for verdict in verdicts),
+            as_json=as_json,
+        )
     context.exit(0 if certified else 1)
 
 
-def _limits(policy_file: Path | None) -> EngineLimits:
+@main.command("certify")
+@module_argument
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where the certificate goes.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@policy_option
+@click.pass_context
+def certify_module(
+    context: click.Context,
+    module: Path,
+    output: Path,
+    force: bool,  # noqa: FBT001
+    policy_file: Path | None,
+) -> None:
+    """Write a certificate of MODULE, if it is certified, for others to `tlaxcala verify`.
+
+    Its bytes follow from the module, the limits and the versions alone. Exit status 1: the module
+    is refused, and no file is written.
+    """
+    limits, program = _terms(policy_file)
+    verdict = judge(module, limits=limits, program=program)
+    click.echo(verdict.as_text())
+    if verdict.report is None or not verdict.certified:
+        context.exit(1)
+    write_new_file(output, certify(verdict.report, limits=limits), mode=0o644, force=force)
+    note(f"certificate written to {output}")
+
+
+@main.command("verify")
+@click.argument("certificate", metavar="CERTIFICATE", type=click.Path(path_type=Path))
+@module_argument
+@policy_option
+@json_option
+@click.pass_context
+def verify_certificate(
+    context: click.Context,
+    certificate: Path,
+    module: Path,
+    policy_file: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Check MODULE anew, and that all that CERTIFICATE says of it is so.
+
+    Nothing in the certificate is trusted, and the limits are not taken from it: give the policy it
+    was made with. Only who made it may differ (tool and engine), which is said. Exit status 0: the
+    module is certified and the certificate holds; 1: not so.
+    """
+    limits, program = _terms(policy_file)
+    raw = read_file(certificate, limit=MAX_CERTIFICATE_BYTES, what="certificate")
+    verdict = judge(module, limits=limits, program=program)
+    found = () if verdict.report is None else differences(raw, verdict.report, limits=limits)
+    holds = verdict.certified and not any(one.matters for one in found)
+    emit(
+        {
+            "verified": holds,
+            "certificate": str(certificate),
+            "differences": [asdict(one) for one in found],
+            "module": verdict.as_json(),
+        },
+        _comparison(verdict, found, holds=holds),
+        as_json=as_json,
+    )
+    context.exit(0 if holds else 1)
+
+
+def _comparison(verdict: Verdict, found: tuple[Difference, ...], *, holds: bool) -> str:
+    lines = [verdict.as_text(), f"the certificate {'holds' if holds else 'does not hold'}"]
+    lines.extend(f"  {'' if one.matters else 'no matter: '}{one}" for one in found)
+    return "\n".join(lines)
+
+
+def _terms(policy_file: Path | None) -> tuple[EngineLimits, Digest | None]:
+    """The limits to hold modules to, and the digest to expect, if any."""
     if policy_file is None:
-        return EngineLimits()
+        return EngineLimits(), None
     raw = read_file(policy_file, limit=MAX_POLICY_BYTES, what="policy")
-    return EngineLimits.from_policy(Policy.parse(raw, at=datetime.now(UTC)).limits)
-
-
-def _verdict(file: Path, limits: EngineLimits) -> _Verdict:
-    name = ascii(str(file))[1:-1]
-    try:
-        code = read_file(file, limit=_MAX_FILE_BYTES, what="module")
-    except VeracruzError as error:
-        finding = Finding(UNREADABLE.code, UNREADABLE.title, str(error), UNREADABLE.remedy)
-        return _Verdict(name, None, (finding,))
-    report = check(code, limits=limits)
-    return _Verdict(name, report, report.findings)
-
-
-def _explanation(rule: Rule) -> str:
-    return f"{rule.code} {rule.title}\n\n{rule.explanation}\n\nTo do: {rule.remedy}"
+    policy = Policy.parse(raw, at=datetime.now(UTC))
+    return EngineLimits.from_policy(policy.limits), policy.program_digest

@@ -1,7 +1,10 @@
 """What Tlaxcala says of a module."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Self
 
+from tlaxcala.profile import Profile
+from tlaxcala.rules import Rule
 from veracruz_utils.digest import Digest
 
 
@@ -14,14 +17,14 @@ class Finding:
     message: str
     remedy: str
 
+    @classmethod
+    def of(cls, rule: Rule, message: str) -> Self:
+        """`rule` is broken; `message` names both sides."""
+        return cls(rule.code, rule.title, message, rule.remedy)
+
     def as_json(self) -> dict[str, object]:
         """The finding as an object of JSON."""
-        return {
-            "code": self.code,
-            "title": self.title,
-            "message": self.message,
-            "remedy": self.remedy,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Report:
         size: its size in bytes.
         host_calls: the host calls it imports, without prefix, each once, in order of the ABI.
         entry: the type of its `main`, or None without one.
+        profile: what it is, or None unless it is a valid module of bearable size.
         findings: the rules it breaks.
     """
 
@@ -40,6 +44,7 @@ class Report:
     size: int
     host_calls: tuple[str, ...]
     entry: str | None
+    profile: Profile | None
     findings: tuple[Finding, ...]
 
     @property
@@ -55,5 +60,6 @@ class Report:
             "size": self.size,
             "host_calls": list(self.host_calls),
             "entry": self.entry,
+            "profile": None if self.profile is None else self.profile.as_json(),
             "findings": [finding.as_json() for finding in self.findings],
         }

@@ -41,6 +41,26 @@ ENTRY_TYPE: Final = Rule(
     f"{ENTRY_POINT!r} must be {_TYPES}; the second form is called with zeros.",
     "return an i32 and take no parameters",
 )
+WRONG_PROGRAM: Final = Rule(
+    "TLX007",
+    "the module is not the program of the policy",
+    "A policy names its program by the SHA-256 of the module's bytes; an isolate takes no other.",
+    "give the module that the policy was made for, or make the policy anew with this digest",
+)
+DATA_OUTSIDE: Final = Rule(
+    "TLX033",
+    "data is put outside of the memory",
+    "The engine copies active data segments before it calls anything. One that does not fit the "
+    "memory's initial size traps there, so that the program can never run.",
+    "raise the initial memory of the module",
+)
+ELEMENTS_OUTSIDE: Final = Rule(
+    "TLX034",
+    "elements are put outside of their table",
+    "The engine fills tables before it calls anything. A segment that does not fit its table's "
+    "initial size traps there, so that the program can never run.",
+    "raise the initial size of the table",
+)
 
 RULES_OF_THE_ENGINE: Final = {
     Refusal.TOO_LARGE: Rule(
@@ -115,7 +135,8 @@ RULES_OF_THE_ENGINE: Final = {
     Refusal.TABLE_SIZE: Rule(
         "TLX032",
         "tables are more or larger than the limit",
-        "The limit is fixed.",
+        "How many tables there may be is fixed. A policy can set another limit on the elements of "
+        "each.",
         "use fewer and smaller tables",
     ),
     Refusal.TOO_MANY_ENTRIES: Rule(
@@ -128,29 +149,43 @@ RULES_OF_THE_ENGINE: Final = {
         "TLX051",
         "a function's code is larger than the limit",
         "The time to compile a function grows faster than its size, and nothing can interrupt it. "
-        "The limit is fixed.",
+        "A policy can set another limit.",
         "split the function; large constant tables belong into data",
     ),
     Refusal.LOCALS: Rule(
         "TLX052",
         "a function has more locals than the limit",
         "The time to compile a function grows faster than the number of its locals, and nothing "
-        "can interrupt it. The limit is fixed.",
+        "can interrupt it. A policy can set another limit.",
         "split the function, or build with optimisation",
     ),
     Refusal.NESTING: Rule(
         "TLX053",
         "a function nests blocks deeper than the limit",
         "The time to compile a function grows faster than its nesting, and nothing can interrupt "
-        "it. The limit is fixed. A `switch` nests as deep as it has cases.",
+        "it. A policy can set another limit. A `switch` nests as deep as it has cases.",
         "split the function; look values up in a table instead of a large `switch`",
+    ),
+    Refusal.JUMP_TABLE: Rule(
+        "TLX054",
+        "a jump table has more targets than the compiler takes",
+        "A `br_table` is valid with any number of targets, and compiled only up to a fixed one.",
+        "look values up in data instead of a huge `switch`",
     ),
 }
 
+OWN_RULES: Final = (
+    UNREADABLE,
+    WRONG_PROGRAM,
+    DATA_OUTSIDE,
+    ELEMENTS_OUTSIDE,
+    NO_ENTRY,
+    ENTRY_TYPE,
+)
 RULES: Final = {
     rule.code: rule
     for rule in sorted(
-        (UNREADABLE, NO_ENTRY, ENTRY_TYPE, *RULES_OF_THE_ENGINE.values()),
+        (*OWN_RULES, *RULES_OF_THE_ENGINE.values()),
         key=lambda rule: rule.code,
     )
 }

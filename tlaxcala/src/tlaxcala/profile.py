@@ -1,0 +1,162 @@
+"""What a module is: its size and shape, what it may call, and what it says of its making."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from execution_engine import HOST_CALLS
+from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, INITIALIZER, INITIALIZER_TYPE, MODULE
+from execution_engine.binary import Binary, Extent
+from execution_engine.instructions import Outline, outline
+from execution_engine.limits import PAGE_BYTES
+from tlaxcala.callgraph import reached
+from tlaxcala.customs import Customs, read_customs
+from tlaxcala.segments import Segment, Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The functions of a module; the largest of each kind is what the limits are about.
+
+    Attributes:
+        functions: how many have code.
+        size: bytes of their bodies.
+        largest_function: bytes of the largest body.
+        most_locals: of one function, without parameters.
+        deepest_nesting: blocks inside one another.
+        largest_jump_table: targets of one `br_table`.
+        instructions: of all functions.
+        loops: of all functions.
+        indirect_calls: places that call through a table.
+    """
+
+    functions: int
+    size: int
+    largest_function: int
+    most_locals: int
+    deepest_nesting: int
+    largest_jump_table: int
+    instructions: int
+    loops: int
+    indirect_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Memory and tables.
+
+    Attributes:
+        memory_initial: bytes of linear memory at the start.
+        memory_maximum: bytes it may grow to, or None where the module sets no bound.
+        tables: how many there are.
+        table_elements: of all tables at the start.
+        data_segments: how many there are.
+        data_size: bytes of all of them.
+    """
+
+    memory_initial: int
+    memory_maximum: int | None
+    tables: int
+    table_elements: int
+    data_segments: int
+    data_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What may be called from where the engine enters the module; see `tlaxcala.callgraph`.
+
+    Attributes:
+        entries: exports that the engine calls: `main`, and `_initialize` of the right type.
+        functions: how many of the functions that have code are reached.
+        indirect_targets: how many functions indirect calls may reach, the host's among them.
+        host_calls: host calls that are reached, without prefix, in order of the ABI.
+    """
+
+    entries: tuple[str, ...]
+    functions: int
+    indirect_targets: int
+    host_calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All of the above, of one module."""
+
+    code: Code
+    storage: Storage
+    calls: Calls
+    customs: Customs
+
+    def as_json(self) -> dict[str, object]:
+        """The profile as an object of JSON; the keys are the attributes."""
+        return asdict(self)
+
+
+def profile(code: bytes, declared: Binary, setup: Setup) -> Profile:
+    """What a valid module is.
+
+    Args:
+        code: its bytes.
+        declared: what `execution_engine.binary.parse` says of them.
+        setup: what `read_setup` says of them.
+
+    Raises:
+        BinaryError: the module is not valid.
+    """
+    outlines = [outline(code, body) for body in declared.bodies]
+    references = setup.references.union(*(one.references for one in outlines))
+    return Profile(
+        code=_code(declared, outlines),
+        storage=_storage(declared, setup.data),
+        calls=_calls(declared, outlines, references),
+        customs=read_customs(code),
+    )
+
+
+def _code(declared: Binary, outlines: Sequence[Outline]) -> Code:
+    sizes = [body.size for body in declared.bodies]
+    return Code(
+        functions=len(sizes),
+        size=sum(sizes),
+        largest_function=max(sizes, default=0),
+        most_locals=max((body.locals for body in declared.bodies), default=0),
+        deepest_nesting=max((one.nesting for one in outlines), default=0),
+        largest_jump_table=max((one.branch_targets for one in outlines), default=0),
+        instructions=sum(one.instructions for one in outlines),
+        loops=sum(one.loops for one in outlines),
+        indirect_calls=sum(one.indirect_calls for one in outlines),
+    )
+
+
+def _storage(declared: Binary, data: Sequence[Segment]) -> Storage:
+    memory = declared.memories[0] if declared.memories else Extent(0, 0)
+    return Storage(
+        memory_initial=memory.minimum * PAGE_BYTES,
+        memory_maximum=None if memory.maximum is None else memory.maximum * PAGE_BYTES,
+        tables=len(declared.tables),
+        table_elements=sum(table.minimum for table in declared.tables),
+        data_segments=len(data),
+        data_size=sum(segment.size for segment in data),
+    )
+
+
+def _calls(declared: Binary, outlines: Sequence[Outline], references: Iterable[int]) -> Calls:
+    entries = dict(_entries(declared))
+    seen = reached(declared, outlines, entries=entries.values(), references=references)
+    imported = [one for one in declared.imports if one.kind == "func"]
+    theirs = [imported[index] for index in seen.functions if index < len(imported)]
+    names = {one.name for one in theirs if one.module == MODULE}
+    return Calls(
+        entries=tuple(entries),
+        functions=sum(index >= len(imported) for index in seen.functions),
+        indirect_targets=len(seen.indirectly),
+        host_calls=tuple(call.name for call in HOST_CALLS if call.import_name in names),
+    )
+
+
+def _entries(declared: Binary) -> Iterator[tuple[str, int]]:
+    """The exports that the engine calls, in the order in which it does."""
+    for name, types in ((INITIALIZER, (INITIALIZER_TYPE,)), (ENTRY_POINT, ENTRY_TYPES)):
+        export = declared.exported(name, "func")
+        if export is not None and declared.function_type(export.index) in types:
+            yield name, export.index

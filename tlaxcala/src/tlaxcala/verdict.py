@@ -1,0 +1,107 @@
+"""What is said of one file, to people and to programs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from execution_engine import EngineLimits
+from execution_engine.text import printable
+from tlaxcala.check import check
+from tlaxcala.profile import Profile
+from tlaxcala.report import Finding, Report
+from tlaxcala.rules import UNREADABLE
+from veracruz_utils.console import read_file
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
+
+# The largest that a policy can allow. Larger files are not read.
+_MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+_MAX_NAME: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on a file; `report` is None when it could not be read."""
+
+    path: Path
+    report: Report | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is nothing to find fault with."""
+        return not self.findings
+
+    @property
+    def name(self) -> str:
+        """The file's name, fit for a terminal."""
+        return printable(str(self.path), _MAX_NAME)
+
+    def as_json(self) -> dict[str, object]:
+        """The verdict as an object of JSON; the keys stay."""
+        if self.report is not None:
+            return {"file": self.name, **self.report.as_json()}
+        findings = [finding.as_json() for finding in self.findings]
+        return {"file": self.name, "certified": False, "digest": None, "findings": findings}
+
+    def as_text(self) -> str:
+        """The verdict for people: a line, what the module is, and each finding."""
+        lines = [f"{self.name}: {'certified' if self.certified else 'refused'}"]
+        if self.report is not None:
+            lines.extend(f"  {line}" for line in _description(self.report))
+        for finding in self.findings:
+            lines.append(f"  {finding.code} {finding.title}: {finding.message}")
+            lines.append(f"         {finding.remedy}")
+        return "\n".join(lines)
+
+
+def judge(path: Path, *, limits: EngineLimits, program: Digest | None) -> Verdict:
+    """The verdict on a file; `-` is standard input."""
+    try:
+        code = read_file(path, limit=_MAX_FILE_BYTES, what="module")
+    except VeracruzError as error:
+        return Verdict(path, None, (Finding.of(UNREADABLE, str(error)),))
+    report = check(code, limits=limits, program=program)
+    return Verdict(path, report, report.findings)
+
+
+def _description(report: Report) -> Iterator[str]:
+    yield f"SHA-256 {report.digest}, {report.size} bytes"
+    yield f"host calls: {_listed(report.host_calls)}"
+    if report.profile is not None:
+        yield from _profile_lines(report.profile)
+
+
+def _profile_lines(profile: Profile) -> Iterator[str]:
+    calls, code, storage = profile.calls, profile.code, profile.storage
+    yield f"reached from {_listed(calls.entries)}: {_listed(calls.host_calls)}"
+    yield (
+        f"functions: {code.functions} ({calls.functions} reached), {code.size} bytes, the largest "
+        f"{code.largest_function}, {code.instructions} instructions, {code.loops} loops"
+    )
+    if code.indirect_calls:
+        yield (
+            f"indirect calls: {code.indirect_calls}, taken to reach each of the "
+            f"{calls.indirect_targets} functions of their types that are referred to"
+        )
+    most = "no maximum" if storage.memory_maximum is None else f"{storage.memory_maximum} at most"
+    yield f"memory: {storage.memory_initial} bytes at first, {most}"
+    yield f"data: {storage.data_size} bytes, segments: {storage.data_segments}"
+    yield f"tables: {storage.tables}, elements: {storage.table_elements}"
+    yield from _custom_lines(profile)
+
+
+def _custom_lines(profile: Profile) -> Iterator[str]:
+    customs = profile.customs
+    if customs.count:
+        names = _listed(tuple(one.name for one in customs.listed))
+        yield f"custom sections: {customs.count}, {customs.size} bytes: {names}"
+    for one in customs.producers:
+        yield f"says of its making: {one.field} {one.name} {one.version}".rstrip()
+    if customs.named_functions is not None:
+        yield f"names {customs.named_functions} functions"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"
