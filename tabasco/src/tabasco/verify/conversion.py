@@ -1,0 +1,35 @@
+"""Errors of `psa_attestation`, told in the words of evidence verification."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from psa_attestation import AttestationError, Code
+from tabasco.verify.base import EvidenceError, Fault, Stage
+
+_FAULTS: Final = {
+    Code.TRAILING_BYTES: Fault.TRAILING_BYTES,
+    Code.ALG_UNKNOWN: Fault.UNSUPPORTED_ALGORITHM,
+    Code.ALG_KEY_MISMATCH: Fault.UNSUPPORTED_ALGORITHM,
+    Code.KEY_UNSUPPORTED: Fault.UNSUPPORTED_ALGORITHM,
+    Code.SIGNATURE: Fault.SIGNATURE,
+    Code.SIGNATURE_ENCODING: Fault.SIGNATURE,
+    Code.PROFILE_UNKNOWN: Fault.UNSUPPORTED_VERSION,
+    Code.NONCE_MISMATCH: Fault.NONCE,
+}
+
+
+@contextlib.contextmanager
+def told_as_evidence(what: str) -> Iterator[None]:
+    """An `AttestationError` inside leaves as an `EvidenceError` about `what`."""
+    try:
+        yield
+    except AttestationError as error:
+        fault = _FAULTS.get(error.code, Fault.MALFORMED)
+        stage = Stage.SIGNATURE if fault is Fault.SIGNATURE else Stage.FORMAT
+        raise EvidenceError(fault, stage, f"{what}: {error}") from error
+
+
+def malformed(detail: str) -> EvidenceError:
+    """The error of evidence that has not the form it should have."""
+    return EvidenceError(Fault.MALFORMED, Stage.FORMAT, detail)

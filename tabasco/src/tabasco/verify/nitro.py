@@ -1,0 +1,235 @@
+"""AWS Nitro Enclaves attestation documents.
+
+A document is an untagged COSE_Sign1 (ES384) around a CBOR map. Its certificate lives about three
+hours and is issued under the bundle it carries, whose first entry has to *be* the pinned root: the
+bundle offers a path, it never says whom to trust. Recent firmware writes the map with an indefinite
+length, so lengths are read leniently here; repeated keys are refused all the same.
+"""
+
+import hmac
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from psa_attestation.cbor import ANY_TAG, DecodeLimits, Key, Value, decode
+from psa_attestation.cose import ALG, Kind, Message
+from tabasco.verify.base import EvidenceError, Fault, Proven, Stage
+from tabasco.verify.conversion import malformed, told_as_evidence
+from tabasco.verify.nitro_chain import AWS_NITRO_ROOT_SHA256, verify_bundle
+
+MAX_DOCUMENT_BYTES: Final = 16 * 1024
+_ES384: Final = -35
+_ENVELOPE: Final = DecodeLimits(
+    max_bytes=MAX_DOCUMENT_BYTES, max_items=64, max_depth=4, allow_indefinite=True
+)
+_PAYLOAD: Final = DecodeLimits(
+    max_bytes=MAX_DOCUMENT_BYTES, max_items=1024, max_depth=8, allow_indefinite=True, tags=ANY_TAG
+)
+_PCR_BYTES: Final = 48
+_PCRS: Final = range(32)
+_IMAGE_PCRS: Final = (0, 1, 2)
+_MAX_BUNDLE: Final = 8
+_CERTIFICATE_SIZES: Final = range(1, 1025)
+_MAX_TIME_MS: Final = 253_402_300_800_000  # the year 10000
+
+
+@dataclass(frozen=True, slots=True)
+class NitroDocument:
+    """A well-formed document; nothing in it is authentic before `verify_nitro`.
+
+    Attributes:
+        module_id: of the enclave.
+        timestamp: when the hypervisor made the document.
+        pcrs: by index, 48 bytes each.
+        certificate: of the signing key, DER.
+        cabundle: DER certificates from the root down to the certificate's issuer.
+        public_key: at most 1024 bytes of the enclave's choice; so `user_data` and `nonce`, at most
+            512 bytes each.
+    """
+
+    module_id: str
+    timestamp: datetime
+    pcrs: Mapping[int, bytes]
+    certificate: bytes
+    cabundle: tuple[bytes, ...]
+    public_key: bytes | None
+    user_data: bytes | None
+    nonce: bytes | None
+    message: Message
+
+    @property
+    def debug(self) -> bool:
+        """Whether a measurement of the image is zero, as they all are in debug mode."""
+        return any(not any(self.pcrs[index]) for index in _IMAGE_PCRS)
+
+
+def parse_nitro(data: bytes) -> NitroDocument:
+    """The document that `data` is.
+
+    Raises:
+        EvidenceError: stage `format`.
+    """
+    with told_as_evidence("the document"):
+        message = _message(decode(data, _ENVELOPE))
+        members = decode(message.payload, _PAYLOAD)
+    if not isinstance(members, dict):
+        raise malformed("the document's content is not a map")
+    if members.get("digest") != "SHA384":
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the document's digest is not SHA384"
+        )
+    module_id = members.get("module_id")
+    if not isinstance(module_id, str) or not 0 < len(module_id) <= 128:
+        raise malformed("module_id is not a text of 1 to 128 characters")
+    return NitroDocument(
+        module_id=module_id,
+        timestamp=_timestamp(members.get("timestamp")),
+        pcrs=_pcrs(members.get("pcrs")),
+        certificate=_octets(members.get("certificate"), "certificate", _CERTIFICATE_SIZES),
+        cabundle=_bundle(members.get("cabundle")),
+        public_key=_optional(members, "public_key", range(1025)),
+        user_data=_optional(members, "user_data", range(513)),
+        nonce=_optional(members, "nonce", range(513)),
+        message=message,
+    )
+
+
+def verify_nitro(
+    data: bytes,
+    *,
+    at: datetime,
+    nonce: bytes | None = None,
+    max_age: timedelta = timedelta(minutes=5),
+    clock_skew: timedelta = timedelta(minutes=1),
+    root_sha256: bytes = AWS_NITRO_ROOT_SHA256,
+) -> Proven:
+    """What an authentic document proves; `report_data` is its `user_data`.
+
+    Args:
+        data: the document as the device gave it.
+        at: the time of verification; certificates have to be valid then and at the document's time.
+        nonce: what the document has to answer; None leaves it to the caller.
+        max_age: of the document at `at`.
+        clock_skew: by how much the document may be of the future.
+        root_sha256: digest of the root certificate that is trusted.
+
+    Raises:
+        EvidenceError: for anything that is not authentic; a debuggable enclave is reported instead.
+    """
+    document = parse_nitro(data)
+    # (1) the path, from the pinned root to the certificate, at both times
+    path = verify_bundle(
+        document.cabundle,
+        document.certificate,
+        root_sha256=root_sha256,
+        times=(at, document.timestamp),
+    )
+    # (2) the signature, by the certificate's key
+    _verify_signature(document, path.key)
+    # (3) freshness
+    _check_age(document.timestamp, at, max_age, clock_skew)
+    _check_nonce(document.nonce, nonce)
+    return Proven(
+        kind="nitro",
+        measurements={f"pcr{index}": value for index, value in sorted(document.pcrs.items())},
+        report_data=document.user_data or b"",
+        debug=document.debug,
+        valid_until=path.valid_until,
+        facts=_facts(document),
+    )
+
+
+def _message(value: Value) -> Message:
+    # No tag, although RFC 9052 has one: decode lets none through.
+    if not isinstance(value, list) or len(value) != 4:
+        raise malformed("a document is an array of four elements")
+    protected, unprotected, payload, signature = value
+    if not (
+        isinstance(protected, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)
+    ):
+        raise malformed("protected header, payload and signature are byte strings")
+    if unprotected != {}:
+        raise malformed("the unprotected header is not an empty map")
+    headers = decode(protected, DecodeLimits(max_bytes=64, max_items=8, max_depth=2))
+    algorithm = headers.get(ALG) if isinstance(headers, dict) and len(headers) == 1 else None
+    if type(algorithm) is not int or algorithm != _ES384:
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the protected header is not just ES384"
+        )
+    return Message(Kind.SIGN1, protected, algorithm, {}, payload, signature)
+
+
+def _verify_signature(document: NitroDocument, key: ec.EllipticCurvePublicKey) -> None:
+    with told_as_evidence("the document's signature"):
+        document.message.verify(key)
+
+
+def _timestamp(value: Value) -> datetime:
+    if type(value) is not int or not 0 < value < _MAX_TIME_MS:
+        raise malformed("timestamp is not a time in milliseconds")
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=value)
+
+
+def _pcrs(value: Value) -> dict[int, bytes]:
+    if not isinstance(value, dict):
+        raise malformed("pcrs is not a map")
+    pcrs: dict[int, bytes] = {}
+    for index, digest in value.items():
+        if not isinstance(index, int) or index not in _PCRS:
+            raise malformed("a PCR's index is not 0 to 31")
+        pcrs[index] = _octets(digest, f"PCR{index}", (_PCR_BYTES,))
+    if not pcrs.keys() >= set(_IMAGE_PCRS):
+        raise malformed("PCR0, PCR1 or PCR2 is missing")
+    return pcrs
+
+
+def _bundle(value: Value) -> tuple[bytes, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= _MAX_BUNDLE:
+        raise malformed(f"cabundle is not a list of 1 to {_MAX_BUNDLE} certificates")
+    return tuple(_octets(entry, "a cabundle entry", _CERTIFICATE_SIZES) for entry in value)
+
+
+def _optional(members: Mapping[Key, Value], name: str, sizes: Collection[int]) -> bytes | None:
+    value = members.get(name)
+    return None if value is None else _octets(value, name, sizes)
+
+
+def _octets(value: Value, name: str, sizes: Collection[int]) -> bytes:
+    if not isinstance(value, bytes):
+        raise malformed(f"{name} is not a byte string")
+    if len(value) not in sizes:
+        raise malformed(f"{name} has {len(value)} bytes, which is not allowed")
+    return value
+
+
+def _check_age(made: datetime, at: datetime, max_age: timedelta, clock_skew: timedelta) -> None:
+    if at - made > max_age:
+        raise EvidenceError(
+            Fault.EXPIRED,
+            Stage.APPRAISAL,
+            f"the document is of {made}, at most {max_age} are allowed",
+        )
+    if made - at > clock_skew:
+        raise EvidenceError(
+            Fault.NOT_YET_VALID, Stage.APPRAISAL, f"the document is of {made}, it is {at}"
+        )
+
+
+def _check_nonce(found: bytes | None, expected: bytes | None) -> None:
+    if expected is not None and not hmac.compare_digest(found or b"", expected):
+        raise EvidenceError(
+            Fault.NONCE,
+            Stage.BINDING,
+            f"the document answers nonce {(found or b'').hex()[:128]}, expected {expected.hex()}",
+        )
+
+
+def _facts(document: NitroDocument) -> dict[str, str]:
+    facts = {"module-id": document.module_id, "timestamp": document.timestamp.isoformat()}
+    for name, value in (("public-key", document.public_key), ("nonce", document.nonce)):
+        if value is not None:
+            facts[name] = value.hex()
+    return facts

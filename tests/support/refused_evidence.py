@@ -1,0 +1,18 @@
+"""Refusals of evidence, told apart by fault and stage."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tabasco.verify import EvidenceError, Fault, Stage
+
+
+@contextlib.contextmanager
+def refused(fault: Fault, stage: Stage | None = None) -> Iterator[None]:
+    """What is inside is refused for this fault (and at this stage)."""
+    with pytest.raises(EvidenceError) as caught:
+        yield
+    assert caught.value.fault is fault, str(caught.value)
+    if stage is not None:
+        assert caught.value.stage is stage, str(caught.value)
