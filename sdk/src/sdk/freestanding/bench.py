@@ -106,6 +106,7 @@ class _Bench:
         return GuestOptions(
             terms.policy.strategy,
             limits,
+            terms.policy.limits,
             trace=options.on_call is not None,
             profile=options.profile,
             cache=options.cache,

@@ -15,6 +15,7 @@ from execution_engine import (
     CodeCache,
     EngineError,
     EngineLimits,
+    LimitCode,
     LimitError,
     ModuleRefusedError,
     Program,
@@ -23,12 +24,13 @@ from execution_engine import (
     TrapError,
     check_module,
 )
+from mexico_city import lockdown
 from mexico_city.descriptors import receive_descriptors
 from platform_services import LinuxRandomSource
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import Ending
-from veracruz_utils.policy import Strategy
+from veracruz_utils.policy import Limits, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class GuestOptions:
 
     Attributes:
         strategy: how the program runs.
-        limits: what it may use; without `run_seconds` the parent ends it.
+        limits: what it may use of the engine; without `run_seconds` the parent ends it.
+        allowance: what compiling and running may take of this process.
         trace: tell of every host call.
         profile: tell where each run spent its time; needs `run_seconds`.
         cache: a folder for compiled code.
@@ -45,6 +48,7 @@ class GuestOptions:
 
     strategy: Strategy
     limits: EngineLimits
+    allowance: Limits
     trace: bool = False
     profile: bool = False
     cache: Path | None = None
@@ -80,11 +84,20 @@ class _Guest:
         with _mapped(receive_descriptors(self._channel, 1), [message.size]) as (module,):
             code = bytes(module)
         try:
-            return self._load(code)
+            loaded = self._load(code)
         except ModuleRefusedError as error:
             return messages.Stopped(Ending.REFUSED.name, error.code, str(error))
-        except EngineError as error:
+        except LimitError as error:
+            return _limit_reached(error)
+        except MemoryError:
+            most = self._options.allowance.compile_memory_bytes
+            return _limit_reached(
+                LimitError(LimitCode.COMPILE_MEMORY, f"the limit is {most} bytes")
+            )
+        except EngineError as error:  # such as a cache that others could write
             return messages.Stopped(Ending.FAILED.name, "engine", str(error))
+        lockdown.allow_run_memory()
+        return loaded
 
     def _load(self, code: bytes) -> messages.Loaded:
         options = self._options
@@ -131,7 +144,7 @@ class _Guest:
         except TrapError as error:
             return messages.Stopped(Ending.TRAPPED.name, error.code, str(error), _frames(error))
         except LimitError as error:
-            return messages.Stopped(Ending.LIMIT_REACHED.name, error.code, str(error))
+            return _limit_reached(error)
         return messages.Returned(
             return_code=outcome.return_code,
             output_size=outcome.output_size,
@@ -140,6 +153,10 @@ class _Guest:
             host_calls=outcome.host_calls,
             memory_peak=outcome.memory_peak,
         )
+
+
+def _limit_reached(error: LimitError) -> messages.Stopped:
+    return messages.Stopped(Ending.LIMIT_REACHED.name, error.code, str(error))
 
 
 def _frames(error: TrapError) -> list[str]:

@@ -9,13 +9,15 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from colima import FrameDecoder, frame
-from execution_engine import HostCallEvent
+from execution_engine import HostCallEvent, LimitCode, LimitError
 from mexico_city import lockdown
 from mexico_city.computation import Job
 from mexico_city.content import Content, Sealing, anonymous_file
@@ -51,6 +53,7 @@ class GuestProcess:
         self.profile: messages.Profiled | None = None
         self._options = options
         self._on_call = on_call
+        self._compiling = False
         self._decoder = FrameDecoder(messages.MAX_FRAME_BYTES)
         self._channel, theirs = socket.socketpair()
         parent = os.getpid()
@@ -66,12 +69,9 @@ class GuestProcess:
             GuestStoppedError: it is refused, or takes longer.
         """
         self._send(messages.Load(module.size), [module.descriptor])
-        overdue = messages.Stopped(
-            Ending.LIMIT_REACHED.name,
-            "compile-time",
-            f"program reached a limit (compile-time): the limit is {seconds:g} s",
-        )
-        answer = self._answer(seconds, overdue)
+        self._compiling = True
+        answer = self._answer(seconds)
+        self._compiling = False
         assert isinstance(answer, messages.Loaded)
         return answer
 
@@ -94,7 +94,7 @@ class GuestProcess:
         output = anonymous_file()
         try:
             self._send(message, [*descriptors, output])
-            answer = self._answer(seconds, _out_of_time(seconds))
+            answer = self._answer(seconds)
         except BaseException:
             os.close(output)
             raise
@@ -137,7 +137,7 @@ class GuestProcess:
         except OSError:
             self._lost()
 
-    def _answer(self, seconds: float, overdue: messages.Stopped) -> messages.Message:
+    def _answer(self, seconds: float) -> messages.Message:
         """The next message that ends a request; what comes before it is passed on."""
         grace = _GRACE_S if self._options.profile else 0.0
         deadline = time.monotonic() + seconds + grace
@@ -145,7 +145,8 @@ class GuestProcess:
             message = self._next(deadline)
             if message is None:
                 self.close()
-                raise GuestStoppedError(overdue)
+                code = LimitCode.COMPILE_TIME if self._compiling else LimitCode.TIME
+                raise _limit_reached(code, f"{seconds:g} s")
             if isinstance(message, HostCallEvent):
                 if self._on_call is not None:
                     self._on_call(message)
@@ -178,16 +179,17 @@ class GuestProcess:
         _, status = os.waitpid(process_id, 0)
         code = os.waitstatus_to_exitcode(status)
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        message = (
-            f"the program's process ended {how}: it may have needed more memory than its limit "
-            "and the compiler's headroom allow"
+        if self._compiling and code == -signal.SIGABRT:  # how the compiler ends without memory
+            most = self._options.allowance.compile_memory_bytes
+            raise _limit_reached(LimitCode.COMPILE_MEMORY, f"{most} bytes")
+        raise GuestStoppedError(
+            messages.Stopped(Ending.LOST.name, "guest-lost", f"the program's process ended {how}")
         )
-        raise GuestStoppedError(messages.Stopped(Ending.LOST.name, f"signal-{-code}", message))
 
 
-def _out_of_time(seconds: float) -> messages.Stopped:
-    message = f"program reached a limit (time): the limit is {seconds:g} s"
-    return messages.Stopped(Ending.LIMIT_REACHED.name, "time", message)
+def _limit_reached(code: LimitCode, limit: str) -> GuestStoppedError:
+    text = str(LimitError(code, f"the limit is {limit}"))
+    return GuestStoppedError(messages.Stopped(Ending.LIMIT_REACHED.name, code, text))
 
 
 def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoReturn:
@@ -195,9 +197,10 @@ def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoR
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it
         lockdown.enter(keep={channel.fileno()}, parent=parent)
-        lockdown.bound_memory(options.limits.memory_bytes)
+        lockdown.bound_memory(options.allowance)
         serve(channel, options)
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
-        lockdown.report_failure("guest", type(error))
+        sys.stderr.write("".join(traceback.format_exception(error)))
+        sys.stderr.flush()
     lockdown.end(status)

@@ -7,6 +7,7 @@ profiled program is compiled with checks of the epoch, and the time of a host ca
 
 import ctypes
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ _INTERVAL_NS: Final = 1_000_000
 _HOTTEST: Final = 20
 _NAME_CHARS: Final = 64
 _MODULE_NAME: Final = b"program"
+_UNNAMED: Final = re.compile(r"<wasm function ([0-9]+)>")
 _OVERDUE: Final = b"overdue"
 
 _C: TypeAlias = Any  # a structure or function of ctypes: wasmtime gives them no static type
@@ -145,6 +147,8 @@ def _functions(thread: dict[str, Any], stack: int | None) -> Iterator[int]:
 
 
 def _printable(name: str) -> str:
+    if unnamed := _UNNAMED.fullmatch(name):
+        return f"function {unnamed[1]}"
     return "".join(char if char.isprintable() else "?" for char in name[:_NAME_CHARS])
 
 
