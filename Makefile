@@ -20,6 +20,9 @@ test: $(BIN)/.installed-dev ## the whole test suite
 
 check: lint types imports test ## what CI checks
 
+bench: $(BIN)/.installed-dev ## figures against references, in one table
+	@$(BIN)/python benchmarks/run_all.py
+
 lint: $(BIN)/.installed-dev ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
