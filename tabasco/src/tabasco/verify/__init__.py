@@ -2,6 +2,7 @@
 
 from tabasco.verify.base import (
     Acceptance,
+    Concern,
     EvidenceError,
     Fault,
     Proven,
@@ -12,6 +13,7 @@ from tabasco.verify.base import (
 
 __all__ = [
     "Acceptance",
+    "Concern",
     "EvidenceError",
     "Fault",
     "Proven",

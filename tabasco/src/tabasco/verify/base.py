@@ -77,12 +77,27 @@ class TcbStatus(StrEnum):
     SW_HARDENING_NEEDED = "SWHardeningNeeded"
     CONFIGURATION_NEEDED = "ConfigurationNeeded"
     CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
-    RELAUNCH_ADVISED = "RelaunchAdvised"
-    RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "RelaunchAdvisedConfigurationNeeded"
+    TD_RELAUNCH_ADVISED = "TDRelaunchAdvised"
+    TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
     OUT_OF_DATE = "OutOfDate"
     OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
     REVOKED = "Revoked"
     UNSUPPORTED = "Unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something authentic about a platform that a policy has to accept by name, or it is refused.
+
+    Attributes:
+        name: stable, such as `tdx.sept-ve-disable-off` or `snp.vmpl=2`.
+        fault: why it is refused when nobody accepts it.
+        detail: for people.
+    """
+
+    name: str
+    fault: Fault
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,7 @@ class Proven:
         advisories: that apply to the platform's TCB level, sorted.
         facts: everything else a policy may look at, by name, in plain text.
         warnings: for people; nothing that a policy decides on.
+        concerns: what is refused unless a policy accepts it by name.
     """
 
     kind: str
@@ -110,6 +126,7 @@ class Proven:
     advisories: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    concerns: tuple[Concern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,8 @@ class Acceptance:
     debug: bool = False
     report_data: bytes | None = None
     """The exact bytes expected; None leaves the binding to the caller."""
+    concerns: frozenset[str] = frozenset()
+    """Names of the concerns that are accepted."""
 
 
 def appraise(proven: Proven, acceptance: Acceptance) -> None:
@@ -152,4 +171,9 @@ def appraise(proven: Proven, acceptance: Acceptance) -> None:
         if others:
             raise EvidenceError(
                 Fault.ADVISORY, Stage.APPRAISAL, f"advisories apply: {', '.join(others)}"
+            )
+    for concern in proven.concerns:
+        if concern.name not in acceptance.concerns:
+            raise EvidenceError(
+                concern.fault, Stage.APPRAISAL, f"{concern.detail} ({concern.name})"
             )

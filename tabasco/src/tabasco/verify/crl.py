@@ -1,0 +1,129 @@
+"""Certificate revocation lists: signed by the right authority, current, and complete.
+
+A list that cannot be relied on is an error, never an empty list (RFC 5280 6.3).
+"""
+
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
+
+from tabasco.verify import der
+from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.x509 import check_validity, name
+
+MAX_CRL_BYTES: Final = 4 * 1024 * 1024
+
+_ALGORITHMS: Final = frozenset(
+    {
+        SignatureAlgorithmOID.ECDSA_WITH_SHA256,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA384,
+        SignatureAlgorithmOID.RSASSA_PSS,
+        SignatureAlgorithmOID.RSA_WITH_SHA256,
+        SignatureAlgorithmOID.RSA_WITH_SHA384,
+    }
+)
+_KNOWN: Final = frozenset({ExtensionOID.CRL_NUMBER, ExtensionOID.AUTHORITY_KEY_IDENTIFIER})
+
+
+def load(encoded: bytes) -> x509.CertificateRevocationList:
+    """A revocation list from DER.
+
+    Raises:
+        EvidenceError: it is malformed, too large, or one kind of list that we do not read (a
+            delta, or one for some reasons or some distribution points only).
+    """
+    if len(encoded) > MAX_CRL_BYTES:
+        raise _malformed(f"a CRL has {len(encoded)} bytes, at most {MAX_CRL_BYTES} are read")
+    try:
+        der.signed(encoded)
+        crl = x509.load_der_x509_crl(encoded)
+        extensions = crl.extensions
+        _ = (crl.issuer, crl.last_update_utc, crl.next_update_utc)
+    except (
+        EvidenceError,
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+    ) as error:
+        raise _malformed("a CRL cannot be read") from error
+    except x509.InvalidVersion as error:
+        raise EvidenceError(
+            Fault.UNSUPPORTED_VERSION, Stage.COLLATERAL, "a CRL's version"
+        ) from error
+    for extension in extensions:
+        # The two that change what a list means are critical; anything else critical we refuse too.
+        if extension.critical and extension.oid not in _KNOWN:
+            raise _malformed(f"a CRL has critical extension {extension.oid.dotted_string}")
+    return crl
+
+
+def check(
+    crl: x509.CertificateRevocationList, issuer: x509.Certificate, *, at: datetime
+) -> datetime:
+    """When a list that `issuer` signed, and that is current at `at`, has to be replaced.
+
+    Raises:
+        EvidenceError: stage `collateral`.
+    """
+    if crl.issuer != issuer.subject:
+        raise EvidenceError(
+            Fault.COLLATERAL_MISMATCH,
+            Stage.COLLATERAL,
+            f"a CRL is by {crl.issuer.rfc4514_string()[:120]!r}, needed is one by {name(issuer)}",
+        )
+    usage = next(
+        (each.value for each in issuer.extensions if isinstance(each.value, x509.KeyUsage)), None
+    )
+    if usage is None or not usage.crl_sign or not _signed(crl, issuer):
+        raise EvidenceError(
+            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"a CRL is not signed by {name(issuer)}"
+        )
+    if crl.next_update_utc is None:
+        raise _malformed("a CRL does not say when it ends")
+    check_validity(
+        crl.last_update_utc,
+        crl.next_update_utc,
+        at=at,
+        what=f"the CRL of {name(issuer)}",
+        stage=Stage.COLLATERAL,
+    )
+    return crl.next_update_utc
+
+
+def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> None:
+    """Refuse a certificate that is on a list already checked.
+
+    Raises:
+        EvidenceError: `REVOKED`.
+    """
+    try:
+        entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    except (ValueError, TypeError) as error:
+        raise _malformed("an entry of a CRL cannot be read") from error
+    if entry is not None:
+        raise EvidenceError(
+            Fault.REVOKED,
+            Stage.CHAIN,
+            f"{name(certificate)}, serial number {certificate.serial_number:#x}, is revoked",
+        )
+
+
+def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    if crl.signature_algorithm_oid not in _ALGORITHMS:
+        return False
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        return False
+    try:
+        return crl.is_signature_valid(key)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+
+
+def _malformed(detail: str) -> EvidenceError:
+    return EvidenceError(Fault.MALFORMED, Stage.COLLATERAL, detail)

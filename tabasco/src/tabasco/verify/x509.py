@@ -1,0 +1,260 @@
+"""Fixed, short certificate chains up to a pinned root, at a given time.
+
+No path is searched for: the caller gives the chain in order, from the leaf to the root, and each
+certificate has to be issued by the next. The root is trusted because its bytes are pinned by
+digest, not because of its name or key. Every certificate is held to the same few rules:
+algorithms from a closed list, positive serial numbers, validity at the time asked for, and
+authorities that say so (RFC 5280 4.2.1.3, 4.2.1.9). Revocation is in `crl`.
+"""
+
+import binascii
+import hashlib
+import itertools
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+from tabasco.verify import der
+from tabasco.verify.base import EvidenceError, Fault, Stage
+
+MAX_CERTIFICATE_BYTES: Final = 16 * 1024
+MAX_CHAIN: Final = 8
+
+RSA_PSS_SHA384: Final = bytes.fromhex(
+    "304606092a864886f70d01010a3039a00f300d06096086480165030402020500"
+    "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130a303020101"
+)
+"""AlgorithmIdentifier of RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt."""
+
+_ALGORITHMS: Final = frozenset(
+    {
+        RSA_PSS_SHA384,
+        bytes.fromhex("300a06082a8648ce3d040302"),  # ECDSA with SHA-256
+        bytes.fromhex("300a06082a8648ce3d040303"),  # ECDSA with SHA-384
+        bytes.fromhex("300a06082a8648ce3d040304"),  # ECDSA with SHA-512
+        bytes.fromhex("300d06092a864886f70d01010b0500"),  # RSA PKCS #1 v1.5 with SHA-256
+        bytes.fromhex("300d06092a864886f70d01010c0500"),  # RSA PKCS #1 v1.5 with SHA-384
+        bytes.fromhex("300d06092a864886f70d01010d0500"),  # RSA PKCS #1 v1.5 with SHA-512
+    }
+)
+_KNOWN_CRITICAL: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+_PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+
+
+def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
+    """A certificate from DER.
+
+    Raises:
+        EvidenceError: it is malformed, too large, or signed in a way that is not on our list.
+    """
+    if len(encoded) > MAX_CERTIFICATE_BYTES:
+        raise EvidenceError(
+            Fault.MALFORMED,
+            stage,
+            f"a certificate has {len(encoded)} bytes, at most {MAX_CERTIFICATE_BYTES} are read",
+        )
+    # Before the library sees it, because the library merely warns about both of these.
+    _check_outline(encoded, stage)
+    try:
+        certificate = x509.load_der_x509_certificate(encoded)
+        certificate.public_key()
+        _ = (certificate.extensions, certificate.subject, certificate.issuer)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
+    except x509.InvalidVersion as error:
+        raise EvidenceError(Fault.UNSUPPORTED_VERSION, stage, "a certificate's version") from error
+    return certificate
+
+
+def load_pem(text: bytes, *, stage: Stage = Stage.CHAIN) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM text, in its order: at least one, at most `MAX_CHAIN`.
+
+    Raises:
+        EvidenceError: as `load`, or something else than certificates and white space is in it.
+    """
+    return tuple(load(encoded, stage=stage) for encoded in pem_blocks(text, stage=stage))
+
+
+def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
+    """The DER of each certificate in a PEM text, unread."""
+    if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
+    blocks = text.split(_PEM_BEGIN)
+    if blocks[0].strip() or not 1 < len(blocks) <= MAX_CHAIN + 1:
+        raise EvidenceError(
+            Fault.MALFORMED, stage, f"no PEM text of one to {MAX_CHAIN} certificates"
+        )
+    return [_pem_body(block, stage) for block in blocks[1:]]
+
+
+def _pem_body(block: bytes, stage: Stage) -> bytes:
+    body, end, rest = block.partition(_PEM_END)
+    if not end or rest.strip():
+        raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
+    try:
+        return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
+    except ValueError as error:
+        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is no base64") from error
+
+
+def check_chain(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Collection[bytes],
+    at: datetime,
+    stage: Stage = Stage.CHAIN,
+) -> datetime:
+    """When the first certificate of a chain that holds at `at` ends.
+
+    Args:
+        chain: from the leaf, which is no authority, to the root; at least two.
+        roots: SHA-256 digests of the DER of the roots that are trusted.
+        at: with a time zone.
+        stage: for the error: whose chain it is.
+
+    Raises:
+        EvidenceError: `UNKNOWN_ROOT`, `CHAIN`, `NOT_YET_VALID`, `EXPIRED` or
+            `UNSUPPORTED_ALGORITHM`.
+    """
+    if not 2 <= len(chain) <= MAX_CHAIN:
+        raise EvidenceError(Fault.CHAIN, stage, f"a chain of {len(chain)} certificates")
+    if digest(chain[-1]) not in roots:
+        raise EvidenceError(
+            Fault.UNKNOWN_ROOT,
+            stage,
+            f"the chain ends in {name(chain[-1])}, sha256 {digest(chain[-1]).hex()}, not in a "
+            "pinned root",
+        )
+    check_leaf(chain[0], stage=stage)
+    for depth, (subject, issuer) in enumerate(itertools.pairwise(chain)):
+        check_authority(issuer, authorities_below=depth, stage=stage)
+        _check_issued(subject, issuer, stage)
+    for certificate in chain:
+        check_validity(
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+            at=at,
+            what=name(certificate),
+            stage=stage,
+        )
+    return min(certificate.not_valid_after_utc for certificate in chain)
+
+
+def check_leaf(certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN) -> None:
+    """Refuse a leaf that is an authority, or says critical things that we do not read."""
+    _check_critical(certificate, stage)
+    extensions = certificate.extensions
+    constraints = _find(extensions, x509.BasicConstraints)
+    usage = _find(extensions, x509.KeyUsage)
+    if constraints is not None and constraints.ca:
+        raise EvidenceError(
+            Fault.CHAIN, stage, f"{name(certificate)} is an authority, not a signer of evidence"
+        )
+    if usage is not None and not usage.digital_signature:
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
+
+
+def check_authority(
+    certificate: x509.Certificate, *, authorities_below: int, stage: Stage = Stage.CHAIN
+) -> None:
+    """Refuse what is not said to be an authority with so many authorities below it."""
+    _check_critical(certificate, stage)
+    extensions = certificate.extensions
+    constraints = _find(extensions, x509.BasicConstraints)
+    usage = _find(extensions, x509.KeyUsage)
+    if constraints is None or not constraints.ca or usage is None or not usage.key_cert_sign:
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is no authority")
+    if constraints.path_length is not None and authorities_below > constraints.path_length:
+        raise EvidenceError(
+            Fault.CHAIN,
+            stage,
+            f"{name(certificate)} allows {constraints.path_length} authorities below it, "
+            f"there are {authorities_below}",
+        )
+
+
+def check_validity(
+    start: datetime, end: datetime, *, at: datetime, what: str, stage: Stage = Stage.CHAIN
+) -> None:
+    """Refuse what is not valid at `at`; both ends belong to the time of validity."""
+    if at < start:
+        raise EvidenceError(Fault.NOT_YET_VALID, stage, f"{what} is valid from {start}, it is {at}")
+    if at > end:
+        raise EvidenceError(Fault.EXPIRED, stage, f"{what} was valid until {end}, it is {at}")
+
+
+def p256_key(
+    certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN
+) -> ec.EllipticCurvePublicKey:
+    """The certificate's key, which has to be on P-256."""
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, stage, f"the key of {name(certificate)} is not on P-256"
+        )
+    return key
+
+
+def digest(certificate: x509.Certificate) -> bytes:
+    """SHA-256 of the certificate's DER."""
+    return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The subject's only common name, or nothing."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""
+
+
+def name(certificate: x509.Certificate) -> str:
+    """How errors call a certificate."""
+    return repr(common_name(certificate)[:64])
+
+
+def _check_outline(encoded: bytes, stage: Stage) -> None:
+    try:
+        body, outer, _ = der.signed(encoded)
+        fields = der.children(body)[:3]
+        if [field.tag for field in fields] != [0xA0, der.INTEGER, der.SEQUENCE]:
+            raise der.malformed("a certificate is not of version 3")
+        serial = der.integer(fields[1])
+    except EvidenceError as error:
+        raise EvidenceError(error.fault, stage, error.detail) from error
+    if serial == 0:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate has serial number 0")
+    if outer.encoded != fields[2].encoded or outer.encoded not in _ALGORITHMS:
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, stage, "a certificate is signed in a way we do not accept"
+        )
+
+
+def _check_critical(certificate: x509.Certificate, stage: Stage) -> None:
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid not in _KNOWN_CRITICAL:
+            raise EvidenceError(
+                Fault.CHAIN,
+                stage,
+                f"{name(certificate)} has critical extension {extension.oid.dotted_string}, "
+                "which we do not read",
+            )
+
+
+def _check_issued(subject: x509.Certificate, issuer: x509.Certificate, stage: Stage) -> None:
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise EvidenceError(
+            Fault.CHAIN, stage, f"{name(subject)} is not issued by {name(issuer)}"
+        ) from error
+
+
+def _find(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
+    return next((each.value for each in extensions if isinstance(each.value, kind)), None)
