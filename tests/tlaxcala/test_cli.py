@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from execution_engine import EngineLimits
+from sdk import programs
 from support.guests import calling, module
 from support.policies import certificate, current_document, pem, text
 from tlaxcala import RULES
@@ -61,7 +63,8 @@ def test_json_is_one_object_with_an_entry_to_each_file(files):
     done = tlaxcala("check", "--json", "good.wasm", "bad.wasm", "absent.wasm")
     assert done.exit_code == 1
     value = json.loads(done.stdout)
-    assert set(value) == {"certified", "files"}
+    assert set(value) == {"certified", "tool", "engine", "abi_version", "limits", "files"}
+    assert value["limits"]["locals"] == EngineLimits().locals
     assert value["certified"] is False
     good, bad, absent = value["files"]
     assert (good["file"], good["certified"], good["findings"]) == ("good.wasm", True, [])
@@ -90,19 +93,167 @@ def test_a_file_name_does_not_reach_the_terminal_as_it_is(files):
     assert "\x1b" not in done.stdout
 
 
-def test_limits_are_those_of_the_policy_that_is_given(files):
+def policy(**changes):
+    """A policy of today for `GOOD`, with these changes."""
     now = datetime.now(UTC)
     document = current_document() | {
         "expires_at": f"{now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
-        "limits": {"program_bytes": len(GOOD) - 1},
+        "program_digest": str(Digest.of(GOOD)),
     }
     for identity in document["identities"]:
         times = {"not_before": now - timedelta(days=1), "not_after": now + timedelta(days=9)}
         identity["certificate"] = pem(certificate(f"client {identity['id']}", **times))
-    (files / "policy.json").write_bytes(text(document))
+    return text(document | changes)
+
+
+def test_limits_are_those_of_the_policy_that_is_given(files):
+    (files / "policy.json").write_bytes(policy(limits={"program_bytes": len(GOOD) - 1}))
     done = tlaxcala("check", "--policy", "policy.json", "good.wasm")
     assert done.exit_code == 1
     assert "TLX002" in done.stdout
+    assert "TLX007" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ("function_bytes", "TLX051"),
+        ("locals", "TLX052"),
+        ("nesting", "TLX053"),
+        ("table_elements", "TLX032"),
+        ("memory_bytes", "TLX031"),
+    ],
+)
+def test_every_static_limit_of_a_policy_is_held(files, limit, code):
+    body = '(func (export "main") (result i32) (local i32 i32) (block (block)) (i32.const 0))'
+    (files / "module.wasm").write_bytes(module(body + "(table 2 funcref)"))
+    (files / "policy.json").write_bytes(policy(limits={limit: 1}))
+    done = tlaxcala("check", "--json", "--policy", "policy.json", "module.wasm")
+    found = json.loads(done.stdout)["files"][0]["findings"]
+    assert [one["code"] for one in found] == [code, "TLX007"]
+
+
+def test_a_module_must_be_the_program_of_the_policy_that_is_given(files):
+    (files / "policy.json").write_bytes(policy())
+    assert tlaxcala("check", "--policy", "policy.json", "good.wasm").exit_code == 0
+    (files / "other.wasm").write_bytes(programs.load(programs.NAMES[0]))
+    done = tlaxcala("check", "--policy", "policy.json", "other.wasm")
+    assert done.exit_code == 1
+    assert "TLX007" in done.stdout
+
+
+def test_a_sarif_log_is_printed(files):
+    done = tlaxcala("check", "--sarif", "good.wasm", "bad.wasm")
+    assert done.exit_code == 1
+    [run] = json.loads(done.stdout)["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["TLX010", "TLX040"]
+    assert tlaxcala("check", "--sarif", "good.wasm").exit_code == 0
+
+
+def test_the_text_says_what_a_module_is(files):
+    (files / "psi.wasm").write_bytes(programs.load("private-set-intersection"))
+    lines = tlaxcala("check", "psi.wasm").stdout.splitlines()
+    assert "  reached from main: input_count, input_size, read_input, write_output" in lines
+    assert any(line.startswith("  memory: 131072 bytes at first, no maximum") for line in lines)
+    assert any(line.startswith("  functions: 16 (16 reached)") for line in lines)
+
+
+def test_indirect_calls_are_told_with_what_they_are_taken_to_reach(files):
+    body = """(table 1 funcref) (elem (i32.const 0) $main) (func $main (export "main") (result i32)
+              (call_indirect (result i32) (i32.const 0)))"""
+    (files / "module.wasm").write_bytes(module(body))
+    said = tlaxcala("check", "module.wasm").stdout
+    assert "indirect calls: 1, taken to reach each of the 1 functions of their types" in said
+
+
+def certified(files, *options):
+    """Make cert.json of good.wasm; what was said."""
+    return tlaxcala("certify", "good.wasm", "--output", "cert.json", *options)
+
+
+def test_a_certificate_is_written_and_holds(files):
+    assert certified(files).exit_code == 0
+    done = tlaxcala("verify", "cert.json", "good.wasm")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1] == "the certificate holds"
+
+
+def test_a_certificate_has_the_same_bytes_from_anywhere(files):
+    certified(files)
+    (files / "elsewhere").mkdir()
+    (files / "elsewhere/copy.wasm").write_bytes(GOOD)
+    tlaxcala("certify", "elsewhere/copy.wasm", "--output", "elsewhere/cert.json")
+    assert (files / "cert.json").read_bytes() == (files / "elsewhere/cert.json").read_bytes()
+
+
+def test_a_refused_module_gets_no_certificate(files):
+    done = tlaxcala("certify", "bad.wasm", "--output", "cert.json")
+    assert done.exit_code == 1
+    assert "TLX010" in done.stdout
+    assert not (files / "cert.json").exists()
+
+
+def test_a_certificate_replaces_no_file_unasked(files):
+    (files / "cert.json").write_text("something")
+    assert certified(files).exit_code == 1
+    assert (files / "cert.json").read_text() == "something"
+    assert certified(files, "--force").exit_code == 0
+    assert tlaxcala("verify", "cert.json", "good.wasm").exit_code == 0
+
+
+def test_a_certificate_does_not_hold_for_another_module(files):
+    certified(files)
+    (files / "other.wasm").write_bytes(programs.load(programs.NAMES[0]))
+    done = tlaxcala("verify", "--json", "cert.json", "other.wasm")
+    assert done.exit_code == 1
+    value = json.loads(done.stdout)
+    assert set(value) == {"verified", "certificate", "differences", "module"}
+    assert value["verified"] is False
+    assert value["module"]["certified"] is True
+    assert "module.digest" in [one["path"] for one in value["differences"]]
+
+
+def test_a_forged_certificate_does_not_make_a_bad_module_good(files):
+    certified(files)
+    forged = (files / "cert.json").read_text().replace(str(Digest.of(GOOD)), str(Digest.of(BAD)))
+    (files / "cert.json").write_text(forged)
+    done = tlaxcala("verify", "cert.json", "bad.wasm")
+    assert done.exit_code == 1
+    assert "the certificate does not hold" in done.stdout
+    assert "verdict" in done.stdout
+
+
+def test_a_certificate_made_under_a_policy_holds_under_that_policy(files):
+    (files / "policy.json").write_bytes(policy(limits={"locals": 77}))
+    assert certified(files, "--policy", "policy.json").exit_code == 0
+    assert tlaxcala("verify", "cert.json", "good.wasm", "--policy", "policy.json").exit_code == 0
+    done = tlaxcala("verify", "cert.json", "good.wasm")
+    assert done.exit_code == 1
+    assert "limits.locals: the certificate says 77, found is 4000" in done.stdout
+
+
+def test_who_made_a_certificate_is_told_and_does_not_matter(files):
+    certified(files)
+    value = json.loads((files / "cert.json").read_text())
+    (files / "cert.json").write_text(json.dumps(value | {"engine": "wasmtime 99"}))
+    done = tlaxcala("verify", "cert.json", "good.wasm")
+    assert done.exit_code == 0
+    assert 'no matter: engine: the certificate says "wasmtime 99"' in done.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"{" * 10_000, b" " * 300_000])
+def test_what_is_no_certificate_is_an_error(files, content):
+    (files / "cert.json").write_bytes(content)
+    done = tlaxcala("verify", "cert.json", "good.wasm")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("tlaxcala: ")
+
+
+def test_a_certificate_of_an_absent_module_does_not_hold(files):
+    certified(files)
+    done = tlaxcala("verify", "cert.json", "absent.wasm")
+    assert done.exit_code == 1
+    assert "TLX001" in done.stdout
 
 
 def test_a_bad_policy_is_an_error_and_no_verdict(files):
@@ -123,7 +274,16 @@ def test_each_code_is_explained(before, code):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("check",), ("--explain", "TLX999"), ("check", "--no-such-option"), ("inspect",)]
+    "arguments",
+    [
+        ("check",),
+        ("--explain", "TLX999"),
+        ("check", "--no-such-option"),
+        ("inspect",),
+        ("check", "--json", "--sarif", "good.wasm"),
+        ("certify", "good.wasm"),
+        ("verify", "cert.json"),
+    ],
 )
 def test_wrong_usage_has_exit_status_2(arguments):
     done = tlaxcala(*arguments)

@@ -24,7 +24,7 @@ class Code:
         most_locals: of one function, without parameters.
         deepest_nesting: blocks inside one another.
         largest_jump_table: targets of one `br_table`.
-        instructions: of all functions.
+        instructions: of all functions; each `else` and `end` is one.
         loops: of all functions.
         indirect_calls: places that call through a table.
     """

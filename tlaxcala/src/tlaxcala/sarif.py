@@ -26,6 +26,8 @@ _PLACES: Final = {code: place for place, code in enumerate(RULES)}
 def sarif(verdicts: Sequence[Verdict]) -> _Object:
     """One run of Tlaxcala over these files, as a SARIF log."""
     certified = all(verdict.certified for verdict in verdicts)
+    # A file named twice is one artifact: the standard wants them unique.
+    files = {_uri(verdict.path): verdict for verdict in verdicts}
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -33,10 +35,10 @@ def sarif(verdicts: Sequence[Verdict]) -> _Object:
             {
                 "tool": {"driver": _driver()},
                 "invocations": [{"executionSuccessful": True, "exitCode": 0 if certified else 1}],
-                "artifacts": [_artifact(verdict) for verdict in verdicts],
+                "artifacts": [_artifact(uri, verdict) for uri, verdict in files.items()],
                 "results": [
-                    _result(finding, verdict.path, place)
-                    for place, verdict in enumerate(verdicts)
+                    _result(finding, uri, place)
+                    for place, (uri, verdict) in enumerate(files.items())
                     for finding in verdict.findings
                 ],
             }
@@ -63,9 +65,9 @@ def _rule(rule: Rule) -> _Object:
     }
 
 
-def _artifact(verdict: Verdict) -> _Object:
+def _artifact(uri: str, verdict: Verdict) -> _Object:
     artifact: _Object = {
-        "location": {"uri": _uri(verdict.path)},
+        "location": {"uri": uri},
         "roles": ["analysisTarget"],
         "mimeType": "application/wasm",
     }
@@ -78,8 +80,8 @@ def _artifact(verdict: Verdict) -> _Object:
     return artifact
 
 
-def _result(finding: Finding, path: Path, artifact: int) -> _Object:
-    place = {"artifactLocation": {"uri": _uri(path), "index": artifact}}
+def _result(finding: Finding, uri: str, artifact: int) -> _Object:
+    place = {"artifactLocation": {"uri": uri, "index": artifact}}
     return {
         "ruleId": finding.code,
         "ruleIndex": _PLACES[finding.code],
