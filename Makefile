@@ -23,6 +23,11 @@ check: lint types imports test ## what CI checks
 bench: $(BIN)/.installed-dev ## figures against references, in one table
 	@$(BIN)/python benchmarks/run_all.py
 
+fuzz: $(BIN)/.installed-dev ## each harness of tests/fuzz for FUZZ_SECONDS (60)
+	@for harness in tests/fuzz/fuzz_*.py; do \
+	  FUZZ_SECONDS=$${FUZZ_SECONDS:-60} PYTHONPATH=tests $(BIN)/python $$harness || exit 1; \
+	done
+
 lint: $(BIN)/.installed-dev ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
