@@ -76,7 +76,7 @@ def test_an_answer_is_taken_when_all_of_it_is_there():
     ("begin", "seconds", "code"),
     [
         (lambda link: link.load(PROGRAM, now=100), 10, "compile-time"),
-        (lambda link: os.close(link.run(JOB, now=100)), 25, "run-time"),
+        (lambda link: os.close(link.run(JOB, now=100)), 20, "time"),
     ],
 )
 def test_a_guest_has_until_its_deadline_and_no_longer(begin, seconds, code):
@@ -110,6 +110,22 @@ def test_a_guest_that_died_is_told_apart_by_how():
         one.channel.close()
         os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
         assert lost(one.link.receive) == "signal-11"
+
+
+@pytest.mark.parametrize(
+    ("begin", "code"),
+    [
+        (lambda link: link.load(PROGRAM, now=100), "compile-memory"),
+        (lambda link: os.close(link.run(JOB, now=100)), "signal-6"),
+    ],
+)
+def test_a_guest_that_aborts_while_it_compiles_had_no_more_memory(begin, code):
+    with guest() as one:
+        begin(one.link)
+        one.process.send_signal(signal.SIGABRT)
+        one.channel.close()
+        os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
+        assert lost(one.link.receive) == code
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_program_that_takes_too_long_to_compile_is_given_up(isolates):
         assert reader.state() is State.INITIAL
         guest = guest_of(rig)
         answer = author.next_answer()
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.LIMIT_REACHED)
         assert answer.found == "compile-time"
         assert state(guest) is None
         assert reader.state() is State.ERROR

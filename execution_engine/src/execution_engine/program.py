@@ -3,14 +3,22 @@
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
 
 from execution_engine import _capi, abi
 from execution_engine.code_cache import CodeCache
 from execution_engine.deadline import run_with_deadline
-from execution_engine.errors import EngineError, ModuleRefusedError, Refusal, TrapCode, TrapError
+from execution_engine.errors import (
+    EngineError,
+    LimitCode,
+    LimitError,
+    ModuleRefusedError,
+    Refusal,
+    TrapCode,
+    TrapError,
+)
 from execution_engine.host import GuestMemory, Host, OutputSink
 from execution_engine.limits import EngineLimits
 from execution_engine.module import ModuleSummary, check_for
@@ -21,6 +29,9 @@ from execution_engine.traps import engine_error, raise_host_failure
 from platform_services import RandomSource
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
+
+# How the engine words what the system refused it.
+_NO_MEMORY: Final = "cannot allocate memory"
 
 
 class Program:
@@ -235,6 +246,10 @@ def _compile(engine: Engine, code: bytes) -> Module:
     try:
         return Module(engine, code)
     except WasmtimeError as error:
+        if _NO_MEMORY in str(error).lower():
+            raise LimitError(
+                LimitCode.COMPILE_MEMORY, "no room for the compiled code in this process"
+            ) from error
         raise ModuleRefusedError(Refusal.UNCOMPILABLE, sanitised(error)) from error
 
 

@@ -188,16 +188,16 @@ class Computation:
     def run_failed(self, reason: Reason, code: str) -> Refusal:
         """The program trapped or reached a limit."""
         self.running = False
-        self._fail(Event.RUN_FAILED, f"{reason.name.lower()}: {code}")
+        self._fail(Event.RUN_FAILED, _told(reason, code))
         return Refusal(reason, found=code)
 
-    def guest_lost(self, code: str) -> Refusal:
-        """The guest process is gone; a finished round keeps its result."""
+    def guest_lost(self, code: str, *, reason: Reason = Reason.GUEST_LOST) -> Refusal:
+        """The guest process is gone, by a limit or otherwise; a finished round keeps its result."""
         self.running = False
         self._guest_lost = True
         if self.state is not State.ERROR:
-            self._fail(Event.GUEST_LOST, f"guest lost: {code}")
-        return Refusal(Reason.GUEST_LOST, found=code)
+            self._fail(Event.GUEST_LOST, _told(reason, code))
+        return Refusal(reason, found=code)
 
     def next_round(self, identity: Identity) -> None:
         """Begin another round with this one's output as its previous result.
@@ -292,6 +292,10 @@ class Computation:
             raise Refusal(
                 Reason.BUSY, found="no random bytes for a commitment", expected="try again"
             ) from error
+
+
+def _told(reason: Reason, code: str) -> str:
+    return f"{reason.name.lower().replace('_', ' ')}: {code}"
 
 
 def _require_role(identity: Identity, roles: frozenset[Role]) -> None:

@@ -129,8 +129,7 @@ class Front:
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
         self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
         while self._ending is None:
-            at_once = self._stirred or self._runtime.busy
-            for key, _ in self._selector.select(0 if at_once else _TICK_S):
+            for key, _ in self._selector.select(self._patience()):
                 if isinstance(key.data, _Connection):
                     self._serve(key.data)
                 else:
@@ -142,6 +141,13 @@ class Front:
             self._drop(connection)
         self._selector.close()
         return self._ending
+
+    def _patience(self) -> float:
+        """How long the loop may sleep, in seconds: not past the moment when the guest is due."""
+        if self._stirred or self._runtime.busy:
+            return 0.0
+        due = self._runtime.guest.deadline
+        return _TICK_S if due is None else min(_TICK_S, max(0.0, due - time.monotonic()))
 
     def _turn_over(self) -> None:
         """What every turn of the loop ends with: answers, deadlines, the quorum."""

@@ -2,10 +2,12 @@
 
 It is forked before any secret exists and talks to the front process alone, over one socket:
 `Load` and `Run` in, one answer each out (`colima.isolate`). Inputs and output are anonymous files;
-inputs are mapped read-only here and unmapped when the run ends.
+inputs are mapped read-only here and unmapped when the run ends. Time is kept by the front process,
+which ends this one: the program runs without checks of it.
 """
 
 import contextlib
+import dataclasses
 import mmap
 import os
 import socket
@@ -14,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from colima import framing, isolate
 from execution_engine import (
     EngineLimits,
+    LimitCode,
     LimitError,
     ModuleRefusedError,
     Program,
     RunInputs,
     TrapError,
 )
+from mexico_city import lockdown
 from mexico_city.descriptors import receive_descriptors
 from platform_services import RandomSource
 from veracruz_utils.policy import Policy
@@ -43,7 +47,9 @@ class _Guest:
     def __init__(self, channel: socket.socket, policy: Policy, random: RandomSource) -> None:
         self._channel = channel
         self._strategy = policy.strategy
-        self._limits = EngineLimits.from_policy(policy.limits)
+        self._limits = dataclasses.replace(
+            EngineLimits.from_policy(policy.limits), run_seconds=None
+        )
         self._random = random
         self._program: Program | None = None
 
@@ -55,6 +61,11 @@ class _Guest:
                 )
             except ModuleRefusedError as refused:
                 return isolate.LoadRefused(refused.code)
+            except LimitError as limit:
+                return isolate.LimitReached(limit.code)
+            except MemoryError:
+                return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
+        lockdown.allow_run_memory()
         return isolate.Loaded()
 
     def run(self, message: isolate.Run) -> isolate.FromGuest:

@@ -1,6 +1,7 @@
 """The front's side of the guest process: one request under way at most, each with a deadline.
 
 A guest that does not answer in time, answers out of turn or ends is killed and reported lost, once.
+That is how the policy's time limits are kept: nothing inside the guest stops a run or a compile.
 Time is given in by the caller, in seconds of a monotonic clock.
 """
 
@@ -11,26 +12,31 @@ import socket
 from typing import Final
 
 from colima import FrameDecoder, WireError, frame, isolate
+from colima.runtime import Reason
 from execution_engine import LimitCode, Refusal, TrapCode
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
 from mexico_city.descriptors import send_descriptors
 from veracruz_utils.policy import Limits
 
-_GRACE_S: Final = 5.0
-"""What the guest process gets beyond a run's own limit to stop the program itself."""
 _SEND_TIMEOUT_S: Final = 5.0
+_OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
+"""How the compiler ends a process that gets no more memory."""
 _REFUSALS: Final = frozenset(Refusal)
 _TRAPS: Final = frozenset(TrapCode)
 _LIMITS: Final = frozenset(LimitCode)
 
 
 class GuestLostError(Exception):
-    """The guest process is gone; `code` says why."""
+    """The guest process is gone: by a limit that its end enforces, or for another `reason`.
 
-    def __init__(self, code: str) -> None:
+    `code` says which limit, or how it ended.
+    """
+
+    def __init__(self, code: str, *, reason: Reason = Reason.GUEST_LOST) -> None:
         super().__init__(code)
         self.code = code
+        self.reason = reason
 
 
 class GuestLink:
@@ -50,7 +56,7 @@ class GuestLink:
         self._process_id = process_id
         self._limits = limits
         self._decoder = FrameDecoder(isolate.MAX_FRAME_BYTES)
-        self._overdue_code = ""
+        self._time_limit = LimitCode.TIME
         channel.settimeout(_SEND_TIMEOUT_S)
 
     def load(self, module: Content, *, now: float) -> None:
@@ -60,7 +66,7 @@ class GuestLink:
             GuestLostError: it does not listen.
         """
         self.deadline = now + self._limits.compile_seconds
-        self._overdue_code = "compile-time"
+        self._time_limit = LimitCode.COMPILE_TIME
         self._send(isolate.Load(module.size), [module.descriptor])
 
     def run(self, job: Job, *, now: float) -> int:
@@ -69,8 +75,8 @@ class GuestLink:
         Raises:
             GuestLostError: it does not listen, or there is no room for an output.
         """
-        self.deadline = now + self._limits.run_seconds + _GRACE_S
-        self._overdue_code = "run-time"
+        self.deadline = now + self._limits.run_seconds
+        self._time_limit = LimitCode.TIME
         inputs = [package.content for package in job.inputs]
         streams = [package.content for package in job.streams]
         previous = [job.previous] if job.previous is not None else []
@@ -102,7 +108,7 @@ class GuestLink:
         except OSError:
             data = b""
         if not data:
-            raise GuestLostError(self._reap())
+            raise self._ended()
         try:
             answer = self._read(data)
         except WireError as error:
@@ -120,7 +126,7 @@ class GuestLink:
         """
         if self.deadline is not None and now >= self.deadline:
             self.kill()
-            raise GuestLostError(self._overdue_code)
+            raise GuestLostError(self._time_limit, reason=Reason.LIMIT_REACHED)
 
     def kill(self) -> None:
         """End the guest process, at once and whatever it does."""
@@ -153,6 +159,14 @@ class GuestLink:
         if not _is_of_the_engine(answer):
             raise WireError("the guest gave a code that the engine does not have")
         return answer
+
+    def _ended(self) -> GuestLostError:
+        """The guest closed its end: it is reaped, and this is why."""
+        compiling = self.deadline is not None and self._time_limit is LimitCode.COMPILE_TIME
+        code = self._reap()
+        if compiling and code == _OUT_OF_MEMORY:
+            return GuestLostError(LimitCode.COMPILE_MEMORY, reason=Reason.LIMIT_REACHED)
+        return GuestLostError(code)
 
     def _reap(self) -> str:
         """Kill the guest if it still runs, and wait for its end; how it ended."""

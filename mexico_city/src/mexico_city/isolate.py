@@ -136,7 +136,8 @@ def _be_guest(policy: Policy, channel: socket.socket, front: int) -> NoReturn:
     status = FAILED
     try:
         lockdown.enter(keep={channel.fileno()}, parent=front)
-        lockdown.bound_memory(policy.limits.memory_bytes)
+        lockdown.mute_libraries()
+        lockdown.bound_memory(policy.limits)
         serve_guest(channel, policy, LinuxRandomSource())
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing of a guest's failure may be printed

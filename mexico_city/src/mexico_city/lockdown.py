@@ -18,13 +18,14 @@ from types import ModuleType
 from typing import Final, NoReturn
 
 from mexico_city.errors import RuntimeFailure
+from veracruz_utils.policy import Limits
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_HEADROOM_BYTES: Final = 1024 * 1024 * 1024
-"""What compiling and running need besides linear memory."""
+_PROCESS_BYTES: Final = 128 * 1024 * 1024
+"""What the process has before it compiles anything, and needs besides what limits name."""
 
 
 class _NothingElse:
@@ -71,10 +72,23 @@ def report_failure(where: str, kind: type[BaseException] | None) -> None:
     sys.stderr.flush()
 
 
-def bound_memory(linear_memory_bytes: int) -> None:
-    """Let this process allocate its linear memory and a fixed headroom, no more."""
-    most = linear_memory_bytes + _HEADROOM_BYTES
+def bound_memory(limits: Limits) -> None:
+    """Let this process allocate what compiling a program may take, and later what a run may."""
+    compiling = _PROCESS_BYTES + limits.compile_memory_bytes
+    running = compiling + limits.memory_bytes + limits.stack_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (compiling, running))
+
+
+def allow_run_memory() -> None:
+    """Let this process, which has compiled its program, allocate what a run may take."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def mute_libraries() -> None:
+    """Keep standard error to `report_failure`: what a library says as it aborts is not printed."""
+    sys.stderr = os.fdopen(os.dup(2), "w")
+    os.dup2(1, 2)
 
 
 def end(status: int) -> NoReturn:

@@ -171,6 +171,9 @@ class Runtime:
                 dialogue, slot = self._end_loading()
                 refusal = self.computation.program_refused(slot, code)
                 self._answers.append((dialogue, refusal.answer, None))
+            case isolate.LimitReached(code) if self._loading is not None:
+                self.guest.kill()
+                self._guest_lost(GuestLostError(code, reason=Reason.LIMIT_REACHED))
             case isolate.Finished() if self._job is not None:
                 self._finished(answer)
             case isolate.Trapped(code) if self._job is not None:
@@ -256,7 +259,7 @@ class Runtime:
 
     def _guest_lost(self, lost: GuestLostError) -> None:
         self._drop_job()
-        refusal = self.computation.guest_lost(lost.code)
+        refusal = self.computation.guest_lost(lost.code, reason=lost.reason)
         if self._loading is not None:
             dialogue, slot = self._end_loading()
             self.computation.release(slot)
