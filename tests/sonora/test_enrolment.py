@@ -1,0 +1,174 @@
+"""Enrolment against the real attestation service, without a network between."""
+
+import hashlib
+import time
+from datetime import timedelta
+
+import pytest
+
+from colima import decode, encode, tabasco
+from psa_attestation import instance_id_of
+from sonora.enrolment import EnrolledKey, Enrolment, enrol
+from sonora.errors import EnrolmentRefusedError, SonoraError
+from sonora.root import SoftwareRoot
+from support.enrolment import Clock, new_key
+from tabasco import AttestationService, Settings
+from tabasco.database import Database, sqlite_url
+from tabasco.instances import Instances
+from tabasco.roots import Roots
+from veracruz_utils.errors import UnreachableError
+
+MEASUREMENT = hashlib.sha256(b"sonora").digest()
+METHODS = {
+    "BeginEnrolment": (tabasco.BeginEnrolmentRequest, "begin_enrolment"),
+    "CompleteEnrolment": (tabasco.CompleteEnrolmentRequest, "complete_enrolment"),
+}
+
+
+@pytest.fixture
+def database(tmp_path):
+    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+        yield database
+
+
+@pytest.fixture
+def call(database):
+    """How Tabasco is reached: every request is decoded and every answer encoded as on the wire."""
+    service = AttestationService(
+        database=database,
+        result_key=new_key(),
+        build="1",
+        now=Clock(),
+        settings=Settings(enrolment_validity=timedelta(hours=2)),
+    )
+
+    def answer(method: str, request: bytes) -> bytes:
+        wanted, name = METHODS[method]
+        return encode(getattr(service, name)(decode(wanted, request)))
+
+    return answer
+
+
+@pytest.fixture
+def root():
+    return SoftwareRoot(new_key())
+
+
+@pytest.fixture
+def registered(root, database):
+    Roots(database).add("lab", root._key.public_key(), at=Clock()())
+    return root
+
+
+def enrolled_with(call, source) -> Enrolment:
+    return enrol(call, source, measurement=MEASUREMENT, version="4.2")
+
+
+def test_a_fresh_key_is_enrolled_with_what_vouches_for_it(call, registered, database):
+    before = time.monotonic()
+    enrolment = enrolled_with(call, registered)
+    assert enrolment.instance_id == instance_id_of(enrolment.key.public_key())
+    instance = Instances(database).find(enrolment.instance_id)
+    assert (instance.measurement, instance.version) == (MEASUREMENT, "4.2")
+    assert (instance.platform, instance.root) == ("linux-software-root", "lab")
+    assert enrolment.expires_at >= before + 7200
+    assert enrolment.renew_at == pytest.approx(enrolment.expires_at - 720)
+
+
+def test_every_enrolment_has_a_key_of_its_own(call, registered):
+    ids = {enrolled_with(call, registered).instance_id for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_a_root_that_nobody_registered_is_refused(call, root):
+    with pytest.raises(
+        EnrolmentRefusedError, match="tabasco refuses to enrol this root: "
+    ) as error:
+        enrolled_with(call, root)
+    assert error.value.exit_code == 3
+
+
+def test_a_platform_that_tabasco_does_not_verify_is_refused(call, registered):
+    registered.platform = "sgx"
+    with pytest.raises(EnrolmentRefusedError):
+        enrolled_with(call, registered)
+
+
+def test_a_tabasco_that_enrolled_somebody_else_is_not_believed(call, registered):
+    def confused(method: str, request: bytes) -> bytes:
+        call(method, request)
+        if method == "CompleteEnrolment":
+            return encode(tabasco.CompleteEnrolmentResponse(b"\x01" + bytes(32), 60))
+        return call(method, request)
+
+    with pytest.raises(SonoraError, match="instance id of another key"):
+        enrolled_with(confused, registered)
+
+
+def test_an_enrolment_does_not_show_its_key(call, registered):
+    shown = repr(enrolled_with(call, registered))
+    assert "key=" not in shown
+
+
+class Renewal:
+    """Gives enrolments with these times from now, in seconds; an error instead of None."""
+
+    def __init__(self, *times: tuple[float, float] | None) -> None:
+        self.times = list(times)
+        self.given: list[Enrolment] = []
+        self.asked = 0
+
+    def __call__(self) -> Enrolment:
+        self.asked += 1
+        times = self.times.pop(0) if self.times else None
+        if times is None:
+            raise UnreachableError("tabasco cannot be reached")
+        key, now = new_key(), time.monotonic()
+        renew_in, expires_in = times
+        identifier = instance_id_of(key.public_key())
+        self.given.append(Enrolment(key, identifier, now + renew_in, now + expires_in))
+        return self.given[-1]
+
+
+def test_a_good_enrolment_is_used_and_not_renewed():
+    renew = Renewal((100, 200))
+    enrolled = EnrolledKey(renew)
+    assert [enrolled.key() for _ in range(3)] == [renew.given[0].key] * 3
+    assert enrolled.instance_id == renew.given[0].instance_id
+    assert renew.asked == 1
+
+
+def test_an_enrolment_near_its_end_is_renewed_with_another_key():
+    renew = Renewal((-1, 100), (100, 200))
+    enrolled = EnrolledKey(renew)
+    assert enrolled.key() is renew.given[1].key
+    assert enrolled.key() is renew.given[1].key
+    assert enrolled.instance_id == renew.given[1].instance_id
+    assert renew.asked == 2
+
+
+def test_while_tabasco_is_away_the_old_enrolment_serves_and_is_not_asked_for_each_time():
+    renew = Renewal((-1, 100))
+    enrolled = EnrolledKey(renew)
+    assert [enrolled.key() for _ in range(5)] == [renew.given[0].key] * 5
+    assert renew.asked == 2
+
+
+def test_when_the_old_enrolment_has_ended_the_failure_is_told_each_time():
+    enrolled = EnrolledKey(Renewal((-2, -1)))
+    for _ in range(2):
+        with pytest.raises(UnreachableError, match="tabasco cannot be reached"):
+            enrolled.key()
+
+
+def test_an_ended_enrolment_is_renewed_at_once_when_tabasco_is_back():
+    renew = Renewal((-2, -1), None, (100, 200))
+    enrolled = EnrolledKey(renew)
+    with pytest.raises(UnreachableError):
+        enrolled.key()
+    assert enrolled.key() is renew.given[1].key
+
+
+def test_without_a_first_enrolment_there_is_none_to_use():
+    with pytest.raises(UnreachableError):
+        EnrolledKey(Renewal())

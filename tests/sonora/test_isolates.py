@@ -1,0 +1,208 @@
+"""The launcher and its zygote: what they start ends, and nothing of it stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sonora import isolates as module
+from sonora.errors import LaunchError, SonoraError
+from sonora.isolates import LinuxLauncher
+from support import runtime_guests as guests
+from support.isolate_rig import RigMaker, new_party
+from support.processes import children, eventually, runs, state
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Role
+
+READY = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from support.isolate_rig import RigMaker, new_party
+from support.runtime_guests import HELLO
+from veracruz_utils.policy import Role
+maker = RigMaker()
+policy = maker.policy([(new_party("p"), [Role.PI_PROVIDER, Role.RESULT_READER])], program=HELLO)
+isolate = maker.launcher.launch(policy)
+print(maker.launcher._process.pid, isolate.process_id, flush=True)
+sys.stdin.read()
+"""
+
+
+def policy_of(maker) -> bytes:
+    roles = [Role.PI_PROVIDER, Role.RESULT_READER]
+    return maker.policy([(new_party("only"), roles)], program=guests.HELLO)
+
+
+@pytest.fixture
+def policy(isolates):
+    return policy_of(isolates)
+
+
+def family(launched) -> list[int]:
+    """The processes of an isolate."""
+    return [launched.process_id, *children(launched.process_id)]
+
+
+def gone(processes) -> bool:
+    """Whether none of these runs and none is a zombie of ours."""
+    return eventually(lambda: not [each for each in processes if runs(each)])
+
+
+def test_an_isolate_is_a_process_of_the_zygote_with_a_guest_of_its_own(isolates, policy):
+    launched = isolates.launcher.launch(policy)
+    front, guest = family(launched)
+    assert front in children(isolates.launcher._process.pid)
+    assert isolates.launcher.platform == LINUX_SOFTWARE
+    assert len(launched.certificate_digest) == 32
+    assert not launched.ended.is_set()
+    launched.close()
+    assert launched.ended.wait(30)
+    assert gone([front, guest])
+    assert eventually(lambda: state(front) is None)
+
+
+def test_closing_an_isolate_twice_is_closing_it(isolates, policy):
+    launched = isolates.launcher.launch(policy)
+    launched.close()
+    launched.close()
+    assert launched.ended.is_set()
+
+
+def test_the_end_of_an_isolate_is_told_with_how_it_ended(isolates, policy):
+    launched = isolates.launcher.launch(policy)
+    told = threading.Event()
+    launched.on_end = told.set
+    os.kill(launched.process_id, signal.SIGKILL)
+    assert told.wait(30)
+    assert launched.exit_code == -signal.SIGKILL
+    launched.close()
+
+
+def test_an_isolate_that_does_not_end_by_itself_is_killed(isolates, policy, monkeypatch):
+    monkeypatch.setattr(module, "_END_S", 0.1)
+    launched = isolates.launcher.launch(policy)
+    processes = family(launched)
+    os.kill(launched.process_id, signal.SIGSTOP)
+    launched.close()
+    assert launched.ended.wait(30)
+    assert launched.exit_code == -signal.SIGKILL
+    assert gone(processes)
+
+
+def test_a_refused_policy_leaves_no_process_and_no_place_taken(isolates, policy, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ISOLATES", 1)
+    before = children(isolates.launcher._process.pid)
+    for _ in range(3):
+        with pytest.raises(LaunchError, match="policy"):
+            isolates.launcher.launch(b"{}")
+    assert eventually(lambda: children(isolates.launcher._process.pid) == before)
+    isolates.launcher.launch(policy).close()
+
+
+def test_a_policy_too_large_for_anyone_is_refused_before_it_is_sent(isolates, policy):
+    with pytest.raises(LaunchError, match=f"at most {MAX_POLICY_BYTES} are read"):
+        isolates.launcher.launch(bytes(3 * MAX_POLICY_BYTES))
+    isolates.launcher.launch(policy).close()
+
+
+def test_a_policy_of_the_largest_size_comes_through(isolates, policy):
+    padded = policy.ljust(MAX_POLICY_BYTES)
+    launched = isolates.launcher.launch(padded)
+    assert launched.policy_digest == Digest.of(padded).value
+    launched.close()
+
+
+def test_too_many_isolates_are_refused_until_one_ends(isolates, policy, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ISOLATES", 2)
+    launched = [isolates.launcher.launch(policy) for _ in range(2)]
+    with pytest.raises(LaunchError, match="2 isolates run already; end one of them first"):
+        isolates.launcher.launch(policy)
+    launched.pop().close()
+    launched.append(isolates.launcher.launch(policy))
+    for each in launched:
+        each.close()
+
+
+def test_launches_from_several_threads_do_not_get_in_each_others_way(isolates, policy):
+    with ThreadPoolExecutor(6) as pool:
+        launched = list(pool.map(lambda _: isolates.launcher.launch(policy), range(6)))
+    assert len({each.certificate_digest for each in launched}) == 6
+    assert len({each.process_id for each in launched}) == 6
+    for each in launched:
+        each.close()
+    assert gone(each.process_id for each in launched)
+
+
+def test_a_lost_zygote_is_the_end_of_its_isolates_and_is_told():
+    maker = RigMaker()
+    launcher = maker.launcher
+    launched = [launcher.launch(policy_of(maker)) for _ in range(2)]
+    processes = [process for each in launched for process in family(each)]
+    lost = threading.Event()
+    launcher.on_lost = lost.set
+    os.kill(launcher._process.pid, signal.SIGKILL)
+    assert lost.wait(30)
+    assert all(each.ended.wait(30) for each in launched)
+    assert gone(processes)
+    assert state(launcher._process.pid) is None
+    with pytest.raises(LaunchError, match="start Sonora again"):
+        launcher.launch(policy_of(maker))
+    late = threading.Event()
+    launcher.on_lost = late.set
+    assert late.is_set()
+    for each in launched:
+        each.close()
+    launcher.close()
+
+
+def test_closing_the_launcher_ends_everything_and_is_no_loss():
+    maker = RigMaker()
+    launcher = maker.launcher
+    launched = launcher.launch(policy_of(maker))
+    processes = [launcher._process.pid, *family(launched)]
+    lost = threading.Event()
+    launcher.on_lost = lost.set
+    launcher.close()
+    launcher.close()
+    assert gone(processes)
+    assert launched.ended.wait(30)
+    assert not lost.is_set()
+    launched.close()
+
+
+def test_a_killed_sonora_leaves_neither_zygote_nor_isolate():
+    tests = Path(__file__).parent.parent
+    with subprocess.Popen(
+        [sys.executable, "-c", READY, str(tests)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as sonora:
+        zygote, front = map(int, sonora.stdout.readline().split())
+        processes = [zygote, front, *children(front)]
+        assert len(processes) == 3
+        sonora.kill()
+    assert gone(processes)
+
+
+def test_a_zygote_that_cannot_load_the_runtime_is_reported(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(SonoraError, match="did not start; its standard error says why"):
+        LinuxLauncher()
+    assert "ModuleNotFoundError" in capfd.readouterr().err
+
+
+def test_an_isolate_gets_nothing_of_the_services_environment(isolates, policy):
+    launched = isolates.launcher.launch(policy)
+    try:
+        environment = Path(f"/proc/{isolates.launcher._process.pid}/environ").read_bytes()
+        assert environment == b""
+        folder = Path(f"/proc/{isolates.launcher._process.pid}/cwd").readlink()
+        assert folder == Path("/")
+    finally:
+        launched.close()

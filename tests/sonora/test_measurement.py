@@ -1,0 +1,137 @@
+import hashlib
+import importlib.util
+import py_compile
+import shutil
+import sys
+from pathlib import Path
+
+import mexico_city
+from sonora.isolates import LinuxLauncher
+from sonora.measurement import (
+    digest_files,
+    measure_this_process,
+    measured_files,
+    measurement_of,
+)
+
+DIGEST = hashlib.sha256(b"").digest()
+
+
+def loaded(path: Path, name: str):
+    """A module loaded from this file."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_same_process_has_the_same_measurement():
+    assert measurement_of(measure_this_process()) == measurement_of(measure_this_process())
+    assert len(measurement_of(measure_this_process())) == 32
+
+
+def test_a_changed_byte_changes_it_and_another_folder_does_not(tmp_path):
+    values = []
+    for folder, content in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", "x = 2\n")):
+        path = tmp_path / folder / "sample.py"
+        path.parent.mkdir()
+        path.write_text(content)
+        files = measured_files({"sample": loaded(path, "sample")})
+        values.append(measurement_of(digest_files(files)))
+    assert values[0] == values[1] != values[2]
+
+
+def test_the_measurement_is_over_the_list_of_names_and_digests():
+    one = measurement_of({"a": DIGEST})
+    assert one != measurement_of({"b": DIGEST})
+    assert one != measurement_of({"a": DIGEST, "b": DIGEST})
+    assert one != measurement_of({"a": hashlib.sha256(b"x").digest()})
+    assert measurement_of({"a": DIGEST, "b": DIGEST}) == measurement_of({"b": DIGEST, "a": DIGEST})
+
+
+def test_no_two_lists_of_files_run_together():
+    joined = b"a" + DIGEST + (1).to_bytes(8) + b"b"
+    assert measurement_of({joined.decode("latin-1"): DIGEST}) != measurement_of(
+        {"a": DIGEST, "b": DIGEST}
+    )
+
+
+def test_every_library_counts_even_if_another_has_its_name(tmp_path, monkeypatch):
+    paths = [tmp_path / folder / "libsame.so" for folder in ("a", "b")]
+    contents = [b"one", b"two"]
+
+    def named(order):
+        for path, content in zip(paths, order, strict=True):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        monkeypatch.setattr("sonora.measurement._mapped_libraries", lambda: set(paths))
+        digests = digest_files(measured_files({}))
+        del digests["interpreter"]
+        return digests
+
+    first = named(contents)
+    assert set(first) == {"native:libsame.so", "native:libsame.so#1"}
+    assert set(first.values()) == {hashlib.sha256(content).digest() for content in contents}
+    assert named(contents[::-1]) == first
+
+
+def test_a_runtime_is_measured_with_interpreter_engine_libraries_and_all_of_its_own(isolates):
+    names = set(isolates.launcher.files)
+    assert "interpreter" in names
+    assert any(name.startswith("native:") and "wasmtime" in name for name in names)
+    assert any(name.startswith("native:libc") for name in names)
+    assert "module:cryptography.hazmat.bindings._rust" in names
+    assert {"module:json", "module:ctypes", "module:OpenSSL.SSL"} <= names
+    own = {path.stem for path in Path(mexico_city.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {f"module:mexico_city.{name}" for name in own} <= names
+    for package in (
+        "baja",
+        "colima",
+        "execution_engine",
+        "mexico_city",
+        "platform_services",
+        "psa_attestation",
+        "sonora.zygote",
+        "veracruz_utils.policy",
+    ):
+        assert f"module:{package}" in names
+
+
+def test_a_runtime_has_nothing_loaded_that_only_shells_and_outsiders_need(isolates):
+    modules = {name.removeprefix("module:").partition(".")[0] for name in isolates.launcher.files}
+    assert not modules & {"grpc", "click", "sqlalchemy", "jalisco", "durango", "sinaloa", "tabasco"}
+
+
+def test_names_carry_no_paths_and_digests_are_those_of_the_files(isolates):
+    files = isolates.launcher.files
+    assert not [name for name in files if "/" in name or "\\" in name]
+    front = Path(mexico_city.__file__).parent / "front.py"
+    assert files["module:mexico_city.front"] == hashlib.sha256(front.read_bytes()).digest()
+    interpreter = Path(sys.executable).resolve()
+    assert files["interpreter"] == hashlib.sha256(interpreter.read_bytes()).digest()
+    assert isolates.launcher.measurement == measurement_of(files)
+
+
+def test_a_runtime_with_one_other_file_has_another_measurement_by_that_file_alone(
+    isolates, tmp_path, monkeypatch
+):
+    """Installed elsewhere, with a comment more in one module and a false cache beside another."""
+    copy = tmp_path / "mexico_city"
+    shutil.copytree(Path(mexico_city.__file__).parent, copy)
+    front = copy / "front.py"
+    front.write_text(front.read_text() + "# another\n")
+    false = tmp_path / "false.py"
+    false.write_text("raise SystemExit")
+    py_compile.compile(
+        str(false),
+        cfile=importlib.util.cache_from_source(str(copy / "lifecycle.py")),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    launcher = LinuxLauncher()
+    launcher.close()
+    original = isolates.launcher
+    assert launcher.measurement != original.measurement
+    assert set(launcher.files) == set(original.files)
+    changed = {name for name, digest in launcher.files.items() if digest != original.files[name]}
+    assert changed == {"module:mexico_city.front"}

@@ -1,0 +1,369 @@
+"""Sonora's door, with real isolates behind it and a bridge that may do what it likes."""
+
+import math
+import os
+import signal
+import socket
+import stat
+import threading
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from colima import frame, read_frame, runtime
+from colima.sonora import (
+    FROM_SONORA,
+    TO_SONORA,
+    Ended,
+    Ending,
+    Failed,
+    Launch,
+    Launched,
+    MintToken,
+    Token,
+)
+from psa_attestation import RuntimeClaims, instance_id_of, verify_token
+from sonora import server as module
+from sonora.enrolment import EnrolledKey, Enrolment
+from sonora.errors import SonoraError
+from sonora.server import Sonora, SonoraServer
+from support import runtime_guests as guests
+from support.enrolment import new_key
+from support.isolate_rig import Rig, new_party
+from support.processes import children, eventually, runs
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import UnreachableError
+from veracruz_utils.policy import Policy, Role
+
+KEY = new_key()
+INSTANCE = instance_id_of(KEY.public_key())
+CHALLENGE = bytes(range(32))
+
+
+class Bridge:
+    """The other end of Sonora's socket."""
+
+    def __init__(self, path) -> None:
+        self.channel = socket.socket(socket.AF_UNIX)
+        self.channel.settimeout(30)
+        self.channel.connect(str(path))
+
+    def say(self, message) -> None:
+        self.channel.sendall(frame(TO_SONORA.encode(message)))
+
+    def hear(self):
+        """The next message; None when Sonora has closed the connection."""
+        try:
+            payload = read_frame(self.channel.recv, limit=2**20)
+        except ConnectionResetError:
+            return None
+        return None if payload is None else FROM_SONORA.decode(payload)
+
+    def launch(self, policy: bytes) -> tuple[Launched, socket.socket]:
+        self.say(Launch(policy))
+        launched = self.hear()
+        assert isinstance(launched, Launched), launched
+        data, (control,), _, _ = socket.recv_fds(self.channel, 1, 1)
+        assert len(data) == 1
+        return launched, socket.socket(fileno=control)
+
+    def close(self) -> None:
+        self.channel.close()
+
+
+class Door:
+    """A running server; `enrolled` may be replaced."""
+
+    def __init__(self, isolates, path) -> None:
+        self.path = path
+        self.launcher = isolates.launcher
+        enrolled = EnrolledKey(lambda: Enrolment(KEY, INSTANCE, math.inf, math.inf))
+        self.sonora = Sonora(self.launcher, enrolled, version="7.8")
+        self.server = SonoraServer(path, self.sonora)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=[0.01])
+        self._thread.start()
+
+    @contextmanager
+    def bridge(self):
+        one = Bridge(self.path)
+        try:
+            yield one
+        finally:
+            one.close()
+
+    def fronts(self) -> list[int]:
+        return [each for each in children(self.launcher._process.pid) if runs(each)]
+
+    def stop(self) -> None:
+        self.server.stop()
+        self._thread.join()
+
+
+@pytest.fixture
+def door(isolates, tmp_path):
+    one = Door(isolates, tmp_path / "sonora.sock")
+    yield one
+    one.stop()
+    assert eventually(lambda: one.fronts() == [])
+
+
+@pytest.fixture
+def parties():
+    return [new_party("only")]
+
+
+@pytest.fixture
+def policy(isolates, parties):
+    roles = [Role.PI_PROVIDER, Role.RESULT_READER]
+    return isolates.policy([(parties[0], roles)], program=guests.HELLO)
+
+
+def rig_of(launched: Launched, control, policy: bytes, parties) -> Rig:
+    seen = SimpleNamespace(control=control, certificate_digest=launched.certificate_digest)
+    return Rig(seen, Policy.parse(policy, at=datetime.now(UTC)), parties)
+
+
+def works(door, policy) -> bool:
+    """Whether another bridge gets its isolate and its token."""
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        bridge.say(MintToken(CHALLENGE))
+        with control:
+            return isinstance(bridge.hear(), Token)
+
+
+def test_a_bridge_gets_an_isolate_that_serves_and_ends_with_its_quorum(door, policy, parties):
+    with door.bridge() as bridge:
+        launched, control = bridge.launch(policy)
+        assert launched.platform == "linux-software-root"
+        assert launched.measurement == door.launcher.measurement
+        assert launched.policy_digest == Digest.of(policy).value
+        rig = rig_of(launched, control, policy, parties)
+        with rig.session(0) as only:
+            assert only.program(guests.HELLO) == runtime.Done()
+            assert only.result()[1] == b"hello"
+            assert only.ask(runtime.Shutdown()) == runtime.Done()
+        assert bridge.hear() == Ended(Ending.QUORUM)
+        assert bridge.hear() is None
+        control.settimeout(30)
+        assert control.recv(1) == b""
+        control.close()
+
+
+def test_a_token_vouches_for_this_isolate_over_this_challenge(door, policy):
+    with door.bridge() as bridge:
+        launched, control = bridge.launch(policy)
+        for challenge in (CHALLENGE, bytes(32)):
+            bridge.say(MintToken(challenge))
+            token = bridge.hear().token
+            claims = verify_token(token, key_for={INSTANCE: KEY.public_key()}.get, nonce=challenge)
+            assert RuntimeClaims.of(claims) == RuntimeClaims(
+                platform="linux-software-root",
+                measurement=door.launcher.measurement,
+                version="7.8",
+                certificate_digest=launched.certificate_digest,
+                policy_digest=launched.policy_digest,
+                instance_id=INSTANCE,
+                challenge=challenge,
+            )
+        control.close()
+
+
+def test_a_refused_policy_is_answered_with_its_reason(door, policy):
+    with door.bridge() as bridge:
+        bridge.say(Launch(policy.replace(b'"JIT"', b'"AOT"')))
+        answer = bridge.hear()
+        assert isinstance(answer, Failed)
+        assert "execution_strategy" in answer.reason
+        assert bridge.hear() is None
+    assert works(door, policy)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        frame(b"garbage"),
+        frame(b""),
+        (2**31).to_bytes(4, "little"),
+        frame(TO_SONORA.encode(MintToken(CHALLENGE))),
+    ],
+)
+def test_a_first_message_that_is_no_launch_ends_the_connection(door, policy, words):
+    with door.bridge() as bridge:
+        bridge.channel.sendall(words)
+        assert bridge.hear() is None
+    assert works(door, policy)
+
+
+@pytest.mark.parametrize("words", [frame(b"garbage"), (2**20).to_bytes(4, "little"), frame(b"")])
+def test_garbage_after_the_launch_ends_the_isolate(door, policy, words):
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        bridge.channel.sendall(words)
+        control.settimeout(30)
+        assert control.recv(1) == b""
+        control.close()
+    assert eventually(lambda: door.fronts() == [])
+    assert works(door, policy)
+
+
+def test_a_second_launch_on_one_connection_ends_both(door, policy):
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        bridge.say(Launch(policy))
+        assert bridge.hear() is None
+        control.close()
+        assert eventually(lambda: door.fronts() == [])
+    assert works(door, policy)
+
+
+@pytest.mark.parametrize("trickle", [False, True])
+def test_who_does_not_launch_in_time_is_disconnected(door, policy, monkeypatch, trickle):
+    monkeypatch.setattr(module, "_FIRST_MESSAGE_S", 0.4)
+    message = iter(frame(TO_SONORA.encode(Launch(policy))))
+    with door.bridge() as bridge:
+        bridge.channel.settimeout(0.05 if trickle else 30)
+
+        def disconnected() -> bool:
+            try:
+                if trickle:
+                    bridge.channel.sendall(bytes([next(message)]))
+                return bridge.channel.recv(1) == b""
+            except TimeoutError:
+                return False
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+
+        assert eventually(disconnected)
+
+
+def test_a_launched_bridge_may_be_silent_for_longer(door, policy, monkeypatch):
+    monkeypatch.setattr(module, "_FIRST_MESSAGE_S", 0.2)
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        bridge.channel.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            bridge.channel.recv(1)
+        bridge.channel.settimeout(30)
+        bridge.say(MintToken(CHALLENGE))
+        assert isinstance(bridge.hear(), Token)
+        control.close()
+
+
+def test_the_end_of_the_connection_is_the_end_of_the_isolate(door, policy):
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        (front,) = door.fronts()
+        processes = [front, *children(front)]
+    with control:
+        control.settimeout(30)
+        assert control.recv(1) == b""
+    assert eventually(lambda: not [each for each in processes if runs(each)])
+
+
+def test_an_isolate_that_fails_is_reported_once_as_failed(door, policy):
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        (front,) = door.fronts()
+        os.kill(front, signal.SIGKILL)
+        assert bridge.hear() == Ended(Ending.FAILURE)
+        assert bridge.hear() is None
+        control.close()
+
+
+def test_a_token_that_cannot_be_minted_is_answered_and_the_next_may_be(door, policy):
+    answers = [UnreachableError("tabasco cannot be reached"), None]
+
+    def key():
+        if (error := answers.pop(0)) is not None:
+            raise error
+        return KEY
+
+    door.sonora._enrolled = SimpleNamespace(key=key)
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        bridge.say(MintToken(CHALLENGE))
+        assert bridge.hear() == Failed("tabasco cannot be reached")
+        bridge.say(MintToken(CHALLENGE))
+        assert isinstance(bridge.hear(), Token)
+        control.close()
+
+
+def ask_without_end(bridge: Bridge) -> None:
+    """Ask for tokens and take none, until no request is taken any more."""
+    for _ in range(100_000):
+        bridge.say(MintToken(CHALLENGE))
+
+
+def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
+    with door.bridge() as stuck:
+        _, control = stuck.launch(policy)
+        (front,) = door.fronts()
+        stuck.channel.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            ask_without_end(stuck)
+        os.kill(front, signal.SIGKILL)
+        assert works(door, policy)
+        with door.bridge() as other:
+            _, another = other.launch(policy)
+            (front,) = door.fronts()
+            os.kill(front, signal.SIGKILL)
+            assert other.hear() == Ended(Ending.FAILURE)
+            another.close()
+        control.close()
+
+
+def test_more_connections_than_allowed_are_refused_until_one_ends(door, policy, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_CONNECTIONS", 2)
+    with ExitStack() as stack:
+        first, _ = [stack.enter_context(door.bridge()) for _ in range(2)]
+        assert eventually(lambda: len(door.server._connections) == 2)
+        with door.bridge() as third:
+            assert third.hear() is None
+        first.close()
+        assert eventually(lambda: len(door.server._connections) < 2)
+        assert works(door, policy)
+
+
+def test_the_socket_is_for_its_owner_alone(door):
+    assert stat.S_IMODE(door.path.stat().st_mode) == 0o600
+
+
+def test_stopping_ends_every_isolate_and_removes_the_socket(isolates, tmp_path, policy):
+    door = Door(isolates, tmp_path / "sonora.sock")
+    with door.bridge() as bridge:
+        _, control = bridge.launch(policy)
+        door.stop()
+        control.settimeout(30)
+        assert control.recv(1) == b""
+        control.close()
+    assert eventually(lambda: door.fronts() == [])
+    assert not door.path.exists()
+
+
+def test_a_socket_that_nobody_listens_on_is_replaced(isolates, tmp_path, policy):
+    path = tmp_path / "sonora.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    door = Door(isolates, path)
+    assert works(door, policy)
+    door.stop()
+
+
+def test_a_socket_that_another_listens_on_is_left_alone(door, policy):
+    with pytest.raises(SonoraError, match=r"another sonora listens on .*; stop it or choose"):
+        SonoraServer(door.path, door.sonora)
+    assert works(door, policy)
+
+
+def test_a_path_that_cannot_be_a_socket_is_named_with_the_reason(door, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SonoraError, match=r"cannot listen on .*file: Address already in use"):
+        SonoraServer(tmp_path / "file", door.sonora)
+    with pytest.raises(SonoraError, match=r"cannot listen on .*: AF_UNIX path too long"):
+        SonoraServer(tmp_path / ("x" * 120), door.sonora)
+    with pytest.raises(SonoraError, match=r"cannot listen on .*: No such file or directory"):
+        SonoraServer(tmp_path / "no" / "folder", door.sonora)
