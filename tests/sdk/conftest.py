@@ -1,10 +1,13 @@
 from functools import lru_cache
 
 import pytest
+from click.testing import CliRunner
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
 from sdk import programs
+from sdk.freestanding_cli import main
+from support.isolate_rig import RigMaker
 from veracruz_utils.policy import Strategy
 
 DEFAULT_LIMITS = EngineLimits()
@@ -45,3 +48,38 @@ def run_program(run_module):
         return run_module(programs.load(name), *inputs, **more)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def isolates():
+    maker = RigMaker()
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def freestanding(tmp_path, monkeypatch):
+    """Runs a command line of the freestanding engine, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, stdin=None):
+        return CliRunner().invoke(main, list(map(str, arguments)), input=stdin)
+
+    return invoke
+
+
+@pytest.fixture
+def run(freestanding):
+    """Runs its command `run`."""
+    return lambda *arguments: freestanding("run", *arguments)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a file and gives its name."""
+
+    def write(content, name="program.wasm"):
+        tmp_path.joinpath(name).write_bytes(content)
+        return name
+
+    return write

@@ -2,31 +2,10 @@ import json
 import struct
 
 import pytest
-from click.testing import CliRunner
 
 from sdk import programs
-from sdk.freestanding_cli import main
 from support import guests
 from veracruz_utils.digest import Digest
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(main, ["run", *map(str, arguments)])
-
-    return invoke
-
-
-@pytest.fixture
-def module(tmp_path):
-    def write(code, name="program.wasm"):
-        tmp_path.joinpath(name).write_bytes(code)
-        return name
-
-    return write
 
 
 def number(tmp_path, name, value):
@@ -35,11 +14,11 @@ def number(tmp_path, name, value):
 
 
 @pytest.fixture
-def accumulation(tmp_path, module):
+def accumulation(tmp_path, file):
     """The arguments that run the accumulation of 100 + 1 + 2."""
     streams = [number(tmp_path, name, value) for name, value in [("s0", 1), ("s1", 2)]]
     data = number(tmp_path, "start", 100)
-    program = module(programs.load("number-stream-accumulation"))
+    program = file(programs.load("number-stream-accumulation"))
     return [program, "--data", data, "--stream", streams[0], "--stream", streams[1]]
 
 
@@ -120,41 +99,41 @@ ENDINGS = [
 
 
 @pytest.mark.parametrize("case", ENDINGS, ids=lambda case: f"{case[3]}-{case[4]}")
-def test_each_ending_has_its_exit_code(run, module, case):
+def test_each_ending_has_its_exit_code(run, file, case):
     code, options, ending, exit_code, message = case
-    done = run(module(code), *options)
+    done = run(file(code), *options)
     assert (done.exit_code, done.stdout_bytes) == (exit_code, b"")
     assert message in done.stderr
-    as_json = run(module(code), *options, "--json")
+    as_json = run(file(code), *options, "--json")
     assert as_json.exit_code == exit_code
     assert json.loads(as_json.stdout)["ending"] == ending
 
 
-def test_a_trap_says_where(run, module):
-    assert "in function 0, byte 0x" in run(module(UNREACHABLE)).stderr
+def test_a_trap_says_where(run, file):
+    assert "in function 0, byte 0x" in run(file(UNREACHABLE)).stderr
 
 
-def test_the_memory_of_a_program_can_be_limited(run, module):
+def test_the_memory_of_a_program_can_be_limited(run, file):
     code = guests.module('(func (export "main") (result i32) i32.const 0)', memory=(
         '(memory (export "memory") 17)'
     ))  # fmt: skip
-    assert run(module(code), "--memory-mib", 1).exit_code == 8
-    assert run(module(code), "--memory-mib", 2).exit_code == 0
+    assert run(file(code), "--memory-mib", 1).exit_code == 8
+    assert run(file(code), "--memory-mib", 2).exit_code == 0
 
 
-def test_what_a_program_wrote_before_it_failed_is_not_handed_over(run, module, tmp_path):
+def test_what_a_program_wrote_before_it_failed_is_not_handed_over(run, file, tmp_path):
     code = guests.main("(drop (call $write_output (i32.const 0) (i32.const 4))) (i32.const -1)")
-    done = run(module(code), "--output", "result")
+    done = run(file(code), "--output", "result")
     assert done.exit_code == 5
     assert "result     4 bytes" in done.stderr
     assert not tmp_path.joinpath("result").exists()
 
 
-def test_a_file_that_is_missing_is_named(run, module):
+def test_a_file_that_is_missing_is_named(run, file):
     done = run("missing.wasm")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "cannot read program missing.wasm: no such file" in done.stderr
-    done = run(module(UNREACHABLE), "--data", "missing.dat")
+    done = run(file(UNREACHABLE), "--data", "missing.dat")
     assert done.exit_code == 1
     assert "cannot read input missing.dat" in done.stderr
 

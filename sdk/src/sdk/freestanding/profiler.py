@@ -67,7 +67,7 @@ class ProfiledProgram(Program):
                 raise LimitError(LimitCode.TIME, f"the limit is {seconds:g} s") from None
             raise
         finally:
-            self.profile = self._profiler.finish()
+            self.profile = self._profiler.finish(imported=len(self.summary.imports))
 
     def _arm(self, store: Store) -> None:
         super()._arm(store)
@@ -110,8 +110,12 @@ class _Profiler:
             store.ptr(), self._callback, None, self._finalizer
         )
 
-    def finish(self) -> Profiled:
-        """What was seen; the profiler is gone then."""
+    def finish(self, *, imported: int) -> Profiled:
+        """What was seen; the profiler is gone then.
+
+        Args:
+            imported: how many functions the program imports, which count in their numbers.
+        """
         text = bindings.wasm_byte_vec_t()
         # Only writing could fail, and this writes to memory.
         bindings.wasmtime_guestprofiler_finish(self._profiler, ctypes.byref(text))
@@ -119,10 +123,10 @@ class _Profiler:
             found = json.loads(ctypes.string_at(text.data, text.size))
         finally:
             bindings.wasm_byte_vec_delete(ctypes.byref(text))
-        return Profiled(self._samples, _hottest(found["threads"][0]))
+        return Profiled(self._samples, _hottest(found["threads"][0], imported))
 
 
-def _hottest(thread: dict[str, Any]) -> list[tuple[str, int, int]]:
+def _hottest(thread: dict[str, Any], imported: int) -> list[tuple[str, int, int]]:
     """The functions that ran most often, from a profile in the processed form of Firefox."""
     itself: Counter[int] = Counter()
     on_stack: Counter[int] = Counter()
@@ -134,7 +138,8 @@ def _hottest(thread: dict[str, Any]) -> list[tuple[str, int, int]]:
     names, texts = thread["funcTable"]["name"], thread["stringArray"]
     ranked = sorted(on_stack, key=lambda function: (-itself[function], -on_stack[function]))
     return [
-        (_printable(texts[names[each]]), itself[each], on_stack[each]) for each in ranked[:_HOTTEST]
+        (_name(texts[names[each]], imported), itself[each], on_stack[each])
+        for each in ranked[:_HOTTEST]
     ]
 
 
@@ -146,9 +151,10 @@ def _functions(thread: dict[str, Any], stack: int | None) -> Iterator[int]:
         stack = table["prefix"][stack]
 
 
-def _printable(name: str) -> str:
+def _name(name: str, imported: int) -> str:
+    """A function's name, or its number as traps tell it."""
     if unnamed := _UNNAMED.fullmatch(name):
-        return f"function {unnamed[1]}"
+        return f"function {int(unnamed[1]) + imported}"
     return "".join(char if char.isprintable() else "?" for char in name[:_NAME_CHARS])
 
 

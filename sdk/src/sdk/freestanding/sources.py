@@ -54,9 +54,11 @@ class Source:
         """
         try:
             if self.path == _STDIN:
-                return _read(sys.stdin.buffer, what, self.path)
+                return _read_stream(sys.stdin.buffer, what, self.path)
             with self.path.open("rb") as file:
-                return _read(file, what, self.path)
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return _read_file(file, what, self.path)
+                return _read_stream(file, what, self.path)
         except (OSError, ValueError) as error:  # a ValueError is a NUL in the name
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise SdkError(f"cannot read {what} {self.path}: {reason.lower()}") from error
@@ -96,14 +98,16 @@ def _u32(text: str | None) -> int | None:
     return int(text)
 
 
-def _read(file: BinaryIO, what: str, path: Path) -> Content:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        data = file.read(_MOST_BYTES + 1)
-        _require_fit(len(data), what, path)
-        return content_of(data)
-    _require_fit(status.st_size, what, path)
-    writer = ContentWriter(status.st_size)
+def _read_stream(file: BinaryIO, what: str, path: Path) -> Content:
+    data = file.read(_MOST_BYTES + 1)
+    _require_fit(len(data), what, path)
+    return content_of(data)
+
+
+def _read_file(file: BinaryIO, what: str, path: Path) -> Content:
+    size = os.fstat(file.fileno()).st_size
+    _require_fit(size, what, path)
+    writer = ContentWriter(size)
     try:
         while piece := file.read(min(_PIECE_BYTES, writer.remaining)):
             writer.write(piece)
