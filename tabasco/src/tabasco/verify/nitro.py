@@ -16,9 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.cbor import ANY_TAG, DecodeLimits, Key, Value, decode
 from psa_attestation.cose import ALG, Kind, Message
+from tabasco.verify import x509
 from tabasco.verify.base import EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
-from tabasco.verify.nitro_chain import AWS_NITRO_ROOT_SHA256, verify_bundle
+
+AWS_NITRO_ROOT_SHA256: Final = bytes.fromhex(
+    "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"
+)
+"""Digest of the root certificate `aws.nitro-enclaves` G1, as AWS publishes it."""
 
 MAX_DOCUMENT_BYTES: Final = 16 * 1024
 _ES384: Final = -35
@@ -121,14 +126,9 @@ def verify_nitro(
     """
     document = parse_nitro(data)
     # (1) the path, from the pinned root to the certificate, at both times
-    path = verify_bundle(
-        document.cabundle,
-        document.certificate,
-        root_sha256=root_sha256,
-        times=(at, document.timestamp),
-    )
+    key, valid_until = _verify_path(document, at, root_sha256)
     # (2) the signature, by the certificate's key
-    _verify_signature(document, path.key)
+    _verify_signature(document, key)
     # (3) freshness
     _check_age(document.timestamp, at, max_age, clock_skew)
     _check_nonce(document.nonce, nonce)
@@ -137,7 +137,7 @@ def verify_nitro(
         measurements={f"pcr{index}": value for index, value in sorted(document.pcrs.items())},
         report_data=document.user_data or b"",
         debug=document.debug,
-        valid_until=path.valid_until,
+        valid_until=valid_until,
         facts=_facts(document),
     )
 
@@ -160,6 +160,21 @@ def _message(value: Value) -> Message:
             Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the protected header is not just ES384"
         )
     return Message(Kind.SIGN1, protected, algorithm, {}, payload, signature)
+
+
+def _verify_path(
+    document: NitroDocument, at: datetime, root_sha256: bytes
+) -> tuple[ec.EllipticCurvePublicKey, datetime]:
+    chain = [x509.load(der) for der in (document.certificate, *reversed(document.cabundle))]
+    # At the document's time too: a signer whose time had not come could not have made it.
+    for time in (document.timestamp, at):
+        valid_until = x509.check_chain(chain, roots=(root_sha256,), at=time)
+    key = chain[0].public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN, "the signer's key is not on P-384"
+        )
+    return key, valid_until
 
 
 def _verify_signature(document: NitroDocument, key: ec.EllipticCurvePublicKey) -> None:
