@@ -46,7 +46,8 @@ _OF_2021: Final = {
     "call-stack-size": _WHOLE,
     "suppress-performance-statistics": _FLAG,
 }
-_KINDS: Final = {**_OPTIONS, **_OF_2021}
+KEYS: Final = {**_OPTIONS, **_OF_2021}
+"""Every key, and what its value is."""
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     _TEXT: (str,),
     _WHOLE: (int,),
@@ -94,11 +95,11 @@ class Config:
 
 
 def _require_kind(path: Path, key: str, value: object) -> None:
-    if key not in _KINDS:
+    if key not in KEYS:
         raise UsageError(
-            f"configuration {path} has the key {key[:60]!r}; there are {', '.join(_KINDS)}"
+            f"configuration {path} has the key {key[:60]!r}; there are {', '.join(KEYS)}"
         )
-    kind = _KINDS[key]
+    kind = KEYS[key]
     fits = isinstance(value, _TYPES[kind]) and (kind is _FLAG or not isinstance(value, bool))
     if kind is _FILES and isinstance(value, list):
         fits = all(isinstance(each, str) for each in value)
@@ -110,9 +111,9 @@ def _require_kind(path: Path, key: str, value: object) -> None:
 
 def _beside(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - what TOML holds
     """The value, with names of files relative to the folder of the configuration."""
-    if _KINDS[key] is _FILE:
+    if KEYS[key] is _FILE:
         return str(path.parent / value)
-    if _KINDS[key] is _FILES:
+    if KEYS[key] is _FILES:
         return [_beside_source(path, each) for each in value]
     return value
 
