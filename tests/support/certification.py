@@ -1,40 +1,63 @@
 """What certification must mean, whatever the bytes: asked of Tlaxcala, the engine and another."""
 
+from contextlib import suppress
 from functools import cache
 
 import wasmtime
 
-from execution_engine import EngineLimits, ModuleRefusedError, Program, Refusal
+from execution_engine import (
+    EngineLimits,
+    LimitError,
+    ModuleRefusedError,
+    Program,
+    Refusal,
+    RunInputs,
+    TrapError,
+)
+from support.guests import CountingRandom
 from tlaxcala import Report, check
 from tlaxcala.rules import RULES_OF_THE_ENGINE
 from veracruz_utils.policy import Strategy
+
+LIMITS = EngineLimits(fuel=20_000, run_seconds=20.0)
+"""Short for the run; those that show in a module are the usual ones."""
 
 
 def assert_certified_exactly_if_it_runs(code: bytes) -> Report:
     """Tlaxcala's report; it says of `code` what the engine does with it, under each strategy.
 
     What is certified loads, can be called, and can be set up by an engine that is not ours; what is
-    refused by a rule of the engine, the engine refuses for the same.
+    refused by a rule of the engine, the engine refuses for the same. What it calls of the host when
+    it runs is among what its profile says it may.
     """
     report = check(code)
     for strategy in Strategy:
-        refusal, runs = _load(code, strategy)
+        refusal, runs, called = _try(code, strategy)
         assert report.certified is runs, f"{strategy.value}: {refusal or report.findings}"
         if refusal is None:
             assert report.profile is not None
+            assert called <= set(report.profile.calls.host_calls)
         else:
             assert report.findings[0].code == RULES_OF_THE_ENGINE[refusal].code
     return report
 
 
-def _load(code: bytes, strategy: Strategy) -> tuple[Refusal | None, bool]:
-    """Why the engine refuses it, if it does; and whether it can run."""
+def _try(code: bytes, strategy: Strategy) -> tuple[Refusal | None, bool, set[str]]:
+    """Why the engine refuses it, if it does; whether it can run; the host calls that it makes."""
+    called: set[str] = set()
     try:
-        program = Program.load(code, strategy=strategy, limits=EngineLimits())
+        program = Program.load(code, strategy=strategy, limits=LIMITS)
     except ModuleRefusedError as error:
-        return error.code, False
+        return error.code, False, called
     with program:
-        return None, program.summary.runnable and _can_be_set_up(code)
+        runs = program.summary.runnable and _can_be_set_up(code)
+        with suppress(TrapError, LimitError):
+            program.run(
+                RunInputs(inputs=(b"one", b"two")),
+                random=CountingRandom(),
+                trace=lambda event: called.add(event.name),
+            )
+    return None, runs, called
 
 
 @cache

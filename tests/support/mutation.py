@@ -38,10 +38,25 @@ def seeds() -> list[bytes]:
           (if (result i32) (i32.const 1) (then (call $input_count (i32.const 0)))
             (else (i32.const 2)))))"""
     )
+    dispatching = wasm(
+        f"""(module {IMPORTS} (memory (export "memory") 1) (table 12 funcref) (data "ab")
+        (elem (i32.const 0) $input_count $stream_count $write_output $getrandom $f $g $h)
+        (type $one (func (param i32) (result i32))) (type $two (func (param i32 i32) (result i32)))
+        (func $f (param i32) (result i32) (call $has_previous_result (local.get 0)))
+        (func $g (param i32 i32) (result i32) (call $input_size (i32.const 0) (local.get 1)))
+        (func $h (param i32 i32) (result i32) (table.set (i32.const 7) (ref.func $k)) (i32.const 0))
+        (func $k (param i32) (result i32) (call $previous_result_size (local.get 0)))
+        (elem declare func $k) (export "_initialize" (func $start)) (func $start)
+        (func (export "main") (result i32)
+          (drop (call_indirect (type $one) (i32.const 8) (i32.const 1)))
+          (drop (call_indirect (type $two) (i32.const 8) (i32.const 4) (i32.const 6)))
+          (drop (call_indirect (type $one) (i32.const 8) (i32.const 7)))
+          (call_indirect (type $two) (i32.const 8) (i32.const 0) (i32.const 5))))"""
+    )
     named = custom("name", b"\x00\x02\x01m\x01\x05" + b"\x01\x00" + text("fn")[:3])
     extras = named + producers(language=[("C11", "")], **{"processed-by": [("clang", "19")]})
     small = calling(("input_count", 0), ("write_output", 0, 4), data="abcd")
-    return [rich, small, small + extras, rich + extras]
+    return [rich, dispatching, small, small + extras, rich + extras]
 
 
 def mutated(random: Random, code: bytes, others: list[bytes]) -> bytes:

@@ -1,0 +1,43 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+HARNESS = TESTS / "fuzz/fuzz_tlaxcala.py"
+
+
+def harness(*arguments, **settings):
+    path = f"{TESTS}{os.pathsep}{TESTS / 'fuzz'}"
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_harness_says_the_same_of_the_same_seed():
+    first = harness(HARNESS, FUZZ_SEED="x", FUZZ_CASES="20")
+    assert first.returncode == 0, first.stderr
+    assert "20 modules without fault" in first.stdout
+    assert harness(HARNESS, FUZZ_SEED="x", FUZZ_CASES="20").stdout == first.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("os.abort()", -signal.SIGABRT), ("1 / 0", 1), ("time.sleep(999)", -signal.SIGKILL)],
+)
+def test_a_case_that_crashes_fails_or_hangs_is_named(fault, status):
+    script = f"""import os, sys, time
+import fuzz_tlaxcala
+fuzz_tlaxcala.assert_certified_exactly_if_it_runs = lambda code: {fault}
+fuzz_tlaxcala.PATIENCE_SECONDS = 0
+sys.exit(fuzz_tlaxcala.main())"""
+    done = harness("-c", script, FUZZ_SEED="x", FUZZ_FIRST="7")
+    assert done.returncode == 1
+    assert f"failed with status {status}: FUZZ_SEED=x FUZZ_FIRST=7" in done.stdout
