@@ -228,7 +228,7 @@ class TestClaims:
     @pytest.mark.parametrize(
         "profile",
         [
-            "tag:github.com,2023:veraison/ear",
+            "tag:github.com,2023:veraison/EAR",
             "tag:ietf.org,2026:rats/ear#02",
             "",
             EAR_PROFILE + " ",

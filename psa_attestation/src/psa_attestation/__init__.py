@@ -6,7 +6,9 @@ from psa_attestation.binding import binding_digest
 from psa_attestation.cbor import DecodeLimits, Tag, decode, encode
 from psa_attestation.claims import Claims, Profile, SoftwareComponent
 from psa_attestation.cose import mac0, sign1, verify1
-from psa_attestation.ear import EAR_PROFILE, Ear, VerifierId, sign_ear, verify_ear
+from psa_attestation.ear import sign_ear, verify_ear
+from psa_attestation.ear_claims import EAR_PROFILE, Ear, EarProfile, VerifierId
+from psa_attestation.ear_jwt import sign_ear_jwt, verify_ear_jwt
 from psa_attestation.errors import AttestationError, Code, Stage
 from psa_attestation.evidence import (
     ENROLMENT_AUDIENCE,
@@ -18,6 +20,7 @@ from psa_attestation.evidence import (
     mint_software_evidence,
     verify_software_evidence,
 )
+from psa_attestation.jwk import decode_key_set, encode_key_set, jwk_of, public_key_of
 from psa_attestation.lifecycle import Lifecycle, lifecycle_of
 from psa_attestation.receipt import (
     InputCommitment,
@@ -51,6 +54,7 @@ __all__ = [
     "Code",
     "DecodeLimits",
     "Ear",
+    "EarProfile",
     "InputCommitment",
     "KeyLookup",
     "Lifecycle",
@@ -69,23 +73,29 @@ __all__ = [
     "binding_digest",
     "commit",
     "decode",
+    "decode_key_set",
     "encode",
+    "encode_key_set",
     "enrolment_binding",
     "implementation_id_of",
     "instance_id_of",
+    "jwk_of",
     "lifecycle_of",
     "mac0",
     "mint_runtime_token",
     "mint_software_evidence",
     "mint_token",
     "parse_2021_payload",
+    "public_key_of",
     "read_unverified_claims",
     "sign1",
     "sign_ear",
+    "sign_ear_jwt",
     "sign_receipt",
     "tier_of",
     "verify1",
     "verify_ear",
+    "verify_ear_jwt",
     "verify_receipt",
     "verify_software_evidence",
     "verify_token",

@@ -80,6 +80,7 @@ class Code(StrEnum):
 
     # key and signature
     KEY_UNSUPPORTED = "key-unsupported"
+    KEY_UNKNOWN = "key-unknown"
     UNKNOWN_INSTANCE = "unknown-instance"
     SIGNATURE_ENCODING = "signature-encoding"
     SIGNATURE = "signature"

@@ -168,7 +168,7 @@ def results():
         ("ear-of-the-future.cbor", sign1(ear(iat=(6, ISSUED + 101))), "not-yet-valid"),
         ("ear-without-submods.cbor", sign1(ear(submods=(266, {}))), "submods-empty"),
         ("ear-of-older-profile.cbor",
-         sign1(ear(profile=(265, "tag:github.com,2023:veraison/ear"))), "profile-unknown"),
+         sign1(ear(profile=(265, "tag:github.com,2023:veraison/ear"))), "profile-not-allowed"),
         ("ear-other-key.cbor", sign1(ear(), ATTACKER), "signature"),
     ]  # fmt: skip
 
