@@ -89,14 +89,13 @@ def host_function(
     `body` gets its arguments as unsigned numbers. What it raises is appended to `failures`, and
     the guest traps. The callback must outlive every store it is defined for.
     """
-    # A slot has 16 bytes; the result takes the place of the first argument.
-    slots_at = (ctypes.c_uint64 * (2 * arity)).from_address
-    low_words = range(0, 2 * arity, 2)
+    # A slot has 16 bytes, its first four an i32; the result takes the place of the first argument.
+    words_at = (ctypes.c_uint32 * (4 * arity)).from_address
 
     def enter(_environment: int, _caller: int, address: int, _count: int) -> int:
         try:
-            slots = slots_at(address)
-            slots[0] = body(*[slots[word] & _U32 for word in low_words]) & _U32
+            words = words_at(address)
+            words[0] = body(*words[::4]) & _U32
         except BaseException as error:  # noqa: BLE001  an exception must not reach the C caller
             failures.append(error)
             return int(_trap_new(_TRAP_MESSAGE, len(_TRAP_MESSAGE)))
