@@ -11,11 +11,12 @@ from typing import Final
 import click
 
 from execution_engine import EngineLimits, abi, engine_version
+from execution_engine.text import printable
 from tlaxcala._version import VERSION
 from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, Difference, certify, differences
 from tlaxcala.rules import RULES, Rule
 from tlaxcala.sarif import sarif
-from tlaxcala.verdict import Verdict, judge
+from tlaxcala.verdict import MAX_NAME, Verdict, judge
 from veracruz_utils.console import command_group, emit, json_option, note, read_file, write_new_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
@@ -136,7 +137,7 @@ def certify_module(
     if verdict.report is None or not verdict.certified:
         context.exit(1)
     write_new_file(output, certify(verdict.report, limits=limits), mode=0o644, force=force)
-    note(f"certificate written to {output}")
+    note(f"certificate written to {printable(str(output), MAX_NAME)}")
 
 
 @main.command("verify")

@@ -17,7 +17,7 @@ from veracruz_utils.errors import VeracruzError
 
 # The largest that a policy can allow. Larger files are not read.
 _MAX_FILE_BYTES: Final = 256 * 1024 * 1024
-_MAX_NAME: Final = 4096
+MAX_NAME: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Verdict:
     @property
     def name(self) -> str:
         """The file's name, fit for a terminal."""
-        return printable(str(self.path), _MAX_NAME)
+        return printable(str(self.path), MAX_NAME)
 
     def as_json(self) -> dict[str, object]:
         """The verdict as an object of JSON; the keys stay."""
