@@ -7,7 +7,7 @@ length, so lengths are read leniently here; repeated keys are refused all the sa
 """
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,6 +19,7 @@ from psa_attestation.cose import ALG, Kind, Message
 from tabasco.verify import x509
 from tabasco.verify.base import EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
+from tabasco.verify.members import array, integer, mapping, octets, text
 
 AWS_NITRO_ROOT_SHA256: Final = bytes.fromhex(
     "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"
@@ -33,12 +34,12 @@ _ENVELOPE: Final = DecodeLimits(
 _PAYLOAD: Final = DecodeLimits(
     max_bytes=MAX_DOCUMENT_BYTES, max_items=1024, max_depth=8, allow_indefinite=True, tags=ANY_TAG
 )
-_PCR_BYTES: Final = 48
+_PCR_SIZES: Final = (48,)
 _PCRS: Final = range(32)
 _IMAGE_PCRS: Final = (0, 1, 2)
-_MAX_BUNDLE: Final = 8
+_BUNDLE_SIZES: Final = range(1, x509.MAX_CHAIN)
 _CERTIFICATE_SIZES: Final = range(1, 1025)
-_MAX_TIME_MS: Final = 253_402_300_800_000  # the year 10000
+_TIMES_MS: Final = range(1, 253_402_300_800_000)  # up to the year 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +80,17 @@ def parse_nitro(data: bytes) -> NitroDocument:
     """
     with told_as_evidence("the document"):
         message = _message(decode(data, _ENVELOPE))
-        members = decode(message.payload, _PAYLOAD)
-    if not isinstance(members, dict):
-        raise malformed("the document's content is not a map")
+        content = decode(message.payload, _PAYLOAD)
+    members = mapping(content, "the document's content")
     if members.get("digest") != "SHA384":
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the document's digest is not SHA384"
         )
-    module_id = members.get("module_id")
-    if not isinstance(module_id, str) or not 0 < len(module_id) <= 128:
-        raise malformed("module_id is not a text of 1 to 128 characters")
     return NitroDocument(
-        module_id=module_id,
+        module_id=text(members.get("module_id"), "module_id", range(1, 129)),
         timestamp=_timestamp(members.get("timestamp")),
         pcrs=_pcrs(members.get("pcrs")),
-        certificate=_octets(members.get("certificate"), "certificate", _CERTIFICATE_SIZES),
+        certificate=octets(members.get("certificate"), "certificate", _CERTIFICATE_SIZES),
         cabundle=_bundle(members.get("cabundle")),
         public_key=_optional(members, "public_key", range(1025)),
         user_data=_optional(members, "user_data", range(513)),
@@ -183,41 +180,28 @@ def _verify_signature(document: NitroDocument, key: ec.EllipticCurvePublicKey) -
 
 
 def _timestamp(value: Value) -> datetime:
-    if type(value) is not int or not 0 < value < _MAX_TIME_MS:
-        raise malformed("timestamp is not a time in milliseconds")
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=value)
+    milliseconds = integer(value, "timestamp", _TIMES_MS)
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
 
 
 def _pcrs(value: Value) -> dict[int, bytes]:
-    if not isinstance(value, dict):
-        raise malformed("pcrs is not a map")
-    pcrs: dict[int, bytes] = {}
-    for index, digest in value.items():
-        if not isinstance(index, int) or index not in _PCRS:
-            raise malformed("a PCR's index is not 0 to 31")
-        pcrs[index] = _octets(digest, f"PCR{index}", (_PCR_BYTES,))
+    pcrs = {
+        integer(index, "a PCR's index", _PCRS): octets(digest, f"PCR{index!r:.8}", _PCR_SIZES)
+        for index, digest in mapping(value, "pcrs").items()
+    }
     if not pcrs.keys() >= set(_IMAGE_PCRS):
         raise malformed("PCR0, PCR1 or PCR2 is missing")
     return pcrs
 
 
 def _bundle(value: Value) -> tuple[bytes, ...]:
-    if not isinstance(value, list) or not 0 < len(value) <= _MAX_BUNDLE:
-        raise malformed(f"cabundle is not a list of 1 to {_MAX_BUNDLE} certificates")
-    return tuple(_octets(entry, "a cabundle entry", _CERTIFICATE_SIZES) for entry in value)
+    entries = array(value, "cabundle", _BUNDLE_SIZES)
+    return tuple(octets(entry, "a cabundle entry", _CERTIFICATE_SIZES) for entry in entries)
 
 
-def _optional(members: Mapping[Key, Value], name: str, sizes: Collection[int]) -> bytes | None:
+def _optional(members: Mapping[Key, Value], name: str, sizes: Container[int]) -> bytes | None:
     value = members.get(name)
-    return None if value is None else _octets(value, name, sizes)
-
-
-def _octets(value: Value, name: str, sizes: Collection[int]) -> bytes:
-    if not isinstance(value, bytes):
-        raise malformed(f"{name} is not a byte string")
-    if len(value) not in sizes:
-        raise malformed(f"{name} has {len(value)} bytes, which is not allowed")
-    return value
+    return None if value is None else octets(value, name, sizes)
 
 
 def _check_age(made: datetime, at: datetime, max_age: timedelta, clock_skew: timedelta) -> None:
