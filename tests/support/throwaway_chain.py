@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Member:
     """A certificate and the key it is for."""
 

@@ -134,6 +134,7 @@ class Acceptance:
     """What a policy accepts; as it stands, only what is fully up to date and not debuggable."""
 
     tcb_statuses: frozenset[TcbStatus] = frozenset({TcbStatus.UP_TO_DATE})
+    """An unsupported platform is refused even if it is named here."""
     advisories: frozenset[str] | None = None
     """Advisories that may apply; None accepts any list that comes with an accepted status."""
     debug: bool = False
@@ -159,8 +160,10 @@ def appraise(proven: Proven, acceptance: Acceptance) -> None:
         raise EvidenceError(
             Fault.DEBUG, Stage.APPRAISAL, "its memory can be inspected by whoever runs it"
         )
-    if proven.tcb_status is not None and proven.tcb_status not in acceptance.tcb_statuses:
-        accepted = ", ".join(sorted(acceptance.tcb_statuses))
+    # Nothing is known of an unsupported platform, so there is nothing to accept.
+    statuses = acceptance.tcb_statuses - {TcbStatus.UNSUPPORTED}
+    if proven.tcb_status is not None and proven.tcb_status not in statuses:
+        accepted = ", ".join(sorted(statuses))
         raise EvidenceError(
             Fault.TCB_STATUS,
             Stage.APPRAISAL,

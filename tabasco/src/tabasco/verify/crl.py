@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 
 from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
-from tabasco.verify.x509 import check_validity, name
+from tabasco.verify.x509 import check_validity, name, subject
 
 MAX_CRL_BYTES: Final = 4 * 1024 * 1024
 
@@ -39,10 +39,14 @@ def load(encoded: bytes) -> x509.CertificateRevocationList:
     if len(encoded) > MAX_CRL_BYTES:
         raise _malformed(f"a CRL has {len(encoded)} bytes, at most {MAX_CRL_BYTES} are read")
     try:
-        der.signed(encoded)
+        body, _, _ = der.signed(encoded)
+        members = der.children(body)
+        if [each.tag for each in members[:3]] != [der.INTEGER, der.SEQUENCE, der.SEQUENCE]:
+            raise der.malformed("a CRL is not of version 2")
+        der.common_name(members[2])
         crl = x509.load_der_x509_crl(encoded)
         extensions = crl.extensions
-        _ = (crl.issuer, crl.last_update_utc, crl.next_update_utc)
+        _ = (crl.last_update_utc, crl.next_update_utc)
     except (
         EvidenceError,
         ValueError,
@@ -70,11 +74,12 @@ def check(
     Raises:
         EvidenceError: stage `collateral`.
     """
-    if crl.issuer != issuer.subject:
+    named = der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
+    if named.encoded != subject(issuer).encoded:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
             Stage.COLLATERAL,
-            f"a CRL is by {crl.issuer.rfc4514_string()[:120]!r}, needed is one by {name(issuer)}",
+            f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
         )
     usage = next(
         (each.value for each in issuer.extensions if isinstance(each.value, x509.KeyUsage)), None

@@ -22,6 +22,8 @@ GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
+_COMMON_NAME: Final = "2.5.4.3"
+_TEXTS: Final = frozenset({0x0C, 0x13})  # UTF8String, PrintableString
 _MAX_INTEGER_BYTES: Final = 21  # a serial number: 20 bytes, and a zero before a high bit
 _TIME_SIZES: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 
@@ -73,6 +75,17 @@ def signed(encoded: bytes) -> tuple[Element, Element, bytes]:
     if signature.content[:1] != b"\0":  # a number of unused bits would be open to change
         raise malformed("a signature is not of whole bytes")
     return body, algorithm, signature.content[1:]
+
+
+def common_name(name: Element) -> str:
+    """The only common name in a distinguished name, or nothing."""
+    found: list[str] = []
+    for relative in children(expect(name, SEQUENCE)):
+        for pair in children(expect(relative, SET)):
+            named = attributes([pair]).get(_COMMON_NAME)
+            if named is not None and named.tag in _TEXTS:
+                found.append(named.content.decode("utf-8", "replace"))
+    return found[0] if len(found) == 1 else ""
 
 
 def expect(element: Element, tag: int) -> Element:

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.oid import ExtensionOID
 
 from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
@@ -66,7 +66,7 @@ def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         certificate.public_key()
-        _ = (certificate.extensions, certificate.subject, certificate.issuer)
+        _ = certificate.extensions
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
     except x509.InvalidVersion as error:
@@ -99,10 +99,14 @@ def _pem_body(block: bytes, stage: Stage) -> bytes:
     body, end, rest = block.partition(_PEM_END)
     if not end or rest.strip():
         raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
+    digits = b"".join(body.split())
     try:
-        return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
+        encoded = binascii.a2b_base64(digits, strict_mode=True)
     except ValueError as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is no base64") from error
+    if binascii.b2a_base64(encoded, newline=False) != digits:
+        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate's base64 is not canonical")
+    return encoded
 
 
 def check_chain(
@@ -134,9 +138,9 @@ def check_chain(
             "pinned root",
         )
     check_leaf(chain[0], stage=stage)
-    for depth, (subject, issuer) in enumerate(itertools.pairwise(chain)):
+    for depth, (issued, issuer) in enumerate(itertools.pairwise(chain)):
         check_authority(issuer, authorities_below=depth, stage=stage)
-        _check_issued(subject, issuer, stage)
+        _check_issued(issued, issuer, stage)
     for certificate in chain:
         check_validity(
             certificate.not_valid_before_utc,
@@ -208,10 +212,15 @@ def digest(certificate: x509.Certificate) -> bytes:
     return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
 
 
+def subject(certificate: x509.Certificate) -> der.Element:
+    """The subject's name as it is encoded; the library warns about names that it finds odd."""
+    body, _, _ = der.signed(certificate.public_bytes(serialization.Encoding.DER))
+    return der.children(body)[5]
+
+
 def common_name(certificate: x509.Certificate) -> str:
     """The subject's only common name, or nothing."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if len(names) == 1 else ""
+    return der.common_name(subject(certificate))
 
 
 def name(certificate: x509.Certificate) -> str:
@@ -222,9 +231,12 @@ def name(certificate: x509.Certificate) -> str:
 def _check_outline(encoded: bytes, stage: Stage) -> None:
     try:
         body, outer, _ = der.signed(encoded)
-        fields = der.children(body)[:3]
-        if [field.tag for field in fields] != [0xA0, der.INTEGER, der.SEQUENCE]:
+        fields = der.children(body)
+        if [field.tag for field in fields[:3]] != [0xA0, der.INTEGER, der.SEQUENCE] or len(
+            fields
+        ) < 8:
             raise der.malformed("a certificate is not of version 3")
+        der.common_name(der.expect(fields[5], der.SEQUENCE))
         serial = der.integer(fields[1])
     except EvidenceError as error:
         raise EvidenceError(error.fault, stage, error.detail) from error
@@ -247,12 +259,12 @@ def _check_critical(certificate: x509.Certificate, stage: Stage) -> None:
             )
 
 
-def _check_issued(subject: x509.Certificate, issuer: x509.Certificate, stage: Stage) -> None:
+def _check_issued(issued: x509.Certificate, issuer: x509.Certificate, stage: Stage) -> None:
     try:
-        subject.verify_directly_issued_by(issuer)
+        issued.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise EvidenceError(
-            Fault.CHAIN, stage, f"{name(subject)} is not issued by {name(issuer)}"
+            Fault.CHAIN, stage, f"{name(issued)} is not issued by {name(issuer)}"
         ) from error
 
 

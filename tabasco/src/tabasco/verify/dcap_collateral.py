@@ -1,0 +1,204 @@
+"""What Intel publishes for the verification of quotes, and whether it really is by Intel.
+
+The signed texts are kept exactly as they came: signatures are over bytes, and no JSON that is
+read and written again is the same (Intel, "PCS API v4", TCB info and QE identity).
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final, Self
+
+from cryptography import x509 as library
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from tabasco.verify import crl, intel_json, x509
+from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.intel_statements import (
+    QeIdentity,
+    TcbInfo,
+    parse_qe_identity,
+    parse_tcb_info,
+)
+
+INTEL_ROOTS: Final = frozenset(
+    {bytes.fromhex("44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3")}
+)
+"""SHA-256 of the certificate "Intel SGX Root CA", as Intel publishes it
+(certificates.trustedservices.intel.com/IntelSGXRootCA.der)."""
+
+MAX_COLLATERAL_BYTES: Final = 16 * 1024 * 1024
+SIGNER_NAME: Final = "Intel SGX TCB Signing"
+
+_BINARY: Final = frozenset(
+    {"root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """Collateral as it came, unverified.
+
+    Attributes:
+        pck_crl_issuer_chain: PEM; not needed, since the quote brings the same authority.
+        root_ca_crl: DER, by the root.
+        pck_crl: DER, by the authority that certified the platform.
+        tcb_info_issuer_chain: PEM, from the signer to the root; so `qe_identity_issuer_chain`.
+        tcb_info: the exact text that was signed; so `qe_identity`.
+        tcb_info_signature: r and s, 32 bytes each; so `qe_identity_signature`.
+    """
+
+    pck_crl_issuer_chain: bytes
+    root_ca_crl: bytes
+    pck_crl: bytes
+    tcb_info_issuer_chain: bytes
+    tcb_info: bytes
+    tcb_info_signature: bytes
+    qe_identity_issuer_chain: bytes
+    qe_identity: bytes
+    qe_identity_signature: bytes
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Collateral from one JSON object: texts as they are, binary fields in hexadecimal.
+
+        Raises:
+            EvidenceError: stage `collateral`; unknown members are refused, too.
+        """
+        if len(data) > MAX_COLLATERAL_BYTES:
+            raise intel_json.malformed(
+                f"collateral has {len(data)} bytes, at most {MAX_COLLATERAL_BYTES} are read"
+            )
+        try:
+            members = intel_json.parse(data.decode("utf-8"), "collateral")
+        except UnicodeDecodeError as error:
+            raise intel_json.malformed("collateral is not UTF-8") from error
+        names = [field.name for field in fields(cls)]
+        others = sorted(members.values.keys() - set(names))
+        if others:
+            raise intel_json.malformed(f"collateral has an unknown member {others[0][:40]!r}")
+        return cls(**{name: _field(members, name) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Collateral that is by Intel and valid at the time asked for.
+
+    Attributes:
+        root_crl: checked, for the authorities below the root.
+        valid_until: when the first part of it ends.
+    """
+
+    tcb_info: TcbInfo
+    qe_identity: QeIdentity
+    root_crl: library.CertificateRevocationList
+    valid_until: datetime
+
+
+def verify_collateral(
+    collateral: Collateral, *, root: library.Certificate, at: datetime
+) -> Statements:
+    """What Intel states, if every signature holds and everything is valid at `at`.
+
+    Args:
+        collateral: as it came.
+        root: a root that is trusted, as the quote's own chain has been led back to.
+        at: with a time zone.
+
+    Raises:
+        EvidenceError: stage `collateral`.
+    """
+    root_crl = crl.load(collateral.root_ca_crl)
+    ends = [crl.check(root_crl, root, at=at)]
+    for what, chain, text, signature in (
+        (
+            "TCB info",
+            collateral.tcb_info_issuer_chain,
+            collateral.tcb_info,
+            collateral.tcb_info_signature,
+        ),
+        (
+            "QE identity",
+            collateral.qe_identity_issuer_chain,
+            collateral.qe_identity,
+            collateral.qe_identity_signature,
+        ),
+    ):
+        signer, end = _signer(chain, root, root_crl, at=at)
+        ends.append(end)
+        if not verified(signer, signature, text):
+            raise EvidenceError(
+                Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"{what} is not signed by its signer"
+            )
+    tcb_info = parse_tcb_info(_text(collateral.tcb_info))
+    qe_identity = parse_qe_identity(_text(collateral.qe_identity))
+    for what, statement in (("TCB info", tcb_info), ("QE identity", qe_identity)):
+        _check_window(statement, what, at=at)
+        ends.append(statement.next_update)
+    return Statements(tcb_info, qe_identity, root_crl, min(ends))
+
+
+def verified(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
+    """Whether `signature`, r and s of 32 bytes each, is by `key` over `data`, with SHA-256."""
+    if len(signature) != 64:
+        return False
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    try:
+        key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _signer(
+    text: bytes,
+    root: library.Certificate,
+    root_crl: library.CertificateRevocationList,
+    *,
+    at: datetime,
+) -> tuple[ec.EllipticCurvePublicKey, datetime]:
+    chain = x509.load_pem(text, stage=Stage.COLLATERAL)
+    end = x509.check_chain(chain, roots={x509.digest(root)}, at=at, stage=Stage.COLLATERAL)
+    # The platform's own certificates end in the same root: the name keeps them from signing this.
+    if len(chain) != 2 or x509.common_name(chain[0]) != SIGNER_NAME:
+        raise EvidenceError(
+            Fault.CHAIN,
+            Stage.COLLATERAL,
+            f"collateral is signed by {x509.name(chain[0])}, not by {SIGNER_NAME!r}",
+        )
+    crl.check_not_revoked(root_crl, chain[0])
+    return x509.p256_key(chain[0], stage=Stage.COLLATERAL), end
+
+
+def _check_window(statement: TcbInfo | QeIdentity, what: str, *, at: datetime) -> None:
+    if at < statement.issued:
+        raise EvidenceError(
+            Fault.NOT_YET_VALID,
+            Stage.COLLATERAL,
+            f"{what} was issued at {statement.issued}, it is {at}",
+        )
+    if at > statement.next_update:
+        raise EvidenceError(
+            Fault.COLLATERAL_EXPIRED,
+            Stage.COLLATERAL,
+            f"{what} was to be replaced at {statement.next_update}, it is {at}: fetch it again",
+        )
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise intel_json.malformed("a statement of Intel is not ASCII") from error
+
+
+def _field(members: intel_json.Members, name: str) -> bytes:
+    text = members.text(name)
+    if name not in _BINARY:
+        return text.encode("utf-8", "surrogatepass")
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise intel_json.malformed(f"collateral: {name!r} is not hexadecimal") from error
