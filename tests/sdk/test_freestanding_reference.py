@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sdk.freestanding import Ending
 from sdk.freestanding.config import KEYS
+from sdk.freestanding.report import Ending
 from sdk.freestanding_cli import main
 from support.runtime_guests import HELLO
 

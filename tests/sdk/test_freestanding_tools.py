@@ -7,9 +7,9 @@ import pytest
 
 from sdk import programs
 from sdk.errors import UsageError
-from sdk.freestanding import Round
 from sdk.freestanding.config import Config
 from sdk.freestanding.messages import Profiled, Stopped
+from sdk.freestanding.report import Round
 from support import guests
 from support.runtime_guests import COLLECTOR, HELLO
 

@@ -1,50 +1,18 @@
 """The `freestanding-execution-engine` command."""
 
-import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from execution_engine import HOST_CALLS, HostCallEvent, Status
 from sdk import encoding_cli
-from sdk.errors import UsageError
-from sdk.freestanding import (
-    Ending,
-    Options,
-    Report,
-    Source,
-    Terms,
-    run_freestanding,
-    terms_of_policy,
-    terms_without_policy,
-)
 from sdk.freestanding.config import Config
-from sdk.freestanding.terms import reader_named
-from veracruz_utils.console import (
-    command_group,
-    emit,
-    json_option,
-    note,
-    read_file,
-    write_new_file,
-)
-from veracruz_utils.digest import Digest
-from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
+from veracruz_utils.console import command_group, json_option
 
-_MIB: Final = 1024 * 1024
-_GIB: Final = 1024 * _MIB
-_MAX_PROGRAM_BYTES: Final = 256 * _MIB  # what a policy can allow
+_STRATEGIES: Final = ("jit", "interpretation")
 _MOST_FUEL: Final = 2**63 - 1
-_STRATEGIES: Final = {"jit": Strategy.JIT, "interpretation": Strategy.INTERPRETATION}
+_SOURCE: Final = "[CLIENT[:PACKAGE]=]FILE"
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_PARAMETERS: Final = {call.name: call.params for call in HOST_CALLS}
-_ROUND: Final = "{round}"
-_OF_THE_POLICY: Final = (
-    "strategy", "seconds", "compile_seconds", "memory_mib", "fuel", "count_fuel",
-)  # fmt: skip
 
 _GROUP_EPILOG: Final = """\b
 A program, from its data to its result:
@@ -103,19 +71,6 @@ main.add_command(encoding_cli.encode)
 main.add_command(encoding_cli.decode)
 
 
-class _SourceParameter(click.ParamType[Source]):
-    name = "[client[:package]=]file"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Source:
-        """The source, or a usage error."""
-        try:
-            return value if isinstance(value, Source) else Source.parse(str(value))
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-
-
 def _take_config(context: click.Context, _: click.Parameter, path: Path | None) -> Config | None:
     """Let the configuration give what the command line does not."""
     if path is None:
@@ -130,19 +85,17 @@ def _take_config(context: click.Context, _: click.Parameter, path: Path | None) 
 
 @main.command("run", epilog=_RUN_EPILOG)
 @click.argument("program", type=_FILE)
-@click.option("--data", type=_SourceParameter(), multiple=True,
+@click.option("--data", metavar=_SOURCE, multiple=True,
               help="An input; repeat it for each, in the order of the program or of the policy. "
               "With CLIENT= in front it is that client's next package, with CLIENT:PACKAGE= that "
               "one; then they are sorted as an isolate sorts them.")  # fmt: skip
-@click.option("--stream", type=_SourceParameter(), multiple=True,
+@click.option("--stream", metavar=_SOURCE, multiple=True,
               help="A stream input, likewise; those of the first round come first.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10_000), default=1, show_default=True,
               help="How many rounds; each gets as many of the streams, and the result of the "
               "round before.")  # fmt: skip
 @click.option("--previous", type=_FILE, help="A result to go on from in the first round.")
-@click.option(
-    "--strategy", type=click.Choice(list(_STRATEGIES)), help="How it runs.  [default: jit]"
-)
+@click.option("--strategy", type=click.Choice(_STRATEGIES), help="How it runs.  [default: jit]")
 @click.option("--policy", type=_FILE,
               help="A policy: it says strategy, limits, orders and the program.")  # fmt: skip
 @click.option("--as", "as_client", metavar="CLIENT",
@@ -171,24 +124,7 @@ def _take_config(context: click.Context, _: click.Parameter, path: Path | None) 
               help="A TOML file with the options above, as `seconds = 10`; the command line goes "
               "first. The keys of 2021 are understood.")  # fmt: skip
 @json_option
-def run(
-    *,
-    program: Path,
-    data: tuple[Source, ...],
-    stream: tuple[Source, ...],
-    rounds: int,
-    previous: Path | None,
-    policy: Path | None,
-    as_client: str | None,
-    output: Path | None,
-    force: bool,
-    trace: bool,
-    profile: bool,
-    cache: Path | None,
-    config: Config | None,
-    as_json: bool,
-    **terms: Any,  # noqa: ANN401 - those of `_own_terms`
-) -> None:
+def run(**options: Any) -> None:  # noqa: ANN401 - what `command.run` takes
     """Run PROGRAM, a WebAssembly module, on files, as an isolate would.
 
     The engine, the limits and the rules are those of an isolate, the walls are not: give it no data
@@ -196,114 +132,7 @@ def run(
     to standard error. With --json the report is what goes to standard output, and the result only
     to --output. What a program wrote before it failed is not handed over.
     """
-    if len(stream) % rounds:
-        raise UsageError(f"{len(stream)} streams do not divide into {rounds} rounds")
-    if config and config.data_source_count not in (None, len(data)):
-        raise UsageError(
-            f"data-source-count is {config.data_source_count}, {len(data)} inputs are given"
-        )
-    each = len(stream) // rounds
-    code = read_file(program, limit=_MAX_PROGRAM_BYTES, what="program")
-    report = run_freestanding(
-        code,
-        _terms(code, policy, as_client, terms, inputs=len(data), streams=each),
-        data=data,
-        streams=[stream[each * place : each * (place + 1)] for place in range(rounds)],
-        options=Options(
-            previous=Source(previous) if previous else None,
-            profile=profile,
-            cache=cache,
-            on_call=_print_call if trace else None,
-        ),
-    )
-    if as_json:
-        emit(report.as_json(), "", as_json=True)
-    else:
-        note("\n".join(report.lines(times=config is None or config.times)))
-    _hand_over(report, output, force=force, on_stdout=not as_json)
-    if report.ending.exit_code:
-        raise click.exceptions.Exit(report.ending.exit_code)
+    # Imported late: who encodes a file or wants help shall not wait for the whole runtime.
+    from sdk.freestanding import command  # noqa: PLC0415
 
-
-def _terms(
-    code: bytes,
-    policy: Path | None,
-    as_client: str | None,
-    options: Mapping[str, Any],
-    *,
-    inputs: int,
-    streams: int,
-) -> Terms:
-    if policy is None:
-        if as_client is not None:
-            raise UsageError("--as names a client of a policy, and there is no --policy")
-        return _own_terms(code, inputs=inputs, streams=streams, **options)
-    for name in _OF_THE_POLICY:
-        if options[name] is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is the policy's to say")
-    parsed = Policy.parse(
-        read_file(policy, limit=MAX_POLICY_BYTES, what="policy"), at=datetime.now(UTC)
-    )
-    reader = None if as_client is None else reader_named(parsed, as_client)
-    return terms_of_policy(parsed, reader=reader)
-
-
-def _own_terms(
-    code: bytes,
-    *,
-    inputs: int,
-    streams: int,
-    strategy: str | None,
-    seconds: float | None,
-    compile_seconds: int | None,
-    memory_mib: int | None,
-    fuel: int | None,
-    count_fuel: bool | None,
-) -> Terms:
-    limits = Limits(
-        input_bytes=4 * _GIB - 1,
-        total_input_bytes=64 * _GIB,
-        memory_bytes=(memory_mib or 1024) * _MIB,
-        compile_seconds=compile_seconds or 60,
-        fuel=fuel or (_MOST_FUEL if count_fuel else None),
-    )
-    return terms_without_policy(
-        Digest.of(code),
-        inputs=inputs,
-        streams=streams,
-        strategy=_STRATEGIES[strategy or "jit"],
-        limits=limits,
-        run_seconds=seconds or 300,
-    )
-
-
-def _print_call(event: HostCallEvent) -> None:
-    names = _PARAMETERS[event.name]
-    arguments = ", ".join(
-        f"{name}={value}" for name, value in zip(names, event.arguments, strict=True)
-    )
-    answer = "ends the program" if event.status is None else _status_text(event.status)
-    note(f"{event.name}({arguments}) -> {answer}")
-
-
-def _status_text(status: int) -> str:
-    return f"{status} ({Status(status).name.lower().replace('_', '-')})"
-
-
-def _hand_over(report: Report, output: Path | None, *, force: bool, on_stdout: bool) -> None:
-    if output and _ROUND in output.name:
-        for each in report.rounds:
-            if each.ending is Ending.SUCCEEDED and each.result is not None:
-                path = output.with_name(output.name.replace(_ROUND, str(each.number)))
-                write_new_file(path, each.result, mode=0o600, force=force)
-        return
-    result = report.last.result
-    if result is None or report.ending is not Ending.SUCCEEDED:  # an isolate would not give it
-        return
-    if output:
-        write_new_file(output, result, mode=0o600, force=force)
-    elif on_stdout and sys.stdout.isatty():
-        note("the result is bytes, not for a terminal: give --output FILE, or redirect it")
-    elif on_stdout:
-        sys.stdout.buffer.write(result)
-        sys.stdout.buffer.flush()
+    command.run(**options)

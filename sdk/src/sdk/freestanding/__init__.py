@@ -5,24 +5,8 @@ where a program trapped, or with what numbers. What decides is what decides in a
 computation of `mexico_city` (roles, orders, rounds), the limits of `execution_engine`, a process
 of its own for the guest.
 
-The modules, from the inside out: `messages` (between the two processes), `guest` (the child),
-`process` (its parent's side), `terms` and `sources` (what is allowed, and from where), `bench` (one
-computation), `report` (what came of it), `config` (the TOML file).
+The modules, imported one by one, from the inside out: `messages` (between the two processes),
+`guest` and `profiler` (the child), `process` (its parent's side), `terms` and `sources` (what is
+allowed, and from where), `bench` (one computation: `run_freestanding`), `report` (what came of it),
+`config` (the TOML file), `command` (the command line's work).
 """
-
-from sdk.freestanding.bench import Options, run_freestanding
-from sdk.freestanding.report import Ending, Report, Round
-from sdk.freestanding.sources import Source
-from sdk.freestanding.terms import Terms, terms_of_policy, terms_without_policy
-
-__all__ = [
-    "Ending",
-    "Options",
-    "Report",
-    "Round",
-    "Source",
-    "Terms",
-    "run_freestanding",
-    "terms_of_policy",
-    "terms_without_policy",
-]

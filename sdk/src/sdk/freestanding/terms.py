@@ -1,10 +1,12 @@
 """What a run is held to: a policy's terms, or those of a policy that allows one principal all."""
 
-import ssl
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 
 from execution_engine import EngineLimits
 from sdk.errors import UsageError
@@ -144,7 +146,7 @@ def reader_named(policy: Policy, text: str) -> Identity:
         return client_named(policy, int(text))
     pem = read_file(Path(text), limit=_MAX_CERTIFICATE_BYTES, what="certificate")
     try:
-        certificate = ssl.PEM_cert_to_DER_cert(pem.decode())
+        certificate = load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     except ValueError:
         raise UsageError(f"{text} is no client id, and no certificate in PEM") from None
     found = policy.identity_of(certificate)

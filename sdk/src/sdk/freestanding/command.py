@@ -1,0 +1,173 @@
+"""What the command `run` does with its options."""
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from execution_engine import HOST_CALLS, HostCallEvent, Status
+from sdk.errors import UsageError
+from sdk.freestanding.bench import Options, run_freestanding
+from sdk.freestanding.config import Config
+from sdk.freestanding.report import Ending, Report
+from sdk.freestanding.sources import Source
+from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
+from veracruz_utils.console import emit, note, read_file, write_new_file
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
+
+_MIB: Final = 1024 * 1024
+_GIB: Final = 1024 * _MIB
+_MAX_PROGRAM_BYTES: Final = 256 * _MIB  # what a policy can allow
+_MOST_FUEL: Final = 2**63 - 1
+_STRATEGIES: Final = {"jit": Strategy.JIT, "interpretation": Strategy.INTERPRETATION}
+_PARAMETERS: Final = {call.name: call.params for call in HOST_CALLS}
+_ROUND: Final = "{round}"
+_OF_THE_POLICY: Final = (
+    "strategy", "seconds", "compile_seconds", "memory_mib", "fuel", "count_fuel",
+)  # fmt: skip
+
+
+def run(
+    *,
+    program: Path,
+    data: tuple[str, ...],
+    stream: tuple[str, ...],
+    rounds: int,
+    previous: Path | None,
+    policy: Path | None,
+    as_client: str | None,
+    output: Path | None,
+    force: bool,
+    trace: bool,
+    profile: bool,
+    cache: Path | None,
+    config: Config | None,
+    as_json: bool,
+    **terms: Any,  # noqa: ANN401 - those of `_own_terms`
+) -> None:
+    """Run a program, report, hand over the result, and leave with the exit code of its ending."""
+    _require_count(config, len(data))
+    inputs = [Source.parse(text) for text in data]
+    streams = _in_rounds([Source.parse(text) for text in stream], rounds)
+    code = read_file(program, limit=_MAX_PROGRAM_BYTES, what="program")
+    report = run_freestanding(
+        code,
+        _terms(code, policy, as_client, terms, inputs=len(inputs), streams=len(streams[0])),
+        data=inputs,
+        streams=streams,
+        options=Options(
+            previous=Source(previous) if previous else None,
+            profile=profile,
+            cache=cache,
+            on_call=_print_call if trace else None,
+        ),
+    )
+    if as_json:
+        emit(report.as_json(), "", as_json=True)
+    else:
+        note("\n".join(report.lines(times=config is None or config.times)))
+    _hand_over(report, output, force=force, on_stdout=not as_json)
+    if report.ending.exit_code:
+        raise click.exceptions.Exit(report.ending.exit_code)
+
+
+def _require_count(config: Config | None, found: int) -> None:
+    if config and config.data_source_count not in (None, found):
+        raise UsageError(
+            f"data-source-count is {config.data_source_count}, {found} inputs are given"
+        )
+
+
+def _in_rounds(streams: list[Source], rounds: int) -> list[list[Source]]:
+    if len(streams) % rounds:
+        raise UsageError(f"{len(streams)} streams do not divide into {rounds} rounds")
+    each = len(streams) // rounds
+    return [streams[each * place : each * (place + 1)] for place in range(rounds)]
+
+
+def _terms(
+    code: bytes,
+    policy: Path | None,
+    as_client: str | None,
+    options: Mapping[str, Any],
+    *,
+    inputs: int,
+    streams: int,
+) -> Terms:
+    if policy is None:
+        if as_client is not None:
+            raise UsageError("--as names a client of a policy, and there is no --policy")
+        return _own_terms(code, inputs=inputs, streams=streams, **options)
+    for name in _OF_THE_POLICY:
+        if options[name] is not None:
+            raise UsageError(f"--{name.replace('_', '-')} is the policy's to say")
+    parsed = Policy.parse(
+        read_file(policy, limit=MAX_POLICY_BYTES, what="policy"), at=datetime.now(UTC)
+    )
+    reader = None if as_client is None else reader_named(parsed, as_client)
+    return terms_of_policy(parsed, reader=reader)
+
+
+def _own_terms(
+    code: bytes,
+    *,
+    inputs: int,
+    streams: int,
+    strategy: str | None,
+    seconds: float | None,
+    compile_seconds: int | None,
+    memory_mib: int | None,
+    fuel: int | None,
+    count_fuel: bool | None,
+) -> Terms:
+    limits = Limits(
+        input_bytes=4 * _GIB - 1,
+        total_input_bytes=64 * _GIB,
+        memory_bytes=(memory_mib or 1024) * _MIB,
+        compile_seconds=compile_seconds or 60,
+        fuel=fuel or (_MOST_FUEL if count_fuel else None),
+    )
+    return terms_without_policy(
+        Digest.of(code),
+        inputs=inputs,
+        streams=streams,
+        strategy=_STRATEGIES[strategy or "jit"],
+        limits=limits,
+        run_seconds=seconds or 300,
+    )
+
+
+def _print_call(event: HostCallEvent) -> None:
+    names = _PARAMETERS[event.name]
+    arguments = ", ".join(
+        f"{name}={value}" for name, value in zip(names, event.arguments, strict=True)
+    )
+    answer = "ends the program" if event.status is None else _status_text(event.status)
+    note(f"{event.name}({arguments}) -> {answer}")
+
+
+def _status_text(status: int) -> str:
+    return f"{status} ({Status(status).name.lower().replace('_', '-')})"
+
+
+def _hand_over(report: Report, output: Path | None, *, force: bool, on_stdout: bool) -> None:
+    if output and _ROUND in output.name:
+        for each in report.rounds:
+            if each.ending is Ending.SUCCEEDED and each.result is not None:
+                path = output.with_name(output.name.replace(_ROUND, str(each.number)))
+                write_new_file(path, each.result, mode=0o600, force=force)
+        return
+    result = report.last.result
+    if result is None or report.ending is not Ending.SUCCEEDED:  # an isolate would not give it
+        return
+    if output:
+        write_new_file(output, result, mode=0o600, force=force)
+    elif on_stdout and sys.stdout.isatty():
+        note("the result is bytes, not for a terminal: give --output FILE, or redirect it")
+    elif on_stdout:
+        sys.stdout.buffer.write(result)
+        sys.stdout.buffer.flush()
