@@ -674,6 +674,31 @@ def test_every_state_is_told_in_words(world, state):
     assert world.as_json("status", str(world.policy), *world.who("bob"))["state"] == state.name
 
 
+def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
+    world.launch(world.rig.policy())
+    world.rig.isolate.state = State.ERROR
+    author, other = world.who("alice"), world.who("bob")
+    assert world.run("status", str(world.policy), *author).stdout.splitlines()[-3:] == [
+        "failure trapped: unreachable",
+        "  in function 7 divide at offset 0x1f4",
+        "  in function 2",
+    ]
+    assert world.as_json("status", str(world.policy), *author)["failure"] == {
+        "failure": "trapped: unreachable",
+        "frames": [
+            {"function": 7, "offset": 500, "name": "divide"},
+            {"function": 2, "offset": None, "name": None},
+        ],
+    }
+    assert world.as_json("status", str(world.policy), *other)["failure"] is None
+    assert "trapped" not in world.run("status", str(world.policy), *other).stdout
+
+
+def test_a_computation_that_goes_on_has_no_failure(world):
+    world.launch(world.rig.policy())
+    assert world.as_json("status", str(world.policy), *world.who("alice"))["failure"] is None
+
+
 # receipts
 
 

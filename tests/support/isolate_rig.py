@@ -164,6 +164,7 @@ class RigMaker:
         limits: Limits | None = None,
         ciphersuite: str = "TLS_AES_256_GCM_SHA384",
         expires_in: timedelta = timedelta(days=1),
+        debug: bool = False,
     ) -> bytes:
         now = datetime.now(UTC).replace(microsecond=0)
         return render_policy(
@@ -183,6 +184,7 @@ class RigMaker:
             program_digest=Digest.of(program),
             strategy=strategy,
             limits=limits or Limits(),
+            debug=debug,
         )
 
     @contextmanager

@@ -293,6 +293,11 @@ class _Talk:
                 self._answer(runtime.StateIs(isolate.state, isolate.round, running=False))
             case runtime.GetPolicyDigest():
                 self._answer(runtime.DigestIs(isolate.policy.digest.value))
+            case runtime.GetFailureReport() if isolate.state is State.ERROR:
+                frames = (runtime.Frame(7, 0x1F4, "divide"), runtime.Frame(2, 0, ""))
+                self._answer(runtime.FailureReport("trapped: unreachable", frames))
+            case runtime.GetFailureReport():
+                self._refuse(Reason.WRONG_STATE)
             case runtime.GetProgramDigest() if isolate.program is None:
                 self._refuse(Reason.WRONG_STATE)
             case runtime.GetProgramDigest():

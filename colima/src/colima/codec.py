@@ -9,7 +9,7 @@ refused by one comparison, whatever their nesting.
 import dataclasses
 import enum
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -134,7 +134,7 @@ def exactly(name: str, value: bytes, size: int) -> None:
         raise WireError(f"{name} has {len(value)} bytes, not {size}")
 
 
-def at_most(name: str, value: bytes | str, size: int) -> None:
+def at_most(name: str, value: Sized, size: int) -> None:
     """Refuse `value` if it is longer than `size`; for a message's `__post_init__`."""
     if len(value) > size:
         raise WireError(f"{name} has a length of {len(value)}, the limit is {size}")

@@ -11,6 +11,7 @@ from typing import Final
 
 from colima._pb import isolate_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, register
+from colima.runtime import MAX_FRAMES, MAX_NAME_CHARS
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 
@@ -171,15 +172,37 @@ class Finished:
     fuel: int
 
 
+@register(pb.Frame)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A call on the stack of a program that trapped: its function's index, and where it was.
+
+    `offset` is in bytes from the module's beginning, 0 when it is not known; `name` is from the
+    module's name section, empty without one.
+    """
+
+    function: int
+    offset: int
+    name: str
+
+    def __post_init__(self) -> None:
+        at_most("name", self.name, MAX_NAME_CHARS)
+
+
 @register(pb.Trapped)
 @dataclass(frozen=True, slots=True)
 class Trapped:
-    """The program trapped; `code` is the engine's trap code."""
+    """The program trapped; `code` is the engine's trap code.
+
+    `frames`, innermost first, only when the policy says `debug`.
+    """
 
     code: str
+    frames: tuple[Frame, ...] = ()
 
     def __post_init__(self) -> None:
         at_most("code", self.code, 64)
+        at_most("frames", self.frames, MAX_FRAMES)
 
 
 @register(pb.LimitReached)

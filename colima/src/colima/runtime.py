@@ -13,6 +13,8 @@ from colima._pb import runtime_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, register
 
 MAX_RECEIPT_BYTES: Final = 512 * 1024
+MAX_FRAMES: Final = 20
+MAX_NAME_CHARS: Final = 64
 _MAX_FACT_CHARS: Final = 160
 
 
@@ -110,7 +112,22 @@ class GetProgramDigest:
     """Which program do you hold?"""
 
 
-Request = Upload | GetResult | NextRound | Shutdown | GetState | GetPolicyDigest | GetProgramDigest
+@register(pb.GetFailureReport)
+@dataclass(frozen=True, slots=True)
+class GetFailureReport:
+    """Why did the computation fail? For the program's provider."""
+
+
+Request = (
+    Upload
+    | GetResult
+    | NextRound
+    | Shutdown
+    | GetState
+    | GetPolicyDigest
+    | GetProgramDigest
+    | GetFailureReport
+)
 REQUEST: Final[Envelope[Request]] = Envelope(
     pb.Request,
     "request",
@@ -122,6 +139,7 @@ REQUEST: Final[Envelope[Request]] = Envelope(
         "get_state": GetState,
         "get_policy_digest": GetPolicyDigest,
         "get_program_digest": GetProgramDigest,
+        "get_failure_report": GetFailureReport,
     },
 )
 
@@ -218,7 +236,50 @@ class Refused:
         at_most("expected", self.expected, _MAX_FACT_CHARS)
 
 
-Response = Proceed | Done | Accepted | StateIs | DigestIs | Result | ProgramFailed | Refused
+@register(pb.Frame)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A call on the stack of a program that trapped: its function's index, and where it was.
+
+    `offset` is in bytes from the module's beginning, 0 when it is not known; `name` is from the
+    module's name section, empty without one.
+    """
+
+    function: int
+    offset: int
+    name: str
+
+    def __post_init__(self) -> None:
+        at_most("name", self.name, MAX_NAME_CHARS)
+
+
+@register(pb.FailureReport)
+@dataclass(frozen=True, slots=True)
+class FailureReport:
+    """How the computation failed, as in "trapped: unreachable".
+
+    `frames` say where in the program, innermost first; empty unless the policy says `debug`.
+    """
+
+    failure: str
+    frames: tuple[Frame, ...]
+
+    def __post_init__(self) -> None:
+        at_most("failure", self.failure, _MAX_FACT_CHARS)
+        at_most("frames", self.frames, MAX_FRAMES)
+
+
+Response = (
+    Proceed
+    | Done
+    | Accepted
+    | StateIs
+    | DigestIs
+    | Result
+    | ProgramFailed
+    | Refused
+    | FailureReport
+)
 RESPONSE: Final[Envelope[Response]] = Envelope(
     pb.Response,
     "response",
@@ -231,5 +292,6 @@ RESPONSE: Final[Envelope[Response]] = Envelope(
         "result": Result,
         "program_failed": ProgramFailed,
         "refused": Refused,
+        "failure_report": FailureReport,
     },
 )

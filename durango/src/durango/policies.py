@@ -63,7 +63,7 @@ def policy_text(policy: Policy) -> str:
         ("tabasco", f"{policy.tabasco}, {_key_line(policy)}"),
         ("TLS", policy.ciphersuite.name),
         ("limits", _limits_line(policy)),
-        ("debug", "on: what the program prints leaves the isolate" if policy.debug else "off"),
+        ("debug", "on: the program's provider learns where it fails" if policy.debug else "off"),
     ]
     return "\n".join(f"{name:<10} {value}".rstrip() for name, value in rows)
 
@@ -78,7 +78,7 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
     if not policy.platforms:
         warnings.append("it names no measurement of any runtime: attestation will refuse them all")
     if policy.debug:
-        warnings.append("debug is on: what the program prints leaves the isolate")
+        warnings.append("debug is on: where a run fails, which tells of inputs, goes to the author")
     if policy.expires_at - at < _SOON:
         warnings.append(f"it ends within a day, at {timestamp(policy.expires_at)}")
     if policy.tabasco_key is None:

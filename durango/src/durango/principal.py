@@ -25,6 +25,7 @@ from durango.rights import (
     require_place,
     require_program,
     require_reader,
+    require_role,
     require_sender,
     require_size,
 )
@@ -34,7 +35,7 @@ from psa_attestation import Receipt
 from veracruz_utils import policy as policies
 from veracruz_utils.digest import Digest
 from veracruz_utils.endpoint import Endpoint
-from veracruz_utils.policy import Policy
+from veracruz_utils.policy import Policy, Role
 from veracruz_utils.secret import Secret
 
 SERVER_NAME: Final = "runtime.veracruz"
@@ -238,6 +239,23 @@ class Principal:
                 return None
             raise
         return Digest(answer.digest)
+
+    def failure_report(self) -> runtime.FailureReport | None:
+        """How the computation failed, for the program's provider; None while it has not.
+
+        Raises:
+            NotAuthorisedError: this principal does not provide the program.
+        """
+        act = "see why the computation failed"
+        require_role(self._policy, self._member, (Role.PI_PROVIDER,), act)
+        try:
+            return self._session.ask(
+                "failure report", runtime.GetFailureReport(), runtime.FailureReport
+            )
+        except RequestFailedError as error:
+            if error.answer.reason is Reason.WRONG_STATE:
+                return None
+            raise
 
     def close(self) -> None:
         """End the session; the computation goes on without it."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from colima.runtime import ContentKind, Reason, State, Upload
+from colima.runtime import ContentKind, FailureReport, Frame, Reason, State, Upload
 from mexico_city.content import Content, content_of
 from mexico_city.errors import Refusal
 from mexico_city.inputs import Inputs, Package, Slot
@@ -60,6 +60,7 @@ class Computation:
         self.round = 1
         self.running = False
         self.failure = ""
+        self._frames: tuple[Frame, ...] = ()
         self.outcome: Outcome | None = None
         self.program_digest: Digest | None = None
         self._random = random
@@ -185,9 +186,10 @@ class Computation:
         self.outcome = outcome
         self._apply(Event.RUN_FINISHED)
 
-    def run_failed(self, reason: Reason, code: str) -> Refusal:
-        """The program trapped or reached a limit."""
+    def run_failed(self, reason: Reason, code: str, frames: Sequence[Frame] = ()) -> Refusal:
+        """The program trapped or reached a limit; `frames` are kept for its author if allowed."""
         self.running = False
+        self._frames = tuple(frames) if self.policy.debug else ()
         self._fail(Event.RUN_FAILED, _told(reason, code))
         return Refusal(reason, found=code)
 
@@ -198,6 +200,16 @@ class Computation:
         if self.state is not State.ERROR:
             self._fail(Event.GUEST_LOST, _told(reason, code))
         return Refusal(reason, found=code)
+
+    def failure_report(self, identity: Identity) -> FailureReport:
+        """Why the computation failed, for who provided the program.
+
+        Raises:
+            Refusal: not the program's provider, or it has not failed.
+        """
+        _require_role(identity, _SENDS[ContentKind.PROGRAM][1])
+        self._require_state(State.ERROR)
+        return FailureReport(self.failure, self._frames)
 
     def next_round(self, identity: Identity) -> None:
         """Begin another round with this one's output as its previous result.

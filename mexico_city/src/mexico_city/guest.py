@@ -47,6 +47,7 @@ class _Guest:
     def __init__(self, channel: socket.socket, policy: Policy, random: RandomSource) -> None:
         self._channel = channel
         self._strategy = policy.strategy
+        self._debug = policy.debug
         self._limits = dataclasses.replace(
             EngineLimits.from_policy(policy.limits), run_seconds=None
         )
@@ -88,7 +89,7 @@ class _Guest:
                 inputs, random=self._random, output_sink=lambda data: _write_all(output, data)
             )
         except TrapError as trap:
-            return isolate.Trapped(trap.code)
+            return isolate.Trapped(trap.code, _frames(trap) if self._debug else ())
         except LimitError as limit:
             return isolate.LimitReached(limit.code)
         return isolate.Finished(
@@ -113,6 +114,12 @@ def _mapped(descriptors: Sequence[int], sizes: Sequence[int]) -> Iterator[list[m
             mapping = stack.enter_context(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
             views.append(stack.enter_context(memoryview(mapping)))
         yield views
+
+
+def _frames(trap: TrapError) -> tuple[isolate.Frame, ...]:
+    return tuple(
+        isolate.Frame(frame.function, frame.offset or 0, frame.name or "") for frame in trap.frames
+    )
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

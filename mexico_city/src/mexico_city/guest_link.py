@@ -179,13 +179,17 @@ class GuestLink:
         return f"signal-{-code}" if code < 0 else f"exit-{code}"
 
 
+def _is_plain(name: str) -> bool:
+    return name.isascii() and (name == "" or name.isprintable())
+
+
 def _is_of_the_engine(answer: isolate.FromGuest) -> bool:
     """Whether a code is one of the closed set: principals are told it, so it must carry no more."""
     match answer:
         case isolate.LoadRefused(code):
             return code in _REFUSALS
-        case isolate.Trapped(code):
-            return code in _TRAPS
+        case isolate.Trapped(code, frames):
+            return code in _TRAPS and all(_is_plain(frame.name) for frame in frames)
         case isolate.LimitReached(code):
             return code in _LIMITS
         case _:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from colima import isolate
 from colima.runtime import (
@@ -10,6 +10,8 @@ from colima.runtime import (
     ContentKind,
     DigestIs,
     Done,
+    Frame,
+    GetFailureReport,
     GetPolicyDigest,
     GetProgramDigest,
     GetResult,
@@ -77,6 +79,8 @@ class Runtime:
                 return DigestIs(computation.policy.digest.value)
             case GetProgramDigest():
                 return self._program_digest()
+            case GetFailureReport():
+                return self.computation.failure_report(dialogue.identity)
 
     def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
         """All of an upload is here.
@@ -176,8 +180,8 @@ class Runtime:
                 self._guest_lost(GuestLostError(code, reason=Reason.LIMIT_REACHED))
             case isolate.Finished() if self._job is not None:
                 self._finished(answer)
-            case isolate.Trapped(code) if self._job is not None:
-                self._failed(Reason.TRAPPED, code)
+            case isolate.Trapped(code, frames) if self._job is not None:
+                self._failed(Reason.TRAPPED, code, frames)
             case isolate.LimitReached(code) if self._job is not None:
                 self._failed(Reason.LIMIT_REACHED, code)
             case _:
@@ -248,9 +252,10 @@ class Runtime:
         result = Result(output is not None, output.size if output else 0, outcome.receipt)
         self._answers.append((reader, result, output))
 
-    def _failed(self, reason: Reason, code: str) -> None:
+    def _failed(self, reason: Reason, code: str, frames: Sequence[isolate.Frame] = ()) -> None:
         self._drop_job()
-        self._refuse_readers(self.computation.run_failed(reason, code))
+        places = [Frame(frame.function, frame.offset, frame.name) for frame in frames]
+        self._refuse_readers(self.computation.run_failed(reason, code, places))
 
     def _distrust_guest(self) -> None:
         """The guest broke its side of the protocol: it is not to be believed any further."""

@@ -138,11 +138,23 @@ class Finished(_message.Message):
     fuel: int
     def __init__(self, return_code: _Optional[int] = ..., wrote_output: _Optional[bool] = ..., output_size: _Optional[int] = ..., run_ms: _Optional[int] = ..., fuel: _Optional[int] = ...) -> None: ...
 
+class Frame(_message.Message):
+    __slots__ = ("function", "offset", "name")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    function: int
+    offset: int
+    name: str
+    def __init__(self, function: _Optional[int] = ..., offset: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+
 class Trapped(_message.Message):
-    __slots__ = ("code",)
+    __slots__ = ("code", "frames")
     CODE_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
     code: str
-    def __init__(self, code: _Optional[str] = ...) -> None: ...
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    def __init__(self, code: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class LimitReached(_message.Message):
     __slots__ = ("code",)

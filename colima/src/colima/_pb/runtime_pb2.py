@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/runtime.proto\x12\x13veracruz.runtime.v1\"Z\n\x06Upload\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .veracruz.runtime.v1.ContentKind\x12\x12\n\npackage_id\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x0b\n\tGetResult\"\x0b\n\tNextRound\"\n\n\x08Shutdown\"\n\n\x08GetState\"\x11\n\x0fGetPolicyDigest\"\x12\n\x10GetProgramDigest\"\x9e\x03\n\x07Request\x12-\n\x06upload\x18\x01 \x01(\x0b\x32\x1b.veracruz.runtime.v1.UploadH\x00\x12\x34\n\nget_result\x18\x02 \x01(\x0b\x32\x1e.veracruz.runtime.v1.GetResultH\x00\x12\x34\n\nnext_round\x18\x03 \x01(\x0b\x32\x1e.veracruz.runtime.v1.NextRoundH\x00\x12\x31\n\x08shutdown\x18\x04 \x01(\x0b\x32\x1d.veracruz.runtime.v1.ShutdownH\x00\x12\x32\n\tget_state\x18\x05 \x01(\x0b\x32\x1d.veracruz.runtime.v1.GetStateH\x00\x12\x41\n\x11get_policy_digest\x18\x06 \x01(\x0b\x32$.veracruz.runtime.v1.GetPolicyDigestH\x00\x12\x43\n\x12get_program_digest\x18\x07 \x01(\x0b\x32%.veracruz.runtime.v1.GetProgramDigestH\x00\x42\t\n\x07request\"\t\n\x07Proceed\"\x06\n\x04\x44one\",\n\x08\x41\x63\x63\x65pted\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\"T\n\x07StateIs\x12)\n\x05state\x18\x01 \x01(\x0e\x32\x1a.veracruz.runtime.v1.State\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\x08\"\x1a\n\x08\x44igestIs\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"8\n\x06Result\x12\x0f\n\x07present\x18\x01 \x01(\x08\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0f\n\x07receipt\x18\x03 \x01(\x0c\"5\n\rProgramFailed\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"\x84\x01\n\x07Refused\x12+\n\x06status\x18\x01 \x01(\x0e\x32\x1b.veracruz.runtime.v1.Status\x12+\n\x06reason\x18\x02 \x01(\x0e\x32\x1b.veracruz.runtime.v1.Reason\x12\r\n\x05\x66ound\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\"\xa3\x03\n\x08Response\x12/\n\x07proceed\x18\x01 \x01(\x0b\x32\x1c.veracruz.runtime.v1.ProceedH\x00\x12)\n\x04\x64one\x18\x02 \x01(\x0b\x32\x19.veracruz.runtime.v1.DoneH\x00\x12\x31\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x0b\x32\x1d.veracruz.runtime.v1.AcceptedH\x00\x12-\n\x05state\x18\x04 \x01(\x0b\x32\x1c.veracruz.runtime.v1.StateIsH\x00\x12/\n\x06\x64igest\x18\x05 \x01(\x0b\x32\x1d.veracruz.runtime.v1.DigestIsH\x00\x12-\n\x06result\x18\x06 \x01(\x0b\x32\x1b.veracruz.runtime.v1.ResultH\x00\x12<\n\x0eprogram_failed\x18\x07 \x01(\x0b\x32\".veracruz.runtime.v1.ProgramFailedH\x00\x12/\n\x07refused\x18\x08 \x01(\x0b\x32\x1c.veracruz.runtime.v1.RefusedH\x00\x42\n\n\x08response*\xc1\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SUCCESS\x10\x01\x12\x17\n\x13\x46\x41ILED_INVALID_ROLE\x10\x02\x12\x14\n\x10\x46\x41ILED_NOT_READY\x10\x03\x12\x12\n\x0e\x46\x41ILED_GENERIC\x10\x04\x12\x13\n\x0f\x46\x41ILED_VM_ERROR\x10\x05\x12\x1e\n\x1a\x46\x41ILED_ERROR_CODE_RETURNED\x10\x06\x12\x1a\n\x16\x46\x41ILED_INVALID_REQUEST\x10\x07*\x85\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0e\n\nWRONG_ROLE\x10\x01\x12\x0f\n\x0bWRONG_STATE\x10\x02\x12\x08\n\x04\x42USY\x10\x03\x12\x11\n\rWRONG_PROGRAM\x10\x04\x12\x13\n\x0fPROGRAM_REFUSED\x10\x05\x12\x15\n\x11\x44UPLICATE_PACKAGE\x10\x06\x12\x10\n\x0cNOT_EXPECTED\x10\x07\x12\r\n\tTOO_LARGE\x10\x08\x12\x0f\n\x0b\x42\x41\x44_REQUEST\x10\t\x12\x0b\n\x07TRAPPED\x10\n\x12\x11\n\rLIMIT_REACHED\x10\x0b\x12\x0e\n\nGUEST_LOST\x10\x0c\x12\x17\n\x13\x45RROR_CODE_RETURNED\x10\r*N\n\x0b\x43ontentKind\x12\x1c\n\x18\x43ONTENT_KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07PROGRAM\x10\x01\x12\x08\n\x04\x44\x41TA\x10\x02\x12\n\n\x06STREAM\x10\x03*\x83\x01\n\x05State\x12\x0b\n\x07INITIAL\x10\x00\x12\x18\n\x14\x44\x41TA_SOURCES_LOADING\x10\x01\x12\x1a\n\x16STREAM_SOURCES_LOADING\x10\x02\x12\x14\n\x10READY_TO_EXECUTE\x10\x03\x12\x16\n\x12\x46INISHED_EXECUTING\x10\x04\x12\t\n\x05\x45RROR\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/runtime.proto\x12\x13veracruz.runtime.v1\"Z\n\x06Upload\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .veracruz.runtime.v1.ContentKind\x12\x12\n\npackage_id\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x0b\n\tGetResult\"\x0b\n\tNextRound\"\n\n\x08Shutdown\"\n\n\x08GetState\"\x11\n\x0fGetPolicyDigest\"\x12\n\x10GetProgramDigest\"\x12\n\x10GetFailureReport\"\xe3\x03\n\x07Request\x12-\n\x06upload\x18\x01 \x01(\x0b\x32\x1b.veracruz.runtime.v1.UploadH\x00\x12\x34\n\nget_result\x18\x02 \x01(\x0b\x32\x1e.veracruz.runtime.v1.GetResultH\x00\x12\x34\n\nnext_round\x18\x03 \x01(\x0b\x32\x1e.veracruz.runtime.v1.NextRoundH\x00\x12\x31\n\x08shutdown\x18\x04 \x01(\x0b\x32\x1d.veracruz.runtime.v1.ShutdownH\x00\x12\x32\n\tget_state\x18\x05 \x01(\x0b\x32\x1d.veracruz.runtime.v1.GetStateH\x00\x12\x41\n\x11get_policy_digest\x18\x06 \x01(\x0b\x32$.veracruz.runtime.v1.GetPolicyDigestH\x00\x12\x43\n\x12get_program_digest\x18\x07 \x01(\x0b\x32%.veracruz.runtime.v1.GetProgramDigestH\x00\x12\x43\n\x12get_failure_report\x18\x08 \x01(\x0b\x32%.veracruz.runtime.v1.GetFailureReportH\x00\x42\t\n\x07request\"\t\n\x07Proceed\"\x06\n\x04\x44one\",\n\x08\x41\x63\x63\x65pted\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\"T\n\x07StateIs\x12)\n\x05state\x18\x01 \x01(\x0e\x32\x1a.veracruz.runtime.v1.State\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\x08\"\x1a\n\x08\x44igestIs\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"8\n\x06Result\x12\x0f\n\x07present\x18\x01 \x01(\x08\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0f\n\x07receipt\x18\x03 \x01(\x0c\"5\n\rProgramFailed\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"\x84\x01\n\x07Refused\x12+\n\x06status\x18\x01 \x01(\x0e\x32\x1b.veracruz.runtime.v1.Status\x12+\n\x06reason\x18\x02 \x01(\x0e\x32\x1b.veracruz.runtime.v1.Reason\x12\r\n\x05\x66ound\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\"7\n\x05\x46rame\x12\x10\n\x08\x66unction\x18\x01 \x01(\r\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\"L\n\rFailureReport\x12\x0f\n\x07\x66\x61ilure\x18\x01 \x01(\t\x12*\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x1a.veracruz.runtime.v1.Frame\"\xe1\x03\n\x08Response\x12/\n\x07proceed\x18\x01 \x01(\x0b\x32\x1c.veracruz.runtime.v1.ProceedH\x00\x12)\n\x04\x64one\x18\x02 \x01(\x0b\x32\x19.veracruz.runtime.v1.DoneH\x00\x12\x31\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x0b\x32\x1d.veracruz.runtime.v1.AcceptedH\x00\x12-\n\x05state\x18\x04 \x01(\x0b\x32\x1c.veracruz.runtime.v1.StateIsH\x00\x12/\n\x06\x64igest\x18\x05 \x01(\x0b\x32\x1d.veracruz.runtime.v1.DigestIsH\x00\x12-\n\x06result\x18\x06 \x01(\x0b\x32\x1b.veracruz.runtime.v1.ResultH\x00\x12<\n\x0eprogram_failed\x18\x07 \x01(\x0b\x32\".veracruz.runtime.v1.ProgramFailedH\x00\x12/\n\x07refused\x18\x08 \x01(\x0b\x32\x1c.veracruz.runtime.v1.RefusedH\x00\x12<\n\x0e\x66\x61ilure_report\x18\t \x01(\x0b\x32\".veracruz.runtime.v1.FailureReportH\x00\x42\n\n\x08response*\xc1\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SUCCESS\x10\x01\x12\x17\n\x13\x46\x41ILED_INVALID_ROLE\x10\x02\x12\x14\n\x10\x46\x41ILED_NOT_READY\x10\x03\x12\x12\n\x0e\x46\x41ILED_GENERIC\x10\x04\x12\x13\n\x0f\x46\x41ILED_VM_ERROR\x10\x05\x12\x1e\n\x1a\x46\x41ILED_ERROR_CODE_RETURNED\x10\x06\x12\x1a\n\x16\x46\x41ILED_INVALID_REQUEST\x10\x07*\x85\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0e\n\nWRONG_ROLE\x10\x01\x12\x0f\n\x0bWRONG_STATE\x10\x02\x12\x08\n\x04\x42USY\x10\x03\x12\x11\n\rWRONG_PROGRAM\x10\x04\x12\x13\n\x0fPROGRAM_REFUSED\x10\x05\x12\x15\n\x11\x44UPLICATE_PACKAGE\x10\x06\x12\x10\n\x0cNOT_EXPECTED\x10\x07\x12\r\n\tTOO_LARGE\x10\x08\x12\x0f\n\x0b\x42\x41\x44_REQUEST\x10\t\x12\x0b\n\x07TRAPPED\x10\n\x12\x11\n\rLIMIT_REACHED\x10\x0b\x12\x0e\n\nGUEST_LOST\x10\x0c\x12\x17\n\x13\x45RROR_CODE_RETURNED\x10\r*N\n\x0b\x43ontentKind\x12\x1c\n\x18\x43ONTENT_KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07PROGRAM\x10\x01\x12\x08\n\x04\x44\x41TA\x10\x02\x12\n\n\x06STREAM\x10\x03*\x83\x01\n\x05State\x12\x0b\n\x07INITIAL\x10\x00\x12\x18\n\x14\x44\x41TA_SOURCES_LOADING\x10\x01\x12\x1a\n\x16STREAM_SOURCES_LOADING\x10\x02\x12\x14\n\x10READY_TO_EXECUTE\x10\x03\x12\x16\n\x12\x46INISHED_EXECUTING\x10\x04\x12\t\n\x05\x45RROR\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veracruz.runtime_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATUS']._serialized_start=1495
-  _globals['_STATUS']._serialized_end=1688
-  _globals['_REASON']._serialized_start=1691
-  _globals['_REASON']._serialized_end=1952
-  _globals['_CONTENTKIND']._serialized_start=1954
-  _globals['_CONTENTKIND']._serialized_end=2032
-  _globals['_STATE']._serialized_start=2035
-  _globals['_STATE']._serialized_end=2166
+  _globals['_STATUS']._serialized_start=1781
+  _globals['_STATUS']._serialized_end=1974
+  _globals['_REASON']._serialized_start=1977
+  _globals['_REASON']._serialized_end=2238
+  _globals['_CONTENTKIND']._serialized_start=2240
+  _globals['_CONTENTKIND']._serialized_end=2318
+  _globals['_STATE']._serialized_start=2321
+  _globals['_STATE']._serialized_end=2452
   _globals['_UPLOAD']._serialized_start=47
   _globals['_UPLOAD']._serialized_end=137
   _globals['_GETRESULT']._serialized_start=139
@@ -53,24 +53,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPOLICYDIGEST']._serialized_end=206
   _globals['_GETPROGRAMDIGEST']._serialized_start=208
   _globals['_GETPROGRAMDIGEST']._serialized_end=226
-  _globals['_REQUEST']._serialized_start=229
-  _globals['_REQUEST']._serialized_end=643
-  _globals['_PROCEED']._serialized_start=645
-  _globals['_PROCEED']._serialized_end=654
-  _globals['_DONE']._serialized_start=656
-  _globals['_DONE']._serialized_end=662
-  _globals['_ACCEPTED']._serialized_start=664
-  _globals['_ACCEPTED']._serialized_end=708
-  _globals['_STATEIS']._serialized_start=710
-  _globals['_STATEIS']._serialized_end=794
-  _globals['_DIGESTIS']._serialized_start=796
-  _globals['_DIGESTIS']._serialized_end=822
-  _globals['_RESULT']._serialized_start=824
-  _globals['_RESULT']._serialized_end=880
-  _globals['_PROGRAMFAILED']._serialized_start=882
-  _globals['_PROGRAMFAILED']._serialized_end=935
-  _globals['_REFUSED']._serialized_start=938
-  _globals['_REFUSED']._serialized_end=1070
-  _globals['_RESPONSE']._serialized_start=1073
-  _globals['_RESPONSE']._serialized_end=1492
+  _globals['_GETFAILUREREPORT']._serialized_start=228
+  _globals['_GETFAILUREREPORT']._serialized_end=246
+  _globals['_REQUEST']._serialized_start=249
+  _globals['_REQUEST']._serialized_end=732
+  _globals['_PROCEED']._serialized_start=734
+  _globals['_PROCEED']._serialized_end=743
+  _globals['_DONE']._serialized_start=745
+  _globals['_DONE']._serialized_end=751
+  _globals['_ACCEPTED']._serialized_start=753
+  _globals['_ACCEPTED']._serialized_end=797
+  _globals['_STATEIS']._serialized_start=799
+  _globals['_STATEIS']._serialized_end=883
+  _globals['_DIGESTIS']._serialized_start=885
+  _globals['_DIGESTIS']._serialized_end=911
+  _globals['_RESULT']._serialized_start=913
+  _globals['_RESULT']._serialized_end=969
+  _globals['_PROGRAMFAILED']._serialized_start=971
+  _globals['_PROGRAMFAILED']._serialized_end=1024
+  _globals['_REFUSED']._serialized_start=1027
+  _globals['_REFUSED']._serialized_end=1159
+  _globals['_FRAME']._serialized_start=1161
+  _globals['_FRAME']._serialized_end=1216
+  _globals['_FAILUREREPORT']._serialized_start=1218
+  _globals['_FAILUREREPORT']._serialized_end=1294
+  _globals['_RESPONSE']._serialized_start=1297
+  _globals['_RESPONSE']._serialized_end=1778
 # @@protoc_insertion_point(module_scope)

@@ -1,7 +1,8 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -116,8 +117,12 @@ class GetProgramDigest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class GetFailureReport(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Request(_message.Message):
-    __slots__ = ("upload", "get_result", "next_round", "shutdown", "get_state", "get_policy_digest", "get_program_digest")
+    __slots__ = ("upload", "get_result", "next_round", "shutdown", "get_state", "get_policy_digest", "get_program_digest", "get_failure_report")
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     GET_RESULT_FIELD_NUMBER: _ClassVar[int]
     NEXT_ROUND_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +130,7 @@ class Request(_message.Message):
     GET_STATE_FIELD_NUMBER: _ClassVar[int]
     GET_POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     GET_PROGRAM_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    GET_FAILURE_REPORT_FIELD_NUMBER: _ClassVar[int]
     upload: Upload
     get_result: GetResult
     next_round: NextRound
@@ -132,7 +138,8 @@ class Request(_message.Message):
     get_state: GetState
     get_policy_digest: GetPolicyDigest
     get_program_digest: GetProgramDigest
-    def __init__(self, upload: _Optional[_Union[Upload, _Mapping]] = ..., get_result: _Optional[_Union[GetResult, _Mapping]] = ..., next_round: _Optional[_Union[NextRound, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., get_state: _Optional[_Union[GetState, _Mapping]] = ..., get_policy_digest: _Optional[_Union[GetPolicyDigest, _Mapping]] = ..., get_program_digest: _Optional[_Union[GetProgramDigest, _Mapping]] = ...) -> None: ...
+    get_failure_report: GetFailureReport
+    def __init__(self, upload: _Optional[_Union[Upload, _Mapping]] = ..., get_result: _Optional[_Union[GetResult, _Mapping]] = ..., next_round: _Optional[_Union[NextRound, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., get_state: _Optional[_Union[GetState, _Mapping]] = ..., get_policy_digest: _Optional[_Union[GetPolicyDigest, _Mapping]] = ..., get_program_digest: _Optional[_Union[GetProgramDigest, _Mapping]] = ..., get_failure_report: _Optional[_Union[GetFailureReport, _Mapping]] = ...) -> None: ...
 
 class Proceed(_message.Message):
     __slots__ = ()
@@ -196,8 +203,26 @@ class Refused(_message.Message):
     expected: str
     def __init__(self, status: _Optional[_Union[Status, str]] = ..., reason: _Optional[_Union[Reason, str]] = ..., found: _Optional[str] = ..., expected: _Optional[str] = ...) -> None: ...
 
+class Frame(_message.Message):
+    __slots__ = ("function", "offset", "name")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    function: int
+    offset: int
+    name: str
+    def __init__(self, function: _Optional[int] = ..., offset: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+
+class FailureReport(_message.Message):
+    __slots__ = ("failure", "frames")
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    failure: str
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    def __init__(self, failure: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
+
 class Response(_message.Message):
-    __slots__ = ("proceed", "done", "accepted", "state", "digest", "result", "program_failed", "refused")
+    __slots__ = ("proceed", "done", "accepted", "state", "digest", "result", "program_failed", "refused", "failure_report")
     PROCEED_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +231,7 @@ class Response(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FAILED_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_REPORT_FIELD_NUMBER: _ClassVar[int]
     proceed: Proceed
     done: Done
     accepted: Accepted
@@ -214,4 +240,5 @@ class Response(_message.Message):
     result: Result
     program_failed: ProgramFailed
     refused: Refused
-    def __init__(self, proceed: _Optional[_Union[Proceed, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., state: _Optional[_Union[StateIs, _Mapping]] = ..., digest: _Optional[_Union[DigestIs, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., program_failed: _Optional[_Union[ProgramFailed, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ...) -> None: ...
+    failure_report: FailureReport
+    def __init__(self, proceed: _Optional[_Union[Proceed, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., state: _Optional[_Union[StateIs, _Mapping]] = ..., digest: _Optional[_Union[DigestIs, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., program_failed: _Optional[_Union[ProgramFailed, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., failure_report: _Optional[_Union[FailureReport, _Mapping]] = ...) -> None: ...

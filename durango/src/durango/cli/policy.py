@@ -87,7 +87,11 @@ def policy() -> None:
     show_default=True,
     help="How the program is run.",
 )
-@click.option("--debug", is_flag=True, help="Let what the program prints leave the isolate.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Let the program's provider learn where in the program a run fails.",
+)
 @click.option(
     "--limit",
     "limits",

@@ -18,6 +18,7 @@ from durango.cli.options import (
     wait_option,
 )
 from durango.errors import DurangoError, ProgramFailedError
+from durango.failures import failure_facts, failure_text
 from durango.output import new_file, refuse_existing
 from durango.principal import Outcome, Principal
 from durango.receipts import receipt_facts
@@ -136,11 +137,17 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
 @membership_options
 @json_option
 def status(*, membership: Membership, as_json: bool) -> None:
-    """Show where the computation of POLICY stands."""
+    """Show where the computation of POLICY stands.
+
+    The program's provider is told how a failed computation failed, and where in the program if the
+    policy says debug.
+    """
     principal, attestation = membership.connect()
     with principal:
         found = principal.state()
         digest = principal.program_digest()
+        author = Role.PI_PROVIDER in membership.member.roles
+        report = principal.failure_report() if author and found.state is State.ERROR else None
     policy = membership.access.policy
     facts = {
         "state": found.state.name,
@@ -149,6 +156,7 @@ def status(*, membership: Membership, as_json: bool) -> None:
         "program_digest": digest,
         "policy_digest": policy.digest,
         "attestation": attestation_facts(attestation),
+        "failure": None if report is None else failure_facts(report),
     }
     text = (
         f"{found.state.name}: {_description(found, policy)}\n"
@@ -156,6 +164,8 @@ def status(*, membership: Membership, as_json: bool) -> None:
         f"program {digest or 'not there yet'}\n"
         f"policy  {policy.digest}"
     )
+    if report is not None:
+        text += "\n" + failure_text(report)
     emit(facts, text, as_json=as_json)
 
 

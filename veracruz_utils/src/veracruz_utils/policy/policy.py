@@ -39,7 +39,7 @@ class Policy:
         data_provision_order: whose input has index 0, 1, ... in the program; client ids.
         streaming_order: the same for the stream items of each round.
         program_digest: SHA-256 of the program.
-        debug: whether what the program prints may leave the isolate.
+        debug: whether the program's provider is told where in the program a run failed.
         strategy: how the program is executed.
         limits: what the computation may use.
     """
