@@ -208,3 +208,12 @@ def test_a_policy_that_is_none_is_refused(run, file):
     done = run(file(COLLECTOR), "--policy", file(b"{}", "policy.json"))
     assert (done.exit_code, done.stdout) == (3, "")
     assert run("program.wasm", "--as", 1).exit_code == 2
+
+
+def test_the_memory_of_compiling_is_the_policys(policy, run, file):
+    program = runtime_guests.slow_to_compile(1)
+    policy([[PI, READER]], program=program, limits=Limits(compile_memory_bytes=1))
+    done = run(file(program), "--policy", "policy.json", "--json")
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["code"]) == (7, "compile-memory")
+    assert "the limit is 1 bytes" in report["error"]
