@@ -1,11 +1,13 @@
 """Tables in the documentation say what the code does."""
 
+import itertools
 import re
 from dataclasses import fields
 from pathlib import Path
 
 from colima.runtime import State
-from execution_engine import HOST_CALLS
+from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode
+from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
 from veracruz_utils.policy import Limits, Role
 
@@ -53,3 +55,34 @@ def test_the_policy_page_lists_every_limit_with_its_default():
 def test_the_policy_page_names_every_role():
     page = (DOCS / "reference/policy.md").read_text()
     assert all(f"`{role.value}`" in page for role in Role)
+
+
+def test_the_engine_page_lists_every_code():
+    codes = {cells[0].strip("`") for cells in rows("reference/engine.md")}
+    for code in (*Refusal, *LimitCode, *TrapCode):
+        assert code in codes, code
+
+
+def test_the_engine_page_names_limits_that_policies_have():
+    limits = {field.name for field in fields(Limits)}
+    named = {
+        cells[2].strip("`") for cells in rows("reference/engine.md") if len(cells) == 3 and cells[2]
+    }
+    assert named - {"Limit of the policy"} <= limits
+    assert limits - named == {"total_input_bytes", "stack_bytes"}
+
+
+def test_the_engine_page_lists_every_feature_that_is_switched():
+    drawn = list(itertools.takewhile(lambda cells: len(cells) == 2, rows("reference/engine.md")))
+    on, off = (
+        {found[1] for cells in drawn if (found := re.match(r"`([a-z_0-9]+)`", cells[column]))}
+        for column in (0, 1)
+    )
+    assert set(ON) <= on
+    assert set(OFF) == off
+
+
+def test_the_abi_page_lists_statuses_that_there_are():
+    for cells in rows("reference/guest-abi.md")[1:]:
+        for number in re.findall(r"-\d+", cells[3]):
+            assert int(number) in set(Status)
