@@ -26,6 +26,7 @@ from sonora.root import SoftwareRoot
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz.errors import ServiceError
+from veracruz.interrupts import undisturbed
 from veracruz.services import Service
 from veracruz_utils import policy as policies
 from veracruz_utils.digest import Digest
@@ -42,6 +43,8 @@ from veracruz_utils.policy import (
 
 PROGRAM: Final = "private-set-intersection"
 FIRST_ROWS: Final = 5
+_SOCKET: Final = "sonora.sock"
+"""Relative to the folder the services run in, whose own path may be too long for a socket."""
 _PEOPLE: Final = SCHEMAS["people"].kind
 _ROLES: Final = {
     "author": Role.PI_PROVIDER,
@@ -86,7 +89,7 @@ class Demo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._clean_up()
 
     def run(self) -> Report:
         """Do all of it."""
@@ -116,7 +119,14 @@ class Demo:
         self._tell(" ".join(lines), time.monotonic() - begun)
 
     def _service(self, program: str, *arguments: str) -> Service:
-        return self._stack.enter_context(Service(program, arguments, cwd=self._folder))
+        service = Service(program, arguments, cwd=self._folder)
+        self._stack.callback(service.stop)  # before there is anything to stop: Ctrl-C may be next
+        return service.start()
+
+    def _clean_up(self) -> None:
+        """End every service and remove the folder, however impatient somebody is."""
+        with undisturbed():
+            self._stack.close()
 
     def _measure(self) -> bytes:
         """What the principals accept: they measure the runtime they have installed themselves."""
@@ -134,7 +144,7 @@ class Demo:
         with self._step() as line:
             sonora = self._service(
                 "sonora", "serve", "--tabasco", address, "--listen", "127.0.0.1:0",
-                "--state", str(self._folder / "sonora"), "--socket", str(self._socket),
+                "--state", str(self._folder / "sonora"), "--socket", _SOCKET,
             )  # fmt: skip
             sonora.wait_ready()
             line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
@@ -180,9 +190,7 @@ class Demo:
 
     def _start_bridge(self, policy: Policy) -> Service:
         with self._step() as line:
-            sinaloa = self._service(
-                "sinaloa", "serve", str(self._policy_file), "--sonora", str(self._socket)
-            )
+            sinaloa = self._service("sinaloa", "serve", str(self._policy_file), "--sonora", _SOCKET)
             sinaloa.wait_ready()
             line.append(f"sinaloa, the bridge, is ready on {policy.sinaloa}; its isolate runs")
         return sinaloa
@@ -241,12 +249,8 @@ class Demo:
             status = sinaloa.wait(15)
             if status != 0:
                 raise ServiceError(f"sinaloa ended with status {status}: {sinaloa.last_words}")
-            self._stack.close()
+            self._clean_up()
             line.append("the isolate ended with its last reader; all services are stopped")
-
-    @property
-    def _socket(self) -> Path:
-        return self._folder / "sonora.sock"
 
     @property
     def _policy_file(self) -> Path:

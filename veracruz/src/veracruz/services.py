@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from veracruz.errors import ServiceError
+from veracruz.interrupts import undisturbed
 
-_READY: Final = re.compile(r": ready on (\S+)")
+_READY: Final = re.compile(r": ready on (\S+?)[,:]?(?:\s|$)")
 _START_S: Final = 60.0
 _STOP_S: Final = 15.0
 _LAST_LINES: Final = 20
@@ -45,20 +46,13 @@ class Service:
         self._reader: threading.Thread | None = None
 
     def start(self) -> Self:
-        """Start the process."""
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and programs
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=self._environment,
-            cwd=self._cwd,
-            process_group=0,
-        )
-        self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
-        self._reader.start()
+        """Start the process; an interruption either comes before it or finds something to end."""
+        try:
+            with undisturbed():
+                self._start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def wait_ready(self) -> str:
@@ -121,6 +115,21 @@ class Service:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and programs
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=self._environment,
+            cwd=self._cwd,
+            process_group=0,
+        )
+        self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         """Keep the last lines and notice the one that says it is ready."""
