@@ -178,7 +178,10 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         try:
             super().__init__(str(path), _Bridge)
         except OSError as error:
-            raise SonoraError(f"cannot listen on {path}: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise SonoraError(
+                f"cannot listen on {path}: {reason}: choose another --socket"
+            ) from error
         finally:
             os.umask(before)
 

@@ -28,7 +28,10 @@ def main(descriptor: int) -> NoReturn:
     digests = measure_this_process()
     files = tuple(isolate.MeasuredFile(name, digest) for name, digest in digests.items())
     zygote = _Zygote(channel)
-    zygote.tell(isolate.ZygoteReady(measurement_of(digests), files))
+    try:
+        zygote.tell(isolate.ZygoteReady(measurement_of(digests), files))
+    except BrokenPipeError:
+        sys.exit(0)  # the service ended while we started
     gc.collect()
     gc.freeze()
     zygote.serve()
