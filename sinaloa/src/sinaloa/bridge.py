@@ -19,6 +19,7 @@ from colima.sinaloa import (
 )
 from sinaloa.isolate import Isolate
 from sinaloa.session import Session
+from veracruz_utils.errors import UnreachableError
 from veracruz_utils.service import CallError, ServiceLimits, Status, StreamMethod, UnaryMethod
 
 # isort: split
@@ -87,11 +88,11 @@ class Bridge:
         )
 
     def cut_sessions(self) -> None:
-        """End all sessions."""
+        """End all sessions, as the bridge itself is ending."""
         with self._lock:
             sessions = list(self._sessions)
         for session in sessions:
-            session.cut()
+            session.cut(UnreachableError("the session was cut off: the bridge is ending"))
 
     def _attest(self, request: bytes) -> bytes:
         challenge = _read(AttestRequest, request).challenge
@@ -113,8 +114,8 @@ class Bridge:
                 if not context.add_callback(session.hang_up):
                     session.hang_up()
                 yield from session.download()
-                if session.cut_off:
-                    raise CallError(Status.FAILED_PRECONDITION, "the session was cut off")
+                if session.cut_off is not None:
+                    raise session.cut_off
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -153,7 +154,12 @@ class Bridge:
                 stalled = [session for session in self._sessions if session.stalled(since)]
             for session in stalled:
                 _LOG.warning("session cut off: a side took nothing for too long")
-                session.cut()
+                session.cut(
+                    CallError(
+                        Status.FAILED_PRECONDITION,
+                        "the session was cut off: a side was idle too long",
+                    )
+                )
 
 
 def _read(kind: type[_Message], request: bytes) -> _Message:

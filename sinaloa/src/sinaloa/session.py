@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import grpc
 
 from colima.sinaloa import MAX_CHUNK_BYTES
+from veracruz_utils.errors import VeracruzError
 
 
 class Session:
@@ -27,7 +28,7 @@ class Session:
         self._users = 2
         self._upload_since: float | None = time.monotonic()  # silence counts until the first piece
         self._download_since: float | None = None
-        self.cut_off = False
+        self.cut_off: VeracruzError | None = None
 
     def upload(self, chunks: Iterator[bytes]) -> None:
         """Hand what the principal sends to the isolate, until either has no more of it."""
@@ -63,9 +64,9 @@ class Session:
             for start in (self._upload_since, self._download_since)
         )
 
-    def cut(self) -> None:
-        """End the session from outside; both threads notice."""
-        self.cut_off = True
+    def cut(self, why: VeracruzError) -> None:
+        """End the session from outside; both threads notice, and the principal is told why."""
+        self.cut_off = why
         self.hang_up()
         if self._download_since is not None:  # gRPC has a piece that the principal does not take
             self._cancel()
