@@ -285,13 +285,16 @@ def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None)
     remedy = remedy or f"start it with '{peer.split(maxsplit=1)[0]} serve', or correct the address"
     if code is grpc.StatusCode.UNAVAILABLE:
         reason = _CONNECT_FAILURE.search(text)
-        if reason is not None:
-            return UnreachableError(
-                f"{peer} cannot be reached ({reason[1].strip().lower()}): {remedy}"
-            )
-        return UnreachableError(f"{peer} is not available: {details}: {remedy}")
+        state = (
+            f"is not available: {details}"
+            if reason is None
+            else f"cannot be reached ({reason[1].strip().lower()})"
+        )
+        return UnreachableError(f"{peer} {state}: {remedy}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{peer} did not answer in time: {remedy}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return VeracruzError(f"{peer} is another service ({code.name}): correct the address")
     if code is grpc.StatusCode.PERMISSION_DENIED:
         return RefusedError(f"{peer} refuses: {details}")
     if code.name in Status.__members__:
