@@ -16,7 +16,7 @@ VeracruzError
   └ RequestRefusedError       the isolate refused: role, program or limits of the policy
 """
 
-from colima.runtime import Reason, Refused, Status
+from colima.runtime import Reason, Refused, State, Status
 from durango._words import printable
 from veracruz_utils.errors import RefusedError, VeracruzError
 
@@ -56,7 +56,10 @@ class ProgramFailedError(DurangoError):
     def __init__(self, return_code: int, signed_receipt: bytes) -> None:
         self.return_code = return_code
         self.signed_receipt = signed_receipt
-        super().__init__(f"the program returned error code {return_code} and there is no result")
+        super().__init__(
+            f"the program returned error code {return_code} and there is no result: "
+            "see its documentation, or ask its author, what that means"
+        )
 
 
 class NotAuthorisedError(RefusedError):
@@ -122,10 +125,9 @@ _BY_POLICY = frozenset(
 
 _REMEDIES = {
     Reason.WRONG_ROLE: "use an identity that the policy gives this role",
-    Reason.WRONG_STATE: "see `durango status`, and --wait to wait for the others",
     Reason.BUSY: "try again in a moment",
     Reason.WRONG_PROGRAM: "send the program whose digest is in the policy",
-    Reason.PROGRAM_REFUSED: "the policy names a program that cannot run: make a new policy",
+    Reason.PROGRAM_REFUSED: "see `tlaxcala check`, then make a policy for a program that runs",
     Reason.DUPLICATE_PACKAGE: "it is in already; give another input another --package number",
     Reason.NOT_EXPECTED: "the policy's order leaves no place for it",
     Reason.TOO_LARGE: "send less, or agree on a policy with larger limits",
@@ -143,7 +145,25 @@ def describe_refusal(request: str, answer: Refused) -> str:
     # The program's author may have had a hand in these words.
     found = f": {printable(answer.found)}" if answer.found else ""
     expected = f", expected {printable(answer.expected)}" if answer.expected else ""
-    return f"{request} refused, {reason}{found}{expected}: {_REMEDIES[answer.reason]}"
+    return f"{request} refused, {reason}{found}{expected}: {_remedy(answer)}"
+
+
+def _remedy(answer: Refused) -> str:
+    if answer.reason is not Reason.WRONG_STATE:
+        return _REMEDIES[answer.reason]
+    if answer.found.startswith(State.ERROR.name):
+        return "nothing leads out of this: have the delegate start the computation anew"
+    if _comes_late(answer):
+        return "it comes too late, see `durango status`"
+    return "see `durango status`, and --wait to wait for the others"
+
+
+def _comes_late(answer: Refused) -> bool:
+    """Whether the computation is past the state that the request is for."""
+    order = [state.name for state in State]
+    if answer.found not in order or answer.expected not in order:
+        return False
+    return order.index(answer.found) > order.index(answer.expected)
 
 
 def refusal(request: str, answer: Refused) -> RequestRefusedError | RequestFailedError:
