@@ -2,6 +2,7 @@ from functools import lru_cache
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
@@ -11,6 +12,10 @@ from support.isolate_rig import RigMaker
 from veracruz_utils.policy import Strategy
 
 DEFAULT_LIMITS = EngineLimits()
+
+# How long an example takes is the machine's affair.
+settings.register_profile("sdk", deadline=None)
+settings.load_profile("sdk")
 
 
 @lru_cache(maxsize=16)
