@@ -1,0 +1,431 @@
+"""Veracruz as it runs: real processes on loopback, principals with files of their own.
+
+A `Stack` is the trust that computations share: Tabasco and Sonora, one process each, and the
+measurement of the runtime. `Stack.computation` starts a Sinaloa for one policy and gives the hands
+of its principals: the library (`connect`, `attest`), the command line (`durango`) and, for what no
+honest client does, the bare wire (`caller`, `raw_stream`).
+"""
+
+import json
+import subprocess
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from baja import ClientEndpoint, EndpointConfig
+from colima import runtime
+from colima.framing import frame
+from durango import Attestation, Identity, Principal, attest
+from jalisco import Connection, SinaloaTransport
+from sonora.root import SoftwareRoot
+from support.processes import children
+from tabasco.keys import der_of
+from tabasco.state import StateDirectory
+from veracruz import Service
+from veracruz_utils import policy as policies
+from veracruz_utils.digest import Digest
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    TLS_1_2_SUITES,
+    TLS_1_3_SUITES,
+    AcceptedPlatform,
+    CipherSuite,
+    Limits,
+    Policy,
+    PolicyFormat,
+    Role,
+    Strategy,
+    render_policy,
+)
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+DAY = timedelta(days=1)
+PI, DATA, RESULT = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
+Roles = Sequence[Role]
+
+
+def new_party(name: str = "party", *, lifetime: timedelta = DAY) -> Identity:
+    """A principal: a P-256 key and a certificate that is good from now on."""
+    return Identity.create(name, not_before=datetime.now(UTC), lifetime=lifetime)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object it printed."""
+        return json.loads(self.out)
+
+    def refused(self, status: int, *words: str) -> str:
+        """What it said on standard error; it failed with this status and named all of this."""
+        assert self.status == status, (self.status, self.out, self.err)
+        for word in words:
+            assert word in self.err, (word, self.err)
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        assert "internal error" not in self.err
+        return self.err
+
+    def done(self) -> "Finished":
+        """Itself; it succeeded."""
+        assert self.status == 0, (self.status, self.out, self.err)
+        return self
+
+
+def run(
+    program: str,
+    *arguments: object,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Finished:
+    """A command of ours as a user runs it, to its end."""
+    done = subprocess.run(
+        [SCRIPTS / program, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=90,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Caller:
+    """A session without a client's good manners: any message, any bytes."""
+
+    connection: Connection
+
+    def ask(self, request: runtime.Request) -> runtime.Response:
+        self.connection.send_frame(runtime.REQUEST.encode(request))
+        return self.answer()
+
+    def answer(self) -> runtime.Response:
+        return runtime.RESPONSE.decode(self.connection.receive_frame(timeout_s=30))
+
+    def refusal(self, request: runtime.Request) -> runtime.Refused:
+        answer = self.ask(request)
+        assert isinstance(answer, runtime.Refused), answer
+        return answer
+
+    def upload(
+        self, kind: runtime.ContentKind, content: bytes, package_id: int = 0
+    ) -> runtime.Response:
+        answer = self.ask(runtime.Upload(kind, package_id, len(content)))
+        if answer != runtime.Proceed():
+            return answer
+        self.connection.send_content(content)
+        return self.answer()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Plaintext as it stands, frame or not."""
+        self.connection.send_content(data)
+
+    def state(self) -> runtime.State:
+        found = self.ask(runtime.GetState())
+        assert isinstance(found, runtime.StateIs)
+        return found.state
+
+
+@dataclass
+class Computation:
+    """One policy, the bridge that was started with it, and everybody who is in it."""
+
+    stack: "Stack"
+    policy: Policy
+    parties: Sequence[Identity]
+    program: bytes
+    folder: Path
+    sinaloa: Service = field(init=False)
+
+    @property
+    def address(self) -> Endpoint:
+        """Where its bridge listens, which is a free port and not what the policy says."""
+        return Endpoint.parse(self.sinaloa.address)
+
+    @property
+    def tabasco_key(self) -> bytes | None:
+        """What principals have to be given beside a policy of 2021."""
+        return self.stack.tabasco_key if self.policy.tabasco_key is None else None
+
+    # The library.
+
+    def attest(self, policy: Policy | None = None, *, via: Endpoint | None = None) -> Attestation:
+        return attest(
+            policy or self.policy, tabasco_key=self.tabasco_key, sinaloa=via or self.address
+        )
+
+    @contextmanager
+    def connect(
+        self, client: int | Identity, attestation: Attestation | None = None
+    ) -> Iterator[Principal]:
+        with Principal.connect(
+            self.policy,
+            self.party(client),
+            attestation or self.attest(),
+            sinaloa=self.address,
+            timeout_s=30,
+        ) as principal:
+            yield principal
+
+    def send_program(self, client: int = 0) -> None:
+        with self.connect(client) as author:
+            assert author.send_program(self.program) == self.policy.program_digest
+
+    def send_data(self, client: int, content: bytes, package_id: int = 0) -> None:
+        with self.connect(client) as provider:
+            provider.send_data(package_id, content)
+
+    def result(self, client: int) -> bytes | None:
+        with self.connect(client) as reader:
+            return reader.result()[0]
+
+    def state(self, client: int = 0) -> runtime.State:
+        with self.connect(client) as principal:
+            return principal.state().state
+
+    def shut_down(self, *clients: int) -> int:
+        """The exit status of the bridge, after all of these asked for shutdown."""
+        for client in clients:
+            with self.connect(client) as reader:
+                reader.shutdown()
+        return self.sinaloa.wait(30)
+
+    # The command line.
+
+    def durango(self, command: str, *arguments: object, client: int | None = None) -> Finished:
+        """`durango COMMAND POLICY ARGUMENTS`, of this client if it is one's own."""
+        where = ["--sinaloa", self.address]
+        if self.tabasco_key is not None:
+            where += ["--tabasco-key", self.stack.tabasco_key_file]
+        who = [] if client is None else self.who(client)
+        return run(
+            "durango", *command.split(), self.policy_file, *arguments, *where, *who, cwd=self.folder
+        )
+
+    def who(self, client: int | Identity) -> list[object]:
+        """The options that name a principal's files, which are written now."""
+        party = self.party(client)
+        name = self.folder / party.digest.short
+        certificate, key = name.with_suffix(".cert.pem"), name.with_suffix(".key.pem")
+        certificate.write_bytes(party.certificate_pem())
+        key.touch(mode=0o600)
+        key.write_bytes(party.key_pem())
+        return ["--certificate", certificate, "--key", key]
+
+    @property
+    def policy_file(self) -> Path:
+        return self.folder / "policy.json"
+
+    def file(self, content: bytes, name: str = "content") -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    # The bare wire.
+
+    @contextmanager
+    def caller(self, client: int | Identity) -> Iterator[Caller]:
+        """A session for whatever may be said in one."""
+        party = self.party(client)
+        endpoint = ClientEndpoint(
+            EndpointConfig(self.policy.ciphersuite, party.private_key, party.certificate),
+            server_certificate_digest=self.attest().certificate_digest,
+            server_name="runtime.veracruz",
+        )
+        with Connection.open(self.transport(), endpoint, timeout_s=30) as connection:
+            yield Caller(connection)
+
+    def transport(self) -> SinaloaTransport:
+        """A stream to the isolate, for whatever bytes."""
+        return SinaloaTransport(str(self.address))
+
+    # The processes.
+
+    @property
+    def front(self) -> int:
+        """The process of the isolate's front; the one isolate there is."""
+        (found,) = children(self.stack.zygote)
+        return found
+
+    @property
+    def guest(self) -> int:
+        """The process of the isolate's guest."""
+        (found,) = children(self.front)
+        return found
+
+    def party(self, client: int | Identity) -> Identity:
+        return self.parties[client] if isinstance(client, int) else client
+
+
+class Stack:
+    """Tabasco and Sonora in a folder, and what principals know of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._services = ExitStack()
+        self._made = 0
+        root = SoftwareRoot.create(folder / "sonora")
+        self.tabasco = self.serve(
+            "tabasco", "--state", folder / "tabasco", "--listen", "127.0.0.1:0",
+            "--trust-root", root,
+        )  # fmt: skip
+        self.tabasco_address = Endpoint.parse(self.tabasco.wait_ready())
+        self.sonora = self.start_sonora()
+        measured = run("sonora", "measure", "--json").done().json
+        self.measurement = bytes.fromhex(measured["measurement"])
+        self.sonora.wait_ready()
+        key = StateDirectory(folder / "tabasco").result_key().public_key()
+        self.tabasco_key = der_of(key)
+        self.tabasco_key_file = folder / "tabasco.pem"
+        self.tabasco_key_file.write_text(
+            run("tabasco", "public-key", "--state", folder / "tabasco").done().out
+        )
+
+    def serve(self, program: str, *arguments: object) -> Service:
+        """A service that ends with the stack."""
+        service = Service(program, ["serve", *map(str, arguments)])
+        return self._services.enter_context(service)
+
+    def start_sonora(self, name: str = "sonora.sock") -> Service:
+        """A root isolate on this socket; the stack's own unless told otherwise."""
+        return self.serve(
+            "sonora", "--state", self.folder / "sonora", "--tabasco", self.tabasco_address,
+            "--socket", self.folder / name,
+        )  # fmt: skip
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "sonora.sock"
+
+    @property
+    def zygote(self) -> int:
+        (found,) = children(self.sonora.process_id)
+        return found
+
+    def policy(
+        self,
+        members: Sequence[tuple[Identity, Roles]],
+        *,
+        program: bytes,
+        data: Sequence[int] = (),
+        streams: Sequence[int] = (),
+        strategy: Strategy = Strategy.JIT,
+        policy_format: PolicyFormat = PolicyFormat.CURRENT,
+        suite: CipherSuite | None = None,
+        limits: Limits | None = None,
+        debug: bool = False,
+        port: int = 3011,
+        tabasco: Endpoint | None = None,
+        measurement: bytes | None = None,
+    ) -> bytes:
+        """A policy that this stack can serve, unless told otherwise."""
+        now = datetime.now(UTC)
+        current = policy_format is PolicyFormat.CURRENT
+        return render_policy(
+            at=now,
+            identities=[
+                policies.Identity(number, party.certificate, frozenset(roles))
+                for number, (party, roles) in enumerate(members)
+            ],
+            sinaloa=Endpoint("127.0.0.1", port),
+            tabasco=tabasco or self.tabasco_address,
+            tabasco_key=self.tabasco_key if current else None,
+            expires_at=now + DAY,
+            ciphersuite=suite or (TLS_1_3_SUITES if current else TLS_1_2_SUITES)[0],
+            platforms=[
+                AcceptedPlatform(LINUX_SOFTWARE, frozenset({measurement or self.measurement}))
+            ],
+            data_provision_order=data,
+            streaming_order=streams,
+            program_digest=Digest.of(program),
+            strategy=strategy,
+            limits=limits,
+            debug=debug,
+            policy_format=policy_format,
+        )
+
+    @contextmanager
+    def computation(
+        self,
+        *roles: Roles,
+        program: bytes,
+        parties: Sequence[Identity] | None = None,
+        sonora: Path | None = None,
+        **terms: Any,
+    ) -> Iterator[Computation]:
+        """A computation of as many principals as there are lists of roles, bridge and all."""
+        parties = parties or [new_party(f"party-{number}") for number in range(len(roles))]
+        raw = self.policy(list(zip(parties, roles, strict=True)), program=program, **terms)
+        with self.serving(raw, parties, program, sonora=sonora) as computation:
+            yield computation
+
+    @contextmanager
+    def serving(
+        self,
+        raw: bytes,
+        parties: Sequence[Identity],
+        program: bytes,
+        *,
+        sonora: Path | None = None,
+    ) -> Iterator[Computation]:
+        """The computation of exactly this policy."""
+        self._made += 1
+        folder = self.folder / f"computation-{self._made}"
+        folder.mkdir()
+        policy = Policy.parse(raw, at=datetime.now(UTC))
+        computation = Computation(self, policy, parties, program, folder)
+        computation.policy_file.write_bytes(raw)
+        computation.sinaloa = Service(
+            "sinaloa",
+            [
+                "serve", str(computation.policy_file), "--listen", "127.0.0.1:0",
+                "--sonora", str(sonora or self.socket),
+            ],
+        )  # fmt: skip
+        with computation.sinaloa as bridge:
+            bridge.wait_ready()
+            yield computation
+
+    def close(self) -> None:
+        """End what is left."""
+        self._services.close()
+
+
+def session_members(session_id: int) -> list[int]:
+    """The running processes of a session (setsid), wherever they are in the tree."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == session_id and fields[0] not in {"Z", "X"}:
+            members.append(int(entry.name))
+    return members
+
+
+def oversized_frame() -> bytes:
+    """The beginning of a frame that says it is as long as frames can say."""
+    return b"\xff\xff\xff\xff"
+
+
+def half_a_frame() -> bytes:
+    """A request that stops in the middle."""
+    whole = frame(runtime.REQUEST.encode(runtime.Upload(runtime.ContentKind.DATA, 7, 1000)))
+    return whole[:-1]
