@@ -2,7 +2,6 @@ from functools import lru_cache
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import settings
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
@@ -12,10 +11,6 @@ from support.isolate_rig import RigMaker
 from veracruz_utils.policy import Strategy
 
 DEFAULT_LIMITS = EngineLimits()
-
-# How long an example takes is the machine's affair.
-settings.register_profile("sdk", deadline=None)
-settings.load_profile("sdk")
 
 
 @lru_cache(maxsize=16)
