@@ -96,6 +96,11 @@ class Door:
     def fronts(self) -> list[int]:
         return [each for each in children(self.launcher._process.pid) if runs(each)]
 
+    def front(self) -> int:
+        """The only isolate there is, once others are gone."""
+        assert eventually(lambda: len(self.fronts()) == 1)
+        return self.fronts()[0]
+
     def stop(self) -> None:
         self.server.stop()
         self._thread.join()
@@ -256,7 +261,7 @@ def test_a_launched_bridge_may_be_silent_for_longer(door, policy, monkeypatch):
 def test_the_end_of_the_connection_is_the_end_of_the_isolate(door, policy):
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
-        (front,) = door.fronts()
+        front = door.front()
         processes = [front, *children(front)]
     with control:
         control.settimeout(30)
@@ -267,7 +272,7 @@ def test_the_end_of_the_connection_is_the_end_of_the_isolate(door, policy):
 def test_an_isolate_that_fails_is_reported_once_as_failed(door, policy):
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
-        (front,) = door.fronts()
+        front = door.front()
         os.kill(front, signal.SIGKILL)
         assert bridge.hear() == Ended(Ending.FAILURE)
         assert bridge.hear() is None
@@ -301,7 +306,7 @@ def ask_without_end(bridge: Bridge) -> None:
 def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
     with door.bridge() as stuck:
         _, control = stuck.launch(policy)
-        (front,) = door.fronts()
+        front = door.front()
         stuck.channel.settimeout(0.3)
         with pytest.raises(TimeoutError):
             ask_without_end(stuck)
@@ -309,7 +314,7 @@ def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
         assert works(door, policy)
         with door.bridge() as other:
             _, another = other.launch(policy)
-            (front,) = door.fronts()
+            front = door.front()
             os.kill(front, signal.SIGKILL)
             assert other.hear() == Ended(Ending.FAILURE)
             another.close()
