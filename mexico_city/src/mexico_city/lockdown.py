@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Collection, Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn
 
@@ -24,8 +25,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_PROCESS_BYTES: Final = 128 * 1024 * 1024
-"""What the process has before it compiles anything, and needs besides what limits name."""
+_SLACK_BYTES: Final = 96 * 1024 * 1024
+"""What the process needs besides what it has before it compiles anything and what limits name."""
 
 
 class _NothingElse:
@@ -74,7 +75,7 @@ def report_failure(where: str, kind: type[BaseException] | None) -> None:
 
 def bound_memory(limits: Limits) -> None:
     """Let this process allocate what compiling a program may take, and later what a run may."""
-    compiling = _PROCESS_BYTES + limits.compile_memory_bytes
+    compiling = _data_bytes() + _SLACK_BYTES + limits.compile_memory_bytes
     running = compiling + limits.memory_bytes + limits.stack_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (compiling, running))
 
@@ -94,6 +95,12 @@ def mute_libraries() -> None:
 def end(status: int) -> NoReturn:
     """Leave without running anything that was registered before the fork."""
     os._exit(status)
+
+
+def _data_bytes() -> int:
+    """What this process has by now of the memory that RLIMIT_DATA counts; proc(5), `statm`."""
+    pages = Path("/proc/self/statm").read_bytes().split()[5]
+    return int(pages) * resource.getpagesize()
 
 
 def _close_all_but(keep: Collection[int]) -> None:
