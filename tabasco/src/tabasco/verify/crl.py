@@ -9,11 +9,12 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
-from tabasco.verify.x509 import check_validity, name, subject
+from tabasco.verify.x509 import check_validity, may_sign_lists, name, outline_of
+from tabasco.verify.x509_outline import extensions
 
 MAX_CRL_BYTES: Final = 4 * 1024 * 1024
 
@@ -26,7 +27,8 @@ _ALGORITHMS: Final = frozenset(
         SignatureAlgorithmOID.RSA_WITH_SHA384,
     }
 )
-_KNOWN: Final = frozenset({ExtensionOID.CRL_NUMBER, ExtensionOID.AUTHORITY_KEY_IDENTIFIER})
+_KNOWN: Final = frozenset({"2.5.29.20", "2.5.29.35"})  # its number, its authority's key
+_EXTENSIONS: Final = 0xA0
 
 
 def load(encoded: bytes) -> x509.CertificateRevocationList:
@@ -44,25 +46,18 @@ def load(encoded: bytes) -> x509.CertificateRevocationList:
         if [each.tag for each in members[:3]] != [der.INTEGER, der.SEQUENCE, der.SEQUENCE]:
             raise der.malformed("a CRL is not of version 2")
         der.common_name(members[2])
-        crl = x509.load_der_x509_crl(encoded)
-        extensions = crl.extensions
-        _ = (crl.last_update_utc, crl.next_update_utc)
-    except (
-        EvidenceError,
-        ValueError,
-        TypeError,
-        UnsupportedAlgorithm,
-        x509.DuplicateExtension,
-    ) as error:
-        raise _malformed("a CRL cannot be read") from error
-    except x509.InvalidVersion as error:
-        raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.COLLATERAL, "a CRL's version"
-        ) from error
-    for extension in extensions:
+        found = extensions(members[-1]) if members[-1].tag == _EXTENSIONS else {}
+    except EvidenceError as error:
+        raise EvidenceError(error.fault, Stage.COLLATERAL, error.detail) from error
+    for identifier, extension in found.items():
         # The two that change what a list means are critical; anything else critical we refuse too.
-        if extension.critical and extension.oid not in _KNOWN:
-            raise _malformed(f"a CRL has critical extension {extension.oid.dotted_string}")
+        if extension.critical and identifier not in _KNOWN:
+            raise _malformed(f"a CRL has critical extension {identifier}")
+    try:
+        crl = x509.load_der_x509_crl(encoded)
+        _ = (crl.last_update_utc, crl.next_update_utc)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise _malformed("a CRL cannot be read") from error
     return crl
 
 
@@ -75,16 +70,13 @@ def check(
         EvidenceError: stage `collateral`.
     """
     named = der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
-    if named.encoded != subject(issuer).encoded:
+    if named.encoded != outline_of(issuer).subject.encoded:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
             Stage.COLLATERAL,
             f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
         )
-    usage = next(
-        (each.value for each in issuer.extensions if isinstance(each.value, x509.KeyUsage)), None
-    )
-    if usage is None or not usage.crl_sign or not _signed(crl, issuer):
+    if not may_sign_lists(issuer) or not _signed(crl, issuer):
         raise EvidenceError(
             Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"a CRL is not signed by {name(issuer)}"
         )

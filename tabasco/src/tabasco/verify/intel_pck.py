@@ -10,6 +10,7 @@ from cryptography import x509
 
 from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.x509 import outline_of
 
 PCK_NAME: Final = "Intel SGX PCK Certificate"
 PCK_ISSUERS: Final = frozenset({"Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"})
@@ -42,13 +43,12 @@ def platform_of(certificate: x509.Certificate) -> Platform:
     Raises:
         EvidenceError: stage `chain`.
     """
-    oid = x509.ObjectIdentifier(_SGX)
-    found = [each.value for each in certificate.extensions if each.oid == oid]
-    if not found or not isinstance(found[0], x509.UnrecognizedExtension):
+    found = outline_of(certificate).extensions.get(_SGX)
+    if found is None:
         raise EvidenceError(
             Fault.CHAIN, Stage.CHAIN, "the platform's certificate has no SGX extension"
         )
-    extension = der.attributes(der.children(der.read(found[0].value, der.SEQUENCE)))
+    extension = der.attributes(der.children(der.read(found.value, der.SEQUENCE)))
     tcb = der.attributes(der.children(der.expect(_get(extension, _TCB), der.SEQUENCE)))
     svns = [der.integer(_get(tcb, f"{_TCB}.{number}")) for number in range(1, _COMPONENTS + 1)]
     return Platform(

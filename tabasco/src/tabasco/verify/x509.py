@@ -12,29 +12,43 @@ import hashlib
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtensionOID
 
 from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.x509_outline import (
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    Outline,
+    authority,
+    outline,
+    usage,
+)
 
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 MAX_CHAIN: Final = 8
 
-RSA_PSS_SHA384: Final = bytes.fromhex(
-    "304606092a864886f70d01010a3039a00f300d06096086480165030402020500"
-    "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130a303020101"
+_PSS_PARAMETERS: Final = (
+    "a00f300d06096086480165030402020500"
+    "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130"
 )
-"""AlgorithmIdentifier of RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt."""
+RSA_PSS_SHA384: Final = frozenset(
+    {
+        bytes.fromhex("304106092a864886f70d01010a3034" + _PSS_PARAMETERS),
+        bytes.fromhex("304606092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101"),
+    }
+)
+"""AlgorithmIdentifiers of RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt; the second
+writes out the default of the trailer field, as AMD's authorities do."""
 
 _ALGORITHMS: Final = frozenset(
-    {
-        RSA_PSS_SHA384,
+    RSA_PSS_SHA384
+    | {
         bytes.fromhex("300a06082a8648ce3d040302"),  # ECDSA with SHA-256
         bytes.fromhex("300a06082a8648ce3d040303"),  # ECDSA with SHA-384
         bytes.fromhex("300a06082a8648ce3d040304"),  # ECDSA with SHA-512
@@ -43,8 +57,8 @@ _ALGORITHMS: Final = frozenset(
         bytes.fromhex("300d06092a864886f70d01010d0500"),  # RSA PKCS #1 v1.5 with SHA-512
     }
 )
-_KNOWN_CRITICAL: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+_KNOWN_CRITICAL: Final = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
+_DIGITAL_SIGNATURE, _CERTIFICATE_SIGN, _LIST_SIGN = 0, 5, 6
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
 
@@ -66,8 +80,7 @@ def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         certificate.public_key()
-        _ = certificate.extensions
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
     except x509.InvalidVersion as error:
         raise EvidenceError(Fault.UNSUPPORTED_VERSION, stage, "a certificate's version") from error
@@ -78,7 +91,7 @@ def load_pem(text: bytes, *, stage: Stage = Stage.CHAIN) -> tuple[x509.Certifica
     """The certificates of a PEM text, in its order: at least one, at most `MAX_CHAIN`.
 
     Raises:
-        EvidenceError: as `load`, or something else than certificates and white space is in it.
+        EvidenceError: as `load`, or something else than certificates and line ends is in it.
     """
     return tuple(load(encoded, stage=stage) for encoded in pem_blocks(text, stage=stage))
 
@@ -88,7 +101,7 @@ def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
     if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
     blocks = text.split(_PEM_BEGIN)
-    if blocks[0].strip() or not 1 < len(blocks) <= MAX_CHAIN + 1:
+    if blocks[0].strip(b"\r\n") or not 1 < len(blocks) <= MAX_CHAIN + 1:
         raise EvidenceError(
             Fault.MALFORMED, stage, f"no PEM text of one to {MAX_CHAIN} certificates"
         )
@@ -97,9 +110,9 @@ def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
 
 def _pem_body(block: bytes, stage: Stage) -> bytes:
     body, end, rest = block.partition(_PEM_END)
-    if not end or rest.strip():
+    if not end or rest.strip(b"\r\n"):
         raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
-    digits = b"".join(body.split())
+    digits = body.replace(b"\r", b"").replace(b"\n", b"")
     try:
         encoded = binascii.a2b_base64(digits, strict_mode=True)
     except ValueError as error:
@@ -130,6 +143,22 @@ def check_chain(
     """
     if not 2 <= len(chain) <= MAX_CHAIN:
         raise EvidenceError(Fault.CHAIN, stage, f"a chain of {len(chain)} certificates")
+    end = check_issuers(chain[1:], roots=roots, at=at, stage=stage)
+    leaf = chain[0]
+    check_leaf(leaf, stage=stage)
+    _check_issued(leaf, chain[1], stage)
+    _check_time(leaf, at, stage)
+    return min(end, leaf.not_valid_after_utc)
+
+
+def check_issuers(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Collection[bytes],
+    at: datetime,
+    stage: Stage = Stage.CHAIN,
+) -> datetime:
+    """As `check_chain`, for the authorities alone: from the leaf's issuer to the root."""
     if digest(chain[-1]) not in roots:
         raise EvidenceError(
             Fault.UNKNOWN_ROOT,
@@ -137,32 +166,23 @@ def check_chain(
             f"the chain ends in {name(chain[-1])}, sha256 {digest(chain[-1]).hex()}, not in a "
             "pinned root",
         )
-    check_leaf(chain[0], stage=stage)
-    for depth, (issued, issuer) in enumerate(itertools.pairwise(chain)):
-        check_authority(issuer, authorities_below=depth, stage=stage)
-        _check_issued(issued, issuer, stage)
+    for depth, certificate in enumerate(chain):
+        check_authority(certificate, authorities_below=depth, stage=stage)
+    for issued, issuing in itertools.pairwise(chain):
+        _check_issued(issued, issuing, stage)
     for certificate in chain:
-        check_validity(
-            certificate.not_valid_before_utc,
-            certificate.not_valid_after_utc,
-            at=at,
-            what=name(certificate),
-            stage=stage,
-        )
+        _check_time(certificate, at, stage)
     return min(certificate.not_valid_after_utc for certificate in chain)
 
 
 def check_leaf(certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN) -> None:
     """Refuse a leaf that is an authority, or says critical things that we do not read."""
-    _check_critical(certificate, stage)
-    extensions = certificate.extensions
-    constraints = _find(extensions, x509.BasicConstraints)
-    usage = _find(extensions, x509.KeyUsage)
-    if constraints is not None and constraints.ca:
+    found = _outline_of(certificate, stage)
+    if authority(found)[0]:
         raise EvidenceError(
             Fault.CHAIN, stage, f"{name(certificate)} is an authority, not a signer of evidence"
         )
-    if usage is not None and not usage.digital_signature:
+    if usage(found, _DIGITAL_SIGNATURE) is False:
         raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
 
 
@@ -170,17 +190,15 @@ def check_authority(
     certificate: x509.Certificate, *, authorities_below: int, stage: Stage = Stage.CHAIN
 ) -> None:
     """Refuse what is not said to be an authority with so many authorities below it."""
-    _check_critical(certificate, stage)
-    extensions = certificate.extensions
-    constraints = _find(extensions, x509.BasicConstraints)
-    usage = _find(extensions, x509.KeyUsage)
-    if constraints is None or not constraints.ca or usage is None or not usage.key_cert_sign:
+    found = _outline_of(certificate, stage)
+    is_authority, most = authority(found)
+    if not is_authority or not usage(found, _CERTIFICATE_SIGN):
         raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is no authority")
-    if constraints.path_length is not None and authorities_below > constraints.path_length:
+    if most is not None and authorities_below > most:
         raise EvidenceError(
             Fault.CHAIN,
             stage,
-            f"{name(certificate)} allows {constraints.path_length} authorities below it, "
+            f"{name(certificate)} allows {most} authorities below it, "
             f"there are {authorities_below}",
         )
 
@@ -212,15 +230,19 @@ def digest(certificate: x509.Certificate) -> bytes:
     return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
 
 
-def subject(certificate: x509.Certificate) -> der.Element:
-    """The subject's name as it is encoded; the library warns about names that it finds odd."""
-    body, _, _ = der.signed(certificate.public_bytes(serialization.Encoding.DER))
-    return der.children(body)[5]
+def outline_of(certificate: x509.Certificate) -> Outline:
+    """The members of a certificate that has been loaded."""
+    return outline(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def may_sign_lists(certificate: x509.Certificate) -> bool:
+    """Whether an authority's key is said to be for revocation lists."""
+    return bool(usage(outline_of(certificate), _LIST_SIGN))
 
 
 def common_name(certificate: x509.Certificate) -> str:
     """The subject's only common name, or nothing."""
-    return der.common_name(subject(certificate))
+    return der.common_name(outline_of(certificate).subject)
 
 
 def name(certificate: x509.Certificate) -> str:
@@ -228,45 +250,48 @@ def name(certificate: x509.Certificate) -> str:
     return repr(common_name(certificate)[:64])
 
 
+def _check_time(certificate: x509.Certificate, at: datetime, stage: Stage) -> None:
+    check_validity(
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        at=at,
+        what=name(certificate),
+        stage=stage,
+    )
+
+
 def _check_outline(encoded: bytes, stage: Stage) -> None:
     try:
-        body, outer, _ = der.signed(encoded)
-        fields = der.children(body)
-        if [field.tag for field in fields[:3]] != [0xA0, der.INTEGER, der.SEQUENCE] or len(
-            fields
-        ) < 8:
-            raise der.malformed("a certificate is not of version 3")
-        der.common_name(der.expect(fields[5], der.SEQUENCE))
-        serial = der.integer(fields[1])
+        found = outline(encoded)
+        der.common_name(found.subject)
+        authority(found)
+        usage(found, _DIGITAL_SIGNATURE)
     except EvidenceError as error:
         raise EvidenceError(error.fault, stage, error.detail) from error
-    if serial == 0:
+    if found.serial == 0:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate has serial number 0")
-    if outer.encoded != fields[2].encoded or outer.encoded not in _ALGORITHMS:
+    if found.algorithm not in _ALGORITHMS:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM, stage, "a certificate is signed in a way we do not accept"
         )
 
 
-def _check_critical(certificate: x509.Certificate, stage: Stage) -> None:
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _KNOWN_CRITICAL:
+def _outline_of(certificate: x509.Certificate, stage: Stage) -> Outline:
+    found = outline_of(certificate)
+    for identifier, extension in found.extensions.items():
+        if extension.critical and identifier not in _KNOWN_CRITICAL:
             raise EvidenceError(
                 Fault.CHAIN,
                 stage,
-                f"{name(certificate)} has critical extension {extension.oid.dotted_string}, "
-                "which we do not read",
+                f"{name(certificate)} has critical extension {identifier}, which we do not read",
             )
+    return found
 
 
-def _check_issued(issued: x509.Certificate, issuer: x509.Certificate, stage: Stage) -> None:
+def _check_issued(issued: x509.Certificate, issuing: x509.Certificate, stage: Stage) -> None:
     try:
-        issued.verify_directly_issued_by(issuer)
+        issued.verify_directly_issued_by(issuing)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise EvidenceError(
-            Fault.CHAIN, stage, f"{name(issued)} is not issued by {name(issuer)}"
+            Fault.CHAIN, stage, f"{name(issued)} is not issued by {name(issuing)}"
         ) from error
-
-
-def _find(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
-    return next((each.value for each in extensions if isinstance(each.value, kind)), None)
