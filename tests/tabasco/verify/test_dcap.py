@@ -24,7 +24,9 @@ from support.refused_evidence import refused
 from support.throwaway_chain import NOON, YEAR, Form, authority, issue, revocation_list
 from tabasco.verify import Acceptance, EvidenceError, Fault, Stage, TcbStatus, appraise
 from tabasco.verify.dcap import verify_dcap
+from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.dcap_quote import MAX_QUOTE_BYTES, parse_quote
+from tabasco.verify.intel_statements import parse_qe_identity, parse_tcb_info
 
 KINDS = [
     Recipe(),
@@ -301,6 +303,18 @@ class TestCollateral:
             Recipe(collateral_changes={"more": ""}).collateral()
         with refused(Fault.MALFORMED, Stage.COLLATERAL):
             Recipe(collateral_changes={"pck_crl": "zz"}).collateral()
+        with refused(Fault.MALFORMED, Stage.COLLATERAL):
+            Collateral.from_json(b'{"pck_crl":"","pck_crl":""}')
+        for parse in (parse_tcb_info, parse_qe_identity):
+            with refused(Fault.MALFORMED, Stage.COLLATERAL):
+                parse('{"version":3,"tcb":{"svn":1,"svn":2}}')
+
+    def test_collateral_with_nothing_missing_is_wanted(self):
+        for text in (b"{}", b"[]", b"null", b'"', b"[" * 100_000, b"\xff", b'{"pck_crl":1}'):
+            with refused(Fault.MALFORMED, Stage.COLLATERAL):
+                Collateral.from_json(text)
+        with refused(Fault.MALFORMED, Stage.COLLATERAL):
+            Collateral.from_json(bytes(MAX_COLLATERAL_BYTES + 1))
 
 
 class TestQuotingEnclave:
