@@ -5,6 +5,14 @@ from psa_attestation.appraisal import Appraisal, Tier, TrustVector, tier_of
 from psa_attestation.binding import binding_digest
 from psa_attestation.cbor import DecodeLimits, Tag, decode, encode
 from psa_attestation.claims import Claims, Profile, SoftwareComponent
+from psa_attestation.corim import Corim, read_comid, read_unsigned_corim, verify_corim
+from psa_attestation.corim_comid import (
+    AttestKeys,
+    Comid,
+    Environment,
+    Measurement,
+    ReferenceValues,
+)
 from psa_attestation.cose import mac0, sign1, verify1
 from psa_attestation.ear import sign_ear, verify_ear
 from psa_attestation.ear_claims import EAR_PROFILE, Ear, EarProfile, VerifierId
@@ -48,20 +56,26 @@ __all__ = [
     "LINUX_SOFTWARE_PLATFORM",
     "MAX_TOKEN_BYTES",
     "Appraisal",
+    "AttestKeys",
     "AttestationError",
     "Claims",
     "Claims2021",
     "Code",
+    "Comid",
+    "Corim",
     "DecodeLimits",
     "Ear",
     "EarProfile",
+    "Environment",
     "InputCommitment",
     "KeyLookup",
     "Lifecycle",
     "MacAlgorithm",
     "MacKey",
+    "Measurement",
     "Profile",
     "Receipt",
+    "ReferenceValues",
     "RuntimeClaims",
     "SoftwareComponent",
     "SoftwareEvidence",
@@ -87,6 +101,8 @@ __all__ = [
     "mint_token",
     "parse_2021_payload",
     "public_key_of",
+    "read_comid",
+    "read_unsigned_corim",
     "read_unverified_claims",
     "sign1",
     "sign_ear",
@@ -94,6 +110,7 @@ __all__ = [
     "sign_receipt",
     "tier_of",
     "verify1",
+    "verify_corim",
     "verify_ear",
     "verify_ear_jwt",
     "verify_receipt",
