@@ -70,7 +70,7 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
             Stage.CHAIN,
             "an endorsement key's certificate is not signed by RSASSA-PSS with SHA-384",
         )
-    name = der.common_name(found.subject)
+    name = found.common_name
     if name not in _NAMES or any(each.critical for each in found.extensions.values()):
         raise EvidenceError(
             Fault.CHAIN, Stage.CHAIN, f"{name[:64]!r} is no endorsement key of SEV-SNP"

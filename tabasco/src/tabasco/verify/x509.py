@@ -19,7 +19,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tabasco.verify import der
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.x509_outline import (
     BASIC_CONSTRAINTS,
@@ -242,7 +241,7 @@ def may_sign_lists(certificate: x509.Certificate) -> bool:
 
 def common_name(certificate: x509.Certificate) -> str:
     """The subject's only common name, or nothing."""
-    return der.common_name(outline_of(certificate).subject)
+    return outline_of(certificate).common_name
 
 
 def name(certificate: x509.Certificate) -> str:
@@ -251,19 +250,14 @@ def name(certificate: x509.Certificate) -> str:
 
 
 def _check_time(certificate: x509.Certificate, at: datetime, stage: Stage) -> None:
-    check_validity(
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-        at=at,
-        what=name(certificate),
-        stage=stage,
-    )
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not start <= at <= end:  # so that a name is only read for an error
+        check_validity(start, end, at=at, what=name(certificate), stage=stage)
 
 
 def _check_outline(encoded: bytes, stage: Stage) -> None:
     try:
         found = outline(encoded)
-        der.common_name(found.subject)
         authority(found)
         usage(found, _DIGITAL_SIGNATURE)
     except EvidenceError as error:

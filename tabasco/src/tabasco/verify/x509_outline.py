@@ -4,7 +4,10 @@ The library reads keys, times and signatures for us. It also warns about serial 
 that it finds odd, and means to refuse some of them: those, and extensions, we read ourselves.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from tabasco.verify import der
@@ -41,6 +44,7 @@ class Outline:
     Attributes:
         signed: the bytes that `signature` is over.
         algorithm: the AlgorithmIdentifier, the same inside and outside of what is signed.
+        common_name: the subject's only one, or nothing.
         key: SubjectPublicKeyInfo.
         extensions: by identifier.
     """
@@ -52,10 +56,12 @@ class Outline:
     issuer: der.Element
     validity: der.Element
     subject: der.Element
+    common_name: str
     key: bytes
-    extensions: dict[str, Extension]
+    extensions: Mapping[str, Extension]
 
 
+@functools.lru_cache(maxsize=128)  # authorities come again with every piece of evidence
 def outline(encoded: bytes) -> Outline:
     """The members of a certificate in DER.
 
@@ -75,6 +81,7 @@ def outline(encoded: bytes) -> Outline:
         issuer=issuer,
         validity=validity,
         subject=subject,
+        common_name=der.common_name(subject),
         key=key.encoded,
         extensions=extensions(tagged),
     )
@@ -105,7 +112,7 @@ def usage(found: Outline, bit: int) -> bool | None:
     return bit < 8 * len(bits) - content[0] and bool(bits[bit // 8] & 0x80 >> bit % 8)
 
 
-def extensions(wrapper: der.Element) -> dict[str, Extension]:
+def extensions(wrapper: der.Element) -> Mapping[str, Extension]:
     """The extensions inside their tagged wrapper, by identifier."""
     found: dict[str, Extension] = {}
     for extension in der.children(der.read(wrapper.content, der.SEQUENCE)):
@@ -120,4 +127,4 @@ def extensions(wrapper: der.Element) -> dict[str, Extension]:
             raise der.malformed(f"extension {identifier} is there twice")
         value = der.expect(members[1], der.OCTET_STRING).content
         found[identifier] = Extension(critical, value)
-    return found
+    return MappingProxyType(found)
