@@ -256,6 +256,17 @@ class TestCollateral:
         with refused(Fault.UNKNOWN_ROOT, Stage.COLLATERAL):
             Recipe(signer=signer, collateral_changes=changes).verify()
 
+    def test_every_chain_that_is_given_has_to_hold(self):
+        root = issue("Intel SGX Root CA", None, authority())
+        for chain, fault in (
+            ((PLATFORM_CA, root), Fault.UNKNOWN_ROOT),
+            ((SIGNER, ROOT), Fault.CHAIN),
+            ((issue("Intel SGX PCK Platform CA", root, authority()), ROOT), Fault.CHAIN),
+        ):
+            text = b"".join(member.pem for member in chain).decode()
+            with refused(fault, Stage.COLLATERAL):
+                Recipe(collateral_changes={"pck_crl_issuer_chain": text}).verify()
+
     def test_a_signer_whose_certificate_ended_is_not_believed(self):
         signer = issue("Intel SGX TCB Signing", ROOT, Form(end=NOON - YEAR / 2))
         with refused(Fault.EXPIRED, Stage.COLLATERAL):

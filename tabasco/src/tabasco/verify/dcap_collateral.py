@@ -42,7 +42,8 @@ class Collateral:
     """Collateral as it came, unverified.
 
     Attributes:
-        pck_crl_issuer_chain: PEM; not needed, since the quote brings the same authority.
+        pck_crl_issuer_chain: PEM, from the authority to the root; it has to hold, but the list is
+            verified with the authority that the quote's own chain ends in.
         root_ca_crl: DER, by the root.
         pck_crl: DER, by the authority that certified the platform.
         tcb_info_issuer_chain: PEM, from the signer to the root; so `qe_identity_issuer_chain`.
@@ -111,7 +112,12 @@ def verify_collateral(
         EvidenceError: stage `collateral`.
     """
     root_crl = crl.load(collateral.root_ca_crl)
-    ends = [crl.check(root_crl, root, at=at)]
+    issuers = x509.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
+    roots = {x509.digest(root)}
+    ends = [
+        crl.check(root_crl, root, at=at),
+        x509.check_issuers(issuers, roots=roots, at=at, stage=Stage.COLLATERAL),
+    ]
     for what, chain, text, signature in (
         (
             "TCB info",
