@@ -16,6 +16,7 @@ from support.snp_evidence import (
     Recipe,
     amd,
     integer,
+    oid,
     tlv,
 )
 from support.throwaway_chain import NOON, YEAR, revocation_list
@@ -34,6 +35,14 @@ KINDS = [
     Recipe(line=TURIN, version=5),
     Recipe(line=TURIN, kind="VLEK"),
 ]
+
+
+def constraints(members):
+    return tlv(0x30, oid("551d13"), b"\1\1\xff", tlv(4, tlv(0x30, members)))
+
+
+def usage(bits):
+    return tlv(0x30, oid("551d0f"), b"\1\1\xff", tlv(4, tlv(3, bytes([0, bits]))))
 
 
 @pytest.mark.parametrize("recipe", KINDS)
@@ -158,6 +167,13 @@ class TestChain:
     def test_critical_repeated_and_missing_extensions_are_refused(self):
         with refused(Fault.CHAIN, Stage.CHAIN):
             Recipe(extra=(amd(b"\7", b"", critical=True),)).verify()
+        for plain in (constraints(b""), usage(0x80)):
+            Recipe(extra=(plain,)).verify()
+        for other in (constraints(b"\1\1\xff"), usage(0x04)):
+            with refused(Fault.CHAIN, Stage.CHAIN):
+                Recipe(extra=(other,)).verify()
+        with refused(Fault.MALFORMED, Stage.CHAIN):
+            Recipe(extra=(constraints(b"\1\1\0"),)).verify()
         with refused(Fault.MALFORMED, Stage.CHAIN):
             Recipe(extra=(amd(b"\3\1", integer(4)),)).verify()
         with refused(Fault.CERTIFICATE_MISMATCH, Stage.CHAIN):

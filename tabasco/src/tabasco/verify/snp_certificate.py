@@ -2,7 +2,7 @@
 
 They are read here and not by `cryptography`, because the serial number of every VCEK is 0, which
 that library has announced to refuse. The form is fixed, so little has to be understood: whatever
-differs from it is refused, and so is anything critical.
+differs from it is refused, and so is anything critical that is not known.
 
 Standard: AMD 57230, "Versioned Chip Endorsement Key (VCEK) Certificate and KDS Interface
 Specification"; RFC 5280 4.1.
@@ -20,7 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from tabasco.verify import der, x509
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.snp_report import Product, SigningKey, SnpTcb
-from tabasco.verify.x509_outline import outline
+from tabasco.verify.x509_outline import (
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    Outline,
+    authority,
+    outline,
+    usage,
+)
 
 _AMD: Final = "1.3.6.1.4.1.3704.1"
 _SPL: Final = {
@@ -71,7 +78,7 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
             "an endorsement key's certificate is not signed by RSASSA-PSS with SHA-384",
         )
     name = found.common_name
-    if name not in _NAMES or any(each.critical for each in found.extensions.values()):
+    if name not in _NAMES or not _is_plain_leaf(found):
         raise EvidenceError(
             Fault.CHAIN, Stage.CHAIN, f"{name[:64]!r} is no endorsement key of SEV-SNP"
         )
@@ -92,8 +99,8 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
 
 def check_issued(key: EndorsementKey, issuer: library.Certificate) -> None:
     """Refuse a certificate that `issuer` did not sign."""
-    authority = issuer.public_key()
-    if not isinstance(authority, rsa.RSAPublicKey) or not _verified(key, authority):
+    signer = issuer.public_key()
+    if not isinstance(signer, rsa.RSAPublicKey) or not _verified(key, signer):
         raise EvidenceError(
             Fault.CHAIN, Stage.CHAIN, f"the {key.kind.name} is not issued by {x509.name(issuer)}"
         )
@@ -118,10 +125,16 @@ def hardware_id_of(key: EndorsementKey, product: Product) -> bytes:
     return value
 
 
-def _verified(key: EndorsementKey, authority: rsa.RSAPublicKey) -> bool:
+def _is_plain_leaf(found: Outline) -> bool:
+    critical = {name for name, each in found.extensions.items() if each.critical}
+    signs = usage(found, 0) is not False
+    return critical <= {BASIC_CONSTRAINTS, KEY_USAGE} and signs and not authority(found)[0]
+
+
+def _verified(key: EndorsementKey, signer: rsa.RSAPublicKey) -> bool:
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
     try:
-        authority.verify(key.signature, key.signed, scheme, hashes.SHA384())
+        signer.verify(key.signature, key.signed, scheme, hashes.SHA384())
     except (InvalidSignature, ValueError):
         return False
     return True
