@@ -128,6 +128,7 @@ class Requests(RuleBasedStateMachine):
             computation.round,
             computation.running,
             computation.failure,
+            computation._frames,
             computation.outcome,
             computation.program_digest,
             computation._guest_lost,
@@ -307,6 +308,16 @@ class Requests(RuleBasedStateMachine):
             model.advance()
 
     @rule(who=PARTIES)
+    def ask_why_it_failed(self, who):
+        identity = self.policy.identities[who]
+        if "PiProvider" not in ROLES[who]:
+            self.refused(Reason.WRONG_ROLE, self.computation.failure_report, identity)
+        elif self.model.state is not State.ERROR:
+            self.refused(Reason.WRONG_STATE, self.computation.failure_report, identity)
+        else:
+            assert self.computation.failure_report(identity).failure == self.computation.failure
+
+    @rule(who=PARTIES)
     def ask_for_the_end(self, who):
         identity, model = self.policy.identities[who], self.model
         if "ResultReader" not in ROLES[who]:
@@ -333,4 +344,4 @@ class Requests(RuleBasedStateMachine):
 
 
 TestRequests = Requests.TestCase
-TestRequests.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestRequests.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)

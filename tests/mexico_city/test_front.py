@@ -3,7 +3,7 @@
 import mmap
 import os
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -218,3 +218,26 @@ def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, mo
                 first.next_answer()
             assert second.content_of(second.next_answer()) == b"result"
             assert isinstance(second.ask(GetState()), runtime.StateIs)
+
+
+def test_one_principal_does_not_get_all_places(isolates, monkeypatch):
+    monkeypatch.setattr(front, "MAX_SESSIONS_EACH", 3)
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig, ExitStack() as stack:
+        for _ in range(3):
+            last = stack.enter_context(rig.session(0))
+            assert last.state() is State.INITIAL
+        with rig.session(0) as one_more, pytest.raises(SessionError):
+            one_more.state()
+        with rig.session(1) as other:
+            assert other.state() is State.INITIAL
+        last.connection.close()
+        assert eventually(lambda: is_let_in(rig))
+
+
+def is_let_in(rig) -> bool:
+    """Whether the first principal gets a session."""
+    try:
+        with rig.session(0) as caller:
+            return caller.state() in State
+    except SessionError:
+        return False

@@ -49,9 +49,10 @@ class SocketTransport:
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
+        self.send_timeout_s = 30.0
 
     def send(self, data: bytes) -> None:
-        self.channel.settimeout(30)
+        self.channel.settimeout(self.send_timeout_s)
         try:
             self.channel.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:

@@ -192,7 +192,7 @@ class Front:
         if connection not in self._connections:
             return
         self._stirred.add(connection)
-        if connection.session.listening:
+        if connection.interest() & selectors.EVENT_READ:
             self._guarded(connection, lambda: connection.receive(time.monotonic()))
 
     def _forget_guest(self) -> None:
@@ -244,7 +244,7 @@ class Front:
         if connection.session.over and not connection.unsent:
             self._drop(connection)
             return
-        if connection.session.backlog:
+        if connection.session.backlog and not connection.unsent:
             self._stirred.add(connection)
         self._watch(connection)
 
