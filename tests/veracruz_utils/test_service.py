@@ -148,7 +148,7 @@ def test_a_stream_that_is_refused_midway_gives_what_came_before(channel):
 
 
 def test_an_unknown_method_is_an_error(channel):
-    with pytest.raises(VeracruzError, match=r"another service .UNIMPLEMENTED.: correct the address"):
+    with pytest.raises(VeracruzError, match=r"service .UNIMPLEMENTED.: correct the address"):
         ask(channel, "Nothing")
 
 
