@@ -220,6 +220,25 @@ def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, mo
             assert isinstance(second.ask(GetState()), runtime.StateIs)
 
 
+def test_what_a_principal_began_goes_on_when_it_leaves(isolates):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        with rig.session(0) as author:
+            author.begin_upload(ContentKind.PROGRAM, len(HELLO))
+            author.connection.send_content(HELLO)
+            _, descriptors = rig.guest.hear()
+        close_all(descriptors)
+        rig.guest.say(isolate.Loaded())
+        with rig.session(1) as reader:
+            assert eventually(lambda: reader.state() is State.READY_TO_EXECUTE)
+            reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            _, descriptors = rig.guest.hear()
+        os.write(descriptors[-1], b"done")
+        close_all(descriptors)
+        rig.guest.say(isolate.Finished(0, wrote_output=True, output_size=4, run_ms=1, fuel=0))
+        with rig.session(1) as another:
+            assert another.result()[1] == b"done"
+
+
 def test_one_principal_does_not_get_all_places(isolates, monkeypatch):
     monkeypatch.setattr(front, "MAX_SESSIONS_EACH", 3)
     with local_front(isolates, [[PI], [READER]], program=HELLO) as rig, ExitStack() as stack:
