@@ -18,11 +18,11 @@ from typing import Any
 
 from baja import ClientEndpoint, EndpointConfig
 from colima import runtime
-from colima.framing import frame
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
 from sonora.root import SoftwareRoot
 from support.processes import children
+from support.runtime_guests import HELLO
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz import Service
@@ -150,6 +150,8 @@ class Computation:
     program: bytes
     folder: Path
     sinaloa: Service = field(init=False)
+    front: int = field(init=False)
+    """The process of the isolate's front."""
 
     @property
     def address(self) -> Endpoint:
@@ -256,12 +258,6 @@ class Computation:
     # The processes.
 
     @property
-    def front(self) -> int:
-        """The process of the isolate's front; the one isolate there is."""
-        (found,) = children(self.stack.zygote)
-        return found
-
-    @property
     def guest(self) -> int:
         """The process of the isolate's guest."""
         (found,) = children(self.front)
@@ -278,12 +274,8 @@ class Stack:
         self.folder = folder
         self._services = ExitStack()
         self._made = 0
-        root = SoftwareRoot.create(folder / "sonora")
-        self.tabasco = self.serve(
-            "tabasco", "--state", folder / "tabasco", "--listen", "127.0.0.1:0",
-            "--trust-root", root,
-        )  # fmt: skip
-        self.tabasco_address = Endpoint.parse(self.tabasco.wait_ready())
+        self.root = SoftwareRoot.create(folder / "sonora")
+        self.start_tabasco()
         self.sonora = self.start_sonora()
         measured = run("sonora", "measure", "--json").done().json
         self.measurement = bytes.fromhex(measured["measurement"])
@@ -300,6 +292,14 @@ class Stack:
         service = Service(program, ["serve", *map(str, arguments)])
         return self._services.enter_context(service)
 
+    def start_tabasco(self) -> None:
+        """The attestation service; once more, when it was ended, with all that it knew."""
+        self.tabasco = self.serve(
+            "tabasco", "--state", self.folder / "tabasco", "--listen", "127.0.0.1:0",
+            "--trust-root", self.root,
+        )  # fmt: skip
+        self.tabasco_address = Endpoint.parse(self.tabasco.wait_ready())
+
     def start_sonora(self, name: str = "sonora.sock") -> Service:
         """A root isolate on this socket; the stack's own unless told otherwise."""
         return self.serve(
@@ -310,11 +310,6 @@ class Stack:
     @property
     def socket(self) -> Path:
         return self.folder / "sonora.sock"
-
-    @property
-    def zygote(self) -> int:
-        (found,) = children(self.sonora.process_id)
-        return found
 
     def policy(
         self,
@@ -364,7 +359,7 @@ class Stack:
         *roles: Roles,
         program: bytes,
         parties: Sequence[Identity] | None = None,
-        sonora: Path | None = None,
+        sonora: Service | None = None,
         **terms: Any,
     ) -> Iterator[Computation]:
         """A computation of as many principals as there are lists of roles, bridge and all."""
@@ -380,9 +375,12 @@ class Stack:
         parties: Sequence[Identity],
         program: bytes,
         *,
-        sonora: Path | None = None,
+        sonora: Service | None = None,
     ) -> Iterator[Computation]:
-        """The computation of exactly this policy."""
+        """The computation of exactly this policy, behind a Sonora of its own if one is given."""
+        sonora = sonora or self.sonora
+        (zygote,) = children(sonora.process_id)
+        others = children(zygote)
         self._made += 1
         folder = self.folder / f"computation-{self._made}"
         folder.mkdir()
@@ -393,16 +391,30 @@ class Stack:
             "sinaloa",
             [
                 "serve", str(computation.policy_file), "--listen", "127.0.0.1:0",
-                "--sonora", str(sonora or self.socket),
+                "--sonora", sonora.address,
             ],
         )  # fmt: skip
         with computation.sinaloa as bridge:
             bridge.wait_ready()
+            (computation.front,) = set(children(zygote)) - set(others)
             yield computation
+
+    def serve_somebody(self, *, sonora: Service | None = None) -> None:
+        """A whole computation, to see that what was before it has broken nothing."""
+        with self.computation([PI, RESULT], program=HELLO, sonora=sonora) as computation:
+            computation.send_program()
+            assert computation.result(0) == b"hello"
+            assert computation.shut_down(0) == 0
 
     def close(self) -> None:
         """End what is left."""
         self._services.close()
+
+
+def below(process_id: int) -> list[int]:
+    """All processes that this one has started, and those that they have."""
+    mine = children(process_id)
+    return [*mine, *(other for each in mine for other in below(each))]
 
 
 def session_members(session_id: int) -> list[int]:
@@ -418,14 +430,3 @@ def session_members(session_id: int) -> list[int]:
         if int(fields[3]) == session_id and fields[0] not in {"Z", "X"}:
             members.append(int(entry.name))
     return members
-
-
-def oversized_frame() -> bytes:
-    """The beginning of a frame that says it is as long as frames can say."""
-    return b"\xff\xff\xff\xff"
-
-
-def half_a_frame() -> bytes:
-    """A request that stops in the middle."""
-    whole = frame(runtime.REQUEST.encode(runtime.Upload(runtime.ContentKind.DATA, 7, 1000)))
-    return whole[:-1]
