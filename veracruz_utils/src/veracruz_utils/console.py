@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 INTERRUPTED: Final = 130
+_STATUSES: Final = (
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "
+    "4 peer unreachable, 130 interrupted."
+)
 
 _debug: ContextVar[bool] = ContextVar("_debug", default=False)
 
@@ -94,7 +98,13 @@ def command_group(
     """
 
     def decorate(function: Callable[..., object]) -> CommandGroup:
-        group = click.group(prog, cls=CommandGroup, help=help, context_settings=_settings(prog))
+        group = click.group(
+            prog,
+            cls=CommandGroup,
+            help=help,
+            epilog=_STATUSES,
+            context_settings=_settings(prog),
+        )
         return group(_with_common_options(function, prog, distribution))
 
     return decorate
@@ -110,7 +120,11 @@ def single_command(
 
     def decorate(function: Callable[..., object]) -> SingleCommand:
         command = click.command(
-            prog, cls=SingleCommand, help=help, context_settings=_settings(prog)
+            prog,
+            cls=SingleCommand,
+            help=help,
+            epilog=_STATUSES,
+            context_settings=_settings(prog),
         )
         return command(_with_common_options(function, prog, distribution))
 
