@@ -385,6 +385,12 @@ def test_a_policy_that_accepts_nothing_is_wrong_usage(world):
     assert "at least one runtime" in world.complain(*new_policy(world), status=2)
 
 
+def test_a_policy_that_names_no_key_of_tabasco_is_wrong_usage(world):
+    platform = usual(world)[:2]
+    told = world.complain(*new_policy(world, *platform), status=2)
+    assert "give --tabasco-key with the file" in told
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

@@ -18,32 +18,14 @@ from durango.platforms import protection
 from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_utils import policy as policies
-from veracruz_utils.console import note, read_file
+from veracruz_utils.console import ENDPOINT, note, read_file
 from veracruz_utils.endpoint import Endpoint
-from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 """A file; `-` is standard input or output where that makes sense."""
-
-
-class EndpointType(click.ParamType[Endpoint]):
-    """`host:port`."""
-
-    name = "host:port"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Endpoint:
-        """The endpoint, or a usage error."""
-        if isinstance(value, Endpoint):
-            return value
-        try:
-            return Endpoint.parse(str(value))
-        except VeracruzError as error:
-            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +111,13 @@ _WHERE: Final = (
     tabasco_key_option,
     click.option(
         "--sinaloa",
-        type=EndpointType(),
+        type=ENDPOINT,
         envvar="DURANGO_SINALOA",
         help="Where the bridge is, if not where the policy says.",
     ),
     click.option(
         "--tabasco",
-        type=EndpointType(),
+        type=ENDPOINT,
         envvar="DURANGO_TABASCO",
         help="Where the attestation service is, if not where the policy says.",
     ),

@@ -7,7 +7,6 @@ import click
 
 from durango.cli.options import (
     FILE,
-    EndpointType,
     force_option,
     load_policy,
     load_tabasco_key,
@@ -25,9 +24,9 @@ from durango.cli.terms import (
 )
 from durango.content import open_content
 from durango.policies import policy_facts, policy_text, policy_warnings
-from veracruz_utils.console import emit, json_option, note, write_new_file
+from veracruz_utils.console import ENDPOINT, emit, json_option, note, write_new_file
 from veracruz_utils.endpoint import Endpoint
-from veracruz_utils.policy import Policy, Role, Strategy, render_policy
+from veracruz_utils.policy import Policy, PolicyFormat, Role, Strategy, render_policy
 
 
 @click.group("policy", help="Write, show and check a policy.")
@@ -69,8 +68,8 @@ def policy() -> None:
     multiple=True,
     help="The same, from what `sonora measure --json` prints; repeatable.",
 )
-@click.option("--sinaloa", type=EndpointType(), required=True, help="Where the bridge will be.")
-@click.option("--tabasco", type=EndpointType(), required=True, help="The attestation service.")
+@click.option("--sinaloa", type=ENDPOINT, required=True, help="Where the bridge will be.")
+@click.option("--tabasco", type=ENDPOINT, required=True, help="The attestation service.")
 @click.option(
     "--tabasco-key",
     type=FILE,
@@ -133,15 +132,16 @@ def new(
     members = members_of(identities)
     with open_content(program) as content:
         program_digest = content.digest()
+    accepted = platforms_of([*platforms, *map(measurements_in, measurement_files)])
     text = render_policy(
         at=now,
         identities=members,
         sinaloa=sinaloa,
         tabasco=tabasco,
-        tabasco_key=load_tabasco_key(tabasco_key),
+        tabasco_key=_key_to_name(tabasco_key, FORMATS[format_name]),
         expires_at=expiry(expires, days, now=now),
         ciphersuite=suite_of(ciphersuite, FORMATS[format_name]),
-        platforms=platforms_of([*platforms, *map(measurements_in, measurement_files)]),
+        platforms=accepted,
         data_provision_order=order_of(data_order, members),
         streaming_order=order_of(stream_order, members),
         program_digest=program_digest,
@@ -175,6 +175,15 @@ def check(*, policy: Path, as_json: bool) -> None:
     text = [f"policy {found.digest} can be used"]
     text += [f"mind: {warning}" for warning in warnings]
     emit({"digest": found.digest, "warnings": warnings}, "\n".join(text), as_json=as_json)
+
+
+def _key_to_name(path: Path | None, policy_format: PolicyFormat) -> bytes | None:
+    if path is None and policy_format is PolicyFormat.CURRENT:
+        raise click.UsageError(
+            "a policy names the key of its Tabasco: give --tabasco-key with the file that "
+            "`tabasco public-key` printed"
+        )
+    return load_tabasco_key(path)
 
 
 def _warn(made: Policy, now: datetime) -> None:
