@@ -18,7 +18,8 @@ from sonora.isolates import LinuxLauncher
 from sonora.measurement import measure_this_process, measurement_of
 from sonora.root import SoftwareRoot
 from sonora.server import Sonora, SonoraServer
-from veracruz_utils.console import command_group, emit, json_option, log_option, note
+from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
+from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import LINUX_SOFTWARE
 from veracruz_utils.service import GrpcService, open_channel, unary
 
@@ -86,6 +87,7 @@ def measure(*, with_files: bool, as_json: bool) -> None:
 @click.option(
     "--tabasco",
     "tabasco_address",
+    type=ENDPOINT,
     default="127.0.0.1:3010",
     show_default=True,
     metavar="HOST:PORT",
@@ -99,6 +101,7 @@ def measure(*, with_files: bool, as_json: bool) -> None:
 )
 @click.option(
     "--listen",
+    type=ENDPOINT,
     default="127.0.0.1:0",
     show_default=True,
     metavar="HOST:PORT",
@@ -107,14 +110,19 @@ def measure(*, with_files: bool, as_json: bool) -> None:
 @log_option
 @json_option
 def serve(
-    state: Path, tabasco_address: str, socket_path: Path | None, listen: str, *, as_json: bool
+    state: Path,
+    tabasco_address: Endpoint,
+    socket_path: Path | None,
+    listen: Endpoint,
+    *,
+    as_json: bool,
 ) -> None:
     """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM."""
     root = SoftwareRoot.load(state)
     path = socket_path or state / "sonora.sock"
     with (
         contextlib.closing(LinuxLauncher()) as launcher,
-        contextlib.closing(open_channel(tabasco_address)) as channel,
+        contextlib.closing(open_channel(str(tabasco_address))) as channel,
     ):
         renew = partial(
             enrol,
@@ -155,7 +163,7 @@ def _serving(server: SonoraServer) -> Iterator[SonoraServer]:
 
 
 def _serve_health(
-    listen: str,
+    listen: Endpoint,
     launcher: LinuxLauncher,
     server: SonoraServer,
     facts: dict[str, object],

@@ -23,7 +23,8 @@ from tabasco.roots import Roots
 from tabasco.server import LIMITS, methods_of
 from tabasco.service import AttestationService, Settings
 from tabasco.state import StateDirectory
-from veracruz_utils.console import command_group, emit, json_option, log_option, note
+from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
+from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.service import GrpcService
 
 DISTRIBUTION: Final = "veracruz-tabasco"
@@ -65,7 +66,12 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 
 @main.command("serve")
 @click.option(
-    "--listen", default="127.0.0.1:3010", show_default=True, metavar="HOST:PORT", help="Where."
+    "--listen",
+    type=ENDPOINT,
+    default="127.0.0.1:3010",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.",
 )
 @state_option
 @database_option
@@ -100,7 +106,7 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 @json_option
 def serve(
     *,
-    listen: str,
+    listen: Endpoint,
     state: StateDirectory,
     database: str | None,
     trust_roots: tuple[Path, ...],
