@@ -41,7 +41,8 @@ def generate_group() -> None:
 
 
 @generate_group.command("people")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
+              help="Another one makes other people.")  # fmt: skip
 @click.option("--size", type=click.IntRange(0, generate.MAX_PEOPLE), default=4000,
               show_default=True, help="People per file.")  # fmt: skip
 @click.option("--overlap", type=click.IntRange(min=0), default=1200, show_default=True,

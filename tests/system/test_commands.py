@@ -1,0 +1,113 @@
+"""What all commands share: help, a version, JSON, and an exit status that is written down."""
+
+import os
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from support.stack import SCRIPTS, run
+
+PROGRAMS: dict[str, EntryPoint] = {
+    script.name: script
+    for script in entry_points(group="console_scripts")
+    if script.dist is not None and script.dist.name.split("-")[0] == "veracruz"
+}
+PRINTS_DATA = {
+    "freestanding-execution-engine decode",
+    "freestanding-execution-engine encode",
+    "tlaxcala certify",
+    "veracruz-sdk copy-example",
+    "veracruz-sdk decode",
+    "veracruz-sdk encode",
+    "veracruz-sdk generate people",
+}
+"""Commands whose result is a file or the data itself, so that there is nothing to tell in JSON."""
+
+
+def commands(name: str) -> dict[str, click.Command]:
+    """The commands of a program that do something, by all their words."""
+
+    def walk(command: click.Command, words: str):
+        if isinstance(command, click.Group):
+            for word, inner in command.commands.items():
+                yield from walk(inner, f"{words} {word}")
+        else:
+            yield words, command
+
+    return dict(walk(PROGRAMS[name].load(), name))
+
+
+def test_every_program_of_the_map_is_installed():
+    assert set(PROGRAMS) == {
+        "durango", "freestanding-execution-engine", "sinaloa", "sonora", "tabasco", "tlaxcala",
+        "veracruz", "veracruz-sdk",
+    }  # fmt: skip
+    assert all((SCRIPTS / name).exists() for name in PROGRAMS)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_tells_its_version(name):
+    told = run(name, "--version").done()
+    assert told.out == f"{name} {PROGRAMS[name].dist.version}\n"
+    assert told.err == ""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_tells_what_its_exit_status_means(name):
+    group = PROGRAMS[name].load()
+    helps = [[], *(words.split()[1:] for words in commands(name))]
+    told = [CliRunner().invoke(group, [*words, "--help"]).output for words in helps]
+    assert "Exit status:" in "".join(told)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help_of_its_own_and_for_all_its_options(name, option):
+    for words, command in commands(name).items():
+        told = CliRunner().invoke(PROGRAMS[name].load(), [*words.split()[1:], option])
+        assert told.exit_code == 0, words
+        assert command.help, words
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (words, parameter.name)
+                assert parameter.opts[0] in told.output, (words, parameter.name)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_command_that_tells_something_tells_it_in_json_too(name):
+    for words, command in commands(name).items():
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert ("--json" in options) == (words not in PRINTS_DATA), words
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_wrong_usage_ends_every_program_with_2_and_a_pointer_to_the_help(name):
+    for arguments in (["no-such-command"], ["--no-such-option"]):
+        told = CliRunner().invoke(PROGRAMS[name].load(), arguments)
+        assert told.exit_code == 2
+        assert f"Try '{name} --help' for help." in told.stderr
+        assert told.stdout == ""
+
+
+def test_an_option_may_come_from_the_environment(tmp_path):
+    environment = {**os.environ, "TABASCO_INIT_STATE": str(tmp_path / "tabasco")}
+    run("tabasco", "init", environment=environment).done()
+    assert (tmp_path / "tabasco").is_dir()
+
+
+def test_a_misspelled_address_is_wrong_usage_everywhere(tmp_path):
+    state = ("--state", tmp_path)
+    for command in (
+        ("tabasco", "serve", *state, "--listen", "nonsense"),
+        ("sonora", "serve", *state, "--tabasco", "nonsense"),
+        ("sonora", "serve", *state, "--listen", "nonsense"),
+        ("sinaloa", "serve", "policy.json", "--listen", "nonsense"),
+        ("durango", "attest", "policy.json", "--sinaloa", "nonsense"),
+        ("durango", "attest", "policy.json", "--tabasco", "127.0.0.1"),
+    ):
+        program, *arguments = command
+        told = CliRunner().invoke(PROGRAMS[program].load(), [str(each) for each in arguments])
+        assert told.exit_code == 2, command
+        assert "is not HOST:PORT, such as 127.0.0.1:3010" in " ".join(told.stderr.split()), command
