@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_SLACK_BYTES: Final = 96 * 1024 * 1024
+_SLACK_BYTES: Final = 16 * 1024 * 1024
 """What the process needs besides what it has before it compiles anything and what limits name."""
 
 

@@ -84,8 +84,6 @@ class Demo:
         self._parties: dict[str, Identity] = {}
 
     def __enter__(self) -> Self:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="veracruz-demo-"))
-        self._folder = Path(folder)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,6 +91,9 @@ class Demo:
 
     def run(self) -> Report:
         """Do all of it."""
+        with undisturbed():
+            folder = tempfile.TemporaryDirectory(prefix="veracruz-demo-")
+            self._folder = Path(self._stack.enter_context(folder))
         begun = time.monotonic()
         root = SoftwareRoot.create(self._folder / "sonora")
         tabasco = self._service(
