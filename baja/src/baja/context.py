@@ -26,6 +26,8 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Pri
 Judge = Callable[[bytes], Fault | None]
 """What is wrong with a peer that shows this certificate (DER); None when it is the pinned one."""
 
+_MODE_ENABLE_PARTIAL_WRITE: Final = 1  # set by pyOpenSSL, which has no name for it
+
 _VERSIONS: Final = {
     TlsVersion.TLS_1_2: SSL.TLS1_2_VERSION,
     TlsVersion.TLS_1_3: SSL.TLS1_3_VERSION,
@@ -113,6 +115,8 @@ def _restrict(context: SSL.Context, suite: CipherSuite) -> None:
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    # Memory takes whatever OpenSSL writes: many records are one write, not one each.
+    context.clear_mode(_MODE_ENABLE_PARTIAL_WRITE)
 
 
 def _identify(context: SSL.Context, config: EndpointConfig) -> None:

@@ -28,8 +28,9 @@ MAX_HANDSHAKE_BYTES: Final = 32 * 1024
 _SLICE_BYTES: Final = 256 * 1024  # of the peer, fed to OpenSSL at once
 _HANDSHAKE_SLICE_BYTES: Final = 4 * 1024
 _RECORD_BYTES: Final = 16 * 1024  # plaintext of the largest record, and the most one read returns
-_SEND_BYTES: Final = 15 * _RECORD_BYTES  # plaintext given to OpenSSL at once; ...
-_OUTPUT_BYTES: Final = 16 * _RECORD_BYTES  # ... sealed, it comes out in one read of this size
+_SEND_BYTES: Final = 64 * _RECORD_BYTES  # plaintext given to OpenSSL at once
+_OUTPUT_BYTES: Final = 16 * 1024  # what OpenSSL has to say of its own, or more by more reads
+_SEALING_BYTES: Final = 64  # what a record adds to its plaintext, at most
 _MAX_EXPORT_BYTES: Final = 1024
 
 
@@ -115,7 +116,7 @@ class Endpoint:
                 self._tls.sendall(piece)
             except SSL.Error as error:
                 raise LocalError("TLS did not take what was to be sent") from error
-            self._collect_output()
+            self._collect_output(_sealed_bytes(len(piece)))
             rest = rest[len(piece) :]
 
     def data_to_send(self) -> bytes:
@@ -221,17 +222,17 @@ class Endpoint:
         events.append(PeerClosed())
         self._collect_output()
 
-    def _collect_output(self) -> None:
-        """Move what OpenSSL wants to send into our queue."""
+    def _collect_output(self, at_once: int = _OUTPUT_BYTES) -> None:
+        """Move what OpenSSL wants to send into our queue, in pieces of this many bytes."""
         more = True
         while more:
             try:
-                piece = self._tls.bio_read(_OUTPUT_BYTES)
+                piece = self._tls.bio_read(at_once)
             except SSL.WantReadError:
                 return
             self._output.append(piece)
             self._pending_output += len(piece)
-            more = len(piece) == _OUTPUT_BYTES
+            more = len(piece) == at_once
 
     def _shut_down(self) -> None:
         with suppress(SSL.Error):  # the peer's half of the closing may be malformed; ours is said
@@ -256,6 +257,11 @@ class Endpoint:
         return PeerError(
             fault, alert=alert, certificate_digest=self._check.digest if judged else None
         )
+
+
+def _sealed_bytes(size: int) -> int:
+    """More than `size` bytes of plaintext become as records."""
+    return size + _SEALING_BYTES * (size // _RECORD_BYTES + 1) + 1
 
 
 _ABOUT_CERTIFICATE: Final = frozenset(
