@@ -9,7 +9,9 @@ import pytest
 
 from baja import Fault, ServerContext
 from colima.framing import frame
+from colima.sinaloa import MAX_CHUNK_BYTES
 from jalisco import (
+    PIECE_BYTES,
     Connection,
     IsolateRefusedError,
     IsolateSilentError,
@@ -19,7 +21,7 @@ from jalisco import (
     WrongIsolateError,
 )
 from support.tls_echo import CONTENT, EchoIsolate, bridge
-from support.tls_pair import DAY, NOW, client, config, identity, server_context
+from support.tls_pair import DAY, NOW, client, config, connected, identity, server_context
 from veracruz_utils.policy import TLS_1_2_SUITES, TLS_1_3_SUITES
 
 ALICE = identity("alice")
@@ -52,6 +54,13 @@ def test_frames_go_to_the_isolate_and_back(suite):
             session.send_frame(payload)
             assert session.receive_frame(timeout_s=10) == payload
     assert isolate.faults == []
+
+
+@pytest.mark.parametrize("suite", TLS_1_3_SUITES + TLS_1_2_SUITES, ids=lambda suite: suite.name)
+def test_a_piece_of_content_is_one_chunk_of_the_bridge(suite):
+    principal, _ = connected(suite)
+    principal.send(bytes(PIECE_BYTES))
+    assert MAX_CHUNK_BYTES - 2**15 < principal.pending_output <= MAX_CHUNK_BYTES
 
 
 def test_64_mib_of_content_go_to_the_isolate():

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from durango.errors import ContentError
+from jalisco import PIECE_BYTES
 from veracruz_utils.digest import Digest
 
-PIECE_BYTES: Final = 1024 * 1024
 MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 """The most that is read from a pipe into memory."""
 
@@ -33,7 +33,7 @@ class Content:
         self.size = file.seek(0, os.SEEK_END) - self._start
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, from the first, in pieces of at most 1 MiB.
+        """The bytes, from the first, in pieces of at most `jalisco.PIECE_BYTES`.
 
         Raises:
             ContentError: the file cannot be read, or is no longer `size` bytes.

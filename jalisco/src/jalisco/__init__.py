@@ -1,7 +1,7 @@
 """The principal's side of a session: TLS to an isolate through Sinaloa, and frames in it."""
 
 from baja import ClientEndpoint, EndpointConfig
-from jalisco.connection import Connection
+from jalisco.connection import PIECE_BYTES, Connection
 from jalisco.errors import (
     BridgeBusyError,
     IsolateRefusedError,
@@ -13,6 +13,7 @@ from jalisco.errors import (
 from jalisco.transport import SinaloaTransport, Transport
 
 __all__ = [
+    "PIECE_BYTES",
     "BridgeBusyError",
     "ClientEndpoint",
     "Connection",

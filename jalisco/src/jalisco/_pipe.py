@@ -1,21 +1,28 @@
 """A bounded queue of chunks between two threads that either side can close."""
 
-from collections import deque
-from threading import Condition
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Final
+
+_END: Final = None
 
 
 class Pipe:
     """At most `capacity` chunks in flight.
 
-    Closing wakes everybody: what is inside can still be taken, nothing more goes in. (With a
-    `queue.Queue` the marker for the end does not fit when the queue is full, and a thread of gRPC
-    that waits for a request would wait for ever.)
+    Closing wakes everybody: what is inside can still be taken, nothing more goes in.
+
+    Theory of operation. Two unbounded queues: of chunks, and of permits to put one in, as many as
+    there is room. So the mark of the end always fits behind the last chunk, where it stays, and a
+    permit more wakes whoever waits for room, to find the pipe closed and pass the permit on.
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._chunks: deque[bytes] = deque()
-        self._changed = Condition()
+        self._chunks: SimpleQueue[bytes | None] = SimpleQueue()
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        for _ in range(capacity):
+            self._permits.put(None)
+        self._closing = Lock()
         self._closed = False
 
     def put(self, chunk: bytes, timeout_s: float | None = None) -> bool:
@@ -24,14 +31,16 @@ class Pipe:
         Raises:
             TimeoutError: no room for `timeout_s`.
         """
-        with self._changed:
-            if not self._changed.wait_for(self._has_room, timeout_s):
-                raise TimeoutError
-            if self._closed:
-                return False
-            self._chunks.append(chunk)
-            self._changed.notify_all()
-            return True
+        try:
+            self._permits.get(timeout=timeout_s)
+        except Empty:
+            raise TimeoutError from None
+        with self._closing:
+            if not self._closed:
+                self._chunks.put(chunk)
+                return True
+        self._permits.put(None)
+        return False
 
     def get(self, timeout_s: float | None = None) -> bytes | None:
         """The oldest chunk, waiting for one; None when the pipe is closed and empty.
@@ -39,23 +48,19 @@ class Pipe:
         Raises:
             TimeoutError: no chunk for `timeout_s`.
         """
-        with self._changed:
-            if not self._changed.wait_for(self._has_news, timeout_s):
-                raise TimeoutError
-            if not self._chunks:
-                return None
-            chunk = self._chunks.popleft()
-            self._changed.notify_all()
-            return chunk
+        try:
+            chunk = self._chunks.get(timeout=timeout_s)
+        except Empty:
+            raise TimeoutError from None
+        if chunk is _END:
+            self._chunks.put(_END)
+        else:
+            self._permits.put(None)
+        return chunk
 
     def close(self) -> None:
         """Let nothing more in."""
-        with self._changed:
+        with self._closing:
             self._closed = True
-            self._changed.notify_all()
-
-    def _has_room(self) -> bool:
-        return self._closed or len(self._chunks) < self._capacity
-
-    def _has_news(self) -> bool:
-        return self._closed or bool(self._chunks)
+            self._chunks.put(_END)
+        self._permits.put(None)

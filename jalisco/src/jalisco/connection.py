@@ -26,7 +26,8 @@ from jalisco.errors import (
 )
 from jalisco.transport import Transport
 
-_PIECE_BYTES: Final = 60 * 16 * 1024  # of plaintext; with TLS around it still one chunk of 1 MiB
+PIECE_BYTES: Final = 63 * 16 * 1024
+"""Of content; with TLS around it, it is just less than one chunk of the bridge."""
 
 
 class Connection:
@@ -156,9 +157,9 @@ class Connection:
 
     def _send(self, plaintext: bytes | memoryview) -> None:
         view = memoryview(plaintext)
-        for start in range(0, len(view), _PIECE_BYTES):
+        for start in range(0, len(view), PIECE_BYTES):
             try:
-                self._endpoint.send(view[start : start + _PIECE_BYTES])
+                self._endpoint.send(view[start : start + PIECE_BYTES])
             except TlsError as error:
                 raise self._unusable(error) from error
             self._flush()
