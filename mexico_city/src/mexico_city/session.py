@@ -87,7 +87,7 @@ class Session:
         wanted = self._dialogue is None or self._dialogue.listening
         return wanted and not self.over and self._endpoint.pending_output < _MAX_PENDING_BYTES
 
-    def receive_data(self, data: bytes) -> None:
+    def receive_data(self, data: bytes | memoryview) -> None:
         """Take what the other side sent; a broken session ends, with its alert left to send."""
         try:
             for event in self._endpoint.receive_data(data):

@@ -46,10 +46,12 @@ class Session:
 
     def download(self) -> Iterator[bytes]:
         """What the isolate sends, until it or the principal has enough."""
+        # One for the whole session: a new one for every few bytes costs more than to copy them.
+        buffer = memoryview(bytearray(MAX_CHUNK_BYTES))
         try:
-            while chunk := self._channel.recv(MAX_CHUNK_BYTES):
+            while size := self._channel.recv_into(buffer):
                 self._download_since = time.monotonic()
-                yield chunk
+                yield bytes(buffer[:size])
                 self._download_since = None
         except OSError:
             pass  # the isolate died with bytes unread
