@@ -1,9 +1,10 @@
 """The reference of `transfer`: a TLS socket in Python, straight from process to process.
 
 TLS 1.3 by pyOpenSSL over memory buffers, with the policy's suite and pieces of 1 MiB. The other
-process takes what it is sent and looks at none of it, then sends as much back.
+process takes what it is sent and looks at none of it, then sends as many bytes of its own.
 """
 
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from OpenSSL import SSL
 from baja import make_certificate
 from veracruz_utils.policy import TLS_1_3_SUITES
 
-_PIECE = memoryview(bytes(1024 * 1024))
+_PIECE_BYTES = 1024 * 1024
 _RECEIVE_BYTES = 256 * 1024
 _RECORD_BYTES = 16 * 1024
 _WORD = b"!"
@@ -40,23 +41,22 @@ class DirectTls:
                 self._flush()
                 return
 
-    def upload(self, size: int) -> None:
-        """Have the other end take `size` bytes, and say so."""
-        self.send(size)
+    def upload(self, content: bytes) -> None:
+        """Have the other end take `content`, and say so."""
+        self.send(content)
         self.receive(len(_WORD))
 
     def fetch(self, size: int) -> None:
         """Have the other end send `size` bytes."""
-        self.send(len(_WORD))
+        self.send(_WORD)
         self.receive(size)
 
-    def send(self, size: int) -> None:
-        """Send `size` bytes."""
-        while size:
-            piece = _PIECE[:size]
-            self._tls.sendall(piece)
+    def send(self, content: bytes) -> None:
+        """Send `content`."""
+        view = memoryview(content)
+        for start in range(0, len(view), _PIECE_BYTES):
+            self._tls.sendall(view[start : start + _PIECE_BYTES])
             self._flush()
-            size -= len(piece)
 
     def receive(self, size: int) -> None:
         """Take `size` bytes."""
@@ -102,12 +102,13 @@ def _context(*, server: bool) -> SSL.Context:
 def _be_the_other(port: int, size: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as channel:
         end = DirectTls(channel, server=True)
+        content = os.urandom(_PIECE_BYTES) * (size // _PIECE_BYTES)
         try:
             while True:
                 end.receive(size)
-                end.send(len(_WORD))
+                end.send(_WORD)
                 end.receive(len(_WORD))
-                end.send(size)
+                end.send(content)
         except (SSL.Error, OSError):
             return
 

@@ -13,7 +13,7 @@ from bare_host import BareRun
 from measuring import Figure, Measure, at_most, in_pairs, run, seconds
 from wasmtime import Engine, Module, wat2wasm
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
 from execution_engine.strategy import make_engine
 from platform_services import LinuxRandomSource
 from sdk import programs
@@ -63,7 +63,7 @@ def measure(rounds: int) -> list[Figure]:
     for name, code, inputs in _guests():
         for against, engine, goal in (
             ("bare wasmtime", Engine(), at_most(1.03)),
-            ("wasmtime with our settings", make_engine(Strategy.JIT, metered=False), None),
+            ("wasmtime with our settings", make_engine(EngineSettings(Strategy.JIT)), None),
         ):
             paired = in_pairs(_ours(code, inputs), _bare(engine, code, inputs), rounds=rounds)
             figures.append(Figure(f"run of {name}", against, paired.time_ratios, goal))
@@ -71,7 +71,7 @@ def measure(rounds: int) -> list[Figure]:
 
 
 def _ours(code: bytes, inputs: Sequence[bytes]) -> Measure:
-    program = Program.load(code, strategy=Strategy.JIT, limits=EngineLimits())
+    program = Program.load(code, strategy=Strategy.JIT, limits=EngineLimits(run_seconds=None))
     given, random_source = RunInputs(inputs), LinuxRandomSource()
 
     def once() -> None:

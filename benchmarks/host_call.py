@@ -8,7 +8,7 @@ from bare_host import BareRun
 from measuring import Figure, at_most, in_pairs, run, seconds
 from wasmtime import Module, wat2wasm
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
 from execution_engine.strategy import make_engine
 from platform_services import LinuxRandomSource
 from veracruz_utils.policy import Strategy
@@ -31,8 +31,8 @@ _GUEST = f"""(module
 def measure(rounds: int) -> list[Figure]:
     """Call the host from a guest, through our engine and through `define_func`."""
     code = bytes(wat2wasm(_GUEST))
-    program = Program.load(code, strategy=Strategy.JIT, limits=EngineLimits())
-    engine = make_engine(Strategy.JIT, metered=False)
+    program = Program.load(code, strategy=Strategy.JIT, limits=EngineLimits(run_seconds=None))
+    engine = make_engine(EngineSettings(Strategy.JIT))
     module = Module(engine, code)
     given, random_source = RunInputs([_INPUT]), LinuxRandomSource()
 

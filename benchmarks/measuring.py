@@ -121,27 +121,54 @@ class Paired:
 
 def in_pairs(ours: Measure, reference: Measure, *, rounds: int) -> Paired:
     """Both, once per round, after one round of each that does not count."""
-    ours()
-    reference()
-    paired = Paired()
-    for number in range(rounds):
-        turns = [(ours, paired.ours), (reference, paired.reference)]
-        for measure, results in turns if number % 2 == 0 else reversed(turns):
-            results.append(measure())
-    return paired
+    return Paired(*in_turns([ours, reference], rounds=rounds))
 
 
-def run(script: str, measure: Callable[[int], Sequence[Figure]], *, rounds: int) -> None:
-    """Be the command line of a benchmark; `measure` gets the number of rounds."""
+def in_turns(measures: Sequence[Measure], *, rounds: int) -> list[list[float]]:
+    """What each measured, round by round, after one round that does not count.
+
+    Each round begins with another one.
+    """
+    for measure in measures:
+        measure()
+    results: list[list[float]] = [[] for _ in measures]
+    turns = list(zip(measures, results, strict=True))
+    for _ in range(rounds):
+        for measure, found in turns:
+            found.append(measure())
+        turns.append(turns.pop(0))
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of one benchmark, a positive number: `--name`, which its `measure` gets by name."""
+
+    name: str
+    default: int
+    help: str
+
+
+def run(
+    script: str,
+    measure: Callable[..., Sequence[Figure]],
+    *,
+    rounds: int,
+    more: Sequence[Option] = (),
+) -> None:
+    """Be the command line of a benchmark; `measure` gets the number of rounds, and more options."""
     summary = (measure.__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog=script, description=summary)
     parser.add_argument(
         "--rounds", type=_positive, default=rounds, help="pairs to take (%(default)s)"
     )
+    for each in more:
+        text = f"{each.help} (%(default)s)"
+        parser.add_argument(f"--{each.name}", type=_positive, default=each.default, help=text)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     begun = time.monotonic()
-    figures = measure(options.rounds)
+    figures = measure(options.rounds, **{each.name: getattr(options, each.name) for each in more})
     took = time.monotonic() - begun
     if options.json:
         found = {"script": script, "seconds": took, "figures": [each.facts() for each in figures]}

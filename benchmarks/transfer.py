@@ -7,6 +7,7 @@ beyond their rest before the upload; what they were given stays in files in memo
 the input.
 """
 
+import os
 from dataclasses import dataclass, field
 
 from computations import Deployment
@@ -90,12 +91,13 @@ class Theirs:
     """The same over a direct connection."""
 
     direct: DirectTls
+    content: bytes = field(repr=False)
     uploads: list[float] = field(default_factory=list)
     fetches: list[float] = field(default_factory=list)
 
     def transfer(self) -> float:
         """Up and down once; the seconds of both."""
-        self.uploads.append(seconds(lambda: self.direct.upload(_SIZE)))
+        self.uploads.append(seconds(lambda: self.direct.upload(self.content)))
         self.fetches.append(seconds(lambda: self.direct.fetch(_SIZE)))
         return self.uploads[-1] + self.fetches[-1]
 
@@ -110,8 +112,10 @@ def measure(rounds: int) -> list[Figure]:
         direct_tls(_SIZE) as direct,
     ):
         principal.send_program(program)
-        ours = Ours(principal, computation.bridge.process_id, _isolate_of(deployment), bytes(_SIZE))
-        theirs = Theirs(direct)
+        content = os.urandom(_SIZE)
+        bridge = computation.bridge.process_id
+        ours = Ours(principal, bridge, _isolate_of(deployment), content)
+        theirs = Theirs(direct, content)
         paired = in_pairs(ours.transfer, theirs.transfer, rounds=rounds)
     return [
         Figure("256 MiB up and down", "a TLS socket in Python", paired.rate_ratios, at_least(0.5)),

@@ -1,0 +1,94 @@
+"""Six kernels through our engine, against the same modules through bare wasmtime.
+
+They are C sources in the folder `kernels`, built when this begins. Ours runs them as an isolate does:
+no time limit is compiled in. The bare engine runs twice: with wasmtime's own settings, and with our
+engine's. The ratio to the first is the goal's; that to the second is the price of our code alone, so
+what lies between them is the price of the settings, which is that of equal NaN bits. All three must
+come to the same checksum, and so must the two strategies.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bare_host import BareRun
+from measuring import Figure, Measure, at_most, in_turns, run, seconds
+from wasmtime import Config, Engine, Module
+
+from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
+from execution_engine.strategy import make_engine
+from platform_services import LinuxRandomSource
+from sdk.build import compile_c, source_folder
+from veracruz_utils.policy import Strategy
+
+_LIMITS: Final = EngineLimits(run_seconds=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """A source in the folder, and what takes either strategy some 50 ms."""
+
+    name: str
+    compiled_size: int
+    interpreted_size: int
+
+    def size(self, strategy: Strategy) -> int:
+        """The size for a strategy."""
+        return self.compiled_size if strategy is Strategy.JIT else self.interpreted_size
+
+
+_KERNELS: Final = (
+    _Kernel("gemm", 300, 64),
+    _Kernel("sort", 100_000, 15_000),
+    _Kernel("hash", 100_000, 4_000),
+    _Kernel("string", 4_000_000, 200_000),
+    _Kernel("branchy", 5_000_000, 600_000),
+    _Kernel("memory", 1_000_000, 120_000),
+)
+
+
+def measure(rounds: int) -> list[Figure]:
+    """Run six kernels on our engine and on bare wasmtime, compiled and interpreted."""
+    figures = []
+    for kernel in _KERNELS:
+        code = _build(kernel.name)
+        _require_one_semantics(kernel, code)
+        for strategy in (Strategy.JIT, Strategy.INTERPRETATION):
+            figures += _compare(kernel, code, strategy, rounds=rounds)
+    return figures
+
+
+def _build(name: str) -> bytes:
+    library, kernels = source_folder("c"), Path(__file__).with_name("kernels")
+    sources = [library / "veracruz.c", kernels / "main.c", kernels / f"{name}.c"]
+    return compile_c(sources, include=library / "include")
+
+
+def _require_one_semantics(kernel: _Kernel, code: bytes) -> None:
+    """The same checksum under both strategies."""
+    given = _inputs(kernel.interpreted_size)
+    found = {_ours(code, strategy)(given) for strategy in Strategy}
+    assert len(found) == 1, f"{kernel.name}: {found}"
+
+
+def _compare(
+    kernel: _Kernel, code: bytes, strategy: Strategy, *, rounds: int
+) -> Sequence[Figure]:
+    inputs = _inputs(kernel.size(strategy))
+    hosts = [
+        _ours(code, strategy),
+        _bare(code, _bare_engine(strategy)),
+        _bare(code, make_engine(EngineSettings(strategy))),
+    ]
+    checksums = {host(inputs) for host in hosts}
+    assert len(checksums) == 1, f"{kernel.name}: {checksums}"
+    measures = [_timed(host, inputs) for host in hosts]
+    ours, bare, alike = in_turns(measures, rounds=rounds)
+    what = f"{kernel.name}, {strategy.value}"
+    goal = at_most(1.03) if strategy is Strategy.JIT else None
+    return [
+        Figure(what, "bare wasmtime", _ratios(ours, bare), goal),
+        Figure(what, "wasmtime with our settings", _ratios(ours, alike)),
+    ]
