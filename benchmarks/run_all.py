@@ -11,7 +11,10 @@ from measuring import table
 
 _SCRIPTS: Final = (
     "guest_run",
+    "kernels",
     "host_call",
+    "cached_program",
+    "input_memory",
     "transfer",
     "round_trip",
     "isolate_start",
