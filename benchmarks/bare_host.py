@@ -45,6 +45,10 @@ class BareRun:
         code: int = self._main(self._store, *self._arguments)
         return code
 
+    def close(self) -> None:
+        """Free the instance and its memory, which the garbage collector would do at some time."""
+        self._store.close()
+
     def _put(self, ptr: int, value: int) -> int:
         self._memory.write(self._store, struct.pack("<I", value), ptr)
         return 0
