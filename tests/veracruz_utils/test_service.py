@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import grpc
 import pytest
@@ -242,7 +243,18 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
         assert caught.value.status is Status.RESOURCE_EXHAUSTED
         release.set()
         assert held.result() == b"done"
-        assert ask(two, "Echo", b"x") == b"x"
+        assert _once_there_is_room(lambda: ask(two, "Echo", b"x")) == b"x"
+
+
+def _once_there_is_room(call):
+    """What `call` gives; the server may count an answered call a moment longer."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return call()
+        except CallError as error:
+            if error.status is not Status.RESOURCE_EXHAUSTED or time.monotonic() > deadline:
+                raise
 
 
 def test_an_address_in_use_is_told_with_the_remedy(service):
