@@ -280,6 +280,7 @@ class Stack:
         measured = run("sonora", "measure", "--json").done().json
         self.measurement = bytes.fromhex(measured["measurement"])
         self.sonora.wait_ready()
+        self.sonora_said = self.sonora.last_words  # before later lines push it out
         key = StateDirectory(folder / "tabasco").result_key().public_key()
         self.tabasco_key = der_of(key)
         self.tabasco_key_file = folder / "tabasco.pem"

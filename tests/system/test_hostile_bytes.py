@@ -265,7 +265,7 @@ def position_in(path: Path, process_id: int) -> int:
 
 def throw(connection: socket.socket, data: bytes) -> None:
     """Send it all, and read until the other side has had enough."""
-    with connection, suppress(ConnectionError):
+    with connection, suppress(OSError):  # it may have had enough before we are done
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):

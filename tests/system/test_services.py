@@ -23,9 +23,9 @@ def computation(stack):
         yield computation
 
 
-def address_of_health(sonora: Service) -> str:
+def address_of_health(said: str) -> str:
     """Where Sonora answers health checks, from the line that says it is ready."""
-    return sonora.last_words.split("health on ")[1].split()[0]
+    return said.split("health on ")[1].split(maxsplit=1)[0]
 
 
 # Ready and healthy.
@@ -35,7 +35,7 @@ def test_every_service_answers_health_checks(stack, computation):
     services = {
         str(stack.tabasco_address): ("", tabasco.SERVICE),
         str(computation.address): ("", sinaloa.SERVICE),
-        address_of_health(stack.sonora): ("",),
+        address_of_health(stack.sonora_said): ("",),
     }
     for address, names in services.items():
         with open_channel(address) as channel:
@@ -50,7 +50,7 @@ def test_a_bridge_says_what_it_serves_once_it_is_ready(computation):
 
 
 def test_sonora_says_what_its_platform_does_not_protect_from(stack):
-    assert "no protection from whoever owns or administers this machine" in stack.sonora.last_words
+    assert "no protection from whoever owns or administers this machine" in stack.sonora_said
 
 
 @pytest.mark.parametrize("program", ["tabasco", "sinaloa"])
