@@ -1,6 +1,9 @@
 import contextlib
 import math
 import struct
+from collections import OrderedDict
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import cbor2
 import pytest
@@ -227,6 +230,27 @@ class TestIndefiniteLengths:
         with refused(Code.LENGTH_LIMIT):
             entries = b"".join(bytes((0x18, n, 0)) for n in range(24, 60))
             decode(opening + entries + b"\xff", DecodeLimits(allow_indefinite=True, max_items=20))
+
+
+class Seven(IntEnum):
+    SEVEN = 7
+
+
+class Word(StrEnum):
+    WORD = "word"
+
+
+@pytest.mark.parametrize(
+    ("value", "base"),
+    [
+        (Seven.SEVEN, 7),
+        (Word.WORD, "word"),
+        (MappingProxyType({1: 2}), {1: 2}),
+        (OrderedDict({2: 1, 1: 2}), {1: 2, 2: 1}),
+    ],
+)
+def test_a_value_of_a_derived_type_has_the_form_of_its_base(value, base):
+    assert encode([value]) == encode([base])
 
 
 class TestWhatHasNoForm:

@@ -1,6 +1,6 @@
 """What a verifier concludes about an attester: trust vector and tier (draft-ietf-rats-ar4si)."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Final
 
@@ -44,7 +44,8 @@ class TrustVector:
     @property
     def claims(self) -> dict[int, int]:
         """The claims that are made, by their AR4SI key."""
-        return {key: claim for key, claim in enumerate(astuple(self)) if claim is not None}
+        claims = (getattr(self, name) for name in VECTOR_NAMES)
+        return {key: claim for key, claim in enumerate(claims) if claim is not None}
 
     @property
     def worst(self) -> Tier:

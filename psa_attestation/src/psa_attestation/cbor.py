@@ -12,8 +12,9 @@ Writing gives the one deterministic form of RFC 8949 section 4.2.1.
 
 import math
 import struct
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
+from typing import Any, Final
 
 from psa_attestation._cbor_reader import FLOAT_FORMS, Reader
 from psa_attestation._cbor_values import (
@@ -67,30 +68,31 @@ def encode(value: Encodable) -> bytes:
     Raises:
         AttestationError: an integer outside 64 bits or a type that CBOR has no place for.
     """
-    if isinstance(value, bool):
-        return b"\xf5" if value else b"\xf4"
-    if isinstance(value, int):
-        return _head(0, value) if value >= 0 else _head(1, -1 - value)
-    if isinstance(value, bytes):
-        return _head(2, len(value)) + value
-    if isinstance(value, str):
-        return _encode_text(value)
-    if isinstance(value, Mapping):
-        pairs = sorted((encode(key), encode(member)) for key, member in value.items())
-        return _head(5, len(pairs)) + b"".join(key + member for key, member in pairs)
-    return _encode_other(value)
+    encoder = _ENCODERS.get(type(value), _encode_other)
+    return encoder(value)
 
 
 def _encode_other(value: object) -> bytes:
-    if value is None:
-        return b"\xf6"
-    if isinstance(value, float):
-        return _encode_float(value)
-    if isinstance(value, Tag):
-        return _head(6, value.number) + encode(value.value)
-    if isinstance(value, list | tuple):
-        return _head(4, len(value)) + b"".join(encode(member) for member in value)
+    """A value of a type derived from one that has a form, or a mapping of another kind."""
+    if isinstance(value, Mapping):
+        return _encode_map(value)
+    for kind, encoder in _ENCODERS.items():
+        if isinstance(value, kind):
+            return encoder(value)
     raise cbor_error(Code.NOT_ENCODABLE, f"a {type(value).__name__} has no CBOR form here")
+
+
+def _encode_integer(value: int) -> bytes:
+    return _head(0, value) if value >= 0 else _head(1, -1 - value)
+
+
+def _encode_map(value: Mapping[Key, Encodable]) -> bytes:
+    pairs = sorted((encode(key), encode(member)) for key, member in value.items())
+    return _head(5, len(pairs)) + b"".join([key + member for key, member in pairs])
+
+
+def _encode_array(value: Sequence[Encodable]) -> bytes:
+    return _head(4, len(value)) + b"".join([encode(member) for member in value])
 
 
 def _head(major: int, argument: int) -> bytes:
@@ -121,3 +123,18 @@ def _encode_float(number: float) -> bytes:
         if struct.unpack(form, data)[0] == number:
             return bytes((0xE0 | info,)) + data
     raise AssertionError("every float fits eight bytes")
+
+
+_ENCODERS: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    bool: lambda value: b"\xf5" if value else b"\xf4",
+    int: _encode_integer,
+    bytes: lambda value: _head(2, len(value)) + value,
+    str: _encode_text,
+    dict: _encode_map,
+    list: _encode_array,
+    tuple: _encode_array,
+    float: _encode_float,
+    NoneType: lambda _: b"\xf6",
+    Tag: lambda tag: _head(6, tag.number) + encode(tag.value),
+}
+"""By exact type; none of these types is derived from another but bool from int."""
