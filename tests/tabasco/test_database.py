@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import alembic.command
@@ -13,13 +14,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import bindparam, create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
 import tabasco.database
 from tabasco import DatabaseError
 from tabasco.database import Database, sqlite_url
-from tabasco.models import Base
+from tabasco.models import Base, RootRow
 
 MIGRATIONS = str(Path(tabasco.database.__file__).parent / "migrations")
 REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
@@ -211,3 +212,26 @@ def test_a_password_in_a_refused_url_is_not_repeated():
     with pytest.raises(DatabaseError) as caught:
         Database.open("postgresql://user:hunter2@host/x")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_lookup_that_fails_is_an_error_of_the_database(path):
+    with Database.open(sqlite_url(path)) as database:
+        lookup = database.lookup(select(RootRow.name).where(RootRow.id == bindparam("id")))
+        assert lookup(1) is None
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("drop table roots")
+        with pytest.raises(DatabaseError, match="no such table: roots"):
+            lookup(1)
+
+
+def test_a_lookup_sees_what_was_just_written_and_keeps_nobody_from_writing(path):
+    with Database.open(sqlite_url(path)) as database:
+        lookup = database.lookup(select(RootRow.name).where(RootRow.id == bindparam("id")))
+        for name in ("lab", "rack"):
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute(
+                    "insert or replace into roots (id, name, instance_id, public_key, added_at)"
+                    " values (1, ?, x'01', x'02', '2026-01-01 00:00:00.000000')",
+                    (name,),
+                )
+            assert lookup(1) == [name]

@@ -12,15 +12,15 @@ and the other finds the work done, and a failing migration leaves the old state.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import alembic.command
 import alembic.config
 import alembic.util
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -103,6 +103,10 @@ class Database:
         with self._translated(), Session(self._writer) as session, session.begin():
             yield session
 
+    def lookup(self, statement: Select[*tuple[Any, ...]]) -> "Lookup":
+        """A select with one parameter and at most one row, prepared."""
+        return Lookup(self._reader, statement, self._translated)
+
     def close(self) -> None:
         """Close every connection."""
         self._reader.dispose()
@@ -117,9 +121,49 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or type(error).__name__
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            driver = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
+            cause = driver or type(error).__name__
             raise DatabaseError(f"database {self._name} cannot be used: {cause}") from error
+
+
+class Lookup:
+    """A select with one parameter and at most one row, to be run often; made by `Database.lookup`.
+
+    It is put into SQL once, and runs without a transaction: a single statement sees a single state
+    of the database anyway.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        statement: Select[*tuple[Any, ...]],
+        translated: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._engine = engine
+        self._text = str(statement.compile(engine))
+        self._translated = translated
+        dialect = engine.dialect
+        self._readers = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in statement.selected_columns
+        ]
+
+    def __call__(self, parameter: object) -> list[Any] | None:
+        """The row, if there is one."""
+        with (
+            self._translated(),
+            closing(self._engine.raw_connection()) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute(self._text, (parameter,))
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        return [
+            value if reader is None else reader(value)
+            for reader, value in zip(self._readers, row, strict=True)
+        ]
 
 
 def _sqlite_path(url: str) -> Path:

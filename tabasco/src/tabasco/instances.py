@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tabasco.database import Database
@@ -55,6 +56,7 @@ class Instances:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._by_id = database.lookup(_BY_ID)
 
     def enrol(self, enrolment: Enrolment) -> None:
         """Write the instance down; when this returns, it is on disk.
@@ -85,11 +87,8 @@ class Instances:
 
     def find(self, instance_id: bytes) -> Instance | None:
         """The instance with this id, live or not."""
-        with self._database.reading() as session:
-            found = session.execute(
-                _WITH_ROOT.where(InstanceRow.instance_id == instance_id)
-            ).one_or_none()
-            return None if found is None else _value(*found)
+        found = self._by_id(instance_id)
+        return None if found is None else Instance(*found)
 
     def all(self) -> list[Instance]:
         """Every instance there ever was, newest enrolment first."""
@@ -117,7 +116,25 @@ class Instances:
             return _value(*session.execute(_WITH_ROOT.where(InstanceRow.id == row.id)).one())
 
 
-_WITH_ROOT = select(InstanceRow, RootRow.name).outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
+_WITH_ROOT: Final = select(InstanceRow, RootRow.name).outerjoin(
+    RootRow, InstanceRow.root_id == RootRow.id
+)
+_BY_ID: Final = (
+    select(
+        InstanceRow.instance_id,
+        InstanceRow.public_key,
+        InstanceRow.platform,
+        InstanceRow.measurement,
+        InstanceRow.version,
+        RootRow.name,
+        InstanceRow.enrolled_at,
+        InstanceRow.expires_at,
+        InstanceRow.revoked_at,
+    )
+    .outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
+    .where(InstanceRow.instance_id == bindparam("instance_id"))
+)
+"""The fields of an `Instance`, in their order."""
 
 
 def _refuse_unvouched(session: Session, enrolment: Enrolment) -> None:

@@ -1,5 +1,6 @@
 """P-256 public keys as bytes and back, strictly."""
 
+from functools import lru_cache
 from typing import TypeGuard
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +26,7 @@ def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+@lru_cache(maxsize=1024)
 def from_der(data: bytes) -> ec.EllipticCurvePublicKey | None:
     """The P-256 key that `data` is, in its one encoding; None when it is anything else."""
     try:
