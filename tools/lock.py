@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-GUEST_TOOLCHAINS = {"zig"}
+GUEST_TOOLCHAINS = {"python", "zig"}
 
 
 def requirements(project: Path) -> list[str]:
@@ -39,10 +39,11 @@ def main() -> None:
     projects = sorted(ROOT.glob("*/pyproject.toml"))
     runtime = [each for project in projects for each in requirements(project)] + groups["build"]
     compile_lock(runtime, "requirements.lock")
-    zig = tomllib.loads((ROOT / "sdk/pyproject.toml").read_text())["project"]
-    toolchain = zig["optional-dependencies"]["zig"]
+    sdk = tomllib.loads((ROOT / "sdk/pyproject.toml").read_text())["project"]
+    extras = sdk["optional-dependencies"]
+    toolchains = [each for name in sorted(GUEST_TOOLCHAINS) for each in extras[name]]
     compile_lock(
-        [*runtime, *groups["dev"], *toolchain], "requirements-dev.lock", "requirements.lock"
+        [*runtime, *groups["dev"], *toolchains], "requirements-dev.lock", "requirements.lock"
     )
 
 
