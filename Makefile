@@ -16,7 +16,7 @@ demo: $(BIN)/.installed ## three parties compute a private set intersection
 	@$(BIN)/veracruz demo
 
 test: $(BIN)/.installed-dev ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: lint types imports test ## what CI checks
 
