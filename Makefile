@@ -28,6 +28,11 @@ fuzz: $(BIN)/.installed-dev ## each harness of tests/fuzz for FUZZ_SECONDS (60)
 	  FUZZ_SECONDS=$${FUZZ_SECONDS:-60} PYTHONPATH=tests $(BIN)/python $$harness || exit 1; \
 	done
 
+soak: $(BIN)/.installed-dev ## each harness of tests/soak for SOAK_SECONDS (600)
+	@for harness in tests/soak/soak_*.py; do \
+	  PYTHONPATH=tests $(BIN)/python $$harness || exit 1; \
+	done
+
 lint: $(BIN)/.installed-dev ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
