@@ -164,7 +164,7 @@ def _keep_a_way_to_change_it(guest) -> None:
 
 def _answer_another_question(guest) -> None:
     close_all(guest.hear()[1])
-    guest.say(isolate.Loaded())
+    guest.say(isolate.Loaded(0))
 
 
 def _leak_in_a_code(guest) -> None:
@@ -227,7 +227,7 @@ def test_what_a_principal_began_goes_on_when_it_leaves(isolates):
             author.connection.send_content(HELLO)
             _, descriptors = rig.guest.hear()
         close_all(descriptors)
-        rig.guest.say(isolate.Loaded())
+        rig.guest.say(isolate.Loaded(0))
         with rig.session(1) as reader:
             assert eventually(lambda: reader.state() is State.READY_TO_EXECUTE)
             reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))

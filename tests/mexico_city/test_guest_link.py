@@ -11,7 +11,7 @@ import pytest
 from colima import frame, isolate
 from colima.runtime import ContentKind
 from mexico_city import Job
-from mexico_city.content import content_of
+from mexico_city.content import anonymous_file, content_of
 from mexico_city.descriptors import receive_descriptors
 from mexico_city.errors import RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
@@ -21,6 +21,7 @@ from veracruz_utils.policy import Limits
 
 LIMITS = Limits(compile_seconds=10, run_seconds=20)
 PROGRAM = content_of(b"module")
+CODE = (anonymous_file(), 0)
 JOB = Job([package(1, 0, ContentKind.DATA, b"data")], [], None)
 FINISHED = isolate.Finished(0, wrote_output=False, output_size=0, run_ms=1, fuel=0)
 
@@ -62,20 +63,20 @@ def lost(call, *args, **terms) -> str:
 
 def test_an_answer_is_taken_when_all_of_it_is_there():
     with guest() as one:
-        one.link.load(PROGRAM, now=100)
-        answer = frame(isolate.FROM_GUEST.encode(isolate.Loaded()))
+        one.link.load(PROGRAM, code=CODE, now=100)
+        answer = frame(isolate.FROM_GUEST.encode(isolate.Loaded(0)))
         for byte in answer[:-1]:
             one.channel.sendall(bytes([byte]))
             assert one.link.receive() is None
         one.channel.sendall(answer[-1:])
-        assert one.link.receive() == isolate.Loaded()
+        assert one.link.receive() == isolate.Loaded(0)
         assert one.link.alive
 
 
 @pytest.mark.parametrize(
     ("begin", "seconds", "code"),
     [
-        (lambda link: link.load(PROGRAM, now=100), 10, "compile-time"),
+        (lambda link: link.load(PROGRAM, code=CODE, now=100), 10, "compile-time"),
         (lambda link: os.close(link.run(JOB, now=100)), 20, "time"),
     ],
 )
@@ -90,8 +91,8 @@ def test_a_guest_has_until_its_deadline_and_no_longer(begin, seconds, code):
 
 def test_a_guest_that_answered_has_no_deadline():
     with guest() as one:
-        one.link.load(PROGRAM, now=100)
-        one.say(isolate.Loaded())
+        one.link.load(PROGRAM, code=CODE, now=100)
+        one.say(isolate.Loaded(0))
         one.link.receive()
         one.link.check_deadline(1e9)
         assert one.link.alive
@@ -115,7 +116,7 @@ def test_a_guest_that_died_is_told_apart_by_how():
 @pytest.mark.parametrize(
     ("begin", "code"),
     [
-        (lambda link: link.load(PROGRAM, now=100), "compile-memory"),
+        (lambda link: link.load(PROGRAM, code=CODE, now=100), "compile-memory"),
         (lambda link: os.close(link.run(JOB, now=100)), "signal-6"),
     ],
 )
@@ -133,7 +134,7 @@ def test_a_guest_that_aborts_while_it_compiles_had_no_more_memory(begin, code):
     [
         frame(b"garbage"),
         (2**31).to_bytes(4, "little"),
-        frame(isolate.FROM_GUEST.encode(isolate.Loaded())) + b"\0",
+        frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))) + b"\0",
         frame(isolate.FROM_GUEST.encode(isolate.Trapped("the secret is 42"))),
         frame(isolate.FROM_GUEST.encode(isolate.LimitReached("unreachable"))),
         frame(isolate.FROM_GUEST.encode(isolate.LoadRefused("time"))),
@@ -141,7 +142,7 @@ def test_a_guest_that_aborts_while_it_compiles_had_no_more_memory(begin, code):
 )
 def test_a_guest_that_breaks_the_protocol_is_not_believed_and_ends(words):
     with guest() as one:
-        one.link.load(PROGRAM, now=100)
+        one.link.load(PROGRAM, code=CODE, now=100)
         one.channel.sendall(words)
         assert lost(one.link.receive) == "protocol"
         assert one.gone
@@ -156,7 +157,7 @@ def test_a_guest_that_speaks_unasked_ends():
 
 def test_a_loss_is_reported_once_however_often_it_shows():
     with guest() as one:
-        one.link.load(PROGRAM, now=100)
+        one.link.load(PROGRAM, code=CODE, now=100)
         assert lost(one.link.check_deadline, 200) == "compile-time"
         assert one.link.receive() is None
         one.link.check_deadline(300)

@@ -16,6 +16,12 @@ PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
 STREAM = Role.STREAM_PROVIDER
 
 
+def contents(rig) -> list[str]:
+    """What the front has open, but for compiled code that Sonora had."""
+    opened = open_files(rig.isolate.process_id)
+    return [each for each in opened if not each.startswith("/memfd:code")]
+
+
 def guest_of(rig) -> int:
     (guest,) = children(rig.isolate.process_id)
     return guest
@@ -185,23 +191,23 @@ def test_what_a_finished_computation_keeps_open_is_its_inputs_and_its_result(iso
     with isolates.computation(
         [[PI], [DATA], [READER]], program=guests.COLLECTOR, data=[1, 1]
     ) as rig:
-        empty = len(open_files(rig.isolate.process_id))
+        empty = len(contents(rig))
         with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
             author.program(guests.COLLECTOR)
             provider.data(b"a", 0)
             provider.data(b"b", 1)
             reader.result()
-        assert eventually(lambda: len(open_files(rig.isolate.process_id)) == empty + 3)
+        assert eventually(lambda: len(contents(rig)) == empty + 3)
 
 
 def test_a_failed_computation_keeps_nothing(isolates):
     with isolates.computation([[PI], [DATA], [READER]], program=guests.TRAPPING, data=[1]) as rig:
-        empty = len(open_files(rig.isolate.process_id))
+        empty = len(contents(rig))
         with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
             author.program(guests.TRAPPING)
             provider.data(b"secret")
             assert reader.result()[0].reason is Reason.TRAPPED
-        assert eventually(lambda: len(open_files(rig.isolate.process_id)) == empty)
+        assert eventually(lambda: len(contents(rig)) == empty)
 
 
 def test_the_guest_has_neither_the_isolates_other_channels_nor_any_earlier_input(isolates):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from baja import EndpointConfig, KeyAndCertificate, ServerContext
 from colima import frame, isolate, read_frame
 from mexico_city import Computation, Ending, Runtime
+from mexico_city.compiled_code import CompiledCode
 from mexico_city.descriptors import receive_descriptors
 from mexico_city.front import Front
 from mexico_city.guest_link import GuestLink
@@ -35,7 +36,7 @@ class PlayedGuest:
         payload = read_frame(self.channel.recv, limit=isolate.MAX_FRAME_BYTES)
         message = isolate.TO_GUEST.decode(payload)
         if isinstance(message, isolate.Load):
-            return message, receive_descriptors(self.channel, 1)
+            return message, receive_descriptors(self.channel, 2)
         count = len(message.inputs) + len(message.streams) + message.has_previous + 1
         return message, receive_descriptors(self.channel, count)
 
@@ -46,7 +47,7 @@ class PlayedGuest:
         """Take the program."""
         _, descriptors = self.hear()
         close_all(descriptors)
-        self.say(isolate.Loaded())
+        self.say(isolate.Loaded(0))
 
     def run(self, output: bytes) -> None:
         """Take the inputs and give this output."""
@@ -77,7 +78,10 @@ class LocalFront(Rig):
         def sign(receipt: Receipt) -> bytes:
             return sign_receipt(receipt, identity.private_key, identity.certificate)
 
-        self.runtime = Runtime(Computation(policy, LinuxRandomSource()), self.guest.link, sign)
+        self.code = CompiledCode(policy, private_inside)
+        self.runtime = Runtime(
+            Computation(policy, LinuxRandomSource()), self.guest.link, self.code, sign
+        )
         config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
         accepted = [each.certificate for each in policy.identities]
         self.front = Front(

@@ -1,12 +1,13 @@
 """Messages inside the root attestation isolate and inside an isolate, in frames on socket pairs.
 
 Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnFailed`, `Exited`.
-The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once.
+The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `CodeOffer`, once; then the
+runtime `CodeMade`, if it compiled.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, each comes with a byte of its own (`send_fds`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from colima._pb import isolate_pb2 as pb
@@ -90,14 +91,19 @@ FROM_ZYGOTE: Final[Envelope[FromZygote]] = Envelope(
 @register(pb.RuntimeReady)
 @dataclass(frozen=True, slots=True)
 class RuntimeReady:
-    """The runtime made its key inside and holds this policy (SHA-256 digests, 32 bytes)."""
+    """The runtime made its key inside and holds this policy (SHA-256 digests, 32 bytes).
+
+    `code_name` (32 bytes) stands for the compiled code it can use: program, engine and settings.
+    """
 
     certificate_digest: bytes
     policy_digest: bytes
+    code_name: bytes
 
     def __post_init__(self) -> None:
         exactly("certificate digest", self.certificate_digest, 32)
         exactly("policy digest", self.policy_digest, 32)
+        exactly("code name", self.code_name, 32)
 
 
 @register(pb.RuntimeRefused)
@@ -111,18 +117,63 @@ class RuntimeRefused:
         at_most("reason", self.reason, 512)
 
 
-FromRuntime = RuntimeReady | RuntimeRefused
+@register(pb.CodeMade)
+@dataclass(frozen=True, slots=True)
+class CodeMade:
+    """The runtime compiled its program: `size` bytes of code; a sealed file's descriptor follows.
+
+    `tag` (32 bytes) authenticates the code under the key of `CodeOffer`.
+    """
+
+    tag: bytes
+    size: int
+
+    def __post_init__(self) -> None:
+        exactly("tag", self.tag, 32)
+
+
+FromRuntime = RuntimeReady | RuntimeRefused | CodeMade
 FROM_RUNTIME: Final[Envelope[FromRuntime]] = Envelope(
-    pb.FromRuntime, "message", {"ready": RuntimeReady, "refused": RuntimeRefused}
+    pb.FromRuntime,
+    "message",
+    {"ready": RuntimeReady, "refused": RuntimeRefused, "code_made": CodeMade},
+)
+
+
+@register(pb.CodeOffer)
+@dataclass(frozen=True, slots=True)
+class CodeOffer:
+    """What authenticates compiled code of this runtime's program, and what there is of it.
+
+    `key` (32 bytes) is for the front process alone. When `size` is not 0, the descriptor of that
+    many bytes of code follows, and `tag` (32 bytes) is what a front process said of them.
+    """
+
+    key: bytes = field(repr=False)
+    tag: bytes
+    size: int
+
+    def __post_init__(self) -> None:
+        exactly("key", self.key, 32)
+        exactly("tag", self.tag, 32 if self.size else 0)
+
+
+TO_RUNTIME: Final[Envelope[CodeOffer]] = Envelope(
+    pb.ToRuntime, "message", {"code_offer": CodeOffer}
 )
 
 
 @register(pb.Load)
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Check and compile a module of `size` bytes; its descriptor follows."""
+    """Check and compile a module of `size` bytes; its descriptor follows, then one for the code.
+
+    That one is of `code_size` bytes of compiled code, to be used instead of compiling; or, if that
+    is 0, of an empty file that takes the code when it has been compiled.
+    """
 
     size: int
+    code_size: int
 
 
 @register(pb.Run)
@@ -146,7 +197,9 @@ TO_GUEST: Final[Envelope[ToGuest]] = Envelope(pb.ToGuest, "message", {"load": Lo
 @register(pb.Loaded)
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The module is compiled."""
+    """The module is compiled; `code_size` bytes of code were written, none of what was given."""
+
+    code_size: int
 
 
 @register(pb.LoadRefused)

@@ -1,7 +1,7 @@
 """Runs WebAssembly programs against the eleven Veracruz host calls."""
 
 from execution_engine.abi import HOST_CALLS, HostCall, Status
-from execution_engine.code_cache import CodeCache
+from execution_engine.code_cache import CodeCache, CompiledCode, code_context, code_tag
 from execution_engine.errors import (
     EngineError,
     Frame,
@@ -14,7 +14,7 @@ from execution_engine.errors import (
 )
 from execution_engine.limits import EngineLimits
 from execution_engine.module import Examination, ModuleSummary, Problem, check_module, examine
-from execution_engine.program import Program
+from execution_engine.program import Program, settings_of
 from execution_engine.run import Buffer, HostCallEvent, Outcome, RunInputs, Trace
 from execution_engine.strategy import EngineSettings, engine_version
 
@@ -22,6 +22,7 @@ __all__ = [
     "HOST_CALLS",
     "Buffer",
     "CodeCache",
+    "CompiledCode",
     "EngineError",
     "EngineLimits",
     "EngineSettings",
@@ -43,6 +44,9 @@ __all__ = [
     "TrapCode",
     "TrapError",
     "check_module",
+    "code_context",
+    "code_tag",
     "engine_version",
     "examine",
+    "settings_of",
 ]

@@ -41,6 +41,18 @@ class CodeStore(Protocol):
         ...
 
 
+class CompiledCode(Protocol):
+    """Where `Program.load` looks for compiled code, and leaves it."""
+
+    def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
+        """Authentic code of this program, for these settings and this version of the engine."""
+        ...
+
+    def keep(self, program: Digest, settings: EngineSettings, code: bytes | bytearray) -> None:
+        """Keep code that this process has compiled itself."""
+        ...
+
+
 class CodeCache:
     """Compiled code of programs; for `Program.load`, by as many threads as like.
 
@@ -78,28 +90,32 @@ class CodeCache:
 
     def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
         """The code kept for this program and these settings by this version of the engine."""
-        context = _context(program, settings)
+        context = code_context(program, settings)
         entry = self._store.read(_name(context))
         if entry is None:
             return None
         code = entry[_MAC_BYTES:]
-        return code if hmac.compare_digest(entry[:_MAC_BYTES], self._mac(context, code)) else None
+        expected = code_tag(self._key, context, Digest.of(code))
+        return code if hmac.compare_digest(entry[:_MAC_BYTES], expected) else None
 
-    def keep(self, program: Digest, settings: EngineSettings, code: bytes) -> None:
+    def keep(self, program: Digest, settings: EngineSettings, code: bytes | bytearray) -> None:
         """Keep code that this process has compiled itself."""
-        context = _context(program, settings)
-        self._store.write(_name(context), self._mac(context, code) + code)
-
-    def _mac(self, context: bytes, code: bytes) -> bytes:
-        mac = hmac.new(self._key.reveal(), context, hashlib.sha256)
-        mac.update(code)
-        return mac.digest()
+        context = code_context(program, settings)
+        self._store.write(_name(context), code_tag(self._key, context, Digest.of(code)) + code)
 
 
-def _context(program: Digest, settings: EngineSettings) -> bytes:
+def code_context(program: Digest, settings: EngineSettings) -> bytes:
     """What the code was compiled from, by and for; of fixed form, so that no two are alike."""
     features = " ".join(ON)
-    return f"veracruz code 1\n{engine_version()}\n{features}\n{settings}\n{program}\n".encode()
+    return f"veracruz code 2\n{engine_version()}\n{features}\n{settings}\n{program}\n".encode()
+
+
+def code_tag(key: Secret, context: bytes, code: Digest) -> bytes:
+    """What authenticates the code with this digest, compiled in this context: 32 bytes.
+
+    HMAC-SHA-256 over the context and the digest, which is of fixed length.
+    """
+    return hmac.digest(key.reveal(), context + code.value, "sha256")
 
 
 def _name(context: bytes) -> str:

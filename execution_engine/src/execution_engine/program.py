@@ -8,7 +8,7 @@ from typing import Final, Self
 from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
 
 from execution_engine import _capi, abi
-from execution_engine.code_cache import CodeCache
+from execution_engine.code_cache import CompiledCode
 from execution_engine.deadline import run_with_deadline
 from execution_engine.errors import (
     EngineError,
@@ -78,7 +78,7 @@ class Program:
         *,
         strategy: Strategy,
         limits: EngineLimits,
-        cache: CodeCache | None = None,
+        cache: CompiledCode | None = None,
     ) -> Self:
         """Check and compile a module.
 
@@ -88,7 +88,7 @@ class Program:
         Raises:
             ModuleRefusedError: it is not one we run.
         """
-        settings = _settings(strategy, limits)
+        settings = settings_of(strategy, limits)
         engine = make_engine(settings)
         try:
             summary = check_for(engine, code, limits=limits)
@@ -96,7 +96,7 @@ class Program:
             if compiled := module is None:
                 module = _compile(engine, code)
                 if cache is not None:
-                    cache.keep(summary.digest, settings, bytes(module.serialize()))
+                    cache.keep(summary.digest, settings, module.serialize())
         except BaseException:
             engine.close()
             raise
@@ -223,7 +223,8 @@ class Program:
         )
 
 
-def _settings(strategy: Strategy, limits: EngineLimits) -> EngineSettings:
+def settings_of(strategy: Strategy, limits: EngineLimits) -> EngineSettings:
+    """The settings of the engine that runs a program by this strategy within these limits."""
     return EngineSettings(
         strategy,
         metered=limits.fuel is not None,
@@ -233,7 +234,7 @@ def _settings(strategy: Strategy, limits: EngineLimits) -> EngineSettings:
 
 
 def _cached(
-    engine: Engine, cache: CodeCache | None, program: Digest, settings: EngineSettings
+    engine: Engine, cache: CompiledCode | None, program: Digest, settings: EngineSettings
 ) -> Module | None:
     found = None if cache is None else cache.find(program, settings)
     try:

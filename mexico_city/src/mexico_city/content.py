@@ -18,9 +18,9 @@ _PIECE_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 4 * _PIECE_BYTES
 
 
-def anonymous_file() -> int:
-    """The descriptor of a new, empty anonymous file that can be sealed."""
-    return os.memfd_create("content", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+def anonymous_file(name: str = "content") -> int:
+    """The descriptor of a new, empty anonymous file that can be sealed; the name is for people."""
+    return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
 
 class Content:

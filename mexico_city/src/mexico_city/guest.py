@@ -7,7 +7,6 @@ which ends this one: the program runs without checks of it.
 """
 
 import contextlib
-import dataclasses
 import mmap
 import os
 import socket
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from colima import framing, isolate
 from execution_engine import (
-    EngineLimits,
+    EngineSettings,
     LimitCode,
     LimitError,
     ModuleRefusedError,
@@ -25,7 +24,9 @@ from execution_engine import (
 )
 from mexico_city import lockdown
 from mexico_city.descriptors import receive_descriptors
+from mexico_city.limits import engine_limits
 from platform_services import RandomSource
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
 
@@ -48,17 +49,17 @@ class _Guest:
         self._channel = channel
         self._strategy = policy.strategy
         self._debug = policy.debug
-        self._limits = dataclasses.replace(
-            EngineLimits.from_policy(policy.limits), run_seconds=None
-        )
+        self._limits = engine_limits(policy)
         self._random = random
         self._program: Program | None = None
 
     def load(self, message: isolate.Load) -> isolate.FromGuest:
-        with _mapped(receive_descriptors(self._channel, 1), [message.size]) as (module,):
+        descriptors = receive_descriptors(self._channel, 2)
+        with _mapped(descriptors, [message.size, message.code_size]) as (module, given):
+            code = _Code(given, descriptors[1])
             try:
                 self._program = Program.load(
-                    bytes(module), strategy=self._strategy, limits=self._limits
+                    bytes(module), strategy=self._strategy, limits=self._limits, cache=code
                 )
             except ModuleRefusedError as refused:
                 return isolate.LoadRefused(refused.code)
@@ -67,7 +68,7 @@ class _Guest:
             except MemoryError:
                 return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
         lockdown.allow_run_memory()
-        return isolate.Loaded()
+        return isolate.Loaded(code.written)
 
     def run(self, message: isolate.Run) -> isolate.FromGuest:
         sizes = [*message.inputs, *message.streams, *[message.previous] * message.has_previous]
@@ -99,6 +100,31 @@ class _Guest:
             run_ms=round(outcome.seconds * 1000),
             fuel=outcome.fuel or 0,
         )
+
+
+class _Code:
+    """`CompiledCode` of one program: what the front process gave, or the file it wants filled.
+
+    What was given is authentic and of this program, engine and settings: the front saw to it.
+    `written` says how many bytes of code were left in the file.
+    """
+
+    def __init__(self, given: memoryview, descriptor: int) -> None:
+        self._given = given
+        self._descriptor = descriptor
+        self.written = 0
+
+    def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
+        del program, settings
+        return bytes(self._given) or None
+
+    def keep(self, program: Digest, settings: EngineSettings, code: bytes | bytearray) -> None:
+        del program, settings
+        if self._given:
+            return  # of another processor than this: there is no file to fill
+        with contextlib.suppress(OSError):  # without room for it the program runs all the same
+            _write_all(self._descriptor, memoryview(code))
+            self.written = len(code)
 
 
 @contextlib.contextmanager

@@ -59,15 +59,21 @@ class GuestLink:
         self._time_limit = LimitCode.TIME
         channel.settimeout(_SEND_TIMEOUT_S)
 
-    def load(self, module: Content, *, now: float) -> None:
+    def load(self, module: Content, *, code: tuple[int, int], now: float) -> None:
         """Have the guest check and compile `module`.
+
+        Args:
+            module: what to compile.
+            code: descriptor and size of its compiled code; of an empty file for it and 0.
+            now: in seconds of the monotonic clock.
 
         Raises:
             GuestLostError: it does not listen.
         """
         self.deadline = now + self._limits.compile_seconds
         self._time_limit = LimitCode.COMPILE_TIME
-        self._send(isolate.Load(module.size), [module.descriptor])
+        descriptor, size = code
+        self._send(isolate.Load(module.size, size), [module.descriptor, descriptor])
 
     def run(self, job: Job, *, now: float) -> int:
         """Have the guest run the program; the descriptor of the file that takes its output.

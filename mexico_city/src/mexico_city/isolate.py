@@ -16,9 +16,10 @@ from typing import Final, NoReturn
 from baja import EndpointConfig, KeyAndCertificate, ServerContext, make_certificate
 from colima import frame, isolate
 from mexico_city import lockdown
+from mexico_city.compiled_code import CompiledCode
 from mexico_city.computation import Computation
-from mexico_city.errors import PolicyUnusableError
-from mexico_city.front import MAX_SESSIONS, Front
+from mexico_city.errors import PolicyUnusableError, RuntimeFailure
+from mexico_city.front import MAX_SESSIONS, Ending, Front
 from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
@@ -61,13 +62,18 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
 
 
 def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
+    code = CompiledCode(policy, private)
     try:
         identity = _make_identity(policy)
-        front = _front(policy, guest, identity, control=control, private=private)
+        front = _front(policy, guest, identity, code, control=control, private=private)
     except VeracruzError as error:
         return _refuse(private, error)
-    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value)
+    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name)
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
+    try:
+        code.receive_offer()
+    except RuntimeFailure:
+        return Ending.SONORA_GONE
     return front.run()
 
 
@@ -101,6 +107,7 @@ def _front(
     policy: Policy,
     guest: GuestLink,
     identity: KeyAndCertificate,
+    code: CompiledCode,
     *,
     control: int,
     private: socket.socket,
@@ -111,7 +118,7 @@ def _front(
     def sign(receipt: Receipt) -> bytes:
         return sign_receipt(receipt, identity.private_key, identity.certificate)
 
-    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, sign)
+    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
     return Front(runtime, context, control=socket.socket(fileno=control), private=private)
 
 

@@ -27,6 +27,7 @@ from colima.runtime import (
     Upload,
 )
 from execution_engine import engine_version
+from mexico_city.compiled_code import CompiledCode
 from mexico_city.computation import Computation, Job, Outcome
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
@@ -41,10 +42,13 @@ Sign = Callable[[Receipt], bytes]
 class Runtime:
     """One computation, its guest process and the principals who wait for it."""
 
-    def __init__(self, computation: Computation, guest: GuestLink, sign: Sign) -> None:
+    def __init__(
+        self, computation: Computation, guest: GuestLink, code: CompiledCode, sign: Sign
+    ) -> None:
         self.computation = computation
         self.guest = guest
         self.shut_down = False
+        self._code = code
         self._sign = sign
         self._loading: tuple[Dialogue, Slot, Content] | None = None
         self._job: tuple[Job, int] | None = None
@@ -94,9 +98,11 @@ class Runtime:
         self.computation.check_program(slot, content)
         self._loading = (dialogue, slot, content)
         try:
-            self.guest.load(content, now=time.monotonic())
+            self.guest.load(content, code=self._code.for_guest(), now=time.monotonic())
         except GuestLostError as lost:
             self._guest_lost(lost)
+        except OSError:
+            self._distrust_guest()  # there is no room for anything any more
         return None
 
     def abandoned(self, slot: Slot) -> None:
@@ -133,7 +139,7 @@ class Runtime:
     @property
     def busy(self) -> bool:
         """Whether there is something to do at once: to `deliver` answers, or to `go_on`."""
-        return bool(self._answers) or self._sealing is not None
+        return bool(self._answers) or self._sealing is not None or self._code.busy
 
     def _program_digest(self) -> Response:
         digest = self.computation.program_digest
@@ -167,7 +173,8 @@ class Runtime:
 
     def _guest_answered(self, answer: isolate.FromGuest) -> None:
         match answer:
-            case isolate.Loaded() if self._loading is not None:
+            case isolate.Loaded(code_size) if self._loading is not None:
+                self._code.made(code_size)
                 dialogue, slot = self._end_loading()
                 self.computation.program_loaded(slot)
                 self._answers.append((dialogue, Done(), None))
@@ -199,7 +206,8 @@ class Runtime:
         self._sealing = (job, finished, sealing)
 
     def go_on(self) -> None:
-        """Do a part of what takes long, while `busy`: reading a result that the guest wrote."""
+        """Do a part of what takes long, while `busy`: reading what the guest wrote."""
+        self._code.go_on()
         if self._sealing is None:
             return
         job, finished, sealing = self._sealing
@@ -276,6 +284,7 @@ class Runtime:
         assert self._loading is not None
         (dialogue, slot, content), self._loading = self._loading, None
         content.close()
+        self._code.discard()
         return dialogue, slot
 
     def _drop_job(self) -> None:

@@ -7,6 +7,7 @@ against the machine's root, which is why its platform is named a software root.
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,16 +16,21 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
+from sonora.compiled_code import CodeStore
 from sonora.errors import LaunchError, SonoraError
-from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Policy
 
 MAX_ISOLATES: Final = 16
 _ZYGOTE_START_S: Final = 60.0
 _LAUNCH_S: Final = 20.0
 _END_S: Final = 5.0
+
+_LOG = logging.getLogger(__name__)
 
 _ZYGOTE: Final = (
     "-I",  # no environment variables, no user packages, no working directory
@@ -69,6 +75,8 @@ class Isolate:
 
     def close(self) -> None:
         """End the isolate if it still runs."""
+        with contextlib.suppress(OSError):
+            self.private.shutdown(socket.SHUT_RDWR)  # a thread may listen to it
         self.private.close()
         self.control.close()
         if self.process_id and not self.ended.wait(_END_S):
@@ -123,6 +131,7 @@ class LinuxLauncher:
         self._spawned: dict[int, isolate.Spawned | isolate.SpawnFailed] = {}
         self._news = threading.Condition()
         self._isolates: dict[int, Isolate] = {}
+        self._code = CodeStore()
         self._next_id = 1
         self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
         self._listener.start()
@@ -151,7 +160,9 @@ class LinuxLauncher:
             with control_inside, private_inside:
                 self._spawn(launched.isolate_id, policy, control_inside, private_inside)
             self._await_spawned(launched)
-            self._await_ready(launched)
+            ready = self._await_ready(launched)
+            program = Policy.parse(policy, at=datetime.now(UTC)).program_digest
+            self._offer_code(launched, program, ready.code_name)
         except LaunchError:
             self._abandon(launched)
             raise
@@ -186,6 +197,7 @@ class LinuxLauncher:
             self._process.wait()
         self._listener.join()
         self._channel.close()
+        self._code.close()
 
     def _await_zygote(self) -> isolate.ZygoteReady:
         self._channel.settimeout(_ZYGOTE_START_S)
@@ -217,7 +229,7 @@ class LinuxLauncher:
             raise LaunchError("the zygote did not fork an isolate in time")
         launched.process_id = answer.process_id
 
-    def _await_ready(self, launched: Isolate) -> None:
+    def _await_ready(self, launched: Isolate) -> isolate.RuntimeReady:
         launched.private.settimeout(_LAUNCH_S)
         try:
             payload = read_frame(launched.private.recv)
@@ -226,8 +238,41 @@ class LinuxLauncher:
             raise LaunchError("the isolate ended before it was ready") from error
         if isinstance(report, isolate.RuntimeRefused):
             raise LaunchError(report.reason)
+        if not isinstance(report, isolate.RuntimeReady):
+            raise LaunchError("the isolate did not say that it is ready")
         launched.certificate_digest = report.certificate_digest
         launched.policy_digest = report.policy_digest
+        return report
+
+    def _offer_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
+        """Tell the isolate what there is of its program, and wait for more in a thread."""
+        offer, descriptors = self._code.offer(program, name)
+        try:
+            launched.private.sendall(frame(isolate.TO_RUNTIME.encode(offer)))
+            if descriptors:
+                socket.send_fds(launched.private, [b"\0"], descriptors)
+        except OSError as error:
+            raise LaunchError("the isolate ended before it was ready") from error
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        _LOG.info("compiled code offered: %d bytes", offer.size)
+        launched.private.settimeout(None)
+        threading.Thread(
+            target=self._await_code, args=(launched, program, name), name="code", daemon=True
+        ).start()
+
+    def _await_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
+        """Keep what the isolate compiles, if it does; ends with it."""
+        with contextlib.suppress(OSError, WireError):
+            payload = read_frame(launched.private.recv)
+            if payload is None:
+                return
+            made = isolate.FROM_RUNTIME.decode(payload)
+            if isinstance(made, isolate.CodeMade):
+                descriptor = _receive_descriptor(launched.private)
+                if self._code.take(program, name, made, descriptor):
+                    _LOG.info("compiled code kept: %d bytes", made.size)
 
     def _abandon(self, launched: Isolate) -> None:
         launched.close()
@@ -280,6 +325,14 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
+
+
+def _receive_descriptor(channel: socket.socket) -> int:
+    """The one descriptor that was announced. Raises WireError when there is another number."""
+    _, received, _, _ = socket.recv_fds(channel, 1, 1, socket.MSG_CMSG_CLOEXEC)
+    if len(received) != 1:
+        raise WireError(f"{len(received)} descriptors came, 1 was announced")
+    return received[0]
 
 
 def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/isolate.proto\x12\x13veracruz.isolate.v1\"+\n\x05Spawn\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\",\n\x0cMeasuredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"T\n\x0bZygoteReady\x12\x13\n\x0bmeasurement\x18\x01 \x01(\x0c\x12\x30\n\x05\x66iles\x18\x02 \x03(\x0b\x32!.veracruz.isolate.v1.MeasuredFile\"1\n\x07Spawned\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x12\n\nprocess_id\x18\x02 \x01(\r\"1\n\x0bSpawnFailed\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"/\n\x06\x45xited\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x11\"\xde\x01\n\nFromZygote\x12\x31\n\x05ready\x18\x01 \x01(\x0b\x32 .veracruz.isolate.v1.ZygoteReadyH\x00\x12/\n\x07spawned\x18\x02 \x01(\x0b\x32\x1c.veracruz.isolate.v1.SpawnedH\x00\x12\x32\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32 .veracruz.isolate.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x04 \x01(\x0b\x32\x1b.veracruz.isolate.v1.ExitedH\x00\x42\t\n\x07message\"A\n\x0cRuntimeReady\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\" \n\x0eRuntimeRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x84\x01\n\x0b\x46romRuntime\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32!.veracruz.isolate.v1.RuntimeReadyH\x00\x12\x36\n\x07refused\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.RuntimeRefusedH\x00\x42\t\n\x07message\"\x14\n\x04Load\x12\x0c\n\x04size\x18\x01 \x01(\x04\"N\n\x03Run\x12\x0e\n\x06inputs\x18\x01 \x03(\x04\x12\x0f\n\x07streams\x18\x02 \x03(\x04\x12\x14\n\x0chas_previous\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x04\"h\n\x07ToGuest\x12)\n\x04load\x18\x01 \x01(\x0b\x32\x19.veracruz.isolate.v1.LoadH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.veracruz.isolate.v1.RunH\x00\x42\t\n\x07message\"\x08\n\x06Loaded\"\x1b\n\x0bLoadRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"h\n\x08\x46inished\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x14\n\x0cwrote_output\x18\x02 \x01(\x08\x12\x13\n\x0boutput_size\x18\x03 \x01(\x04\x12\x0e\n\x06run_ms\x18\x04 \x01(\x04\x12\x0c\n\x04\x66uel\x18\x05 \x01(\x04\"7\n\x05\x46rame\x12\x10\n\x08\x66unction\x18\x01 \x01(\r\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\"C\n\x07Trapped\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12*\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x1a.veracruz.isolate.v1.Frame\"\x1c\n\x0cLimitReached\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\x9f\x02\n\tFromGuest\x12-\n\x06loaded\x18\x01 \x01(\x0b\x32\x1b.veracruz.isolate.v1.LoadedH\x00\x12\x38\n\x0cload_refused\x18\x02 \x01(\x0b\x32 .veracruz.isolate.v1.LoadRefusedH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.FinishedH\x00\x12/\n\x07trapped\x18\x04 \x01(\x0b\x32\x1c.veracruz.isolate.v1.TrappedH\x00\x12:\n\rlimit_reached\x18\x05 \x01(\x0b\x32!.veracruz.isolate.v1.LimitReachedH\x00\x42\t\n\x07messageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/isolate.proto\x12\x13veracruz.isolate.v1\"+\n\x05Spawn\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\",\n\x0cMeasuredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"T\n\x0bZygoteReady\x12\x13\n\x0bmeasurement\x18\x01 \x01(\x0c\x12\x30\n\x05\x66iles\x18\x02 \x03(\x0b\x32!.veracruz.isolate.v1.MeasuredFile\"1\n\x07Spawned\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x12\n\nprocess_id\x18\x02 \x01(\r\"1\n\x0bSpawnFailed\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"/\n\x06\x45xited\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x11\"\xde\x01\n\nFromZygote\x12\x31\n\x05ready\x18\x01 \x01(\x0b\x32 .veracruz.isolate.v1.ZygoteReadyH\x00\x12/\n\x07spawned\x18\x02 \x01(\x0b\x32\x1c.veracruz.isolate.v1.SpawnedH\x00\x12\x32\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32 .veracruz.isolate.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x04 \x01(\x0b\x32\x1b.veracruz.isolate.v1.ExitedH\x00\x42\t\n\x07message\"T\n\x0cRuntimeReady\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\x12\x11\n\tcode_name\x18\x03 \x01(\x0c\" \n\x0eRuntimeRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"%\n\x08\x43odeMade\x12\x0b\n\x03tag\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\"\xb8\x01\n\x0b\x46romRuntime\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32!.veracruz.isolate.v1.RuntimeReadyH\x00\x12\x36\n\x07refused\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.RuntimeRefusedH\x00\x12\x32\n\tcode_made\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.CodeMadeH\x00\x42\t\n\x07message\"3\n\tCodeOffer\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0b\n\x03tag\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"L\n\tToRuntime\x12\x34\n\ncode_offer\x18\x01 \x01(\x0b\x32\x1e.veracruz.isolate.v1.CodeOfferH\x00\x42\t\n\x07message\"\'\n\x04Load\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x11\n\tcode_size\x18\x02 \x01(\x04\"N\n\x03Run\x12\x0e\n\x06inputs\x18\x01 \x03(\x04\x12\x0f\n\x07streams\x18\x02 \x03(\x04\x12\x14\n\x0chas_previous\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x04\"h\n\x07ToGuest\x12)\n\x04load\x18\x01 \x01(\x0b\x32\x19.veracruz.isolate.v1.LoadH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.veracruz.isolate.v1.RunH\x00\x42\t\n\x07message\"\x1b\n\x06Loaded\x12\x11\n\tcode_size\x18\x01 \x01(\x04\"\x1b\n\x0bLoadRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"h\n\x08\x46inished\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x14\n\x0cwrote_output\x18\x02 \x01(\x08\x12\x13\n\x0boutput_size\x18\x03 \x01(\x04\x12\x0e\n\x06run_ms\x18\x04 \x01(\x04\x12\x0c\n\x04\x66uel\x18\x05 \x01(\x04\"7\n\x05\x46rame\x12\x10\n\x08\x66unction\x18\x01 \x01(\r\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\"C\n\x07Trapped\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12*\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x1a.veracruz.isolate.v1.Frame\"\x1c\n\x0cLimitReached\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\x9f\x02\n\tFromGuest\x12-\n\x06loaded\x18\x01 \x01(\x0b\x32\x1b.veracruz.isolate.v1.LoadedH\x00\x12\x38\n\x0cload_refused\x18\x02 \x01(\x0b\x32 .veracruz.isolate.v1.LoadRefusedH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.FinishedH\x00\x12/\n\x07trapped\x18\x04 \x01(\x0b\x32\x1c.veracruz.isolate.v1.TrappedH\x00\x12:\n\rlimit_reached\x18\x05 \x01(\x0b\x32!.veracruz.isolate.v1.LimitReachedH\x00\x42\t\n\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,29 +46,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FROMZYGOTE']._serialized_start=376
   _globals['_FROMZYGOTE']._serialized_end=598
   _globals['_RUNTIMEREADY']._serialized_start=600
-  _globals['_RUNTIMEREADY']._serialized_end=665
-  _globals['_RUNTIMEREFUSED']._serialized_start=667
-  _globals['_RUNTIMEREFUSED']._serialized_end=699
-  _globals['_FROMRUNTIME']._serialized_start=702
-  _globals['_FROMRUNTIME']._serialized_end=834
-  _globals['_LOAD']._serialized_start=836
-  _globals['_LOAD']._serialized_end=856
-  _globals['_RUN']._serialized_start=858
-  _globals['_RUN']._serialized_end=936
-  _globals['_TOGUEST']._serialized_start=938
-  _globals['_TOGUEST']._serialized_end=1042
-  _globals['_LOADED']._serialized_start=1044
-  _globals['_LOADED']._serialized_end=1052
-  _globals['_LOADREFUSED']._serialized_start=1054
-  _globals['_LOADREFUSED']._serialized_end=1081
-  _globals['_FINISHED']._serialized_start=1083
-  _globals['_FINISHED']._serialized_end=1187
-  _globals['_FRAME']._serialized_start=1189
-  _globals['_FRAME']._serialized_end=1244
-  _globals['_TRAPPED']._serialized_start=1246
-  _globals['_TRAPPED']._serialized_end=1313
-  _globals['_LIMITREACHED']._serialized_start=1315
-  _globals['_LIMITREACHED']._serialized_end=1343
-  _globals['_FROMGUEST']._serialized_start=1346
-  _globals['_FROMGUEST']._serialized_end=1633
+  _globals['_RUNTIMEREADY']._serialized_end=684
+  _globals['_RUNTIMEREFUSED']._serialized_start=686
+  _globals['_RUNTIMEREFUSED']._serialized_end=718
+  _globals['_CODEMADE']._serialized_start=720
+  _globals['_CODEMADE']._serialized_end=757
+  _globals['_FROMRUNTIME']._serialized_start=760
+  _globals['_FROMRUNTIME']._serialized_end=944
+  _globals['_CODEOFFER']._serialized_start=946
+  _globals['_CODEOFFER']._serialized_end=997
+  _globals['_TORUNTIME']._serialized_start=999
+  _globals['_TORUNTIME']._serialized_end=1075
+  _globals['_LOAD']._serialized_start=1077
+  _globals['_LOAD']._serialized_end=1116
+  _globals['_RUN']._serialized_start=1118
+  _globals['_RUN']._serialized_end=1196
+  _globals['_TOGUEST']._serialized_start=1198
+  _globals['_TOGUEST']._serialized_end=1302
+  _globals['_LOADED']._serialized_start=1304
+  _globals['_LOADED']._serialized_end=1331
+  _globals['_LOADREFUSED']._serialized_start=1333
+  _globals['_LOADREFUSED']._serialized_end=1360
+  _globals['_FINISHED']._serialized_start=1362
+  _globals['_FINISHED']._serialized_end=1466
+  _globals['_FRAME']._serialized_start=1468
+  _globals['_FRAME']._serialized_end=1523
+  _globals['_TRAPPED']._serialized_start=1525
+  _globals['_TRAPPED']._serialized_end=1592
+  _globals['_LIMITREACHED']._serialized_start=1594
+  _globals['_LIMITREACHED']._serialized_end=1622
+  _globals['_FROMGUEST']._serialized_start=1625
+  _globals['_FROMGUEST']._serialized_end=1912
 # @@protoc_insertion_point(module_scope)

@@ -67,12 +67,14 @@ class FromZygote(_message.Message):
     def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., spawned: _Optional[_Union[Spawned, _Mapping]] = ..., failed: _Optional[_Union[SpawnFailed, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ...) -> None: ...
 
 class RuntimeReady(_message.Message):
-    __slots__ = ("certificate_digest", "policy_digest")
+    __slots__ = ("certificate_digest", "policy_digest", "code_name")
     CERTIFICATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    CODE_NAME_FIELD_NUMBER: _ClassVar[int]
     certificate_digest: bytes
     policy_digest: bytes
-    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ...) -> None: ...
+    code_name: bytes
+    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., code_name: _Optional[bytes] = ...) -> None: ...
 
 class RuntimeRefused(_message.Message):
     __slots__ = ("reason",)
@@ -80,19 +82,47 @@ class RuntimeRefused(_message.Message):
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
+class CodeMade(_message.Message):
+    __slots__ = ("tag", "size")
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    tag: bytes
+    size: int
+    def __init__(self, tag: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
 class FromRuntime(_message.Message):
-    __slots__ = ("ready", "refused")
+    __slots__ = ("ready", "refused", "code_made")
     READY_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    CODE_MADE_FIELD_NUMBER: _ClassVar[int]
     ready: RuntimeReady
     refused: RuntimeRefused
-    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ...) -> None: ...
+    code_made: CodeMade
+    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ...) -> None: ...
+
+class CodeOffer(_message.Message):
+    __slots__ = ("key", "tag", "size")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    tag: bytes
+    size: int
+    def __init__(self, key: _Optional[bytes] = ..., tag: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class ToRuntime(_message.Message):
+    __slots__ = ("code_offer",)
+    CODE_OFFER_FIELD_NUMBER: _ClassVar[int]
+    code_offer: CodeOffer
+    def __init__(self, code_offer: _Optional[_Union[CodeOffer, _Mapping]] = ...) -> None: ...
 
 class Load(_message.Message):
-    __slots__ = ("size",)
+    __slots__ = ("size", "code_size")
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    CODE_SIZE_FIELD_NUMBER: _ClassVar[int]
     size: int
-    def __init__(self, size: _Optional[int] = ...) -> None: ...
+    code_size: int
+    def __init__(self, size: _Optional[int] = ..., code_size: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("inputs", "streams", "has_previous", "previous")
@@ -115,8 +145,10 @@ class ToGuest(_message.Message):
     def __init__(self, load: _Optional[_Union[Load, _Mapping]] = ..., run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class Loaded(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("code_size",)
+    CODE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    code_size: int
+    def __init__(self, code_size: _Optional[int] = ...) -> None: ...
 
 class LoadRefused(_message.Message):
     __slots__ = ("code",)

@@ -1,0 +1,149 @@
+"""Compiled code across computations: what the front process has to do with it.
+
+Compiling can take longer than a computation. So Sonora keeps compiled code from one isolate of
+this runtime to the next, without being able to read anything into it: code is as good as what a
+front process says of it, with a key that Sonora gives to front processes alone.
+
+    guest ──code──▶ front: authenticates ──code, tag──▶ Sonora
+    Sonora ──key, code, tag──▶ front of a later isolate: checks ──code──▶ guest
+
+What keeps one program from having a say in another: the key is derived from the program's digest,
+so the front of one program cannot authenticate code for another; a guest process never has it; and
+code is taken from a guest only in answer to `Load`, before any input was ever in its reach. What a
+malicious program could do to its own compilation, it can do to its own compilation only. Code that
+is not authentic, for whatever reason, is as good as absent.
+"""
+
+import fcntl
+import hmac
+import mmap
+import os
+import socket
+from typing import Final
+
+from colima import frame, isolate, read_frame
+from execution_engine import code_context, code_tag, settings_of
+from mexico_city.content import Content, Sealing, anonymous_file
+from mexico_city.descriptors import receive_descriptors, send_descriptors
+from mexico_city.errors import RuntimeFailure
+from mexico_city.limits import engine_limits
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy
+from veracruz_utils.secret import Secret
+
+MAX_CODE_BYTES: Final = 256 * 1024 * 1024
+_SEALED: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+
+
+class CompiledCode:
+    """The compiled code of the policy's program: offered by Sonora, or made by the guest.
+
+    Args:
+        policy: which program, by which strategy, within which limits.
+        sonora: the channel to Sonora.
+    """
+
+    def __init__(self, policy: Policy, sonora: socket.socket) -> None:
+        settings = settings_of(policy.strategy, engine_limits(policy))
+        self._context = code_context(policy.program_digest, settings)
+        self._sonora = sonora
+        self._key: Secret | None = None
+        self._offered: tuple[int, int] | None = None
+        self._empty = -1
+        self._sealing: Sealing | None = None
+
+    @property
+    def name(self) -> bytes:
+        """What stands for this code, 32 bytes: the digest of program, engine and settings."""
+        return Digest.of(self._context).value
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to `go_on` with."""
+        return self._sealing is not None
+
+    def receive_offer(self) -> None:
+        """Take what Sonora has, once, at the start.
+
+        Raises:
+            RuntimeFailure: Sonora is gone.
+        """
+        payload = read_frame(self._sonora.recv)
+        if payload is None:
+            raise RuntimeFailure("sonora is gone")
+        offer = isolate.TO_RUNTIME.decode(payload)
+        self._key = Secret(offer.key)
+        if offer.size:
+            (descriptor,) = receive_descriptors(self._sonora, 1)
+            if self._authentic(descriptor, offer):
+                self._offered = (descriptor, offer.size)
+            else:
+                os.close(descriptor)
+
+    def for_guest(self) -> tuple[int, int]:
+        """Descriptor and size of the code; of an empty file and 0 when the guest has to compile.
+
+        Raises:
+            OSError: there is no room for an empty file.
+        """
+        if self._offered is not None:
+            return self._offered
+        self.discard()
+        self._empty = anonymous_file("code")
+        return self._empty, 0
+
+    def discard(self) -> None:
+        """Forget the empty file, which the guest did not fill."""
+        if self._empty >= 0:
+            os.close(self._empty)
+            self._empty = -1
+
+    def made(self, size: int) -> None:
+        """The guest has the program, and wrote `size` bytes of code before it saw any input."""
+        if self._offered is not None:
+            os.close(self._offered[0])
+            self._offered = None
+        if self._empty < 0 or size == 0:
+            self.discard()
+            return
+        descriptor, self._empty = self._empty, -1
+        try:
+            self._sealing = Sealing(descriptor, size=size, limit=MAX_CODE_BYTES)
+        except RuntimeFailure:
+            self._sealing = None  # it is closed; the program runs all the same
+
+    def go_on(self) -> None:
+        """Do a part of reading the code that the guest made; in the end, give it to Sonora."""
+        if self._sealing is None:
+            return
+        content = self._sealing.step()
+        if content is not None:
+            self._sealing = None
+            self._give(content)
+
+    def _give(self, content: Content) -> None:
+        assert self._key is not None
+        tag = code_tag(self._key, self._context, content.digest)
+        try:
+            self._sonora.sendall(
+                frame(isolate.FROM_RUNTIME.encode(isolate.CodeMade(tag, content.size)))
+            )
+            send_descriptors(self._sonora, [content.descriptor])
+        except OSError:
+            pass  # Sonora is gone, which the front notices by itself
+        finally:
+            content.close()
+
+    def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> bool:
+        """Whether the file is `size` bytes that cannot change, and a front process vouched for."""
+        assert self._key is not None
+        if offer.size > MAX_CODE_BYTES or os.fstat(descriptor).st_size != offer.size:
+            return False
+        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED != _SEALED:
+            return False
+        with (
+            mmap.mmap(descriptor, offer.size, prot=mmap.PROT_READ) as mapping,
+            memoryview(mapping) as code,
+        ):
+            found = code_tag(self._key, self._context, Digest.of(code))
+        return hmac.compare_digest(found, offer.tag)
