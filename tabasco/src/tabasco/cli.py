@@ -23,6 +23,7 @@ from tabasco.roots import Roots
 from tabasco.server import LIMITS, methods_of
 from tabasco.service import AttestationService, Settings
 from tabasco.state import StateDirectory
+from tabasco.verify_cli import verify
 from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
 from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.service import GrpcService
@@ -42,6 +43,7 @@ def main() -> None:
 
 main.add_command(root)
 main.add_command(instance)
+main.add_command(verify)
 
 
 @main.command("init")

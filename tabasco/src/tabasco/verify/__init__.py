@@ -2,6 +2,7 @@
 
 from tabasco.verify.base import (
     Acceptance,
+    Check,
     Concern,
     EvidenceError,
     Fault,
@@ -9,10 +10,12 @@ from tabasco.verify.base import (
     Stage,
     TcbStatus,
     appraise,
+    checks,
 )
 
 __all__ = [
     "Acceptance",
+    "Check",
     "Concern",
     "EvidenceError",
     "Fault",
@@ -20,4 +23,5 @@ __all__ = [
     "Stage",
     "TcbStatus",
     "appraise",
+    "checks",
 ]

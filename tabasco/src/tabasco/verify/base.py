@@ -7,7 +7,8 @@ So authentic evidence of a debuggable or outdated machine is reported as exactly
 malformed. Time is always given; nothing here reads a clock, a file or the network.
 """
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,6 +59,10 @@ class Fault(StrEnum):
     PRIVILEGE_LEVEL = "privilege-level"
     ATTRIBUTES = "attributes"
     MEASUREMENT = "measurement"
+    FACT = "fact"
+    RESULT_STATUS = "result-status"
+    UNKNOWN_KIND = "unknown-kind"
+    NOT_ALLOWED = "not-allowed"
 
 
 class EvidenceError(RefusedError):
@@ -144,39 +149,75 @@ class Acceptance:
     """Names of the concerns that are accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question that a policy asks of proven facts, and the answer.
+
+    Attributes:
+        name: what was looked at: `debug`, `tcb-status`, `measurement.mrenclave`, ...
+        passed: whether the policy accepts it.
+        fault: why it is refused otherwise.
+        detail: both sides, for people.
+        stage: where in the verification it stands.
+    """
+
+    name: str
+    passed: bool
+    fault: Fault
+    detail: str
+    stage: Stage = Stage.APPRAISAL
+
+    @property
+    def error(self) -> EvidenceError:
+        """The refusal that this is when it did not pass."""
+        return EvidenceError(self.fault, self.stage, self.detail)
+
+
+def checks(proven: Proven, acceptance: Acceptance) -> Iterator[Check]:
+    """All that `acceptance` asks of `proven`, in the order in which it would be refused."""
+    if (expected := acceptance.report_data) is not None:
+        yield Check(
+            "report-data",
+            hmac.compare_digest(proven.report_data, expected),
+            Fault.REPORT_DATA,
+            f"report data is {proven.report_data.hex()}, expected {expected.hex()}",
+            Stage.BINDING,
+        )
+    yield Check(
+        "debug",
+        acceptance.debug or not proven.debug,
+        Fault.DEBUG,
+        "its memory can be inspected by whoever runs it" if proven.debug else "not debuggable",
+    )
+    if proven.tcb_status is not None:
+        # Nothing is known of an unsupported platform, so there is nothing to accept.
+        statuses = acceptance.tcb_statuses - {TcbStatus.UNSUPPORTED}
+        yield Check(
+            "tcb-status",
+            proven.tcb_status in statuses,
+            Fault.TCB_STATUS,
+            f"the platform is {proven.tcb_status}, "
+            f"the policy accepts {', '.join(sorted(statuses)) or 'nothing'}",
+        )
+    if acceptance.advisories is not None:
+        others = sorted(set(proven.advisories) - acceptance.advisories)
+        told = f"advisories apply: {', '.join(others)}" if others else "none that is not accepted"
+        yield Check("advisories", not others, Fault.ADVISORY, told)
+    for concern in proven.concerns:
+        yield Check(
+            concern.name,
+            concern.name in acceptance.concerns,
+            concern.fault,
+            f"{concern.detail} ({concern.name})",
+        )
+
+
 def appraise(proven: Proven, acceptance: Acceptance) -> None:
     """Refuse what `acceptance` does not accept.
 
     Raises:
         EvidenceError: with stage `appraisal`, or `binding` for report data.
     """
-    if acceptance.report_data is not None and proven.report_data != acceptance.report_data:
-        raise EvidenceError(
-            Fault.REPORT_DATA,
-            Stage.BINDING,
-            f"report data is {proven.report_data.hex()}, expected {acceptance.report_data.hex()}",
-        )
-    if proven.debug and not acceptance.debug:
-        raise EvidenceError(
-            Fault.DEBUG, Stage.APPRAISAL, "its memory can be inspected by whoever runs it"
-        )
-    # Nothing is known of an unsupported platform, so there is nothing to accept.
-    statuses = acceptance.tcb_statuses - {TcbStatus.UNSUPPORTED}
-    if proven.tcb_status is not None and proven.tcb_status not in statuses:
-        accepted = ", ".join(sorted(statuses))
-        raise EvidenceError(
-            Fault.TCB_STATUS,
-            Stage.APPRAISAL,
-            f"the platform is {proven.tcb_status}, the policy accepts {accepted}",
-        )
-    if acceptance.advisories is not None:
-        others = sorted(set(proven.advisories) - acceptance.advisories)
-        if others:
-            raise EvidenceError(
-                Fault.ADVISORY, Stage.APPRAISAL, f"advisories apply: {', '.join(others)}"
-            )
-    for concern in proven.concerns:
-        if concern.name not in acceptance.concerns:
-            raise EvidenceError(
-                concern.fault, Stage.APPRAISAL, f"{concern.detail} ({concern.name})"
-            )
+    for check in checks(proven, acceptance):
+        if not check.passed:
+            raise check.error

@@ -1,0 +1,274 @@
+"""One way to have any kind of evidence verified: `verify_evidence`, and what it needs, `Means`.
+
+What comes out is `Proven`, whatever the kind: facts that hold, and nothing yet about whether they
+are acceptable. Only a verifier makes one, so that what was merely parsed cannot reach a policy.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from psa_attestation import (
+    AttestationError,
+    Claims,
+    Corim,
+    Ear,
+    EarProfile,
+    Lifecycle,
+    MacKey,
+    Profile,
+    Tier,
+    read_unsigned_corim,
+    read_unverified_claims,
+    verify_corim,
+    verify_ear,
+    verify_ear_jwt,
+    verify_token,
+)
+from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
+from tabasco.verify.cca import NO_END, verify_cca
+from tabasco.verify.confidential_space import verify_confidential_space
+from tabasco.verify.dcap import verify_dcap
+from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.kinds import Kind
+from tabasco.verify.nitro import verify_nitro
+from tabasco.verify.snp import Endorsements, verify_snp
+from tabasco.verify.tpm import verify_quote
+from tabasco.verify.tpm_azure import certify
+from tabasco.verify.tpm_azure_json import parse_azure
+
+PublicKey = ec.EllipticCurvePublicKey
+_TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a verifier may use besides the evidence; each kind says what it is without.
+
+    Attributes:
+        collateral: of SGX and TDX.
+        certificate: the VCEK or VLEK of SEV-SNP, DER or PEM.
+        authorities: AMD's certificates above it, PEM.
+        crl: AMD's list of revoked certificates, DER.
+        keys: that may have signed, by the instance id or key id that they are registered for; `*`
+            stands for any.
+        mac_key: that a COSE_Mac0 token is authenticated with.
+        nonce: what the evidence has to answer; None leaves that unproven.
+        audience: whom a Confidential Space token is for.
+        max_age: of a Nitro document, which names its own time.
+    """
+
+    collateral: Collateral | None = None
+    certificate: bytes | None = None
+    authorities: bytes | None = None
+    crl: bytes | None = None
+    keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    mac_key: MacKey | None = None
+    nonce: bytes | None = None
+    audience: str | None = None
+    max_age: timedelta = timedelta(minutes=5)
+
+    def key_of(self, identifier: bytes) -> PublicKey | None:
+        """The key registered for an instance id."""
+        return self.keys.get(identifier.hex()) or self.keys.get("*")
+
+
+def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> Proven:
+    """What evidence of this kind proves at this time.
+
+    Raises:
+        EvidenceError: it proves nothing, or something that the verifier needs is missing.
+        AttestationError: likewise, of `psa`, `ear` and `corim`.
+    """
+    return _VERIFIERS[kind](data, means, at)
+
+
+def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
+    if means.collateral is None:
+        raise missing("collateral", "a quote is verified with Intel's collateral")
+    return verify_dcap(data, collateral=means.collateral, at=at)
+
+
+def _snp(data: bytes, means: Means, at: datetime) -> Proven:
+    if means.certificate is None or means.authorities is None:
+        raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
+    endorsements = Endorsements(means.certificate, means.authorities, means.crl)
+    return verify_snp(data, endorsements=endorsements, at=at)
+
+
+def _nitro(data: bytes, means: Means, at: datetime) -> Proven:
+    return verify_nitro(data, at=at, nonce=means.nonce, max_age=means.max_age)
+
+
+def _cca(data: bytes, means: Means, _at: datetime) -> Proven:
+    return verify_cca(data, key_for=means.key_of, challenge=means.nonce)
+
+
+def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
+    parts = parse_azure(data)
+    if parts.report.kind == "sev-snp":
+        with_key = replace(means, certificate=parts.hardware)
+        hardware = _snp(parts.report.hardware, with_key, at)
+    else:
+        hardware = _dcap(parts.hardware, means, at)
+    key = certify(parts.report, hardware)
+    quoted = verify_quote(
+        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
+    )
+    return replace(
+        hardware,
+        kind=Kind.TPM_AZURE,
+        measurements={**hardware.measurements, **quoted.measurements},
+        report_data=quoted.report_data,
+        valid_until=min(hardware.valid_until, quoted.valid_until),
+        facts={**hardware.facts, **quoted.facts, "hardware": hardware.kind},
+    )
+
+
+def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
+    if means.audience is None:
+        raise missing("audience", "a token for somebody else is a relayed one")
+    nonce = None if means.nonce is None else means.nonce.decode("utf-8", "replace")
+    return verify_confidential_space(
+        data.decode("ascii", "replace").strip(), at=at, audience=means.audience, nonce=nonce
+    )
+
+
+def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
+    every = frozenset(Profile)
+    nonce = means.nonce
+    if nonce is None:  # it is authentic or not all the same
+        nonce = read_unverified_claims(data, profiles=every).nonce
+    claims = verify_token(
+        data,
+        key_for=lambda identifier: means.mac_key or means.key_of(identifier),
+        nonce=nonce,
+        profiles=every,
+        lifecycles=_TRUSTED_STATES,
+    )
+    return Proven(
+        kind=Kind.PSA,
+        measurements=_components(claims),
+        report_data=claims.nonce,
+        debug=claims.lifecycle_state is not Lifecycle.SECURED,
+        valid_until=NO_END,
+        facts={
+            "profile": claims.profile.value,
+            "instance-id": claims.instance_id.hex(),
+            "implementation-id": claims.implementation_id.hex(),
+            "lifecycle": claims.lifecycle_state.name.lower(),
+            "client-id": str(claims.client_id),
+        },
+        concerns=()
+        if claims.profile is Profile.RFC9783
+        else (
+            Concern(
+                "psa.old-profile",
+                Fault.UNSUPPORTED_VERSION,
+                f"the token is of profile {claims.profile.value}, older than RFC 9783",
+            ),
+        ),
+    )
+
+
+def _components(claims: Claims) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for index, component in enumerate(claims.software_components):
+        name = component.measurement_type or "component"
+        found[name if name not in found else f"{name}#{index}"] = component.measurement
+    return found
+
+
+def _ear(data: bytes, means: Means, at: datetime) -> Proven:
+    if not means.keys:
+        raise missing("key", "a result is verified with the key its verifier publishes")
+    moment, profiles = int(at.timestamp()), frozenset(EarProfile)
+    if data.lstrip()[:1] == b"e":
+        text = data.decode("ascii", "replace").strip()
+        ear = verify_ear_jwt(text, keys=means.keys, nonce=means.nonce, at=moment, profiles=profiles)
+        return _result(ear)
+    key = next(iter(means.keys.values()))
+    nonce = means.nonce
+    if nonce is None:
+        raise missing("nonce", "a result as CWT answers a nonce")
+    return _result(verify_ear(data, key=key, nonce=nonce, at=moment, profiles=profiles))
+
+
+def _result(ear: Ear) -> Proven:
+    concerns = [
+        Concern(
+            f"ear.{name}={appraisal.status.name.lower()}",
+            Fault.RESULT_STATUS,
+            f"the verifier says {appraisal.status.name.lower()} of {name}",
+        )
+        for name, appraisal in ear.submods.items()
+        if appraisal.status is not Tier.AFFIRMING
+    ]
+    return Proven(
+        kind=Kind.EAR,
+        measurements={},
+        report_data=ear.nonce or b"",
+        debug=False,
+        valid_until=datetime.fromtimestamp(ear.expires_at, UTC),
+        facts={
+            "verifier": f"{ear.verifier.developer} {ear.verifier.build}",
+            "profile": ear.profile.value,
+            **{f"status.{name}": part.status.name.lower() for name, part in ear.submods.items()},
+        },
+        concerns=tuple(concerns),
+    )
+
+
+def _corim(data: bytes, means: Means, at: datetime) -> Proven:
+    moment = int(at.timestamp())
+    if data[:1] == b"\xd9":
+        corim = read_unsigned_corim(data, at=moment)
+        raise EvidenceError(
+            Fault.UNSIGNED, Stage.SIGNATURE, f"bundle {_name(corim)} is not signed by anybody"
+        )
+    if not means.keys:
+        raise missing("key", "a bundle is verified with its provider's key")
+    corim = verify_corim(data, key=next(iter(means.keys.values())), at=moment)
+    end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)
+    return Proven(
+        kind=Kind.CORIM,
+        measurements={},
+        report_data=b"",
+        debug=False,
+        valid_until=end,
+        facts={
+            "id": _name(corim),
+            "profile": corim.profile or "none",
+            "signer": corim.signer or "none",
+            "tags": str(len(corim.comids)),
+        },
+    )
+
+
+def _name(corim: Corim) -> str:
+    return corim.id if isinstance(corim.id, str) else corim.id.hex()
+
+
+def missing(what: str, why: str) -> EvidenceError:
+    """The error of a verification that lacks `what`."""
+    return EvidenceError(Fault.COLLATERAL_MISSING, Stage.COLLATERAL, f"no {what} was given: {why}")
+
+
+_VERIFIERS: Final[Mapping[Kind, Callable[[bytes, Means, datetime], Proven]]] = {
+    Kind.SGX: _dcap,
+    Kind.TDX: _dcap,
+    Kind.SEV_SNP: _snp,
+    Kind.NITRO: _nitro,
+    Kind.ARM_CCA: _cca,
+    Kind.TPM_AZURE: _tpm_azure,
+    Kind.CONFIDENTIAL_SPACE: _confidential_space,
+    Kind.PSA: _psa,
+    Kind.EAR: _ear,
+    Kind.CORIM: _corim,
+}
+
+REFUSALS: Final = (EvidenceError, AttestationError)
+"""What `verify_evidence` raises."""
