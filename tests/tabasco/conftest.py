@@ -1,15 +1,58 @@
+import secrets
+
 import pytest
+from sqlalchemy import text
 
 from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
+from support.postgresql import AVAILABLE, MISSING, Server
 from tabasco import AttestationService, Settings
 from tabasco.database import Database, sqlite_url
 from tabasco.roots import Roots
 
 
-@pytest.fixture
-def database(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server for all tests of this process."""
+    if not AVAILABLE:
+        pytest.skip(MISSING)
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def _shared_database(postgresql):
+    with Database.open(postgresql.database("shared")) as database:
         yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """An empty database, of each kind that there is."""
+    if request.param == "sqlite":
+        with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+            yield database
+        return
+    database = request.getfixturevalue("_shared_database")
+    yield database
+    with database.writing() as session:
+        session.execute(text("drop schema public cascade"))
+        session.execute(text("create schema public"))
+    database.migrate()
+
+
+@pytest.fixture
+def url(database):
+    """The URL of `database`."""
+    return database.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The URL of a new database, of each kind that there is."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "tabasco.db")
+    return request.getfixturevalue("postgresql").database(f"d{secrets.token_hex(8)}")
 
 
 @pytest.fixture

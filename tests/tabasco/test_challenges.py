@@ -1,10 +1,10 @@
 """Challenges: once, in time, for the platform asked for, and not too many."""
 
-import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tabasco import BusyError, Reason, RefusalError
 from tabasco.challenges import Challenges
@@ -80,11 +80,12 @@ def test_using_challenges_up_makes_no_room_so_that_rows_are_bounded(challenges):
         challenges.issue(PLATFORM, at=NOW)
 
 
-def test_the_database_holds_no_challenge_that_could_be_answered(challenges, tmp_path):
+def test_the_database_holds_no_challenge_that_could_be_answered(challenges, database):
     challenge = challenges.issue(PLATFORM, at=NOW)
-    raw = sqlite3.connect(tmp_path / "tabasco.db")
-    dump = "\n".join(raw.iterdump()).lower()
-    raw.close()
+    with database.reading() as session:
+        rows = session.execute(text("select * from challenges")).all()
+    cells = [cell for row in rows for cell in row]
+    dump = " ".join(cell.hex() if isinstance(cell, bytes) else str(cell) for cell in cells)
     assert "linux-software-root" in dump
     assert challenge.hex() not in dump
 

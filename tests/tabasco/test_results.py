@@ -131,9 +131,9 @@ def test_a_token_is_refused_once_the_root_behind_its_instance_is_removed(
     assert reason(service, enrolled.token(CHALLENGE)) is Reason.INSTANCE_REVOKED
 
 
-def test_a_revocation_by_another_process_counts_at_once(service, enrolled, tmp_path, clock):
+def test_a_revocation_by_another_process_counts_at_once(service, enrolled, url, clock):
     service.verify_token(VerifyTokenRequest(enrolled.token(CHALLENGE), CHALLENGE))
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as other:
+    with Database.open(url) as other:
         Instances(other).revoke(enrolled.instance_id, at=clock())
     assert reason(service, enrolled.token(CHALLENGE)) is Reason.INSTANCE_REVOKED
 

@@ -43,7 +43,7 @@ def database_option(command: _F) -> _F:
         envvar="TABASCO_DATABASE",
         show_default="tabasco.db in the state directory",
         metavar="URL",
-        help="The database, as sqlite:///PATH.",
+        help="The database, as sqlite:///PATH or postgresql://USER@HOST/NAME.",
     )(command)
 
 

@@ -1,17 +1,13 @@
 """The database: opened safely, brought up to date, and one transaction at a time.
 
-SQLite is the one database today. Theory of operation: any number of processes (a service, commands
-of its operator) share the file in write-ahead mode, so readers never wait. Every writing
-transaction takes the write lock when it begins (`BEGIN IMMEDIATE`): it waits for the lock up to the
-busy timeout, and what it reads cannot change before it commits. A transaction that begins by
-reading and then writes would instead fail at once when somebody else wrote in between.
-`synchronous=FULL` makes a commit survive a power cut, not only a killed process.
+SQLite by default, PostgreSQL by a URL; what differs is in `_sqlite` and `_postgresql`. On both,
+transactions that write come one after the other and see what all before them did; those that read
+see one state and wait for nobody.
 
-Migrations run inside one such transaction, so of two processes that start together one migrates
+Migrations run inside one writing transaction, so of two processes that start together one migrates
 and the other finds the work done, and a failing migration leaves the old state.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -20,20 +16,17 @@ from typing import Any, Final, Self
 import alembic.command
 import alembic.config
 import alembic.util
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy import Engine, Select, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
+from tabasco._postgresql import postgresql_engine
+from tabasco._sqlite import sqlite_engine, sqlite_url
 from tabasco.errors import DatabaseError
 
-BUSY_TIMEOUT_MS: Final = 10_000
+__all__ = ["Database", "Lookup", "sqlite_url"]
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-
-
-def sqlite_url(path: Path) -> str:
-    """The URL of the SQLite database in the file `path`."""
-    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 class Database:
@@ -43,36 +36,34 @@ class Database:
         self._reader = engine
         self._writer = engine.execution_options(writing=True)
         self._name = name
+        assert engine.dialect.dbapi is not None
+        self._driver_error: type[Exception] = engine.dialect.dbapi.Error
 
     @classmethod
     def open(cls, url: str, *, connections: int = 8, create: bool = True) -> Self:
-        """The database at `url`, brought up to date, its file readable by us alone.
+        """The database at `url`, brought up to date; a file readable by us alone.
 
         Args:
-            url: `sqlite:///PATH`.
+            url: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
             connections: how many threads can be inside a transaction at the same time.
-            create: make it if it is not there.
+            create: make the file if it is not there.
 
         Raises:
-            DatabaseError: not a SQLite file we can open, or written by a newer Tabasco.
+            DatabaseError: it cannot be opened, or was written by a newer Tabasco.
         """
-        path = _sqlite_path(url)
-        _make_private(path, create=create)
-        engine = create_engine(
-            URL.create("sqlite", database=str(path)),
-            pool_size=connections,
-            max_overflow=0,
-            hide_parameters=True,
-        )
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
-        database = cls(engine, str(path))
+        engine, name = _engine(url, connections=connections, create=create)
+        database = cls(engine, name)
         try:
             database.migrate()
         except BaseException:
             engine.dispose()
             raise
         return database
+
+    @property
+    def url(self) -> str:
+        """Where it is; there is no password in it."""
+        return self._reader.url.render_as_string()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to `revision`, by default the newest this software knows."""
@@ -121,10 +112,10 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            driver = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
-            cause = driver or type(error).__name__
-            raise DatabaseError(f"database {self._name} cannot be used: {cause}") from error
+        except (SQLAlchemyError, self._driver_error) as error:
+            driver = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
+            cause = " ".join(str(driver or type(error).__name__).split())
+            raise DatabaseError(f"database {self._name} cannot be used: {cause[:300]}") from error
 
 
 class Lookup:
@@ -141,7 +132,10 @@ class Lookup:
         translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._engine = engine
-        self._text = str(statement.compile(engine))
+        compiled = statement.compile(engine)
+        self._text = str(compiled)
+        (self._name,) = compiled.params
+        self._positional = compiled.positional
         self._translated = translated
         dialect = engine.dialect
         self._readers = [
@@ -156,7 +150,8 @@ class Lookup:
             closing(self._engine.raw_connection()) as connection,
             closing(connection.cursor()) as cursor,
         ):
-            cursor.execute(self._text, (parameter,))
+            given = (parameter,) if self._positional else {self._name: parameter}
+            cursor.execute(self._text, given)
             row = cursor.fetchone()
         if row is None:
             return None
@@ -166,50 +161,14 @@ class Lookup:
         ]
 
 
-def _sqlite_path(url: str) -> Path:
+def _engine(url: str, *, connections: int, create: bool) -> tuple[Engine, str]:
+    forms = "sqlite:///PATH or postgresql://USER@HOST/NAME"
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseError("the database URL is not one: give sqlite:///PATH") from error
-    if parsed.drivername != "sqlite" or parsed.query or parsed.host:
-        raise DatabaseError(
-            f"a {parsed.drivername[:40]!r} database URL is not supported: give sqlite:///PATH"
-        )
-    if parsed.database in (None, "", ":memory:"):
-        raise DatabaseError("a database in memory forgets what it acknowledged: give a file")
-    return Path(str(parsed.database))
-
-
-def _make_private(path: Path, *, create: bool) -> None:
-    """See to it that the file is there and only ours; SQLite gives its side files the same mode.
-
-    A file that exists is never opened here: closing it would drop the locks that SQLite holds on
-    it in this process.
-    """
-    try:
-        if path.exists() or not create:
-            path.chmod(0o600)
-        else:
-            path.touch(mode=0o600)
-    except FileNotFoundError as error:
-        remedy = "make its folder first" if create else "start tabasco serve, or add a root"
-        raise DatabaseError(f"there is no database {path}: {remedy}") from error
-    except OSError as error:
-        raise DatabaseError(f"database {path} cannot be opened: {error.strerror}") from error
-
-
-def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # `_begin` says when a transaction begins, not the driver
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        raise DatabaseError(f"the database URL is not one: give {forms}") from error
+    if parsed.drivername == "sqlite":
+        return sqlite_engine(parsed, connections=connections, create=create)
+    if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
+        return postgresql_engine(parsed, connections=connections)
+    raise DatabaseError(f"a {parsed.drivername[:40]!r} database URL is not supported: give {forms}")

@@ -1,6 +1,7 @@
 """Alembic's entry: `tabasco.database` hands it a connection inside a transaction.
 
-That transaction is the caller's to commit, and SQLite undoes table definitions as well as rows.
+That transaction is the caller's to commit, and both kinds of database undo table definitions as
+well as rows.
 """
 
 from alembic import context

@@ -1,0 +1,78 @@
+"""A real PostgreSQL server for tests, on a socket in a folder of its own; Debian's package."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+_NOBODY = "nobody"
+
+
+def _program(name: str) -> str | None:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+
+
+AVAILABLE = _program("initdb") is not None and _program("postgres") is not None
+MISSING = "PostgreSQL is not installed (Debian: apt install postgresql)"
+
+
+class Server:
+    """A server that ends with `close`; it refuses root, who has somebody else run it."""
+
+    def __init__(self) -> None:
+        self._as = {"user": _NOBODY, "group": _group()} if os.geteuid() == 0 else {}
+        self._folder = Path(tempfile.mkdtemp(prefix="veracruz-pg-"))
+        if self._as:
+            shutil.chown(self._folder, **self._as)
+        self._data = self._folder / "data"
+        self._run("initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--no-sync")
+        self.start()
+
+    def start(self) -> None:
+        """Have it listen."""
+        self._process = subprocess.Popen(
+            [
+                _program("postgres"), "-D", self._data, "-k", self._folder, "-h", "",
+                "-c", "fsync=off", "-c", "max_connections=60",
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=self._folder, **self._as,
+        )  # fmt: skip
+        self._run("pg_isready", "-h", self._folder, retries=200)
+
+    def stop(self) -> None:
+        """End it, and every connection."""
+        self._process.send_signal(signal.SIGINT)  # the connected are not waited for
+        self._process.wait(30)
+
+    def database(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        self._run("createdb", "-h", self._folder, "-U", "postgres", name)
+        return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    def close(self) -> None:
+        """End it and leave nothing."""
+        self._process.kill()
+        self._process.wait(30)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: object, retries: int = 0) -> None:
+        for attempt in range(retries + 1):
+            done = subprocess.run(
+                [_program(program), *map(str, arguments)],
+                capture_output=True, text=True, check=False, timeout=60, cwd=self._folder,
+                **self._as,
+            )  # fmt: skip
+            if done.returncode == 0:
+                return
+            assert attempt < retries, f"{program}: {done.stdout} {done.stderr}"
+            time.sleep(0.05)
+
+
+def _group() -> int:
+    return pwd.getpwnam(_NOBODY).pw_gid
