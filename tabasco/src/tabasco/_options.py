@@ -10,6 +10,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco import keys
+from tabasco.database import Database
 from tabasco.state import StateDirectory
 from veracruz_utils.console import read_file
 
@@ -45,6 +46,17 @@ def database_option(command: _F) -> _F:
         metavar="URL",
         help="The database, as sqlite:///PATH or postgresql://USER@HOST/NAME.",
     )(command)
+
+
+def open_database(state: StateDirectory, url: str | None, *, create: bool = False) -> Database:
+    """The database of a command: at the URL, or in the state directory.
+
+    Raises:
+        VeracruzError: it cannot be opened.
+    """
+    if url is None and create:
+        state.prepare()
+    return Database.open(url or state.database_url, connections=1, create=create)
 
 
 def seconds_option(

@@ -8,7 +8,7 @@ not name is refused, and so is evidence whose measurements it lists none of.
     debug = false                     # the default
     concerns = ["snp.vmpl=1"]         # weaknesses accepted, by name; none by default
     [sev-snp.measurements]
-    measurement = ["b07af9620f3b…"]   # one of these, in hexadecimal
+    measurement = ["b07af9620f3b…"]   # one of these, in hexadecimal, or "reference-values"
     [sev-snp.facts]
     product = { one_of = ["milan", "genoa"] }
     guest-svn = { at_least = 4 }
@@ -19,9 +19,9 @@ apply; any that comes with an accepted status when it is left out).
 
 import hmac
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
@@ -30,6 +30,8 @@ from tabasco.verify.base import Acceptance, Check, Fault, Proven, TcbStatus, che
 from tabasco.verify.kinds import Kind
 
 MAX_POLICY_BYTES: Final = 256 * 1024
+References = Callable[[str, str], Sequence[bytes]]
+"""The reference values of a measurement, by the kind of evidence and its name."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,128}$")]
@@ -73,7 +75,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
 class KindPolicy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What is accepted of one kind of evidence."""
 
-    measurements: dict[_Name, tuple[_Hex, ...]] = {}
+    measurements: dict[_Name, tuple[_Hex, ...] | Literal["reference-values"]] = {}
     facts: dict[_Name, Rule] = {}
     tcb_statuses: tuple[TcbStatus, ...] = (TcbStatus.UP_TO_DATE,)
     advisories: tuple[str, ...] | None = None
@@ -124,12 +126,19 @@ class AppraisalPolicy:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
         return cls(checked.version, checked.kinds)
 
-    def evaluate(self, proven: Proven, *, report_data: bytes | None = None) -> Decision:
+    def evaluate(
+        self,
+        proven: Proven,
+        *,
+        report_data: bytes | None = None,
+        references: References = lambda _kind, _name: (),
+    ) -> Decision:
         """What this policy says of proven facts.
 
         Args:
             proven: the facts.
             report_data: what the evidence has to be bound to; None leaves that to the caller.
+            references: where it draws reference values from; by default there are none.
         """
         policy = self.kinds.get(Kind(proven.kind))
         if policy is None:
@@ -146,24 +155,33 @@ class AppraisalPolicy:
         return Decision(
             (
                 *checks(proven, acceptance),
-                *_measurements(policy, proven),
+                *_measurements(policy, proven, references),
                 *_facts(policy, proven),
             )
         )
 
 
-def _measurements(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+def _measurements(policy: KindPolicy, proven: Proven, references: References) -> Iterator[Check]:
     if proven.measurements and not policy.measurements:
         names = ", ".join(proven.measurements)
         detail = f"the policy lists no measurement, the evidence has {names}"
         yield Check("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)
     for name, accepted in policy.measurements.items():
         found = proven.measurements.get(name)
-        values = [bytes.fromhex(each) for each in accepted]
+        if isinstance(accepted, str):
+            values = list(references(proven.kind, name))
+        else:
+            values = [bytes.fromhex(each) for each in accepted]
         passed = found is not None and any(hmac.compare_digest(found, each) for each in values)
         told = "absent" if found is None else found.hex()
-        detail = f"{name} is {told}, the policy accepts {', '.join(accepted) or 'nothing'}"
+        detail = f"{name} is {told}, the policy accepts {_told(accepted, values)}"
         yield Check(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
+
+
+def _told(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
+    if not isinstance(accepted, str):
+        return ", ".join(accepted) or "nothing"
+    return f"reference values, of which there are {len(values)} now"
 
 
 def _facts(policy: KindPolicy, proven: Proven) -> Iterator[Check]:

@@ -17,6 +17,8 @@ from tabasco._options import (
     seconds_option,
     state_option,
 )
+from tabasco.administration import policy, reference_values, revoke
+from tabasco.audit_cli import audit
 from tabasco.database import Database
 from tabasco.register import instance, root
 from tabasco.roots import Roots
@@ -44,6 +46,8 @@ def main() -> None:
 main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
+for _group in (policy, reference_values, revoke, audit):
+    main.add_command(_group)
 
 
 @main.command("init")

@@ -23,6 +23,7 @@ from tabasco.challenges import Challenges
 from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Enrolment, Instances
 from tabasco.native import NativeVerifier
+from tabasco.revocations import Revocations
 
 
 class Enrolments:
@@ -35,7 +36,9 @@ class Enrolments:
         instances: Instances,
         verifiers: Iterable[NativeVerifier],
         validity: timedelta,
+        revocations: Revocations,
     ) -> None:
+        self._revocations = revocations
         self._challenges = challenges
         self._instances = instances
         self._verifiers = {verifier.platform: verifier for verifier in verifiers}
@@ -77,8 +80,12 @@ class Enrolments:
             public_key=request.public_key,
         )
         _verify_possession(request.proof_of_possession, key, binding)
+        if self._revocations.holds_key(request.public_key):
+            raise RefusalError(Reason.KEY_REVOKED)
         # (3) something we trust vouches for what holds it
         proven = verifier.verify(request.evidence, binding=binding, at=at)
+        if self._revocations.holds(proven.measurement):
+            raise RefusalError(Reason.MEASUREMENT_REVOKED, "of the root attester")
         # (4) on disk
         enrolment = Enrolment(
             instance_id=instance_id_of(key),

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     POSSESSION_UNPROVEN = "possession-unproven"
     ROOT_UNKNOWN = "root-unknown"
     EVIDENCE_REFUSED = "evidence-refused"
+    EVIDENCE_UNACCEPTABLE = "evidence-unacceptable"
+    MEASUREMENT_REVOKED = "measurement-revoked"
     TOKEN_MALFORMED = "token-malformed"  # noqa: S105 - a reason, not a password
     TOKEN_FORGED = "token-forged"  # noqa: S105 - a reason, not a password
     TOKEN_STALE = "token-stale"  # noqa: S105 - a reason, not a password
@@ -59,6 +61,8 @@ SENTENCES: Final[dict[Reason, str]] = {
     Reason.POSSESSION_UNPROVEN: "the proof of possession is not by the key to enrol",
     Reason.ROOT_UNKNOWN: "the evidence is by no registered root, see tabasco root add",
     Reason.EVIDENCE_REFUSED: "the evidence is malformed, forged, or for another challenge or key",
+    Reason.EVIDENCE_UNACCEPTABLE: "the evidence is authentic, no appraisal policy accepts it",
+    Reason.MEASUREMENT_REVOKED: "what was measured is revoked",
     Reason.TOKEN_MALFORMED: "the token is not an RFC 9783 token in COSE_Sign1 with our claims",
     Reason.TOKEN_FORGED: "the token's signature is not by the enrolled instance it names",
     Reason.TOKEN_STALE: "the token answers another challenge, ask for a fresh one",

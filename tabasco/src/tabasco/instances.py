@@ -1,5 +1,6 @@
 """The register of instances: root attestation isolates that proved what they are."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from tabasco import audit
 from tabasco.database import Database
 from tabasco.errors import Reason, RefusalError, TabascoError
 from tabasco.models import InstanceRow, RootRow
@@ -84,6 +86,13 @@ class Instances:
             row.root_id = enrolment.root_number
             row.enrolled_at = enrolment.enrolled_at
             row.expires_at = enrolment.expires_at
+            audit.record(
+                session,
+                at=enrolment.enrolled_at,
+                actor=audit.SERVICE,
+                action="enrol",
+                subject=f"{enrolment.platform} {_pseudonym(enrolment.instance_id)}",
+            )
 
     def find(self, instance_id: bytes) -> Instance | None:
         """The instance with this id, live or not."""
@@ -112,6 +121,13 @@ class Instances:
                 )
             if row.revoked_at is None:
                 row.revoked_at = at
+                audit.record(
+                    session,
+                    at=at,
+                    actor=audit.OPERATOR,
+                    action="revoke-instance",
+                    subject=_pseudonym(instance_id),
+                )
             session.flush()
             return _value(*session.execute(_WITH_ROOT.where(InstanceRow.id == row.id)).one())
 
@@ -146,6 +162,11 @@ def _refuse_unvouched(session: Session, enrolment: Enrolment) -> None:
     # A key that signs both native evidence and runtime tokens could pass one off as the other.
     if session.scalar(select(RootRow.id).filter_by(instance_id=enrolment.instance_id)) is not None:
         raise RefusalError(Reason.KEY_TAKEN, "a root's key")
+
+
+def _pseudonym(instance_id: bytes) -> str:
+    """What the audit log calls an instance: no id of a machine stands in it for good."""
+    return hashlib.sha256(instance_id).hexdigest()
 
 
 def _value(row: InstanceRow, root: str | None) -> Instance:

@@ -1,5 +1,6 @@
 """P-256 public keys as bytes and back, strictly."""
 
+import hashlib
 from functools import lru_cache
 from typing import TypeGuard
 
@@ -24,6 +25,11 @@ def der_of(key: ec.EllipticCurvePublicKey) -> bytes:
 def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:
     """The key as PEM, with a newline at its end."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def digest_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """The SHA-256 of the key's DER SubjectPublicKeyInfo, 32 bytes."""
+    return hashlib.sha256(der_of(key)).digest()
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""The tables: trusted roots, enrolment challenges, enrolled instances.
+"""The tables: trusted roots, challenges, instances; policies, reference values, revocations; audit.
 
 Rows stay inside the modules that own them (`roots`, `challenges`, `instances`); everybody else
 gets frozen values. The shape here and the last revision in `migrations` are the same, which a test
@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAME_CHARS = 64
+LABEL_CHARS = 160
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -103,3 +104,78 @@ class InstanceRow(Base):
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PolicyRow(Base):
+    """An appraisal policy as it was put in force; the newest version is the one in force."""
+
+    __tablename__ = "policies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(unique=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    document: Mapped[bytes] = mapped_column(LargeBinary(256 * 1024))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReferenceValueRow(Base):
+    """A value that a measurement may have, from a provider, for a time."""
+
+    __tablename__ = "reference_values"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(NAME_CHARS))
+    measurement: Mapped[str] = mapped_column(String(NAME_CHARS))
+    value: Mapped[bytes] = mapped_column(LargeBinary(64))
+    label: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    provider: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+Index(
+    "uq_reference_values_value",
+    ReferenceValueRow.kind,
+    ReferenceValueRow.measurement,
+    ReferenceValueRow.value,
+    unique=True,
+)
+
+
+class RevocationRow(Base):
+    """Something that is believed no more: a measurement, or a key by the digest of its DER."""
+
+    __tablename__ = "revocations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(16))
+    value: Mapped[bytes] = mapped_column(LargeBinary(64), unique=True)
+    reason: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    revoked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ProviderRow(Base):
+    """A key whose bundles of reference values are taken in, and the version of the last one."""
+
+    __tablename__ = "providers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(256), unique=True)
+    bundle_version: Mapped[int]
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Base):
+    """One entry of the audit log; `hash` covers all of it and the entry before."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    action: Mapped[str] = mapped_column(String(NAME_CHARS))
+    subject: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    outcome: Mapped[str] = mapped_column(String(NAME_CHARS))
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)

@@ -9,8 +9,13 @@ from pathlib import Path
 import click
 
 from psa_attestation import INSTANCE_ID_BYTES
-from tabasco._options import current_time, database_option, public_key_in, state_option
-from tabasco.database import Database
+from tabasco._options import (
+    current_time,
+    database_option,
+    open_database,
+    public_key_in,
+    state_option,
+)
 from tabasco.errors import TabascoError
 from tabasco.instances import Instance, Instances
 from tabasco.roots import Root, Roots
@@ -34,7 +39,7 @@ def root_add(
 ) -> None:
     """Believe evidence signed by the P-256 key whose public half is in FILE (PEM, - for stdin)."""
     key = public_key_in(file)
-    with _opened(state, database, create=True) as opened:
+    with open_database(state, database, create=True) as opened:
         added = Roots(opened).add(name, key, at=current_time())
     emit(_root_fields(added), f"root {added.name} is trusted", as_json=as_json)
 
@@ -45,7 +50,7 @@ def root_add(
 @json_option
 def root_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
     """Print the roots we believe."""
-    with _opened(state, database) as opened:
+    with open_database(state, database) as opened:
         found = Roots(opened).all()
     lines = [f"{each.name}  {each.instance_id.hex()}  {_time(each.added_at)}" for each in found]
     text = "\n".join(lines) or "no root is trusted: see tabasco root add"
@@ -59,7 +64,7 @@ def root_list(state: StateDirectory, database: str | None, *, as_json: bool) -> 
 @json_option
 def root_remove(name: str, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
     """Believe root NAME no more, and revoke every instance it vouched for."""
-    with _opened(state, database) as opened:
+    with open_database(state, database) as opened:
         revoked = Roots(opened).remove(name, at=current_time())
     text = f"root {name} is removed, instances revoked: {revoked}"
     emit({"name": name, "revoked_instances": revoked}, text, as_json=as_json)
@@ -77,7 +82,7 @@ def instance() -> None:
 def instance_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
     """Print every instance that ever enrolled, newest first."""
     now = current_time()
-    with _opened(state, database) as opened:
+    with open_database(state, database) as opened:
         found = Instances(opened).all()
     text = "\n".join(_instance_line(each, now) for each in found) or "no instance enrolled yet"
     emit({"instances": [_instance_fields(each, now) for each in found]}, text, as_json=as_json)
@@ -93,16 +98,10 @@ def instance_revoke(
 ) -> None:
     """Believe nothing more that the instance with this ID (66 hexadecimal digits) signs."""
     now = current_time()
-    with _opened(state, database) as opened:
+    with open_database(state, database) as opened:
         revoked = Instances(opened).revoke(_identifier(instance_id), at=now)
     text = f"instance {revoked.instance_id.hex()} is revoked"
     emit(_instance_fields(revoked, now), text, as_json=as_json)
-
-
-def _opened(state: StateDirectory, url: str | None, *, create: bool = False) -> Database:
-    if url is None and create:
-        state.prepare()
-    return Database.open(url or state.database_url, connections=1, create=create)
 
 
 def _identifier(text: str) -> bytes:

@@ -28,6 +28,7 @@ from psa_attestation import (
 from tabasco import keys
 from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Instance, Instances
+from tabasco.revocations import Revocations
 
 SUBMOD: Final = "runtime"
 POLICY_ID: Final = "veracruz-tabasco/enrolled-instance/1"
@@ -60,6 +61,7 @@ class Results:
         key: signs; relying parties have its public half in their policy.
         verifier: who we are.
         validity: how long a result is good for; less if the instance's enrolment ends before.
+        revocations: measurements of runtimes that are believed no more.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class Results:
         key: ec.EllipticCurvePrivateKey,
         verifier: VerifierId,
         validity: timedelta,
+        revocations: Revocations,
     ) -> None:
+        self._revocations = revocations
         self._instances = instances
         self._key = key
         self._verifier = verifier
@@ -85,6 +89,8 @@ class Results:
         # An instance has no say about another platform than the one it proved.
         if claims.platform != instance.platform:
             raise RefusalError(Reason.PLATFORM_MISMATCH)
+        if self._revocations.holds(claims.measurement):
+            raise RefusalError(Reason.MEASUREMENT_REVOKED, "of the runtime")
         issued, expires = int(at.timestamp()), min(at + self._validity, instance.expires_at)
         if int(expires.timestamp()) <= issued:
             raise RefusalError(Reason.INSTANCE_EXPIRED, "within this second")

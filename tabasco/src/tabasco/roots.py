@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from psa_attestation import instance_id_of
-from tabasco import keys
+from tabasco import audit, keys
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.models import InstanceRow, RootRow
@@ -58,6 +58,7 @@ class Roots:
                 session.add(row)
             row.name, row.added_at, row.removed_at = name, at, None
             session.flush()
+            audit.record(session, at=at, actor=audit.OPERATOR, action="add-root", subject=name)
             return _value(row)
 
     def remove(self, name: str, *, at: datetime) -> int:
@@ -71,6 +72,7 @@ class Roots:
             if row is None:
                 raise TabascoError(f"there is no root {name[:80]!r}: see tabasco root list")
             row.removed_at = at
+            audit.record(session, at=at, actor=audit.OPERATOR, action="remove-root", subject=name)
             revoked = session.scalars(
                 update(InstanceRow)
                 .filter_by(root_id=row.id, revoked_at=None)

@@ -19,13 +19,15 @@ from colima.tabasco import (
     VerifyTokenResponse,
 )
 from psa_attestation import VerifierId
-from tabasco import keys
+from tabasco import audit, keys
 from tabasco.challenges import Challenges
 from tabasco.database import Database
 from tabasco.enrolment import Enrolments
+from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Instances
 from tabasco.native import LinuxSoftwareRoot
 from tabasco.results import Results
+from tabasco.revocations import Revocations
 from tabasco.roots import Roots
 
 DEVELOPER: Final = "veracruz-tabasco"
@@ -75,6 +77,8 @@ class AttestationService:
         self._verifier = VerifierId(DEVELOPER, build)
         self._public_key = keys.der_of(result_key.public_key())
         instances = Instances(database)
+        revocations = Revocations(database)
+        self._database = database
         self._enrolments = Enrolments(
             challenges=Challenges(
                 database, validity=settings.challenge_validity, limit=settings.max_challenges
@@ -82,12 +86,14 @@ class AttestationService:
             instances=instances,
             verifiers=(LinuxSoftwareRoot(Roots(database)),),
             validity=settings.enrolment_validity,
+            revocations=revocations,
         )
         self._results = Results(
             instances=instances,
             key=result_key,
             verifier=self._verifier,
             validity=settings.result_validity,
+            revocations=revocations,
         )
 
     def describe(self, _: DescribeRequest) -> DescribeResponse:
@@ -114,7 +120,11 @@ class AttestationService:
         Raises:
             RefusalError: see `Enrolments.complete`.
         """
-        enrolment = self._enrolments.complete(request, at=self._now())
+        try:
+            enrolment = self._enrolments.complete(request, at=self._now())
+        except RefusalError as error:
+            self._record_refusal(request.platform, error)
+            raise
         _log.info(
             "instance enrolled: %s on %s until %s",
             enrolment.instance_id.hex(),
@@ -123,6 +133,19 @@ class AttestationService:
         )
         validity = _seconds(self._settings.enrolment_validity)
         return CompleteEnrolmentResponse(enrolment.instance_id, validity)
+
+    def _record_refusal(self, platform: str, error: RefusalError) -> None:
+        if error.reason is Reason.CHALLENGE_NOT_LIVE:
+            return  # anybody can be refused for that, at no cost and for ever
+        with self._database.writing() as session:
+            audit.record(
+                session,
+                at=self._now(),
+                actor=audit.SERVICE,
+                action="enrol",
+                subject=platform,
+                outcome=error.reason,
+            )
 
     def verify_token(self, request: VerifyTokenRequest) -> VerifyTokenResponse:
         """A signed result about the token.
