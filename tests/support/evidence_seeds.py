@@ -1,0 +1,155 @@
+"""Authentic evidence of every kind, with what its verifier needs: where fuzz and mutation begin.
+
+Hardware evidence is real (tests/vectors); tokens, results and bundles are published vectors or
+signed here by throw-away keys.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from psa_attestation import (
+    Appraisal,
+    Ear,
+    Tier,
+    TrustVector,
+    VerifierId,
+    public_key_of,
+    sign_ear,
+    sign_ear_jwt,
+)
+from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
+from tabasco.verify.base import Proven
+from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.evidence import Means, verify_evidence
+from tabasco.verify.kinds import Kind
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+OWN = VECTORS / "tabasco"
+JUNE = datetime(2025, 6, 25, tzinfo=UTC)
+FEBRUARY = datetime(2026, 2, 25, tzinfo=UTC)
+NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Evidence that is authentic at `at` by these means.
+
+    `text` says that it has several spellings, such as hexadecimal digits of either case.
+    """
+
+    name: str
+    kind: Kind
+    data: bytes
+    means: Means
+    at: datetime
+    text: bool = False
+
+    def verify(self, data: bytes | None = None, **means) -> Proven:
+        """What it proves, with something else in its place."""
+        data = self.data if data is None else data
+        return verify_evidence(data, self.kind, means=replace(self.means, **means), at=self.at)
+
+
+def seeds() -> list[Seed]:
+    """One or more of each kind."""
+    return [*_intel(), *_amd(), *_others(), *_signed_by_us()]
+
+
+def _intel():
+    for name, of, at in (
+        ("sgx/sgx-v3-a067.bin", "sgx/intel-2025-06_sgx_00a06711.json", JUNE),
+        ("tdx/tdx-v4-b0c06f.bin", "tdx/intel-2025-06_tdx_b0c06f.json", JUNE),
+        ("tdx/tdx-v5-90c06f-relaunch.bin", "tdx/intel-2026-02_tdx_90c06f.json", FEBRUARY),
+    ):
+        means = Means(collateral=Collateral.from_json((OWN / of).read_bytes()))
+        data = (OWN / name).read_bytes()
+        yield Seed(name, Kind(name[:3]), data, means, at)
+
+
+def _amd():
+    for name in ("milan-v3", "turin-v5"):
+        means = Means(
+            certificate=(OWN / f"snp/{name}-vcek.pem").read_bytes(),
+            authorities=(OWN / f"snp/amd-{name[:5]}-ask-ark-asvk.pem").read_bytes(),
+        )
+        data = (OWN / f"snp/{name}.bin").read_bytes()
+        yield Seed(f"snp/{name}", Kind.SEV_SNP, data, means, datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def _others():
+    for name, at in (
+        ("prod-2022", datetime(2022, 10, 13, 8, 58, 2, 136000, UTC)),
+        ("prod-2025-indefinite", datetime(2025, 11, 10, 17, 20, 10, 812000, UTC)),
+    ):
+        data = (VECTORS / f"nitro/{name}.bin").read_bytes()
+        yield Seed(f"nitro/{name}", Kind.NITRO, data, Means(), at)
+    platform = public_key_of(json.loads((VECTORS / "cca/platform.jwk").read_text()))
+    for name in ("bound-399", "bound-907"):
+        data = (VECTORS / f"cca/{name}.cbor").read_bytes()
+        yield Seed(f"cca/{name}", Kind.ARM_CCA, data, Means(keys={"*": platform}), NOW)
+    yield Seed(
+        "tpm/azure-snp",
+        Kind.TPM_AZURE,
+        (VECTORS / "tpm/azure-snp-vtpm.json").read_bytes(),
+        Means(authorities=(OWN / "snp/amd-milan-ask-ark-asvk.pem").read_bytes()),
+        datetime(2025, 3, 1, tzinfo=UTC),
+        text=True,
+    )
+    yield Seed(
+        "confidential-space",
+        Kind.CONFIDENTIAL_SPACE,
+        (VECTORS / "confidential_space/tdx-2025.jwt").read_bytes().strip(),
+        Means(audience="z08381475938604996746"),
+        datetime(2025, 9, 5, 8, 30, tzinfo=UTC),
+        text=True,
+    )
+
+
+def _signed_by_us():
+    means = Means(keys={"*": DEVICE.public_key()}, nonce=CHALLENGE)
+    token = sign1_by_hand(cbor2.dumps(dict(RFC9783_CLAIMS)))
+    yield Seed("psa/by-hand", Kind.PSA, token, means, NOW)
+    yield from _published_tokens()
+    ear = _ear()
+    yield Seed("ear/cwt", Kind.EAR, sign_ear(ear, DEVICE), means, NOW)
+    yield Seed("ear/jwt", Kind.EAR, sign_ear_jwt(ear, DEVICE).encode(), means, NOW, text=True)
+    yield Seed("corim/signed", Kind.CORIM, _bundle(), replace(means, nonce=None), NOW)
+
+
+def _published_tokens():
+    folder = VECTORS / "psa_attestation"
+    about = json.loads((folder / "expected.json").read_text())
+    keys: dict[str, ec.EllipticCurvePublicKey] = {}
+    for each in about["instances"]:
+        key = load_der_public_key(bytes.fromhex(each["public_key"]))
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        keys[each["instance_id"]] = key
+    for name in ("ok-es384", "ok-psa-2.0.0", "ok-profile-1"):
+        data = (folder / f"{name}.cbor").read_bytes()
+        yield Seed(f"psa/{name}", Kind.PSA, data, Means(keys=keys), NOW)
+
+
+def _ear() -> Ear:
+    moment = int(NOW.timestamp())
+    return Ear(
+        verifier=VerifierId("veracruz", "0.1.0"),
+        issued_at=moment,
+        expires_at=moment + 300,
+        nonce=CHALLENGE,
+        submods={"isolate": Appraisal(Tier.AFFIRMING, TrustVector(executables=3))},
+    )
+
+
+def _bundle() -> bytes:
+    measured = {0: "psa.software-component", 1: {2: [[1, b"\x11" * 32]], 11: "BL"}}
+    environment = {0: {0: cbor2.CBORTag(560, b"\x33" * 32)}}
+    comid = {1: {0: b"\x44" * 16}, 4: {0: [[environment, [measured]]]}}
+    corim = {0: "id", 1: [cbor2.CBORTag(506, cbor2.dumps(comid))]}
+    header = {1: -7, 3: "application/rim+cbor", 8: cbor2.dumps({0: {0: "signer"}})}
+    return sign1_by_hand(cbor2.dumps(cbor2.CBORTag(501, corim)), DEVICE, protected=header)

@@ -1,0 +1,37 @@
+"""Samples of what `make fuzz` does at length: single bits, and changes at random."""
+
+import contextlib
+from random import Random
+
+import pytest
+
+from psa_attestation import AttestationError
+from support.bit_flips import assert_refused
+from support.evidence_mutation import changed
+from support.evidence_seeds import seeds
+from tabasco.verify import EvidenceError
+from tabasco.verify.kinds import Kind
+
+SEEDS = {seed.name: seed for seed in seeds()}
+SAMPLES = 150
+
+
+def test_there_is_a_seed_of_every_kind():
+    assert {seed.kind for seed in SEEDS.values()} == set(Kind)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_no_bit_of_authentic_evidence_can_be_changed(name):
+    seed = SEEDS[name]
+    proven, bits = seed.verify(), 8 * len(seed.data)
+    refused = [assert_refused(seed, bit, proven) for bit in range(0, bits, bits // SAMPLES)]
+    assert sum(refused) > 0.9 * len(refused)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_changes_at_random_are_refused_in_our_own_words_or_change_nothing(name):
+    others = [seed.data for seed in SEEDS.values()]
+    for case in range(SAMPLES):
+        seed = changed(Random(f"{name}:{case}"), SEEDS[name], others)
+        with contextlib.suppress(EvidenceError, AttestationError):
+            seed.verify()
