@@ -59,6 +59,38 @@ def open_database(state: StateDirectory, url: str | None, *, create: bool = Fals
     return Database.open(url or state.database_url, connections=1, create=create)
 
 
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            time = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2026-02-25T12:00:00Z", param, ctx)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+TIME: Final = _Time()
+"""The type of an option that is a time; without a zone, UTC."""
+
+
+def store_option(command: _F) -> _F:
+    """Add `--store`, passed as `store: Path`."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=lambda: _default_state() / "collateral",
+        envvar="TABASCO_COLLATERAL_STORE",
+        show_default="collateral in the state directory",
+        metavar="DIR",
+        help="Where collateral is kept.",
+    )(command)
+
+
 def seconds_option(
     name: str, what: str, *, default: timedelta, most: timedelta
 ) -> Callable[[_F], _F]:

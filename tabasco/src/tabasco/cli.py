@@ -19,6 +19,7 @@ from tabasco._options import (
 )
 from tabasco.administration import policy, reference_values, revoke
 from tabasco.audit_cli import audit
+from tabasco.collateral_cli import collateral
 from tabasco.database import Database
 from tabasco.register import instance, root
 from tabasco.roots import Roots
@@ -46,6 +47,7 @@ def main() -> None:
 main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
+main.add_command(collateral)
 for _group in (policy, reference_values, revoke, audit):
     main.add_command(_group)
 

@@ -1,7 +1,7 @@
 """The command `tabasco verify`: any evidence that we verify, offline, for a given time."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 from psa_attestation import AttestationError, MacKey, decode_key_set, public_key_of
 from psa_attestation.strict_json import decode_json
 from tabasco import inspection
-from tabasco._options import current_time
+from tabasco._options import TIME, current_time, store_option
 from tabasco.appraisal import MAX_POLICY_BYTES, AppraisalPolicy
+from tabasco.collateral_cli import source
 from tabasco.errors import TabascoError
 from tabasco.verify.base import Acceptance, EvidenceError, TcbStatus
 from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES, Collateral
@@ -32,21 +33,6 @@ _MAX_KEYS_BYTES: Final = 256 * 1024
 _MAX_NONCE_BYTES: Final = 512
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-
-
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            time = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time such as 2026-02-25T12:00:00Z", param, ctx)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 class _Bytes(click.ParamType[bytes]):
@@ -119,9 +105,10 @@ def _acceptance_options(command: _F) -> _F:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--kind", type=click.Choice([each.value for each in Kind]),
               help="What FILE is; by default what its form says.")  # fmt: skip
-@click.option("--at", type=_Time(), metavar="TIME", show_default="now",
+@click.option("--at", type=TIME, metavar="TIME", show_default="now",
               help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
 @_means_options
+@store_option
 @_acceptance_options
 @json_option
 @click.pass_context
@@ -142,6 +129,7 @@ def verify(
 
     \b
       tabasco verify quote.bin --collateral platform.json --at 2025-06-25
+      tabasco collateral import platform.json && tabasco verify quote.bin
       tabasco verify report.bin --certificate vcek.der --authorities milan.pem
       tabasco verify token.cbor --key iak.pem --nonce 00112233...
     """
@@ -179,6 +167,7 @@ def _means(options: dict[str, Any]) -> Means:
             mac_key=_mac_key(options["mac_key"]),
             nonce=options["nonce"],
             audience=options["audience"],
+            source=source(options["store"]),
         )
     except EvidenceError as error:
         raise TabascoError(f"{collateral}: {error.detail}") from error

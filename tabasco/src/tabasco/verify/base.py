@@ -46,6 +46,7 @@ class Fault(StrEnum):
     COLLATERAL_SIGNATURE = "collateral-signature"
     COLLATERAL_EXPIRED = "collateral-expired"
     COLLATERAL_MISMATCH = "collateral-mismatch"
+    COLLATERAL_ROLLBACK = "collateral-rollback"
     ENCLAVE_IDENTITY = "enclave-identity"
     CERTIFICATE_MISMATCH = "certificate-mismatch"
     REPORT_DATA = "report-data"

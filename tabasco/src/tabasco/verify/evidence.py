@@ -7,7 +7,7 @@ are acceptable. Only a verifier makes one, so that what was merely parsed cannot
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -44,6 +44,16 @@ PublicKey = ec.EllipticCurvePublicKey
 _TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
 
 
+class CollateralSource(Protocol):
+    """Where collateral is found that was not given, such as a store on disk."""
+
+    def for_quote(self, data: bytes, at: datetime) -> Collateral:
+        """Intel's collateral for a quote, or an `EvidenceError`."""
+
+    def for_report(self, data: bytes, at: datetime, *, certificate: bytes | None) -> Endorsements:
+        """AMD's certificates for a report of SEV-SNP, or an `EvidenceError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a verifier may use besides the evidence; each kind says what it is without.
@@ -59,6 +69,7 @@ class Means:
         nonce: what the evidence has to answer; None leaves that unproven.
         audience: whom a Confidential Space token is for.
         max_age: of a Nitro document, which names its own time.
+        source: of collateral and certificates that are not given.
     """
 
     collateral: Collateral | None = None
@@ -70,6 +81,7 @@ class Means:
     nonce: bytes | None = None
     audience: str | None = None
     max_age: timedelta = timedelta(minutes=5)
+    source: CollateralSource | None = None
 
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
@@ -87,16 +99,25 @@ def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> P
 
 
 def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
-    if means.collateral is None:
+    collateral = means.collateral
+    if collateral is None and means.source is not None:
+        collateral = means.source.for_quote(data, at)
+    if collateral is None:
         raise missing("collateral", "a quote is verified with Intel's collateral")
-    return verify_dcap(data, collateral=means.collateral, at=at)
+    return verify_dcap(data, collateral=collateral, at=at)
 
 
 def _snp(data: bytes, means: Means, at: datetime) -> Proven:
-    if means.certificate is None or means.authorities is None:
+    return verify_snp(data, endorsements=_endorsements(data, means, at), at=at)
+
+
+def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
+    if means.certificate is not None and means.authorities is not None:
+        return Endorsements(means.certificate, means.authorities, means.crl)
+    if means.source is None:
         raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
-    endorsements = Endorsements(means.certificate, means.authorities, means.crl)
-    return verify_snp(data, endorsements=endorsements, at=at)
+    found = means.source.for_report(data, at, certificate=means.certificate)
+    return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:

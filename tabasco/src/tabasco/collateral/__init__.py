@@ -1,0 +1,17 @@
+"""What hardware vendors publish for verification, kept on disk in a `Store`."""
+
+from tabasco.collateral.items import Item, ItemKind, Trust
+from tabasco.collateral.lookup import StoredCollateral
+from tabasco.collateral.snapshot import read_snapshot, write_snapshot
+from tabasco.collateral.store import Entry, Store
+
+__all__ = [
+    "Entry",
+    "Item",
+    "ItemKind",
+    "Store",
+    "StoredCollateral",
+    "Trust",
+    "read_snapshot",
+    "write_snapshot",
+]

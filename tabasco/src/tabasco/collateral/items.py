@@ -1,0 +1,229 @@
+"""One piece of collateral: what it is, of whom, and from when to when it may be used.
+
+An `Item` is only made of bytes whose signatures hold up to a pinned root, at the moment from which
+all of its parts are valid. So a store has nothing in it that no vendor ever said, and whether it
+may be used at a given time is a comparison.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from cryptography import x509 as library
+
+from tabasco.verify import crl, der, x509
+from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral, verify_collateral
+from tabasco.verify.dcap_quote import Tee
+from tabasco.verify.intel_pck import PCK_ISSUERS
+from tabasco.verify.intel_statements import parse_qe_identity, parse_tcb_info
+from tabasco.verify.snp import AMD_ROOTS
+from tabasco.verify.snp_certificate import (
+    EndorsementKey,
+    check_issued,
+    hardware_id_of,
+    parse_endorsement_key,
+    tcb_of,
+)
+from tabasco.verify.snp_report import Product, SigningKey, SnpTcb
+
+_VERSION_TAG: Final = 0xA0
+_ISSUERS: Final = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}
+
+
+class ItemKind(StrEnum):
+    """What a piece of collateral is."""
+
+    INTEL = "intel"
+    AMD_AUTHORITIES = "amd-authorities"
+    AMD_CRL = "amd-crl"
+    AMD_KEY = "amd-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom collateral has to be by: SHA-256 digests of root certificates."""
+
+    intel: Collection[bytes] = INTEL_ROOTS
+    amd: Mapping[bytes, Product] = field(default_factory=lambda: AMD_ROOTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A verified piece of collateral.
+
+    Attributes:
+        subject: whom it is about, such as `tdx/90c06f000000/platform` or `milan`.
+        content: as it came.
+        start: from when all of it is valid.
+        end: when the first part of it ends.
+        evaluation: Intel's tcbEvaluationDataNumber; 0 for others.
+    """
+
+    kind: ItemKind
+    subject: str
+    content: bytes
+    start: datetime
+    end: datetime
+    evaluation: int = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+Authorities = Callable[[Product], bytes | None]
+"""AMD's certificates of a product line, where they are known."""
+
+
+def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
+    """The item that some bytes are, of whatever kind their form says.
+
+    Args:
+        data: Intel's collateral as JSON; AMD's authorities in PEM, a revocation list in DER, or an
+            endorsement key's certificate in either.
+        trust: whom it has to be by.
+        authorities: what AMD's lists and keys are verified with.
+
+    Raises:
+        EvidenceError: it is none of these, or by nobody who is trusted.
+    """
+    text = data.lstrip()
+    if text.startswith(b"{"):
+        return _intel(data, trust)
+    if text.startswith(b"-----BEGIN"):
+        blocks = x509.pem_blocks(text, stage=Stage.COLLATERAL)
+        if len(blocks) == 1:
+            return _amd_key(data, blocks[0], trust, authorities)
+        return _amd_authorities(data, trust)
+    body, _, _ = der.signed(data)
+    if der.children(body)[0].tag == _VERSION_TAG:
+        return _amd_key(data, data, trust, authorities)
+    return _amd_crl(data, trust, authorities)
+
+
+def intel_subject(tee: Tee, fmspc: bytes, issuer: str) -> str:
+    """How Intel's collateral is called: by kind, platform and the authority that certified it."""
+    authority = "processor" if "Processor" in issuer else "platform"
+    return f"{tee.name.lower()}/{fmspc.hex()}/{authority}"
+
+
+def key_subject(kind: SigningKey, product: Product, chip: bytes, tcb: SnpTcb) -> str:
+    """How an endorsement key is called: by product, chip (of a VCEK) and firmware."""
+    versions = f"{tcb.boot_loader}.{tcb.tee}.{tcb.snp}.{tcb.microcode}.{tcb.fmc}"
+    of = f"/{chip.hex()}" if kind is SigningKey.VCEK else ""
+    return f"{kind.name.lower()}/{product.value}{of}/{versions}"
+
+
+def _intel(data: bytes, trust: Trust) -> Item:
+    collateral = Collateral.from_json(data)
+    issuers = x509.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
+    name = x509.common_name(issuers[0])
+    if len(issuers) != 2 or name not in PCK_ISSUERS or x509.digest(issuers[1]) not in trust.intel:
+        raise _foreign(f"the list of revoked platforms is by {name[:64]!r}")
+    info = parse_tcb_info(collateral.tcb_info.decode("ascii", "replace"))
+    identity = parse_qe_identity(collateral.qe_identity.decode("ascii", "replace"))
+    root_list, platforms = crl.load(collateral.root_ca_crl), crl.load(collateral.pck_crl)
+    starts = (info.issued, identity.issued, root_list.last_update_utc, platforms.last_update_utc)
+    start = max(starts)
+    statements = verify_collateral(collateral, root=issuers[1], at=start)
+    end = crl.check(platforms, issuers[0], at=start)
+    crl.check_not_revoked(statements.root_crl, issuers[0])
+    if info.tee is not identity.tee:
+        raise EvidenceError(
+            Fault.COLLATERAL_MISMATCH,
+            Stage.COLLATERAL,
+            f"TCB info of {info.tee.name}, QE identity of {identity.tee.name}",
+        )
+    return Item(
+        kind=ItemKind.INTEL,
+        subject=intel_subject(info.tee, info.fmspc, name),
+        content=data,
+        start=start,
+        end=min(end, statements.valid_until),
+        evaluation=min(info.evaluation, identity.evaluation),
+    )
+
+
+def _amd_authorities(data: bytes, trust: Trust) -> Item:
+    given = x509.load_pem(data, stage=Stage.COLLATERAL)
+    root, product = _root_of(given, trust)
+    below = [each for each in given if each is not root]
+    start = max(each.not_valid_before_utc for each in given)
+    ends = [
+        x509.check_issuers((each, root), roots=trust.amd.keys(), at=start, stage=Stage.COLLATERAL)
+        for each in below
+    ]
+    wanted = {prefix + product.name.capitalize() for prefix in _ISSUERS.values()}
+    others = {x509.common_name(each) for each in below} - wanted
+    if not below or others:
+        raise _foreign(f"no authorities of {product.value}: {', '.join(sorted(others)) or 'none'}")
+    return Item(ItemKind.AMD_AUTHORITIES, product.value, data, start, min(ends))
+
+
+def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
+    listed = crl.load(data)
+    issuer = der.children(der.read(listed.tbs_certlist_bytes, der.SEQUENCE))[2].encoded
+    for product in trust.amd.values():
+        known = authorities(product)
+        if known is None:
+            continue
+        root, _ = _root_of(x509.load_pem(known), trust)
+        if issuer == x509.outline_of(root).subject.encoded:
+            start = listed.last_update_utc
+            return Item(
+                ItemKind.AMD_CRL, product.value, data, start, crl.check(listed, root, at=start)
+            )
+    raise _unknown_authorities()
+
+
+def _amd_key(data: bytes, encoded: bytes, trust: Trust, authorities: Authorities) -> Item:
+    key = parse_endorsement_key(encoded)
+    for product in trust.amd.values():
+        issuer = _issuer(key, product, authorities)
+        if issuer is not None:
+            check_issued(key, issuer)
+            chip = hardware_id_of(key, product) if key.kind is SigningKey.VCEK else b""
+            subject = key_subject(key.kind, product, chip, tcb_of(key, product))
+            return Item(ItemKind.AMD_KEY, subject, data, key.start, key.end)
+    raise _unknown_authorities()
+
+
+def _issuer(
+    key: EndorsementKey, product: Product, authorities: Authorities
+) -> library.Certificate | None:
+    name = _ISSUERS[key.kind] + product.name.capitalize()
+    known = authorities(product)
+    for each in x509.load_pem(known) if known is not None else ():
+        outline = x509.outline_of(each)
+        if outline.common_name == name and outline.subject.encoded == key.issuer:
+            return each
+    return None
+
+
+def _root_of(
+    given: tuple[library.Certificate, ...], trust: Trust
+) -> tuple[library.Certificate, Product]:
+    for each in given:
+        product = trust.amd.get(x509.digest(each))
+        if product is not None:
+            return each, product
+    raise _foreign(f"certificates of {', '.join(x509.name(each) for each in given)}")
+
+
+def _foreign(what: str) -> EvidenceError:
+    return EvidenceError(
+        Fault.UNKNOWN_ROOT, Stage.COLLATERAL, f"{what}: it does not end in a pinned root"
+    )
+
+
+def _unknown_authorities() -> EvidenceError:
+    return EvidenceError(
+        Fault.COLLATERAL_MISSING,
+        Stage.COLLATERAL,
+        "AMD's authorities for this are not in the store: import their certificate chain first",
+    )

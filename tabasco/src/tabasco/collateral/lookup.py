@@ -1,0 +1,108 @@
+"""Finds, in a store, what a piece of evidence is verified with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tabasco.collateral.items import ItemKind, intel_subject, key_subject
+from tabasco.collateral.store import Store
+from tabasco.verify import x509
+from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.dcap_quote import parse_quote
+from tabasco.verify.intel_pck import platform_of
+from tabasco.verify.snp import Endorsements
+from tabasco.verify.snp_certificate import EndorsementKey, parse_endorsement_key
+from tabasco.verify.snp_report import Product, SnpReport, SnpTcb, parse_report
+
+
+def subject_of_quote(data: bytes) -> str:
+    """Whose collateral an Intel quote needs.
+
+    Raises:
+        EvidenceError: it is no quote with a platform's certificate.
+    """
+    quote = parse_quote(data)
+    chain = x509.load_pem(quote.pck_chain)
+    issuer = x509.common_name(chain[1]) if len(chain) > 1 else ""
+    return intel_subject(quote.tee, platform_of(chain[0]).fmspc, issuer)
+
+
+def subject_of_report(report: SnpReport, product: Product) -> str:
+    """Which endorsement key a report of SEV-SNP needs, if it is of this product."""
+    tcb = SnpTcb.from_bytes(report.reported_tcb, product)
+    chip = report.chip_id[:8] if product is Product.TURIN else report.chip_id
+    return key_subject(report.signing_key, product, chip, tcb)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollateral:
+    """A store as a source of what verifiers need."""
+
+    store: Store
+
+    def for_quote(self, data: bytes, at: datetime) -> Collateral:
+        """Intel's collateral for a quote, valid at `at`.
+
+        Raises:
+            EvidenceError: there is none; or it is no quote.
+        """
+        subject = subject_of_quote(data)
+        found = self.store.find(ItemKind.INTEL, subject, at)
+        if found is None:
+            raise self._missing(ItemKind.INTEL, subject, at)
+        return Collateral.from_json(found)
+
+    def for_report(self, data: bytes, at: datetime, *, certificate: bytes | None) -> Endorsements:
+        """AMD's certificates for a report of SEV-SNP, and its list of revoked ones, if there.
+
+        Args:
+            data: the report.
+            at: the time they have to be valid at.
+            certificate: the VCEK or VLEK, where the evidence brings it along.
+
+        Raises:
+            EvidenceError: there are none; or it is no report.
+        """
+        report = parse_report(data)
+        key = None if certificate is None else _parsed(certificate)
+        for product in Product if report.product is None else (report.product,):
+            subject = subject_of_report(report, product)
+            given = certificate or self.store.find(ItemKind.AMD_KEY, subject, at)
+            authorities = self.store.find(ItemKind.AMD_AUTHORITIES, product.value, at)
+            if given and authorities and (key is None or _issued_in(authorities, key)):
+                revoked = self.store.find(ItemKind.AMD_CRL, product.value, at)
+                return Endorsements(given, authorities, revoked)
+        of = report.product or Product.MILAN
+        if certificate is not None:
+            raise self._missing(ItemKind.AMD_AUTHORITIES, of.value, at)
+        raise self._missing(ItemKind.AMD_KEY, subject_of_report(report, of), at)
+
+    def _missing(self, kind: ItemKind, subject: str, at: datetime) -> EvidenceError:
+        ends = [
+            each.end
+            for each in self.store.entries()
+            if (each.kind, each.subject) == (kind, subject) and each.start <= at
+        ]
+        if ends:
+            return EvidenceError(
+                Fault.COLLATERAL_EXPIRED,
+                Stage.COLLATERAL,
+                f"{kind} of {subject} in {self.store.path} is good until {max(ends)}, it is {at}",
+            )
+        return EvidenceError(
+            Fault.COLLATERAL_MISSING,
+            Stage.COLLATERAL,
+            f"no {kind} of {subject} for {at} is in {self.store.path}",
+        )
+
+
+def _parsed(certificate: bytes) -> EndorsementKey:
+    if certificate.lstrip().startswith(b"-----BEGIN"):
+        certificate = x509.pem_blocks(certificate)[0]
+    return parse_endorsement_key(certificate)
+
+
+def _issued_in(authorities: bytes, key: EndorsementKey) -> bool:
+    return any(
+        x509.outline_of(each).subject.encoded == key.issuer for each in x509.load_pem(authorities)
+    )

@@ -1,0 +1,159 @@
+"""The commands `tabasco collateral ...`: what vendors publish, kept for verifying offline."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tabasco._options import TIME, current_time, store_option
+from tabasco.collateral import Entry, Store, StoredCollateral, read_snapshot, write_snapshot
+from tabasco.collateral.snapshot import MAX_SNAPSHOT_BYTES, is_snapshot
+from tabasco.collateral.store import current
+from tabasco.errors import TabascoError
+from tabasco.verify.base import EvidenceError
+from veracruz_utils.console import emit, json_option, note, read_file, write_new_file
+
+STALE: Final = 1
+_SOON: Final = timedelta(days=7)
+
+
+@click.group("collateral")
+def collateral() -> None:
+    """Keep what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
+
+    Nothing is fetched unless you say 'tabasco collateral fetch'.
+    """
+
+
+@collateral.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...",
+                type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@store_option
+@json_option
+def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
+    """Verify and keep the collateral in FILEs, all of it or nothing.
+
+    A FILE is a snapshot (zip), Intel's collateral (JSON), or AMD's authorities (PEM), revocation
+    list (DER) or VCEK or VLEK (DER, PEM). It has to be by the vendor's pinned root and valid at
+    some time, not now: collateral of the past verifies evidence of the past.
+    """
+    contents: list[tuple[str, bytes]] = []
+    for file in files:
+        data = read_file(file, limit=MAX_SNAPSHOT_BYTES, what="collateral")
+        inside = read_snapshot(data) if is_snapshot(data) else [("", data)]
+        contents += [(f"{file}:{name}" if name else str(file), each) for name, each in inside]
+    entries = keep(Store(store), contents)
+    lines = "\n".join(_line(each, current_time()) for each in entries)
+    emit({"items": [_fields(each) for each in entries]}, lines, as_json=as_json)
+
+
+@collateral.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip")
+@click.option("--force", is_flag=True, help="Overwrite FILE.zip.")
+@store_option
+@json_option
+def export(file: Path, store: Path, *, force: bool, as_json: bool) -> None:
+    """Write all that is kept to a snapshot, for 'tabasco collateral import' elsewhere."""
+    kept = Store(store)
+    count = len(kept.entries())
+    if not count:
+        raise TabascoError(f"there is no collateral in {store}: import some first")
+    write_new_file(file, write_snapshot(kept), mode=0o644, force=force)
+    emit({"file": file, "items": count}, f"{count} items in {file}", as_json=as_json)
+
+
+@collateral.command("list")
+@store_option
+@json_option
+def list_(store: Path, *, as_json: bool) -> None:
+    """Print all that is kept, and until when each is good."""
+    entries, now = Store(store).entries(), current_time()
+    text = "\n".join(_line(each, now) for each in entries) or f"no collateral is kept in {store}"
+    emit({"items": [_fields(each) for each in entries]}, text, as_json=as_json)
+
+
+@collateral.command("check")
+@click.option("--within", "days", type=click.IntRange(0, 3650), default=_SOON.days,
+              show_default=True, metavar="DAYS", help="How soon is too soon to end.")  # fmt: skip
+@click.option("--at", type=TIME, metavar="TIME", show_default="now", help="Seen from when.")
+@store_option
+@json_option
+@click.pass_context
+def check(
+    context: click.Context, /, days: int, at: datetime | None, store: Path, *, as_json: bool
+) -> None:
+    """Say what has ended or ends soon, with nothing newer in its place.
+
+    Exit status: 0 all is good for long enough, 1 something is not: fetch or import it anew.
+    """
+    moment = at or current_time()
+    kept = Store(store)
+    entries = kept.entries()
+    for each in entries:
+        kept.read(each)  # a file that was changed is an error here, not in a verification
+    ends = current(entries, moment)
+    stale = [
+        {"kind": kind, "subject": subject, "end": end, "ended": end < moment}
+        for (kind, subject), end in sorted(ends.items())
+        if end < moment + timedelta(days=days)
+    ]
+    for ending in stale:
+        verb = "ended" if ending["ended"] else "ends"
+        note(
+            f"tabasco: {ending['kind']} {ending['subject']} {verb} at {ending['end']}: get it anew"
+        )
+    text = f"{len(ends) - len(stale)} of {len(ends)} are good for {days} days"
+    emit({"checked": len(ends), "stale": stale}, text, as_json=as_json)
+    if stale:
+        context.exit(STALE)
+
+
+@collateral.command("prune")
+@click.option("--before", type=TIME, metavar="TIME", show_default="now",
+              help="Forget what ended before.")  # fmt: skip
+@store_option
+@json_option
+def prune(before: datetime | None, store: Path, *, as_json: bool) -> None:
+    """Forget what has ended; evidence of that time can then be verified no more."""
+    gone = Store(store).prune(before=before or current_time())
+    emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} forgotten", as_json=as_json)
+
+
+def source(store: Path) -> StoredCollateral | None:
+    """The store as a source for verification, if there is one."""
+    return StoredCollateral(Store(store)) if store.is_dir() else None
+
+
+def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Entry]:
+    """Add to a store, in the words of the command line; what ends soon is said."""
+    now = current_time()
+    try:
+        entries = store.add(contents, at=now)
+    except EvidenceError as error:
+        raise TabascoError(f"nothing was imported: {error.fault}: {error.detail}") from error
+    for each in entries:
+        if each.valid(now) and each.end < now + _SOON:
+            note(f"tabasco: {each.kind} {each.subject} ends soon, at {each.end}")
+    return entries
+
+
+def _line(entry: Entry, now: datetime) -> str:
+    state = "good" if entry.valid(now) else "ended" if entry.end < now else "to come"
+    return (
+        f"{entry.kind:<15}  {state:<7}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
+        f"{entry.subject}"
+    )
+
+
+def _fields(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "start": entry.start,
+        "end": entry.end,
+        "evaluation": entry.evaluation,
+        "sha256": entry.sha256,
+        "imported": entry.imported,
+    }
