@@ -193,6 +193,15 @@ class Recipe:
         return [pck, self.pck_issuer, ROOT]
 
 
+def text_of(collateral: Collateral) -> bytes:
+    """Collateral as the one JSON object that it is kept as."""
+    binary = {"root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature"}
+    parts = {name: getattr(collateral, name) for name in collateral.__slots__}
+    return json.dumps(
+        {name: part.hex() if name in binary else part.decode() for name, part in parts.items()}
+    ).encode()
+
+
 def window(*, start=-1, end=1) -> dict[str, str]:
     """Times of issue and of the next update, in days from NOON."""
     form = "%Y-%m-%dT%H:%M:%SZ"

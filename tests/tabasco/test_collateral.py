@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from support.dcap_evidence import PLATFORM_CA, PROCESSOR_CA, TDX, Recipe, window
+from support.dcap_evidence import PLATFORM_CA, PROCESSOR_CA, TDX, Recipe, text_of, window
 from support.dcap_evidence import ROOTS as INTEL_ROOTS
 from support.evidence_seeds import FEBRUARY, JUNE, OWN
 from support.refused_evidence import refused
@@ -31,15 +31,6 @@ SUBJECT = "sgx/00606a000000/platform"
 REAL_SGX = OWN / "sgx/intel-2025-06_sgx_00a06711.json"
 REAL_TDX = OWN / "tdx/intel-2025-06_tdx_b0c06f.json"
 REAL_MILAN = OWN / "snp/amd-milan-ask-ark-asvk.pem"
-
-
-def text_of(collateral):
-    """Collateral as the one JSON object that it is kept as."""
-    binary = {"root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature"}
-    parts = {name: getattr(collateral, name) for name in collateral.__slots__}
-    return json.dumps(
-        {name: part.hex() if name in binary else part.decode() for name, part in parts.items()}
-    ).encode()
 
 
 def issued(days, evaluation=17, *, end=3, tee=0):

@@ -8,11 +8,28 @@ from typing import Final
 import click
 
 from tabasco._options import TIME, current_time, store_option
-from tabasco.collateral import Entry, Store, StoredCollateral, read_snapshot, write_snapshot
+from tabasco.collateral import (
+    Entry,
+    ItemKind,
+    Store,
+    StoredCollateral,
+    read_snapshot,
+    write_snapshot,
+)
+from tabasco.collateral.fetch import (
+    AMD_KDS,
+    INTEL_PCS,
+    INTEL_ROOT_CRL,
+    Services,
+    Wanted,
+    wanted_for,
+)
 from tabasco.collateral.snapshot import MAX_SNAPSHOT_BYTES, is_snapshot
 from tabasco.collateral.store import current
 from tabasco.errors import TabascoError
 from tabasco.verify.base import EvidenceError
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, kind_of, plain
+from tabasco.verify.snp_report import Product
 from veracruz_utils.console import emit, json_option, note, read_file, write_new_file
 
 STALE: Final = 1
@@ -119,6 +136,60 @@ def prune(before: datetime | None, store: Path, *, as_json: bool) -> None:
     """Forget what has ended; evidence of that time can then be verified no more."""
     gone = Store(store).prune(before=before or current_time())
     emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} forgotten", as_json=as_json)
+
+
+@collateral.command("fetch")
+@click.argument("files", nargs=-1, metavar="[EVIDENCE]...",
+                type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@click.option("--refresh", is_flag=True, help="Get anew all that is kept and can end.")
+@click.option("--product", type=click.Choice([each.value for each in Product]),
+              help="Of AMD, for reports of version 2, which do not say it.")  # fmt: skip
+@click.option("--pcs", default=INTEL_PCS, show_default=True, metavar="URL",
+              help="Intel's service, or a PCCS.")  # fmt: skip
+@click.option("--root-crl", default=INTEL_ROOT_CRL, show_default=True, metavar="URL",
+              help="The revocation list of Intel's root.")  # fmt: skip
+@click.option("--kds", default=AMD_KDS, show_default=True, metavar="URL", help="AMD's service.")
+@click.option("--patience", type=click.IntRange(1, 3600), default=120, show_default=True,
+              metavar="SECONDS", help="How long to insist on one answer.")  # fmt: skip
+@store_option
+@json_option
+def fetch(
+    *,
+    files: Sequence[Path],
+    product: str | None,
+    pcs: str,
+    root_crl: str,
+    kds: str,
+    patience: int,
+    store: Path,
+    refresh: bool,
+    as_json: bool,
+) -> None:
+    """Fetch what the verification of EVIDENCE needs, verify it, and keep it.
+
+    The only command that uses the network. It tells the vendor which platform you ask about.
+    """
+    kept = Store(store)
+    wanted = [each for file in files for each in _wanted(file, product)]
+    if refresh:
+        wanted += [Wanted(*each) for each in current(kept.entries(), current_time())
+                   if each[0] in {ItemKind.INTEL, ItemKind.AMD_CRL}]  # fmt: skip
+    if not wanted:
+        raise click.UsageError("name EVIDENCE to fetch for, or --refresh what is kept")
+    services = Services(pcs, root_crl, kds, patience_s=patience)
+    contents = [piece for each in dict.fromkeys(wanted) for piece in services.fetch(each)]
+    entries = keep(kept, contents)
+    lines = "\n".join(_line(each, current_time()) for each in entries)
+    emit({"items": [_fields(each) for each in entries]}, lines, as_json=as_json)
+
+
+def _wanted(file: Path, product: str | None) -> list[Wanted]:
+    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    try:
+        given = None if product is None else Product(product)
+        return wanted_for(data, kind_of(data), product=given)
+    except EvidenceError as error:
+        raise TabascoError(f"{file}: {error.detail}") from error
 
 
 def source(store: Path) -> StoredCollateral | None:

@@ -6,7 +6,7 @@ may be used at a given time is a comparison.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -76,8 +76,8 @@ class Item:
         return hashlib.sha256(self.content).hexdigest()
 
 
-Authorities = Callable[[Product], bytes | None]
-"""AMD's certificates of a product line, where they are known."""
+Authorities = Callable[[Product], Iterable[bytes]]
+"""AMD's certificates of a product line, as far as they are known."""
 
 
 def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
@@ -169,15 +169,12 @@ def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
     listed = crl.load(data)
     issuer = der.children(der.read(listed.tbs_certlist_bytes, der.SEQUENCE))[2].encoded
     for product in trust.amd.values():
-        known = authorities(product)
-        if known is None:
-            continue
-        root, _ = _root_of(x509.load_pem(known), trust)
-        if issuer == x509.outline_of(root).subject.encoded:
-            start = listed.last_update_utc
-            return Item(
-                ItemKind.AMD_CRL, product.value, data, start, crl.check(listed, root, at=start)
-            )
+        for known in authorities(product):
+            root, _ = _root_of(x509.load_pem(known), trust)
+            if issuer == x509.outline_of(root).subject.encoded:
+                start = listed.last_update_utc
+                end = crl.check(listed, root, at=start)
+                return Item(ItemKind.AMD_CRL, product.value, data, start, end)
     raise _unknown_authorities()
 
 
@@ -197,8 +194,7 @@ def _issuer(
     key: EndorsementKey, product: Product, authorities: Authorities
 ) -> library.Certificate | None:
     name = _ISSUERS[key.kind] + product.name.capitalize()
-    known = authorities(product)
-    for each in x509.load_pem(known) if known is not None else ():
+    for each in (each for known in authorities(product) for each in x509.load_pem(known)):
         outline = x509.outline_of(each)
         if outline.common_name == name and outline.subject.encoded == key.issuer:
             return each

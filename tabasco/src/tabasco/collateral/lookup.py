@@ -64,14 +64,16 @@ class StoredCollateral:
             EvidenceError: there are none; or it is no report.
         """
         report = parse_report(data)
-        key = None if certificate is None else _parsed(certificate)
         for product in Product if report.product is None else (report.product,):
             subject = subject_of_report(report, product)
             given = certificate or self.store.find(ItemKind.AMD_KEY, subject, at)
-            authorities = self.store.find(ItemKind.AMD_AUTHORITIES, product.value, at)
-            if given and authorities and (key is None or _issued_in(authorities, key)):
-                revoked = self.store.find(ItemKind.AMD_CRL, product.value, at)
-                return Endorsements(given, authorities, revoked)
+            if given is None:
+                continue
+            key = _parsed(given)
+            for authorities in self.store.find_all(ItemKind.AMD_AUTHORITIES, product.value, at):
+                if _issued_in(authorities, key):
+                    revoked = self.store.find(ItemKind.AMD_CRL, product.value, at)
+                    return Endorsements(given, authorities, revoked)
         of = report.product or Product.MILAN
         if certificate is not None:
             raise self._missing(ItemKind.AMD_AUTHORITIES, of.value, at)

@@ -78,7 +78,11 @@ class Store:
         return sorted(found, key=lambda each: (each.kind, each.subject))
 
     def find(self, kind: ItemKind, subject: str, at: datetime) -> bytes | None:
-        """The newest content that is valid at `at` and no rollback; None where there is none.
+        """The first of `find_all`; None where there is none."""
+        return next(self.find_all(kind, subject, at), None)
+
+    def find_all(self, kind: ItemKind, subject: str, at: datetime) -> Iterator[bytes]:
+        """What is valid at `at` and no rollback, the newest first.
 
         Raises:
             TabascoError: the store is damaged.
@@ -92,8 +96,8 @@ class Store:
             and each.valid(at)
             and not (floor and floor.start <= at and floor.refuses(each.evaluation, each.start))
         ]
-        best = max(found, key=lambda each: (each.evaluation, each.start), default=None)
-        return None if best is None else self.read(best)
+        found.sort(key=lambda each: (each.evaluation, each.start), reverse=True)
+        yield from map(self.read, found)
 
     def read(self, entry: Entry) -> bytes:
         """An item's content.
@@ -149,11 +153,11 @@ class Store:
         items: list[Item] = []
         waiting: list[tuple[str, bytes]] = []
 
-        def authorities(product: Product) -> bytes | None:
+        def authorities(product: Product) -> Iterator[bytes]:
             for item in items:
                 if (item.kind, item.subject) == (ItemKind.AMD_AUTHORITIES, product.value):
-                    return item.content
-            return self.find(ItemKind.AMD_AUTHORITIES, product.value, at)
+                    yield item.content
+            yield from self.find_all(ItemKind.AMD_AUTHORITIES, product.value, at)
 
         def read(name: str, data: bytes) -> Item:
             try:
