@@ -16,6 +16,7 @@ from measuring import Figure, at_least, in_pairs, run, seconds
 from colima.tabasco import VerifyTokenRequest
 from psa_attestation import instance_id_of, mint_runtime_token
 from tabasco import AttestationService, Settings
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Enrolment, Instances
 from tabasco.keys import der_of
@@ -38,6 +39,7 @@ def measure(rounds: int) -> list[Figure]:
             build="0",
             now=lambda: datetime.now(UTC),
             settings=Settings(),
+            source=StoredCollateral(Store(Path(folder, "collateral"))),
         )
         return _compare(service, key, rounds)
 

@@ -13,6 +13,7 @@ from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.root import SoftwareRoot
 from support.enrolment import Clock, new_key
 from tabasco import AttestationService, Settings
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Instances
 from tabasco.roots import Roots
@@ -32,7 +33,7 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def call(database):
+def call(database, tmp_path):
     """How Tabasco is reached: every request is decoded and every answer encoded as on the wire."""
     service = AttestationService(
         database=database,
@@ -40,6 +41,7 @@ def call(database):
         build="1",
         now=Clock(),
         settings=Settings(enrolment_validity=timedelta(hours=2)),
+        source=StoredCollateral(Store(tmp_path / "collateral")),
     )
 
     def answer(method: str, request: bytes) -> bytes:

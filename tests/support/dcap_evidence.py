@@ -118,6 +118,10 @@ class Recipe:
 
     def collateral(self) -> Collateral:
         """The collateral that goes with it."""
+        return Collateral.from_json(self.collateral_json())
+
+    def collateral_json(self) -> bytes:
+        """The same, as it is kept in files."""
         members = self.info(), self.identity()
         info, identity = (json.dumps(each, separators=(",", ":")) for each in members)
         chain = (self.signer.pem + ROOT.pem).decode()
@@ -132,7 +136,7 @@ class Recipe:
             "qe_identity": identity,
             "qe_identity_signature": raw_signature(self.signer.key, identity.encode()).hex(),
         }
-        return Collateral.from_json(json.dumps(parts | self.collateral_changes).encode())
+        return json.dumps(parts | self.collateral_changes).encode()
 
     def info(self) -> dict[str, Any]:
         """TCB info, before it is signed."""

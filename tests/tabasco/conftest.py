@@ -6,6 +6,7 @@ from sqlalchemy import text
 from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
 from support.postgresql import AVAILABLE, MISSING, Server
 from tabasco import AttestationService, Settings
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.roots import Roots
 
@@ -66,9 +67,20 @@ def result_key():
 
 
 @pytest.fixture
-def service(database, clock, result_key):
+def collateral(tmp_path):
+    """Collateral from an empty store."""
+    return StoredCollateral(Store(tmp_path / "collateral"))
+
+
+@pytest.fixture
+def service(database, clock, result_key, collateral):
     return AttestationService(
-        database=database, result_key=result_key, build="9.9", now=clock, settings=Settings()
+        database=database,
+        result_key=result_key,
+        build="9.9",
+        now=clock,
+        settings=Settings(),
+        source=collateral,
     )
 
 

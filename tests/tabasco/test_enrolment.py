@@ -65,9 +65,9 @@ def test_an_attester_enrols_again_with_the_same_key_or_another(service, attester
 
 def test_a_platform_we_do_not_verify_is_refused_at_both_steps(service, attester):
     with pytest.raises(RefusalError) as caught:
-        service.begin_enrolment(BeginEnrolmentRequest("sgx"))
+        service.begin_enrolment(BeginEnrolmentRequest("arm-cca"))
     assert caught.value.reason is Reason.PLATFORM_UNKNOWN
-    request = replace(attester.enrolment(begin(service)), platform="sgx")
+    request = replace(attester.enrolment(begin(service)), platform="arm-cca")
     assert reason(service, request) is Reason.PLATFORM_UNKNOWN
 
 
@@ -245,13 +245,14 @@ def test_of_two_concurrent_submissions_on_one_challenge_exactly_one_wins(service
     assert len(winners) == 1
 
 
-def test_enrolments_beyond_the_limit_are_told_to_wait(database, result_key, clock):
+def test_enrolments_beyond_the_limit_are_told_to_wait(database, result_key, clock, collateral):
     service = AttestationService(
         database=database,
         result_key=result_key,
         build="1",
         now=clock,
         settings=Settings(max_challenges=1),
+        source=collateral,
     )
     begin(service)
     with pytest.raises(BusyError, match="try again"):

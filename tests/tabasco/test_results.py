@@ -24,6 +24,7 @@ from psa_attestation import (
 )
 from support.enrolment import Clock, RootAttester, new_key
 from tabasco import AttestationService, Reason, RefusalError, Settings, keys
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Instances
 from tabasco.roots import Roots
@@ -88,7 +89,7 @@ def test_the_service_describes_the_key_it_signs_with(service, result_key):
     described = service.describe(DescribeRequest())
     assert described.verifier == "veracruz-tabasco 9.9"
     assert described.public_key == keys.der_of(result_key.public_key())
-    assert described.platforms == (PLATFORM,)
+    assert described.platforms == (PLATFORM, "nitro", "sev-snp", "sgx", "tdx")
 
 
 def test_a_token_of_an_instance_that_never_enrolled_is_refused(service, attester):
@@ -223,6 +224,7 @@ def noise_service(tmp_path_factory):
             build="1",
             now=Clock(),
             settings=Settings(),
+            source=StoredCollateral(Store(path.parent / "collateral")),
         )
 
 

@@ -30,6 +30,7 @@ from psa_attestation.evidence import (
 )
 from psa_attestation.jwk import decode_key_set, encode_key_set, jwk_of, public_key_of
 from psa_attestation.lifecycle import Lifecycle, lifecycle_of
+from psa_attestation.native_evidence import NativeEvidence, report_data_of
 from psa_attestation.receipt import (
     InputCommitment,
     Receipt,
@@ -73,6 +74,7 @@ __all__ = [
     "MacAlgorithm",
     "MacKey",
     "Measurement",
+    "NativeEvidence",
     "Profile",
     "Receipt",
     "ReferenceValues",
@@ -104,6 +106,7 @@ __all__ = [
     "read_comid",
     "read_unsigned_corim",
     "read_unverified_claims",
+    "report_data_of",
     "sign1",
     "sign_ear",
     "sign_ear_jwt",

@@ -16,9 +16,11 @@ from tabasco._options import (
     public_key_in,
     seconds_option,
     state_option,
+    store_option,
 )
 from tabasco.administration import policy, reference_values, revoke
 from tabasco.audit_cli import audit
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.collateral_cli import collateral
 from tabasco.database import Database
 from tabasco.register import instance, root
@@ -110,6 +112,7 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
     default=_DEFAULTS.result_validity,
     most=timedelta(hours=1),
 )
+@store_option
 @log_option
 @json_option
 def serve(
@@ -121,6 +124,7 @@ def serve(
     challenge_validity: timedelta,
     enrolment_validity: timedelta,
     result_validity: timedelta,
+    store: Path,
     as_json: bool,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
@@ -140,6 +144,7 @@ def serve(
             build=version(DISTRIBUTION),
             now=current_time,
             settings=settings,
+            source=StoredCollateral(Store(store)),
         )
         with GrpcService(listen, unary=methods_of(service), limits=LIMITS) as server:
             server.serve_until_signalled(lambda: _say_ready(server.address, as_json=as_json))

@@ -24,11 +24,15 @@ from tabasco.challenges import Challenges
 from tabasco.database import Database
 from tabasco.enrolment import Enrolments
 from tabasco.errors import Reason, RefusalError
+from tabasco.hardware import MEASURED, HardwareRoot
 from tabasco.instances import Instances
 from tabasco.native import LinuxSoftwareRoot
+from tabasco.policies import Policies
+from tabasco.reference_values import ReferenceValues
 from tabasco.results import Results
 from tabasco.revocations import Revocations
 from tabasco.roots import Roots
+from tabasco.verify.evidence import CollateralSource
 
 DEVELOPER: Final = "veracruz-tabasco"
 
@@ -61,6 +65,7 @@ class AttestationService:
         build: our version, as results name it.
         now: the current time, aware.
         settings: how long things are good for.
+        source: of collateral of hardware.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class AttestationService:
         build: str,
         now: Callable[[], datetime],
         settings: Settings,
+        source: CollateralSource,
     ) -> None:
         self._now = now
         self._settings = settings
@@ -84,7 +90,18 @@ class AttestationService:
                 database, validity=settings.challenge_validity, limit=settings.max_challenges
             ),
             instances=instances,
-            verifiers=(LinuxSoftwareRoot(Roots(database)),),
+            verifiers=(
+                LinuxSoftwareRoot(Roots(database)),
+                *(
+                    HardwareRoot(
+                        kind,
+                        policies=Policies(database),
+                        references=ReferenceValues(database),
+                        source=source,
+                    )
+                    for kind in MEASURED
+                ),
+            ),
             validity=settings.enrolment_validity,
             revocations=revocations,
         )

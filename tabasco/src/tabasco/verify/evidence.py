@@ -4,7 +4,7 @@ What comes out is `Proven`, whatever the kind: facts that hold, and nothing yet 
 are acceptable. Only a verifier makes one, so that what was merely parsed cannot reach a policy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -32,9 +32,9 @@ from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.cca import NO_END, verify_cca
 from tabasco.verify.confidential_space import verify_confidential_space
 from tabasco.verify.dcap import verify_dcap
-from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral
 from tabasco.verify.kinds import Kind
-from tabasco.verify.nitro import verify_nitro
+from tabasco.verify.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
 from tabasco.verify.snp import Endorsements, verify_snp
 from tabasco.verify.tpm import verify_quote
 from tabasco.verify.tpm_azure import certify
@@ -70,6 +70,7 @@ class Means:
         audience: whom a Confidential Space token is for.
         max_age: of a Nitro document, which names its own time.
         source: of collateral and certificates that are not given.
+        roots: SHA-256 digests of roots of SGX, TDX and Nitro to trust instead of the vendor's.
     """
 
     collateral: Collateral | None = None
@@ -82,6 +83,7 @@ class Means:
     audience: str | None = None
     max_age: timedelta = timedelta(minutes=5)
     source: CollateralSource | None = None
+    roots: Collection[bytes] | None = None
 
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
@@ -104,7 +106,8 @@ def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
         collateral = means.source.for_quote(data, at)
     if collateral is None:
         raise missing("collateral", "a quote is verified with Intel's collateral")
-    return verify_dcap(data, collateral=collateral, at=at)
+    roots = INTEL_ROOTS if means.roots is None else means.roots
+    return verify_dcap(data, collateral=collateral, at=at, roots=roots)
 
 
 def _snp(data: bytes, means: Means, at: datetime) -> Proven:
@@ -121,7 +124,8 @@ def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:
-    return verify_nitro(data, at=at, nonce=means.nonce, max_age=means.max_age)
+    root = AWS_NITRO_ROOT_SHA256 if means.roots is None else next(iter(means.roots))
+    return verify_nitro(data, at=at, nonce=means.nonce, max_age=means.max_age, root_sha256=root)
 
 
 def _cca(data: bytes, means: Means, _at: datetime) -> Proven:
