@@ -3,12 +3,14 @@
 A list that cannot be relied on is an error, never an empty list (RFC 5280 6.3).
 """
 
+import functools
 from datetime import datetime
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from tabasco.verify import der
@@ -76,10 +78,7 @@ def check(
             Stage.COLLATERAL,
             f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
         )
-    if not may_sign_lists(issuer) or not _signed(crl, issuer):
-        raise EvidenceError(
-            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"a CRL is not signed by {name(issuer)}"
-        )
+    _check_signed(crl.public_bytes(Encoding.DER), issuer)
     if crl.next_update_utc is None:
         raise _malformed("a CRL does not say when it ends")
     check_validity(
@@ -107,6 +106,14 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
             Fault.REVOKED,
             Stage.CHAIN,
             f"{name(certificate)}, serial number {certificate.serial_number:#x}, is revoked",
+        )
+
+
+@functools.lru_cache(maxsize=16)  # lists come again with every piece of evidence
+def _check_signed(encoded: bytes, issuer: x509.Certificate) -> None:
+    if not may_sign_lists(issuer) or not _signed(x509.load_der_x509_crl(encoded), issuer):
+        raise EvidenceError(
+            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"a CRL is not signed by {name(issuer)}"
         )
 
 

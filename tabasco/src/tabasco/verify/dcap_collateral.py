@@ -4,6 +4,7 @@ The signed texts are kept exactly as they came: signatures are over bytes, and n
 read and written again is the same (Intel, "PCS API v4", TCB info and QE identity).
 """
 
+import functools
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Self
@@ -30,6 +31,7 @@ INTEL_ROOTS: Final = frozenset(
 (certificates.trustedservices.intel.com/IntelSGXRootCA.der)."""
 
 MAX_COLLATERAL_BYTES: Final = 16 * 1024 * 1024
+_REMEMBERED: Final = 16
 SIGNER_NAME: Final = "Intel SGX TCB Signing"
 
 _BINARY: Final = frozenset(
@@ -134,12 +136,9 @@ def verify_collateral(
     ):
         signer, end = _signer(chain, root, root_crl, at=at)
         ends.append(end)
-        if not verified(signer, signature, text):
-            raise EvidenceError(
-                Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"{what} is not signed by its signer"
-            )
-    tcb_info = parse_tcb_info(_text(collateral.tcb_info))
-    qe_identity = parse_qe_identity(_text(collateral.qe_identity))
+        _check_statement(signer, signature, text, what)
+    tcb_info = _tcb_info(collateral.tcb_info)
+    qe_identity = _qe_identity(collateral.qe_identity)
     for what, statement in (("TCB info", tcb_info), ("QE identity", qe_identity)):
         _check_window(statement, what, at=at)
         ends.append(statement.next_update)
@@ -164,7 +163,7 @@ def _signer(
     root_crl: library.CertificateRevocationList,
     *,
     at: datetime,
-) -> tuple[ec.EllipticCurvePublicKey, datetime]:
+) -> tuple[library.Certificate, datetime]:
     chain = x509.load_pem(text, stage=Stage.COLLATERAL)
     end = x509.check_chain(chain, roots={x509.digest(root)}, at=at, stage=Stage.COLLATERAL)
     # The platform's own certificates end in the same root: the name keeps them from signing this.
@@ -175,7 +174,28 @@ def _signer(
             f"collateral is signed by {x509.name(chain[0])}, not by {SIGNER_NAME!r}",
         )
     crl.check_not_revoked(root_crl, chain[0])
-    return x509.p256_key(chain[0], stage=Stage.COLLATERAL), end
+    return chain[0], end
+
+
+# Statements come again with every quote: what is true of their bytes at any time is remembered.
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _check_statement(signer: library.Certificate, signature: bytes, text: bytes, what: str) -> None:
+    if not verified(x509.p256_key(signer, stage=Stage.COLLATERAL), signature, text):
+        raise EvidenceError(
+            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"{what} is not signed by its signer"
+        )
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _tcb_info(text: bytes) -> TcbInfo:
+    return parse_tcb_info(_text(text))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _qe_identity(text: bytes) -> QeIdentity:
+    return parse_qe_identity(_text(text))
 
 
 def _check_window(statement: TcbInfo | QeIdentity, what: str, *, at: datetime) -> None:

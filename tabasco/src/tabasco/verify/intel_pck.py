@@ -3,6 +3,7 @@
 Standard: Intel, "SGX PCK Certificate and Certificate Revocation List Profile Specification".
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,7 @@ class Platform:
     pce_svn: int
 
 
+@functools.lru_cache(maxsize=128)  # platforms come again
 def platform_of(certificate: x509.Certificate) -> Platform:
     """The platform that a PCK certificate is for.
 

@@ -5,9 +5,13 @@ certificate has to be issued by the next. The root is trusted because its bytes 
 digest, not because of its name or key. Every certificate is held to the same few rules:
 algorithms from a closed list, positive serial numbers, validity at the time asked for, and
 authorities that say so (RFC 5280 4.2.1.3, 4.2.1.9). Revocation is in `crl`.
+
+Certificates come again and again. What is true of their bytes at any time, such
+as who signed them, is remembered for the last few; times are compared anew, always.
 """
 
 import binascii
+import functools
 import hashlib
 import itertools
 from collections.abc import Collection, Sequence
@@ -31,6 +35,7 @@ from tabasco.verify.x509_outline import (
 
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 MAX_CHAIN: Final = 8
+_REMEMBERED: Final = 128
 
 _PSS_PARAMETERS: Final = (
     "a00f300d06096086480165030402020500"
@@ -74,6 +79,11 @@ def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
             stage,
             f"a certificate has {len(encoded)} bytes, at most {MAX_CERTIFICATE_BYTES} are read",
         )
+    return _load(encoded, stage)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _load(encoded: bytes, stage: Stage) -> x509.Certificate:
     # Before the library sees it, because the library merely warns about both of these.
     _check_outline(encoded, stage)
     try:
@@ -189,9 +199,8 @@ def check_authority(
     certificate: x509.Certificate, *, authorities_below: int, stage: Stage = Stage.CHAIN
 ) -> None:
     """Refuse what is not said to be an authority with so many authorities below it."""
-    found = _outline_of(certificate, stage)
-    is_authority, most = authority(found)
-    if not is_authority or not usage(found, _CERTIFICATE_SIGN):
+    is_authority, most = _authority_of(certificate, stage)
+    if not is_authority:
         raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is no authority")
     if most is not None and authorities_below > most:
         raise EvidenceError(
@@ -224,16 +233,19 @@ def p256_key(
     return key
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def digest(certificate: x509.Certificate) -> bytes:
     """SHA-256 of the certificate's DER."""
     return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def outline_of(certificate: x509.Certificate) -> Outline:
     """The members of a certificate that has been loaded."""
     return outline(certificate.public_bytes(serialization.Encoding.DER))
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def may_sign_lists(certificate: x509.Certificate) -> bool:
     """Whether an authority's key is said to be for revocation lists."""
     return bool(usage(outline_of(certificate), _LIST_SIGN))
@@ -282,6 +294,14 @@ def _outline_of(certificate: x509.Certificate, stage: Stage) -> Outline:
     return found
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _authority_of(certificate: x509.Certificate, stage: Stage) -> tuple[bool, int | None]:
+    found = _outline_of(certificate, stage)
+    is_authority, most = authority(found)
+    return is_authority and bool(usage(found, _CERTIFICATE_SIGN)), most
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)  # what fails is not remembered
 def _check_issued(issued: x509.Certificate, issuing: x509.Certificate, stage: Stage) -> None:
     try:
         issued.verify_directly_issued_by(issuing)
