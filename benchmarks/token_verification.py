@@ -19,6 +19,7 @@ from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Enrolment, Instances
+from tabasco.key_ring import KeyRing
 from tabasco.keys import der_of
 from veracruz_utils.policy import LINUX_SOFTWARE
 
@@ -35,7 +36,7 @@ def measure(rounds: int) -> list[Figure]:
         key = _enrol(database)
         service = AttestationService(
             database=database,
-            result_key=ec.generate_private_key(ec.SECP256R1()),
+            key_ring=KeyRing.single(ec.generate_private_key(ec.SECP256R1())),
             build="0",
             now=lambda: datetime.now(UTC),
             settings=Settings(),

@@ -16,6 +16,7 @@ from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Instances
+from tabasco.key_ring import KeyRing
 from tabasco.roots import Roots
 from veracruz_utils.errors import UnreachableError
 
@@ -37,7 +38,7 @@ def call(database, tmp_path):
     """How Tabasco is reached: every request is decoded and every answer encoded as on the wire."""
     service = AttestationService(
         database=database,
-        result_key=new_key(),
+        key_ring=KeyRing.single(new_key()),
         build="1",
         now=Clock(),
         settings=Settings(enrolment_validity=timedelta(hours=2)),

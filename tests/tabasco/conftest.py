@@ -8,6 +8,7 @@ from support.postgresql import AVAILABLE, MISSING, Server
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
+from tabasco.key_ring import KeyRing
 from tabasco.roots import Roots
 
 
@@ -76,7 +77,7 @@ def collateral(tmp_path):
 def service(database, clock, result_key, collateral):
     return AttestationService(
         database=database,
-        result_key=result_key,
+        key_ring=KeyRing.single(result_key),
         build="9.9",
         now=clock,
         settings=Settings(),

@@ -13,6 +13,7 @@ from psa_attestation import mint_runtime_token
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
 from tabasco import BusyError, DatabaseError, Reason, RefusalError, Settings
 from tabasco.instances import Instances
+from tabasco.key_ring import KeyRing
 from tabasco.roots import Roots
 from tabasco.service import AttestationService
 
@@ -248,7 +249,7 @@ def test_of_two_concurrent_submissions_on_one_challenge_exactly_one_wins(service
 def test_enrolments_beyond_the_limit_are_told_to_wait(database, result_key, clock, collateral):
     service = AttestationService(
         database=database,
-        result_key=result_key,
+        key_ring=KeyRing.single(result_key),
         build="1",
         now=clock,
         settings=Settings(max_challenges=1),

@@ -18,6 +18,7 @@ from tabasco.enrolment import Enrolments
 from tabasco.errors import Reason, RefusalError
 from tabasco.hardware import HardwareRoot
 from tabasco.instances import Instances
+from tabasco.key_ring import KeyRing
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations
@@ -252,8 +253,8 @@ def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # n
 
     monkeypatch.setattr(hardware.HardwareRoot, "_means", under_our_root)
     service = AttestationService(
-        database=database, result_key=result_key, build="1", now=clock, settings=Settings(),
-        source=collateral,
+        database=database, key_ring=KeyRing.single(result_key), build="1", now=clock,
+        settings=Settings(), source=collateral,
     )  # fmt: skip
     Desk(database, clock, collateral, platform).accept()
     begun = service.begin_enrolment(BeginEnrolmentRequest(platform.kind.value))

@@ -27,6 +27,7 @@ from tabasco import AttestationService, Reason, RefusalError, Settings, keys
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url
 from tabasco.instances import Instances
+from tabasco.key_ring import KeyRing
 from tabasco.roots import Roots
 
 PLATFORM = "linux-software-root"
@@ -220,7 +221,7 @@ def noise_service(tmp_path_factory):
     with Database.open(sqlite_url(path)) as database:
         yield AttestationService(
             database=database,
-            result_key=new_key(),
+            key_ring=KeyRing.single(new_key()),
             build="1",
             now=Clock(),
             settings=Settings(),

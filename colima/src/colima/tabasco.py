@@ -93,22 +93,30 @@ class CompleteEnrolmentResponse:
 @register(pb.VerifyTokenRequest)
 @dataclass(frozen=True, slots=True)
 class VerifyTokenRequest:
-    """Is this PSA token authentic, from an enrolled instance and over my challenge?"""
+    """Is this PSA token authentic, from an enrolled instance and over my challenge?
+
+    `pinned_key` is the SHA-256 of the result key that the caller has pinned, or empty: while the
+    service has it, that key signs. The result is a CWT, or with `as_jwt` a JWT.
+    """
 
     token: bytes
     challenge: bytes
+    pinned_key: bytes = b""
+    as_jwt: bool = False
 
     def __post_init__(self) -> None:
         at_most("token", self.token, MAX_TOKEN_BYTES)
         exactly("challenge", self.challenge, CHALLENGE_BYTES)
+        if self.pinned_key:
+            exactly("pinned key", self.pinned_key, 32)
 
 
 @register(pb.VerifyTokenResponse)
 @dataclass(frozen=True, slots=True)
 class VerifyTokenResponse:
-    """The attestation result: an EAR as CWT, signed by the verifier's result key."""
+    """The attestation result: an EAR as CWT, or JWT, signed by a result key of the verifier."""
 
     attestation_result: bytes
 
     def __post_init__(self) -> None:
-        at_most("attestation result", self.attestation_result, 2 * MAX_TOKEN_BYTES)
+        at_most("attestation result", self.attestation_result, 3 * MAX_TOKEN_BYTES)

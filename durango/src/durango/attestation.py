@@ -7,6 +7,7 @@ asked for a token over a fresh challenge, Tabasco for its result on that token.
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Final, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -70,7 +71,7 @@ def attest(
         verifier.VerifyTokenResponse,
         f"tabasco at {tabasco or policy.tabasco}",
         f"/{verifier.SERVICE}/VerifyToken",
-        verifier.VerifyTokenRequest(token, challenge),
+        verifier.VerifyTokenRequest(token, challenge, pinned_key=sha256(key).digest()),
         timeout_s=timeout_s,
     ).attestation_result
     evidence = Evidence(challenge, token, result)

@@ -1,10 +1,13 @@
 """The commands about the audit log: `tabasco audit show`, `head` and `verify`."""
 
 import base64
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco._options import database_option, open_database, public_key_in, state_option
 from tabasco.audit import MAX_HEAD_BYTES, AuditLog, Head
@@ -69,7 +72,7 @@ def audit_head(state: StateDirectory, database: str | None, *, as_json: bool) ->
 
 @audit.command("verify")
 @click.option("--head", "file", type=_FILE, help="A signed head that was kept from earlier.")
-@click.option("--key", type=_FILE, help="Whose it is (PEM); by default our own result key.")
+@click.option("--key", type=_FILE, help="Whose it is (PEM); by default one of our own result keys.")
 @state_option
 @database_option
 @json_option
@@ -84,13 +87,12 @@ def audit_verify(
     """Check that every entry follows from the one before, and that a kept head is among them."""
     kept = None
     if file is not None:
-        signer = public_key_in(key) if key is not None else state.result_key().public_key()
-        data = read_file(file, limit=2 * MAX_HEAD_BYTES, what="head")
-        try:
-            signed = base64.b64decode(data.strip(), validate=True)
-        except ValueError as error:
-            raise TabascoError(f"{file} is no head as tabasco audit head prints it") from error
-        kept = Head.verified(signed, signer)
+        signers = (
+            [public_key_in(key)]
+            if key is not None
+            else [each.public for each in state.result_keys()]
+        )
+        kept = _head_in(file, signers)
     with open_database(state, database) as found:
         head = AuditLog(found).verify(kept=kept)
     text = f"the audit log is whole: {head.number} entries, the last is {head.hash.hex()}"
@@ -101,6 +103,18 @@ def audit_verify(
         text,
         as_json=as_json,
     )
+
+
+def _head_in(file: Path, signers: Sequence[ec.EllipticCurvePublicKey]) -> Head:
+    data = read_file(file, limit=2 * MAX_HEAD_BYTES, what="head")
+    try:
+        signed = base64.b64decode(data.strip(), validate=True)
+    except ValueError as error:
+        raise TabascoError(f"{file} is no head as tabasco audit head prints it") from error
+    for signer in signers[1:]:
+        with suppress(TabascoError):
+            return Head.verified(signed, signer)
+    return Head.verified(signed, signers[0])
 
 
 def told(time: datetime) -> str:

@@ -23,6 +23,7 @@ from tabasco.audit_cli import audit
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.collateral_cli import collateral
 from tabasco.database import Database
+from tabasco.keys_cli import key_commands
 from tabasco.register import instance, root
 from tabasco.roots import Roots
 from tabasco.server import LIMITS, methods_of
@@ -50,7 +51,7 @@ main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
 main.add_command(collateral)
-for _group in (policy, reference_values, revoke, audit):
+for _group in (policy, reference_values, revoke, audit, key_commands):
     main.add_command(_group)
 
 
@@ -70,7 +71,7 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
 @state_option
 @json_option
 def public_key(state: StateDirectory, *, as_json: bool) -> None:
-    """Print the public key of our results in PEM, for policies to pin."""
+    """Print the current public key of our results in PEM, for policies to pin."""
     _emit_public_key(state, keys.pem_of(state.result_key().public_key()), as_json=as_json)
 
 
@@ -133,14 +134,14 @@ def serve(
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     state.prepare()
-    result_key = state.make_result_key()
+    state.make_result_key()
     settings = Settings(challenge_validity, enrolment_validity, result_validity)
     url = database or state.database_url
     with Database.open(url, connections=LIMITS.calls) as opened:
         _trust(Roots(opened), trust_roots)
         service = AttestationService(
             database=opened,
-            result_key=result_key,
+            key_ring=state.key_ring(),
             build=version(DISTRIBUTION),
             now=current_time,
             settings=settings,

@@ -23,11 +23,13 @@ from psa_attestation import (
     TrustVector,
     VerifierId,
     sign_ear,
+    sign_ear_jwt,
     verify_token,
 )
 from tabasco import keys
 from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Instance, Instances
+from tabasco.key_ring import KeyRing
 from tabasco.revocations import Revocations
 
 SUBMOD: Final = "runtime"
@@ -47,7 +49,7 @@ _NOT_LIVE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A signed result (EAR as CWT) and what it is about, for the log."""
+    """A signed result (EAR as CWT, or JWT in ASCII) and what it is about, for the log."""
 
     signed: bytes
     claims: RuntimeClaims
@@ -58,7 +60,7 @@ class Results:
 
     Args:
         instances: whose tokens are believed.
-        key: signs; relying parties have its public half in their policy.
+        key_ring: signs; relying parties have a public half in their policy.
         verifier: who we are.
         validity: how long a result is good for; less if the instance's enrolment ends before.
         revocations: measurements of runtimes that are believed no more.
@@ -68,19 +70,34 @@ class Results:
         self,
         *,
         instances: Instances,
-        key: ec.EllipticCurvePrivateKey,
+        key_ring: KeyRing,
         verifier: VerifierId,
         validity: timedelta,
         revocations: Revocations,
     ) -> None:
         self._revocations = revocations
         self._instances = instances
-        self._key = key
+        self._key_ring = key_ring
         self._verifier = verifier
         self._validity = validity
 
-    def about(self, token: bytes, challenge: bytes, *, at: datetime) -> Result:
+    def about(
+        self,
+        token: bytes,
+        challenge: bytes,
+        *,
+        at: datetime,
+        pinned_key: bytes = b"",
+        as_jwt: bool = False,
+    ) -> Result:
         """A signed result about `token`.
+
+        Args:
+            token: a PSA token.
+            challenge: what it has to answer.
+            at: the time.
+            pinned_key: the digest of the result key that the relying party has pinned.
+            as_jwt: in JSON, for those who read no CBOR.
 
         Raises:
             RefusalError: the token is not authentic, fresh and from an instance that is live.
@@ -94,21 +111,27 @@ class Results:
         issued, expires = int(at.timestamp()), min(at + self._validity, instance.expires_at)
         if int(expires.timestamp()) <= issued:
             raise RefusalError(Reason.INSTANCE_EXPIRED, "within this second")
+        ear = self._ear(token, challenge, issued, int(expires.timestamp()))
+        key = self._key_ring.signing(pinned_key, at=at)
+        if as_jwt:
+            return Result(sign_ear_jwt(ear, key.private, kid=key.kid).encode(), claims)
+        return Result(sign_ear(ear, key.private), claims)
+
+    def _ear(self, token: bytes, challenge: bytes, issued: int, expires: int) -> Ear:
         appraisal = Appraisal(
             status=Tier.AFFIRMING,
             trust_vector=TrustVector(instance_identity=_RECOGNISED),
             policy_ids=(POLICY_ID,),
             nonce=challenge,
         )
-        ear = Ear(
+        return Ear(
             issued_at=issued,
-            expires_at=int(expires.timestamp()),
+            expires_at=expires,
             verifier=self._verifier,
             submods={SUBMOD: appraisal},
             nonce=challenge,
             raw_evidence=token,
         )
-        return Result(sign_ear(ear, self._key), claims)
 
     def _verified(
         self, token: bytes, challenge: bytes, at: datetime

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from colima.tabasco import (
     BeginEnrolmentRequest,
     BeginEnrolmentResponse,
@@ -26,6 +24,7 @@ from tabasco.enrolment import Enrolments
 from tabasco.errors import Reason, RefusalError
 from tabasco.hardware import MEASURED, HardwareRoot
 from tabasco.instances import Instances
+from tabasco.key_ring import KeyRing
 from tabasco.native import LinuxSoftwareRoot
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
@@ -61,7 +60,7 @@ class AttestationService:
 
     Args:
         database: open; the caller closes it.
-        result_key: P-256; signs results.
+        key_ring: signs results.
         build: our version, as results name it.
         now: the current time, aware.
         settings: how long things are good for.
@@ -72,7 +71,7 @@ class AttestationService:
         self,
         *,
         database: Database,
-        result_key: ec.EllipticCurvePrivateKey,
+        key_ring: KeyRing,
         build: str,
         now: Callable[[], datetime],
         settings: Settings,
@@ -81,7 +80,7 @@ class AttestationService:
         self._now = now
         self._settings = settings
         self._verifier = VerifierId(DEVELOPER, build)
-        self._public_key = keys.der_of(result_key.public_key())
+        self._key_ring = key_ring
         instances = Instances(database)
         revocations = Revocations(database)
         self._database = database
@@ -107,7 +106,7 @@ class AttestationService:
         )
         self._results = Results(
             instances=instances,
-            key=result_key,
+            key_ring=key_ring,
             verifier=self._verifier,
             validity=settings.result_validity,
             revocations=revocations,
@@ -117,7 +116,7 @@ class AttestationService:
         """Who we are and which platforms we verify."""
         return DescribeResponse(
             verifier=f"{self._verifier.developer} {self._verifier.build}",
-            public_key=self._public_key,
+            public_key=keys.der_of(self._key_ring.in_use(self._now())[0].public),
             platforms=self._enrolments.platforms,
         )
 
@@ -170,7 +169,13 @@ class AttestationService:
         Raises:
             RefusalError: see `Results.about`.
         """
-        result = self._results.about(request.token, request.challenge, at=self._now())
+        result = self._results.about(
+            request.token,
+            request.challenge,
+            at=self._now(),
+            pinned_key=request.pinned_key,
+            as_jwt=request.as_jwt,
+        )
         _log.info("token verified: instance %s", result.claims.instance_id.hex())
         return VerifyTokenResponse(result.signed)
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/tabasco.proto\x12\x13veracruz.tabasco.v1\"\x11\n\x0f\x44\x65scribeRequest\"K\n\x10\x44\x65scribeResponse\x12\x10\n\x08verifier\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tplatforms\x18\x03 \x03(\t\")\n\x15\x42\x65ginEnrolmentRequest\x12\x10\n\x08platform\x18\x01 \x01(\t\"A\n\x16\x42\x65ginEnrolmentResponse\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"\x82\x01\n\x18\x43ompleteEnrolmentRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x12\n\npublic_key\x18\x04 \x01(\x0c\x12\x1b\n\x13proof_of_possession\x18\x05 \x01(\x0c\"F\n\x19\x43ompleteEnrolmentResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"6\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x11\n\tchallenge\x18\x02 \x01(\x0c\"1\n\x13VerifyTokenResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\x32\xa3\x03\n\x07Tabasco\x12W\n\x08\x44\x65scribe\x12$.veracruz.tabasco.v1.DescribeRequest\x1a%.veracruz.tabasco.v1.DescribeResponse\x12i\n\x0e\x42\x65ginEnrolment\x12*.veracruz.tabasco.v1.BeginEnrolmentRequest\x1a+.veracruz.tabasco.v1.BeginEnrolmentResponse\x12r\n\x11\x43ompleteEnrolment\x12-.veracruz.tabasco.v1.CompleteEnrolmentRequest\x1a..veracruz.tabasco.v1.CompleteEnrolmentResponse\x12`\n\x0bVerifyToken\x12\'.veracruz.tabasco.v1.VerifyTokenRequest\x1a(.veracruz.tabasco.v1.VerifyTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/tabasco.proto\x12\x13veracruz.tabasco.v1\"\x11\n\x0f\x44\x65scribeRequest\"K\n\x10\x44\x65scribeResponse\x12\x10\n\x08verifier\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tplatforms\x18\x03 \x03(\t\")\n\x15\x42\x65ginEnrolmentRequest\x12\x10\n\x08platform\x18\x01 \x01(\t\"A\n\x16\x42\x65ginEnrolmentResponse\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"\x82\x01\n\x18\x43ompleteEnrolmentRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x12\n\npublic_key\x18\x04 \x01(\x0c\x12\x1b\n\x13proof_of_possession\x18\x05 \x01(\x0c\"F\n\x19\x43ompleteEnrolmentResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"Z\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x11\n\tchallenge\x18\x02 \x01(\x0c\x12\x12\n\npinned_key\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61s_jwt\x18\x04 \x01(\x08\"1\n\x13VerifyTokenResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\x32\xa3\x03\n\x07Tabasco\x12W\n\x08\x44\x65scribe\x12$.veracruz.tabasco.v1.DescribeRequest\x1a%.veracruz.tabasco.v1.DescribeResponse\x12i\n\x0e\x42\x65ginEnrolment\x12*.veracruz.tabasco.v1.BeginEnrolmentRequest\x1a+.veracruz.tabasco.v1.BeginEnrolmentResponse\x12r\n\x11\x43ompleteEnrolment\x12-.veracruz.tabasco.v1.CompleteEnrolmentRequest\x1a..veracruz.tabasco.v1.CompleteEnrolmentResponse\x12`\n\x0bVerifyToken\x12\'.veracruz.tabasco.v1.VerifyTokenRequest\x1a(.veracruz.tabasco.v1.VerifyTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETEENROLMENTRESPONSE']._serialized_start=386
   _globals['_COMPLETEENROLMENTRESPONSE']._serialized_end=456
   _globals['_VERIFYTOKENREQUEST']._serialized_start=458
-  _globals['_VERIFYTOKENREQUEST']._serialized_end=512
-  _globals['_VERIFYTOKENRESPONSE']._serialized_start=514
-  _globals['_VERIFYTOKENRESPONSE']._serialized_end=563
-  _globals['_TABASCO']._serialized_start=566
-  _globals['_TABASCO']._serialized_end=985
+  _globals['_VERIFYTOKENREQUEST']._serialized_end=548
+  _globals['_VERIFYTOKENRESPONSE']._serialized_start=550
+  _globals['_VERIFYTOKENRESPONSE']._serialized_end=599
+  _globals['_TABASCO']._serialized_start=602
+  _globals['_TABASCO']._serialized_end=1021
 # @@protoc_insertion_point(module_scope)

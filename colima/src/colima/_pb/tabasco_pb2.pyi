@@ -57,12 +57,16 @@ class CompleteEnrolmentResponse(_message.Message):
     def __init__(self, instance_id: _Optional[bytes] = ..., expires_in_s: _Optional[int] = ...) -> None: ...
 
 class VerifyTokenRequest(_message.Message):
-    __slots__ = ("token", "challenge")
+    __slots__ = ("token", "challenge", "pinned_key", "as_jwt")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    PINNED_KEY_FIELD_NUMBER: _ClassVar[int]
+    AS_JWT_FIELD_NUMBER: _ClassVar[int]
     token: bytes
     challenge: bytes
-    def __init__(self, token: _Optional[bytes] = ..., challenge: _Optional[bytes] = ...) -> None: ...
+    pinned_key: bytes
+    as_jwt: bool
+    def __init__(self, token: _Optional[bytes] = ..., challenge: _Optional[bytes] = ..., pinned_key: _Optional[bytes] = ..., as_jwt: _Optional[bool] = ...) -> None: ...
 
 class VerifyTokenResponse(_message.Message):
     __slots__ = ("attestation_result",)

@@ -1,0 +1,95 @@
+"""The commands about the keys of results: `tabasco keys list`, `rotate` and `drop`."""
+
+from datetime import timedelta
+
+import click
+
+from tabasco import audit, keys
+from tabasco._options import current_time, database_option, open_database, state_option
+from tabasco.audit_cli import told
+from tabasco.errors import TabascoError
+from tabasco.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
+from tabasco.state import StateDirectory
+from veracruz_utils.console import emit, json_option
+
+
+@click.group("keys")
+def key_commands() -> None:
+    """Keep the keys that results are signed with."""
+
+
+@key_commands.command("list")
+@state_option
+@json_option
+def keys_list(state: StateDirectory, *, as_json: bool) -> None:
+    """Print the keys in use, the current one first."""
+    now = current_time()
+    found = [key for key in state.result_keys() if key.signs(now)]
+    lines = [f"{key.kid}  {_until(key)}" for key in found]
+    emit({"keys": [_fields(key) for key in found]}, "\n".join(lines), as_json=as_json)
+
+
+@key_commands.command("rotate")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 3660),
+    default=DEFAULT_OVERLAP_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="How long the key so far goes on signing for those who pinned it; 0 if it leaked.",
+)
+@state_option
+@database_option
+@json_option
+def keys_rotate(
+    overlap: int, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Sign with a new key from now on; new policies are to pin it.
+
+    The key so far signs until the overlap ends for clients whose policy pins it. A service that
+    runs on this state directory goes on with the new key at once.
+    """
+    now = current_time()
+    with open_database(state, database, create=True) as opened, opened.writing() as session:
+        made = state.rotate(until=now + timedelta(days=overlap))
+        state.drop_expired(now)
+        audit.record(
+            session, at=now, actor=audit.OPERATOR, action="rotate-result-key", subject=made.kid
+        )
+    text = f"results are signed by key {made.kid}\nprint it with: tabasco public-key"
+    emit(_fields(made), text, as_json=as_json)
+
+
+@key_commands.command("drop")
+@click.argument("kid", metavar="KID")
+@state_option
+@database_option
+@json_option
+def keys_drop(kid: str, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+    """Delete key KID, which was rotated out, before its overlap ends."""
+    with open_database(state, database, create=True) as opened, opened.writing() as session:
+        if not state.drop(kid):
+            raise TabascoError(
+                f"no key {kid[:64]!r} was rotated out: see tabasco keys list; "
+                "the current one goes with tabasco keys rotate --overlap 0"
+            )
+        audit.record(
+            session,
+            at=current_time(),
+            actor=audit.OPERATOR,
+            action="drop-result-key",
+            subject=kid,
+        )
+    emit({"kid": kid}, f"key {kid} is deleted", as_json=as_json)
+
+
+def _until(key: ResultKey) -> str:
+    return "current" if key.expires_at is None else f"until {told(key.expires_at)}"
+
+
+def _fields(key: ResultKey) -> dict[str, object]:
+    return {
+        "kid": key.kid,
+        "public_key": keys.pem_of(key.public).decode(),
+        "expires_at": key.expires_at,
+    }
