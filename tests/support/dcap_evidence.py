@@ -259,6 +259,8 @@ def sgx_extension(svns, pce_svn, *, fmspc=FMSPC) -> library.UnrecognizedExtensio
 
     tcb = [pair(bytes([2, number]), integer(svn)) for number, svn in enumerate(svns, 1)]
     tcb.append(pair(b"\2\x11", integer(pce_svn)))
+    cpu_svn = bytes(min(svn, 255) for svn in svns)
+    tcb.append(pair(b"\2\x12", tlv(0x04, cpu_svn)))
     extension = tlv(
         0x30,
         pair(b"\1", tlv(0x04, bytes(16))),
