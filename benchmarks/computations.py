@@ -10,8 +10,8 @@ from socket import create_server
 from typing import Self
 
 from durango import Attestation, Identity, Principal, attest
+from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
-from sonora.root import SoftwareRoot
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz.services import Service

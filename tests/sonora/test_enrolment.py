@@ -8,9 +8,9 @@ import pytest
 
 from colima import decode, encode, tabasco
 from psa_attestation import instance_id_of
-from sonora.enrolment import EnrolledKey, Enrolment, enrol
+from sonora.enrolment import EnrolledKey, Enrolment, enrol, patiently
 from sonora.errors import EnrolmentRefusedError, SonoraError
-from sonora.root import SoftwareRoot
+from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
@@ -175,3 +175,34 @@ def test_an_ended_enrolment_is_renewed_at_once_when_tabasco_is_back():
 def test_without_a_first_enrolment_there_is_none_to_use():
     with pytest.raises(UnreachableError):
         EnrolledKey(Renewal())
+
+
+def test_an_attester_waits_for_a_tabasco_that_is_not_there_yet(monkeypatch):
+    attempts, enrolment = [], object()
+
+    def renew():
+        attempts.append(None)
+        if len(attempts) < 3:
+            raise UnreachableError("tabasco at nowhere does not answer")
+        return enrolment
+
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    assert patiently(renew, patience_s=60) is enrolment
+    assert len(attempts) == 3
+
+
+def test_patience_has_an_end_and_a_refusal_is_final():
+    def unreachable():
+        raise UnreachableError("tabasco at nowhere does not answer")
+
+    refusals = []
+
+    def refused():
+        refusals.append(None)
+        raise EnrolmentRefusedError("no")
+
+    with pytest.raises(UnreachableError, match="nowhere"):
+        patiently(unreachable, patience_s=0)
+    with pytest.raises(EnrolmentRefusedError):
+        patiently(refused, patience_s=60)
+    assert len(refusals) == 1

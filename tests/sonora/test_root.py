@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from psa_attestation import instance_id_of, verify_software_evidence
 from sonora.errors import SonoraError
-from sonora.root import KEY_FILE, PUBLIC_KEY_FILE, SoftwareRoot
+from sonora.evidence.software import KEY_FILE, PUBLIC_KEY_FILE, SoftwareRoot
 
 BINDING = bytes(32)
 MEASUREMENT = b"\x5a" * 32

@@ -20,7 +20,7 @@ from baja import ClientEndpoint, EndpointConfig
 from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
-from sonora.root import SoftwareRoot
+from sonora.evidence.software import SoftwareRoot
 from support.processes import children
 from support.runtime_guests import HELLO
 from tabasco.keys import der_of

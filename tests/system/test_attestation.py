@@ -17,7 +17,7 @@ from colima.runtime import State
 from durango import Check, GateError, SavedAttestation, judge
 from jalisco import WrongIsolateError
 from psa_attestation import mint_runtime_token
-from sonora.root import SoftwareRoot
+from sonora.evidence.software import SoftwareRoot
 from support.runtime_guests import HELLO, RANDOM
 from support.stack import PI, RESULT, Computation, run
 from veracruz import Service

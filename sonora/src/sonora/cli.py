@@ -12,11 +12,13 @@ from typing import Final
 import click
 
 from colima import tabasco
-from sonora.enrolment import EnrolledKey, enrol
+from sonora.enrolment import EnrolledKey, enrol, patiently
 from sonora.errors import SonoraError
+from sonora.evidence import SOURCES, source_named
+from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from sonora.measurement import measure_this_process, measurement_of
-from sonora.root import SoftwareRoot
+from sonora.measurement_diff import changes_since
 from sonora.server import Sonora, SonoraServer
 from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
 from veracruz_utils.endpoint import Endpoint
@@ -64,8 +66,18 @@ def init(state: Path, *, as_json: bool) -> None:
 
 @main.command()
 @click.option("--files", "with_files", is_flag=True, help="Also list every file it covers.")
+@click.option(
+    "--diff",
+    "earlier",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE.json",
+    help="Say what differs from an earlier `measure --files --json`; exit status 1 if anything.",
+)
 @json_option
-def measure(*, with_files: bool, as_json: bool) -> None:
+@click.pass_context
+def measure(
+    context: click.Context, *, with_files: bool, earlier: Path | None, as_json: bool
+) -> None:
     """Print the measurement of the runtime installed here, which policies pin.
 
     It is a digest over the interpreter, the native libraries and every Python module that
@@ -74,6 +86,10 @@ def measure(*, with_files: bool, as_json: bool) -> None:
     with contextlib.closing(LinuxLauncher()) as launcher:
         measurement, files = launcher.measurement.hex(), launcher.files
     listed = {name: digest.hex() for name, digest in files.items()}
+    if earlier is not None:
+        changes = changes_since(earlier, listed)
+        emit(changes.as_json(), changes.as_text(), as_json=as_json)
+        context.exit(1 if changes else 0)
     value: dict[str, object] = {"platform": LINUX_SOFTWARE, "measurement": measurement}
     text = measurement
     if with_files:
@@ -107,21 +123,43 @@ def measure(*, with_files: bool, as_json: bool) -> None:
     metavar="HOST:PORT",
     help="Address of the gRPC health service; port 0 takes a free one.",
 )
+@click.option(
+    "--evidence",
+    type=click.Choice(list(SOURCES)),
+    default="software",
+    show_default=True,
+    help="What vouches for this machine: a software root (protects nothing from its owner), "
+    "Gramine-SGX, Linux configfs-tsm (SEV-SNP, TDX, CCA), AWS NSM, or a TPM.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0, 3600),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try while Tabasco cannot be reached at the start.",
+)
 @log_option
 @json_option
 def serve(
+    *,
     state: Path,
     tabasco_address: Endpoint,
     socket_path: Path | None,
     listen: Endpoint,
-    *,
+    evidence: str,
+    patience: int,
     as_json: bool,
 ) -> None:
-    """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM."""
-    root = SoftwareRoot.load(state)
+    """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM.
+
+    --evidence says what vouches for this machine: a software root's key in a file, or the
+    evidence of hardware. A source that is not there is an error, nothing stands in for it.
+    """
+    source = source_named(evidence, state)
     path = socket_path or state / "sonora.sock"
     with (
-        contextlib.closing(LinuxLauncher()) as launcher,
+        contextlib.closing(LinuxLauncher(source.platform)) as launcher,
         contextlib.closing(open_channel(str(tabasco_address))) as channel,
     ):
         renew = partial(
@@ -133,11 +171,12 @@ def serve(
                 timeout_s=_TABASCO_TIMEOUT_S,
                 peer=f"tabasco at {tabasco_address}",
             ),
-            root,
+            source,
             measurement=measurement_of(measure_this_process()),
             version=version("veracruz-sonora"),
         )
-        enrolled = EnrolledKey(renew)
+        first = partial(patiently, renew, patience_s=patience)
+        enrolled = EnrolledKey(renew, first=first)
         sonora = Sonora(launcher, enrolled, version=version("veracruz-mexico-city"))
         facts: dict[str, object] = {
             "socket": path,
@@ -179,7 +218,8 @@ def _serve_health(
             service.stop()
 
         def ready() -> None:
-            note(f"sonora: {_WARNING}")
+            if launcher.platform == LINUX_SOFTWARE:
+                note(f"sonora: {_WARNING}")
             note(f"sonora: ready on {facts['socket']}, health on {service.address}")
             if as_json:
                 emit({"ready": True, "health": service.address, **facts}, "", as_json=True)

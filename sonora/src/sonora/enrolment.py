@@ -4,6 +4,7 @@ The key is made here, lives in this process's memory and is replaced when its en
 end.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,14 +13,22 @@ from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from colima import decode, encode, tabasco
 from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
 from sonora.errors import EnrolmentRefusedError, SonoraError
-from sonora.root import EvidenceSource
-from veracruz_utils.errors import RefusedError
+from sonora.evidence.base import EvidenceSource
+from veracruz_utils.errors import RefusedError, UnreachableError
 
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
 Call = Callable[[str, bytes], bytes]
 """A unary call of Tabasco: method name and request bytes to response bytes."""
 
@@ -91,10 +100,12 @@ class EnrolledKey:
     and another is asked for only now and then, so that not every token waits for Tabasco.
     """
 
-    def __init__(self, renew: Callable[[], Enrolment]) -> None:
+    def __init__(
+        self, renew: Callable[[], Enrolment], *, first: Callable[[], Enrolment] | None = None
+    ) -> None:
         self._renew = renew
         self._lock = threading.Lock()
-        self._current = renew()
+        self._current = (first or renew)()
         self._next_attempt = self._current.renew_at
 
     @property
@@ -120,6 +131,30 @@ class EnrolledKey:
                         raise
                     self._next_attempt = time.monotonic() + _RETRY_S
             return self._current.key
+
+
+def patiently(renew: Callable[[], Enrolment], *, patience_s: float) -> Enrolment:
+    """Enrol, trying again for so many seconds while Tabasco cannot be reached; 0 tries once.
+
+    Pauses grow from half a second to 15, with chance in them, so that many attesters that lost one
+    Tabasco do not come back to it all at once. A refusal is final.
+
+    Raises:
+        EnrolmentRefusedError, SonoraError: as `enrol`.
+        UnreachableError: Tabasco did not answer all the while.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception_type(UnreachableError),
+        wait=wait_exponential_jitter(multiplier=0.5, max=15, jitter=1),
+        stop=stop_after_delay(patience_s),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    return attempts(renew)
+
+
+def _tell(state: RetryCallState) -> None:
+    _LOG.warning("tabasco cannot be reached, attempt %d: trying again", state.attempt_number)
 
 
 def _ask(call: Call, method: str, request: object, answer: type[_T]) -> _T:

@@ -101,6 +101,7 @@ class LinuxLauncher:
     """Isolates as processes, forked from a zygote that has the runtime loaded.
 
     Attributes:
+        platform: what the machine, and so its isolates, are vouched for as.
         measurement: of the runtime, 32 bytes.
         files: what it is over: names and their SHA-256.
 
@@ -108,9 +109,8 @@ class LinuxLauncher:
         SonoraError: the zygote does not start.
     """
 
-    platform = LINUX_SOFTWARE
-
-    def __init__(self) -> None:
+    def __init__(self, platform: str = LINUX_SOFTWARE) -> None:
+        self.platform = platform
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = _start_zygote(theirs)

@@ -43,6 +43,33 @@ _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
 _MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
+TOKENS_EACH: Final = 600
+"""Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
+TOKEN_WINDOW_S: Final = 60.0
+
+
+class TokenLimit:
+    """How often one isolate was vouched for lately, counted in windows of time."""
+
+    def __init__(self, most: int = TOKENS_EACH, window_s: float = TOKEN_WINDOW_S) -> None:
+        self._most = most
+        self._window_s = window_s
+        self._began = 0.0
+        self._count = 0
+
+    def take(self, now: float) -> None:
+        """Count one more, at `now` in seconds of the monotonic clock.
+
+        Raises:
+            SonoraError: there were too many.
+        """
+        if now >= self._began + self._window_s:
+            self._began, self._count = now, 0
+        if self._count >= self._most:
+            raise SonoraError(
+                f"{self._most} tokens in {self._window_s:.0f} s for one isolate: try again later"
+            )
+        self._count += 1
 
 
 class Sonora:
@@ -114,10 +141,12 @@ class _Bridge(socketserver.BaseRequestHandler):
             self._stop_listening()
 
     def _mint_tokens(self, sonora: Sonora, isolate: Isolate) -> None:
+        limit = TokenLimit()
         while (message := self._receive()) is not None and not isolate.ended.is_set():
             if not isinstance(message, MintToken):
                 raise WireError("a second launch on one connection")
             try:
+                limit.take(time.monotonic())
                 self._send(Token(sonora.mint(isolate, message.challenge)))
             except VeracruzError as error:
                 _LOG.warning("token refused: %s", error)

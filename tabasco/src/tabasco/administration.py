@@ -53,13 +53,15 @@ def policy_set(file: Path, state: StateDirectory, database: str | None, *, as_js
 @policy.command("show")
 @state_option
 @database_option
-def policy_show(state: StateDirectory, database: str | None) -> None:
+@json_option
+def policy_show(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
     """Print the policy in force, as it was given."""
     with open_database(state, database) as found:
         stored = Policies(found).in_force()
     if stored is None:
         raise TabascoError("no policy is in force, so no hardware is accepted: tabasco policy set")
-    click.echo(stored.document, nl=False)
+    text = stored.document.decode()
+    emit(_policy_fields(stored) | {"document": text}, text.rstrip("\n"), as_json=as_json)
 
 
 @policy.command("list")

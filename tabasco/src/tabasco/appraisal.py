@@ -19,7 +19,7 @@ apply; any that comes with an accepted status when it is left out).
 
 import hmac
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
@@ -125,6 +125,10 @@ class AppraisalPolicy:
         except (ValueError, RecursionError) as error:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
         return cls(checked.version, checked.kinds)
+
+    def facts_asked(self, kind: Kind) -> Collection[str]:
+        """The names of the facts that are asked of this kind of evidence."""
+        return self.kinds[kind].facts if kind in self.kinds else ()
 
     def evaluate(
         self,

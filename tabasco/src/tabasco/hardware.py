@@ -15,7 +15,12 @@ from tabasco.native import NativeResult
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.verify import EvidenceError, Proven
-from tabasco.verify.evidence import CollateralSource, Means, verify_evidence
+from tabasco.verify.evidence import (
+    ATTESTATION_KEY,
+    CollateralSource,
+    Means,
+    verify_evidence,
+)
 from tabasco.verify.kinds import Kind
 
 MEASURED: Final[Mapping[Kind, str]] = {
@@ -23,6 +28,7 @@ MEASURED: Final[Mapping[Kind, str]] = {
     Kind.TDX: "mrtd",
     Kind.SEV_SNP: "measurement",
     Kind.NITRO: "pcr0",
+    Kind.TPM: "pcrs",
 }
 """The kinds of evidence to enrol by, and which measurement stands for the attester."""
 
@@ -64,7 +70,10 @@ class HardwareRoot:
         stored = self._policies.in_force()
         if stored is None:
             raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
-        decision = stored.policy.evaluate(
+        policy = stored.policy
+        if self._kind is Kind.TPM and ATTESTATION_KEY not in policy.facts_asked(self._kind):
+            raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "the policy names no attestation key")
+        decision = policy.evaluate(
             proven,
             report_data=report_data_of(binding),
             references=lambda kind, name: self._references.accepted(kind, name, at=at),

@@ -18,7 +18,7 @@ from tabasco.verify.evidence import Means, verify_evidence
 from tabasco.verify.kinds import Kind
 
 _HARDWARE: Final = frozenset(
-    {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM_AZURE}
+    {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM, Kind.TPM_AZURE}
 )
 _AFTER_SIGNATURE: Final = frozenset(
     {

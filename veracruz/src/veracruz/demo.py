@@ -21,8 +21,8 @@ from durango import Attestation, Identity, Opening, Outcome, Principal, attest
 from sdk import programs
 from sdk.schemas import SCHEMAS
 from sdk.tables import decode_table, encode_table
+from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
-from sonora.root import SoftwareRoot
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz.errors import ServiceError

@@ -4,6 +4,7 @@ What comes out is `Proven`, whatever the kind: facts that hold, and nothing yet 
 are acceptable. Only a verifier makes one, so that what was merely parsed cannot reach a policy.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -36,11 +37,14 @@ from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral
 from tabasco.verify.kinds import Kind
 from tabasco.verify.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
 from tabasco.verify.snp import Endorsements, verify_snp
-from tabasco.verify.tpm import verify_quote
+from tabasco.verify.tpm import registered_key, verify_quote
 from tabasco.verify.tpm_azure import certify
 from tabasco.verify.tpm_azure_json import parse_azure
+from tabasco.verify.tpm_json import parse_tpm
 
 PublicKey = ec.EllipticCurvePublicKey
+ATTESTATION_KEY: Final = "attestation-key"
+"""The fact that says which TPM key signed: SHA-256 of its DER, in hexadecimal."""
 _TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
 
 
@@ -150,6 +154,28 @@ def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
         report_data=quoted.report_data,
         valid_until=min(hardware.valid_until, quoted.valid_until),
         facts={**hardware.facts, **quoted.facts, "hardware": hardware.kind},
+    )
+
+
+def _tpm(data: bytes, means: Means, _at: datetime) -> Proven:
+    parts = parse_tpm(data)
+    digest = hashlib.sha256(parts.public_key).digest()
+    key = registered_key(parts.public_key, registered={digest}, valid_until=NO_END)
+    quoted = verify_quote(
+        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
+    )
+    values = b"".join(parts.registers["sha256"].values())
+    return replace(
+        quoted,
+        measurements={"pcrs": hashlib.sha256(values).digest(), **quoted.measurements},
+        facts={**quoted.facts, "certified-by": "nobody", ATTESTATION_KEY: digest.hex()},
+        concerns=(
+            Concern(
+                "tpm.uncertified-key",
+                Fault.UNKNOWN_SIGNER,
+                f"nobody certifies attestation key {digest.hex()}: a policy has to name it",
+            ),
+        ),
     )
 
 
@@ -288,6 +314,7 @@ _VERIFIERS: Final[Mapping[Kind, Callable[[bytes, Means, datetime], Proven]]] = {
     Kind.SEV_SNP: _snp,
     Kind.NITRO: _nitro,
     Kind.ARM_CCA: _cca,
+    Kind.TPM: _tpm,
     Kind.TPM_AZURE: _tpm_azure,
     Kind.CONFIDENTIAL_SPACE: _confidential_space,
     Kind.PSA: _psa,

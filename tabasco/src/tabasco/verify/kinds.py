@@ -15,6 +15,7 @@ from psa_attestation.base64url import from_base64url
 from psa_attestation.cbor import Key, Value
 from psa_attestation.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.tpm_json import is_tpm_evidence
 
 MAX_EVIDENCE_BYTES: Final = 1024 * 1024
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     SEV_SNP = "sev-snp"
     NITRO = "nitro"
     ARM_CCA = "arm-cca"
+    TPM = "tpm"
     TPM_AZURE = "tpm-azure"
     CONFIDENTIAL_SPACE = "confidential-space"
     PSA = "psa"
@@ -100,7 +102,7 @@ def _report(data: bytes) -> Kind | None:
 def _text(data: bytes) -> Kind | None:
     text = data.strip()
     if text.startswith(b"{"):
-        return Kind.TPM_AZURE
+        return Kind.TPM if is_tpm_evidence(text) else Kind.TPM_AZURE
     if not _JWS.fullmatch(text):
         return None
     try:

@@ -1,13 +1,12 @@
-"""Where a root attestation isolate's own trust comes from.
+"""The Linux software root of trust: a key in a file, with no hardware behind it.
 
-`EvidenceSource` is the seam for hardware. `SoftwareRoot` is the one there is: a key in a file,
-which proves who runs this Sonora and nothing about the machine. It is named
-`linux-software-root` in all evidence, and a policy must accept it by that name.
+It proves who runs this Sonora and nothing about the machine. It is named `linux-software-root` in
+all evidence, and a policy must accept it by that name.
 """
 
 import os
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -20,15 +19,6 @@ from veracruz_utils.policy import LINUX_SOFTWARE
 KEY_FILE: Final = "software-root.key.pem"
 PUBLIC_KEY_FILE: Final = "software-root.pub.pem"
 _MAX_KEY_BYTES: Final = 16 * 1024
-
-
-class EvidenceSource(Protocol):
-    """Native evidence about this root attester."""
-
-    platform: str
-
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
-        """Evidence that a root attester with this measurement made `binding` (32 bytes)."""
 
 
 class SoftwareRoot:

@@ -1,0 +1,108 @@
+"""What every source of native evidence offers, and how it reaches the kernel.
+
+A source has its platform make evidence over a binding. Hardware measures the root attester by
+itself; what a software root says about it is what it is told. A source that is not there fails,
+naming what is missing: nothing ever falls back to another one.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+from sonora.errors import SonoraError
+
+MAX_FILE_BYTES: Final = 64 * 1024
+
+
+class EvidenceSource(Protocol):
+    """Native evidence about this root attester.
+
+    Attributes:
+        platform: as the attester enrols, and its isolates are named in tokens and policies.
+    """
+
+    platform: str
+
+    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+        """Evidence that a root attester with this measurement made `binding` (32 bytes).
+
+        Raises:
+            SonoraError: the platform gives none.
+        """
+
+
+class EvidenceUnavailableError(SonoraError):
+    """The platform that was asked for is not there, or gives no evidence."""
+
+
+class Files(Protocol):
+    """The kernel's or a LibOS's interface of files."""
+
+    def read(self, path: Path) -> bytes:
+        """All of a file."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file in one call."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder, which may be how a request begins."""
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove it again, with what the kernel put there."""
+
+
+class KernelFiles:
+    """`Files` as they are: every write is one system call, every read is to the end.
+
+    Raises:
+        EvidenceUnavailableError: the kernel refuses; its word for it is in the message.
+    """
+
+    def read(self, path: Path) -> bytes:
+        """All of a file, at most 64 KiB."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+                return _read_all(file.fileno())
+        except OSError as error:
+            raise _unavailable(path, error) from error
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file that is there."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                written = os.write(descriptor, data)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _unavailable(path, error) from error
+        if written != len(data):
+            raise EvidenceUnavailableError(f"{path} took {written} of {len(data)} bytes")
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder for this user alone."""
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise _unavailable(path, error) from error
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder; what is left of it is the kernel's business."""
+        try:
+            path.rmdir()
+        except OSError as error:
+            raise _unavailable(path, error) from error
+
+
+def _read_all(descriptor: int) -> bytes:
+    data = b""
+    while piece := os.read(descriptor, MAX_FILE_BYTES + 1 - len(data)):
+        data += piece
+        if len(data) > MAX_FILE_BYTES:
+            raise EvidenceUnavailableError(f"a file of more than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _unavailable(path: Path, error: OSError) -> EvidenceUnavailableError:
+    return EvidenceUnavailableError(f"{path}: {error.strerror or error}")
