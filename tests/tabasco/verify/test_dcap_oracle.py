@@ -45,19 +45,18 @@ def theirs(quote, collateral, at, root=None):
             if root is None
             else dcap_qvl.verify_with_root_ca(quote, given, root, moment)
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError):  # what it raises
         return REFUSED
     return found.status, tuple(sorted(set(found.advisory_ids)))
 
 
-@pytest.mark.parametrize("group", range(4))
-def test_any_platform_has_the_same_standing_under_any_statement(group):
+def test_any_platform_has_the_same_standing_under_any_statement():
     seen = set()
-    for case in range(SAMPLES // 2):
-        recipe = random_recipe(Random(f"{group}:{case}"))
+    for case in range(2 * SAMPLES):
+        recipe = random_recipe(Random(case))
         quote, collateral = recipe.quote(), recipe.collateral()
         mine = ours(quote, collateral, NOON, ROOTS)
-        assert mine == theirs(quote, collateral, NOON, ROOT.der), (group, case)
+        assert mine == theirs(quote, collateral, NOON, ROOT.der), case
         seen.add(mine[0])
     assert len(seen) > 4
 
