@@ -93,6 +93,8 @@ def _others():
     for name in ("bound-399", "bound-907"):
         data = (VECTORS / f"cca/{name}.cbor").read_bytes()
         yield Seed(f"cca/{name}", Kind.ARM_CCA, data, Means(keys={"*": platform}), NOW)
+    data = (VECTORS / "tpm/quote-rsa.json").read_bytes()
+    yield Seed("tpm/quote-rsa", Kind.TPM, data, Means(), NOW, text=True)
     yield Seed(
         "tpm/azure-snp",
         Kind.TPM_AZURE,

@@ -125,8 +125,28 @@ def test_evidence_may_be_text_and_come_from_standard_input():
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\0" * 1184, b"\xd9\x12\x34\x01"])
 def test_what_is_no_evidence_is_said_to_be_none(data):
-    done = run("-", status=1, stdin=data)
-    assert "none of sgx, tdx" in done.stderr
+    found = report("-", status=3, stdin=data)
+    assert (found["kind"], found["verdict"]) == (None, "not-authentic")
+    assert found["refusal"]["reason"] == "unknown-kind"
+    assert "none of sgx, tdx" in run("-", status=3, stdin=data).stdout
+
+
+def test_a_token_of_google_is_recognised():
+    token = REPOSITORY / "tests/vectors/confidential_space/tdx-2025.jwt"
+    arguments = [token, "--audience", "z08381475938604996746", "--at", "2025-09-05T08:30:00Z"]
+    assert report(*arguments)["kind"] == "confidential-space"
+
+
+def test_a_result_without_signature_is_a_forged_result():
+    found = report("-", "--key", OWN.parent / "cca/platform.jwk", status=3,
+                   stdin=b"eyJhbGciOiJub25lIn0.e30.")  # fmt: skip
+    assert (found["kind"], found["authentic"]) == ("ear", False)
+
+
+def test_what_is_malformed_is_told_before_what_is_missing():
+    for kind, reason in (("sgx", "malformed"), ("sev-snp", "malformed")):
+        found = report("-", "--kind", kind, status=3, stdin=b"short")
+        assert found["refusal"]["reason"] == reason
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Authentic evidence that is not acceptable and bytes that prove nothing are told 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -15,11 +15,13 @@ from tabasco.appraisal import AppraisalPolicy, Decision
 from tabasco.verify.base import Acceptance, EvidenceError, Fault, Proven, Stage, checks
 from tabasco.verify.cca import NO_END
 from tabasco.verify.evidence import Means, verify_evidence
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import Kind, kind_of
 
 _HARDWARE: Final = frozenset(
     {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM, Kind.TPM_AZURE}
 )
+_PADDED: Final = frozenset({Kind.SGX, Kind.TDX, Kind.SEV_SNP})
+_REPORT_DATA_BYTES: Final = 64
 _AFTER_SIGNATURE: Final = frozenset(
     {
         Stage.APPRAISAL,
@@ -80,9 +82,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All there is to say about a piece of evidence; `proven` is None when it proves nothing."""
+    """All there is to say about a piece of evidence; `proven` is None when it proves nothing.
 
-    kind: Kind
+    `kind` is None when the bytes have the form of none.
+    """
+
+    kind: Kind | None
     at: datetime
     verdict: Verdict
     proven: Proven | None
@@ -93,7 +98,7 @@ class Inspection:
 
 def inspect(
     data: bytes,
-    kind: Kind,
+    kind: Kind | None,
     *,
     means: Means,
     acceptance: Acceptance,
@@ -104,18 +109,23 @@ def inspect(
 
     Args:
         data: the evidence.
-        kind: of evidence it is taken for.
+        kind: of evidence it is taken for; None for the one that its form says.
         means: what the verifier may use.
-        acceptance: what is accepted when there is no policy; its report data count either way.
+        acceptance: what is accepted when there is no policy; its report data count either way, and
+            are filled up with zeros where the platform has 64 bytes.
         policy: what is accepted.
         at: the time to verify for.
     """
     try:
+        kind = kind or kind_of(data)
         proven = verify_evidence(data, kind, means=means, at=at)
     except (EvidenceError, AttestationError) as error:
         authentic = error.stage in _AFTER_SIGNATURE and not _is_forgery(error)
         verdict = Verdict.UNACCEPTABLE if authentic else Verdict.NOT_AUTHENTIC
         return Inspection(kind, at, verdict, None, Decision(()), Refusal.of(error), ())
+    if acceptance.report_data is not None and kind in _PADDED:
+        padded = acceptance.report_data.ljust(_REPORT_DATA_BYTES, b"\0")
+        acceptance = replace(acceptance, report_data=padded)
     if policy is not None:
         decision = policy.evaluate(proven, report_data=acceptance.report_data)
     else:
@@ -167,7 +177,7 @@ def as_json(found: Inspection) -> dict[str, object]:
     """The report for programs; the keys are stable."""
     proven, refusal = found.proven, found.refusal
     return {
-        "kind": found.kind.value,
+        "kind": found.kind and found.kind.value,
         "at": found.at.isoformat(),
         "verdict": found.verdict.name.lower().replace("_", "-"),
         "authentic": found.verdict is not Verdict.NOT_AUTHENTIC,
@@ -204,7 +214,10 @@ def _proven_json(proven: Proven) -> dict[str, object]:
 
 def as_text(found: Inspection) -> str:
     """The report for people."""
-    lines = [f"{found.kind} evidence, verified for {found.at:%Y-%m-%d %H:%M:%S %Z}", ""]
+    lines = [
+        f"{found.kind or 'unknown'} evidence, verified for {found.at:%Y-%m-%d %H:%M:%S %Z}",
+        "",
+    ]
     lines.append(f"verdict: {found.verdict}")
     if found.refusal is not None:
         lines.append(f"  refused: {found.refusal.detail}")

@@ -23,7 +23,7 @@ from tabasco.errors import TabascoError
 from tabasco.verify.base import Acceptance, EvidenceError, TcbStatus
 from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.evidence import Means, PublicKey
-from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, kind_of, plain
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, plain
 from veracruz_utils.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
@@ -134,15 +134,11 @@ def verify(
       tabasco verify token.cbor --key iak.pem --nonce 00112233...
     """
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
-    try:
-        found = Kind(kind) if kind else kind_of(data)
-    except EvidenceError as error:
-        raise TabascoError(f"{file}: {error.detail}") from error
     report = inspection.inspect(
         data,
-        found,
+        Kind(kind) if kind else None,
         means=_means(options),
-        acceptance=_acceptance(options, found),
+        acceptance=_acceptance(options),
         policy=_policy(options["policy"]),
         at=at or current_time(),
     )
@@ -224,15 +220,12 @@ def _mac_key(file: Path | None) -> MacKey | None:
     return MacKey(Secret(read_file(file, limit=1024, what="MAC key")))
 
 
-def _acceptance(options: dict[str, Any], kind: Kind) -> Acceptance:
-    report_data = options["report_data"]
-    if report_data is not None and kind in {Kind.SGX, Kind.TDX, Kind.SEV_SNP}:
-        report_data = report_data.ljust(64, b"\0")
+def _acceptance(options: dict[str, Any]) -> Acceptance:
     return Acceptance(
         tcb_statuses=frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, options["statuses"])}),
         advisories=frozenset(options["advisories"]) or None,
         debug=options["debug"],
-        report_data=report_data,
+        report_data=options["report_data"],
         concerns=frozenset(options["concerns"]),
     )
 

@@ -34,9 +34,11 @@ from tabasco.verify.cca import NO_END, verify_cca
 from tabasco.verify.confidential_space import verify_confidential_space
 from tabasco.verify.dcap import verify_dcap
 from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral
+from tabasco.verify.dcap_quote import parse_quote
 from tabasco.verify.kinds import Kind
 from tabasco.verify.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
 from tabasco.verify.snp import Endorsements, verify_snp
+from tabasco.verify.snp_report import parse_report
 from tabasco.verify.tpm import registered_key, verify_quote
 from tabasco.verify.tpm_azure import certify
 from tabasco.verify.tpm_azure_json import parse_azure
@@ -109,6 +111,7 @@ def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
     if collateral is None and means.source is not None:
         collateral = means.source.for_quote(data, at)
     if collateral is None:
+        parse_quote(data)  # what is no quote is told first
         raise missing("collateral", "a quote is verified with Intel's collateral")
     roots = INTEL_ROOTS if means.roots is None else means.roots
     return verify_dcap(data, collateral=collateral, at=at, roots=roots)
@@ -122,6 +125,7 @@ def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
     if means.certificate is not None and means.authorities is not None:
         return Endorsements(means.certificate, means.authorities, means.crl)
     if means.source is None:
+        parse_report(data)  # what is no report is told first
         raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
     found = means.source.for_report(data, at, certificate=means.certificate)
     return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)

@@ -15,6 +15,7 @@ from psa_attestation.base64url import from_base64url
 from psa_attestation.cbor import Key, Value
 from psa_attestation.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.confidential_space import ISSUER
 from tabasco.verify.tpm_json import is_tpm_evidence
 
 MAX_EVIDENCE_BYTES: Final = 1024 * 1024
@@ -38,7 +39,7 @@ class Kind(StrEnum):
 
 _HEX: Final = re.compile(rb"(?:0x)?(?:[0-9a-fA-F]{2})+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
-_JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _SNP_BYTES: Final = 1184
 _SNP_VERSIONS: Final = frozenset(range(2, 6))
 _QUOTE_VERSIONS: Final = frozenset({3, 4, 5})
@@ -109,7 +110,7 @@ def _text(data: bytes) -> Kind | None:
         claims = decode_json(from_base64url(text.split(b".")[1].decode(), "the claims"))
     except AttestationError:
         return Kind.EAR
-    is_google = isinstance(claims, dict) and "eat_profile" not in claims and "hwmodel" in claims
+    is_google = isinstance(claims, dict) and claims.get("iss") == ISSUER
     return Kind.CONFIDENTIAL_SPACE if is_google else Kind.EAR
 
 
