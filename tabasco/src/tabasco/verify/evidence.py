@@ -103,7 +103,12 @@ def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> P
         EvidenceError: it proves nothing, or something that the verifier needs is missing.
         AttestationError: likewise, of `psa`, `ear` and `corim`.
     """
-    return _VERIFIERS[kind](data, means, at)
+    proven = _VERIFIERS[kind](data, means, at)
+    if proven.kind != kind:  # one verifier reads quotes of SGX and of TDX
+        raise EvidenceError(
+            Fault.MALFORMED, Stage.FORMAT, f"it is evidence of {proven.kind}, not of {kind}"
+        )
+    return proven
 
 
 def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
