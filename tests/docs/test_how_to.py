@@ -18,7 +18,12 @@ _FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 def follow(tmp_path):
     """A function that does what a page says in an empty folder, and gives what was printed."""
     paths = f"{sysconfig.get_path('scripts')}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": paths, "SDK": str(ROOT / "sdk")}
+    environment = {
+        **os.environ,
+        "PATH": paths,
+        "SDK": str(ROOT / "sdk"),
+        "VECTORS": str(ROOT / "tests/vectors"),
+    }
 
     def do(page: str) -> str:
         text = (ROOT / "docs/how-to" / page).read_text()
@@ -49,3 +54,9 @@ def test_a_program_is_tried_offline(follow):
 @pytest.mark.timeout(300)  # the compiler fills its cache the first time
 def test_a_program_is_written_in_c(follow):
     assert follow("write-a-program-in-c.md").splitlines()[-1] == "12"
+
+
+def test_evidence_is_verified_offline(follow):
+    printed = follow("verify-evidence-offline.md")
+    assert printed.count("verdict: accepted") == 3
+    assert "3 of 3 are good for 7 days" in printed

@@ -5,10 +5,13 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import tabasco.verify
 from colima.runtime import State
 from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode
 from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
+from tabasco.verify import Fault
+from tabasco.verify.kinds import Kind
 from veracruz_utils.policy import Limits, Role
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -86,3 +89,19 @@ def test_the_abi_page_lists_statuses_that_there_are():
     for cells in rows("reference/guest-abi.md")[1:]:
         for number in re.findall(r"-\d+", cells[3]):
             assert int(number) in set(Status)
+
+
+def test_the_evidence_page_lists_every_kind_and_every_reason():
+    cells = [row[0].strip("`") for row in rows("reference/evidence.md")]
+    assert [each for each in cells if each in {*Kind}] == [*Kind]
+    assert sorted(cells[cells.index("Reason") + 1 :]) == sorted(Fault)
+
+
+def test_the_evidence_page_lists_every_concern():
+    page = {row[0].strip("`") for row in rows("reference/evidence.md")}
+    named = {re.split(r"[=…N]", each)[0] for each in page}
+    name = re.compile(r'"((?:tdx|snp|cca|tpm|psa|confidential-space)\.[a-z-]+)')
+    sources = Path(tabasco.verify.__file__).parent.glob("*.py")
+    found = {each for file in sources for each in name.findall(file.read_text())}
+    assert len(found) > 10
+    assert found <= named
