@@ -1,5 +1,6 @@
 """Enrolment against the real attestation service, without a network between."""
 
+import contextlib
 import hashlib
 import time
 from datetime import timedelta
@@ -8,7 +9,8 @@ import pytest
 
 from colima import decode, encode, tabasco
 from psa_attestation import instance_id_of
-from sonora.enrolment import EnrolledKey, Enrolment, enrol, patiently
+from sonora.enrolled_key import NEXT, EnrolledKey, Event, State, patiently
+from sonora.enrolment import Enrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
@@ -175,6 +177,35 @@ def test_an_ended_enrolment_is_renewed_at_once_when_tabasco_is_back():
 def test_without_a_first_enrolment_there_is_none_to_use():
     with pytest.raises(UnreachableError):
         EnrolledKey(Renewal())
+
+
+def test_an_enrolment_goes_through_the_states_of_the_table(monkeypatch):
+    renew = Renewal((10, 100), None, (10, 100), None)
+    enrolled, now = EnrolledKey(renew), time.monotonic()
+    seen = [enrolled.state]
+    for after_s in (11, 45, 300, 600):
+        monkeypatch.setattr("sonora.enrolled_key.time.monotonic", lambda at=after_s: now + at)
+        with contextlib.suppress(UnreachableError):
+            enrolled.key()
+        seen.append(enrolled.state)
+    assert seen == [State.GOOD, State.DUE, State.GOOD, State.ENDED, State.ENDED]
+
+
+def test_no_state_but_the_first_is_without_an_enrolment_and_a_renewal_leads_back_to_good():
+    assert {after for (_, event), after in NEXT.items() if event is Event.ENROLLED} == {State.GOOD}
+    assert {before for before, event in NEXT if event is Event.ENROLLED} == set(State) - {
+        State.GOOD
+    }
+    assert State.STARTING not in {
+        after for (before, _), after in NEXT.items() if before is not State.STARTING
+    }
+
+
+def test_a_refused_renewal_is_told_to_the_log_and_no_key_is_in_it(caplog):
+    renew = Renewal((-1, 100))
+    EnrolledKey(renew).key()
+    assert "not enrolled again" in caplog.text
+    assert "tabasco cannot be reached" in caplog.text
 
 
 def test_an_attester_waits_for_a_tabasco_that_is_not_there_yet(monkeypatch):

@@ -26,7 +26,8 @@ from colima.sonora import (
 )
 from psa_attestation import RuntimeClaims, instance_id_of, verify_token
 from sonora import server as module
-from sonora.enrolment import EnrolledKey, Enrolment
+from sonora.enrolled_key import EnrolledKey
+from sonora.enrolment import Enrolment
 from sonora.errors import SonoraError
 from sonora.server import Sonora, SonoraServer
 from support import runtime_guests as guests

@@ -12,7 +12,8 @@ from typing import Final
 import click
 
 from colima import tabasco
-from sonora.enrolment import EnrolledKey, enrol, patiently
+from sonora.enrolled_key import EnrolledKey, patiently
+from sonora.enrolment import enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, source_named
 from sonora.evidence.software import SoftwareRoot

@@ -1,11 +1,8 @@
 """Enrolment with Tabasco: a fresh key, native evidence over it, and a place in the registry.
 
-The key is made here, lives in this process's memory and is replaced when its enrolment nears its
-end.
+The key is made here and lives in this process's memory; `enrolled_key` replaces it in good time.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,28 +10,18 @@ from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
 
 from colima import decode, encode, tabasco
 from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.base import EvidenceSource
-from veracruz_utils.errors import RefusedError, UnreachableError
+from veracruz_utils.errors import RefusedError
 
 _T = TypeVar("_T")
-_LOG = logging.getLogger(__name__)
 Call = Callable[[str, bytes], bytes]
 """A unary call of Tabasco: method name and request bytes to response bytes."""
 
 _RENEW_AT: Final = 0.9
-_RETRY_S: Final = 30.0
-"""Between attempts at a renewal while the old enrolment is still good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,70 +78,6 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
         renew_at=now + _RENEW_AT * done.expires_in_s,
         expires_at=now + done.expires_in_s,
     )
-
-
-class EnrolledKey:
-    """The key to sign with now; enrols again in good time.
-
-    Safe to share between threads. While Tabasco cannot be reached an enrolment is used to its end,
-    and another is asked for only now and then, so that not every token waits for Tabasco.
-    """
-
-    def __init__(
-        self, renew: Callable[[], Enrolment], *, first: Callable[[], Enrolment] | None = None
-    ) -> None:
-        self._renew = renew
-        self._lock = threading.Lock()
-        self._current = (first or renew)()
-        self._next_attempt = self._current.renew_at
-
-    @property
-    def instance_id(self) -> bytes:
-        """The Instance ID of the current key (33 bytes)."""
-        return self._current.instance_id
-
-    def key(self) -> ec.EllipticCurvePrivateKey:
-        """The current key.
-
-        Raises:
-            EnrolmentRefusedError, UnreachableError: the enrolment ended, another was not to be had.
-        """
-        with self._lock:
-            now = time.monotonic()
-            expired = now >= self._current.expires_at
-            if expired or now >= self._next_attempt:
-                try:
-                    self._current = self._renew()
-                    self._next_attempt = self._current.renew_at
-                except Exception:
-                    if expired:
-                        raise
-                    self._next_attempt = time.monotonic() + _RETRY_S
-            return self._current.key
-
-
-def patiently(renew: Callable[[], Enrolment], *, patience_s: float) -> Enrolment:
-    """Enrol, trying again for so many seconds while Tabasco cannot be reached; 0 tries once.
-
-    Pauses grow from half a second to 15, with chance in them, so that many attesters that lost one
-    Tabasco do not come back to it all at once. A refusal is final.
-
-    Raises:
-        EnrolmentRefusedError, SonoraError: as `enrol`.
-        UnreachableError: Tabasco did not answer all the while.
-    """
-    attempts = Retrying(
-        retry=retry_if_exception_type(UnreachableError),
-        wait=wait_exponential_jitter(multiplier=0.5, max=15, jitter=1),
-        stop=stop_after_delay(patience_s),
-        before_sleep=_tell,
-        reraise=True,
-    )
-    return attempts(renew)
-
-
-def _tell(state: RetryCallState) -> None:
-    _LOG.warning("tabasco cannot be reached, attempt %d: trying again", state.attempt_number)
 
 
 def _ask(call: Call, method: str, request: object, answer: type[_T]) -> _T:

@@ -33,7 +33,7 @@ from colima.sonora import (
     ToSonora,
 )
 from psa_attestation import mint_runtime_token
-from sonora.enrolment import EnrolledKey
+from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
 from veracruz_utils.errors import VeracruzError

@@ -1,0 +1,157 @@
+"""The key to sign with now, over all its enrolments.
+
+Theory of operation. Time and Tabasco's answers are events; `NEXT` says what follows. A key signs
+while its enrolment is good or due, and never after its end. In the last tenth another enrolment is
+due: it is asked for now and then, so that not every token waits for a Tabasco that is away. What
+the table does not list cannot happen.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
+
+from sonora.enrolment import Enrolment
+from veracruz_utils.errors import UnreachableError
+
+_LOG: Final = logging.getLogger(__name__)
+_RETRY_S: Final = 30.0
+"""Between attempts at a renewal while the old enrolment is still good."""
+
+
+class State(Enum):
+    """Where the enrolment is in its life."""
+
+    STARTING = "starting"
+    GOOD = "good"
+    DUE = "due"
+    ENDED = "ended"
+
+
+class Event(Enum):
+    """What happens to it."""
+
+    ENROLLED = "tabasco enrolled a fresh key"
+    FAILED = "tabasco refuses or cannot be reached"
+    RENEWAL_DUE = "nine tenths of its time are over"
+    TIME_OVER = "its time is over"
+
+
+# Every legal step; docs/reference/sonora.md draws this table.
+NEXT: Final[dict[tuple[State, Event], State]] = {
+    (State.STARTING, Event.ENROLLED): State.GOOD,
+    (State.STARTING, Event.FAILED): State.STARTING,
+    (State.GOOD, Event.RENEWAL_DUE): State.DUE,
+    (State.DUE, Event.ENROLLED): State.GOOD,
+    (State.DUE, Event.FAILED): State.DUE,
+    (State.DUE, Event.TIME_OVER): State.ENDED,
+    (State.ENDED, Event.ENROLLED): State.GOOD,
+    (State.ENDED, Event.FAILED): State.ENDED,
+}
+
+
+class EnrolledKey:
+    """The key to sign with now; enrols again in good time.
+
+    Safe to share between threads.
+
+    Args:
+        renew: enrols a fresh key.
+        first: the same for the first time, perhaps with more patience.
+
+    Raises:
+        EnrolmentRefusedError, SonoraError, UnreachableError: there is no first enrolment.
+    """
+
+    def __init__(
+        self, renew: Callable[[], Enrolment], *, first: Callable[[], Enrolment] | None = None
+    ) -> None:
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._state = State.STARTING
+        self._current = self._enrol(first or renew)
+
+    @property
+    def state(self) -> State:
+        """Where the enrolment is; looked at when a key is asked for."""
+        return self._state
+
+    @property
+    def instance_id(self) -> bytes:
+        """The Instance ID of the current key (33 bytes)."""
+        return self._current.instance_id
+
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """The current key.
+
+        Raises:
+            EnrolmentRefusedError, UnreachableError: the enrolment ended, another was not to be had.
+        """
+        with self._lock:
+            self._pass_time(time.monotonic())
+            if self._state is State.ENDED:
+                self._current = self._enrol(self._renew)
+            elif self._state is State.DUE and time.monotonic() >= self._next_attempt:
+                self._try_to_renew()
+            return self._current.key
+
+    def _pass_time(self, now: float) -> None:
+        if self._state is State.GOOD and now >= self._current.renew_at:
+            self._happened(Event.RENEWAL_DUE)
+        if self._state is State.DUE and now >= self._current.expires_at:
+            self._happened(Event.TIME_OVER)
+
+    def _try_to_renew(self) -> None:
+        try:
+            self._current = self._enrol(self._renew)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old one is good for now
+            _LOG.warning("not enrolled again, the old enrolment serves for now: %s", error)
+
+    def _enrol(self, renew: Callable[[], Enrolment]) -> Enrolment:
+        try:
+            enrolment = renew()
+        except Exception:
+            self._happened(Event.FAILED)
+            self._next_attempt = time.monotonic() + _RETRY_S
+            raise
+        self._happened(Event.ENROLLED)
+        self._next_attempt = enrolment.renew_at
+        return enrolment
+
+    def _happened(self, event: Event) -> None:
+        self._state = NEXT[self._state, event]
+
+
+def patiently(renew: Callable[[], Enrolment], *, patience_s: float) -> Enrolment:
+    """Enrol, trying again for so many seconds while Tabasco cannot be reached; 0 tries once.
+
+    Pauses grow from half a second to 15, with chance in them, so that many attesters that lost one
+    Tabasco do not come back to it all at once. A refusal is final.
+
+    Raises:
+        EnrolmentRefusedError, SonoraError: as `enrol`.
+        UnreachableError: Tabasco did not answer all the while.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception_type(UnreachableError),
+        wait=wait_exponential_jitter(multiplier=0.5, max=15, jitter=1),
+        stop=stop_after_delay(patience_s),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    return attempts(renew)
+
+
+def _tell(state: RetryCallState) -> None:
+    _LOG.warning("tabasco cannot be reached, attempt %d: trying again", state.attempt_number)

@@ -1,0 +1,253 @@
+"""Every parser of hostile bytes: what it reads, where changes of it begin, its one kind of error.
+
+What is signed is changed below the signature and signed again, so that changes reach the parser.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import colima
+from baja import PeerError
+from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
+from psa_attestation import (
+    AttestationError,
+    DecodeLimits,
+    NativeEvidence,
+    Profile,
+    decode,
+    verify_ear,
+    verify_ear_jwt,
+    verify_receipt,
+    verify_token,
+)
+from psa_attestation.cbor import ANY_TAG
+from psa_attestation.claims_codec import decode_claims
+from psa_attestation.corim import read_comid, read_unsigned_corim
+from psa_attestation.cose import parse
+from psa_attestation.cose_key import decode_cose_key
+from psa_attestation.ear_claims import EarProfile
+from psa_attestation.jwk import decode_key_set, encode_key_set
+from sdk import pinecone
+from sdk.pinecone import PineconeError
+from support import policies, tls_pair
+from support.evidence_mutation import changed_bytes
+from support.jwts import jwt_by_hand
+from support.psa_tokens import (
+    CHALLENGE,
+    DEVICE,
+    PROFILE_1_CLAIMS,
+    RFC9783_CLAIMS,
+    key_for,
+    sign1_by_hand,
+)
+from veracruz_utils.policy import Policy, PolicyError
+
+AT = 1_790_000_100
+_ANY = DecodeLimits(tags=ANY_TAG, allow_indefinite=True)
+_PROFILES = frozenset(Profile)
+_PEOPLE = pinecone.parse_type("HashMap<String, Vec<(u8, Option<f64>)>>")
+
+
+@dataclass(frozen=True)
+class Parser:
+    """`read` gives a value for every one of `seeds`, and a value or `error` for any bytes."""
+
+    name: str
+    read: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    error: type[Exception] = AttestationError
+
+
+def try_changed(parser: Parser, random: Random) -> str:
+    """What came of one change; anything but a value or the parser's own error is raised."""
+    data = changed_bytes(random, random.choice(parser.seeds), parser.seeds)
+    try:
+        parser.read(data)
+    except parser.error:
+        return "refused"
+    return "read"
+
+
+def parsers() -> list[Parser]:
+    """All of them."""
+    return [*_of_tokens(), *_of_results(), *_of_bundles(), *_of_others(), *_of_messages()]
+
+
+def _of_tokens():
+    payloads = tuple(cbor2.dumps(dict(each)) for each in (RFC9783_CLAIMS, PROFILE_1_CLAIMS))
+    tokens = tuple(sign1_by_hand(payload) for payload in payloads)
+    values = [1.5, -(2**63), None, True, "é", {b"k": cbor2.CBORTag(1, 5)}]
+    yield Parser("cbor", lambda data: decode(data, _ANY), (*tokens, *payloads, cbor2.dumps(values)))
+    yield Parser("cose", parse, (*tokens, sign1_by_hand(b"", protected={1: -7, 2: [4], 4: b"k"})))
+    yield Parser("claims", lambda data: decode_claims(data, _PROFILES), payloads)
+    yield Parser("token", _token, payloads)
+    yield Parser("cose-key", decode_cose_key, (cbor2.dumps(_cose_key()),))
+
+
+def _token(payload: bytes) -> object:
+    token = sign1_by_hand(payload)
+    return verify_token(token, key_for=key_for, nonce=CHALLENGE, profiles=_PROFILES)
+
+
+def _cose_key() -> dict[int, object]:
+    numbers = DEVICE.public_key().public_numbers()
+    return {1: 2, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}
+
+
+def _of_results():
+    appraisal = {1000: 2, 1001: {0: 2, 2: 3}, 1003: ["policy"], 10: bytes(8)}
+    members = {
+        265: EarProfile.IETF_03.value,
+        6: AT - 5,
+        4: AT + 60,
+        10: CHALLENGE,
+        1002: b"evidence",
+        1004: {0: "veracruz", 1: "1"},
+        266: {"isolate": appraisal},
+    }
+    yield Parser("ear-cwt", _ear_cwt, (cbor2.dumps(members),))
+    names = {
+        "eat_profile": EarProfile.IETF_03.value,
+        "iat": AT - 5,
+        "exp": AT + 60,
+        "ear_verifier_id": {"developer": "veracruz", "build": "1"},
+        "eat_nonce": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "submods": {
+            "isolate": {"ear_status": "affirming", "ear_trustworthiness_vector": {"hardware": 2}}
+        },
+    }
+    old = {
+        "eat_profile": EarProfile.VERAISON_2023.value,
+        "iat": AT - 5,
+        "exp": AT + 60,
+        "ear.verifier-id": {"developer": "veraison", "build": "1"},
+        "eat_nonce": names["eat_nonce"],
+        "submods": {"PSA": {"ear.status": "warning", "ear.appraisal-policy-id": "p"}},
+    }
+    documents = tuple(json.dumps(each).encode() for each in (names, old))
+    yield Parser("ear-jwt", _ear_jwt, documents)
+    whole = tuple(jwt_by_hand(document).encode() for document in documents)
+    yield Parser("jws", lambda data: _verify_jwt(data.decode("latin-1")), whole)
+    yield Parser("jwks", decode_key_set, (encode_key_set({"a": DEVICE.public_key()}),))
+
+
+def _ear_cwt(payload: bytes) -> object:
+    return verify_ear(
+        sign1_by_hand(payload),
+        key=DEVICE.public_key(),
+        nonce=CHALLENGE,
+        at=AT,
+        profiles=frozenset(EarProfile),
+    )
+
+
+def _ear_jwt(payload: bytes) -> object:
+    return _verify_jwt(jwt_by_hand(payload))
+
+
+def _verify_jwt(text: str) -> object:
+    keys = {"k": DEVICE.public_key()}
+    return verify_ear_jwt(text, keys=keys, nonce=CHALLENGE, at=AT, profiles=frozenset(EarProfile))
+
+
+def _of_bundles():
+    measured = {0: "element", 1: {0: {0: "1"}, 1: 7, 2: [[1, b"\x11" * 32]], 4: b"raw", 11: "BL"}}
+    environment = {0: {0: cbor2.CBORTag(560, b"\x33" * 32), 1: "vendor"}}
+    owner = environment | {1: cbor2.CBORTag(550, b"\x01" * 33)}
+    key = cbor2.CBORTag(558, cbor2.dumps(_cose_key()))
+    triples = {0: [[environment, [measured]]], 3: [[owner, [key]]]}
+    comid = cbor2.dumps({1: {0: b"\x44" * 16}, 4: triples})
+    validity = {0: cbor2.CBORTag(1, AT - 9), 1: cbor2.CBORTag(1, AT + 9)}
+    tags = [cbor2.CBORTag(506, comid)]
+    bundle = cbor2.CBORTag(501, {0: "id", 1: tags, 3: cbor2.CBORTag(32, "tag:x"), 4: validity})
+    yield Parser("comid", read_comid, (comid,))
+    yield Parser("corim", lambda data: read_unsigned_corim(data, at=AT), (cbor2.dumps(bundle),))
+
+
+def _of_others():
+    members = {
+        0: "veracruz-receipt-v1",
+        1: b"\x01" * 32,
+        2: b"\x02" * 32,
+        3: [[1, 0, 0, b"\x03" * 32]],
+        4: b"\x05" * 32,
+        5: 0,
+        6: 1,
+        7: "JIT",
+        8: "wasmtime",
+        9: 12,
+        10: 34,
+    }
+    certificate = _certificate()
+    digest = hashlib.sha256(certificate).digest()
+
+    def receipt(payload: bytes) -> object:
+        signed = sign1_by_hand(payload, unprotected={33: certificate})
+        return verify_receipt(signed, certificate_digest=digest)
+
+    yield Parser("receipt", receipt, (cbor2.dumps(members),))
+    native = NativeEvidence("sev-snp", b"report", {"certificate": b"der"}).encode()
+    yield Parser("native-evidence", NativeEvidence.decode, (native,))
+    texts = tuple(map(policies.text, (policies.current_document(), policies.document_2021())))
+    yield Parser("policy", lambda data: Policy.parse(data, at=policies.NOW), texts, PolicyError)
+    people = pinecone.encode(_PEOPLE, {"clare": [(1, None), (2, 0.5)], "é": []})
+    yield Parser(
+        "pinecone", lambda data: pinecone.decode(_PEOPLE, data), (people,), error=PineconeError
+    )
+
+
+def _certificate() -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "isolate.example")])
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    end = start.replace(year=2036)
+    builder = x509.CertificateBuilder(name, name, DEVICE.public_key(), 7, start, end)
+    return builder.sign(DEVICE, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def _of_messages():
+    envelopes = {
+        "runtime.REQUEST": (runtime.REQUEST, runtime.Upload(runtime.ContentKind.DATA, 1, 300)),
+        "sonora.TO_SONORA": (sonora.TO_SONORA, sonora.MintToken(bytes(32))),
+        "sonora.FROM_SONORA": (sonora.FROM_SONORA, sonora.Failed("why")),
+        "isolate.FROM_ZYGOTE": (
+            isolate.FROM_ZYGOTE,
+            isolate.ZygoteReady(bytes(32), (isolate.MeasuredFile("module:a", bytes(32)),)),
+        ),
+    }
+    for name, (envelope, message) in envelopes.items():
+        yield Parser(f"colima {name}", envelope.decode, (envelope.encode(message),), WireError)
+    plain = (
+        sinaloa.AttestRequest(bytes(32)),
+        tabasco.BeginEnrolmentRequest("linux-software-root"),
+        tabasco.BeginEnrolmentResponse(bytes(32), 60),
+        tabasco.VerifyTokenRequest(b"token", bytes(32)),
+    )
+    for message in plain:
+        kind = type(message)
+        name = f"colima {kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+
+        def read(data: bytes, kind: type = kind) -> object:
+            return colima.decode(kind, data)
+
+        yield Parser(name, read, (colima.encode(message),), error=WireError)
+    yield Parser("tls", _tls_server, (_hello(),), PeerError)
+
+
+def _hello() -> bytes:
+    left = tls_pair.client(tls_pair.identity("alice"))
+    left.start()
+    return left.data_to_send()
+
+
+def _tls_server(data: bytes) -> object:
+    context = tls_pair.server_context(tls_pair.identity("alice").certificate)
+    return context.endpoint(now=tls_pair.NOW).receive_data(data)
