@@ -7,7 +7,7 @@ BIN := .venv/bin
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench fuzz soak spec lint types imports proto modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
 	rm -rf build/proto && mkdir -p build/proto
 	$(BIN)/python -m grpc_tools.protoc -Icolima/proto --python_out=build/proto --pyi_out=build/proto colima/proto/veracruz/*.proto
 	mv build/proto/veracruz/*_pb2.py build/proto/veracruz/*_pb2.pyi colima/src/colima/_pb/
+
+openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP interface
+	$(BIN)/python tools/openapi.py docs/reference/tabasco-openapi.json
 
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples

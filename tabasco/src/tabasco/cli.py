@@ -1,6 +1,7 @@
 """The command line: the key of results, the service; `register` has the other commands."""
 
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from psa_attestation import instance_id_of
 from tabasco import keys
+from tabasco._http import http_service
 from tabasco._options import (
     current_time,
     database_option,
@@ -19,6 +21,7 @@ from tabasco._options import (
     store_option,
 )
 from tabasco.administration import policy, reference_values, revoke
+from tabasco.administrators_cli import administrator
 from tabasco.audit_cli import audit
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.collateral_cli import collateral
@@ -36,6 +39,7 @@ from veracruz_utils.service import GrpcService
 
 DISTRIBUTION: Final = "veracruz-tabasco"
 _DEFAULTS: Final = Settings()
+_PEM: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @command_group(
@@ -51,7 +55,7 @@ main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
 main.add_command(collateral)
-for _group in (policy, reference_values, revoke, audit, key_commands):
+for _group in (policy, reference_values, revoke, audit, key_commands, administrator):
     main.add_command(_group)
 
 
@@ -84,6 +88,19 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.",
 )
+@click.option(
+    "--http",
+    type=ENDPOINT,
+    metavar="HOST:PORT",
+    help="Serve HTTP and JSON here, too (needs the extra http); without TLS only on this machine.",
+)
+@click.option(
+    "--http-certificate",
+    type=_PEM,
+    metavar="FILE.pem",
+    help="The certificate chain of HTTP, for TLS.",
+)
+@click.option("--http-key", type=_PEM, metavar="FILE.pem", help="The certificate's private key.")
 @state_option
 @database_option
 @click.option(
@@ -119,6 +136,9 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 def serve(
     *,
     listen: Endpoint,
+    http: Endpoint | None,
+    http_certificate: Path | None,
+    http_key: Path | None,
     state: StateDirectory,
     database: str | None,
     trust_roots: tuple[Path, ...],
@@ -137,7 +157,9 @@ def serve(
     state.make_result_key()
     settings = Settings(challenge_validity, enrolment_validity, result_validity)
     url = database or state.database_url
-    with Database.open(url, connections=LIMITS.calls) as opened:
+    tls = _tls_files(http_certificate, http_key)
+    connections = LIMITS.calls if http is None else 2 * LIMITS.calls
+    with Database.open(url, connections=connections) as opened:
         _trust(Roots(opened), trust_roots)
         service = AttestationService(
             database=opened,
@@ -147,14 +169,30 @@ def serve(
             settings=settings,
             source=StoredCollateral(Store(store)),
         )
-        with GrpcService(listen, unary=methods_of(service), limits=LIMITS) as server:
-            server.serve_until_signalled(lambda: _say_ready(server.address, as_json=as_json))
+        over_http = nullcontext() if http is None else http_service(service, opened, http, tls)
+        with (
+            over_http as web,
+            GrpcService(listen, unary=methods_of(service), limits=LIMITS) as server,
+        ):
+            also = None if web is None else web.url
+            server.serve_until_signalled(lambda: _say_ready(server.address, also, as_json=as_json))
 
 
-def _say_ready(address: str, *, as_json: bool) -> None:
+def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError("--http-certificate and --http-key go together")
+    return certificate, key
+
+
+def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
+    if url is not None:
+        note(f"tabasco: HTTP on {url}")
     note(f"tabasco: ready on {address}")
     if as_json:
-        emit({"address": address}, "", as_json=True)
+        more = {} if url is None else {"http": url}
+        emit({"address": address} | more, "", as_json=True)
 
 
 def _trust(roots: Roots, files: tuple[Path, ...]) -> None:

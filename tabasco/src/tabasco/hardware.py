@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from psa_attestation import AttestationError, NativeEvidence, report_data_of
+from tabasco.appraisal import Decision
 from tabasco.errors import Reason, RefusalError, TabascoError
 from tabasco.native import NativeResult
-from tabasco.policies import Policies
+from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
 from tabasco.verify import EvidenceError, Proven
 from tabasco.verify.evidence import (
@@ -66,6 +67,24 @@ class HardwareRoot:
         Raises:
             RefusalError: `EVIDENCE_REFUSED`, `EVIDENCE_UNACCEPTABLE`.
         """
+        proven, stored, decision = self.appraise(evidence, binding=binding, at=at)
+        if (refused := decision.refused_by) is not None:
+            bound = refused.name != "report-data"
+            reason = Reason.EVIDENCE_UNACCEPTABLE if bound else Reason.EVIDENCE_REFUSED
+            raise RefusalError(reason, f"{refused.name}: {refused.fault}")
+        measured = proven.measurements[MEASURED[self._kind]]
+        return NativeResult(
+            measurement=measured, version=f"policy {stored.version}", root_number=None
+        )
+
+    def appraise(
+        self, evidence: bytes, *, binding: bytes, at: datetime
+    ) -> tuple[Proven, StoredPolicy, Decision]:
+        """What authentic evidence proves, and what the policy in force says of it.
+
+        Raises:
+            RefusalError: it proves nothing, or no policy is in force.
+        """
         proven = self._proven(evidence, at)
         stored = self._policies.in_force()
         if stored is None:
@@ -78,14 +97,7 @@ class HardwareRoot:
             report_data=report_data_of(binding),
             references=lambda kind, name: self._references.accepted(kind, name, at=at),
         )
-        if (refused := decision.refused_by) is not None:
-            bound = refused.name != "report-data"
-            reason = Reason.EVIDENCE_UNACCEPTABLE if bound else Reason.EVIDENCE_REFUSED
-            raise RefusalError(reason, f"{refused.name}: {refused.fault}")
-        measured = proven.measurements[MEASURED[self._kind]]
-        return NativeResult(
-            measurement=measured, version=f"policy {stored.version}", root_number=None
-        )
+        return proven, stored, decision
 
     def _proven(self, evidence: bytes, at: datetime) -> Proven:
         try:

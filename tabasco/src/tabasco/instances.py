@@ -107,7 +107,7 @@ class Instances:
             )
             return [_value(*row) for row in found]
 
-    def revoke(self, instance_id: bytes, *, at: datetime) -> Instance:
+    def revoke(self, instance_id: bytes, *, at: datetime, actor: str = audit.OPERATOR) -> Instance:
         """From now on nothing this instance signs is believed; a second time changes nothing.
 
         Raises:
@@ -124,7 +124,7 @@ class Instances:
                 audit.record(
                     session,
                     at=at,
-                    actor=audit.OPERATOR,
+                    actor=actor,
                     action="revoke-instance",
                     subject=_pseudonym(instance_id),
                 )

@@ -167,6 +167,18 @@ class ProviderRow(Base):
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class AdministratorRow(Base):
+    """Somebody who administers over the network: the SHA-256 of their token, and what they may."""
+
+    __tablename__ = "administrators"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class AuditRow(Base):
     """One entry of the audit log; `hash` covers all of it and the entry before."""
 

@@ -39,7 +39,9 @@ class Policies:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put_in_force(self, document: bytes, *, at: datetime) -> StoredPolicy:
+    def put_in_force(
+        self, document: bytes, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> StoredPolicy:
         """Have this policy (TOML) decide from now on; the one in force again changes nothing.
 
         Raises:
@@ -64,7 +66,7 @@ class Policies:
             audit.record(
                 session,
                 at=at,
-                actor=audit.OPERATOR,
+                actor=actor,
                 action="set-policy",
                 subject=f"{stored.version} {stored.digest.hex()}",
             )

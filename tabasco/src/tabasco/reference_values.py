@@ -30,7 +30,9 @@ class ReferenceValues:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, value: ReferenceValue, *, at: datetime) -> ReferenceValue:
+    def add(
+        self, value: ReferenceValue, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> ReferenceValue:
         """Write a value down.
 
         Raises:
@@ -44,10 +46,16 @@ class ReferenceValues:
             row = _row(value, at)
             session.add(row)
             session.flush()
-            _record(session, "add-reference-value", f"{value.measurement} {value.value.hex()}", at)
+            _record(
+                session,
+                "add-reference-value",
+                f"{value.measurement} {value.value.hex()}",
+                at,
+                actor,
+            )
             return _value(row)
 
-    def remove(self, number: int, *, at: datetime) -> ReferenceValue:
+    def remove(self, number: int, *, at: datetime, actor: str = audit.OPERATOR) -> ReferenceValue:
         """Forget a value.
 
         Raises:
@@ -60,7 +68,11 @@ class ReferenceValues:
             value = _value(row)
             session.delete(row)
             _record(
-                session, "remove-reference-value", f"{value.measurement} {value.value.hex()}", at
+                session,
+                "remove-reference-value",
+                f"{value.measurement} {value.value.hex()}",
+                at,
+                actor,
             )
             return value
 
@@ -95,7 +107,14 @@ class ReferenceValues:
 
     # Providers and their bundles.
 
-    def add_provider(self, name: str, key: ec.EllipticCurvePublicKey, *, at: datetime) -> Provider:
+    def add_provider(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+    ) -> Provider:
         """Take in bundles signed by this key from now on.
 
         Raises:
@@ -115,7 +134,7 @@ class ReferenceValues:
             session.add(
                 ProviderRow(name=name, public_key=public_key, bundle_version=0, added_at=at)
             )
-            _record(session, "add-provider", name, at)
+            _record(session, "add-provider", name, at, actor)
         return Provider(name, public_key, 0)
 
     def providers(self) -> list[Provider]:
@@ -124,7 +143,9 @@ class ReferenceValues:
             rows = session.scalars(select(ProviderRow).order_by(ProviderRow.name))
             return [Provider(row.name, row.public_key, row.bundle_version) for row in rows]
 
-    def take_in(self, bundle: bytes, *, at: datetime) -> tuple[Provider, int]:
+    def take_in(
+        self, bundle: bytes, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> tuple[Provider, int]:
         """Replace what a provider said by what it says in this bundle: who, and how many values.
 
         Raises:
@@ -145,7 +166,7 @@ class ReferenceValues:
                 if session.scalar(_same(value)) is None:
                     session.add(_row(value, at))
                     session.flush()
-            _record(session, "take-in-bundle", f"{provider.name} version {version}", at)
+            _record(session, "take-in-bundle", f"{provider.name} version {version}", at, actor)
         return Provider(provider.name, provider.public_key, version), len(values)
 
 
@@ -155,8 +176,8 @@ def _same(value: ReferenceValue) -> Select[ReferenceValueRow]:
     )
 
 
-def _record(session: Session, action: str, subject: str, at: datetime) -> None:
-    audit.record(session, at=at, actor=audit.OPERATOR, action=action, subject=subject)
+def _record(session: Session, action: str, subject: str, at: datetime, actor: str) -> None:
+    audit.record(session, at=at, actor=actor, action=action, subject=subject)
 
 
 def _unknown(number: int) -> TabascoError:

@@ -45,7 +45,15 @@ class Revocations:
         self._database = database
         self._by_value = database.lookup(_BY_VALUE)
 
-    def add(self, subject: Subject, value: bytes, reason: str, *, at: datetime) -> None:
+    def add(
+        self,
+        subject: Subject,
+        value: bytes,
+        reason: str,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+    ) -> None:
         """Believe this no more; a second time changes nothing.
 
         Args:
@@ -53,6 +61,7 @@ class Revocations:
             value: a measurement (32, 48 or 64 bytes), or a key's digest (32 bytes).
             reason: for people.
             at: from when on.
+            actor: who does it.
 
         Raises:
             TabascoError: the value has no size of its kind.
@@ -73,7 +82,7 @@ class Revocations:
             audit.record(
                 session,
                 at=at,
-                actor=audit.OPERATOR,
+                actor=actor,
                 action=f"revoke-{subject}",
                 subject=value.hex(),
             )

@@ -35,7 +35,14 @@ class Roots:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, key: ec.EllipticCurvePublicKey, *, at: datetime) -> Root:
+    def add(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+    ) -> Root:
         """Trust evidence signed by `key` from now on; a root already there by that name stays.
 
         Raises:
@@ -58,10 +65,10 @@ class Roots:
                 session.add(row)
             row.name, row.added_at, row.removed_at = name, at, None
             session.flush()
-            audit.record(session, at=at, actor=audit.OPERATOR, action="add-root", subject=name)
+            audit.record(session, at=at, actor=actor, action="add-root", subject=name)
             return _value(row)
 
-    def remove(self, name: str, *, at: datetime) -> int:
+    def remove(self, name: str, *, at: datetime, actor: str = audit.OPERATOR) -> int:
         """Trust the root no more, and revoke every instance it vouched for: how many those were.
 
         Raises:
@@ -72,7 +79,7 @@ class Roots:
             if row is None:
                 raise TabascoError(f"there is no root {name[:80]!r}: see tabasco root list")
             row.removed_at = at
-            audit.record(session, at=at, actor=audit.OPERATOR, action="remove-root", subject=name)
+            audit.record(session, at=at, actor=actor, action="remove-root", subject=name)
             revoked = session.scalars(
                 update(InstanceRow)
                 .filter_by(root_id=row.id, revoked_at=None)

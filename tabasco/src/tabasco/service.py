@@ -31,6 +31,7 @@ from tabasco.reference_values import ReferenceValues
 from tabasco.results import Results
 from tabasco.revocations import Revocations
 from tabasco.roots import Roots
+from tabasco.sessions import Sessions, Submission
 from tabasco.verify.evidence import CollateralSource
 
 DEVELOPER: Final = "veracruz-tabasco"
@@ -84,25 +85,32 @@ class AttestationService:
         instances = Instances(database)
         revocations = Revocations(database)
         self._database = database
+        challenges = Challenges(
+            database, validity=settings.challenge_validity, limit=settings.max_challenges
+        )
+        hardware = {
+            kind.value: HardwareRoot(
+                kind,
+                policies=Policies(database),
+                references=ReferenceValues(database),
+                source=source,
+            )
+            for kind in MEASURED
+        }
         self._enrolments = Enrolments(
-            challenges=Challenges(
-                database, validity=settings.challenge_validity, limit=settings.max_challenges
-            ),
+            challenges=challenges,
             instances=instances,
-            verifiers=(
-                LinuxSoftwareRoot(Roots(database)),
-                *(
-                    HardwareRoot(
-                        kind,
-                        policies=Policies(database),
-                        references=ReferenceValues(database),
-                        source=source,
-                    )
-                    for kind in MEASURED
-                ),
-            ),
+            verifiers=(LinuxSoftwareRoot(Roots(database)), *hardware.values()),
             validity=settings.enrolment_validity,
             revocations=revocations,
+        )
+        self._sessions = Sessions(
+            database=database,
+            challenges=challenges,
+            verifiers=hardware,
+            key_ring=key_ring,
+            verifier=self._verifier,
+            validity=settings.result_validity,
         )
         self._results = Results(
             instances=instances,
@@ -150,15 +158,15 @@ class AttestationService:
         validity = _seconds(self._settings.enrolment_validity)
         return CompleteEnrolmentResponse(enrolment.instance_id, validity)
 
-    def _record_refusal(self, platform: str, error: RefusalError) -> None:
-        if error.reason is Reason.CHALLENGE_NOT_LIVE:
-            return  # anybody can be refused for that, at no cost and for ever
+    def _record_refusal(self, platform: str, error: RefusalError, *, action: str = "enrol") -> None:
+        if error.reason in {Reason.CHALLENGE_NOT_LIVE, Reason.PLATFORM_UNKNOWN}:
+            return  # anybody can be refused for these, at no cost and for ever
         with self._database.writing() as session:
             audit.record(
                 session,
                 at=self._now(),
                 actor=audit.SERVICE,
-                action="enrol",
+                action=action,
                 subject=platform,
                 outcome=error.reason,
             )
@@ -178,6 +186,39 @@ class AttestationService:
         )
         _log.info("token verified: instance %s", result.claims.instance_id.hex())
         return VerifyTokenResponse(result.signed)
+
+    def open_session(self, kind: str) -> tuple[bytes, int]:
+        """A nonce for evidence of this kind, and for how many seconds it is good.
+
+        Raises:
+            RefusalError, BusyError: see `Sessions.open`.
+        """
+        nonce = self._sessions.open(kind, at=self._now())
+        return nonce, _seconds(self._settings.challenge_validity)
+
+    def submit_evidence(
+        self, submission: Submission, *, pinned_key: bytes = b"", as_jwt: bool = False
+    ) -> bytes:
+        """A signed result about the attester.
+
+        Raises:
+            RefusalError: see `Sessions.submit`.
+        """
+        now = self._now()
+        try:
+            return self._sessions.submit(submission, at=now, pinned_key=pinned_key, as_jwt=as_jwt)
+        except RefusalError as error:
+            self._record_refusal(submission.kind, error, action="appraise")
+            raise
+
+    def key_set(self) -> bytes:
+        """The result keys in use, as a JSON Web Key Set."""
+        return self._key_ring.key_set(self._now())
+
+    def signed_head(self) -> tuple[audit.Head, bytes]:
+        """Where the audit log is, and that under the current result key (COSE_Sign1)."""
+        head = audit.AuditLog(self._database).head()
+        return head, head.sign(self._key_ring.in_use(self._now())[0].private)
 
 
 def _seconds(duration: timedelta) -> int:

@@ -1,0 +1,9 @@
+"""Write the OpenAPI description of Tabasco's HTTP interface into the file that is given."""
+
+import json
+import sys
+from pathlib import Path
+
+from tabasco.api import description
+
+Path(sys.argv[1]).write_text(json.dumps(description(), indent=1, sort_keys=True) + "\n")
