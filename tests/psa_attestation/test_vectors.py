@@ -1,9 +1,6 @@
 """Tokens, results and receipts as bytes: made by a script next to them, or by others."""
 
-import ast
-import base64
 import json
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -28,6 +25,7 @@ from psa_attestation import (
 )
 from psa_attestation.claims_codec import decode_claims
 from psa_attestation.cose import parse
+from support.claim_forms import from_diagnostic, psa_from_json, public_key, unbase64
 from support.psa_tokens import sign1_by_hand
 from veracruz_utils.secret import Secret
 
@@ -153,22 +151,6 @@ class TestGenerated:
         assert (reason == "") == (vector["expect"] == "accept" and vector["file"] not in gated)
 
 
-def number(jwk, name):
-    if f"{name}_hex" in jwk:
-        return int(jwk[f"{name}_hex"], 16)
-    return int.from_bytes(unbase64(jwk[name]))
-
-
-def unbase64(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def public_key(jwk):
-    curve = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
-    numbers = ec.EllipticCurvePublicNumbers(number(jwk, "x"), number(jwk, "y"), curve[jwk["crv"]])
-    return numbers.public_key()
-
-
 class TestCose:
     FOLDER = SHARED / "cose"
     # Plain COSE lets alg stand in the unprotected header; attestation does not.
@@ -195,65 +177,6 @@ class TestCose:
             assert self.verdict(example) == "alg-not-protected"
         else:
             assert (self.verdict(example) == "") == (vector["expect"] == "accept")
-
-
-# The claim names of Veraison's JSON form, with their keys in the two older profiles.
-JSON_KEYS = {
-    "eat-profile": (265, None),
-    "psa-profile": (None, -75000),
-    "psa-client-id": (2394, -75001),
-    "psa-security-lifecycle": (2395, -75002),
-    "psa-implementation-id": (2396, -75003),
-    "psa-boot-seed": (2397, -75004),
-    "psa-certification-reference": (2398, -75005),
-    "psa-software-components": (2399, -75006),
-    "psa-no-software-measurements": (None, -75007),
-    "psa-nonce": (10, -75008),
-    "psa-instance-id": (256, -75009),
-    "psa-verification-service-indicator": (2400, -75010),
-}
-COMPONENT_KEYS = {
-    "measurement-type": 1,
-    "measurement-value": 2,
-    "version": 4,
-    "signer-id": 5,
-    "measurement-description": 6,
-}
-BYTES = {"psa-implementation-id", "psa-boot-seed", "psa-nonce", "psa-instance-id"} | {
-    "measurement-value",
-    "signer-id",
-}
-
-
-def from_json(document, column):
-    def value(name, raw):
-        if name == "psa-software-components":
-            return [
-                {COMPONENT_KEYS[key]: value(key, member) for key, member in entry.items()}
-                for entry in raw
-            ]
-        return base64.b64decode(raw) if name in BYTES else raw
-
-    return cbor2.dumps(
-        {
-            JSON_KEYS[name][column]: value(name, raw)
-            for name, raw in document.items()
-            if name in JSON_KEYS and JSON_KEYS[name][column] is not None
-        }
-    )
-
-
-def from_diagnostic(text):
-    """The bytes of a map in CBOR diagnostic notation, as far as the vectors use it."""
-
-    def literal(match):
-        token = "".join(line.strip() for line in match[0].splitlines())
-        if token.startswith("/"):
-            return ""
-        return repr(bytes.fromhex(token[2:-1]) if token.startswith("h'") else token[1:-1])
-
-    plain = re.sub(r"""\"[^"]*\"|h'[^']*'|/[^/]*/""", literal, text)
-    return cbor2.dumps(ast.literal_eval(plain.strip()))
 
 
 PUBLIC_KEYS = {
@@ -288,7 +211,7 @@ class TestOthers:
     def check_json(self, vector):
         document = json.loads((self.FOLDER / vector["file"]).read_text())
         accepted = [
-            not reason_of(lambda c=column: decode_claims(from_json(document, c), ALL_PROFILES))
+            not reason_of(lambda c=column: decode_claims(psa_from_json(document, c), ALL_PROFILES))
             for column in (0, 1)
         ]
         if vector["expect"] == "profile1: reject; psa/2.0.0: accept":

@@ -1,4 +1,3 @@
-import base64
 import hashlib
 import json
 from pathlib import Path
@@ -22,6 +21,7 @@ from support.cca_tokens import (
     collection,
     point,
 )
+from support.claim_forms import cca_from_json
 from support.refused_evidence import refused
 from tabasco.verify import Acceptance, EvidenceError, Fault, Stage, appraise
 from tabasco.verify.cca import parse_cca, verify_cca
@@ -129,32 +129,10 @@ class TestPublishedTokens:
             if "file" in vector:
                 claims = json.loads(read(vector["file"]))
                 if vector["expect"] == "accept":
-                    decode_realm(from_json(claims))
+                    decode_realm(cca_from_json(claims))
                 else:
                     with refused(Fault.MALFORMED):
-                        decode_realm(from_json(claims))
-
-
-JSON_KEYS = {
-    "cca-realm-challenge": 10,
-    "cca-realm-personalization-value": 44235,
-    "cca-realm-hash-algo-id": 44236,
-    "cca-realm-public-key": 44237,
-    "cca-realm-initial-measurement": 44238,
-    "cca-realm-extensible-measurements": 44239,
-    "cca-realm-public-key-hash-algo-id": 44240,
-}
-
-
-def from_json(claims):
-    """The CBOR of claims in Veraison's JSON form."""
-
-    def value(name, raw):
-        if isinstance(raw, list):
-            return [base64.b64decode(entry) for entry in raw]
-        return raw if name.endswith("-algo-id") else base64.b64decode(raw)
-
-    return cbor2.dumps({JSON_KEYS[name]: value(name, raw) for name, raw in claims.items()})
+                        decode_realm(cca_from_json(claims))
 
 
 class TestFacts:
