@@ -1,5 +1,6 @@
 """`tabasco verify`: every kind of evidence through the command, with its report and exit status."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -119,7 +120,9 @@ def test_a_machine_on_azure_is_verified_through_its_hardware():
 
 def test_evidence_may_be_text_and_come_from_standard_input():
     data = SGX[0].read_bytes()
-    for form in (data.hex(), "0x" + data.hex() + "\n"):
+    lines = "\n".join(data.hex()[start : start + 64] for start in range(0, 2 * len(data), 64))
+    base64s = [base64.encodebytes(data).decode(), base64.urlsafe_b64encode(data).decode()]
+    for form in (data.hex(), "0x" + data.hex() + "\n", lines, *base64s, base64s[1].rstrip("=")):
         assert report("-", *SGX[1:], *JUNE, status=3, stdin=form)["kind"] == "sgx"
 
 

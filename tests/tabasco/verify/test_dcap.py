@@ -320,6 +320,9 @@ class TestCollateral:
             with refused(Fault.MALFORMED, Stage.COLLATERAL):
                 parse('{"version":3,"tcb":{"svn":1,"svn":2}}')
 
+    def test_a_platforms_chain_that_comes_along_is_not_looked_at(self):
+        Recipe(collateral_changes={"pck_certificate_chain": "of somebody"}).verify()
+
     def test_collateral_with_nothing_missing_is_wanted(self):
         for text in (b"{}", b"[]", b"null", b'"', b"[" * 100_000, b"\xff", b'{"pck_crl":1}'):
             with refused(Fault.MALFORMED, Stage.COLLATERAL):

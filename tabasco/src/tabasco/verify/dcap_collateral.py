@@ -32,6 +32,8 @@ INTEL_ROOTS: Final = frozenset(
 
 MAX_COLLATERAL_BYTES: Final = 16 * 1024 * 1024
 _REMEMBERED: Final = 16
+_PLATFORM_CHAIN: Final = "pck_certificate_chain"
+"""A member that some write, and that is not looked at: a quote brings the chain of its platform."""
 SIGNER_NAME: Final = "Intel SGX TCB Signing"
 
 _BINARY: Final = frozenset(
@@ -79,7 +81,7 @@ class Collateral:
         except UnicodeDecodeError as error:
             raise intel_json.malformed("collateral is not UTF-8") from error
         names = [field.name for field in fields(cls)]
-        others = sorted(members.values.keys() - set(names))
+        others = sorted(members.values.keys() - {*names, _PLATFORM_CHAIN})
         if others:
             raise intel_json.malformed(f"collateral has an unknown member {others[0][:40]!r}")
         return cls(**{name: _field(members, name) for name in names})

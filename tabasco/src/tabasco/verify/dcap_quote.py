@@ -179,7 +179,7 @@ def parse_quote(data: bytes, *, padded: bool = True) -> Quote:
         qe_report=qe_report,
         qe_report_signature=qe_signature,
         qe_auth_data=auth_data,
-        pck_chain=chain.removesuffix(b"\0"),  # a C string's end, in SGX quotes
+        pck_chain=chain.rstrip(b"\0"),  # a C string's end, in SGX quotes
         padding=len(rest),
     )
 

@@ -5,6 +5,7 @@ Evidence travels as it is, or as text in hexadecimal or base64; both are taken o
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -38,8 +39,9 @@ class Kind(StrEnum):
 
 
 _HEX: Final = re.compile(rb"(?:0x)?(?:[0-9a-fA-F]{2})+")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
 _JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _SNP_BYTES: Final = 1184
 _SNP_VERSIONS: Final = frozenset(range(2, 6))
 _QUOTE_VERSIONS: Final = frozenset({3, 4, 5})
@@ -58,15 +60,14 @@ _LIMITS: Final = DecodeLimits(
 
 
 def plain(data: bytes) -> bytes:
-    """The evidence without the hexadecimal or base64 that it may have travelled in."""
-    text = data.strip()
+    """The evidence without the hexadecimal, base64 or base64url that it may have travelled in."""
+    text = b"".join(data.split())
     if _HEX.fullmatch(text):
         return bytes.fromhex(text.removeprefix(b"0x").decode())
-    if len(text) > len(b"{}") and _BASE64.fullmatch(text) and b"." not in text:
-        try:
-            return base64.b64decode(b"".join(text.split()), validate=True)
-        except binascii.Error:
-            return data
+    if _BASE64.fullmatch(text):
+        standard = text.rstrip(b"=").translate(_STANDARD)
+        with contextlib.suppress(binascii.Error):
+            return base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
     return data
 
 
