@@ -11,7 +11,11 @@ import pytest
 
 from sdk import build, programs, samples
 
+MODEL = [pytest.approx(0, abs=0.5), pytest.approx(3, abs=2)]
 LAST_LINES = {
+    "intersection-set-sum": 22.0,
+    "logistic-regression": MODEL,
+    "private-set-intersection-sum": [2, 17],
     "linear-regression": {"gradient": 0.5, "intercept": 1.0},
     "number-stream-accumulation": 108.0,
     "string-edit-distance": pytest.approx(0.961, abs=0.001),
@@ -62,5 +66,23 @@ def test_the_commands_of_the_sdks_readme_work(tmp_path):
     assert built == programs.load("linear-regression")
 
 
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("nop", lambda report: report["return_code"] == 0),
+        ("random-source", lambda found: len(found) == 4),
+        ("moving-average-convergence-divergence", lambda found: len(found) == 5),
+        ("idash2017-logistic-regression", lambda found: found[1] == 100.0),
+    ],
+)
+def test_the_commands_of_other_readmes_work(name, holds, tmp_path):
+    output = run_commands(readme_of(name), tmp_path)
+    assert holds(json.loads(output.splitlines()[-1]))
+
+
 def test_every_example_is_tried():
-    assert {*LAST_LINES, "private-set-intersection"} == set(programs.NAMES)
+    others = {
+        "nop", "random-source", "moving-average-convergence-divergence",
+        "idash2017-logistic-regression", "private-set-intersection",
+    }  # fmt: skip
+    assert {*LAST_LINES, *others} == set(programs.NAMES)

@@ -1,5 +1,7 @@
 """Builds guests in C, reproducibly, with the `ziglang` wheel; and the example programs from source.
 
+The example programs in Rust are built by `rust_guest`.
+
 The output depends on the sources, the flags below and the version of the wheel, and on nothing
 else: no path, no time, no cache. So everybody can check that a shipped module is what its source
 says (`veracruz-sdk build-examples --check`).
@@ -16,6 +18,7 @@ from typing import Final
 
 from sdk import programs
 from sdk.errors import BuildError, StaleModuleError
+from sdk.rust_guest import compile_rust
 from veracruz_utils.digest import Digest
 
 STACK_BYTES: Final = 64 * 1024
@@ -77,7 +80,14 @@ def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
 def build_example(name: str) -> bytes:
     """The module that the source of the example program `name` builds."""
     library, example = source_folder("c"), source_folder("examples") / name
+    if language_of(name) == "rust":
+        return compile_rust(example / "main.rs", libraries=library.parent)
     return compile_c([library / "veracruz.c", example / "main.c"], include=library / "include")
+
+
+def language_of(name: str) -> str:
+    """The language of an example program: `c` or `rust`."""
+    return "rust" if (source_folder("examples") / name / "main.rs").is_file() else "c"
 
 
 def source_folder(name: str) -> Path:
@@ -93,29 +103,39 @@ def source_folder(name: str) -> Path:
     raise BuildError("the sources of the guest library are not installed: reinstall veracruz-sdk")
 
 
-def check_examples(folder: Path | None = None) -> tuple[Built, ...]:
+def check_examples(folder: Path | None = None, *, language: str | None = None) -> tuple[Built, ...]:
     """Builds every example program and compares it with the module in `folder`.
 
     Args:
         folder: by default where the package ships the modules.
+        language: only those in this language.
 
     Raises:
         StaleModuleError: a module differs or is not there.
     """
     folder = folder or _shipped_folder()
-    return tuple(_checked(name, folder / f"{name}.wasm") for name in programs.NAMES)
+    return tuple(_checked(name, folder / f"{name}.wasm") for name in _named(language))
 
 
-def write_examples(folder: Path | None = None) -> tuple[Built, ...]:
-    """Builds every example program into `folder`, by default where the package ships them."""
+def write_examples(folder: Path | None = None, *, language: str | None = None) -> tuple[Built, ...]:
+    """Builds every example program into `folder`, by default where the package ships them.
+
+    Args:
+        folder: where to.
+        language: only those in this language.
+    """
     folder = folder or _shipped_folder()
-    built = {name: build_example(name) for name in programs.NAMES}
+    built = {name: build_example(name) for name in _named(language)}
     try:
         for name, module in built.items():
             (folder / f"{name}.wasm").write_bytes(module)
     except OSError as error:
         raise BuildError(f"cannot write {error.filename}: {error.strerror}") from None
     return tuple(Built(name, Digest.of(module)) for name, module in built.items())
+
+
+def _named(language: str | None) -> list[str]:
+    return [name for name in programs.NAMES if language in {None, language_of(name)}]
 
 
 def _shipped_folder() -> Path:

@@ -32,6 +32,41 @@ SCHEMAS: Final = {
         Schema("points", "Vec<(f64, f64)>", "input of linear-regression: x and y"),
         Schema("line", "{gradient: f64, intercept: f64}", "result of linear-regression"),
         Schema("number", "f64", "inputs, streams and result of number-stream-accumulation"),
+        Schema("viewers", "Vec<{id: String}>", "input 0 of intersection-set-sum"),
+        Schema(
+            "customers",
+            "Vec<{id: String, total_spend: f64}>",
+            "input 1 of intersection-set-sum",
+        ),
+        Schema(
+            "labelled-points",
+            "{points: Vec<{point: Vec<f64>, classification: bool}>}",
+            "inputs of logistic-regression",
+        ),
+        Schema(
+            "sampled",
+            "{data: Vec<((u64, u64), u32)>, sample: Vec<(u64, u64)>}",
+            "input of private-set-intersection-sum",
+        ),
+        Schema("matches", "(usize, u64)", "result of private-set-intersection-sum"),
+        Schema(
+            "numbers",
+            "Vec<f64>",
+            "prices and decisions of moving-average-convergence-divergence; parameters of "
+            "logistic-regression",
+        ),
+        Schema(
+            "idash",
+            "(Vec<Vec<f64>>, Vec<Vec<f64>>, u32, u32, i32, i32)",
+            "input of idash2017-logistic-regression: train, test, iterations, degree, gamma up "
+            "and down",
+        ),
+        Schema(
+            "idash-result",
+            "(Vec<f64>, f64, f64)",
+            "result of idash2017-logistic-regression: weights, correctness in percent, AUC",
+        ),
+        Schema("random-bytes", "Vec<u8>", "result of random-source"),
         Schema("similarity", "f64", "result of string-edit-distance, from 0 to 1"),
     )
 }

@@ -9,9 +9,16 @@ from importlib.resources import files
 from typing import Final
 
 NAMES: Final = (
+    "idash2017-logistic-regression",
+    "intersection-set-sum",
     "linear-regression",
+    "logistic-regression",
+    "moving-average-convergence-divergence",
+    "nop",
     "number-stream-accumulation",
     "private-set-intersection",
+    "private-set-intersection-sum",
+    "random-source",
     "string-edit-distance",
 )
 

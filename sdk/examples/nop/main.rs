@@ -1,0 +1,3 @@
+//! Does nothing, successfully: the least program there is, with `std`.
+
+fn main() {}

@@ -1,0 +1,104 @@
+"""Builds guests in Rust, reproducibly, with Debian's compiler; no registry of crates is needed.
+
+The output depends on the sources, the flags below and the version of the compiler, and on nothing
+else. A program with `std` is one that has `fn main`; one without begins with `#![no_std]` and
+`#![no_main]` and takes its memory and its end from `veracruz_rt`.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from sdk.errors import BuildError
+
+RUST_VERSION: Final = "1.63.0"
+"""Debian 12's; another compiler builds other bytes from the same source."""
+COMPILER: Final = "/usr/bin/rustc"
+REMEDY: Final = (
+    "apt install rustc libstd-rust-dev-wasm32 lld (Debian 12), or name a rustc "
+    f"{RUST_VERSION} with the target wasm32-unknown-unknown in VERACRUZ_RUSTC"
+)
+BUILD_SECONDS: Final = 600
+STACK_BYTES: Final = 1024 * 1024
+
+_FLAGS: Final = (
+    "--edition", "2021",
+    "--target", "wasm32-unknown-unknown",
+    "--cfg", "rust_before_1_68",
+    "-C", "opt-level=3",
+    "-C", "panic=abort",
+    "-C", "embed-bitcode=yes",
+    "-C", "codegen-units=1",
+    "-D", "warnings",
+)  # fmt: skip
+_LINK: Final = ("-C", "lto", "-C", "strip=symbols", "-C", f"link-arg=-zstack-size={STACK_BYTES}")
+_LIBRARIES: Final = ("libveracruz", "veracruz_rt")
+
+
+def compiler() -> str:
+    """The compiler to build with.
+
+    Raises:
+        BuildError: there is none, it is another version, or it lacks the target.
+    """
+    path = os.environ.get("VERACRUZ_RUSTC", COMPILER)
+    if shutil.which(path) is None:
+        raise BuildError(f"the Rust compiler is missing: {REMEDY}")
+    said = _run([path, "--version"], Path()).split()
+    if said[1:2] != [RUST_VERSION]:
+        raise BuildError(f"{path} is version {' '.join(said[1:2])}, not {RUST_VERSION}: {REMEDY}")
+    libraries = _run(
+        [path, "--print", "target-libdir", "--target", "wasm32-unknown-unknown"], Path()
+    ).strip()
+    if not any(Path(libraries).glob("libcore-*.rlib")):
+        raise BuildError(f"{path} has no wasm32-unknown-unknown: {REMEDY}")
+    return path
+
+
+def compile_rust(source: Path, *, libraries: Path) -> bytes:
+    """The module that a program of one file builds.
+
+    Args:
+        source: the file.
+        libraries: the folder that has the crates `libveracruz` and `veracruz_rt`.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the source.
+    """
+    rustc = compiler()
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        folder = Path(name)
+        known: list[str] = []
+        for library in _LIBRARIES:
+            crate = libraries.resolve() / library / "src" / "lib.rs"
+            _compile(rustc, crate, library, folder, ["--crate-type", "rlib", *known])
+            known.append(f"--extern={library}={folder}/lib{library}.rlib")
+        _compile(rustc, source.resolve(), "program", folder, [*_LINK, *known])
+        return (folder / "program.wasm").read_bytes()
+
+
+def _compile(rustc: str, source: Path, name: str, folder: Path, flags: list[str]) -> None:
+    remap = f"--remap-path-prefix={source.parent}=/{name}"
+    command = [rustc, *_FLAGS, remap, "--crate-name", name, *flags, str(source)]
+    _run(command, folder)
+
+
+def _run(command: list[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command line, no shell
+            command,
+            capture_output=True,
+            check=False,
+            cwd=folder,
+            env={**os.environ, "RUSTC_BOOTSTRAP": "1", "LC_ALL": "C"},
+            text=True,
+            timeout=BUILD_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"the compiler did not finish in {BUILD_SECONDS} s") from None
+    if done.returncode != 0:
+        raise BuildError(f"the compiler refuses {command[-1]}:\n{done.stderr.strip()[:8000]}")
+    return done.stdout
