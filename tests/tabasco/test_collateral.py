@@ -1,16 +1,22 @@
 """The collateral store: what gets in, what is found for which time, and how it travels."""
 
+import contextlib
+import hashlib
 import io
 import json
 import multiprocessing
 import zipfile
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.dcap_evidence import PLATFORM_CA, PROCESSOR_CA, TDX, Recipe, text_of, window
 from support.dcap_evidence import ROOTS as INTEL_ROOTS
+from support.evidence_mutation import changed_bytes
 from support.evidence_seeds import FEBRUARY, JUNE, OWN
 from support.refused_evidence import refused
 from support.snp_evidence import MILAN, TURIN
@@ -19,9 +25,10 @@ from support.snp_evidence import Recipe as Report
 from support.throwaway_chain import NOON, revocation_list
 from tabasco.cli import main
 from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust, read_snapshot
+from tabasco.collateral.items import read_item
 from tabasco.collateral.snapshot import write_snapshot
 from tabasco.errors import TabascoError
-from tabasco.verify import Fault, Stage
+from tabasco.verify import EvidenceError, Fault, Stage
 from tabasco.verify.dcap import verify_dcap
 from tabasco.verify.snp import verify_snp
 
@@ -111,6 +118,20 @@ class TestWhatGetsIn:
             keep(store, REAL_MILAN.read_bytes())
         with refused(Fault.UNKNOWN_ROOT):
             keep(store, MILAN.ask.pem + MILAN.asvk.pem)
+
+    @given(st.binary(max_size=200), st.sampled_from([b"", b"{", b"0", b"-----BEGIN"]))
+    def test_arbitrary_bytes_give_our_error(self, data, start):
+        with pytest.raises(EvidenceError):
+            read_item(start + data, trust=TRUST, authorities=lambda _: [pem(MILAN)])
+
+    def test_real_collateral_changed_at_random_is_refused_in_our_own_words(self):
+        authorities = REAL_MILAN.read_bytes()
+        real = [REAL_SGX.read_bytes(), authorities, (OWN / "snp/milan-v3-vcek.pem").read_bytes()]
+        for case in range(200):
+            random = Random(case)
+            data = changed_bytes(random, random.choice(real), real)
+            with contextlib.suppress(EvidenceError):
+                read_item(data, trust=Trust(), authorities=lambda _: [authorities])
 
     def test_all_of_it_is_kept_or_nothing(self, store):
         with refused(Fault.MALFORMED):
@@ -250,17 +271,33 @@ class TestSnapshots:
         "data",
         [
             b"PK\3\4",
+            b"PK\5\6" + bytes(18),
             archive(**{"../../etc/passwd": b"x"}),
             archive(**{"index.json": b"{}"}),
             archive(**{"objects/" + "0" * 64: b"not its content"}),
             archive(**{"objects/" + "0" * 64: bytes(17 << 20)}),
             archive(**{f"objects/{number:064}": b"" for number in range(10_001)}),
         ],
-        ids=["cut", "path", "name", "digest", "large", "many"],
+        ids=["cut", "empty", "path", "name", "digest", "large", "many"],
     )
     def test_a_snapshot_that_is_more_than_it_should_be_is_refused(self, data):
         with pytest.raises(TabascoError, match=r"snapshot|objects"):
             read_snapshot(data)
+
+    @given(st.binary(max_size=200), st.sampled_from([b"", b"PK\3\4", b"PK\5\6"]))
+    def test_arbitrary_bytes_give_our_error(self, data, start):
+        with pytest.raises(TabascoError):
+            read_snapshot(start + data)
+
+    def test_a_snapshot_changed_at_random_is_refused_in_our_own_words(self):
+        data = archive(**{f"objects/{hashlib.sha256(b).hexdigest()}": b for b in (b"a", b"b" * 99)})
+        for case in range(300):
+            changed = changed_bytes(Random(case), data, [data])
+            with contextlib.suppress(TabascoError):
+                assert all(
+                    name == f"objects/{hashlib.sha256(content).hexdigest()}"
+                    for name, content in read_snapshot(changed)
+                )
 
     def test_a_size_that_lies_is_found_out(self, store):
         keep(store, issued(-1))

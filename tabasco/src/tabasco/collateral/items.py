@@ -30,7 +30,7 @@ from tabasco.verify.snp_certificate import (
 )
 from tabasco.verify.snp_report import Product, SigningKey, SnpTcb
 
-_VERSION_TAG: Final = 0xA0
+_VERSION_TAG: Final = b"\xa0"  # a certificate begins with it, a list does not
 _ISSUERS: Final = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}
 
 
@@ -101,7 +101,7 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
             return _amd_key(data, blocks[0], trust, authorities)
         return _amd_authorities(data, trust)
     body, _, _ = der.signed(data)
-    if der.children(body)[0].tag == _VERSION_TAG:
+    if body.content[:1] == _VERSION_TAG:
         return _amd_key(data, data, trust, authorities)
     return _amd_crl(data, trust, authorities)
 

@@ -63,6 +63,8 @@ def read_snapshot(data: bytes) -> list[tuple[str, bytes]]:
 
 def _check(members: list[zipfile.ZipInfo]) -> None:
     names = [each.filename for each in members]
+    if not names:
+        raise TabascoError("the snapshot is empty")
     if len(names) > MAX_ITEMS or len(set(names)) != len(names):
         raise TabascoError(f"the snapshot has a name twice, or more than {MAX_ITEMS} items")
     for each in members:
