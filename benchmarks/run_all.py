@@ -21,6 +21,7 @@ _SCRIPTS: Final = (
     "computation",
     "busy_state",
     "token_verification",
+    "tabasco_clients",
     "native_verification",
 )
 _SLOWEST_S: Final = 600

@@ -10,9 +10,12 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco import keys
+from tabasco.challenges import MIN_KEY_BYTES
 from tabasco.database import Database
+from tabasco.errors import TabascoError
 from tabasco.state import StateDirectory
 from veracruz_utils.console import read_file
+from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -119,3 +122,23 @@ def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
     """
     data = read_file(file, limit=_MAX_PEM_BYTES, what="root key")
     return keys.from_pem(data, what=f"root key {file}")
+
+
+def challenge_key_in(file: Path) -> Secret:
+    """The key of stateless challenges in a file, in hexadecimal.
+
+    Raises:
+        VeracruzError: the file cannot be read, others can read it, or it holds no such key.
+    """
+    data = read_file(file, limit=1024, what="challenge key")
+    if file.stat().st_mode & 0o077:
+        raise TabascoError(f"others can read {file}: chmod 600 it, or make a new one")
+    try:
+        key = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) < MIN_KEY_BYTES:
+        raise TabascoError(
+            f"{file} holds no key: {MIN_KEY_BYTES} random bytes or more, in hexadecimal"
+        )
+    return Secret(key)

@@ -13,6 +13,7 @@ from psa_attestation import instance_id_of
 from tabasco import keys
 from tabasco._http import http_service
 from tabasco._options import (
+    challenge_key_in,
     current_time,
     database_option,
     public_key_in,
@@ -130,6 +131,13 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
     default=_DEFAULTS.result_validity,
     most=timedelta(hours=1),
 )
+@click.option(
+    "--challenge-key",
+    type=_PEM,
+    metavar="FILE",
+    help="Stateless challenges: services with the same key (32 random bytes or more, hexadecimal, "
+    "readable by their user alone) accept each other's.",
+)
 @store_option
 @log_option
 @json_option
@@ -145,6 +153,7 @@ def serve(
     challenge_validity: timedelta,
     enrolment_validity: timedelta,
     result_validity: timedelta,
+    challenge_key: Path | None,
     store: Path,
     as_json: bool,
 ) -> None:
@@ -168,6 +177,7 @@ def serve(
             now=current_time,
             settings=settings,
             source=StoredCollateral(Store(store)),
+            challenge_key=None if challenge_key is None else challenge_key_in(challenge_key),
         )
         over_http = nullcontext() if http is None else http_service(service, opened, http, tls)
         with (

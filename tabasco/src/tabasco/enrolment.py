@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from colima.tabasco import CompleteEnrolmentRequest
 from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
 from tabasco import keys
-from tabasco.challenges import Challenges
+from tabasco.challenges import ChallengeSource
 from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Enrolment, Instances
 from tabasco.native import NativeVerifier
@@ -32,7 +32,7 @@ class Enrolments:
     def __init__(
         self,
         *,
-        challenges: Challenges,
+        challenges: ChallengeSource,
         instances: Instances,
         verifiers: Iterable[NativeVerifier],
         validity: timedelta,

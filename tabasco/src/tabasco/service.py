@@ -18,7 +18,7 @@ from colima.tabasco import (
 )
 from psa_attestation import VerifierId
 from tabasco import audit, keys
-from tabasco.challenges import Challenges
+from tabasco.challenges import Challenges, ChallengeSource, StatelessChallenges
 from tabasco.database import Database
 from tabasco.enrolment import Enrolments
 from tabasco.errors import Reason, RefusalError
@@ -33,6 +33,7 @@ from tabasco.revocations import Revocations
 from tabasco.roots import Roots
 from tabasco.sessions import Sessions, Submission
 from tabasco.verify.evidence import CollateralSource
+from veracruz_utils.secret import Secret
 
 DEVELOPER: Final = "veracruz-tabasco"
 
@@ -66,6 +67,8 @@ class AttestationService:
         now: the current time, aware.
         settings: how long things are good for.
         source: of collateral of hardware.
+        challenge_key: shared by services that accept each other's challenges; None keeps each
+            challenge in the database instead.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class AttestationService:
         now: Callable[[], datetime],
         settings: Settings,
         source: CollateralSource,
+        challenge_key: Secret | None = None,
     ) -> None:
         self._now = now
         self._settings = settings
@@ -85,9 +89,7 @@ class AttestationService:
         instances = Instances(database)
         revocations = Revocations(database)
         self._database = database
-        challenges = Challenges(
-            database, validity=settings.challenge_validity, limit=settings.max_challenges
-        )
+        challenges = _challenges(database, settings, challenge_key)
         hardware = {
             kind.value: HardwareRoot(
                 kind,
@@ -219,6 +221,13 @@ class AttestationService:
         """Where the audit log is, and that under the current result key (COSE_Sign1)."""
         head = audit.AuditLog(self._database).head()
         return head, head.sign(self._key_ring.in_use(self._now())[0].private)
+
+
+def _challenges(database: Database, settings: Settings, key: Secret | None) -> ChallengeSource:
+    validity, limit = settings.challenge_validity, settings.max_challenges
+    if key is None:
+        return Challenges(database, validity=validity, limit=limit)
+    return StatelessChallenges(database, key=key, validity=validity, limit=limit)
 
 
 def _seconds(duration: timedelta) -> int:

@@ -24,7 +24,7 @@ from psa_attestation import (
 )
 from tabasco import audit
 from tabasco.appraisal import Decision
-from tabasco.challenges import Challenges
+from tabasco.challenges import ChallengeSource
 from tabasco.database import Database
 from tabasco.errors import Reason, RefusalError
 from tabasco.hardware import HardwareRoot
@@ -58,7 +58,7 @@ class Sessions:
         self,
         *,
         database: Database,
-        challenges: Challenges,
+        challenges: ChallengeSource,
         verifiers: Mapping[str, HardwareRoot],
         key_ring: KeyRing,
         verifier: VerifierId,
