@@ -163,6 +163,11 @@ class TestRollback:
         found = store.find(ItemKind.INTEL, SUBJECT, NOON)
         assert json.loads(json.loads(found)["tcb_info"])["tcbEvaluationDataNumber"] == 18
 
+    def test_it_does_not_count_as_something_newer(self, store):
+        keep(store, issued(-0.5, 17, end=3))
+        keep(store, issued(-0.8, 18, end=0.5))
+        assert store.ends(NOON) == {(ItemKind.INTEL, SUBJECT): NOON + DAY / 2}
+
     def test_it_is_remembered_when_the_item_is_forgotten(self, store):
         keep(store, issued(-0.8, 18))
         assert len(store.prune(before=NOON + 9 * DAY)) == 1

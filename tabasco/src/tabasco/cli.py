@@ -25,7 +25,7 @@ from tabasco.administration import policy, reference_values, revoke
 from tabasco.administrators_cli import administrator
 from tabasco.audit_cli import audit
 from tabasco.collateral import Store, StoredCollateral
-from tabasco.collateral_cli import collateral
+from tabasco.collateral_cli import collateral, warn_of_stale
 from tabasco.database import Database
 from tabasco.keys_cli import key_commands
 from tabasco.register import instance, root
@@ -170,6 +170,7 @@ def serve(
     connections = LIMITS.calls if http is None else 2 * LIMITS.calls
     with Database.open(url, connections=connections) as opened:
         _trust(Roots(opened), trust_roots)
+        warn_of_stale(Store(store), current_time())
         service = AttestationService(
             database=opened,
             key_ring=state.key_ring(),

@@ -25,7 +25,6 @@ from tabasco.collateral.fetch import (
     wanted_for,
 )
 from tabasco.collateral.snapshot import MAX_SNAPSHOT_BYTES, is_snapshot
-from tabasco.collateral.store import current
 from tabasco.errors import TabascoError
 from tabasco.verify.base import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, kind_of, plain
@@ -105,24 +104,13 @@ def check(
 
     Exit status: 0 all is good for long enough, 1 something is not: fetch or import it anew.
     """
-    moment = at or current_time()
     kept = Store(store)
-    entries = kept.entries()
-    for each in entries:
+    for each in kept.entries():
         kept.read(each)  # a file that was changed is an error here, not in a verification
-    ends = current(entries, moment)
-    stale = [
-        {"kind": kind, "subject": subject, "end": end, "ended": end < moment}
-        for (kind, subject), end in sorted(ends.items())
-        if end < moment + timedelta(days=days)
-    ]
-    for ending in stale:
-        verb = "ended" if ending["ended"] else "ends"
-        note(
-            f"tabasco: {ending['kind']} {ending['subject']} {verb} at {ending['end']}: get it anew"
-        )
-    text = f"{len(ends) - len(stale)} of {len(ends)} are good for {days} days"
-    emit({"checked": len(ends), "stale": stale}, text, as_json=as_json)
+    count = len(kept.ends(at or current_time()))
+    stale = warn_of_stale(kept, at or current_time(), within=timedelta(days=days))
+    text = f"{count - len(stale)} of {count} are good for {days} days"
+    emit({"checked": count, "stale": stale}, text, as_json=as_json)
     if stale:
         context.exit(STALE)
 
@@ -172,7 +160,7 @@ def fetch(
     kept = Store(store)
     wanted = [each for file in files for each in _wanted(file, product)]
     if refresh:
-        wanted += [Wanted(*each) for each in current(kept.entries(), current_time())
+        wanted += [Wanted(*each) for each in kept.ends(current_time())
                    if each[0] in {ItemKind.INTEL, ItemKind.AMD_CRL}]  # fmt: skip
     if not wanted:
         raise click.UsageError("name EVIDENCE to fetch for, or --refresh what is kept")
@@ -190,6 +178,19 @@ def _wanted(file: Path, product: str | None) -> list[Wanted]:
         return wanted_for(data, kind_of(data), product=given)
     except EvidenceError as error:
         raise TabascoError(f"{file}: {error.detail}") from error
+
+
+def warn_of_stale(
+    store: Store, at: datetime, *, within: timedelta = _SOON
+) -> list[dict[str, object]]:
+    """Say what has ended or ends soon, with nothing newer in its place."""
+    found: list[dict[str, object]] = []
+    for (kind, subject), end in sorted(store.ends(at).items()):
+        if end < at + within:
+            found.append({"kind": kind, "subject": subject, "end": end, "ended": end < at})
+            verb = "ended" if end < at else "ends"
+            note(f"tabasco: {kind} {subject} {verb} at {end}: get it anew")
+    return found
 
 
 def source(store: Path) -> StoredCollateral | None:

@@ -14,7 +14,7 @@ even when the item is pruned.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -87,17 +87,24 @@ class Store:
         Raises:
             TabascoError: the store is damaged.
         """
-        index = self._index()
-        floor = index.floors.get(subject)
         found = [
             each
-            for each in index.items
-            if (each.kind, each.subject) == (kind, subject)
-            and each.valid(at)
-            and not (floor and floor.start <= at and floor.refuses(each.evaluation, each.start))
+            for each in _begun(self._index(), at)
+            if (each.kind, each.subject) == (kind, subject) and at <= each.end
         ]
         found.sort(key=lambda each: (each.evaluation, each.start), reverse=True)
         yield from map(self.read, found)
+
+    def ends(self, at: datetime) -> dict[tuple[ItemKind, str], datetime]:
+        """By kind and subject: until when, seen from `at`, there is something to be found.
+
+        A time that is over is when the last of it ended.
+        """
+        found: dict[tuple[ItemKind, str], datetime] = {}
+        for each in _begun(self._index(), at):
+            key = each.kind, each.subject
+            found[key] = max(each.end, found.get(key, each.end))
+        return found
 
     def read(self, entry: Entry) -> bytes:
         """An item's content.
@@ -211,17 +218,13 @@ class Store:
         return self.path / "objects" / digest
 
 
-def current(entries: Iterable[Entry], at: datetime) -> dict[tuple[ItemKind, str], datetime]:
-    """By kind and subject: until when, seen from `at`, there is something that may be used.
-
-    A time that is over is when the last of it ended.
-    """
-    found: dict[tuple[ItemKind, str], datetime] = {}
-    for each in entries:
-        if each.start <= at:
-            key = each.kind, each.subject
-            found[key] = max(each.end, found.get(key, each.end))
-    return found
+def _begun(index: _Index, at: datetime) -> Iterator[Entry]:
+    """What had been issued by then, without what is a rollback, seen from then."""
+    for each in index.items:
+        floor = index.floors.get(each.subject)
+        rolled_back = floor and floor.start <= at and floor.refuses(each.evaluation, each.start)
+        if each.start <= at and not rolled_back:
+            yield each
 
 
 def _entry(item: Item, at: datetime) -> Entry:
