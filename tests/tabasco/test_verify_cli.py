@@ -222,6 +222,22 @@ def test_whatever_a_policy_does_not_name_is_refused(tmp_path, before, after, rea
     assert found["refusal"]["reason"] == reason
 
 
+@pytest.mark.parametrize("component", ["boot_loader", "tee", "snp", "microcode", "fmc"])
+def test_a_policy_has_a_floor_for_each_component_of_amds_firmware(tmp_path, component):
+    proven = report(*MILAN)["proven"]
+    measured, found = (
+        proven["measurements"]["measurement"],
+        int(proven["facts"][f"tcb_{component}"]),
+    )
+    policy = tmp_path / "policy.toml"
+    for floor, status in ((found, 0), (found + 1, 3)):
+        policy.write_text(
+            f'version = 1\n[sev-snp.measurements]\nmeasurement = ["{measured}"]\n'
+            f"[sev-snp.facts]\ntcb_{component} = {{ at_least = {floor} }}\n"
+        )
+        run(*MILAN, "--policy", policy, status=status)
+
+
 def test_a_policy_without_measurements_accepts_none(tmp_path):
     found = with_policy(tmp_path, "version = 1\n[tdx]\n", status=3)
     assert found["refusal"]["reason"] == "measurement"

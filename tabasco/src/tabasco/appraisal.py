@@ -11,7 +11,7 @@ not name is refused, and so is evidence whose measurements it lists none of.
     measurement = ["b07af9620f3b…"]   # one of these, in hexadecimal, or "reference-values"
     [sev-snp.facts]
     product = { one_of = ["milan", "genoa"] }
-    guest-svn = { at_least = 4 }
+    tcb_snp = { at_least = 24 }
 
 For SGX and TDX also `tcb_statuses` (by default `UpToDate` alone) and `advisories` (those that may
 apply; any that comes with an accepted status when it is left out).

@@ -227,9 +227,21 @@ def _facts(report: SnpReport, key: EndorsementKey, product: Product) -> dict[str
         "report_id_ma": report.report_id_ma.hex(),
         "chip_id": report.chip_id.hex(),
         "reported_tcb": tcb(report.reported_tcb),
+        **_components(SnpTcb.from_bytes(report.reported_tcb, product)),
         "current_tcb": tcb(report.current_tcb),
         "committed_tcb": tcb(report.committed_tcb),
         "launch_tcb": tcb(report.launch_tcb),
+    }
+
+
+def _components(reported: SnpTcb) -> dict[str, str]:
+    """Each on its own, for policies that have a floor."""
+    return {
+        "tcb_boot_loader": str(reported.boot_loader),
+        "tcb_tee": str(reported.tee),
+        "tcb_snp": str(reported.snp),
+        "tcb_microcode": str(reported.microcode),
+        "tcb_fmc": str(reported.fmc),
     }
 
 
