@@ -3,7 +3,10 @@ import importlib.util
 import py_compile
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
+
+import cryptography
 
 import mexico_city
 from sonora.isolates import LinuxLauncher
@@ -135,3 +138,33 @@ def test_a_runtime_with_one_other_file_has_another_measurement_by_that_file_alon
     assert set(launcher.files) == set(original.files)
     changed = {name for name, digest in launcher.files.items() if digest != original.files[name]}
     assert changed == {"module:mexico_city.front"}
+
+
+def test_the_same_files_installed_elsewhere_have_the_same_measurement(
+    isolates, tmp_path, monkeypatch
+):
+    """As wheels lay them out in another folder; here they are editable, from their sources."""
+    modules = [name[7:] for name in isolates.launcher.files if name.startswith("module:")]
+    tops = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
+    for top in tops:
+        _copy(sys.modules.get(top) or importlib.import_module(top), tmp_path)
+    site = Path(cryptography.__file__).parents[1]
+    for beside in (*site.glob("*.libs"), *site.glob("wasmtime-*.dist-info")):
+        shutil.copytree(beside, tmp_path / beside.name)
+    standard = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    paths = [path for path in sys.path if any(path.startswith(each) for each in standard)]
+    kept = [path for path in paths if "site-packages" not in path]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *kept])
+    launcher = LinuxLauncher()
+    launcher.close()
+    assert launcher.files == isolates.launcher.files
+    assert launcher.measurement == isolates.launcher.measurement
+
+
+def _copy(module, folder):
+    """A package, or a module that is one file, into `folder`."""
+    if hasattr(module, "__path__"):
+        source = Path(next(iter(module.__path__)))
+        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(module.__file__, folder)
