@@ -14,6 +14,7 @@ from support.tls_pair import (
     pair,
     plaintext,
 )
+from veracruz_utils.policy import TLS_1_2_SUITES
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
@@ -94,6 +95,22 @@ def test_there_is_no_keying_material_before_the_handshake():
     client, _ = pair()
     with pytest.raises(LocalError, match="handshake"):
         client.export_keying_material(b"EXPORTER-veracruz", 32)
+
+
+def test_a_channel_binding_is_of_one_session_and_the_same_at_both_ends():
+    client, server = connected()
+    binding = client.channel_binding
+    assert binding == server.channel_binding
+    assert binding == client.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+    assert binding != connected()[0].channel_binding
+
+
+def test_where_there_is_no_channel_binding_nothing_stands_in_for_it():
+    with pytest.raises(LocalError, match="handshake"):
+        _ = pair()[0].channel_binding
+    for endpoint in connected(TLS_1_2_SUITES[0]):
+        with pytest.raises(LocalError, match=r"not TLS 1\.3"):
+            _ = endpoint.channel_binding
 
 
 def test_pending_output_counts_what_data_to_send_hands_out():

@@ -10,6 +10,13 @@ from colima.runtime import State
 from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode
 from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
+from psa_attestation import Code, Stage
+from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
+from sonora.enrolled_key import Event as EnrolmentEvent
+from sonora.enrolled_key import State as EnrolmentState
+from sonora.evidence import SOURCES
+from sonora.isolates import MAX_ISOLATES
+from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
 from tabasco.verify import Fault
 from tabasco.verify.kinds import Kind
 from veracruz_utils.policy import Limits, Role
@@ -105,3 +112,52 @@ def test_the_evidence_page_lists_every_concern():
     found = {each for file in sources for each in name.findall(file.read_text())}
     assert len(found) > 10
     assert found <= named
+
+
+def test_the_page_of_attestation_errors_lists_every_stage_and_every_code():
+    cells = rows("reference/attestation-errors.md")
+    first = [row[0].strip("`") for row in cells]
+    begin = first.index("Code")
+    assert first[1:begin] == [*Stage]
+    assert first[begin + 1 :] == [*Code]
+
+
+def test_the_page_of_attestation_errors_names_the_stages_at_which_a_code_is_raised():
+    named = {
+        row[0].strip("`"): set(row[1].replace("`", "").split())
+        for row in rows("reference/attestation-errors.md")
+        if len(row) == 3
+    }
+    folder = DOCS.parent / "psa_attestation" / "src" / "psa_attestation"
+    stage_of = {"cbor_error": Stage.ENCODING, "refused": Stage.CLAIMS}
+    for file in folder.glob("*.py"):
+        for call, code in re.findall(
+            r"\b(cbor_error|refused)\(\s*Code\.([A-Z_0-9]+)", file.read_text()
+        ):
+            assert stage_of[call] in named[Code[code]], (file.name, code)
+        for code, stage in re.findall(
+            r"AttestationError\(\s*Code\.([A-Z_0-9]+),\s*Stage\.([A-Z]+)", file.read_text()
+        ):
+            assert Stage[stage] in named[Code[code]], (file.name, code)
+
+
+def test_the_page_of_sonora_draws_the_life_of_an_enrolment():
+    states = {state.value: state for state in EnrolmentState}
+    events = {event.value: event for event in EnrolmentEvent}
+    drawn = {
+        (states[row[0]], events[row[1]]): states[row[2]]
+        for row in rows("reference/sonora.md")
+        if row[0] in states
+    }
+    assert drawn == ENROLMENT_NEXT
+
+
+def test_the_page_of_sonora_lists_the_sources_and_the_limits():
+    cells = rows("reference/sonora.md")
+    names = [row[0].strip("`") for row in cells]
+    assert [name for name in names if name in SOURCES] == [*SOURCES]
+    assert [
+        ["isolates at a time", str(MAX_ISOLATES)],
+        ["tokens for one isolate", f"{TOKENS_EACH} in {TOKEN_WINDOW_S:.0f} s"],
+        ["connections of bridges", str(4 * MAX_ISOLATES)],
+    ] == [row for row in cells if row[0].startswith(("isolates at", "tokens for", "connections"))]

@@ -201,8 +201,8 @@ def test_a_device_that_is_none_says_so():
 def test_a_tpm_quotes_the_binding_and_all_registers():
     source = TpmSource(exchange=FakeTpm())
     native = evidence_of(source)
-    proven = verify_evidence(native.raw, Kind.TPM, means=Means(nonce=BOUND), at=NOW)
-    assert proven.report_data == BOUND
+    proven = verify_evidence(native.raw, Kind.TPM, means=Means(nonce=BINDING), at=NOW)
+    assert proven.report_data == BINDING
     assert proven.measurements["pcr23"] == b"\x17" * 32
     assert proven.facts["attestation-key"] == source.key_digest.hex()
     assert [concern.name for concern in proven.concerns] == ["tpm.uncertified-key"]

@@ -176,6 +176,8 @@ class FakeTpm:
         at = 8 + size
         (length,) = struct.unpack_from(">H", body, at)
         extra = body[at + 2 : at + 2 + length]
+        if length > 34:  # a TPM2B_DATA is as large as a TPMT_HA, here of SHA-256
+            return struct.pack(">HII", 0x8001, 10, 0x1D5)  # TPM_RC_SIZE
         assert struct.unpack_from(">H", body, at + 2 + length) == (0x10,)
         recipe = tpm_quotes.Recipe(extra_data=extra, registers={"sha256": self.registers()})
         message = recipe.message()

@@ -327,6 +327,7 @@ class Stack:
         port: int = 3011,
         tabasco: Endpoint | None = None,
         measurement: bytes | None = None,
+        platform: str = LINUX_SOFTWARE,
     ) -> bytes:
         """A policy that this stack can serve, unless told otherwise."""
         now = datetime.now(UTC)
@@ -342,9 +343,7 @@ class Stack:
             tabasco_key=self.tabasco_key if current else None,
             expires_at=now + DAY,
             ciphersuite=suite or (TLS_1_3_SUITES if current else TLS_1_2_SUITES)[0],
-            platforms=[
-                AcceptedPlatform(LINUX_SOFTWARE, frozenset({measurement or self.measurement}))
-            ],
+            platforms=[AcceptedPlatform(platform, frozenset({measurement or self.measurement}))],
             data_provision_order=data,
             streaming_order=streams,
             program_digest=Digest.of(program),

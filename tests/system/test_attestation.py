@@ -7,14 +7,17 @@ it could get hold of.
 import secrets
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import colima
 from colima import sinaloa as wire
 from colima.runtime import State
 from durango import Check, GateError, SavedAttestation, judge
+from durango.gate import CLOCK_LEEWAY_S
 from jalisco import WrongIsolateError
 from psa_attestation import mint_runtime_token
 from sonora.evidence.software import SoftwareRoot
@@ -262,6 +265,48 @@ def test_a_policy_of_2021_needs_tabascos_key_from_elsewhere(stack):
         asked.refused(1, "the policy names no key of Tabasco", "--tabasco-key")
         told = computation.durango("attest").done().out
         assert "software root of trust" in told
+
+
+def test_the_software_root_is_refused_by_name_where_the_policy_asks_for_hardware(stack):
+    """Nothing falls back: the bridge has no hardware to offer, so nobody talks to its isolate."""
+    with stack.computation(
+        [PI, RESULT], program=HELLO, platform="sev-snp", measurement=stack.measurement
+    ) as computation:
+        for command in ("attest", "status"):
+            client = None if command == "attest" else 0
+            computation.durango(command, client=client).refused(
+                3,
+                "attestation refused at platform",
+                "found linux-software-root, a software root of trust",
+                "expected sev-snp, which my policy names",
+            )
+
+
+def test_a_result_signed_by_another_key_than_the_pinned_one_is_refused(stack, tmp_path):
+    path, key = tmp_path / "another.pem", ec.generate_private_key(ec.SECP256R1())
+    path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with stack.computation(
+        [PI, RESULT], program=HELLO, policy_format=PolicyFormat.VERACRUZ_2021
+    ) as computation:
+        asked = run(
+            "durango", "attest", computation.policy_file,
+            "--sinaloa", computation.address, "--tabasco-key", path,
+        )  # fmt: skip
+    asked.refused(3, "key")
+
+
+def test_an_attestation_is_good_until_its_result_expires(computation):
+    attestation = computation.attest()
+    evidence, policy = attestation.evidence, computation.policy
+
+    def judged(seconds: int):
+        at = attestation.expires_at + timedelta(seconds=seconds)
+        return judge(evidence, policy, tabasco_key=policy.tabasco_key, at=at)
+
+    assert judged(-1).certificate_digest == attestation.certificate_digest
+    with pytest.raises(GateError) as caught:
+        judged(CLOCK_LEEWAY_S + 1)
+    assert caught.value.check is Check.RESULT_TIME
 
 
 def test_a_revoked_instance_is_not_vouched_for_any_more(stack, computation):

@@ -20,7 +20,7 @@ from baja._openssl import fault_of
 from baja.context import PROTOCOL, NoCommonProtocolError, PeerCheck, der_of
 from baja.errors import Fault, LocalError, PeerError
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
-from veracruz_utils.policy import CipherSuite
+from veracruz_utils.policy import CipherSuite, TlsVersion
 
 MAX_HANDSHAKE_BYTES: Final = 32 * 1024
 """Bytes a peer may send until its handshake is complete; honest ones need about 4 KiB."""
@@ -32,6 +32,8 @@ _SEND_BYTES: Final = 64 * _RECORD_BYTES  # plaintext given to OpenSSL at once
 _OUTPUT_BYTES: Final = 16 * 1024  # what OpenSSL has to say of its own, or more by more reads
 _SEALING_BYTES: Final = 64  # what a record adds to its plaintext, at most
 _MAX_EXPORT_BYTES: Final = 1024
+_CHANNEL_BINDING_LABEL: Final = b"EXPORTER-Channel-Binding"
+_CHANNEL_BINDING_BYTES: Final = 32
 
 
 class Phase(Enum):
@@ -152,6 +154,23 @@ class Endpoint:
             return self._tls.export_keying_material(label, length, context)
         except SSL.Error as error:
             raise LocalError(f"no keying material for label {label[:40]!r}") from error
+
+    @property
+    def channel_binding(self) -> bytes:
+        """32 bytes of this session alone, the same at both ends: `tls-exporter`.
+
+        Evidence over them is evidence for this session. They are the same whoever asks, so both
+        ends' certificates and who speaks belong beside them.
+
+        Raises:
+            LocalError: there is no session yet, or it is one of TLS 1.2, where they are unique
+                only under conditions that are not checked here. Nothing may stand in for them.
+
+        Standard: RFC 9266 section 2.
+        """
+        if self._suite.version is not TlsVersion.TLS_1_3:
+            raise LocalError("no channel binding: the session is not TLS 1.3")
+        return self.export_keying_material(_CHANNEL_BINDING_LABEL, _CHANNEL_BINDING_BYTES, b"")
 
     def _state(self) -> str:
         return "closing" if self._closing else self._phase.name.lower().replace("_", " ")

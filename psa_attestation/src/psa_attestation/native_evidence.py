@@ -72,8 +72,8 @@ class NativeEvidence:
 def report_data_of(binding: bytes) -> bytes:
     """The 64 bytes of report data that stand for `binding` (32 bytes): it, and a digest of it.
 
-    Both halves depend on all that was bound, so that neither can be taken for something else, and
-    platforms that take only 32 bytes bind the first half.
+    Both halves depend on all that was bound, so that neither can be taken for something else. A
+    platform that takes less, such as a TPM, binds the 32 bytes.
     """
     return binding + binding_digest(_REPORT_LABEL, binding)
 

@@ -94,10 +94,14 @@ class HardwareRoot:
             raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "the policy names no attestation key")
         decision = policy.evaluate(
             proven,
-            report_data=report_data_of(binding),
+            report_data=self._report_data(binding),
             references=lambda kind, name: self._references.accepted(kind, name, at=at),
         )
         return proven, stored, decision
+
+    def _report_data(self, binding: bytes) -> bytes:
+        """What evidence of this kind has to be over; a TPM takes no more than a digest."""
+        return binding if self._kind is Kind.TPM else report_data_of(binding)
 
     def _proven(self, evidence: bytes, at: datetime) -> Proven:
         try:
