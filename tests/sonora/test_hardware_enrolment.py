@@ -1,6 +1,7 @@
-"""Sources on stand-ins for their interfaces enrol with the real attestation service, or do not."""
+"""Sources on stand-ins for their interfaces enrol with Tabasco's own checks, or do not."""
 
 import hashlib
+import re
 
 import pytest
 
@@ -25,5 +26,114 @@ from tabasco.instances import Instances
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations
-from tabasco.settings import Settings
+from tabasco.service import Settings
 from tabasco.verify.kinds import Kind
+
+TD = dcap.Recipe(dcap.TDX, 4)
+TPM = TpmSource(exchange=FakeTpm())
+TPM_POLICY = f"""[tpm]
+concerns = ["tpm.uncertified-key"]
+[tpm.facts]
+attestation-key = {{ one_of = ["{TPM.key_digest.hex()}"] }}
+[tpm.measurements]
+pcr23 = ["{"17" * 32}"]
+"""
+
+
+def sgx_quote(report_data):
+    return dcap.Recipe(body={320: report_data}).quote()
+
+
+def td_quote(report_data):
+    return dcap.Recipe(dcap.TDX, 4, body={520: report_data}).quote().ljust(8000, b"\0")
+
+
+def nitro_document(user_data):
+    return nitro.Recipe(changes={"user_data": user_data}).document()
+
+
+def measured(kind, name, value):
+    return f'[{kind}.measurements]\n{name} = ["{value.hex()}"]\n'
+
+
+MRENCLAVE = dcap.Recipe().verify().measurements["mrenclave"]
+MRTD = TD.verify().measurements["mrtd"]
+SOURCES = {
+    "sgx": (lambda: GramineSource(files=FakeGramine(sgx_quote)), dcap.NOON, dcap.ROOTS),
+    "tdx": (lambda: TsmSource(files=FakeTsm(td_quote, "tdx_guest")), dcap.NOON, dcap.ROOTS),
+    "nitro": (
+        lambda: NsmSource(FakeNsm(nitro_document)),
+        nitro.MADE,
+        {hashlib.sha256(nitro.ROOT).digest()},
+    ),
+    "tpm": (lambda: TPM, dcap.NOON, set()),
+}
+POLICIES = {
+    "sgx": measured("sgx", "mrenclave", MRENCLAVE),
+    "tdx": measured("tdx", "mrtd", MRTD),
+    "nitro": measured("nitro", "pcr0", nitro.MEMBERS["pcrs"][0]),
+    "tpm": TPM_POLICY,
+}
+
+
+@pytest.fixture(params=SOURCES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def tabasco_with(tmp_path, name):
+    """A function: how a Tabasco with this appraisal policy is called."""
+    _, at, roots = SOURCES[name]
+    clock, settings = Clock(at), Settings()
+    store = Store(tmp_path / "collateral", trust=Trust(intel=dcap.ROOTS))
+    if name in ("sgx", "tdx"):
+        recipe = TD if name == "tdx" else dcap.Recipe()
+        store.add([("made", recipe.collateral_json())], at=at)
+    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+        policies = Policies(database)
+        root = HardwareRoot(
+            Kind(name),
+            policies=policies,
+            references=ReferenceValues(database),
+            source=StoredCollateral(store),
+            roots=roots or None,
+        )
+        enrolments = Enrolments(
+            challenges=Challenges(database, validity=settings.challenge_validity, limit=9),
+            instances=Instances(database),
+            verifiers=[root],
+            validity=settings.enrolment_validity,
+            revocations=Revocations(database),
+        )
+
+        def answer(method, request):
+            if method == "BeginEnrolment":
+                asked = decode(tabasco.BeginEnrolmentRequest, request)
+                challenge = enrolments.begin(asked.platform, at=clock())
+                return encode(tabasco.BeginEnrolmentResponse(challenge, 60))
+            done = enrolments.complete(decode(tabasco.CompleteEnrolmentRequest, request), at=at)
+            return encode(tabasco.CompleteEnrolmentResponse(done.instance_id, 3600))
+
+        def with_policy(text):
+            policies.put_in_force(f"version = 1\n{text}".encode(), at=clock())
+            return answer
+
+        yield with_policy
+
+
+def enrolled(call, source):
+    return enrol(call, source, measurement=bytes(32), version="1")
+
+
+def test_evidence_of_a_source_enrols_a_fresh_key(tabasco_with, name):
+    source = SOURCES[name][0]()
+    found = enrolled(tabasco_with(POLICIES[name]), source)
+    assert source.platform == name
+    assert found.instance_id == instance_id_of(found.key.public_key())
+
+
+def test_what_the_policy_does_not_name_does_not_enrol(tabasco_with, name):
+    other = re.sub(r'\["[0-9a-f]{2}', '["5a', POLICIES[name])
+    with pytest.raises(EnrolmentRefusedError, match="refuses to enrol"):
+        enrolled(tabasco_with(other), SOURCES[name][0]())

@@ -1,10 +1,11 @@
 """Sessions: a nonce, then native evidence that answers it, then a result about the attester.
 
 For attesters other than our root attester, which enrols. The evidence has to carry, as its report
-data, `psa_attestation.report_data_of` the session's binding: a digest of the label, the kind of
-evidence, the nonce, and the key (DER SubjectPublicKeyInfo) that the attester wants bound to itself,
-or nothing. Whatever is authentic gets a result; whether it is accepted is what the result says. A
-nonce is used up by the first evidence that is submitted, whatever comes of it.
+data, `psa_attestation.report_data_of` the session's binding (for a TPM, the binding): a digest of
+the label, the kind of evidence, the nonce, and the key (DER SubjectPublicKeyInfo) that the attester
+wants bound to itself, or nothing. Whatever is authentic gets a result; whether it is accepted is
+what the result says. A nonce is used up by the first evidence that is submitted, whatever comes of
+it.
 """
 
 from collections.abc import Mapping
