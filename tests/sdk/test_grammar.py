@@ -91,7 +91,5 @@ def test_an_expression_resolves_as_itself():
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(
-        TypeExpressionError, match=r"no type .peple.*named types are people, points"
-    ):
+    with pytest.raises(TypeExpressionError, match=r"no type .peple.*named types are .*people"):
         schemas.resolve("peple")

@@ -80,9 +80,14 @@ def test_the_commands_of_other_readmes_work(name, holds, tmp_path):
     assert holds(json.loads(output.splitlines()[-1]))
 
 
-def test_every_example_is_tried():
-    others = {
-        "nop", "random-source", "moving-average-convergence-divergence",
-        "idash2017-logistic-regression", "private-set-intersection",
-    }  # fmt: skip
-    assert {*LAST_LINES, *others} == set(programs.NAMES)
+CHECKED = {
+    *LAST_LINES, "nop", "random-source", "moving-average-convergence-divergence",
+    "idash2017-logistic-regression", "private-set-intersection",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted({*programs.NAMES} - CHECKED))
+def test_the_commands_of_every_other_readme_run_the_example(name, tmp_path):
+    text = readme_of(name)
+    assert "freestanding-execution-engine run" in text
+    run_commands(text, tmp_path)

@@ -8,18 +8,12 @@ b'\x00asm'
 from importlib.resources import files
 from typing import Final
 
-NAMES: Final = (
-    "idash2017-logistic-regression",
-    "intersection-set-sum",
-    "linear-regression",
-    "logistic-regression",
-    "moving-average-convergence-divergence",
-    "nop",
-    "number-stream-accumulation",
-    "private-set-intersection",
-    "private-set-intersection-sum",
-    "random-source",
-    "string-edit-distance",
+NAMES: Final = tuple(
+    sorted(
+        entry.name.removesuffix(".wasm")
+        for entry in files(__name__).iterdir()
+        if entry.name.endswith(".wasm")
+    )
 )
 
 __all__ = ["NAMES", "load"]
