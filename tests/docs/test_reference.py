@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tabasco.verify
 from colima.runtime import State
-from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode
+from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode, world
 from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
 from psa_attestation import Code, Stage
@@ -90,6 +90,12 @@ def test_the_engine_page_lists_every_feature_that_is_switched():
     )
     assert set(ON) <= on
     assert set(OFF) == off
+
+
+def test_the_page_on_the_component_world_has_it_word_for_word():
+    page = Path(DOCS, "reference/component-world.md").read_text()
+    assert f"```wit\n{world.wit()}```" in page
+    assert f"{world.PIECE_BYTES} bytes" in page
 
 
 def test_the_abi_page_lists_statuses_that_there_are():

@@ -13,6 +13,7 @@ from execution_engine import (
     Program,
     RunInputs,
     code_cache,
+    settings_of,
 )
 from support.guests import CountingRandom, main
 from veracruz_utils.digest import Digest
@@ -158,7 +159,7 @@ def test_code_of_another_version_of_the_engine_is_none(cache, shelf, monkeypatch
 
 def test_authentic_code_that_the_engine_does_not_take_is_compiled_anew(cache):
     for code in (b"", b"\x7fELF", b"compiled for another processor"):
-        cache.keep(Digest.of(CODE), EngineSettings(Strategy.JIT, interruptible=True), code)
+        cache.keep(Digest.of(CODE), settings_of(Strategy.JIT, LIMITS), code)
         assert load(cache)
     assert not load(cache)
 

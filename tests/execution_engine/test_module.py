@@ -145,13 +145,9 @@ def test_other_files_are_refused(code):
     assert refusal(code).code is Refusal.NOT_WASM
 
 
-@pytest.mark.parametrize("version", [b"", b"\1\0\0", b"\2\0\0\0", b"\x0d\0\1\0"])
-def test_only_version_1_is_taken_and_no_component(version):
+@pytest.mark.parametrize("version", [b"", b"\1\0\0", b"\2\0\0\0", b"\x0d\0\2\0"])
+def test_other_versions_are_refused(version):
     assert refusal(b"\0asm" + version).code is Refusal.VERSION
-
-
-def test_a_component_made_from_text_is_refused():
-    assert refusal(bytes(wat2wasm("(component)"))).code is Refusal.VERSION
 
 
 def test_a_module_over_the_limit_is_refused():

@@ -123,11 +123,11 @@ def test_a_module_beyond_a_static_limit_is_refused_by_the_name_of_it(isolates, c
 
 
 def test_a_module_larger_than_its_limit_is_not_even_taken_in(isolates):
-    code = hostile.data(20 * MIB)
+    code = hostile.data(36 * MIB)
     with isolates.computation([[PI], [READER]], program=code) as rig, rig.session(0) as author:
         answer = author.begin_upload(ContentKind.PROGRAM, len(code))
         assert (answer.reason, answer.expected) == (
-            Reason.TOO_LARGE, f"program_bytes <= {16 * MIB}",
+            Reason.TOO_LARGE, f"program_bytes <= {32 * MIB}",
         )  # fmt: skip
         assert author.state() is State.INITIAL
 

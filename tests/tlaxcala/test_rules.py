@@ -7,6 +7,7 @@ import pytest
 
 from execution_engine import EngineLimits, ModuleRefusedError, Program, Refusal, TrapError
 from execution_engine.run import RunInputs
+from support.components import assembled, component
 from support.guests import CountingRandom, calling, main, module, wasm
 from support.module_bytes import MAGIC, leb, section, text
 from tlaxcala import RULES, check
@@ -54,12 +55,15 @@ def functions(count):
 BREAKING = {
     "TLX002": (calling(data="a" * 70_000), STRICT),
     "TLX003": (b"(module)", None),
-    "TLX004": (b"\0asm\x0d\0\1\0", None),
+    "TLX004": (b"\0asm\2\0\0\0", None),
     "TLX005": (GOOD[:-1], None),
     "TLX006": (main("(i64.const 0)"), None),
     "TLX010": (imports('"wasi_snapshot_preview1" "proc_exit" (func (param i32))'), None),
     "TLX011": (imports('"env" "stack" (global i32)'), None),
     "TLX012": (imports('"env" "__veracruz_hcall_getrandom" (func (param i64))'), None),
+    "TLX013": (component("(i32.const 0)", more='(export "other" (func $lifted))'), None),
+    "TLX014": (assembled("(component)"), None),
+    "TLX015": (component("(i32.const 0)", more="(core type (func))"), None),
     "TLX020": (module(MAIN + "(func $f) (start $f)"), None),
     "TLX030": (wasm(f"(module {MAIN})"), None),
     "TLX031": (module(MAIN, memory='(memory (export "memory") 3)'), STRICT),

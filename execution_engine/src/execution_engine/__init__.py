@@ -1,5 +1,6 @@
 """Runs WebAssembly programs against the eleven Veracruz host calls."""
 
+from execution_engine import world
 from execution_engine.abi import HOST_CALLS, HostCall, Status
 from execution_engine.code_cache import CodeCache, CompiledCode, code_context, code_tag
 from execution_engine.errors import (
@@ -13,9 +14,10 @@ from execution_engine.errors import (
     TrapError,
 )
 from execution_engine.limits import EngineLimits
-from execution_engine.module import Examination, ModuleSummary, Problem, check_module, examine
+from execution_engine.module import Examination, ModuleSummary, check_module, examine
 from execution_engine.program import Program, settings_of
 from execution_engine.run import Buffer, HostCallEvent, Outcome, RunInputs, Trace
+from execution_engine.shape import Problem
 from execution_engine.strategy import EngineSettings, engine_version
 
 __all__ = [
@@ -49,4 +51,5 @@ __all__ = [
     "engine_version",
     "examine",
     "settings_of",
+    "world",
 ]

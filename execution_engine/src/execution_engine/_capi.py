@@ -200,8 +200,13 @@ class Memory:
         """All of it as it is now, writable; a later view may be longer, at the same address."""
         memory = ctypes.byref(self._memory)
         address, size = _memory_data(self._context, memory), _memory_size(self._context, memory)
-        view: memoryview = _memory_view(address, size, _WRITABLE)
-        return view
+        return address_view(address, size)
+
+
+def address_view(address: int, size: int) -> memoryview:
+    """The `size` bytes at an address, writable; they must outlive the view."""
+    view: memoryview = _memory_view(address, size, _WRITABLE)
+    return view
 
 
 def trap_code(trap: Trap) -> TrapCode | None:
@@ -216,6 +221,17 @@ def trap_frames(trap: Trap) -> list[tuple[int, int | None, str | None]]:
     """Function index, offset in the module and name of the innermost calls, at most 20."""
     frames = bindings.wasm_frame_vec_t(0, None)
     bindings.wasm_trap_trace(trap.ptr(), ctypes.byref(frames))
+    return _described(frames)
+
+
+def error_frames(error: WasmtimeError) -> list[tuple[int, int | None, str | None]]:
+    """As `trap_frames`, of the trap that an error tells of."""
+    frames = bindings.wasm_frame_vec_t(0, None)
+    bindings.wasmtime_error_wasm_trace(error.ptr(), ctypes.byref(frames))
+    return _described(frames)
+
+
+def _described(frames: _C) -> list[tuple[int, int | None, str | None]]:
     try:
         return [_frame(frames.data[place]) for place in range(min(frames.size, _MAX_FRAMES))]
     finally:

@@ -193,11 +193,7 @@ class Host:
     def getrandom(self, buf: int, size: int) -> int:
         """Fill memory with random bytes of the platform."""
         window = self._window(buf, size)
-        if size > self._random_left:
-            raise LimitError(
-                LimitCode.RANDOM_BYTES, f"the limit is {self._limits.random_bytes} bytes"
-            )
-        self._random_left -= size
+        self._take_random(size)
         try:
             for start in range(0, size, _RANDOM_PIECE):
                 piece = min(_RANDOM_PIECE, size - start)
@@ -207,6 +203,13 @@ class Host:
         except PlatformError:
             return Status.GENERIC
         return Status.SUCCESS
+
+    def _take_random(self, size: int) -> None:
+        if size > self._random_left:
+            raise LimitError(
+                LimitCode.RANDOM_BYTES, f"the limit is {self._limits.random_bytes} bytes"
+            )
+        self._random_left -= size
 
     def _drawn(self, size: int) -> bytes:
         drawn = self._random.fill(size)

@@ -34,7 +34,7 @@ class EngineLimits:
         table_elements: elements of one table, initial and grown.
     """
 
-    module_bytes: int = 16 * MIB
+    module_bytes: int = 32 * MIB
     memory_bytes: int = 1024 * MIB
     output_bytes: int = 256 * MIB
     run_seconds: float | None = 300.0
@@ -46,6 +46,11 @@ class EngineLimits:
     nesting: int = 2_000
     tables: int = 8
     table_elements: int = 500_000
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What each function is held to before it is compiled: bytes, locals, nesting."""
+        return self.function_bytes, self.locals, self.nesting
 
     @classmethod
     def from_policy(cls, limits: Limits) -> Self:

@@ -12,11 +12,21 @@ from wasmtime import Engine, Module, WasmtimeError
 
 from execution_engine import abi, binary
 from execution_engine.abi import FunctionType
-from execution_engine.binary import Binary, Body, Export, Import
+from execution_engine.binary import Binary, Export, Import
+from execution_engine.component import (
+    entry_of,
+    exports_of,
+    imports_of,
+    inner_problems,
+    is_component,
+    outline_problems,
+    read_component,
+)
+from execution_engine.component_binary import Outline
 from execution_engine.errors import ModuleRefusedError, Refusal
-from execution_engine.instructions import deeper_than, jumps_wider_than
-from execution_engine.limits import PAGE_BYTES, EngineLimits
+from execution_engine.limits import EngineLimits
 from execution_engine.reader import BinaryError, TooManyError
+from execution_engine.shape import Problem, body_problems, memory_problems, table_problems
 from execution_engine.strategy import EngineSettings, make_engine
 from execution_engine.text import quoted, sanitised
 from veracruz_utils.digest import Digest
@@ -25,24 +35,14 @@ from veracruz_utils.policy import Strategy
 # For what is the same in all of them: which modules are valid.
 _ANY_ENGINE: Final = EngineSettings(Strategy.JIT)
 
-# What the compiler itself allows, the default target included.
-_MAX_JUMP_TARGETS: Final = 65_520
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason not to run a module; `detail` names both sides."""
-
-    code: Refusal
-    detail: str
-
 
 @dataclass(frozen=True, slots=True)
 class ModuleSummary:
     """What a module that may run is.
 
     `entry` is the type of the function exported as `main`, whatever it is, or None without one: a
-    module whose `entry` is not in `abi.ENTRY_TYPES` loads, and ends at its first run.
+    module whose `entry` is not in `abi.ENTRY_TYPES` loads, and ends at its first run. A component
+    imports functions of `world.INTERFACE`; its `entry` is told as that of a core module.
     """
 
     digest: Digest
@@ -51,6 +51,7 @@ class ModuleSummary:
     exports: tuple[Export, ...]
     entry: FunctionType | None
     has_initialize: bool
+    component: bool = False
 
     @property
     def runnable(self) -> bool:
@@ -81,22 +82,58 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
 
 
 def check_for(engine: Engine, code: bytes, *, limits: EngineLimits) -> ModuleSummary:
-    """`check_module` with the engine that will compile the module."""
+    """`check_module` with the engine that will compile the module; any engine for a component."""
+    if is_component(code):
+        summary, outline = check_outline(code, limits=limits)
+        check_inside(code, outline, limits=limits)
+        return summary
     declared = read_module(code, limits=limits)
     for problem in _problems(engine, code, declared, limits):
         raise ModuleRefusedError(problem.code, problem.detail)
     return _summarise(code, declared)
 
 
+def check_outline(code: bytes, *, limits: EngineLimits) -> tuple[ModuleSummary, Outline]:
+    """What a component is, when what it asks for and offers is what we host.
+
+    Raises:
+        ModuleRefusedError: the first thing wrong with it.
+    """
+    outline = read_component(code, limits=limits)
+    for problem in outline_problems(outline):
+        raise ModuleRefusedError(problem.code, problem.detail)
+    return _summarise_component(code, outline), outline
+
+
+def check_inside(code: bytes, outline: Outline, *, limits: EngineLimits) -> None:
+    """Look at a component's core modules.
+
+    Raises:
+        ModuleRefusedError: the first thing wrong with them.
+    """
+    with make_engine(_ANY_ENGINE) as engine:
+        for problem in inner_problems(engine, code, outline, limits):
+            raise ModuleRefusedError(problem.code, problem.detail)
+
+
 def examine(code: bytes, *, limits: EngineLimits) -> Examination:
     """What `code` is, and everything for which we do not run it; nothing is compiled."""
     try:
+        if is_component(code):
+            return _examine_component(code, limits)
         declared = read_module(code, limits=limits)
     except ModuleRefusedError as error:
         return Examination(None, (Problem(error.code, error.detail),))
     with make_engine(_ANY_ENGINE) as engine:
         found = tuple(_problems(engine, code, declared, limits))
     return Examination(_summarise(code, declared), found)
+
+
+def _examine_component(code: bytes, limits: EngineLimits) -> Examination:
+    outline = read_component(code, limits=limits)
+    with make_engine(_ANY_ENGINE) as engine:
+        found = (*outline_problems(outline), *inner_problems(engine, code, outline, limits))
+    return Examination(_summarise_component(code, outline), found)
 
 
 def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
@@ -113,7 +150,9 @@ def read_module(code: bytes, *, limits: EngineLimits) -> Binary:
         raise ModuleRefusedError(Refusal.NOT_WASM, "it does not begin with the bytes 00 61 73 6d")
     if code[4:8] != binary.VERSION:
         raise ModuleRefusedError(
-            Refusal.VERSION, f"version bytes are {code[4:8].hex(' ')}, we run 01 00 00 00"
+            Refusal.VERSION,
+            f"version bytes are {code[4:8].hex(' ')}, we run 01 00 00 00 (a module) and "
+            "0d 00 01 00 (a component)",
         )
     try:
         return binary.parse(code)
@@ -130,9 +169,12 @@ def _problems(
         yield from _import_problems(wanted)
     if declared.start is not None:
         yield Problem(Refusal.START_SECTION, f"it starts function {declared.start} by itself")
-    yield from _memory_problems(declared, limits)
-    yield from _table_problems(declared, limits)
-    yield from _body_problems(code, declared, limits)
+    export = declared.exported(abi.MEMORY, "memory")
+    if export is None or export.index < declared.imported("memory"):
+        yield Problem(Refusal.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}")
+    yield from memory_problems(declared, limits)
+    yield from table_problems(declared, limits)
+    yield from body_problems(code, declared, limits)
     try:
         Module.validate(engine, code)
     except WasmtimeError as error:
@@ -150,6 +192,18 @@ def _summarise(code: bytes, declared: Binary) -> ModuleSummary:
     )
 
 
+def _summarise_component(code: bytes, outline: Outline) -> ModuleSummary:
+    return ModuleSummary(
+        digest=Digest.of(code),
+        size=len(code),
+        imports=imports_of(outline),
+        exports=exports_of(outline),
+        entry=entry_of(outline),
+        has_initialize=False,
+        component=True,
+    )
+
+
 def _exported_type(declared: Binary, name: str) -> FunctionType | None:
     export = declared.exported(name, "func")
     return declared.function_type(export.index) if export else None
@@ -164,58 +218,3 @@ def _import_problems(wanted: Import) -> Iterator[Problem]:
         yield Problem(Refusal.FORBIDDEN_IMPORT, f"{name} is none of our host calls")
     elif wanted.type != call.type:
         yield Problem(Refusal.IMPORT_TYPE, f"{name} is wanted as {wanted.type}, it is {call.type}")
-
-
-def _memory_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
-    export = declared.exported(abi.MEMORY, "memory")
-    if export is None or export.index < declared.imported("memory"):
-        yield Problem(Refusal.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}")
-    for memory in declared.memories:
-        if (size := memory.minimum * PAGE_BYTES) > limits.memory_bytes:
-            yield Problem(
-                Refusal.MEMORY_SIZE,
-                f"{size} bytes of memory at first, the limit is {limits.memory_bytes}",
-            )
-
-
-def _table_problems(declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
-    if (count := len(declared.tables)) > limits.tables:
-        yield Problem(Refusal.TABLE_SIZE, f"{count} tables, the limit is {limits.tables}")
-    for table in declared.tables:
-        if table.minimum > limits.table_elements:
-            yield Problem(
-                Refusal.TABLE_SIZE,
-                f"a table of {table.minimum} elements, the limit is {limits.table_elements}",
-            )
-
-
-def _body_problems(code: bytes, declared: Binary, limits: EngineLimits) -> Iterator[Problem]:
-    for index, body in enumerate(declared.bodies, declared.imported("func")):
-        if body.size > limits.function_bytes:
-            yield Problem(
-                Refusal.FUNCTION_SIZE,
-                f"function {index} has {body.size} bytes, the limit is {limits.function_bytes}",
-            )
-        if body.locals > limits.locals:
-            yield Problem(
-                Refusal.LOCALS,
-                f"function {index} has {body.locals} locals, the limit is {limits.locals}",
-            )
-        yield from _instruction_problems(index, body, code, limits)
-
-
-def _instruction_problems(
-    index: int, body: Body, code: bytes, limits: EngineLimits
-) -> Iterator[Problem]:
-    try:
-        if deeper_than(limits.nesting, code, body):
-            yield Problem(
-                Refusal.NESTING, f"function {index} nests deeper than the limit, {limits.nesting}"
-            )
-        if jumps_wider_than(_MAX_JUMP_TARGETS, code, body):
-            yield Problem(
-                Refusal.JUMP_TABLE,
-                f"function {index} jumps by a table of more than {_MAX_JUMP_TARGETS} targets",
-            )
-    except BinaryError as error:
-        yield Problem(Refusal.MALFORMED, f"function {index}: {error}")

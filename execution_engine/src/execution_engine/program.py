@@ -2,13 +2,18 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
 from wasmtime import Engine, Linker, Module, Store, Trap, WasmtimeError
+from wasmtime.component import Component
 
 from execution_engine import _capi, abi
 from execution_engine.code_cache import CompiledCode
+from execution_engine.component import MAX_INSTANCES, is_component
+from execution_engine.component_host import ComponentHost
+from execution_engine.component_run import run_component
 from execution_engine.deadline import run_with_deadline
 from execution_engine.errors import (
     EngineError,
@@ -21,7 +26,7 @@ from execution_engine.errors import (
 )
 from execution_engine.host import GuestMemory, Host, OutputSink
 from execution_engine.limits import EngineLimits
-from execution_engine.module import ModuleSummary, check_for
+from execution_engine.module import ModuleSummary, check_for, check_inside, check_outline
 from execution_engine.run import Outcome, RunInputs, Trace
 from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
 from execution_engine.text import sanitised
@@ -35,7 +40,7 @@ _NO_MEMORY: Final = "cannot allocate memory"
 
 
 class Program:
-    """A checked and compiled module. `load` makes it, `run` runs it, `close` frees it.
+    """A checked and compiled module or component. `load` makes it, `run` runs it, `close` frees it.
 
     Compiling cannot be interrupted: who must bound it loads the program in a process that may be
     killed, forked from one that never compiled anything.
@@ -50,7 +55,7 @@ class Program:
     def __init__(
         self,
         engine: Engine,
-        module: Module,
+        module: Module | Component,
         *,
         summary: ModuleSummary,
         strategy: Strategy,
@@ -65,6 +70,7 @@ class Program:
         self._types = {
             abi.IMPORTS[one.name]: _capi.host_function_type(len(abi.IMPORTS[one.name].params))
             for one in summary.imports
+            if one.module == abi.MODULE
         }
         self.summary = summary
         self.strategy = strategy
@@ -80,21 +86,24 @@ class Program:
         limits: EngineLimits,
         cache: CompiledCode | None = None,
     ) -> Self:
-        """Check and compile a module.
+        """Check and compile a module or a component.
 
         With a `cache` the compiled code is taken from there, or put there. The checks are made
-        all the same: limits may have changed.
+        all the same: limits may have changed. Of a component, the inside is checked only before
+        it is compiled: kept code tells which limits its functions were held to, and memory and
+        tables are held to theirs when it begins.
 
         Raises:
             ModuleRefusedError: it is not one we run.
         """
-        settings = settings_of(strategy, limits)
+        settings = settings_of(strategy, limits, component=is_component(code))
         engine = make_engine(settings)
         try:
-            summary = check_for(engine, code, limits=limits)
+            summary, check_rest = _check(engine, code, limits)
             module = _cached(engine, cache, summary.digest, settings)
             if compiled := module is None:
-                module = _compile(engine, code)
+                check_rest()
+                module = _compile(engine, code, settings)
                 if cache is not None:
                     cache.keep(summary.digest, settings, module.serialize())
         except BaseException:
@@ -136,7 +145,8 @@ class Program:
         with self._running:
             if self._closed:
                 raise EngineError("the program is closed: load it again")
-            host = Host(inputs, limits=self.limits, random=random, sink=output_sink)
+            kind = ComponentHost if self.summary.component else Host
+            host = kind(inputs, limits=self.limits, random=random, sink=output_sink)
             try:
                 return run_with_deadline(
                     lambda: self._execute(host, trace),
@@ -167,12 +177,14 @@ class Program:
 
     def _execute(self, host: Host, trace: Trace | None) -> Outcome:
         """One run in one store. The callbacks live until the store is closed."""
+        started = time.perf_counter()
+        if isinstance(host, ComponentHost):
+            return self._execute_component(host, trace, started)
         failures: list[BaseException] = []
         callbacks = {
             call: _capi.host_function(len(call.params), host.call(call.name, trace), failures)
             for call in self._types
         }
-        started = time.perf_counter()
         # Explicitly closed: what a guest knew must not wait for the garbage collector.
         with Linker(self._engine) as linker, Store(self._engine) as store:
             for call, callback in callbacks.items():
@@ -186,13 +198,30 @@ class Program:
                 raise engine_error(error, self.limits) from None
             return self._outcome(store, host, return_code, time.perf_counter() - started)
 
+    def _execute_component(
+        self, host: ComponentHost, trace: Trace | None, started: float
+    ) -> Outcome:
+        assert isinstance(self._module, Component)
+        with Store(self._engine) as store:
+            self._arm(store)
+            return_code = run_component(
+                self._engine,
+                self._module,
+                store,
+                host,
+                self.summary.imports,
+                limits=self.limits,
+                trace=trace,
+            )
+            return self._outcome(store, host, return_code, time.perf_counter() - started)
+
     def _arm(self, store: Store) -> None:
         """Set the limits, before anything of the guest comes to life in the store."""
         limits = self.limits
         store.set_limits(
             memory_size=limits.memory_bytes,
             table_elements=limits.table_elements,
-            instances=1,
+            instances=MAX_INSTANCES if self.summary.component else 1,
             tables=limits.tables,
             memories=1,
         )
@@ -202,6 +231,7 @@ class Program:
             store.set_fuel(limits.fuel)
 
     def _call_main(self, linker: Linker, store: Store, host: Host) -> int:
+        assert isinstance(self._module, Module)
         instance = _capi.Instance(linker, store, self._module)
         host.attach(GuestMemory(instance.memory(abi.MEMORY)))
         if self.summary.has_initialize:
@@ -219,33 +249,48 @@ class Program:
             fuel=None if budget is None else budget - store.get_fuel(),
             seconds=seconds,
             host_calls=dict(host.calls),
-            memory_peak=host.memory_size(),
+            memory_peak=None if self.summary.component else host.memory_size(),
         )
 
 
-def settings_of(strategy: Strategy, limits: EngineLimits) -> EngineSettings:
+def settings_of(
+    strategy: Strategy, limits: EngineLimits, *, component: bool = False
+) -> EngineSettings:
     """The settings of the engine that runs a program by this strategy within these limits."""
     return EngineSettings(
         strategy,
         metered=limits.fuel is not None,
         interruptible=limits.run_seconds is not None,
         stack_bytes=limits.stack_bytes,
+        component=component,
+        shape=limits.shape,
     )
+
+
+def _check(
+    engine: Engine, code: bytes, limits: EngineLimits
+) -> tuple[ModuleSummary, Callable[[], None]]:
+    """What a program is, and the checks that are left to make before it is compiled."""
+    if not is_component(code):
+        return check_for(engine, code, limits=limits), lambda: None
+    summary, outline = check_outline(code, limits=limits)
+    return summary, lambda: check_inside(code, outline, limits=limits)
 
 
 def _cached(
     engine: Engine, cache: CompiledCode | None, program: Digest, settings: EngineSettings
-) -> Module | None:
+) -> Module | Component | None:
     found = None if cache is None else cache.find(program, settings)
+    kind: type[Module | Component] = Component if settings.component else Module
     try:
-        return None if found is None else Module.deserialize(engine, found)
+        return None if found is None else kind.deserialize(engine, found)
     except WasmtimeError:
         return None  # authentic, but of another processor: the engine asks for its features
 
 
-def _compile(engine: Engine, code: bytes) -> Module:
+def _compile(engine: Engine, code: bytes, settings: EngineSettings) -> Module | Component:
     try:
-        return Module(engine, code)
+        return Component(engine, code) if settings.component else Module(engine, code)
     except WasmtimeError as error:
         if _NO_MEMORY in str(error).lower():
             raise LimitError(

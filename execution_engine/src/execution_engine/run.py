@@ -54,7 +54,8 @@ class Outcome:
         fuel: units used; None when the limits set no budget.
         seconds: wall-clock time from instantiation to return.
         host_calls: how often each host call was made, by name without prefix.
-        memory_peak: bytes of linear memory at the end, which is the most it had.
+        memory_peak: bytes of linear memory at the end, which is the most it had; None of a
+            component, whose memory the engine does not show.
     """
 
     return_code: int
@@ -63,4 +64,4 @@ class Outcome:
     fuel: int | None
     seconds: float
     host_calls: Mapping[str, int]
-    memory_peak: int
+    memory_peak: int | None

@@ -21,8 +21,9 @@ from execution_engine.errors import EngineError
 from veracruz_utils.policy import Strategy
 
 ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
+# Of the engine for components alone: core modules never meet it.
+COMPONENT: Final = "component_model"
 OFF: Final = (
-    "component_model",
     "component_model_implements",
     "component_model_map",
     "custom_page_sizes",
@@ -67,12 +68,17 @@ class EngineSettings:
         interruptible: a run can be ended from outside by the engine's epoch, at a price in speed.
         stack_bytes: the guest's stack. The default is that of the original interpreter, 1 048 576
             values of 8 bytes: 65 536 nested calls fit. From 64 KiB to 64 MiB.
+        component: it runs components, and no core modules.
+        shape: the limits that functions are held to before they are compiled. They change nothing
+            in the code, but make compiled code that is kept tell what its program was held to.
     """
 
     strategy: Strategy
     metered: bool = False
     interruptible: bool = False
     stack_bytes: int = 8 * 1024 * 1024
+    component: bool = False
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not _LEAST_STACK_BYTES <= self.stack_bytes <= _MOST_STACK_BYTES:
@@ -95,6 +101,7 @@ def make_engine(settings: EngineSettings) -> Engine:
         setattr(config, f"wasm_{feature}", True)
     for feature in OFF:
         setattr(config, f"wasm_{feature}", False)
+    setattr(config, f"wasm_{COMPONENT}", settings.component)
     config.gc_support = False
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang

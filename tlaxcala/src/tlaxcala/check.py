@@ -8,6 +8,7 @@ from execution_engine import HOST_CALLS, EngineLimits, ModuleSummary, Refusal, b
 from execution_engine.abi import ENTRY_TYPES
 from execution_engine.limits import PAGE_BYTES
 from execution_engine.reader import BinaryError
+from execution_engine.world import world_name
 from tlaxcala.profile import Profile, profile
 from tlaxcala.report import Finding, Report
 from tlaxcala.rules import (
@@ -47,7 +48,9 @@ def check(
     found = None
     if seen.summary is not None:
         findings.extend(_entry_findings(seen.summary))
-        if not any(problem.code in _UNREADABLE_INSIDE for problem in seen.problems):
+        if not seen.summary.component and not any(
+            problem.code in _UNREADABLE_INSIDE for problem in seen.problems
+        ):
             found, more = _look_inside(code)
             findings.extend(more)
     if program not in (None, digest):
@@ -83,6 +86,8 @@ def _without_repetition(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _entry_findings(summary: ModuleSummary) -> Iterator[Finding]:
+    if summary.component:
+        return  # the engine refuses one without: it is among its problems
     wanted = " or ".join(str(type_) for type_ in ENTRY_TYPES)
     if summary.entry is None:
         yield Finding.of(NO_ENTRY, f"the module exports none, the engine calls {wanted}")
@@ -113,7 +118,8 @@ def _outside(
 
 def _host_calls(summary: ModuleSummary | None) -> tuple[str, ...]:
     imported = {one.name for one in summary.imports} if summary else set()
-    return tuple(call.name for call in HOST_CALLS if call.import_name in imported)
+    names = {call.name: {call.import_name, world_name(call.name)} for call in HOST_CALLS}
+    return tuple(name for name, known in names.items() if known & imported)
 
 
 def _entry(summary: ModuleSummary | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from execution_engine import HOST_CALLS, Refusal
 from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, MEMORY, MODULE
+from execution_engine.world import MAIN_TYPE
 
 _CALLS: Final = "\n".join(f"  {call.import_name} {call.type}" for call in HOST_CALLS)
 _TYPES: Final = " or ".join(str(type_) for type_ in ENTRY_TYPES)
@@ -78,8 +79,8 @@ RULES_OF_THE_ENGINE: Final = {
     Refusal.VERSION: Rule(
         "TLX004",
         "the file is of a WebAssembly version that is not run",
-        "Only core modules of version 1 are run; a component has other version bytes.",
-        "build a core module",
+        "Core modules of version 1 are run, and components of version 0d 00 01 00.",
+        "build a core module, or a component of world `veracruz:guest`",
     ),
     Refusal.MALFORMED: Rule(
         "TLX005",
@@ -113,6 +114,25 @@ RULES_OF_THE_ENGINE: Final = {
         "a host call is imported with another type",
         f"The host calls and their types:\n{_CALLS}",
         "declare it with exactly these parameters and the result i32",
+    ),
+    Refusal.FORBIDDEN_EXPORT: Rule(
+        "TLX013",
+        f"a component exports something else than {ENTRY_POINT!r}",
+        f"A component of world `veracruz:guest` exports {ENTRY_POINT!r} and nothing else.",
+        "build it for that world: `veracruz-sdk build` does",
+    ),
+    Refusal.EXPORT_TYPE: Rule(
+        "TLX014",
+        f"a component does not export {ENTRY_POINT!r} as its world has it",
+        f"The engine calls `{ENTRY_POINT}: {MAIN_TYPE}`.",
+        "build it for world `veracruz:guest`: `veracruz-sdk build` does",
+    ),
+    Refusal.FORBIDDEN_PART: Rule(
+        "TLX015",
+        "a component has a part that is not hosted",
+        "Components and instances of components inside, resources, core types, start functions and "
+        "asynchronous functions are not of the world that is hosted.",
+        "build it for world `veracruz:guest`: `veracruz-sdk build` does",
     ),
     Refusal.START_SECTION: Rule(
         "TLX020",

@@ -65,7 +65,7 @@ class Returned:
     fuel: int | None
     seconds: float
     host_calls: Mapping[str, int]
-    memory_peak: int
+    memory_peak: int | None
 
 
 @dataclass(frozen=True, slots=True)

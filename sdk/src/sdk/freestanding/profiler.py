@@ -25,6 +25,7 @@ from execution_engine import (
     Outcome,
     Program,
     RunInputs,
+    TrapCode,
     TrapError,
 )
 from platform_services import RandomSource
@@ -58,6 +59,8 @@ class ProfiledProgram(Program):
         """Run `main`, as `Program.run`."""
         seconds = self.limits.run_seconds
         assert seconds is not None
+        if not isinstance(self._module, Module):
+            raise TrapError(TrapCode.OTHER, "components are not profiled: run it without --profile")
         self._profiler = _Profiler(self._engine, self._module, seconds)
         try:
             with _ticking(self._engine.increment_epoch):

@@ -91,7 +91,8 @@ class Round:
         else:
             yield f"result     {len(self.result)} bytes, SHA-256 {Digest.of(self.result)}"
         yield f"run        {returned.seconds:.3f} s"
-        yield f"memory     {returned.memory_peak} bytes at most"
+        if returned.memory_peak is not None:
+            yield f"memory     {returned.memory_peak} bytes at most"
         fuel = "not counted: --count-fuel counts it" if returned.fuel is None else returned.fuel
         yield f"fuel       {fuel}"
         yield f"host calls {_calls_text(returned.host_calls)}"

@@ -96,7 +96,7 @@ class Limits:
         PolicyError: a limit is too small for any program or beyond what an isolate can give.
     """
 
-    program_bytes: int = 16 * _MIB
+    program_bytes: int = 32 * _MIB
     input_bytes: int = 1 * _GIB
     total_input_bytes: int = 2 * _GIB
     output_bytes: int = 256 * _MIB
