@@ -28,8 +28,9 @@ from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust, read_sn
 from tabasco.collateral.items import read_item
 from tabasco.collateral.snapshot import write_snapshot
 from tabasco.errors import TabascoError
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, Stage, evidence
 from tabasco.verify.dcap import verify_dcap
+from tabasco.verify.evidence import Means
 from tabasco.verify.snp import verify_snp
 
 DAY = timedelta(days=1)
@@ -214,12 +215,27 @@ class TestLookup:
         proven = verify_snp(report.report(), endorsements=found, at=NOON, roots=AMD_ROOTS)
         assert proven.warnings == ()  # the list was there
 
-    def test_a_list_is_not_used_after_its_next_update(self, store):
+    def test_a_list_that_was_kept_has_to_be_current(self, store):
         keep(store, pem(MILAN), Report().certificate(), revocation_list(MILAN.ark))
-        found = StoredCollateral(store).for_report(
-            Report().report(), NOON + 2 * DAY, certificate=None
+        source, report = StoredCollateral(store), Report().report()
+        for at in (NOON + 2 * DAY, NOON + 300 * DAY):
+            with refused(Fault.COLLATERAL_EXPIRED, Stage.COLLATERAL):
+                source.for_report(report, at, certificate=None)
+        assert source.for_report(report, NOON - 9 * DAY, certificate=None).crl is None
+
+    def test_who_brings_certificates_along_is_held_to_the_list_that_is_kept(self, store):
+        report = Report()
+        chain = report.endorsements()
+        given = Means(
+            certificate=chain.key,
+            authorities=chain.authorities,
+            source=StoredCollateral(store),
         )
-        assert found.crl is None
+        keep(store, pem(MILAN))
+        report.verify(endorsements=evidence._endorsements(report.report(), given, NOON))
+        keep(store, revocation_list(MILAN.ark, MILAN.ask.certificate.serial_number))
+        with refused(Fault.REVOKED):
+            report.verify(endorsements=evidence._endorsements(report.report(), given, NOON))
 
 
 class TestDisk:

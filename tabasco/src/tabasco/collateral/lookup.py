@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tabasco.collateral.items import ItemKind, intel_subject, key_subject
 from tabasco.collateral.store import Store
-from tabasco.verify import x509
+from tabasco.verify import der, x509
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.dcap_collateral import Collateral
 from tabasco.verify.dcap_quote import parse_quote
@@ -72,12 +72,28 @@ class StoredCollateral:
             key = _parsed(given)
             for authorities in self.store.find_all(ItemKind.AMD_AUTHORITIES, product.value, at):
                 if _issued_in(authorities, key):
-                    revoked = self.store.find(ItemKind.AMD_CRL, product.value, at)
-                    return Endorsements(given, authorities, revoked)
+                    return Endorsements(given, authorities, self.revoked_for(given, at))
         of = report.product or Product.MILAN
         if certificate is not None:
             raise self._missing(ItemKind.AMD_AUTHORITIES, of.value, at)
         raise self._missing(ItemKind.AMD_KEY, subject_of_report(report, of), at)
+
+    def revoked_for(self, certificate: bytes, at: datetime) -> bytes | None:
+        """AMD's list of revoked certificates for the product of a VCEK or VLEK.
+
+        None where none is kept. Where one is kept it has to be current: a list that has ended
+        would hide what was revoked since.
+
+        Raises:
+            EvidenceError: there is none that is valid at `at`, but there was; or the certificate
+                is malformed.
+        """
+        issuer = der.common_name(der.read(_parsed(certificate).issuer, der.SEQUENCE))
+        product = issuer.rpartition("-")[2].lower()
+        found = self.store.find(ItemKind.AMD_CRL, product, at)
+        if found is None and (ItemKind.AMD_CRL, product) in self.store.ends(at):
+            raise self._missing(ItemKind.AMD_CRL, product, at)
+        return found
 
     def _missing(self, kind: ItemKind, subject: str, at: datetime) -> EvidenceError:
         ends = [

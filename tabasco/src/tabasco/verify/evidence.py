@@ -59,6 +59,9 @@ class CollateralSource(Protocol):
     def for_report(self, data: bytes, at: datetime, *, certificate: bytes | None) -> Endorsements:
         """AMD's certificates for a report of SEV-SNP, or an `EvidenceError`."""
 
+    def revoked_for(self, certificate: bytes, at: datetime) -> bytes | None:
+        """AMD's list for a VCEK or VLEK; None where none is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -128,7 +131,10 @@ def _snp(data: bytes, means: Means, at: datetime) -> Proven:
 
 def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
     if means.certificate is not None and means.authorities is not None:
-        return Endorsements(means.certificate, means.authorities, means.crl)
+        revoked = means.crl
+        if revoked is None and means.source is not None:
+            revoked = means.source.revoked_for(means.certificate, at)
+        return Endorsements(means.certificate, means.authorities, revoked)
     if means.source is None:
         parse_report(data)  # what is no report is told first
         raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
