@@ -233,7 +233,8 @@ def test_a_tpm_that_fails_later_is_told():
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "software"])
 def test_a_source_that_is_not_there_is_an_error_and_nothing_stands_in(name, tmp_path):
     SoftwareRoot.create(tmp_path)  # which would be at hand
-    with pytest.raises(SonoraError, match=r"/dev/|/sys/"):
+    told = rf"--evidence {name} needs .*(/dev/|/sys/).*nothing stands in for it"
+    with pytest.raises(SonoraError, match=told):
         source_named(name, tmp_path)
 
 

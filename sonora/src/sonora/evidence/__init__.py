@@ -27,6 +27,13 @@ SOURCES: Final[Mapping[str, Callable[[Path], EvidenceSource]]] = {
 }
 """The sources by name; each is made from the folder of Sonora's state."""
 
+_NEEDS: Final[Mapping[str, str]] = {
+    "gramine": "an SGX enclave under Gramine with DCAP attestation",
+    "tsm": "an SEV-SNP, TDX or CCA machine with Linux's configfs-tsm, and the right to use it",
+    "nsm": "an AWS Nitro enclave",
+    "tpm": "a TPM 2.0 with an attestation key, and the right to use it",
+}
+
 
 def source_named(name: str, state: Path) -> EvidenceSource:
     """The source of this name, which is there: nothing stands in for it.
@@ -34,4 +41,9 @@ def source_named(name: str, state: Path) -> EvidenceSource:
     Raises:
         SonoraError: it is not.
     """
-    return SOURCES[name](state)
+    try:
+        return SOURCES[name](state)
+    except EvidenceUnavailableError as error:
+        raise EvidenceUnavailableError(
+            f"--evidence {name} needs {_NEEDS[name]}: {error}; nothing stands in for it"
+        ) from error

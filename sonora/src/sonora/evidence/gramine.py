@@ -11,10 +11,10 @@ from typing import Final
 
 from psa_attestation import NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError, Files, KernelFiles
+from sonora.evidence.local import REPORT_BYTES
 
 ATTESTATION: Final = Path("/dev/attestation")
 TARGET_INFO_BYTES: Final = 512
-REPORT_BYTES: Final = 432
 _REPORT_DATA_AT: Final = 320
 
 
