@@ -90,6 +90,7 @@ class FakeGramine:
     attestation_type: str = "dcap"
     target: bytes = b"T" * 512
     flags: int = 0x05  # initialised, 64 bit
+    sealing_key: bytes = b"s" * 16
     folder: Path = Path("/dev/attestation")
     written: dict[str, bytes] = field(default_factory=dict)
 
@@ -102,6 +103,8 @@ class FakeGramine:
         self.written[path.name] = data
 
     def read(self, path):
+        if path == self.folder / "keys" / "_sgx_mrenclave" and self.sealing_key:
+            return self.sealing_key
         if path.parent != self.folder:
             raise refused(path, errno.ENOENT)
         data = self.written.get("user_report_data", bytes(64))

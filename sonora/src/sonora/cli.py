@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +13,14 @@ import click
 
 from colima import tabasco
 from sonora.enrolled_key import EnrolledKey, patiently
-from sonora.enrolment import enrol
+from sonora.enrolment import Enrolment, enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, source_named
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from sonora.measurement import measure_this_process, measurement_of
 from sonora.measurement_diff import changes_since
+from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import Sonora, SonoraServer
 from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
 from veracruz_utils.endpoint import Endpoint
@@ -176,8 +177,7 @@ def serve(
             measurement=measurement_of(measure_this_process()),
             version=version("veracruz-sonora"),
         )
-        first = partial(patiently, renew, patience_s=patience)
-        enrolled = EnrolledKey(renew, first=first)
+        enrolled = _enrolled(renew, _kept(evidence, state), patience_s=patience)
         sonora = Sonora(launcher, enrolled, version=version("veracruz-mexico-city"))
         facts: dict[str, object] = {
             "socket": path,
@@ -189,6 +189,22 @@ def serve(
             lost = _serve_health(listen, launcher, server, facts, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
+
+
+def _kept(evidence: str, state: Path) -> SealedEnrolment | None:
+    """Where an enrolment outlives a restart: on a platform that seals, and nowhere else."""
+    return SealedEnrolment(state / FILE, GramineSealer()) if evidence == "gramine" else None
+
+
+def _enrolled(
+    renew: Callable[[], Enrolment], kept: SealedEnrolment | None, *, patience_s: float
+) -> EnrolledKey:
+    if kept is None:
+        return EnrolledKey(renew, first=partial(patiently, renew, patience_s=patience_s))
+    return EnrolledKey(
+        lambda: kept.keep(renew()),
+        first=lambda: kept.resume() or kept.keep(patiently(renew, patience_s=patience_s)),
+    )
 
 
 @contextlib.contextmanager
