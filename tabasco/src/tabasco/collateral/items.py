@@ -153,16 +153,17 @@ def _amd_authorities(data: bytes, trust: Trust) -> Item:
     given = x509.load_pem(data, stage=Stage.COLLATERAL)
     root, product = _root_of(given, trust)
     below = [each for each in given if each is not root]
-    start = max(each.not_valid_before_utc for each in given)
+    starts = [max(each.not_valid_before_utc, root.not_valid_before_utc) for each in below]
     ends = [
         x509.check_issuers((each, root), roots=trust.amd.keys(), at=start, stage=Stage.COLLATERAL)
-        for each in below
+        for each, start in zip(below, starts, strict=True)
     ]
     wanted = {prefix + product.name.capitalize() for prefix in _ISSUERS.values()}
     others = {x509.common_name(each) for each in below} - wanted
     if not below or others:
         raise _foreign(f"no authorities of {product.value}: {', '.join(sorted(others)) or 'none'}")
-    return Item(ItemKind.AMD_AUTHORITIES, product.value, data, start, min(ends))
+    # Each is good for its own time; whoever uses one of them compares that.
+    return Item(ItemKind.AMD_AUTHORITIES, product.value, data, min(starts), max(ends))
 
 
 def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
