@@ -9,9 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from sdk import rust_guest
+from sdk.errors import BuildError
+
 ROOT = Path(__file__).parents[2]
-_COMMANDS = re.compile(r"<!-- tested -->\n```console\n(.*?)```", re.DOTALL)
-_FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+_STEP = re.compile(
+    r"<!-- file: (\S+) -->\n```\w+\n(.*?)```|<!-- tested -->\n```console\n(.*?)```", re.DOTALL
+)
+
+
+def has_rust() -> bool:
+    try:
+        rust_guest.compiler()
+    except BuildError:
+        return False
+    return True
+
+
+needs_rust = pytest.mark.skipif(not has_rust(), reason="Debian's Rust for WebAssembly is absent")
 
 
 @pytest.fixture
@@ -26,11 +41,17 @@ def follow(tmp_path):
     }
 
     def do(page: str) -> str:
-        text = (ROOT / "docs/how-to" / page).read_text()
-        for name, content in _FILE.findall(text):
-            (tmp_path / name).write_text(content)
+        text = (ROOT / "docs" / page).read_text()
         printed = ""
-        for line in "".join(_COMMANDS.findall(text)).splitlines():
+        for file, content, commands in _STEP.findall(text):
+            if file:
+                (tmp_path / file).write_text(content)
+            printed += run(commands.splitlines())
+        return printed
+
+    def run(lines: list[str]) -> str:
+        printed = ""
+        for line in lines:
             done = subprocess.run(
                 line.removeprefix("$ "),
                 shell=True,
@@ -48,15 +69,31 @@ def follow(tmp_path):
 
 
 def test_a_program_is_tried_offline(follow):
-    assert "name,employee_id,age,grade" in follow("try-a-program-offline.md")
+    assert "name,employee_id,age,grade" in follow("how-to/try-a-program-offline.md")
 
 
 @pytest.mark.timeout(300)  # the compiler fills its cache the first time
 def test_a_program_is_written_in_c(follow):
-    assert follow("write-a-program-in-c.md").splitlines()[-1] == "12"
+    assert follow("how-to/write-a-program-in-c.md").splitlines()[-1] == "12"
 
 
 def test_evidence_is_verified_offline(follow):
-    printed = follow("verify-evidence-offline.md")
+    printed = follow("how-to/verify-evidence-offline.md")
     assert printed.count("verdict: accepted") == 3
     assert "3 of 3 are good for 7 days" in printed
+
+
+@pytest.mark.timeout(300)
+def test_a_first_program_is_written_in_c(follow):
+    assert follow("tutorial/first-program-in-c.md").splitlines()[-1] == "2"
+
+
+@needs_rust
+@pytest.mark.timeout(300)
+def test_a_first_program_is_written_in_rust(follow):
+    assert follow("tutorial/first-program-in-rust.md").splitlines()[-1] == "right     sum"
+
+
+@pytest.mark.timeout(300)
+def test_a_program_is_debugged(follow):
+    assert "input_size" in follow("how-to/debug-a-program.md")

@@ -11,6 +11,7 @@ from execution_engine import HOST_CALLS, LimitCode, Refusal, Status, TrapCode, w
 from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
 from psa_attestation import Code, Stage
+from sdk.pinecone import encode_from_json, parse_type
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import Event as EnrolmentEvent
 from sonora.enrolled_key import State as EnrolmentState
@@ -167,3 +168,11 @@ def test_the_page_of_sonora_lists_the_sources_and_the_limits():
         ["tokens for one isolate", f"{TOKENS_EACH} in {TOKEN_WINDOW_S:.0f} s"],
         ["connections of bridges", str(4 * MAX_ISOLATES)],
     ] == [row for row in cells if row[0].startswith(("isolates at", "tokens for", "connections"))]
+
+
+def test_the_encoding_page_shows_what_is_encoded():
+    drawn = [cells for cells in rows("reference/encoding.md") if len(cells) == 5][1:]
+    assert len(drawn) > 10
+    for expression, _, _, value, encoded in drawn:
+        kind = parse_type(expression.strip("`"))
+        assert encode_from_json(kind, value.strip("`").encode()).hex() == encoded.strip("`")

@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from sdk import programs, samples
 from sdk.cli import main
+from sdk.examples import EXAMPLES
 from veracruz_utils.digest import Digest
 
 PEOPLE = [
@@ -77,7 +78,7 @@ def test_bytes_that_do_not_decode_fail(sdk):
         ["encode", "--type", "points", "--from", "json", "--header", "a", "b"],
         ["decode", "--type", "points", "--to", "json", "--header", "a"],
         ["generate", "people", "a"],
-        ["copy-example", "nop"],
+        ["copy-example", "absent"],
         ["no-such-command"],
     ],
     ids=" ".join,
@@ -130,12 +131,12 @@ def test_an_example_is_copied(sdk, tmp_path):
 
 @pytest.mark.timeout(600)
 def test_the_examples_are_built_and_checked(sdk, tmp_path):
-    assert sdk("build-examples", "--check").exit_code == 0
-    assert sdk("build-examples", "--folder", ".").exit_code == 0
+    assert sdk("build-examples", "--check", "--language", "c").exit_code == 0
+    assert sdk("build-examples", "--language", "c", "--folder", ".").exit_code == 0
     module = tmp_path / "linear-regression.wasm"
     assert module.read_bytes() == programs.load("linear-regression")
     module.write_bytes(b"another")
-    done = sdk("build-examples", "--check", "--folder", ".")
+    done = sdk("build-examples", "--check", "--language", "c", "--folder", ".")
     assert done.exit_code == 1
     assert "linear-regression: the module in . is" in done.stderr
 
@@ -145,3 +146,54 @@ def test_help_and_version_are_there(sdk, arguments):
     done = sdk(*arguments)
     assert done.exit_code == 0
     assert "veracruz-sdk" in done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_data_of_every_example_are_written_the_same_from_the_same_seed(sdk, tmp_path, name):
+    example = EXAMPLES[name]
+    for folder in ("a", "b"):
+        tmp_path.joinpath(folder).mkdir()
+        done = sdk("generate", name, "--seed", 7, "--size", 40, "--output", folder)
+        assert done.exit_code == 0, done.stderr
+    case = example.generate(7, 40)
+    first, second = (
+        {file.name: file.read_bytes() for file in tmp_path.joinpath(folder).iterdir()}
+        for folder in ("a", "b")
+    )
+    assert first == second
+    for described, data in zip(example.inputs, case.inputs, strict=True):
+        assert first[f"{described.label}.dat"] == data
+    assert sum(name.endswith(".dat") for name in first) == len(case.inputs) + sum(
+        map(len, case.rounds)
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_csv_twin_encodes_to_the_same_bytes(sdk, tmp_path, name):
+    assert sdk("generate", name, "--size", 40, "--output", ".").exit_code == 0
+    for described in EXAMPLES[name].inputs:
+        twin = tmp_path / f"{described.label}.csv"
+        if twin.exists():
+            header = ["--header"] if "{" in described.expression else []
+            again = sdk("encode", "--type", described.expression, *header, twin.name, "again.dat",
+                        "--force")  # fmt: skip
+            assert again.exit_code == 0, again.stderr
+            original = twin.with_suffix(".dat").read_bytes()
+            assert tmp_path.joinpath("again.dat").read_bytes() == original
+
+
+def test_data_that_are_there_are_not_overwritten(sdk):
+    assert sdk("generate", "linear-regression", "--size", 2).exit_code == 0
+    assert sdk("generate", "linear-regression", "--size", 2).exit_code == 1
+
+
+def test_the_examples_are_explained(sdk):
+    assert json.loads(sdk("examples", "--json").stdout).keys() == EXAMPLES.keys()
+    about = json.loads(sdk("examples", "linear-regression", "--json").stdout)
+    assert about["inputs"] == [
+        {"label": "points", "type": "Vec<(f64, f64)>", "party": "data provider"}
+    ]
+    assert about["codes"]["-4"] == "the input does not decode"
+    assert (
+        "result    {gradient: f64, intercept: f64}" in sdk("examples", "linear-regression").stdout
+    )

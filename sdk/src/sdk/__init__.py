@@ -3,7 +3,7 @@
 The parts are modules of their own, imported one by one: `sdk.programs` and `sdk.samples` (what the
 demo runs, and on what), `sdk.examples` (what each example is given and computes), `sdk.pinecone`,
 `sdk.schemas` and `sdk.tables` (data for programs), `sdk.freestanding` (running a program offline),
-`sdk.build` (from C to a module), `sdk.generate`.
+`sdk.build` (from source to a module), `sdk.projects` (a program of one's own), `sdk.generate`.
 """
 
 from sdk.errors import (
@@ -11,6 +11,7 @@ from sdk.errors import (
     GenerationError,
     NotAllowedError,
     PineconeError,
+    ProjectError,
     RepeatedError,
     SdkError,
     StaleModuleError,
@@ -24,6 +25,7 @@ __all__ = [
     "GenerationError",
     "NotAllowedError",
     "PineconeError",
+    "ProjectError",
     "RepeatedError",
     "SdkError",
     "StaleModuleError",

@@ -5,7 +5,8 @@ from typing import Final
 
 import click
 
-from sdk import build, encoding_cli, generate, programs, schemas
+from sdk import build, encoding_cli, example_data, generate, programs, project_cli, schemas
+from sdk.examples import EXAMPLES
 from veracruz_utils.console import command_group, emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
 
@@ -16,7 +17,7 @@ _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 @command_group(
     "veracruz-sdk",
     distribution="veracruz-sdk",
-    help="Encode data for programs, generate samples, build the example programs.",
+    help="Write, build and test programs; encode data for them; examples and sample data.",
 )
 def main() -> None:
     """The command; its help is above."""
@@ -24,6 +25,8 @@ def main() -> None:
 
 main.add_command(encoding_cli.encode)
 main.add_command(encoding_cli.decode)
+for _command in (project_cli.new, project_cli.build, project_cli.test):
+    main.add_command(_command)
 
 
 @main.command("types")
@@ -57,6 +60,44 @@ def generate_people(
     files = generate.generate_people(seed=seed, size=size, overlap=overlap)
     for path, people in zip((first, second), files, strict=True):
         encoding_cli.write(path, generate.people_csv(people).encode(), force=force, mode=0o644)
+
+
+def _generator_of(name: str) -> click.Command:
+    """The command that makes data for one example."""
+    example = EXAMPLES[name]
+
+    @click.command(name, help=f"Write data for {name}: {example.summary}.")
+    @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
+                  help="Another one makes other data.")  # fmt: skip
+    @click.option("--size", type=click.IntRange(1, example_data.MAX_SIZE),
+                  default=example.default_size, show_default=True,
+                  help="How large: rows, characters or rounds.")  # fmt: skip
+    @click.option("--output", "folder", type=_FOLDER, default=Path(), show_default=".",
+                  help="The folder to write to.")  # fmt: skip
+    @encoding_cli.force_option
+    def command(*, seed: int, size: int, folder: Path, force: bool) -> None:
+        for file, content in example_data.data_files(example, example.generate(seed, size)):
+            encoding_cli.write(folder / file, content, force=force, mode=0o644)
+            click.echo(str(folder / file))
+
+    return command
+
+
+for _name in EXAMPLES:
+    generate_group.add_command(_generator_of(_name))
+
+
+@main.command("examples")
+@click.argument("name", type=click.Choice(list(EXAMPLES)), required=False)
+@json_option
+def examples(*, name: str | None, as_json: bool) -> None:
+    """Say what the example programs do; with NAME, all that is known of that one."""
+    if name is not None:
+        about = example_data.description(EXAMPLES[name])
+        emit(about, example_data.described(about), as_json=as_json)
+        return
+    text = "\n".join(f"{one.name:<40}{one.summary}" for one in EXAMPLES.values())
+    emit({one.name: one.summary for one in EXAMPLES.values()}, text, as_json=as_json)
 
 
 @main.command("list-examples")

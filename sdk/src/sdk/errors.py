@@ -6,6 +6,7 @@ SdkError                    (a VeracruzError, exit_code 1)
 │ └ RepeatedError           an element of a set, or a key of a map, is there twice
 ├ TableError                a CSV file does not fit its type
 ├ GenerationError           sample data of this shape cannot be made
+├ ProjectError              a program's folder, or a case in it, makes no sense
 ├ BuildError                the toolchain is missing or refuses a program
 ├ StaleModuleError          a shipped module is not what its source builds
 ├ UsageError                a command line or configuration makes no sense; exit_code 2
@@ -68,6 +69,10 @@ class TableError(SdkError):
 
 class GenerationError(SdkError):
     """Sample data of this shape cannot be made."""
+
+
+class ProjectError(SdkError):
+    """A program's folder, or a case in it, makes no sense."""
 
 
 class BuildError(SdkError):

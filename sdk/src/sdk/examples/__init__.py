@@ -8,9 +8,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
 
-from sdk.examples._model import Case, Example, Input, NamedType, Stream
+from sdk.examples._model import Case, Example, Input, NamedType, Stream, same
 
-__all__ = ["EXAMPLES", "Case", "Example", "Input", "NamedType", "Stream", "load"]
+__all__ = ["EXAMPLES", "Case", "Example", "Input", "NamedType", "Stream", "load", "same"]
 
 
 def _all() -> dict[str, Example]:

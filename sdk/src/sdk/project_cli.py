@@ -1,0 +1,86 @@
+"""The commands `new`, `build` and `test`, for a program of one's own."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+import tlaxcala
+from execution_engine import EngineError
+from sdk import project_cases, projects
+from sdk.errors import ProjectError
+from veracruz_utils.console import emit, json_option, read_file, write_new_file
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Strategy
+
+_FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
+_MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
+
+
+@click.command("new")
+@click.option("--language", type=click.Choice(list(projects.BUILDERS)), default="c",
+              show_default=True, help="What the program is to be written in.")  # fmt: skip
+@click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
+def new(*, language: str, folder: Path) -> None:
+    """Make the folder NAME with a small program, a case to test it on, and veracruz.toml."""
+    made = projects.new_project(folder, language=language)
+    click.echo(str(made.folder))
+
+
+@click.command("build")
+@click.argument("folder", type=_FOLDER, default=Path())
+@json_option
+def build(*, folder: Path, as_json: bool) -> None:
+    """Build the program in FOLDER to NAME.wasm in it, and print its digest."""
+    project = projects.open_project(folder)
+    module = project.build()
+    write_new_file(project.module, module, mode=0o644, force=True)
+    digest = Digest.of(module)
+    emit(
+        {"module": project.module, "digest": digest, "size": len(module)},
+        f"{digest}  {project.module}",
+        as_json=as_json,
+    )
+
+
+@click.command("test")
+@click.argument("folder", type=_FOLDER, default=Path())
+@json_option
+@click.pass_context
+def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
+    """Certify the program that was built in FOLDER, and run the cases in FOLDER/tests.
+
+    Every case runs under both strategies, which must agree. Exit status 1: something is wrong.
+    """
+    project = projects.open_project(folder)
+    if not project.module.is_file():
+        raise ProjectError(f"{project.module} is not there: run `veracruz-sdk build {folder}`")
+    module = read_file(project.module, limit=_MOST_MODULE_BYTES, what="module")
+    report = tlaxcala.check(module)
+    findings = [str(finding) for finding in report.findings]
+    cases = project_cases.read_cases(folder / "tests")
+    faults = {case.name: _faults(module, case) for case in cases} if report.certified else {}
+    lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
+    lines += [f"          {finding}" for finding in findings]
+    for name, found in faults.items():
+        lines += [f"{'wrong' if found else 'right':<10}{name}"]
+        lines += [f"          {line}" for line in found]
+    passed = report.certified and not any(faults.values())
+    value = {"passed": passed, "findings": findings, "cases": faults}
+    emit(value, "\n".join(lines), as_json=as_json)
+    context.exit(0 if passed else 1)
+
+
+def _faults(module: bytes, case: project_cases.ProjectCase) -> list[str]:
+    found: list[str] = []
+    did: list[object] = []
+    for strategy in Strategy:
+        try:
+            faults, seen = project_cases.run_case(module, case, strategy=strategy)
+        except EngineError as error:
+            return [f"{strategy.name}: {error}"]
+        found += [f"{strategy.name}: {fault}" for fault in faults]
+        did.append(seen)
+    if not found and did[0] != did[1]:
+        found.append("the strategies differ: does the result depend on random numbers?")
+    return found

@@ -1,0 +1,123 @@
+"""A program of one's own: a folder with its source, `veracruz.toml`, and cases to test it on.
+
+`veracruz.toml` says how the program is called and in what language it is written:
+
+    name = "sum"
+    language = "c"
+"""
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from sdk.build import compile_c, source_folder
+from sdk.errors import ProjectError
+from sdk.rust_guest import compile_rust
+from veracruz_utils.console import write_new_file
+
+PROJECT_FILE: Final = "veracruz.toml"
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_MOST_BYTES: Final = 64 * 1024
+
+
+def _build_c(folder: Path) -> bytes:
+    library = source_folder("c")
+    sources = sorted(folder.glob("*.c"))
+    return compile_c([library / "veracruz.c", *sources], include=library / "include")
+
+
+def _build_rust(folder: Path) -> bytes:
+    return compile_rust(folder / "main.rs", libraries=source_folder("c").parent)
+
+
+BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {"c": _build_c, "rust": _build_rust}
+"""For each language, what makes a module of a folder; each has a folder of `templates`, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A program's folder.
+
+    Attributes:
+        folder: where it is.
+        name: its module is NAME.wasm.
+        language: one of `BUILDERS`.
+    """
+
+    folder: Path
+    name: str
+    language: str
+
+    @property
+    def module(self) -> Path:
+        """Where its module is built."""
+        return self.folder / f"{self.name}.wasm"
+
+    def build(self) -> bytes:
+        """The module that its source builds.
+
+        Raises:
+            BuildError: the toolchain is missing, or refuses the source.
+        """
+        return BUILDERS[self.language](self.folder)
+
+
+def open_project(folder: Path) -> Project:
+    """The project in a folder.
+
+    Raises:
+        ProjectError: there is none, or its file makes no sense.
+    """
+    path = folder / PROJECT_FILE
+    try:
+        with path.open("rb") as file:
+            said = tomllib.loads(file.read(_MOST_BYTES).decode())
+    except FileNotFoundError:
+        raise ProjectError(
+            f"{folder} has no {PROJECT_FILE}: make a project with `veracruz-sdk new NAME`"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path}: {error}") from None
+    if unknown := sorted(said.keys() - {"name", "language"}):
+        raise ProjectError(f"{path}: there is no key {unknown[0]!r}; there are name, language")
+    name, language = said.get("name"), said.get("language")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ProjectError(f"{path}: name is {name!r}, not small letters, digits, - and _")
+    if language not in BUILDERS:
+        raise ProjectError(f"{path}: language is {language!r}, not one of {', '.join(BUILDERS)}")
+    return Project(folder, name, language)
+
+
+def new_project(folder: Path, *, language: str) -> Project:
+    """A project that builds and passes its tests, to begin from.
+
+    Raises:
+        ProjectError: the folder is there, or its name cannot be a program's.
+    """
+    name = folder.name
+    if not _NAME.fullmatch(name):
+        raise ProjectError(f"{name!r} is not a name of small letters, digits, - and _")
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise ProjectError(f"{folder} is there already") from None
+    except OSError as error:
+        raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
+    head = f'name = "{name}"\nlanguage = "{language}"\n'
+    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+    _copy(files("sdk").joinpath("templates", language), folder)
+    return open_project(folder)
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    for entry in source.iterdir():
+        if entry.is_dir():
+            target.joinpath(entry.name).mkdir()
+            _copy(entry, target / entry.name)
+        else:
+            write_new_file(target / entry.name, entry.read_bytes(), mode=0o644, force=False)
