@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import threading
 import time
 from datetime import timedelta
 
@@ -189,6 +190,40 @@ def test_an_enrolment_goes_through_the_states_of_the_table(monkeypatch):
             enrolled.key()
         seen.append(enrolled.state)
     assert seen == [State.GOOD, State.DUE, State.GOOD, State.ENDED, State.ENDED]
+
+
+def test_while_one_thread_asks_for_a_renewal_all_others_go_on_with_the_old_key():
+    asked, answer = threading.Event(), threading.Event()
+    old, new = Renewal((-1, 100), (50, 100)), []
+
+    def renew():
+        if old.asked:
+            asked.set()
+            assert answer.wait(30)
+        return old()
+
+    enrolled = EnrolledKey(renew)
+    asking = threading.Thread(target=lambda: new.append(enrolled.key()))
+    asking.start()
+    assert asked.wait(30)
+    assert [enrolled.key() for _ in range(3)] == [old.given[0].key] * 3
+    answer.set()
+    asking.join()
+    assert new == [old.given[1].key] == [enrolled.key()]
+    assert (enrolled.state, old.asked) == (State.GOOD, 2)
+
+
+def test_after_the_end_all_threads_wait_for_the_one_that_asks():
+    renew = Renewal((-2, -1), (50, 100), (50, 100))
+    enrolled = EnrolledKey(renew)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(enrolled.key())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [renew.given[1].key] * 8
+    assert renew.asked == 2
 
 
 def test_no_state_but_the_first_is_without_an_enrolment_and_a_renewal_leads_back_to_good():

@@ -219,6 +219,13 @@ def test_an_answer_that_is_cut_is_an_error_of_ours(cut):
         TpmSource(exchange=FakeTpm(cut=cut))
 
 
+def test_an_attestation_key_off_its_curve_is_an_error_of_ours():
+    answer = bytearray(FakeTpm()(struct.pack(">HIII", 0x8001, 14, 0x173, 0x81010002)))
+    answer[answer.index(struct.pack(">HH", 3, 0x10)) + 8] ^= 1
+    with pytest.raises(EvidenceUnavailableError, match="the attestation key is none"):
+        TpmSource(exchange=lambda _: bytes(answer))
+
+
 def test_a_tpm_that_fails_later_is_told():
     fake = FakeTpm()
     source = TpmSource(exchange=fake)

@@ -6,6 +6,8 @@ What is signed is changed below the signature and signed again, so that changes 
 import datetime as dt
 import hashlib
 import json
+import struct
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -38,9 +40,14 @@ from psa_attestation.ear_claims import EarProfile
 from psa_attestation.jwk import decode_key_set, encode_key_set
 from sdk import pinecone
 from sdk.pinecone import PineconeError
+from sonora.errors import SonoraError
+from sonora.evidence.nsm import NsmSource
+from sonora.evidence.tpm import TpmSource
+from sonora.evidence.tsm import certificates
 from support import policies, tls_pair
 from support.evidence_mutation import changed_bytes
 from support.jwts import jwt_by_hand
+from support.platform_fakes import FakeTpm
 from support.psa_tokens import (
     CHALLENGE,
     DEVICE,
@@ -79,7 +86,8 @@ def try_changed(parser: Parser, random: Random) -> str:
 
 def parsers() -> list[Parser]:
     """All of them."""
-    return [*_of_tokens(), *_of_results(), *_of_bundles(), *_of_others(), *_of_messages()]
+    groups = (_of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_messages)
+    return [parser for group in groups for parser in group()]
 
 
 def _of_tokens():
@@ -203,6 +211,26 @@ def _of_others():
     yield Parser(
         "pinecone", lambda data: pinecone.decode(_PEOPLE, data), (people,), error=PineconeError
     )
+
+
+def _of_platforms():
+    """What a host or a device answers to Sonora."""
+    guid = uuid.UUID("63da758d-e664-4564-adc5-f4b93be8accd").bytes_le
+    entry = guid + struct.pack("<II", 48, 4)
+    yield Parser("snp-certificates", certificates, (entry + bytes(24) + b"cert",), SonoraError)
+    described = cbor2.dumps({"DescribeNSM": {"module_id": "i", "max_pcrs": 32}})
+    answer = cbor2.dumps({"Attestation": {"document": b"document"}})
+
+    def nsm(data: bytes) -> object:
+        answers = [described, data]
+        return NsmSource(lambda _: answers.pop(0)).evidence(
+            measurement=b"", version="", binding=bytes(32)
+        )
+
+    yield Parser("nsm", nsm, (answer,), SonoraError)
+    fake = FakeTpm()
+    public = fake(struct.pack(">HIII", 0x8001, 14, 0x173, fake.handle))
+    yield Parser("tpm", lambda data: TpmSource(exchange=lambda _: data), (public,), SonoraError)
 
 
 def _certificate() -> bytes:

@@ -2,8 +2,9 @@
 
 Theory of operation. Time and Tabasco's answers are events; `NEXT` says what follows. A key signs
 while its enrolment is good or due, and never after its end. In the last tenth another enrolment is
-due: it is asked for now and then, so that not every token waits for a Tabasco that is away. What
-the table does not list cannot happen.
+due: one thread asks for it now and then, and all others go on with the old key, so that no token
+waits for a Tabasco that is away. After the end all of them wait for the one that asks. What the
+table does not list cannot happen.
 """
 
 import logging
@@ -79,7 +80,9 @@ class EnrolledKey:
     ) -> None:
         self._renew = renew
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
         self._state = State.STARTING
+        self._next_attempt = 0.0
         self._current = self._enrol(first or renew)
 
     @property
@@ -98,23 +101,36 @@ class EnrolledKey:
         Raises:
             EnrolmentRefusedError, UnreachableError: the enrolment ended, another was not to be had.
         """
-        with self._lock:
-            self._pass_time(time.monotonic())
-            if self._state is State.ENDED:
-                self._current = self._enrol(self._renew)
-            elif self._state is State.DUE and time.monotonic() >= self._next_attempt:
+        if self._after_time_passed() is State.ENDED:
+            with self._renewing:
+                if self._after_time_passed() is State.ENDED:
+                    self._enrol(self._renew)
+        elif self._may_ask_again() and self._renewing.acquire(blocking=False):
+            try:
                 self._try_to_renew()
+            finally:
+                self._renewing.release()
+        with self._lock:
             return self._current.key
 
-    def _pass_time(self, now: float) -> None:
-        if self._state is State.GOOD and now >= self._current.renew_at:
-            self._happened(Event.RENEWAL_DUE)
-        if self._state is State.DUE and now >= self._current.expires_at:
-            self._happened(Event.TIME_OVER)
+    def _after_time_passed(self) -> State:
+        with self._lock:
+            now = time.monotonic()
+            if self._state is State.GOOD and now >= self._current.renew_at:
+                self._happened(Event.RENEWAL_DUE)
+            if self._state is State.DUE and now >= self._current.expires_at:
+                self._happened(Event.TIME_OVER)
+            return self._state
+
+    def _may_ask_again(self) -> bool:
+        with self._lock:
+            return self._state is State.DUE and time.monotonic() >= self._next_attempt
 
     def _try_to_renew(self) -> None:
+        if not self._may_ask_again():
+            return  # another thread has just done it
         try:
-            self._current = self._enrol(self._renew)
+            self._enrol(self._renew)
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one is good for now
             _LOG.warning("not enrolled again, the old enrolment serves for now: %s", error)
 
@@ -122,11 +138,14 @@ class EnrolledKey:
         try:
             enrolment = renew()
         except Exception:
-            self._happened(Event.FAILED)
-            self._next_attempt = time.monotonic() + _RETRY_S
+            with self._lock:
+                self._happened(Event.FAILED)
+                self._next_attempt = time.monotonic() + _RETRY_S
             raise
-        self._happened(Event.ENROLLED)
-        self._next_attempt = enrolment.renew_at
+        with self._lock:
+            self._happened(Event.ENROLLED)
+            self._next_attempt = enrolment.renew_at
+            self._current = enrolment
         return enrolment
 
     def _happened(self, event: Event) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -100,21 +101,10 @@ class TpmSource:
         public.sized()  # policy
         public.symmetric()
         public.scheme()
-        if kind == _RSA:
-            public.take(2)  # bits
-            exponent = public.number(4) or _DEFAULT_EXPONENT
-            modulus = int.from_bytes(public.sized())
-            key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-            key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-        elif kind == _ECC:
-            curve = _CURVES.get(public.number(2))
-            public.scheme()  # the key derivation's
-            if curve is None:
-                raise EvidenceUnavailableError("the attestation key is on a curve not used here")
-            x, y = int.from_bytes(public.sized()), int.from_bytes(public.sized())
-            key = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
-        else:
-            raise EvidenceUnavailableError(f"the attestation key is of type {kind:#x}")
+        try:
+            key = _rsa_key(public) if kind == _RSA else _ec_key(public, kind)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise EvidenceUnavailableError(f"the attestation key is none: {error}") from error
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def _ask(
@@ -184,6 +174,23 @@ class _Answer:
         """A TPMT scheme: nothing, or one with its hash."""
         if self.number(2) != _NULL:
             self.take(2)
+
+
+def _rsa_key(public: _Answer) -> rsa.RSAPublicKey:
+    public.take(2)  # bits
+    exponent = public.number(4) or _DEFAULT_EXPONENT
+    return rsa.RSAPublicNumbers(exponent, int.from_bytes(public.sized())).public_key()
+
+
+def _ec_key(public: _Answer, kind: int) -> ec.EllipticCurvePublicKey:
+    if kind != _ECC:
+        raise EvidenceUnavailableError(f"the attestation key is of type {kind:#x}")
+    curve = _CURVES.get(public.number(2))
+    public.scheme()  # the key derivation's
+    if curve is None:
+        raise EvidenceUnavailableError("the attestation key is on a curve not used here")
+    x, y = int.from_bytes(public.sized()), int.from_bytes(public.sized())
+    return ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
 
 
 def exchange_with(device: Path) -> Exchange:
