@@ -9,14 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_attestation import AttestationError, Code, Stage, public_key_of
-from psa_attestation.corim import (
-    CCA_PROFILE,
-    PSA_PROFILE,
-    read_comid,
-    read_unsigned_corim,
-    verify_corim,
-)
+from psa_attestation.corim import read_comid, read_unsigned_corim, verify_corim
 from psa_attestation.corim_comid import Environment, Measurement
+from psa_attestation.corim_profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
 from support.cca_tokens import cose_key
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
 
@@ -85,6 +80,17 @@ def with_environment(environment):
 def with_keys(keys):
     comid = read_comid(cbor2.dumps(COMID | {4: {3: [[KEYS[0], keys]]}}))
     return comid.attest_keys[0].keys
+
+
+RIM = {0: "cca.rim", 1: {2: [[1, b"\x55" * 32]]}}
+REM = {0: "cca.rem0", 1: {2: [[1, b"\x66" * 32]]}}
+RPV = {0: "cca.rpv", 1: {4: cbor2.CBORTag(560, bytes(64))}}
+
+
+def read_realm(*elements, name=b"\x55" * 32):
+    environment = {0: {0: cbor2.CBORTag(560, name)}}
+    comid = COMID | {4: {0: [[environment, list(elements or (RIM, REM, RPV))]]}}
+    return read(corim(comid, _3=cbor2.CBORTag(32, REALM_PROFILE)))
 
 
 class TestContent:
@@ -309,6 +315,33 @@ class TestBundle:
             read(corim(COMID | {4: {3: [[KEYS[0], [pem(DEVICE)] * 2]]}}, _3=uri))
         assert read(corim(COMID | {4: {0: [[short, [MEASUREMENT]]]}}, _3=None))
 
+    def test_a_realm_is_named_by_its_initial_measurement_and_says_it(self):
+        assert read_realm().comids[0].reference_values[0].measurements[0].key == "cca.rim"
+        for size in (31, 33, 65):
+            with refused(Code.IMPLEMENTATION_ID_LENGTH):
+                read_realm(name=bytes(size))
+
+    @pytest.mark.parametrize(
+        "elements",
+        [
+            [REM],
+            [RIM, RIM],
+            [RIM, REM, REM],
+            [{0: "cca.rim", 1: {4: cbor2.CBORTag(560, bytes(32))}}],
+            [RIM, {0: "cca.rem0", 1: {11: "a name"}}],
+            [RIM, {0: "cca.rpv", 1: {2: [[1, bytes(32)]]}}],
+            [RIM, {0: "cca.rem4", 1: {2: [[1, bytes(32)]]}}],
+            [RIM, {1: {2: [[1, bytes(32)]]}}],
+        ],
+    )
+    def test_a_realm_of_other_elements_is_refused(self, elements):
+        with refused(Code.CLAIM_VALUE):
+            read_realm(*elements)
+
+    def test_a_bundle_has_no_key_of_a_realm(self):
+        with refused(Code.CLAIM_VALUE):
+            read(corim(COMID | {4: {3: [KEYS]}}, _3=cbor2.CBORTag(32, REALM_PROFILE)))
+
     def test_what_is_no_bundle_is_refused(self):
         with refused(Code.UNEXPECTED_TAG):
             read(cbor2.dumps(cbor2.CBORTag(502, {})))
@@ -405,7 +438,7 @@ def test_arbitrary_bytes_give_our_error(data):
 def test_every_published_bundle_gets_its_verdict():
     vectors = json.loads((SHARED / "expected.json").read_text())["vectors"]
     key = public_key_of(json.loads((SHARED / "corim" / "src" / "ec-p256.jwk").read_text()))
-    schemes = {"psa": {PSA_PROFILE}, "cca": {CCA_PROFILE}}
+    schemes = {"psa": {PSA_PROFILE}, "cca": {CCA_PROFILE, REALM_PROFILE}}
     reasons = {}
     for vector in vectors:
         data = (SHARED / vector["file"]).read_bytes()

@@ -28,7 +28,7 @@ from psa_attestation import (
 )
 from psa_attestation.base64url import from_base64url
 from psa_attestation.claims_codec import decode_claims
-from psa_attestation.corim import CCA_PROFILE, PSA_PROFILE
+from psa_attestation.corim_profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
 from psa_attestation.cose import parse
 from support.claim_forms import cca_from_json, from_diagnostic, psa_from_json, public_key, unbase64
 from support.jwts import jwt_by_hand
@@ -237,7 +237,7 @@ def _corim(folder: Path, vector: Vector):
         yield vector["expect"], _library(lambda: public_key(json.loads(file.read_text())))
         return
     data, scheme = file.read_bytes(), file.parent.name
-    profiles = {"psa": {PSA_PROFILE}, "cca": {CCA_PROFILE}}.get(scheme)
+    profiles = {"psa": {PSA_PROFILE}, "cca": {CCA_PROFILE, REALM_PROFILE}}.get(scheme)
     key = public_key(json.loads((folder / "corim/src/ec-p256.jwk").read_text()))
     if file.name.startswith("signed"):
         found = _library(lambda: verify_corim(data, key=key, at=_CORIM_TIME))

@@ -16,11 +16,10 @@ from psa_attestation import cose
 from psa_attestation._fields import array, integer, mapping, octets, refused, required, text
 from psa_attestation.cbor import ANY_TAG, DecodeLimits, Key, Tag, Value, decode
 from psa_attestation.corim_comid import Comid, comid_of, tag_id_of
+from psa_attestation.corim_profiles import check_profile
 from psa_attestation.errors import AttestationError, Code, Stage
 
 MAX_CORIM_BYTES: Final = 512 * 1024
-PSA_PROFILE: Final = "tag:arm.com,2025:psa#1.0.0"
-CCA_PROFILE: Final = "tag:arm.com,2025:cca_platform#1.0.0"
 
 _CORIM, _COMID, _URI, _OID, _TIME = 501, 506, 32, 111, 1
 _OTHER_TAGS: Final = frozenset({505, 508})  # CoSWID and trust lists: left alone
@@ -118,8 +117,7 @@ def read_unsigned_corim(data: bytes, *, at: int, profiles: Collection[str] | Non
         not_before=start,
         not_after=end,
     )
-    if profile in (PSA_PROFILE, CCA_PROFILE):
-        _check_arm(corim)
+    check_profile(profile, corim.comids)
     return corim
 
 
@@ -203,22 +201,3 @@ def _check_validity(start: int | None, end: int | None, at: int, what: str) -> N
         raise AttestationError(
             Code.EXPIRED, Stage.FRESHNESS, f"{what} was valid until {end}, it is {at}"
         )
-
-
-def _check_arm(corim: Corim) -> None:
-    """What the PSA and CCA profiles ask for beyond the format."""
-    for comid in corim.comids:
-        environments = [each.environment for each in comid.reference_values]
-        environments += [each.environment for each in comid.attest_keys]
-        for environment in environments:
-            class_id = environment.class_id
-            if class_id is None or class_id[0] != "bytes" or len(class_id[1]) != 32:
-                raise refused(
-                    Code.IMPLEMENTATION_ID_LENGTH, "the class id is not an implementation id"
-                )
-        for keys in comid.attest_keys:
-            instance = keys.environment.instance
-            if instance is None or instance[0] != "ueid" or len(instance[1]) != 33:
-                raise refused(Code.INSTANCE_ID_LENGTH, "the instance is not an instance id")
-            if len(keys.keys) != 1:
-                raise refused(Code.CLAIM_VALUE, f"{len(keys.keys)} keys for one instance")
