@@ -1,5 +1,6 @@
 """The service over HTTP, if what it needs is installed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,19 +9,25 @@ from tabasco.administrators import Administrators
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.service import AttestationService
+from tabasco.state import DEFAULT_TENANT
 from veracruz_utils.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from tabasco.api import HttpService
 
+Served = tuple[AttestationService, Database]
+"""A tenant's service and the database behind it."""
+
 
 def http_service(
-    service: AttestationService,
-    database: Database,
-    address: Endpoint,
-    tls: tuple[Path, Path] | None,
+    tenants: Mapping[str, Served], address: Endpoint, tls: tuple[Path, Path] | None
 ) -> "HttpService":
-    """`service` over HTTP, not listening yet; with the certificate and key of `tls`.
+    """Services over HTTP, not listening yet; with the certificate and key of `tls`.
+
+    Args:
+        tenants: by name; `default` is at the root, the others are at `/tenants/NAME`.
+        address: where to listen.
+        tls: None for plain HTTP.
 
     Raises:
         VeracruzError: the extra is not installed, or it cannot be served so.
@@ -31,5 +38,11 @@ def http_service(
         raise TabascoError(
             f"HTTP needs {error.name}: pip install 'veracruz-tabasco[http]', or leave --http away"
         ) from error
-    context = Context(service, database, Administrators(database), current_time)
-    return HttpService(create_app(context), address, tls=None if tls is None else TlsFiles(*tls))
+    contexts = {
+        name: Context(service, database, Administrators(database), current_time)
+        for name, (service, database) in tenants.items()
+    }
+    app = create_app(contexts.pop(DEFAULT_TENANT))
+    for name, context in contexts.items():
+        app.mount(f"/tenants/{name}", create_app(context))
+    return HttpService(app, address, tls=None if tls is None else TlsFiles(*tls))

@@ -13,11 +13,13 @@ from tabasco import keys
 from tabasco.challenges import MIN_KEY_BYTES
 from tabasco.database import Database
 from tabasco.errors import TabascoError
-from tabasco.state import StateDirectory
+from tabasco.state import DEFAULT_TENANT, StateDirectory
+from tabasco.tenants import existing_tenant
 from veracruz_utils.console import read_file
 from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024
+_TENANT: Final = "tabasco.tenant"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -26,8 +28,8 @@ def _default_state() -> Path:
     return Path(home) / "veracruz" / "tabasco"
 
 
-def state_option(command: _F) -> _F:
-    """Add `--state`, passed as `state: StateDirectory`."""
+def bare_state_option(command: _F) -> _F:
+    """Add `--state`, passed as `state: StateDirectory`, of the default tenant."""
     return click.option(
         "--state",
         type=click.Path(path_type=Path, file_okay=False),
@@ -36,8 +38,30 @@ def state_option(command: _F) -> _F:
         show_default="$XDG_STATE_HOME/veracruz/tabasco",
         metavar="DIR",
         help="Where the result-signing key and the database are.",
-        callback=lambda _context, _parameter, value: StateDirectory(value),
+        callback=_state_of_tenant,
     )(command)
+
+
+def state_option(command: _F) -> _F:
+    """Add `--state` and `--tenant`, passed together as `state: StateDirectory`."""
+    option = click.option(
+        "--tenant",
+        default=DEFAULT_TENANT,
+        envvar="TABASCO_TENANT",
+        show_default=True,
+        metavar="NAME",
+        is_eager=True,  # the callback of --state has to know
+        expose_value=False,
+        callback=lambda context, _parameter, value: context.meta.__setitem__(_TENANT, value),
+        help="Whose keys and database; see tabasco tenant.",
+    )
+    return option(bare_state_option(command))
+
+
+def _state_of_tenant(
+    context: click.Context, _parameter: click.Parameter, value: Path
+) -> StateDirectory:
+    return existing_tenant(StateDirectory(value), context.meta.get(_TENANT, DEFAULT_TENANT))
 
 
 def database_option(command: _F) -> _F:
@@ -59,7 +83,21 @@ def open_database(state: StateDirectory, url: str | None, *, create: bool = Fals
     """
     if url is None and create:
         state.prepare()
-    return Database.open(url or state.database_url, connections=1, create=create)
+    return Database.open(database_url_of(state, url), connections=1, create=create)
+
+
+def database_url_of(state: StateDirectory, url: str | None) -> str:
+    """Where the database is.
+
+    Raises:
+        TabascoError: a URL is given, and a tenant has a database of its own.
+    """
+    if url is not None and state.tenant != DEFAULT_TENANT:
+        raise TabascoError(
+            f"tenant {state.tenant} has a database of its own: leave --database (and "
+            "TABASCO_DATABASE) away"
+        )
+    return url or state.database_url
 
 
 class _Time(click.ParamType[datetime]):

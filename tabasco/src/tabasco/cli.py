@@ -1,7 +1,8 @@
 """The command line: the key of results, the service; `register` has the other commands."""
 
 import logging
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from tabasco._options import (
     challenge_key_in,
     current_time,
     database_option,
+    database_url_of,
     public_key_in,
     seconds_option,
     state_option,
@@ -32,10 +34,13 @@ from tabasco.register import instance, root
 from tabasco.roots import Roots
 from tabasco.server import LIMITS, methods_of
 from tabasco.service import AttestationService, Settings
-from tabasco.state import StateDirectory
+from tabasco.state import DEFAULT_TENANT, StateDirectory
+from tabasco.tenants import challenge_key_of, tenants_of
+from tabasco.tenants_cli import tenant
 from tabasco.verify_cli import verify
 from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
 from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.secret import Secret
 from veracruz_utils.service import GrpcService
 
 DISTRIBUTION: Final = "veracruz-tabasco"
@@ -56,7 +61,7 @@ main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
 main.add_command(collateral)
-for _group in (policy, reference_values, revoke, audit, key_commands, administrator):
+for _group in (policy, reference_values, revoke, audit, key_commands, administrator, tenant):
     main.add_command(_group)
 
 
@@ -162,31 +167,54 @@ def serve(
     With --json, one object on standard output says where it listens once it is ready.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    state.prepare()
-    state.make_result_key()
-    settings = Settings(challenge_validity, enrolment_validity, result_validity)
-    url = database or state.database_url
+    shared = None if challenge_key is None else challenge_key_in(challenge_key)
+    opening = Opening(
+        settings=Settings(challenge_validity, enrolment_validity, result_validity),
+        source=StoredCollateral(Store(store)),
+        challenge_key=shared,
+    )
     tls = _tls_files(http_certificate, http_key)
-    connections = LIMITS.calls if http is None else 2 * LIMITS.calls
-    with Database.open(url, connections=connections) as opened:
-        _trust(Roots(opened), trust_roots)
+    with ExitStack() as stack:
+        main_one = opening.open(state, database_url_of(state, database), stack)
+        _trust(Roots(main_one[1]), trust_roots)
         warn_of_stale(Store(store), current_time())
+        url = None
+        if http is not None:
+            others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
+            served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
+            web = http_service({DEFAULT_TENANT: main_one} | served, http, tls)
+            url = stack.enter_context(web).url
+        methods = methods_of(main_one[0])
+        server = stack.enter_context(GrpcService(listen, unary=methods, limits=LIMITS))
+        server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the services of all tenants have in common."""
+
+    settings: Settings
+    source: StoredCollateral
+    challenge_key: Secret | None
+
+    def open(
+        self, state: StateDirectory, url: str, stack: ExitStack
+    ) -> tuple[AttestationService, Database]:
+        """A tenant's service and its database, which `stack` closes."""
+        state.prepare()
+        state.make_result_key()
+        database = stack.enter_context(Database.open(url, connections=2 * LIMITS.calls))
+        key = self.challenge_key
         service = AttestationService(
-            database=opened,
+            database=database,
             key_ring=state.key_ring(),
             build=version(DISTRIBUTION),
             now=current_time,
-            settings=settings,
-            source=StoredCollateral(Store(store)),
-            challenge_key=None if challenge_key is None else challenge_key_in(challenge_key),
+            settings=self.settings,
+            source=self.source,
+            challenge_key=None if key is None else challenge_key_of(state.tenant, key),
         )
-        over_http = nullcontext() if http is None else http_service(service, opened, http, tls)
-        with (
-            over_http as web,
-            GrpcService(listen, unary=methods_of(service), limits=LIMITS) as server,
-        ):
-            also = None if web is None else web.url
-            server.serve_until_signalled(lambda: _say_ready(server.address, also, as_json=as_json))
+        return service, database
 
 
 def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:

@@ -28,6 +28,7 @@ from tabasco.key_ring import KeyRing, ResultKey
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.files import write_new_file
 
+DEFAULT_TENANT: Final = "default"
 _OLD_NAME: Final = re.compile(r"[0-9a-f]{64}\.until-([0-9]{1,11})\.pem")
 
 
@@ -36,11 +37,28 @@ class StateDirectory:
     """Where a service keeps what must outlive it."""
 
     path: Path
+    tenant: str = DEFAULT_TENANT
 
     @property
     def database_url(self) -> str:
-        """The URL of the database inside."""
+        """The URL of the database: the one inside, or the one that the tenant was added with."""
+        if self.database_file.is_file():
+            return self.database_file.read_text(encoding="utf-8").strip()
         return sqlite_url(self.path / "tabasco.db")
+
+    @property
+    def database_file(self) -> Path:
+        """The file with the URL of a tenant's database, if that is not inside."""
+        return self.path / "database-url"
+
+    @property
+    def tenants_path(self) -> Path:
+        """The folder of the state directories of tenants."""
+        return self.path / "tenants"
+
+    def tenant_named(self, name: str) -> "StateDirectory":
+        """The state directory of a tenant, whether it is there or not."""
+        return StateDirectory(self.tenants_path / name, name)
 
     @property
     def key_path(self) -> Path:

@@ -33,7 +33,7 @@ class BoundedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = MAX_BUNDLE_BYTES if scope["path"] in _LARGE else MAX_BODY_BYTES
+        limit = MAX_BUNDLE_BYTES if scope["path"].endswith(_LARGE) else MAX_BODY_BYTES
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await _whole(receive, limit)
