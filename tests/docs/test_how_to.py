@@ -97,3 +97,9 @@ def test_a_first_program_is_written_in_rust(follow):
 @pytest.mark.timeout(300)
 def test_a_program_is_debugged(follow):
     assert "input_size" in follow("how-to/debug-a-program.md")
+
+
+def test_reference_values_are_published(follow):
+    printed = follow("how-to/publish-reference-values.md")
+    assert "policy version 1 is in force" in printed
+    assert "revoke-measurement" in printed.splitlines()[-1]

@@ -18,6 +18,8 @@ from sonora.enrolled_key import State as EnrolmentState
 from sonora.evidence import SOURCES
 from sonora.isolates import MAX_ISOLATES
 from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
+from tabasco.api import description
+from tabasco.cli import main
 from tabasco.verify import Fault
 from tabasco.verify.kinds import Kind
 from veracruz_utils.policy import Limits, Role
@@ -176,3 +178,12 @@ def test_the_encoding_page_shows_what_is_encoded():
     for expression, _, _, value, encoded in drawn:
         kind = parse_type(expression.strip("`"))
         assert encode_from_json(kind, value.strip("`").encode()).hex() == encoded.strip("`")
+
+
+def test_the_tabasco_page_has_every_command_and_every_route():
+    page = (DOCS / "reference/tabasco.md").read_text()
+    for name in main.commands:
+        assert f"tabasco {name}" in page or f"| {name}" in page, name
+    for path in description()["paths"]:
+        stem = path.removeprefix("/v1/").partition("/")[0]
+        assert stem in page, path

@@ -135,3 +135,11 @@ def test_what_a_service_decides_is_recorded_with_its_reason(service, attester, d
 def test_an_enrolment_of_the_past_that_is_old_stays_in_the_log(log, clock):
     clock.advance(days=4000)
     assert log.entries()[0].at < clock() - timedelta(days=3999)
+
+
+def test_a_clock_that_is_far_behind_the_log_is_refused(log):
+    newest = log.entries()[-1].at
+    log.check_clock(newest)
+    log.check_clock(newest - timedelta(hours=1))
+    with pytest.raises(TabascoError, match="set the clock right"):
+        log.check_clock(newest - timedelta(hours=1, seconds=1))

@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,6 +32,7 @@ DONE: Final = "done"
 MAX_HEAD_BYTES: Final = 1024
 _LABEL: Final = b"veracruz-tabasco-audit-v1"
 _FIRST: Final = bytes(32)
+_CLOCK_LEEWAY: Final = timedelta(hours=1)
 _HEAD_LABEL: Final = "veracruz-tabasco-audit-head-v1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_HEAD_BYTES, max_items=16, max_depth=3)
 
@@ -174,6 +175,20 @@ class AuditLog:
                 f"{kept.number}: it was cut"
             )
         return Head(number, previous)
+
+    def check_clock(self, now: datetime) -> None:
+        """Refuse a time that was over long ago: what has expired would be believed again.
+
+        Raises:
+            TabascoError: the newest entry is more than an hour later.
+        """
+        with self._database.reading() as session:
+            newest = session.scalar(select(AuditRow.at).order_by(AuditRow.id.desc()).limit(1))
+        if newest is not None and newest > now + _CLOCK_LEEWAY:
+            raise TabascoError(
+                f"it is {now.isoformat(timespec='seconds')}, but the audit log goes on until "
+                f"{newest.isoformat(timespec='seconds')}: set the clock right"
+            )
 
     def count(self) -> int:
         """How many entries there are."""

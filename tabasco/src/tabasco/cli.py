@@ -25,6 +25,7 @@ from tabasco._options import (
 )
 from tabasco.administration import policy, reference_values, revoke
 from tabasco.administrators_cli import administrator
+from tabasco.audit import AuditLog
 from tabasco.audit_cli import audit
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.collateral_cli import collateral, warn_of_stale
@@ -204,6 +205,7 @@ class Opening:
         state.prepare()
         state.make_result_key()
         database = stack.enter_context(Database.open(url, connections=2 * LIMITS.calls))
+        AuditLog(database).check_clock(current_time())
         key = self.challenge_key
         service = AttestationService(
             database=database,
