@@ -197,3 +197,16 @@ def test_the_examples_are_explained(sdk):
     assert (
         "result    {gradient: f64, intercept: f64}" in sdk("examples", "linear-regression").stdout
     )
+
+
+def test_a_template_of_a_policy_names_parties_roles_and_orders(sdk):
+    text = sdk("policy-template", "number-stream-accumulation").stdout
+    for words in (
+        "--identity program-provider.cert.pem PiProvider",
+        "--identity second-stream-provider.cert.pem StreamProvider",
+        "--identity result-reader.cert.pem ResultReader",
+        "--data-order 1 ",
+        "--stream-order 2,3 ",
+    ):
+        assert words in text
+    assert "--data-order" not in sdk("policy-template", "nop").stdout

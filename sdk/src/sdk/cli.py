@@ -5,7 +5,16 @@ from typing import Final
 
 import click
 
-from sdk import build, encoding_cli, example_data, generate, programs, project_cli, schemas
+from sdk import (
+    build,
+    encoding_cli,
+    example_data,
+    generate,
+    policy_template,
+    programs,
+    project_cli,
+    schemas,
+)
 from sdk.examples import EXAMPLES
 from veracruz_utils.console import command_group, emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
@@ -98,6 +107,17 @@ def examples(*, name: str | None, as_json: bool) -> None:
         return
     text = "\n".join(f"{one.name:<40}{one.summary}" for one in EXAMPLES.values())
     emit({one.name: one.summary for one in EXAMPLES.values()}, text, as_json=as_json)
+
+
+@main.command("policy-template")
+@click.argument("name", type=click.Choice(list(EXAMPLES)))
+def policy_template_of(*, name: str) -> None:
+    """Print the command that writes a policy for the example NAME.
+
+    It names the certificates of the parties as `durango identity new` does, and the services where
+    they are on one machine: replace what differs.
+    """
+    click.echo(policy_template.policy_command(EXAMPLES[name]))
 
 
 @main.command("list-examples")

@@ -1,0 +1,68 @@
+"""Every example through real services, under the policy that its template writes."""
+
+import shlex
+
+import pytest
+
+from colima.runtime import State
+from sdk import programs
+from sdk.examples import EXAMPLES
+from sdk.policy_template import orders, parties, policy_command
+from support.stack import new_party, run
+
+SIZE = 40
+
+
+@pytest.fixture(scope="module")
+def measurement():
+    return run("sonora", "measure", "--json").done().out
+
+
+def policy_of(example, members, folder, stack, measurement):
+    """What the template's command writes, in a folder where everybody's files are."""
+    for party, identity in zip(parties(example), members, strict=True):
+        folder.joinpath(party.certificate).write_bytes(identity.certificate_pem())
+    folder.joinpath(f"{example.name}.wasm").write_bytes(programs.load(example.name))
+    folder.joinpath("measurement.json").write_text(measurement)
+    folder.joinpath("tabasco.pem").write_bytes(stack.tabasco_key_file.read_bytes())
+    command = policy_command(example).replace("127.0.0.1:3010", str(stack.tabasco_address))
+    program, *arguments = shlex.split(command.replace("\\\n", ""))
+    run(program, *arguments, cwd=folder).done()
+    return folder.joinpath("policy.json").read_bytes()
+
+
+def provide(computation, clients, contents, send):
+    """Each item from the client whose it is; a client's items are counted from 0."""
+    given = dict.fromkeys(clients, 0)
+    for client, content in zip(clients, contents, strict=True):
+        with computation.connect(client) as provider:
+            send(provider, given[client], content)
+        given[client] += 1
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", programs.NAMES)
+def test_an_example_computes_in_an_isolate_what_python_does(stack, measurement, tmp_path, name):
+    example = EXAMPLES[name]
+    case = example.generate(11, 5 if example.streams else SIZE)
+    members = [new_party(f"party-{number}") for number in range(len(parties(example)))]
+    raw = policy_of(example, members, tmp_path, stack, measurement)
+    data_from, streams_from = orders(example)
+    reader = len(members) - 1
+    results = []
+    with stack.serving(raw, members, programs.load(name)) as computation:
+        computation.send_program(0)
+        provide(computation, data_from, case.inputs, lambda who, at, what: who.send_data(at, what))
+        for number, streams in enumerate(case.rounds, 1):
+            provide(
+                computation, streams_from, streams, lambda who, at, what: who.send_stream(at, what)
+            )
+            with computation.connect(reader) as principal:
+                result, outcome = principal.result()
+                assert outcome.receipt.round == number
+                results.append(result)
+                if number < len(case.rounds):
+                    principal.next_round()
+        assert example.fault(case, results) is None
+        assert computation.state(reader) is State.FINISHED_EXECUTING
+        assert computation.shut_down(reader) == 0
