@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from colima import tabasco
+from sonora.coverage import coverage_of
 from sonora.enrolled_key import EnrolledKey, patiently
 from sonora.enrolment import Enrolment, enrol
 from sonora.errors import SonoraError
@@ -92,12 +93,18 @@ def measure(
         changes = changes_since(earlier, listed)
         emit(changes.as_json(), changes.as_text(), as_json=as_json)
         context.exit(1 if changes else 0)
-    value: dict[str, object] = {"platform": LINUX_SOFTWARE, "measurement": measurement}
+    coverage = coverage_of(listed)
+    value: dict[str, object] = {
+        "platform": LINUX_SOFTWARE,
+        "measurement": measurement,
+        "covered": coverage.as_json(),
+    }
     text = measurement
     if with_files:
         value["files"] = listed
         text = "\n".join([measurement, *(f"{digest}  {name}" for name, digest in listed.items())])
     emit(value, text, as_json=as_json)
+    note(coverage.as_text())
 
 
 @main.command()
