@@ -4,21 +4,28 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from psa_attestation import decode_key_set, verify_ear, verify_ear_jwt
 from psa_attestation.base64url import from_base64url, to_base64url
 from support.enrolment import RootAttester, new_key, spki
 from tabasco.administrators import TOKEN_PREFIX, Administrators, Role
-from tabasco.api import Context, HttpService, create_app
+from tabasco.api import Context, HttpService, TlsFiles, create_app
 from tabasco.api.bodies import MAX_BODY_BYTES
 from tabasco.audit import AuditLog, Head
 from tabasco.cli import main
@@ -408,3 +415,31 @@ def run_command(*arguments, state):
     done = CliRunner().invoke(main, [*map(str, arguments), "--state", str(state)])
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def test_over_tls_it_is_served_to_who_trusts_the_certificate(app, tmp_path):
+    key, name = new_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, SHA256())
+    )
+    files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with HttpService(app, Endpoint.parse("0.0.0.0:0"), tls=files) as server:
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        trusting = ssl.create_default_context(cafile=files.certificate)
+        found = httpx.get(f"{url}/healthz", verify=trusting, trust_env=False)
+        assert found.json() == {"status": "serving"}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/healthz", trust_env=False)
+    files.key.write_bytes(b"no key")
+    with pytest.raises(VeracruzError, match="cannot be used"):
+        HttpService(app, Endpoint.parse("0.0.0.0:0"), tls=files)
