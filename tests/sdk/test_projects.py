@@ -99,7 +99,7 @@ def test_a_name_that_is_none_is_refused(sdk, tmp_path, name):
     [
         (None, "make a project with"),
         ("name = ", "veracruz.toml"),
-        ('name = "a"\nlanguage = "cobol"\n', "language is 'cobol', not one of c, rust"),
+        ('name = "a"\nlanguage = "cobol"\n', "language is 'cobol', not one of c, rust, python"),
         ('name = "../a"\nlanguage = "c"\n', "name is '../a'"),
         ('name = "a"\nlanguage = "c"\nmore = 1\n', "there is no key 'more'"),
     ],

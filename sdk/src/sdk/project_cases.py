@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from execution_engine import EngineError, EngineLimits, Program, RunInputs
+from execution_engine import CodeCache, EngineError, EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
 from sdk import pinecone, schemas
 from sdk.errors import PineconeError, ProjectError, TypeExpressionError
@@ -124,8 +124,10 @@ def _known(said: Mapping[str, Any], keys: set[str]) -> None:
         raise ValueError(f"there is no key {unknown[0]!r}; there are {', '.join(sorted(keys))}")
 
 
-def run_case(module: bytes, case: ProjectCase, *, strategy: Strategy) -> tuple[list[str], object]:
-    """Run a case.
+def run_case(
+    module: bytes, case: ProjectCase, *, strategy: Strategy, cache: CodeCache | None = None
+) -> tuple[list[str], object]:
+    """Run a case; with a cache the module is compiled once for all of them.
 
     Returns:
         What is wrong, in lines; and all that the program did, to compare strategies by.
@@ -137,7 +139,7 @@ def run_case(module: bytes, case: ProjectCase, *, strategy: Strategy) -> tuple[l
     faults: list[str] = []
     did: list[object] = []
     previous: bytes | None = None
-    with Program.load(module, strategy=strategy, limits=limits) as program:
+    with Program.load(module, strategy=strategy, limits=limits, cache=cache) as program:
         for number, each in enumerate(case.rounds, 1):
             inputs = RunInputs(
                 inputs=[datum.data for datum in case.inputs],

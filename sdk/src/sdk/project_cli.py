@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 import tlaxcala
-from execution_engine import EngineError
+from execution_engine import CodeCache, EngineError
 from sdk import project_cases, projects
 from sdk.errors import ProjectError
 from veracruz_utils.console import emit, json_option, read_file, write_new_file
@@ -59,7 +59,8 @@ def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
     report = tlaxcala.check(module)
     findings = [str(finding) for finding in report.findings]
     cases = project_cases.read_cases(folder / "tests")
-    faults = {case.name: _faults(module, case) for case in cases} if report.certified else {}
+    cache = CodeCache.in_memory()
+    faults = {case.name: _faults(module, case, cache) for case in cases} if report.certified else {}
     lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
     lines += [f"          {finding}" for finding in findings]
     for name, found in faults.items():
@@ -71,12 +72,12 @@ def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
     context.exit(0 if passed else 1)
 
 
-def _faults(module: bytes, case: project_cases.ProjectCase) -> list[str]:
+def _faults(module: bytes, case: project_cases.ProjectCase, cache: CodeCache) -> list[str]:
     found: list[str] = []
     did: list[object] = []
     for strategy in Strategy:
         try:
-            faults, seen = project_cases.run_case(module, case, strategy=strategy)
+            faults, seen = project_cases.run_case(module, case, strategy=strategy, cache=cache)
         except EngineError as error:
             return [f"{strategy.name}: {error}"]
         found += [f"{strategy.name}: {fault}" for fault in faults]

@@ -17,6 +17,7 @@ from typing import Final
 
 from sdk.build import compile_c, source_folder
 from sdk.errors import ProjectError
+from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
 from veracruz_utils.console import write_new_file
 
@@ -35,7 +36,15 @@ def _build_rust(folder: Path) -> bytes:
     return compile_rust(folder / "main.rs", libraries=source_folder("c").parent)
 
 
-BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {"c": _build_c, "rust": _build_rust}
+def _build_python(folder: Path) -> bytes:
+    return compile_python(folder / "main.py")
+
+
+BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {
+    "c": _build_c,
+    "rust": _build_rust,
+    "python": _build_python,
+}
 """For each language, what makes a module of a folder; each has a folder of `templates`, too."""
 
 

@@ -1,0 +1,118 @@
+"""What a program in Python may ask of the isolate that runs it.
+
+A program is a module with a function `main`, which is given its inputs and gives its result:
+
+    def main(inputs):
+        return str(sum(map(float, inputs[0].decode().split()))).encode()
+
+`inputs` is a list of bytes, in the order of the policy. What `main` returns is the result: bytes,
+text (as UTF-8), or None for none. A whole number is a return code instead: 0 for success, any
+other goes to the readers in place of a result. `raise veracruz.Failure(code)` does the same from
+anywhere. Any other exception ends the run with return code -1.
+"""
+
+from wit_world.imports import host as _host
+
+PIECE_BYTES = 256 * 1024
+
+SUCCESS = 0
+GENERIC = -1
+DATA_SOURCE_COUNT = -2
+DATA_SOURCE_SIZE = -3
+BAD_INPUT = -4
+INVARIANT_FAILED = -5
+NOT_IMPLEMENTED = -6
+SERVICE_UNAVAILABLE = -7
+
+
+class Failure(Exception):
+    """Ends the run with a return code, by convention one of those above."""
+
+    def __init__(self, code=GENERIC, message=""):
+        super().__init__(message)
+        self.code = code
+
+
+class HostError(Exception):
+    """The host answered a call by a status, such as -4 for an input that is not there."""
+
+    def __init__(self, status):
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def inputs():
+    """All inputs, as bytes, in the order of the policy."""
+    return [read_input(index) for index in range(input_count())]
+
+
+def input_count():
+    """How many inputs there are."""
+    return _host.input_count()
+
+
+def input_size(index):
+    """Bytes of an input."""
+    return _asked(_host.input_size, index)
+
+
+def read_input(index):
+    """An input, all of it."""
+    return _gathered(input_size(index), lambda *piece: _host.read_input(index, *piece))
+
+
+def streams():
+    """This round's items of all streams, as bytes."""
+    return [read_stream(index) for index in range(stream_count())]
+
+
+def stream_count():
+    """How many streams there are."""
+    return _host.stream_count()
+
+
+def stream_size(index):
+    """Bytes of this round's item of a stream."""
+    return _asked(_host.stream_size, index)
+
+
+def read_stream(index):
+    """This round's item of a stream, all of it."""
+    return _gathered(stream_size(index), lambda *piece: _host.read_stream(index, *piece))
+
+
+def previous_result():
+    """The result of the round before, empty when it had none; None in round one."""
+    if not _host.has_previous_result():
+        return None
+    return _gathered(_host.previous_result_size(), _host.read_previous_result)
+
+
+def random_bytes(size):
+    """Random bytes of the platform."""
+    return _gathered(size, lambda _offset, piece: _host.getrandom(piece))
+
+
+def write_output(result):
+    """Register the result, once: what `main` returns does it too."""
+    view = memoryview(result).cast("B")
+    last = False
+    for start in range(0, max(len(view), 1), PIECE_BYTES):
+        last = start + PIECE_BYTES >= len(view)
+        _asked(_host.write_output, bytes(view[start : start + PIECE_BYTES]), last)
+
+
+def _gathered(size, read):
+    starts = range(0, size, PIECE_BYTES)
+    return b"".join(_asked(read, start, min(PIECE_BYTES, size - start)) for start in starts)
+
+
+def _asked(call, *arguments):
+    """What the host gives; its status as an exception."""
+    try:
+        return call(*arguments)
+    except Exception as error:
+        status = getattr(error, "value", None)
+        if isinstance(status, int):
+            raise HostError(status) from None
+        raise

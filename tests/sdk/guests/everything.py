@@ -1,0 +1,102 @@
+"""A program that does what its first input says; the other inputs are for it to use."""
+
+import datetime
+import hashlib
+import json
+import os
+import random
+import sys
+
+import example
+import template
+
+import veracruz
+
+
+def statistics(inputs):
+    return example.main(inputs)
+
+
+def total(inputs):
+    return template.main(inputs)
+
+
+def echo(inputs):
+    return b"".join(inputs)
+
+
+def report(_inputs):
+    return json.dumps(
+        {
+            "sizes": [veracruz.input_size(index) for index in range(veracruz.input_count())],
+            "streams": [item.decode() for item in veracruz.streams()],
+            "previous": (veracruz.previous_result() or b"").decode(),
+            "first": veracruz.previous_result() is None,
+        }
+    )
+
+
+def draw(_inputs):
+    return os.urandom(16) + random.randbytes(16) + veracruz.random_bytes(300_000)[:16]
+
+
+def digest(inputs):
+    print("nobody reads this")
+    print("nor this", file=sys.stderr)
+    return hashlib.sha256(inputs[0]).hexdigest()
+
+
+def date(_inputs):
+    return str(datetime.datetime.strptime("2021-05-03", "%Y-%m-%d").date())
+
+
+def error(_inputs):
+    return 1 // 0
+
+
+def fail(_inputs):
+    raise veracruz.Failure(veracruz.BAD_INPUT, "not what was expected")
+
+
+def code(_inputs):
+    return 7
+
+
+def nothing(_inputs):
+    return None
+
+
+def end(_inputs):
+    sys.exit(3)
+
+
+def late(_inputs):
+    import sqlite3
+
+
+def status(_inputs):
+    try:
+        veracruz.read_input(99)
+    except veracruz.HostError as error:
+        return str(error.status)
+
+
+def open_file(_inputs):
+    open("/etc/passwd")
+
+
+def recurse(inputs):
+    return recurse(inputs)
+
+
+def fill(_inputs):
+    return b"x" * 10**12
+
+
+def forever(_inputs):
+    while True:
+        pass
+
+
+def main(inputs):
+    return globals()[inputs[0].decode()](inputs[1:])
