@@ -47,6 +47,8 @@ def test_what_a_package_imports_of_its_siblings_is_what_it_depends_on(package):
     }
     imported = set()
     for path in (ROOT / package / "src").rglob("*.py"):
+        if "templates" in path.parts:
+            continue  # data: it imports what is in a guest
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
