@@ -220,4 +220,5 @@ def _read_own_file(path: Path, limit: int) -> bytes:
     """The first `limit` bytes and one more of a file, which is no link."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(limit + 1)
+        # No more room is asked for than the file takes: memory may be limited.
+        return file.read(min(limit, os.fstat(descriptor).st_size) + 1)
