@@ -16,6 +16,12 @@ LAST_LINES = {
     "intersection-set-sum": 22.0,
     "logistic-regression": MODEL,
     "private-set-intersection-sum": [2, 17],
+    "sealed-bid-auction": {"winner": "ann", "price": 25},
+    "secret-ballot": {"voters": 3, "spoiled": 0, "tally": [["yes", 1], ["no", 2]]},
+    "federated-averaging": [4.0, 2.0],
+    "group-by-join": [{"group": "north", "people": 2, "mean": 1.5}],
+    "forest-inference": [-0.5, 2.5],
+    "neural-network": [1, 0],
     "linear-regression": {"gradient": 0.5, "intercept": 1.0},
     "number-stream-accumulation": 108.0,
     "string-edit-distance": pytest.approx(0.961, abs=0.001),
@@ -73,6 +79,7 @@ def test_the_commands_of_the_sdks_readme_work(tmp_path):
         ("random-source", lambda found: len(found) == 4),
         ("moving-average-convergence-divergence", lambda found: len(found) == 5),
         ("idash2017-logistic-regression", lambda found: found[1] == 100.0),
+        ("noisy-histogram", lambda found: len(found) == 2),
     ],
 )
 def test_the_commands_of_other_readmes_work(name, holds, tmp_path):
