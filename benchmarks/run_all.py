@@ -12,6 +12,7 @@ from measuring import table
 _SCRIPTS: Final = (
     "guest_run",
     "kernels",
+    "example_programs",
     "host_call",
     "cached_program",
     "input_memory",

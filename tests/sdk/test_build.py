@@ -27,9 +27,10 @@ def test_the_modules_do_not_depend_on_where_or_when_they_are_built(tmp_path, mon
     library = build.source_folder("c")
     for file in ("veracruz.c", "include/veracruz.h"):
         _copy(library / file, elsewhere / file)
-    source = _copy(build.source_folder("examples") / "linear-regression/main.c", elsewhere / "x.c")
+    example = build.source_folder("examples") / "private-set-intersection"
+    source = _copy(example / "main.c", elsewhere / "x.c")
     module = build.compile_c([elsewhere / "veracruz.c", source], include=elsewhere / "include")
-    assert module == programs.load("linear-regression")
+    assert module == programs.load("private-set-intersection")
 
 
 def _copy(source: Path, target: Path) -> Path:
@@ -54,7 +55,7 @@ def test_a_module_that_differs_is_named(tmp_path):
 
 
 def test_a_module_that_is_missing_is_named(tmp_path):
-    with pytest.raises(StaleModuleError, match=r"linear-regression\.wasm: No such file"):
+    with pytest.raises(StaleModuleError, match=r"private-set-intersection\.wasm: No such file"):
         build.check_examples(tmp_path, language="c")
 
 

@@ -41,7 +41,7 @@ def _expected(case: Case) -> list[Value]:
 EXAMPLE: Final = Example(
     name="linear-regression",
     summary="the straight line that fits points best",
-    language="c",
+    language="rust",
     inputs=(Input("points", _POINTS.expression),),
     result=_LINE.expression,
     types=(_POINTS, _LINE),

@@ -35,7 +35,7 @@ def _expected(case: Case) -> list[Value]:
 EXAMPLE: Final = Example(
     name="number-stream-accumulation",
     summary="a running sum over rounds",
-    language="c",
+    language="rust",
     inputs=(Input("init", _NUMBER.expression),),
     streams=(
         Stream("first", _NUMBER.expression, "first stream provider"),
@@ -43,7 +43,7 @@ EXAMPLE: Final = Example(
     ),
     result=_NUMBER.expression,
     types=(_NUMBER,),
-    codes={-2: "not one input, or fewer than two streams", -4: "a number does not decode"},
+    codes={1: "not one input, fewer than two streams, or a number does not decode"},
     generate=_generate,
     default_size=10,
     expected=_expected,

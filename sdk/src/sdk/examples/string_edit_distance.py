@@ -52,14 +52,14 @@ def _jaro(a: str, b: str) -> float:
 EXAMPLE: Final = Example(
     name="string-edit-distance",
     summary="how alike two texts are, from 0 to 1",
-    language="c",
+    language="rust",
     inputs=(
         Input("first", None, "first data provider"),
         Input("second", None, "second data provider"),
     ),
     result=_SIMILARITY.expression,
     types=(_SIMILARITY,),
-    codes={-2: "not exactly two inputs", -4: "an input is not UTF-8"},
+    codes={1: "not exactly two inputs, or an input is not UTF-8"},
     generate=_generate,
     expected=_expected,
     tolerance=1e-12,

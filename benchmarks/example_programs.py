@@ -1,0 +1,194 @@
+"""The compute-heavy example programs, against the same computations natively, in NumPy.
+
+Ours runs in the engine as an isolate does, compiled and interpreted, and decodes its inputs and
+encodes its result on the way; the reference gets arrays or sets that are ready, and so does only
+the computation. Both must come to the same result.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from measuring import Figure, in_turns, run, seconds
+
+from execution_engine import EngineLimits, Program, RunInputs
+from platform_services import LinuxRandomSource
+from sdk import programs
+from sdk.examples import EXAMPLES
+from sdk.pinecone import Value, decode, parse_type
+from veracruz_utils.policy import Strategy
+
+_LIMITS: Final = EngineLimits(run_seconds=None)
+_SET_SIZE: Final = 1 << 20
+_INTERPRETED_SHARE: Final = 16
+"""An interpreted program gets this part of the data, so that it does not take minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Inputs of a program, and the same computation on the host.
+
+    Attributes:
+        native: computes; is called with the clock running.
+        agrees: whether a result of the program says what `native` gave.
+    """
+
+    inputs: tuple[bytes, ...]
+    native: Callable[[], object]
+    agrees: Callable[[bytes, object], bool]
+
+
+def measure(rounds: int) -> list[Figure]:
+    """Run example programs, compiled and interpreted, and their computations natively."""
+    figures: list[Figure] = []
+    for name, (task_of, size, against) in _TASKS.items():
+        for strategy, share in ((Strategy.JIT, 1), (Strategy.INTERPRETATION, _INTERPRETED_SHARE)):
+            task = task_of(size // share)
+            ratios = _compare(name, strategy, task, rounds=rounds)
+            figures.append(Figure(f"{name}, {strategy.value}", against, ratios))
+    return figures
+
+
+def _compare(name: str, strategy: Strategy, task: _Task, *, rounds: int) -> Sequence[float]:
+    program = Program.load(programs.load(name), strategy=strategy, limits=_LIMITS)
+    given, random_source = RunInputs(task.inputs), LinuxRandomSource()
+
+    def once() -> bytes:
+        outcome = program.run(given, random=random_source)
+        assert outcome.return_code == 0, f"{name}: code {outcome.return_code}"
+        assert outcome.output is not None
+        return outcome.output
+
+    assert task.agrees(once(), task.native()), f"{name}: the results differ"
+    ours, native = in_turns([lambda: seconds(once), lambda: seconds(task.native)], rounds=rounds)
+    return [one / other for one, other in zip(ours, native, strict=True)]
+
+
+def _linear_regression(size: int) -> _Task:
+    points = np.random.default_rng(1).random((size, 2))
+
+    def native() -> tuple[float, float]:
+        x, y = points[:, 0], points[:, 1]
+        dx = x - x.mean()
+        gradient = float(dx @ (y - y.mean()) / (dx @ dx))
+        return gradient, float(y.mean()) - gradient * float(x.mean())
+
+    def agrees(result: bytes, expected: object) -> bool:
+        return bool(np.allclose(struct.unpack("<2d", result), expected))
+
+    return _Task((_varint(size) + points.astype("<f8").tobytes(),), native, agrees)
+
+
+def _logistic_regression(size: int) -> _Task:
+    example = EXAMPLES["logistic-regression"]
+    case = example.generate(1, size // 2)
+    kind = parse_type("Vec<(Vec<f64>, bool)>")
+    labelled = [each for data in case.inputs for each in _items(decode(kind, data))]
+    rows = np.array([[1.0, *_items(_items(each)[0])] for each in labelled], dtype=float)
+    labels = np.array([_items(each)[1] for each in labelled], dtype=float)
+
+    def native() -> object:
+        parameters = np.full(rows.shape[1], 0.5)
+        for _ in range(100):
+            output = 1 / (1 + np.exp(-(rows @ parameters)))
+            parameters -= 0.3 * ((output - labels) @ rows) / len(rows)
+        return parameters
+
+    def agrees(result: bytes, expected: object) -> bool:
+        return bool(np.allclose(_items(decode(parse_type("Vec<f64>"), result)), expected))  # type: ignore[arg-type]
+
+    return _Task(case.inputs, native, agrees)
+
+
+def _neural_network(size: int) -> _Task:
+    case = EXAMPLES["neural-network"].generate(1, size)
+    kind = parse_type("Vec<(Vec<Vec<f32>>, Vec<f32>)>")
+    layers = [
+        tuple(np.array(part, dtype=np.float32) for part in _items(layer))
+        for layer in _items(decode(kind, case.inputs[0]))
+    ]
+    images = np.array(decode(parse_type("Vec<Vec<f32>>"), case.inputs[1]), dtype=np.float32)
+
+    def native() -> object:
+        values = images
+        for number, (weights, bias) in enumerate(layers, 1):
+            values = values @ weights.T + bias
+            if number < len(layers):
+                values = np.maximum(values, 0)
+        return values.argmax(axis=1)
+
+    def agrees(result: bytes, expected: object) -> bool:
+        return list(_items(decode(parse_type("Vec<u32>"), result))) == list(expected)  # type: ignore[call-overload]
+
+    return _Task(case.inputs, native, agrees)
+
+
+def _private_set_intersection(size: int) -> _Task:
+    """Two sets of people, told apart by strings; half of each is in both."""
+    first, second = (
+        [_person(f"person {number}") for number in range(start, start + size)]
+        for start in (0, size // 2)
+    )
+
+    def native() -> object:
+        return set(first) & set(second)
+
+    def agrees(result: bytes, expected: object) -> bool:
+        people = {person for person in first if person in expected}  # type: ignore[operator]
+        return len(result) == len(_varint(len(people))) + sum(map(len, people))
+
+    inputs = (_varint(size) + b"".join(first), _varint(size) + b"".join(second))
+    return _Task(inputs, native, agrees)
+
+
+def _private_set_intersection_sum(size: int) -> _Task:
+    dice = np.random.default_rng(1)
+    entries = np.zeros(size, dtype=[("id", "<u8", 2), ("value", "<u4")])
+    entries["id"] = dice.integers(0, 1 << 52, (size, 2))
+    entries["value"] = dice.integers(0, 1_000_000, size)
+    sample = entries["id"][: size // 2].copy()
+    data = _varint(size) + entries.tobytes() + _varint(len(sample)) + sample.tobytes()
+
+    def native() -> tuple[int, int]:
+        whole = np.ascontiguousarray(entries["id"]).view("V16").ravel()
+        found = np.isin(whole, sample.view("V16").ravel())
+        return int(found.sum()), int(entries["value"][found].sum(dtype=np.uint64))
+
+    def agrees(result: bytes, expected: object) -> bool:
+        return struct.unpack("<2Q", result) == expected
+
+    return _Task((data,), native, agrees)
+
+
+_TASKS: Final[dict[str, tuple[Callable[[int], _Task], int, str]]] = {
+    "linear-regression": (_linear_regression, 1_000_000, "NumPy"),
+    "logistic-regression": (_logistic_regression, 10_000, "NumPy"),
+    "neural-network": (_neural_network, 500, "NumPy"),
+    "private-set-intersection": (_private_set_intersection, _SET_SIZE, "Python's sets of bytes"),
+    "private-set-intersection-sum": (_private_set_intersection_sum, _SET_SIZE, "NumPy"),
+}
+
+
+def _person(name: str) -> bytes:
+    encoded = name.encode()
+    return bytes([len(encoded)]) + encoded + b"\x001\x01"  # no employee_id, some age and grade
+
+
+def _items(value: Value) -> Sequence[Value]:
+    assert isinstance(value, list | tuple)
+    return value
+
+
+def _varint(number: int) -> bytes:
+    """A count as the examples' encoding has it."""
+    encoded = b""
+    while number > 127:
+        encoded += bytes([number & 127 | 128])
+        number >>= 7
+    return encoded + bytes([number])
+
+
+if __name__ == "__main__":
+    run("example_programs", measure, rounds=5)
