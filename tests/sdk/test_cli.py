@@ -133,12 +133,12 @@ def test_an_example_is_copied(sdk, tmp_path):
 def test_the_examples_are_built_and_checked(sdk, tmp_path):
     assert sdk("build-examples", "--check", "--language", "c").exit_code == 0
     assert sdk("build-examples", "--language", "c", "--folder", ".").exit_code == 0
-    module = tmp_path / "linear-regression.wasm"
-    assert module.read_bytes() == programs.load("linear-regression")
+    module = tmp_path / "forest-inference.wasm"
+    assert module.read_bytes() == programs.load("forest-inference")
     module.write_bytes(b"another")
     done = sdk("build-examples", "--check", "--language", "c", "--folder", ".")
     assert done.exit_code == 1
-    assert "linear-regression: the module in . is" in done.stderr
+    assert "forest-inference: the module in . is" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["encode", "--help"]])

@@ -70,7 +70,7 @@ def test_the_report_is_one_json_object(run, accumulation):
     assert report["result_bytes"] == 8
     assert report["result_sha256"] == str(Digest.of(struct.pack("<d", 103)))
     assert report["host_calls"]["read_stream"] == 2
-    assert report["memory_peak_bytes"] == 2 * 65536
+    assert report["memory_peak_bytes"] == 18 * 65536
     assert 0 < report["fuel"] < 100_000
     assert report["run_seconds"] > 0
     assert report["check_seconds"] > 0

@@ -133,13 +133,17 @@ def test_a_set_that_does_not_decode_is_bad_input(run_program, hostile, position)
     inputs = [ONE_PERSON, ONE_PERSON]
     inputs[position] = hostile
     outcome = run_program("private-set-intersection", *inputs)
-    assert (outcome.return_code, outcome.output) == (BAD_INPUT, None)
+    assert (outcome.return_code, outcome.output) == (STD_ERROR, None)
 
 
-def test_a_program_out_of_memory_says_so(run_program):
-    people = people_bytes([(f"person {number}", "1", 1, 1) for number in range(9_000)])
+# --- forest-inference ---------------------------------------------------------------------------
+
+
+def test_a_program_in_c_that_is_out_of_memory_says_so(run_program):
+    forest = f64(0) + varint(0)
+    rows = varint(100_000) + bytes(100_000)
     limits = EngineLimits(memory_bytes=3 * 65536)
-    assert run_program("private-set-intersection", people, limits=limits).return_code == GENERIC
+    assert run_program("forest-inference", forest, rows, limits=limits).return_code == GENERIC
 
 
 # --- linear-regression --------------------------------------------------------------------------

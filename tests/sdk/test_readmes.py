@@ -69,7 +69,7 @@ def test_the_commands_of_the_sdks_readme_work(tmp_path):
         tmp_path.joinpath(folder).symlink_to(source / folder)
     run_commands(source.joinpath("README.md").read_text(), tmp_path)
     built = tmp_path.joinpath("program.wasm").read_bytes()
-    assert built == programs.load("linear-regression")
+    assert built == programs.load("forest-inference")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from sdk.examples import EXAMPLES
 from support.stack import SCRIPTS, run
 
 PROGRAMS: dict[str, EntryPoint] = {
@@ -22,8 +23,10 @@ PRINTS_DATA = {
     "veracruz-sdk decode",
     "veracruz-sdk encode",
     "veracruz-sdk generate people",
+    *(f"veracruz-sdk generate {name}" for name in EXAMPLES),
+    "veracruz-sdk policy-template",
 }
-"""Commands whose result is a file or the data itself, so that there is nothing to tell in JSON."""
+"""Commands whose result is a file, the data itself or a command for a shell: nothing for JSON."""
 
 
 def commands(name: str) -> dict[str, click.Command]:

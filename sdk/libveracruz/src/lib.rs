@@ -17,7 +17,7 @@ pub use host::{
     read_all_inputs, read_all_streams, read_input, read_previous_result, read_stream,
     stream_count, stream_size, write_output, HostError,
 };
-pub use pinecone::{decode, encode, Decode, Encode};
+pub use pinecone::{decode, encode, encode_items, encoded_items, Decode, Encode};
 pub use return_code::{ErrorCode, Veracruz};
 
 /// Encodes a value and writes it as the result.

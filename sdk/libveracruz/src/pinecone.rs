@@ -37,6 +37,29 @@ pub fn decode<T: Decode>(data: &[u8]) -> Option<T> {
     reader.data.is_empty().then(|| value)
 }
 
+/// The bytes of each item of a sequence; None when `data` is something else than a sequence of `T`.
+///
+/// An item has one encoding only, so two are equal when their bytes are.
+pub fn encoded_items<T: Decode>(data: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut reader = Reader { data };
+    let count = reader.count(T::LEAST_BYTES)?;
+    let mut items = Vec::with_capacity(count);
+    for _ in 0..count {
+        let before = reader.data;
+        T::take(&mut reader)?;
+        items.push(&before[..before.len() - reader.data.len()]);
+    }
+    reader.data.is_empty().then(|| items)
+}
+
+/// The bytes of a sequence of items that are encoded already.
+pub fn encode_items(items: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(items.len() as u64, &mut out);
+    items.iter().for_each(|item| out.extend_from_slice(item));
+    out
+}
+
 /// What is left of some bytes.
 pub struct Reader<'a> {
     data: &'a [u8],

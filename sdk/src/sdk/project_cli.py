@@ -21,10 +21,11 @@ _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 @click.option("--language", type=click.Choice(list(projects.BUILDERS)), default="c",
               show_default=True, help="What the program is to be written in.")  # fmt: skip
 @click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
-def new(*, language: str, folder: Path) -> None:
+@json_option
+def new(*, language: str, folder: Path, as_json: bool) -> None:
     """Make the folder NAME with a small program, a case to test it on, and veracruz.toml."""
     made = projects.new_project(folder, language=language)
-    click.echo(str(made.folder))
+    emit({"folder": made.folder, "language": language}, str(made.folder), as_json=as_json)
 
 
 @click.command("build")

@@ -70,7 +70,7 @@ def _expected(case: Case) -> list[Value]:
 EXAMPLE: Final = Example(
     name="forest-inference",
     summary="trees that stay their owner's, applied to rows that stay theirs",
-    language="rust",
+    language="c",
     inputs=(
         Input("forest", _FOREST.expression, "owner of the model"),
         Input("rows", _ROWS.expression, "owner of the rows"),

@@ -68,14 +68,14 @@ def _read(data: bytes) -> list[tuple[str, str, int, int]]:
 EXAMPLE: Final = Example(
     name="private-set-intersection",
     summary="the people that are in every register",
-    language="c",
+    language="rust",
     inputs=(
         Input("first", _PEOPLE.expression, "first data provider"),
         Input("second", _PEOPLE.expression, "second data provider"),
     ),
     result=_PEOPLE.expression,
     types=(_PEOPLE,),
-    codes={-4: "an input does not decode", -1: "out of memory"},
+    codes={1: "an input does not decode"},
     generate=_generate,
     expected=_expected,
 )
