@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,16 @@ def test_the_commands_of_every_other_readme_run_the_example(name, tmp_path):
     text = readme_of(name)
     assert "freestanding-execution-engine run" in text
     run_commands(text, tmp_path)
+
+
+@pytest.mark.timeout(600)  # it builds a component
+@pytest.mark.skipif(find_spec("componentize_py") is None, reason="veracruz-sdk[python] is missing")
+def test_the_commands_of_the_program_in_python_work(tmp_path, monkeypatch):
+    name = "statistics-of-two-tables"
+    monkeypatch.setenv("EXAMPLE", str(build.source_folder("examples") / name))
+    run_commands(readme_of(name), tmp_path)
+    found = json.loads(tmp_path.joinpath("result.json").read_bytes())
+    assert found == {
+        "rows": [3, 3], "joined": 2, "means": [175.0, 70.0], "variances": [50.0, 200.0],
+        "correlation": pytest.approx(1),
+    }  # fmt: skip
