@@ -136,8 +136,8 @@ def _private_set_intersection(size: int) -> _Task:
         return set(first) & set(second)
 
     def agrees(result: bytes, expected: object) -> bool:
-        people = {person for person in first if person in expected}  # type: ignore[operator]
-        return len(result) == len(_varint(len(people))) + sum(map(len, people))
+        common = [person for person in first if person in expected]  # type: ignore[operator]
+        return result == _varint(len(common)) + b"".join(common)
 
     inputs = (_varint(size) + b"".join(first), _varint(size) + b"".join(second))
     return _Task(inputs, native, agrees)
