@@ -154,11 +154,22 @@ def test_the_edges_of_bins_belong_to_the_upper_one(run_program):
     assert value_of("counts", outcome) == [2000, 1000]
 
 
+def test_the_widest_noise_still_comes_in_steps_of_one(run_program):
+    edges = [float(each) for each in range(2001)]
+    found = value_of("counts", noisy(run_program, [], epsilon=1e-6, edges=edges))
+    for modulus in (2, 8, 64):
+        of_each = [sum(count % modulus == rest for count in found) for rest in range(modulus)]
+        fair = len(found) / modulus
+        assert all(abs(times - fair) < 6 * fair**0.5 for times in of_each)
+
+
 @pytest.mark.parametrize(
     "terms",
     [
         {"epsilon": 0.0}, {"epsilon": -1.0}, {"epsilon": float("inf")}, {"delta": 1.0},
         {"delta": -0.1}, {"edges": (1.0,)}, {"edges": (1.0, 1.0)}, {"edges": (0.0, float("nan"))},
+        {"epsilon": 1e-300}, {"epsilon": 9e-7}, {"epsilon": 1.1, "delta": 1e-5},
+        {"epsilon": float("nan")},
     ],
 )  # fmt: skip
 def test_terms_that_protect_nobody_are_refused(run_program, terms):

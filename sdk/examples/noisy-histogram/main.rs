@@ -12,6 +12,8 @@
 
 use libveracruz::{getrandom, input, input_count, record, write_result, ErrorCode, Veracruz};
 
+const LEAST_EPSILON: f64 = 1e-6;
+
 record! { struct Terms { edges: Vec<f64>, epsilon: f64, delta: f64 } }
 
 fn main() -> Veracruz {
@@ -20,8 +22,7 @@ fn main() -> Veracruz {
     }
     let terms: Terms = input(0)?;
     let rising = terms.edges.windows(2).all(|pair| pair[0] < pair[1]);
-    let sane = terms.epsilon > 0.0 && terms.epsilon.is_finite() && (0.0..1.0).contains(&terms.delta);
-    if terms.edges.len() < 2 || !rising || !sane {
+    if terms.edges.len() < 2 || !rising || !protect(&terms) {
         return Err(ErrorCode::BadInput.into());
     }
     let mut counts = vec![0i64; terms.edges.len() - 1];
@@ -38,6 +39,13 @@ fn main() -> Veracruz {
         *count += noise(&terms)?.round() as i64;
     }
     write_result(&counts)
+}
+
+/// Whether the noise does what epsilon and delta say. Below the least epsilon it would come in steps
+/// of more than one and let the count's low bits through; Gauss's deviation is proven up to 1.
+fn protect(terms: &Terms) -> bool {
+    let most = if terms.delta == 0.0 { f64::MAX } else { 1.0 };
+    (LEAST_EPSILON..=most).contains(&terms.epsilon) && (0.0..1.0).contains(&terms.delta)
 }
 
 fn noise(terms: &Terms) -> Result<f64, i32> {
