@@ -126,6 +126,16 @@ def test_processes_that_open_a_new_database_at_once_all_find_it_ready(path):
         assert differences(database) == []
 
 
+def test_a_new_database_that_somebody_else_is_writing_is_waited_for(path):
+    with closing(sqlite3.connect(path, check_same_thread=False)) as writer:
+        writer.execute("begin immediate")
+        ends = threading.Timer(0.3, writer.rollback)
+        ends.start()
+        Database.open(sqlite_url(path)).close()
+        assert not writer.in_transaction
+        ends.join()
+
+
 def test_the_files_are_readable_by_their_owner_alone(path):
     with Database.open(sqlite_url(path)) as database, database.writing() as session:
         session.execute(text("delete from challenges"))

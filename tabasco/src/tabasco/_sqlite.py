@@ -3,19 +3,34 @@
 Processes share the file in write-ahead mode, so readers never wait. Every writing transaction takes
 the write lock when it begins (`BEGIN IMMEDIATE`): it waits for the lock up to the busy timeout. A
 transaction that begins by reading and then writes would instead fail at once when somebody else
-wrote in between. `synchronous=FULL` makes a commit survive a power cut, not only a killed process.
+wrote in between. Turning the mode on waits for nothing, so it is tried again until that timeout.
+`synchronous=FULL` makes a commit survive a power cut, not only a killed process.
 """
 
 import sqlite3
 from pathlib import Path
 from typing import Final
 
+import tenacity
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tabasco.errors import DatabaseError
 
 BUSY_TIMEOUT_MS: Final = 10_000
+
+
+def _is_busy(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte is the primary code
+
+
+_until_not_busy = tenacity.Retrying(
+    retry=tenacity.retry_if_exception(_is_busy),
+    stop=tenacity.stop_after_delay(BUSY_TIMEOUT_MS / 1000),
+    wait=tenacity.wait_random(0.005, 0.05),
+    reraise=True,
+)
 
 
 def sqlite_url(path: Path) -> str:
@@ -73,7 +88,7 @@ def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         "foreign_keys=ON",
         "trusted_schema=OFF",
     ):
-        connection.execute(f"PRAGMA {pragma}").close()
+        _until_not_busy(connection.execute, f"PRAGMA {pragma}").close()
 
 
 def _begin(connection: Connection) -> None:
