@@ -22,7 +22,7 @@ BUSY_TIMEOUT_MS: Final = 10_000
 
 def _is_busy(error: BaseException) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte is the primary code
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte is primary
 
 
 _until_not_busy = tenacity.Retrying(
