@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from psa_attestation.jws import sign_jws
+from support import dcap_evidence as dcap
 from support.enrolment import RootAttester, new_key, pem
 from tabasco.appraisal import AppraisalPolicy
 from tabasco.bundles import BUNDLE_TYPE, ReferenceValue, read_bundle
@@ -267,7 +268,7 @@ def printed(done):
 
 
 def test_an_operator_works_with_policies_by_command(tabasco, tmp_path):
-    assert "no policy is in force" in tabasco("policy", "show", status=1).stderr or True
+    tabasco("init")
     file = tmp_path / "policy.toml"
     file.write_bytes(policy(1))
     assert printed(tabasco("policy", "set", file, "--json"))["version"] == 1
@@ -277,6 +278,26 @@ def test_an_operator_works_with_policies_by_command(tabasco, tmp_path):
         "higher version" in tabasco("policy", "set", "-", stdin=policy(1, "[sgx]"), status=1).stderr
     )
     assert len(printed(tabasco("policy", "list", "--json"))["policies"]) == 1
+
+
+def test_an_operator_is_told_what_would_come_of_evidence(tabasco, tmp_path):
+    recipe = dcap.Recipe()
+    quote, collateral = tmp_path / "quote.bin", tmp_path / "store"
+    quote.write_bytes(recipe.quote())
+    collateral.mkdir()
+    draft = tmp_path / "draft.toml"
+    draft.write_bytes(policy(9))
+    tabasco("policy", "set", "-", stdin=policy(1))
+    at = ("--at", dcap.NOON.isoformat(), "--store", collateral, "--json")
+    report = printed(tabasco("policy", "explain", quote, *at, status=3))
+    assert (report["kind"], report["refusal"]["reason"]) == ("sgx", "collateral-missing")
+    assert printed(tabasco("policy", "explain", quote, "--policy", draft, *at, status=3)) == report
+    quote.write_bytes(b"nothing")
+    assert "name the kind" in tabasco("policy", "explain", quote, *at, status=1).stderr
+    draft.write_bytes(b"version = 0")
+    quote.write_bytes(recipe.quote())
+    refused = tabasco("policy", "explain", quote, "--policy", draft, *at, status=1)
+    assert "cannot be read" in refused.stderr
 
 
 def test_an_operator_works_with_reference_values_by_command(tabasco, tmp_path):

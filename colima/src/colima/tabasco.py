@@ -11,6 +11,7 @@ CHALLENGE_BYTES: Final = 32
 MAX_TOKEN_BYTES: Final = 4 * 1024
 MAX_EVIDENCE_BYTES: Final = 64 * 1024
 MAX_PLATFORM_CHARS: Final = 64
+MAX_AUXILIARY: Final = 8
 
 
 @register(pb.DescribeRequest)
@@ -120,3 +121,94 @@ class VerifyTokenResponse:
 
     def __post_init__(self) -> None:
         at_most("attestation result", self.attestation_result, 3 * MAX_TOKEN_BYTES)
+
+
+@register(pb.OpenSessionRequest)
+@dataclass(frozen=True, slots=True)
+class OpenSessionRequest:
+    """An attester has evidence of this kind, such as `sev-snp`."""
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        at_most("kind", self.kind, MAX_PLATFORM_CHARS)
+
+
+@register(pb.OpenSessionResponse)
+@dataclass(frozen=True, slots=True)
+class OpenSessionResponse:
+    """A 32-byte nonce, good once and for `expires_in_s` seconds."""
+
+    nonce: bytes
+    expires_in_s: int
+
+    def __post_init__(self) -> None:
+        exactly("nonce", self.nonce, CHALLENGE_BYTES)
+
+
+@register(pb.Auxiliary)
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """What goes with evidence, under a name, such as the `certificate` of SEV-SNP."""
+
+    name: str
+    content: bytes
+
+    def __post_init__(self) -> None:
+        at_most("name", self.name, MAX_PLATFORM_CHARS)
+        at_most("content", self.content, MAX_EVIDENCE_BYTES)
+
+
+@register(pb.SubmitEvidenceRequest)
+@dataclass(frozen=True, slots=True)
+class SubmitEvidenceRequest:
+    """The platform's bytes, over a session's nonce, and at most 8 parts that go with them.
+
+    `public_key` (DER SubjectPublicKeyInfo) is what the attester wants bound to itself, or empty.
+    `pinned_key` and `as_jwt` are those of `VerifyTokenRequest`.
+    """
+
+    nonce: bytes
+    kind: str
+    evidence: bytes
+    auxiliary: tuple[Auxiliary, ...] = ()
+    public_key: bytes = b""
+    pinned_key: bytes = b""
+    as_jwt: bool = False
+
+    def __post_init__(self) -> None:
+        exactly("nonce", self.nonce, CHALLENGE_BYTES)
+        at_most("kind", self.kind, MAX_PLATFORM_CHARS)
+        at_most("evidence", self.evidence, MAX_EVIDENCE_BYTES)
+        at_most("auxiliary", self.auxiliary, MAX_AUXILIARY)
+        at_most("public key", self.public_key, 256)
+        if self.pinned_key:
+            exactly("pinned key", self.pinned_key, 32)
+
+
+@register(pb.SubmitEvidenceResponse)
+@dataclass(frozen=True, slots=True)
+class SubmitEvidenceResponse:
+    """The attestation result about the attester: an EAR as CWT, or JWT."""
+
+    attestation_result: bytes
+
+    def __post_init__(self) -> None:
+        at_most("attestation result", self.attestation_result, 3 * MAX_TOKEN_BYTES)
+
+
+@register(pb.GetKeySetRequest)
+@dataclass(frozen=True, slots=True)
+class GetKeySetRequest:
+    """Which keys sign results?"""
+
+
+@register(pb.GetKeySetResponse)
+@dataclass(frozen=True, slots=True)
+class GetKeySetResponse:
+    """The result keys in use, as a JSON Web Key Set (RFC 7517)."""
+
+    key_set: bytes
+
+    def __post_init__(self) -> None:
+        at_most("key set", self.key_set, MAX_EVIDENCE_BYTES)

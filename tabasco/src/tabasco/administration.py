@@ -8,23 +8,31 @@ from pathlib import Path
 
 import click
 
+from psa_attestation import NativeEvidence
 from tabasco import keys
 from tabasco._options import (
+    TIME,
     current_time,
     database_option,
     open_database,
     public_key_in,
     state_option,
+    store_option,
 )
 from tabasco.appraisal import MAX_POLICY_BYTES
 from tabasco.audit_cli import told
 from tabasco.bundles import MAX_BUNDLE_BYTES, ReferenceValue
+from tabasco.collateral import Store, StoredCollateral
 from tabasco.errors import TabascoError
+from tabasco.explanation import explain
+from tabasco.inspection import REFUSED, Verdict, as_text
+from tabasco.inspection import as_json as as_report
 from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations, Subject
 from tabasco.state import StateDirectory
-from tabasco.verify.kinds import Kind
+from tabasco.verify.base import EvidenceError
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, kind_of, plain
 from veracruz_utils.console import emit, json_option, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -75,6 +83,69 @@ def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -
     lines = [f"{each.version:>4}  {each.digest.hex()}  {told(each.set_at)}" for each in every]
     text = "\n".join(lines) or "no policy is in force: see tabasco policy set"
     emit({"policies": [_policy_fields(each) for each in every]}, text, as_json=as_json)
+
+
+@policy.command("explain")
+@click.argument("file", type=_FILE)
+@click.option("--kind", type=click.Choice([each.value for each in Kind]),
+              help="What FILE is; by default what its form says.")  # fmt: skip
+@click.option("--policy", "draft", type=_FILE, metavar="FILE.toml",
+              help="A draft to explain instead of the policy in force.")  # fmt: skip
+@click.option("--certificate", type=_FILE, metavar="FILE",
+              help="The VCEK or VLEK (PEM or DER), for SEV-SNP.")  # fmt: skip
+@click.option("--authorities", type=_FILE, metavar="FILE.pem",
+              help="AMD's certificates above it, for SEV-SNP.")  # fmt: skip
+@click.option("--at", type=TIME, metavar="TIME", show_default="now",
+              help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
+@store_option
+@state_option
+@database_option
+@json_option
+@click.pass_context
+def policy_explain(
+    context: click.Context,
+    /,
+    *,
+    file: Path,
+    kind: str | None,
+    draft: Path | None,
+    certificate: Path | None,
+    authorities: Path | None,
+    at: datetime | None,
+    store: Path,
+    state: StateDirectory,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Say what would come of the evidence in FILE, check by check, with the reference values kept.
+
+    Nothing is decided by it. Exit status: 0 accepted, 3 refused.
+    """
+    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    parts = {"certificate": certificate, "authorities": authorities}
+    auxiliary = {
+        name: read_file(path, limit=MAX_BUNDLE_BYTES, what=name)
+        for name, path in parts.items()
+        if path is not None
+    }
+    document = b""
+    if draft is not None:
+        document = read_file(draft, limit=MAX_POLICY_BYTES, what="appraisal policy")
+    try:
+        wanted = Kind(kind) if kind else kind_of(data)
+    except EvidenceError as error:
+        raise TabascoError(f"{file}: {error.detail}: name the kind, by --kind") from error
+    with open_database(state, database) as found:
+        report = explain(
+            NativeEvidence(wanted.value, data, auxiliary),
+            database=found,
+            source=StoredCollateral(Store(store)),
+            at=at or current_time(),
+            document=document,
+        )
+    emit(as_report(report), as_text(report), as_json=as_json)
+    if report.verdict is not Verdict.ACCEPTED:
+        context.exit(REFUSED)
 
 
 @click.group("reference-values")

@@ -11,11 +11,14 @@ from typing import Final
 
 from psa_attestation import AttestationError
 from psa_attestation import Stage as TokenStage
-from tabasco.appraisal import AppraisalPolicy, Decision
+from tabasco.appraisal import AppraisalPolicy, Decision, References
 from tabasco.verify.base import Acceptance, EvidenceError, Fault, Proven, Stage, checks
 from tabasco.verify.cca import NO_END
 from tabasco.verify.evidence import Means, verify_evidence
 from tabasco.verify.kinds import Kind, kind_of
+
+REFUSED: Final = 3
+"""The exit status of a command whose report is a refusal."""
 
 _HARDWARE: Final = frozenset(
     {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM, Kind.TPM_AZURE}
@@ -104,6 +107,7 @@ def inspect(
     acceptance: Acceptance,
     policy: AppraisalPolicy | None,
     at: datetime,
+    references: References = lambda _kind, _name: (),
 ) -> Inspection:
     """Verify evidence and say what came of it.
 
@@ -115,6 +119,7 @@ def inspect(
             are filled up with zeros where the platform has 64 bytes.
         policy: what is accepted.
         at: the time to verify for.
+        references: where the policy draws reference values from; by default there are none.
     """
     try:
         kind = kind or kind_of(data)
@@ -127,7 +132,9 @@ def inspect(
         padded = acceptance.report_data.ljust(_REPORT_DATA_BYTES, b"\0")
         acceptance = replace(acceptance, report_data=padded)
     if policy is not None:
-        decision = policy.evaluate(proven, report_data=acceptance.report_data)
+        decision = policy.evaluate(
+            proven, report_data=acceptance.report_data, references=references
+        )
     else:
         decision = Decision(tuple(checks(proven, acceptance)))
     refused = decision.refused_by

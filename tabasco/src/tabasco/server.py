@@ -7,26 +7,38 @@ anything else               INTERNAL             a fixed sentence; the log has m
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from colima import WireError, decode, encode
+from colima.codec import at_most
 from colima.tabasco import (
     MAX_EVIDENCE_BYTES,
     SERVICE,
+    Auxiliary,
     BeginEnrolmentRequest,
     CompleteEnrolmentRequest,
     DescribeRequest,
+    GetKeySetRequest,
+    GetKeySetResponse,
+    OpenSessionRequest,
+    OpenSessionResponse,
+    SubmitEvidenceRequest,
+    SubmitEvidenceResponse,
     VerifyTokenRequest,
 )
+from colima.tabasco_administration import MAX_DOCUMENT_BYTES
+from psa_attestation import AttestationError, NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service import AttestationService
+from tabasco.sessions import Submission
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.service import CallError, ServiceLimits, Status, UnaryMethod
 
 _RequestT = TypeVar("_RequestT")
 
-LIMITS: Final = ServiceLimits(message_bytes=MAX_EVIDENCE_BYTES + 4096, calls=16)
+MAX_REQUEST_BYTES: Final = MAX_EVIDENCE_BYTES + 4096
+LIMITS: Final = ServiceLimits(message_bytes=MAX_DOCUMENT_BYTES + MAX_REQUEST_BYTES, calls=16)
 """What clients may make the service hold; the database needs as many connections as `calls`."""
 
 _log = logging.getLogger(__name__)
@@ -41,17 +53,55 @@ def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
             CompleteEnrolmentRequest, service.complete_enrolment
         ),
         f"/{SERVICE}/VerifyToken": _method(VerifyTokenRequest, service.verify_token),
+        f"/{SERVICE}/OpenSession": _method(OpenSessionRequest, _opener(service)),
+        f"/{SERVICE}/SubmitEvidence": _method(SubmitEvidenceRequest, _submitter(service)),
+        f"/{SERVICE}/GetKeySet": _method(
+            GetKeySetRequest, lambda _: GetKeySetResponse(service.key_set())
+        ),
     }
+
+
+def native_of(kind: str, evidence: bytes, auxiliary: Sequence[Auxiliary]) -> NativeEvidence:
+    """Evidence as it came over the wire.
+
+    Raises:
+        WireError: a part was given twice.
+    """
+    parts = {part.name: part.content for part in auxiliary}
+    if len(parts) != len(auxiliary):
+        raise WireError("an auxiliary part is there twice")
+    return NativeEvidence(kind, evidence, parts)
+
+
+def _opener(
+    service: AttestationService,
+) -> Callable[[OpenSessionRequest], OpenSessionResponse]:
+    return lambda request: OpenSessionResponse(*service.open_session(request.kind))
+
+
+def _submitter(
+    service: AttestationService,
+) -> Callable[[SubmitEvidenceRequest], SubmitEvidenceResponse]:
+    def submit(request: SubmitEvidenceRequest) -> SubmitEvidenceResponse:
+        native = native_of(request.kind, request.evidence, request.auxiliary)
+        submission = Submission(request.nonce, request.kind, native.encode(), request.public_key)
+        signed = service.submit_evidence(
+            submission, pinned_key=request.pinned_key, as_jwt=request.as_jwt
+        )
+        return SubmitEvidenceResponse(signed)
+
+    return submit
 
 
 def _method(cls: type[_RequestT], answer: Callable[[_RequestT], object]) -> UnaryMethod:
     def method(data: bytes) -> bytes:
         try:
+            at_most("the request", data, MAX_REQUEST_BYTES)
             return encode(answer(decode(cls, data)))
         except RefusalError as error:
             _log.info("refused: %s (%s)", error.reason.value, error.detail or "no detail")
             raise
-        except WireError as error:
+        except (WireError, AttestationError) as error:
             raise CallError(Status.INVALID_ARGUMENT, str(error)) from error
         except BusyError as error:
             _log.warning("too many challenges outstanding")

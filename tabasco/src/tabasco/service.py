@@ -1,7 +1,7 @@
 """The attestation service without its network: requests in, answers or errors out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,13 +16,15 @@ from colima.tabasco import (
     VerifyTokenRequest,
     VerifyTokenResponse,
 )
-from psa_attestation import VerifierId
+from psa_attestation import NativeEvidence, VerifierId
 from tabasco import audit, keys
 from tabasco.challenges import Challenges, ChallengeSource, StatelessChallenges
 from tabasco.database import Database
 from tabasco.enrolment import Enrolments
 from tabasco.errors import Reason, RefusalError
+from tabasco.explanation import explain
 from tabasco.hardware import MEASURED, HardwareRoot
+from tabasco.inspection import Inspection
 from tabasco.instances import Instances
 from tabasco.key_ring import KeyRing
 from tabasco.native import LinuxSoftwareRoot
@@ -69,6 +71,7 @@ class AttestationService:
         source: of collateral of hardware.
         challenge_key: shared by services that accept each other's challenges; None keeps each
             challenge in the database instead.
+        roots: SHA-256 digests of hardware roots to trust instead of the vendors'.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AttestationService:
         settings: Settings,
         source: CollateralSource,
         challenge_key: Secret | None = None,
+        roots: Collection[bytes] | None = None,
     ) -> None:
         self._now = now
         self._settings = settings
@@ -89,6 +93,8 @@ class AttestationService:
         instances = Instances(database)
         revocations = Revocations(database)
         self._database = database
+        self._source = source
+        self._roots = roots
         challenges = _challenges(database, settings, challenge_key)
         hardware = {
             kind.value: HardwareRoot(
@@ -96,6 +102,7 @@ class AttestationService:
                 policies=Policies(database),
                 references=ReferenceValues(database),
                 source=source,
+                roots=roots,
             )
             for kind in MEASURED
         }
@@ -212,6 +219,19 @@ class AttestationService:
         except RefusalError as error:
             self._record_refusal(submission.kind, error, action="appraise")
             raise
+
+    def explain(
+        self, native: NativeEvidence, *, document: bytes = b"", at: datetime | None = None
+    ) -> Inspection:
+        """What would come of this evidence, check by check; see `explanation.explain`."""
+        return explain(
+            native,
+            database=self._database,
+            source=self._source,
+            roots=self._roots,
+            at=at or self._now(),
+            document=document,
+        )
 
     def key_set(self) -> bytes:
         """The result keys in use, as a JSON Web Key Set."""

@@ -27,7 +27,6 @@ from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, plain
 from veracruz_utils.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
-REFUSED: Final = 3
 _MAX_CERTIFICATES_BYTES: Final = 64 * 1024
 _MAX_KEYS_BYTES: Final = 256 * 1024
 _MAX_NONCE_BYTES: Final = 512
@@ -144,7 +143,7 @@ def verify(
     )
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.Verdict.ACCEPTED:
-        context.exit(REFUSED)
+        context.exit(inspection.REFUSED)
 
 
 def _means(options: dict[str, Any]) -> Means:

@@ -45,6 +45,13 @@ class Endpoint:
             raise VeracruzError(f"{text[:80]!r} has brackets around what is no IPv6 address")
         return cls(form["six"] or form["host"], int(form["port"]))
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine gets there."""
+        if self.host == "localhost":
+            return True
+        return _is_address(self.host) and ipaddress.ip_address(self.host).is_loopback
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

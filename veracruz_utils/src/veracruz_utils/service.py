@@ -46,6 +46,9 @@ HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 UnaryMethod = Callable[[bytes], bytes]
 """Answers one request with one response."""
 
+MetadataMethod = Callable[[bytes, Mapping[str, str]], bytes]
+"""Answers one request that came with metadata, such as `authorization`, with one response."""
+
 StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
 """Reads messages from the client as it likes, and yields messages to it."""
 
@@ -64,6 +67,7 @@ class Status(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     FAILED_PRECONDITION = "FAILED_PRECONDITION"
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 class CallError(VeracruzError):
@@ -79,12 +83,14 @@ class ServiceLimits:
     """What clients may make a service hold.
 
     Attributes:
-        message_bytes: size of one message, either way.
+        message_bytes: size of one request.
+        answer_bytes: size of one answer.
         calls: in progress at once; one more is refused as RESOURCE_EXHAUSTED.
         grace_s: how long calls in progress may go on once the service ends, in seconds.
     """
 
     message_bytes: int = 4 << 20
+    answer_bytes: int = 4 << 20
     calls: int = 16
     grace_s: float = 5.0
 
@@ -101,6 +107,7 @@ class GrpcService:
         address: Endpoint | str,
         *,
         unary: Mapping[str, UnaryMethod],
+        with_metadata: Mapping[str, MetadataMethod] | None = None,
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
     ) -> None:
@@ -109,12 +116,16 @@ class GrpcService:
         Args:
             address: where to listen; port 0 takes a free one.
             unary: by full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
+            with_metadata: by full name.
             streams: by full name.
             limits: None for the usual ones.
         """
         self._endpoint = Endpoint.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
         self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
+        self._methods |= {
+            name: _metadata_handler(name, method) for name, method in (with_metadata or {}).items()
+        }
         self._methods |= {
             name: _stream_handler(name, method) for name, method in (streams or {}).items()
         }
@@ -238,7 +249,7 @@ def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Chan
     return grpc.insecure_channel(
         str(Endpoint.parse(address)),
         options=[
-            *_common_options(max_message_bytes),
+            *_common_options(receive=max_message_bytes, send=max_message_bytes),
             ("grpc.enable_http_proxy", 0),
             ("grpc.use_local_subchannel_pool", 1),  # one channel's failures do not delay the next
             ("grpc.initial_reconnect_backoff_ms", 100),
@@ -256,6 +267,7 @@ def unary(
     timeout_s: float,
     peer: str,
     remedy: str | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """The response to one request.
 
@@ -266,6 +278,7 @@ def unary(
         timeout_s: how long to wait for all of it, in seconds.
         peer: for the error, such as `tabasco at 127.0.0.1:3010`.
         remedy: for the error, what to do if there is no such peer.
+        metadata: to send along.
 
     Raises:
         RefusedError: the service's attestation or policy says no.
@@ -274,7 +287,7 @@ def unary(
     """
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     try:
-        return call(request, timeout=timeout_s)
+        return call(request, timeout=timeout_s, metadata=tuple((metadata or {}).items()))
     except grpc.RpcError as error:
         raise error_of_call(error, peer=peer, remedy=remedy) from error
 
@@ -325,6 +338,15 @@ def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
     return grpc.unary_unary_rpc_method_handler(answer)
 
 
+def _metadata_handler(name: str, method: MetadataMethod) -> _Handler:
+    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        given = context.invocation_metadata()
+        with _failures_told(name, context):
+            return method(request, {key: value for key, value in given if isinstance(value, str)})
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
 def _stream_handler(name: str, method: StreamMethod) -> _Handler:
     def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with _failures_told(name, context):
@@ -369,10 +391,10 @@ def _keep_memory(message_bytes: int) -> None:
     _ = bytes(4 * message_bytes)
 
 
-def _common_options(message_bytes: int) -> Sequence[tuple[str, int]]:
+def _common_options(*, receive: int, send: int) -> Sequence[tuple[str, int]]:
     return (
-        ("grpc.max_receive_message_length", message_bytes),
-        ("grpc.max_send_message_length", message_bytes),
+        ("grpc.max_receive_message_length", receive),
+        ("grpc.max_send_message_length", send),
         ("grpc.compression_enabled_algorithms_bitset", 1),  # none: nothing small unpacks to much
         ("grpc.keepalive_time_ms", 30_000),  # so that a peer that vanished is noticed
         ("grpc.keepalive_timeout_ms", 20_000),
@@ -381,7 +403,7 @@ def _common_options(message_bytes: int) -> Sequence[tuple[str, int]]:
 
 def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
     return (
-        *_common_options(limits.message_bytes),
+        *_common_options(receive=limits.message_bytes, send=limits.answer_bytes),
         ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
         ("grpc.max_concurrent_streams", limits.calls),
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
+from psa_attestation import NativeEvidence
 from tabasco import keys
 from tabasco.api import forms
 from tabasco.api.access import Admin, Reader
@@ -11,6 +12,7 @@ from tabasco.api.context import Given
 from tabasco.audit import AuditLog
 from tabasco.bundles import ReferenceValue
 from tabasco.errors import TabascoError
+from tabasco.inspection import as_json
 from tabasco.instances import Instances
 from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
@@ -186,6 +188,17 @@ def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicySh
     """Put an appraisal policy (TOML) in force; versions only grow."""
     stored = Policies(context.database).put_in_force(document, at=context.now(), actor=admin.actor)
     return _policy(stored)
+
+
+@router.post("/v1/policies/explain")
+def explain(wanted: forms.ExplanationWanted, context: Given, _: Reader) -> forms.Explanation:
+    """What would come of evidence, check by check; nothing is decided by it."""
+    found = context.service.explain(
+        NativeEvidence(wanted.kind, wanted.evidence, wanted.auxiliary),
+        document=wanted.policy.encode(),
+        at=wanted.at,
+    )
+    return forms.Explanation.model_validate(as_json(found))
 
 
 @router.get("/v1/audit/head")

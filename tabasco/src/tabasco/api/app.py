@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from colima import WireError
 from psa_attestation import AttestationError
-from tabasco.api.access import ForbiddenError, UnauthenticatedError
+from tabasco.access import ForbiddenError, UnauthenticatedError
 from tabasco.api.administration import router as administration
 from tabasco.api.attestation import router as attestation
 from tabasco.api.bodies import BoundedBodies

@@ -18,7 +18,7 @@ MAX_BODY_BYTES: Final = 128 * 1024
 BODY_TIMEOUT_S: Final = 10.0
 MAX_AT_WORK: Final = 16
 """Requests that are worked on at the same time, each with a connection to the database."""
-_LARGE: Final = ("/v1/reference-values/bundles", "/v1/policies")
+_LARGE: Final = ("/v1/reference-values/bundles", "/v1/policies", "/v1/policies/explain")
 
 
 class BoundedBodies:

@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, core_schema
 from colima.tabasco import CHALLENGE_BYTES, MAX_EVIDENCE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
 from psa_attestation import AttestationError
 from psa_attestation.base64url import from_base64url, to_base64url
+from tabasco.appraisal import MAX_POLICY_BYTES
 from tabasco.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import Kind
 
@@ -254,6 +255,27 @@ class PolicyShown(_Form):
     digest: Hex
     set_at: Time
     document: str
+
+
+class ExplanationWanted(_Form):
+    """Evidence to explain, under the policy in force or this one (TOML), at a time or now."""
+
+    kind: Kind
+    evidence: Blob
+    auxiliary: dict[Name, Blob] = {}
+    policy: Annotated[str, Field(max_length=MAX_POLICY_BYTES)] = ""
+    at: Time | None = None
+
+
+class Explanation(BaseModel):
+    """The report of `tabasco verify`: what is proven, what is not, and every check."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    verdict: str
+    authentic: bool
+    accepted: bool
+    checks: list[dict[str, Any]]
 
 
 class RevocationSubject(StrEnum):

@@ -1,6 +1,5 @@
 """The application on a socket: uvicorn with limits, in a thread beside the gRPC server."""
 
-import ipaddress
 import socket
 import threading
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class HttpService:
     """
 
     def __init__(self, app: FastAPI, address: Endpoint, *, tls: TlsFiles | None = None) -> None:
-        if tls is None and not _is_loopback(address.host):
+        if tls is None and not address.is_loopback:
             raise VeracruzError(
                 f"tokens of administrators do not go over plain HTTP to {address}: give "
                 "--http-certificate and --http-key, or listen on 127.0.0.1 behind a proxy with TLS"
@@ -102,10 +101,3 @@ class HttpService:
     def url(self) -> str:
         """Where it listens."""
         return f"{self._scheme}://{self._address}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

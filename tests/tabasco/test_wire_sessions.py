@@ -1,0 +1,165 @@
+"""Sessions over both wires: a nonce, evidence over it, and a result; and what a policy says of it."""
+
+import httpx
+import pytest
+
+import colima.tabasco as wire
+from colima import decode, encode
+from psa_attestation import Tier, decode_key_set, report_data_of, verify_ear, verify_ear_jwt
+from psa_attestation.base64url import from_base64url, to_base64url
+from support import dcap_evidence as dcap
+from support.enrolment import new_key, spki
+from tabasco import AttestationService, Settings
+from tabasco.administrators import Administrators, Role
+from tabasco.api import Context, HttpService, create_app
+from tabasco.bundles import ReferenceValue
+from tabasco.collateral import Store, StoredCollateral, Trust
+from tabasco.database import Database, sqlite_url
+from tabasco.key_ring import KeyRing
+from tabasco.policies import Policies
+from tabasco.reference_values import ReferenceValues
+from tabasco.server import LIMITS, methods_of
+from tabasco.sessions import session_binding
+from tabasco.verify.kinds import Kind
+from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.errors import RefusedError
+from veracruz_utils.service import CallError, GrpcService, Status, open_channel, unary
+
+REPORT_DATA_AT = 320
+AT = int(dcap.NOON.timestamp())
+MEASURED = dcap.Recipe(body={}).verify().measurements["mrenclave"]
+BY_REFERENCE = b'version = 1\n[sgx.measurements]\nmrenclave = "reference-values"\n'
+
+
+@pytest.fixture
+def database(tmp_path):
+    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+        Policies(database).put_in_force(BY_REFERENCE, at=dcap.NOON)
+        value = ReferenceValue(Kind.SGX, "mrenclave", MEASURED, "the one")
+        ReferenceValues(database).add(value, at=dcap.NOON)
+        yield database
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "collateral", trust=Trust(intel=dcap.ROOTS))
+
+
+@pytest.fixture
+def service(database, store, result_key):
+    return AttestationService(
+        database=database,
+        key_ring=KeyRing.single(result_key),
+        build="9.9",
+        now=lambda: dcap.NOON,
+        settings=Settings(),
+        source=StoredCollateral(store),
+        roots=dcap.ROOTS,
+    )
+
+
+@pytest.fixture
+def call(service):
+    """Calls a method of the service over gRPC."""
+    with (
+        GrpcService("127.0.0.1:0", unary=methods_of(service), limits=LIMITS) as server,
+        open_channel(server.address) as channel,
+    ):
+
+        def call(method, request):
+            name = f"/{wire.SERVICE}/{method}"
+            data = unary(channel, name, encode(request), timeout_s=20, peer="tabasco at test")
+            return decode(getattr(wire, f"{method}Response"), data)
+
+        yield call
+
+
+@pytest.fixture
+def http(service, database):
+    """A client of the service over HTTP, with the token of a reader."""
+    context = Context(service, database, Administrators(database), lambda: dcap.NOON)
+    token = Administrators(database).add("reader", Role.READER, at=dcap.NOON).reveal().decode()
+    with (
+        HttpService(create_app(context), Endpoint.parse("127.0.0.1:0")) as server,
+        httpx.Client(
+            base_url=server.url, trust_env=False, headers={"Authorization": f"Bearer {token}"}
+        ) as client,
+    ):
+        yield client
+
+
+def quote_over(store, nonce, public_key=b""):
+    report_data = report_data_of(session_binding("sgx", nonce, public_key))
+    recipe = dcap.Recipe(body={REPORT_DATA_AT: report_data})
+    store.add([("made", recipe.collateral_json())], at=dcap.NOON)
+    return recipe.quote()
+
+
+def test_over_grpc_an_attester_gets_a_result_under_a_published_key(call, store):
+    keys = decode_key_set(call("GetKeySet", wire.GetKeySetRequest()).key_set)
+    (key,) = keys.values()
+    for as_jwt in (False, True):
+        opened = call("OpenSession", wire.OpenSessionRequest("sgx"))
+        assert opened.expires_in_s == 120
+        mine = spki(new_key())
+        quote = quote_over(store, opened.nonce, mine)
+        result = call(
+            "SubmitEvidence",
+            wire.SubmitEvidenceRequest(opened.nonce, "sgx", quote, (), mine, as_jwt=as_jwt),
+        ).attestation_result
+        if as_jwt:
+            ear = verify_ear_jwt(result.decode(), keys=keys, nonce=opened.nonce, at=AT)
+        else:
+            ear = verify_ear(result, key=key, nonce=opened.nonce, at=AT)
+        assert ear.submods["attester"].status is Tier.AFFIRMING
+
+
+def test_over_http_an_attester_gets_a_result_under_a_published_key(http, store):
+    keys = decode_key_set(http.get("/.well-known/jwks.json").content)
+    opened = http.post("/v1/sessions", json={"kind": "sgx"})
+    assert opened.status_code == 201
+    nonce = opened.json()["nonce"]
+    quote = quote_over(store, from_base64url(nonce, "it"))
+    body = {"kind": "sgx", "evidence": to_base64url(quote)}
+    done = http.post(f"/v1/sessions/{nonce}/evidence", json=body)
+    found = verify_ear_jwt(
+        done.json()["attestation_result"], keys=keys, nonce=from_base64url(nonce, "it"), at=AT
+    )
+    assert found.submods["attester"].status is Tier.AFFIRMING
+    again = http.post(f"/v1/sessions/{nonce}/evidence", json=body)
+    assert (again.status_code, again.json()["error"]) == (403, "challenge-not-live")
+
+
+def test_over_grpc_a_nonce_is_good_once_and_for_its_kind(call, store):
+    nonce = call("OpenSession", wire.OpenSessionRequest("sgx")).nonce
+    request = wire.SubmitEvidenceRequest(nonce, "sgx", quote_over(store, nonce))
+    with pytest.raises(RefusedError, match="challenge-not-live"):
+        call("SubmitEvidence", wire.SubmitEvidenceRequest(nonce, "tdx", request.evidence))
+    call("SubmitEvidence", request)
+    with pytest.raises(RefusedError, match="challenge-not-live"):
+        call("SubmitEvidence", request)
+    with pytest.raises(RefusedError, match="platform-unknown"):
+        call("OpenSession", wire.OpenSessionRequest("abacus"))
+
+
+def test_over_grpc_a_part_that_is_there_twice_is_an_invalid_argument(call):
+    part = wire.Auxiliary("certificate", b"x")
+    request = wire.SubmitEvidenceRequest(bytes(32), "sev-snp", b"", (part, part))
+    with pytest.raises(CallError, match="twice") as caught:
+        call("SubmitEvidence", request)
+    assert caught.value.status is Status.INVALID_ARGUMENT
+
+
+def test_a_reader_asks_what_a_policy_says_of_evidence(http, store):
+    quote = to_base64url(quote_over(store, bytes(32)))
+    body = {"kind": "sgx", "evidence": quote}
+    accepted = http.post("/v1/policies/explain", json=body).json()
+    assert (accepted["verdict"], accepted["accepted"]) == ("accepted", True)
+    assert "measurement.mrenclave" in {each["name"] for each in accepted["checks"]}
+    draft = f'version = 9\n[sgx.measurements]\nmrenclave = ["{"ab" * 32}"]\n'
+    refused = http.post("/v1/policies/explain", json=body | {"policy": draft}).json()
+    assert (refused["verdict"], refused["authentic"]) == ("unacceptable", True)
+    assert refused["refusal"]["reason"] == "measurement"
+    later = http.post("/v1/policies/explain", json=body | {"at": "2040-01-01T00:00:00Z"}).json()
+    assert (later["verdict"], later["authentic"]) == ("not-authentic", False)
+    assert http.post("/v1/policies/explain", json=body | {"policy": "x"}).status_code == 409
