@@ -114,7 +114,7 @@ def a_request(method):
         "ImportBundle": lambda: wire.ImportBundleRequest(b"a.b.c"),
         "SetPolicy": lambda: wire.SetPolicyRequest(POLICY),
         "Explain": lambda: wire.ExplainRequest("sgx", b"x", document=POLICY),
-    }.get(method, lambda: getattr(wire, f"{method}Request")())()
+    }.get(method, getattr(wire, f"{method}Request"))()
 
 
 def enrol(service, attester):

@@ -221,7 +221,8 @@ ADMINISTRATION = [
     ("POST", "/v1/revocations"), ("GET", "/v1/reference-values"), ("POST", "/v1/reference-values"),
     ("POST", "/v1/reference-values/bundles"), ("GET", "/v1/reference-values/1"),
     ("DELETE", "/v1/reference-values/1"), ("GET", "/v1/providers"), ("GET", "/v1/policies"),
-    ("POST", "/v1/policies"), ("POST", "/v1/policies/explain"), ("GET", "/v1/audit/head"), ("GET", "/v1/audit/entries"),
+    ("POST", "/v1/policies"), ("POST", "/v1/policies/explain"), ("GET", "/v1/audit/head"),
+    ("GET", "/v1/audit/entries"),
 ]  # fmt: skip
 
 

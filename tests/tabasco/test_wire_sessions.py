@@ -1,4 +1,4 @@
-"""Sessions over both wires: a nonce, evidence over it, and a result; and what a policy says of it."""
+"""Sessions over both wires: a nonce, evidence over it, a result; and what a policy says of it."""
 
 import httpx
 import pytest
