@@ -224,6 +224,8 @@ def test_components_of_other_worlds_are_refused(code, refused):
         ("(core module (memory i64 1))", Refusal.MALFORMED),
         ("(core module (func (result i32)))", Refusal.INVALID),
         ("(core module)" * 201, Refusal.TOO_MANY_ENTRIES),
+        ("(core instance (instantiate $Main))", Refusal.INVALID),  # it has imports
+        ("(core instance (instantiate 0))" * 201, Refusal.TOO_MANY_ENTRIES),
     ],
 )
 def test_what_is_wrong_inside_is_refused_before_it_is_compiled(more, refused):

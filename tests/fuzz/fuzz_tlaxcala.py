@@ -1,4 +1,4 @@
-"""Mutated modules get a verdict that the engine agrees with; none crashes or hangs.
+"""Mutated modules and components get a verdict that the engine agrees with, none crashes or hangs.
 
 `support.fuzzing` says what the environment can ask for.
 """
@@ -8,11 +8,11 @@ import sys
 from sdk import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.fuzzing import run
-from support.mutation import mutated, seeds
+from support.mutation import component_seeds, mutated, seeds
 
 
 def prepare():
-    bases = [*seeds(), *(programs.load(name) for name in programs.NAMES)]
+    bases = [*seeds(), *component_seeds(), *(programs.load(name) for name in programs.NAMES)]
 
     def case(random, _):
         report = assert_certified_exactly_if_it_runs(mutated(random, random.choice(bases), bases))

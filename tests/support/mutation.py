@@ -3,6 +3,8 @@
 from random import Random
 
 from execution_engine.binary import parse, sections
+from execution_engine.component import is_component
+from support.components import component
 from support.guests import IMPORTS, calling, wasm
 from support.module_bytes import MAGIC, custom, leb, producers, section, text
 
@@ -59,11 +61,27 @@ def seeds() -> list[bytes]:
     return [rich, dispatching, small, small + extras, rich + extras]
 
 
+def component_seeds() -> list[bytes]:
+    """Small components of the engine's world, with and without host calls."""
+    echo = """
+      (call $read-input (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 0))
+      (call $write-output (i32.load (i32.const 4)) (i32.load (i32.const 8)) (i32.const 1)
+        (i32.const 16))
+      (i32.load8_u (i32.const 0))"""
+    return [
+        component(echo),
+        component("(call $input-count)", calls=("input-count",)),
+        component("(i32.const 0)", calls=()),
+    ]
+
+
 def mutated(random: Random, code: bytes, others: list[bytes]) -> bytes:
     """`code` with something changed: anywhere, in one section, or in one function.
 
     In a section or a function the sizes around it are put right, so that what is changed is seen.
     """
+    if is_component(code):
+        return _changed(random, code, others)
     match random.randrange(4):
         case 0:
             return _changed(random, code, others)

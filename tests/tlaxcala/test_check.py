@@ -8,12 +8,13 @@ from execution_engine import EngineLimits
 from sdk import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.guests import calling, module, wasm
-from support.mutation import mutated, seeds
+from support.mutation import component_seeds, mutated, seeds
 from tlaxcala import check
 from veracruz_utils.digest import Digest
 
 GOOD = calling(("input_count", 0), ("write_output", 0, 4), data="abcd")
 SEEDS = [*seeds(), *(programs.load(name) for name in programs.NAMES)]
+COMPONENTS = component_seeds()
 
 
 def codes(code):
@@ -127,3 +128,9 @@ def test_arbitrary_bytes_give_a_verdict(content):
 @given(st.randoms(use_true_random=True), st.sampled_from(SEEDS))
 def test_what_is_certified_runs_and_what_is_not_is_refused_or_can_never_run(random, seed):
     assert_certified_exactly_if_it_runs(mutated(random, seed, SEEDS))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=True), st.sampled_from(COMPONENTS))
+def test_a_component_that_is_certified_is_one_that_the_engine_runs(random, seed):
+    assert_certified_exactly_if_it_runs(mutated(random, seed, COMPONENTS))

@@ -14,6 +14,7 @@ from execution_engine import abi, binary, component_binary, world
 from execution_engine.abi import FunctionType
 from execution_engine.binary import Binary, Export, Import
 from execution_engine.component_binary import Outline, PartError
+from execution_engine.component_skeleton import fault_outside_code
 from execution_engine.errors import ModuleRefusedError, Refusal
 from execution_engine.limits import EngineLimits
 from execution_engine.reader import BinaryError, TooManyError
@@ -23,6 +24,7 @@ from execution_engine.text import quoted, sanitised
 # Of a component's core modules and their instances: an interpreter with its libraries has forty.
 MAX_MODULES: Final = 200
 MAX_INSTANCES: Final = 200
+MAX_CANONS: Final = 2000
 
 
 def is_component(code: bytes) -> bool:
@@ -62,6 +64,7 @@ def outline_problems(outline: Outline) -> Iterator[Problem]:
     for count, most, what in (
         (len(outline.modules), MAX_MODULES, "core modules"),
         (outline.instances, MAX_INSTANCES, "instances of core modules"),
+        (outline.canons, MAX_CANONS, "canonical functions"),
     ):
         if count > most:
             yield Problem(Refusal.TOO_MANY_ENTRIES, f"{count} {what}, at most {most}")
@@ -70,7 +73,19 @@ def outline_problems(outline: Outline) -> Iterator[Problem]:
 def inner_problems(
     engine: Engine, code: bytes, outline: Outline, limits: EngineLimits
 ) -> Iterator[Problem]:
-    """What is wrong with a component's core modules; `engine` is one for core modules."""
+    """What is wrong inside a component whose outline is right; `engine` is one for core modules."""
+    found = False
+    for problem in core_problems(engine, code, outline, limits):
+        found = True
+        yield problem
+    if not found and (fault := fault_outside_code(code)) is not None:
+        yield Problem(Refusal.INVALID, fault)
+
+
+def core_problems(
+    engine: Engine, code: bytes, outline: Outline, limits: EngineLimits
+) -> Iterator[Problem]:
+    """What is wrong with each core module by itself, and with all of them together."""
     memories = tables = 0
     for start, size in outline.modules:
         module = code[start : start + size]

@@ -48,12 +48,16 @@ class Item:
 
 @dataclass(slots=True)
 class Outline:
-    """A component's outermost level; `modules` are the places of its core modules."""
+    """A component's outermost level; `modules` are the places of its core modules.
+
+    `instances` counts those of core modules, `canons` the functions lifted from them and lowered.
+    """
 
     imports: list[Item] = field(default_factory=list)
     exports: list[Item] = field(default_factory=list)
     modules: list[tuple[int, int]] = field(default_factory=list)
     instances: int = 0
+    canons: int = 0
 
 
 @dataclass(slots=True)
@@ -128,8 +132,9 @@ def _types(reader: Reader, _outline: Outline, spaces: _Spaces) -> None:
         spaces.types.append(_definition(reader, spaces.types, inside=False))
 
 
-def _canons(reader: Reader, _outline: Outline, spaces: _Spaces) -> None:
+def _canons(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
     for _ in reader.turns():
+        outline.canons += 1
         form = reader.byte()
         if form not in (0, 1) or reader.byte() != 0:
             raise PartError(f"a canonical function of form 0x{form:02x}", reader.at)

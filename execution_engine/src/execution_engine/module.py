@@ -14,6 +14,7 @@ from execution_engine import abi, binary
 from execution_engine.abi import FunctionType
 from execution_engine.binary import Binary, Export, Import
 from execution_engine.component import (
+    core_problems,
     entry_of,
     exports_of,
     imports_of,
@@ -132,7 +133,9 @@ def examine(code: bytes, *, limits: EngineLimits) -> Examination:
 def _examine_component(code: bytes, limits: EngineLimits) -> Examination:
     outline = read_component(code, limits=limits)
     with make_engine(_ANY_ENGINE) as engine:
-        found = (*outline_problems(outline), *inner_problems(engine, code, outline, limits))
+        outside = tuple(outline_problems(outline))
+        look = core_problems if outside else inner_problems
+        found = (*outside, *look(engine, code, outline, limits))
     return Examination(_summarise_component(code, outline), found)
 
 
