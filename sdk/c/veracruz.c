@@ -3,6 +3,14 @@
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+#ifdef __wasi__ /* with a libc, whose the memory is */
+
+#include <stdlib.h>
+
+void *vc_alloc(size_t size) { return calloc(1, size == 0 ? 1 : size); }
+
+#else
+
 #define PAGE_SIZE 65536u
 #define ALIGNMENT 16u
 
@@ -26,12 +34,6 @@ void *vc_alloc(size_t size) {
   if (end > UINT32_MAX || !grow_memory_to(end)) return NULL;
   heap_top = (uintptr_t)end;
   return (void *)(uintptr_t)start; /* memory of WebAssembly starts zeroed, and this was never used */
-}
-
-void *vc_alloc_array(size_t count, size_t element_size) {
-  size_t size;
-  if (__builtin_mul_overflow(count, element_size, &size)) return NULL;
-  return vc_alloc(size);
 }
 
 /* The compiler calls these by name. `no_builtin` keeps it from making them call themselves. */
@@ -78,6 +80,14 @@ __attribute__((no_builtin)) size_t strlen(const char *text) {
   size_t length = 0;
   while (text[length] != 0) length++;
   return length;
+}
+
+#endif
+
+void *vc_alloc_array(size_t count, size_t element_size) {
+  size_t size;
+  if (__builtin_mul_overflow(count, element_size, &size)) return NULL;
+  return vc_alloc(size);
 }
 
 bool vc_equal(vc_bytes a, vc_bytes b) {

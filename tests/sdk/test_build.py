@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sdk import build, programs
+from sdk import build, programs, zig_guest
 from sdk.errors import BuildError, StaleModuleError
 from veracruz_utils.digest import Digest
 
@@ -31,7 +31,7 @@ def test_the_modules_do_not_depend_on_where_or_when_they_are_built(tmp_path, mon
         _copy(library / file, elsewhere / file)
     example = build.source_folder("examples") / "forest-inference"
     source = _copy(example / "main.c", elsewhere / "x.c")
-    module = build.compile_c([elsewhere / "veracruz.c", source], include=elsewhere / "include")
+    module = zig_guest.compile_c([elsewhere / "veracruz.c", source], include=elsewhere / "include")
     assert module == programs.load("forest-inference")
 
 
@@ -65,7 +65,7 @@ def test_a_source_that_does_not_compile_is_an_error_with_the_compilers_words(tmp
     source = tmp_path / "broken.c"
     source.write_text("#include <veracruz.h>\nVC_ENTRY int32_t program(void) { return x; }\n")
     with pytest.raises(BuildError, match=r"refuses .*broken.c:(?s:.*)undeclared identifier 'x'"):
-        build.compile_c([source], include=build.source_folder("c") / "include")
+        zig_guest.compile_c([source], include=build.source_folder("c") / "include")
 
 
 def test_a_source_that_loses_bits_is_refused(tmp_path):
@@ -75,19 +75,19 @@ def test_a_source_that_loses_bits_is_refused(tmp_path):
         "VC_ENTRY int32_t program(void) { uint64_t n = vc_input_count(); return n; }\n"
     )
     with pytest.raises(BuildError, match="implicit conversion"):
-        build.compile_c([source], include=build.source_folder("c") / "include")
+        zig_guest.compile_c([source], include=build.source_folder("c") / "include")
 
 
 def test_a_missing_compiler_is_named_with_its_remedy(monkeypatch, tmp_path):
     def missing(name):
-        raise build.PackageNotFoundError(name)
+        raise zig_guest.PackageNotFoundError(name)
 
-    monkeypatch.setattr(build, "version", missing)
+    monkeypatch.setattr(zig_guest, "version", missing)
     with pytest.raises(BuildError, match=r"compiler is missing: pip install ziglang==0\.17\.1"):
-        build.compile_c([], include=tmp_path)
+        zig_guest.compile_c([], include=tmp_path)
 
 
 def test_another_version_of_the_compiler_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(build, "version", lambda name: "0.13.0")
+    monkeypatch.setattr(zig_guest, "version", lambda name: "0.13.0")
     with pytest.raises(BuildError, match=r"ziglang is 0\.13\.0, modules are built with 0\.17\.1"):
-        build.compile_c([], include=tmp_path)
+        zig_guest.compile_c([], include=tmp_path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from execution_engine import EngineLimits
 from platform_services import ServiceUnavailableError
-from sdk import build
+from sdk import build, zig_guest
 from sdk.pinecone import PineconeError, decode, encode, parse_type
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
@@ -45,7 +45,7 @@ VALUES = st.tuples(
 def library():
     library = build.source_folder("c")
     guest = Path(__file__).parent / "guests" / "library.c"
-    return build.compile_c([library / "veracruz.c", guest], include=library / "include")
+    return zig_guest.compile_c([library / "veracruz.c", guest], include=library / "include")
 
 
 @given(VALUES)

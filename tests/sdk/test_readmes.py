@@ -25,6 +25,10 @@ LAST_LINES = {
     "neural-network": [1, 0],
     "linear-regression": {"gradient": 0.5, "intercept": 1.0},
     "number-stream-accumulation": 108.0,
+    "sql-query": {
+        "columns": ["city", "total"],
+        "rows": [[{"Text": "Oaxaca"}, {"Real": 7.5}]],
+    },
     "string-edit-distance": pytest.approx(0.961, abs=0.001),
 }
 

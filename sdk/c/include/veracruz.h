@@ -1,4 +1,4 @@
-/* veracruz.h: all that a C program needs to run inside Veracruz; no libc, no WASI.
+/* veracruz.h: all that a program in C or C++ needs to run inside Veracruz.
  *
  *     #include <veracruz.h>
  *
@@ -10,7 +10,8 @@
  *       return vc_write_output(input.data, input.size);
  *     }
  *
- * Compile it together with veracruz.c for wasm32-freestanding (see the README of the SDK).
+ * Compile it together with veracruz.c for wasm32-freestanding, where there is no libc; or, with
+ * wasi.c too, for wasm32-wasi, where there are those of C and C++ (see the README of the SDK).
  * Every input is somebody else's: nothing here reads past it, trusts a length in it, or traps on it.
  */
 #ifndef VERACRUZ_H
@@ -19,6 +20,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __wasi__
+#include <string.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,15 +84,17 @@ int32_t vc_code_of(int32_t status);
 /* ---- Memory -------------------------------------------------------------------------------- */
 
 /* Zeroed memory, aligned to 16 bytes, that stays until the program ends; NULL when there is no
- * more. There is no free: a program runs once. */
+ * more. There is no free: a program runs once. With a libc it is memory of calloc. */
 void *vc_alloc(size_t size);
 void *vc_alloc_array(size_t count, size_t element_size);
 
+#ifndef __wasi__
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strlen(const char *text);
+#endif
 
 /* ---- Inputs, streams, previous result, output ---------------------------------------------- */
 

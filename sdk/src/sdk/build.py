@@ -1,93 +1,73 @@
-"""Builds guests in C, reproducibly, with the `ziglang` wheel; and the example programs from source.
+"""Builds the example programs from source, and compares them with the modules that are shipped.
 
-The example programs in Rust are built by `rust_guest`.
-
-The output depends on the sources, the flags below and the version of the wheel, and on nothing
-else: no path, no time, no cache. So everybody can check that a shipped module is what its source
-says (`veracruz-sdk build-examples --check`).
+The same sources give the same bytes everywhere, so everybody can check that a shipped module is
+what its source says (`veracruz-sdk build-examples --check`). Programs in C are compiled by
+`zig_guest`, those in Rust by `rust_guest`.
 """
 
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
 
 from sdk import programs
-from sdk.errors import BuildError, StaleModuleError
+from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
+from sdk.fetched import MANIFEST, fetch_sources
 from sdk.rust_guest import compile_rust
+from sdk.zig_guest import compile_c, compile_c_with_libc
 from veracruz_utils.digest import Digest
-
-STACK_BYTES: Final = 64 * 1024
-BUILD_SECONDS: Final = 600  # the first build fills the compiler's cache
-ZIG_VERSION: Final = "0.17.1"
-
-# WebAssembly 1.0 without extensions, which every engine of Veracruz ever ran. The linker puts the
-# stack below the data, so that an overflow traps instead of writing over it.
-FLAGS: Final = (
-    "-target", "wasm32-freestanding",
-    "-mcpu=mvp",
-    "-std=c17",
-    "-O2",
-    "-nostdlib",
-    "-Wall", "-Wextra", "-Wconversion", "-Werror",
-    "-Wl,--no-entry",
-    f"-Wl,-z,stack-size={STACK_BYTES}",
-    "-Wl,--strip-all",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One example program: its name and the digest of its module."""
+    """One example program.
+
+    Attributes:
+        name: as its module is called.
+        digest: the digest of what its source builds.
+    """
 
     name: str
     digest: Digest
 
 
-def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
-    """The module that C sources build; `include` is the folder of veracruz.h.
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One example program that could not be built, as sources of others cannot be fetched."""
 
-    The compiler keeps its cache in ZIG_GLOBAL_CACHE_DIR, or below the home directory.
-
-    Raises:
-        BuildError: the compiler is missing or refuses the sources.
-    """
-    _require_compiler()
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
-        output = Path(folder, "program.wasm")
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-I", str(include.resolve())]
-        command += [str(source.resolve()) for source in sources]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own command line, no shell
-                [*command, "-o", str(output)],
-                capture_output=True,
-                check=False,
-                cwd=folder,
-                text=True,
-                timeout=BUILD_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise BuildError(f"the compiler did not finish in {BUILD_SECONDS} s") from None
-        if done.returncode != 0:
-            raise BuildError(f"the compiler refuses {sources[-1]}:\n{done.stderr.strip()[:8000]}")
-        return output.read_bytes()
+    name: str
+    reason: str
 
 
 def build_example(name: str) -> bytes:
     """The module that the source of the example program `name` builds."""
     library, example = source_folder("c"), source_folder("examples") / name
-    if language_of(name) == "rust":
-        return compile_rust(example / "main.rs", libraries=library.parent)
-    return compile_c([library / "veracruz.c", example / "main.c"], include=library / "include")
+    match language_of(name):
+        case "rust":
+            return compile_rust(example / "main.rs", libraries=library.parent)
+        case "c-libc":
+            return _build_with_others(example, library)
+        case _:
+            sources = [library / "veracruz.c", example / "main.c"]
+            return compile_c(sources, include=library / "include")
+
+
+def _build_with_others(example: Path, library: Path) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="veracruz-sources-") as folder:
+        others = fetch_sources(example / MANIFEST, Path(folder))
+        return compile_c_with_libc(
+            sorted(example.glob("*.c")),
+            library=library,
+            others=others.files,
+            defines=others.defines,
+        )
 
 
 def language_of(name: str) -> str:
-    """The language of an example program: `c` or `rust`."""
-    return "rust" if (source_folder("examples") / name / "main.rs").is_file() else "c"
+    """How an example program is built: `c`, `c-libc` (with sources that are fetched) or `rust`."""
+    folder = source_folder("examples") / name
+    if folder.joinpath(MANIFEST).is_file():
+        return "c-libc"
+    return "rust" if folder.joinpath("main.rs").is_file() else "c"
 
 
 def source_folder(name: str) -> Path:
@@ -103,7 +83,9 @@ def source_folder(name: str) -> Path:
     raise BuildError("the sources of the guest library are not installed: reinstall veracruz-sdk")
 
 
-def check_examples(folder: Path | None = None, *, language: str | None = None) -> tuple[Built, ...]:
+def check_examples(
+    folder: Path | None = None, *, language: str | None = None
+) -> tuple[Built | Skipped, ...]:
     """Builds every example program and compares it with the module in `folder`.
 
     Args:
@@ -114,24 +96,30 @@ def check_examples(folder: Path | None = None, *, language: str | None = None) -
         StaleModuleError: a module differs or is not there.
     """
     folder = folder or _shipped_folder()
-    return tuple(_checked(name, folder / f"{name}.wasm") for name in _named(language))
+    return tuple(_compare(name, folder / f"{name}.wasm") for name in _named(language))
 
 
-def write_examples(folder: Path | None = None, *, language: str | None = None) -> tuple[Built, ...]:
+def write_examples(
+    folder: Path | None = None, *, language: str | None = None
+) -> tuple[Built | Skipped, ...]:
     """Builds every example program into `folder`, by default where the package ships them.
 
     Args:
-        folder: where to.
+        folder: where to. What cannot be built, as its sources cannot be fetched, is left alone.
         language: only those in this language.
     """
     folder = folder or _shipped_folder()
-    built = {name: build_example(name) for name in _named(language)}
+    built = {name: _built(name) for name in _named(language)}
     try:
         for name, module in built.items():
-            (folder / f"{name}.wasm").write_bytes(module)
+            if isinstance(module, bytes):
+                (folder / f"{name}.wasm").write_bytes(module)
     except OSError as error:
         raise BuildError(f"cannot write {error.filename}: {error.strerror}") from None
-    return tuple(Built(name, Digest.of(module)) for name, module in built.items())
+    return tuple(
+        Built(name, Digest.of(module)) if isinstance(module, bytes) else module
+        for name, module in built.items()
+    )
 
 
 def _named(language: str | None) -> list[str]:
@@ -142,8 +130,18 @@ def _shipped_folder() -> Path:
     return Path(programs.__file__).parent
 
 
-def _checked(name: str, shipped: Path) -> Built:
-    built = Digest.of(build_example(name))
+def _built(name: str) -> bytes | Skipped:
+    try:
+        return build_example(name)
+    except SourceUnavailableError as error:
+        return Skipped(name, str(error))
+
+
+def _compare(name: str, shipped: Path) -> Built | Skipped:
+    module = _built(name)
+    if isinstance(module, Skipped):
+        return module
+    built = Digest.of(module)
     try:
         found = Digest.of(shipped.read_bytes())
     except OSError as error:
@@ -154,13 +152,3 @@ def _checked(name: str, shipped: Path) -> Built:
             f"{built.short}; run `veracruz-sdk build-examples`"
         )
     return Built(name, built)
-
-
-def _require_compiler() -> None:
-    remedy = f"pip install ziglang=={ZIG_VERSION}, or install veracruz-sdk[zig]"
-    try:
-        found = version("ziglang")
-    except PackageNotFoundError:
-        raise BuildError(f"the C compiler is missing: {remedy}") from None
-    if found != ZIG_VERSION:
-        raise BuildError(f"ziglang is {found}, modules are built with {ZIG_VERSION}: {remedy}")

@@ -8,6 +8,7 @@ SdkError                    (a VeracruzError, exit_code 1)
 ├ GenerationError           sample data of this shape cannot be made
 ├ ProjectError              a program's folder, or a case in it, makes no sense
 ├ BuildError                the toolchain is missing or refuses a program
+│ └ SourceUnavailableError  what a program is built with cannot be fetched
 ├ StaleModuleError          a shipped module is not what its source builds
 ├ UsageError                a command line or configuration makes no sense; exit_code 2
 └ NotAllowedError           the policy does not allow a run; exit_code 3
@@ -77,6 +78,10 @@ class ProjectError(SdkError):
 
 class BuildError(SdkError):
     """The toolchain is missing or refuses a program."""
+
+
+class SourceUnavailableError(BuildError):
+    """What a program is built with has to be fetched from a registry, and cannot be."""
 
 
 class StaleModuleError(SdkError):

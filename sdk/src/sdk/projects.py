@@ -15,10 +15,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from sdk.build import compile_c, source_folder
+from sdk.build import source_folder
 from sdk.errors import ProjectError
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
+from sdk.zig_guest import compile_c
 from veracruz_utils.console import write_new_file
 
 PROJECT_FILE: Final = "veracruz.toml"

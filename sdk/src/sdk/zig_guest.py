@@ -1,0 +1,197 @@
+"""Builds guests in C, C++ and Zig, reproducibly, with the `ziglang` wheel.
+
+The output depends on the sources, the flags below and the version of the wheel, and on nothing
+else: no path, no time, no cache.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from sdk.errors import BuildError
+
+STACK_BYTES: Final = 64 * 1024
+LIBC_STACK_BYTES: Final = 1024 * 1024
+BUILD_SECONDS: Final = 600  # the first build fills the compiler's cache
+ZIG_VERSION: Final = "0.17.1"
+
+# WebAssembly 1.0 without extensions, which every engine of Veracruz ever ran. The linker puts the
+# stack below the data, so that an overflow traps instead of writing over it.
+_MACHINE: Final = "-mcpu=mvp"
+_WARNINGS: Final = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+FLAGS: Final = (
+    "-target", "wasm32-freestanding",
+    _MACHINE,
+    "-std=c17",
+    "-O2",
+    "-nostdlib",
+    *_WARNINGS,
+    "-Wl,--no-entry",
+    f"-Wl,-z,stack-size={STACK_BYTES}",
+    "-Wl,--strip-all",
+)  # fmt: skip
+
+# A reactor has `_initialize` for what runs before `main`, and asks WASI for no arguments.
+_LIBC: Final = ("-target", "wasm32-wasi", _MACHINE, "-mexec-model=reactor")
+_C_LIBC: Final = ("-std=c17", "-O2", *_WARNINGS)
+_CPP: Final = ("-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", *_WARNINGS)
+_OTHERS: Final = ("-Os", "-w")  # sources that are not ours
+_LINK: Final = (f"-Wl,-z,stack-size={LIBC_STACK_BYTES}", "-Wl,--strip-all")
+
+_ZIG: Final = (
+    "-target", "wasm32-freestanding",
+    _MACHINE,
+    "-O", "ReleaseSmall",
+    "-fstrip",
+    "-fno-entry",
+    "-rdynamic",
+    "--stack", str(LIBC_STACK_BYTES),
+)  # fmt: skip
+
+
+def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
+    """The module that C sources build without a libc; `include` is the folder of veracruz.h.
+
+    The compiler keeps its cache in ZIG_GLOBAL_CACHE_DIR, or below the home directory.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the sources.
+    """
+    require_compiler()
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
+        arguments = ["cc", *FLAGS, "-I", str(include.resolve()), *_paths(sources)]
+        return _link(Path(folder), arguments, sources)
+
+
+def compile_c_with_libc(
+    sources: Sequence[Path],
+    *,
+    library: Path,
+    others: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+) -> bytes:
+    """The module that C sources build with the libc of the wheel.
+
+    Args:
+        sources: the program's own; headers are found next to them.
+        library: the folder of the guest library, the SDK's `c`.
+        others: sources and headers of somebody else, built for size and without warnings.
+        defines: macros for these, each a NAME.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the sources.
+    """
+    return _with_libc(("cc", *_C_LIBC), sources, library=library, others=others, defines=defines)
+
+
+def compile_cpp(sources: Sequence[Path], *, library: Path) -> bytes:
+    """The module that C++ sources build: C++20 with its library, without exceptions and RTTI.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the sources.
+    """
+    return _with_libc(("c++", *_CPP), sources, library=library)
+
+
+def compile_zig(source: Path, *, library: Path) -> bytes:
+    """The module that a Zig program builds; `library` is the folder of veracruz.zig.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the source.
+    """
+    require_compiler()
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        folder = Path(name)
+        output = folder / "program.wasm"
+        modules = [
+            "--dep", "veracruz",
+            f"-Mroot={source.resolve()}",
+            f"-Mveracruz={library.resolve() / 'veracruz.zig'}",
+        ]  # fmt: skip
+        _run(folder, ["build-exe", *_ZIG, *modules, f"-femit-bin={output}"], source)
+        return output.read_bytes()
+
+
+def _with_libc(
+    language: Sequence[str],
+    sources: Sequence[Path],
+    *,
+    library: Path,
+    others: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+) -> bytes:
+    """Each kind of source is compiled with flags of its own, and all are linked.
+
+    Objects and folders have the same names everywhere, as the compiler is in a folder of its own.
+    """
+    require_compiler()
+    folders = dict.fromkeys([library / "include", *(each.parent for each in (*sources, *others))])
+    include = [part for each in folders for part in ("-I", str(each.resolve()))]
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        folder = Path(name)
+        groups = [
+            (language, list(sources)),
+            (("cc", *_C_LIBC), [library / "veracruz.c", library / "wasi.c"]),
+            (
+                ("cc", *_OTHERS, *(f"-D{each}" for each in defines)),
+                [each for each in others if each.suffix == ".c"],
+            ),
+        ]
+        objects = [
+            _object(folder, number, [*flags[:1], *_LIBC, *flags[1:], *include], source)
+            for number, (flags, source) in enumerate(
+                (flags, source) for flags, members in groups for source in members
+            )
+        ]
+        return _link(folder, [language[0], *_LIBC, *_LINK, *objects], sources)
+
+
+def _object(folder: Path, number: int, arguments: Sequence[str], source: Path) -> str:
+    target = f"{number}.o"
+    _run(folder, [*arguments, "-c", str(source.resolve()), "-o", target], source)
+    return target
+
+
+def _link(folder: Path, arguments: Sequence[str], sources: Sequence[Path]) -> bytes:
+    output = folder / "program.wasm"
+    _run(folder, [*arguments, "-o", str(output)], sources[-1])
+    return output.read_bytes()
+
+
+def _paths(sources: Sequence[Path]) -> list[str]:
+    return [str(source.resolve()) for source in sources]
+
+
+def _run(folder: Path, arguments: Sequence[str], source: Path) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command line, no shell
+            [sys.executable, "-m", "ziglang", *arguments],
+            capture_output=True,
+            check=False,
+            cwd=folder,
+            text=True,
+            timeout=BUILD_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"the compiler did not finish in {BUILD_SECONDS} s") from None
+    if done.returncode != 0:
+        raise BuildError(f"the compiler refuses {source}:\n{done.stderr.strip()[:8000]}")
+
+
+def require_compiler() -> None:
+    """Nothing, where the compiler is installed in its version.
+
+    Raises:
+        BuildError: it is missing, or another one.
+    """
+    remedy = f"pip install ziglang=={ZIG_VERSION}, or install veracruz-sdk[zig]"
+    try:
+        found = version("ziglang")
+    except PackageNotFoundError:
+        raise BuildError(f"the C compiler is missing: {remedy}") from None
+    if found != ZIG_VERSION:
+        raise BuildError(f"ziglang is {found}, modules are built with {ZIG_VERSION}: {remedy}")
