@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import select
 import socket
 import ssl
 import stat
@@ -207,6 +208,25 @@ def test_a_body_that_never_comes_is_not_waited_for(app, server, monkeypatch):
             b"POST /v1/enrolments HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
         )
         assert connection.recv(64).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_head_that_never_comes_whole_is_not_waited_for(client, server, monkeypatch, before):
+    monkeypatch.setattr("tabasco.api.heads.HEAD_TIMEOUT_S", 0.5)
+    endpoint = Endpoint.parse(server.url.removeprefix("http://"))
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as connection:
+        if before:
+            connection.sendall(before)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        with contextlib.suppress(OSError):
+            for _ in range(100):  # byte by byte, never idle
+                connection.sendall(b"a")
+                if connection in select.select([connection], [], [], 0.1)[0]:
+                    break
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(64) == b""
+    assert client.get("/healthz").status_code == 200
 
 
 def test_a_path_that_is_not_there_is_not_found(client):

@@ -10,6 +10,7 @@ from typing import Final, Self
 import uvicorn
 from fastapi import FastAPI
 
+from tabasco.api.heads import TimedHeads
 from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.errors import VeracruzError
 
@@ -46,6 +47,7 @@ class HttpService:
         self._address = address
         config = uvicorn.Config(
             app,
+            http=TimedHeads,
             lifespan="off",
             log_config=None,
             access_log=False,
