@@ -29,6 +29,7 @@ LAST_LINES = {
         "columns": ["city", "total"],
         "rows": [[{"Text": "Oaxaca"}, {"Real": 7.5}]],
     },
+    "random-forest-classification": [7, 5, 7],
     "string-edit-distance": pytest.approx(0.961, abs=0.001),
 }
 

@@ -18,7 +18,7 @@ pub use host::{
     stream_count, stream_size, write_output, HostError,
 };
 pub use pinecone::{decode, encode, encode_items, encoded_items, Decode, Encode};
-pub use return_code::{ErrorCode, Veracruz};
+pub use return_code::{ErrorCode, Termination, Veracruz};
 
 /// Encodes a value and writes it as the result.
 ///

@@ -2,7 +2,7 @@
 
 The same sources give the same bytes everywhere, so everybody can check that a shipped module is
 what its source says (`veracruz-sdk build-examples --check`). Programs in C are compiled by
-`zig_guest`, those in Rust by `rust_guest`.
+`zig_guest`, those in Rust by `rust_guest` or, with crates, by `cargo_guest`.
 """
 
 import tempfile
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdk import programs
+from sdk.cargo_guest import compile_example
 from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
 from sdk.fetched import MANIFEST, fetch_sources
 from sdk.rust_guest import compile_rust
@@ -42,6 +43,8 @@ def build_example(name: str) -> bytes:
     """The module that the source of the example program `name` builds."""
     library, example = source_folder("c"), source_folder("examples") / name
     match language_of(name):
+        case "cargo":
+            return compile_example(example, libraries=library.parent)
         case "rust":
             return compile_rust(example / "main.rs", libraries=library.parent)
         case "c-libc":
@@ -63,8 +66,13 @@ def _build_with_others(example: Path, library: Path) -> bytes:
 
 
 def language_of(name: str) -> str:
-    """How an example program is built: `c`, `c-libc` (with sources that are fetched) or `rust`."""
+    """How an example program is built: `c`, `rust`, or with sources that are fetched.
+
+    These are `c-libc`, and `cargo` for Rust with crates.
+    """
     folder = source_folder("examples") / name
+    if folder.joinpath("src", "main.rs").is_file():
+        return "cargo"
     if folder.joinpath(MANIFEST).is_file():
         return "c-libc"
     return "rust" if folder.joinpath("main.rs").is_file() else "c"

@@ -143,9 +143,8 @@ def copy_example(*, name: str, folder: Path, force: bool) -> None:
 @main.command("build-examples")
 @click.option("--check", is_flag=True, help="Write nothing; compare with the modules there.")
 @click.option("--folder", type=_FOLDER, help="Where the modules are; by default as shipped.")
-@click.option(
-    "--language", type=click.Choice(["c", "c-libc", "rust"]), help="Only those in this one."
-)
+@click.option("--language", type=click.Choice(["c", "c-libc", "rust", "cargo"]),
+              help="Only those in this one; cargo is Rust with crates.")  # fmt: skip
 @json_option
 def build_examples(
     *, check: bool, folder: Path | None, language: str | None, as_json: bool

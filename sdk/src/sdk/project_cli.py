@@ -20,11 +20,13 @@ _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 @click.command("new")
 @click.option("--language", type=click.Choice(list(projects.BUILDERS)), default="c",
               show_default=True, help="What the program is to be written in.")  # fmt: skip
+@click.option("--std", is_flag=True,
+              help="With --language rust: a Cargo package with std and crates.")  # fmt: skip
 @click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
 @json_option
-def new(*, language: str, folder: Path, as_json: bool) -> None:
+def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
     """Make the folder NAME with a small program, a case to test it on, and veracruz.toml."""
-    made = projects.new_project(folder, language=language)
+    made = projects.new_project(folder, language=language, std=std)
     emit({"folder": made.folder, "language": language}, str(made.folder), as_json=as_json)
 
 

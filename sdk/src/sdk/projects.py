@@ -4,6 +4,8 @@
 
     name = "sum"
     language = "c"
+
+A program in Rust is the file main.rs, or what a Cargo.toml says, then with `std` and crates.
 """
 
 import re
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from sdk.build import source_folder
+from sdk.cargo_guest import add_libraries, compile_cargo
 from sdk.errors import ProjectError
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
@@ -34,6 +37,8 @@ def _build_c(folder: Path) -> bytes:
 
 
 def _build_rust(folder: Path) -> bytes:
+    if folder.joinpath("Cargo.toml").is_file():
+        return compile_cargo(folder)
     return compile_rust(folder / "main.rs", libraries=source_folder("c").parent)
 
 
@@ -46,7 +51,10 @@ BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {
     "rust": _build_rust,
     "python": _build_python,
 }
-"""For each language, what makes a module of a folder; each has a folder of `templates`, too."""
+"""For each language, what makes a module of a folder.
+
+Each has a folder of `templates`, too, and Rust with `std` another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +111,20 @@ def open_project(folder: Path) -> Project:
     return Project(folder, name, language)
 
 
-def new_project(folder: Path, *, language: str) -> Project:
+def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
     """A project that builds and passes its tests, to begin from.
+
+    Args:
+        folder: where to; it is made.
+        language: one of `BUILDERS`.
+        std: make a Cargo package in Rust with `std`, which may use crates.
 
     Raises:
         ProjectError: the folder is there, or its name cannot be a program's.
     """
     name = folder.name
+    if std and language != "rust":
+        raise ProjectError(f"a program in {language} has no std: that is Rust's")
     if not _NAME.fullmatch(name):
         raise ProjectError(f"{name!r} is not a name of small letters, digits, - and _")
     try:
@@ -120,7 +135,9 @@ def new_project(folder: Path, *, language: str) -> Project:
         raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
     head = f'name = "{name}"\nlanguage = "{language}"\n'
     write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
-    _copy(files("sdk").joinpath("templates", language), folder)
+    _copy(files("sdk").joinpath("templates", "rust-std" if std else language), folder)
+    if std:
+        add_libraries(folder, libraries=source_folder("c").parent)
     return open_project(folder)
 
 

@@ -1,5 +1,5 @@
-//! The runtime of a program without `std`: where memory comes from, what a panic does, and how
-//! `main` ends.
+//! The runtime of a program without `std`: where memory comes from and what a panic does. Programs
+//! with `std` have that from there, and take `entry!` from `libveracruz`.
 //!
 //! ```ignore
 //! #![no_std]
@@ -20,6 +20,7 @@ use core::cell::UnsafeCell;
 use core::panic::PanicInfo;
 
 pub use libveracruz;
+pub use libveracruz::{entry, Termination};
 
 /// A panic ends the program by a trap; under `debug` its owner is told which functions were on the
 /// stack, by their names if the module still has them.
@@ -119,38 +120,4 @@ impl State {
         }
         false
     }
-}
-
-/// What a program may return, as the number that the host gets.
-pub trait Termination {
-    fn code(self) -> i32;
-}
-
-impl Termination for () {
-    fn code(self) -> i32 {
-        0
-    }
-}
-
-impl Termination for i32 {
-    fn code(self) -> i32 {
-        self
-    }
-}
-
-impl Termination for Result<(), i32> {
-    fn code(self) -> i32 {
-        self.err().unwrap_or(0)
-    }
-}
-
-/// Makes a function the program's `main`.
-#[macro_export]
-macro_rules! entry {
-    ($program:path) => {
-        #[no_mangle]
-        pub extern "C" fn main() -> i32 {
-            $crate::Termination::code($program())
-        }
-    };
 }
