@@ -66,9 +66,9 @@ def test_an_attester_enrols_again_with_the_same_key_or_another(service, attester
 
 def test_a_platform_we_do_not_verify_is_refused_at_both_steps(service, attester):
     with pytest.raises(RefusalError) as caught:
-        service.begin_enrolment(BeginEnrolmentRequest("arm-cca"))
+        service.begin_enrolment(BeginEnrolmentRequest("abacus"))
     assert caught.value.reason is Reason.PLATFORM_UNKNOWN
-    request = replace(attester.enrolment(begin(service)), platform="arm-cca")
+    request = replace(attester.enrolment(begin(service)), platform="abacus")
     assert reason(service, request) is Reason.PLATFORM_UNKNOWN
 
 

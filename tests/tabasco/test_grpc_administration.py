@@ -28,11 +28,11 @@ POLICY = b'version = 1\n[sgx]\n[sgx.measurements]\nmrenclave = "reference-values
 READS = {
     "ListTrustAnchors", "ListInstances", "ListRevocations", "ListReferenceValues",
     "GetReferenceValue", "ListProviders", "ListPolicies", "Explain", "GetAuditHead",
-    "ListAuditEntries",
+    "ListAuditEntries", "ListPlatformKeys",
 }  # fmt: skip
 CHANGES = {
     "AddTrustAnchor", "RemoveTrustAnchor", "Revoke", "AddReferenceValue", "RemoveReferenceValue",
-    "ImportBundle", "SetPolicy",
+    "ImportBundle", "SetPolicy", "AddPlatformKey", "RemovePlatformKey",
 }  # fmt: skip
 
 
@@ -113,6 +113,10 @@ def a_request(method):
         "RemoveReferenceValue": lambda: wire.RemoveReferenceValueRequest(1),
         "ImportBundle": lambda: wire.ImportBundleRequest(b"a.b.c"),
         "SetPolicy": lambda: wire.SetPolicyRequest(POLICY),
+        "AddPlatformKey": lambda: wire.AddPlatformKeyRequest(
+            "arm-cca", b"\x01" * 33, spki(new_key())
+        ),
+        "RemovePlatformKey": lambda: wire.RemovePlatformKeyRequest(1),
         "Explain": lambda: wire.ExplainRequest("sgx", b"x", document=POLICY),
     }.get(method, getattr(wire, f"{method}Request"))()
 
@@ -242,6 +246,18 @@ def test_a_bundle_is_taken_in_from_a_registered_provider_alone(admin, database, 
     taken = admin(bundle)
     assert (taken.provider, taken.version, taken.values) == ("maker", 3, 1)
     assert admin(wire.ListProvidersRequest()).providers == (wire.Provider("maker", 3),)
+
+
+def test_platform_keys_are_added_listed_and_removed(admin):
+    key = spki(new_key())
+    number = admin(wire.AddPlatformKeyRequest("arm-cca", b"\x01" * 33, key)).number
+    kept = admin(wire.ListPlatformKeysRequest()).platform_keys
+    assert kept == (wire.PlatformKey(number, "arm-cca", b"\x01" * 33, key, "operator"),)
+    other = wire.AddPlatformKeyRequest("arm-cca", b"\x01" * 33, spki(new_key()))
+    assert status(lambda: admin(other)) is Status.FAILED_PRECONDITION
+    admin(wire.RemovePlatformKeyRequest(number))
+    assert admin(wire.ListPlatformKeysRequest()).platform_keys == ()
+    admin(other)
 
 
 def test_a_policy_is_put_in_force_explained_and_never_rolled_back(admin):

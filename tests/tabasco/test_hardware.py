@@ -1,27 +1,34 @@
 """Enrolment by evidence of hardware, complete but for the vendor: its root is of our own making."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import pytest
+from click.testing import CliRunner
 
 from colima.tabasco import BeginEnrolmentRequest, CompleteEnrolmentRequest, VerifyTokenRequest
 from psa_attestation import NativeEvidence, report_data_of
+from support import cca_tokens as cca
+from support import corim_bundles as corim
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
-from support.enrolment import RootAttester, SoftwareRoot, es256, spki
+from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
 from tabasco import AttestationService, Settings
 from tabasco.audit import AuditLog
 from tabasco.challenges import Challenges
+from tabasco.cli import main
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.enrolment import Enrolments
-from tabasco.errors import Reason, RefusalError
-from tabasco.hardware import HardwareRoot
+from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.hardware import MEASURED, HardwareRoot
 from tabasco.instances import Instances
 from tabasco.key_ring import KeyRing
+from tabasco.keys import der_of, pem_of
+from tabasco.platform_keys import PlatformKeys
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
-from tabasco.revocations import Revocations
+from tabasco.revocations import Revocations, Subject
 from tabasco.verify.kinds import Kind
 
 REPORT_DATA = {dcap.SGX: 320, dcap.TDX: 520}
@@ -33,13 +40,15 @@ class Platform:
     """A kind of hardware: how its root attester makes evidence, and when it is valid."""
 
     kind: Kind
-    roots: frozenset[bytes]
+    roots: frozenset[bytes] | None
     measurement: bytes
 
     def evidence(self, report_data: bytes) -> NativeEvidence:
         if self.kind is Kind.NITRO:
             document = nitro.Recipe(changes={"user_data": report_data}).document()
             return NativeEvidence("nitro", document)
+        if self.kind is Kind.ARM_CCA:
+            return NativeEvidence("arm-cca", cca.Recipe(realm={10: report_data}).token())
         return NativeEvidence(self.kind.value, self.recipe(report_data).quote())
 
     def recipe(self, report_data: bytes = bytes(64)) -> dcap.Recipe:
@@ -54,8 +63,12 @@ def collateral(tmp_path):
     return StoredCollateral(Store(tmp_path / "collateral", trust=Trust(intel=dcap.ROOTS)))
 
 
-@pytest.fixture(params=[Kind.SGX, Kind.TDX, Kind.NITRO])
-def platform(request, clock, collateral):
+@pytest.fixture(params=[Kind.SGX, Kind.TDX, Kind.NITRO, Kind.ARM_CCA])
+def platform(request, clock, collateral, database):
+    if request.param is Kind.ARM_CCA:
+        key = cca.PLATFORM_KEY.public_key()
+        PlatformKeys(database).add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
+        return Platform(Kind.ARM_CCA, None, cca.REALM[44238])
     if request.param is Kind.NITRO:
         clock.now = nitro.MADE
         root = hashlib.sha256(nitro.ROOT).digest()
@@ -97,6 +110,7 @@ class Desk:
             policies=self.policies,
             references=self.values,
             source=collateral,
+            platform_keys=PlatformKeys(database),
             roots=platform.roots,
         )
         settings = Settings()
@@ -109,7 +123,7 @@ class Desk:
         )
 
     def accept(self, *, version=1, measurement=None, extra=""):
-        name = {"sgx": "mrenclave", "tdx": "mrtd", "nitro": "pcr0"}[self.platform.kind.value]
+        name = MEASURED[self.platform.kind]
         value = (measurement or self.platform.measurement).hex()
         kind = self.platform.kind.value
         text = f"version = {version}\n[{kind}]\n{extra}\n[{kind}.measurements]\n"
@@ -165,7 +179,7 @@ def test_another_measurement_is_not_accepted(desk, attester):
 def test_reference_values_count(desk, attester, platform, database):
     from tabasco.bundles import ReferenceValue  # noqa: PLC0415 - with its one user
 
-    name = {"sgx": "mrenclave", "tdx": "mrtd", "nitro": "pcr0"}[platform.kind.value]
+    name = MEASURED[platform.kind]
     kind = platform.kind.value
     text = f'version = 1\n[{kind}.measurements]\n{name} = "reference-values"\n'
     desk.policies.put_in_force(text.encode(), at=desk.clock())
@@ -225,11 +239,13 @@ def test_a_changed_bit_and_other_bytes_are_refused(desk, attester, platform):
 
 def test_evidence_under_the_vendors_root_is_needed(database, clock, collateral, platform, attester):
     """Without roots of our own, what we made ourselves is nobody's."""
+    for each in PlatformKeys(database).all():
+        PlatformKeys(database).remove(each.number, at=clock())
     desk = Desk(database, clock, collateral, Platform(platform.kind, None, platform.measurement))
     desk.accept()
     reason, detail = desk.refused(attester.request(desk.begin()))
     assert reason is Reason.EVIDENCE_REFUSED
-    assert detail.startswith("chain")
+    assert detail.startswith("signature" if platform.kind is Kind.ARM_CCA else "chain")
 
 
 def test_software_evidence_is_no_evidence_of_hardware(desk, attester):
@@ -241,20 +257,11 @@ def test_software_evidence_is_no_evidence_of_hardware(desk, attester):
 
 
 def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # noqa: PLR0917
-    database, clock, result_key, collateral, platform, attester, monkeypatch
+    database, clock, result_key, collateral, platform, attester
 ):
-    from tabasco import hardware  # noqa: PLC0415 - what is patched
-
-    means = hardware.HardwareRoot._means
-
-    def under_our_root(self, native):
-        self._roots = platform.roots
-        return means(self, native)
-
-    monkeypatch.setattr(hardware.HardwareRoot, "_means", under_our_root)
     service = AttestationService(
         database=database, key_ring=KeyRing.single(result_key), build="1", now=clock,
-        settings=Settings(), source=collateral,
+        settings=Settings(), source=collateral, roots=platform.roots,
     )  # fmt: skip
     Desk(database, clock, collateral, platform).accept()
     begun = service.begin_enrolment(BeginEnrolmentRequest(platform.kind.value))
@@ -265,4 +272,74 @@ def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # n
     with pytest.raises(RefusalError) as caught:
         service.verify_token(VerifyTokenRequest(other, CHALLENGE))
     assert caught.value.reason is Reason.PLATFORM_MISMATCH
-    assert [entry.action for entry in AuditLog(database).entries()] == ["set-policy", "enrol"]
+    actions = [entry.action for entry in AuditLog(database).entries()]
+    assert actions[-2:] == ["set-policy", "enrol"]
+
+
+@pytest.fixture
+def realm(database, clock, collateral):
+    """A desk for Arm CCA, where no platform's key is registered."""
+    platform = Platform(Kind.ARM_CCA, None, cca.REALM[44238])
+    desk = Desk(database, clock, collateral, platform)
+    desk.accept()
+    return desk, HardwareAttester(SoftwareRoot(), platform=platform)
+
+
+def test_a_platform_key_is_what_makes_a_realm_believed_until_it_is_gone_or_revoked(
+    realm, database, clock
+):
+    desk, attester = realm
+    unknown = (Reason.EVIDENCE_REFUSED, "signature: unknown-signer")
+    assert desk.refused(attester.request(desk.begin())) == unknown
+    registered, key = PlatformKeys(database), cca.PLATFORM_KEY.public_key()
+    number = registered.add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock()).number
+    desk.complete(attester.request(desk.begin()))
+    registered.remove(number, at=clock())
+    with pytest.raises(RefusalError, match="evidence-refused"):
+        desk.complete(attester.request(desk.begin()))
+    registered.add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
+    digest = hashlib.sha256(der_of(key)).digest()
+    Revocations(database).add(Subject.KEY, digest, "stolen", at=clock())
+    with pytest.raises(RefusalError, match="evidence-refused"):
+        desk.complete(attester.request(desk.begin()))
+
+
+def test_a_platform_key_comes_by_a_signed_bundle_and_goes_with_the_next(realm, database, clock):
+    desk, attester = realm
+    maker = new_key()
+    desk.values.add_provider("maker", maker.public_key(), at=clock())
+    at = int(clock().timestamp())
+    keys = {cca.INSTANCE: cca.PLATFORM_KEY.public_key()}
+    first = corim.bundle_of_keys(keys, maker, not_before=at - 10)
+    assert desk.values.take_in(first, at=clock())[1] == 1
+    (kept,) = PlatformKeys(database).all()
+    assert (kept.provider, kept.instance) == ("maker", cca.INSTANCE)
+    desk.complete(attester.request(desk.begin()))
+    other = {b"\x01" + bytes(32): cca.PLATFORM_KEY.public_key()}
+    desk.values.take_in(corim.bundle_of_keys(other, maker, not_before=at - 5), at=clock())
+    assert [each.instance for each in PlatformKeys(database).all()] == list(other)
+    rival = new_key()
+    desk.values.add_provider("rival", rival.public_key(), at=clock())
+    clash = corim.bundle_of_keys(dict.fromkeys(other, rival.public_key()), rival, not_before=at)
+    with pytest.raises(TabascoError, match="another key for platform"):
+        desk.values.take_in(clash, at=clock())
+
+
+def test_an_operator_keeps_platform_keys_by_command(tmp_path):
+    state = ["--state", str(tmp_path / "state"), "--json"]
+    file = tmp_path / "key.pem"
+    file.write_bytes(pem_of(cca.PLATFORM_KEY.public_key()))
+
+    def run(*arguments, status=0):
+        done = CliRunner().invoke(main, ["platform-key", *arguments, *state])
+        assert done.exit_code == status, done.output
+        return done
+
+    given = ("add", "--kind", "arm-cca", "--instance")
+    added = json.loads(run(*given, cca.INSTANCE.hex(), str(file)).stdout)
+    assert json.loads(run("list").stdout) == {"platform_keys": [added]}
+    assert "33 bytes" in run(*given, "01", str(file), status=1).stderr
+    file.write_bytes(pem_of(new_key().public_key()))
+    assert "remove that one first" in run(*given, cca.INSTANCE.hex(), str(file), status=1).stderr
+    run("remove", str(added["number"]))
+    assert "no platform key" in run("remove", str(added["number"]), status=1).stderr

@@ -90,7 +90,7 @@ def test_the_service_describes_the_key_it_signs_with(service, result_key):
     described = service.describe(DescribeRequest())
     assert described.verifier == "veracruz-tabasco 9.9"
     assert described.public_key == keys.der_of(result_key.public_key())
-    assert described.platforms == (PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
+    assert described.platforms == ("arm-cca", PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
 
 
 def test_a_token_of_an_instance_that_never_enrolled_is_refused(service, attester):

@@ -58,7 +58,7 @@ def client(server):
 
 def test_a_root_enrols_and_its_tokens_are_vouched_for(client, attester, result_key, clock):
     described = client("Describe", wire.DescribeRequest())
-    assert described.platforms == (PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
+    assert described.platforms == ("arm-cca", PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
     assert client.enrol(attester).instance_id == attester.instance_id
     answer = client("VerifyToken", wire.VerifyTokenRequest(attester.token(CHALLENGE), CHALLENGE))
     at = int(clock().timestamp())

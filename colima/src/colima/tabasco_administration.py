@@ -287,6 +287,72 @@ class ListProvidersResponse:
     providers: tuple[Provider, ...]
 
 
+@register(pb.PlatformKey)
+@dataclass(frozen=True, slots=True)
+class PlatformKey:
+    """The key (DER) that a platform signs evidence with, by its instance id; who says so."""
+
+    number: int
+    kind: str
+    instance: bytes
+    public_key: bytes
+    provider: str
+
+
+@register(pb.ListPlatformKeysRequest)
+@dataclass(frozen=True, slots=True)
+class ListPlatformKeysRequest:
+    """Which keys are registered of platforms whose evidence comes without a certificate?"""
+
+
+@register(pb.ListPlatformKeysResponse)
+@dataclass(frozen=True, slots=True)
+class ListPlatformKeysResponse:
+    """Every key, in the order in which they came."""
+
+    platform_keys: tuple[PlatformKey, ...]
+
+
+@register(pb.AddPlatformKeyRequest)
+@dataclass(frozen=True, slots=True)
+class AddPlatformKeyRequest:
+    """Believe what a platform signs with this key: DER SubjectPublicKeyInfo."""
+
+    kind: str
+    instance: bytes
+    public_key: bytes
+
+    def __post_init__(self) -> None:
+        at_most("kind", self.kind, MAX_TEXT_CHARS)
+        at_most("instance", self.instance, MAX_VALUE_BYTES)
+        at_most("public key", self.public_key, 256)
+
+
+@register(pb.AddPlatformKeyResponse)
+@dataclass(frozen=True, slots=True)
+class AddPlatformKeyResponse:
+    """The key's number."""
+
+    number: int
+
+
+@register(pb.RemovePlatformKeyRequest)
+@dataclass(frozen=True, slots=True)
+class RemovePlatformKeyRequest:
+    """Believe the key of this number no more; who enrolled by it stays enrolled."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        _row("number", self.number)
+
+
+@register(pb.RemovePlatformKeyResponse)
+@dataclass(frozen=True, slots=True)
+class RemovePlatformKeyResponse:
+    """It is believed no more."""
+
+
 @register(pb.AppraisalPolicy)
 @dataclass(frozen=True, slots=True)
 class AppraisalPolicy:

@@ -26,6 +26,7 @@ from tabasco.database import Database
 from tabasco.errors import DatabaseError, TabascoError
 from tabasco.inspection import as_json
 from tabasco.instances import Instances
+from tabasco.platform_keys import PlatformKeys, key_of
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations, Subject
@@ -71,6 +72,7 @@ class AdministrationServer:
         self._instances = Instances(database)
         self._revocations = Revocations(database)
         self._references = ReferenceValues(database)
+        self._platform_keys = PlatformKeys(database)
         self._policies = Policies(database)
 
     def methods(self) -> dict[str, MetadataMethod]:
@@ -82,6 +84,7 @@ class AdministrationServer:
             wire.ListReferenceValuesRequest: self._list_reference_values,
             wire.GetReferenceValueRequest: self._get_reference_value,
             wire.ListProvidersRequest: self._list_providers,
+            wire.ListPlatformKeysRequest: self._list_platform_keys,
             wire.ListPoliciesRequest: self._list_policies,
             wire.ExplainRequest: self._explain,
             wire.GetAuditHeadRequest: self._get_audit_head,
@@ -94,6 +97,8 @@ class AdministrationServer:
             wire.AddReferenceValueRequest: self._add_reference_value,
             wire.RemoveReferenceValueRequest: self._remove_reference_value,
             wire.ImportBundleRequest: self._import_bundle,
+            wire.AddPlatformKeyRequest: self._add_platform_key,
+            wire.RemovePlatformKeyRequest: self._remove_platform_key,
             wire.SetPolicyRequest: self._set_policy,
         }
         methods = {_name(cls): self._method(cls, read, None) for cls, read in reads.items()}
@@ -179,6 +184,16 @@ class AdministrationServer:
             )
         )
 
+    def _list_platform_keys(self, _: wire.ListPlatformKeysRequest) -> object:
+        return wire.ListPlatformKeysResponse(
+            tuple(
+                wire.PlatformKey(
+                    each.number, each.kind.value, each.instance, each.public_key, each.provider
+                )
+                for each in self._platform_keys.all()
+            )
+        )
+
     def _list_policies(self, _: wire.ListPoliciesRequest) -> object:
         return wire.ListPoliciesResponse(
             tuple(
@@ -246,10 +261,8 @@ class AdministrationServer:
     def _add_reference_value(
         self, request: wire.AddReferenceValueRequest, at: datetime, actor: str
     ) -> object:
-        if request.kind not in {each.value for each in Kind}:
-            raise WireError(f"{request.kind[:40]!r} is no kind of evidence")
         value = ReferenceValue(
-            Kind(request.kind),
+            _kind(request.kind),
             request.measurement,
             request.value,
             request.label,
@@ -270,6 +283,20 @@ class AdministrationServer:
         provider, count = self._references.take_in(request.bundle, at=at, actor=actor)
         return wire.ImportBundleResponse(provider.name, provider.bundle_version, count)
 
+    def _add_platform_key(
+        self, request: wire.AddPlatformKeyRequest, at: datetime, actor: str
+    ) -> object:
+        added = self._platform_keys.add(
+            _kind(request.kind), request.instance, key_of(request.public_key), at=at, actor=actor
+        )
+        return wire.AddPlatformKeyResponse(added.number)
+
+    def _remove_platform_key(
+        self, request: wire.RemovePlatformKeyRequest, at: datetime, actor: str
+    ) -> object:
+        self._platform_keys.remove(request.number, at=at, actor=actor)
+        return wire.RemovePlatformKeyResponse()
+
     def _set_policy(self, request: wire.SetPolicyRequest, at: datetime, actor: str) -> object:
         stored = self._policies.put_in_force(request.document, at=at, actor=actor)
         return wire.SetPolicyResponse(stored.version, stored.digest)
@@ -277,6 +304,12 @@ class AdministrationServer:
 
 def _name(cls: type) -> str:
     return f"/{wire.SERVICE}/{cls.__name__.removesuffix('Request')}"
+
+
+def _kind(name: str) -> Kind:
+    if name not in {each.value for each in Kind}:
+        raise WireError(f"{name[:40]!r} is no kind of evidence")
+    return Kind(name)
 
 
 def _token(metadata: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import msgspec
 
 from psa_attestation import AttestationError, Corim, verify_corim
+from psa_attestation.corim_profiles import CCA_PROFILE
 from psa_attestation.jws import verify_jws
 from tabasco import keys
 from tabasco.errors import TabascoError
@@ -65,6 +66,24 @@ class ReferenceValue:
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformKey:
+    """The key (DER SubjectPublicKeyInfo) with which a platform signs evidence of a kind."""
+
+    kind: Kind
+    instance: bytes
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a provider says: a version, and all that it vouches for."""
+
+    version: int
+    values: Sequence[ReferenceValue]
+    keys: Sequence[PlatformKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """Somebody whose bundles are taken in; `bundle_version` is the last one's, 0 before any."""
 
@@ -82,15 +101,15 @@ class _Value(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     not_after: datetime | None = None
 
 
-class _Bundle(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     values: Annotated[list[_Value], msgspec.Meta(max_length=MAX_VALUES)]
 
 
 def read_bundle(
     bundle: bytes, providers: Sequence[Provider], *, at: datetime
-) -> tuple[Provider, int, Sequence[ReferenceValue]]:
-    """Who signed a bundle, its version, and what is in it.
+) -> tuple[Provider, Bundle]:
+    """Who signed a bundle, and what is in it.
 
     Raises:
         TabascoError: none of these providers signed it, or it makes no sense.
@@ -99,33 +118,33 @@ def read_bundle(
         raise TabascoError(f"a bundle of {len(bundle)} bytes, at most {MAX_BUNDLE_BYTES} are read")
     for provider in providers:
         try:
-            version, values = _signed_by(provider, bundle, at)
+            found = _signed_by(provider, bundle, at)
         except AttestationError:
             continue  # by somebody else, or by nobody
-        for value in values:
+        for value in found.values:
             value.check()
-        return provider, version, values
+        return provider, found
     raise TabascoError(
         "the bundle is signed by no registered provider: see tabasco reference-values provider add"
     )
 
 
-def _signed_by(
-    provider: Provider, bundle: bytes, at: datetime
-) -> tuple[int, Sequence[ReferenceValue]]:
+def _signed_by(provider: Provider, bundle: bytes, at: datetime) -> Bundle:
     key = keys.from_der(provider.public_key)
     assert key is not None  # it was one when it was registered
     if bundle[:1] == b"\xd2":
         corim = verify_corim(bundle, key=key, at=int(at.timestamp()))
-        return corim.not_before or 1, list(_of_corim(corim, provider.name))
+        return Bundle(
+            corim.not_before or 1, list(_of_corim(corim, provider.name)), list(_keys_of(corim))
+        )
     text = bundle.decode("ascii", "replace").strip()
     payload = verify_jws(text, {provider.name: key}, types=frozenset({BUNDLE_TYPE}))
     return _of_json(payload, provider.name)
 
 
-def _of_json(payload: bytes, provider: str) -> tuple[int, list[ReferenceValue]]:
+def _of_json(payload: bytes, provider: str) -> Bundle:
     try:
-        found = msgspec.json.decode(payload, type=_Bundle)
+        found = msgspec.json.decode(payload, type=_Document)
     except (msgspec.MsgspecError, ValueError) as error:
         raise TabascoError(f"the bundle cannot be read: {error}") from None
     values = [
@@ -140,7 +159,7 @@ def _of_json(payload: bytes, provider: str) -> tuple[int, list[ReferenceValue]]:
         )
         for each in found.values
     ]
-    return found.version, values
+    return Bundle(found.version, values)
 
 
 def _of_corim(corim: Corim, provider: str) -> Iterable[ReferenceValue]:
@@ -163,6 +182,21 @@ def _of_corim(corim: Corim, provider: str) -> Iterable[ReferenceValue]:
                         provider,
                         not_after=end,
                     )
+
+
+def _keys_of(corim: Corim) -> Iterable[PlatformKey]:
+    """Attest keys of platforms of Arm CCA, in a bundle of that profile or by that model."""
+    for comid in corim.comids:
+        for statement in comid.attest_keys:
+            instance = statement.environment.instance
+            kind = Kind.ARM_CCA if corim.profile == CCA_PROFILE else statement.environment.model
+            if kind not in set(Kind) or instance is None:
+                raise TabascoError(
+                    f"the bundle has a key of model {kind!r}, not of an instance of a kind of "
+                    "evidence"
+                )
+            for key in statement.keys:
+                yield PlatformKey(Kind(kind), instance[1], keys.der_of(key))
 
 
 def _aware(time: datetime | None) -> datetime | None:

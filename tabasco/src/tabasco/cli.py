@@ -33,6 +33,7 @@ from tabasco.collateral import Store, StoredCollateral
 from tabasco.collateral_cli import collateral, warn_of_stale
 from tabasco.database import Database
 from tabasco.keys_cli import key_commands
+from tabasco.platform_keys_cli import platform_key
 from tabasco.register import instance, root
 from tabasco.roots import Roots
 from tabasco.server import LIMITS, methods_of
@@ -64,7 +65,16 @@ main.add_command(root)
 main.add_command(instance)
 main.add_command(verify)
 main.add_command(collateral)
-for _group in (policy, reference_values, revoke, audit, key_commands, administrator, tenant):
+for _group in (
+    platform_key,
+    policy,
+    reference_values,
+    revoke,
+    audit,
+    key_commands,
+    administrator,
+    tenant,
+):
     main.add_command(_group)
 
 

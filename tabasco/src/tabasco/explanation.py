@@ -6,12 +6,14 @@ that of `tabasco verify`, with the reference values of the database.
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 
 from psa_attestation import NativeEvidence
 from tabasco.appraisal import AppraisalPolicy
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.inspection import Inspection, inspect
+from tabasco.platform_keys import PlatformKeys
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.verify.base import Acceptance
@@ -50,6 +52,7 @@ def explain(
         means=Means(
             certificate=native.auxiliary.get("certificate"),
             authorities=native.auxiliary.get("authorities"),
+            registered=partial(PlatformKeys(database).find, Kind(native.kind)),
             source=source,
             roots=roots,
         ),

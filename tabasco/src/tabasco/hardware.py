@@ -1,18 +1,21 @@
 """Enrolment by evidence of hardware: verified, bound to the enrolment, and accepted by a policy.
 
-A root attester in an SGX enclave, a TDX or SEV-SNP machine or a Nitro enclave has its platform make
-evidence over the binding of its enrolment (`psa_attestation.report_data_of`). It enrols when that
-is authentic and the appraisal policy in force accepts what it proves; without a policy nothing is.
+A root attester in an SGX enclave, a TDX or SEV-SNP machine, a Nitro enclave or an Arm CCA realm has
+its platform make evidence over the binding of its enrolment (`psa_attestation.report_data_of`). It
+enrols when that is authentic and the appraisal policy in force accepts what it proves; without a
+policy nothing is.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from psa_attestation import AttestationError, NativeEvidence, report_data_of
 from tabasco.appraisal import Decision
 from tabasco.errors import Reason, RefusalError, TabascoError
 from tabasco.native import NativeResult
+from tabasco.platform_keys import PlatformKeys
 from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
 from tabasco.verify import EvidenceError, Proven
@@ -30,6 +33,7 @@ MEASURED: Final[Mapping[Kind, str]] = {
     Kind.SEV_SNP: "measurement",
     Kind.NITRO: "pcr0",
     Kind.TPM: "pcrs",
+    Kind.ARM_CCA: "rim",
 }
 """The kinds of evidence to enrol by, and which measurement stands for the attester."""
 
@@ -42,6 +46,7 @@ class HardwareRoot:
         policies: of which the one in force decides.
         references: that it may draw on.
         source: of collateral.
+        platform_keys: of platforms whose evidence comes without a certificate.
         roots: SHA-256 digests of roots to trust instead of the vendor's.
     """
 
@@ -52,6 +57,7 @@ class HardwareRoot:
         policies: Policies,
         references: ReferenceValues,
         source: CollateralSource,
+        platform_keys: PlatformKeys | None = None,
         roots: Collection[bytes] | None = None,
     ) -> None:
         self._roots = roots
@@ -60,6 +66,7 @@ class HardwareRoot:
         self._policies = policies
         self._references = references
         self._source = source
+        self._platform_keys = platform_keys
 
     def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:
         """What the hardware proves about the root attester that `binding` is about.
@@ -121,5 +128,8 @@ class HardwareRoot:
             certificate=native.auxiliary.get("certificate"),
             authorities=native.auxiliary.get("authorities"),
             source=self._source,
+            registered=None
+            if self._platform_keys is None
+            else partial(self._platform_keys.find, self._kind),
             roots=self._roots,
         )

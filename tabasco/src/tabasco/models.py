@@ -143,6 +143,27 @@ Index(
 )
 
 
+class PlatformKeyRow(Base):
+    """A key that a platform signs evidence with, which has no certificate: from a provider."""
+
+    __tablename__ = "platform_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(NAME_CHARS))
+    instance: Mapped[bytes] = mapped_column(LargeBinary(33))
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(256))
+    provider: Mapped[str] = mapped_column(String(LABEL_CHARS))
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+Index(
+    "uq_platform_keys_instance",
+    PlatformKeyRow.kind,
+    PlatformKeyRow.instance,
+    unique=True,
+)
+
+
 class RevocationRow(Base):
     """Something that is believed no more: a measurement, or a key by the digest of its DER."""
 

@@ -19,6 +19,7 @@ from tabasco.bundles import Provider, ReferenceValue, read_bundle
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.models import LABEL_CHARS, ProviderRow, ReferenceValueRow
+from tabasco.platform_keys import replace_keys
 from tabasco.verify.kinds import Kind
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -146,13 +147,14 @@ class ReferenceValues:
     def take_in(
         self, bundle: bytes, *, at: datetime, actor: str = audit.OPERATOR
     ) -> tuple[Provider, int]:
-        """Replace what a provider said by what it says in this bundle: who, and how many values.
+        """Replace what a provider said by what it says in this bundle: who, and how much that is.
 
         Raises:
             TabascoError: no registered provider signed it, it is not newer than the last one, or a
                 value in it makes no sense.
         """
-        provider, version, values = read_bundle(bundle, self.providers(), at=at)
+        provider, found = read_bundle(bundle, self.providers(), at=at)
+        version = found.version
         with self._database.writing() as session:
             row = session.scalars(select(ProviderRow).filter_by(name=provider.name)).one()
             if version <= row.bundle_version:
@@ -162,12 +164,14 @@ class ReferenceValues:
                 )
             row.bundle_version = version
             session.execute(delete(ReferenceValueRow).filter_by(provider=provider.name))
-            for value in values:
+            replace_keys(session, provider.name, found.keys, at=at)
+            for value in found.values:
                 if session.scalar(_same(value)) is None:
                     session.add(_row(value, at))
                     session.flush()
             _record(session, "take-in-bundle", f"{provider.name} version {version}", at, actor)
-        return Provider(provider.name, provider.public_key, version), len(values)
+        count = len(found.values) + len(found.keys)
+        return Provider(provider.name, provider.public_key, version), count
 
 
 def _same(value: ReferenceValue) -> Select[ReferenceValueRow]:

@@ -28,6 +28,7 @@ from tabasco.inspection import Inspection
 from tabasco.instances import Instances
 from tabasco.key_ring import KeyRing
 from tabasco.native import LinuxSoftwareRoot
+from tabasco.platform_keys import PlatformKeys
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.results import Results
@@ -102,6 +103,7 @@ class AttestationService:
                 policies=Policies(database),
                 references=ReferenceValues(database),
                 source=source,
+                platform_keys=PlatformKeys(database),
                 roots=roots,
             )
             for kind in MEASURED

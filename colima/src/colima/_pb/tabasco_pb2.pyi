@@ -340,6 +340,56 @@ class ListProvidersResponse(_message.Message):
     providers: _containers.RepeatedCompositeFieldContainer[Provider]
     def __init__(self, providers: _Optional[_Iterable[_Union[Provider, _Mapping]]] = ...) -> None: ...
 
+class PlatformKey(_message.Message):
+    __slots__ = ("number", "kind", "instance", "public_key", "provider")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    kind: str
+    instance: bytes
+    public_key: bytes
+    provider: str
+    def __init__(self, number: _Optional[int] = ..., kind: _Optional[str] = ..., instance: _Optional[bytes] = ..., public_key: _Optional[bytes] = ..., provider: _Optional[str] = ...) -> None: ...
+
+class ListPlatformKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPlatformKeysResponse(_message.Message):
+    __slots__ = ("platform_keys",)
+    PLATFORM_KEYS_FIELD_NUMBER: _ClassVar[int]
+    platform_keys: _containers.RepeatedCompositeFieldContainer[PlatformKey]
+    def __init__(self, platform_keys: _Optional[_Iterable[_Union[PlatformKey, _Mapping]]] = ...) -> None: ...
+
+class AddPlatformKeyRequest(_message.Message):
+    __slots__ = ("kind", "instance", "public_key")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    instance: bytes
+    public_key: bytes
+    def __init__(self, kind: _Optional[str] = ..., instance: _Optional[bytes] = ..., public_key: _Optional[bytes] = ...) -> None: ...
+
+class AddPlatformKeyResponse(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class RemovePlatformKeyRequest(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class RemovePlatformKeyResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class AppraisalPolicy(_message.Message):
     __slots__ = ("version", "digest", "set_at", "document")
     VERSION_FIELD_NUMBER: _ClassVar[int]

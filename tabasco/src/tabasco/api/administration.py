@@ -14,6 +14,7 @@ from tabasco.bundles import ReferenceValue
 from tabasco.errors import TabascoError
 from tabasco.inspection import as_json
 from tabasco.instances import Instances
+from tabasco.platform_keys import PlatformKeys, RegisteredKey, key_of
 from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations, Subject
@@ -173,6 +174,34 @@ def providers(context: Given, _: Reader) -> list[forms.ProviderShown]:
     ]
 
 
+@router.get("/v1/platform-keys")
+def platform_keys(context: Given, _: Reader) -> list[forms.PlatformKeyShown]:
+    """Keys of platforms whose evidence comes without a certificate."""
+    return [_key_shown(each) for each in PlatformKeys(context.database).all()]
+
+
+@router.post("/v1/platform-keys", status_code=201)
+def add_platform_key(
+    wanted: forms.NewPlatformKey, context: Given, admin: Admin
+) -> forms.PlatformKeyShown:
+    """Believe what a platform signs with this key; the same again changes nothing."""
+    key = key_of(wanted.public_key)
+    added = PlatformKeys(context.database).add(
+        wanted.kind, wanted.instance, key, at=context.now(), actor=admin.actor
+    )
+    return _key_shown(added)
+
+
+@router.delete("/v1/platform-keys/{number}", status_code=204)
+def remove_platform_key(number: int, context: Given, admin: Admin) -> Response:
+    """Believe a platform's key no more; instances that enrolled by it stay enrolled."""
+    try:
+        PlatformKeys(context.database).remove(number, at=context.now(), actor=admin.actor)
+    except TabascoError as error:
+        raise HTTPException(404, str(error)) from error
+    return Response(status_code=204)
+
+
 @router.get("/v1/policies")
 def policies(context: Given, _: Reader) -> list[forms.PolicyShown]:
     """Every appraisal policy there was; the first is in force."""
@@ -237,6 +266,16 @@ def _shown(value: ReferenceValue) -> forms.ReferenceValueShown:
         not_after=value.not_after,
         number=value.number,
         provider=value.provider,
+    )
+
+
+def _key_shown(key: RegisteredKey) -> forms.PlatformKeyShown:
+    return forms.PlatformKeyShown(
+        kind=key.kind,
+        instance=key.instance,
+        public_key=key.public_key,
+        number=key.number,
+        provider=key.provider,
     )
 
 

@@ -257,6 +257,21 @@ class PolicyShown(_Form):
     document: str
 
 
+class NewPlatformKey(_Form):
+    """The key that a platform signs evidence with: DER SubjectPublicKeyInfo, on a P curve."""
+
+    kind: Kind
+    instance: Hex
+    public_key: PublicKey
+
+
+class PlatformKeyShown(NewPlatformKey):
+    """A platform's key as it is kept."""
+
+    number: int
+    provider: str
+
+
 class ExplanationWanted(_Form):
     """Evidence to explain, under the policy in force or this one (TOML), at a time or now."""
 

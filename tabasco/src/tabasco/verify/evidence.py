@@ -78,6 +78,7 @@ class Means:
         nonce: what the evidence has to answer; None leaves that unproven.
         audience: whom a Confidential Space token is for.
         max_age: of a Nitro document, which names its own time.
+        registered: finds the key of a platform by its instance id, where none is in `keys`.
         source: of collateral and certificates that are not given.
         roots: SHA-256 digests of roots of SGX, TDX and Nitro to trust instead of the vendor's.
     """
@@ -91,12 +92,16 @@ class Means:
     nonce: bytes | None = None
     audience: str | None = None
     max_age: timedelta = timedelta(minutes=5)
+    registered: Callable[[bytes], PublicKey | None] | None = None
     source: CollateralSource | None = None
     roots: Collection[bytes] | None = None
 
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
-        return self.keys.get(identifier.hex()) or self.keys.get("*")
+        found = self.keys.get(identifier.hex()) or self.keys.get("*")
+        if found is None and self.registered is not None:
+            return self.registered(identifier)
+        return found
 
 
 def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> Proven:
