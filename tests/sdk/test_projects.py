@@ -100,7 +100,10 @@ def test_a_name_that_is_none_is_refused(sdk, tmp_path, name):
     [
         (None, "make a project with"),
         ("name = ", "veracruz.toml"),
-        ('name = "a"\nlanguage = "cobol"\n', "language is 'cobol', not one of c, rust, python"),
+        (
+            'name = "a"\nlanguage = "cobol"\n',
+            "language is 'cobol', not one of c, c-libc, c++, zig, rust, python",
+        ),
         ('name = "../a"\nlanguage = "c"\n', "name is '../a'"),
         ('name = "a"\nlanguage = "c"\nmore = 1\n', "there is no key 'more'"),
     ],
@@ -117,6 +120,14 @@ def test_a_folder_without_a_project_is_told_with_the_remedy(sdk, tmp_path, text,
 def test_a_program_that_was_not_built_is_told(sdk):
     assert sdk("new", "mine").exit_code == 0
     assert "run `veracruz-sdk build mine`" in sdk("test", "mine").stderr
+
+
+@pytest.mark.parametrize(("language", "name"), [("c", "*.c"), ("c-libc", "*.c"), ("c++", "*.cpp")])
+def test_a_project_without_a_source_is_told(sdk, tmp_path, language, name):
+    tmp_path.joinpath("veracruz.toml").write_text(f'name = "a"\nlanguage = "{language}"\n')
+    done = sdk("build")
+    assert done.exit_code == 1
+    assert f"has no source: no file is named {name}" in done.stderr
 
 
 def test_cases_may_name_types_and_tolerances(sdk, project):

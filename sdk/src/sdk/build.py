@@ -79,7 +79,7 @@ def language_of(name: str) -> str:
 
 
 def source_folder(name: str) -> Path:
-    """The folder `c` (the guest library) or `examples`: as installed, or of the source tree.
+    """The folder `c`, `zig` (guest libraries) or `examples`: as installed, or of the source tree.
 
     Raises:
         BuildError: it is in neither place.

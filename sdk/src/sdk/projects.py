@@ -22,7 +22,7 @@ from sdk.cargo_guest import add_libraries, compile_cargo
 from sdk.errors import ProjectError
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
-from sdk.zig_guest import compile_c
+from sdk.zig_guest import compile_c, compile_c_with_libc, compile_cpp, compile_zig
 from veracruz_utils.console import write_new_file
 
 PROJECT_FILE: Final = "veracruz.toml"
@@ -30,10 +30,29 @@ _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _MOST_BYTES: Final = 64 * 1024
 
 
+def _sources(folder: Path, pattern: str) -> list[Path]:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise ProjectError(f"{folder} has no source: no file is named {pattern}")
+    return found
+
+
 def _build_c(folder: Path) -> bytes:
     library = source_folder("c")
-    sources = sorted(folder.glob("*.c"))
-    return compile_c([library / "veracruz.c", *sources], include=library / "include")
+    sources = [library / "veracruz.c", *_sources(folder, "*.c")]
+    return compile_c(sources, include=library / "include")
+
+
+def _build_c_with_libc(folder: Path) -> bytes:
+    return compile_c_with_libc(_sources(folder, "*.c"), library=source_folder("c"))
+
+
+def _build_cpp(folder: Path) -> bytes:
+    return compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"))
+
+
+def _build_zig(folder: Path) -> bytes:
+    return compile_zig(folder / "main.zig", library=source_folder("zig"))
 
 
 def _build_rust(folder: Path) -> bytes:
@@ -48,6 +67,9 @@ def _build_python(folder: Path) -> bytes:
 
 BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {
     "c": _build_c,
+    "c-libc": _build_c_with_libc,
+    "c++": _build_cpp,
+    "zig": _build_zig,
     "rust": _build_rust,
     "python": _build_python,
 }

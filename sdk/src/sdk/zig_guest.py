@@ -37,15 +37,16 @@ FLAGS: Final = (
 
 # A reactor has `_initialize` for what runs before `main`, and asks WASI for no arguments.
 _LIBC: Final = ("-target", "wasm32-wasi", _MACHINE, "-mexec-model=reactor")
-_C_LIBC: Final = ("-std=c17", "-O2", *_WARNINGS)
-_CPP: Final = ("-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", *_WARNINGS)
+_ASSERTIONS: Final = "-UNDEBUG"  # the wheel's compiler leaves them out where it optimises
+_C_LIBC: Final = ("-std=gnu17", "-O2", _ASSERTIONS, *_WARNINGS)
+_CPP: Final = ("-std=c++20", "-O2", _ASSERTIONS, "-fno-exceptions", "-fno-rtti", *_WARNINGS)
 _OTHERS: Final = ("-Os", "-w")  # sources that are not ours
 _LINK: Final = (f"-Wl,-z,stack-size={LIBC_STACK_BYTES}", "-Wl,--strip-all")
 
 _ZIG: Final = (
     "-target", "wasm32-freestanding",
     _MACHINE,
-    "-O", "ReleaseSmall",
+    "-O", "ReleaseSafe",  # inputs are somebody else's: an index out of range traps
     "-fstrip",
     "-fno-entry",
     "-rdynamic",
