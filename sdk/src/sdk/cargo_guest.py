@@ -108,6 +108,8 @@ def add_libraries(folder: Path, *, libraries: Path) -> None:
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not _overrides(key)}
     return {
+        "CARGO_HTTP_TIMEOUT": "20",
+        "CARGO_NET_RETRY": "1",
         **kept,
         # This cargo reads a registry's index in one piece otherwise, which takes minutes.
         "CARGO_UNSTABLE_SPARSE_REGISTRY": "true",
