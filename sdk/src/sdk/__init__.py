@@ -2,8 +2,9 @@
 
 The parts are modules of their own, imported one by one: `sdk.programs` and `sdk.samples` (what the
 demo runs, and on what), `sdk.examples` (what each example is given and computes), `sdk.pinecone`,
-`sdk.schemas` and `sdk.tables` (data for programs), `sdk.freestanding` (running a program offline),
-`sdk.build` (from source to a module), `sdk.projects` (a program of one's own), `sdk.generate`.
+`sdk.schemas`, `sdk.tables` and `sdk.csv_cells` (data for programs), `sdk.freestanding` (running a
+program offline), `sdk.build` (from source to a module), `sdk.projects` (a program of one's own),
+`sdk.generate`.
 """
 
 from sdk.errors import (
@@ -13,6 +14,7 @@ from sdk.errors import (
     PineconeError,
     ProjectError,
     RepeatedError,
+    SchemaError,
     SdkError,
     SourceUnavailableError,
     StaleModuleError,
@@ -28,6 +30,7 @@ __all__ = [
     "PineconeError",
     "ProjectError",
     "RepeatedError",
+    "SchemaError",
     "SdkError",
     "SourceUnavailableError",
     "StaleModuleError",

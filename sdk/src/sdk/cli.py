@@ -32,9 +32,15 @@ def main() -> None:
     """The command; its help is above."""
 
 
-main.add_command(encoding_cli.encode)
-main.add_command(encoding_cli.decode)
-for _command in (project_cli.new, project_cli.build, project_cli.test):
+for _command in (
+    encoding_cli.encode,
+    encoding_cli.decode,
+    encoding_cli.csv_encode,
+    encoding_cli.csv_decode,
+    project_cli.new,
+    project_cli.build,
+    project_cli.test,
+):
     main.add_command(_command)
 
 

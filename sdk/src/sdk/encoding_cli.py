@@ -1,4 +1,4 @@
-"""The commands `encode` and `decode`, which both of our programs have."""
+"""The commands `encode` and `decode`, which both of our programs have, and those for CSV."""
 
 import sys
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Final
 
 import click
 
-from sdk import pinecone, schemas, tables
+from sdk import csv_cells, pinecone, schemas, tables
 from sdk.errors import TypeExpressionError
 from veracruz_utils.console import read_file, write_new_file
 
 _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
+_MAX_SCHEMA_BYTES: Final = 1024 * 1024
+_MOST_REASONS: Final = 20
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _STDIO: Final = Path("-")
 
@@ -83,6 +85,56 @@ def decode(*, kind: pinecone.Kind, form: str | None, header: bool, source: Path)
         click.echo(tables.decode_table(kind, data, header=header), nl=False)
     else:
         click.echo(pinecone.decode_to_json(kind, data))
+
+
+_schema_option = click.option("--schema", "schema_file", type=_FILE, required=True,
+                              help="A TOML file: the types of the columns.")  # fmt: skip
+
+
+@click.command("csv-encode")
+@_schema_option
+@force_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+@click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
+def csv_encode(*, schema_file: Path, force: bool, source: Path, target: Path) -> None:
+    """Encode the CSV file IN to OUT as rows of cells, Vec<Vec<Vec<u8>>>, by a schema.
+
+    \b
+    columns = ["string", "discard", "f64"]   also f32, i64, i32, u64, u32
+    delimiter = 59                           by default 44, a comma
+    quote = 39                               by default 34, "
+    has-headers = true                       these four by default false
+    trim-whitespace = true
+    flexible = true                          rows may be shorter, or longer and are cut
+    skip-rows-on-decoding-error = true
+
+    Rows that are skipped are told on standard error.
+    """  # noqa: D301 - click reads that backspace
+    schema = _read_schema(schema_file)
+    text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    encoded = csv_cells.encode_csv(schema, text)
+    for reason in encoded.skipped[:_MOST_REASONS]:
+        click.echo(f"skipped {reason}", err=True)
+    if len(encoded.skipped) > _MOST_REASONS:
+        click.echo(f"skipped {len(encoded.skipped)} rows in all", err=True)
+    write(target, encoded.data, force=force)
+
+
+@click.command("csv-decode")
+@_schema_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+def csv_decode(*, schema_file: Path, source: Path) -> None:
+    """Decode IN, rows of cells, and print it as CSV; without a name, standard input.
+
+    The columns that the schema discards are not there, and no names.
+    """
+    schema = _read_schema(schema_file)
+    data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    click.echo(csv_cells.decode_csv(schema, data), nl=False)
+
+
+def _read_schema(path: Path) -> csv_cells.Schema:
+    return csv_cells.parse_schema(read_file(path, limit=_MAX_SCHEMA_BYTES, what="schema"))
 
 
 def write(path: Path, data: bytes, *, force: bool, mode: int = 0o600) -> None:

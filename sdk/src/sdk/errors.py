@@ -5,6 +5,7 @@ SdkError                    (a VeracruzError, exit_code 1)
 ├ PineconeError             a value or bytes do not fit their type
 │ └ RepeatedError           an element of a set, or a key of a map, is there twice
 ├ TableError                a CSV file does not fit its type
+├ SchemaError               a description of a CSV file's columns is not one
 ├ GenerationError           sample data of this shape cannot be made
 ├ ProjectError              a program's folder, or a case in it, makes no sense
 ├ BuildError                the toolchain is missing or refuses a program
@@ -66,6 +67,10 @@ class RepeatedError(PineconeError):
 
 class TableError(SdkError):
     """A CSV file is not one, or does not fit its type."""
+
+
+class SchemaError(SdkError):
+    """A description of a CSV file's columns is not one."""
 
 
 class GenerationError(SdkError):

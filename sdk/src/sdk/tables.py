@@ -97,7 +97,7 @@ class _Table:
             self.columns = [(None, part) for part in self._row.parts]
         else:
             self.columns = [(None, self._row)]
-        self._readers = [_reader_of(column) for _, column in self.columns]
+        self._readers = [reader_of(column) for _, column in self.columns]
 
     def names(self) -> list[str]:
         """The names of the columns."""
@@ -141,16 +141,24 @@ class _Table:
         else:
             values = row if isinstance(row, tuple) else [row]
         pairs = zip(self.columns, values, strict=True)
-        return [_cell(column, value) for (_, column), value in pairs]
+        return [cell_of(column, value) for (_, column), value in pairs]
+
+
+def text_of(text: bytes) -> str:
+    """The characters of a CSV file.
+
+    Raises:
+        TableError: it is not UTF-8.
+    """
+    try:
+        return text.decode("utf-8-sig")  # spreadsheets put a mark in front
+    except UnicodeDecodeError as error:
+        raise TableError(f"the CSV is not UTF-8 at byte {error.start}") from None
 
 
 def _rows(text: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not empty, with the lines they end on."""
-    try:
-        decoded = text.decode("utf-8-sig")  # spreadsheets put a mark in front
-    except UnicodeDecodeError as error:
-        raise TableError(f"the CSV is not UTF-8 at byte {error.start}") from None
-    reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text_of(text), newline=""), strict=True)
     try:
         for cells in reader:
             if cells:
@@ -160,11 +168,16 @@ def _rows(text: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 @singledispatch
-def _reader_of(kind: kinds.Kind) -> _FromCell:
+def reader_of(kind: kinds.Kind) -> _FromCell:
+    """What reads a cell of a column of this type; it raises TableError for one that does not fit.
+
+    Raises:
+        TableError: there are no such columns.
+    """
     raise TableError(f"a column cannot be {kind}")
 
 
-@_reader_of.register
+@reader_of.register
 def _(kind: kinds.Integer) -> _FromCell:
     def read(cell: str) -> int:
         if not _WHOLE_NUMBER.fullmatch(cell.strip()):
@@ -174,7 +187,7 @@ def _(kind: kinds.Integer) -> _FromCell:
     return read
 
 
-@_reader_of.register
+@reader_of.register
 def _(kind: kinds.Float) -> _FromCell:
     def read(cell: str) -> Value:
         if cell.strip() in _NAMED_FLOATS:
@@ -186,7 +199,7 @@ def _(kind: kinds.Float) -> _FromCell:
     return read
 
 
-@_reader_of.register
+@reader_of.register
 def _(_: kinds.Bool) -> _FromCell:
     def read(cell: str) -> bool:
         if cell not in _BOOLS:
@@ -196,18 +209,19 @@ def _(_: kinds.Bool) -> _FromCell:
     return read
 
 
-@_reader_of.register
+@reader_of.register
 def _(_: kinds.Text | kinds.Char) -> _FromCell:
     return str
 
 
-@_reader_of.register
+@reader_of.register
 def _(kind: kinds.Option) -> _FromCell:
-    read_content = _reader_of(kind.content)
+    read_content = reader_of(kind.content)
     return lambda cell: read_content(cell) if cell else None
 
 
-def _cell(kind: kinds.Kind, value: Value) -> str:
+def cell_of(kind: kinds.Kind, value: Value) -> str:
+    """The cell of a value in a column of this type."""
     if value is None:
         return ""
     if isinstance(kind, kinds.Option) and value == "":
