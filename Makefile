@@ -7,7 +7,7 @@ BIN := .venv/bin
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi toolchains modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi abi toolchains modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
 
 openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP interface
 	$(BIN)/python tools/openapi.py docs/reference/tabasco-openapi.json
+
+abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its reference
+	$(BIN)/python tools/abi.py docs/reference/guest-abi.md
 
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from execution_engine import (
+    HOST_CALLS,
     EngineLimits,
     LimitCode,
     LimitError,
@@ -288,6 +289,32 @@ def test_randomness_that_is_not_there_is_a_status_and_writes_nothing(run, random
     output = run(calling(("getrandom", 0, 8), data="\\ee" * 8, dump=True), random=random).output
     assert struct.unpack_from("<i", output, STATUSES)[0] == status
     assert output[:8] == b"\xee" * 8
+
+
+REFUSED = {
+    ("input_size", Status.BAD_INPUT): [("input_size", 1, 0)],
+    ("read_input", Status.BAD_INPUT): [("read_input", 1, 0, 0)],
+    ("read_input", Status.DATA_SOURCE_SIZE): [("read_input", 0, 0, 2)],
+    ("write_output", Status.RESULT_ALREADY_WRITTEN): 2 * [("write_output", 0, 1)],
+    ("getrandom", Status.SERVICE_UNAVAILABLE): [("getrandom", 0, 1)],
+    ("getrandom", Status.GENERIC): [("getrandom", 0, 1)],
+    ("read_previous_result", Status.PREVIOUS_RESULT_SIZE): [("read_previous_result", 0, 5)],
+    ("stream_size", Status.BAD_STREAM): [("stream_size", 1, 0)],
+    ("read_stream", Status.BAD_STREAM): [("read_stream", 1, 0, 9)],
+    ("read_stream", Status.STREAM_SOURCE_SIZE): [("read_stream", 0, 0, 5)],
+}
+
+
+def test_every_refusal_of_the_table_is_given(run):
+    assert list(REFUSED) == [
+        (call.name, status) for call in HOST_CALLS for status, _ in call.refusals
+    ]
+    failures = {
+        Status.SERVICE_UNAVAILABLE: Failing(ServiceUnavailableError("none")),
+        Status.GENERIC: Failing(PlatformError("broken")),
+    }
+    for (_, status), steps in REFUSED.items():
+        assert run(calling(*steps), *INPUTS, random=failures.get(status)).return_code == status
 
 
 def test_a_random_source_with_a_bug_ends_the_run_as_the_hosts_failure(run):

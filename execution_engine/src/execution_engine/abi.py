@@ -31,49 +31,6 @@ class FunctionType:
         return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
 
 
-@dataclass(frozen=True, slots=True)
-class HostCall:
-    """One function of the host; `name` is without the prefix, `params` in order."""
-
-    name: str
-    params: tuple[str, ...]
-    summary: str
-
-    @property
-    def import_name(self) -> str:
-        """The name a module imports it by, from module `env`."""
-        return PREFIX + self.name
-
-    @property
-    def type(self) -> FunctionType:
-        """One `i32` per parameter, and the status as an `i32`."""
-        return FunctionType(("i32",) * len(self.params), ("i32",))
-
-
-HOST_CALLS: Final = (
-    HostCall("input_count", ("ptr",), "write the number of inputs"),
-    HostCall("input_size", ("index", "ptr"), "write the length of input `index`"),
-    HostCall("read_input", ("index", "buf", "size"), "copy input `index`, all of it"),
-    HostCall("write_output", ("buf", "size"), "register the result, once"),
-    HostCall("getrandom", ("buf", "size"), "fill with random bytes"),
-    HostCall("read_previous_result", ("buf", "size"), "copy the previous round's result"),
-    HostCall("previous_result_size", ("ptr",), "write the length of the previous result"),
-    HostCall("has_previous_result", ("ptr",), "write 1 from the second round on, else 0"),
-    HostCall("stream_count", ("ptr",), "write the number of stream inputs"),
-    HostCall("stream_size", ("index", "ptr"), "write the length of stream `index`"),
-    HostCall("read_stream", ("index", "buf", "size"), "copy stream `index`, all of it"),
-)
-
-IMPORTS: Final = {call.import_name: call for call in HOST_CALLS}
-
-# Both are called without meaning in the arguments: the second form gets zeros.
-ENTRY_TYPES: Final = (
-    FunctionType((), ("i32",)),
-    FunctionType(("i32", "i32"), ("i32",)),
-)
-INITIALIZER_TYPE: Final = FunctionType((), ())
-
-
 class Status(IntEnum):
     """What a host call returns."""
 
@@ -89,6 +46,97 @@ class Status(IntEnum):
     STREAM_SOURCE_SIZE = -9
     BAD_STREAM = -10
     PREVIOUS_RESULT_SIZE = -11
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """One function of the host.
+
+    Attributes:
+        name: without the prefix.
+        params: their names, in order.
+        effect: what it does where it succeeds.
+        refusals: every other status it has and why, in the order in which they are looked at.
+    """
+
+    name: str
+    params: tuple[str, ...]
+    effect: str
+    refusals: tuple[tuple[Status, str], ...] = ()
+
+    @property
+    def import_name(self) -> str:
+        """The name a module imports it by, from module `env`."""
+        return PREFIX + self.name
+
+    @property
+    def type(self) -> FunctionType:
+        """One `i32` per parameter, and the status as an `i32`."""
+        return FunctionType(("i32",) * len(self.params), ("i32",))
+
+
+_SHORT: Final = "size is smaller than it"
+
+HOST_CALLS: Final = (
+    HostCall("input_count", ("ptr",), "writes the number of data inputs"),
+    HostCall(
+        "input_size",
+        ("index", "ptr"),
+        "writes the size of that input",
+        ((Status.BAD_INPUT, "no such input"),),
+    ),
+    HostCall(
+        "read_input",
+        ("index", "buf", "size"),
+        "copies the whole input to buf",
+        ((Status.BAD_INPUT, "no such input"), (Status.DATA_SOURCE_SIZE, _SHORT)),
+    ),
+    HostCall(
+        "write_output",
+        ("buf", "size"),
+        "takes size bytes from buf as the result",
+        ((Status.RESULT_ALREADY_WRITTEN, "there is a result already; it stays"),),
+    ),
+    HostCall(
+        "getrandom",
+        ("buf", "size"),
+        "fills buf",
+        (
+            (Status.SERVICE_UNAVAILABLE, "no random numbers now"),
+            (Status.GENERIC, "another failure of their source"),
+        ),
+    ),
+    HostCall(
+        "read_previous_result",
+        ("buf", "size"),
+        "copies the previous round's result; nothing in round one",
+        ((Status.PREVIOUS_RESULT_SIZE, _SHORT),),
+    ),
+    HostCall("previous_result_size", ("ptr",), "writes its size, 0 in round one"),
+    HostCall("has_previous_result", ("ptr",), "writes 1 from round two on, else 0"),
+    HostCall("stream_count", ("ptr",), "writes the number of streams"),
+    HostCall(
+        "stream_size",
+        ("index", "ptr"),
+        "writes the size of that stream",
+        ((Status.BAD_STREAM, "no such stream"),),
+    ),
+    HostCall(
+        "read_stream",
+        ("index", "buf", "size"),
+        "copies the whole stream to buf",
+        ((Status.BAD_STREAM, "no such stream"), (Status.STREAM_SOURCE_SIZE, _SHORT)),
+    ),
+)
+
+IMPORTS: Final = {call.import_name: call for call in HOST_CALLS}
+
+# Both are called without meaning in the arguments: the second form gets zeros.
+ENTRY_TYPES: Final = (
+    FunctionType((), ("i32",)),
+    FunctionType(("i32", "i32"), ("i32",)),
+)
+INITIALIZER_TYPE: Final = FunctionType((), ())
 
 
 # What programs mean by the number `main` returns; a convention of their library, with -6 meaning
