@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 import tlaxcala
-from sdk import build, projects
+from execution_engine import instructions
+from execution_engine.binary import parse
+from execution_engine.reader import BinaryError
+from sdk import build, programs, projects
 from sdk.examples import EXAMPLES
+from support import guests
 
 LIBRARIES = build.source_folder("c").parent
-DESCRIPTOR = LIBRARIES / "wasm32-arm-veracruz.json"
+DESCRIPTOR = LIBRARIES / "targets" / "wasm32-arm-veracruz.json"
 MODERN = Path(os.environ.get("VERACRUZ_MODERN_RUST", "/usr"))
 SEEN = {
     **{key: os.environ[key] for key in ("LD_LIBRARY_PATH", "PATH") if key in os.environ},
@@ -86,6 +90,34 @@ def test_it_differs_from_the_compilers_own_only_where_it_is_meant_to(descriptor)
     assert added == {"--allow-undefined"}
 
 
+# What came after WebAssembly 1.0: typed select, sign extension, references, bulk memory, vectors.
+LATER = {0x1C, *range(0xC0, 0x100)}
+
+
+@pytest.fixture
+def extended(monkeypatch):
+    """Says of a module whether it has instructions that WebAssembly 1.0 did not have."""
+    steps = [
+        instructions._unknown if opcode in LATER else step
+        for opcode, step in enumerate(instructions._STEPS)
+    ]
+    monkeypatch.setattr(instructions, "_STEPS", tuple(steps))
+
+    def says(module):
+        try:
+            return any(not instructions.outline(module, body) for body in parse(module).bodies)
+        except BinaryError:
+            return True
+
+    return says
+
+
+def test_an_extension_is_seen(extended):
+    sign_extended = guests.main("(i32.extend8_s (i32.const 0))")
+    assert extended(sign_extended)
+    assert not extended(programs.load("forest-inference"))  # Zig's compiler is told mvp as well
+
+
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory):
     """Two programs for the target, with `std` and without: it builds the library of both once."""
@@ -116,6 +148,12 @@ def modules(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     built = folder / "with" / "target" / "wasm32-arm-veracruz" / "release"
     return {path.stem: path.read_bytes() for path in built.glob("*.wasm")}
+
+
+@needs_modern_rust
+@pytest.mark.timeout(900)
+def test_what_is_built_needs_no_extension(extended, modules):
+    assert [name for name, module in modules.items() if extended(module)] == []
 
 
 @needs_modern_rust
