@@ -6,9 +6,7 @@ kept in one cache for the session.
 
 import hashlib
 import json
-import random
 import shutil
-import statistics
 import subprocess
 import sysconfig
 import time
@@ -32,6 +30,7 @@ from execution_engine import (
 from sdk import pinecone, python_build
 from sdk.build import source_folder
 from sdk.errors import BuildError
+from sdk.examples import EXAMPLES, Case
 from support.guests import CountingRandom
 from support.stack import DATA, PI, RESULT, Stack
 from veracruz_utils.policy import Strategy
@@ -44,6 +43,7 @@ pytestmark = [
 ]
 GUESTS = Path(__file__).parent / "guests"
 EXAMPLE = "statistics-of-two-tables"
+MODEL = EXAMPLES[EXAMPLE]
 
 
 @pytest.fixture(scope="session")
@@ -142,38 +142,40 @@ def test_the_template_adds_up_numbers(run):
     assert run("total", b"\1").return_code == -4
 
 
-def tables(count=500):
-    """Two CSV files with every second key in both, and what the example must say of them."""
-    draw = random.Random(7)
-    first = {f"k{n}": draw.gauss(5, 2) for n in range(count)}
-    second = {key: 3 * x + draw.gauss(0, 1) for key, x in list(first.items())[::2]}
-    second["other"] = 1.5
-    keys = sorted(first.keys() & second.keys())
-    xs, ys = [first[key] for key in keys], [second[key] for key in keys]
-    expected = {
-        "rows": [len(first), len(second)],
-        "joined": len(keys),
-        "means": [statistics.fmean(xs), statistics.fmean(ys)],
-        "variances": [statistics.variance(xs), statistics.variance(ys)],
-        "correlation": statistics.correlation(xs, ys),
-    }
-    return csv_of(first), csv_of(second), expected
+@pytest.mark.parametrize(("seed", "size"), [(1, 500), (2, 3), (3, 1)])
+def test_the_example_says_what_the_standard_library_says(run, seed, size):
+    case = MODEL.generate(seed, size)
+    assert MODEL.fault(case, [run("statistics", *case.inputs).output]) is None
 
 
-def csv_of(table):
-    return ("\ufeffkey,value\r\n" + "".join(f"{k},{v!r}\r\n" for k, v in table.items())).encode()
+def test_a_byte_order_mark_and_other_line_ends_are_no_matter(run):
+    case = MODEL.generate(4, 20)
+    inputs = (b"\xef\xbb\xbf" + each.replace(b"\n", b"\r\n") for each in case.inputs)
+    assert MODEL.fault(case, [run("statistics", *inputs).output]) is None
 
 
-def same(result, expected):
-    found = json.loads(result)
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, rel=1e-9), name
+RIGHT = {
+    "rows": [3, 3], "joined": 2, "means": [1.5, 4.5], "variances": [0.5, 2], "correlation": 1,
+}  # fmt: skip
 
 
-def test_the_example_says_what_the_standard_library_says(run):
-    first, second, expected = tables()
-    same(run("statistics", first, second).output, expected)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": [3, 2]}, {"joined": 3}, {"means": [1.5, 4.6]}, {"means": [1.5]},
+        {"means": None}, {"correlation": None}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_another_result_of_the_example_is_told_from_the_right_one(change):
+    case = Case((b"k,x\na,1\nb,2\nc,3\n", b"k,y\nb,5.5\na,3.5\nd,0\n"))
+    assert MODEL.fault(case, [json.dumps(RIGHT).encode()]) is None
+    assert MODEL.fault(case, [json.dumps(RIGHT | change).encode()]) is not None
+
+
+@pytest.mark.parametrize("result", [None, b"", b"[]", b"{}", b'{"rows": [3, 3], "joined": 2}'])
+def test_what_is_no_result_of_the_example_is_a_fault(result):
+    case = Case((b"k,x\na,1\nb,2\nc,3\n", b"k,y\nb,5.5\na,3.5\nd,0\n"))
+    assert MODEL.fault(case, [result]) is not None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_the_example_knows_tables_with_little_in_common(run):
 
 def test_a_program_in_python_runs_in_an_isolate_and_is_compiled_once(tmp_path, everything):
     """Through real services: a second computation of the same program finds its code."""
-    first, second, expected = tables()
+    case = MODEL.generate(5, 500)
     roles = [[PI], [DATA], [DATA], [DATA], [RESULT]]
     took = []
     stack = Stack(tmp_path)
@@ -209,9 +211,9 @@ def test_a_program_in_python_runs_in_an_isolate_and_is_compiled_once(tmp_path, e
                     began = time.monotonic()
                     author.send_program(everything)
                     took.append(time.monotonic() - began)
-                for client, content in enumerate((b"statistics", first, second), 1):
+                for client, content in enumerate((b"statistics", *case.inputs), 1):
                     computation.send_data(client, content)
-                same(computation.result(4), expected)
+                assert MODEL.fault(case, [computation.result(4)]) is None
     finally:
         stack.close()
     assert took[1] < took[0]

@@ -1,6 +1,7 @@
 """Every example through real services, under the policy that its template writes."""
 
 import shlex
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +10,8 @@ from sdk import programs
 from sdk.examples import EXAMPLES
 from sdk.policy_template import orders, parties, policy_command
 from support.stack import new_party, run
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy
 
 SIZE = 40
 
@@ -18,11 +21,12 @@ def measurement():
     return run("sonora", "measure", "--json").done().out
 
 
-def policy_of(example, members, folder, stack, measurement):
+def policy_of(example, members, folder, stack, measurement, *, module=None):
     """What the template's command writes, in a folder where everybody's files are."""
+    module = module or programs.load(example.name)
     for party, identity in zip(parties(example), members, strict=True):
         folder.joinpath(party.certificate).write_bytes(identity.certificate_pem())
-    folder.joinpath(f"{example.name}.wasm").write_bytes(programs.load(example.name))
+    folder.joinpath(f"{example.name}.wasm").write_bytes(module)
     folder.joinpath("measurement.json").write_text(measurement)
     folder.joinpath("tabasco.pem").write_bytes(stack.tabasco_key_file.read_bytes())
     command = policy_command(example).replace("127.0.0.1:3010", str(stack.tabasco_address))
@@ -66,3 +70,16 @@ def test_an_example_computes_in_an_isolate_what_python_does(stack, measurement, 
         assert example.fault(case, results) is None
         assert computation.state(reader) is State.FINISHED_EXECUTING
         assert computation.shut_down(reader) == 0
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {*programs.NAMES}))
+def test_an_example_whose_module_is_not_shipped_has_a_policy_too(
+    stack, measurement, tmp_path, name
+):
+    example = EXAMPLES[name]
+    module = programs.load("nop")  # in place of the one that is to be built
+    members = [new_party(f"party-{number}") for number in range(len(parties(example)))]
+    raw = policy_of(example, members, tmp_path, stack, measurement, module=module)
+    policy = Policy.parse(raw, at=datetime.now(UTC))
+    assert policy.data_provision_order == orders(example)[0]
+    assert policy.program_digest == Digest.of(module)

@@ -48,7 +48,7 @@ def description(example: Example) -> Mapping[str, object]:
         "language": example.language,
         "inputs": [_described(each) for each in example.inputs],
         "streams": [_described(each) for each in example.streams],
-        "result": example.result,
+        "result": "bytes" if example.result is None and example.check else example.result,
         "codes": {str(code): reason for code, reason in example.codes.items()},
     }
 

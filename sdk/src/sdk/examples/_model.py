@@ -68,11 +68,13 @@ class Example:
     Attributes:
         name: as its source folder and its module are called.
         summary: one line, without a full stop.
-        language: what its source is written in.
+        language: what its source is written in. Modules of Python are not shipped, as every build
+            gives another.
         inputs: in the order of the policy. A program that takes any number of inputs lists as many
             as `generate` makes.
         streams: likewise.
-        result: the Pinecone type of each round's result; None if there is none.
+        result: the Pinecone type of each round's result; None if there is none, or with `check` one
+            that is not encoded.
         types: types of it that have names of their own.
         codes: the return codes other than 0 that it has, each with its reason.
         generate: makes a case of a size from a seed: the same everywhere, small for size 10.
