@@ -1,23 +1,28 @@
-"""The compute-heavy example programs, against the same computations natively, in NumPy.
+"""The compute-heavy example programs, against the same computations natively.
 
 Ours runs in the engine as an isolate does, compiled and interpreted, and decodes its inputs and
-encodes its result on the way; the reference gets arrays or sets that are ready, and so does only
-the computation. Both must come to the same result.
+encodes its result on the way. A reference in NumPy or Python gets arrays or sets that are ready,
+and so does only the computation; SQLite fills its tables from rows that are, and the same program
+built for this machine decodes and encodes as ours does. Both must come to the same result.
 """
 
+import sqlite3
 import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from measuring import Figure, in_turns, run, seconds
+from native_program import native_program
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
 from sdk import programs
-from sdk.examples import EXAMPLES
-from sdk.pinecone import Value, decode, parse_type
+from sdk.examples import EXAMPLES, Example
+from sdk.pinecone import Kind, Value, decode, parse_type
 from veracruz_utils.policy import Strategy
 
 _LIMITS: Final = EngineLimits(run_seconds=None)
@@ -33,11 +38,13 @@ class _Task:
     Attributes:
         native: computes; is called with the clock running.
         agrees: whether a result of the program says what `native` gave.
+        streams: what the one round is given.
     """
 
     inputs: tuple[bytes, ...]
     native: Callable[[], object]
     agrees: Callable[[bytes, object], bool]
+    streams: tuple[bytes, ...] = ()
 
 
 def measure(rounds: int) -> list[Figure]:
@@ -53,7 +60,7 @@ def measure(rounds: int) -> list[Figure]:
 
 def _compare(name: str, strategy: Strategy, task: _Task, *, rounds: int) -> Sequence[float]:
     program = Program.load(programs.load(name), strategy=strategy, limits=_LIMITS)
-    given, random_source = RunInputs(task.inputs), LinuxRandomSource()
+    given, random_source = RunInputs(task.inputs, task.streams), LinuxRandomSource()
 
     def once() -> bytes:
         outcome = program.run(given, random=random_source)
@@ -162,18 +169,170 @@ def _private_set_intersection_sum(size: int) -> _Task:
     return _Task((data,), native, agrees)
 
 
+def _group_by_join(size: int) -> _Task:
+    example = EXAMPLES["group-by-join"]
+    case = example.generate(1, size)
+    tables = [
+        [_fields(row) for row in _items(decode(_kind_of(example, at), case.inputs[at]))]
+        for at in (1, 2)
+    ]
+    members = [(str(row["id"]), str(row["group"])) for row in tables[0]]
+    measured = [(str(row["id"]), float(str(row["value"]))) for row in tables[1]]
+
+    def native() -> object:
+        value_of = dict(measured)
+        groups: dict[str, list[float]] = {}
+        for person, group in dict(members).items():
+            if person in value_of:
+                groups.setdefault(group, []).append(value_of[person])
+        return {
+            group: (len(values), sum(values) / len(values))
+            for group, values in groups.items()
+            if len(values) >= 5
+        }
+
+    def agrees(result: bytes, expected: object) -> bool:
+        rows = [_fields(row) for row in _items(decode(parse_type(str(example.result)), result))]
+        found = {
+            str(row["group"]): (float(str(row["people"])), float(str(row["mean"]))) for row in rows
+        }
+        assert isinstance(expected, dict)
+        return found.keys() == expected.keys() and all(
+            bool(np.allclose(found[group], expected[group])) for group in expected
+        )
+
+    return _Task(case.inputs, native, agrees)
+
+
+def _sealed_bid_auction(size: int) -> _Task:
+    amounts = np.random.default_rng(1).integers(0, 1 << 40, size).tolist()
+    bids = [(amount, f"bidder {number}") for number, amount in enumerate(amounts)]
+    terms = b"\1" + bytes(8)  # at the second price, without a reserve
+    inputs = [_text(bidder) + struct.pack("<Q", amount) for amount, bidder in bids]
+
+    def native() -> tuple[str, int]:
+        (_, winner), (price, _) = sorted(bids, key=lambda bid: bid[0], reverse=True)[:2]
+        return winner, price
+
+    def agrees(result: bytes, expected: object) -> bool:
+        assert isinstance(expected, tuple)
+        winner, price = expected
+        return result == b"\1" + _text(winner) + struct.pack("<Q", price)
+
+    return _Task((terms, *inputs), native, agrees)
+
+
+def _secret_ballot(size: int) -> _Task:
+    example = EXAMPLES["secret-ballot"]
+    votes = np.random.default_rng(1).integers(0, 4, size).tolist()
+    terms = _varint(3) + b"".join(map(_text, "abc")) + bytes(8)
+
+    def native() -> Counter[int]:
+        return Counter(votes)
+
+    def agrees(result: bytes, expected: object) -> bool:
+        found = _fields(decode(parse_type(str(example.result)), result))
+        assert isinstance(expected, Counter)
+        tally = [(name, expected[number]) for number, name in enumerate("abc")]
+        return found["tally"] == tally and found["spoiled"] == expected[3]
+
+    return _Task((terms, *(struct.pack("<I", vote) for vote in votes)), native, agrees)
+
+
+def _federated_averaging(size: int) -> _Task:
+    models = np.random.default_rng(1).random((4, size))
+    weights = np.array([3.0, 5.0, 11.0])
+    encoded = [_varint(size) + model.astype("<f8").tobytes() for model in models]
+    streams = [
+        struct.pack("<I", int(each)) + model
+        for each, model in zip(weights, encoded[1:], strict=True)
+    ]
+
+    def native() -> object:
+        return weights @ models[1:] / weights.sum()
+
+    def agrees(result: bytes, expected: object) -> bool:
+        means = np.frombuffer(result[len(_varint(size)) :], dtype="<f8")
+        return bool(np.allclose(means, expected))  # type: ignore[arg-type]
+
+    return _Task((encoded[0],), native, agrees, tuple(streams))
+
+
+def _forest_inference(size: int) -> _Task:
+    case = EXAMPLES["forest-inference"].generate(1, size)
+    program = native_program("forest-inference")
+    return _Task(
+        case.inputs, lambda: program(case.inputs), lambda result, expected: result == expected
+    )
+
+
+def _sql_query(size: int) -> _Task:
+    dice = np.random.default_rng(1)
+    people = list(zip(range(size), dice.integers(0, 100, size).tolist(), strict=True))
+    bills = list(
+        zip(dice.integers(0, size, size).tolist(), dice.random(size).tolist(), strict=True)
+    )
+    query = "SELECT city, count(*), sum(amount) FROM people JOIN bills USING (id) GROUP BY city"
+
+    def native() -> object:
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.execute("CREATE TABLE people(id, city)")
+            database.execute("CREATE TABLE bills(id, amount)")
+            database.executemany("INSERT INTO people VALUES(?, ?)", people)
+            database.executemany("INSERT INTO bills VALUES(?, ?)", bills)
+            return database.execute(query).fetchall()
+
+    def agrees(result: bytes, expected: object) -> bool:
+        rows = _fields(decode(parse_type(str(EXAMPLES["sql-query"].result)), result))["rows"]
+        found = [
+            [next(iter(_fields(cell).values())) for cell in _items(row)] for row in _items(rows)
+        ]
+        return bool(np.allclose(np.array(found, dtype=float), expected))  # type: ignore[arg-type]
+
+    head = [_text("people") + b"\0\1", _varint(2) + _text("id") + _text("city") + _varint(size)]
+    first = b"".join([*head, *(b"\2\1%b\1%b" % (_i64(a), _i64(b)) for a, b in people)])
+    head = [_text("bills") + b"\0\1", _varint(2) + _text("id") + _text("amount") + _varint(size)]
+    second = b"".join([*head, *(b"\2\1%b\2%b" % (_i64(a), struct.pack("<d", b)) for a, b in bills)])
+    return _Task((_text(query), first, second), native, agrees)
+
+
 _TASKS: Final[dict[str, tuple[Callable[[int], _Task], int, str]]] = {
     "linear-regression": (_linear_regression, 1_000_000, "NumPy"),
     "logistic-regression": (_logistic_regression, 10_000, "NumPy"),
     "neural-network": (_neural_network, 500, "NumPy"),
     "private-set-intersection": (_private_set_intersection, _SET_SIZE, "Python's sets of bytes"),
     "private-set-intersection-sum": (_private_set_intersection_sum, _SET_SIZE, "NumPy"),
+    "group-by-join": (_group_by_join, 100_000, "Python's dicts"),
+    "sealed-bid-auction": (_sealed_bid_auction, 20_000, "Python's sort"),
+    "secret-ballot": (_secret_ballot, 20_000, "Python's Counter"),
+    "federated-averaging": (_federated_averaging, 1_000_000, "NumPy"),
+    "forest-inference": (_forest_inference, 20_000, "the same C, built natively"),
+    "sql-query": (_sql_query, 100_000, "Python's SQLite"),
 }
 
 
 def _person(name: str) -> bytes:
     encoded = name.encode()
     return bytes([len(encoded)]) + encoded + b"\x001\x01"  # no employee_id, some age and grade
+
+
+def _text(text: str) -> bytes:
+    return _varint(len(text)) + text.encode()
+
+
+def _i64(number: int) -> bytes:
+    return struct.pack("<q", number)
+
+
+def _kind_of(example: Example, at: int) -> Kind:
+    kind = example.inputs[at].kind
+    assert kind is not None
+    return kind
+
+
+def _fields(value: Value) -> dict[str, Value]:
+    assert isinstance(value, dict)
+    return value
 
 
 def _items(value: Value) -> Sequence[Value]:
