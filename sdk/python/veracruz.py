@@ -8,7 +8,8 @@ A program is a module with a function `main`, which is given its inputs and give
 `inputs` is a list of bytes, in the order of the policy. What `main` returns is the result: bytes,
 text (as UTF-8), or None for none. A whole number is a return code instead: 0 for success, any
 other goes to the readers in place of a result. `raise veracruz.Failure(code)` does the same from
-anywhere. Any other exception ends the run with return code -1.
+anywhere. Any other exception ends the run with return code -1. Under a policy that says `debug`,
+the program's provider reads what was printed last, and what an exception was.
 """
 
 from wit_world.imports import host as _host
@@ -100,6 +101,11 @@ def write_output(result):
     for start in range(0, max(len(view), 1), PIECE_BYTES):
         last = start + PIECE_BYTES >= len(view)
         _asked(_host.write_output, bytes(view[start : start + PIECE_BYTES]), last)
+
+
+def say(text):
+    """Say something to the author, who reads the last 4096 bytes under `debug`; `print` does it."""
+    _asked(_host.message, (text.encode() if isinstance(text, str) else bytes(text))[-4096:])
 
 
 def _gathered(size, read):

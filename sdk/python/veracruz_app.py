@@ -37,10 +37,38 @@ class _Sources:
         )
 
 
+class _Said(io.TextIOBase):
+    """What is printed: line by line to the author, who reads the end of it under `debug`."""
+
+    MOST = 64 * 1024
+
+    def __init__(self):
+        self._line, self._left = "", self.MOST
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        self._line += text
+        if "\n" in text:
+            self.flush()
+        return len(text)
+
+    def flush(self):
+        data = self._line.encode("utf-8", "replace")
+        self._line = ""
+        if 0 < len(data) <= self._left:
+            self._left -= len(data)
+            veracruz.say(data)
+
+
+_out = _Said()
+
+
 def _prepare():
     os.urandom = random._urandom = veracruz.random_bytes
     random.seed(veracruz.random_bytes(32))
-    sys.stdout = sys.stderr = io.StringIO()
+    sys.stdout = sys.stderr = _out
     sys.meta_path[:] = [_Sources()]
 
 
@@ -53,12 +81,33 @@ class WitWorld(wit_world.WitWorld):
         try:
             return _run()
         except veracruz.Failure as failure:
+            _tell(failure)
             return failure.code
         except SystemExit as ending:
             code = ending.code
             return code if isinstance(code, int) else int(code is not None)
-        except BaseException:  # printing it would end the run by a trap
+        except BaseException as error:
+            _tell(error)
             return veracruz.GENERIC
+        finally:
+            _out.flush()
+
+
+def _tell(error):
+    """Say what an exception is and where it came from; Python's own way would look for files."""
+    lines, place = [], error.__traceback__
+    while place is not None:
+        code = place.tb_frame.f_code
+        name = code.co_filename.rpartition("/")[2]
+        if name != "veracruz_app.py":
+            lines.append(f"  {name}, line {place.tb_lineno}, in {code.co_name}")
+        place = place.tb_next
+    try:
+        what = f"{type(error).__name__}: {error}"
+    except Exception:
+        what = type(error).__name__
+    _out.flush()
+    veracruz.say("\n".join([*lines[-20:], what, ""]).encode("utf-8", "replace"))
 
 
 def _run():

@@ -691,6 +691,7 @@ def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
     ]
     assert world.as_json("status", str(world.policy), *author)["failure"] == {
         "failure": "trapped: unreachable",
+        "message": None,
         "frames": [
             {"function": 7, "offset": 500, "name": "divide"},
             {"function": 2, "offset": None, "name": None},

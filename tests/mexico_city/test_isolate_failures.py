@@ -74,7 +74,38 @@ def test_a_limit_is_told_to_the_author_by_its_code(isolates):
         assert only.ask(GetFailureReport()) == FailureReport("limit reached: time", ())
 
 
-def trapped_with(isolates, *frames, debug) -> runtime.Response:
+SAYING = """(global (export "veracruz_message") i32 (i32.const 8))
+    (data (i32.const 8) "\\10\\00\\00\\00\\07\\00\\00\\00") (data (i32.const 16) "a panic")
+    (func (export "main") (result i32) %s)"""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [("unreachable", "trapped: unreachable"), ("(i32.const -4)", "returned: -4"),
+     ("(i32.const 0)", "none")],
+)  # fmt: skip
+def test_what_a_program_says_goes_to_its_author_under_debug_alone(isolates, debug, body, failure):
+    program = guests.module(SAYING % body)
+    with (
+        isolates.computation([[PI], [READER]], program=program, debug=debug) as rig,
+        rig.session(0) as author,
+        rig.session(1) as reader,
+    ):
+        author.program(program)
+        answers = [reader.result()]
+        report = author.ask(GetFailureReport())
+        answers.append(reader.ask(GetFailureReport()))
+    if debug:
+        assert (report.failure, report.message) == (failure, "a panic")
+    elif failure.startswith("trapped"):
+        assert report == FailureReport(failure, ())
+    else:
+        assert isinstance(report, runtime.Refused)
+    assert "a panic" not in repr(answers)
+
+
+def trapped_with(isolates, *frames, debug, message="") -> runtime.Response:
     """What the author is told when the guest says that the program trapped in these frames."""
     with (
         local_front(isolates, [[PI], [READER]], program=guests.HELLO, debug=debug) as rig,
@@ -87,7 +118,7 @@ def trapped_with(isolates, *frames, debug) -> runtime.Response:
         with rig.session(1) as reader:
             reader.connection.send_frame(runtime.REQUEST.encode(runtime.GetResult()))
             close_all(rig.guest.hear()[1])
-            rig.guest.say(isolate.Trapped("unreachable", frames))
+            rig.guest.say(isolate.Trapped("unreachable", frames, message))
             reader.next_answer()
         assert eventually(lambda: author.state() is State.ERROR)
         return author.ask(GetFailureReport())
@@ -98,10 +129,17 @@ def test_frames_that_the_policy_does_not_allow_are_dropped_whatever_the_guest_sa
     assert trapped_with(isolates, frame, debug=True) == FailureReport(
         "trapped: unreachable", (runtime.Frame(1, 2, "name"),)
     )
-    assert trapped_with(isolates, frame, debug=False) == FailureReport("trapped: unreachable", ())
+    refused = trapped_with(isolates, frame, debug=False, message="said")
+    assert refused == FailureReport("trapped: unreachable", ())
 
 
 @pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", "\u202e", "caf\u00e9"])
 def test_a_guest_that_gives_names_that_are_not_plain_is_not_quoted(isolates, name):
     report = trapped_with(isolates, isolate.Frame(1, 2, name), debug=True)
+    assert report == FailureReport("guest lost: protocol", ())
+
+
+@pytest.mark.parametrize("message", ["\x1b[31m", "\u202e", "a\rb"])
+def test_a_guest_whose_message_is_not_plain_is_not_quoted(isolates, message):
+    report = trapped_with(isolates, debug=True, message=message)
     assert report == FailureReport("guest lost: protocol", ())

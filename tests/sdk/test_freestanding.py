@@ -78,6 +78,7 @@ def test_the_report_is_one_json_object(run, accumulation):
     assert report["from_cache"] is False
     assert report["error"] is None
     assert report["frames"] == []
+    assert report["message"] is None
 
 
 UNREACHABLE = guests.module('(func (export "main") (result i32) unreachable)')

@@ -98,8 +98,27 @@ def test_inputs_come_as_bytes_and_a_result_goes_in_pieces(run):
     assert outcome.host_calls["write_output"] == 4
 
 
-def test_text_is_written_as_utf_8_and_what_is_printed_goes_nowhere(run):
-    assert run("digest", b"abc").output.decode() == hashlib.sha256(b"abc").hexdigest()
+def test_text_is_written_as_utf_8_and_what_is_printed_is_said(run):
+    outcome = run("digest", b"abc")
+    assert outcome.output.decode() == hashlib.sha256(b"abc").hexdigest()
+    assert outcome.message == "the author reads this\nand this, without a line's end"
+
+
+def test_what_an_exception_is_and_where_it_came_from_is_said(run):
+    assert run("error").message.splitlines() == [
+        "  veracruz_author.py, line 107, in main",
+        "  veracruz_author.py, line 59, in error",
+        "ZeroDivisionError: division by zero",
+    ]
+    assert run("fail").message.splitlines()[-1] == "Failure: not what was expected"
+    assert "import it at the top" in run("late").message
+    assert run("nothing").message == ""
+
+
+def test_of_much_that_is_printed_little_is_asked_of_the_host(run):
+    outcome = run("chatter")
+    assert outcome.return_code == 0
+    assert outcome.host_calls["message"] < 1000
 
 
 def test_sizes_streams_and_the_previous_result_come(run):

@@ -22,6 +22,7 @@ _FUNCTIONS = {
     "read-previous-result": '(func (param "offset" u32) (param "size" u32) (result $pieces))',
     "previous-result-size": "(func (result u32))",
     "has-previous-result": "(func (result bool))",
+    "message": '(func (param "text" $bytes) (result $done))',
     "stream-count": "(func (result u32))",
     "stream-size": '(func (param "index" u32) (result $sizes))',
     "read-stream": (
@@ -37,6 +38,7 @@ _CORE = {
     "read-previous-result": "(param i32 i32 i32)",
     "previous-result-size": "(result i32)",
     "has-previous-result": "(result i32)",
+    "message": "(param i32 i32 i32)",
     "stream-count": "(result i32)",
     "stream-size": "(param i32 i32)",
     "read-stream": "(param i32 i32 i32 i32)",

@@ -12,7 +12,7 @@ from typing import Final
 
 from colima._pb import isolate_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, register
-from colima.runtime import MAX_FRAMES, MAX_NAME_CHARS
+from colima.runtime import MAX_FRAMES, MAX_MESSAGE_CHARS, MAX_NAME_CHARS
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 
@@ -216,13 +216,20 @@ class LoadRefused:
 @register(pb.Finished)
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`main` returned; `fuel` is 0 when the policy gives no fuel budget."""
+    """`main` returned; `fuel` is 0 when the policy gives no fuel budget.
+
+    `message` is what the program said to its author, only when the policy says `debug`.
+    """
 
     return_code: int
     wrote_output: bool
     output_size: int
     run_ms: int
     fuel: int
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        at_most("message", self.message, MAX_MESSAGE_CHARS)
 
 
 @register(pb.Frame)
@@ -247,15 +254,17 @@ class Frame:
 class Trapped:
     """The program trapped; `code` is the engine's trap code.
 
-    `frames`, innermost first, only when the policy says `debug`.
+    `frames`, innermost first, and `message`, only when the policy says `debug`.
     """
 
     code: str
     frames: tuple[Frame, ...] = ()
+    message: str = ""
 
     def __post_init__(self) -> None:
         at_most("code", self.code, 64)
         at_most("frames", self.frames, MAX_FRAMES)
+        at_most("message", self.message, MAX_MESSAGE_CHARS)
 
 
 @register(pb.LimitReached)

@@ -15,6 +15,7 @@ from colima.codec import Envelope, at_most, exactly, register
 MAX_RECEIPT_BYTES: Final = 512 * 1024
 MAX_FRAMES: Final = 20
 MAX_NAME_CHARS: Final = 64
+MAX_MESSAGE_CHARS: Final = 4096
 _MAX_FACT_CHARS: Final = 160
 
 
@@ -258,15 +259,19 @@ class Frame:
 class FailureReport:
     """How the computation failed, as in "trapped: unreachable".
 
-    `frames` say where in the program, innermost first; empty unless the policy says `debug`.
+    `frames` say where in the program, innermost first, and `message` is what it said to its author;
+    both are empty unless the policy says `debug`. Then there is a report of a program that
+    returned, too, with `failure` as in "returned: -4", or "none".
     """
 
     failure: str
     frames: tuple[Frame, ...]
+    message: str = ""
 
     def __post_init__(self) -> None:
         at_most("failure", self.failure, _MAX_FACT_CHARS)
         at_most("frames", self.frames, MAX_FRAMES)
+        at_most("message", self.message, MAX_MESSAGE_CHARS)
 
 
 Response = (

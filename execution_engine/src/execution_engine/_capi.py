@@ -66,6 +66,9 @@ _memory_data = _function("wasmtime_memory_data", ctypes.c_size_t, ctypes.c_void_
 _memory_size = _function(
     "wasmtime_memory_data_size", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p
 )
+_global_get = _function(
+    "wasmtime_global_get", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
+)
 _trap_new = _function("wasmtime_trap_new", ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
 _memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
 _memory_view.restype = ctypes.py_object
@@ -148,6 +151,16 @@ class Instance:
             KeyError: there is none.
         """
         return Memory(self._context, self._export(name, ffi.WASMTIME_EXTERN_MEMORY).memory)
+
+    def constant(self, name: str) -> int | None:
+        """The value, unsigned, of the i32 global exported under this name; None without one."""
+        try:
+            found = self._export(name, ffi.WASMTIME_EXTERN_GLOBAL)
+        except KeyError:
+            return None
+        value: _C = bindings.wasmtime_val_t()
+        _global_get(self._context, ctypes.byref(found.global_), ctypes.byref(value))
+        return value.of.i32 & _U32 if value.kind == ffi.WASMTIME_I32.value else None
 
     def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
         """Call an exported function of i32 parameters and results; the results are signed.

@@ -18,6 +18,8 @@ PREFIX: Final = "__veracruz_hcall_"
 ENTRY_POINT: Final = "main"
 INITIALIZER: Final = "_initialize"
 MEMORY: Final = "memory"
+MESSAGE: Final = "veracruz_message"
+"""A global that a module may export: the address of what it says to its author (`message`)."""
 
 
 @dataclass(frozen=True, slots=True)

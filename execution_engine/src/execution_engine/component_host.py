@@ -7,6 +7,7 @@ from execution_engine._component_capi import Err, Value
 from execution_engine.abi import Status
 from execution_engine.errors import LimitCode, LimitError
 from execution_engine.host import Host
+from execution_engine.message import MAX_MESSAGE_BYTES, told
 from execution_engine.run import HostCallEvent, Trace
 from execution_engine.world import PIECE_BYTES
 from platform_services import PlatformError, ServiceUnavailableError
@@ -19,6 +20,11 @@ class ComponentHost(Host):
     """`Host` for a guest whose memory we do not see."""
 
     _written: bytearray | None = None
+    _said: bytes = b""
+
+    def message(self) -> str:
+        """What the program said to its author."""
+        return told(self._said)
 
     def component_call(self, name: str, trace: Trace | None) -> Callable[..., Answer]:
         """The host call of this name (of `abi`, without prefix), counted and told to `trace`."""
@@ -89,6 +95,10 @@ class ComponentHost(Host):
                 self._sink(result)
         self.output_size = len(written)
         self._written = None
+
+    def _message(self, text: bytes) -> Answer:
+        self._said = (self._said + text[-MAX_MESSAGE_BYTES:])[-MAX_MESSAGE_BYTES:]
+        return None
 
     def _getrandom(self, size: int) -> Answer:
         if size > PIECE_BYTES:

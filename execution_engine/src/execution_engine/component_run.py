@@ -9,6 +9,7 @@ from execution_engine import _component_capi as capi
 from execution_engine import abi, world
 from execution_engine.binary import Import
 from execution_engine.component_host import ComponentHost
+from execution_engine.errors import TrapError
 from execution_engine.limits import EngineLimits
 from execution_engine.run import Trace
 from execution_engine.traps import component_error, raise_host_failure
@@ -49,4 +50,7 @@ def run_component(
         except WasmtimeError as error:
             if failures:
                 raise_host_failure(failures)
-            raise component_error(error, limits) from None
+            found = component_error(error, limits)
+            if isinstance(found, TrapError):
+                found.message = host.message()
+            raise found from None

@@ -109,6 +109,7 @@ class TrapError(EngineError):
         code: how.
         debug: numbers the program chose; for its author, never for a log.
         frames: where; likewise.
+        message: what it said before, likewise; see `message`.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class TrapError(EngineError):
         self.code = code
         self.debug = debug
         self.frames = frames
+        self.message = ""
 
 
 class LimitError(EngineError):

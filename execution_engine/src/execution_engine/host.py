@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from execution_engine.abi import Status
 from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
 from execution_engine.limits import EngineLimits
+from execution_engine.message import message_in, told
 from execution_engine.run import Buffer, HostCallEvent, RunInputs, Trace
 from platform_services import PlatformError, RandomSource, ServiceUnavailableError
 
@@ -97,13 +98,24 @@ class Host:
         self._random_left = limits.random_bytes
         self._sink = sink
         self._memory: GuestMemory | None = None
+        self._message_at: int | None = None
         self.calls: Counter[str] = Counter()
         self.output: bytes | None = None
         self.output_size: int | None = None
 
-    def attach(self, memory: GuestMemory) -> None:
-        """Answer calls on this memory from now on."""
+    def attach(self, memory: GuestMemory, *, message_at: int | None = None) -> None:
+        """Answer calls on this memory from now on; `message_at` is where its message is found."""
         self._memory = memory
+        self._message_at = message_at
+
+    def message(self) -> str:
+        """What the program said to its author, once it has ended."""
+        if self._memory is None or self._message_at is None:
+            return ""
+        try:
+            return told(message_in(self._memory, self._message_at))
+        except TrapError:  # it points outside
+            return ""
 
     def close(self) -> None:
         """Let go of memory and inputs, so that who owns them can free them."""

@@ -195,7 +195,7 @@ class Program:
             except (Trap, WasmtimeError) as error:  # a trap of a host call comes as either
                 if failures:
                     raise_host_failure(failures)
-                raise engine_error(error, self.limits) from None
+                raise _with_message(engine_error(error, self.limits), host) from None
             return self._outcome(store, host, return_code, time.perf_counter() - started)
 
     def _execute_component(
@@ -233,7 +233,9 @@ class Program:
     def _call_main(self, linker: Linker, store: Store, host: Host) -> int:
         assert isinstance(self._module, Module)
         instance = _capi.Instance(linker, store, self._module)
-        host.attach(GuestMemory(instance.memory(abi.MEMORY)))
+        host.attach(
+            GuestMemory(instance.memory(abi.MEMORY)), message_at=instance.constant(abi.MESSAGE)
+        )
         if self.summary.has_initialize:
             instance.call(abi.INITIALIZER, (), results=0)
         entry = self.summary.entry
@@ -250,6 +252,7 @@ class Program:
             seconds=seconds,
             host_calls=dict(host.calls),
             memory_peak=None if self.summary.component else host.memory_size(),
+            message=host.message(),
         )
 
 
@@ -297,6 +300,12 @@ def _compile(engine: Engine, code: bytes, settings: EngineSettings) -> Module | 
                 LimitCode.COMPILE_MEMORY, "no room for the compiled code in this process"
             ) from error
         raise ModuleRefusedError(Refusal.UNCOMPILABLE, sanitised(error)) from error
+
+
+def _with_message(error: EngineError, host: Host) -> EngineError:
+    if isinstance(error, TrapError):
+        error.message = host.message()
+    return error
 
 
 def _no_entry_point(summary: ModuleSummary) -> TrapError:

@@ -56,6 +56,7 @@ class Outcome:
         host_calls: how often each host call was made, by name without prefix.
         memory_peak: bytes of linear memory at the end, which is the most it had; None of a
             component, whose memory the engine does not show.
+        message: what it said to its author, who alone may see it; see `message`.
     """
 
     return_code: int
@@ -65,3 +66,4 @@ class Outcome:
     seconds: float
     host_calls: Mapping[str, int]
     memory_peak: int | None
+    message: str = ""

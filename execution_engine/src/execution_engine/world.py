@@ -1,4 +1,6 @@
-"""The world of a component: the eleven host calls of `abi`, in the words of the component model.
+"""The world of a component: the host calls of `abi`, in the words of the component model.
+
+What is no host call is `message`, which the program's author reads when the policy says `debug`.
 
 A component imports interface `veracruz:guest/host@0.1.0`, or the functions of it that it needs, and
 exports `main: func() -> s32`. What a core module gets by a pointer and a status comes as a result
@@ -13,6 +15,8 @@ PACKAGE: Final = "veracruz:guest@0.1.0"
 INTERFACE: Final = "veracruz:guest/host@0.1.0"
 # Of one list that passes between a component and its host: the engine takes some forty times that.
 PIECE_BYTES: Final = 256 * 1024
+
+MESSAGE: Final = "message"
 
 _COUNT: Final = "u32"
 _SIZE: Final = "result<u32, s32>"
@@ -58,6 +62,7 @@ _FUNCTIONS: Final = (
     WorldFunction("stream_count", (), _COUNT),
     WorldFunction("stream_size", (_INDEX,), _SIZE),
     WorldFunction("read_stream", (_INDEX, *_PIECE), _BYTES),
+    WorldFunction(MESSAGE, (("text", "list<u8>"),), "result<_, s32>"),
 )
 FUNCTIONS: Final = {function.name: function for function in _FUNCTIONS}
 MAIN_TYPE: Final = "func() -> s32"

@@ -61,6 +61,7 @@ class Computation:
         self.running = False
         self.failure = ""
         self._frames: tuple[Frame, ...] = ()
+        self._message = ""
         self.outcome: Outcome | None = None
         self.program_digest: Digest | None = None
         self._random = random
@@ -180,16 +181,21 @@ class Computation:
         self.running = True
         return Job(self._data.in_order(), self._streams.in_order(), self._previous)
 
-    def run_finished(self, outcome: Outcome) -> None:
-        """The program returned."""
+    def run_finished(self, outcome: Outcome, message: str = "") -> None:
+        """The program returned; what it said, its author is told if allowed."""
+        if self.policy.debug:
+            self._message = message
         self.running = False
         self.outcome = outcome
         self._apply(Event.RUN_FINISHED)
 
-    def run_failed(self, reason: Reason, code: str, frames: Sequence[Frame] = ()) -> Refusal:
-        """The program trapped or reached a limit; `frames` are kept for its author if allowed."""
+    def run_failed(
+        self, reason: Reason, code: str, frames: Sequence[Frame] = (), message: str = ""
+    ) -> Refusal:
+        """The program trapped or reached a limit; where, its author is told if allowed."""
         self.running = False
-        self._frames = tuple(frames) if self.policy.debug else ()
+        if self.policy.debug:
+            self._frames, self._message = tuple(frames), message
         self._fail(Event.RUN_FAILED, _told(reason, code))
         return Refusal(reason, found=code)
 
@@ -204,12 +210,18 @@ class Computation:
     def failure_report(self, identity: Identity) -> FailureReport:
         """Why the computation failed, for who provided the program.
 
+        With `debug` there is one of a computation that did not, too.
+
         Raises:
-            Refusal: not the program's provider, or it has not failed.
+            Refusal: not the program's provider, or there is nothing to tell.
         """
         _require_role(identity, _SENDS[ContentKind.PROGRAM][1])
+        if self.policy.debug and self.state is State.FINISHED_EXECUTING:
+            assert self.outcome is not None
+            code = self.outcome.return_code
+            return FailureReport(f"returned: {code}" if code else "none", (), self._message)
         self._require_state(State.ERROR)
-        return FailureReport(self.failure, self._frames)
+        return FailureReport(self.failure, self._frames, self._message)
 
     def next_round(self, identity: Identity) -> None:
         """Begin another round with this one's output as its previous result.

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from colima import framing, isolate
+from colima.runtime import MAX_MESSAGE_CHARS
 from execution_engine import (
     EngineSettings,
     LimitCode,
@@ -90,7 +91,9 @@ class _Guest:
                 inputs, random=self._random, output_sink=lambda data: _write_all(output, data)
             )
         except TrapError as trap:
-            return isolate.Trapped(trap.code, _frames(trap) if self._debug else ())
+            if not self._debug:
+                return isolate.Trapped(trap.code)
+            return isolate.Trapped(trap.code, _frames(trap), _message(trap.message))
         except LimitError as limit:
             return isolate.LimitReached(limit.code)
         return isolate.Finished(
@@ -99,6 +102,7 @@ class _Guest:
             output_size=outcome.output_size or 0,
             run_ms=round(outcome.seconds * 1000),
             fuel=outcome.fuel or 0,
+            message=_message(outcome.message) if self._debug else "",
         )
 
 
@@ -146,6 +150,10 @@ def _frames(trap: TrapError) -> tuple[isolate.Frame, ...]:
     return tuple(
         isolate.Frame(frame.function, frame.offset or 0, frame.name or "") for frame in trap.frames
     )
+
+
+def _message(text: str) -> str:
+    return text[-MAX_MESSAGE_CHARS :]
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from colima import FrameDecoder, WireError, frame, isolate
 from colima.runtime import Reason
 from execution_engine import LimitCode, Refusal, TrapCode
+from execution_engine.message import is_plain
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
 from mexico_city.descriptors import send_descriptors
@@ -194,8 +195,11 @@ def _is_of_the_engine(answer: isolate.FromGuest) -> bool:
     match answer:
         case isolate.LoadRefused(code):
             return code in _REFUSALS
-        case isolate.Trapped(code, frames):
-            return code in _TRAPS and all(_is_plain(frame.name) for frame in frames)
+        case isolate.Trapped(code, frames, message):
+            plain = is_plain(message) and all(_is_plain(frame.name) for frame in frames)
+            return code in _TRAPS and plain
+        case isolate.Finished():
+            return is_plain(answer.message)
         case isolate.LimitReached(code):
             return code in _LIMITS
         case _:

@@ -187,8 +187,8 @@ class Runtime:
                 self._guest_lost(GuestLostError(code, reason=Reason.LIMIT_REACHED))
             case isolate.Finished() if self._job is not None:
                 self._finished(answer)
-            case isolate.Trapped(code, frames) if self._job is not None:
-                self._failed(Reason.TRAPPED, code, frames)
+            case isolate.Trapped(code, frames, message) if self._job is not None:
+                self._failed(Reason.TRAPPED, code, frames, message)
             case isolate.LimitReached(code) if self._job is not None:
                 self._failed(Reason.LIMIT_REACHED, code)
             case _:
@@ -222,7 +222,7 @@ class Runtime:
             content.close()
         wrote = content if finished.wrote_output else None
         outcome = Outcome(finished.return_code, wrote, receipt)
-        self.computation.run_finished(outcome)
+        self.computation.run_finished(outcome, finished.message)
         readers, self._readers = self._readers, []
         for reader in readers:
             self._hand_over(reader, outcome)
@@ -260,10 +260,16 @@ class Runtime:
         result = Result(output is not None, output.size if output else 0, outcome.receipt)
         self._answers.append((reader, result, output))
 
-    def _failed(self, reason: Reason, code: str, frames: Sequence[isolate.Frame] = ()) -> None:
+    def _failed(
+        self,
+        reason: Reason,
+        code: str,
+        frames: Sequence[isolate.Frame] = (),
+        message: str = "",
+    ) -> None:
         self._drop_job()
         places = [Frame(frame.function, frame.offset, frame.name) for frame in frames]
-        self._refuse_readers(self.computation.run_failed(reason, code, places))
+        self._refuse_readers(self.computation.run_failed(reason, code, places, message))
 
     def _distrust_guest(self) -> None:
         """The guest broke its side of the protocol: it is not to be believed any further."""

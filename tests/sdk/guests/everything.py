@@ -41,9 +41,14 @@ def draw(_inputs):
 
 
 def digest(inputs):
-    print("nobody reads this")
-    print("nor this", file=sys.stderr)
+    print("the author reads this")
+    print("and this, without a line's end", end="", file=sys.stderr)
     return hashlib.sha256(inputs[0]).hexdigest()
+
+
+def chatter(_inputs):
+    for _ in range(20_000):
+        print("x" * 100)
 
 
 def date(_inputs):

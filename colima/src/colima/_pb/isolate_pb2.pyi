@@ -157,18 +157,20 @@ class LoadRefused(_message.Message):
     def __init__(self, code: _Optional[str] = ...) -> None: ...
 
 class Finished(_message.Message):
-    __slots__ = ("return_code", "wrote_output", "output_size", "run_ms", "fuel")
+    __slots__ = ("return_code", "wrote_output", "output_size", "run_ms", "fuel", "message")
     RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
     WROTE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
     RUN_MS_FIELD_NUMBER: _ClassVar[int]
     FUEL_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     return_code: int
     wrote_output: bool
     output_size: int
     run_ms: int
     fuel: int
-    def __init__(self, return_code: _Optional[int] = ..., wrote_output: _Optional[bool] = ..., output_size: _Optional[int] = ..., run_ms: _Optional[int] = ..., fuel: _Optional[int] = ...) -> None: ...
+    message: str
+    def __init__(self, return_code: _Optional[int] = ..., wrote_output: _Optional[bool] = ..., output_size: _Optional[int] = ..., run_ms: _Optional[int] = ..., fuel: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("function", "offset", "name")
@@ -181,12 +183,14 @@ class Frame(_message.Message):
     def __init__(self, function: _Optional[int] = ..., offset: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Trapped(_message.Message):
-    __slots__ = ("code", "frames")
+    __slots__ = ("code", "frames", "message")
     CODE_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     code: str
     frames: _containers.RepeatedCompositeFieldContainer[Frame]
-    def __init__(self, code: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
+    message: str
+    def __init__(self, code: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class LimitReached(_message.Message):
     __slots__ = ("code",)

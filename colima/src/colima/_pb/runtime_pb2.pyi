@@ -214,12 +214,14 @@ class Frame(_message.Message):
     def __init__(self, function: _Optional[int] = ..., offset: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class FailureReport(_message.Message):
-    __slots__ = ("failure", "frames")
+    __slots__ = ("failure", "frames", "message")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     failure: str
     frames: _containers.RepeatedCompositeFieldContainer[Frame]
-    def __init__(self, failure: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
+    message: str
+    def __init__(self, failure: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ("proceed", "done", "accepted", "state", "digest", "result", "program_failed", "refused", "failure_report")

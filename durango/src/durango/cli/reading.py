@@ -139,16 +139,17 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
 def status(*, membership: Membership, as_json: bool) -> None:
     """Show where the computation of POLICY stands.
 
-    The program's provider is told how a failed computation failed, and where in the program if the
-    policy says debug.
+    The program's provider is told how a failed computation failed; and, if the policy says debug,
+    where in the program, what it returned and what it said.
     """
     principal, attestation = membership.connect()
     with principal:
         found = principal.state()
         digest = principal.program_digest()
         author = Role.PI_PROVIDER in membership.member.roles
-        report = principal.failure_report() if author and found.state is State.ERROR else None
-    policy = membership.access.policy
+        policy = membership.access.policy
+        ends = {State.ERROR, State.FINISHED_EXECUTING} if policy.debug else {State.ERROR}
+        report = principal.failure_report() if author and found.state in ends else None
     facts = {
         "state": found.state.name,
         "round": found.round,

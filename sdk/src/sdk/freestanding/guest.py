@@ -142,7 +142,9 @@ class _Guest:
                 trace=tell,
             )
         except TrapError as error:
-            return messages.Stopped(Ending.TRAPPED.name, error.code, str(error), _frames(error))
+            return messages.Stopped(
+                Ending.TRAPPED.name, error.code, str(error), _frames(error), error.message
+            )
         except LimitError as error:
             return _limit_reached(error)
         return messages.Returned(
@@ -152,6 +154,7 @@ class _Guest:
             seconds=outcome.seconds,
             host_calls=outcome.host_calls,
             memory_peak=outcome.memory_peak,
+            said=outcome.message,
         )
 
 

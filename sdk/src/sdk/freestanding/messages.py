@@ -58,7 +58,7 @@ class Profiled:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A run has ended by returning; the fields are those of `execution_engine.Outcome`."""
+    """A run has ended by returning; `said` is the message of `execution_engine.Outcome`."""
 
     return_code: int
     output_size: int | None
@@ -66,6 +66,7 @@ class Returned:
     seconds: float
     host_calls: Mapping[str, int]
     memory_peak: int | None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,14 @@ class Stopped:
         code: the engine's, such as `unreachable`.
         message: the engine's, for people.
         frames: the numbers a trap is to blame for and the calls on the stack, innermost first.
+        said: what the program said to its author.
     """
 
     ending: str
     code: str
     message: str
     frames: Sequence[str] = ()
+    said: str = ""
 
 
 Message: TypeAlias = Load | Run | Loaded | HostCallEvent | Profiled | Returned | Stopped

@@ -53,6 +53,12 @@ class Round:
         assert self.returned is not None
         return Ending.ERROR_CODE if self.returned.return_code else Ending.SUCCEEDED
 
+    @property
+    def said(self) -> str:
+        """What the program said to its author."""
+        ended = self.stopped or self.returned
+        return ended.said if ended else ""
+
     def as_json(self) -> dict[str, object]:
         """The round under stable names; what is not known is null."""
         returned, result, stopped = self.returned, self.result, self.stopped
@@ -70,6 +76,7 @@ class Round:
             "code": stopped.code if stopped else None,
             "error": stopped.message if stopped else None,
             "frames": list(stopped.frames) if stopped else [],
+            "message": self.said or None,
             "profile": _profile_json(self.profile),
         }
 
@@ -82,6 +89,9 @@ class Round:
             code = self.returned.return_code
             yield f"program returned {code} ({return_code_name(code)})"
             yield from self._measured(self.returned)
+        if self.said:
+            yield "the program says:"
+            yield from (f"  {line}" for line in self.said.expandtabs(4).split("\n"))
         if self.profile is not None:
             yield from _profile_lines(self.profile)
 
