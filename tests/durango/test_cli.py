@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from colima.runtime import State
+from colima.runtime import FailureReport, GetFailureReport, State
 from durango.cli import main
 from durango.policies import policy_warnings
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
@@ -699,6 +699,22 @@ def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
     }
     assert world.as_json("status", str(world.policy), *other)["failure"] is None
     assert "trapped" not in world.run("status", str(world.policy), *other).stdout
+
+
+def test_what_the_program_said_is_shown_to_its_author_and_does_nothing_to_a_terminal(world):
+    world.launch(world.rig.policy(debug=True))
+    world.rig.isolate.state = State.FINISHED_EXECUTING
+    said = FailureReport("returned: -1", (), "one\n\ttwo\x1b[31m\n")
+    world.rig.isolate.answer_with = lambda request: (
+        said if isinstance(request, GetFailureReport) else None
+    )
+    text = world.run("status", str(world.policy), *world.who("alice")).stdout
+    assert text.splitlines()[-4:] == [
+        "failure returned: -1", "the program says:", "  one", "  '    two\\x1b[31m'"
+    ]  # fmt: skip
+    facts = world.as_json("status", str(world.policy), *world.who("alice"))["failure"]
+    assert facts["message"] == said.message
+    assert world.as_json("status", str(world.policy), *world.who("bob"))["failure"] is None
 
 
 def test_a_computation_that_goes_on_has_no_failure(world):

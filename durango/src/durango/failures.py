@@ -32,7 +32,7 @@ def failure_text(report: FailureReport) -> str:
 
 
 def _lines(message: str) -> list[str]:
-    return message.expandtabs(4).split("\n")
+    return message.rstrip().expandtabs(4).split("\n")
 
 
 def _line(frame: Frame) -> str:

@@ -153,7 +153,7 @@ def _frames(trap: TrapError) -> tuple[isolate.Frame, ...]:
 
 
 def _message(text: str) -> str:
-    return text[-MAX_MESSAGE_CHARS :]
+    return text[-MAX_MESSAGE_CHARS:]
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -91,7 +91,7 @@ class Round:
             yield from self._measured(self.returned)
         if self.said:
             yield "the program says:"
-            yield from (f"  {line}" for line in self.said.expandtabs(4).split("\n"))
+            yield from (f"  {line}" for line in self.said.rstrip().expandtabs(4).split("\n"))
         if self.profile is not None:
             yield from _profile_lines(self.profile)
 
