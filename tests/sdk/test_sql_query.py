@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import tlaxcala
 from sdk import build, fetched, programs
 from sdk.errors import BuildError, SourceUnavailableError
+from sdk.examples import EXAMPLES
 from sdk.pinecone import decode, encode
 from sdk.schemas import SCHEMAS
 
@@ -222,6 +223,33 @@ def test_names_cannot_be_made_to_be_sql(ask):
     assert ask(f'SELECT * FROM "{quoted}"', *given_tables) == (['c" INTEGER, "d'], [[1]])
 
 
+@st.composite
+def damaged(draw):
+    """A query and two tables, one in CSV, of which some bytes are others."""
+    inputs = [
+        encode(SQL, "SELECT name, count(*) FROM people JOIN t USING (id) GROUP BY name"),
+        BOTH[0],
+        csv_table('id,x\n1,"a"\n2,-1.5e3\n'),
+    ]
+    for _ in range(draw(st.integers(1, 4))):
+        which = draw(st.integers(0, 2))
+        data = bytearray(inputs[which])
+        at = draw(st.integers(0, len(data) - 1))
+        data[at] = draw(st.sampled_from([*b"\0\1\2\x7f\x80\xff\",\n;'*(", data[at] ^ 1]))
+        inputs[which] = bytes(data)
+    return inputs
+
+
+@settings(max_examples=100, deadline=None)
+@given(damaged())
+def test_damaged_inputs_give_rows_or_a_code(run_program, inputs):
+    outcome = run_program(NAME, *inputs)
+    if outcome.return_code == 0:
+        decode(ROWS, outcome.output)
+    else:
+        assert outcome.return_code in EXAMPLES[NAME].codes
+
+
 @pytest.mark.parametrize("inputs", [[], [b"\0"]])
 def test_there_has_to_be_a_table(run_program, inputs):
     assert run_program(NAME, *inputs).return_code == DATA_SOURCE_COUNT
@@ -250,11 +278,18 @@ def cargo(tmp_path, monkeypatch):
 
 
 def test_an_example_whose_sources_cannot_be_fetched_is_skipped_by_name(cargo, tmp_path):
-    cargo("echo 'no route to the registry' >&2; exit 101")
-    reason = "cargo cannot fetch sources: no route to the registry"
+    cargo("printf 'error: failed\\n  [7] could not connect\\n' >&2; exit 101")
+    reason = "the registry of crates cannot be reached: [7] could not connect"
     assert build.check_examples(language="c-libc") == (build.Skipped(NAME, reason),)
     assert build.write_examples(tmp_path, language="c-libc") == (build.Skipped(NAME, reason),)
     assert not tmp_path.joinpath(f"{NAME}.wasm").exists()
+
+
+def test_a_release_that_the_registry_does_not_have_is_an_error(cargo):
+    cargo("echo 'error: no matching package' >&2; exit 101")
+    with pytest.raises(BuildError, match=r"what Cargo\.toml names:\nerror: no matching") as caught:
+        build.build_example(NAME)
+    assert not isinstance(caught.value, SourceUnavailableError)
 
 
 def test_sources_that_are_not_the_pinned_ones_are_refused(cargo):

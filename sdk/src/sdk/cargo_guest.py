@@ -31,8 +31,10 @@ FETCH_SECONDS: Final = 300
 _TARGET: Final = "wasm32-unknown-unknown"
 # An error of the transport, by its number, or an answer that is not the registry's own. A crate
 # that has another checksum, or that the registry does not have, is something else.
-_UNREACHABLE: Final = re.compile(
-    r"^\s*\[\d{1,2}\] |spurious network error|, got (?:403|407|429|5\d\d)\b", re.MULTILINE
+UNREACHABLE: Final = re.compile(
+    r"^\s*\[\d{1,2}\] |spurious network error|, got (?:403|407|429|5\d\d)\b"
+    r"|--offline was specified",
+    re.MULTILINE,
 )
 
 
@@ -162,7 +164,7 @@ def _run(
     if done.returncode == 0:
         return done.stdout
     words = done.stderr.strip()
-    if command[1] != "build" and _UNREACHABLE.search(words):
+    if command[1] != "build" and UNREACHABLE.search(words):
         last = words.splitlines()[-1].strip()[:200]
         raise SourceUnavailableError(f"the registry of crates cannot be reached: {last}")
     raise BuildError(f"cargo refuses {folder}:\n{words[:8000]}")

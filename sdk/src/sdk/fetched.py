@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from sdk.cargo_guest import UNREACHABLE
 from sdk.errors import BuildError, SourceUnavailableError
 
 MANIFEST: Final = "Cargo.toml"
@@ -44,8 +45,8 @@ def fetch_sources(manifest: Path, into: Path) -> Fetched:
     """The files that a manifest names, in the folder `into`.
 
     Raises:
-        SourceUnavailableError: cargo is missing, or cannot get them.
-        BuildError: they are not what the manifest says.
+        SourceUnavailableError: cargo is missing, or cannot reach the registry.
+        BuildError: there are none, or they are not what the manifest says.
     """
     said = tomllib.loads(manifest.read_text())["package"]["metadata"]["veracruz"]
     crates = into / "crates"
@@ -74,9 +75,13 @@ def _vendor(folder: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise SourceUnavailableError(f"cargo fetched nothing in {FETCH_SECONDS} s") from None
-    if done.returncode != 0:
-        causes = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise SourceUnavailableError(f"cargo cannot fetch sources: {'; '.join(causes)[:800]}")
+    if done.returncode == 0:
+        return
+    words = done.stderr.strip()
+    if UNREACHABLE.search(words):
+        last = words.splitlines()[-1].strip()[:200]
+        raise SourceUnavailableError(f"the registry of crates cannot be reached: {last}")
+    raise BuildError(f"cargo does not fetch what {MANIFEST} names:\n{words[:8000]}")
 
 
 def _checked(source: Path, digest: str, into: Path) -> Path:
