@@ -29,7 +29,29 @@ LAST_LINES = {
         "columns": ["city", "total"],
         "rows": [[{"Text": "Oaxaca"}, {"Real": 7.5}]],
     },
+    "principal-components": {
+        "means": pytest.approx([3, 6]),
+        "components": [
+            {
+                "variance": pytest.approx(70 / 3),
+                "direction": pytest.approx([5**-0.5, 2 * 5**-0.5]),
+            },
+            {
+                "variance": pytest.approx(0, abs=1e-9),
+                "direction": [pytest.approx(2 * 5**-0.5), pytest.approx(-(5**-0.5))],
+            },
+        ],
+    },
     "random-forest-classification": [7, 5, 7],
+    "survey-summary": {
+        "north": {
+            "asked": 5,
+            "refused": 1,
+            "ages": [25, 61],
+            "grades": [[1, 1], [2, 2]],
+            "words": ["good", "too slow"],
+        },
+    },
     "string-edit-distance": pytest.approx(0.961, abs=0.001),
 }
 

@@ -66,14 +66,25 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn bytes(&mut self, size: usize) -> Option<&'a [u8]> {
+    /// A reader of all of some bytes.
+    pub fn new(data: &'a [u8]) -> Self {
+        Reader { data }
+    }
+
+    /// What is not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// The next `size` bytes; None when there are fewer.
+    pub fn bytes(&mut self, size: usize) -> Option<&'a [u8]> {
         let taken = self.data.get(..size)?;
         self.data = &self.data[size..];
         Some(taken)
     }
 
     /// An unsigned LEB128 number in its shortest form.
-    fn varint(&mut self) -> Option<u64> {
+    pub fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = self.bytes(1)?[0];
@@ -90,13 +101,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The length of a sequence, which there is room for in what is left.
-    fn count(&mut self, least_bytes: usize) -> Option<usize> {
+    pub fn count(&mut self, least_bytes: usize) -> Option<usize> {
         let count = usize::try_from(self.varint()?).ok()?;
         (count.checked_mul(least_bytes)? <= self.data.len()).then(|| count)
     }
 }
 
-fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+/// Writes an unsigned LEB128 number.
+pub fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -24,7 +24,7 @@ CARGO_VERSION: Final = "1.65.0"
 """Debian 12's, which goes with the compiler; newer ones ask the compiler for what it lacks."""
 CARGO: Final = "/usr/bin/cargo"
 REMEDY: Final = f"apt install cargo (Debian 12), or name a cargo {CARGO_VERSION} in VERACRUZ_CARGO"
-LIBRARIES: Final = ("libveracruz", "veracruz_getrandom")
+LIBRARIES: Final = ("libveracruz", "veracruz_getrandom", "veracruz_serde")
 """The crates of the SDK that a program with Cargo.toml may use, by a path."""
 FETCH_SECONDS: Final = 300
 
