@@ -116,6 +116,7 @@ def test_data_that_do_not_fit_the_schema_are_told_by_row_and_cell(cells, said):
         ('columns = ["u32"]\nquote = 44', "delimiter and quote are both 44"),
         ('columns = ["u32"]\nflexible = 1', "flexible is '1', neither true nor false"),
         ("columns = ", "the schema is not TOML"),
+        ("columns = " + "[" * 10_000, "too many arrays or tables inside one another"),
     ],
 )
 def test_a_schema_that_is_none_is_told(text, said):

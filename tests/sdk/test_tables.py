@@ -45,6 +45,12 @@ def test_an_empty_cell_is_no_value():
     assert decode(kind, encode_table(kind, b"1,\n2,0.5\n", header=False)) == [(1, None), (2, 0.5)]
 
 
+def test_any_white_space_around_a_number_is_no_part_of_it():
+    kind = parse_type("Vec<(u8, f64)>")
+    text = "\x1c1\u2003,\x1f2.5\x1c\n".encode()
+    assert decode(kind, encode_table(kind, text, header=False)) == [(1, 2.5)]
+
+
 ROWS = st.lists(
     st.fixed_dictionaries(
         {

@@ -38,7 +38,7 @@ from psa_attestation.cose import parse
 from psa_attestation.cose_key import decode_cose_key
 from psa_attestation.ear_claims import EarProfile
 from psa_attestation.jwk import decode_key_set, encode_key_set
-from sdk import pinecone
+from sdk import SdkError, csv_cells, pinecone
 from sdk.pinecone import PineconeError
 from sonora.errors import SonoraError
 from sonora.evidence.nsm import NsmSource
@@ -211,6 +211,12 @@ def _of_others():
     yield Parser(
         "pinecone", lambda data: pinecone.decode(_PEOPLE, data), (people,), error=PineconeError
     )
+    schema = b'columns = ["string", "discard", "f64"]\ndelimiter = 59\nhas-headers = true\n'
+    cells, read = b'name;note;size\n"a;b";-;1.5\n\xc3\xa9;x;-3e9\n', csv_cells.parse_schema(schema)
+    encoded = csv_cells.encode_csv(read, cells).data
+    yield Parser("csv-schema", csv_cells.parse_schema, (schema,), SdkError)
+    yield Parser("csv", lambda data: csv_cells.encode_csv(read, data), (cells,), SdkError)
+    yield Parser("csv-cells", lambda data: csv_cells.decode_csv(read, data), (encoded,), SdkError)
 
 
 def _of_platforms():

@@ -77,6 +77,8 @@ def parse_schema(text: bytes) -> Schema:
         said = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemaError(f"the schema is not TOML: {error}") from None
+    except RecursionError:
+        raise SchemaError("the schema has too many arrays or tables inside one another") from None
     known = ("columns", *_BYTES, *_FLAGS)
     if unknown := sorted(said.keys() - known):
         raise SchemaError(

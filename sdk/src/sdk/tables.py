@@ -180,9 +180,10 @@ def reader_of(kind: kinds.Kind) -> _FromCell:
 @reader_of.register
 def _(kind: kinds.Integer) -> _FromCell:
     def read(cell: str) -> int:
-        if not _WHOLE_NUMBER.fullmatch(cell.strip()):
+        text = cell.strip()
+        if not _WHOLE_NUMBER.fullmatch(text):
             raise TableError(f"{cell[:40]!r} is not a whole number ({kind})")
-        return int(cell)
+        return int(text)
 
     return read
 
@@ -190,11 +191,12 @@ def _(kind: kinds.Integer) -> _FromCell:
 @reader_of.register
 def _(kind: kinds.Float) -> _FromCell:
     def read(cell: str) -> Value:
-        if cell.strip() in _NAMED_FLOATS:
-            return cell.strip()
-        if not _NUMBER.fullmatch(cell.strip()) or not math.isfinite(float(cell)):
+        text = cell.strip()  # of more than `float` takes off
+        if text in _NAMED_FLOATS:
+            return text
+        if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
             raise TableError(f"{cell[:40]!r} is not a number ({kind})")
-        return float(cell)
+        return float(text)
 
     return read
 
