@@ -1,5 +1,6 @@
 """The Rust libraries, by guests that the test builds."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import ServiceUnavailableError
 from sdk import build, cargo_guest, rust_guest
 from sdk.errors import BuildError, SourceUnavailableError
 from sdk.pinecone import PineconeError, decode, encode, parse_type
+from veracruz_utils.policy import Strategy
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -64,13 +67,13 @@ def library():
     return built(lambda: rust_guest.compile_rust(GUESTS / "library.rs", libraries=LIBRARIES))
 
 
-@pytest.fixture(scope="session")
-def asking_getrandom(tmp_path_factory):
+@pytest.fixture
+def asking_getrandom(tmp_path):
     try:
         cargo_guest.cargo()
     except BuildError as error:
         pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("guest") / "random"
+    folder = tmp_path / "random"
     shutil.copytree(GUESTS / "random", folder)
     cargo_guest.add_libraries(folder, libraries=LIBRARIES)
     return built(lambda: cargo_guest.compile_cargo(folder))
@@ -140,20 +143,21 @@ class Counting:
         return bytes(range(1, size + 1))
 
 
-@pytest.mark.parametrize("version", [2, 3])
-@pytest.mark.parametrize("size", [0, 1, 200])
-def test_getrandom_has_the_hosts_random_bytes(run_module, asking_getrandom, version, size):
-    host = Counting()
-    outcome = run_module(asking_getrandom, bytes([version, size]), random=host)
-    assert (outcome.return_code, outcome.output) == (0, bytes(range(1, size + 1)))
-    assert sum(host.taken) == size
+class Dry:
+    """No random bytes at all."""
+
+    def fill(self, size):
+        raise ServiceUnavailableError("dry")
 
 
-@pytest.mark.parametrize("version", [2, 3])
-def test_getrandom_fails_with_the_hosts_status(run_module, asking_getrandom, version):
-    class Dry:
-        def fill(self, size):
-            raise ServiceUnavailableError("dry")
-
-    outcome = run_module(asking_getrandom, bytes([version, 8]), random=Dry())
-    assert (outcome.return_code, outcome.output) == (SERVICE_UNAVAILABLE, None)
+def test_getrandom_has_the_hosts_random_bytes_or_its_status(asking_getrandom):
+    for strategy in Strategy:  # in one test, so that the guest is built once
+        with Program.load(asking_getrandom, strategy=strategy, limits=EngineLimits()) as program:
+            for version, size in itertools.product((2, 3), (0, 1, 200)):
+                host, asked = Counting(), RunInputs(inputs=[bytes([version, size])])
+                outcome = program.run(asked, random=host)
+                assert (outcome.return_code, outcome.output) == (0, bytes(range(1, size + 1)))
+                assert sum(host.taken) == size
+            for version in (2, 3):
+                outcome = program.run(RunInputs(inputs=[bytes([version, 8])]), random=Dry())
+                assert (outcome.return_code, outcome.output) == (SERVICE_UNAVAILABLE, None)

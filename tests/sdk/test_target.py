@@ -20,8 +20,10 @@ from support import guests
 LIBRARIES = build.source_folder("c").parent
 DESCRIPTOR = LIBRARIES / "targets" / "wasm32-arm-veracruz.json"
 MODERN = Path(os.environ.get("VERACRUZ_MODERN_RUST", "/usr"))
+LIBRARY_FOLDERS = [*MODERN.glob("lib/*-linux-gnu"), *MODERN.glob("lib/llvm-*/lib")]
 SEEN = {
-    **{key: os.environ[key] for key in ("LD_LIBRARY_PATH", "PATH") if key in os.environ},
+    "LD_LIBRARY_PATH": ":".join(map(str, LIBRARY_FOLDERS)),
+    "PATH": os.environ["PATH"],
     "RUSTC": str(MODERN / "bin" / "rustc"),
     "RUSTC_BOOTSTRAP": "1",
 }
