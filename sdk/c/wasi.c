@@ -1,5 +1,6 @@
 /* What libc and libc++ ask of WASI, answered inside the module: a program has no files, no clock,
- * no arguments and no environment, and what it prints goes nowhere. So it imports Veracruz's calls
+ * no arguments and no environment, and what it prints is said to its author, if it is built for that,
+ * and goes nowhere otherwise. So it imports Veracruz's calls
  * and nothing else, and still builds when a library it uses has a `printf` in a corner.
  *
  * A call that is not here stays an import, and `tlaxcala check` names it.
@@ -20,13 +21,16 @@ typedef struct io_vector {
   uint32_t size;
 } io_vector;
 
-/* All is taken and nothing kept. */
+/* All is taken. */
 WASI_CALL(fd_write, (int32_t file, int32_t vectors, int32_t count, int32_t written),
           (file, vectors, count, written)) {
   (void)file;
   const io_vector *from = (const io_vector *)(uintptr_t)vectors;
   uint32_t total = 0;
   for (int32_t i = 0; i < count; i++) total += from[i].size;
+#ifdef VERACRUZ_DEBUG
+  for (int32_t i = 0; i < count; i++) vc_say((const char *)from[i].data, from[i].size);
+#endif
   *(uint32_t *)(uintptr_t)written = total;
   return WASI_SUCCESS;
 }

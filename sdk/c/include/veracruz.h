@@ -120,6 +120,17 @@ int32_t vc_write_output(const void *data, size_t size);
 /* Random bytes of the isolate's platform. */
 int32_t vc_random(void *buffer, size_t size);
 
+/* Says something to the program's author, who reads the last 4096 bytes of it all where the policy
+ * says `debug`. Nothing, unless the program is built for that: `veracruz-sdk build --debug`. */
+#ifdef VERACRUZ_DEBUG
+void vc_say(const char *text, size_t size);
+#else
+static inline void vc_say(const char *text, size_t size) {
+  (void)text;
+  (void)size;
+}
+#endif
+
 /* ---- Reading Pinecone ---------------------------------------------------------------------- */
 
 /* A cursor over an input. The first thing that does not decode sets `failed`, and everything read

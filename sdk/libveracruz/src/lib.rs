@@ -9,6 +9,7 @@
 extern crate alloc;
 
 pub mod host;
+pub mod message;
 pub mod pinecone;
 pub mod return_code;
 
@@ -17,6 +18,7 @@ pub use host::{
     read_all_inputs, read_all_streams, read_input, read_previous_result, read_stream,
     stream_count, stream_size, write_output, HostError,
 };
+pub use message::say;
 pub use pinecone::{decode, encode, encode_items, encoded_items, Decode, Encode};
 pub use return_code::{ErrorCode, Termination, Veracruz};
 

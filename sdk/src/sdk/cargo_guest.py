@@ -53,8 +53,10 @@ def cargo() -> str:
     return path
 
 
-def compile_cargo(folder: Path) -> bytes:
+def compile_cargo(folder: Path, *, debug: bool = False) -> bytes:
     """The module that the program with the Cargo.toml in a folder builds.
+
+    With `debug` it says what it panics about (`say_panics!`), and keeps its functions' names.
 
     It builds in `target` in the folder, and writes Cargo.lock if there is none. With one, only the
     versions in it are used.
@@ -71,6 +73,9 @@ def compile_cargo(folder: Path) -> bytes:
     # Also fetches what a build for this machine would use.
     ask = [tool, "metadata", "--locked", "--format-version=1", f"--filter-platform={_TARGET}"]
     flags = _flags(folder, _run(ask, folder, environment, timeout_s=FETCH_SECONDS))
+    if debug:
+        environment["CARGO_PROFILE_RELEASE_STRIP"] = "debuginfo"
+        flags += [f"--cfg={rust_guest.DEBUG_CFG}", f"-C{rust_guest.DEBUG_LINK}"]
     environment |= {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
     build = [tool, "build", "--release", "--locked", "--offline", "--target", _TARGET]
     build += ["--target-dir", str(folder / "target"), "--message-format=json-render-diagnostics"]

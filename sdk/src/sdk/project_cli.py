@@ -31,12 +31,15 @@ def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
 
 
 @click.command("build")
+@click.option("--debug", is_flag=True,
+              help="Have it say what it panics about or prints, and keep its functions' names: "
+              "for the freestanding engine, and for policies that say debug.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
-def build(*, folder: Path, as_json: bool) -> None:
+def build(*, debug: bool, folder: Path, as_json: bool) -> None:
     """Build the program in FOLDER to NAME.wasm in it, and print its digest."""
     project = projects.open_project(folder)
-    module = project.build()
+    module = project.build(debug=debug)
     write_new_file(project.module, module, mode=0o644, force=True)
     digest = Digest.of(module)
     emit(

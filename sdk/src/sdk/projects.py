@@ -10,12 +10,11 @@ A program in Rust is the file main.rs, or what a Cargo.toml says, then with `std
 
 import re
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sdk.build import source_folder
 from sdk.cargo_guest import add_libraries, compile_cargo
@@ -37,35 +36,41 @@ def _sources(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
-def _build_c(folder: Path) -> bytes:
+def _build_c(folder: Path, *, debug: bool) -> bytes:
     library = source_folder("c")
     sources = [library / "veracruz.c", *_sources(folder, "*.c")]
-    return compile_c(sources, include=library / "include")
+    return compile_c(sources, include=library / "include", debug=debug)
 
 
-def _build_c_with_libc(folder: Path) -> bytes:
-    return compile_c_with_libc(_sources(folder, "*.c"), library=source_folder("c"))
+def _build_c_with_libc(folder: Path, *, debug: bool) -> bytes:
+    return compile_c_with_libc(_sources(folder, "*.c"), library=source_folder("c"), debug=debug)
 
 
-def _build_cpp(folder: Path) -> bytes:
-    return compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"))
+def _build_cpp(folder: Path, *, debug: bool) -> bytes:
+    return compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"), debug=debug)
 
 
-def _build_zig(folder: Path) -> bytes:
-    return compile_zig(folder / "main.zig", library=source_folder("zig"))
+def _build_zig(folder: Path, *, debug: bool) -> bytes:
+    return compile_zig(folder / "main.zig", library=source_folder("zig"), debug=debug)
 
 
-def _build_rust(folder: Path) -> bytes:
+def _build_rust(folder: Path, *, debug: bool) -> bytes:
     if folder.joinpath("Cargo.toml").is_file():
-        return compile_cargo(folder)
-    return compile_rust(folder / "main.rs", libraries=source_folder("c").parent)
+        return compile_cargo(folder, debug=debug)
+    libraries = source_folder("c").parent
+    return compile_rust(folder / "main.rs", libraries=libraries, debug=debug)
 
 
-def _build_python(folder: Path) -> bytes:
+def _build_python(folder: Path, *, debug: bool) -> bytes:
+    del debug  # whatever it is built for, it says what it prints
     return compile_python(folder / "main.py")
 
 
-BUILDERS: Final[dict[str, Callable[[Path], bytes]]] = {
+class _Builder(Protocol):
+    def __call__(self, folder: Path, *, debug: bool) -> bytes: ...
+
+
+BUILDERS: Final[dict[str, _Builder]] = {
     "c": _build_c,
     "c-libc": _build_c_with_libc,
     "c++": _build_cpp,
@@ -98,13 +103,15 @@ class Project:
         """Where its module is built."""
         return self.folder / f"{self.name}.wasm"
 
-    def build(self) -> bytes:
+    def build(self, *, debug: bool = False) -> bytes:
         """The module that its source builds.
+
+        With `debug` one that tells its author more: what it says, and its functions' names.
 
         Raises:
             BuildError: the toolchain is missing, or refuses the source.
         """
-        return BUILDERS[self.language](self.folder)
+        return BUILDERS[self.language](self.folder, debug=debug)
 
 
 def open_project(folder: Path) -> Project:

@@ -34,7 +34,11 @@ _FLAGS: Final = (
     "-C", "codegen-units=1",
     "-D", "warnings",
 )  # fmt: skip
-_LINK: Final = ("-C", "lto", "-C", "strip=symbols", "-C", f"link-arg=-zstack-size={STACK_BYTES}")
+_LINK: Final = ("-C", "lto", "-C", f"link-arg=-zstack-size={STACK_BYTES}")
+_RELEASE: Final = ("-C", "strip=symbols")
+DEBUG_CFG: Final = "veracruz_debug"
+DEBUG_LINK: Final = "link-arg=--export-if-defined=veracruz_message"
+_DEBUG: Final = ("-C", "strip=debuginfo", "-C", DEBUG_LINK)
 _LIBRARIES: Final = ("libveracruz", "veracruz_rt")
 
 
@@ -58,12 +62,13 @@ def compiler() -> str:
     return path
 
 
-def compile_rust(source: Path, *, libraries: Path) -> bytes:
+def compile_rust(source: Path, *, libraries: Path, debug: bool = False) -> bytes:
     """The module that a program of one file builds.
 
     Args:
         source: the file.
         libraries: the folder that has the crates `libveracruz` and `veracruz_rt`.
+        debug: the program says what it panics about, and keeps the names of its functions.
 
     Raises:
         BuildError: the compiler is missing or refuses the source.
@@ -71,12 +76,13 @@ def compile_rust(source: Path, *, libraries: Path) -> bytes:
     rustc = compiler()
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
         folder = Path(name)
-        known: list[str] = []
+        known: list[str] = ["--cfg", DEBUG_CFG] if debug else []
         for library in _LIBRARIES:
             crate = libraries.resolve() / library / "src" / "lib.rs"
             _compile(rustc, crate, library, folder, ["--crate-type", "rlib", *known])
             known.append(f"--extern={library}={folder}/lib{library}.rlib")
-        _compile(rustc, source.resolve(), "program", folder, [*_LINK, *known])
+        link = [*_LINK, *(_DEBUG if debug else _RELEASE)]
+        _compile(rustc, source.resolve(), "program", folder, [*link, *known])
         return (folder / "program.wasm").read_bytes()
 
 

@@ -32,8 +32,11 @@ FLAGS: Final = (
     *_WARNINGS,
     "-Wl,--no-entry",
     f"-Wl,-z,stack-size={STACK_BYTES}",
-    "-Wl,--strip-all",
 )  # fmt: skip
+_RELEASE: Final = ("-Wl,--strip-all",)
+# What the program says is found, and the names of its functions stay.
+_DEBUG: Final = ("-Wl,--strip-debug", "-Wl,--export-if-defined=veracruz_message")
+_DEBUG_DEFINE: Final = "-DVERACRUZ_DEBUG"
 
 # A reactor has `_initialize` for what runs before `main`, and asks WASI for no arguments.
 _LIBC: Final = ("-target", "wasm32-wasi", _MACHINE, "-mexec-model=reactor")
@@ -41,21 +44,22 @@ _ASSERTIONS: Final = "-UNDEBUG"  # the wheel's compiler leaves them out where it
 _C_LIBC: Final = ("-std=gnu17", "-O2", _ASSERTIONS, *_WARNINGS)
 _CPP: Final = ("-std=c++20", "-O2", _ASSERTIONS, "-fno-exceptions", "-fno-rtti", *_WARNINGS)
 _OTHERS: Final = ("-Os", "-w")  # sources that are not ours
-_LINK: Final = (f"-Wl,-z,stack-size={LIBC_STACK_BYTES}", "-Wl,--strip-all")
+_LINK: Final = (f"-Wl,-z,stack-size={LIBC_STACK_BYTES}",)
 
 _ZIG: Final = (
     "-target", "wasm32-freestanding",
     _MACHINE,
     "-O", "ReleaseSafe",  # inputs are somebody else's: an index out of range traps
-    "-fstrip",
     "-fno-entry",
     "-rdynamic",
     "--stack", str(LIBC_STACK_BYTES),
 )  # fmt: skip
 
 
-def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
+def compile_c(sources: Sequence[Path], *, include: Path, debug: bool = False) -> bytes:
     """The module that C sources build without a libc; `include` is the folder of veracruz.h.
+
+    With `debug` it says to its author what it has to say, and keeps its functions' names.
 
     The compiler keeps its cache in ZIG_GLOBAL_CACHE_DIR, or below the home directory.
 
@@ -64,7 +68,8 @@ def compile_c(sources: Sequence[Path], *, include: Path) -> bytes:
     """
     require_compiler()
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
-        arguments = ["cc", *FLAGS, "-I", str(include.resolve()), *_paths(sources)]
+        flags = (*FLAGS, *_DEBUG, _DEBUG_DEFINE) if debug else (*FLAGS, *_RELEASE)
+        arguments = ["cc", *flags, "-I", str(include.resolve()), *_paths(sources)]
         return _link(Path(folder), arguments, sources)
 
 
@@ -74,6 +79,7 @@ def compile_c_with_libc(
     library: Path,
     others: Sequence[Path] = (),
     defines: Sequence[str] = (),
+    debug: bool = False,
 ) -> bytes:
     """The module that C sources build with the libc of the wheel.
 
@@ -82,24 +88,31 @@ def compile_c_with_libc(
         library: the folder of the guest library, the SDK's `c`.
         others: sources and headers of somebody else, built for size and without warnings.
         defines: macros for these, each a NAME.
+        debug: it says to its author what it prints, and keeps its functions' names.
 
     Raises:
         BuildError: the compiler is missing or refuses the sources.
     """
-    return _with_libc(("cc", *_C_LIBC), sources, library=library, others=others, defines=defines)
+    return _with_libc(
+        ("cc", *_C_LIBC), sources, library=library, others=others, defines=defines, debug=debug
+    )
 
 
-def compile_cpp(sources: Sequence[Path], *, library: Path) -> bytes:
+def compile_cpp(sources: Sequence[Path], *, library: Path, debug: bool = False) -> bytes:
     """The module that C++ sources build: C++20 with its library, without exceptions and RTTI.
 
+    With `debug` it says to its author what it prints, and keeps its functions' names.
+
     Raises:
         BuildError: the compiler is missing or refuses the sources.
     """
-    return _with_libc(("c++", *_CPP), sources, library=library)
+    return _with_libc(("c++", *_CPP), sources, library=library, debug=debug)
 
 
-def compile_zig(source: Path, *, library: Path) -> bytes:
+def compile_zig(source: Path, *, library: Path, debug: bool = False) -> bytes:
     """The module that a Zig program builds; `library` is the folder of veracruz.zig.
+
+    With `debug` it keeps the names of its functions.
 
     Raises:
         BuildError: the compiler is missing or refuses the source.
@@ -113,7 +126,8 @@ def compile_zig(source: Path, *, library: Path) -> bytes:
             f"-Mroot={source.resolve()}",
             f"-Mveracruz={library.resolve() / 'veracruz.zig'}",
         ]  # fmt: skip
-        _run(folder, ["build-exe", *_ZIG, *modules, f"-femit-bin={output}"], source)
+        strip = [] if debug else ["-fstrip"]
+        _run(folder, ["build-exe", *_ZIG, *strip, *modules, f"-femit-bin={output}"], source)
         return output.read_bytes()
 
 
@@ -124,12 +138,14 @@ def _with_libc(
     library: Path,
     others: Sequence[Path] = (),
     defines: Sequence[str] = (),
+    debug: bool = False,
 ) -> bytes:
     """Each kind of source is compiled with flags of its own, and all are linked.
 
     Objects and folders have the same names everywhere, as the compiler is in a folder of its own.
     """
     require_compiler()
+    define, link = ([_DEBUG_DEFINE], _DEBUG) if debug else ([], _RELEASE)
     folders = dict.fromkeys([library / "include", *(each.parent for each in (*sources, *others))])
     include = [part for each in folders for part in ("-I", str(each.resolve()))]
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
@@ -143,12 +159,12 @@ def _with_libc(
             ),
         ]
         objects = [
-            _object(folder, number, [*flags[:1], *_LIBC, *flags[1:], *include], source)
+            _object(folder, number, [*flags[:1], *_LIBC, *flags[1:], *define, *include], source)
             for number, (flags, source) in enumerate(
                 (flags, source) for flags, members in groups for source in members
             )
         ]
-        return _link(folder, [language[0], *_LIBC, *_LINK, *objects], sources)
+        return _link(folder, [language[0], *_LIBC, *_LINK, *link, *objects], sources)
 
 
 def _object(folder: Path, number: int, arguments: Sequence[str], source: Path) -> str:

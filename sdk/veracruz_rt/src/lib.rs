@@ -23,10 +23,30 @@ pub use libveracruz;
 pub use libveracruz::{entry, Termination};
 
 /// A panic ends the program by a trap; under `debug` its owner is told which functions were on the
-/// stack, by their names if the module still has them.
+/// stack, by their names if the module still has them, and what the panic was, if the program is
+/// built to say so.
 #[panic_handler]
+#[cfg(not(veracruz_debug))]
 fn panic(_: &PanicInfo<'_>) -> ! {
     wasm32::unreachable()
+}
+
+#[panic_handler]
+#[cfg(veracruz_debug)]
+fn panic(panic: &PanicInfo<'_>) -> ! {
+    let _ = core::fmt::Write::write_fmt(&mut Said, format_args!("{}\n", panic));
+    wasm32::unreachable()
+}
+
+#[cfg(veracruz_debug)]
+struct Said;
+
+#[cfg(veracruz_debug)]
+impl core::fmt::Write for Said {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        libveracruz::say(text);
+        Ok(())
+    }
 }
 
 #[cfg(rust_before_1_68)]

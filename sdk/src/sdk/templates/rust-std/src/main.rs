@@ -6,6 +6,7 @@ use libveracruz::{input, input_count, write_result, Veracruz};
 libveracruz::entry!(program);
 
 fn program() -> Veracruz {
+    libveracruz::say_panics!();
     let mut sum = 0u64;
     for index in 0..input_count() {
         let numbers: Vec<u64> = input(index)?;
