@@ -5,10 +5,14 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from execution_engine import EngineLimits, Program, RunInputs, TrapError
 from sdk import programs, projects, rust_guest
 from sdk.cli import main
 from sdk.errors import BuildError
+from support.guests import CountingRandom
+from tlaxcala import check
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Strategy
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
 LINEAR = programs.load("linear-regression")
@@ -71,6 +75,41 @@ def test_a_new_project_builds_and_passes_its_tests(sdk, tmp_path, language):
         "passed": True, "findings": [], "cases": {"sum": [], "cut-off": []},
     }  # fmt: skip
     assert tested.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "file", "before", "more", "said"),
+    [
+        ("c", "main.c", "VC_ENTRY int32_t program(void) {",
+         'vc_say("an input is missing", 19); __builtin_trap();', "an input is missing"),
+        pytest.param("rust", "main.rs", "let mut sum = 0u64;",
+                     'assert!(input_count() > 9, "{} inputs", input_count());', "1 inputs",
+                     marks=needs_rust),
+    ],
+)  # fmt: skip
+def test_a_program_that_is_built_for_debugging_says_what_went_wrong(  # noqa: PLR0917
+    sdk, tmp_path, language, file, before, more, said
+):
+    sdk("new", "wrong", "--language", language)
+    source = tmp_path / "wrong" / file
+    source.write_text(source.read_text().replace(before, before + more))
+    told = {}
+    for mode in ([], ["--debug"]):
+        assert sdk("build", "wrong", *mode).exit_code == 0
+        module = tmp_path.joinpath("wrong", "wrong.wasm").read_bytes()
+        assert check(module).certified
+        assert str(tmp_path).encode() not in module
+        limits = EngineLimits(run_seconds=20)
+        with (
+            Program.load(module, strategy=Strategy.JIT, limits=limits) as program,
+            pytest.raises(TrapError) as caught,
+        ):
+            program.run(RunInputs([b"\0"]), random=CountingRandom())
+        told[bool(mode)] = (caught.value.message, {one.name for one in caught.value.frames})
+    assert told[False] == ("", {None})
+    message, names = told[True]
+    assert said in message
+    assert names & {"main", "program"}
 
 
 def test_every_language_has_a_template_and_a_builder():

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from execution_engine.reader import Reader
 from sdk.errors import BuildError
 
 STACK_BYTES: Final = 64 * 1024
@@ -35,7 +36,8 @@ FLAGS: Final = (
 )  # fmt: skip
 _RELEASE: Final = ("-Wl,--strip-all",)
 # What the program says is found, and the names of its functions stay.
-_DEBUG: Final = ("-Wl,--strip-debug", "-Wl,--export-if-defined=veracruz_message")
+_DEBUG: Final = ("-Wl,--export=veracruz_message",)
+_HEADER_BYTES: Final = 8
 _DEBUG_DEFINE: Final = "-DVERACRUZ_DEBUG"
 
 # A reactor has `_initialize` for what runs before `main`, and asks WASI for no arguments.
@@ -128,7 +130,7 @@ def compile_zig(source: Path, *, library: Path, debug: bool = False) -> bytes:
         ]  # fmt: skip
         strip = [] if debug else ["-fstrip"]
         _run(folder, ["build-exe", *_ZIG, *strip, *modules, f"-femit-bin={output}"], source)
-        return output.read_bytes()
+        return _without_dwarf(output.read_bytes())
 
 
 def _with_libc(
@@ -176,7 +178,19 @@ def _object(folder: Path, number: int, arguments: Sequence[str], source: Path) -
 def _link(folder: Path, arguments: Sequence[str], sources: Sequence[Path]) -> bytes:
     output = folder / "program.wasm"
     _run(folder, [*arguments, "-o", str(output)], sources[-1])
-    return output.read_bytes()
+    return _without_dwarf(output.read_bytes())
+
+
+def _without_dwarf(module: bytes) -> bytes:
+    """A module without what debuggers read, which has paths in it; names of functions stay."""
+    parts, whole = [module[:_HEADER_BYTES]], Reader(module, _HEADER_BYTES, len(module))
+    while whole.at < whole.end:
+        begin, section = whole.at, whole.byte()
+        start = whole.skip(whole.u32())
+        custom = section == 0 and Reader(module, start, whole.at).name()
+        if not custom or not custom.startswith(".debug_"):
+            parts.append(module[begin : whole.at])
+    return b"".join(parts)
 
 
 def _paths(sources: Sequence[Path]) -> list[str]:
