@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from sdk import programs, samples
+from sdk import programs, projects, samples
 from sdk.cli import main
 from sdk.examples import EXAMPLES
 from veracruz_utils.digest import Digest
@@ -127,6 +127,34 @@ def test_an_example_is_copied(sdk, tmp_path):
     assert done.stdout == "folder/linear-regression.wasm\n"
     copied = tmp_path.joinpath("folder", "linear-regression.wasm").read_bytes()
     assert copied == programs.load("linear-regression")
+
+
+@pytest.mark.timeout(600)
+def test_the_source_of_an_example_is_a_project_that_builds_its_module(sdk, tmp_path):
+    assert sdk("copy-example", "--source", "forest-inference").stdout == "forest-inference\n"
+    assert sdk("build", "forest-inference").exit_code == 0
+    built = tmp_path.joinpath("forest-inference", "forest-inference.wasm").read_bytes()
+    assert built == programs.load("forest-inference")
+    again = sdk("copy-example", "--source", "forest-inference")
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "file"),
+    [("nop", "rust", "main.rs"), ("principal-components", "rust", "libveracruz/Cargo.toml"),
+     ("statistics-of-two-tables", "python", "main.py")],
+)  # fmt: skip
+def test_sources_of_every_kind_are_projects(sdk, tmp_path, name, language, file):
+    assert sdk("copy-example", "--source", name).exit_code == 0
+    assert projects.open_project(tmp_path / name).language == language
+    assert tmp_path.joinpath(name, file).is_file()
+    manifest = tmp_path / name / "Cargo.toml"
+    assert not manifest.is_file() or ".." not in manifest.read_text()
+
+
+def test_what_cannot_be_copied_is_told_with_the_remedy(sdk):
+    assert "copy its --source" in sdk("copy-example", "statistics-of-two-tables").stderr
+    assert "fetched when it is built" in sdk("copy-example", "--source", "sql-query").stderr
 
 
 @pytest.mark.timeout(600)

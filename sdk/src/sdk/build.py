@@ -5,9 +5,13 @@ what its source says (`veracruz-sdk build-examples --check`). Programs in C are 
 `zig_guest`, those in Rust by `rust_guest` or, with crates, by `cargo_guest`.
 """
 
+import os
 import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sdk import programs
 from sdk.cargo_guest import compile_example
@@ -16,6 +20,8 @@ from sdk.fetched import MANIFEST, fetch_sources
 from sdk.rust_guest import compile_rust
 from sdk.zig_guest import compile_c, compile_c_with_libc
 from veracruz_utils.digest import Digest
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def _build_with_others(example: Path, library: Path) -> bytes:
 
 
 def language_of(name: str) -> str:
-    """How an example program is built: `c`, `rust`, or with sources that are fetched.
+    """How an example program is built: `c`, `rust`, `python`, or with sources that are fetched.
 
     These are `c-libc`, and `cargo` for Rust with crates.
     """
@@ -75,7 +81,10 @@ def language_of(name: str) -> str:
         return "cargo"
     if folder.joinpath(MANIFEST).is_file():
         return "c-libc"
-    return "rust" if folder.joinpath("main.rs").is_file() else "c"
+    for language, source in (("rust", "main.rs"), ("python", "main.py")):
+        if folder.joinpath(source).is_file():
+            return language
+    return "c"
 
 
 def source_folder(name: str) -> Path:
@@ -104,7 +113,7 @@ def check_examples(
         StaleModuleError: a module differs or is not there.
     """
     folder = folder or _shipped_folder()
-    return tuple(_compare(name, folder / f"{name}.wasm") for name in _named(language))
+    return tuple(_at_once(lambda name: _compare(name, folder / f"{name}.wasm"), _named(language)))
 
 
 def write_examples(
@@ -117,7 +126,8 @@ def write_examples(
         language: only those in this language.
     """
     folder = folder or _shipped_folder()
-    built = {name: _built(name) for name in _named(language)}
+    names = _named(language)
+    built = dict(zip(names, _at_once(_built, names), strict=True))
     try:
         for name, module in built.items():
             if isinstance(module, bytes):
@@ -128,6 +138,12 @@ def write_examples(
         Built(name, Digest.of(module)) if isinstance(module, bytes) else module
         for name, module in built.items()
     )
+
+
+def _at_once(work: Callable[[str], _T], names: Sequence[str]) -> list[_T]:
+    """What comes of each name, as many at a time as there are processors: compilers do the work."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(work, names))
 
 
 def _named(language: str | None) -> list[str]:

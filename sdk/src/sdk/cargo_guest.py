@@ -100,9 +100,14 @@ def compile_example(folder: Path, *, libraries: Path) -> bytes:
         copy = Path(name, "program")
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("target"))
         add_libraries(copy, libraries=libraries)
-        manifest = copy / "Cargo.toml"
-        manifest.write_text(manifest.read_text().replace('"../../', '"'))
+        use_libraries_within(copy)
         return compile_cargo(copy)
+
+
+def use_libraries_within(folder: Path) -> None:
+    """Have an example's Cargo.toml look for the crates of the SDK in its own folder."""
+    manifest = folder / "Cargo.toml"
+    manifest.write_text(manifest.read_text().replace('"../../', '"'))
 
 
 def add_libraries(folder: Path, *, libraries: Path) -> None:

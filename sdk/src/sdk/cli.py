@@ -13,8 +13,10 @@ from sdk import (
     policy_template,
     programs,
     project_cli,
+    projects,
     schemas,
 )
+from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES
 from veracruz_utils.console import command_group, emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
@@ -137,10 +139,20 @@ def list_examples(*, as_json: bool) -> None:
 
 @main.command("copy-example")
 @encoding_cli.force_option
-@click.argument("name", type=click.Choice(programs.NAMES))
+@click.option("--source", is_flag=True,
+              help="Its source instead, as a project NAME to change, build and test.")  # fmt: skip
+@click.argument("name", type=click.Choice(sorted({*programs.NAMES, *EXAMPLES})))
 @click.argument("folder", type=_FOLDER, default=Path())
-def copy_example(*, name: str, folder: Path, force: bool) -> None:
-    """Copy the module of an example program to FOLDER, as NAME.wasm."""
+def copy_example(*, name: str, folder: Path, force: bool, source: bool) -> None:
+    """Copy the module of an example program to FOLDER, as NAME.wasm.
+
+    That of a program in Python is not shipped, as every build gives another: build its source.
+    """
+    if source:
+        click.echo(str(projects.project_of_example(folder / name, name).folder))
+        return
+    if name not in programs.NAMES:
+        raise ProjectError(f"the module of {name} is not shipped: copy its --source and build it")
     target = folder / f"{name}.wasm"
     write_new_file(target, programs.load(name), mode=0o644, force=force)
     click.echo(str(target))

@@ -16,8 +16,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Protocol
 
-from sdk.build import source_folder
-from sdk.cargo_guest import add_libraries, compile_cargo
+from sdk.build import language_of, source_folder
+from sdk.cargo_guest import add_libraries, compile_cargo, use_libraries_within
 from sdk.errors import ProjectError
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
@@ -156,12 +156,7 @@ def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
         raise ProjectError(f"a program in {language} has no std: that is Rust's")
     if not _NAME.fullmatch(name):
         raise ProjectError(f"{name!r} is not a name of small letters, digits, - and _")
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        raise ProjectError(f"{folder} is there already") from None
-    except OSError as error:
-        raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
+    _make(folder)
     head = f'name = "{name}"\nlanguage = "{language}"\n'
     write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
     _copy(files("sdk").joinpath("templates", "rust-std" if std else language), folder)
@@ -170,8 +165,44 @@ def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
     return open_project(folder)
 
 
+def project_of_example(folder: Path, example: str) -> Project:
+    """A project that begins from an example program's source.
+
+    Args:
+        folder: where to; it is made.
+        example: one of `programs.NAMES`.
+
+    Raises:
+        ProjectError: the folder is there, or the example is none that a project can be made of.
+    """
+    how = language_of(example)
+    if how == "c-libc":
+        own = source_folder("examples") / example
+        raise ProjectError(f"{example} needs sources that are fetched when it is built; see {own}")
+    language = "rust" if how == "cargo" else how
+    _make(folder)
+    head = f'name = "{example}"\nlanguage = "{language}"\n'
+    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+    _copy(source_folder("examples") / example, folder)
+    if how == "cargo":
+        add_libraries(folder, libraries=source_folder("c").parent)
+        use_libraries_within(folder)
+    return open_project(folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise ProjectError(f"{folder} is there already") from None
+    except OSError as error:
+        raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
+
+
 def _copy(source: Traversable, target: Path) -> None:
     for entry in source.iterdir():
+        if entry.name == "target":  # where cargo builds
+            continue
         if entry.is_dir():
             target.joinpath(entry.name).mkdir()
             _copy(entry, target / entry.name)
