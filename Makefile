@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi abi toolchains modern modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi abi commands toolchains modern modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
 
 openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP interface
 	$(BIN)/python tools/openapi.py docs/reference/tabasco-openapi.json
+
+commands: $(BIN)/.installed-dev ## rewrite the reference of the commands
+	$(BIN)/python tools/commands.py docs/reference/commands.md
 
 abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its reference
 	$(BIN)/python tools/abi.py docs/reference/guest-abi.md

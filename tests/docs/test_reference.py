@@ -3,6 +3,8 @@
 import importlib.util
 import itertools
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -46,6 +48,17 @@ def test_the_lifecycle_page_draws_the_lifecycle_table():
         for before, event, after in rows("explanation/lifecycle.md")[1:]
     }
     assert drawn == NEXT
+
+
+def test_the_page_of_commands_says_what_their_help_says():
+    page = DOCS / "reference/commands.md"
+    done = subprocess.run(
+        [sys.executable, DOCS.parent / "tools/commands.py", "/dev/stdout"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout == page.read_text(), "run: make commands"
 
 
 def test_the_abi_page_has_the_tables_that_the_engine_has():

@@ -105,7 +105,7 @@ for _name in EXAMPLES:
 
 
 @main.command("examples")
-@click.argument("name", type=click.Choice(list(EXAMPLES)), required=False)
+@click.argument("name", metavar="[NAME]", type=click.Choice(list(EXAMPLES)), required=False)
 @json_option
 def examples(*, name: str | None, as_json: bool) -> None:
     """Say what the example programs do; with NAME, all that is known of that one."""
@@ -118,7 +118,7 @@ def examples(*, name: str | None, as_json: bool) -> None:
 
 
 @main.command("policy-template")
-@click.argument("name", type=click.Choice(list(EXAMPLES)))
+@click.argument("name", metavar="NAME", type=click.Choice(list(EXAMPLES)))
 def policy_template_of(*, name: str) -> None:
     """Print the command that writes a policy for the example NAME.
 
@@ -141,7 +141,7 @@ def list_examples(*, as_json: bool) -> None:
 @encoding_cli.force_option
 @click.option("--source", is_flag=True,
               help="Its source instead, as a project NAME to change, build and test.")  # fmt: skip
-@click.argument("name", type=click.Choice(sorted({*programs.NAMES, *EXAMPLES})))
+@click.argument("name", metavar="NAME", type=click.Choice(sorted({*programs.NAMES, *EXAMPLES})))
 @click.argument("folder", type=_FOLDER, default=Path())
 def copy_example(*, name: str, folder: Path, force: bool, source: bool) -> None:
     """Copy the module of an example program to FOLDER, as NAME.wasm.
