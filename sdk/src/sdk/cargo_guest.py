@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Final
 
 from sdk import rust_guest
 from sdk.errors import BuildError, SourceUnavailableError
+from sdk.toolchain import refusal, run_tool
 
 CARGO_VERSION: Final = "1.65.0"
 """Debian 12's, which goes with the compiler; newer ones ask the compiler for what it lacks."""
@@ -31,7 +31,7 @@ FETCH_SECONDS: Final = 300
 _TARGET: Final = "wasm32-unknown-unknown"
 # An error of the transport, by its number, or an answer that is not the registry's own. A crate
 # that has another checksum, or that the registry does not have, is something else.
-UNREACHABLE: Final = re.compile(
+_UNREACHABLE: Final = re.compile(
     r"^\s*\[\d{1,2}\] |spurious network error|, got (?:403|407|429|5\d\d)\b"
     r"|--offline was specified",
     re.MULTILINE,
@@ -159,22 +159,21 @@ def _module(said: str) -> Path:
 def _run(
     command: list[str], folder: Path, environment: Mapping[str, str], *, timeout_s: int
 ) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            command,
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            env=environment,
-            text=True,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"cargo {command[1]} did not finish in {timeout_s} s") from None
-    if done.returncode == 0:
-        return done.stdout
-    words = done.stderr.strip()
-    if command[1] != "build" and UNREACHABLE.search(words):
+    name = f"cargo {command[1]}"
+    ran = run_tool(command, folder, name=name, timeout_s=timeout_s, environment=environment)
+    if ran.succeeded:
+        return ran.output
+    if command[1] != "build":
+        raise_if_unreachable(ran.words)
+    raise refusal("cargo", folder, ran.words)
+
+
+def raise_if_unreachable(words: str) -> None:
+    """Tell a registry that cannot be reached, which is nobody's fault here, from the rest.
+
+    Raises:
+        SourceUnavailableError: that is what cargo complains about.
+    """
+    if _UNREACHABLE.search(words):
         last = words.splitlines()[-1].strip()[:200]
         raise SourceUnavailableError(f"the registry of crates cannot be reached: {last}")
-    raise BuildError(f"cargo refuses {folder}:\n{words[:8000]}")

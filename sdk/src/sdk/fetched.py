@@ -6,15 +6,15 @@ and the SHA-256 of every file that is used, so that it does not matter from whom
 
 import os
 import shutil
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from sdk.cargo_guest import UNREACHABLE
+from sdk.cargo_guest import raise_if_unreachable
 from sdk.errors import BuildError, SourceUnavailableError
+from sdk.toolchain import refusal, run_tool
 
 MANIFEST: Final = "Cargo.toml"
 FETCH_SECONDS: Final = 120
@@ -63,25 +63,16 @@ def _vendor(folder: Path) -> None:
     if cargo is None:
         raise SourceUnavailableError("cargo, which fetches sources, is missing")
     command = [cargo, "vendor", "--quiet", "--manifest-path", MANIFEST, "vendor"]
+    environment = {**_ENVIRONMENT, **os.environ}
     try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            command,
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            env={**_ENVIRONMENT, **os.environ},
-            text=True,
-            timeout=FETCH_SECONDS,
+        ran = run_tool(
+            command, folder, name="cargo", timeout_s=FETCH_SECONDS, environment=environment
         )
-    except subprocess.TimeoutExpired:
-        raise SourceUnavailableError(f"cargo fetched nothing in {FETCH_SECONDS} s") from None
-    if done.returncode == 0:
-        return
-    words = done.stderr.strip()
-    if UNREACHABLE.search(words):
-        last = words.splitlines()[-1].strip()[:200]
-        raise SourceUnavailableError(f"the registry of crates cannot be reached: {last}")
-    raise BuildError(f"cargo does not fetch what {MANIFEST} names:\n{words[:8000]}")
+    except BuildError as error:  # it waits for a registry, as it compiles nothing
+        raise SourceUnavailableError(str(error)) from None
+    if not ran.succeeded:
+        raise_if_unreachable(ran.words)
+        raise refusal("cargo", MANIFEST, ran.words)
 
 
 def _checked(source: Path, digest: str, into: Path) -> Path:

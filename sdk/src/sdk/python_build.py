@@ -7,7 +7,6 @@ source has to trust its builder, or build it and have everyone use that.
 
 import os
 import shutil
-import subprocess
 import symtable
 import sys
 import sysconfig
@@ -22,6 +21,7 @@ from execution_engine.errors import ModuleRefusedError
 from execution_engine.reader import Reader
 from sdk.build import source_folder
 from sdk.errors import BuildError
+from sdk.toolchain import refusal, run_tool
 
 COMPONENTIZE_VERSION: Final = "0.25.1"
 BUILD_SECONDS: Final = 600
@@ -105,23 +105,16 @@ def _run(command: list[str], folder: Path, source: Path) -> None:
         "TMPDIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            command,
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            env=environment,
-            text=True,
-            timeout=BUILD_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"componentize-py did not finish in {BUILD_SECONDS} s") from None
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).replace(
-            str(folder / _AUTHOR), str(source)
-        )
-        raise BuildError(f"componentize-py refuses {source}:\n{said[-8000:]}")
+    ran = run_tool(
+        command,
+        folder,
+        name="componentize-py",
+        timeout_s=BUILD_SECONDS,
+        environment=environment,
+    )
+    if not ran.succeeded:
+        said = (ran.words or ran.output.strip()).replace(str(folder / _AUTHOR), str(source))
+        raise refusal("componentize-py", source, said[-8000:])
 
 
 def _tool() -> Path:

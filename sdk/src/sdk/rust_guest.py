@@ -7,12 +7,12 @@ else. A program with `std` is one that has `fn main`; one without begins with `#
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
+from sdk.toolchain import refusal, run_tool
 
 RUST_VERSION: Final = "1.63.0"
 """Debian 12's; another compiler builds other bytes from the same source."""
@@ -93,18 +93,10 @@ def _compile(rustc: str, source: Path, name: str, folder: Path, flags: list[str]
 
 
 def _run(command: list[str], folder: Path) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            command,
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            env={**os.environ, "RUSTC_BOOTSTRAP": "1", "LC_ALL": "C"},
-            text=True,
-            timeout=BUILD_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"the compiler did not finish in {BUILD_SECONDS} s") from None
-    if done.returncode != 0:
-        raise BuildError(f"the compiler refuses {command[-1]}:\n{done.stderr.strip()[:8000]}")
-    return done.stdout
+    environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "LC_ALL": "C"}
+    ran = run_tool(
+        command, folder, name="the compiler", timeout_s=BUILD_SECONDS, environment=environment
+    )
+    if not ran.succeeded:
+        raise refusal("the compiler", command[-1], ran.words)
+    return ran.output

@@ -4,7 +4,6 @@ The output depends on the sources, the flags below and the version of the wheel,
 else: no path, no time, no cache.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Final
 
 from execution_engine.reader import Reader
 from sdk.errors import BuildError
+from sdk.toolchain import refusal, run_tool
 
 STACK_BYTES: Final = 64 * 1024
 LIBC_STACK_BYTES: Final = 1024 * 1024
@@ -198,19 +198,10 @@ def _paths(sources: Sequence[Path]) -> list[str]:
 
 
 def _run(folder: Path, arguments: Sequence[str], source: Path) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            [sys.executable, "-m", "ziglang", *arguments],
-            capture_output=True,
-            check=False,
-            cwd=folder,
-            text=True,
-            timeout=BUILD_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"the compiler did not finish in {BUILD_SECONDS} s") from None
-    if done.returncode != 0:
-        raise BuildError(f"the compiler refuses {source}:\n{done.stderr.strip()[:8000]}")
+    command = [sys.executable, "-m", "ziglang", *arguments]
+    ran = run_tool(command, folder, name="the compiler", timeout_s=BUILD_SECONDS)
+    if not ran.succeeded:
+        raise refusal("the compiler", source, ran.words)
 
 
 def require_compiler() -> None:
