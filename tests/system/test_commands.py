@@ -20,6 +20,8 @@ PRINTS_DATA = {
     "freestanding-execution-engine encode",
     "tlaxcala certify",
     "veracruz-sdk copy-example",
+    "veracruz-sdk csv-decode",
+    "veracruz-sdk csv-encode",
     "veracruz-sdk decode",
     "veracruz-sdk encode",
     "veracruz-sdk generate people",
