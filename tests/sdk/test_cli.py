@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -109,7 +110,9 @@ def test_people_that_cannot_be_are_refused(sdk):
 
 
 def test_the_named_types_are_listed(sdk):
-    assert "people      HashSet<{name: String" in sdk("types").stdout
+    assert re.search(r"^people +HashSet<{name: String", sdk("types").stdout, re.MULTILINE)
+    for line in sdk("types").stdout.splitlines():
+        assert re.match(r"[a-z0-9-]+  +[^ ]|  +[^ ]", line)
     assert json.loads(sdk("types", "--json").stdout)["points"] == "Vec<(f64, f64)>"
 
 

@@ -81,6 +81,12 @@ def test_the_report_is_one_json_object(run, accumulation):
     assert report["message"] is None
 
 
+def test_where_the_result_goes_is_looked_at_before_the_run(run, file, tmp_path):
+    endless = file(ENDLESS)
+    done = run(endless, "--seconds", 60, "--output", tmp_path / "no/such/folder/result.dat")
+    assert (done.exit_code, "is no folder" in done.stderr) == (1, True)
+
+
 UNREACHABLE = guests.module('(func (export "main") (result i32) unreachable)')
 ENDLESS = guests.module('(func (export "main") (result i32) (loop br 0) i32.const 0)')
 WANTS_MORE = guests.module('(import "env" "getpid" (func (result i32)))', memory="")

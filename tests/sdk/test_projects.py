@@ -1,6 +1,7 @@
 """A program of one's own: made from a template, built, and tested on its cases."""
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from execution_engine import EngineLimits, Program, RunInputs, TrapError
 from sdk import programs, projects, rust_guest
 from sdk.cli import main
 from sdk.errors import BuildError
-from support.guests import CountingRandom
+from support.guests import CountingRandom, module
 from tlaxcala import check
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
@@ -96,12 +97,12 @@ def test_a_program_that_is_built_for_debugging_says_what_went_wrong(  # noqa: PL
     told = {}
     for mode in ([], ["--debug"]):
         assert sdk("build", "wrong", *mode).exit_code == 0
-        module = tmp_path.joinpath("wrong", "wrong.wasm").read_bytes()
-        assert check(module).certified
-        assert str(tmp_path).encode() not in module
+        code = tmp_path.joinpath("wrong", "wrong.wasm").read_bytes()
+        assert check(code).certified
+        assert str(tmp_path).encode() not in code
         limits = EngineLimits(run_seconds=20)
         with (
-            Program.load(module, strategy=Strategy.JIT, limits=limits) as program,
+            Program.load(code, strategy=Strategy.JIT, limits=limits) as program,
             pytest.raises(TrapError) as caught,
         ):
             program.run(RunInputs([b"\0"]), random=CountingRandom())
@@ -167,6 +168,49 @@ def test_a_project_without_a_source_is_told(sdk, tmp_path, language, name):
     done = sdk("build")
     assert done.exit_code == 1
     assert f"has no source: no file is named {name}" in done.stderr
+
+
+def test_a_module_that_is_older_than_its_source_is_tested_and_told(sdk, project):
+    folder = project(LINEAR, line=LINE_CASE)
+    source = folder / "main.c"
+    source.write_text("/* newer */")
+    assert "is older than its source" in sdk("test", "mine").stderr
+    os.utime(source, (0, 0))
+    assert "older" not in sdk("test", "mine").stderr
+    source.unlink()
+    assert "is older than its source" in sdk("test", "mine").stderr
+
+
+def test_a_round_that_takes_too_long_is_ended(sdk, project):
+    loop = module('(func (export "main") (result i32) (loop (br 0)) (i32.const 0))')
+    project(loop, case="code = 0")
+    done = sdk("test", "mine", "--seconds", "0.2")
+    assert (done.exit_code, "limit (time)" in done.stdout) == (1, True)
+
+
+def test_findings_are_told_in_words(sdk, project):
+    imported = '(import "env" "open" (func (result i32)))'
+    project(module("", imports=imported), case="code = 0")
+    done = sdk("test", "mine")
+    assert "TLX010 a function is imported" in done.stdout
+    assert "Finding(" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("inputs = 3", "3 is not a list"),
+        ('inputs = [{ hex = "0z" }]', "'0z' is not hexadecimal"),
+        ('inputs = [{ file = "absent.dat" }]', "absent.dat: No such file"),
+        (b"\xff", "not text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_case_is_told_in_words(sdk, project, text, said):
+    folder = project(LINEAR)
+    data = text if isinstance(text, bytes) else text.encode()
+    folder.joinpath("tests", "wrong.toml").write_bytes(data)
+    done = sdk("test", "mine")
+    assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
 
 
 def test_cases_may_name_types_and_tolerances(sdk, project):

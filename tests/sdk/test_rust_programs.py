@@ -18,7 +18,6 @@ from sdk.schemas import SCHEMAS
 
 STD_ERROR = 1
 DATA_SOURCE_COUNT, BAD_INPUT, SERVICE_UNAVAILABLE = -2, -4, -7
-RUST = [name for name in programs.NAMES if build.language_of(name) == "rust"]
 
 
 def encoded(name, value):
@@ -39,12 +38,6 @@ def toolchain():
 needs_rust = pytest.mark.skipif(
     toolchain() is None, reason="Debian's Rust for WebAssembly is absent"
 )
-
-
-@needs_rust
-@pytest.mark.timeout(600)
-def test_every_shipped_module_is_what_its_source_builds():
-    assert {one.name for one in build.check_examples(language="rust")} == set(RUST)
 
 
 @needs_rust

@@ -186,7 +186,7 @@ def test_services_that_are_down_are_named_with_how_to_start_them(stack, computat
         4, f"tabasco at {nobody} cannot be reached (connection refused)", "tabasco serve"
     )
     sonora = ("sonora", "serve", "--state", stack.folder / "sonora")
-    run(*sonora, "--tabasco", nobody, "--socket", tmp_path / "s").refused(
+    run(*sonora, "--tabasco", nobody, "--socket", tmp_path / "s", "--patience", "1").refused(
         4, f"tabasco at {nobody} cannot be reached", "tabasco serve"
     )
     run("sinaloa", "serve", computation.policy_file, "--sonora", tmp_path / "s").refused(

@@ -1,5 +1,6 @@
 """Policies, reference values and revocations: by command and as they count."""
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from psa_attestation.jws import sign_jws
 from support import dcap_evidence as dcap
-from support.enrolment import RootAttester, new_key, pem
+from support.enrolment import RootAttester, new_key, pem, spki
 from tabasco.appraisal import AppraisalPolicy
 from tabasco.bundles import BUNDLE_TYPE, ReferenceValue, read_bundle
 from tabasco.cli import main
 from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.instances import Instances
 from tabasco.policies import Policies
 from tabasco.reference_values import ReferenceValues
 from tabasco.revocations import Revocations, Subject
+from tabasco.roots import Roots
 from tabasco.verify import Proven
 from tabasco.verify.kinds import Kind
 
@@ -237,6 +240,23 @@ def test_a_root_attester_whose_measurement_is_revoked_enrols_no_more(
     assert refusal(lambda: enrol(service, attester)) is Reason.MEASUREMENT_REVOKED
 
 
+def test_a_root_whose_key_is_revoked_is_none_and_its_instances_are_revoked(
+    service, attester, root, database, clock
+):
+    begun = service.begin_enrolment(BeginEnrolmentRequest("linux-software-root"))
+    service.complete_enrolment(attester.enrolment(begun.challenge))
+    digest = hashlib.sha256(spki(root.key)).digest()
+    Revocations(database).add(Subject.KEY, digest, "stolen", at=clock())
+    assert Roots(database).all() == []
+    assert [each.state(clock()) for each in Instances(database).all()] == ["revoked"]
+    begun = service.begin_enrolment(BeginEnrolmentRequest("linux-software-root"))
+    with pytest.raises(RefusalError) as caught:
+        service.complete_enrolment(attester.enrolment(begun.challenge))
+    assert caught.value.reason is Reason.ROOT_UNKNOWN
+    with pytest.raises(TabascoError, match="this key is revoked"):
+        Roots(database).add("again", root.key.public_key(), at=clock())
+
+
 def test_a_revoked_key_does_not_enrol_and_another_does(service, attester, root, database, clock):
     from tabasco.keys import digest_of  # noqa: PLC0415
 
@@ -337,7 +357,7 @@ def test_revocations_and_the_audit_log_by_command(tabasco, tmp_path):
     tabasco("revoke", "measurement", "33" * 32, "--reason", "a flaw")
     tabasco("revoke", "key", file)
     assert "a flaw" in tabasco("revoke", "list").stdout
-    assert "no measurement" in tabasco("revoke", "measurement", "33", status=1).stderr
+    assert "32, 48 or 64 bytes" in tabasco("revoke", "measurement", "33", status=1).stderr
     head = tmp_path / "head"
     head.write_text(tabasco("audit", "head").stdout)
     tabasco("revoke", "measurement", "44" * 32)

@@ -78,7 +78,10 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
     if not policy.platforms:
         warnings.append("it names no measurement of any runtime: attestation will refuse them all")
     if policy.debug:
-        warnings.append("debug is on: where a run fails, which tells of inputs, goes to the author")
+        warnings.append(
+            "debug is on: what the program says, and where it fails, go to its provider: that may "
+            "be anybody's input"
+        )
     if policy.expires_at - at < _SOON:
         warnings.append(f"it ends within a day, at {timestamp(policy.expires_at)}")
     if policy.tabasco_key is None:

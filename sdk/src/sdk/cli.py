@@ -51,7 +51,10 @@ for _command in (
 def types(*, as_json: bool) -> None:
     """List the types that have names."""
     named = schemas.SCHEMAS.values()
-    text = "\n".join(f"{one.name:<12}{one.expression}\n{'':<12}{one.summary}" for one in named)
+    width = max(len(one.name) for one in named) + 2
+    text = "\n".join(
+        f"{one.name:<{width}}{one.expression}\n{'':<{width}}{one.summary}" for one in named
+    )
     emit({one.name: one.expression for one in named}, text, as_json=as_json)
 
 

@@ -1,7 +1,7 @@
 """Files of data for an example, and what there is to say of it."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 from sdk.errors import TableError
@@ -62,9 +62,17 @@ def described(about: Mapping[str, object]) -> str:
     return "\n".join(f"{key:<10}{line}" for key, value in about.items() for line in _lines(value))
 
 
+def _inputs(described: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """A line for each input; one for several of the same type from parties of the same kind."""
+    for (kind, party), alike in groupby(described, lambda each: (each["type"], each["party"])):
+        labels = [each["label"] for each in alike]
+        name = labels[0] if len(labels) == 1 else f"{labels[0]} to {labels[-1]}"
+        yield f"{name}: {kind}, of the {party}"
+
+
 def _lines(value: object) -> list[str]:
     if isinstance(value, list):
-        return [json.dumps(each, ensure_ascii=False) for each in value] or ["none"]
+        return list(_inputs(value)) or ["none"]
     if isinstance(value, dict):
         return [f"{code}: {reason}" for code, reason in value.items()] or ["none"]
     return ["none" if value is None else str(value)]

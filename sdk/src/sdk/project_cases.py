@@ -10,7 +10,7 @@ case. `tolerance = 1e-9` is how far apart floats may be.
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +88,11 @@ def _read_case(path: Path) -> ProjectCase:
             tuple(_round(each, path.parent) for each in rounds),
             float(said.get("tolerance", 0)),
         )
-    except (OSError, PineconeError, TypeExpressionError, TypeError, ValueError) as error:
+    except UnicodeDecodeError:
+        raise ProjectError(f"{path}: it is not text in UTF-8") from None
+    except OSError as error:
+        raise ProjectError(f"{path}: cannot read {error.filename}: {error.strerror}") from None
+    except (PineconeError, TypeExpressionError, TypeError, ValueError) as error:
         raise ProjectError(f"{path}: {error}") from None
 
 
@@ -100,7 +104,9 @@ def _round(said: Mapping[str, Any], folder: Path) -> Round:
     return Round(_data(said.get("streams", []), folder), result, int(said.get("code", 0)))
 
 
-def _data(said: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Datum, ...]:
+def _data(said: object, folder: Path) -> tuple[Datum, ...]:
+    if not isinstance(said, list):
+        raise ValueError(f"{said!r:.80} is not a list of data, each in braces")  # noqa: TRY004 - as the others
     return tuple(_datum(each, folder) for each in said)
 
 
@@ -112,11 +118,18 @@ def _datum(said: Mapping[str, Any], folder: Path) -> Datum:
         case {"text": str(text), **rest} if not rest:
             return Datum(text.encode())
         case {"hex": str(digits), **rest} if not rest:
-            return Datum(bytes.fromhex(digits))
+            return Datum(_from_hex(digits))
         case {"file": str(name), **rest} if not rest:
             with folder.joinpath(name).open("rb") as file:
                 return Datum(file.read(_MOST_FILE_BYTES))
     raise ValueError(f"{said!r} is not a type and its value, nor text, hex or file")
+
+
+def _from_hex(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise ValueError(f"{digits[:80]!r} is not hexadecimal, two digits to a byte") from None
 
 
 def _known(said: Mapping[str, Any], keys: set[str]) -> None:
@@ -125,9 +138,16 @@ def _known(said: Mapping[str, Any], keys: set[str]) -> None:
 
 
 def run_case(
-    module: bytes, case: ProjectCase, *, strategy: Strategy, cache: CodeCache | None = None
+    module: bytes,
+    case: ProjectCase,
+    *,
+    strategy: Strategy,
+    cache: CodeCache | None = None,
+    seconds: float = RUN_SECONDS,
 ) -> tuple[list[str], object]:
     """Run a case; with a cache the module is compiled once for all of them.
+
+    A round may run for so many seconds.
 
     Returns:
         What is wrong, in lines; and all that the program did, to compare strategies by.
@@ -135,7 +155,7 @@ def run_case(
     Raises:
         EngineError: the module is refused.
     """
-    limits = EngineLimits(run_seconds=RUN_SECONDS)
+    limits = EngineLimits(run_seconds=seconds)
     faults: list[str] = []
     did: list[object] = []
     previous: bytes | None = None

@@ -1,5 +1,6 @@
 """The commands `new`, `build` and `test`, for a program of one's own."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,14 @@ import tlaxcala
 from execution_engine import CodeCache, EngineError
 from sdk import project_cases, projects
 from sdk.errors import ProjectError
-from veracruz_utils.console import emit, json_option, read_file, write_new_file
+from veracruz_utils.console import (
+    emit,
+    json_option,
+    note,
+    progress,
+    read_file,
+    write_new_file,
+)
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
 
@@ -50,10 +58,12 @@ def build(*, debug: bool, folder: Path, as_json: bool) -> None:
 
 
 @click.command("test")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), show_default=True,
+              default=project_cases.RUN_SECONDS, help="How long a round may run.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 @click.pass_context
-def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
+def test(context: click.Context, *, seconds: float, folder: Path, as_json: bool) -> None:
     """Certify the program that was built in FOLDER, and run the cases in FOLDER/tests.
 
     Every case runs under both strategies, which must agree. Exit status 1: something is wrong.
@@ -61,12 +71,18 @@ def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
     project = projects.open_project(folder)
     if not project.module.is_file():
         raise ProjectError(f"{project.module} is not there: run `veracruz-sdk build {folder}`")
+    if project.is_stale:
+        note(f"veracruz-sdk: {project.module} is older than its source: build it to test that")
     module = read_file(project.module, limit=_MOST_MODULE_BYTES, what="module")
     report = tlaxcala.check(module)
-    findings = [str(finding) for finding in report.findings]
+    findings = [f"{one.code} {one.title}: {one.message}" for one in report.findings]
     cases = project_cases.read_cases(folder / "tests")
     cache = CodeCache.in_memory()
-    faults = {case.name: _faults(module, case, cache) for case in cases} if report.certified else {}
+    faults = {}
+    if report.certified:
+        with progress("running", length=len(cases) * len(Strategy)) as step:
+            for case in cases:
+                faults[case.name] = _faults(module, case, cache, seconds, step)
     lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
     lines += [f"          {finding}" for finding in findings]
     for name, found in faults.items():
@@ -78,16 +94,25 @@ def test(context: click.Context, *, folder: Path, as_json: bool) -> None:
     context.exit(0 if passed else 1)
 
 
-def _faults(module: bytes, case: project_cases.ProjectCase, cache: CodeCache) -> list[str]:
+def _faults(
+    module: bytes,
+    case: project_cases.ProjectCase,
+    cache: CodeCache,
+    seconds: float,
+    step: Callable[[int], None],
+) -> list[str]:
     found: list[str] = []
     did: list[object] = []
     for strategy in Strategy:
         try:
-            faults, seen = project_cases.run_case(module, case, strategy=strategy, cache=cache)
+            faults, seen = project_cases.run_case(
+                module, case, strategy=strategy, cache=cache, seconds=seconds
+            )
         except EngineError as error:
             return [f"{strategy.name}: {error}"]
         found += [f"{strategy.name}: {fault}" for fault in faults]
         did.append(seen)
+        step(1)
     if not found and did[0] != did[1]:
         found.append("the strategies differ: does the result depend on random numbers?")
     return found

@@ -27,6 +27,7 @@ from veracruz_utils.console import write_new_file
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _MOST_BYTES: Final = 64 * 1024
+_SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock"})
 
 
 def _sources(folder: Path, pattern: str) -> list[Path]:
@@ -102,6 +103,14 @@ class Project:
     def module(self) -> Path:
         """Where its module is built."""
         return self.folder / f"{self.name}.wasm"
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something in the folder was written after its module, or its source is gone."""
+        built = self.module.stat().st_mtime_ns
+        sources = [each for each in self.folder.rglob("*") if each.suffix in _SOURCES]
+        within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
+        return not within or any(each.stat().st_mtime_ns > built for each in within)
 
     def build(self, *, debug: bool = False) -> bytes:
         """The module that its source builds.

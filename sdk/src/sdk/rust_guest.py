@@ -22,6 +22,7 @@ REMEDY: Final = (
     f"{RUST_VERSION} with the target wasm32-unknown-unknown in VERACRUZ_RUSTC"
 )
 BUILD_SECONDS: Final = 600
+_NO_LINKER: Final = "linker `rust-lld` not found"
 STACK_BYTES: Final = 1024 * 1024
 
 _FLAGS: Final = (
@@ -98,5 +99,7 @@ def _run(command: list[str], folder: Path) -> str:
         command, folder, name="the compiler", timeout_s=BUILD_SECONDS, environment=environment
     )
     if not ran.succeeded:
+        if _NO_LINKER in ran.words:
+            raise BuildError(f"the linker of WebAssembly is missing: {REMEDY}")
         raise refusal("the compiler", command[-1], ran.words)
     return ran.output

@@ -124,12 +124,24 @@ def store_option(command: _F) -> _F:
     return click.option(
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
-        default=lambda: _default_state() / "collateral",
         envvar="TABASCO_COLLATERAL_STORE",
         show_default="collateral in the state directory",
         metavar="DIR",
-        help="Where collateral is kept.",
+        help="Where collateral is kept; all tenants share it.",
+        callback=_store_in_state,
     )(command)
+
+
+def _store_in_state(
+    context: click.Context, _parameter: click.Parameter, value: Path | None
+) -> Path:
+    if value is not None:
+        return value
+    state = context.params.get("state")  # there if the command has it and was given it
+    if isinstance(state, StateDirectory):
+        return state.home / "collateral"
+    given = os.environ.get("TABASCO_STATE")
+    return (Path(given) if given else _default_state()) / "collateral"
 
 
 def seconds_option(

@@ -328,7 +328,10 @@ def revoke_measurement(
 def revoke_key(
     file: Path, reason: str, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Have the P-256 key in FILE (PEM) never enrol again; an instance that has it stays."""
+    """Have the P-256 key in FILE (PEM) never enrol again; an instance that has it stays.
+
+    A root that has it is removed, and the instances that it vouched for are revoked.
+    """
     digest = keys.digest_of(public_key_in(file))
     _revoke(Subject.KEY, digest, reason, state, database)
     emit({"key": digest}, f"key {digest.hex()[:12]} is revoked", as_json=as_json)

@@ -58,9 +58,16 @@ class ReferenceValue:
             TabascoError: its size, name or times make no sense.
         """
         if len(self.value) not in _SIZES:
-            raise TabascoError(f"{self.measurement}: {len(self.value)} bytes are no measurement")
-        if not 0 < len(self.measurement) <= NAME_CHARS or not self.label.isprintable():
+            raise TabascoError(
+                f"{self.measurement}: a measurement has 32, 48 or 64 bytes, this has "
+                f"{len(self.value)}"
+            )
+        if not 0 < len(self.measurement) <= NAME_CHARS:
             raise TabascoError(f"{self.measurement[:40]!r} is no name of a measurement")
+        if len(self.label) > LABEL_CHARS or not self.label.isprintable():
+            raise TabascoError(
+                f"the label {self.label[:40]!r} is not one line of at most {LABEL_CHARS} characters"
+            )
         if self.not_before and self.not_after and self.not_before >= self.not_after:
             raise TabascoError(f"{self.measurement}: it ends before it begins")
 

@@ -36,13 +36,15 @@ _AFTER_SIGNATURE: Final = frozenset(
 """Stages whose refusals are of evidence that is authentic."""
 
 _REMEDIES: Final[Mapping[str, str]] = {
-    Fault.COLLATERAL_MISSING: "give it (see --help) or import it: tabasco collateral import",
+    Fault.COLLATERAL_MISSING: "give it, see --help; Intel's and AMD's can be imported, too: "
+    "tabasco collateral import",
     Fault.COLLATERAL_EXPIRED: "get collateral of that time, or verify for another: --at",
     Fault.COLLATERAL_MISMATCH: "get the collateral of this very platform",
     Fault.COLLATERAL_ROLLBACK: "get the newest: what was issued for less security is not used",
     Fault.EXPIRED: "verify for the time at which it was made: --at",
     Fault.NOT_YET_VALID: "verify for the time at which it was made: --at",
-    Fault.UNKNOWN_SIGNER: "register the signer's key, if you trust it: --key",
+    Fault.UNKNOWN_SIGNER: "give the signer's key, if you trust it: --key; of a TPM, name it in a "
+    "--policy, or --accept-concern tpm.uncertified-key",
     Fault.DEBUG: "have the attester run without debugging",
     Fault.TCB_STATUS: "update the platform; --accept-status accepts a status by its name",
     Fault.ADVISORY: "update the platform; --accept-advisory accepts an advisory by its name",

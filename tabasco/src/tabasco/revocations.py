@@ -12,11 +12,13 @@ from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from tabasco import audit
 from tabasco.database import Database
 from tabasco.errors import TabascoError
-from tabasco.models import LABEL_CHARS, RevocationRow
+from tabasco.models import LABEL_CHARS, RevocationRow, RootRow
+from tabasco.roots import remove_root
 
 _SIZES: Final = frozenset({32, 48, 64})
 
@@ -56,6 +58,8 @@ class Revocations:
     ) -> None:
         """Believe this no more; a second time changes nothing.
 
+        A root with a key that is revoked is removed, and what it vouched for revoked.
+
         Args:
             subject: what the value is of.
             value: a measurement (32, 48 or 64 bytes), or a key's digest (32 bytes).
@@ -67,7 +71,8 @@ class Revocations:
             TabascoError: the value has no size of its kind.
         """
         if len(value) not in _SIZES or (subject is Subject.KEY and len(value) != 32):
-            raise TabascoError(f"{len(value)} bytes are no {subject}: give it in hexadecimal")
+            sizes = "32" if subject is Subject.KEY else "32, 48 or 64"
+            raise TabascoError(f"a {subject} has {sizes} bytes, this has {len(value)}")
         with self._database.writing() as session:
             if session.scalar(select(RevocationRow).filter_by(value=value)) is not None:
                 return
@@ -86,6 +91,8 @@ class Revocations:
                 action=f"revoke-{subject}",
                 subject=value.hex(),
             )
+            if subject is Subject.KEY:
+                _remove_root(session, value, at=at, actor=actor)
 
     def holds(self, value: bytes) -> bool:
         """Whether this measurement, or the key with this digest, is revoked."""
@@ -103,6 +110,13 @@ class Revocations:
                 Revocation(Subject(row.subject), row.value, row.reason, row.revoked_at)
                 for row in rows
             ]
+
+
+def _remove_root(session: Session, digest: bytes, *, at: datetime, actor: str) -> None:
+    """Have a root whose key is revoked be none, as removing it does."""
+    for row in session.scalars(select(RootRow).filter_by(removed_at=None)):
+        if hashlib.sha256(row.public_key).digest() == digest:
+            remove_root(session, row, at=at, actor=actor)
 
 
 _BY_VALUE: Final = select(RevocationRow.id).where(RevocationRow.value == bindparam("value"))

@@ -13,7 +13,7 @@ from psa_attestation import instance_id_of
 from tabasco import audit, keys
 from tabasco.database import Database
 from tabasco.errors import TabascoError
-from tabasco.models import InstanceRow, RootRow
+from tabasco.models import InstanceRow, RevocationRow, RootRow
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -46,7 +46,8 @@ class Roots:
         """Trust evidence signed by `key` from now on; a root already there by that name stays.
 
         Raises:
-            TabascoError: the name or the key is in use by another root, or the key by an instance.
+            TabascoError: the name or the key is in use by another root, or the key by an instance,
+                or the key is revoked.
         """
         if not _NAME.fullmatch(name):
             raise TabascoError(
@@ -60,6 +61,9 @@ class Roots:
                     raise TabascoError(f"this key is already trusted as root {row.name!r}")
                 return _value(row)
             _refuse_taken(session, name, identifier)
+            digest = keys.digest_of(key)
+            if session.scalar(select(RevocationRow.id).filter_by(value=digest)) is not None:
+                raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
             if row is None:
                 row = RootRow(instance_id=identifier, public_key=keys.der_of(key))
                 session.add(row)
@@ -78,15 +82,7 @@ class Roots:
             row = session.scalar(select(RootRow).filter_by(name=name, removed_at=None))
             if row is None:
                 raise TabascoError(f"there is no root {name[:80]!r}: see tabasco root list")
-            row.removed_at = at
-            audit.record(session, at=at, actor=actor, action="remove-root", subject=name)
-            revoked = session.scalars(
-                update(InstanceRow)
-                .filter_by(root_id=row.id, revoked_at=None)
-                .values(revoked_at=at)
-                .returning(InstanceRow.id)
-            )
-            return len(revoked.all())
+            return remove_root(session, row, at=at, actor=actor)
 
     def all(self) -> list[Root]:
         """The roots trusted now, by name."""
@@ -103,6 +99,19 @@ class Roots:
                 select(RootRow).filter_by(instance_id=instance_id, removed_at=None)
             )
             return None if row is None else _value(row)
+
+
+def remove_root(session: Session, row: RootRow, *, at: datetime, actor: str) -> int:
+    """Remove a root in a writing transaction, and revoke what it vouched for: how many."""
+    row.removed_at = at
+    audit.record(session, at=at, actor=actor, action="remove-root", subject=row.name)
+    revoked = session.scalars(
+        update(InstanceRow)
+        .filter_by(root_id=row.id, revoked_at=None)
+        .values(revoked_at=at)
+        .returning(InstanceRow.id)
+    )
+    return len(revoked.all())
 
 
 def _refuse_taken(session: Session, name: str, identifier: bytes) -> None:

@@ -40,6 +40,11 @@ class StateDirectory:
     tenant: str = DEFAULT_TENANT
 
     @property
+    def home(self) -> Path:
+        """The state directory that this is, or that this tenant's is in."""
+        return self.path if self.tenant == DEFAULT_TENANT else self.path.parents[1]
+
+    @property
     def database_url(self) -> str:
         """The URL of the database: the one inside, or the one that the tenant was added with."""
         if self.database_file.is_file():

@@ -121,7 +121,7 @@ def verify(
     as_json: bool,
     **options: Any,  # noqa: ANN401 - the options above
 ) -> None:
-    r"""Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
+    """Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
 
     Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report tells
     whether it is authentic), 2 wrong usage.
@@ -131,7 +131,7 @@ def verify(
       tabasco collateral import platform.json && tabasco verify quote.bin
       tabasco verify report.bin --certificate vcek.der --authorities milan.pem
       tabasco verify token.cbor --key iak.pem --nonce 00112233...
-    """
+    """  # noqa: D301 - click's mark for lines that stay
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
     report = inspection.inspect(
         data,

@@ -154,6 +154,13 @@ def new(
     write_new_file(output, text, mode=0o644, force=force)
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
     _warn(made, now)
+    if not _begins_as_webassembly(program):
+        note(f"mind: {program} is no WebAssembly: no isolate will run it")
+
+
+def _begins_as_webassembly(program: Path) -> bool:
+    with program.open("rb") as file:
+        return file.read(4) == b"\0asm"
 
 
 @policy.command("show")

@@ -17,6 +17,7 @@ from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_utils.console import emit, note, read_file, write_new_file
 from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
 
 _MIB: Final = 1024 * 1024
@@ -54,6 +55,7 @@ def run(
     inputs = [Source.parse(text) for text in data]
     streams = _in_rounds([Source.parse(text) for text in stream], rounds)
     code = read_file(program, limit=_MAX_PROGRAM_BYTES, what="program")
+    _require_room(output, rounds, force=force)
     report = run_freestanding(
         code,
         _terms(code, policy, as_client, terms, inputs=len(inputs), streams=len(streams[0])),
@@ -73,6 +75,18 @@ def run(
     _hand_over(report, output, force=force, on_stdout=not as_json)
     if report.ending.exit_code:
         raise click.exceptions.Exit(report.ending.exit_code)
+
+
+def _require_room(output: Path | None, rounds: int, *, force: bool) -> None:
+    """Find out before a long run what would keep its result from being written."""
+    if output is None:
+        return
+    for number in range(1, rounds + 1):
+        target = Path(str(output).replace(_ROUND, str(number)))
+        if not target.parent.is_dir():
+            raise VeracruzError(f"{target.parent} is no folder: make it, the result is to go there")
+        if target.exists() and not force:
+            raise VeracruzError(f"{target} is there already: give --force or another --output")
 
 
 def _require_count(config: Config | None, found: int) -> None:

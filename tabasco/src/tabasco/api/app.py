@@ -80,7 +80,10 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])[:120]
-    return _answer(400, "invalid-request", f"{place}: {first['type']}")
+    what = first["msg"][:200]
+    if first["type"] == "model_attributes_type":
+        what = "not a JSON object: send one, with Content-Type: application/json"
+    return _answer(400, "invalid-request", f"{place}: {what}")
 
 
 def _unauthenticated(_request: Request, _error: Exception) -> JSONResponse:

@@ -142,6 +142,8 @@ def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
         return Endorsements(means.certificate, means.authorities, revoked)
     if means.source is None:
         parse_report(data)  # what is no report is told first
+        if means.certificate is not None:
+            raise missing("chain (--authorities)", "AMD's certificates above the VCEK or VLEK")
         raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
     found = means.source.for_report(data, at, certificate=means.certificate)
     return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)
@@ -201,7 +203,7 @@ def _tpm(data: bytes, means: Means, _at: datetime) -> Proven:
 
 def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
     if means.audience is None:
-        raise missing("audience", "a token for somebody else is a relayed one")
+        raise missing("audience (--audience)", "a token for somebody else is a relayed one")
     nonce = None if means.nonce is None else means.nonce.decode("utf-8", "replace")
     return verify_confidential_space(
         data.decode("ascii", "replace").strip(), at=at, audience=means.audience, nonce=nonce

@@ -17,6 +17,7 @@ from psa_attestation.cbor import Key, Value
 from psa_attestation.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.confidential_space import ISSUER
+from tabasco.verify.tpm_azure_json import is_azure_evidence
 from tabasco.verify.tpm_json import is_tpm_evidence
 
 MAX_EVIDENCE_BYTES: Final = 1024 * 1024
@@ -104,7 +105,9 @@ def _report(data: bytes) -> Kind | None:
 def _text(data: bytes) -> Kind | None:
     text = data.strip()
     if text.startswith(b"{"):
-        return Kind.TPM if is_tpm_evidence(text) else Kind.TPM_AZURE
+        if is_tpm_evidence(text):
+            return Kind.TPM
+        return Kind.TPM_AZURE if is_azure_evidence(text) else None
     if not _JWS.fullmatch(text):
         return None
     try:

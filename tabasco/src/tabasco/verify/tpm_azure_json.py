@@ -41,6 +41,11 @@ class AzureEvidence:
     registers: Registers
 
 
+def is_azure_evidence(data: bytes) -> bool:
+    """Whether some JSON is meant to be this."""
+    return b'"hcl_report"' in data or b'"tpm_quote"' in data
+
+
 def parse_azure(data: bytes) -> AzureEvidence:
     """The evidence that `data` is.
 
