@@ -309,6 +309,15 @@ def test_every_shared_vector_of_hardware_gets_its_verdict(file, means, accepted,
 
 
 @needs_shared
+def test_what_evidence_does_not_say_of_debugging_is_not_told_as_proven():
+    quote = SHARED / "tpm/tpm2-quote-rsa.json"
+    found = report(quote, "--accept-concern", "tpm.uncertified-key")
+    assert found["proven"]["debug"] is None
+    assert "debug" not in {each["name"] for each in found["checks"]}
+    assert any("inspected" in each for each in found["not_proven"])
+
+
+@needs_shared
 @pytest.mark.parametrize(
     ("file", "key", "accepted"),
     [

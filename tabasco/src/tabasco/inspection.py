@@ -173,6 +173,8 @@ def _not_proven(
         found.append("that the measured code is the one you want: no policy lists measurements")
     if kind in _HARDWARE:
         found.append("that the code is free of flaws, or safe from side channels and from probes")
+    if kind is Kind.TPM:
+        found.append("whether memory can be inspected: a quote does not say")
     if kind is Kind.PSA:
         found.append("which hardware signed: a registered key did")
     if kind is Kind.EAR:
@@ -252,13 +254,14 @@ def _proven_lines(proven: Proven) -> Sequence[str]:
     rows = [(name, value.hex()) for name, value in proven.measurements.items() if any(value)]
     if proven.report_data:
         rows.append(("report data", proven.report_data.hex()))
-    rows.append(("debug", "yes" if proven.debug else "no"))
+    if proven.debug is not None:
+        rows.append(("debug", "yes" if proven.debug else "no"))
     if proven.tcb_status is not None:
         rows.append(("TCB status", proven.tcb_status))
         rows.append(("advisories", ", ".join(proven.advisories) or "none"))
     rows += sorted(proven.facts.items())
     if proven.valid_until != NO_END:
         rows.append(("valid until", f"{proven.valid_until:%Y-%m-%d %H:%M:%S %Z}"))
-    width = max(len(name) for name, _ in rows)
+    width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {value}" for name, value in rows]
     return [*lines, *(f"  warning: {each}" for each in proven.warnings)]

@@ -114,7 +114,7 @@ class Proven:
         kind: of evidence, such as `sgx`, `tdx`, `sev-snp`, `nitro`, `arm-cca`, `tpm`.
         measurements: by the platform's own names (`mrenclave`, `mrtd`, `rtmr0`, `pcr0`, ...).
         report_data: what the attester bound into it, as it stands there.
-        debug: whether its memory can be inspected.
+        debug: whether its memory can be inspected; None where the evidence does not say.
         valid_until: when the first certificate or collateral used ends.
         tcb_status: Intel platforms only.
         advisories: that apply to the platform's TCB level, sorted.
@@ -126,7 +126,7 @@ class Proven:
     kind: str
     measurements: Mapping[str, bytes]
     report_data: bytes
-    debug: bool
+    debug: bool | None
     valid_until: datetime
     tcb_status: TcbStatus | None = None
     advisories: tuple[str, ...] = ()
@@ -184,12 +184,13 @@ def checks(proven: Proven, acceptance: Acceptance) -> Iterator[Check]:
             f"report data is {proven.report_data.hex()}, expected {expected.hex()}",
             Stage.BINDING,
         )
-    yield Check(
-        "debug",
-        acceptance.debug or not proven.debug,
-        Fault.DEBUG,
-        "its memory can be inspected by whoever runs it" if proven.debug else "not debuggable",
-    )
+    if proven.debug is not None:
+        yield Check(
+            "debug",
+            acceptance.debug or not proven.debug,
+            Fault.DEBUG,
+            "its memory can be inspected by whoever runs it" if proven.debug else "not debuggable",
+        )
     if proven.tcb_status is not None:
         # Nothing is known of an unsupported platform, so there is nothing to accept.
         statuses = acceptance.tcb_statuses - {TcbStatus.UNSUPPORTED}

@@ -284,7 +284,7 @@ def _result(ear: Ear) -> Proven:
         kind=Kind.EAR,
         measurements={},
         report_data=ear.nonce or b"",
-        debug=False,
+        debug=None,
         valid_until=datetime.fromtimestamp(ear.expires_at, UTC),
         facts={
             "verifier": f"{ear.verifier.developer} {ear.verifier.build}",
@@ -310,7 +310,7 @@ def _corim(data: bytes, means: Means, at: datetime) -> Proven:
         kind=Kind.CORIM,
         measurements={},
         report_data=b"",
-        debug=False,
+        debug=None,
         valid_until=end,
         facts={
             "id": _name(corim),

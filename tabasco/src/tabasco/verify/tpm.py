@@ -150,7 +150,7 @@ def verify_quote(
         kind="tpm",
         measurements=_measurements(registers),
         report_data=quote.extra_data,
-        debug=False,
+        debug=None,
         valid_until=key.valid_until,
         facts={
             "certified-by": key.certified_by,
