@@ -1,5 +1,6 @@
 """The commands `new`, `build` and `test`, for a program of one's own."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,8 @@ def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
 def build(*, debug: bool, folder: Path, as_json: bool) -> None:
     """Build the program in FOLDER to NAME.wasm in it, and print its digest."""
     project = projects.open_project(folder)
+    if sys.stderr.isatty():
+        note(f"veracruz-sdk: building {project.name}; the first build in a language takes longest")
     module = project.build(debug=debug)
     write_new_file(project.module, module, mode=0o644, force=True)
     digest = Digest.of(module)

@@ -113,7 +113,9 @@ def _run(command: list[str], folder: Path, source: Path) -> None:
         environment=environment,
     )
     if not ran.succeeded:
-        said = (ran.words or ran.output.strip()).replace(str(folder / _AUTHOR), str(source))
+        said = ran.words or ran.output.strip()
+        for each in (str(folder / _AUTHOR), f"/0/{_AUTHOR}"):  # as it is, and as the tool mounts it
+            said = said.replace(each, str(source))
         raise refusal("componentize-py", source, said[-8000:])
 
 

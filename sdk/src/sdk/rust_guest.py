@@ -90,7 +90,10 @@ def compile_rust(source: Path, *, libraries: Path, debug: bool = False) -> bytes
 def _compile(rustc: str, source: Path, name: str, folder: Path, flags: list[str]) -> None:
     remap = f"--remap-path-prefix={source.parent}=/{name}"
     command = [rustc, *_FLAGS, remap, "--crate-name", name, *flags, str(source)]
-    _run(command, folder)
+    try:
+        _run(command, folder)
+    except BuildError as error:  # which names files as the module does
+        raise BuildError(str(error).replace(f"/{name}/", f"{source.parent}/")) from None
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -245,7 +245,9 @@ def as_text(found: Inspection) -> str:
         ]
     if found.not_proven:
         lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]
-    if found.proven is None:
+    if found.proven is None and found.verdict is Verdict.UNACCEPTABLE:
+        lines += ["", "NOT proven: more than who signed; what the bytes say is not told here"]
+    elif found.proven is None:
         lines += ["", "NOT proven: anything at all; what the bytes say is not told here"]
     return "\n".join(lines)
 
