@@ -300,6 +300,18 @@ def test_an_operator_works_with_policies_by_command(tabasco, tmp_path):
     assert len(printed(tabasco("policy", "list", "--json"))["policies"]) == 1
 
 
+def test_an_operator_is_told_of_names_that_nobody_gives(tabasco):
+    misspelt = b'[sgx]\nconcerns = ["sgx.fine"]\n[sgx.measurements]\nmrenclav = ["00"]\n'
+    told = tabasco("policy", "set", "-", stdin=b"version = 1\n" + misspelt).stderr
+    assert "no measurement 'mrenclav'" in told
+    assert "no verifier has a concern 'sgx.fine'" in told
+    right = b'[tdx]\nconcerns = ["tdx.pks"]\n[tdx.measurements]\nrtmr3 = ["00"]\n'
+    assert tabasco("policy", "set", "-", stdin=b"version = 2\n" + right).stderr == ""
+    add = ("reference-values", "add", VALUE.hex(), "--kind")
+    assert "no measurements" in tabasco(*add, "ear", "--measurement", "x").stderr
+    assert tabasco(*add, "tdx", "--measurement", "mrtd").stderr == ""
+
+
 def test_an_operator_is_told_what_would_come_of_evidence(tabasco, tmp_path):
     recipe = dcap.Recipe()
     quote, collateral = tmp_path / "quote.bin", tmp_path / "store"

@@ -33,7 +33,8 @@ from tabasco.revocations import Revocations, Subject
 from tabasco.state import StateDirectory
 from tabasco.verify.base import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, kind_of, plain
-from veracruz_utils.console import emit, json_option, read_file
+from tabasco.verify.names import strange_measurement
+from veracruz_utils.console import emit, json_option, note, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -54,6 +55,8 @@ def policy_set(file: Path, state: StateDirectory, database: str | None, *, as_js
     document = read_file(file, limit=MAX_POLICY_BYTES, what="appraisal policy")
     with open_database(state, database, create=True) as found:
         stored = Policies(found).put_in_force(document, at=current_time())
+    for each in stored.policy.strange():
+        note(f"mind: {each}")
     text = f"policy version {stored.version} is in force ({stored.digest.hex()[:12]})"
     emit(_policy_fields(stored), text, as_json=as_json)
 
@@ -188,6 +191,8 @@ def reference_values_add(
     )
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add(wanted, at=current_time())
+    if (strange := strange_measurement(wanted.kind, wanted.measurement)) is not None:
+        note(f"mind: {strange}")
     emit(_value_fields(added), f"reference value {added.number} is added", as_json=as_json)
 
 

@@ -28,6 +28,7 @@ import msgspec
 from tabasco.errors import TabascoError
 from tabasco.verify.base import Acceptance, Check, Fault, Proven, TcbStatus, checks
 from tabasco.verify.kinds import Kind
+from tabasco.verify.names import strange_concerns, strange_measurement
 
 MAX_POLICY_BYTES: Final = 256 * 1024
 References = Callable[[str, str], Sequence[bytes]]
@@ -125,6 +126,14 @@ class AppraisalPolicy:
         except (ValueError, RecursionError) as error:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
         return cls(checked.version, checked.kinds)
+
+    def strange(self) -> Iterator[str]:
+        """What is probably misspelt: names that no verifier gives, and so accept nothing."""
+        for kind, policy in self.kinds.items():
+            for name in policy.measurements:
+                if (told := strange_measurement(kind, name)) is not None:
+                    yield told
+            yield from strange_concerns(policy.concerns)
 
     def facts_asked(self, kind: Kind) -> Collection[str]:
         """The names of the facts that are asked of this kind of evidence."""

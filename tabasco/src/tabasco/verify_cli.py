@@ -24,6 +24,7 @@ from tabasco.verify.base import Acceptance, EvidenceError, TcbStatus
 from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.evidence import Means, PublicKey
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, plain
+from tabasco.verify.names import strange_concerns
 from veracruz_utils.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
@@ -141,6 +142,8 @@ def verify(
         policy=_policy(options["policy"]),
         at=at or current_time(),
     )
+    for told in strange_concerns(options["concerns"]):
+        note(f"mind: {told}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.Verdict.ACCEPTED:
         context.exit(inspection.REFUSED)

@@ -1,0 +1,52 @@
+"""The names that verifiers give: of measurements by kind of evidence, and of concerns.
+
+A policy that asks for a name that nobody gives accepts nothing by it, so a misspelt one is noticed
+when it is too late; whoever writes one is told before. Names of PSA components are their makers'.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from tabasco.verify.kinds import Kind
+
+_SGX: Final = "mrenclave|mrsigner"
+_TDX: Final = "mrtd|rtmr[0-3]|mrseam|mrsignerseam|mrconfigid|mrowner|mrownerconfig|mrservicetd"
+_SNP: Final = "measurement|host_data|id_key_digest|author_key_digest"
+_TPM: Final = "pcrs|pcr(?:[0-9]|1[0-9]|2[0-3])"
+_MEASUREMENTS: Final[Mapping[Kind, str]] = {
+    Kind.SGX: _SGX,
+    Kind.TDX: _TDX,
+    Kind.SEV_SNP: _SNP,
+    Kind.NITRO: "pcr(?:[0-9]|[12][0-9]|3[01])",
+    Kind.ARM_CCA: r"rim|rem[0-3]|platform[0-9]+(?:\.signer)?",
+    Kind.TPM: _TPM,
+    Kind.TPM_AZURE: f"{_SNP}|{_TDX}|{_TPM}",
+    Kind.CONFIDENTIAL_SPACE: "image",
+    Kind.PSA: ".*",
+    Kind.EAR: "",
+    Kind.CORIM: "",
+}
+_CONCERNS: Final = re.compile(
+    r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
+    r"|snp\.(?:migration-agent|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
+    r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.uncertified-key"
+    r"|psa\.old-profile|ear\..+=.+"
+)
+
+
+def strange_measurement(kind: Kind, name: str) -> str | None:
+    """What to tell of a measurement that evidence of this kind never has; None if it may."""
+    known = _MEASUREMENTS[kind]
+    if re.fullmatch(known, name, re.DOTALL):
+        return None
+    if not known:
+        return f"evidence of {kind} has no measurements, {name[:64]!r} is one"
+    return f"evidence of {kind} has no measurement {name[:64]!r}: see docs/reference/evidence.md"
+
+
+def strange_concerns(names: tuple[str, ...]) -> Iterator[str]:
+    """What to tell of concerns that no verifier has."""
+    for name in names:
+        if not _CONCERNS.fullmatch(name):
+            yield f"no verifier has a concern {name[:64]!r}: see docs/reference/evidence.md"
