@@ -4,7 +4,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from sdk import programs, projects, samples
+from sdk import build, programs, projects, samples
 from sdk.cli import main
 from sdk.examples import EXAMPLES
 from veracruz_utils.digest import Digest
@@ -138,6 +138,7 @@ def test_the_source_of_an_example_is_a_project_that_builds_its_module(sdk, tmp_p
     assert sdk("build", "forest-inference").exit_code == 0
     built = tmp_path.joinpath("forest-inference", "forest-inference.wasm").read_bytes()
     assert built == programs.load("forest-inference")
+    assert sdk("test", "forest-inference").exit_code == 0
     again = sdk("copy-example", "--source", "forest-inference")
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
 
@@ -153,6 +154,21 @@ def test_sources_of_every_kind_are_projects(sdk, tmp_path, name, language, file)
     assert tmp_path.joinpath(name, file).is_file()
     manifest = tmp_path / name / "Cargo.toml"
     assert not manifest.is_file() or ".." not in manifest.read_text()
+
+
+WITH_CASES = [
+    name
+    for name in programs.NAMES
+    if EXAMPLES[name].check is None and build.language_of(name) != "c-libc"
+]
+
+
+@pytest.mark.parametrize("name", WITH_CASES)
+def test_the_case_of_an_examples_project_is_what_its_module_does(sdk, tmp_path, name):
+    assert sdk("copy-example", "--source", name).exit_code == 0
+    assert sdk("copy-example", name, name).exit_code == 0
+    done = sdk("test", name)
+    assert done.exit_code == 0, done.stdout
 
 
 def test_what_cannot_be_copied_is_told_with_the_remedy(sdk):

@@ -5,7 +5,8 @@
 
 Or `code = -4` in place of the result; or `[[rounds]]`, each with `streams` and `result` or `code`.
 A value without a type is `{ text = "..." }`, `{ hex = "00ff" }` or `{ file = "name" }`, next to the
-case. `tolerance = 1e-9` is how far apart floats may be.
+case; `{ type = "f64", hex = "..." }` is an encoded one. `tolerance = 1e-9` is how far apart floats
+may be.
 """
 
 import json
@@ -115,6 +116,8 @@ def _datum(said: Mapping[str, Any], folder: Path) -> Datum:
         case {"type": str(expression), "value": value, **rest} if not rest:
             kind = schemas.resolve(expression)
             return Datum(pinecone.encode_from_json(kind, json.dumps(value).encode()), kind)
+        case {"type": str(expression), "hex": str(digits), **rest} if not rest:
+            return Datum(_from_hex(digits), schemas.resolve(expression))
         case {"text": str(text), **rest} if not rest:
             return Datum(text.encode())
         case {"hex": str(digits), **rest} if not rest:
@@ -122,7 +125,7 @@ def _datum(said: Mapping[str, Any], folder: Path) -> Datum:
         case {"file": str(name), **rest} if not rest:
             with folder.joinpath(name).open("rb") as file:
                 return Datum(file.read(_MOST_FILE_BYTES))
-    raise ValueError(f"{said!r} is not a type and its value, nor text, hex or file")
+    raise ValueError(f"{said!r} is not a type and its value (or hex), nor text, hex or file")
 
 
 def _from_hex(digits: str) -> bytes:

@@ -8,6 +8,7 @@
 A program in Rust is the file main.rs, or what a Cargo.toml says, then with `std` and crates.
 """
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Protocol
 
+from sdk import pinecone
 from sdk.build import language_of, source_folder
 from sdk.cargo_guest import add_libraries, compile_cargo, use_libraries_within
 from sdk.errors import ProjectError
+from sdk.examples import EXAMPLES, Example
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
 from sdk.zig_guest import compile_c, compile_c_with_libc, compile_cpp, compile_zig
@@ -27,6 +30,7 @@ from veracruz_utils.console import write_new_file
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _MOST_BYTES: Final = 64 * 1024
+_CASE_SIZE: Final = 10
 _SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock"})
 
 
@@ -196,7 +200,28 @@ def project_of_example(folder: Path, example: str) -> Project:
     if how == "cargo":
         add_libraries(folder, libraries=source_folder("c").parent)
         use_libraries_within(folder)
+    if EXAMPLES[example].check is None:
+        folder.joinpath("tests").mkdir()
+        text = _case_of(EXAMPLES[example])
+        write_new_file(folder / "tests/sample.toml", text.encode(), mode=0o644, force=False)
     return open_project(folder)
+
+
+def _case_of(example: Example) -> str:
+    """A case of an example's own data, with the result that Python computes independently."""
+    case = example.generate(1, _CASE_SIZE)
+    lines = [f"# Data of seed 1 and size {_CASE_SIZE}, as `veracruz-sdk generate` makes them."]
+    lines.append(f"tolerance = {example.tolerance!r}")
+    lines += ["inputs = [", *(f'  {{ hex = "{each.hex()}" }},' for each in case.inputs), "]"]
+    results = example.expected(case) if example.expected else [None] * len(case.rounds)
+    for streams, result in zip(case.rounds, results, strict=True):
+        items = ", ".join(f'{{ hex = "{each.hex()}" }}' for each in streams)
+        lines += ["", "[[rounds]]", f"streams = [{items}]"]
+        if example.result is not None and result is not None:
+            encoded = pinecone.encode(pinecone.parse_type(example.result), result)
+            kind = json.dumps(example.result)  # which TOML writes alike
+            lines.append(f'result = {{ type = {kind}, hex = "{encoded.hex()}" }}')
+    return "\n".join([*lines, ""])
 
 
 def _make(folder: Path) -> None:
