@@ -5,14 +5,13 @@
 
 import sys
 
-from sdk import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.fuzzing import run
-from support.mutation import component_seeds, mutated, seeds
+from support.mutation import component_seeds, mutated, program_seeds, seeds
 
 
 def prepare():
-    bases = [*seeds(), *component_seeds(), *(programs.load(name) for name in programs.NAMES)]
+    bases = [*seeds(), *component_seeds(), *program_seeds()]
 
     def case(random, _):
         report = assert_certified_exactly_if_it_runs(mutated(random, random.choice(bases), bases))

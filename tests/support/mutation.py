@@ -4,10 +4,12 @@ from random import Random
 
 from execution_engine.binary import parse, sections
 from execution_engine.component import is_component
+from sdk import programs
 from support.components import component
 from support.guests import IMPORTS, calling, wasm
 from support.module_bytes import MAGIC, custom, leb, producers, section, text
 
+_MOST_PROGRAM_BYTES = 12 * 1024
 # What a byte is most often in a module: opcodes of structure, types, small numbers, ends of LEB128.
 _TELLING = bytes.fromhex(
     "000102030405060708090a0b0c0d0e0f1011121314 1a 202128364041 606f70 7b7c7d7e7f80 c0d0d2fcfdfeff"
@@ -59,6 +61,12 @@ def seeds() -> list[bytes]:
     extras = named + producers(language=[("C11", "")], **{"processed-by": [("clang", "19")]})
     small = calling(("input_count", 0), ("write_output", 0, 4), data="abcd")
     return [rich, dispatching, small, small + extras, rich + extras]
+
+
+def program_seeds() -> list[bytes]:
+    """The example programs that compile at once: thousands of changed ones do."""
+    loaded = (programs.load(name) for name in programs.NAMES)
+    return [code for code in loaded if len(code) <= _MOST_PROGRAM_BYTES]
 
 
 def component_seeds() -> list[bytes]:

@@ -8,12 +8,12 @@ from execution_engine import EngineLimits
 from sdk import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.guests import calling, module, wasm
-from support.mutation import component_seeds, mutated, seeds
+from support.mutation import component_seeds, mutated, program_seeds, seeds
 from tlaxcala import check
 from veracruz_utils.digest import Digest
 
 GOOD = calling(("input_count", 0), ("write_output", 0, 4), data="abcd")
-SEEDS = [*seeds(), *(programs.load(name) for name in programs.NAMES)]
+SEEDS = [*seeds(), *program_seeds()]
 COMPONENTS = component_seeds()
 
 
