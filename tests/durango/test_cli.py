@@ -691,7 +691,6 @@ def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
     ]
     assert world.as_json("status", str(world.policy), *author)["failure"] == {
         "failure": "trapped: unreachable",
-        "message": None,
         "frames": [
             {"function": 7, "offset": 500, "name": "divide"},
             {"function": 2, "offset": None, "name": None},
@@ -712,9 +711,23 @@ def test_what_the_program_said_is_shown_to_its_author_and_does_nothing_to_a_term
     assert text.splitlines()[-4:] == [
         "failure returned: -1", "the program says:", "  one", "  '    two\\x1b[31m'"
     ]  # fmt: skip
-    facts = world.as_json("status", str(world.policy), *world.who("alice"))["failure"]
-    assert facts["message"] == said.message
-    assert world.as_json("status", str(world.policy), *world.who("bob"))["failure"] is None
+    facts = world.as_json("status", str(world.policy), *world.who("alice"))
+    assert (facts["failure"]["failure"], facts["message"]) == ("returned: -1", said.message)
+    facts = world.as_json("status", str(world.policy), *world.who("bob"))
+    assert (facts["failure"], facts["message"]) == (None, None)
+
+
+def test_what_a_program_said_is_told_without_a_failure_where_there_is_none(world):
+    world.launch(world.rig.policy(debug=True))
+    world.rig.isolate.state = State.FINISHED_EXECUTING
+    world.rig.isolate.answer_with = lambda request: (
+        FailureReport("", (), "fine") if isinstance(request, GetFailureReport) else None
+    )
+    text = world.run("status", str(world.policy), *world.who("alice")).stdout
+    assert text.splitlines()[-2:] == ["the program says:", "  fine"]
+    assert "failure" not in text
+    facts = world.as_json("status", str(world.policy), *world.who("alice"))
+    assert (facts["failure"], facts["message"]) == (None, "fine")
 
 
 def test_a_computation_that_goes_on_has_no_failure(world):

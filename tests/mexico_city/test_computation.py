@@ -319,6 +319,21 @@ def test_without_streams_the_next_round_is_ready_at_once():
     assert party.state is State.READY_TO_EXECUTE
 
 
+def test_what_a_round_said_is_not_told_of_the_next():
+    party = Party(data=[1], debug=True)
+    party.load()
+    party.send(FIRST, ContentKind.DATA)
+    author = party.policy.identities[AUTHOR]
+    party.ask()
+    party.computation.run_finished(Outcome(0, None, b"receipt"), "of round one")
+    assert party.computation.failure_report(author).message == "of round one"
+    party.next_round()
+    party.ask()
+    party.computation.guest_lost("time", reason=Reason.LIMIT_REACHED)
+    report = party.computation.failure_report(author)
+    assert (report.failure, report.message) == ("limit reached: time", "")
+
+
 def test_results_that_are_no_longer_anyones_are_given_back():
     party = Party()
     party.load()

@@ -19,6 +19,7 @@ def policy(
     data: Sequence[int] = (),
     streams: Sequence[int] = (),
     limits: dict[str, int] | None = None,
+    debug: bool = False,
 ) -> Policy:
     """A policy whose identities 0, 1, ... have these roles."""
     document = current_document() | {
@@ -29,6 +30,7 @@ def policy(
         "streaming_order": list(streams),
         "program_digest": str(Digest.of(PROGRAM)),
         "limits": limits or {},
+        "debug": debug,
     }
     return Policy.parse(text(document), at=NOW)
 

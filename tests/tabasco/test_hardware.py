@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from colima.tabasco import BeginEnrolmentRequest, CompleteEnrolmentRequest, VerifyTokenRequest
 from psa_attestation import NativeEvidence, report_data_of
@@ -323,6 +324,13 @@ def test_a_platform_key_comes_by_a_signed_bundle_and_goes_with_the_next(realm, d
     clash = corim.bundle_of_keys(dict.fromkeys(other, rival.public_key()), rival, not_before=at)
     with pytest.raises(TabascoError, match="another key for platform"):
         desk.values.take_in(clash, at=clock())
+
+
+def test_a_platform_key_is_on_a_curve_that_tokens_are_signed_with(database, clock):
+    key = ec.generate_private_key(ec.SECP256K1()).public_key()
+    with pytest.raises(TabascoError, match="P-256, P-384 or P-521"):
+        PlatformKeys(database).add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
+    assert PlatformKeys(database).all() == []
 
 
 def test_an_operator_keeps_platform_keys_by_command(tmp_path):

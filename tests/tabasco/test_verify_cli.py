@@ -318,6 +318,22 @@ def test_what_evidence_does_not_say_of_debugging_is_not_told_as_proven():
 
 
 @needs_shared
+def test_a_policy_has_to_name_a_tpm_key_that_nobody_certifies(tmp_path):
+    quote = SHARED / "tpm/tpm2-quote-rsa.json"
+    key = report(quote, status=3)["proven"]["facts"]["attestation-key"]
+    pcrs = report(quote, status=3)["proven"]["measurements"]["pcrs"]
+    policy = tmp_path / "policy.toml"
+    text = 'version = 1\n[tpm]\nconcerns = ["tpm.uncertified-key"]\n'
+    text += f'[tpm.measurements]\npcrs = ["{pcrs}"]\n'
+    policy.write_text(text)
+    refused = report(quote, "--policy", policy, status=3)
+    assert refused["refusal"]["reason"] == "unknown-signer"
+    assert key in refused["refusal"]["detail"]
+    policy.write_text(text + f'[tpm.facts]\nattestation-key = {{ equals = "{key}" }}\n')
+    assert report(quote, "--policy", policy)["accepted"]
+
+
+@needs_shared
 @pytest.mark.parametrize(
     ("file", "key", "accepted"),
     [

@@ -261,7 +261,7 @@ class FailureReport:
 
     `frames` say where in the program, innermost first, and `message` is what it said to its author;
     both are empty unless the policy says `debug`. Then there is a report of a program that
-    returned, too, with `failure` as in "returned: -4", or "none".
+    returned, too, with `failure` as in "returned: -4", or empty.
     """
 
     failure: str

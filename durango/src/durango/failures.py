@@ -6,11 +6,12 @@ from durango._words import printable
 _MOST = 400  # of a line of what the program says, in characters
 
 
-def failure_facts(report: FailureReport) -> dict[str, object]:
-    """A report for machines; `offset` and `name` are None where they are not known."""
+def failure_facts(report: FailureReport | None) -> dict[str, object] | None:
+    """A report for machines, None without a failure; `offset` and `name` are None if not known."""
+    if report is None or not report.failure:
+        return None
     return {
         "failure": report.failure,
-        "message": report.message or None,
         "frames": [
             {
                 "function": frame.function,
@@ -22,13 +23,14 @@ def failure_facts(report: FailureReport) -> dict[str, object]:
     }
 
 
-def failure_text(report: FailureReport) -> str:
-    """A report for people: the failure, a line to each call, innermost first, and the message."""
-    lines = [f"failure {printable(report.failure)}", *map(_line, report.frames)]
+def failure_lines(report: FailureReport) -> list[str]:
+    """A report for people: the failure if there is one, calls, innermost first, the message."""
+    lines = [f"failure {printable(report.failure)}"] if report.failure else []
+    lines += map(_line, report.frames)
     if report.message:
         lines.append("the program says:")
         lines += [f"  {printable(each, most=_MOST)}" for each in _lines(report.message)]
-    return "\n".join(lines)
+    return lines
 
 
 def _lines(message: str) -> list[str]:

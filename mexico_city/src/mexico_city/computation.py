@@ -179,6 +179,7 @@ class Computation:
         if self.running:
             return None
         self.running = True
+        self._message = ""  # that of an earlier round says nothing of this one
         return Job(self._data.in_order(), self._streams.in_order(), self._previous)
 
     def run_finished(self, outcome: Outcome, message: str = "") -> None:
@@ -219,7 +220,7 @@ class Computation:
         if self.policy.debug and self.state is State.FINISHED_EXECUTING:
             assert self.outcome is not None
             code = self.outcome.return_code
-            return FailureReport(f"returned: {code}" if code else "none", (), self._message)
+            return FailureReport(f"returned: {code}" if code else "", (), self._message)
         self._require_state(State.ERROR)
         return FailureReport(self.failure, self._frames, self._message)
 

@@ -37,7 +37,7 @@ from tabasco.verify.kinds import Kind
 from veracruz_utils.errors import RefusedError
 from veracruz_utils.service import CallError, MetadataMethod, Status
 
-_Change = Callable[[Any, datetime, str], object]
+_Act = Callable[[Any, datetime, str], object]
 """Does what a request asks at a time, in the name of somebody, and answers."""
 
 _INSTANCE: Final = "instance"
@@ -90,7 +90,7 @@ class AdministrationServer:
             wire.GetAuditHeadRequest: self._get_audit_head,
             wire.ListAuditEntriesRequest: self._list_audit_entries,
         }
-        changes: dict[type, _Change] = {
+        changes: dict[type, _Act] = {
             wire.AddTrustAnchorRequest: self._add_trust_anchor,
             wire.RemoveTrustAnchorRequest: self._remove_trust_anchor,
             wire.RevokeRequest: self._revoke,
@@ -101,25 +101,23 @@ class AdministrationServer:
             wire.RemovePlatformKeyRequest: self._remove_platform_key,
             wire.SetPolicyRequest: self._set_policy,
         }
-        methods = {_name(cls): self._method(cls, read, None) for cls, read in reads.items()}
+        methods = {
+            _name(cls): self._method(cls, _reading(read), changes=False)
+            for cls, read in reads.items()
+        }
         return methods | {
-            _name(cls): self._method(cls, None, change) for cls, change in changes.items()
+            _name(cls): self._method(cls, change, changes=True) for cls, change in changes.items()
         }
 
-    def _method(
-        self, cls: type, read: Callable[[Any], object] | None, change: _Change | None
-    ) -> MetadataMethod:
+    def _method(self, cls: type, act: _Act, *, changes: bool) -> MetadataMethod:
         def method(data: bytes, metadata: Mapping[str, str]) -> bytes:
             try:
                 administrator = authenticated(_token(metadata), self._administrators)
                 now = self._now()
-                if change is not None:
+                if changes:
                     may_change(administrator, self._database, at=now, over="gRPC")
                 request: object = decode(cls, data)
-                if change is not None:
-                    return encode(change(request, now, administrator.actor))
-                assert read is not None
-                return encode(read(request))
+                return encode(act(request, now, administrator.actor))
             except UnauthenticatedError:
                 message = "this needs the token of an administrator, as authorization: Bearer"
                 raise CallError(Status.UNAUTHENTICATED, message) from None
@@ -300,6 +298,10 @@ class AdministrationServer:
     def _set_policy(self, request: wire.SetPolicyRequest, at: datetime, actor: str) -> object:
         stored = self._policies.put_in_force(request.document, at=at, actor=actor)
         return wire.SetPolicyResponse(stored.version, stored.digest)
+
+
+def _reading(read: Callable[[Any], object]) -> _Act:
+    return lambda request, _at, _actor: read(request)
 
 
 def _name(cls: type) -> str:

@@ -19,14 +19,14 @@ apply; any that comes with an accepted status when it is left out).
 
 import hmac
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
 from tabasco.errors import TabascoError
-from tabasco.verify.base import Acceptance, Check, Fault, Proven, TcbStatus, checks
+from tabasco.verify.base import ATTESTATION_KEY, Acceptance, Check, Fault, Proven, TcbStatus, checks
 from tabasco.verify.kinds import Kind
 from tabasco.verify.names import strange_concerns, strange_measurement
 
@@ -135,10 +135,6 @@ class AppraisalPolicy:
                     yield told
             yield from strange_concerns(policy.concerns)
 
-    def facts_asked(self, kind: Kind) -> Collection[str]:
-        """The names of the facts that are asked of this kind of evidence."""
-        return self.kinds[kind].facts if kind in self.kinds else ()
-
     def evaluate(
         self,
         proven: Proven,
@@ -168,10 +164,20 @@ class AppraisalPolicy:
         return Decision(
             (
                 *checks(proven, acceptance),
+                *_certified(policy, proven),
                 *_measurements(policy, proven, references),
                 *_facts(policy, proven),
             )
         )
+
+
+def _certified(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+    """A key that nobody certifies is as good as the policy that names it."""
+    key = proven.facts.get(ATTESTATION_KEY)
+    if key is not None:
+        detail = f"nobody certifies {ATTESTATION_KEY} {key}, the policy has to ask for it as a fact"
+        named = ATTESTATION_KEY in policy.facts
+        yield Check(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
 
 
 def _measurements(policy: KindPolicy, proven: Proven, references: References) -> Iterator[Check]:

@@ -20,7 +20,6 @@ from tabasco.policies import Policies, StoredPolicy
 from tabasco.reference_values import ReferenceValues
 from tabasco.verify import EvidenceError, Proven
 from tabasco.verify.evidence import (
-    ATTESTATION_KEY,
     CollateralSource,
     Means,
     verify_evidence,
@@ -96,10 +95,7 @@ class HardwareRoot:
         stored = self._policies.in_force()
         if stored is None:
             raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
-        policy = stored.policy
-        if self._kind is Kind.TPM and ATTESTATION_KEY not in policy.facts_asked(self._kind):
-            raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "the policy names no attestation key")
-        decision = policy.evaluate(
+        decision = stored.policy.evaluate(
             proven,
             report_data=self._report_data(binding),
             references=lambda kind, name: self._references.accepted(kind, name, at=at),

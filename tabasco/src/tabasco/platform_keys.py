@@ -27,6 +27,7 @@ from tabasco.verify.kinds import Kind
 
 KINDS: Final = (Kind.ARM_CCA,)
 """The kinds of evidence that are verified with such keys."""
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,8 @@ def key_of(data: bytes) -> ec.EllipticCurvePublicKey:
         key = load_der_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TabascoError("a platform's key is not one in DER") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise TabascoError("a platform's key is not an elliptic-curve key")
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
+        raise TabascoError("a platform's key is not on P-256, P-384 or P-521")
     return key
 
 

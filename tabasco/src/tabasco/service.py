@@ -97,17 +97,7 @@ class AttestationService:
         self._source = source
         self._roots = roots
         challenges = _challenges(database, settings, challenge_key)
-        hardware = {
-            kind.value: HardwareRoot(
-                kind,
-                policies=Policies(database),
-                references=ReferenceValues(database),
-                source=source,
-                platform_keys=PlatformKeys(database),
-                roots=roots,
-            )
-            for kind in MEASURED
-        }
+        hardware = _hardware(database, source, roots)
         self._enrolments = Enrolments(
             challenges=challenges,
             instances=instances,
@@ -243,6 +233,22 @@ class AttestationService:
         """Where the audit log is, and that under the current result key (COSE_Sign1)."""
         head = audit.AuditLog(self._database).head()
         return head, head.sign(self._key_ring.in_use(self._now())[0].private)
+
+
+def _hardware(
+    database: Database, source: CollateralSource, roots: Collection[bytes] | None
+) -> dict[str, HardwareRoot]:
+    return {
+        kind.value: HardwareRoot(
+            kind,
+            policies=Policies(database),
+            references=ReferenceValues(database),
+            source=source,
+            platform_keys=PlatformKeys(database),
+            roots=roots,
+        )
+        for kind in MEASURED
+    }
 
 
 def _challenges(database: Database, settings: Settings, key: Secret | None) -> ChallengeSource:

@@ -18,7 +18,7 @@ from durango.cli.options import (
     wait_option,
 )
 from durango.errors import DurangoError, ProgramFailedError
-from durango.failures import failure_facts, failure_text
+from durango.failures import failure_facts, failure_lines
 from durango.output import new_file, refuse_existing
 from durango.principal import Outcome, Principal
 from durango.receipts import receipt_facts
@@ -157,7 +157,8 @@ def status(*, membership: Membership, as_json: bool) -> None:
         "program_digest": digest,
         "policy_digest": policy.digest,
         "attestation": attestation_facts(attestation),
-        "failure": None if report is None else failure_facts(report),
+        "failure": failure_facts(report),
+        "message": (report.message or None) if report else None,
     }
     text = (
         f"{found.state.name}: {_description(found, policy)}\n"
@@ -166,7 +167,7 @@ def status(*, membership: Membership, as_json: bool) -> None:
         f"policy  {policy.digest}"
     )
     if report is not None:
-        text += "\n" + failure_text(report)
+        text = "\n".join([text, *failure_lines(report)])
     emit(facts, text, as_json=as_json)
 
 

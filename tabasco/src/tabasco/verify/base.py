@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from veracruz_utils.errors import RefusedError
 
@@ -104,6 +105,10 @@ class Concern:
     name: str
     fault: Fault
     detail: str
+
+
+ATTESTATION_KEY: Final = "attestation-key"
+"""The fact that says which uncertified key of a TPM signed: SHA-256 of its DER, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from psa_attestation import (
     verify_ear_jwt,
     verify_token,
 )
-from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
+from tabasco.verify.base import ATTESTATION_KEY, Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.cca import NO_END, verify_cca
 from tabasco.verify.confidential_space import verify_confidential_space
 from tabasco.verify.dcap import verify_dcap
@@ -45,8 +45,6 @@ from tabasco.verify.tpm_azure_json import parse_azure
 from tabasco.verify.tpm_json import parse_tpm
 
 PublicKey = ec.EllipticCurvePublicKey
-ATTESTATION_KEY: Final = "attestation-key"
-"""The fact that says which TPM key signed: SHA-256 of its DER, in hexadecimal."""
 _TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
 
 
