@@ -16,8 +16,8 @@ from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz.services import Service
 from veracruz_utils import policy as policies
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_3_SUITES,
@@ -114,8 +114,8 @@ class Deployment:
                 policies.Identity(number, party.certificate, frozenset(roles[number]))
                 for number, party in enumerate(parties)
             ],
-            sinaloa=Endpoint("127.0.0.1", _free_port()),
-            tabasco=Endpoint.parse(self._tabasco),
+            sinaloa=Address("127.0.0.1", _free_port()),
+            tabasco=Address.parse(self._tabasco),
             tabasco_key=der_of(tabasco_key),
             expires_at=now + timedelta(days=1),
             ciphersuite=TLS_1_3_SUITES[0],

@@ -18,8 +18,8 @@ from computations import Deployment
 from measuring import Figure, at_most, in_pairs, run
 
 from colima import runtime
+from veracruz_shells.service import GrpcService, open_channel
 from veracruz_utils.policy import Role
-from veracruz_utils.service import GrpcService, open_channel
 
 # isort: split
 import grpc

@@ -24,8 +24,8 @@ import colima.tabasco as wire
 from support.enrolment import RootAttester, SoftwareRoot, pem
 from support.postgresql import AVAILABLE, Server
 from veracruz import Service
+from veracruz_shells.service import open_channel, unary
 from veracruz_utils.policy import LINUX_SOFTWARE
-from veracruz_utils.service import open_channel, unary
 
 _CLIENTS: Final = 8
 _TOKENS: Final = 160

@@ -24,11 +24,11 @@ from durango import (
 )
 from psa_attestation import encode
 from support.principal_rig import key_der, key_pem, now
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.errors import RefusedError, UnreachableError
 
-NOWHERE = Endpoint("127.0.0.1", 1)
+NOWHERE = Address("127.0.0.1", 1)
 
 
 def test_an_honest_isolate_is_attested(rig):

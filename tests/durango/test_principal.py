@@ -23,8 +23,8 @@ from durango import (
 from durango.content import PIECE_BYTES
 from jalisco import IsolateRefusedError, WrongIsolateError
 from support.principal_rig import DAY, PROGRAM, SALT, key_der, new_identity, now
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.errors import RefusedError, UnreachableError
 from veracruz_utils.policy import Identity as Member
 from veracruz_utils.policy import Limits, Role
@@ -238,7 +238,7 @@ def test_a_bridge_that_went_away_is_unreachable(rig):
     attestation = attest(rig.isolate.policy)
     with pytest.raises(UnreachableError, match="sinaloa at 127") as caught:
         Principal.connect(
-            rig.isolate.policy, rig.alice, attestation, sinaloa=Endpoint("127.0.0.1", 1)
+            rig.isolate.policy, rig.alice, attestation, sinaloa=Address("127.0.0.1", 1)
         )
     assert caught.value.exit_code == 4
 

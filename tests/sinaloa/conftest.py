@@ -12,7 +12,8 @@ from colima.sinaloa import SERVICE
 from sinaloa import Bridge, Isolate
 from support.policies import DAY, certificate, key_of, public_key_der
 from support.sinaloa_fakes import MEASUREMENT, FakeSonora
-from veracruz_utils import Digest, Endpoint
+from veracruz_shells.service import GrpcService, open_channel
+from veracruz_utils import Address, Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_3_SUITES,
@@ -22,7 +23,6 @@ from veracruz_utils.policy import (
     Strategy,
     render_policy,
 )
-from veracruz_utils.service import GrpcService, open_channel
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def policy_text(*, measurement: bytes = MEASUREMENT, sinaloa: str = "127.0.0.1:3
     return render_policy(
         at=now,
         identities=[Identity(0, der, frozenset(Role))],
-        sinaloa=Endpoint.parse(sinaloa),
-        tabasco=Endpoint("127.0.0.1", 3010),
+        sinaloa=Address.parse(sinaloa),
+        tabasco=Address("127.0.0.1", 3010),
         tabasco_key=public_key_der(key_of("tabasco")),
         expires_at=now + DAY,
         ciphersuite=TLS_1_3_SUITES[0],

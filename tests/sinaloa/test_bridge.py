@@ -17,8 +17,8 @@ from colima.sinaloa import (
 )
 from colima.sonora import Ending, Failed
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
+from veracruz_shells.service import CallError, Status, is_serving, unary
 from veracruz_utils import UnreachableError
-from veracruz_utils.service import CallError, Status, is_serving, unary
 
 CHUNK = bytes(range(256)) * 4096  # 1 MiB
 

@@ -18,9 +18,9 @@ from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
 from colima.sonora import Ending, Failed
 from sinaloa.cli import main
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
+from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES
-from veracruz_utils.service import is_serving, open_channel, unary
 
 from .conftest import policy_text
 

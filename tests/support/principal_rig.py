@@ -46,8 +46,9 @@ from psa_attestation import (
     sign_receipt,
     verify_token,
 )
+from veracruz_shells.service import GrpcService, ServiceLimits
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_2_SUITES,
@@ -60,7 +61,6 @@ from veracruz_utils.policy import (
     render_policy,
 )
 from veracruz_utils.policy import Identity as Member
-from veracruz_utils.service import GrpcService, ServiceLimits
 
 PROGRAM = b"\0asm\1\0\0\0 a program"
 MEASUREMENT = bytes(range(32))
@@ -348,8 +348,8 @@ class Rig:
     def __init__(self, attester: Attester) -> None:
         self.attester = attester
         self.alice, self.bob, self.carol = (new_identity(n) for n in ("alice", "bob", "carol"))
-        self.sinaloa = Endpoint("127.0.0.1", 1)
-        self.tabasco = Endpoint("127.0.0.1", 1)
+        self.sinaloa = Address("127.0.0.1", 1)
+        self.tabasco = Address("127.0.0.1", 1)
         self.spoil_claims: Callable[[Claims], Claims] = lambda claims: claims
         self.spoil_ear: Callable[[Ear], Ear] = lambda ear: ear
         self.attest_raw: Callable[[bytes], bytes] | None = None
@@ -430,7 +430,7 @@ def running_rig() -> Iterator[Rig]:
         limits=ServiceLimits(grace_s=0),
     )
     with bridge, verifier:
-        rig.sinaloa = Endpoint.parse(bridge.address)
-        rig.tabasco = Endpoint.parse(verifier.address)
+        rig.sinaloa = Address.parse(bridge.address)
+        rig.tabasco = Address.parse(verifier.address)
         rig.launch()
         yield rig

@@ -27,8 +27,8 @@ from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz import Service
 from veracruz_utils import policy as policies
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_2_SUITES,
@@ -154,9 +154,9 @@ class Computation:
     """The process of the isolate's front."""
 
     @property
-    def address(self) -> Endpoint:
+    def address(self) -> Address:
         """Where its bridge listens, which is a free port and not what the policy says."""
-        return Endpoint.parse(self.sinaloa.address)
+        return Address.parse(self.sinaloa.address)
 
     @property
     def tabasco_key(self) -> bytes | None:
@@ -165,7 +165,7 @@ class Computation:
 
     # The library.
 
-    def attest(self, policy: Policy | None = None, *, via: Endpoint | None = None) -> Attestation:
+    def attest(self, policy: Policy | None = None, *, via: Address | None = None) -> Attestation:
         return attest(
             policy or self.policy, tabasco_key=self.tabasco_key, sinaloa=via or self.address
         )
@@ -299,7 +299,7 @@ class Stack:
             "tabasco", "--state", self.folder / "tabasco", "--listen", "127.0.0.1:0",
             "--trust-root", self.root,
         )  # fmt: skip
-        self.tabasco_address = Endpoint.parse(self.tabasco.wait_ready())
+        self.tabasco_address = Address.parse(self.tabasco.wait_ready())
 
     def start_sonora(self, name: str = "sonora.sock") -> Service:
         """A root isolate on this socket; the stack's own unless told otherwise."""
@@ -325,7 +325,7 @@ class Stack:
         limits: Limits | None = None,
         debug: bool = False,
         port: int = 3011,
-        tabasco: Endpoint | None = None,
+        tabasco: Address | None = None,
         measurement: bytes | None = None,
         platform: str = LINUX_SOFTWARE,
     ) -> bytes:
@@ -338,7 +338,7 @@ class Stack:
                 policies.Identity(number, party.certificate, frozenset(roles))
                 for number, (party, roles) in enumerate(members)
             ],
-            sinaloa=Endpoint("127.0.0.1", port),
+            sinaloa=Address("127.0.0.1", port),
             tabasco=tabasco or self.tabasco_address,
             tabasco_key=self.tabasco_key if current else None,
             expires_at=now + DAY,

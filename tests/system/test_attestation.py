@@ -24,10 +24,10 @@ from sonora.evidence.software import SoftwareRoot
 from support.runtime_guests import HELLO, RANDOM
 from support.stack import PI, RESULT, Computation, run
 from veracruz import Service
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
 from veracruz_utils.policy import LINUX_SOFTWARE, PolicyFormat
-from veracruz_utils.service import GrpcService, open_channel, unary
 
 Forge = Callable[[bytes], bytes]
 """A bridge's answer to a challenge."""
@@ -69,7 +69,7 @@ def bridge_that(forges: Forge):
         return colima.encode(wire.AttestResponse(forges(challenge)))
 
     with GrpcService("127.0.0.1:0", unary={f"/{wire.SERVICE}/Attest": attest}) as service:
-        yield Endpoint.parse(service.address)
+        yield Address.parse(service.address)
 
 
 def test_a_principal_is_told_what_was_checked_against_what(computation, stack):

@@ -21,8 +21,8 @@ from colima import decode, encode
 from psa_attestation import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
 from tabasco.cli import main
+from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils.errors import RefusedError, UnreachableError
-from veracruz_utils.service import is_serving, open_channel, unary
 
 TABASCO = Path(sys.executable).parent / "tabasco"
 PLATFORM = "linux-software-root"

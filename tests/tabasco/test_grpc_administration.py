@@ -20,9 +20,9 @@ from tabasco.cli import grpc_service
 from tabasco.database import Database, sqlite_url
 from tabasco.reference_values import ReferenceValues
 from tabasco.server import LIMITS, methods_of
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.service import CallError, GrpcService, Status, open_channel, unary
+from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, VeracruzError
-from veracruz_utils.service import CallError, GrpcService, Status, open_channel, unary
 
 POLICY = b'version = 1\n[sgx]\n[sgx.measurements]\nmrenclave = "reference-values"\n'
 READS = {
@@ -294,7 +294,7 @@ def test_a_failure_inside_says_nothing_outside(admin, service, monkeypatch):
 
 def test_tokens_do_not_leave_this_machine(service, database):
     for host, served in (("127.0.0.1", True), ("0.0.0.0", False)):
-        with grpc_service((service, database), Endpoint(host, 0)) as server:
+        with grpc_service((service, database), Address(host, 0)) as server:
             address = f"127.0.0.1:{server.port}"
             with open_channel(address) as channel, pytest.raises(VeracruzError) as caught:
                 raw(channel, "ListInstances")

@@ -32,7 +32,7 @@ from tabasco.audit import AuditLog, Head
 from tabasco.cli import main
 from tabasco.database import Database, sqlite_url
 from veracruz import Service
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def app(service, database, clock):
 
 @pytest.fixture
 def server(app):
-    with HttpService(app, Endpoint.parse("127.0.0.1:0")) as server:
+    with HttpService(app, Address.parse("127.0.0.1:0")) as server:
         yield server
 
 
@@ -202,8 +202,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_all_there(client, serv
 
 def test_a_body_that_never_comes_is_not_waited_for(app, server, monkeypatch):
     monkeypatch.setattr("tabasco.api.bodies.BODY_TIMEOUT_S", 0.2)
-    endpoint = Endpoint.parse(server.url.removeprefix("http://"))
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as connection:
+    address = Address.parse(server.url.removeprefix("http://"))
+    with socket.create_connection((address.host, address.port), timeout=30) as connection:
         connection.sendall(
             b"POST /v1/enrolments HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
         )
@@ -213,8 +213,8 @@ def test_a_body_that_never_comes_is_not_waited_for(app, server, monkeypatch):
 @pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_a_head_that_never_comes_whole_is_not_waited_for(client, server, monkeypatch, before):
     monkeypatch.setattr("tabasco.api.heads.HEAD_TIMEOUT_S", 1.0)
-    endpoint = Endpoint.parse(server.url.removeprefix("http://"))
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as connection:
+    address = Address.parse(server.url.removeprefix("http://"))
+    with socket.create_connection((address.host, address.port), timeout=30) as connection:
         if before:
             connection.sendall(before)
             answer = b""
@@ -423,11 +423,11 @@ def test_the_description_that_is_checked_in_is_the_one_that_is_served(client):
 
 def test_plain_http_does_not_leave_this_machine(app):
     with pytest.raises(VeracruzError, match="do not go over plain HTTP"):
-        HttpService(app, Endpoint.parse("0.0.0.0:0"))
+        HttpService(app, Address.parse("0.0.0.0:0"))
 
 
 def test_an_address_that_is_taken_is_an_error_that_names_it(app, server):
-    taken = Endpoint.parse(server.url.removeprefix("http://"))
+    taken = Address.parse(server.url.removeprefix("http://"))
     with pytest.raises(VeracruzError, match=f"cannot listen on {taken} for HTTP"):
         HttpService(app, taken).__enter__()
 
@@ -471,7 +471,7 @@ def test_over_tls_it_is_served_to_who_trusts_the_certificate(app, tmp_path):
     files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
     files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with HttpService(app, Endpoint.parse("0.0.0.0:0"), tls=files) as server:
+    with HttpService(app, Address.parse("0.0.0.0:0"), tls=files) as server:
         url = server.url.replace("0.0.0.0", "127.0.0.1")
         trusting = ssl.create_default_context(cafile=files.certificate)
         found = httpx.get(f"{url}/healthz", verify=trusting, trust_env=False)
@@ -480,4 +480,4 @@ def test_over_tls_it_is_served_to_who_trusts_the_certificate(app, tmp_path):
             httpx.get(f"{url}/healthz", trust_env=False)
     files.key.write_bytes(b"no key")
     with pytest.raises(VeracruzError, match="cannot be used"):
-        HttpService(app, Endpoint.parse("0.0.0.0:0"), tls=files)
+        HttpService(app, Address.parse("0.0.0.0:0"), tls=files)

@@ -12,8 +12,7 @@ from colima import decode, encode
 from psa_attestation import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot
 from tabasco.server import LIMITS, methods_of
-from veracruz_utils.errors import RefusedError
-from veracruz_utils.service import (
+from veracruz_shells.service import (
     CallError,
     GrpcService,
     Status,
@@ -21,6 +20,7 @@ from veracruz_utils.service import (
     open_channel,
     unary,
 )
+from veracruz_utils.errors import RefusedError
 
 PLATFORM = "linux-software-root"
 CHALLENGE = sha256(b"challenge").digest()

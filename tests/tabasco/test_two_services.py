@@ -14,8 +14,8 @@ from support.enrolment import RootAttester, SoftwareRoot, pem
 from tabasco.database import Database
 from tabasco.instances import Instances
 from veracruz import Service
+from veracruz_shells.service import open_channel, unary
 from veracruz_utils.errors import RefusedError, VeracruzError
-from veracruz_utils.service import open_channel, unary
 
 PLATFORM = "linux-software-root"
 

@@ -21,9 +21,9 @@ from tabasco.reference_values import ReferenceValues
 from tabasco.server import LIMITS, methods_of
 from tabasco.sessions import session_binding
 from tabasco.verify.kinds import Kind
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.service import CallError, GrpcService, Status, open_channel, unary
+from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
-from veracruz_utils.service import CallError, GrpcService, Status, open_channel, unary
 
 REPORT_DATA_AT = 320
 AT = int(dcap.NOON.timestamp())
@@ -80,7 +80,7 @@ def http(service, database):
     context = Context(service, database, Administrators(database), lambda: dcap.NOON)
     token = Administrators(database).add("reader", Role.READER, at=dcap.NOON).reveal().decode()
     with (
-        HttpService(create_app(context), Endpoint.parse("127.0.0.1:0")) as server,
+        HttpService(create_app(context), Address.parse("127.0.0.1:0")) as server,
         httpx.Client(
             base_url=server.url, trust_env=False, headers={"Authorization": f"Bearer {token}"}
         ) as client,

@@ -25,10 +25,10 @@ from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
 from psa_attestation import AttestationError, cbor
+from veracruz_shells.service import open_channel, unary
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import Policy
-from veracruz_utils.service import open_channel, unary
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -41,8 +41,8 @@ def attest(
     policy: Policy,
     *,
     tabasco_key: bytes | None = None,
-    sinaloa: Endpoint | None = None,
-    tabasco: Endpoint | None = None,
+    sinaloa: Address | None = None,
+    tabasco: Address | None = None,
     timeout_s: float = 30.0,
 ) -> Attestation:
     """The isolate behind the policy's bridge, once everything about it has been checked.

@@ -33,8 +33,8 @@ from durango.session import Progress, Session
 from jalisco import Connection, SinaloaTransport
 from psa_attestation import Receipt
 from veracruz_utils import policy as policies
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import Policy, Role
 from veracruz_utils.secret import Secret
 
@@ -84,7 +84,7 @@ class Principal:
         identity: Identity,
         attestation: Attestation,
         *,
-        sinaloa: Endpoint | None = None,
+        sinaloa: Address | None = None,
         timeout_s: float = 60.0,
     ) -> Self:
         """A session with the isolate that `attestation` is about.

@@ -13,7 +13,7 @@ from typing import Final, Protocol, cast
 from colima.sinaloa import MAX_CHUNK_BYTES, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
-from veracruz_utils.service import error_of_call, open_channel  # sets gRPC up as it loads
+from veracruz_shells.service import error_of_call, open_channel  # sets gRPC up as it loads
 
 # isort: split
 import grpc

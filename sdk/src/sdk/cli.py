@@ -18,7 +18,7 @@ from sdk import (
 )
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES
-from veracruz_utils.console import command_group, emit, json_option, write_new_file
+from veracruz_shells.console import command_group, emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)

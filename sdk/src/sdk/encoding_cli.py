@@ -8,7 +8,7 @@ import click
 
 from sdk import csv_cells, pinecone, schemas, tables
 from sdk.errors import TypeExpressionError
-from veracruz_utils.console import read_file, write_new_file
+from veracruz_shells.console import read_file, write_new_file
 
 _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_SCHEMA_BYTES: Final = 1024 * 1024

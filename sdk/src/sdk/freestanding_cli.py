@@ -7,7 +7,7 @@ import click
 
 from sdk import encoding_cli
 from sdk.freestanding.config import Config
-from veracruz_utils.console import command_group, json_option
+from veracruz_shells.console import command_group, json_option
 
 _STRATEGIES: Final = ("jit", "interpretation")
 _MOST_FUEL: Final = 2**63 - 1

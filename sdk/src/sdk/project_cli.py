@@ -11,7 +11,7 @@ import tlaxcala
 from execution_engine import CodeCache, EngineError
 from sdk import project_cases, projects
 from sdk.errors import ProjectError
-from veracruz_utils.console import (
+from veracruz_shells.console import (
     emit,
     json_option,
     note,

@@ -25,7 +25,7 @@ from sdk.examples import EXAMPLES, Example
 from sdk.python_build import compile_python
 from sdk.rust_guest import compile_rust
 from sdk.zig_guest import compile_c, compile_c_with_libc, compile_cpp, compile_zig
-from veracruz_utils.console import write_new_file
+from veracruz_shells.console import write_new_file
 
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")

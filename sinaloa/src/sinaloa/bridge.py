@@ -19,8 +19,8 @@ from colima.sinaloa import (
 )
 from sinaloa.isolate import Isolate
 from sinaloa.session import Session
+from veracruz_shells.service import CallError, ServiceLimits, Status, StreamMethod, UnaryMethod
 from veracruz_utils.errors import UnreachableError
-from veracruz_utils.service import CallError, ServiceLimits, Status, StreamMethod, UnaryMethod
 
 # isort: split
 import grpc

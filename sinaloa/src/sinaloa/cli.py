@@ -10,8 +10,8 @@ import click
 from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import End, Isolate
-from veracruz_utils.console import (
-    ENDPOINT,
+from veracruz_shells.console import (
+    ADDRESS,
     command_group,
     emit,
     json_option,
@@ -19,9 +19,9 @@ from veracruz_utils.console import (
     note,
     read_file,
 )
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.service import GrpcService
+from veracruz_utils.address import Address
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
-from veracruz_utils.service import GrpcService
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def main() -> None:
 )
 @click.option(
     "--listen",
-    type=ENDPOINT,
+    type=ADDRESS,
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.  [default: as the policy says]",
 )
@@ -60,7 +60,7 @@ def main() -> None:
 @log_option
 @json_option
 def serve(
-    policy: Path, sonora: Path, listen: Endpoint | None, max_sessions: int, *, as_json: bool
+    policy: Path, sonora: Path, listen: Address | None, max_sessions: int, *, as_json: bool
 ) -> None:
     """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
 

@@ -23,10 +23,10 @@ from sonora.measurement import measure_this_process, measurement_of
 from sonora.measurement_diff import changes_since
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import Sonora, SonoraServer
-from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
+from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_utils.address import Address
 from veracruz_utils.policy import LINUX_SOFTWARE
-from veracruz_utils.service import GrpcService, open_channel, unary
 
 _LOG: Final = logging.getLogger(__name__)
 _TABASCO_TIMEOUT_S: Final = 20.0
@@ -112,7 +112,7 @@ def measure(
 @click.option(
     "--tabasco",
     "tabasco_address",
-    type=ENDPOINT,
+    type=ADDRESS,
     default="127.0.0.1:3010",
     show_default=True,
     metavar="HOST:PORT",
@@ -126,7 +126,7 @@ def measure(
 )
 @click.option(
     "--listen",
-    type=ENDPOINT,
+    type=ADDRESS,
     default="127.0.0.1:0",
     show_default=True,
     metavar="HOST:PORT",
@@ -153,9 +153,9 @@ def measure(
 def serve(
     *,
     state: Path,
-    tabasco_address: Endpoint,
+    tabasco_address: Address,
     socket_path: Path | None,
-    listen: Endpoint,
+    listen: Address,
     evidence: str,
     patience: int,
     as_json: bool,
@@ -226,7 +226,7 @@ def _serving(server: SonoraServer) -> Iterator[SonoraServer]:
 
 
 def _serve_health(
-    listen: Endpoint,
+    listen: Address,
     launcher: LinuxLauncher,
     server: SonoraServer,
     facts: dict[str, object],

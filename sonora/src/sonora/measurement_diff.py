@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 
 from sonora.errors import SonoraError
-from veracruz_utils.files import read_file
+from veracruz_shells.files import read_file
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]

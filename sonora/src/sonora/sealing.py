@@ -25,8 +25,8 @@ from sonora.enrolment import Enrolment
 from sonora.errors import SonoraError
 from sonora.evidence.base import Files, KernelFiles
 from sonora.evidence.gramine import ATTESTATION
+from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.files import write_new_file
 
 FILE: Final = "enrolment.sealed"
 _LOG: Final = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.service import AttestationService
 from tabasco.state import DEFAULT_TENANT
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 
 if TYPE_CHECKING:
     from tabasco.api import HttpService
@@ -20,7 +20,7 @@ Served = tuple[AttestationService, Database]
 
 
 def http_service(
-    tenants: Mapping[str, Served], address: Endpoint, tls: tuple[Path, Path] | None
+    tenants: Mapping[str, Served], address: Address, tls: tuple[Path, Path] | None
 ) -> "HttpService":
     """Services over HTTP, not listening yet; with the certificate and key of `tls`.
 

@@ -15,7 +15,7 @@ from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.state import DEFAULT_TENANT, StateDirectory
 from tabasco.tenants import existing_tenant
-from veracruz_utils.console import read_file
+from veracruz_shells.console import read_file
 from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024

@@ -34,7 +34,7 @@ from tabasco.state import StateDirectory
 from tabasco.verify.base import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, kind_of, plain
 from tabasco.verify.names import strange_measurement
-from veracruz_utils.console import emit, json_option, note, read_file
+from veracruz_shells.console import emit, json_option, note, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])

@@ -34,8 +34,8 @@ from tabasco.roots import Roots
 from tabasco.server import native_of
 from tabasco.service import AttestationService
 from tabasco.verify.kinds import Kind
+from veracruz_shells.service import CallError, MetadataMethod, Status
 from veracruz_utils.errors import RefusedError
-from veracruz_utils.service import CallError, MetadataMethod, Status
 
 _Act = Callable[[Any, datetime, str], object]
 """Does what a request asks at a time, in the name of somebody, and answers."""

@@ -8,8 +8,8 @@ from tabasco._options import current_time, database_option, open_database, state
 from tabasco.administrators import Administrators, Role
 from tabasco.audit_cli import told
 from tabasco.state import StateDirectory
-from veracruz_utils.console import emit, json_option
-from veracruz_utils.files import write_new_file
+from veracruz_shells.console import emit, json_option
+from veracruz_shells.files import write_new_file
 
 
 @click.group("administrator")

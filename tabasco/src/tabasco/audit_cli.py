@@ -13,7 +13,7 @@ from tabasco._options import database_option, open_database, public_key_in, stat
 from tabasco.audit import MAX_HEAD_BYTES, AuditLog, Head
 from tabasco.errors import TabascoError
 from tabasco.state import StateDirectory
-from veracruz_utils.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 

@@ -42,10 +42,10 @@ from tabasco.state import DEFAULT_TENANT, StateDirectory
 from tabasco.tenants import challenge_key_of, tenants_of
 from tabasco.tenants_cli import tenant
 from tabasco.verify_cli import verify
-from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, log_option, note
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
+from veracruz_shells.service import GrpcService
+from veracruz_utils.address import Address
 from veracruz_utils.secret import Secret
-from veracruz_utils.service import GrpcService
 
 DISTRIBUTION: Final = "veracruz-tabasco"
 _DEFAULTS: Final = Settings()
@@ -101,7 +101,7 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 @main.command("serve")
 @click.option(
     "--listen",
-    type=ENDPOINT,
+    type=ADDRESS,
     default="127.0.0.1:3010",
     show_default=True,
     metavar="HOST:PORT",
@@ -109,7 +109,7 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 )
 @click.option(
     "--http",
-    type=ENDPOINT,
+    type=ADDRESS,
     metavar="HOST:PORT",
     help="Serve HTTP and JSON here, too (needs the extra http); without TLS only on this machine.",
 )
@@ -161,8 +161,8 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 @json_option
 def serve(
     *,
-    listen: Endpoint,
-    http: Endpoint | None,
+    listen: Address,
+    http: Address | None,
     http_certificate: Path | None,
     http_key: Path | None,
     state: StateDirectory,
@@ -201,7 +201,7 @@ def serve(
         server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
 
 
-def grpc_service(served: tuple[AttestationService, Database], address: Endpoint) -> GrpcService:
+def grpc_service(served: tuple[AttestationService, Database], address: Address) -> GrpcService:
     """A tenant's service over gRPC, not listening yet; administered from this machine alone."""
     service, database = served
     administration = AdministrationServer(

@@ -29,7 +29,7 @@ from tabasco.errors import TabascoError
 from tabasco.verify.base import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, kind_of, plain
 from tabasco.verify.snp_report import Product
-from veracruz_utils.console import emit, json_option, note, read_file, write_new_file
+from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
 
 STALE: Final = 1
 _SOON: Final = timedelta(days=7)

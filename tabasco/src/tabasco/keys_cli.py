@@ -10,7 +10,7 @@ from tabasco.audit_cli import told
 from tabasco.errors import TabascoError
 from tabasco.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
 from tabasco.state import StateDirectory
-from veracruz_utils.console import emit, json_option
+from veracruz_shells.console import emit, json_option
 
 
 @click.group("keys")

@@ -13,7 +13,7 @@ from tabasco.errors import TabascoError
 from tabasco.platform_keys import KINDS, PlatformKeys, RegisteredKey
 from tabasco.state import StateDirectory
 from tabasco.verify.kinds import Kind
-from veracruz_utils.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file
 
 
 @click.group("platform-key")

@@ -20,7 +20,7 @@ from tabasco.errors import TabascoError
 from tabasco.instances import Instance, Instances
 from tabasco.roots import Root, Roots
 from tabasco.state import StateDirectory
-from veracruz_utils.console import emit, json_option
+from veracruz_shells.console import emit, json_option
 
 
 @click.group("root")

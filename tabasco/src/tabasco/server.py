@@ -32,8 +32,8 @@ from psa_attestation import AttestationError, NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service import AttestationService
 from tabasco.sessions import Submission
+from veracruz_shells.service import CallError, ServiceLimits, Status, UnaryMethod
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.service import CallError, ServiceLimits, Status, UnaryMethod
 
 _RequestT = TypeVar("_RequestT")
 

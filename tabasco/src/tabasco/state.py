@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 from tabasco.database import sqlite_url
 from tabasco.errors import TabascoError
 from tabasco.key_ring import KeyRing, ResultKey
+from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.files import write_new_file
 
 DEFAULT_TENANT: Final = "default"
 _OLD_NAME: Final = re.compile(r"[0-9a-f]{64}\.until-([0-9]{1,11})\.pem")

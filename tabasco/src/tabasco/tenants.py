@@ -15,7 +15,7 @@ from typing import Final
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.state import DEFAULT_TENANT, StateDirectory
-from veracruz_utils.files import write_new_file
+from veracruz_shells.files import write_new_file
 from veracruz_utils.secret import Secret
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

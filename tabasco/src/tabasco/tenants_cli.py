@@ -6,7 +6,7 @@ from tabasco import keys
 from tabasco._options import bare_state_option
 from tabasco.state import StateDirectory
 from tabasco.tenants import add_tenant, tenants_of
-from veracruz_utils.console import emit, json_option
+from veracruz_shells.console import emit, json_option
 
 
 @click.group("tenant")

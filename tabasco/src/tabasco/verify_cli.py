@@ -25,7 +25,7 @@ from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.evidence import Means, PublicKey
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind, plain
 from tabasco.verify.names import strange_concerns
-from veracruz_utils.console import emit, json_option, note, read_file
+from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
 _MAX_CERTIFICATES_BYTES: Final = 64 * 1024

@@ -17,7 +17,14 @@ from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, Difference, certify, dif
 from tlaxcala.rules import RULES, Rule
 from tlaxcala.sarif import sarif
 from tlaxcala.verdict import MAX_NAME, Verdict, judge
-from veracruz_utils.console import command_group, emit, json_option, note, read_file, write_new_file
+from veracruz_shells.console import (
+    command_group,
+    emit,
+    json_option,
+    note,
+    read_file,
+    write_new_file,
+)
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 

@@ -11,7 +11,7 @@ from tlaxcala.check import check
 from tlaxcala.profile import Profile
 from tlaxcala.report import Finding, Report
 from tlaxcala.rules import UNREADABLE
-from veracruz_utils.console import read_file
+from veracruz_shells.console import read_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, Report
-from veracruz_utils.console import command_group, emit, json_option, note
+from veracruz_shells.console import command_group, emit, json_option, note
 
 
 @command_group(

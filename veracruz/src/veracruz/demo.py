@@ -29,8 +29,8 @@ from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
 from veracruz.services import Service
 from veracruz_utils import policy as policies
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_3_SUITES,
@@ -178,8 +178,8 @@ class Demo:
         return render_policy(
             at=now,
             identities=identities,
-            sinaloa=Endpoint("127.0.0.1", _free_port()),
-            tabasco=Endpoint.parse(tabasco),
+            sinaloa=Address("127.0.0.1", _free_port()),
+            tabasco=Address.parse(tabasco),
             tabasco_key=der_of(StateDirectory(self._folder / "tabasco").result_key().public_key()),
             expires_at=now + timedelta(days=1),
             ciphersuite=TLS_1_3_SUITES[0],

@@ -6,7 +6,7 @@ from durango.cli.policy import policy
 from durango.cli.reading import result, round_group, shutdown, status
 from durango.cli.receipt import receipt
 from durango.cli.sending import data, program, stream
-from veracruz_utils.console import command_group
+from veracruz_shells.console import command_group
 
 __all__ = ["main"]
 

@@ -10,7 +10,7 @@ from durango.attestation import SavedAttestation
 from durango.cli.options import FILE, Access, access_options, attestation_facts, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection
-from veracruz_utils.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option, write_new_file
 
 
 @click.command("attest")

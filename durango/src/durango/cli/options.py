@@ -17,9 +17,9 @@ from durango.identity import MAX_PEM_BYTES, Identity
 from durango.platforms import protection
 from durango.principal import Principal
 from durango.rights import require_member
+from veracruz_shells.console import ADDRESS, note, read_file
 from veracruz_utils import policy as policies
-from veracruz_utils.console import ENDPOINT, note, read_file
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
@@ -42,8 +42,8 @@ class Access:
 
     policy: Policy
     tabasco_key: bytes | None
-    sinaloa: Endpoint | None
-    tabasco: Endpoint | None
+    sinaloa: Address | None
+    tabasco: Address | None
     timeout_s: float
 
     def attest(self) -> Attestation:
@@ -111,13 +111,13 @@ _WHERE: Final = (
     tabasco_key_option,
     click.option(
         "--sinaloa",
-        type=ENDPOINT,
+        type=ADDRESS,
         envvar="DURANGO_SINALOA",
         help="Where the bridge is, if not where the policy says.",
     ),
     click.option(
         "--tabasco",
-        type=ENDPOINT,
+        type=ADDRESS,
         envvar="DURANGO_TABASCO",
         help="Where the attestation service is, if not where the policy says.",
     ),
@@ -168,8 +168,8 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         *,
         policy: Path,
         tabasco_key: Path | None,
-        sinaloa: Endpoint | None,
-        tabasco: Endpoint | None,
+        sinaloa: Address | None,
+        tabasco: Address | None,
         timeout: float,
         **others: object,
     ) -> object:

@@ -24,8 +24,8 @@ from durango.cli.terms import (
 )
 from durango.content import open_content
 from durango.policies import policy_facts, policy_text, policy_warnings
-from veracruz_utils.console import ENDPOINT, emit, json_option, note, write_new_file
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
+from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyFormat, Role, Strategy, render_policy
 
 
@@ -68,8 +68,8 @@ def policy() -> None:
     multiple=True,
     help="The same, from what `sonora measure --json` prints; repeatable.",
 )
-@click.option("--sinaloa", type=ENDPOINT, required=True, help="Where the bridge will be.")
-@click.option("--tabasco", type=ENDPOINT, required=True, help="The attestation service.")
+@click.option("--sinaloa", type=ADDRESS, required=True, help="Where the bridge will be.")
+@click.option("--tabasco", type=ADDRESS, required=True, help="The attestation service.")
 @click.option(
     "--tabasco-key",
     type=FILE,
@@ -113,8 +113,8 @@ def new(
     stream_order: str,
     platforms: tuple[str, ...],
     measurement_files: tuple[Path, ...],
-    sinaloa: Endpoint,
-    tabasco: Endpoint,
+    sinaloa: Address,
+    tabasco: Address,
     tabasco_key: Path | None,
     expires: str | None,
     days: int | None,

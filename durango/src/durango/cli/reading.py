@@ -23,7 +23,7 @@ from durango.output import new_file, refuse_existing
 from durango.principal import Outcome, Principal
 from durango.receipts import receipt_facts
 from durango.rights import require_reader
-from veracruz_utils.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option, write_new_file
 from veracruz_utils.policy import Policy, Role
 
 _STDOUT: Final = Path("-")

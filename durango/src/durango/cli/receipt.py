@@ -17,7 +17,7 @@ from durango.content import open_content
 from durango.platforms import protection
 from durango.receipts import MAX_OPENING_BYTES, Opening, receipt_facts, verify_receipt
 from psa_attestation import Receipt
-from veracruz_utils.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file
 
 
 @click.group("receipt", help="Check the runtime's account of a run.")

@@ -12,7 +12,7 @@ import click
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from durango.identity import load_certificate
-from veracruz_utils.console import read_file
+from veracruz_shells.console import read_file
 from veracruz_utils.policy import (
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,

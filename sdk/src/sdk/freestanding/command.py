@@ -15,7 +15,7 @@ from sdk.freestanding.config import Config
 from sdk.freestanding.report import Ending, Report
 from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
-from veracruz_utils.console import emit, note, read_file, write_new_file
+from veracruz_shells.console import emit, note, read_file, write_new_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy

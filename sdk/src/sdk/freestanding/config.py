@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sdk.errors import UsageError
-from veracruz_utils.console import read_file
+from veracruz_shells.console import read_file
 
 _MAX_BYTES: Final = 1024 * 1024
 

@@ -10,11 +10,11 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from execution_engine import EngineLimits
 from sdk.errors import UsageError
+from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest
-from veracruz_utils.files import read_file
 from veracruz_utils.policy import (
     TLS_1_3_SUITES,
-    Endpoint,
+    Address,
     Identity,
     Limits,
     Policy,
@@ -27,7 +27,7 @@ from veracruz_utils.policy import (
 ANYONE: Final = Identity(0, b"", frozenset(Role))
 """The one principal where there is no policy."""
 _MAX_CERTIFICATE_BYTES: Final = 64 * 1024
-_NOWHERE: Final = Endpoint("127.0.0.1", 1)
+_NOWHERE: Final = Address("127.0.0.1", 1)
 
 
 @dataclass(frozen=True, slots=True)

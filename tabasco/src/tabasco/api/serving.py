@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tabasco.api.heads import TimedHeads
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 
 _MAX_CONNECTIONS: Final = 64
@@ -38,7 +38,7 @@ class HttpService:
         VeracruzError: plain HTTP would leave this machine, or the files of TLS cannot be used.
     """
 
-    def __init__(self, app: FastAPI, address: Endpoint, *, tls: TlsFiles | None = None) -> None:
+    def __init__(self, app: FastAPI, address: Address, *, tls: TlsFiles | None = None) -> None:
         if tls is None and not address.is_loopback:
             raise VeracruzError(
                 f"tokens of administrators do not go over plain HTTP to {address}: give "
@@ -82,7 +82,7 @@ class HttpService:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise VeracruzError(f"cannot listen on {self._address} for HTTP: {reason}") from error
-        self._address = Endpoint(self._address.host, self._socket.getsockname()[1])
+        self._address = Address(self._address.host, self._socket.getsockname()[1])
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http"
         )

@@ -27,7 +27,7 @@ from tabasco.errors import TabascoError
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES
 from tabasco.verify.snp_report import Product
-from veracruz_utils.files import read_file, write_new_file
+from veracruz_shells.files import read_file, write_new_file
 
 MAX_ITEMS: Final = 10_000
 _MAX_INDEX_BYTES: Final = 16 * 1024 * 1024

@@ -4,7 +4,7 @@
 `render_policy` writes such text. Nothing here reads a clock, a file or the environment.
 """
 
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 from veracruz_utils.policy._document import MAX_POLICY_BYTES
 from veracruz_utils.policy.ciphersuites import (
     TLS_1_2_SUITES,
@@ -32,8 +32,8 @@ __all__ = [
     "TLS_1_2_SUITES",
     "TLS_1_3_SUITES",
     "AcceptedPlatform",
+    "Address",
     "CipherSuite",
-    "Endpoint",
     "Identity",
     "Limits",
     "Policy",

@@ -85,8 +85,8 @@ def read_current(document: dict[str, object], *, at: datetime) -> shared.Fields:
     shared.check_roles(identities)
     return {
         "identities": identities,
-        "sinaloa": shared.read_endpoint(form.sinaloa_url, path="$.sinaloa_url"),
-        "tabasco": shared.read_endpoint(form.tabasco_url, path="$.tabasco_url"),
+        "sinaloa": shared.read_address(form.sinaloa_url, path="$.sinaloa_url"),
+        "tabasco": shared.read_address(form.tabasco_url, path="$.tabasco_url"),
         "tabasco_key": public_key_from_pem(form.tabasco_key, path="$.tabasco_key"),
         "expires_at": expires_at,
         "ciphersuite": ciphersuite_named(form.ciphersuite, TLS_1_3_SUITES),

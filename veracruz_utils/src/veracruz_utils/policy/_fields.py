@@ -7,8 +7,8 @@ from typing import Annotated, Final, TypedDict
 
 import msgspec
 
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
@@ -32,8 +32,8 @@ class Fields(TypedDict):
     """All of a policy but its text: what a reader of a format hands over."""
 
     identities: tuple[Identity, ...]
-    sinaloa: Endpoint
-    tabasco: Endpoint
+    sinaloa: Address
+    tabasco: Address
     tabasco_key: bytes | None
     expires_at: datetime
     ciphersuite: CipherSuite
@@ -129,19 +129,19 @@ def _having(identities: Sequence[Identity], role: Role) -> frozenset[int]:
     return frozenset(identity.client_id for identity in identities if role in identity.roles)
 
 
-def read_endpoint(text: str, *, path: str) -> Endpoint:
-    """The endpoint at `path`, which clients can connect to.
+def read_address(text: str, *, path: str) -> Address:
+    """The address at `path`, which clients can connect to.
 
     Raises:
         PolicyError: `url-invalid`.
     """
     try:
-        endpoint = Endpoint.parse(text)
+        address = Address.parse(text)
     except VeracruzError as error:
         raise PolicyError(PolicyErrorCode.URL_INVALID, str(error), path=path) from error
-    if endpoint.port == 0:
+    if address.port == 0:
         raise PolicyError(PolicyErrorCode.URL_INVALID, "port 0 cannot be connected to", path=path)
-    return endpoint
+    return address
 
 
 def read_digest(text: str, *, path: str) -> Digest:

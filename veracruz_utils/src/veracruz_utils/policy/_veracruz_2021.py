@@ -64,8 +64,8 @@ def read_2021(document: dict[str, object], *, at: datetime) -> shared.Fields:
     return {
         "identities": identities,
         "ciphersuite": ciphersuite_named(form.ciphersuite, TLS_1_2_SUITES),
-        "sinaloa": shared.read_endpoint(form.sinaloa_url, path="$.sinaloa_url"),
-        "tabasco": shared.read_endpoint(form.tabasco_url, path="$.tabasco_url"),
+        "sinaloa": shared.read_address(form.sinaloa_url, path="$.sinaloa_url"),
+        "tabasco": shared.read_address(form.tabasco_url, path="$.tabasco_url"),
         "tabasco_key": None,
         "expires_at": expires_at,
         "platforms": _read_platforms(form),

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy._current import read_current
 from veracruz_utils.policy._document import load_document
 from veracruz_utils.policy._veracruz_2021 import read_2021
@@ -48,8 +48,8 @@ class Policy:
     digest: Digest
     format: PolicyFormat
     identities: tuple[Identity, ...] = field(repr=False)
-    sinaloa: Endpoint
-    tabasco: Endpoint
+    sinaloa: Address
+    tabasco: Address
     tabasco_key: bytes | None = field(repr=False)
     expires_at: datetime
     ciphersuite: CipherSuite

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.policy._current import VERSION
 from veracruz_utils.policy._veracruz_2021 import PLATFORM_FIELDS
 from veracruz_utils.policy.certificates import pem_encode
@@ -27,8 +27,8 @@ def render_policy(
     *,
     at: datetime,
     identities: Iterable[Identity],
-    sinaloa: Endpoint,
-    tabasco: Endpoint,
+    sinaloa: Address,
+    tabasco: Address,
     tabasco_key: bytes | None,
     expires_at: datetime,
     ciphersuite: CipherSuite,

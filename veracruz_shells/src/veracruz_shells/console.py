@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import click
 
+from veracruz_shells.files import read_file, write_new_file
+from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.endpoint import Endpoint
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.files import read_file, write_new_file
 
 __all__ = [
-    "ENDPOINT",
+    "ADDRESS",
     "CommandGroup",
     "SingleCommand",
     "command_group",
@@ -131,20 +131,20 @@ def single_command(
     return decorate
 
 
-class _EndpointType(click.ParamType[Endpoint]):
+class _AddressType(click.ParamType[Address]):
     name = "host:port"
 
     def convert(
-        self, value: str | Endpoint, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Endpoint:
-        """The endpoint, or a usage error."""
+        self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """The address, or a usage error."""
         try:
-            return value if isinstance(value, Endpoint) else Endpoint.parse(value)
+            return value if isinstance(value, Address) else Address.parse(value)
         except VeracruzError as error:
             self.fail(str(error), param, ctx)
 
 
-ENDPOINT: Final = _EndpointType()
+ADDRESS: Final = _AddressType()
 """The type of an option or argument that is a `host:port`."""
 
 
@@ -268,7 +268,7 @@ def _settings(prog: str) -> dict[str, Any]:
 
 def _plain(value: object) -> str:
     match value:
-        case Digest() | Endpoint() | PurePath():
+        case Digest() | Address() | PurePath():
             return str(value)
         case datetime():
             return value.isoformat()

@@ -37,8 +37,8 @@ from typing import Final, Self, TypeAlias, cast
 import grpc
 from grpc_health.v1 import health_pb2
 
-from veracruz_utils._listening import signals_to, why_not_bound
-from veracruz_utils.endpoint import Endpoint
+from veracruz_shells.listening import signals_to, why_not_bound
+from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 HEALTH_SERVICE: Final = "grpc.health.v1.Health"
@@ -104,7 +104,7 @@ class GrpcService:
 
     def __init__(
         self,
-        address: Endpoint | str,
+        address: Address | str,
         *,
         unary: Mapping[str, UnaryMethod],
         with_metadata: Mapping[str, MetadataMethod] | None = None,
@@ -120,7 +120,7 @@ class GrpcService:
             streams: by full name.
             limits: None for the usual ones.
         """
-        self._endpoint = Endpoint.parse(address) if isinstance(address, str) else address
+        self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
         self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
         self._methods |= {
@@ -147,13 +147,13 @@ class GrpcService:
             maximum_concurrent_rpcs=self._limits.calls,
         )
         try:
-            port = server.add_insecure_port(str(self._endpoint))
+            port = server.add_insecure_port(str(self._address))
         except RuntimeError as error:
             raise VeracruzError(
-                f"cannot listen on {self._endpoint}: {why_not_bound(self._endpoint)}: "
+                f"cannot listen on {self._address}: {why_not_bound(self._address)}: "
                 "choose another address, or end what listens there"
             ) from error
-        self._endpoint = Endpoint(self._endpoint.host, port)
+        self._address = Address(self._address.host, port)
         self._server = server
         server.start()
         self._serving = True
@@ -170,12 +170,12 @@ class GrpcService:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return self._endpoint.port
+        return self._address.port
 
     @property
     def address(self) -> str:
         """Where it listens, as `host:port`."""
-        return str(self._endpoint)
+        return str(self._address)
 
     def serve_until_signalled(
         self,
@@ -247,7 +247,7 @@ def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Chan
     """
     _keep_memory(max_message_bytes)
     return grpc.insecure_channel(
-        str(Endpoint.parse(address)),
+        str(Address.parse(address)),
         options=[
             *_common_options(receive=max_message_bytes, send=max_message_bytes),
             ("grpc.enable_http_proxy", 0),

@@ -11,8 +11,7 @@ import time
 import grpc
 import pytest
 
-from veracruz_utils import RefusedError, UnreachableError, VeracruzError
-from veracruz_utils.service import (
+from veracruz_shells.service import (
     CallError,
     GrpcService,
     ServiceLimits,
@@ -22,6 +21,7 @@ from veracruz_utils.service import (
     open_channel,
     unary,
 )
+from veracruz_utils import RefusedError, UnreachableError, VeracruzError
 
 NAME = "example.v1.Example"
 LONG = "x" * 10_000 + "\n"
@@ -316,7 +316,7 @@ def test_health_says_not_serving_while_calls_end():
 
 SERVER = """
 import sys, threading
-from veracruz_utils.service import GrpcService, ServiceLimits
+from veracruz_shells.service import GrpcService, ServiceLimits
 entered = threading.Event()
 def hold(request):
     print("entered", flush=True)
@@ -376,9 +376,9 @@ def test_a_call_that_takes_longer_is_cut_off():
 def test_fork_handlers_are_off_before_grpc_is_there():
     source = """
 import sys
-import veracruz_utils.service
+import veracruz_shells.service
 from grpc._cython import cygrpc
-assert veracruz_utils.service.os.environ["GRPC_ENABLE_FORK_SUPPORT"] == "0"
+assert veracruz_shells.service.os.environ["GRPC_ENABLE_FORK_SUPPORT"] == "0"
 assert cygrpc.get_fork_epoch() == 0
 import os
 pid = os.fork()

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from veracruz_utils.endpoint import Endpoint
+from veracruz_utils.address import Address
 
 
-def why_not_bound(endpoint: Endpoint) -> str:
-    """Why `endpoint` cannot be listened on, such as "address already in use"."""
+def why_not_bound(address: Address) -> str:
+    """Why `address` cannot be listened on, such as "address already in use"."""
     try:
-        family, *_, address = socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM
-        )[0]
+        family, *_, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[
+            0
+        ]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind(address)
+            probe.bind(place)
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return "it is not free"
+    return "the address is not available"
 
 
 @contextmanager

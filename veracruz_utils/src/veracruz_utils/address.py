@@ -16,7 +16,7 @@ _FORM: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Address:
     """A host (name, IPv4 or IPv6 address without brackets) and a TCP port.
 
     Port 0 asks for any free port; it is good for listening and nothing else.
@@ -33,7 +33,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The endpoint written as `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`.
+        """The address written as `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`.
 
         Raises:
             VeracruzError: `text` is anything else.

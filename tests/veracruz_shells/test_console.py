@@ -13,14 +13,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from veracruz_utils import Digest, Endpoint, RefusedError, UnreachableError, VeracruzError
-from veracruz_utils.console import ENDPOINT, command_group, emit, json_option, single_command
+from veracruz_shells.console import ADDRESS, command_group, emit, json_option, single_command
+from veracruz_utils import Address, Digest, RefusedError, UnreachableError, VeracruzError
 
 PROGRAM = '''
 import sys
 import click
 from veracruz_utils import RefusedError, UnreachableError, VeracruzError
-from veracruz_utils.console import *
+from veracruz_shells.console import *
 
 @command_group("demo-tool", distribution="veracruz-utils", help="Shows what programs do.")
 def main() -> None:
@@ -262,9 +262,9 @@ def test_a_single_command_ends_the_same_way():
     assert (refused.exit_code, refused.stderr) == (3, "one-thing: bad is refused\n")
 
 
-def test_an_endpoint_is_read_or_refused_as_usage():
+def test_an_address_is_read_or_refused_as_usage():
     @single_command("t", distribution="veracruz-utils", help="T.")
-    @click.option("--listen", type=ENDPOINT, default="[::1]:7")
+    @click.option("--listen", type=ADDRESS, default="[::1]:7")
     def program(listen) -> None:
         click.echo(f"{listen.host} {listen.port}")
 
@@ -291,7 +291,7 @@ def test_values_have_a_form_in_json(capsys):
     emit(
         {
             "digest": Digest(bytes(32)),
-            "at": Endpoint("::1", 3),
+            "at": Address("::1", 3),
             "path": Path("/a"),
             "time": datetime(2026, 1, 2, tzinfo=UTC),
             "raw": b"\x01",

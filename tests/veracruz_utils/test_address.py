@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_utils import Endpoint, VeracruzError
+from veracruz_utils import Address, VeracruzError
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ from veracruz_utils import Endpoint, VeracruzError
         ("127.0.0.1:0", "127.0.0.1", 0),
     ],
 )
-def test_an_endpoint_is_read_and_written(text, host, port):
-    endpoint = Endpoint.parse(text)
-    assert (endpoint.host, endpoint.port) == (host, port)
-    assert str(endpoint) == text
+def test_an_address_is_read_and_written(text, host, port):
+    address = Address.parse(text)
+    assert (address.host, address.port) == (host, port)
+    assert str(address) == text
 
 
 @pytest.mark.parametrize(
@@ -63,21 +63,21 @@ def test_an_endpoint_is_read_and_written(text, host, port):
         "user@a:1",
     ],
 )
-def test_anything_else_is_no_endpoint(text):
+def test_anything_else_is_no_address(text):
     with pytest.raises(VeracruzError):
-        Endpoint.parse(text)
+        Address.parse(text)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_an_endpoint_that_writes_itself_or_an_error(text):
+def test_any_text_is_an_address_that_writes_itself_or_an_error(text):
     try:
-        endpoint = Endpoint.parse(text)
+        address = Address.parse(text)
     except VeracruzError:
         return
-    assert str(endpoint) == text
+    assert str(address) == text
 
 
 @pytest.mark.parametrize(("host", "port"), [("", 1), ("a", -1), ("a", 65536), ("a\n", 1)])
-def test_an_endpoint_cannot_be_made_wrong(host, port):
+def test_an_address_cannot_be_made_wrong(host, port):
     with pytest.raises(VeracruzError):
-        Endpoint(host, port)
+        Address(host, port)
