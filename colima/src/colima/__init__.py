@@ -1,11 +1,10 @@
 """The wire of Veracruz: protobuf schema, typed messages, frames.
 
-One module per wire: `runtime` (principal and runtime, inside TLS), `sinaloa`, `tabasco` and its
-`tabasco_administration` (gRPC), `sonora` (bridge and root isolate), `isolate` (inside those).
-Protobuf objects go no further.
+One module per wire: `runtime` (principal and runtime, inside TLS), `sinaloa` and `tabasco` (gRPC),
+`sonora` (bridge and root isolate), `isolate` (inside those). Protobuf objects go no further.
 """
 
-from colima import framing, isolate, runtime, sinaloa, sonora, tabasco, tabasco_administration
+from colima import framing, isolate, runtime, sinaloa, sonora, tabasco
 from colima.codec import Envelope, decode, encode
 from colima.errors import WireError
 from colima.framing import FrameDecoder, frame, read_frame
@@ -24,5 +23,4 @@ __all__ = [
     "sinaloa",
     "sonora",
     "tabasco",
-    "tabasco_administration",
 ]

@@ -24,8 +24,6 @@ from tabasco._options import (
     store_option,
 )
 from tabasco.administration import policy, reference_values, revoke
-from tabasco.administration_server import AdministrationServer
-from tabasco.administrators import Administrators
 from tabasco.administrators_cli import administrator
 from tabasco.audit import AuditLog
 from tabasco.audit_cli import audit
@@ -197,25 +195,10 @@ def serve(
             served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
             web = http_service({DEFAULT_TENANT: main_one} | served, http, tls)
             url = stack.enter_context(web).url
-        server = stack.enter_context(grpc_service(main_one, listen))
+        server = stack.enter_context(
+            GrpcService(listen, unary=methods_of(main_one[0]), limits=LIMITS)
+        )
         server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
-
-
-def grpc_service(served: tuple[AttestationService, Database], address: Address) -> GrpcService:
-    """A tenant's service over gRPC, not listening yet; administered from this machine alone."""
-    service, database = served
-    administration = AdministrationServer(
-        service=service,
-        database=database,
-        administrators=Administrators(database),
-        now=current_time,
-    )
-    return GrpcService(
-        address,
-        unary=methods_of(service),
-        with_metadata=administration.methods() if address.is_loopback else {},
-        limits=LIMITS,
-    )
 
 
 @dataclass(frozen=True, slots=True)

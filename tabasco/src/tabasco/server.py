@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from colima import WireError, decode, encode
-from colima.codec import at_most
 from colima.tabasco import (
     MAX_EVIDENCE_BYTES,
     SERVICE,
@@ -27,7 +26,6 @@ from colima.tabasco import (
     SubmitEvidenceResponse,
     VerifyTokenRequest,
 )
-from colima.tabasco_administration import MAX_DOCUMENT_BYTES
 from psa_attestation import AttestationError, NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service import AttestationService
@@ -37,8 +35,7 @@ from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
 
-MAX_REQUEST_BYTES: Final = MAX_EVIDENCE_BYTES + 4096
-LIMITS: Final = ServiceLimits(message_bytes=MAX_DOCUMENT_BYTES + MAX_REQUEST_BYTES, calls=16)
+LIMITS: Final = ServiceLimits(message_bytes=MAX_EVIDENCE_BYTES + 4096, calls=16)
 """What clients may make the service hold; the database needs as many connections as `calls`."""
 
 _log = logging.getLogger(__name__)
@@ -61,7 +58,7 @@ def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
     }
 
 
-def native_of(kind: str, evidence: bytes, auxiliary: Sequence[Auxiliary]) -> NativeEvidence:
+def _native_of(kind: str, evidence: bytes, auxiliary: Sequence[Auxiliary]) -> NativeEvidence:
     """Evidence as it came over the wire.
 
     Raises:
@@ -83,7 +80,7 @@ def _submitter(
     service: AttestationService,
 ) -> Callable[[SubmitEvidenceRequest], SubmitEvidenceResponse]:
     def submit(request: SubmitEvidenceRequest) -> SubmitEvidenceResponse:
-        native = native_of(request.kind, request.evidence, request.auxiliary)
+        native = _native_of(request.kind, request.evidence, request.auxiliary)
         submission = Submission(request.nonce, request.kind, native.encode(), request.public_key)
         signed = service.submit_evidence(
             submission, pinned_key=request.pinned_key, as_jwt=request.as_jwt
@@ -96,7 +93,6 @@ def _submitter(
 def _method(cls: type[_RequestT], answer: Callable[[_RequestT], object]) -> UnaryMethod:
     def method(data: bytes) -> bytes:
         try:
-            at_most("the request", data, MAX_REQUEST_BYTES)
             return encode(answer(decode(cls, data)))
         except RefusalError as error:
             _log.info("refused: %s (%s)", error.reason.value, error.detail or "no detail")

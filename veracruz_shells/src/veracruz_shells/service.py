@@ -46,9 +46,6 @@ HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 UnaryMethod = Callable[[bytes], bytes]
 """Answers one request with one response."""
 
-MetadataMethod = Callable[[bytes, Mapping[str, str]], bytes]
-"""Answers one request that came with metadata, such as `authorization`, with one response."""
-
 StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
 """Reads messages from the client as it likes, and yields messages to it."""
 
@@ -67,7 +64,6 @@ class Status(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     FAILED_PRECONDITION = "FAILED_PRECONDITION"
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 class CallError(VeracruzError):
@@ -107,7 +103,6 @@ class GrpcService:
         address: Address | str,
         *,
         unary: Mapping[str, UnaryMethod],
-        with_metadata: Mapping[str, MetadataMethod] | None = None,
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
     ) -> None:
@@ -116,16 +111,12 @@ class GrpcService:
         Args:
             address: where to listen; port 0 takes a free one.
             unary: by full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
-            with_metadata: by full name.
             streams: by full name.
             limits: None for the usual ones.
         """
         self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
         self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
-        self._methods |= {
-            name: _metadata_handler(name, method) for name, method in (with_metadata or {}).items()
-        }
         self._methods |= {
             name: _stream_handler(name, method) for name, method in (streams or {}).items()
         }
@@ -267,7 +258,6 @@ def unary(
     timeout_s: float,
     peer: str,
     remedy: str | None = None,
-    metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """The response to one request.
 
@@ -278,7 +268,6 @@ def unary(
         timeout_s: how long to wait for all of it, in seconds.
         peer: for the error, such as `tabasco at 127.0.0.1:3010`.
         remedy: for the error, what to do if there is no such peer.
-        metadata: to send along.
 
     Raises:
         RefusedError: the service's attestation or policy says no.
@@ -287,7 +276,7 @@ def unary(
     """
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     try:
-        return call(request, timeout=timeout_s, metadata=tuple((metadata or {}).items()))
+        return call(request, timeout=timeout_s)
     except grpc.RpcError as error:
         raise error_of_call(error, peer=peer, remedy=remedy) from error
 
@@ -334,15 +323,6 @@ def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
     def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
         with _failures_told(name, context):
             return method(request)
-
-    return grpc.unary_unary_rpc_method_handler(answer)
-
-
-def _metadata_handler(name: str, method: MetadataMethod) -> _Handler:
-    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-        given = context.invocation_metadata()
-        with _failures_told(name, context):
-            return method(request, {key: value for key, value in given if isinstance(value, str)})
 
     return grpc.unary_unary_rpc_method_handler(answer)
 
