@@ -36,12 +36,12 @@ spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetche
 	$(BIN)/python -m pytest --numprocesses auto tests/spec
 
 toolchains: $(BIN)/.installed-dev ## guests in C with a libc, C++ and Zig; the first time takes minutes
-	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest tests/sdk/test_toolchains.py
+	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest tests/sdk/toolchains/test_toolchains.py
 
 modern: $(BIN)/.installed-dev ## guests by a current Rust, for wasm32-arm-veracruz; unpacks 900 MB
 	@test -d build/modern/usr || { mkdir -p build/modern && cd build/modern && apt-get download -q $(MODERN_RUST) \
 	  && for package in *.deb; do dpkg -x "$$package" .; done && rm -f *.deb; }
-	VERACRUZ_MODERN_RUST=$(CURDIR)/build/modern/usr $(BIN)/python -m pytest tests/sdk/test_target.py
+	VERACRUZ_MODERN_RUST=$(CURDIR)/build/modern/usr $(BIN)/python -m pytest tests/sdk/toolchains/test_target.py
 
 soak: $(BIN)/.installed-dev ## each harness of tests/soak for SOAK_SECONDS (600)
 	@for harness in tests/soak/soak_*.py; do \

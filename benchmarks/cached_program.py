@@ -14,7 +14,7 @@ from wasmtime import wat2wasm
 
 from execution_engine import CodeCache, EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
-from sdk import programs
+from sdk.examples import programs
 from veracruz_utils.policy import Strategy
 
 _LIMITS: Final = EngineLimits(run_seconds=None)

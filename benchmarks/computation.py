@@ -13,7 +13,7 @@ from computations import Computation, Deployment
 from measuring import Figure, at_most, run
 
 from durango import Principal
-from sdk import programs
+from sdk.examples import programs
 from veracruz_utils.policy import Role
 
 _PROGRAM = "linear-regression"

@@ -20,9 +20,8 @@ from native_program import native_program
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
-from sdk import programs
-from sdk.examples import EXAMPLES, Example
-from sdk.pinecone import Kind, Value, decode, parse_type
+from sdk.encoding.pinecone import Kind, Value, decode, parse_type
+from sdk.examples import EXAMPLES, Example, programs
 from veracruz_utils.policy import Strategy
 
 _LIMITS: Final = EngineLimits(run_seconds=None)

@@ -16,7 +16,7 @@ from wasmtime import Engine, Module, wat2wasm
 from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
 from execution_engine.strategy import make_engine
 from platform_services import LinuxRandomSource
-from sdk import programs
+from sdk.examples import programs
 from veracruz_utils.policy import Strategy
 
 _SIDE = 256

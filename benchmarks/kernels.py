@@ -22,8 +22,8 @@ from wasmtime import Config, Engine, Module
 from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
 from execution_engine.strategy import make_engine
 from platform_services import LinuxRandomSource
-from sdk.build import source_folder
-from sdk.zig_guest import compile_c
+from sdk.toolchains.sources import source_folder
+from sdk.toolchains.zig import compile_c
 from veracruz_utils.policy import Strategy
 
 _LIMITS: Final = EngineLimits(run_seconds=None)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sdk.build import source_folder
+from sdk.toolchains.sources import source_folder
 
 
 def native_program(name: str) -> Callable[[Sequence[bytes]], bytes]:

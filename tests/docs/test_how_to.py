@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sdk import rust_guest
 from sdk.errors import BuildError
+from sdk.toolchains import rust
 
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(
@@ -20,7 +20,7 @@ _STEP = re.compile(
 
 def has_rust() -> bool:
     try:
-        rust_guest.compiler()
+        rust.compiler()
     except BuildError:
         return False
     return True

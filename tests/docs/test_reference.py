@@ -14,7 +14,7 @@ from execution_engine import HOST_CALLS, LimitCode, Refusal, TrapCode, world
 from execution_engine.strategy import OFF, ON
 from mexico_city import NEXT, Event
 from psa_attestation import Code, Stage
-from sdk.pinecone import encode_from_json, parse_type
+from sdk.encoding.pinecone import encode_from_json, parse_type
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import Event as EnrolmentEvent
 from sonora.enrolled_key import State as EnrolmentState

@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
-from sdk import programs
-from sdk.freestanding_cli import main
+from sdk.examples import programs
+from sdk.freestanding.cli import main
 from support.isolate_rig import RigMaker
 from veracruz_utils.policy import Strategy
 

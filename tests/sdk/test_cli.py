@@ -4,9 +4,10 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from sdk import build, programs, projects, samples
+from sdk import projects
 from sdk.cli import main
-from sdk.examples import EXAMPLES
+from sdk.examples import EXAMPLES, build, programs
+from sdk.examples.people import generate_people, people_csv
 from veracruz_utils.digest import Digest
 
 PEOPLE = [
@@ -97,10 +98,11 @@ def test_a_file_is_not_overwritten_unless_told_to(sdk, tmp_path):
     assert tmp_path.joinpath("out").read_bytes() == b"\x01"
 
 
-def test_the_shipped_people_are_generated_by_default(sdk, tmp_path):
+def test_people_are_generated_from_seed_1_by_default(sdk, tmp_path):
     assert sdk("generate", "people", "a.csv", "b.csv").exit_code == 0
-    written = [tmp_path.joinpath(name).read_bytes() for name in ("a.csv", "b.csv")]
-    assert written == [samples.load(name) for name in samples.NAMES]
+    written = [tmp_path.joinpath(name).read_text() for name in ("a.csv", "b.csv")]
+    both = generate_people(seed=1, size=4000, overlap=1200)
+    assert written == [people_csv(people) for people in both]
 
 
 def test_people_that_cannot_be_are_refused(sdk):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sdk import build, programs, samples
+from sdk.examples import programs
+from sdk.examples.people import generate_people, people_csv
+from sdk.toolchains.sources import source_folder
 
 MODEL = [pytest.approx(0, abs=0.5), pytest.approx(3, abs=2)]
 LAST_LINES = {
@@ -73,7 +75,7 @@ def run_commands(text, folder):
 
 
 def readme_of(name):
-    return build.source_folder("examples").joinpath(name, "README.md").read_text()
+    return source_folder("examples").joinpath(name, "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", LAST_LINES)
@@ -84,7 +86,8 @@ def test_the_commands_of_an_examples_readme_compute_what_they_should(name, tmp_p
 
 def test_the_commands_for_the_intersection_give_who_is_in_both_files(tmp_path):
     output = run_commands(readme_of("private-set-intersection"), tmp_path)
-    first, second = (samples.load(name).decode().splitlines() for name in samples.NAMES)
+    both = generate_people(seed=1, size=4000, overlap=1200)
+    first, second = (people_csv(people).splitlines() for people in both)
     expected = [first[0], *(line for line in first[1:] if line in set(second[1:]))]
     assert output.splitlines()[1:] == expected
     assert len(expected) == 1 + 1200
@@ -92,7 +95,7 @@ def test_the_commands_for_the_intersection_give_who_is_in_both_files(tmp_path):
 
 @pytest.mark.timeout(600)  # the compiler's first run fills its cache
 def test_the_commands_of_the_sdks_readme_work(tmp_path):
-    source = build.source_folder("c").parent
+    source = source_folder("c").parent
     for folder in ("c", "examples"):
         tmp_path.joinpath(folder).symlink_to(source / folder)
     run_commands(source.joinpath("README.md").read_text(), tmp_path)
@@ -132,7 +135,7 @@ def test_the_commands_of_every_other_readme_run_the_example(name, tmp_path):
 @pytest.mark.skipif(find_spec("componentize_py") is None, reason="veracruz-sdk[python] is missing")
 def test_the_commands_of_the_program_in_python_work(tmp_path, monkeypatch):
     name = "statistics-of-two-tables"
-    monkeypatch.setenv("EXAMPLE", str(build.source_folder("examples") / name))
+    monkeypatch.setenv("EXAMPLE", str(source_folder("examples") / name))
     run_commands(readme_of(name), tmp_path)
     found = json.loads(tmp_path.joinpath("result.json").read_bytes())
     assert found == {

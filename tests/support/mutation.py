@@ -4,7 +4,7 @@ from random import Random
 
 from execution_engine.binary import parse, sections
 from execution_engine.component import is_component
-from sdk import programs
+from sdk.examples import programs
 from support.components import component
 from support.guests import IMPORTS, calling, wasm
 from support.module_bytes import MAGIC, custom, leb, producers, section, text

@@ -38,8 +38,9 @@ from psa_attestation.cose import parse
 from psa_attestation.cose_key import decode_cose_key
 from psa_attestation.ear_claims import EarProfile
 from psa_attestation.jwk import decode_key_set, encode_key_set
-from sdk import SdkError, csv_cells, pinecone
-from sdk.pinecone import PineconeError
+from sdk import SdkError
+from sdk.encoding import csv_cells, pinecone
+from sdk.encoding.pinecone import PineconeError
 from sonora.errors import SonoraError
 from sonora.evidence.nsm import NsmSource
 from sonora.evidence.tpm import TpmSource

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from durango import Identity
-from sdk import programs
+from sdk.examples import programs
 from support.runtime_guests import RANDOM
 from support.stack import DATA, PI, RESULT, Roles, new_party
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sdk import programs
+from sdk.examples import programs
 from support.stack import SCRIPTS, session_members
 from veracruz_utils.digest import Digest
 

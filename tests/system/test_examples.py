@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from colima.runtime import State
-from sdk import programs
-from sdk.examples import EXAMPLES
-from sdk.policy_template import orders, parties, policy_command
+from sdk.examples import EXAMPLES, programs
+from sdk.examples.policy_template import orders, parties, policy_command
 from support.stack import new_party, run
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy

@@ -9,8 +9,8 @@ import pytest
 
 from colima.runtime import State
 from durango import RequestFailedError
-from sdk.pinecone import decode_to_json, encode_from_json
-from sdk.schemas import SCHEMAS
+from sdk.encoding.pinecone import decode_to_json, encode_from_json
+from sdk.examples.named_types import SCHEMAS
 from support.shipped_policies import SHAPES, party_of_2021, party_of_today, program_of
 from veracruz_utils.policy import PolicyFormat, Role, Strategy
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_engine import EngineLimits, abi, engine_version
-from sdk import programs
+from sdk.examples import programs
 from support.guests import calling, module
 from tlaxcala import CertificateError, certify, check, differences
 from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, STATIC_LIMITS, abi_digest

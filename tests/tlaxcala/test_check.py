@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution_engine import EngineLimits
-from sdk import programs
+from sdk.examples import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.guests import calling, module, wasm
 from support.mutation import component_seeds, mutated, program_seeds, seeds

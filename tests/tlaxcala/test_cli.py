@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from execution_engine import EngineLimits
-from sdk import programs
+from sdk.examples import programs
 from support.guests import calling, module
 from support.policies import certificate, current_document, pem, text
 from tlaxcala import RULES

@@ -1,10 +1,9 @@
-"""Guest libraries, example programs and the freestanding execution engine.
+"""What the author of a program needs: libraries, compilers, examples, data and an offline engine.
 
-The parts are modules of their own, imported one by one: `sdk.programs` and `sdk.samples` (what the
-demo runs, and on what), `sdk.examples` (what each example is given and computes), `sdk.pinecone`,
-`sdk.schemas`, `sdk.tables` and `sdk.csv_cells` (data for programs), `sdk.freestanding` (running a
-program offline), `sdk.build` (from source to a module), `sdk.projects` (a program of one's own),
-`sdk.generate`.
+The rooms, imported one by one, from the ground up: `sdk.toolchains` (from sources to a module),
+`sdk.encoding` (values and tables to bytes and back), `sdk.examples` (the example programs),
+`sdk.projects` (a program of one's own, and its tests), `sdk.freestanding` (running a program
+offline), `sdk.commands` (the command lines), with `sdk.cli` as their face.
 """
 
 from sdk.errors import (

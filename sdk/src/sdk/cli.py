@@ -1,28 +1,9 @@
-"""The `veracruz-sdk` command."""
+"""The command `veracruz-sdk`; each of its commands is in a module of `sdk.commands`."""
 
-from pathlib import Path
-from typing import Final
+from sdk.commands import encoding, examples, projects
+from veracruz_shells.console import command_group
 
-import click
-
-from sdk import (
-    build,
-    encoding_cli,
-    example_data,
-    generate,
-    policy_template,
-    programs,
-    project_cli,
-    projects,
-    schemas,
-)
-from sdk.errors import ProjectError
-from sdk.examples import EXAMPLES
-from veracruz_shells.console import command_group, emit, json_option, write_new_file
-from veracruz_utils.digest import Digest
-
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
+__all__ = ["main"]
 
 
 @command_group(
@@ -35,152 +16,19 @@ def main() -> None:
 
 
 for _command in (
-    encoding_cli.encode,
-    encoding_cli.decode,
-    encoding_cli.csv_encode,
-    encoding_cli.csv_decode,
-    project_cli.new,
-    project_cli.build,
-    project_cli.test,
+    encoding.encode,
+    encoding.decode,
+    encoding.csv_encode,
+    encoding.csv_decode,
+    projects.new,
+    projects.build,
+    projects.test,
+    examples.types,
+    examples.generate,
+    examples.list_all,
+    examples.policy_template,
+    examples.list_examples,
+    examples.copy_example,
+    examples.build_examples,
 ):
     main.add_command(_command)
-
-
-@main.command("types")
-@json_option
-def types(*, as_json: bool) -> None:
-    """List the types that have names."""
-    named = schemas.SCHEMAS.values()
-    width = max(len(one.name) for one in named) + 2
-    text = "\n".join(
-        f"{one.name:<{width}}{one.expression}\n{'':<{width}}{one.summary}" for one in named
-    )
-    emit({one.name: one.expression for one in named}, text, as_json=as_json)
-
-
-@main.group("generate")
-def generate_group() -> None:
-    """Make sample data: the same from the same seed, everywhere."""
-
-
-@generate_group.command("people")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
-              help="Another one makes other people.")  # fmt: skip
-@click.option("--size", type=click.IntRange(0, generate.MAX_PEOPLE), default=4000,
-              show_default=True, help="People per file.")  # fmt: skip
-@click.option("--overlap", type=click.IntRange(min=0), default=1200, show_default=True,
-              help="How many of them are in both files.")  # fmt: skip
-@encoding_cli.force_option
-@click.argument("first", metavar="A.csv", type=_FILE)
-@click.argument("second", metavar="B.csv", type=_FILE)
-def generate_people(
-    *, seed: int, size: int, overlap: int, force: bool, first: Path, second: Path
-) -> None:
-    """Write two CSV files of people, none of whom exists."""
-    files = generate.generate_people(seed=seed, size=size, overlap=overlap)
-    for path, people in zip((first, second), files, strict=True):
-        encoding_cli.write(path, generate.people_csv(people).encode(), force=force, mode=0o644)
-
-
-def _generator_of(name: str) -> click.Command:
-    """The command that makes data for one example."""
-    example = EXAMPLES[name]
-
-    @click.command(name, help=f"Write data for {name}: {example.summary}.")
-    @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
-                  help="Another one makes other data.")  # fmt: skip
-    @click.option("--size", type=click.IntRange(1, example_data.MAX_SIZE),
-                  default=example.default_size, show_default=True,
-                  help="How large: rows, characters or rounds.")  # fmt: skip
-    @click.option("--output", "folder", type=_FOLDER, default=Path(), show_default=".",
-                  help="The folder to write to.")  # fmt: skip
-    @encoding_cli.force_option
-    def command(*, seed: int, size: int, folder: Path, force: bool) -> None:
-        for file, content in example_data.data_files(example, example.generate(seed, size)):
-            encoding_cli.write(folder / file, content, force=force, mode=0o644)
-            click.echo(str(folder / file))
-
-    return command
-
-
-for _name in EXAMPLES:
-    generate_group.add_command(_generator_of(_name))
-
-
-@main.command("examples")
-@click.argument("name", metavar="[NAME]", type=click.Choice(list(EXAMPLES)), required=False)
-@json_option
-def examples(*, name: str | None, as_json: bool) -> None:
-    """Say what the example programs do; with NAME, all that is known of that one."""
-    if name is not None:
-        about = example_data.description(EXAMPLES[name])
-        emit(about, example_data.described(about), as_json=as_json)
-        return
-    text = "\n".join(f"{one.name:<40}{one.summary}" for one in EXAMPLES.values())
-    emit({one.name: one.summary for one in EXAMPLES.values()}, text, as_json=as_json)
-
-
-@main.command("policy-template")
-@click.argument("name", metavar="NAME", type=click.Choice(list(EXAMPLES)))
-def policy_template_of(*, name: str) -> None:
-    """Print the command that writes a policy for the example NAME.
-
-    It names the certificates of the parties as `durango identity new` does, and the services where
-    they are on one machine: replace what differs.
-    """
-    click.echo(policy_template.policy_command(EXAMPLES[name]))
-
-
-@main.command("list-examples")
-@json_option
-def list_examples(*, as_json: bool) -> None:
-    """List the example programs with their digests, as a policy names them."""
-    digests = {name: Digest.of(programs.load(name)) for name in programs.NAMES}
-    text = "\n".join(f"{digest}  {name}" for name, digest in digests.items())
-    emit(digests, text, as_json=as_json)
-
-
-@main.command("copy-example")
-@encoding_cli.force_option
-@click.option("--source", is_flag=True,
-              help="Its source instead, as a project NAME to change, build and test.")  # fmt: skip
-@click.argument("name", metavar="NAME", type=click.Choice(sorted({*programs.NAMES, *EXAMPLES})))
-@click.argument("folder", type=_FOLDER, default=Path())
-def copy_example(*, name: str, folder: Path, force: bool, source: bool) -> None:
-    """Copy the module of an example program to FOLDER, as NAME.wasm.
-
-    That of a program in Python is not shipped, as every build gives another: build its source.
-    """
-    if source:
-        click.echo(str(projects.project_of_example(folder / name, name).folder))
-        return
-    if name not in programs.NAMES:
-        raise ProjectError(f"the module of {name} is not shipped: copy its --source and build it")
-    target = folder / f"{name}.wasm"
-    write_new_file(target, programs.load(name), mode=0o644, force=force)
-    click.echo(str(target))
-
-
-@main.command("build-examples")
-@click.option("--check", is_flag=True, help="Write nothing; compare with the modules there.")
-@click.option("--folder", type=_FOLDER, help="Where the modules are; by default as shipped.")
-@click.option("--language", type=click.Choice(["c", "c-libc", "rust", "cargo"]),
-              help="Only those in this one; cargo is Rust with crates.")  # fmt: skip
-@json_option
-def build_examples(
-    *, check: bool, folder: Path | None, language: str | None, as_json: bool
-) -> None:
-    """Build the example programs from their sources.
-
-    The same sources give the same bytes everywhere: with --check everybody can see that the shipped
-    modules are what their sources say. One that needs sources of others, which are fetched from a
-    package registry, is skipped where that cannot be reached, and named with the reason.
-    """
-    act = build.check_examples if check else build.write_examples
-    built = act(folder, language=language)
-    digests = {one.name: one.digest for one in built if isinstance(one, build.Built)}
-    for one in built:
-        if isinstance(one, build.Skipped):
-            click.echo(f"skipped {one.name}: {one.reason}", err=True)
-    text = "\n".join(f"{digest}  {name}" for name, digest in digests.items())
-    emit(digests, text, as_json=as_json)

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self
 
 from durango import Attestation, Identity, Opening, Outcome, Principal, attest
-from sdk import programs
-from sdk.schemas import SCHEMAS
-from sdk.tables import decode_table, encode_table
+from sdk.encoding.tables import decode_table, encode_table
+from sdk.examples import programs
+from sdk.examples.named_types import SCHEMAS
+from sdk.examples.people import generate_people, people_csv
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from tabasco.keys import der_of
@@ -217,15 +217,14 @@ class Demo:
                 f"author sent the program over TLS; its digest {digest.short} is the policy's"
             )
         openings = []
-        for name, table in (("north", "people-a.csv"), ("south", "people-b.csv")):
+        lists = generate_people(seed=1, size=4000, overlap=1200)
+        for name, owned in zip(("north", "south"), lists, strict=True):
             attestation = self._attest(name, policy)
             with self._step() as line:
-                text = files("sdk").joinpath("data", table).read_bytes()
-                people = encode_table(_PEOPLE, text, header=True)
+                people = encode_table(_PEOPLE, people_csv(owned).encode(), header=True)
                 with Principal.connect(policy, self._parties[name], attestation) as owner:
                     openings.append(owner.send_data(0, people))
-                rows = text.count(b"\n") - 1
-                line.append(f"{name} sent {rows} people ({len(people)} bytes) over TLS")
+                line.append(f"{name} sent {len(owned)} people ({len(people)} bytes) over TLS")
         return openings
 
     def _read(self, policy: Policy, openings: list[Opening], report: Report) -> None:

@@ -1,0 +1,151 @@
+"""The commands `encode` and `decode`, which both of our programs have, and those for CSV."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sdk.encoding import csv_cells, pinecone, tables
+from sdk.errors import TypeExpressionError
+from sdk.examples import named_types
+from veracruz_shells.console import read_file, write_new_file
+
+_MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
+_MAX_SCHEMA_BYTES: Final = 1024 * 1024
+_MOST_REASONS: Final = 20
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_STDIO: Final = Path("-")
+
+
+class _TypeParameter(click.ParamType[pinecone.Kind]):
+    name = "type"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> pinecone.Kind:
+        if isinstance(value, pinecone.Kind):
+            return value
+        try:
+            return named_types.resolve(str(value))
+        except TypeExpressionError as error:
+            self.fail(str(error), param, ctx)
+
+
+_type_option = click.option(
+    "--type",
+    "kind",
+    type=_TypeParameter(),
+    required=True,
+    help="The type, as an expression such as 'Vec<(f64, f64)>', or by a name: "
+    + ", ".join(named_types.SCHEMAS)
+    + ".",
+)
+_header_option = click.option("--header", is_flag=True, help="The CSV begins with column names.")
+force_option = click.option("--force", is_flag=True, help="Overwrite files that are there.")
+"""Adds `--force`, passed as `force: bool`."""
+
+
+@click.command("encode")
+@_type_option
+@click.option("--from", "form", type=click.Choice(["json", "csv"]),
+              help="The form of IN; by default what its name ends on, else JSON.")  # fmt: skip
+@_header_option
+@force_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+@click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
+def encode(
+    *, kind: pinecone.Kind, form: str | None, header: bool, force: bool, source: Path, target: Path
+) -> None:
+    """Encode IN, JSON or CSV, to OUT, as programs read it.
+
+    Without a name, and for -, that is standard input and standard output.
+    """
+    form = form or ("csv" if header or source.suffix == ".csv" else "json")
+    _refuse_header_of_json(form, header=header)
+    text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    if form == "csv":
+        encoded = tables.encode_table(kind, text, header=header)
+    else:
+        encoded = pinecone.encode_from_json(kind, text)
+    write(target, encoded, force=force)
+
+
+@click.command("decode")
+@_type_option
+@click.option("--to", "form", type=click.Choice(["json", "csv"]),
+              help="The form to print; by default CSV with --header, else JSON.")  # fmt: skip
+@_header_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+def decode(*, kind: pinecone.Kind, form: str | None, header: bool, source: Path) -> None:
+    """Decode IN, such as a program's result, and print it; without a name, standard input."""
+    form = form or ("csv" if header else "json")
+    _refuse_header_of_json(form, header=header)
+    data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    if form == "csv":
+        click.echo(tables.decode_table(kind, data, header=header), nl=False)
+    else:
+        click.echo(pinecone.decode_to_json(kind, data))
+
+
+_schema_option = click.option("--schema", "schema_file", type=_FILE, required=True,
+                              help="A TOML file: the types of the columns.")  # fmt: skip
+
+
+@click.command("csv-encode")
+@_schema_option
+@force_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+@click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
+def csv_encode(*, schema_file: Path, force: bool, source: Path, target: Path) -> None:
+    """Encode the CSV file IN to OUT as rows of cells, Vec<Vec<Vec<u8>>>, by a schema.
+
+    \b
+    columns = ["string", "discard", "f64"]   also f32, i64, i32, u64, u32
+    delimiter = 59                           by default 44, a comma
+    quote = 39                               by default 34, "
+    has-headers = true                       these four by default false
+    trim-whitespace = true
+    flexible = true                          rows may be shorter, or longer and are cut
+    skip-rows-on-decoding-error = true
+
+    Rows that are skipped are told on standard error.
+    """  # noqa: D301 - click reads that backspace
+    schema = _read_schema(schema_file)
+    text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    encoded = csv_cells.encode_csv(schema, text)
+    for reason in encoded.skipped[:_MOST_REASONS]:
+        click.echo(f"skipped {reason}", err=True)
+    if len(encoded.skipped) > _MOST_REASONS:
+        click.echo(f"skipped {len(encoded.skipped)} rows in all", err=True)
+    write(target, encoded.data, force=force)
+
+
+@click.command("csv-decode")
+@_schema_option
+@click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
+def csv_decode(*, schema_file: Path, source: Path) -> None:
+    """Decode IN, rows of cells, and print it as CSV; without a name, standard input.
+
+    The columns that the schema discards are not there, and no names.
+    """
+    schema = _read_schema(schema_file)
+    data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    click.echo(csv_cells.decode_csv(schema, data), nl=False)
+
+
+def _read_schema(path: Path) -> csv_cells.Schema:
+    return csv_cells.parse_schema(read_file(path, limit=_MAX_SCHEMA_BYTES, what="schema"))
+
+
+def write(path: Path, data: bytes, *, force: bool, mode: int = 0o600) -> None:
+    """Write a new file, or to standard output if its name is `-`."""
+    if path == _STDIO:
+        sys.stdout.buffer.write(data)
+    else:
+        write_new_file(path, data, mode=mode, force=force)
+
+
+def _refuse_header_of_json(form: str, *, header: bool) -> None:
+    if header and form == "json":
+        raise click.UsageError("--header is for CSV; JSON has its names in it")

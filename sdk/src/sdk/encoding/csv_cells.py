@@ -1,0 +1,228 @@
+"""CSV to rows of cells and back, by a schema in TOML, for programs that take tables of any shape.
+
+    columns = ["string", "discard", "u32"]
+    has-headers = true
+
+The encoding is `Vec<Vec<Vec<u8>>>`: rows of cells, a number as its bytes, little-endian, a text as
+UTF-8. A discarded column is not in it. The program has to know the columns' types.
+"""
+
+import csv
+import io
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sdk.encoding.pinecone import Value, decode, encode, parse_type
+from sdk.encoding.tables import cell_of, reader_of, text_of
+from sdk.errors import PineconeError, SchemaError, TableError
+
+DISCARD: Final = "discard"
+STRING: Final = "string"
+NUMBERS: Final = ("f64", "f32", "i64", "i32", "u64", "u32")
+TYPES: Final = (DISCARD, STRING, *NUMBERS)
+
+_CELLS: Final = parse_type("Vec<Vec<Vec<u8>>>")
+_NUMBER: Final = {name: parse_type(name) for name in NUMBERS}
+_CAPITALISED: Final = {name.capitalize(): name for name in TYPES if name != DISCARD}
+_FLAGS: Final = ("has-headers", "trim-whitespace", "flexible", "skip-rows-on-decoding-error")
+_BYTES: Final = {"delimiter": ord(","), "quote": ord('"')}
+_MOST_COLUMNS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the columns of a CSV file are.
+
+    Attributes:
+        columns: the type of each, one of `TYPES`.
+        delimiter: the character between cells.
+        quote: the character around cells that need one.
+        has_headers: the first row is names, and not data.
+        trim_whitespace: space around a cell is not part of it.
+        flexible: a row may be shorter, and is encoded so; or longer, and is cut.
+        skip_faulty: a row that does not fit is left out, not an error.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str = ","
+    quote: str = '"'
+    has_headers: bool = False
+    trim_whitespace: bool = False
+    flexible: bool = False
+    skip_faulty: bool = False
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The types of the columns that are encoded."""
+        return tuple(column for column in self.columns if column != DISCARD)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An encoded table; `skipped` says of every row that was left out why."""
+
+    data: bytes
+    skipped: tuple[str, ...]
+
+
+def parse_schema(text: bytes) -> Schema:
+    """The schema that a TOML file describes.
+
+    Raises:
+        SchemaError: it is not TOML, or describes none.
+    """
+    try:
+        said = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SchemaError(f"the schema is not TOML: {error}") from None
+    except RecursionError:
+        raise SchemaError("the schema has too many arrays or tables inside one another") from None
+    known = ("columns", *_BYTES, *_FLAGS)
+    if unknown := sorted(said.keys() - known):
+        raise SchemaError(
+            f"the schema has no key {unknown[0][:40]!r}; there are {', '.join(known)}"
+        )
+    delimiter, quote = (_character(said, key) for key in _BYTES)
+    if delimiter == quote:
+        raise SchemaError(f"delimiter and quote are both {ord(quote)}")
+    flags = (_flag(said, key) for key in _FLAGS)
+    return Schema(_columns(said.get("columns")), delimiter, quote, *flags)
+
+
+def _columns(said: object) -> tuple[str, ...]:
+    if not isinstance(said, list) or not 0 < len(said) <= _MOST_COLUMNS:
+        raise SchemaError(f"columns is not an array of 1 to {_MOST_COLUMNS} types")
+    columns: list[str] = []
+    for number, column in enumerate(said, 1):
+        name = _CAPITALISED.get(column, column) if isinstance(column, str) else None
+        if name not in TYPES:
+            raise SchemaError(
+                f"column {number} is {str(column)[:40]!r}, not one of {', '.join(TYPES)}"
+            )
+        columns.append(name)
+    if all(column == DISCARD for column in columns):
+        raise SchemaError("every column is discarded")
+    return tuple(columns)
+
+
+def _character(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key, _BYTES[key])
+    is_byte = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 128
+    if not is_byte or chr(value) in "\r\n":
+        raise SchemaError(f"{key} is {str(value)[:40]!r}, not the number of an ASCII character")
+    return chr(value)
+
+
+def _flag(said: Mapping[str, Any], key: str) -> bool:
+    value = said.get(key, False)
+    if not isinstance(value, bool):
+        raise SchemaError(f"{key} is {str(value)[:40]!r}, neither true nor false")
+    return value
+
+
+def encode_csv(schema: Schema, text: bytes) -> Encoded:
+    """The encoding of a CSV file in UTF-8. Empty lines are no rows.
+
+    Raises:
+        TableError: it is no CSV, or a row does not fit the schema and is not to be skipped.
+    """
+    rows = _rows(schema, text)
+    names = next(rows, (0, []))[1] if schema.has_headers else []
+    encoded: list[Value] = []
+    skipped: list[str] = []
+    for line, cells in rows:
+        try:
+            encoded.append(_encoded_row(schema, line, cells, names))
+        except TableError as error:
+            if not schema.skip_faulty:
+                raise
+            skipped.append(str(error))
+    return Encoded(encode(_CELLS, encoded), tuple(skipped))
+
+
+def _rows(schema: Schema, text: bytes) -> Iterator[tuple[int, list[str]]]:
+    stream = io.StringIO(text_of(text), newline="")
+    reader = csv.reader(stream, strict=True, delimiter=schema.delimiter, quotechar=schema.quote)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num}: {error}") from None
+
+
+def _encoded_row(schema: Schema, line: int, cells: list[str], names: list[str]) -> list[Value]:
+    if len(cells) != len(schema.columns) and not schema.flexible:
+        raise TableError(f"line {line}: {len(cells)} columns, the schema has {len(schema.columns)}")
+    row: list[Value] = []
+    for number, (column, cell) in enumerate(zip(schema.columns, cells, strict=False), 1):
+        if column == DISCARD:
+            continue
+        try:
+            content = _encoded_cell(column, cell.strip() if schema.trim_whitespace else cell)
+        except (TableError, PineconeError) as error:
+            name = f" ({names[number - 1][:40]})" if number <= len(names) else ""
+            raise TableError(f"line {line}, column {number}{name}: {error}") from None
+        row.append(list(content))
+    return row
+
+
+def _encoded_cell(column: str, cell: str) -> bytes:
+    if column == STRING:
+        return cell.encode()
+    kind = _NUMBER[column]
+    return encode(kind, reader_of(kind)(cell))
+
+
+def decode_csv(schema: Schema, data: bytes) -> str:
+    """The CSV file of an encoded table: the columns that were kept, without names.
+
+    Raises:
+        TableError: a row does not fit the schema.
+        PineconeError: the data are not rows of cells.
+    """
+    rows = decode(_CELLS, data)
+    assert isinstance(rows, list)  # what a Vec decodes to
+    out = io.StringIO(newline="")
+    plain, quoting = (
+        csv.writer(
+            out,
+            lineterminator="\n",
+            delimiter=schema.delimiter,
+            quotechar=schema.quote,
+            quoting=how,
+        )
+        for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    for number, row in enumerate(rows, 1):
+        cells = _decoded_row(schema, number, row)
+        # A bare carriage return would read as the end of a line, an empty line as no row.
+        needs_quotes = any("\r" in cell for cell in cells)
+        (quoting if needs_quotes else plain).writerow(cells)
+    return out.getvalue()
+
+
+def _decoded_row(schema: Schema, number: int, row: Value) -> list[str]:
+    assert isinstance(row, list)
+    kept = schema.kept
+    if len(row) > len(kept) or (len(row) < len(kept) and not schema.flexible):
+        raise TableError(f"row {number}: {len(row)} cells, the schema keeps {len(kept)}")
+    cells: list[str] = []
+    for at, (column, cell) in enumerate(zip(kept, row, strict=False), 1):
+        assert isinstance(cell, list)
+        try:
+            cells.append(
+                _decoded_cell(column, bytes(byte for byte in cell if isinstance(byte, int)))
+            )
+        except (PineconeError, UnicodeDecodeError) as error:
+            raise TableError(f"row {number}, cell {at}: not a {column}: {error}") from None
+    return cells
+
+
+def _decoded_cell(column: str, content: bytes) -> str:
+    if column == STRING:
+        return content.decode()
+    kind = _NUMBER[column]
+    return cell_of(kind, decode(kind, content))

@@ -1,0 +1,198 @@
+"""Bytes to values: for each kind, a function that takes the next value from a reader."""
+
+from collections.abc import Callable
+from functools import lru_cache, singledispatch
+from typing import TypeAlias
+
+from sdk.encoding.pinecone import kinds
+from sdk.encoding.pinecone.kinds import Value
+from sdk.encoding.pinecone.wire import Reader, record_distinct
+from sdk.errors import PineconeError
+
+Take: TypeAlias = Callable[[Reader], Value]
+
+
+def decode(kind: kinds.Kind, data: bytes) -> Value:
+    """The value that `data` encodes, all of it.
+
+    Raises:
+        PineconeError: the bytes are cut off, left over, or not the one encoding of a value.
+    """
+    reader = Reader(data)
+    value = _take_of_whole(kind)(reader)
+    if reader.remaining:
+        raise PineconeError(f"{reader.remaining} bytes are left over after the value")
+    return value
+
+
+@lru_cache(maxsize=64)
+def _take_of_whole(kind: kinds.Kind) -> Take:
+    return _take_of(kind)
+
+
+@singledispatch
+def _take_of(kind: kinds.Kind) -> Take:
+    raise NotImplementedError(type(kind).__name__)
+
+
+def _take_at(step: int | str, take: Take, reader: Reader) -> Value:
+    try:
+        return take(reader)
+    except PineconeError as error:
+        raise error.inside(step) from None
+
+
+@_take_of.register
+def _(_: kinds.Bool) -> Take:
+    def take(reader: Reader) -> bool:
+        byte = reader.take(1)[0]
+        if byte > 1:
+            raise PineconeError(f"a bool is 0 or 1, not {byte}")
+        return byte == 1
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Integer | kinds.Float) -> Take:
+    unpack, size = kind.layout.unpack, kind.layout.size
+
+    def take(reader: Reader) -> int | float:
+        number: int | float = unpack(reader.take(size))[0]
+        return number
+
+    return take
+
+
+@_take_of.register
+def _(_: kinds.Char) -> Take:
+    def take(reader: Reader) -> str:
+        point = int.from_bytes(reader.take(4), "little")
+        if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
+            raise PineconeError(f"{point:#x} is not a character")
+        return chr(point)
+
+    return take
+
+
+@_take_of.register
+def _(_: kinds.Text) -> Take:
+    def take(reader: Reader) -> str:
+        encoded = reader.take(reader.count(1))
+        try:
+            return encoded.decode()
+        except UnicodeDecodeError as error:
+            raise PineconeError(f"text is not UTF-8 at its byte {error.start}") from None
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Sequence) -> Take:
+    take_element, distinct = _take_of(kind.element), kind.distinct
+    element_size = kinds.least_size(kind.element)
+
+    def take(reader: Reader) -> list[Value]:
+        elements: list[Value] = []
+        seen: dict[bytes, int] = {}
+        for index in range(reader.count(element_size)):
+            start = reader.position
+            try:
+                elements.append(take_element(reader))
+                if distinct:
+                    record_distinct(reader.since(start), seen)
+            except PineconeError as error:
+                raise error.inside(index) from None
+        return elements
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Mapping) -> Take:
+    take_key, take_content = _take_of(kind.key), _take_of(kind.content)
+    pair_size = kinds.least_size(kind.key) + kinds.least_size(kind.content)
+
+    def take(reader: Reader) -> Value:
+        pairs: list[Value] = []
+        named: dict[str, Value] = {}
+        seen: dict[bytes, int] = {}
+        for index in range(reader.count(pair_size)):
+            start = reader.position
+            try:
+                key = take_key(reader)
+                record_distinct(reader.since(start), seen)
+                content = take_content(reader)
+            except PineconeError as error:
+                raise error.inside(index) from None
+            pairs.append((key, content))
+            named[str(key)] = content
+        return named if kind.has_text_keys else pairs
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Option) -> Take:
+    take_content = _take_of(kind.content)
+
+    def take(reader: Reader) -> Value:
+        tag = reader.take(1)[0]
+        if tag > 1:
+            raise PineconeError(f"an option begins with 0 or 1, not {tag}")
+        return take_content(reader) if tag else None
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Tuple) -> Take:
+    steps = [(index, _take_of(part)) for index, part in enumerate(kind.parts)]
+
+    def take(reader: Reader) -> tuple[Value, ...]:
+        return tuple([_take_at(step, take_part, reader) for step, take_part in steps])
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Array) -> Take:
+    take_element = _take_of(kind.element)
+    array_size, size = kinds.least_size(kind), kind.size
+
+    def take(reader: Reader) -> list[Value]:
+        if array_size > reader.remaining:  # before the first of perhaps a million elements
+            raise PineconeError(f"{array_size} bytes are needed, {reader.remaining} are left")
+        elements: list[Value] = []
+        for index in range(size):
+            try:
+                elements.append(take_element(reader))
+            except PineconeError as error:
+                raise error.inside(index) from None
+        return elements
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Struct) -> Take:
+    takes = [(name, _take_of(field)) for name, field in kind.fields]
+
+    def take(reader: Reader) -> dict[str, Value]:
+        return {name: _take_at(name, take_field, reader) for name, take_field in takes}
+
+    return take
+
+
+@_take_of.register
+def _(kind: kinds.Enum) -> Take:
+    takes = [(name, _take_of(content) if content else None) for name, content in kind.variants]
+
+    def take(reader: Reader) -> Value:
+        index = reader.varint()
+        if index >= len(takes):
+            raise PineconeError(f"variant {index} is not one of the {len(takes)} of {kind}")
+        name, take_content = takes[index]
+        return {name: _take_at(name, take_content, reader)} if take_content else name
+
+    return take

@@ -1,0 +1,23 @@
+"""The types that the example programs read and write, by name, for `--type`."""
+
+from typing import Final
+
+from sdk.encoding.pinecone import Kind, parse_type
+from sdk.errors import TypeExpressionError
+from sdk.examples import EXAMPLES
+
+SCHEMAS: Final = {named.name: named for example in EXAMPLES.values() for named in example.types}
+
+
+def resolve(text: str) -> Kind:
+    """The type that `text` names or, as an expression, describes.
+
+    Raises:
+        TypeExpressionError: it does neither.
+    """
+    if text in SCHEMAS:
+        return SCHEMAS[text].kind
+    try:
+        return parse_type(text)
+    except TypeExpressionError as error:
+        raise TypeExpressionError(f"{error}; named types are {', '.join(SCHEMAS)}") from None

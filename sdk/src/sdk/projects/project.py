@@ -1,0 +1,245 @@
+"""A program of one's own: a folder with its source, `veracruz.toml`, and cases to test it on.
+
+`veracruz.toml` says how the program is called and in what language it is written:
+
+    name = "sum"
+    language = "c"
+
+A program in Rust is the file main.rs, or what a Cargo.toml says, then with `std` and crates.
+"""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final, Protocol
+
+from sdk.encoding import pinecone
+from sdk.errors import ProjectError
+from sdk.examples import EXAMPLES, Example
+from sdk.examples.build import language_of
+from sdk.toolchains.cargo import add_libraries, compile_cargo, use_libraries_within
+from sdk.toolchains.python import compile_python
+from sdk.toolchains.rust import compile_rust
+from sdk.toolchains.sources import source_folder
+from sdk.toolchains.zig import compile_c, compile_c_with_libc, compile_cpp, compile_zig
+from veracruz_shells.console import write_new_file
+
+PROJECT_FILE: Final = "veracruz.toml"
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_MOST_BYTES: Final = 64 * 1024
+_CASE_SIZE: Final = 10
+_SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock"})
+
+
+def _sources(folder: Path, pattern: str) -> list[Path]:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise ProjectError(f"{folder} has no source: no file is named {pattern}")
+    return found
+
+
+def _build_c(folder: Path, *, debug: bool) -> bytes:
+    library = source_folder("c")
+    sources = [library / "veracruz.c", *_sources(folder, "*.c")]
+    return compile_c(sources, include=library / "include", debug=debug)
+
+
+def _build_c_with_libc(folder: Path, *, debug: bool) -> bytes:
+    return compile_c_with_libc(_sources(folder, "*.c"), library=source_folder("c"), debug=debug)
+
+
+def _build_cpp(folder: Path, *, debug: bool) -> bytes:
+    return compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"), debug=debug)
+
+
+def _build_zig(folder: Path, *, debug: bool) -> bytes:
+    return compile_zig(folder / "main.zig", library=source_folder("zig"), debug=debug)
+
+
+def _build_rust(folder: Path, *, debug: bool) -> bytes:
+    if folder.joinpath("Cargo.toml").is_file():
+        return compile_cargo(folder, debug=debug)
+    libraries = source_folder("c").parent
+    return compile_rust(folder / "main.rs", libraries=libraries, debug=debug)
+
+
+def _build_python(folder: Path, *, debug: bool) -> bytes:
+    del debug  # whatever it is built for, it says what it prints
+    return compile_python(folder / "main.py")
+
+
+class _Builder(Protocol):
+    def __call__(self, folder: Path, *, debug: bool) -> bytes: ...
+
+
+BUILDERS: Final[dict[str, _Builder]] = {
+    "c": _build_c,
+    "c-libc": _build_c_with_libc,
+    "c++": _build_cpp,
+    "zig": _build_zig,
+    "rust": _build_rust,
+    "python": _build_python,
+}
+"""For each language, what makes a module of a folder.
+
+Each has a folder of `templates`, too, and Rust with `std` another.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A program's folder.
+
+    Attributes:
+        folder: where it is.
+        name: its module is NAME.wasm.
+        language: one of `BUILDERS`.
+    """
+
+    folder: Path
+    name: str
+    language: str
+
+    @property
+    def module(self) -> Path:
+        """Where its module is built."""
+        return self.folder / f"{self.name}.wasm"
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something in the folder was written after its module, or its source is gone."""
+        built = self.module.stat().st_mtime_ns
+        sources = [each for each in self.folder.rglob("*") if each.suffix in _SOURCES]
+        within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
+        return not within or any(each.stat().st_mtime_ns > built for each in within)
+
+    def build(self, *, debug: bool = False) -> bytes:
+        """The module that its source builds.
+
+        With `debug` one that tells its author more: what it says, and its functions' names.
+
+        Raises:
+            BuildError: the toolchain is missing, or refuses the source.
+        """
+        return BUILDERS[self.language](self.folder, debug=debug)
+
+
+def open_project(folder: Path) -> Project:
+    """The project in a folder.
+
+    Raises:
+        ProjectError: there is none, or its file makes no sense.
+    """
+    path = folder / PROJECT_FILE
+    try:
+        with path.open("rb") as file:
+            said = tomllib.loads(file.read(_MOST_BYTES).decode())
+    except FileNotFoundError:
+        raise ProjectError(
+            f"{folder} has no {PROJECT_FILE}: make a project with `veracruz-sdk new NAME`"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path}: {error}") from None
+    if unknown := sorted(said.keys() - {"name", "language"}):
+        raise ProjectError(f"{path}: there is no key {unknown[0]!r}; there are name, language")
+    name, language = said.get("name"), said.get("language")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ProjectError(f"{path}: name is {name!r}, not small letters, digits, - and _")
+    if language not in BUILDERS:
+        raise ProjectError(f"{path}: language is {language!r}, not one of {', '.join(BUILDERS)}")
+    return Project(folder, name, language)
+
+
+def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
+    """A project that builds and passes its tests, to begin from.
+
+    Args:
+        folder: where to; it is made.
+        language: one of `BUILDERS`.
+        std: make a Cargo package in Rust with `std`, which may use crates.
+
+    Raises:
+        ProjectError: the folder is there, or its name cannot be a program's.
+    """
+    name = folder.name
+    if std and language != "rust":
+        raise ProjectError(f"a program in {language} has no std: that is Rust's")
+    if not _NAME.fullmatch(name):
+        raise ProjectError(f"{name!r} is not a name of small letters, digits, - and _")
+    _make(folder)
+    head = f'name = "{name}"\nlanguage = "{language}"\n'
+    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+    _copy(files("sdk.projects").joinpath("templates", "rust-std" if std else language), folder)
+    if std:
+        add_libraries(folder, libraries=source_folder("c").parent)
+    return open_project(folder)
+
+
+def project_of_example(folder: Path, example: str) -> Project:
+    """A project that begins from an example program's source.
+
+    Args:
+        folder: where to; it is made.
+        example: one of `programs.NAMES`.
+
+    Raises:
+        ProjectError: the folder is there, or the example is none that a project can be made of.
+    """
+    how = language_of(example)
+    if how == "c-libc":
+        own = source_folder("examples") / example
+        raise ProjectError(f"{example} needs sources that are fetched when it is built; see {own}")
+    language = "rust" if how == "cargo" else how
+    _make(folder)
+    head = f'name = "{example}"\nlanguage = "{language}"\n'
+    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+    _copy(source_folder("examples") / example, folder)
+    if how == "cargo":
+        add_libraries(folder, libraries=source_folder("c").parent)
+        use_libraries_within(folder)
+    if EXAMPLES[example].check is None:
+        folder.joinpath("tests").mkdir()
+        text = _case_of(EXAMPLES[example])
+        write_new_file(folder / "tests/sample.toml", text.encode(), mode=0o644, force=False)
+    return open_project(folder)
+
+
+def _case_of(example: Example) -> str:
+    """A case of an example's own data, with the result that Python computes independently."""
+    case = example.generate(1, _CASE_SIZE)
+    lines = [f"# Data of seed 1 and size {_CASE_SIZE}, as `veracruz-sdk generate` makes them."]
+    lines.append(f"tolerance = {example.tolerance!r}")
+    lines += ["inputs = [", *(f'  {{ hex = "{each.hex()}" }},' for each in case.inputs), "]"]
+    results = example.expected(case) if example.expected else [None] * len(case.rounds)
+    for streams, result in zip(case.rounds, results, strict=True):
+        items = ", ".join(f'{{ hex = "{each.hex()}" }}' for each in streams)
+        lines += ["", "[[rounds]]", f"streams = [{items}]"]
+        if example.result is not None and result is not None:
+            encoded = pinecone.encode(pinecone.parse_type(example.result), result)
+            kind = json.dumps(example.result)  # which TOML writes alike
+            lines.append(f'result = {{ type = {kind}, hex = "{encoded.hex()}" }}')
+    return "\n".join([*lines, ""])
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise ProjectError(f"{folder} is there already") from None
+    except OSError as error:
+        raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    for entry in source.iterdir():
+        if entry.name == "target":  # where cargo builds
+            continue
+        if entry.is_dir():
+            target.joinpath(entry.name).mkdir()
+            _copy(entry, target / entry.name)
+        else:
+            write_new_file(target / entry.name, entry.read_bytes(), mode=0o644, force=False)

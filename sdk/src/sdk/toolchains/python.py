@@ -1,0 +1,135 @@
+"""Builds guests in Python: a component of CPython and the author's module, with `componentize-py`.
+
+A build is not reproducible: the tool freezes an interpreter that has run, with its hash seed and
+addresses. So a policy names the component that was built, and who wants to check it against its
+source has to trust its builder, or build it and have everyone use that.
+"""
+
+import os
+import shutil
+import symtable
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from execution_engine import EngineLimits, check_module, world
+from execution_engine.errors import ModuleRefusedError
+from execution_engine.reader import Reader
+from sdk.errors import BuildError
+from sdk.toolchains.sources import source_folder
+from sdk.toolchains.tool import refusal, run_tool
+
+COMPONENTIZE_VERSION: Final = "0.25.1"
+BUILD_SECONDS: Final = 600
+# What a policy's `program_bytes` must be raised to: a component of CPython is 18 MB large.
+PROGRAM_BYTES: Final = 64 * 1024 * 1024
+
+_HEADER_BYTES: Final = 8
+_CUSTOM, _COMPONENT, _INSTANCE, _EXPORT = 0, 4, 5, 11
+_LIBRARY: Final = ("veracruz.py", "veracruz_app.py", "veracruz_pinecone.py")
+_AUTHOR: Final = "veracruz_author.py"
+
+
+def compile_python(source: Path) -> bytes:
+    """The component that a module in Python builds.
+
+    Modules beside it may be imported; their folder comes first in the path.
+
+    Raises:
+        BuildError: the toolchain is missing, or refuses the source.
+    """
+    tool = _tool()
+    _require_main(source)
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        folder = Path(name)
+        (folder / "world.wit").write_text(world.wit())
+        for each in _LIBRARY:
+            shutil.copyfile(source_folder("python") / each, folder / each)
+        shutil.copyfile(source, folder / _AUTHOR)
+        output = folder / "program.wasm"
+        command = [
+            str(tool), "--quiet", "-d", str(folder / "world.wit"), "-w", "guest",
+            "componentize", "--stub-wasi", "-p", str(folder), "-p", str(source.resolve().parent),
+            "veracruz_app", "-o", str(output),
+        ]  # fmt: skip
+        _run(command, folder, source)
+        code = without_initialisation(output.read_bytes())
+    try:
+        check_module(code, limits=EngineLimits(module_bytes=PROGRAM_BYTES))
+    except ModuleRefusedError as error:
+        raise BuildError(f"{source} builds a component that is not hosted: {error}") from None
+    return code
+
+
+def without_initialisation(code: bytes) -> bytes:
+    """A component without what its tool needed to initialise it: the world wants `main` alone.
+
+    The instance that exports the initialiser is the only one, and nothing refers to it.
+    """
+    return code[:_HEADER_BYTES] + b"".join(_kept(code))
+
+
+def _kept(code: bytes) -> Iterator[bytes]:
+    whole = Reader(code, _HEADER_BYTES, len(code))
+    while whole.at < whole.end:
+        begin, section = whole.at, whole.byte()
+        size = whole.u32()
+        start = whole.skip(size)
+        if section in (_CUSTOM, _COMPONENT, _INSTANCE):
+            continue
+        if section == _EXPORT and b"\x07exports\x05" in code[start : start + 16]:
+            continue
+        yield code[begin : whole.at]
+
+
+def _require_main(source: Path) -> None:
+    """Say at once what the tool says after long work, as far as this Python can tell."""
+    try:
+        names = symtable.symtable(source.read_text(), str(source), "exec").get_identifiers()
+    except OSError as error:
+        raise BuildError(f"cannot read {source}: {(error.strerror or '').lower()}") from None
+    except (SyntaxError, ValueError):
+        return  # it may be good for the newer Python that it is built with
+    if "main" not in names:
+        raise BuildError(f"{source} has no function `main`: write `def main(inputs):`")
+
+
+def _run(command: list[str], folder: Path, source: Path) -> None:
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    ran = run_tool(
+        command,
+        folder,
+        name="componentize-py",
+        timeout_s=BUILD_SECONDS,
+        environment=environment,
+    )
+    if not ran.succeeded:
+        said = ran.words or ran.output.strip()
+        for each in (str(folder / _AUTHOR), f"/0/{_AUTHOR}"):  # as it is, and as the tool mounts it
+            said = said.replace(each, str(source))
+        raise refusal("componentize-py", source, said[-8000:])
+
+
+def _tool() -> Path:
+    remedy = f"pip install componentize-py=={COMPONENTIZE_VERSION}, or install veracruz-sdk[python]"
+    try:
+        found = version("componentize-py")
+    except PackageNotFoundError:
+        raise BuildError(f"the toolchain for Python is missing: {remedy}") from None
+    if found != COMPONENTIZE_VERSION:
+        raise BuildError(
+            f"componentize-py is {found}, programs are built with {COMPONENTIZE_VERSION}: {remedy}"
+        )
+    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
+        if (tool := Path(folder, "componentize-py")).is_file():
+            return tool
+    raise BuildError(f"componentize-py is installed without its command: {remedy}")

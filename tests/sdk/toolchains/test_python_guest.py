@@ -1,0 +1,288 @@
+"""Programs in Python: built by componentize-py once, run by both strategies.
+
+The first load of a strategy compiles CPython, which takes its time: the programs of this module are
+kept in one cache for the session.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sysconfig
+import time
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from execution_engine import (
+    CodeCache,
+    EngineLimits,
+    LimitCode,
+    LimitError,
+    Program,
+    RunInputs,
+    TrapCode,
+    TrapError,
+    examine,
+)
+from sdk.encoding import pinecone
+from sdk.errors import BuildError
+from sdk.examples import EXAMPLES, Case
+from sdk.toolchains import python
+from sdk.toolchains.sources import source_folder
+from support.guests import CountingRandom
+from support.stack import DATA, PI, RESULT, Stack
+from veracruz_utils.policy import Strategy
+
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("componentize_py") is None, reason="needs componentize-py: veracruz-sdk[python]"
+    ),
+    pytest.mark.xdist_group("python-guest"),
+]
+GUESTS = Path(__file__).parents[1] / "guests"
+EXAMPLE = "statistics-of-two-tables"
+MODEL = EXAMPLES[EXAMPLE]
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory):
+    """The component of guests/everything.py, with the example as a module beside it."""
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "veracruz.toml").write_text('name = "everything"\nlanguage = "python"\n')
+    shutil.copyfile(GUESTS / "everything.py", folder / "main.py")
+    shutil.copyfile(source_folder("examples") / EXAMPLE / "main.py", folder / "example.py")
+    shutil.copyfile(files("sdk.projects") / "templates/python/main.py", folder / "template.py")
+    command = Path(sysconfig.get_path("scripts"), "veracruz-sdk")
+    subprocess.run([command, "build", folder], check=True)
+    return (folder / "everything.wasm").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def programs(everything):
+    """It, compiled by the strategy that was asked for."""
+    limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20)
+    loaded = {}
+    for strategy in Strategy:
+        loaded[strategy] = Program.load(
+            everything, strategy=strategy, limits=limits, cache=CodeCache.in_memory()
+        )
+    yield loaded
+    for program in loaded.values():
+        program.close()
+
+
+@pytest.fixture(params=list(Strategy), ids=lambda strategy: strategy.value)
+def run(request, programs):
+    def run(what, *inputs, streams=(), previous=None, random=None):
+        return programs[request.param].run(
+            RunInputs([what.encode(), *inputs], streams, previous),
+            random=random or CountingRandom(),
+        )
+
+    return run
+
+
+def test_a_program_in_python_is_a_component_of_the_world(everything):
+    examination = examine(everything, limits=EngineLimits())
+    assert examination.problems == ()
+    assert examination.summary.component
+
+
+def test_inputs_come_as_bytes_and_a_result_goes_in_pieces(run):
+    large = bytes(range(256)) * 4000
+    outcome = run("echo", large, b"more")
+    assert (outcome.return_code, outcome.output) == (0, large + b"more")
+    assert outcome.host_calls["read_input"] == 6
+    assert outcome.host_calls["write_output"] == 4
+
+
+def test_text_is_written_as_utf_8_and_what_is_printed_is_said(run):
+    outcome = run("digest", b"abc")
+    assert outcome.output.decode() == hashlib.sha256(b"abc").hexdigest()
+    assert outcome.message == "the author reads this\nand this, without a line's end"
+
+
+def test_what_an_exception_is_and_where_it_came_from_is_said(run):
+    assert run("error").message.splitlines() == [
+        "  veracruz_author.py, line 107, in main",
+        "  veracruz_author.py, line 59, in error",
+        "ZeroDivisionError: division by zero",
+    ]
+    assert run("fail").message.splitlines()[-1] == "Failure: not what was expected"
+    assert "import it at the top" in run("late").message
+    assert run("nothing").message == ""
+
+
+def test_of_much_that_is_printed_little_is_asked_of_the_host(run):
+    outcome = run("chatter")
+    assert outcome.return_code == 0
+    assert outcome.host_calls["message"] < 1000
+
+
+def test_sizes_streams_and_the_previous_result_come(run):
+    first = json.loads(run("report", b"ab", streams=[b"s"]).output)
+    assert first == {"sizes": [6, 2], "streams": ["s"], "previous": "", "first": True}
+    assert json.loads(run("report", previous=b"before").output)["previous"] == "before"
+    assert not json.loads(run("report", previous=b"").output)["first"]
+
+
+def test_all_randomness_is_the_hosts(run):
+    class Ones:
+        def fill(self, size):
+            return b"\1" * size
+
+    drawn, again = run("draw").output, run("draw").output
+    assert drawn == again  # of a source that begins anew: nothing else is random
+    other = run("draw", random=Ones()).output
+    for start in (0, 16, 32):
+        assert drawn[start : start + 16] != other[start : start + 16]
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [("error", -1), ("fail", -4), ("code", 7), ("nothing", 0), ("end", 3), ("late", -1),
+     ("recurse", -1), ("fill", -1), ("unknown", -1)],
+)  # fmt: skip
+def test_how_a_program_ends_is_a_return_code(run, what, code):
+    outcome = run(what)
+    assert (outcome.return_code, outcome.output) == (code, None)
+
+
+def test_a_status_of_the_host_is_an_exception(run):
+    assert run("status").output == b"-4"
+
+
+def test_the_template_adds_up_numbers(run):
+    numbers = pinecone.parse_type("Vec<u64>")
+    inputs = [pinecone.encode(numbers, each) for each in ([1, 2, 3], [], [36])]
+    assert run("total", *inputs).output == (42).to_bytes(8, "little")
+    assert run("total", b"\1").return_code == -4
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 500), (2, 3), (3, 1)])
+def test_the_example_says_what_the_standard_library_says(run, seed, size):
+    case = MODEL.generate(seed, size)
+    assert MODEL.fault(case, [run("statistics", *case.inputs).output]) is None
+
+
+def test_a_byte_order_mark_and_other_line_ends_are_no_matter(run):
+    case = MODEL.generate(4, 20)
+    inputs = (b"\xef\xbb\xbf" + each.replace(b"\n", b"\r\n") for each in case.inputs)
+    assert MODEL.fault(case, [run("statistics", *inputs).output]) is None
+
+
+RIGHT = {
+    "rows": [3, 3], "joined": 2, "means": [1.5, 4.5], "variances": [0.5, 2], "correlation": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": [3, 2]}, {"joined": 3}, {"means": [1.5, 4.6]}, {"means": [1.5]},
+        {"means": None}, {"correlation": None}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_another_result_of_the_example_is_told_from_the_right_one(change):
+    case = Case((b"k,x\na,1\nb,2\nc,3\n", b"k,y\nb,5.5\na,3.5\nd,0\n"))
+    assert MODEL.fault(case, [json.dumps(RIGHT).encode()]) is None
+    assert MODEL.fault(case, [json.dumps(RIGHT | change).encode()]) is not None
+
+
+@pytest.mark.parametrize("result", [None, b"", b"[]", b"{}", b'{"rows": [3, 3], "joined": 2}'])
+def test_what_is_no_result_of_the_example_is_a_fault(result):
+    case = Case((b"k,x\na,1\nb,2\nc,3\n", b"k,y\nb,5.5\na,3.5\nd,0\n"))
+    assert MODEL.fault(case, [result]) is not None
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code"),
+    [
+        ([b"k,v\na,1\n"], -2),
+        ([b"k,v\na,1\n", b"k,v\na,1\na,2\n"], -4),
+        ([b"k,v\na,1\n", b"k,v\na,one\n"], -4),
+        ([b"k,v\na,1\n", b"k,v\na,inf\n"], -4),
+        ([b"k,v\na,1\n", b"k,v\na\n"], -4),
+    ],
+)
+def test_the_example_refuses_tables_that_are_none(run, inputs, code):
+    assert run("statistics", *inputs).return_code == code
+
+
+def test_the_example_knows_tables_with_little_in_common(run):
+    assert json.loads(run("statistics", b"", b"").output) == {"rows": [0, 0], "joined": 0}
+    one = json.loads(run("statistics", b"k,v\na,1", b"k,v\na,2").output)
+    assert (one["means"], one["variances"], one["correlation"]) == ([1, 2], [None, None], None)
+
+
+def test_a_program_in_python_runs_in_an_isolate_and_is_compiled_once(tmp_path, everything):
+    """Through real services: a second computation of the same program finds its code."""
+    case = MODEL.generate(5, 500)
+    roles = [[PI], [DATA], [DATA], [DATA], [RESULT]]
+    took = []
+    stack = Stack(tmp_path)
+    try:
+        for _ in range(2):
+            with stack.computation(*roles, program=everything, data=[1, 2, 3]) as computation:
+                with computation.connect(0) as author:
+                    began = time.monotonic()
+                    author.send_program(everything)
+                    took.append(time.monotonic() - began)
+                for client, content in enumerate((b"statistics", *case.inputs), 1):
+                    computation.send_data(client, content)
+                assert MODEL.fault(case, [computation.result(4)]) is None
+    finally:
+        stack.close()
+    assert took[1] < took[0]
+
+
+def test_modules_that_python_imports_by_itself_are_there(run):
+    assert run("date").output == b"2021-05-03"
+
+
+def test_asking_for_a_file_ends_the_run(run):
+    with pytest.raises(TrapError) as caught:
+        run("open_file")
+    assert caught.value.code is TrapCode.UNREACHABLE
+
+
+def test_a_result_beyond_the_limit_ends_the_run(run):
+    with pytest.raises(LimitError) as caught:
+        run("echo", bytes(2_000_001))
+    assert caught.value.code is LimitCode.OUTPUT_SIZE
+
+
+def test_what_python_refuses_is_refused_with_its_reason(tmp_path):
+    file = tmp_path / "program.py"
+    file.write_text("def main(inputs:")
+    with pytest.raises(BuildError, match="SyntaxError") as caught:
+        python.compile_python(file)
+    assert str(file) in str(caught.value)
+
+
+def test_a_module_without_main_is_refused_at_once(tmp_path):
+    file = tmp_path / "program.py"
+    file.write_text("value = 3")
+    with pytest.raises(BuildError, match="has no function `main`"):
+        python.compile_python(file)
+
+
+def test_a_source_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(BuildError, match="no such file"):
+        python.compile_python(tmp_path / "program.py")
+
+
+@pytest.mark.parametrize(("version", "said"), [(None, "is missing"), ("0.1", "componentize-py is")])
+def test_the_toolchain_is_named_with_the_remedy(monkeypatch, tmp_path, version, said):
+    def found(name):
+        if version is None:
+            raise python.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(python, "version", found)
+    with pytest.raises(BuildError, match=said) as caught:
+        python.compile_python(tmp_path / "program.py")
+    assert "veracruz-sdk[python]" in str(caught.value)
