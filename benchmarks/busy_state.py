@@ -21,7 +21,8 @@ from computations import Deployment
 from measuring import Figure, at_most, run
 from wasmtime import wat2wasm
 
-from baja import ClientEndpoint, EndpointConfig, HandshakeCompleted, PlaintextReceived
+from baja import EndpointConfig, HandshakeCompleted, PlaintextReceived
+from baja.client import ClientEndpoint
 from colima import FrameDecoder, frame, runtime
 from durango import Identity
 from sinaloa import Isolate

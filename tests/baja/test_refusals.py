@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
 from baja import (
-    ClientEndpoint,
     EndpointConfig,
     Fault,
     HandshakeCompleted,
@@ -18,6 +17,7 @@ from baja import (
     PeerError,
     ServerContext,
 )
+from baja.client import ClientEndpoint
 from support.tls_pair import (
     DAY,
     NOW,

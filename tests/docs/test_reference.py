@@ -12,7 +12,7 @@ import tabasco.verify
 from colima.runtime import State
 from execution_engine import HOST_CALLS, LimitCode, Refusal, TrapCode, world
 from execution_engine.strategy import OFF, ON
-from mexico_city import NEXT, Event
+from mexico_city.lifecycle import NEXT, Event
 from psa_attestation import Code, Stage
 from sdk.encoding.pinecone import encode_from_json, parse_type
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT

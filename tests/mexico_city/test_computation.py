@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from colima.runtime import ContentKind, Reason, State, Status, Upload
-from mexico_city import Computation, Job, Outcome
+from mexico_city.computation import Computation, Job, Outcome
 from mexico_city.content import content_of
 from mexico_city.errors import Refusal
 from platform_services import ServiceUnavailableError

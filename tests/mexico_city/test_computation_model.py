@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
 from colima.runtime import ContentKind, Reason, State, Upload
-from mexico_city import Computation, Job, Outcome
+from mexico_city.computation import Computation, Job, Outcome
 from mexico_city.content import content_of
 from mexico_city.errors import Refusal
 from support.computations import PROGRAM, policy

@@ -10,7 +10,8 @@ import pytest
 from colima import isolate, runtime
 from colima.runtime import ContentKind, GetResult, GetState, Reason, Shutdown, State
 from jalisco import SessionError
-from mexico_city import Ending, front
+from mexico_city import front
+from mexico_city.front import Ending
 from support.local_front import close_all, local_front
 from support.processes import eventually, state
 from support.runtime_guests import HELLO

@@ -11,7 +11,7 @@ import pytest
 import wasmtime
 
 from colima import isolate
-from mexico_city import Job
+from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink

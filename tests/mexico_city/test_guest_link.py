@@ -10,7 +10,7 @@ import pytest
 
 from colima import frame, isolate
 from colima.runtime import ContentKind
-from mexico_city import Job
+from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.descriptors import receive_descriptors
 from mexico_city.errors import RuntimeFailure

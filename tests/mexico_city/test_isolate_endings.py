@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mexico_city import Ending
+from mexico_city.front import Ending
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.processes import children, eventually, open_files, state

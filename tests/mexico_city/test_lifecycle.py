@@ -3,7 +3,7 @@ from collections import deque
 import pytest
 
 from colima.runtime import State
-from mexico_city import NEXT, Event
+from mexico_city.lifecycle import NEXT, Event
 
 
 def _reachable(start: State) -> set[State]:

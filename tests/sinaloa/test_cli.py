@@ -13,9 +13,9 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 
-import colima
+from colima import decode, encode, frame
 from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
-from colima.sonora import Ending, Failed
+from colima.sonora import FROM_SONORA, Ending, Failed
 from sinaloa.cli import main
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.service import is_serving, open_channel, unary
@@ -122,9 +122,9 @@ def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
 def test_it_carries_bytes_and_tokens(start, policy, sonora):
     with start() as sinaloa, sinaloa.open() as channel:
         assert session(channel, [b"hello"]) == [b"hello"]
-        request = colima.encode(AttestRequest(b"c" * 32))
+        request = encode(AttestRequest(b"c" * 32))
         answer = unary(channel, f"/{SERVICE}/Attest", request, timeout_s=30, peer="sinaloa")
-        assert colima.decode(AttestResponse, answer).token == b"t" + b"c" * 32
+        assert decode(AttestResponse, answer).token == b"t" + b"c" * 32
         assert sonora.policies == [policy.read_bytes()]
 
 
@@ -239,9 +239,7 @@ def test_an_isolate_with_another_policy_is_not_served(policy, sonora):
     def launch_another(connection: socket.socket, raw: bytes):
         control, theirs = socket.socketpair()
         with control, theirs:
-            connection.sendall(
-                colima.frame(colima.sonora.FROM_SONORA.encode(launched_with(raw + b"\n")))
-            )
+            connection.sendall(frame(FROM_SONORA.encode(launched_with(raw + b"\n"))))
             socket.send_fds(connection, [b"\0"], [theirs.fileno()])
             connection.recv(1)  # until the bridge gives up
         return Failed("too late")

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from baja import ClientEndpoint, EndpointConfig, KeyAndCertificate, make_certificate
+from baja import EndpointConfig, KeyAndCertificate, make_certificate
+from baja.client import ClientEndpoint
 from colima import runtime
 from jalisco import Connection, SessionLostError
 from sonora.isolates import Isolate, LinuxLauncher

@@ -11,11 +11,12 @@ from types import SimpleNamespace
 
 from baja import EndpointConfig, KeyAndCertificate, ServerContext
 from colima import frame, isolate, read_frame
-from mexico_city import Computation, Ending, Runtime
 from mexico_city.compiled_code import CompiledCode
+from mexico_city.computation import Computation
 from mexico_city.descriptors import receive_descriptors
-from mexico_city.front import Front
+from mexico_city.front import Ending, Front
 from mexico_city.guest_link import GuestLink
+from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from psa_attestation import Receipt, sign_receipt
 from support.isolate_rig import Rig, new_party

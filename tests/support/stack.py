@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from baja import ClientEndpoint, EndpointConfig
+from baja import EndpointConfig
+from baja.client import ClientEndpoint
 from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport

@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from baja import (
-    ClientEndpoint,
     Endpoint,
     EndpointConfig,
     KeyAndCertificate,
@@ -16,6 +15,7 @@ from baja import (
     ServerContext,
     make_certificate,
 )
+from baja.client import ClientEndpoint
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import TLS_1_2_SUITES, TLS_1_3_SUITES, CipherSuite
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from baja import ClientEndpoint, EndpointConfig
+from baja import EndpointConfig
+from baja.client import ClientEndpoint
 from colima import frame, runtime
 from colima.framing import MAX_REQUEST_BYTES
 from colima.runtime import ContentKind, Reason, State, Upload

@@ -1,7 +1,9 @@
-"""TLS endpoint core over OpenSSL memory buffers, and certificate making; no sockets, no clocks."""
+"""TLS endpoint core over OpenSSL memory buffers, and certificate making; no sockets, no clocks.
+
+The client's end is `baja.client`: an isolate, which loads this package, has no use for it.
+"""
 
 from baja.certificate import KeyAndCertificate, make_certificate
-from baja.client import ClientEndpoint
 from baja.context import EndpointConfig, PrivateKey
 from baja.errors import Fault, LocalError, PeerError, TlsError
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
@@ -9,7 +11,6 @@ from baja.server import ServerContext, ServerEndpoint
 from baja.session import Endpoint, Phase
 
 __all__ = [
-    "ClientEndpoint",
     "Endpoint",
     "EndpointConfig",
     "Event",

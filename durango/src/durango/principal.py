@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
-from baja import ClientEndpoint, EndpointConfig
+from baja import EndpointConfig
+from baja.client import ClientEndpoint
 from colima import runtime
 from colima.runtime import ContentKind, Reason, State
 from durango.content import Source, open_content

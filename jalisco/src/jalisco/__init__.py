@@ -1,6 +1,7 @@
 """The principal's side of a session: TLS to an isolate through Sinaloa, and frames in it."""
 
-from baja import ClientEndpoint, EndpointConfig
+from baja import EndpointConfig
+from baja.client import ClientEndpoint
 from jalisco.connection import PIECE_BYTES, Connection
 from jalisco.errors import (
     BridgeBusyError,

@@ -6,15 +6,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
-from baja import (
-    ClientEndpoint,
-    Fault,
-    HandshakeCompleted,
-    PeerClosed,
-    PeerError,
-    PlaintextReceived,
-    TlsError,
-)
+from baja import Fault, HandshakeCompleted, PeerClosed, PeerError, PlaintextReceived, TlsError
+from baja.client import ClientEndpoint
 from colima.errors import WireError
 from colima.framing import MAX_REQUEST_BYTES, FrameDecoder, frame
 from jalisco.errors import (
