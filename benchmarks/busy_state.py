@@ -25,7 +25,7 @@ from baja import EndpointConfig, HandshakeCompleted, PlaintextReceived
 from baja.client import ClientEndpoint
 from colima import FrameDecoder, frame, runtime
 from durango import Identity
-from sinaloa import Isolate
+from sinaloa import IsolateLink
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, Role
 
@@ -168,7 +168,7 @@ def _calibrate(runner: _Client) -> int:
     runner.provide(runtime.ContentKind.PROGRAM, bytes(wat2wasm(_SPIN)))
     runner.provide(runtime.ContentKind.STREAM, struct.pack("<q", _FIRST_TURNS))
     begun = time.perf_counter()
-    assert isinstance(runner.answer_to(runtime.GetResult()), runtime.Result)
+    assert isinstance(runner.answer_to(runtime.GetResult()), runtime.ResultIs)
     return int(_FIRST_TURNS * _RUN_S / (time.perf_counter() - begun))
 
 
@@ -185,7 +185,7 @@ def _has_answered(runner: _Client) -> bool:
 
 
 def _end_run(runner: _Client) -> None:
-    assert isinstance(runner.answer(), runtime.Result)
+    assert isinstance(runner.answer(), runtime.ResultIs)
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def _isolate(deployment: Deployment) -> Iterator[_Connect]:
     """An isolate, and a way to connect to it."""
     text, (party,) = deployment.policy(_ALL_ROLES, program=bytes(wat2wasm(_SPIN)), streams=[0])
     policy = Policy.parse(text, at=datetime.now(UTC))
-    with Isolate.launch(deployment.socket, text) as isolate:
+    with IsolateLink.launch(deployment.socket, text) as isolate:
 
         @contextmanager
         def connect() -> Iterator[_Client]:
@@ -203,7 +203,7 @@ def _isolate(deployment: Deployment) -> Iterator[_Connect]:
         yield connect
 
 
-def _endpoint(policy: Policy, party: Identity, isolate: Isolate) -> ClientEndpoint:
+def _endpoint(policy: Policy, party: Identity, isolate: IsolateLink) -> ClientEndpoint:
     return ClientEndpoint(
         EndpointConfig(policy.ciphersuite, party.private_key, party.certificate),
         server_certificate_digest=Digest(isolate.launched.certificate_digest),

@@ -14,7 +14,7 @@ from typing import Final
 from computations import Deployment
 from measuring import Figure, at_most, in_pairs, run
 
-from sinaloa import Isolate
+from sinaloa import IsolateLink
 from veracruz_utils.policy import Policy, Role
 
 _PROGRAM: Final = b"\0asm\1\0\0\0"
@@ -29,7 +29,7 @@ def measure(rounds: int) -> list[Figure]:
 
         def ours() -> float:
             begun = time.perf_counter()
-            with Isolate.launch(deployment.socket, policy) as isolate:
+            with IsolateLink.launch(deployment.socket, policy) as isolate:
                 took = time.perf_counter() - begun
                 assert isolate.launched.policy_digest == digest
             return took

@@ -28,7 +28,9 @@ _REQUESTS = 300
 _ECHO = "--be-the-other-process"
 _METHOD = "/veracruz.benchmark.Echo/Session"
 _PROGRAM = b"\0asm\1\0\0\0"
-_ANSWER = runtime.RESPONSE.encode(runtime.StateIs(runtime.State.INITIAL, 1, running=False))
+_ANSWER = runtime.RESPONSE.encode(
+    runtime.StateIs(runtime.ComputationState.INITIAL, 1, running=False)
+)
 
 
 def measure(rounds: int) -> list[Figure]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
-from baja import Fault, LocalError, PeerClosed, PeerError, PlaintextReceived
+from baja import LocalError, PeerClosed, PeerError, PlaintextReceived, TlsFault
 from support.tls_pair import (
     NOW,
     SUITES,
@@ -47,7 +47,7 @@ def failure_of(endpoint, data: bytes) -> PeerError:
     ],
 )
 def test_garbage_is_malformed(garbage):
-    assert failure_of(CONTEXT.endpoint(now=NOW), garbage).fault is Fault.MALFORMED
+    assert failure_of(CONTEXT.endpoint(now=NOW), garbage).fault is TlsFault.MALFORMED
 
 
 @given(st.binary(max_size=400))
@@ -59,7 +59,7 @@ def test_arbitrary_bytes_give_no_event_and_no_other_error(data):
     except PeerError as error:
         faults = {error.fault}
     assert events == []
-    assert faults <= {Fault.MALFORMED, Fault.WRONG_VERSION, Fault.ALERT}
+    assert faults <= {TlsFault.MALFORMED, TlsFault.WRONG_VERSION, TlsFault.ALERT}
 
 
 @given(st.data())
@@ -91,7 +91,7 @@ def test_a_handshake_that_does_not_end_is_cut_off_at_32_kib(step):
     honest = 32 * 1024 // step * step
     for taken in range(0, honest, step):
         assert endpoint.receive_data(flood[taken : min(taken + step, 32 * 1024 - 1)]) == []
-    assert failure_of(endpoint, flood[honest:]).fault is Fault.HANDSHAKE_TOO_LONG
+    assert failure_of(endpoint, flood[honest:]).fault is TlsFault.HANDSHAKE_TOO_LONG
 
 
 @each_version
@@ -103,7 +103,7 @@ def test_a_handshake_left_half_way_is_a_truncation_at_either_end(suite):
     for endpoint in (left, right):
         with pytest.raises(PeerError) as caught:
             endpoint.receive_end()
-        assert caught.value.fault is Fault.TRUNCATED
+        assert caught.value.fault is TlsFault.TRUNCATED
 
 
 @each_version
@@ -113,7 +113,7 @@ def test_a_session_cut_without_a_close_is_a_truncation(suite):
     carry(left, right)
     with pytest.raises(PeerError) as caught:
         right.receive_end()
-    assert caught.value.fault is Fault.TRUNCATED
+    assert caught.value.fault is TlsFault.TRUNCATED
 
 
 @each_version
@@ -122,9 +122,9 @@ def test_a_changed_record_is_refused_and_the_alert_says_so(suite):
     left.send(b"pay 100")
     record = bytearray(left.data_to_send())
     record[-1] ^= 1
-    assert failure_of(right, record).fault is Fault.BAD_RECORD
+    assert failure_of(right, record).fault is TlsFault.BAD_RECORD
     error = failure_of(left, right.data_to_send())
-    assert (error.fault, error.alert) == (Fault.ALERT, "bad record mac")
+    assert (error.fault, error.alert) == (TlsFault.ALERT, "bad record mac")
 
 
 @each_version
@@ -133,7 +133,7 @@ def test_a_repeated_record_is_refused(suite):
     left.send(b"pay 100")
     record = left.data_to_send()
     assert plaintext(right.receive_data(record)) == b"pay 100"
-    assert failure_of(right, record).fault is Fault.BAD_RECORD
+    assert failure_of(right, record).fault is TlsFault.BAD_RECORD
 
 
 @each_version
@@ -142,19 +142,19 @@ def test_a_missing_record_is_noticed(suite):
     left.send(b"do not ")
     left.data_to_send()
     left.send(b"delete everything")
-    assert failure_of(right, left.data_to_send()).fault is Fault.BAD_RECORD
+    assert failure_of(right, left.data_to_send()).fault is TlsFault.BAD_RECORD
 
 
 def test_bytes_of_another_session_are_refused():
     left, _ = connected()
     _, right = connected()
     left.send(b"hello")
-    assert failure_of(right, left.data_to_send()).fault is Fault.BAD_RECORD
+    assert failure_of(right, left.data_to_send()).fault is TlsFault.BAD_RECORD
 
 
 def test_an_oversized_record_is_refused():
     _, right = connected()
-    assert failure_of(right, b"\x17\x03\x03\xff\xff" + bytes(65535)).fault is Fault.MALFORMED
+    assert failure_of(right, b"\x17\x03\x03\xff\xff" + bytes(65535)).fault is TlsFault.MALFORMED
 
 
 @each_version
@@ -194,7 +194,7 @@ def test_a_close_inside_the_handshake_ends_it(suite):
     carry(left, right)
     for endpoint in (left, right):
         error = failure_of(endpoint, b"\x15\x03\x03\x00\x02\x01\x00")
-        assert (error.fault, error.alert) == (Fault.ALERT, "close notify")
+        assert (error.fault, error.alert) == (TlsFault.ALERT, "close notify")
 
 
 def test_a_client_cannot_renegotiate():

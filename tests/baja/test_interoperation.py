@@ -5,7 +5,7 @@ import ssl
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from baja import Fault, HandshakeCompleted, PeerClosed, PeerError
+from baja import HandshakeCompleted, PeerClosed, PeerError, TlsFault
 from support.stdlib_tls import (
     StdlibEnd,
     client_context,
@@ -77,7 +77,7 @@ def test_a_foreign_close_is_understood_and_answered(alice_pem):
 def test_a_client_without_a_certificate_is_refused(suite):
     with pytest.raises(PeerError) as caught:
         shake_hands(StdlibEnd(client_context(None)), our_server(suite))
-    assert caught.value.fault is Fault.NO_CERTIFICATE
+    assert caught.value.fault is TlsFault.NO_CERTIFICATE
 
 
 @each_suite
@@ -86,7 +86,7 @@ def test_a_client_of_another_protocol_is_refused_with_the_alert_for_it(suite, al
     ours = our_server(suite)
     with pytest.raises(PeerError) as caught:
         shake_hands(theirs, ours)
-    assert caught.value.fault is Fault.WRONG_PROTOCOL
+    assert caught.value.fault is TlsFault.WRONG_PROTOCOL
     with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
         theirs.advance(ours.data_to_send())
 
@@ -97,7 +97,7 @@ def test_a_client_that_names_no_protocol_is_turned_away(suite, alice_pem):
     theirs, ours = StdlibEnd(client_context(alice_pem, protocols=())), our_server(suite)
     with pytest.raises(PeerError) as caught:
         shake_hands(theirs, ours)
-    assert caught.value.fault is Fault.WRONG_PROTOCOL
+    assert caught.value.fault is TlsFault.WRONG_PROTOCOL
     theirs.advance(ours.data_to_send())
     assert theirs.tls.read(1) == b""
 
@@ -111,7 +111,7 @@ def test_a_server_of_another_protocol_is_refused(protocols, tmp_path):
     ours.start()
     with pytest.raises(PeerError) as caught:
         shake_hands(StdlibEnd(context, server_side=True), ours)
-    assert caught.value.fault is Fault.WRONG_PROTOCOL
+    assert caught.value.fault is TlsFault.WRONG_PROTOCOL
 
 
 @pytest.mark.parametrize("issuer_is_pinned", [False, True])
@@ -123,7 +123,7 @@ def test_a_pinned_leaf_with_its_issuer_behind_it_is_refused(tmp_path, issuer_is_
     ours = our_context(*accepted).endpoint(now=NOW)
     with pytest.raises(PeerError) as caught:
         shake_hands(StdlibEnd(client_context(chain)), ours)
-    assert caught.value.fault is Fault.UNKNOWN_CERTIFICATE
+    assert caught.value.fault is TlsFault.UNKNOWN_CERTIFICATE
 
 
 def test_a_strangers_leaf_with_a_pinned_certificate_behind_it_is_refused(tmp_path):
@@ -133,7 +133,7 @@ def test_a_strangers_leaf_with_a_pinned_certificate_behind_it_is_refused(tmp_pat
     accepted = ca_identity().certificate
     with pytest.raises(PeerError) as caught:
         shake_hands(StdlibEnd(client_context(chain)), our_server(accepted=accepted))
-    assert caught.value.fault is Fault.UNKNOWN_CERTIFICATE
+    assert caught.value.fault is TlsFault.UNKNOWN_CERTIFICATE
 
 
 @each_suite

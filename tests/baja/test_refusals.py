@@ -10,12 +10,12 @@ from OpenSSL import SSL, crypto
 
 from baja import (
     EndpointConfig,
-    Fault,
     HandshakeCompleted,
     KeyAndCertificate,
     LocalError,
     PeerError,
     ServerContext,
+    TlsFault,
 )
 from baja.client import ClientEndpoint
 from support.tls_pair import (
@@ -64,10 +64,10 @@ def test_a_strangers_certificate_is_refused_with_its_digest_and_an_alert(suite):
         server_context(ALICE.certificate, suite=suite).endpoint(now=NOW),
     )
     error = refusal(left, right)
-    assert error.fault is Fault.UNKNOWN_CERTIFICATE
+    assert error.fault is TlsFault.UNKNOWN_CERTIFICATE
     assert error.certificate_digest == str(MALLORY.digest)
     assert str(MALLORY.digest) in str(error)
-    assert last_words(left, right).fault is Fault.REFUSED_OUR_CERTIFICATE
+    assert last_words(left, right).fault is TlsFault.REFUSED_OUR_CERTIFICATE
 
 
 @each_version
@@ -75,7 +75,7 @@ def test_a_pinned_ca_certificate_does_not_let_in_what_it_signed(suite):
     ca = ca_identity()
     context = server_context(ca.certificate, suite=suite)
     left, right = client(child_of(ca, "ca"), suite), context.endpoint(now=NOW)
-    assert refusal(left, right).fault is Fault.UNKNOWN_CERTIFICATE
+    assert refusal(left, right).fault is TlsFault.UNKNOWN_CERTIFICATE
     # while the CA's own certificate, being pinned, comes in
     _, at_server = handshake(client(ca, suite), context.endpoint(now=NOW))
     assert at_server[0].peer_certificate == ca.certificate
@@ -97,14 +97,14 @@ def test_same_name_and_dates_with_another_key_is_another_certificate(suite):
         client(twin, suite),
         server_context(ALICE.certificate, suite=suite).endpoint(now=NOW),
     )
-    assert refusal(left, right).fault is Fault.UNKNOWN_CERTIFICATE
+    assert refusal(left, right).fault is TlsFault.UNKNOWN_CERTIFICATE
 
 
 @pytest.mark.parametrize(
     ("now", "fault"),
     [
-        (NOW - DAY - timedelta(seconds=1), Fault.PREMATURE_CERTIFICATE),
-        (NOW + 30 * DAY + timedelta(seconds=1), Fault.EXPIRED_CERTIFICATE),
+        (NOW - DAY - timedelta(seconds=1), TlsFault.PREMATURE_CERTIFICATE),
+        (NOW + 30 * DAY + timedelta(seconds=1), TlsFault.EXPIRED_CERTIFICATE),
     ],
 )
 @each_version
@@ -112,7 +112,7 @@ def test_a_pinned_certificate_outside_its_dates_is_refused(suite, now, fault):
     context = server_context(ALICE.certificate, suite=suite)
     left, right = client(ALICE, suite), context.endpoint(now=now)
     assert refusal(left, right).fault is fault
-    assert last_words(left, right).fault is Fault.REFUSED_OUR_CERTIFICATE
+    assert last_words(left, right).fault is TlsFault.REFUSED_OUR_CERTIFICATE
 
 
 @pytest.mark.parametrize("now", [NOW - DAY, NOW + 30 * DAY])
@@ -149,8 +149,8 @@ def test_a_pinned_certificate_shown_by_who_does_not_hold_its_key_is_refused(suit
             server_name="isolate.test",
         )
     right = server_context(ALICE.certificate, suite=suite).endpoint(now=NOW)
-    assert refusal(left, right).fault is Fault.WRONG_KEY
-    assert last_words(left, right).fault is Fault.REFUSED_OUR_CERTIFICATE
+    assert refusal(left, right).fault is TlsFault.WRONG_KEY
+    assert last_words(left, right).fault is TlsFault.REFUSED_OUR_CERTIFICATE
 
 
 @each_version
@@ -161,7 +161,7 @@ def test_a_server_that_does_not_hold_the_attested_key_is_refused(suite):
         context = ServerContext(
             EndpointConfig(suite, thief, isolate.certificate), accepted=[ALICE.certificate]
         )
-    assert refusal(client(ALICE, suite), context.endpoint(now=NOW)).fault is Fault.WRONG_KEY
+    assert refusal(client(ALICE, suite), context.endpoint(now=NOW)).fault is TlsFault.WRONG_KEY
 
 
 @each_version
@@ -169,11 +169,11 @@ def test_a_server_with_another_certificate_than_the_attested_is_refused_by_the_c
     imposter = ServerContext(config(MALLORY, suite), accepted=[ALICE.certificate])
     left, right = client(ALICE, suite), imposter.endpoint(now=NOW)
     error = refusal(left, right)
-    assert error.fault is Fault.UNKNOWN_CERTIFICATE
+    assert error.fault is TlsFault.UNKNOWN_CERTIFICATE
     assert error.certificate_digest == str(MALLORY.digest)
     with pytest.raises(PeerError) as caught:
         carry(left, right)
-    assert caught.value.fault is Fault.REFUSED_OUR_CERTIFICATE
+    assert caught.value.fault is TlsFault.REFUSED_OUR_CERTIFICATE
     with pytest.raises(LocalError, match="failed"):
         left.send(b"my secret input")
 
@@ -182,18 +182,18 @@ def test_a_server_with_another_certificate_than_the_attested_is_refused_by_the_c
 def test_a_client_of_another_suite_is_refused(suites):
     left = client(ALICE, suites[1])
     right = server_context(ALICE.certificate, suite=suites[0]).endpoint(now=NOW)
-    assert refusal(left, right).fault is Fault.WRONG_SUITE
+    assert refusal(left, right).fault is TlsFault.WRONG_SUITE
     error = last_words(left, right)
-    assert (error.fault, error.alert) == (Fault.WRONG_SUITE, "handshake failure")
+    assert (error.fault, error.alert) == (TlsFault.WRONG_SUITE, "handshake failure")
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [ONE_OF_EACH, ONE_OF_EACH[::-1]])
 def test_a_client_of_another_version_is_refused(ours, theirs):
     left = client(ALICE, theirs)
     right = server_context(ALICE.certificate, suite=ours).endpoint(now=NOW)
-    assert refusal(left, right).fault is Fault.WRONG_VERSION
+    assert refusal(left, right).fault is TlsFault.WRONG_VERSION
     error = last_words(left, right)
-    assert (error.fault, error.alert) == (Fault.WRONG_VERSION, "protocol version")
+    assert (error.fault, error.alert) == (TlsFault.WRONG_VERSION, "protocol version")
 
 
 @each_version
@@ -246,9 +246,9 @@ def test_admission_does_not_rely_on_what_openssl_verified(mode):
     imposter = ServerContext(config(MALLORY), accepted=[ALICE.certificate])
     left, right = client(ALICE), imposter.endpoint(now=NOW)
     left._tls.set_verify(mode, lambda *_: True)
-    assert refusal(left, right).fault is Fault.NO_CERTIFICATE
+    assert refusal(left, right).fault is TlsFault.NO_CERTIFICATE
     for accepted_before in (MALLORY.certificate, identity("isolate").certificate):
         left, right = client(ALICE), imposter.endpoint(now=NOW)
         left._tls.set_verify(mode, lambda *_: True)
         left._check.fault, left._check.certificate = None, accepted_before
-        assert refusal(left, right).fault is Fault.UNKNOWN_CERTIFICATE
+        assert refusal(left, right).fault is TlsFault.UNKNOWN_CERTIFICATE

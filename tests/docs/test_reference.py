@@ -9,15 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import tabasco.verify
-from colima.runtime import State
+from colima.runtime import ComputationState
 from execution_engine import HOST_CALLS, LimitCode, Refusal, TrapCode, world
 from execution_engine.strategy import OFF, ON
-from mexico_city.lifecycle import NEXT, Event
+from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation import Code, Stage
 from sdk.encoding.pinecone import encode_from_json, parse_type
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
-from sonora.enrolled_key import Event as EnrolmentEvent
-from sonora.enrolled_key import State as EnrolmentState
+from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
 from sonora.evidence import SOURCES
 from sonora.isolates import MAX_ISOLATES
 from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
@@ -41,8 +40,8 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_the_lifecycle_page_draws_the_lifecycle_table():
-    states = {f"{state.value} `{state.name}`": state for state in State}
-    events = {event.value: event for event in Event}
+    states = {f"{state.value} `{state.name}`": state for state in ComputationState}
+    events = {event.value: event for event in LifecycleEvent}
     drawn = {
         (states[before], events[event]): states[after]
         for before, event, after in rows("explanation/lifecycle.md")[1:]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from colima.runtime import FailureReport, GetFailureReport, State
+from colima.runtime import ComputationState, FailureReport, GetFailureReport
 from durango.cli import main
 from durango.policies import policy_warnings
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
@@ -671,7 +671,7 @@ def test_rounds_go_on_with_new_stream_items(world):
         assert facts["round"] == int(number) + 1
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(ComputationState))
 def test_every_state_is_told_in_words(world, state):
     world.launch(world.rig.policy(streaming_order=[1]))
     world.rig.isolate.state = state
@@ -682,7 +682,7 @@ def test_every_state_is_told_in_words(world, state):
 
 def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
     world.launch(world.rig.policy())
-    world.rig.isolate.state = State.ERROR
+    world.rig.isolate.state = ComputationState.ERROR
     author, other = world.who("alice"), world.who("bob")
     assert world.run("status", str(world.policy), *author).stdout.splitlines()[-3:] == [
         "failure trapped: unreachable",
@@ -702,7 +702,7 @@ def test_the_author_and_nobody_else_is_told_how_a_computation_failed(world):
 
 def test_what_the_program_said_is_shown_to_its_author_and_does_nothing_to_a_terminal(world):
     world.launch(world.rig.policy(debug=True))
-    world.rig.isolate.state = State.FINISHED_EXECUTING
+    world.rig.isolate.state = ComputationState.FINISHED_EXECUTING
     said = FailureReport("returned: -1", (), "one\n\ttwo\x1b[31m\n")
     world.rig.isolate.answer_with = lambda request: (
         said if isinstance(request, GetFailureReport) else None
@@ -719,7 +719,7 @@ def test_what_the_program_said_is_shown_to_its_author_and_does_nothing_to_a_term
 
 def test_what_a_program_said_is_told_without_a_failure_where_there_is_none(world):
     world.launch(world.rig.policy(debug=True))
-    world.rig.isolate.state = State.FINISHED_EXECUTING
+    world.rig.isolate.state = ComputationState.FINISHED_EXECUTING
     world.rig.isolate.answer_with = lambda request: (
         FailureReport("", (), "fine") if isinstance(request, GetFailureReport) else None
     )

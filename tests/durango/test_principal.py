@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from colima import runtime
-from colima.runtime import ContentKind, Reason, State, Status
+from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus
 from durango import (
     ContentError,
     Identity,
@@ -55,7 +55,7 @@ def refusing(request_type, answer: runtime.Response):
 def test_three_principals_compute_together(rig):
     with connect(rig, rig.alice) as alice:
         assert alice.client_id == 0
-        assert alice.state() == runtime.StateIs(State.INITIAL, 1, running=False)
+        assert alice.state() == runtime.StateIs(ComputationState.INITIAL, 1, running=False)
         assert alice.program_digest() is None
         assert alice.send_program(PROGRAM) == Digest.of(PROGRAM)
         assert alice.program_digest() == Digest.of(PROGRAM)
@@ -116,7 +116,7 @@ def test_streams_rounds_and_states_follow_each_other(rig):
         bob.send_stream(0, b"one")
         assert carol.result()[0] == b"dataone"
         carol.next_round()
-        assert carol.state().state is State.STREAM_SOURCES_LOADING
+        assert carol.state().state is ComputationState.STREAM_SOURCES_LOADING
         bob.send_stream(0, b"two")
         output, outcome = carol.result()
         assert output == b"datatwo"
@@ -126,14 +126,17 @@ def test_streams_rounds_and_states_follow_each_other(rig):
 def test_waiting_ends_when_the_others_have_done_their_part(rig):
     with connect(rig, rig.alice) as alice:
         alice.send_program(PROGRAM)
-        assert alice.wait_for(State.DATA_SOURCES_LOADING, timeout_s=20).state is (
-            State.DATA_SOURCES_LOADING
+        assert alice.wait_for(ComputationState.DATA_SOURCES_LOADING, timeout_s=20).state is (
+            ComputationState.DATA_SOURCES_LOADING
         )
-        assert alice.wait_for(State.READY_TO_EXECUTE, timeout_s=0).state is (
-            State.DATA_SOURCES_LOADING
+        assert alice.wait_for(ComputationState.READY_TO_EXECUTE, timeout_s=0).state is (
+            ComputationState.DATA_SOURCES_LOADING
         )
-        rig.isolate.state = State.ERROR
-        assert alice.wait_for(State.READY_TO_EXECUTE, timeout_s=3600).state is State.ERROR
+        rig.isolate.state = ComputationState.ERROR
+        assert (
+            alice.wait_for(ComputationState.READY_TO_EXECUTE, timeout_s=3600).state
+            is ComputationState.ERROR
+        )
 
 
 def test_a_program_without_a_result_has_none_and_a_receipt(rig):
@@ -325,7 +328,7 @@ def test_a_datum_that_is_too_early_is_refused_with_the_states(rig):
     with connect(rig, rig.bob) as bob:
         with pytest.raises(RequestFailedError, match="INITIAL, expected DATA_SOURCES_LOADING"):
             bob.send_data(0, b"early")
-        assert bob.state().state is State.INITIAL
+        assert bob.state().state is ComputationState.INITIAL
 
 
 def test_a_result_that_is_too_early_is_refused(rig):
@@ -344,9 +347,9 @@ def test_a_duplicate_package_is_refused(rig):
     assert rig.isolate.inputs == {(1, 3): b"once"}
 
 
-@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("reason", list(RefusalReason))
 def test_every_reason_of_a_refusal_is_told_with_a_remedy(rig, reason):
-    answer = runtime.Refused(Status.GENERIC, reason, "the one", "the other")
+    answer = runtime.Refused(ResponseStatus.GENERIC, reason, "the one", "the other")
     rig.isolate.answer_with = refusing(runtime.GetState, answer)
     with (
         connect(rig, rig.alice) as alice,
@@ -360,7 +363,7 @@ def test_every_reason_of_a_refusal_is_told_with_a_remedy(rig, reason):
 
 
 def test_a_refused_role_is_a_refusal_whatever_the_reason_says(rig):
-    answer = runtime.Refused(Status.INVALID_ROLE, Reason.WRONG_ROLE)
+    answer = runtime.Refused(ResponseStatus.INVALID_ROLE, RefusalReason.WRONG_ROLE)
     rig.isolate.answer_with = refusing(runtime.GetState, answer)
     with connect(rig, rig.alice) as alice, pytest.raises(RefusedError) as caught:
         alice.state()
@@ -368,7 +371,7 @@ def test_a_refused_role_is_a_refusal_whatever_the_reason_says(rig):
 
 
 def test_the_isolates_words_do_not_reach_the_terminal_raw(rig):
-    answer = runtime.Refused(Status.GENERIC, Reason.TRAPPED, "\x1b[2J\nfake", "")
+    answer = runtime.Refused(ResponseStatus.GENERIC, RefusalReason.TRAPPED, "\x1b[2J\nfake", "")
     rig.isolate.answer_with = refusing(runtime.GetState, answer)
     with connect(rig, rig.alice) as alice, pytest.raises(RequestFailedError) as caught:
         alice.state()
@@ -412,7 +415,7 @@ def test_a_commitment_to_something_else_is_a_protocol_error(rig):
 @pytest.mark.parametrize("size", [1 << 40, 257 * 1024 * 1024])
 def test_a_result_larger_than_allowed_is_not_waited_for(rig, size):
     rig.isolate.answer_with = refusing(
-        runtime.GetResult, runtime.Result(present=True, size=size, receipt=b"")
+        runtime.GetResult, runtime.ResultIs(present=True, size=size, receipt=b"")
     )
     with connect(rig, rig.carol) as carol, pytest.raises(ProtocolError, match="announced"):
         carol.result()
@@ -420,7 +423,7 @@ def test_a_result_larger_than_allowed_is_not_waited_for(rig, size):
 
 def test_content_that_belongs_to_no_result_is_a_protocol_error(rig):
     rig.isolate.answer_with = refusing(
-        runtime.GetResult, runtime.Result(present=False, size=5, receipt=b"")
+        runtime.GetResult, runtime.ResultIs(present=False, size=5, receipt=b"")
     )
     with connect(rig, rig.carol) as carol, pytest.raises(ProtocolError, match="announced"):
         carol.result()

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from baja import Fault, ServerContext
+from baja import ServerContext, TlsFault
 from colima.framing import frame
 from colima.sinaloa import MAX_CHUNK_BYTES
 from jalisco import (
@@ -131,7 +131,7 @@ def test_another_policy_at_the_isolate_shows_as_another_ciphersuite():
     with pytest.raises(SessionError, match="both sides hold the same policy"):  # noqa: SIM117
         with session_with(isolate.session):
             pass
-    assert isolate.faults == [Fault.WRONG_SUITE]
+    assert isolate.faults == [TlsFault.WRONG_SUITE]
 
 
 def silent(chunks, _context):
@@ -348,4 +348,4 @@ def test_the_next_client_is_served_whatever_the_last_one_did():
             else:
                 with pytest.raises(IsolateRefusedError):
                     asks()
-    assert isolate.faults == [Fault.UNKNOWN_CERTIFICATE] * 2
+    assert isolate.faults == [TlsFault.UNKNOWN_CERTIFICATE] * 2

@@ -2,10 +2,10 @@ import hashlib
 
 import pytest
 
-from colima.runtime import ContentKind, Reason, State, Status, Upload
-from mexico_city.computation import Computation, Job, Outcome
+from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus, Upload
+from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import content_of
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from platform_services import ServiceUnavailableError
 from psa_attestation import commit
 from support.computations import PROGRAM, policy
@@ -43,7 +43,7 @@ class Party:
         job = self.ask()
         assert isinstance(job, Job)
         content = None if output is None else content_of(output)
-        self.computation.run_finished(Outcome(code, content, b"receipt"))
+        self.computation.run_finished(RunResult(code, content, b"receipt"))
         return job
 
     def next_round(self, who: int = READER_1) -> None:
@@ -53,12 +53,12 @@ class Party:
         return self.computation.shutdown(self.policy.identities[who])
 
     @property
-    def state(self) -> State:
+    def state(self) -> ComputationState:
         return self.computation.state
 
 
 def refusal(call, *args, **terms):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DeniedError) as refused:
         call(*args, **terms)
     return refused.value.answer
 
@@ -66,10 +66,10 @@ def refusal(call, *args, **terms):
 @pytest.mark.parametrize(
     ("data", "streams", "after"),
     [
-        ([1], [1], State.DATA_SOURCES_LOADING),
-        ([1], [], State.DATA_SOURCES_LOADING),
-        ([], [1], State.STREAM_SOURCES_LOADING),
-        ([], [], State.READY_TO_EXECUTE),
+        ([1], [1], ComputationState.DATA_SOURCES_LOADING),
+        ([1], [], ComputationState.DATA_SOURCES_LOADING),
+        ([], [1], ComputationState.STREAM_SOURCES_LOADING),
+        ([], [], ComputationState.READY_TO_EXECUTE),
     ],
 )
 def test_a_loaded_program_leads_to_what_is_still_to_be_loaded(data, streams, after):
@@ -91,17 +91,17 @@ def test_another_program_is_refused_by_its_digest_and_the_right_one_may_follow()
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=5)
     answer = refusal(party.computation.check_program, slot, content_of(b"other"))
-    assert answer.reason is Reason.WRONG_PROGRAM
+    assert answer.reason is RefusalReason.WRONG_PROGRAM
     assert hashlib.sha256(b"other").hexdigest() in answer.found
     assert answer.expected == hashlib.sha256(PROGRAM).hexdigest()
     party.load()
-    assert party.state is State.READY_TO_EXECUTE
+    assert party.state is ComputationState.READY_TO_EXECUTE
 
 
 def test_one_upload_of_the_program_at_a_time():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
-    assert refusal(party.reserve, AUTHOR, ContentKind.PROGRAM).reason is Reason.BUSY
+    assert refusal(party.reserve, AUTHOR, ContentKind.PROGRAM).reason is RefusalReason.BUSY
     party.computation.release(slot)
     party.load()
 
@@ -110,7 +110,7 @@ def test_a_program_that_the_engine_refuses_is_an_error_for_good():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
     answer = party.computation.program_refused(slot, "start-section").answer
-    assert (answer.reason, answer.found) == (Reason.PROGRAM_REFUSED, "start-section")
+    assert (answer.reason, answer.found) == (RefusalReason.PROGRAM_REFUSED, "start-section")
     late = refusal(party.reserve, AUTHOR, ContentKind.PROGRAM)
     assert late.found == "ERROR (the program was refused: start-section)"
 
@@ -129,15 +129,15 @@ def test_a_program_that_the_engine_refuses_is_an_error_for_good():
 def test_the_role_comes_before_the_state_and_the_size(who, kind):
     party = Party(limits={"input_bytes": 1, "program_bytes": 1})
     answer = refusal(party.reserve, who, kind, size=2**40)
-    assert answer.reason is Reason.WRONG_ROLE
-    assert answer.status is Status.INVALID_ROLE
+    assert answer.reason is RefusalReason.WRONG_ROLE
+    assert answer.status is ResponseStatus.INVALID_ROLE
 
 
 def test_only_readers_ask_for_results_rounds_and_shutdown():
     party = Party()
     for call in (party.ask, party.next_round, party.vote):
         answer = refusal(call, AUTHOR)
-        assert answer.reason is Reason.WRONG_ROLE
+        assert answer.reason is RefusalReason.WRONG_ROLE
         assert answer.found == "client 0 is PiProvider"
         assert answer.expected == "ResultReader"
 
@@ -145,7 +145,7 @@ def test_only_readers_ask_for_results_rounds_and_shutdown():
 def test_the_state_comes_before_the_size():
     party = Party(data=[1], limits={"input_bytes": 1})
     answer = refusal(party.reserve, FIRST, ContentKind.DATA, size=2)
-    assert answer.reason is Reason.WRONG_STATE
+    assert answer.reason is RefusalReason.WRONG_STATE
     assert (answer.found, answer.expected) == ("INITIAL", "DATA_SOURCES_LOADING")
 
 
@@ -154,7 +154,7 @@ def test_a_client_with_the_data_role_may_send_streams_too():
     party.load()
     party.send(FIRST, ContentKind.STREAM)
     party.send(SECOND, ContentKind.STREAM)
-    assert party.state is State.READY_TO_EXECUTE
+    assert party.state is ComputationState.READY_TO_EXECUTE
 
 
 def test_an_input_that_arrives_after_the_computation_failed_is_refused():
@@ -163,7 +163,10 @@ def test_an_input_that_arrives_after_the_computation_failed_is_refused():
     slot = party.reserve(FIRST, ContentKind.DATA)
     party.computation.guest_lost("signal-9")
     answer = refusal(party.computation.provide, slot, content_of(b"x"))
-    assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "ERROR (guest lost: signal-9)")
+    assert (answer.reason, answer.found) == (
+        RefusalReason.WRONG_STATE,
+        "ERROR (guest lost: signal-9)",
+    )
 
 
 def test_a_commitment_hides_an_input_behind_a_salt_that_its_provider_learns():
@@ -185,7 +188,7 @@ def test_without_random_bytes_an_input_is_refused_and_its_place_is_free_again():
     party = Party(random=NoRandom(), data=[1])
     party.load()
     answer = refusal(party.send, FIRST, ContentKind.DATA)
-    assert (answer.reason, answer.status) == (Reason.BUSY, Status.NOT_READY)
+    assert (answer.reason, answer.status) == (RefusalReason.BUSY, ResponseStatus.NOT_READY)
     party.reserve(FIRST, ContentKind.DATA)
 
 
@@ -202,7 +205,7 @@ def test_an_upload_of_just_the_limit_is_taken_and_a_byte_more_is_not(kind, who, 
     if kind is not ContentKind.PROGRAM:
         party.load()
     answer = refusal(party.reserve, who, kind, size=101)
-    assert (answer.reason, answer.found) == (Reason.TOO_LARGE, "101 bytes")
+    assert (answer.reason, answer.found) == (RefusalReason.TOO_LARGE, "101 bytes")
     assert answer.expected == f"{limit} <= 100"
     party.reserve(who, kind, size=100)
 
@@ -212,11 +215,13 @@ def test_inputs_of_a_round_share_a_limit_that_counts_what_is_on_its_way():
     party.load()
     slot = party.reserve(FIRST, ContentKind.DATA, size=6)
     answer = refusal(party.reserve, SECOND, ContentKind.DATA, size=5)
-    assert (answer.reason, answer.found) == (Reason.TOO_LARGE, "11 bytes of inputs in all")
+    assert (answer.reason, answer.found) == (RefusalReason.TOO_LARGE, "11 bytes of inputs in all")
     party.computation.release(slot)
     party.send(SECOND, ContentKind.DATA, content=b"5 byt")
     party.send(FIRST, ContentKind.DATA, content=b"two")
-    assert refusal(party.reserve, FIRST, ContentKind.STREAM, size=3).reason is Reason.TOO_LARGE
+    assert (
+        refusal(party.reserve, FIRST, ContentKind.STREAM, size=3).reason is RefusalReason.TOO_LARGE
+    )
     party.reserve(FIRST, ContentKind.STREAM, size=2)
 
 
@@ -224,7 +229,7 @@ def test_the_program_is_no_input_and_takes_nothing_of_their_limit():
     party = Party(data=[1], limits={"total_input_bytes": 4})
     party.load()
     party.send(FIRST, ContentKind.DATA, content=b"four")
-    assert party.state is State.READY_TO_EXECUTE
+    assert party.state is ComputationState.READY_TO_EXECUTE
 
 
 def test_streams_of_an_earlier_round_do_not_count_any_more():
@@ -243,7 +248,7 @@ def test_the_program_runs_once_and_its_outcome_is_for_every_reader():
     assert party.computation.running
     assert party.ask(READER_2) is None
     assert party.ask(READER_1) is None
-    outcome = Outcome(0, None, b"receipt")
+    outcome = RunResult(0, None, b"receipt")
     party.computation.run_finished(outcome)
     assert not party.computation.running
     assert party.ask(READER_1) is outcome
@@ -255,7 +260,7 @@ def test_a_return_code_other_than_0_is_told_every_time():
     party.load()
     party.run(b"partial", code=-4)
     assert [party.ask().return_code for _ in range(2)] == [-4, -4]
-    assert party.state is State.FINISHED_EXECUTING
+    assert party.state is ComputationState.FINISHED_EXECUTING
 
 
 def test_no_result_before_everything_is_in():
@@ -263,7 +268,7 @@ def test_no_result_before_everything_is_in():
     assert refusal(party.ask).found == "INITIAL"
     party.load()
     answer = refusal(party.ask)
-    assert (answer.reason, answer.status) == (Reason.WRONG_STATE, Status.NOT_READY)
+    assert (answer.reason, answer.status) == (RefusalReason.WRONG_STATE, ResponseStatus.NOT_READY)
     assert (answer.found, answer.expected) == ("DATA_SOURCES_LOADING", "READY_TO_EXECUTE")
 
 
@@ -271,8 +276,8 @@ def test_a_failed_run_is_told_once_as_such_and_then_as_the_state():
     party = Party()
     party.load()
     party.ask()
-    answer = party.computation.run_failed(Reason.TRAPPED, "unreachable").answer
-    assert (answer.reason, answer.status) == (Reason.TRAPPED, Status.VM_ERROR)
+    answer = party.computation.run_failed(RefusalReason.TRAPPED, "unreachable").answer
+    assert (answer.reason, answer.status) == (RefusalReason.TRAPPED, ResponseStatus.VM_ERROR)
     assert answer.found == "unreachable"
     assert not party.computation.running
     assert refusal(party.ask).found == "ERROR (trapped: unreachable)"
@@ -292,7 +297,7 @@ def test_rounds_keep_program_and_data_and_hand_on_the_result():
             (job.inputs[0].content.read(0, 9), job.streams[0].content.read(0, 9), previous)
         )
         party.next_round()
-        assert party.state is State.STREAM_SOURCES_LOADING
+        assert party.state is ComputationState.STREAM_SOURCES_LOADING
     assert given == [
         (b"data", b"0", None),
         (b"data", b"1", b"result 0"),
@@ -316,7 +321,7 @@ def test_without_streams_the_next_round_is_ready_at_once():
     party.send(FIRST, ContentKind.DATA)
     party.run()
     party.next_round()
-    assert party.state is State.READY_TO_EXECUTE
+    assert party.state is ComputationState.READY_TO_EXECUTE
 
 
 def test_what_a_round_said_is_not_told_of_the_next():
@@ -325,11 +330,11 @@ def test_what_a_round_said_is_not_told_of_the_next():
     party.send(FIRST, ContentKind.DATA)
     author = party.policy.identities[AUTHOR]
     party.ask()
-    party.computation.run_finished(Outcome(0, None, b"receipt"), "of round one")
+    party.computation.run_finished(RunResult(0, None, b"receipt"), "of round one")
     assert party.computation.failure_report(author).message == "of round one"
     party.next_round()
     party.ask()
-    party.computation.guest_lost("time", reason=Reason.LIMIT_REACHED)
+    party.computation.guest_lost("time", reason=RefusalReason.LIMIT_REACHED)
     report = party.computation.failure_report(author)
     assert (report.failure, report.message) == ("limit reached: time", "")
 
@@ -348,7 +353,7 @@ def test_results_that_are_no_longer_anyones_are_given_back():
 
 def test_no_next_round_before_the_end_of_this_one():
     party = Party()
-    assert refusal(party.next_round).reason is Reason.WRONG_STATE
+    assert refusal(party.next_round).reason is RefusalReason.WRONG_STATE
     party.load()
     assert refusal(party.next_round).expected == "FINISHED_EXECUTING"
 
@@ -360,7 +365,7 @@ def test_a_lost_guest_leaves_a_finished_result_but_no_next_round():
     party.computation.guest_lost("exit-70")
     assert party.ask().output.read(0, 9) == b"kept"
     answer = refusal(party.next_round)
-    assert (answer.reason, answer.status) == (Reason.GUEST_LOST, Status.VM_ERROR)
+    assert (answer.reason, answer.status) == (RefusalReason.GUEST_LOST, ResponseStatus.VM_ERROR)
     assert party.ask().output.read(0, 9) == b"kept"
 
 

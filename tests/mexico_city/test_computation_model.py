@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
-from colima.runtime import ContentKind, Reason, State, Upload
-from mexico_city.computation import Computation, Job, Outcome
+from colima.runtime import ComputationState, ContentKind, RefusalReason, Upload
+from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import content_of
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from support.computations import PROGRAM, policy
 from support.guests import CountingRandom
 
@@ -27,9 +27,12 @@ ROLES = {
 }
 LIMITS = {"program_bytes": 64, "input_bytes": 8, "total_input_bytes": 20}
 WANTED = {
-    ContentKind.PROGRAM: (State.INITIAL, {"PiProvider"}),
-    ContentKind.DATA: (State.DATA_SOURCES_LOADING, {"DataProvider"}),
-    ContentKind.STREAM: (State.STREAM_SOURCES_LOADING, {"DataProvider", "StreamProvider"}),
+    ContentKind.PROGRAM: (ComputationState.INITIAL, {"PiProvider"}),
+    ContentKind.DATA: (ComputationState.DATA_SOURCES_LOADING, {"DataProvider"}),
+    ContentKind.STREAM: (
+        ComputationState.STREAM_SOURCES_LOADING,
+        {"DataProvider", "StreamProvider"},
+    ),
 }
 PARTIES = st.sampled_from(sorted(ROLES))
 OUTPUTS = st.none() | st.binary(max_size=4)
@@ -41,7 +44,7 @@ class Model:
 
     def __init__(self, data: list[int], streams: list[int]) -> None:
         self.orders = {ContentKind.DATA: data, ContentKind.STREAM: streams}
-        self.state = State.INITIAL
+        self.state = ComputationState.INITIAL
         self.round = 1
         self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
         self.coming: list[tuple[ContentKind, int, int, int]] = []
@@ -51,50 +54,62 @@ class Model:
         self.result: bytes | None = None
         self.votes: set[int] = set()
 
-    def refuses_upload(self, who: int, kind: ContentKind, number: int, size: int) -> Reason | None:
+    def refuses_upload(
+        self, who: int, kind: ContentKind, number: int, size: int
+    ) -> RefusalReason | None:
         state, roles = WANTED[kind]
         if not roles & ROLES[who]:
-            return Reason.WRONG_ROLE
+            return RefusalReason.WRONG_ROLE
         if self.state is not state:
-            return Reason.WRONG_STATE
+            return RefusalReason.WRONG_STATE
         if kind is ContentKind.PROGRAM:
             return self.refuses_program(size)
         return self.refuses_input(who, kind, number, size)
 
-    def refuses_program(self, size: int) -> Reason | None:
+    def refuses_program(self, size: int) -> RefusalReason | None:
         if size > LIMITS["program_bytes"]:
-            return Reason.TOO_LARGE
+            return RefusalReason.TOO_LARGE
         coming = any(each[0] is ContentKind.PROGRAM for each in self.coming)
-        return Reason.BUSY if coming else None
+        return RefusalReason.BUSY if coming else None
 
-    def refuses_input(self, who: int, kind: ContentKind, number: int, size: int) -> Reason | None:
+    def refuses_input(
+        self, who: int, kind: ContentKind, number: int, size: int
+    ) -> RefusalReason | None:
         inputs = [size for sizes in self.taken.values() for size in sizes.values()]
         inputs += [each[3] for each in self.coming if each[0] is not ContentKind.PROGRAM]
         if size > LIMITS["input_bytes"] or sum(inputs) + size > LIMITS["total_input_bytes"]:
-            return Reason.TOO_LARGE
+            return RefusalReason.TOO_LARGE
         theirs = [key for key in self.taken[kind] if key[0] == who]
         theirs += [(owner, n) for of, owner, n, _ in self.coming if of is kind and owner == who]
         if (who, number) in theirs:
-            return Reason.DUPLICATE_PACKAGE
-        return Reason.NOT_EXPECTED if len(theirs) >= self.orders[kind].count(who) else None
+            return RefusalReason.DUPLICATE_PACKAGE
+        return RefusalReason.NOT_EXPECTED if len(theirs) >= self.orders[kind].count(who) else None
 
     def advance(self) -> None:
         for kind, state, after in (
-            (ContentKind.DATA, State.DATA_SOURCES_LOADING, State.STREAM_SOURCES_LOADING),
-            (ContentKind.STREAM, State.STREAM_SOURCES_LOADING, State.READY_TO_EXECUTE),
+            (
+                ContentKind.DATA,
+                ComputationState.DATA_SOURCES_LOADING,
+                ComputationState.STREAM_SOURCES_LOADING,
+            ),
+            (
+                ContentKind.STREAM,
+                ComputationState.STREAM_SOURCES_LOADING,
+                ComputationState.READY_TO_EXECUTE,
+            ),
         ):
             owners = Counter(owner for owner, _ in self.taken[kind])
             if self.state is state and owners == Counter(self.orders[kind]):
                 self.state = after
 
     def fail(self) -> None:
-        self.state = State.ERROR
+        self.state = ComputationState.ERROR
         self.running = False
         self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
 
     def lose_guest(self) -> None:
         self.guest = False
-        if self.state is not State.FINISHED_EXECUTING:
+        if self.state is not ComputationState.FINISHED_EXECUTING:
             self.fail()
 
 
@@ -145,7 +160,7 @@ class Requests(RuleBasedStateMachine):
     def refused(self, reason, call, *args):
         """`call` is refused for this reason and has changed nothing."""
         before = self.snapshot()
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DeniedError) as refusal:
             call(*args)
         assert refusal.value.answer.reason is reason
         assert self.snapshot() == before
@@ -193,7 +208,7 @@ class Requests(RuleBasedStateMachine):
             self.complete(self.begin_upload(who, kind, data.draw(st.integers(0, 3)), 1))
         elif model.running:
             self.run_ends(data.draw(OUTPUTS), 0)
-        elif model.state is State.READY_TO_EXECUTE:
+        elif model.state is ComputationState.READY_TO_EXECUTE:
             self.ask_for_the_result(3)
         else:
             self.ask_for_another_round(4)
@@ -211,7 +226,7 @@ class Requests(RuleBasedStateMachine):
             return
         content = content_of(bytes(size))
         if self.model.state is not WANTED[kind][0]:
-            with pytest.raises(Refusal):
+            with pytest.raises(DeniedError):
                 self.computation.provide(slot, content)
             return
         package = self.computation.provide(slot, content)
@@ -221,10 +236,10 @@ class Requests(RuleBasedStateMachine):
 
     def finish_program(self, slot, *, right, compiles):
         content = content_of(PROGRAM if right else b"another")
-        if not right or self.model.state is not State.INITIAL:
-            with pytest.raises(Refusal) as refusal:
+        if not right or self.model.state is not ComputationState.INITIAL:
+            with pytest.raises(DeniedError) as refusal:
                 self.computation.check_program(slot, content)
-            wrong = Reason.WRONG_STATE if right else Reason.WRONG_PROGRAM
+            wrong = RefusalReason.WRONG_STATE if right else RefusalReason.WRONG_PROGRAM
             assert refusal.value.answer.reason is wrong
             return
         self.computation.check_program(slot, content)
@@ -233,23 +248,26 @@ class Requests(RuleBasedStateMachine):
             self.model.fail()
             return
         self.computation.program_loaded(slot)
-        self.model.state = State.DATA_SOURCES_LOADING
+        self.model.state = ComputationState.DATA_SOURCES_LOADING
         self.model.advance()
 
     @rule(who=PARTIES)
     def ask_for_the_result(self, who):
         identity, model = self.policy.identities[who], self.model
         if "ResultReader" not in ROLES[who]:
-            self.refused(Reason.WRONG_ROLE, self.computation.request_result, identity)
-        elif model.state not in {State.READY_TO_EXECUTE, State.FINISHED_EXECUTING}:
-            self.refused(Reason.WRONG_STATE, self.computation.request_result, identity)
+            self.refused(RefusalReason.WRONG_ROLE, self.computation.request_result, identity)
+        elif model.state not in {
+            ComputationState.READY_TO_EXECUTE,
+            ComputationState.FINISHED_EXECUTING,
+        }:
+            self.refused(RefusalReason.WRONG_STATE, self.computation.request_result, identity)
         else:
             self.check_answer(self.computation.request_result(identity))
 
     def check_answer(self, found):
         model = self.model
-        if model.state is State.FINISHED_EXECUTING:
-            assert isinstance(found, Outcome)
+        if model.state is ComputationState.FINISHED_EXECUTING:
+            assert isinstance(found, RunResult)
             kept = None if found.output is None else found.output.read(0, 99)
             assert kept == model.result
         elif model.running:
@@ -269,13 +287,15 @@ class Requests(RuleBasedStateMachine):
     @rule(output=OUTPUTS, code=st.sampled_from([0, -4]))
     def run_ends(self, output, code):
         content = None if output is None else content_of(output)
-        self.computation.run_finished(Outcome(code, content, b""))
+        self.computation.run_finished(RunResult(code, content, b""))
         self.model.running = False
-        self.model.state = State.FINISHED_EXECUTING
+        self.model.state = ComputationState.FINISHED_EXECUTING
         self.model.result = output
 
     @precondition(lambda self: self.model.running)
-    @rule(reason=st.sampled_from([Reason.TRAPPED, Reason.LIMIT_REACHED]), succeeds=OFTEN)
+    @rule(
+        reason=st.sampled_from([RefusalReason.TRAPPED, RefusalReason.LIMIT_REACHED]), succeeds=OFTEN
+    )
     def run_fails(self, reason, succeeds):
         if succeeds:
             return
@@ -293,27 +313,27 @@ class Requests(RuleBasedStateMachine):
     def ask_for_another_round(self, who):
         identity, model = self.policy.identities[who], self.model
         if "ResultReader" not in ROLES[who]:
-            self.refused(Reason.WRONG_ROLE, self.computation.next_round, identity)
-        elif model.state is not State.FINISHED_EXECUTING:
-            self.refused(Reason.WRONG_STATE, self.computation.next_round, identity)
+            self.refused(RefusalReason.WRONG_ROLE, self.computation.next_round, identity)
+        elif model.state is not ComputationState.FINISHED_EXECUTING:
+            self.refused(RefusalReason.WRONG_STATE, self.computation.next_round, identity)
         elif not model.guest:
-            self.refused(Reason.GUEST_LOST, self.computation.next_round, identity)
+            self.refused(RefusalReason.GUEST_LOST, self.computation.next_round, identity)
         else:
             self.computation.next_round(identity)
             model.round += 1
             model.previous, model.result = model.result or b"", None
             model.votes.clear()
             model.taken[ContentKind.STREAM] = {}
-            model.state = State.STREAM_SOURCES_LOADING
+            model.state = ComputationState.STREAM_SOURCES_LOADING
             model.advance()
 
     @rule(who=PARTIES)
     def ask_why_it_failed(self, who):
         identity = self.policy.identities[who]
         if "PiProvider" not in ROLES[who]:
-            self.refused(Reason.WRONG_ROLE, self.computation.failure_report, identity)
-        elif self.model.state is not State.ERROR:
-            self.refused(Reason.WRONG_STATE, self.computation.failure_report, identity)
+            self.refused(RefusalReason.WRONG_ROLE, self.computation.failure_report, identity)
+        elif self.model.state is not ComputationState.ERROR:
+            self.refused(RefusalReason.WRONG_STATE, self.computation.failure_report, identity)
         else:
             assert self.computation.failure_report(identity).failure == self.computation.failure
 
@@ -321,7 +341,7 @@ class Requests(RuleBasedStateMachine):
     def ask_for_the_end(self, who):
         identity, model = self.policy.identities[who], self.model
         if "ResultReader" not in ROLES[who]:
-            self.refused(Reason.WRONG_ROLE, self.computation.shutdown, identity)
+            self.refused(RefusalReason.WRONG_ROLE, self.computation.shutdown, identity)
         else:
             model.votes.add(who)
             assert self.computation.shutdown(identity) == (model.votes == {3, 4})
@@ -336,7 +356,7 @@ class Requests(RuleBasedStateMachine):
         assert computation.state is model.state
         assert computation.round == model.round
         assert computation.running == model.running
-        loaded = model.state not in {State.INITIAL, State.ERROR}
+        loaded = model.state not in {ComputationState.INITIAL, ComputationState.ERROR}
         if loaded:
             assert computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
         coming = [each[3] for each in model.coming if each[0] is not ContentKind.PROGRAM]

@@ -16,11 +16,11 @@ from colima.runtime import (
     GetResult,
     GetState,
     NextRound,
-    Reason,
+    RefusalReason,
     Refused,
-    Result,
+    ResponseStatus,
+    ResultIs,
     StateIs,
-    Status,
     Upload,
 )
 from support.dialogues import DONE, PROCEED, UNWANTED, Conversation, NotingDesk
@@ -120,7 +120,7 @@ def test_the_second_of_two_requests_waits_for_the_answer_to_the_first():
     assert conversation.desk.notes == [GetResult()]
     conversation.settle()
     result, content, state = conversation.answers
-    assert (result, content) == (Result(present=True, size=6, receipt=b"receipt"), b"result")
+    assert (result, content) == (ResultIs(present=True, size=6, receipt=b"receipt"), b"result")
     assert isinstance(state, StateIs)
 
 
@@ -161,7 +161,7 @@ def test_a_refused_upload_costs_the_session_nothing():
     conversation = Conversation()
     conversation.hear(said(Upload(ContentKind.DATA, 0, 1000)) + said(GetState()))
     refused, state = conversation.answers
-    assert refused == Refused(Status.INVALID_REQUEST, Reason.TOO_LARGE, "1000 bytes")
+    assert refused == Refused(ResponseStatus.INVALID_REQUEST, RefusalReason.TOO_LARGE, "1000 bytes")
     assert isinstance(state, StateIs)
 
 
@@ -171,7 +171,7 @@ def test_an_upload_refused_at_its_end_is_forgotten():
     conversation.hear(upload(ContentKind.PROGRAM, UNWANTED, b"wrong") + said(GetState()))
     proceed, refused, state = conversation.answers
     assert proceed == PROCEED
-    assert refused.reason is Reason.WRONG_PROGRAM
+    assert refused.reason is RefusalReason.WRONG_PROGRAM
     assert isinstance(state, StateIs)
     assert len(open_files(os.getpid())) == before
 
@@ -199,7 +199,10 @@ def test_a_frame_that_is_no_request_is_refused_and_ends_the_session(garbage):
     conversation.hear(said(GetState()) + garbage + said(GetState()))
     state, refused = conversation.answers
     assert isinstance(state, StateIs)
-    assert (refused.status, refused.reason) == (Status.INVALID_REQUEST, Reason.BAD_REQUEST)
+    assert (refused.status, refused.reason) == (
+        ResponseStatus.INVALID_REQUEST,
+        RefusalReason.BAD_REQUEST,
+    )
     assert conversation.dialogue.over
     assert not conversation.dialogue.listening
 
@@ -208,7 +211,7 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone():
     conversation = Conversation()
     conversation.hear((MAX_REQUEST_BYTES + 1).to_bytes(4, "little"))
     (refused,) = conversation.answers
-    assert refused.reason is Reason.BAD_REQUEST
+    assert refused.reason is RefusalReason.BAD_REQUEST
     assert conversation.dialogue.over
 
 
@@ -247,7 +250,7 @@ def test_an_upload_that_cannot_be_kept_is_refused_and_its_place_is_free():
         conversation.hear(said(Upload(ContentKind.DATA, 3, 4)))
     conversation.hear(said(GetState()))
     refused, state = conversation.answers
-    assert refused.reason is Reason.TOO_LARGE
+    assert refused.reason is RefusalReason.TOO_LARGE
     assert isinstance(state, StateIs)
     assert conversation.desk.notes[1] == ("abandoned", 3)
 
@@ -258,6 +261,6 @@ def test_an_upload_that_outgrows_the_isolate_ends_with_its_session():
     with lowered(resource.RLIMIT_FSIZE, 50):
         conversation.hear(bytes(60))
     _, refused = conversation.answers
-    assert refused.reason is Reason.TOO_LARGE
+    assert refused.reason is RefusalReason.TOO_LARGE
     assert conversation.dialogue.over
     assert conversation.desk.notes[-1] == ("abandoned", 3)

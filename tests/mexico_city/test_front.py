@@ -8,10 +8,17 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from colima import isolate, runtime
-from colima.runtime import ContentKind, GetResult, GetState, Reason, Shutdown, State
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    GetResult,
+    GetState,
+    RefusalReason,
+    Shutdown,
+)
 from jalisco import SessionError
 from mexico_city import front
-from mexico_city.front import Ending
+from mexico_city.front import IsolateExit
 from support.local_front import close_all, local_front
 from support.processes import eventually, state
 from support.runtime_guests import HELLO
@@ -117,7 +124,7 @@ def test_the_end_waits_for_a_reader_that_reads_and_not_for_one_that_does_not(iso
                 assert another.ask(Shutdown()) == runtime.Done()
             assert voter.ask(Shutdown()) == runtime.Done()
             assert slow.content_of(answer) == result
-            assert rig.ended() is Ending.QUORUM
+            assert rig.ended() is IsolateExit.QUORUM
 
 
 def outcome_of(rig, play) -> runtime.Response:
@@ -128,7 +135,7 @@ def outcome_of(rig, play) -> runtime.Response:
         play(rig.guest)
         answer = reader.next_answer()
         assert isinstance(answer, runtime.Refused)
-        assert reader.state() is State.ERROR
+        assert reader.state() is ComputationState.ERROR
     assert eventually(lambda: state(rig.guest.process.pid) is None)
     return answer
 
@@ -187,7 +194,7 @@ def _leak_in_a_code(guest) -> None:
 def test_a_guest_that_lies_about_its_run_is_ended_and_not_quoted(isolates, play):
     with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
         answer = outcome_of(rig, play)
-        assert (answer.reason, answer.found) == (Reason.GUEST_LOST, "protocol")
+        assert (answer.reason, answer.found) == (RefusalReason.GUEST_LOST, "protocol")
 
 
 def test_a_guest_that_answers_twice_leaves_the_first_answer_standing(isolates):
@@ -201,7 +208,7 @@ def test_a_guest_that_answers_twice_leaves_the_first_answer_standing(isolates):
             assert eventually(lambda: state(rig.guest.process.pid) is None)
             assert reader.result()[1] == b"once"
             refused = reader.ask(runtime.NextRound())
-            assert refused.reason is Reason.GUEST_LOST
+            assert refused.reason is RefusalReason.GUEST_LOST
 
 
 def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, monkeypatch):
@@ -230,7 +237,7 @@ def test_what_a_principal_began_goes_on_when_it_leaves(isolates):
         close_all(descriptors)
         rig.guest.say(isolate.Loaded(0))
         with rig.session(1) as reader:
-            assert eventually(lambda: reader.state() is State.READY_TO_EXECUTE)
+            assert eventually(lambda: reader.state() is ComputationState.READY_TO_EXECUTE)
             reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
             _, descriptors = rig.guest.hear()
         os.write(descriptors[-1], b"done")
@@ -245,11 +252,11 @@ def test_one_principal_does_not_get_all_places(isolates, monkeypatch):
     with local_front(isolates, [[PI], [READER]], program=HELLO) as rig, ExitStack() as stack:
         for _ in range(3):
             last = stack.enter_context(rig.session(0))
-            assert last.state() is State.INITIAL
+            assert last.state() is ComputationState.INITIAL
         with rig.session(0) as one_more, pytest.raises(SessionError):
             one_more.state()
         with rig.session(1) as other:
-            assert other.state() is State.INITIAL
+            assert other.state() is ComputationState.INITIAL
         last.connection.close()
         assert eventually(lambda: is_let_in(rig))
 
@@ -258,6 +265,6 @@ def is_let_in(rig) -> bool:
     """Whether the first principal gets a session."""
     try:
         with rig.session(0) as caller:
-            return caller.state() in State
+            return caller.state() in ComputationState
     except SessionError:
         return False

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colima.runtime import ContentKind, Reason
-from mexico_city.errors import Refusal
+from colima.runtime import ContentKind, RefusalReason
+from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package
 from support.computations import package
 
@@ -70,10 +70,10 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
     order, keys = delivery
     inputs = Inputs(ContentKind.DATA, order)
     fill(inputs, ContentKind.DATA, keys)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DeniedError) as refused:
         inputs.reserve(client, number, 0)
     duplicate = (client, number) in keys
-    expected = Reason.DUPLICATE_PACKAGE if duplicate else Reason.NOT_EXPECTED
+    expected = RefusalReason.DUPLICATE_PACKAGE if duplicate else RefusalReason.NOT_EXPECTED
     assert refused.value.answer.reason is expected
     assert keys_of(inputs.in_order()) == sorted_as_in_2021(order, keys)
     inputs.close()
@@ -82,13 +82,13 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
 def test_a_package_on_its_way_counts_as_one_that_is_in():
     inputs = Inputs(ContentKind.DATA, [1, 1])
     inputs.reserve(1, 7, 0)
-    with pytest.raises(Refusal) as again:
+    with pytest.raises(DeniedError) as again:
         inputs.reserve(1, 7, 0)
     inputs.reserve(1, 8, 0)
-    with pytest.raises(Refusal) as third:
+    with pytest.raises(DeniedError) as third:
         inputs.reserve(1, 9, 0)
-    assert again.value.answer.reason is Reason.DUPLICATE_PACKAGE
-    assert third.value.answer.reason is Reason.NOT_EXPECTED
+    assert again.value.answer.reason is RefusalReason.DUPLICATE_PACKAGE
+    assert third.value.answer.reason is RefusalReason.NOT_EXPECTED
     assert not inputs.complete
 
 
@@ -108,7 +108,7 @@ def test_gaps_in_package_ids_are_fine_and_ids_of_different_clients_may_be_equal(
 def test_a_refusal_names_what_was_provided_and_what_is_expected():
     inputs = Inputs(ContentKind.STREAM, [1])
     fill(inputs, ContentKind.STREAM, [(1, 0)])
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DeniedError) as refused:
         inputs.reserve(1, 5, 0)
     assert refused.value.answer.found == "stream package 5 of client 1"
     assert refused.value.answer.expected == "1 of that client, 1 provided"

@@ -5,7 +5,14 @@ import struct
 import pytest
 
 from colima import runtime
-from colima.runtime import ContentKind, GetProgramDigest, Reason, Shutdown, State, Status
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    GetProgramDigest,
+    RefusalReason,
+    ResponseStatus,
+    Shutdown,
+)
 from psa_attestation import commit, verify_receipt
 from support import runtime_guests as guests
 from veracruz_utils.digest import Digest
@@ -22,7 +29,7 @@ def number(value: float) -> bytes:
 
 def collected(caller, *, count: int) -> guests.Collected:
     answer, output = caller.result()
-    assert isinstance(answer, runtime.Result)
+    assert isinstance(answer, runtime.ResultIs)
     return guests.Collected.parse(output, count=count)
 
 
@@ -34,13 +41,13 @@ def test_a_program_without_data_runs_and_every_isolate_draws_its_own_numbers(iso
             isolates.computation([[PI, READER]], program=guests.RANDOM, strategy=strategy) as rig,
             rig.session(0) as only,
         ):
-            assert only.state() is State.INITIAL
+            assert only.state() is ComputationState.INITIAL
             assert only.program(guests.RANDOM) == runtime.Done()
-            assert only.state() is State.READY_TO_EXECUTE
+            assert only.state() is ComputationState.READY_TO_EXECUTE
             answer, output = only.result()
             assert answer.present
             assert len(output) == 32
-            assert only.state() is State.FINISHED_EXECUTING
+            assert only.state() is ComputationState.FINISHED_EXECUTING
             results.add(output)
     assert len(results) == 2
 
@@ -78,7 +85,10 @@ def test_three_parties_compute_and_the_receipt_names_what_they_gave(isolates, st
 def test_a_result_without_a_program_is_refused(isolates):
     with isolates.computation([[PI, READER]], program=guests.RANDOM) as rig, rig.session(0) as only:
         answer, _ = only.result()
-        assert (answer.status, answer.reason) == (Status.NOT_READY, Reason.WRONG_STATE)
+        assert (answer.status, answer.reason) == (
+            ResponseStatus.NOT_READY,
+            RefusalReason.WRONG_STATE,
+        )
         assert (answer.found, answer.expected) == ("INITIAL", "READY_TO_EXECUTE")
         assert only.ask(GetProgramDigest()).found == "no program yet"
 
@@ -86,14 +96,17 @@ def test_a_result_without_a_program_is_refused(isolates):
 def test_another_program_is_refused_and_the_right_one_may_follow(isolates):
     with isolates.computation([[PI, READER]], program=guests.RANDOM) as rig, rig.session(0) as only:
         answer = only.program(guests.HELLO)
-        assert (answer.status, answer.reason) == (Status.INVALID_REQUEST, Reason.WRONG_PROGRAM)
+        assert (answer.status, answer.reason) == (
+            ResponseStatus.INVALID_REQUEST,
+            RefusalReason.WRONG_PROGRAM,
+        )
         assert str(Digest.of(guests.HELLO)) in answer.found
         assert answer.expected == str(Digest.of(guests.RANDOM))
-        assert only.state() is State.INITIAL
+        assert only.state() is ComputationState.INITIAL
         assert only.program(guests.RANDOM) == runtime.Done()
         assert only.ask(GetProgramDigest()).digest == Digest.of(guests.RANDOM).value
         late = only.program(guests.RANDOM)
-        assert (late.reason, late.found) == (Reason.WRONG_STATE, "READY_TO_EXECUTE")
+        assert (late.reason, late.found) == (RefusalReason.WRONG_STATE, "READY_TO_EXECUTE")
 
 
 @BOTH_STRATEGIES
@@ -104,9 +117,12 @@ def test_what_is_no_program_at_all_is_refused_for_good(isolates, strategy):
         rig.session(0) as only,
     ):
         answer = only.program(garbage)
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.PROGRAM_REFUSED)
+        assert (answer.status, answer.reason) == (
+            ResponseStatus.VM_ERROR,
+            RefusalReason.PROGRAM_REFUSED,
+        )
         assert answer.found == "not-wasm"
-        assert only.state() is State.ERROR
+        assert only.state() is ComputationState.ERROR
         assert only.program(garbage).found == "ERROR (the program was refused: not-wasm)"
 
 
@@ -118,7 +134,7 @@ def test_data_that_nobody_expects_is_refused(isolates):
     ):
         author.program(guests.RANDOM)
         answer = provider.data(b"unasked")
-        assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "READY_TO_EXECUTE")
+        assert (answer.reason, answer.found) == (RefusalReason.WRONG_STATE, "READY_TO_EXECUTE")
 
 
 def test_data_comes_after_the_program_and_before_the_result(isolates):
@@ -129,13 +145,13 @@ def test_data_comes_after_the_program_and_before_the_result(isolates):
         rig.session(2) as reader,
     ):
         early = provider.data(b"early")
-        assert (early.reason, early.found) == (Reason.WRONG_STATE, "INITIAL")
+        assert (early.reason, early.found) == (RefusalReason.WRONG_STATE, "INITIAL")
         author.program(guests.COLLECTOR)
         answer, _ = reader.result()
-        assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "DATA_SOURCES_LOADING")
+        assert (answer.reason, answer.found) == (RefusalReason.WRONG_STATE, "DATA_SOURCES_LOADING")
         assert isinstance(provider.data(b"in time"), runtime.Accepted)
         late = provider.data(b"late", 1)
-        assert (late.reason, late.found) == (Reason.WRONG_STATE, "READY_TO_EXECUTE")
+        assert (late.reason, late.found) == (RefusalReason.WRONG_STATE, "READY_TO_EXECUTE")
         assert collected(reader, count=1).items == (b"in time",)
 
 
@@ -150,12 +166,12 @@ def test_too_many_and_duplicate_packages_are_refused_and_change_nothing(isolates
     ):
         author.program(guests.COLLECTOR)
         first.data(b"a", 0)
-        assert first.data(b"again", 0).reason is Reason.DUPLICATE_PACKAGE
+        assert first.data(b"again", 0).reason is RefusalReason.DUPLICATE_PACKAGE
         first.data(b"b", 1)
         third = first.data(b"c", 2)
-        assert third.reason is Reason.NOT_EXPECTED
+        assert third.reason is RefusalReason.NOT_EXPECTED
         assert third.expected == "2 of that client, 2 provided"
-        assert first.state() is State.DATA_SOURCES_LOADING
+        assert first.state() is ComputationState.DATA_SOURCES_LOADING
         second.data(b"d", 0)
         assert collected(second, count=3).items == (b"a", b"b", b"d")
 
@@ -192,7 +208,7 @@ def test_ten_rounds_carry_a_sum_over_from_one_to_the_next(isolates, strategy):
         with rig.session(2) as streams, rig.session(3) as reader:
             for turn in range(1, 11):
                 assert reader.ask(runtime.GetState()) == runtime.StateIs(
-                    State.STREAM_SOURCES_LOADING, turn, running=False
+                    ComputationState.STREAM_SOURCES_LOADING, turn, running=False
                 )
                 streams.stream(number(turn), 0)
                 streams.stream(number(turn / 8), 1)
@@ -203,7 +219,7 @@ def test_ten_rounds_carry_a_sum_over_from_one_to_the_next(isolates, strategy):
                 assert verify_receipt(answer.receipt, certificate_digest=digest).round == turn
                 if turn < 10:
                     assert reader.ask(runtime.NextRound()) == runtime.Done()
-            assert reader.state() is State.FINISHED_EXECUTING
+            assert reader.state() is ComputationState.FINISHED_EXECUTING
 
 
 def test_one_stream_of_two_is_not_enough_and_without_data_none_is_taken(isolates):
@@ -218,11 +234,17 @@ def test_one_stream_of_two_is_not_enough_and_without_data_none_is_taken(isolates
         author.program(guests.ACCUMULATOR)
         for package_id in range(3):
             answer = both.stream(number(1), package_id)
-            assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "DATA_SOURCES_LOADING")
+            assert (answer.reason, answer.found) == (
+                RefusalReason.WRONG_STATE,
+                "DATA_SOURCES_LOADING",
+            )
         provider.data(number(1))
         both.stream(number(1), 0)
         answer, _ = both.result()
-        assert (answer.reason, answer.found) == (Reason.WRONG_STATE, "STREAM_SOURCES_LOADING")
+        assert (answer.reason, answer.found) == (
+            RefusalReason.WRONG_STATE,
+            "STREAM_SOURCES_LOADING",
+        )
         both.stream(number(1), 1)
         assert both.stream(number(1), 2).found == "READY_TO_EXECUTE"
         assert both.result()[1] == number(3)
@@ -286,7 +308,7 @@ def test_a_return_code_other_than_0_is_told_to_each_reader_each_time(isolates):
                 answer.receipt, certificate_digest=rig.isolate.certificate_digest
             )
             assert receipt.return_code == -4
-        assert author.state() is State.FINISHED_EXECUTING
+        assert author.state() is ComputationState.FINISHED_EXECUTING
 
 
 @BOTH_STRATEGIES
@@ -298,11 +320,14 @@ def test_a_trap_is_named_and_ends_in_error_while_the_isolate_serves_on(isolates,
     ):
         author.program(guests.TRAPPING)
         answer, _ = reader.result()
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.TRAPPED)
+        assert (answer.status, answer.reason) == (ResponseStatus.VM_ERROR, RefusalReason.TRAPPED)
         assert answer.found == "unreachable"
         again, _ = reader.result()
-        assert (again.reason, again.found) == (Reason.WRONG_STATE, "ERROR (trapped: unreachable)")
-        assert author.state() is State.ERROR
+        assert (again.reason, again.found) == (
+            RefusalReason.WRONG_STATE,
+            "ERROR (trapped: unreachable)",
+        )
+        assert author.state() is ComputationState.ERROR
         assert reader.ask(Shutdown()) == runtime.Done()
         assert rig.isolate.ended.wait(30)
         assert rig.isolate.exit_code == 0
@@ -325,8 +350,11 @@ def test_a_wrong_role_is_refused_whatever_the_state(isolates, who, ask):
         rig.session(who) as caller,
     ):
         answer = ask(caller)
-        assert (answer.status, answer.reason) == (Status.INVALID_ROLE, Reason.WRONG_ROLE)
-        assert caller.state() is State.INITIAL
+        assert (answer.status, answer.reason) == (
+            ResponseStatus.INVALID_ROLE,
+            RefusalReason.WRONG_ROLE,
+        )
+        assert caller.state() is ComputationState.INITIAL
 
 
 def test_sizes_over_the_policys_limits_are_refused_before_a_byte_is_sent(isolates):
@@ -340,10 +368,13 @@ def test_sizes_over_the_policys_limits_are_refused_before_a_byte_is_sent(isolate
         rig.session(1) as provider,
     ):
         refused = author.begin_upload(ContentKind.PROGRAM, most + 1)
-        assert (refused.reason, refused.expected) == (Reason.TOO_LARGE, f"program_bytes <= {most}")
+        assert (refused.reason, refused.expected) == (
+            RefusalReason.TOO_LARGE,
+            f"program_bytes <= {most}",
+        )
         author.program(guests.HELLO)
         refused = provider.begin_upload(ContentKind.DATA, 2**63)
-        assert (refused.reason, refused.expected) == (Reason.TOO_LARGE, "input_bytes <= 10")
+        assert (refused.reason, refused.expected) == (RefusalReason.TOO_LARGE, "input_bytes <= 10")
         provider.data(bytes(10), 0)
         refused = provider.data(bytes(6), 1)
         assert refused.expected == "total_input_bytes <= 15"
@@ -369,7 +400,7 @@ def test_fuel_and_output_are_limited_by_the_policy(isolates, strategy):
                 assert loaded.found == "memory-too-large"
                 continue
             answer, _ = only.result()
-            assert (answer.reason, answer.found) == (Reason.LIMIT_REACHED, code)
+            assert (answer.reason, answer.found) == (RefusalReason.LIMIT_REACHED, code)
 
 
 def test_the_end_takes_every_reader_and_is_answered(isolates):
@@ -402,6 +433,6 @@ def test_a_new_round_forgets_who_asked_for_the_end(isolates):
         first.ask(Shutdown())
         second.ask(runtime.NextRound())
         second.ask(Shutdown())
-        assert second.state() is State.READY_TO_EXECUTE
+        assert second.state() is ComputationState.READY_TO_EXECUTE
         first.ask(Shutdown())
         assert rig.isolate.ended.wait(30)

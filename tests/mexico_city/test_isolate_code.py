@@ -11,7 +11,7 @@ import pytest
 
 from colima import runtime
 from mexico_city.content import content_of
-from sonora.compiled_code import CodeStore
+from sonora.shared_code import SharedCode
 from support.guests import main
 from support.isolate_rig import RigMaker, new_party
 from support.processes import eventually
@@ -21,7 +21,7 @@ from veracruz_utils.policy import Limits, Role, Strategy
 ROLES = [Role.PI_PROVIDER, Role.RESULT_READER]
 
 
-class Watched(CodeStore):
+class Watched(SharedCode):
     """A store that remembers what it offered and took, and can be told to spoil it."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def computed(maker, program=HELLO, **terms):
     with maker.launch(raw, [party]) as rig, rig.session(0) as caller:
         assert caller.program(program) == runtime.Done()
         answer, content = caller.result()
-        assert isinstance(answer, runtime.Result)
+        assert isinstance(answer, runtime.ResultIs)
         assert content == (b"hello" if program == HELLO else b"")
         yield rig
 

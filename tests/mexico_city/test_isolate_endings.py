@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mexico_city.front import Ending
+from mexico_city.front import IsolateExit
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.processes import children, eventually, open_files, state
@@ -33,24 +33,24 @@ def ends(rig, how: int) -> bool:
 
 def test_the_end_of_the_bridge_is_the_end_of_the_isolate(rig):
     rig.isolate.control.close()
-    assert ends(rig, Ending.BRIDGE_GONE)
+    assert ends(rig, IsolateExit.BRIDGE_GONE)
 
 
 def test_the_end_of_sonora_is_the_end_of_the_isolate(rig):
     rig.isolate.private.shutdown(socket.SHUT_RDWR)
-    assert ends(rig, Ending.SONORA_GONE)
+    assert ends(rig, IsolateExit.SONORA_GONE)
 
 
 def test_a_sonora_that_speaks_out_of_turn_is_the_end_too(rig):
     rig.isolate.private.sendall(b"?")
-    assert ends(rig, Ending.SONORA_GONE)
+    assert ends(rig, IsolateExit.SONORA_GONE)
 
 
 def test_open_sessions_do_not_hold_up_the_end(rig):
     with rig.raw_session(), rig.session(0) as caller:
         caller.state()
         rig.isolate.private.shutdown(socket.SHUT_RDWR)
-        assert ends(rig, Ending.SONORA_GONE)
+        assert ends(rig, IsolateExit.SONORA_GONE)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_open_sessions_do_not_hold_up_the_end(rig):
 )
 def test_a_bridge_that_does_not_keep_to_one_socket_a_byte_ends_the_isolate(rig, hand_over):
     hand_over(rig.isolate.control)
-    assert ends(rig, Ending.BRIDGE_GONE)
+    assert ends(rig, IsolateExit.BRIDGE_GONE)
 
 
 def test_a_socket_of_another_kind_is_not_served(rig):

@@ -3,7 +3,7 @@
 import pytest
 
 from colima import isolate, runtime
-from colima.runtime import FailureReport, GetFailureReport, Reason, State
+from colima.runtime import ComputationState, FailureReport, GetFailureReport, RefusalReason
 from execution_engine import EngineLimits, Program, RunInputs, TrapError
 from support import runtime_guests as guests
 from support.guests import CountingRandom, main
@@ -33,18 +33,18 @@ def failed(isolates, strategy=Strategy.JIT, **terms) -> tuple[runtime.Response, 
     ):
         author.program(DIVIDING)
         early = author.ask(GetFailureReport())
-        assert (early.reason, early.expected) == (Reason.WRONG_STATE, "ERROR")
+        assert (early.reason, early.expected) == (RefusalReason.WRONG_STATE, "ERROR")
         provider.data(INPUT)
         answer, _ = reader.result()
         for other in (provider, reader):
-            assert other.ask(GetFailureReport()).reason is Reason.WRONG_ROLE
+            assert other.ask(GetFailureReport()).reason is RefusalReason.WRONG_ROLE
         return author.ask(GetFailureReport()), answer
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_under_debug_the_author_is_told_where_the_program_trapped(isolates, strategy):
     report, answer = failed(isolates, strategy, debug=True)
-    assert (answer.reason, answer.found) == (Reason.TRAPPED, "integer-divide-by-zero")
+    assert (answer.reason, answer.found) == (RefusalReason.TRAPPED, "integer-divide-by-zero")
     assert report.failure == "trapped: integer-divide-by-zero"
     assert [frame.name for frame in report.frames] == ["divide", "main"]
     with (
@@ -120,14 +120,14 @@ def trapped_with(isolates, *frames, debug, message="") -> runtime.Response:
             close_all(rig.guest.hear()[1])
             rig.guest.say(isolate.Trapped("unreachable", frames, message))
             reader.next_answer()
-        assert eventually(lambda: author.state() is State.ERROR)
+        assert eventually(lambda: author.state() is ComputationState.ERROR)
         return author.ask(GetFailureReport())
 
 
 def test_frames_that_the_policy_does_not_allow_are_dropped_whatever_the_guest_says(isolates):
     frame = isolate.Frame(1, 2, "name")
     assert trapped_with(isolates, frame, debug=True) == FailureReport(
-        "trapped: unreachable", (runtime.Frame(1, 2, "name"),)
+        "trapped: unreachable", (runtime.TrapFrame(1, 2, "name"),)
     )
     refused = trapped_with(isolates, frame, debug=False, message="said")
     assert refused == FailureReport("trapped: unreachable", ())

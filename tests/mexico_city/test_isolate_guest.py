@@ -7,7 +7,14 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from colima import runtime
-from colima.runtime import REQUEST, ContentKind, GetState, Reason, State, Status
+from colima.runtime import (
+    REQUEST,
+    ComputationState,
+    ContentKind,
+    GetState,
+    RefusalReason,
+    ResponseStatus,
+)
 from support import runtime_guests as guests
 from support.processes import children, eventually, open_files, runs, state
 from veracruz_utils.policy import Limits, Role, Strategy
@@ -67,10 +74,15 @@ def test_a_guest_killed_mid_run_is_told_to_its_readers_and_the_front_serves_on(i
         kill_guest(rig)
         for reader in (first, second):
             answer = reader.next_answer()
-            assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
+            assert (answer.status, answer.reason) == (
+                ResponseStatus.VM_ERROR,
+                RefusalReason.GUEST_LOST,
+            )
             assert answer.found == "signal-9"
         with rig.session(1) as later:
-            assert later.ask(GetState()) == runtime.StateIs(State.ERROR, 1, running=False)
+            assert later.ask(GetState()) == runtime.StateIs(
+                ComputationState.ERROR, 1, running=False
+            )
             late, _ = later.result()
             assert late.found == "ERROR (guest lost: signal-9)"
 
@@ -78,7 +90,7 @@ def test_a_guest_killed_mid_run_is_told_to_its_readers_and_the_front_serves_on(i
 def test_a_guest_killed_before_the_program_came_is_an_error(isolates):
     with isolates.computation([[PI, READER]], program=guests.HELLO) as rig, rig.session(0) as only:
         kill_guest(rig)
-        assert eventually(lambda: only.state() is State.ERROR)
+        assert eventually(lambda: only.state() is ComputationState.ERROR)
         assert only.program(guests.HELLO).found == "ERROR (guest lost: signal-9)"
 
 
@@ -89,8 +101,8 @@ def test_a_guest_killed_after_a_round_leaves_its_result_and_allows_no_other(isol
         kill_guest(rig)
         assert only.result() == before
         answer = only.ask(runtime.NextRound())
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
-        assert only.state() is State.FINISHED_EXECUTING
+        assert (answer.status, answer.reason) == (ResponseStatus.VM_ERROR, RefusalReason.GUEST_LOST)
+        assert only.state() is ComputationState.FINISHED_EXECUTING
         assert only.ask(runtime.Shutdown()) == runtime.Done()
         assert rig.isolate.ended.wait(30)
         assert rig.isolate.exit_code == 0
@@ -105,10 +117,10 @@ def test_an_upload_under_way_when_the_guest_is_lost_is_refused_at_its_end(isolat
         author.program(guests.COLLECTOR)
         provider.begin_upload(ContentKind.DATA, 4)
         kill_guest(rig)
-        assert eventually(lambda: author.state() is State.ERROR)
+        assert eventually(lambda: author.state() is ComputationState.ERROR)
         provider.connection.send_content(b"four")
         assert provider.next_answer().found == "ERROR (guest lost: signal-9)"
-        assert provider.state() is State.ERROR
+        assert provider.state() is ComputationState.ERROR
 
 
 def test_a_session_that_arrives_as_the_guest_is_lost_is_served(isolates):
@@ -124,7 +136,7 @@ def test_a_session_that_arrives_as_the_guest_is_lost_is_served(isolates):
             assert eventually(lambda: not runs(guest))
             stack.enter_context(rig.raw_session())
         with rig.session(0) as only:
-            assert eventually(lambda: only.state() is State.ERROR)
+            assert eventually(lambda: only.state() is ComputationState.ERROR)
 
 
 def test_a_program_that_arrives_as_the_guest_is_lost_is_refused(isolates):
@@ -140,8 +152,8 @@ def test_a_program_that_arrives_as_the_guest_is_lost_is_refused(isolates):
             os.kill(guest, signal.SIGKILL)
             assert eventually(lambda: not runs(guest))
         answer = only.next_answer()
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.GUEST_LOST)
-        assert other.state() is State.ERROR
+        assert (answer.status, answer.reason) == (ResponseStatus.VM_ERROR, RefusalReason.GUEST_LOST)
+        assert other.state() is ComputationState.ERROR
 
 
 def test_a_program_that_takes_too_long_to_compile_is_given_up(isolates):
@@ -155,13 +167,16 @@ def test_a_program_that_takes_too_long_to_compile_is_given_up(isolates):
     ):
         author.begin_upload(ContentKind.PROGRAM, len(bomb))
         author.connection.send_content(bomb)
-        assert reader.state() is State.INITIAL
+        assert reader.state() is ComputationState.INITIAL
         guest = guest_of(rig)
         answer = author.next_answer()
-        assert (answer.status, answer.reason) == (Status.VM_ERROR, Reason.LIMIT_REACHED)
+        assert (answer.status, answer.reason) == (
+            ResponseStatus.VM_ERROR,
+            RefusalReason.LIMIT_REACHED,
+        )
         assert answer.found == "compile-time"
         assert state(guest) is None
-        assert reader.state() is State.ERROR
+        assert reader.state() is ComputationState.ERROR
 
 
 def test_fifty_rounds_leave_no_descriptor_behind(isolates):
@@ -178,7 +193,7 @@ def test_fifty_rounds_leave_no_descriptor_behind(isolates):
         for turn in range(50):
             streams.stream(b"a", 0)
             streams.stream(b"b", 1)
-            assert isinstance(reader.result()[0], runtime.Result)
+            assert isinstance(reader.result()[0], runtime.ResultIs)
             counts.append(
                 tuple(len(open_files(each)) for each in (rig.isolate.process_id, guest_of(rig)))
             )
@@ -206,7 +221,7 @@ def test_a_failed_computation_keeps_nothing(isolates):
         with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
             author.program(guests.TRAPPING)
             provider.data(b"secret")
-            assert reader.result()[0].reason is Reason.TRAPPED
+            assert reader.result()[0].reason is RefusalReason.TRAPPED
         assert eventually(lambda: len(contents(rig)) == empty)
 
 

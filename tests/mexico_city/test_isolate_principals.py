@@ -13,7 +13,7 @@ import pytest
 from baja import KeyAndCertificate, make_certificate
 from colima import frame, runtime
 from colima.framing import MAX_REQUEST_BYTES
-from colima.runtime import REQUEST, ContentKind, GetState, Reason, State
+from colima.runtime import REQUEST, ComputationState, ContentKind, GetState, RefusalReason
 from jalisco import IsolateRefusedError, SessionError
 from mexico_city.front import MAX_SESSIONS
 from support import runtime_guests as guests
@@ -47,7 +47,7 @@ def refused(rig, who: KeyAndCertificate) -> bool:
 def served(rig, who: int = 2) -> bool:
     """Whether a principal of the policy gets its answers."""
     with rig.session(who) as caller:
-        return caller.state() in State
+        return caller.state() in ComputationState
 
 
 def ended(channel: socket.socket) -> bool:
@@ -167,7 +167,7 @@ def test_a_forged_record_ends_its_session_alone(rig):
 def test_a_frame_over_the_limit_is_refused_before_it_comes(rig):
     with rig.session(1) as caller:
         caller.connection.send_content((MAX_REQUEST_BYTES + 1).to_bytes(4, "little"))
-        assert caller.next_answer().reason is Reason.BAD_REQUEST
+        assert caller.next_answer().reason is RefusalReason.BAD_REQUEST
         with pytest.raises(SessionError):
             caller.next_answer()
     assert served(rig)
@@ -176,7 +176,7 @@ def test_a_frame_over_the_limit_is_refused_before_it_comes(rig):
 def test_a_frame_of_garbage_is_refused_and_the_session_ended(rig):
     with rig.session(1) as caller:
         caller.connection.send_frame(b"garbage")
-        assert caller.next_answer().reason is Reason.BAD_REQUEST
+        assert caller.next_answer().reason is RefusalReason.BAD_REQUEST
         with pytest.raises(SessionError):
             caller.next_answer()
     assert served(rig)
@@ -198,11 +198,11 @@ def test_a_principal_may_have_two_sessions_and_is_one_principal_in_both(isolates
     ):
         author.program(guests.COLLECTOR)
         assert here.begin_upload(ContentKind.DATA, 4) == runtime.Proceed()
-        assert there.data(b"also").reason is Reason.DUPLICATE_PACKAGE
-        assert there.data(b"also", 1).reason is Reason.NOT_EXPECTED
+        assert there.data(b"also").reason is RefusalReason.DUPLICATE_PACKAGE
+        assert there.data(b"also", 1).reason is RefusalReason.NOT_EXPECTED
         here.connection.send_content(b"four")
         assert isinstance(here.next_answer(), runtime.Accepted)
-        assert there.state() is State.READY_TO_EXECUTE
+        assert there.state() is ComputationState.READY_TO_EXECUTE
 
 
 @pytest.mark.parametrize("kind", [ContentKind.PROGRAM, ContentKind.DATA])
@@ -222,7 +222,7 @@ def test_who_vanishes_mid_upload_leaves_its_place_free(isolates, kind):
         if kind is ContentKind.PROGRAM:
             assert eventually(lambda: author.program(guests.COLLECTOR) == runtime.Done())
         assert eventually(lambda: isinstance(provider.data(b"again"), runtime.Accepted))
-        assert provider.state() is State.READY_TO_EXECUTE
+        assert provider.state() is ComputationState.READY_TO_EXECUTE
 
 
 def test_a_large_result_keeps_nobody_waiting_who_asks_meanwhile(isolates):
@@ -241,7 +241,7 @@ def test_a_large_result_keeps_nobody_waiting_who_asks_meanwhile(isolates):
         for piece in pieces:
             received += len(piece)
             assert not any(piece)
-            assert other.state() is State.FINISHED_EXECUTING
+            assert other.state() is ComputationState.FINISHED_EXECUTING
         assert received == size
 
 
@@ -256,7 +256,7 @@ def test_a_reader_that_reads_nothing_keeps_nobody_waiting(isolates):
         author.program(program)
         stuck.connection.send_frame(REQUEST.encode(runtime.GetResult()))
         assert len(other.result()[1]) == 8 * MIB
-        assert author.state() is State.FINISHED_EXECUTING
+        assert author.state() is ComputationState.FINISHED_EXECUTING
 
 
 def test_a_bridge_that_makes_its_sockets_block_blocks_nothing(isolates):
@@ -290,7 +290,7 @@ def test_a_flood_of_requests_is_answered_in_turn_with_others(rig):
     request = frame(REQUEST.encode(GetState()))
     with rig.session(1) as flooding, rig.session(2) as other:
         flooding.connection.send_content(request * 5000)
-        assert other.state() is State.INITIAL
+        assert other.state() is ComputationState.INITIAL
         for _ in range(5000):
             assert isinstance(flooding.next_answer(), runtime.StateIs)
 
@@ -305,10 +305,10 @@ def test_a_flood_of_requests_whose_answers_nobody_takes_leaves_the_front_at_rest
         flooding.connection._transport.send_timeout_s = 0.5
         with pytest.raises(SessionError):
             flooding.connection.send_content(frame(REQUEST.encode(GetState())) * 200_000)
-        assert other.state() is State.INITIAL
+        assert other.state() is ComputationState.INITIAL
         front = one.isolate.process_id
         assert eventually(lambda: all(state(front) == "S" for _ in range(50)))
-        assert other.state() is State.INITIAL
+        assert other.state() is ComputationState.INITIAL
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
@@ -327,14 +327,14 @@ def test_everybody_is_served_while_the_program_runs_to_its_limit(isolates, strat
         author.program(guests.ENDLESS)
         for reader in (first, second):
             reader.connection.send_frame(REQUEST.encode(runtime.GetResult()))
-        running = runtime.StateIs(State.READY_TO_EXECUTE, 1, running=True)
+        running = runtime.StateIs(ComputationState.READY_TO_EXECUTE, 1, running=True)
         assert eventually(lambda: author.ask(GetState()) == running)
         with one.session(1) as another:
             assert another.ask(GetState()).running
         for reader in (first, second):
             answer = reader.next_answer()
-            assert (answer.reason, answer.found) == (Reason.LIMIT_REACHED, "time")
-        assert author.state() is State.ERROR
+            assert (answer.reason, answer.found) == (RefusalReason.LIMIT_REACHED, "time")
+        assert author.state() is ComputationState.ERROR
 
 
 def test_two_large_uploads_at_once_both_arrive(isolates):
@@ -365,7 +365,7 @@ def test_silent_sessions_give_way_to_a_principal_when_all_places_are_taken(isola
         one.session(0) as before,
     ):
         silent = [stack.enter_context(one.raw_session()) for _ in range(MAX_SESSIONS)]
-        assert before.state() is State.INITIAL
+        assert before.state() is ComputationState.INITIAL
         assert ended(silent[0])
         assert served(one, 0)
         assert ended(silent[1])

@@ -2,11 +2,11 @@ from collections import deque
 
 import pytest
 
-from colima.runtime import State
-from mexico_city.lifecycle import NEXT, Event
+from colima.runtime import ComputationState
+from mexico_city.lifecycle import NEXT, LifecycleEvent
 
 
-def _reachable(start: State) -> set[State]:
+def _reachable(start: ComputationState) -> set[ComputationState]:
     found, waiting = {start}, deque([start])
     while waiting:
         state = waiting.popleft()
@@ -18,7 +18,7 @@ def _reachable(start: State) -> set[State]:
 
 
 def test_states_have_the_numbers_of_2021():
-    assert [(state.value, state.name) for state in State] == [
+    assert [(state.value, state.name) for state in ComputationState] == [
         (0, "INITIAL"),
         (1, "DATA_SOURCES_LOADING"),
         (2, "STREAM_SOURCES_LOADING"),
@@ -29,45 +29,54 @@ def test_states_have_the_numbers_of_2021():
 
 
 def test_nothing_leads_out_of_error():
-    assert not [event for state, event in NEXT if state is State.ERROR]
+    assert not [event for state, event in NEXT if state is ComputationState.ERROR]
 
 
 def test_every_state_is_reached_from_the_initial_one():
-    assert _reachable(State.INITIAL) == set(State)
+    assert _reachable(ComputationState.INITIAL) == set(ComputationState)
 
 
 def test_a_program_runs_only_after_everything_was_loaded_in_order():
     happy = [
-        Event.PROGRAM_LOADED,
-        Event.DATA_COMPLETE,
-        Event.STREAMS_COMPLETE,
-        Event.RUN_FINISHED,
+        LifecycleEvent.PROGRAM_LOADED,
+        LifecycleEvent.DATA_COMPLETE,
+        LifecycleEvent.STREAMS_COMPLETE,
+        LifecycleEvent.RUN_FINISHED,
     ]
-    state = State.INITIAL
+    state = ComputationState.INITIAL
     for event in happy:
         state = NEXT[state, event]
-    assert state is State.FINISHED_EXECUTING
+    assert state is ComputationState.FINISHED_EXECUTING
 
 
-@pytest.mark.parametrize("event", [Event.RUN_FINISHED, Event.RUN_FAILED])
+@pytest.mark.parametrize("event", [LifecycleEvent.RUN_FINISHED, LifecycleEvent.RUN_FAILED])
 def test_a_run_ends_in_one_state_only(event):
-    assert [state for state, of in NEXT if of is event] == [State.READY_TO_EXECUTE]
+    assert [state for state, of in NEXT if of is event] == [ComputationState.READY_TO_EXECUTE]
 
 
 def test_a_round_begins_after_a_finished_one_only_and_asks_for_streams_again():
-    begun = {state: after for (state, event), after in NEXT.items() if event is Event.ROUND_BEGUN}
-    assert begun == {State.FINISHED_EXECUTING: State.STREAM_SOURCES_LOADING}
+    begun = {
+        state: after
+        for (state, event), after in NEXT.items()
+        if event is LifecycleEvent.ROUND_BEGUN
+    }
+    assert begun == {ComputationState.FINISHED_EXECUTING: ComputationState.STREAM_SOURCES_LOADING}
 
 
 def test_a_lost_guest_is_an_error_unless_the_round_had_finished():
-    lost = {state: after for (state, event), after in NEXT.items() if event is Event.GUEST_LOST}
-    finished = lost.pop(State.FINISHED_EXECUTING)
-    assert finished is State.FINISHED_EXECUTING
-    assert set(lost) == set(State) - {State.FINISHED_EXECUTING, State.ERROR}
-    assert set(lost.values()) == {State.ERROR}
+    lost = {
+        state: after for (state, event), after in NEXT.items() if event is LifecycleEvent.GUEST_LOST
+    }
+    finished = lost.pop(ComputationState.FINISHED_EXECUTING)
+    assert finished is ComputationState.FINISHED_EXECUTING
+    assert set(lost) == set(ComputationState) - {
+        ComputationState.FINISHED_EXECUTING,
+        ComputationState.ERROR,
+    }
+    assert set(lost.values()) == {ComputationState.ERROR}
 
 
 def test_only_the_end_of_a_finished_round_stays_where_it_is():
     assert [step for step, after in NEXT.items() if step[0] is after] == [
-        (State.FINISHED_EXECUTING, Event.GUEST_LOST)
+        (ComputationState.FINISHED_EXECUTING, LifecycleEvent.GUEST_LOST)
     ]

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from colima.sinaloa import SERVICE
-from sinaloa import Bridge, Isolate
+from sinaloa import Bridge, IsolateLink
 from support.policies import DAY, certificate, key_of, public_key_der
 from support.sinaloa_fakes import MEASUREMENT, FakeSonora
 from veracruz_shells.service import GrpcService, open_channel
@@ -36,7 +36,7 @@ def sonora(tmp_path) -> Iterator[FakeSonora]:
 class Rig:
     """A bridge that is being served, and a channel to it."""
 
-    isolate: Isolate
+    isolate: IsolateLink
     bridge: Bridge
     service: GrpcService
     channel: grpc.Channel
@@ -53,7 +53,7 @@ def serve(sonora) -> Callable[..., Rig]:
     @contextmanager
     def serving(max_sessions: int = 4, **settings) -> Iterator[Rig]:
         with (
-            Isolate.launch(sonora.path, b"policy") as isolate,
+            IsolateLink.launch(sonora.path, b"policy") as isolate,
             Bridge(isolate, max_sessions=max_sessions, **settings) as bridge,
             GrpcService(
                 "127.0.0.1:0", unary=bridge.unary, streams=bridge.streams, limits=bridge.limits

@@ -12,10 +12,10 @@ from colima.sinaloa import (
     SERVICE,
     AttestRequest,
     AttestResponse,
-    DescribeRequest,
-    DescribeResponse,
+    DescribeIsolateRequest,
+    DescribeIsolateResponse,
 )
-from colima.sonora import Ending, Failed
+from colima.sonora import Failed, IsolateEnding
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
 from veracruz_shells.service import CallError, Status, is_serving, unary
 from veracruz_utils import UnreachableError
@@ -126,7 +126,7 @@ def test_one_session_too_many_is_refused_and_the_next_is_served(serve):
         refused = rig.session(iter([b"y"]))
         assert code_of(refused) is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "2 sessions are open" in refused.details()
-        assert ask(rig, "Describe", colima.encode(DescribeRequest()))
+        assert ask(rig, "Describe", colima.encode(DescribeIsolateRequest()))
         outboxes[0].send(None)
         assert code_of(calls[0]) is grpc.StatusCode.OK
         eventually(lambda: code_of(rig.session(iter([b"y"]))) is grpc.StatusCode.OK)
@@ -274,7 +274,7 @@ def test_a_token_comes_from_sonora(serve):
 def test_the_bridge_describes_its_isolate(serve):
     with serve() as rig:
         answer = colima.decode(
-            DescribeResponse, ask(rig, "Describe", colima.encode(DescribeRequest()))
+            DescribeIsolateResponse, ask(rig, "Describe", colima.encode(DescribeIsolateRequest()))
         )
         assert answer.policy_digest == launched_with(b"policy").policy_digest
         assert answer.platform == PLATFORM
@@ -312,7 +312,7 @@ def test_the_last_answer_of_an_ending_isolate_is_delivered(serve, sonora):
         eventually(lambda: sonora.isolates[0].sessions)
         released.set()
         assert sonora.isolates[0].session_ended.acquire(timeout=10)
-        sonora.end_isolate(Ending.QUORUM)
+        sonora.end_isolate(IsolateEnding.QUORUM)
         assert list(call) == [b"shutting down"]
         outbox.send(None)
 
@@ -321,7 +321,7 @@ def test_after_the_isolates_end_sessions_and_tokens_are_refused(serve, sonora):
     with serve() as rig:
         ended = threading.Event()
         rig.isolate.when_ended(ended.set)
-        sonora.end_isolate(Ending.FAILURE)
+        sonora.end_isolate(IsolateEnding.FAILURE)
         assert ended.wait(10)
         refused = rig.session(iter([b"x"]))
         assert code_of(refused) is grpc.StatusCode.FAILED_PRECONDITION

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from colima import decode, encode, frame
 from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
-from colima.sonora import FROM_SONORA, Ending, Failed
+from colima.sonora import FROM_SONORA, Failed, IsolateEnding
 from sinaloa.cli import main
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.service import is_serving, open_channel, unary
@@ -169,7 +169,7 @@ def grpc_pause():
 
 def test_the_quorum_ends_it_with_status_0(start, sonora):
     with start() as sinaloa:
-        sonora.end_isolate(Ending.QUORUM)
+        sonora.end_isolate(IsolateEnding.QUORUM)
         status, said = sinaloa.finish()
     assert status == 0
     assert said.endswith("sinaloa: done: every result reader asked for shutdown\n")
@@ -177,7 +177,7 @@ def test_the_quorum_ends_it_with_status_0(start, sonora):
 
 def test_a_failing_isolate_ends_it_with_status_1(start, sonora):
     with start() as sinaloa:
-        sonora.end_isolate(Ending.FAILURE)
+        sonora.end_isolate(IsolateEnding.FAILURE)
         status, said = sinaloa.finish()
     assert status == 1
     assert said.splitlines()[-1] == (

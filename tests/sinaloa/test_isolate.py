@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colima import frame
-from colima.sonora import FROM_SONORA, Ended, Ending, Failed, Token
-from sinaloa import End, Isolate, SinaloaError, SonoraUnreachableError
+from colima.sonora import FROM_SONORA, Ended, Failed, IsolateEnding, Token
+from sinaloa import End, IsolateLink, SinaloaError, SonoraUnreachableError
 from sinaloa import isolate as module
 from support.sinaloa_fakes import FakeSonora, launched_with, open_descriptors, refuse
 
 
-def ending_of(isolate: Isolate) -> End | None:
+def ending_of(isolate: IsolateLink) -> End | None:
     over = threading.Event()
     isolate.when_ended(over.set)
     assert over.wait(10)
@@ -23,7 +23,7 @@ def ending_of(isolate: Isolate) -> End | None:
 
 
 def test_an_isolate_holds_exactly_the_policy(sonora):
-    with Isolate.launch(sonora.path, b"the policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"the policy") as isolate:
         assert sonora.policies == [b"the policy"]
         assert isolate.launched == launched_with(b"the policy")
         assert isolate.end is None
@@ -31,7 +31,7 @@ def test_an_isolate_holds_exactly_the_policy(sonora):
 
 def test_a_session_reaches_the_isolate(sonora):
     with (
-        Isolate.launch(sonora.path, b"policy") as isolate,
+        IsolateLink.launch(sonora.path, b"policy") as isolate,
         isolate.open_session() as one,
         isolate.open_session() as two,
     ):
@@ -41,14 +41,14 @@ def test_a_session_reaches_the_isolate(sonora):
 
 
 def test_a_token_is_over_the_challenge(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         for byte in range(3):
             challenge = bytes([byte]) * 32
             assert isolate.attest(challenge) == b"t" + challenge
 
 
 def test_answers_reach_who_asked(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         tokens: dict[bytes, bytes] = {}
 
         def ask(challenge: bytes) -> None:
@@ -65,7 +65,7 @@ def test_answers_reach_who_asked(sonora):
 def test_a_late_answer_is_not_taken_for_the_next(sonora, monkeypatch):
     monkeypatch.setattr(module, "_TOKEN_S", 0.05)
     sonora.vouch = lambda challenge: None
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SonoraUnreachableError, match="did not answer"):
             isolate.attest(bytes(32))
         monkeypatch.setattr(module, "_TOKEN_S", 10)
@@ -80,7 +80,7 @@ def test_a_late_answer_is_not_taken_for_the_next(sonora, monkeypatch):
 
 def test_a_refusal_to_vouch_is_passed_on(sonora):
     sonora.vouch = lambda challenge: Failed("tabasco refuses\nthis root")
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SinaloaError) as caught:
             isolate.attest(bytes(32))
         assert str(caught.value) == (
@@ -91,10 +91,10 @@ def test_a_refusal_to_vouch_is_passed_on(sonora):
 
 
 @pytest.mark.parametrize(
-    ("ending", "end"), [(Ending.QUORUM, End.QUORUM), (Ending.FAILURE, End.FAILURE)]
+    ("ending", "end"), [(IsolateEnding.QUORUM, End.QUORUM), (IsolateEnding.FAILURE, End.FAILURE)]
 )
 def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.end_isolate(ending)
         assert ending_of(isolate) is end
         with pytest.raises(SinaloaError, match=end.value):
@@ -104,21 +104,21 @@ def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
 
 
 def test_an_end_before_anyone_asks_is_told_when_someone_does(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
-        sonora.end_isolate(Ending.QUORUM)
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
+        sonora.end_isolate(IsolateEnding.QUORUM)
         isolate._watcher.join(10)
         assert ending_of(isolate) is End.QUORUM
 
 
 def test_an_end_nobody_explains_is_a_failure(sonora, monkeypatch):
     monkeypatch.setattr(module, "_END_S", 0.1)
-    with Isolate.launch(sonora.path, b"policy") as isolate:
-        sonora.end_isolate(Ending.QUORUM, told=False)
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
+        sonora.end_isolate(IsolateEnding.QUORUM, told=False)
         assert ending_of(isolate) is End.FAILURE
 
 
 def test_sonora_going_away_ends_everything(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.drop_bridges()
         assert ending_of(isolate) is End.SONORA_GONE
         with pytest.raises(SonoraUnreachableError):
@@ -130,7 +130,7 @@ def test_sonora_going_away_ends_everything(sonora):
 def test_who_waits_for_a_token_learns_of_the_end(sonora):
     asked = threading.Event()
     sonora.vouch = lambda challenge: asked.set()
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
 
         def end() -> None:
             assert asked.wait(10)
@@ -144,7 +144,7 @@ def test_who_waits_for_a_token_learns_of_the_end(sonora):
 
 
 def test_closing_ends_the_isolate(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         called = []
         isolate.when_ended(lambda: called.append(1))
     assert sonora.bridge_gone.wait(10)
@@ -157,7 +157,7 @@ def test_closing_does_not_wait_for_a_sonora_that_is_stuck(sonora, monkeypatch):
     monkeypatch.setattr(module, "_END_S", 0.1)
     forever = threading.Event()
     sonora.vouch = lambda challenge: forever.wait(30) and None
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         monkeypatch.setattr(module, "_TOKEN_S", 0.05)
         with pytest.raises(SonoraUnreachableError):
             isolate.attest(bytes(32))
@@ -166,7 +166,7 @@ def test_closing_does_not_wait_for_a_sonora_that_is_stuck(sonora, monkeypatch):
 
 def test_nobody_there_is_told_with_the_remedy(tmp_path):
     with pytest.raises(SonoraUnreachableError) as caught:
-        Isolate.launch(tmp_path / "no.sock", b"policy")
+        IsolateLink.launch(tmp_path / "no.sock", b"policy")
     assert str(caught.value) == (
         f"sonora at {tmp_path}/no.sock cannot be reached (no such file or directory): "
         "start it with 'sonora serve', or name its socket with --sonora"
@@ -182,20 +182,20 @@ def test_what_is_no_listening_socket_is_unreachable(tmp_path, name):
     elif name == "a file":
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(SonoraUnreachableError, match="start it"):
-        Isolate.launch(tmp_path / name, b"policy")
+        IsolateLink.launch(tmp_path / name, b"policy")
 
 
 def test_a_refusal_to_launch_is_passed_on(sonora):
     sonora.launch = refuse
     with pytest.raises(SinaloaError, match="launches no isolate: '16 isolates run already"):
-        Isolate.launch(sonora.path, b"policy")
+        IsolateLink.launch(sonora.path, b"policy")
 
 
 def test_a_sonora_that_hangs_is_given_up(sonora, monkeypatch):
     monkeypatch.setattr(module, "_LAUNCH_S", 0.1)
     sonora.launch = lambda connection, policy: None
     with pytest.raises(SonoraUnreachableError, match="launched no isolate in"):
-        Isolate.launch(sonora.path, b"policy")
+        IsolateLink.launch(sonora.path, b"policy")
 
 
 def test_a_sonora_that_vanishes_is_told(sonora):
@@ -204,7 +204,7 @@ def test_a_sonora_that_vanishes_is_told(sonora):
 
     sonora.launch = vanish
     with pytest.raises(SonoraUnreachableError, match="went away"):
-        Isolate.launch(sonora.path, b"policy")
+        IsolateLink.launch(sonora.path, b"policy")
 
 
 def launched(policy: bytes) -> bytes:
@@ -255,7 +255,7 @@ def test_what_is_no_sonora_is_told_and_leaves_no_descriptor(sonora, answer):
     sonora.launch = answer
     before = open_descriptors()
     with pytest.raises(SinaloaError, match="does not speak Sonora's protocol"):
-        Isolate.launch(sonora.path, b"policy")
+        IsolateLink.launch(sonora.path, b"policy")
     assert sonora.bridge_gone.wait(10)
     assert open_descriptors() <= before
 
@@ -274,7 +274,7 @@ def test_any_answer_gives_an_isolate_or_our_error(tmp_path_factory, answer):
 
     sonora.launch = reply
     with pytest.raises(SinaloaError):
-        Isolate.launch(sonora.path, b"policy")
+        IsolateLink.launch(sonora.path, b"policy")
     sonora.close()
 
 
@@ -283,14 +283,14 @@ def test_any_answer_gives_an_isolate_or_our_error(tmp_path_factory, answer):
     [Token(b"nobody asked"), Failed("nobody asked"), launched_with(b"another")],
 )
 def test_a_sonora_that_breaks_the_protocol_later_is_as_good_as_gone(sonora, nonsense):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.say(nonsense)
         assert ending_of(isolate) is End.SONORA_GONE
 
 
 def test_an_isolate_that_talks_on_its_control_socket_is_done_with(sonora, monkeypatch):
     monkeypatch.setattr(module, "_END_S", 0.1)
-    with Isolate.launch(sonora.path, b"policy") as isolate:
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.isolates[0].control.sendall(b"let me out")
         assert ending_of(isolate) is End.FAILURE
 
@@ -311,7 +311,7 @@ def test_an_isolate_that_takes_no_sessions_is_noticed(sonora, monkeypatch):
             for _ in range(100_000):
                 opened.enter_context(isolate.open_session())
 
-    with control, Isolate.launch(sonora.path, b"policy") as isolate:
+    with control, IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SinaloaError, match="takes no session"):
             open_many()
         control.shutdown(socket.SHUT_RDWR)
@@ -319,7 +319,10 @@ def test_an_isolate_that_takes_no_sessions_is_noticed(sonora, monkeypatch):
 
 def test_launching_and_closing_leaves_nothing_behind(sonora):
     def once() -> None:
-        with Isolate.launch(sonora.path, b"policy") as isolate, isolate.open_session() as session:
+        with (
+            IsolateLink.launch(sonora.path, b"policy") as isolate,
+            isolate.open_session() as session,
+        ):
             session.sendall(b"x")
             assert session.recv(1) == b"x"
         assert sonora.bridge_gone.wait(10)
@@ -333,6 +336,6 @@ def test_launching_and_closing_leaves_nothing_behind(sonora):
 
 
 def test_an_ended_message_is_taken_even_if_the_control_socket_is_open(sonora):
-    with Isolate.launch(sonora.path, b"policy") as isolate:
-        sonora.say(Ended(Ending.QUORUM))
+    with IsolateLink.launch(sonora.path, b"policy") as isolate:
+        sonora.say(Ended(IsolateEnding.QUORUM))
         assert ending_of(isolate) is End.QUORUM

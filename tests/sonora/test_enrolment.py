@@ -10,8 +10,8 @@ import pytest
 
 from colima import decode, encode, tabasco
 from psa_attestation import instance_id_of
-from sonora.enrolled_key import NEXT, EnrolledKey, Event, State, patiently
-from sonora.enrolment import Enrolment, enrol
+from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentState, patiently
+from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
@@ -66,7 +66,7 @@ def registered(root, database):
     return root
 
 
-def enrolled_with(call, source) -> Enrolment:
+def enrolled_with(call, source) -> OwnEnrolment:
     return enrol(call, source, measurement=MEASUREMENT, version="4.2")
 
 
@@ -121,10 +121,10 @@ class Renewal:
 
     def __init__(self, *times: tuple[float, float] | None) -> None:
         self.times = list(times)
-        self.given: list[Enrolment] = []
+        self.given: list[OwnEnrolment] = []
         self.asked = 0
 
-    def __call__(self) -> Enrolment:
+    def __call__(self) -> OwnEnrolment:
         self.asked += 1
         times = self.times.pop(0) if self.times else None
         if times is None:
@@ -132,7 +132,7 @@ class Renewal:
         key, now = new_key(), time.monotonic()
         renew_in, expires_in = times
         identifier = instance_id_of(key.public_key())
-        self.given.append(Enrolment(key, identifier, now + renew_in, now + expires_in))
+        self.given.append(OwnEnrolment(key, identifier, now + renew_in, now + expires_in))
         return self.given[-1]
 
 
@@ -189,7 +189,13 @@ def test_an_enrolment_goes_through_the_states_of_the_table(monkeypatch):
         with contextlib.suppress(UnreachableError):
             enrolled.key()
         seen.append(enrolled.state)
-    assert seen == [State.GOOD, State.DUE, State.GOOD, State.ENDED, State.ENDED]
+    assert seen == [
+        EnrolmentState.GOOD,
+        EnrolmentState.DUE,
+        EnrolmentState.GOOD,
+        EnrolmentState.ENDED,
+        EnrolmentState.ENDED,
+    ]
 
 
 def test_while_one_thread_asks_for_a_renewal_all_others_go_on_with_the_old_key():
@@ -210,7 +216,7 @@ def test_while_one_thread_asks_for_a_renewal_all_others_go_on_with_the_old_key()
     answer.set()
     asking.join()
     assert new == [old.given[1].key] == [enrolled.key()]
-    assert (enrolled.state, old.asked) == (State.GOOD, 2)
+    assert (enrolled.state, old.asked) == (EnrolmentState.GOOD, 2)
 
 
 def test_after_the_end_all_threads_wait_for_the_one_that_asks():
@@ -227,12 +233,14 @@ def test_after_the_end_all_threads_wait_for_the_one_that_asks():
 
 
 def test_no_state_but_the_first_is_without_an_enrolment_and_a_renewal_leads_back_to_good():
-    assert {after for (_, event), after in NEXT.items() if event is Event.ENROLLED} == {State.GOOD}
-    assert {before for before, event in NEXT if event is Event.ENROLLED} == set(State) - {
-        State.GOOD
+    assert {after for (_, event), after in NEXT.items() if event is EnrolmentEvent.ENROLLED} == {
+        EnrolmentState.GOOD
     }
-    assert State.STARTING not in {
-        after for (before, _), after in NEXT.items() if before is not State.STARTING
+    assert {before for before, event in NEXT if event is EnrolmentEvent.ENROLLED} == set(
+        EnrolmentState
+    ) - {EnrolmentState.GOOD}
+    assert EnrolmentState.STARTING not in {
+        after for (before, _), after in NEXT.items() if before is not EnrolmentState.STARTING
     }
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 
 from psa_attestation import instance_id_of
 from sonora.cli import _enrolled, _kept
-from sonora.enrolment import Enrolment
+from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES
 from sonora.sealing import GramineSealer, SealedEnrolment
@@ -18,7 +18,7 @@ from support.platform_fakes import FakeGramine
 
 def enrolment(*, renew_in=50.0, expires_in=100.0):
     key, now = new_key(), time.monotonic()
-    return Enrolment(key, instance_id_of(key.public_key()), now + renew_in, now + expires_in)
+    return OwnEnrolment(key, instance_id_of(key.public_key()), now + renew_in, now + expires_in)
 
 
 @pytest.fixture

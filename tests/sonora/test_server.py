@@ -17,8 +17,8 @@ from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
     Ended,
-    Ending,
     Failed,
+    IsolateEnding,
     Launch,
     Launched,
     MintToken,
@@ -27,7 +27,7 @@ from colima.sonora import (
 from psa_attestation import RuntimeClaims, instance_id_of, verify_token
 from sonora import server as module
 from sonora.enrolled_key import EnrolledKey
-from sonora.enrolment import Enrolment
+from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.server import Sonora, SonoraServer
 from support import runtime_guests as guests
@@ -80,7 +80,7 @@ class Door:
     def __init__(self, isolates, path) -> None:
         self.path = path
         self.launcher = isolates.launcher
-        enrolled = EnrolledKey(lambda: Enrolment(KEY, INSTANCE, math.inf, math.inf))
+        enrolled = EnrolledKey(lambda: OwnEnrolment(KEY, INSTANCE, math.inf, math.inf))
         self.sonora = Sonora(self.launcher, enrolled, version="7.8")
         self.server = SonoraServer(path, self.sonora)
         self._thread = threading.Thread(target=self.server.serve_forever, args=[0.01])
@@ -151,7 +151,7 @@ def test_a_bridge_gets_an_isolate_that_serves_and_ends_with_its_quorum(door, pol
             assert only.program(guests.HELLO) == runtime.Done()
             assert only.result()[1] == b"hello"
             assert only.ask(runtime.Shutdown()) == runtime.Done()
-        assert bridge.hear() == Ended(Ending.QUORUM)
+        assert bridge.hear() == Ended(IsolateEnding.QUORUM)
         assert bridge.hear() is None
         control.settimeout(30)
         assert control.recv(1) == b""
@@ -275,7 +275,7 @@ def test_an_isolate_that_fails_is_reported_once_as_failed(door, policy):
         _, control = bridge.launch(policy)
         front = door.front()
         os.kill(front, signal.SIGKILL)
-        assert bridge.hear() == Ended(Ending.FAILURE)
+        assert bridge.hear() == Ended(IsolateEnding.FAILURE)
         assert bridge.hear() is None
         control.close()
 
@@ -317,7 +317,7 @@ def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
             _, another = other.launch(policy)
             front = door.front()
             os.kill(front, signal.SIGKILL)
-            assert other.hear() == Ended(Ending.FAILURE)
+            assert other.hear() == Ended(IsolateEnding.FAILURE)
             another.close()
         control.close()
 

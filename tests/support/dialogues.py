@@ -9,22 +9,22 @@ from colima.framing import MAX_RESPONSE_BYTES
 from colima.runtime import (
     RESPONSE,
     Accepted,
+    ComputationState,
     ContentKind,
     Done,
     GetResult,
     GetState,
     Proceed,
-    Reason,
+    RefusalReason,
     Request,
     Response,
-    Result,
-    State,
+    ResultIs,
     StateIs,
     Upload,
 )
 from mexico_city.content import Content, content_of
 from mexico_city.dialogue import Dialogue
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
 from veracruz_utils.policy import Identity, Role
 
@@ -46,22 +46,22 @@ class NotingDesk:
         self.notes.append(request)
         match request:
             case Upload() if request.size >= TOO_LARGE:
-                raise Refusal(Reason.TOO_LARGE, found=f"{request.size} bytes")
+                raise DeniedError(RefusalReason.TOO_LARGE, found=f"{request.size} bytes")
             case Upload():
                 return Slot(request.kind, 7, request.package_id, request.size)
             case GetResult():
-                answer = Result(present=True, size=len(self.result), receipt=b"receipt")
+                answer = ResultIs(present=True, size=len(self.result), receipt=b"receipt")
                 self.owed.append((dialogue, answer, content_of(self.result)))
                 return None
             case GetState():
-                return StateIs(State.INITIAL, 1, running=False)
+                return StateIs(ComputationState.INITIAL, 1, running=False)
             case _:
                 return Done()
 
     def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
         self.notes.append((slot, content.read(0, content.size)))
         if slot.package_id == UNWANTED:
-            raise Refusal(Reason.WRONG_PROGRAM)
+            raise DeniedError(RefusalReason.WRONG_PROGRAM)
         content.close()
         if slot.kind is ContentKind.PROGRAM:
             self.owed.append((dialogue, Done(), None))
@@ -116,7 +116,7 @@ def _taken_apart(said: bytes) -> Iterator[Response | bytes]:
             return
         answer = RESPONSE.decode(payload)
         yield answer
-        if isinstance(answer, Result):
+        if isinstance(answer, ResultIs):
             content = decoder.take(answer.size)
             assert len(content) == answer.size
             yield content

@@ -110,11 +110,11 @@ class Caller:
         return answer, self.content_of(answer)
 
     def content_of(self, answer: runtime.Response) -> bytes:
-        if not isinstance(answer, runtime.Result):
+        if not isinstance(answer, runtime.ResultIs):
             return b""
         return b"".join(self.connection.receive_content(answer.size, timeout_s=30))
 
-    def state(self) -> runtime.State:
+    def state(self) -> runtime.ComputationState:
         answer = self.ask(runtime.GetState())
         assert isinstance(answer, runtime.StateIs)
         return answer.state

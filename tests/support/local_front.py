@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 from baja import EndpointConfig, KeyAndCertificate, ServerContext
 from colima import frame, isolate, read_frame
-from mexico_city.compiled_code import CompiledCode
+from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.descriptors import receive_descriptors
-from mexico_city.front import Ending, Front
+from mexico_city.front import Front, IsolateExit
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
@@ -79,7 +79,7 @@ class LocalFront(Rig):
         def sign(receipt: Receipt) -> bytes:
             return sign_receipt(receipt, identity.private_key, identity.certificate)
 
-        self.code = CompiledCode(policy, private_inside)
+        self.code = CodeExchange(policy, private_inside)
         self.runtime = Runtime(
             Computation(policy, LinuxRandomSource()), self.guest.link, self.code, sign
         )
@@ -92,11 +92,11 @@ class LocalFront(Rig):
             private=private_inside,
         )
         self._inside = (control_inside, private_inside)
-        self.endings: list[Ending] = []
+        self.endings: list[IsolateExit] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def ended(self) -> Ending | None:
+    def ended(self) -> IsolateExit | None:
         """How the front ended; None when it goes on."""
         self._thread.join(30)
         return self.endings[0] if self.endings else None

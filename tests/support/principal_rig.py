@@ -26,7 +26,7 @@ from baja import (
 )
 from colima import runtime, sinaloa, tabasco
 from colima.framing import FrameDecoder, frame
-from colima.runtime import ContentKind, Reason, State, Status
+from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus
 from durango import Identity
 from psa_attestation import (
     Appraisal,
@@ -151,7 +151,7 @@ class Isolate:
         self.program: bytes | None = None
         self.inputs: dict[tuple[int, int], bytes] = {}
         self.streams: dict[tuple[int, int], bytes] = {}
-        self.state = State.INITIAL
+        self.state = ComputationState.INITIAL
         self.round = 1
         self.goodbyes: set[int] = set()
         self.answer_with: Callable[[runtime.Request], runtime.Response | None] = lambda _: None
@@ -191,15 +191,15 @@ class Isolate:
     def settle(self) -> None:
         """Pass through the states that have nothing left to load."""
         complete = len(self.inputs) == len(self.policy.data_provision_order)
-        if self.state is State.DATA_SOURCES_LOADING and complete:
-            self.state = State.STREAM_SOURCES_LOADING
+        if self.state is ComputationState.DATA_SOURCES_LOADING and complete:
+            self.state = ComputationState.STREAM_SOURCES_LOADING
         complete = len(self.streams) == len(self.policy.streaming_order)
-        if self.state is State.STREAM_SOURCES_LOADING and complete:
-            self.state = State.READY_TO_EXECUTE
+        if self.state is ComputationState.STREAM_SOURCES_LOADING and complete:
+            self.state = ComputationState.READY_TO_EXECUTE
 
     def outcome(self) -> tuple[runtime.Response, bytes]:
         output = self.compute({**self.inputs, **{(9, *key): v for key, v in self.streams.items()}})
-        self.state = State.FINISHED_EXECUTING
+        self.state = ComputationState.FINISHED_EXECUTING
         code, content = (output, b"") if isinstance(output, int) else (0, output or b"")
         commitments = [
             InputCommitment(client, package, kind, commit(SALT, hashlib.sha256(value).digest()))
@@ -222,7 +222,7 @@ class Isolate:
         )
         if code:
             return runtime.ProgramFailed(code, signed), b""
-        return runtime.Result(output is not None, len(content), signed), content
+        return runtime.ResultIs(output is not None, len(content), signed), content
 
 
 class _Talk:
@@ -246,7 +246,7 @@ class _Talk:
                     self.over = True
                     return
                 if self._isolate.refuses_midway:
-                    self._refuse(Reason.TOO_LARGE)
+                    self._refuse(RefusalReason.TOO_LARGE)
                     self.over = True
                 if len(self._content) < self._upload.size:
                     return
@@ -268,8 +268,11 @@ class _Talk:
             case runtime.Upload():
                 self._begin(request)
             case runtime.GetResult():
-                if isolate.state not in {State.READY_TO_EXECUTE, State.FINISHED_EXECUTING}:
-                    self._refuse(Reason.WRONG_STATE)
+                if isolate.state not in {
+                    ComputationState.READY_TO_EXECUTE,
+                    ComputationState.FINISHED_EXECUTING,
+                }:
+                    self._refuse(RefusalReason.WRONG_STATE)
                     return
                 response, content = isolate.outcome()
                 self._answer(response)
@@ -277,7 +280,7 @@ class _Talk:
             case runtime.NextRound():
                 isolate.round += 1
                 isolate.streams.clear()
-                isolate.state = State.STREAM_SOURCES_LOADING
+                isolate.state = ComputationState.STREAM_SOURCES_LOADING
                 isolate.settle()
                 self._answer(runtime.Done())
             case runtime.Shutdown():
@@ -293,29 +296,29 @@ class _Talk:
                 self._answer(runtime.StateIs(isolate.state, isolate.round, running=False))
             case runtime.GetPolicyDigest():
                 self._answer(runtime.DigestIs(isolate.policy.digest.value))
-            case runtime.GetFailureReport() if isolate.state is State.ERROR:
-                frames = (runtime.Frame(7, 0x1F4, "divide"), runtime.Frame(2, 0, ""))
+            case runtime.GetFailureReport() if isolate.state is ComputationState.ERROR:
+                frames = (runtime.TrapFrame(7, 0x1F4, "divide"), runtime.TrapFrame(2, 0, ""))
                 self._answer(runtime.FailureReport("trapped: unreachable", frames))
             case runtime.GetFailureReport():
-                self._refuse(Reason.WRONG_STATE)
+                self._refuse(RefusalReason.WRONG_STATE)
             case runtime.GetProgramDigest() if isolate.program is None:
-                self._refuse(Reason.WRONG_STATE)
+                self._refuse(RefusalReason.WRONG_STATE)
             case runtime.GetProgramDigest():
                 self._answer(runtime.DigestIs(hashlib.sha256(isolate.program).digest()))
 
     def _begin(self, upload: runtime.Upload) -> None:
         needed = {
-            ContentKind.PROGRAM: State.INITIAL,
-            ContentKind.DATA: State.DATA_SOURCES_LOADING,
-            ContentKind.STREAM: State.STREAM_SOURCES_LOADING,
+            ContentKind.PROGRAM: ComputationState.INITIAL,
+            ContentKind.DATA: ComputationState.DATA_SOURCES_LOADING,
+            ContentKind.STREAM: ComputationState.STREAM_SOURCES_LOADING,
         }[upload.kind]
         isolate = self._isolate
         if isolate.state is not needed:
-            self._refuse(Reason.WRONG_STATE, isolate.state.name, needed.name)
+            self._refuse(RefusalReason.WRONG_STATE, isolate.state.name, needed.name)
             return
         place = isolate.streams if upload.kind is ContentKind.STREAM else isolate.inputs
         if (self._member.client_id, upload.package_id) in place:
-            self._refuse(Reason.DUPLICATE_PACKAGE)
+            self._refuse(RefusalReason.DUPLICATE_PACKAGE)
             return
         self._upload, self._content = upload, bytearray()
         self._answer(runtime.Proceed())
@@ -325,7 +328,7 @@ class _Talk:
         self._upload = None
         if upload.kind is ContentKind.PROGRAM:
             isolate.program = content
-            isolate.state = State.DATA_SOURCES_LOADING
+            isolate.state = ComputationState.DATA_SOURCES_LOADING
             isolate.settle()
             self._answer(runtime.Done())
             return
@@ -335,8 +338,8 @@ class _Talk:
         commitment = commit(SALT, hashlib.sha256(content).digest())
         self._answer(isolate.spoil_acceptance(runtime.Accepted(SALT, commitment)))
 
-    def _refuse(self, reason: Reason, found: str = "", expected: str = "") -> None:
-        self._answer(runtime.Refused(Status.NOT_READY, reason, found, expected))
+    def _refuse(self, reason: RefusalReason, found: str = "", expected: str = "") -> None:
+        self._answer(runtime.Refused(ResponseStatus.NOT_READY, reason, found, expected))
 
     def _answer(self, response: runtime.Response) -> None:
         self._send(frame(runtime.RESPONSE.encode(response)))

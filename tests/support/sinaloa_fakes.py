@@ -13,9 +13,9 @@ from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
     Ended,
-    Ending,
     Failed,
     FromSonora,
+    IsolateEnding,
     Launch,
     Launched,
     MintToken,
@@ -138,7 +138,7 @@ class FakeSonora:
         for isolate in self.isolates:
             isolate.die()
 
-    def end_isolate(self, ending: Ending, *, told: bool = True) -> None:
+    def end_isolate(self, ending: IsolateEnding, *, told: bool = True) -> None:
         """Let the isolate end, and say so unless Sonora is stuck."""
         self.isolates[-1].die()
         if told:

@@ -135,7 +135,7 @@ class Caller:
         """Plaintext as it stands, frame or not."""
         self.connection.send_content(data)
 
-    def state(self) -> runtime.State:
+    def state(self) -> runtime.ComputationState:
         found = self.ask(runtime.GetState())
         assert isinstance(found, runtime.StateIs)
         return found.state
@@ -196,7 +196,7 @@ class Computation:
         with self.connect(client) as reader:
             return reader.result()[0]
 
-    def state(self, client: int = 0) -> runtime.State:
+    def state(self, client: int = 0) -> runtime.ComputationState:
         with self.connect(client) as principal:
             return principal.state().state
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import colima
 from colima import sinaloa as wire
-from colima.runtime import State
+from colima.runtime import ComputationState
 from durango import Check, GateError, SavedAttestation, judge
 from durango.gate import CLOCK_LEEWAY_S
 from jalisco import WrongIsolateError
@@ -96,7 +96,7 @@ def test_what_was_attested_is_what_is_talked_to(computation):
     attestation = computation.attest()
     with computation.connect(0, attestation) as principal:
         assert principal.policy_digest() == attestation.policy_digest
-        assert principal.state().state is State.INITIAL
+        assert principal.state().state is ComputationState.INITIAL
 
 
 def test_attestations_one_after_the_other_are_about_one_isolate(computation):

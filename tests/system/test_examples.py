@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from colima.runtime import State
+from colima.runtime import ComputationState
 from sdk.examples import EXAMPLES, programs
 from sdk.examples.policy_template import orders, parties, policy_command
 from support.stack import new_party, run
@@ -67,7 +67,7 @@ def test_an_example_computes_in_an_isolate_what_python_does(stack, measurement, 
                 if number < len(case.rounds):
                     principal.next_round()
         assert example.fault(case, results) is None
-        assert computation.state(reader) is State.FINISHED_EXECUTING
+        assert computation.state(reader) is ComputationState.FINISHED_EXECUTING
         assert computation.shut_down(reader) == 0
 
 

@@ -13,7 +13,7 @@ from baja import EndpointConfig
 from baja.client import ClientEndpoint
 from colima import frame, runtime
 from colima.framing import MAX_REQUEST_BYTES
-from colima.runtime import ContentKind, Reason, State, Upload
+from colima.runtime import ComputationState, ContentKind, RefusalReason, Upload
 from colima.sinaloa import MAX_CHUNK_BYTES
 from jalisco import SessionError
 from support.processes import eventually
@@ -41,7 +41,7 @@ def computation(shared):
     """The same, for a test after which everybody is still served and nothing has changed."""
     yield shared
     with shared.caller(SOUTH) as next_client:
-        assert next_client.state() is State.DATA_SOURCES_LOADING
+        assert next_client.state() is ComputationState.DATA_SOURCES_LOADING
         assert next_client.ask(Upload(ContentKind.DATA, 0, 5)) == runtime.Proceed()
 
 
@@ -89,7 +89,7 @@ def test_garbage_in_the_middle_of_the_handshake_ends_that_session_alone(computat
 
 def test_garbage_after_the_handshake_ends_that_session_alone(computation):
     with computation.caller(SOUTH) as caller:
-        assert caller.state() is State.DATA_SOURCES_LOADING
+        assert caller.state() is ComputationState.DATA_SOURCES_LOADING
         caller.connection._transport.send(NOISE[:5000])
         with pytest.raises(SessionError):
             caller.answer()
@@ -124,7 +124,7 @@ def test_a_changed_record_ends_that_session_alone(computation):
 def test_a_frame_that_is_no_request_is_refused_and_ends_the_session(computation, data):
     with computation.caller(SOUTH) as caller:
         caller.send_bytes(data)
-        assert caller.answer().reason is Reason.BAD_REQUEST
+        assert caller.answer().reason is RefusalReason.BAD_REQUEST
         with pytest.raises(SessionError):
             caller.ask(runtime.GetState())
 
@@ -149,7 +149,7 @@ def test_more_than_was_announced_is_no_part_of_the_input(stack):
             assert caller.ask(Upload(ContentKind.DATA, 0, 5)) == runtime.Proceed()
             caller.send_bytes(b"five!\xff\xff\xff\xff more")
             assert isinstance(caller.answer(), runtime.Accepted)
-            assert caller.answer().reason is Reason.BAD_REQUEST
+            assert caller.answer().reason is RefusalReason.BAD_REQUEST
         assert b"five!" in computation.result(0)
         assert b"more" not in computation.result(0)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from colima.runtime import State
+from colima.runtime import ComputationState
 from durango import RequestFailedError, attest
 from support.processes import children, eventually, runs
 from support.runtime_guests import COLLECTOR, ENDLESS, HELLO
@@ -53,7 +53,7 @@ def test_a_guest_killed_in_its_run_fails_the_computation_and_nothing_else(runnin
         kill(computation.guest)
         assert "guest lost: signal-9: start the computation anew" in reader.stderr.read()
         assert reader.wait(30) == 1
-        assert other.state().state is State.ERROR
+        assert other.state().state is ComputationState.ERROR
         with pytest.raises(RequestFailedError, match=r"ERROR \(guest lost: signal-9\)"):
             other.result()
     assert runs(computation.front)
@@ -64,7 +64,7 @@ def test_a_guest_killed_before_its_run_fails_the_computation(stack):
     with stack.computation([PI, DATA, RESULT], program=COLLECTOR, data=(0,)) as computation:
         computation.send_program()
         kill(computation.guest)
-        assert eventually(lambda: computation.state() is State.ERROR)
+        assert eventually(lambda: computation.state() is ComputationState.ERROR)
         sent = computation.durango("data send", computation.file(b"late"), client=0)
         sent.refused(1, "ERROR (guest lost: signal-9)", "start the computation anew")
         assert computation.shut_down(0) == 0

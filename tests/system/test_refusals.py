@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from colima import frame, runtime
-from colima.runtime import ContentKind, Reason, State, Status, Upload
+from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus, Upload
 from durango import (
     Identity,
     NotAuthorisedError,
@@ -49,7 +49,7 @@ def half_done(stack):
 def computation(half_done):
     """The same, for a test that changes nothing and leaves everybody served."""
     yield half_done
-    assert half_done.state(SOUTH) is State.DATA_SOURCES_LOADING
+    assert half_done.state(SOUTH) is ComputationState.DATA_SOURCES_LOADING
 
 
 @pytest.fixture
@@ -113,8 +113,11 @@ def test_what_is_for_readers_is_refused_to_others(computation, command, act):
 def test_a_wrong_role_is_refused_by_the_isolate_too(computation, client, request_):
     with computation.caller(client) as caller:
         refused = caller.refusal(request_)
-        assert (refused.status, refused.reason) == (Status.INVALID_ROLE, Reason.WRONG_ROLE)
-        assert caller.state() is State.DATA_SOURCES_LOADING
+        assert (refused.status, refused.reason) == (
+            ResponseStatus.INVALID_ROLE,
+            RefusalReason.WRONG_ROLE,
+        )
+        assert caller.state() is ComputationState.DATA_SOURCES_LOADING
 
 
 def test_another_program_is_refused_by_the_client_with_both_digests(fresh):
@@ -127,9 +130,9 @@ def test_another_program_is_refused_by_the_client_with_both_digests(fresh):
 def test_another_program_is_refused_by_the_isolate_and_the_right_one_may_follow(fresh):
     with fresh.caller(0) as author:
         refused = author.upload(ContentKind.PROGRAM, RANDOM)
-        assert refused.reason is Reason.WRONG_PROGRAM
+        assert refused.reason is RefusalReason.WRONG_PROGRAM
         assert refused.expected == digest(HELLO)
-        assert author.state() is State.INITIAL
+        assert author.state() is ComputationState.INITIAL
         assert author.upload(ContentKind.PROGRAM, HELLO) == runtime.Done()
 
 
@@ -142,7 +145,7 @@ def test_too_much_data_is_refused_by_the_client_with_the_limit(computation):
 def test_too_much_data_is_refused_by_the_isolate_before_it_comes(computation, size):
     with computation.caller(SOUTH) as south:
         refused = south.refusal(Upload(ContentKind.DATA, 0, size))
-        assert refused.reason is Reason.TOO_LARGE
+        assert refused.reason is RefusalReason.TOO_LARGE
         assert refused.expected == "input_bytes <= 1000"
 
 
@@ -178,7 +181,7 @@ def test_a_datum_is_refused_when_none_is_expected(stack):
         sent.refused(3, "client 0 has no place in the policy's data_provision_order []")
         with computation.caller(0) as caller:
             refused = caller.refusal(Upload(ContentKind.DATA, 0, 1))
-            assert refused.reason is Reason.WRONG_STATE
+            assert refused.reason is RefusalReason.WRONG_STATE
             assert (refused.found, refused.expected) == ("READY_TO_EXECUTE", "DATA_SOURCES_LOADING")
 
 
@@ -323,7 +326,7 @@ def test_a_program_that_traps_ends_the_computation(stack, strategy):
                 reader.result()
             with pytest.raises(RequestFailedError, match=r"ERROR.*start the computation anew"):
                 reader.result()
-            assert reader.state().state is State.ERROR
+            assert reader.state().state is ComputationState.ERROR
         assert computation.shut_down(0) == 0
 
 
@@ -336,7 +339,7 @@ def test_a_program_without_an_end_is_ended_at_the_limit(stack, strategy):
         with computation.connect(0) as reader:
             with pytest.raises(RequestFailedError, match="limit reached: time: agree on a policy"):
                 reader.result()
-            assert reader.state().state is State.ERROR
+            assert reader.state().state is ComputationState.ERROR
 
 
 def test_a_program_without_a_result_is_told(stack):
@@ -357,7 +360,7 @@ def test_a_program_that_the_engine_does_not_run_ends_the_computation(stack, prog
             author.send_program(program)
         assert code in str(caught.value)
         assert "make a policy for a program that runs" in str(caught.value)
-        assert computation.state() is State.ERROR
+        assert computation.state() is ComputationState.ERROR
         assert computation.shut_down(0) == 0
 
 

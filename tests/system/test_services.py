@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colima import sinaloa, tabasco
-from colima.runtime import State
+from colima.runtime import ComputationState
 from support.processes import eventually, runs
 from support.runtime_guests import ENDLESS, HELLO
 from support.stack import PI, RESULT, SCRIPTS, below, run
@@ -133,7 +133,7 @@ def test_the_last_readers_shutdown_ends_the_bridge_with_0_and_the_isolate(stack)
         computation.send_program()
         assert computation.result(1) == b"hello"
         computation.durango("shutdown", client=0).done()
-        assert computation.state(1) is State.FINISHED_EXECUTING
+        assert computation.state(1) is ComputationState.FINISHED_EXECUTING
         told = computation.durango("shutdown", client=1).done()
         assert "the isolate ends when all readers (0, 1) are" in told.out
         assert computation.sinaloa.wait(30) == 0

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from colima.runtime import State
+from colima.runtime import ComputationState
 from durango import RequestFailedError
 from sdk.encoding.pinecone import decode_to_json, encode_from_json
 from sdk.examples.named_types import SCHEMAS
@@ -15,9 +15,9 @@ from support.shipped_policies import SHAPES, party_of_2021, party_of_today, prog
 from veracruz_utils.policy import PolicyFormat, Role, Strategy
 
 NEXT_INPUT = {
-    State.INITIAL: Role.PI_PROVIDER,
-    State.DATA_SOURCES_LOADING: Role.DATA_PROVIDER,
-    State.STREAM_SOURCES_LOADING: Role.DATA_PROVIDER,
+    ComputationState.INITIAL: Role.PI_PROVIDER,
+    ComputationState.DATA_SOURCES_LOADING: Role.DATA_PROVIDER,
+    ComputationState.STREAM_SOURCES_LOADING: Role.DATA_PROVIDER,
 }
 LINE = [(1.0, 3.5), (2.0, 5.5), (3.0, 7.5), (4.0, 9.5)]  # y = 2 x + 1.5
 VIEWERS = [("clare", "3", 39, 54), ("bob", "1", 20, 1), ("dora", "7", 61, 9)]
@@ -52,7 +52,7 @@ def provide_program(computation, client=0):
     """Send it, with what the original's clients looked at before and after."""
     with computation.connect(client) as author:
         assert author.policy_digest() == computation.policy.digest
-        assert author.state().state is State.INITIAL
+        assert author.state().state is ComputationState.INITIAL
         assert author.program_digest() is None
         author.send_program(computation.program)
         assert author.program_digest() == computation.policy.program_digest
@@ -60,7 +60,7 @@ def provide_program(computation, client=0):
 
 def provide_data(computation, client, content, package_id=0):
     with computation.connect(client) as provider:
-        assert provider.state().state is State.DATA_SOURCES_LOADING
+        assert provider.state().state is ComputationState.DATA_SOURCES_LOADING
         assert provider.program_digest() == computation.policy.program_digest
         provider.send_data(package_id, content)
 
@@ -68,9 +68,12 @@ def provide_data(computation, client, content, package_id=0):
 def read(computation, client):
     """The result, twice: it is kept for whoever asks again."""
     with computation.connect(client) as reader:
-        assert reader.state().state in {State.READY_TO_EXECUTE, State.FINISHED_EXECUTING}
+        assert reader.state().state in {
+            ComputationState.READY_TO_EXECUTE,
+            ComputationState.FINISHED_EXECUTING,
+        }
         result, outcome = reader.result()
-        assert reader.state().state is State.FINISHED_EXECUTING
+        assert reader.state().state is ComputationState.FINISHED_EXECUTING
         again, outcome_again = reader.result()
     assert (again, outcome_again.signed_receipt) == (result, outcome.signed_receipt)
     return result
@@ -154,7 +157,7 @@ def test_two_clients_act_at_the_same_time(start):
 
         def provide_and_read():
             with computation.connect(1) as client:
-                client.wait_for(State.DATA_SOURCES_LOADING, timeout_s=60)
+                client.wait_for(ComputationState.DATA_SOURCES_LOADING, timeout_s=60)
                 client.send_data(0, encoded("points", LINE))
                 results.append(client.result()[0])
 
@@ -172,7 +175,7 @@ def test_two_readers_read_and_both_have_to_ask_for_the_end(start):
         assert numbers(read(computation, 2)) == numbers(read(computation, 1)) == (2.0, 1.5)
         with computation.connect(1) as reader:
             reader.shutdown()
-        assert computation.state(0) is State.FINISHED_EXECUTING
+        assert computation.state(0) is ComputationState.FINISHED_EXECUTING
         assert computation.shut_down(2) == 0
 
 
@@ -222,7 +225,7 @@ def test_a_sum_goes_on_over_ten_rounds(start):
         total = 100.0
         with computation.connect(0) as client:
             for turn in range(1, 11):
-                assert client.state().state is State.STREAM_SOURCES_LOADING
+                assert client.state().state is ComputationState.STREAM_SOURCES_LOADING
                 assert client.state().round == turn
                 client.send_stream(0, struct.pack("<d", turn))
                 client.send_stream(1, struct.pack("<d", 0.5))
@@ -255,4 +258,4 @@ def test_streams_wait_for_the_datum(start, count):
             for package_id in range(count):
                 with pytest.raises(RequestFailedError, match="DATA_SOURCES_LOADING"):
                     client.send_stream(package_id, struct.pack("<d", 1))
-            assert client.state().state is State.DATA_SOURCES_LOADING
+            assert client.state().state is ComputationState.DATA_SOURCES_LOADING

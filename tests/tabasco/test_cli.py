@@ -261,7 +261,7 @@ def test_the_key_of_results_is_the_same_after_a_restart(state, root_file):
     keys = []
     for _ in range(2):
         with serving(state, "--trust-root", root_file) as (_, address):
-            keys.append(call(address, "Describe", wire.DescribeRequest()).public_key)
+            keys.append(call(address, "Describe", wire.DescribeServiceRequest()).public_key)
     assert keys[0] == keys[1]
 
 

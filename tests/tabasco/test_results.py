@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colima.tabasco import BeginEnrolmentRequest, DescribeRequest, VerifyTokenRequest
+from colima.tabasco import BeginEnrolmentRequest, DescribeServiceRequest, VerifyTokenRequest
 from psa_attestation import (
     Claims,
     DecodeLimits,
@@ -87,7 +87,7 @@ def test_a_result_about_a_good_token_says_so_under_our_key(service, enrolled, re
 
 
 def test_the_service_describes_the_key_it_signs_with(service, result_key):
-    described = service.describe(DescribeRequest())
+    described = service.describe(DescribeServiceRequest())
     assert described.verifier == "veracruz-tabasco 9.9"
     assert described.public_key == keys.der_of(result_key.public_key())
     assert described.platforms == ("arm-cca", PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")

@@ -57,7 +57,7 @@ def client(server):
 
 
 def test_a_root_enrols_and_its_tokens_are_vouched_for(client, attester, result_key, clock):
-    described = client("Describe", wire.DescribeRequest())
+    described = client("Describe", wire.DescribeServiceRequest())
     assert described.platforms == ("arm-cca", PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
     assert client.enrol(attester).instance_id == attester.instance_id
     answer = client("VerifyToken", wire.VerifyTokenRequest(attester.token(CHALLENGE), CHALLENGE))
@@ -78,7 +78,7 @@ def test_noise_is_an_invalid_argument_and_the_next_call_is_served(client, method
     with pytest.raises(CallError) as caught:
         client.raw(method, noise)
     assert caught.value.status is Status.INVALID_ARGUMENT
-    client("Describe", wire.DescribeRequest())
+    client("Describe", wire.DescribeServiceRequest())
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])
@@ -93,7 +93,7 @@ def test_a_message_over_the_limit_is_refused_and_the_next_call_is_served(client)
     with pytest.raises(CallError) as caught:
         client.raw("CompleteEnrolment", bytes(LIMITS.message_bytes + 1))
     assert caught.value.status is Status.RESOURCE_EXHAUSTED
-    client("Describe", wire.DescribeRequest())
+    client("Describe", wire.DescribeServiceRequest())
 
 
 def test_a_refusal_tells_its_reason_in_one_fixed_line(client, attester):
@@ -128,13 +128,13 @@ def test_what_breaks_inside_is_internal_and_tells_nothing(client, attester, data
         )
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert caught.value.details() == "internal error; the service's log has more"
-    client("Describe", wire.DescribeRequest())
+    client("Describe", wire.DescribeServiceRequest())
 
 
 def test_a_method_that_is_not_there_is_an_error_and_the_next_call_is_served(client):
     with pytest.raises(Exception, match="UNIMPLEMENTED"):
         client.raw("Enrol", b"")
-    client("Describe", wire.DescribeRequest())
+    client("Describe", wire.DescribeServiceRequest())
 
 
 def test_of_concurrent_clients_with_one_challenge_exactly_one_is_enrolled(server, client, root):

@@ -5,7 +5,7 @@ The client's end is `baja.client`: an isolate, which loads this package, has no 
 
 from baja.certificate import KeyAndCertificate, make_certificate
 from baja.context import EndpointConfig, PrivateKey
-from baja.errors import Fault, LocalError, PeerError, TlsError
+from baja.errors import LocalError, PeerError, TlsError, TlsFault
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
 from baja.server import ServerContext, ServerEndpoint
 from baja.session import Endpoint, Phase
@@ -14,7 +14,6 @@ __all__ = [
     "Endpoint",
     "EndpointConfig",
     "Event",
-    "Fault",
     "HandshakeCompleted",
     "KeyAndCertificate",
     "LocalError",
@@ -26,5 +25,6 @@ __all__ = [
     "ServerContext",
     "ServerEndpoint",
     "TlsError",
+    "TlsFault",
     "make_certificate",
 ]

@@ -3,7 +3,7 @@
 from OpenSSL import SSL
 
 from baja.context import EndpointConfig, PeerCheck, build_context
-from baja.errors import Fault, LocalError
+from baja.errors import LocalError, TlsFault
 from baja.session import Endpoint
 from veracruz_utils.digest import Digest
 
@@ -32,9 +32,9 @@ class ClientEndpoint(Endpoint):
         ):
             raise LocalError(f"server name {server_name[:80]!r} is not 1 to 255 ASCII characters")
 
-        def judge(certificate: bytes) -> Fault | None:
+        def judge(certificate: bytes) -> TlsFault | None:
             pinned = Digest.of(certificate) == server_certificate_digest
-            return None if pinned else Fault.UNKNOWN_CERTIFICATE
+            return None if pinned else TlsFault.UNKNOWN_CERTIFICATE
 
         tls = SSL.Connection(build_context(config, server=False), None)
         tls.set_tlsext_host_name(server_name.encode("ascii"))

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from OpenSSL import SSL, crypto
 
-from baja.errors import Fault, LocalError
+from baja.errors import LocalError, TlsFault
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import CipherSuite, TlsVersion
 
@@ -23,7 +23,7 @@ PROTOCOL: Final = b"veracruz/1"
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 """Keys an endpoint can sign a handshake with; an isolate's is always P-256."""
 
-Judge = Callable[[bytes], Fault | None]
+Judge = Callable[[bytes], TlsFault | None]
 """What is wrong with a peer that shows this certificate (DER); None when it is the pinned one."""
 
 _MODE_ENABLE_PARTIAL_WRITE: Final = 1  # set by pyOpenSSL, which has no name for it
@@ -55,12 +55,12 @@ class PeerCheck:
 
     judge: Judge
     certificate: bytes | None = None  # DER of the certificate last judged
-    fault: Fault | None = Fault.NO_CERTIFICATE
+    fault: TlsFault | None = TlsFault.NO_CERTIFICATE
 
     def examine(self, certificate: bytes, depth: int) -> bool:
         """Whether the handshake may go on; only a certificate standing for itself may."""
         self.certificate = certificate
-        self.fault = self.judge(certificate) if depth == 0 else Fault.UNKNOWN_CERTIFICATE
+        self.fault = self.judge(certificate) if depth == 0 else TlsFault.UNKNOWN_CERTIFICATE
         return self.fault is None
 
     @property

@@ -14,7 +14,7 @@ from typing import Final
 from veracruz_utils.errors import VeracruzError
 
 
-class Fault(StrEnum):
+class TlsFault(StrEnum):
     """The closed list of what a peer can do wrong; the values are stable names for logs."""
 
     MALFORMED = "malformed"
@@ -34,20 +34,20 @@ class Fault(StrEnum):
 
 
 _TEXTS: Final = {
-    Fault.MALFORMED: "peer sent bytes that are not valid TLS",
-    Fault.HANDSHAKE_TOO_LONG: "peer did not finish its handshake within the bytes allowed for it",
-    Fault.WRONG_VERSION: "peer does not speak the TLS version the policy asks for",
-    Fault.WRONG_SUITE: "peer does not offer the ciphersuite the policy asks for",
-    Fault.WRONG_PROTOCOL: "peer does not agree on the application protocol veracruz/1",
-    Fault.NO_CERTIFICATE: "peer showed no certificate",
-    Fault.UNKNOWN_CERTIFICATE: "peer showed a certificate that is not pinned",
-    Fault.EXPIRED_CERTIFICATE: "peer showed a pinned certificate that has expired",
-    Fault.PREMATURE_CERTIFICATE: "peer showed a pinned certificate that is not valid yet",
-    Fault.WRONG_KEY: "peer does not hold the private key of the certificate it showed",
-    Fault.BAD_RECORD: "peer sent a record that fails its integrity check",
-    Fault.TRUNCATED: "peer's bytes ended without a closing alert",
-    Fault.REFUSED_OUR_CERTIFICATE: "peer refused our certificate",
-    Fault.ALERT: "peer ended the session with an alert",
+    TlsFault.MALFORMED: "peer sent bytes that are not valid TLS",
+    TlsFault.HANDSHAKE_TOO_LONG: "peer did not finish its handshake in the bytes allowed for it",
+    TlsFault.WRONG_VERSION: "peer does not speak the TLS version the policy asks for",
+    TlsFault.WRONG_SUITE: "peer does not offer the ciphersuite the policy asks for",
+    TlsFault.WRONG_PROTOCOL: "peer does not agree on the application protocol veracruz/1",
+    TlsFault.NO_CERTIFICATE: "peer showed no certificate",
+    TlsFault.UNKNOWN_CERTIFICATE: "peer showed a certificate that is not pinned",
+    TlsFault.EXPIRED_CERTIFICATE: "peer showed a pinned certificate that has expired",
+    TlsFault.PREMATURE_CERTIFICATE: "peer showed a pinned certificate that is not valid yet",
+    TlsFault.WRONG_KEY: "peer does not hold the private key of the certificate it showed",
+    TlsFault.BAD_RECORD: "peer sent a record that fails its integrity check",
+    TlsFault.TRUNCATED: "peer's bytes ended without a closing alert",
+    TlsFault.REFUSED_OUR_CERTIFICATE: "peer refused our certificate",
+    TlsFault.ALERT: "peer ended the session with an alert",
 }
 
 
@@ -70,7 +70,7 @@ class PeerError(TlsError):
     """
 
     def __init__(
-        self, fault: Fault, *, alert: str | None = None, certificate_digest: str | None = None
+        self, fault: TlsFault, *, alert: str | None = None, certificate_digest: str | None = None
     ) -> None:
         self.fault = fault
         self.alert = alert

@@ -7,7 +7,7 @@ from functools import partial
 from OpenSSL import SSL
 
 from baja.context import EndpointConfig, PeerCheck, build_context, load_certificate
-from baja.errors import Fault
+from baja.errors import TlsFault
 from baja.session import Endpoint
 from veracruz_utils.policy import CipherSuite
 
@@ -43,15 +43,15 @@ class ServerContext:
         tls.set_accept_state()
         return tls, self._suite, PeerCheck(partial(self.judge, now=now))
 
-    def judge(self, certificate: bytes, *, now: datetime) -> Fault | None:
+    def judge(self, certificate: bytes, *, now: datetime) -> TlsFault | None:
         """What is wrong with a client showing `certificate` (DER); None when it may come in."""
         validity = self._validity.get(certificate)
         if validity is None:
-            return Fault.UNKNOWN_CERTIFICATE
+            return TlsFault.UNKNOWN_CERTIFICATE
         not_before, not_after = validity
         if now < not_before:
-            return Fault.PREMATURE_CERTIFICATE
-        return Fault.EXPIRED_CERTIFICATE if now > not_after else None
+            return TlsFault.PREMATURE_CERTIFICATE
+        return TlsFault.EXPIRED_CERTIFICATE if now > not_after else None
 
 
 class ServerEndpoint(Endpoint):

@@ -18,7 +18,7 @@ from OpenSSL import SSL
 
 from baja._openssl import fault_of
 from baja.context import PROTOCOL, NoCommonProtocolError, PeerCheck, der_of
-from baja.errors import Fault, LocalError, PeerError
+from baja.errors import LocalError, PeerError, TlsFault
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
 from veracruz_utils.policy import CipherSuite, TlsVersion
 
@@ -100,7 +100,7 @@ class Endpoint:
             PeerError: the peer had not closed the session, so its stream may have been cut short.
         """
         if self._phase is Phase.HANDSHAKE or self._phase is Phase.OPEN:
-            raise self._failure(Fault.TRUNCATED)
+            raise self._failure(TlsFault.TRUNCATED)
 
     def send(self, plaintext: bytes | bytearray | memoryview) -> None:
         """Encrypt `plaintext`, of any size, into `data_to_send`.
@@ -196,11 +196,11 @@ class Endpoint:
         except SSL.WantReadError:
             self._collect_output()
         except NoCommonProtocolError:
-            raise self._failure(Fault.WRONG_PROTOCOL) from None
+            raise self._failure(TlsFault.WRONG_PROTOCOL) from None
         except SSL.Error as error:
             raise self._openssl_failure(error) from error
         if self._phase is Phase.HANDSHAKE and self._handshake_bytes == MAX_HANDSHAKE_BYTES:
-            raise self._failure(Fault.HANDSHAKE_TOO_LONG)
+            raise self._failure(TlsFault.HANDSHAKE_TOO_LONG)
 
     def _handshake(self) -> None:
         self._tls.do_handshake()
@@ -213,16 +213,16 @@ class Endpoint:
         # (1) The callback judged a certificate in this very session: nothing was resumed.
         # (2) It was this one, and it is still the pinned one.
         if self._check.fault is not None or self._check.certificate != certificate:
-            raise self._dismissal(self._check.fault or Fault.UNKNOWN_CERTIFICATE)
+            raise self._dismissal(self._check.fault or TlsFault.UNKNOWN_CERTIFICATE)
         fault = self._check.judge(certificate)
         if fault is not None:
             raise self._dismissal(fault)
         # (3) OpenSSL lets a session without ALPN pass.
         if self._tls.get_alpn_proto_negotiated() != PROTOCOL:
-            raise self._dismissal(Fault.WRONG_PROTOCOL)
+            raise self._dismissal(TlsFault.WRONG_PROTOCOL)
         # (4) Exactly the policy's suite, which exists in exactly one version.
         if self._tls.get_cipher_name() != self._suite.openssl_name:
-            raise self._dismissal(Fault.WRONG_SUITE)
+            raise self._dismissal(TlsFault.WRONG_SUITE)
         self._phase = Phase.OPEN
         return HandshakeCompleted(certificate, self._suite.version, self._suite)
 
@@ -260,16 +260,16 @@ class Endpoint:
 
     def _openssl_failure(self, error: SSL.Error) -> PeerError:
         fault, alert = fault_of(error)
-        if fault is Fault.UNKNOWN_CERTIFICATE and self._check.fault is not None:
+        if fault is TlsFault.UNKNOWN_CERTIFICATE and self._check.fault is not None:
             return self._failure(self._check.fault)
         return self._failure(fault, alert)
 
-    def _dismissal(self, fault: Fault) -> PeerError:
+    def _dismissal(self, fault: TlsFault) -> PeerError:
         """A failure OpenSSL does not know of: close, since it will not send an alert."""
         self._shut_down()
         return self._failure(fault)
 
-    def _failure(self, fault: Fault, alert: str | None = None) -> PeerError:
+    def _failure(self, fault: TlsFault, alert: str | None = None) -> PeerError:
         self._phase = Phase.FAILED
         self._collect_output()
         judged = fault in _ABOUT_CERTIFICATE
@@ -285,9 +285,9 @@ def _sealed_bytes(size: int) -> int:
 
 _ABOUT_CERTIFICATE: Final = frozenset(
     {
-        Fault.UNKNOWN_CERTIFICATE,
-        Fault.EXPIRED_CERTIFICATE,
-        Fault.PREMATURE_CERTIFICATE,
-        Fault.WRONG_KEY,
+        TlsFault.UNKNOWN_CERTIFICATE,
+        TlsFault.EXPIRED_CERTIFICATE,
+        TlsFault.PREMATURE_CERTIFICATE,
+        TlsFault.WRONG_KEY,
     }
 )

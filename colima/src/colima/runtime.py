@@ -1,8 +1,8 @@
 """Messages between a principal and the runtime, inside TLS, each in a frame.
 
 One request, one answer. Two carry raw content besides: after `Proceed` the principal sends the
-`Upload.size` bytes it announced and gets its answer when the last has arrived; after `Result` the
-runtime sends `Result.size` bytes.
+`Upload.size` bytes it announced and gets its answer when the last has arrived; after `ResultIs` the
+runtime sends `ResultIs.size` bytes.
 """
 
 import enum
@@ -19,7 +19,7 @@ MAX_MESSAGE_CHARS: Final = 4096
 _MAX_FACT_CHARS: Final = 160
 
 
-class Status(enum.Enum):
+class ResponseStatus(enum.Enum):
     """How a request failed, in the numbers of 2021."""
 
     INVALID_ROLE = 2
@@ -30,7 +30,7 @@ class Status(enum.Enum):
     INVALID_REQUEST = 7
 
 
-class Reason(enum.Enum):
+class RefusalReason(enum.Enum):
     """Why a request was refused: a closed set, all that the isolate tells of a failure inside."""
 
     WRONG_ROLE = 1
@@ -56,7 +56,7 @@ class ContentKind(enum.Enum):
     STREAM = 3
 
 
-class State(enum.Enum):
+class ComputationState(enum.Enum):
     """The lifecycle of a computation."""
 
     INITIAL = 0
@@ -178,7 +178,7 @@ class Accepted:
 class StateIs:
     """The state, the round (from 1) and whether the program is running at this moment."""
 
-    state: State
+    state: ComputationState
     round: int
     running: bool
 
@@ -196,7 +196,7 @@ class DigestIs:
 
 @register(pb.Result)
 @dataclass(frozen=True, slots=True)
-class Result:
+class ResultIs:
     """`size` bytes of result follow; `present` is False when the program wrote none.
 
     `receipt` is the runtime's signed account of the run (COSE_Sign1).
@@ -227,8 +227,8 @@ class ProgramFailed:
 class Refused:
     """Refused, and nothing changed by it; `found` and `expected` are public facts only."""
 
-    status: Status
-    reason: Reason
+    status: ResponseStatus
+    reason: RefusalReason
     found: str = ""
     expected: str = ""
 
@@ -239,7 +239,7 @@ class Refused:
 
 @register(pb.Frame)
 @dataclass(frozen=True, slots=True)
-class Frame:
+class TrapFrame:
     """A call on the stack of a program that trapped: its function's index, and where it was.
 
     `offset` is in bytes from the module's beginning, 0 when it is not known; `name` is from the
@@ -265,7 +265,7 @@ class FailureReport:
     """
 
     failure: str
-    frames: tuple[Frame, ...]
+    frames: tuple[TrapFrame, ...]
     message: str = ""
 
     def __post_init__(self) -> None:
@@ -280,7 +280,7 @@ Response = (
     | Accepted
     | StateIs
     | DigestIs
-    | Result
+    | ResultIs
     | ProgramFailed
     | Refused
     | FailureReport
@@ -294,7 +294,7 @@ RESPONSE: Final[Envelope[Response]] = Envelope(
         "accepted": Accepted,
         "state": StateIs,
         "digest": DigestIs,
-        "result": Result,
+        "result": ResultIs,
         "program_failed": ProgramFailed,
         "refused": Refused,
         "failure_report": FailureReport,

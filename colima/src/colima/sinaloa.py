@@ -40,13 +40,13 @@ class AttestResponse:
 
 @register(pb.DescribeRequest)
 @dataclass(frozen=True, slots=True)
-class DescribeRequest:
+class DescribeIsolateRequest:
     """What runs there?"""
 
 
 @register(pb.DescribeResponse)
 @dataclass(frozen=True, slots=True)
-class DescribeResponse:
+class DescribeIsolateResponse:
     """What the bridge says of its isolate; good for error messages, proof of nothing."""
 
     policy_digest: bytes

@@ -50,7 +50,7 @@ TO_SONORA: Final[Envelope[ToSonora]] = Envelope(
 )
 
 
-class Ending(enum.Enum):
+class IsolateEnding(enum.Enum):
     """How an isolate ended."""
 
     QUORUM = 1
@@ -104,7 +104,7 @@ class Failed:
 class Ended:
     """The isolate is gone."""
 
-    ending: Ending
+    ending: IsolateEnding
 
 
 FromSonora = Launched | Token | Failed | Ended

@@ -16,13 +16,13 @@ MAX_AUXILIARY: Final = 8
 
 @register(pb.DescribeRequest)
 @dataclass(frozen=True, slots=True)
-class DescribeRequest:
+class DescribeServiceRequest:
     """Who are you?"""
 
 
 @register(pb.DescribeResponse)
 @dataclass(frozen=True, slots=True)
-class DescribeResponse:
+class DescribeServiceResponse:
     """The verifier's name, its result key (DER SubjectPublicKeyInfo) and the platforms it verifies.
 
     The key is a hint for people: whoever relies on results has it from the policy instead.

@@ -16,7 +16,7 @@ VeracruzError
   └ RequestRefusedError       the isolate refused: role, program or limits of the policy
 """
 
-from colima.runtime import Reason, Refused, State, Status
+from colima.runtime import ComputationState, RefusalReason, Refused, ResponseStatus
 from durango._words import printable
 from veracruz_utils.errors import RefusedError, VeracruzError
 
@@ -114,28 +114,28 @@ class RequestRefusedError(RefusedError):
 
 _BY_POLICY = frozenset(
     {
-        Reason.WRONG_ROLE,
-        Reason.WRONG_PROGRAM,
-        Reason.PROGRAM_REFUSED,
-        Reason.DUPLICATE_PACKAGE,
-        Reason.NOT_EXPECTED,
-        Reason.TOO_LARGE,
+        RefusalReason.WRONG_ROLE,
+        RefusalReason.WRONG_PROGRAM,
+        RefusalReason.PROGRAM_REFUSED,
+        RefusalReason.DUPLICATE_PACKAGE,
+        RefusalReason.NOT_EXPECTED,
+        RefusalReason.TOO_LARGE,
     }
 )
 
 _REMEDIES = {
-    Reason.WRONG_ROLE: "use an identity that the policy gives this role",
-    Reason.BUSY: "try again in a moment",
-    Reason.WRONG_PROGRAM: "send the program whose digest is in the policy",
-    Reason.PROGRAM_REFUSED: "see `tlaxcala check`, then make a policy for a program that runs",
-    Reason.DUPLICATE_PACKAGE: "it is in already; give another input another --package number",
-    Reason.NOT_EXPECTED: "the policy's order leaves no place for it",
-    Reason.TOO_LARGE: "send less, or agree on a policy with larger limits",
-    Reason.BAD_REQUEST: "check that both sides run the same version of Veracruz",
-    Reason.TRAPPED: "the program has a defect or cannot read these inputs",
-    Reason.LIMIT_REACHED: "agree on a policy with larger limits",
-    Reason.GUEST_LOST: "start the computation anew",
-    Reason.ERROR_CODE_RETURNED: "the program reports an error of its own",
+    RefusalReason.WRONG_ROLE: "use an identity that the policy gives this role",
+    RefusalReason.BUSY: "try again in a moment",
+    RefusalReason.WRONG_PROGRAM: "send the program whose digest is in the policy",
+    RefusalReason.PROGRAM_REFUSED: "see `tlaxcala check`: make a policy for a program that runs",
+    RefusalReason.DUPLICATE_PACKAGE: "it is in already; give another input another --package",
+    RefusalReason.NOT_EXPECTED: "the policy's order leaves no place for it",
+    RefusalReason.TOO_LARGE: "send less, or agree on a policy with larger limits",
+    RefusalReason.BAD_REQUEST: "check that both sides run the same version of Veracruz",
+    RefusalReason.TRAPPED: "the program has a defect or cannot read these inputs",
+    RefusalReason.LIMIT_REACHED: "agree on a policy with larger limits",
+    RefusalReason.GUEST_LOST: "start the computation anew",
+    RefusalReason.ERROR_CODE_RETURNED: "the program reports an error of its own",
 }
 
 
@@ -149,9 +149,9 @@ def describe_refusal(request: str, answer: Refused) -> str:
 
 
 def _remedy(answer: Refused) -> str:
-    if answer.reason is not Reason.WRONG_STATE:
+    if answer.reason is not RefusalReason.WRONG_STATE:
         return _REMEDIES[answer.reason]
-    if answer.found.startswith(State.ERROR.name):
+    if answer.found.startswith(ComputationState.ERROR.name):
         return "nothing leads out of this: have the delegate start the computation anew"
     if _comes_late(answer):
         return "it comes too late, see `durango status`"
@@ -160,7 +160,7 @@ def _remedy(answer: Refused) -> str:
 
 def _comes_late(answer: Refused) -> bool:
     """Whether the computation is past the state that the request is for."""
-    order = [state.name for state in State]
+    order = [state.name for state in ComputationState]
     if answer.found not in order or answer.expected not in order:
         return False
     return order.index(answer.found) > order.index(answer.expected)
@@ -168,5 +168,5 @@ def _comes_late(answer: Refused) -> bool:
 
 def refusal(request: str, answer: Refused) -> RequestRefusedError | RequestFailedError:
     """The error that the isolate's refusal of `request` amounts to."""
-    by_policy = answer.status is Status.INVALID_ROLE or answer.reason in _BY_POLICY
+    by_policy = answer.status is ResponseStatus.INVALID_ROLE or answer.reason in _BY_POLICY
     return (RequestRefusedError if by_policy else RequestFailedError)(request, answer)

@@ -1,6 +1,6 @@
 """How a failed computation is told to the program's author."""
 
-from colima.runtime import FailureReport, Frame
+from colima.runtime import FailureReport, TrapFrame
 from durango._words import printable
 
 _MOST = 400  # of a line of what the program says, in characters
@@ -37,7 +37,7 @@ def _lines(message: str) -> list[str]:
     return message.rstrip().expandtabs(4).split("\n")
 
 
-def _line(frame: Frame) -> str:
+def _line(frame: TrapFrame) -> str:
     name = f" {printable(frame.name)}" if frame.name else ""
     offset = f" at offset {frame.offset:#x}" if frame.offset else ""
     return f"  in function {frame.function}{name}{offset}"

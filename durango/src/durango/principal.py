@@ -14,7 +14,7 @@ from typing import Final, Self
 from baja import EndpointConfig
 from baja.client import ClientEndpoint
 from colima import runtime
-from colima.runtime import ContentKind, Reason, State
+from colima.runtime import ComputationState, ContentKind, RefusalReason
 from durango.content import Source, open_content
 from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
 from durango.evidence import Attestation
@@ -209,7 +209,7 @@ class Principal:
         """Where the computation stands."""
         return self._session.ask("state", runtime.GetState(), runtime.StateIs)
 
-    def wait_for(self, *states: State, timeout_s: float) -> runtime.StateIs:
+    def wait_for(self, *states: ComputationState, timeout_s: float) -> runtime.StateIs:
         """The state once it is one of `states`, or when it will not be: in ERROR, or out of time.
 
         Args:
@@ -219,7 +219,7 @@ class Principal:
         deadline = time.monotonic() + timeout_s
         while True:
             found = self.state()
-            if found.state in {*states, State.ERROR} or time.monotonic() >= deadline:
+            if found.state in {*states, ComputationState.ERROR} or time.monotonic() >= deadline:
                 return found
             time.sleep(_POLL_S)
 
@@ -236,7 +236,7 @@ class Principal:
                 "program digest", runtime.GetProgramDigest(), runtime.DigestIs
             )
         except RequestFailedError as error:
-            if error.answer.reason is Reason.WRONG_STATE:
+            if error.answer.reason is RefusalReason.WRONG_STATE:
                 return None
             raise
         return Digest(answer.digest)
@@ -254,7 +254,7 @@ class Principal:
                 "failure report", runtime.GetFailureReport(), runtime.FailureReport
             )
         except RequestFailedError as error:
-            if error.answer.reason is Reason.WRONG_STATE:
+            if error.answer.reason is RefusalReason.WRONG_STATE:
                 return None
             raise
 

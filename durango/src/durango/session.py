@@ -80,7 +80,7 @@ class Session:
 
     def fetch(
         self, write: Callable[[bytes], object], *, limit: int, patience_s: float
-    ) -> tuple[Digest, runtime.Result | runtime.ProgramFailed]:
+    ) -> tuple[Digest, runtime.ResultIs | runtime.ProgramFailed]:
         """The result, handed to `write` in pieces; its SHA-256, and the frame that announced it.
 
         Args:
@@ -96,7 +96,7 @@ class Session:
         sha256 = hashlib.sha256()
         if isinstance(answer, runtime.ProgramFailed):
             return Digest(sha256.digest()), answer
-        result = self._expect("result", answer, runtime.Result)
+        result = self._expect("result", answer, runtime.ResultIs)
         if result.size > limit or (result.size and not result.present):
             raise ProtocolError(
                 f"the isolate announced a result of {result.size} bytes, at most {limit} are taken"

@@ -6,7 +6,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
-from baja import Fault, HandshakeCompleted, PeerClosed, PeerError, PlaintextReceived, TlsError
+from baja import HandshakeCompleted, PeerClosed, PeerError, PlaintextReceived, TlsError, TlsFault
 from baja.client import ClientEndpoint
 from colima.errors import WireError
 from colima.framing import MAX_REQUEST_BYTES, FrameDecoder, frame
@@ -232,22 +232,22 @@ class Connection:
         """What a fault of TLS means to a principal, and what can be done."""
         peer = self._transport.peer
         match error.fault:
-            case Fault.REFUSED_OUR_CERTIFICATE:
+            case TlsFault.REFUSED_OUR_CERTIFICATE:
                 return IsolateRefusedError(
                     f"the isolate refused certificate {self._endpoint.certificate_digest}: "
                     "it is not in the policy, expired, or not the policy's key"
                 )
-            case Fault.UNKNOWN_CERTIFICATE | Fault.WRONG_KEY:
+            case TlsFault.UNKNOWN_CERTIFICATE | TlsFault.WRONG_KEY:
                 return WrongIsolateError(
                     f"what answers behind {peer} shows certificate {error.certificate_digest}, "
                     f"the attested one is {self._endpoint.server_certificate_digest}: attest again"
                 )
-            case Fault.TRUNCATED:
+            case TlsFault.TRUNCATED:
                 return SessionLostError(
                     f"the session behind {peer} ended without a farewell: "
                     "see that the isolate runs, then start again"
                 )
-            case Fault.WRONG_VERSION | Fault.WRONG_SUITE:
+            case TlsFault.WRONG_VERSION | TlsFault.WRONG_SUITE:
                 return SessionError(
                     f"the isolate behind {peer} does not speak the policy's TLS ({error}): "
                     "see that both sides hold the same policy"

@@ -1,8 +1,8 @@
 """One computation: what the policy allows, what is in, and what comes next.
 
-Every method either does what was asked or raises `Refusal` and has changed nothing. The role is
-checked first, then the state, then the particulars. There is no input or output here: what the
-guest has to do comes back as a value (`Job`), and what it answered goes in by `program_loaded`,
+Every method either does what was asked or raises `DeniedError` and has changed nothing. The
+role is checked first, then the state, then the particulars. There is no input or output here: what
+the guest has to do comes back as a value (`Job`), and what it answered goes in by `program_loaded`,
 `run_finished` and so on.
 """
 
@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from colima.runtime import ContentKind, FailureReport, Frame, Reason, State, Upload
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    FailureReport,
+    RefusalReason,
+    TrapFrame,
+    Upload,
+)
 from mexico_city.content import Content, content_of
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package, Slot
-from mexico_city.lifecycle import NEXT, Event
+from mexico_city.lifecycle import NEXT, LifecycleEvent
 from platform_services import PlatformError, RandomSource
 from psa_attestation import commit
 from veracruz_utils.digest import Digest
@@ -22,10 +29,10 @@ from veracruz_utils.policy import Identity, Policy, Role
 from veracruz_utils.secret import Secret
 
 _SENDS: Final = {
-    ContentKind.PROGRAM: (State.INITIAL, frozenset({Role.PI_PROVIDER})),
-    ContentKind.DATA: (State.DATA_SOURCES_LOADING, frozenset({Role.DATA_PROVIDER})),
+    ContentKind.PROGRAM: (ComputationState.INITIAL, frozenset({Role.PI_PROVIDER})),
+    ContentKind.DATA: (ComputationState.DATA_SOURCES_LOADING, frozenset({Role.DATA_PROVIDER})),
     ContentKind.STREAM: (
-        State.STREAM_SOURCES_LOADING,
+        ComputationState.STREAM_SOURCES_LOADING,
         frozenset({Role.DATA_PROVIDER, Role.STREAM_PROVIDER}),
     ),
 }
@@ -43,7 +50,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """How a run ended; `output` is None when the program wrote none."""
 
     return_code: int
@@ -56,13 +63,13 @@ class Computation:
 
     def __init__(self, policy: Policy, random: RandomSource) -> None:
         self.policy = policy
-        self.state = State.INITIAL
+        self.state = ComputationState.INITIAL
         self.round = 1
         self.running = False
         self.failure = ""
-        self._frames: tuple[Frame, ...] = ()
+        self._frames: tuple[TrapFrame, ...] = ()
         self._message = ""
-        self.outcome: Outcome | None = None
+        self.outcome: RunResult | None = None
         self.program_digest: Digest | None = None
         self._random = random
         self._guest_lost = False
@@ -79,7 +86,7 @@ class Computation:
         """A place for what `identity` is about to send.
 
         Raises:
-            Refusal: wrong role, too early or too late, too much, or not expected.
+            DeniedError: wrong role, too early or too late, too much, or not expected.
         """
         state, roles = _SENDS[upload.kind]
         _require_role(identity, roles)
@@ -87,7 +94,9 @@ class Computation:
         self._require_room(upload)
         if upload.kind is ContentKind.PROGRAM:
             if self._program_reserved:
-                raise Refusal(Reason.BUSY, found="another upload of the program is under way")
+                raise DeniedError(
+                    RefusalReason.BUSY, found="another upload of the program is under way"
+                )
             self._program_reserved = True
             slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
         else:
@@ -109,14 +118,14 @@ class Computation:
         """An input is in.
 
         Raises:
-            Refusal: the computation failed in the meantime, or there is no salt to be had; the
-                slot is given back.
+            DeniedError: the computation failed in the meantime, or there is no salt to be
+                had; the slot is given back.
         """
         state, _ = _SENDS[slot.kind]
         try:
             self._require_state(state)
             salt = self._draw_salt()
-        except Refusal:
+        except DeniedError:
             self.release(slot)
             raise
         package = Package(
@@ -136,18 +145,19 @@ class Computation:
         """The program has arrived: it is the policy's, or it is refused and nothing has changed.
 
         Raises:
-            Refusal: its digest is not the policy's, or the computation failed in the meantime.
+            DeniedError: its digest is not the policy's, or the computation failed in the
+                meantime.
         """
         if content.digest != self.policy.program_digest:
             self.release(slot)
-            raise Refusal(
-                Reason.WRONG_PROGRAM,
+            raise DeniedError(
+                RefusalReason.WRONG_PROGRAM,
                 found=f"a program with digest {content.digest}",
                 expected=str(self.policy.program_digest),
             )
         try:
-            self._require_state(State.INITIAL)
-        except Refusal:
+            self._require_state(ComputationState.INITIAL)
+        except DeniedError:
             self.release(slot)
             raise
 
@@ -155,58 +165,60 @@ class Computation:
         """The guest has compiled the program; nobody needs its bytes any more."""
         self.release(slot)
         self.program_digest = self.policy.program_digest
-        self._apply(Event.PROGRAM_LOADED)
+        self._apply(LifecycleEvent.PROGRAM_LOADED)
         self._settle()
 
-    def program_refused(self, slot: Slot, code: str) -> Refusal:
+    def program_refused(self, slot: Slot, code: str) -> DeniedError:
         """The guest will not run this program, and the policy allows no other."""
         self.release(slot)
-        self._fail(Event.PROGRAM_REFUSED, f"the program was refused: {code}")
-        return Refusal(Reason.PROGRAM_REFUSED, found=code)
+        self._fail(LifecycleEvent.PROGRAM_REFUSED, f"the program was refused: {code}")
+        return DeniedError(RefusalReason.PROGRAM_REFUSED, found=code)
 
     # What readers ask.
 
-    def request_result(self, identity: Identity) -> Outcome | Job | None:
+    def request_result(self, identity: Identity) -> RunResult | Job | None:
         """The outcome if there is one, a job if the program has to run, None while it runs.
 
         Raises:
-            Refusal: not a reader, or not everything is in.
+            DeniedError: not a reader, or not everything is in.
         """
         _require_role(identity, _READS)
-        if self.state is State.FINISHED_EXECUTING:
+        if self.state is ComputationState.FINISHED_EXECUTING:
             return self.outcome
-        self._require_state(State.READY_TO_EXECUTE)
+        self._require_state(ComputationState.READY_TO_EXECUTE)
         if self.running:
             return None
         self.running = True
         self._message = ""  # that of an earlier round says nothing of this one
         return Job(self._data.in_order(), self._streams.in_order(), self._previous)
 
-    def run_finished(self, outcome: Outcome, message: str = "") -> None:
+    def run_finished(self, outcome: RunResult, message: str = "") -> None:
         """The program returned; what it said, its author is told if allowed."""
         if self.policy.debug:
             self._message = message
         self.running = False
         self.outcome = outcome
-        self._apply(Event.RUN_FINISHED)
+        self._apply(LifecycleEvent.RUN_FINISHED)
 
     def run_failed(
-        self, reason: Reason, code: str, frames: Sequence[Frame] = (), message: str = ""
-    ) -> Refusal:
+        self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
+    ) -> DeniedError:
         """The program trapped or reached a limit; where, its author is told if allowed."""
         self.running = False
         if self.policy.debug:
             self._frames, self._message = tuple(frames), message
-        self._fail(Event.RUN_FAILED, _told(reason, code))
-        return Refusal(reason, found=code)
+        self._fail(LifecycleEvent.RUN_FAILED, _told(reason, code))
+        return DeniedError(reason, found=code)
 
-    def guest_lost(self, code: str, *, reason: Reason = Reason.GUEST_LOST) -> Refusal:
+    def guest_lost(
+        self, code: str, *, reason: RefusalReason = RefusalReason.GUEST_LOST
+    ) -> DeniedError:
         """The guest process is gone, by a limit or otherwise; a finished round keeps its result."""
         self.running = False
         self._guest_lost = True
-        if self.state is not State.ERROR:
-            self._fail(Event.GUEST_LOST, _told(reason, code))
-        return Refusal(reason, found=code)
+        if self.state is not ComputationState.ERROR:
+            self._fail(LifecycleEvent.GUEST_LOST, _told(reason, code))
+        return DeniedError(reason, found=code)
 
     def failure_report(self, identity: Identity) -> FailureReport:
         """Why the computation failed, for who provided the program.
@@ -214,26 +226,26 @@ class Computation:
         With `debug` there is one of a computation that did not, too.
 
         Raises:
-            Refusal: not the program's provider, or there is nothing to tell.
+            DeniedError: not the program's provider, or there is nothing to tell.
         """
         _require_role(identity, _SENDS[ContentKind.PROGRAM][1])
-        if self.policy.debug and self.state is State.FINISHED_EXECUTING:
+        if self.policy.debug and self.state is ComputationState.FINISHED_EXECUTING:
             assert self.outcome is not None
             code = self.outcome.return_code
             return FailureReport(f"returned: {code}" if code else "", (), self._message)
-        self._require_state(State.ERROR)
+        self._require_state(ComputationState.ERROR)
         return FailureReport(self.failure, self._frames, self._message)
 
     def next_round(self, identity: Identity) -> None:
         """Begin another round with this one's output as its previous result.
 
         Raises:
-            Refusal: not a reader, no finished round, or no guest to run another.
+            DeniedError: not a reader, no finished round, or no guest to run another.
         """
         _require_role(identity, _READS)
-        self._require_state(State.FINISHED_EXECUTING)
+        self._require_state(ComputationState.FINISHED_EXECUTING)
         if self._guest_lost:
-            raise Refusal(Reason.GUEST_LOST, found="no guest process for another round")
+            raise DeniedError(RefusalReason.GUEST_LOST, found="no guest process for another round")
         assert self.outcome is not None
         previous = self.outcome.output or content_of(b"")
         if self._previous is not None:
@@ -243,14 +255,14 @@ class Computation:
         self._streams.close()
         self._asked_for_shutdown.clear()
         self.round += 1
-        self._apply(Event.ROUND_BEGUN)
+        self._apply(LifecycleEvent.ROUND_BEGUN)
         self._settle()
 
     def shutdown(self, identity: Identity) -> bool:
         """Count this reader's wish; whether every reader has now asked.
 
         Raises:
-            Refusal: not a reader.
+            DeniedError: not a reader.
         """
         _require_role(identity, _READS)
         self._asked_for_shutdown.add(identity.client_id)
@@ -270,43 +282,43 @@ class Computation:
     def _inputs(self, kind: ContentKind) -> Inputs:
         return self._data if kind is ContentKind.DATA else self._streams
 
-    def _require_state(self, *allowed: State) -> None:
+    def _require_state(self, *allowed: ComputationState) -> None:
         if self.state not in allowed:
             found = self.state.name + (f" ({self.failure})" if self.failure else "")
             expected = " or ".join(state.name for state in allowed)
-            raise Refusal(Reason.WRONG_STATE, found=found[:160], expected=expected)
+            raise DeniedError(RefusalReason.WRONG_STATE, found=found[:160], expected=expected)
 
     def _require_room(self, upload: Upload) -> None:
         limits = self.policy.limits
         most = limits.program_bytes if upload.kind is ContentKind.PROGRAM else limits.input_bytes
         name = "program_bytes" if upload.kind is ContentKind.PROGRAM else "input_bytes"
         if upload.size > most:
-            raise Refusal(
-                Reason.TOO_LARGE, found=f"{upload.size} bytes", expected=f"{name} <= {most}"
+            raise DeniedError(
+                RefusalReason.TOO_LARGE, found=f"{upload.size} bytes", expected=f"{name} <= {most}"
             )
         if upload.kind is ContentKind.PROGRAM:
             return
         total = self._data.size + self._streams.size + self._reserved_bytes + upload.size
         if total > limits.total_input_bytes:
-            raise Refusal(
-                Reason.TOO_LARGE,
+            raise DeniedError(
+                RefusalReason.TOO_LARGE,
                 found=f"{total} bytes of inputs in all",
                 expected=f"total_input_bytes <= {limits.total_input_bytes}",
             )
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: LifecycleEvent) -> None:
         self.state = NEXT[self.state, event]
 
     def _settle(self) -> None:
         """Pass through the loading states that have nothing left to load."""
-        if self.state is State.DATA_SOURCES_LOADING and self._data.complete:
-            self._apply(Event.DATA_COMPLETE)
-        if self.state is State.STREAM_SOURCES_LOADING and self._streams.complete:
-            self._apply(Event.STREAMS_COMPLETE)
+        if self.state is ComputationState.DATA_SOURCES_LOADING and self._data.complete:
+            self._apply(LifecycleEvent.DATA_COMPLETE)
+        if self.state is ComputationState.STREAM_SOURCES_LOADING and self._streams.complete:
+            self._apply(LifecycleEvent.STREAMS_COMPLETE)
 
-    def _fail(self, event: Event, failure: str) -> None:
+    def _fail(self, event: LifecycleEvent, failure: str) -> None:
         self._apply(event)
-        if self.state is State.ERROR:
+        if self.state is ComputationState.ERROR:
             self.failure = failure
             self.close()  # nothing leaves this state: what came in is of no more use
 
@@ -314,19 +326,19 @@ class Computation:
         try:
             return self._random.fill(_SALT_BYTES)
         except PlatformError as error:
-            raise Refusal(
-                Reason.BUSY, found="no random bytes for a commitment", expected="try again"
+            raise DeniedError(
+                RefusalReason.BUSY, found="no random bytes for a commitment", expected="try again"
             ) from error
 
 
-def _told(reason: Reason, code: str) -> str:
+def _told(reason: RefusalReason, code: str) -> str:
     return f"{reason.name.lower().replace('_', ' ')}: {code}"
 
 
 def _require_role(identity: Identity, roles: frozenset[Role]) -> None:
     if not roles & identity.roles:
-        raise Refusal(
-            Reason.WRONG_ROLE,
+        raise DeniedError(
+            RefusalReason.WRONG_ROLE,
             found=f"client {identity.client_id} is " + ", ".join(sorted(identity.roles)),
             expected=" or ".join(sorted(roles)),
         )

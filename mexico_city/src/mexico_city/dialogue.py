@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from colima import FrameDecoder, WireError, frame
-from colima.runtime import REQUEST, RESPONSE, Proceed, Reason, Request, Response
+from colima.runtime import REQUEST, RESPONSE, Proceed, RefusalReason, Request, Response
 from mexico_city.content import Content, ContentWriter
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
 from veracruz_utils.policy import Identity
 
 _PIECE_BYTES: Final = 256 * 1024
 _STEPS_AT_ONCE: Final = 16
-_NO_ROOM: Final = Refusal(Reason.TOO_LARGE, expected="content that fits the isolate")
+_NO_ROOM: Final = DeniedError(RefusalReason.TOO_LARGE, expected="content that fits the isolate")
 
 
 class Desk(Protocol):
@@ -108,7 +108,9 @@ class Dialogue:
                 if not self._step():
                     return
         except WireError:
-            self._refuse(Refusal(Reason.BAD_REQUEST, expected="one request of colima.runtime"))
+            self._refuse(
+                DeniedError(RefusalReason.BAD_REQUEST, expected="one request of colima.runtime")
+            )
             self.over = True
         else:
             self.backlog = self._free
@@ -143,7 +145,7 @@ class Dialogue:
     def _decide(self, request: Request) -> None:
         try:
             decision = self._desk.request(self, request)
-        except Refusal as refusal:
+        except DeniedError as refusal:
             self._refuse(refusal)
             return
         if isinstance(decision, Slot):
@@ -178,7 +180,7 @@ class Dialogue:
         content = writer.finish()
         try:
             self._settle(self._desk.provided(self, slot, content))
-        except Refusal as refusal:
+        except DeniedError as refusal:
             content.close()
             self._refuse(refusal)
         return True
@@ -201,5 +203,5 @@ class Dialogue:
         writer.close()
         self._desk.abandoned(slot)
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: DeniedError) -> None:
         self._send(frame(RESPONSE.encode(refusal.answer)))

@@ -4,11 +4,11 @@
     └ RuntimeFailure          the runtime cannot serve at all
       └ PolicyUnusableError   it will not serve this policy
 
-What a principal did wrong is not an exception that leaves this package: it is `Refusal`, which
+What a principal did wrong is no exception that leaves this package: it is `DeniedError`, which
 carries the answer to send and is caught where requests are handled.
 """
 
-from colima.runtime import Reason, Refused, Status
+from colima.runtime import RefusalReason, Refused, ResponseStatus
 from veracruz_utils.errors import VeracruzError
 
 
@@ -21,20 +21,20 @@ class PolicyUnusableError(RuntimeFailure):
 
 
 _STATUS = {
-    Reason.WRONG_ROLE: Status.INVALID_ROLE,
-    Reason.WRONG_STATE: Status.NOT_READY,
-    Reason.BUSY: Status.NOT_READY,
-    Reason.TRAPPED: Status.VM_ERROR,
-    Reason.LIMIT_REACHED: Status.VM_ERROR,
-    Reason.GUEST_LOST: Status.VM_ERROR,
-    Reason.PROGRAM_REFUSED: Status.VM_ERROR,
+    RefusalReason.WRONG_ROLE: ResponseStatus.INVALID_ROLE,
+    RefusalReason.WRONG_STATE: ResponseStatus.NOT_READY,
+    RefusalReason.BUSY: ResponseStatus.NOT_READY,
+    RefusalReason.TRAPPED: ResponseStatus.VM_ERROR,
+    RefusalReason.LIMIT_REACHED: ResponseStatus.VM_ERROR,
+    RefusalReason.GUEST_LOST: ResponseStatus.VM_ERROR,
+    RefusalReason.PROGRAM_REFUSED: ResponseStatus.VM_ERROR,
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer on its way to a principal
+class DeniedError(Exception):
     """A request is refused and has changed nothing; `answer` says why in public facts."""
 
-    def __init__(self, reason: Reason, *, found: str = "", expected: str = "") -> None:
+    def __init__(self, reason: RefusalReason, *, found: str = "", expected: str = "") -> None:
         super().__init__(reason.name)
-        status = _STATUS.get(reason, Status.INVALID_REQUEST)
+        status = _STATUS.get(reason, ResponseStatus.INVALID_REQUEST)
         self.answer = Refused(status, reason, found, expected)

@@ -33,7 +33,7 @@ _TICK_S: Final = 1.0
 _RECEIVE_BYTES: Final = 256 * 1024
 
 
-class Ending(enum.IntEnum):
+class IsolateExit(enum.IntEnum):
     """How the front ended; the exit status of its process."""
 
     QUORUM = 0
@@ -122,9 +122,9 @@ class Front:
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
         self._stirred: set[_Connection] = set()
         self._next_look = 0.0
-        self._ending: Ending | None = None
+        self._ending: IsolateExit | None = None
 
-    def run(self) -> Ending:
+    def run(self) -> IsolateExit:
         """Serve until the end."""
         guest = self._runtime.guest.channel
         self._selector.register(self._control, selectors.EVENT_READ, self._admit)
@@ -137,7 +137,7 @@ class Front:
                 else:
                     key.data()
             self._turn_over()
-        if self._ending is Ending.QUORUM:
+        if self._ending is IsolateExit.QUORUM:
             self._say_farewell()
         for connection in list(self._connections):
             self._drop(connection)
@@ -166,7 +166,7 @@ class Front:
         if not self._runtime.guest.alive:
             self._forget_guest()
         if self._runtime.shut_down and self._ending is None:
-            self._ending = Ending.QUORUM
+            self._ending = IsolateExit.QUORUM
 
     # The four kinds of sources; the guest's is `Runtime.guest_readable`.
 
@@ -176,7 +176,7 @@ class Front:
             (descriptor,) = receive_descriptors(self._control, 1)
             channel = socket.socket(fileno=descriptor)
         except (RuntimeFailure, OSError):
-            self._ending = Ending.BRIDGE_GONE
+            self._ending = IsolateExit.BRIDGE_GONE
             return
         if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
@@ -187,7 +187,7 @@ class Front:
 
     def _sonora(self) -> None:
         """Sonora has nothing to say after the start: anything here is its end."""
-        self._ending = Ending.SONORA_GONE
+        self._ending = IsolateExit.SONORA_GONE
 
     def _serve(self, connection: _Connection) -> None:
         """Take what a session has to say; what there is to tell it goes out as the turn ends."""

@@ -12,7 +12,7 @@ import socket
 from typing import Final
 
 from colima import FrameDecoder, WireError, frame, isolate
-from colima.runtime import Reason
+from colima.runtime import RefusalReason
 from execution_engine import LimitCode, Refusal, TrapCode
 from execution_engine.message import is_plain
 from mexico_city.computation import Job
@@ -34,7 +34,7 @@ class GuestLostError(Exception):
     `code` says which limit, or how it ended.
     """
 
-    def __init__(self, code: str, *, reason: Reason = Reason.GUEST_LOST) -> None:
+    def __init__(self, code: str, *, reason: RefusalReason = RefusalReason.GUEST_LOST) -> None:
         super().__init__(code)
         self.code = code
         self.reason = reason
@@ -133,7 +133,7 @@ class GuestLink:
         """
         if self.deadline is not None and now >= self.deadline:
             self.kill()
-            raise GuestLostError(self._time_limit, reason=Reason.LIMIT_REACHED)
+            raise GuestLostError(self._time_limit, reason=RefusalReason.LIMIT_REACHED)
 
     def kill(self) -> None:
         """End the guest process, at once and whatever it does."""
@@ -172,7 +172,7 @@ class GuestLink:
         compiling = self.deadline is not None and self._time_limit is LimitCode.COMPILE_TIME
         code = self._reap()
         if compiling and code == _OUT_OF_MEMORY:
-            return GuestLostError(LimitCode.COMPILE_MEMORY, reason=Reason.LIMIT_REACHED)
+            return GuestLostError(LimitCode.COMPILE_MEMORY, reason=RefusalReason.LIMIT_REACHED)
         return GuestLostError(code)
 
     def _reap(self) -> str:

@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from colima.runtime import ContentKind, Reason
+from colima.runtime import ContentKind, RefusalReason
 from mexico_city.content import Content
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from veracruz_utils.secret import Secret
 
 
@@ -60,22 +60,22 @@ class Inputs:
         """A place for this package.
 
         Raises:
-            Refusal: the client provided it already, is providing it, or has no place left.
+            DeniedError: the client provided it, is providing it, or has no place left.
         """
         key = (client_id, package_id)
         taken = [
             package for client, package in (*self._packages, *self._reserved) if client == client_id
         ]
         if package_id in taken:
-            raise Refusal(
-                Reason.DUPLICATE_PACKAGE,
+            raise DeniedError(
+                RefusalReason.DUPLICATE_PACKAGE,
                 found=f"package {package_id} of client {client_id}, a second time",
                 expected="each package once",
             )
         places = self._order.count(client_id)
         if len(taken) >= places:
-            raise Refusal(
-                Reason.NOT_EXPECTED,
+            raise DeniedError(
+                RefusalReason.NOT_EXPECTED,
                 found=f"{self._kind.name.lower()} package {package_id} of client {client_id}",
                 expected=f"{places} of that client, {len(taken)} provided",
             )

@@ -16,10 +16,10 @@ from typing import Final, NoReturn
 from baja import EndpointConfig, KeyAndCertificate, ServerContext, make_certificate
 from colima import frame, isolate
 from mexico_city import lockdown
-from mexico_city.compiled_code import CompiledCode
+from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError, RuntimeFailure
-from mexico_city.front import MAX_SESSIONS, Ending, Front
+from mexico_city.front import MAX_SESSIONS, Front, IsolateExit
 from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
@@ -39,7 +39,7 @@ _OTHER_FILES: Final = 64
 
 
 def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
-    """Be the isolate of this policy; the exit status to leave with (`front.Ending` or `FAILED`).
+    """Be the isolate of this policy; the exit status to leave with (`IsolateExit` or `FAILED`).
 
     Args:
         policy_bytes: the policy, as it was given to Sonora.
@@ -62,7 +62,7 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
 
 
 def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
-    code = CompiledCode(policy, private)
+    code = CodeExchange(policy, private)
     try:
         identity = _make_identity(policy)
         front = _front(policy, guest, identity, code, control=control, private=private)
@@ -73,7 +73,7 @@ def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.so
     try:
         code.receive_offer()
     except RuntimeFailure:
-        return Ending.SONORA_GONE
+        return IsolateExit.SONORA_GONE
     return front.run()
 
 
@@ -107,7 +107,7 @@ def _front(
     policy: Policy,
     guest: GuestLink,
     identity: KeyAndCertificate,
-    code: CompiledCode,
+    code: CodeExchange,
     *,
     control: int,
     private: socket.socket,

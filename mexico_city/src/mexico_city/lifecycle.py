@@ -7,10 +7,10 @@ docs/explanation/lifecycle.md draws this table.
 import enum
 from typing import Final
 
-from colima.runtime import State
+from colima.runtime import ComputationState as State
 
 
-class Event(enum.Enum):
+class LifecycleEvent(enum.Enum):
     """What moves a computation."""
 
     PROGRAM_LOADED = "the program is loaded"
@@ -23,18 +23,18 @@ class Event(enum.Enum):
     GUEST_LOST = "the guest process is gone"
 
 
-NEXT: Final[dict[tuple[State, Event], State]] = {
-    (State.INITIAL, Event.PROGRAM_LOADED): State.DATA_SOURCES_LOADING,
-    (State.INITIAL, Event.PROGRAM_REFUSED): State.ERROR,
-    (State.INITIAL, Event.GUEST_LOST): State.ERROR,
-    (State.DATA_SOURCES_LOADING, Event.DATA_COMPLETE): State.STREAM_SOURCES_LOADING,
-    (State.DATA_SOURCES_LOADING, Event.GUEST_LOST): State.ERROR,
-    (State.STREAM_SOURCES_LOADING, Event.STREAMS_COMPLETE): State.READY_TO_EXECUTE,
-    (State.STREAM_SOURCES_LOADING, Event.GUEST_LOST): State.ERROR,
-    (State.READY_TO_EXECUTE, Event.RUN_FINISHED): State.FINISHED_EXECUTING,
-    (State.READY_TO_EXECUTE, Event.RUN_FAILED): State.ERROR,
-    (State.READY_TO_EXECUTE, Event.GUEST_LOST): State.ERROR,
-    (State.FINISHED_EXECUTING, Event.ROUND_BEGUN): State.STREAM_SOURCES_LOADING,
+NEXT: Final[dict[tuple[State, LifecycleEvent], State]] = {
+    (State.INITIAL, LifecycleEvent.PROGRAM_LOADED): State.DATA_SOURCES_LOADING,
+    (State.INITIAL, LifecycleEvent.PROGRAM_REFUSED): State.ERROR,
+    (State.INITIAL, LifecycleEvent.GUEST_LOST): State.ERROR,
+    (State.DATA_SOURCES_LOADING, LifecycleEvent.DATA_COMPLETE): State.STREAM_SOURCES_LOADING,
+    (State.DATA_SOURCES_LOADING, LifecycleEvent.GUEST_LOST): State.ERROR,
+    (State.STREAM_SOURCES_LOADING, LifecycleEvent.STREAMS_COMPLETE): State.READY_TO_EXECUTE,
+    (State.STREAM_SOURCES_LOADING, LifecycleEvent.GUEST_LOST): State.ERROR,
+    (State.READY_TO_EXECUTE, LifecycleEvent.RUN_FINISHED): State.FINISHED_EXECUTING,
+    (State.READY_TO_EXECUTE, LifecycleEvent.RUN_FAILED): State.ERROR,
+    (State.READY_TO_EXECUTE, LifecycleEvent.GUEST_LOST): State.ERROR,
+    (State.FINISHED_EXECUTING, LifecycleEvent.ROUND_BEGUN): State.STREAM_SOURCES_LOADING,
     # The result of a finished round stays readable; only another round needs the guest.
-    (State.FINISHED_EXECUTING, Event.GUEST_LOST): State.FINISHED_EXECUTING,
+    (State.FINISHED_EXECUTING, LifecycleEvent.GUEST_LOST): State.FINISHED_EXECUTING,
 }

@@ -10,7 +10,6 @@ from colima.runtime import (
     ContentKind,
     DigestIs,
     Done,
-    Frame,
     GetFailureReport,
     GetPolicyDigest,
     GetProgramDigest,
@@ -18,20 +17,21 @@ from colima.runtime import (
     GetState,
     NextRound,
     ProgramFailed,
-    Reason,
+    RefusalReason,
     Request,
     Response,
-    Result,
+    ResultIs,
     Shutdown,
     StateIs,
+    TrapFrame,
     Upload,
 )
 from execution_engine import engine_version
-from mexico_city.compiled_code import CompiledCode
-from mexico_city.computation import Computation, Job, Outcome
+from mexico_city.code_exchange import CodeExchange
+from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
-from mexico_city.errors import Refusal, RuntimeFailure
+from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
 from mexico_city.inputs import Slot
 from psa_attestation import InputCommitment, Receipt
@@ -43,7 +43,7 @@ class Runtime:
     """One computation, its guest process and the principals who wait for it."""
 
     def __init__(
-        self, computation: Computation, guest: GuestLink, code: CompiledCode, sign: Sign
+        self, computation: Computation, guest: GuestLink, code: CodeExchange, sign: Sign
     ) -> None:
         self.computation = computation
         self.guest = guest
@@ -62,7 +62,7 @@ class Runtime:
         """Decide a request.
 
         Raises:
-            Refusal: it is refused and nothing has changed.
+            DeniedError: it is refused and nothing has changed.
         """
         computation = self.computation
         match request:
@@ -90,7 +90,7 @@ class Runtime:
         """All of an upload is here.
 
         Raises:
-            Refusal: it is refused and nothing has changed.
+            DeniedError: it is refused and nothing has changed.
         """
         if slot.kind is not ContentKind.PROGRAM:
             package = self.computation.provide(slot, content)
@@ -117,7 +117,7 @@ class Runtime:
     def _result(self, dialogue: Dialogue) -> None:
         """See to it that the outcome is handed over, at once or when the run has ended."""
         found = self.computation.request_result(dialogue.identity)
-        if isinstance(found, Outcome):
+        if isinstance(found, RunResult):
             self._hand_over(dialogue, found)
             return
         self._readers.append(dialogue)
@@ -144,7 +144,9 @@ class Runtime:
     def _program_digest(self) -> Response:
         digest = self.computation.program_digest
         if digest is None:
-            raise Refusal(Reason.WRONG_STATE, found="no program yet", expected="a program")
+            raise DeniedError(
+                RefusalReason.WRONG_STATE, found="no program yet", expected="a program"
+            )
         return DigestIs(digest.value)
 
     # What the guest does.
@@ -184,13 +186,13 @@ class Runtime:
                 self._answers.append((dialogue, refusal.answer, None))
             case isolate.LimitReached(code) if self._loading is not None:
                 self.guest.kill()
-                self._guest_lost(GuestLostError(code, reason=Reason.LIMIT_REACHED))
+                self._guest_lost(GuestLostError(code, reason=RefusalReason.LIMIT_REACHED))
             case isolate.Finished() if self._job is not None:
                 self._finished(answer)
             case isolate.Trapped(code, frames, message) if self._job is not None:
-                self._failed(Reason.TRAPPED, code, frames, message)
+                self._failed(RefusalReason.TRAPPED, code, frames, message)
             case isolate.LimitReached(code) if self._job is not None:
-                self._failed(Reason.LIMIT_REACHED, code)
+                self._failed(RefusalReason.LIMIT_REACHED, code)
             case _:
                 self._distrust_guest()
 
@@ -221,7 +223,7 @@ class Runtime:
         if not finished.wrote_output:
             content.close()
         wrote = content if finished.wrote_output else None
-        outcome = Outcome(finished.return_code, wrote, receipt)
+        outcome = RunResult(finished.return_code, wrote, receipt)
         self.computation.run_finished(outcome, finished.message)
         readers, self._readers = self._readers, []
         for reader in readers:
@@ -250,25 +252,25 @@ class Runtime:
             fuel=finished.fuel if policy.limits.fuel is not None else None,
         )
 
-    def _hand_over(self, reader: Dialogue, outcome: Outcome) -> None:
+    def _hand_over(self, reader: Dialogue, outcome: RunResult) -> None:
         """Answer a reader with the outcome of the round."""
         if outcome.return_code != 0:
             failed = ProgramFailed(outcome.return_code, outcome.receipt)
             self._answers.append((reader, failed, None))
             return
         output = outcome.output.duplicate() if outcome.output is not None else None
-        result = Result(output is not None, output.size if output else 0, outcome.receipt)
+        result = ResultIs(output is not None, output.size if output else 0, outcome.receipt)
         self._answers.append((reader, result, output))
 
     def _failed(
         self,
-        reason: Reason,
+        reason: RefusalReason,
         code: str,
         frames: Sequence[isolate.Frame] = (),
         message: str = "",
     ) -> None:
         self._drop_job()
-        places = [Frame(frame.function, frame.offset, frame.name) for frame in frames]
+        places = [TrapFrame(frame.function, frame.offset, frame.name) for frame in frames]
         self._refuse_readers(self.computation.run_failed(reason, code, places, message))
 
     def _distrust_guest(self) -> None:
@@ -301,7 +303,7 @@ class Runtime:
             self._sealing[2].close()
             self._sealing = None
 
-    def _refuse_readers(self, refusal: Refusal) -> None:
+    def _refuse_readers(self, refusal: DeniedError) -> None:
         readers, self._readers = self._readers, []
         self._answers += [(reader, refusal.answer, None) for reader in readers]
 

@@ -5,6 +5,6 @@ It may drop, delay, replay or forge what passes, and gains nothing by it.
 
 from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError, SonoraUnreachableError
-from sinaloa.isolate import End, Isolate
+from sinaloa.isolate import End, IsolateLink
 
-__all__ = ["Bridge", "End", "Isolate", "SinaloaError", "SonoraUnreachableError"]
+__all__ = ["Bridge", "End", "IsolateLink", "SinaloaError", "SonoraUnreachableError"]

@@ -14,11 +14,11 @@ from colima.sinaloa import (
     SERVICE,
     AttestRequest,
     AttestResponse,
-    DescribeRequest,
-    DescribeResponse,
+    DescribeIsolateRequest,
+    DescribeIsolateResponse,
 )
-from sinaloa.isolate import Isolate
-from sinaloa.session import Session
+from sinaloa.isolate import IsolateLink
+from sinaloa.session import BridgeSession
 from veracruz_shells.service import CallError, ServiceLimits, Status, StreamMethod, UnaryMethod
 from veracruz_utils.errors import UnreachableError
 
@@ -28,7 +28,7 @@ import grpc
 _LOG: Final = logging.getLogger(__name__)
 _OTHER_CALLS: Final = 16  # beside sessions: attestation, health, and refusals of sessions
 _TICK_S: Final = 5.0
-_Message = TypeVar("_Message", AttestRequest, DescribeRequest)
+_Message = TypeVar("_Message", AttestRequest, DescribeIsolateRequest)
 
 
 class Bridge:
@@ -38,7 +38,7 @@ class Bridge:
     tokens against their own policy, and their sessions end inside the isolate.
     """
 
-    def __init__(self, isolate: Isolate, *, max_sessions: int, stall_s: float = 60.0) -> None:
+    def __init__(self, isolate: IsolateLink, *, max_sessions: int, stall_s: float = 60.0) -> None:
         """A bridge to `isolate`.
 
         Args:
@@ -51,7 +51,7 @@ class Bridge:
         self._max_sessions = max_sessions
         self._stall_s = stall_s
         self._lock = threading.Lock()
-        self._sessions: set[Session] = set()
+        self._sessions: set[BridgeSession] = set()
         self._open = 0
         self._over = threading.Event()
         self._watchdog = threading.Thread(target=self._cut_stalled, name="watchdog", daemon=True)
@@ -99,13 +99,13 @@ class Bridge:
         return encode(AttestResponse(self._isolate.attest(challenge)))
 
     def _describe(self, request: bytes) -> bytes:
-        _read(DescribeRequest, request)
+        _read(DescribeIsolateRequest, request)
         launched = self._isolate.launched
-        return encode(DescribeResponse(launched.policy_digest, launched.platform))
+        return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
 
     def _session(self, chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with self._place():
-            session = Session(self._isolate.open_session(), context.cancel)
+            session = BridgeSession(self._isolate.open_session(), context.cancel)
             with self._registered(session):
                 uploading = threading.Thread(
                     target=session.upload, args=(chunks,), name="upload", daemon=True
@@ -135,7 +135,7 @@ class Bridge:
                 self._open -= 1
 
     @contextmanager
-    def _registered(self, session: Session) -> Iterator[None]:
+    def _registered(self, session: BridgeSession) -> Iterator[None]:
         with self._lock:
             self._sessions.add(session)
         _LOG.info("session opened")

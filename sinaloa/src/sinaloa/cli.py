@@ -9,7 +9,7 @@ import click
 
 from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError
-from sinaloa.isolate import End, Isolate
+from sinaloa.isolate import End, IsolateLink
 from veracruz_shells.console import (
     ADDRESS,
     command_group,
@@ -70,7 +70,7 @@ def serve(
     raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
     agreed = Policy.parse(raw, at=datetime.now(UTC))
     with (
-        Isolate.launch(sonora, raw) as isolate,
+        IsolateLink.launch(sonora, raw) as isolate,
         Bridge(isolate, max_sessions=max_sessions) as bridge,
         GrpcService(
             listen or agreed.sinaloa,
@@ -92,7 +92,7 @@ def serve(
         raise SinaloaError(f"{end.value}: its memory and everything in it is gone; start again")
 
 
-def _check(agreed: Policy, isolate: Isolate) -> None:
+def _check(agreed: Policy, isolate: IsolateLink) -> None:
     """Say early what every principal will find out for itself."""
     launched = isolate.launched
     if launched.policy_digest != agreed.digest.value:
@@ -107,7 +107,7 @@ def _check(agreed: Policy, isolate: Isolate) -> None:
         )
 
 
-def _announce(service: GrpcService, isolate: Isolate, *, as_json: bool) -> None:
+def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> None:
     launched = isolate.launched
     note(
         f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "

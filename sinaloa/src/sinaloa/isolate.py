@@ -24,9 +24,9 @@ from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
     Ended,
-    Ending,
     Failed,
     FromSonora,
+    IsolateEnding,
     Launch,
     Launched,
     MintToken,
@@ -49,7 +49,7 @@ class End(enum.Enum):
     SONORA_GONE = "sonora went away, and the isolate with it"
 
 
-class Isolate:
+class IsolateLink:
     """A running isolate; ends with `close`, with the process, or on its own.
 
     Attributes:
@@ -220,7 +220,7 @@ class Isolate:
             case None:
                 return End.SONORA_GONE
             case Ended(ending):
-                return End.QUORUM if ending is Ending.QUORUM else End.FAILURE
+                return End.QUORUM if ending is IsolateEnding.QUORUM else End.FAILURE
             case Token(token):
                 self._next_answer().set_result(token)
             case Failed(reason):

@@ -17,7 +17,7 @@ from colima.sinaloa import MAX_CHUNK_BYTES
 from veracruz_utils.errors import VeracruzError
 
 
-class Session:
+class BridgeSession:
     """The bytes of one session; owns the socket to the isolate."""
 
     def __init__(self, channel: socket.socket, cancel: Callable[[], object]) -> None:

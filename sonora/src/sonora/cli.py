@@ -14,7 +14,7 @@ import click
 from colima import tabasco
 from sonora.coverage import coverage_of
 from sonora.enrolled_key import EnrolledKey, patiently
-from sonora.enrolment import Enrolment, enrol
+from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, source_named
 from sonora.evidence.software import SoftwareRoot
@@ -204,7 +204,7 @@ def _kept(evidence: str, state: Path) -> SealedEnrolment | None:
 
 
 def _enrolled(
-    renew: Callable[[], Enrolment], kept: SealedEnrolment | None, *, patience_s: float
+    renew: Callable[[], OwnEnrolment], kept: SealedEnrolment | None, *, patience_s: float
 ) -> EnrolledKey:
     if kept is None:
         return EnrolledKey(renew, first=partial(patiently, renew, patience_s=patience_s))

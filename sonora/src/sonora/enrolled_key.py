@@ -23,7 +23,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from sonora.enrolment import Enrolment
+from sonora.enrolment import OwnEnrolment
 from veracruz_utils.errors import UnreachableError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _RETRY_S: Final = 30.0
 """Between attempts at a renewal while the old enrolment is still good."""
 
 
-class State(Enum):
+class EnrolmentState(Enum):
     """Where the enrolment is in its life."""
 
     STARTING = "starting"
@@ -40,7 +40,7 @@ class State(Enum):
     ENDED = "ended"
 
 
-class Event(Enum):
+class EnrolmentEvent(Enum):
     """What happens to it."""
 
     ENROLLED = "tabasco enrolled a fresh key"
@@ -50,15 +50,15 @@ class Event(Enum):
 
 
 # Every legal step; docs/reference/sonora.md draws this table.
-NEXT: Final[dict[tuple[State, Event], State]] = {
-    (State.STARTING, Event.ENROLLED): State.GOOD,
-    (State.STARTING, Event.FAILED): State.STARTING,
-    (State.GOOD, Event.RENEWAL_DUE): State.DUE,
-    (State.DUE, Event.ENROLLED): State.GOOD,
-    (State.DUE, Event.FAILED): State.DUE,
-    (State.DUE, Event.TIME_OVER): State.ENDED,
-    (State.ENDED, Event.ENROLLED): State.GOOD,
-    (State.ENDED, Event.FAILED): State.ENDED,
+NEXT: Final[dict[tuple[EnrolmentState, EnrolmentEvent], EnrolmentState]] = {
+    (EnrolmentState.STARTING, EnrolmentEvent.ENROLLED): EnrolmentState.GOOD,
+    (EnrolmentState.STARTING, EnrolmentEvent.FAILED): EnrolmentState.STARTING,
+    (EnrolmentState.GOOD, EnrolmentEvent.RENEWAL_DUE): EnrolmentState.DUE,
+    (EnrolmentState.DUE, EnrolmentEvent.ENROLLED): EnrolmentState.GOOD,
+    (EnrolmentState.DUE, EnrolmentEvent.FAILED): EnrolmentState.DUE,
+    (EnrolmentState.DUE, EnrolmentEvent.TIME_OVER): EnrolmentState.ENDED,
+    (EnrolmentState.ENDED, EnrolmentEvent.ENROLLED): EnrolmentState.GOOD,
+    (EnrolmentState.ENDED, EnrolmentEvent.FAILED): EnrolmentState.ENDED,
 }
 
 
@@ -76,17 +76,17 @@ class EnrolledKey:
     """
 
     def __init__(
-        self, renew: Callable[[], Enrolment], *, first: Callable[[], Enrolment] | None = None
+        self, renew: Callable[[], OwnEnrolment], *, first: Callable[[], OwnEnrolment] | None = None
     ) -> None:
         self._renew = renew
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
-        self._state = State.STARTING
+        self._state = EnrolmentState.STARTING
         self._next_attempt = 0.0
         self._current = self._enrol(first or renew)
 
     @property
-    def state(self) -> State:
+    def state(self) -> EnrolmentState:
         """Where the enrolment is; looked at when a key is asked for."""
         return self._state
 
@@ -101,9 +101,9 @@ class EnrolledKey:
         Raises:
             EnrolmentRefusedError, UnreachableError: the enrolment ended, another was not to be had.
         """
-        if self._after_time_passed() is State.ENDED:
+        if self._after_time_passed() is EnrolmentState.ENDED:
             with self._renewing:
-                if self._after_time_passed() is State.ENDED:
+                if self._after_time_passed() is EnrolmentState.ENDED:
                     self._enrol(self._renew)
         elif self._may_ask_again() and self._renewing.acquire(blocking=False):
             try:
@@ -113,18 +113,18 @@ class EnrolledKey:
         with self._lock:
             return self._current.key
 
-    def _after_time_passed(self) -> State:
+    def _after_time_passed(self) -> EnrolmentState:
         with self._lock:
             now = time.monotonic()
-            if self._state is State.GOOD and now >= self._current.renew_at:
-                self._happened(Event.RENEWAL_DUE)
-            if self._state is State.DUE and now >= self._current.expires_at:
-                self._happened(Event.TIME_OVER)
+            if self._state is EnrolmentState.GOOD and now >= self._current.renew_at:
+                self._happened(EnrolmentEvent.RENEWAL_DUE)
+            if self._state is EnrolmentState.DUE and now >= self._current.expires_at:
+                self._happened(EnrolmentEvent.TIME_OVER)
             return self._state
 
     def _may_ask_again(self) -> bool:
         with self._lock:
-            return self._state is State.DUE and time.monotonic() >= self._next_attempt
+            return self._state is EnrolmentState.DUE and time.monotonic() >= self._next_attempt
 
     def _try_to_renew(self) -> None:
         if not self._may_ask_again():
@@ -134,25 +134,25 @@ class EnrolledKey:
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one is good for now
             _LOG.warning("not enrolled again, the old enrolment serves for now: %s", error)
 
-    def _enrol(self, renew: Callable[[], Enrolment]) -> Enrolment:
+    def _enrol(self, renew: Callable[[], OwnEnrolment]) -> OwnEnrolment:
         try:
             enrolment = renew()
         except Exception:
             with self._lock:
-                self._happened(Event.FAILED)
+                self._happened(EnrolmentEvent.FAILED)
                 self._next_attempt = time.monotonic() + _RETRY_S
             raise
         with self._lock:
-            self._happened(Event.ENROLLED)
+            self._happened(EnrolmentEvent.ENROLLED)
             self._next_attempt = enrolment.renew_at
             self._current = enrolment
         return enrolment
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: EnrolmentEvent) -> None:
         self._state = NEXT[self._state, event]
 
 
-def patiently(renew: Callable[[], Enrolment], *, patience_s: float) -> Enrolment:
+def patiently(renew: Callable[[], OwnEnrolment], *, patience_s: float) -> OwnEnrolment:
     """Enrol, trying again for so many seconds while Tabasco cannot be reached; 0 tries once.
 
     Pauses grow from half a second to 15, with chance in them, so that many attesters that lost one

@@ -25,7 +25,7 @@ _RENEW_AT: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
+class OwnEnrolment:
     """An enrolled key; good until `expires_at`, in seconds of the monotonic clock."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -34,7 +34,7 @@ class Enrolment:
     expires_at: float
 
 
-def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: str) -> Enrolment:
+def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: str) -> OwnEnrolment:
     """Enrol a fresh key.
 
     Args:
@@ -72,7 +72,7 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
     done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
     if done.instance_id != instance_id_of(key.public_key()):
         raise SonoraError("tabasco answers with the instance id of another key")
-    return Enrolment(
+    return OwnEnrolment(
         key,
         done.instance_id,
         renew_at=now + _RENEW_AT * done.expires_in_s,

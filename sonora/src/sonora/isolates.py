@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
-from sonora.compiled_code import CodeStore
 from sonora.errors import LaunchError, SonoraError
+from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Policy
 
@@ -131,7 +131,7 @@ class LinuxLauncher:
         self._spawned: dict[int, isolate.Spawned | isolate.SpawnFailed] = {}
         self._news = threading.Condition()
         self._isolates: dict[int, Isolate] = {}
-        self._code = CodeStore()
+        self._code = SharedCode()
         self._next_id = 1
         self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
         self._listener.start()

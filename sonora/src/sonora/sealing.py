@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from psa_attestation import DecodeLimits, decode, encode, instance_id_of
-from sonora.enrolment import Enrolment
+from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.evidence.base import Files, KernelFiles
 from sonora.evidence.gramine import ATTESTATION
@@ -96,7 +96,7 @@ class SealedEnrolment:
         self._sealer = sealer
         self._now = now
 
-    def keep(self, enrolment: Enrolment) -> Enrolment:
+    def keep(self, enrolment: OwnEnrolment) -> OwnEnrolment:
         """`enrolment` itself, kept if it can be; what cannot be sealed is not written."""
         shift = self._now() - time.monotonic()
         key = enrolment.key.private_bytes(
@@ -112,7 +112,7 @@ class SealedEnrolment:
             _LOG.warning("the enrolment is not kept over a restart: %s", error)
         return enrolment
 
-    def resume(self) -> Enrolment | None:
+    def resume(self) -> OwnEnrolment | None:
         """The enrolment that was kept, if it can be opened here and is not over."""
         try:
             with self._path.open("rb") as file:
@@ -125,7 +125,7 @@ class SealedEnrolment:
             return None
         return found if found.expires_at > time.monotonic() else None
 
-    def _read(self, data: bytes) -> Enrolment:
+    def _read(self, data: bytes) -> OwnEnrolment:
         match decode(data, _LIMITS):
             case [bytes(encoded), int(renew_at), int(expires_at)]:
                 key = serialization.load_der_private_key(encoded, password=None)
@@ -135,4 +135,4 @@ class SealedEnrolment:
             raise SonoraError("it holds no key to sign with")
         shift = time.monotonic() - self._now()
         identifier = instance_id_of(key.public_key())
-        return Enrolment(key, identifier, renew_at + shift, expires_at + shift)
+        return OwnEnrolment(key, identifier, renew_at + shift, expires_at + shift)

@@ -23,9 +23,9 @@ from colima.sonora import (
     MAX_LAUNCH_BYTES,
     TO_SONORA,
     Ended,
-    Ending,
     Failed,
     FromSonora,
+    IsolateEnding,
     Launch,
     Launched,
     MintToken,
@@ -160,7 +160,7 @@ class _Bridge(socketserver.BaseRequestHandler):
     def _conclude(self, isolate: Isolate) -> None:
         """Tell the bridge how the isolate ended if it did; end it if it did not."""
         if isolate.ended.is_set():
-            ending = Ending.QUORUM if isolate.exit_code == 0 else Ending.FAILURE
+            ending = IsolateEnding.QUORUM if isolate.exit_code == 0 else IsolateEnding.FAILURE
             with contextlib.suppress(OSError):
                 self._send(Ended(ending))
         isolate.close()

@@ -17,7 +17,7 @@ from colima.tabasco import (
     Auxiliary,
     BeginEnrolmentRequest,
     CompleteEnrolmentRequest,
-    DescribeRequest,
+    DescribeServiceRequest,
     GetKeySetRequest,
     GetKeySetResponse,
     OpenSessionRequest,
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
     """The gRPC methods of `service`, by their full names."""
     return {
-        f"/{SERVICE}/Describe": _method(DescribeRequest, service.describe),
+        f"/{SERVICE}/Describe": _method(DescribeServiceRequest, service.describe),
         f"/{SERVICE}/BeginEnrolment": _method(BeginEnrolmentRequest, service.begin_enrolment),
         f"/{SERVICE}/CompleteEnrolment": _method(
             CompleteEnrolmentRequest, service.complete_enrolment

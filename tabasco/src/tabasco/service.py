@@ -11,8 +11,8 @@ from colima.tabasco import (
     BeginEnrolmentResponse,
     CompleteEnrolmentRequest,
     CompleteEnrolmentResponse,
-    DescribeRequest,
-    DescribeResponse,
+    DescribeServiceRequest,
+    DescribeServiceResponse,
     VerifyTokenRequest,
     VerifyTokenResponse,
 )
@@ -121,9 +121,9 @@ class AttestationService:
             revocations=revocations,
         )
 
-    def describe(self, _: DescribeRequest) -> DescribeResponse:
+    def describe(self, _: DescribeServiceRequest) -> DescribeServiceResponse:
         """Who we are and which platforms we verify."""
-        return DescribeResponse(
+        return DescribeServiceResponse(
             verifier=f"{self._verifier.developer} {self._verifier.build}",
             public_key=keys.der_of(self._key_ring.in_use(self._now())[0].public),
             platforms=self._enrolments.platforms,

@@ -32,7 +32,7 @@ def in_isolate(rig, module, data, rounds):
             for place, content in enumerate(streams):
                 assert isinstance(clients[place % 2].stream(content, place), runtime.Accepted)
             answer, output = clients[2].result()
-            assert isinstance(answer, runtime.Result)
+            assert isinstance(answer, runtime.ResultIs)
             results.append(output)
         return results
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from colima.runtime import State
+from colima.runtime import ComputationState
 from durango._words import timestamp
 from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest, parse_tabasco_key
 from durango.evidence import Attestation
@@ -199,7 +199,7 @@ def membership_options(command: _CommandT) -> Callable[..., object]:
     return _with_options(run, _WHO)
 
 
-def wait_for(principal: Principal, states: tuple[State, ...], wait_s: float) -> None:
+def wait_for(principal: Principal, states: tuple[ComputationState, ...], wait_s: float) -> None:
     """Give the other principals `wait_s` seconds to bring the computation to one of `states`."""
     if wait_s:
         principal.wait_for(*states, timeout_s=wait_s)

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from colima.runtime import State, StateIs
+from colima.runtime import ComputationState, StateIs
 from durango.cli.options import (
     FILE,
     Membership,
@@ -64,7 +64,11 @@ def get_result(
     _require_reader(membership, "read the result")
     principal, attestation = membership.connect()
     with principal:
-        wait_for(principal, (State.READY_TO_EXECUTE, State.FINISHED_EXECUTING), wait)
+        wait_for(
+            principal,
+            (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING),
+            wait,
+        )
         outcome = _save(principal, output, receipt, force=force)
     facts = {
         "size": outcome.output_size,
@@ -122,7 +126,7 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
     _require_reader(membership, "begin another round")
     principal, _ = membership.connect()
     with principal:
-        wait_for(principal, (State.FINISHED_EXECUTING,), wait)
+        wait_for(principal, (ComputationState.FINISHED_EXECUTING,), wait)
         principal.next_round()
         found = principal.state()
     facts = {"round": found.round, "state": found.state.name}
@@ -148,7 +152,11 @@ def status(*, membership: Membership, as_json: bool) -> None:
         digest = principal.program_digest()
         author = Role.PI_PROVIDER in membership.member.roles
         policy = membership.access.policy
-        ends = {State.ERROR, State.FINISHED_EXECUTING} if policy.debug else {State.ERROR}
+        ends = (
+            {ComputationState.ERROR, ComputationState.FINISHED_EXECUTING}
+            if policy.debug
+            else {ComputationState.ERROR}
+        )
         report = principal.failure_report() if author and found.state in ends else None
     facts = {
         "state": found.state.name,
@@ -195,18 +203,19 @@ def _require_reader(membership: Membership, act: str) -> None:
 
 def _description(found: StateIs, policy: Policy) -> str:
     """What a state means and who has to act, in words."""
-    if found.state is State.READY_TO_EXECUTE and found.running:
+    if found.state is ComputationState.READY_TO_EXECUTE and found.running:
         return "the program is running"
     author = [
         identity.client_id for identity in policy.identities if Role.PI_PROVIDER in identity.roles
     ]
+    data, streams = _from(policy.data_provision_order), _from(policy.streaming_order)
     return {
-        State.INITIAL: f"waiting for the program{_from(author)}",
-        State.DATA_SOURCES_LOADING: f"waiting for data{_from(policy.data_provision_order)}",
-        State.STREAM_SOURCES_LOADING: f"waiting for stream items{_from(policy.streaming_order)}",
-        State.READY_TO_EXECUTE: "all is in; the first reader's request runs the program",
-        State.FINISHED_EXECUTING: "the result can be fetched",
-        State.ERROR: "the run failed; the computation has to be started anew",
+        ComputationState.INITIAL: f"waiting for the program{_from(author)}",
+        ComputationState.DATA_SOURCES_LOADING: f"waiting for data{data}",
+        ComputationState.STREAM_SOURCES_LOADING: f"waiting for stream items{streams}",
+        ComputationState.READY_TO_EXECUTE: "all is in; the first reader's request runs the program",
+        ComputationState.FINISHED_EXECUTING: "the result can be fetched",
+        ComputationState.ERROR: "the run failed; the computation has to be started anew",
     }[found.state]
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from colima.runtime import ContentKind, State
+from colima.runtime import ComputationState, ContentKind
 from durango.cli.options import (
     FILE,
     Membership,
@@ -24,8 +24,8 @@ from veracruz_shells.console import emit, json_option, progress, write_new_file
 
 _ACCEPTING: Final = {
     # Who comes too late for data need not wait to be told; another round takes streams again.
-    ContentKind.DATA: tuple(State)[State.DATA_SOURCES_LOADING.value :],
-    ContentKind.STREAM: (State.STREAM_SOURCES_LOADING,),
+    ContentKind.DATA: tuple(ComputationState)[ComputationState.DATA_SOURCES_LOADING.value :],
+    ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING,),
 }
 
 _package_option = click.option(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colima.runtime import ContentKind, Upload
-from mexico_city.computation import Computation, Job, Outcome
+from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import content_of
-from mexico_city.errors import Refusal
+from mexico_city.errors import DeniedError
 from platform_services import LinuxRandomSource
 from sdk.errors import NotAllowedError
 from sdk.freestanding.guest import GuestOptions
@@ -134,7 +134,7 @@ class _Bench:
         try:
             upload = Upload(kind, source.package_id, content.size)
             slot = self._computation.reserve(client, upload)
-        except Refusal:
+        except DeniedError:
             content.close()
             raise
         self._computation.provide(slot, content)
@@ -161,7 +161,7 @@ class _Bench:
             returned, content = guest.run(job, seconds=self._terms.run_seconds)
         except GuestStoppedError as error:
             return Round(number, stopped=error.stopped, profile=guest.profile)
-        self._computation.run_finished(Outcome(returned.return_code, content, receipt=b""))
+        self._computation.run_finished(RunResult(returned.return_code, content, receipt=b""))
         result = None if content is None else content.read(0, content.size)
         return Round(number, returned, result, profile=guest.profile)
 
@@ -171,7 +171,7 @@ def _allowed() -> Iterator[None]:
     """Say what the policy refuses as an error of ours."""
     try:
         yield
-    except Refusal as refusal:
+    except DeniedError as refusal:
         answer = refusal.answer
         reason = answer.reason.name.lower().replace("_", "-")
         expected = f", expected {answer.expected}" if answer.expected else ""

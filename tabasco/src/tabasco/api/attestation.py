@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from colima.tabasco import (
     BeginEnrolmentRequest,
     CompleteEnrolmentRequest,
-    DescribeRequest,
+    DescribeServiceRequest,
     VerifyTokenRequest,
 )
 from psa_attestation import EAR_PROFILE, NativeEvidence
@@ -42,7 +42,7 @@ def key_set(context: Given) -> Response:
 @router.get("/.well-known/tabasco")
 def describe(context: Given) -> forms.Described:
     """Who answers, and what is verified."""
-    described = context.service.describe(DescribeRequest())
+    described = context.service.describe(DescribeServiceRequest())
     return forms.Described(
         verifier=described.verifier,
         result_profile=str(EAR_PROFILE),

@@ -32,7 +32,7 @@ class _Entry:
     descriptor: int
 
 
-class CodeStore:
+class SharedCode:
     """The code for the runtimes of one measurement; what was not used for longest makes room.
 
     Safe to share between threads.

@@ -35,7 +35,7 @@ MAX_CODE_BYTES: Final = 256 * 1024 * 1024
 _SEALED: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 
 
-class CompiledCode:
+class CodeExchange:
     """The compiled code of the policy's program: offered by Sonora, or made by the guest.
 
     Args:

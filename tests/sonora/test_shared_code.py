@@ -7,7 +7,7 @@ import pytest
 
 from colima import isolate
 from mexico_city.content import content_of
-from sonora.compiled_code import CodeStore
+from sonora.shared_code import SharedCode
 from support.processes import open_files
 from veracruz_utils.digest import Digest
 
@@ -29,7 +29,7 @@ def read(descriptor: int) -> bytes:
 
 @pytest.fixture
 def store():
-    one = CodeStore(max_bytes=100)
+    one = SharedCode(max_bytes=100)
     yield one
     one.close()
 
@@ -58,7 +58,7 @@ def test_code_is_offered_to_the_same_program_under_the_same_name_alone(store):
 
 def test_each_program_has_a_key_of_its_own_and_each_store_too(store):
     keys = {store.offer(program, NAME)[0].key for program in (ONE, OTHER)}
-    again = CodeStore()
+    again = SharedCode()
     assert len(keys | {again.offer(ONE, NAME)[0].key}) == 3
     assert store.offer(ONE, b"n" * 32)[0].key in keys
 
@@ -103,7 +103,7 @@ def test_a_file_that_could_still_change_is_not_kept(store):
 
 def test_no_descriptor_stays_open():
     before = len(open_files(os.getpid()))
-    store = CodeStore(max_bytes=100)
+    store = SharedCode(max_bytes=100)
     keep(store, b"a" * 60)
     keep(store, b"b" * 60, name=b"b" * 32)
     keep(store, b"x" * 101)
