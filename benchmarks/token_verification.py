@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from measuring import Figure, at_least, in_pairs, run, seconds
 
 from colima.tabasco import VerifyTokenRequest
-from psa_attestation import instance_id_of, mint_runtime_token
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.runtime import mint_runtime_token
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.database import Database, sqlite_url

@@ -13,7 +13,7 @@ from colima.runtime import ComputationState
 from execution_engine import HOST_CALLS, LimitCode, Refusal, TrapCode, world
 from execution_engine.strategy import OFF, ON
 from mexico_city.lifecycle import NEXT, LifecycleEvent
-from psa_attestation import Code, Stage
+from psa_attestation.errors import ErrorCode, Stage
 from sdk.encoding.pinecone import encode_from_json, parse_type
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
@@ -138,7 +138,7 @@ def test_the_page_of_attestation_errors_lists_every_stage_and_every_code():
     first = [row[0].strip("`") for row in cells]
     begin = first.index("Code")
     assert first[1:begin] == [*Stage]
-    assert first[begin + 1 :] == [*Code]
+    assert first[begin + 1 :] == [*ErrorCode]
 
 
 def test_the_page_of_attestation_errors_names_the_stages_at_which_a_code_is_raised():
@@ -149,15 +149,15 @@ def test_the_page_of_attestation_errors_names_the_stages_at_which_a_code_is_rais
     }
     folder = DOCS.parent / "psa_attestation" / "src" / "psa_attestation"
     stage_of = {"cbor_error": Stage.ENCODING, "refused": Stage.CLAIMS}
-    for file in folder.glob("*.py"):
+    for file in folder.rglob("*.py"):
         for call, code in re.findall(
-            r"\b(cbor_error|refused)\(\s*Code\.([A-Z_0-9]+)", file.read_text()
+            r"\b(cbor_error|refused)\(\s*ErrorCode\.([A-Z_0-9]+)", file.read_text()
         ):
-            assert stage_of[call] in named[Code[code]], (file.name, code)
+            assert stage_of[call] in named[ErrorCode[code]], (file.name, code)
         for code, stage in re.findall(
-            r"AttestationError\(\s*Code\.([A-Z_0-9]+),\s*Stage\.([A-Z]+)", file.read_text()
+            r"AttestationError\(\s*ErrorCode\.([A-Z_0-9]+),\s*Stage\.([A-Z]+)", file.read_text()
         ):
-            assert Stage[stage] in named[Code[code]], (file.name, code)
+            assert Stage[stage] in named[ErrorCode[code]], (file.name, code)
 
 
 def test_the_page_of_sonora_draws_the_life_of_an_enrolment():

@@ -22,7 +22,7 @@ from durango import (
     attest,
     parse_tabasco_key,
 )
-from psa_attestation import encode
+from psa_attestation.cbor.encoding import encode
 from support.principal_rig import key_der, key_pem, now
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest

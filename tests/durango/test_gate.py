@@ -9,15 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durango import Check, Evidence, GateError, judge
-from psa_attestation import (
-    Appraisal,
-    SoftwareComponent,
-    Tier,
-    VerifierId,
-    implementation_id_of,
-    mint_token,
-    sign_ear,
-)
+from psa_attestation.evidence.software import implementation_id_of
+from psa_attestation.results.appraisal import Appraisal, Tier
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import VerifierId
+from psa_attestation.tokens.claims import SoftwareComponent
+from psa_attestation.tokens.token import mint_token
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, AcceptedPlatform, Policy

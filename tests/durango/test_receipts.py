@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from baja import make_certificate
 from colima.runtime import ContentKind
 from durango import ContentError, Evidence, Opening, ReceiptError, judge, verify_receipt
-from psa_attestation import InputCommitment, Receipt, sign_receipt
+from psa_attestation.receipts.receipt import InputCommitment, Receipt
+from psa_attestation.receipts.signing import sign_receipt
 from support.principal_rig import DAY, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
 from veracruz_utils.secret import Secret

@@ -7,7 +7,7 @@ memory stays bounded. FUZZ_KIND picks one kind. The rest of the environment: `su
 import os
 import sys
 
-from psa_attestation import AttestationError
+from psa_attestation.errors import AttestationError
 from support.evidence_mutation import changed
 from support.evidence_seeds import seeds
 from support.fuzzing import run

@@ -7,7 +7,7 @@ from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from platform_services import ServiceUnavailableError
-from psa_attestation import commit
+from psa_attestation.receipts.receipt import commit
 from support.computations import PROGRAM, policy
 from support.guests import CountingRandom
 

@@ -13,7 +13,8 @@ from colima.runtime import (
     ResponseStatus,
     Shutdown,
 )
-from psa_attestation import commit, verify_receipt
+from psa_attestation.receipts.receipt import commit
+from psa_attestation.receipts.verification import verify_receipt
 from support import runtime_guests as guests
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Role, Strategy

@@ -1,6 +1,6 @@
 import pytest
 
-from psa_attestation import Appraisal, Tier, TrustVector, tier_of
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector, tier_of
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import hashlib
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from psa_attestation import binding_digest
+from psa_attestation.binding import binding_digest
 
 transcripts = st.tuples(st.text(max_size=8), st.lists(st.binary(max_size=8), max_size=4))
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, Code, DecodeLimits, Stage, Tag, decode, encode
-from psa_attestation.cbor import ANY_TAG
+from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
+from psa_attestation.cbor.encoding import encode
+from psa_attestation.cbor.values import Tag
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from support.psa_tokens import refused
 
 WITH_TAGS = DecodeLimits(tags=ANY_TAG)
@@ -95,43 +97,43 @@ def test_integers_wider_than_needed_are_read():
 @pytest.mark.parametrize(
     ("form", "code"),
     [
-        ("", Code.MALFORMED),
-        ("18", Code.MALFORMED),
-        ("1c", Code.MALFORMED),
-        ("1c" + "00" * 16, Code.MALFORMED),
-        ("5e" + "00" * 64, Code.MALFORMED),
-        ("1f", Code.MALFORMED),
-        ("3e", Code.MALFORMED),
-        ("df00", Code.MALFORMED),
-        ("ff", Code.MALFORMED),
-        ("42ff", Code.MALFORMED),
-        ("820102ff", Code.TRAILING_BYTES),
-        ("0000", Code.TRAILING_BYTES),
-        ("8201", Code.MALFORMED),
-        ("a101", Code.MALFORMED),
-        ("a1", Code.MALFORMED),
-        ("f97e", Code.MALFORMED),
-        ("f7", Code.SIMPLE_VALUE),
-        ("e0", Code.SIMPLE_VALUE),
-        ("f820", Code.SIMPLE_VALUE),
-        ("fc", Code.MALFORMED),
-        ("61ff", Code.UTF8),
-        ("63eda080", Code.UTF8),
-        ("62c080", Code.UTF8),
-        ("c100", Code.UNEXPECTED_TAG),
-        ("5f4101ff", Code.INDEFINITE_LENGTH),
-        ("7f6161ff", Code.INDEFINITE_LENGTH),
-        ("9f01ff", Code.INDEFINITE_LENGTH),
-        ("bf0102ff", Code.INDEFINITE_LENGTH),
-        ("a201020103", Code.DUPLICATE_KEY),
-        ("a20102180103", Code.DUPLICATE_KEY),
-        ("a2616100616101", Code.DUPLICATE_KEY),
-        ("a201a24100014100020300", Code.DUPLICATE_KEY),
-        ("a1f500", Code.MAP_KEY),
-        ("a1f600", Code.MAP_KEY),
-        ("a1f93c0000", Code.MAP_KEY),
-        ("a18000", Code.MAP_KEY),
-        ("a1a000", Code.MAP_KEY),
+        ("", ErrorCode.MALFORMED),
+        ("18", ErrorCode.MALFORMED),
+        ("1c", ErrorCode.MALFORMED),
+        ("1c" + "00" * 16, ErrorCode.MALFORMED),
+        ("5e" + "00" * 64, ErrorCode.MALFORMED),
+        ("1f", ErrorCode.MALFORMED),
+        ("3e", ErrorCode.MALFORMED),
+        ("df00", ErrorCode.MALFORMED),
+        ("ff", ErrorCode.MALFORMED),
+        ("42ff", ErrorCode.MALFORMED),
+        ("820102ff", ErrorCode.TRAILING_BYTES),
+        ("0000", ErrorCode.TRAILING_BYTES),
+        ("8201", ErrorCode.MALFORMED),
+        ("a101", ErrorCode.MALFORMED),
+        ("a1", ErrorCode.MALFORMED),
+        ("f97e", ErrorCode.MALFORMED),
+        ("f7", ErrorCode.SIMPLE_VALUE),
+        ("e0", ErrorCode.SIMPLE_VALUE),
+        ("f820", ErrorCode.SIMPLE_VALUE),
+        ("fc", ErrorCode.MALFORMED),
+        ("61ff", ErrorCode.UTF8),
+        ("63eda080", ErrorCode.UTF8),
+        ("62c080", ErrorCode.UTF8),
+        ("c100", ErrorCode.UNEXPECTED_TAG),
+        ("5f4101ff", ErrorCode.INDEFINITE_LENGTH),
+        ("7f6161ff", ErrorCode.INDEFINITE_LENGTH),
+        ("9f01ff", ErrorCode.INDEFINITE_LENGTH),
+        ("bf0102ff", ErrorCode.INDEFINITE_LENGTH),
+        ("a201020103", ErrorCode.DUPLICATE_KEY),
+        ("a20102180103", ErrorCode.DUPLICATE_KEY),
+        ("a2616100616101", ErrorCode.DUPLICATE_KEY),
+        ("a201a24100014100020300", ErrorCode.DUPLICATE_KEY),
+        ("a1f500", ErrorCode.MAP_KEY),
+        ("a1f600", ErrorCode.MAP_KEY),
+        ("a1f93c0000", ErrorCode.MAP_KEY),
+        ("a18000", ErrorCode.MAP_KEY),
+        ("a1a000", ErrorCode.MAP_KEY),
     ],
 )
 def test_bytes_that_are_not_one_plain_item_are_refused(form, code):
@@ -140,7 +142,7 @@ def test_bytes_that_are_not_one_plain_item_are_refused(form, code):
 
 
 def test_keys_that_python_takes_for_equal_are_not_merged():
-    with refused(Code.MAP_KEY):
+    with refused(ErrorCode.MAP_KEY):
         decode(bytes.fromhex("a20161" + "61" + "f56162"))
     assert decode(bytes.fromhex("a301006131004131" + "00")) == {1: 0, "1": 0, b"1": 0}
 
@@ -148,46 +150,46 @@ def test_keys_that_python_takes_for_equal_are_not_merged():
 class TestLimits:
     def test_a_string_longer_than_the_limit_is_refused_before_it_is_read(self):
         for form in ("5bffffffffffffffff", "7b7fffffffffffffff"):
-            with refused(Code.LENGTH_LIMIT):
+            with refused(ErrorCode.LENGTH_LIMIT):
                 decode(bytes.fromhex(form))
 
     def test_a_container_with_more_entries_than_the_limit_is_refused_before_they_are_read(self):
         for form in ("9bffffffffffffffff", "bb7fffffffffffffff", "9a00001001"):
-            with refused(Code.LENGTH_LIMIT):
+            with refused(ErrorCode.LENGTH_LIMIT):
                 decode(bytes.fromhex(form))
 
     def test_a_container_with_more_entries_than_bytes_is_refused(self):
-        with refused(Code.MALFORMED):
+        with refused(ErrorCode.MALFORMED):
             decode(bytes.fromhex("990fff") + b"\x00" * 100)
 
     def test_items_are_counted_over_all_containers(self):
         limits = DecodeLimits(max_items=6)
         assert decode(bytes.fromhex("8283000000" + "00"), limits) == [[0, 0, 0], 0]
-        with refused(Code.LENGTH_LIMIT):
+        with refused(ErrorCode.LENGTH_LIMIT):
             decode(bytes.fromhex("8283000000" + "8200" + "00"), limits)
 
     def test_an_input_longer_than_the_limit_is_refused(self):
         assert decode(b"\x43abc", DecodeLimits(max_bytes=4)) == b"abc"
-        with refused(Code.SIZE_LIMIT):
+        with refused(ErrorCode.SIZE_LIMIT):
             decode(b"\x44abcd", DecodeLimits(max_bytes=4))
 
     @pytest.mark.parametrize("opening", [b"\x81", b"\xa1\x00", b"\xc1"])
     def test_nesting_stops_at_the_limit(self, opening):
         limits = DecodeLimits(max_depth=5, tags=ANY_TAG)
         decode(opening * 5 + b"\x00", limits)
-        with refused(Code.NESTING_LIMIT):
+        with refused(ErrorCode.NESTING_LIMIT):
             decode(opening * 6 + b"\x00", limits)
 
     @pytest.mark.parametrize("opening", [b"\x81", b"\x9f", b"\xa1\x00", b"\xbf\x00", b"\xc1"])
     def test_deep_nesting_costs_no_stack(self, opening):
         limits = DecodeLimits(allow_indefinite=True, tags=ANY_TAG)
-        with refused(Code.NESTING_LIMIT):
+        with refused(ErrorCode.NESTING_LIMIT):
             decode(opening * 30_000, limits)
 
     def test_only_the_tags_asked_for_are_let_through(self):
         limits = DecodeLimits(tags=frozenset({18}))
         assert decode(b"\xd2\x00", limits) == Tag(18, 0)
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             decode(b"\xd1\x00", limits)
 
 
@@ -209,16 +211,16 @@ class TestIndefiniteLengths:
     @pytest.mark.parametrize(
         ("form", "code"),
         [
-            ("9f01", Code.MALFORMED),
-            ("5f01ff", Code.MALFORMED),
-            ("5f6161ff", Code.MALFORMED),
-            ("5f5f4101ffff", Code.MALFORMED),
-            ("5f", Code.MALFORMED),
-            ("bf01ff", Code.MALFORMED),
-            ("bf01020103ff", Code.DUPLICATE_KEY),
-            ("bff500ff", Code.MAP_KEY),
-            ("7f61c361bcff", Code.UTF8),
-            ("1fff", Code.MALFORMED),
+            ("9f01", ErrorCode.MALFORMED),
+            ("5f01ff", ErrorCode.MALFORMED),
+            ("5f6161ff", ErrorCode.MALFORMED),
+            ("5f5f4101ffff", ErrorCode.MALFORMED),
+            ("5f", ErrorCode.MALFORMED),
+            ("bf01ff", ErrorCode.MALFORMED),
+            ("bf01020103ff", ErrorCode.DUPLICATE_KEY),
+            ("bff500ff", ErrorCode.MAP_KEY),
+            ("7f61c361bcff", ErrorCode.UTF8),
+            ("1fff", ErrorCode.MALFORMED),
         ],
     )
     def test_everything_else_stays_as_strict(self, form, code):
@@ -227,7 +229,7 @@ class TestIndefiniteLengths:
 
     @pytest.mark.parametrize("opening", [b"\x9f", b"\xbf"])
     def test_their_entries_are_counted(self, opening):
-        with refused(Code.LENGTH_LIMIT):
+        with refused(ErrorCode.LENGTH_LIMIT):
             entries = b"".join(bytes((0x18, n, 0)) for n in range(24, 60))
             decode(opening + entries + b"\xff", DecodeLimits(allow_indefinite=True, max_items=20))
 
@@ -256,15 +258,15 @@ def test_a_value_of_a_derived_type_has_the_form_of_its_base(value, base):
 class TestWhatHasNoForm:
     @pytest.mark.parametrize("value", [2**64, -(2**64) - 1])
     def test_an_integer_beyond_64_bits(self, value):
-        with refused(Code.NOT_ENCODABLE):
+        with refused(ErrorCode.NOT_ENCODABLE):
             encode(value)
 
     def test_a_lone_surrogate(self):
-        with refused(Code.NOT_ENCODABLE):
+        with refused(ErrorCode.NOT_ENCODABLE):
             encode("\ud800")
 
     def test_another_type(self):
-        with refused(Code.NOT_ENCODABLE):
+        with refused(ErrorCode.NOT_ENCODABLE):
             encode([{1: object()}])
 
 

@@ -8,10 +8,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, Code, Stage, public_key_of
-from psa_attestation.corim import read_comid, read_unsigned_corim, verify_corim
-from psa_attestation.corim_comid import Environment, Measurement
-from psa_attestation.corim_profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
+from psa_attestation.corim.bundle import read_comid, read_unsigned_corim, verify_corim
+from psa_attestation.corim.comid import Environment, Measurement
+from psa_attestation.corim.profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.jose.jwk import public_key_of
 from support.cca_tokens import cose_key
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
 
@@ -162,15 +163,15 @@ class TestContent:
     @pytest.mark.parametrize(
         ("digest", "code"),
         [
-            ([1, bytes(31)], Code.HASH_LENGTH),
-            ([7, bytes(32)], Code.HASH_LENGTH),
-            (["sha-512", bytes(32)], Code.HASH_LENGTH),
-            ([2, bytes(16)], Code.CLAIM_VALUE),
-            ([True, bytes(32)], Code.CLAIM_TYPE),
-            (["md5", bytes(16)], Code.CLAIM_VALUE),
-            ([1], Code.CLAIM_VALUE),
-            ([1, "text"], Code.CLAIM_TYPE),
-            (bytes(32), Code.CLAIM_TYPE),
+            ([1, bytes(31)], ErrorCode.HASH_LENGTH),
+            ([7, bytes(32)], ErrorCode.HASH_LENGTH),
+            (["sha-512", bytes(32)], ErrorCode.HASH_LENGTH),
+            ([2, bytes(16)], ErrorCode.CLAIM_VALUE),
+            ([True, bytes(32)], ErrorCode.CLAIM_TYPE),
+            (["md5", bytes(16)], ErrorCode.CLAIM_VALUE),
+            ([1], ErrorCode.CLAIM_VALUE),
+            ([1, "text"], ErrorCode.CLAIM_TYPE),
+            (bytes(32), ErrorCode.CLAIM_TYPE),
         ],
     )
     def test_a_digest_has_the_length_of_its_algorithm(self, digest, code):
@@ -269,26 +270,26 @@ class TestBundle:
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({"_0": None}, Code.MISSING_CLAIM),
-            ({"_0": b"\x01"}, Code.CLAIM_VALUE),
-            ({"_0": ""}, Code.CLAIM_VALUE),
-            ({"_1": None}, Code.MISSING_CLAIM),
-            ({"_1": []}, Code.CLAIM_VALUE),
-            ({"_1": [b"x"]}, Code.CLAIM_TYPE),
-            ({"_1": [cbor2.CBORTag(507, b"x")]}, Code.UNEXPECTED_TAG),
-            ({"_1": [cbor2.CBORTag(506, COMID)]}, Code.CLAIM_TYPE),
-            ({"_3": PSA_PROFILE}, Code.CLAIM_TYPE),
-            ({"_4": {}}, Code.MISSING_CLAIM),
-            ({"_4": {1: NOW + 1}}, Code.CLAIM_TYPE),
-            ({"_4": {1: cbor2.CBORTag(1, NOW + 0.5)}}, Code.CLAIM_TYPE),
+            ({"_0": None}, ErrorCode.MISSING_CLAIM),
+            ({"_0": b"\x01"}, ErrorCode.CLAIM_VALUE),
+            ({"_0": ""}, ErrorCode.CLAIM_VALUE),
+            ({"_1": None}, ErrorCode.MISSING_CLAIM),
+            ({"_1": []}, ErrorCode.CLAIM_VALUE),
+            ({"_1": [b"x"]}, ErrorCode.CLAIM_TYPE),
+            ({"_1": [cbor2.CBORTag(507, b"x")]}, ErrorCode.UNEXPECTED_TAG),
+            ({"_1": [cbor2.CBORTag(506, COMID)]}, ErrorCode.CLAIM_TYPE),
+            ({"_3": PSA_PROFILE}, ErrorCode.CLAIM_TYPE),
+            ({"_4": {}}, ErrorCode.MISSING_CLAIM),
+            ({"_4": {1: NOW + 1}}, ErrorCode.CLAIM_TYPE),
+            ({"_4": {1: cbor2.CBORTag(1, NOW + 0.5)}}, ErrorCode.CLAIM_TYPE),
             (
                 {"_4": {0: cbor2.CBORTag(1, NOW + 1), 1: cbor2.CBORTag(1, NOW)}},
-                Code.CLAIM_VALUE,
+                ErrorCode.CLAIM_VALUE,
             ),
-            ({"_4": {1: cbor2.CBORTag(1, NOW - 1)}}, Code.EXPIRED),
+            ({"_4": {1: cbor2.CBORTag(1, NOW - 1)}}, ErrorCode.EXPIRED),
             (
                 {"_4": {0: cbor2.CBORTag(1, NOW + 1), 1: cbor2.CBORTag(1, NOW + 2)}},
-                Code.NOT_YET_VALID,
+                ErrorCode.NOT_YET_VALID,
             ),
         ],
     )
@@ -300,25 +301,25 @@ class TestBundle:
         assert read(corim(), profiles={PSA_PROFILE}).profile == PSA_PROFILE
         for data in (corim(_3=None), corim(_3=cbor2.CBORTag(111, b"\x01\x02"))):
             assert read(data).profile in (None, "oid:0102")
-            with refused(Code.PROFILE_NOT_ALLOWED):
+            with refused(ErrorCode.PROFILE_NOT_ALLOWED):
                 read(data, profiles={PSA_PROFILE})
 
     @pytest.mark.parametrize("profile", [PSA_PROFILE, CCA_PROFILE])
     def test_arms_profiles_name_devices_as_arm_does(self, profile):
         uri = cbor2.CBORTag(32, profile)
         short = {0: {0: cbor2.CBORTag(560, bytes(30))}}
-        with refused(Code.IMPLEMENTATION_ID_LENGTH):
+        with refused(ErrorCode.IMPLEMENTATION_ID_LENGTH):
             read(corim(COMID | {4: {0: [[short, [MEASUREMENT]]]}}, _3=uri))
-        with refused(Code.INSTANCE_ID_LENGTH):
+        with refused(ErrorCode.INSTANCE_ID_LENGTH):
             read(corim(COMID | {4: {3: [[{0: {0: CLASS}}, [pem(DEVICE)]]]}}, _3=uri))
-        with refused(Code.CLAIM_VALUE):
+        with refused(ErrorCode.CLAIM_VALUE):
             read(corim(COMID | {4: {3: [[KEYS[0], [pem(DEVICE)] * 2]]}}, _3=uri))
         assert read(corim(COMID | {4: {0: [[short, [MEASUREMENT]]]}}, _3=None))
 
     def test_a_realm_is_named_by_its_initial_measurement_and_says_it(self):
         assert read_realm().comids[0].reference_values[0].measurements[0].key == "cca.rim"
         for size in (31, 33, 65):
-            with refused(Code.IMPLEMENTATION_ID_LENGTH):
+            with refused(ErrorCode.IMPLEMENTATION_ID_LENGTH):
                 read_realm(name=bytes(size))
 
     @pytest.mark.parametrize(
@@ -335,25 +336,25 @@ class TestBundle:
         ],
     )
     def test_a_realm_of_other_elements_is_refused(self, elements):
-        with refused(Code.CLAIM_VALUE):
+        with refused(ErrorCode.CLAIM_VALUE):
             read_realm(*elements)
 
     def test_a_bundle_has_no_key_of_a_realm(self):
-        with refused(Code.CLAIM_VALUE):
+        with refused(ErrorCode.CLAIM_VALUE):
             read(corim(COMID | {4: {3: [KEYS]}}, _3=cbor2.CBORTag(32, REALM_PROFILE)))
 
     def test_what_is_no_bundle_is_refused(self):
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             read(cbor2.dumps(cbor2.CBORTag(502, {})))
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             read(signed())
-        with refused(Code.TRAILING_BYTES, Stage.ENCODING):
+        with refused(ErrorCode.TRAILING_BYTES, Stage.ENCODING):
             read(corim() + b"\x00")
 
     def test_a_repeated_member_is_refused(self):
         data = corim()
         assert data[3] == 0xA3
-        with refused(Code.DUPLICATE_KEY):
+        with refused(ErrorCode.DUPLICATE_KEY):
             read(data[:3] + b"\xa4" + data[4:] + b"\x00\x61x")
 
 
@@ -365,14 +366,14 @@ class TestSigned:
         assert found.comids == read(corim()).comids
 
     def test_another_key_is_refused(self):
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             verify(signed(key=STRANGER))
 
     def test_cwt_claims_may_say_who_signed(self):
         claims = {1: "issuer", 4: NOW + 5, 5: NOW - 5}
         found = verify(signed(_8=None, _15=claims))
         assert (found.signer, found.not_before, found.not_after) == ("issuer", NOW - 5, NOW + 5)
-        with refused(Code.EXPIRED):
+        with refused(ErrorCode.EXPIRED):
             verify(signed(_8=None, _15=claims), at=NOW + 6)
 
     def test_the_narrower_validity_counts(self):
@@ -381,7 +382,7 @@ class TestSigned:
         assert (found.not_before, found.not_after) == (NOW - 5, NOW + 5)
 
     @pytest.mark.parametrize(
-        ("at", "code"), [(NOW - 10, Code.NOT_YET_VALID), (NOW + 10, Code.EXPIRED)]
+        ("at", "code"), [(NOW - 10, ErrorCode.NOT_YET_VALID), (NOW + 10, ErrorCode.EXPIRED)]
     )
     def test_a_signature_is_valid_for_a_time(self, at, code):
         with refused(code, Stage.FRESHNESS):
@@ -390,13 +391,13 @@ class TestSigned:
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({"_3": None}, Code.TYPE_CONFUSION),
-            ({"_3": "application/cbor"}, Code.TYPE_CONFUSION),
-            ({"_8": None}, Code.MISSING_CLAIM),
-            ({"_8": {}}, Code.CLAIM_TYPE),
-            ({"_8": b"\xa0"}, Code.MISSING_CLAIM),
-            ({"_1": -35}, Code.ALG_KEY_MISMATCH),
-            ({"_2": [8]}, Code.CRIT),
+            ({"_3": None}, ErrorCode.TYPE_CONFUSION),
+            ({"_3": "application/cbor"}, ErrorCode.TYPE_CONFUSION),
+            ({"_8": None}, ErrorCode.MISSING_CLAIM),
+            ({"_8": {}}, ErrorCode.CLAIM_TYPE),
+            ({"_8": b"\xa0"}, ErrorCode.MISSING_CLAIM),
+            ({"_1": -35}, ErrorCode.ALG_KEY_MISMATCH),
+            ({"_2": [8]}, ErrorCode.CRIT),
         ],
     )
     def test_another_header_is_refused(self, changes, code):
@@ -406,7 +407,7 @@ class TestSigned:
     def test_an_unsigned_bundle_is_not_a_signed_one(self):
         with pytest.raises(AttestationError):
             verify(corim())
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             verify(signed(cbor2.dumps(COMID)))
 
 

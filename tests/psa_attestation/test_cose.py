@@ -5,19 +5,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import (
-    AttestationError,
-    Code,
-    DecodeLimits,
-    MacAlgorithm,
-    MacKey,
-    Stage,
-    mac0,
-    sign1,
-    verify1,
-)
-from psa_attestation.cbor import ANY_TAG
-from psa_attestation.cose import parse
+from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits
+from psa_attestation.cose.messages import parse, verify1
+from psa_attestation.cose.signing import sign1
+from psa_attestation.cose.verification import MacAlgorithm, MacKey
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from support.mac0 import mac0
 from support.psa_tokens import (
     DEVICE,
     DEVICE_384,
@@ -70,7 +63,7 @@ def test_what_is_maced_verifies_with_its_key(algorithm):
     key = MacKey(Secret(bytes(algorithm.tag_bytes)), algorithm)
     message = mac0(b"content", key, external_aad=b"context")
     assert parse(message).verify(key, external_aad=b"context") == b"content"
-    with refused(Code.SIGNATURE):
+    with refused(ErrorCode.SIGNATURE):
         parse(message).verify(key)
 
 
@@ -90,13 +83,13 @@ class TestSignature:
 
     @pytest.mark.parametrize("size", [0, 63, 65, 70, 96, 132])
     def test_its_length_is_fixed(self, size):
-        with refused(Code.SIGNATURE_ENCODING, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE_ENCODING, Stage.SIGNATURE):
             self.verify_with((self.right * 3)[:size])
 
     def test_the_der_form_is_refused(self):
         data = cbor2.dumps(["Signature1", bytes.fromhex("a10126"), b"", b"content"])
         der = DEVICE.sign(data, ec.ECDSA(ec.hashes.SHA256()))
-        with refused(Code.SIGNATURE_ENCODING):
+        with refused(ErrorCode.SIGNATURE_ENCODING):
             self.verify_with(der)
 
     @pytest.mark.parametrize(
@@ -104,27 +97,27 @@ class TestSignature:
         [(0, 0), (0, 1), (1, 0), (ORDER, 1), (1, ORDER), (ORDER, ORDER), (2**256 - 1, 1), (1, 1)],
     )
     def test_numbers_at_the_edges_are_refused(self, r, s):
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             self.verify_with(r.to_bytes(32) + s.to_bytes(32))
 
     def test_r_and_s_exchanged_are_refused(self):
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             self.verify_with(self.right[32:] + self.right[:32])
 
     def test_another_key_is_refused(self):
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             verify1(sign1(b"content", STRANGER), PUBLIC)
 
     def test_the_context_of_another_structure_is_refused(self):
         for context in ("Signature", "MAC0", "signature1", "Signature2"):
-            with refused(Code.SIGNATURE):
+            with refused(ErrorCode.SIGNATURE):
                 verify1(sign1_by_hand(b"content", context=context), PUBLIC)
 
     def test_external_data_has_to_agree(self):
         message = sign1(b"content", DEVICE, external_aad=b"one")
         assert verify1(message, PUBLIC, external_aad=b"one") == b"content"
         for other in (b"", b"two"):
-            with refused(Code.SIGNATURE):
+            with refused(ErrorCode.SIGNATURE):
                 verify1(message, PUBLIC, external_aad=other)
 
     def test_the_unprotected_header_is_not_covered(self):
@@ -139,21 +132,21 @@ class TestAlgorithm:
     @pytest.mark.parametrize(
         ("protected", "code"),
         [
-            (b"", Code.ALG_NOT_PROTECTED),
-            ({}, Code.ALG_NOT_PROTECTED),
-            ({4: b"kid"}, Code.ALG_NOT_PROTECTED),
-            ({1: -999}, Code.ALG_UNKNOWN),
-            ({1: "ES256"}, Code.ALG_UNKNOWN),
-            ({1: None}, Code.ALG_UNKNOWN),
-            ({1: True}, Code.ALG_UNKNOWN),
-            ({1: -7.0}, Code.ALG_UNKNOWN),
-            ({1: -8}, Code.ALG_UNKNOWN),
-            ({1: -37}, Code.ALG_UNKNOWN),
-            ({1: 0}, Code.ALG_UNKNOWN),
-            ({1: 5}, Code.TYPE_CONFUSION),
-            ({1: -35}, Code.ALG_KEY_MISMATCH),
-            ({1: -36}, Code.ALG_KEY_MISMATCH),
-            ({1: -51}, Code.ALG_KEY_MISMATCH),
+            (b"", ErrorCode.ALG_NOT_PROTECTED),
+            ({}, ErrorCode.ALG_NOT_PROTECTED),
+            ({4: b"kid"}, ErrorCode.ALG_NOT_PROTECTED),
+            ({1: -999}, ErrorCode.ALG_UNKNOWN),
+            ({1: "ES256"}, ErrorCode.ALG_UNKNOWN),
+            ({1: None}, ErrorCode.ALG_UNKNOWN),
+            ({1: True}, ErrorCode.ALG_UNKNOWN),
+            ({1: -7.0}, ErrorCode.ALG_UNKNOWN),
+            ({1: -8}, ErrorCode.ALG_UNKNOWN),
+            ({1: -37}, ErrorCode.ALG_UNKNOWN),
+            ({1: 0}, ErrorCode.ALG_UNKNOWN),
+            ({1: 5}, ErrorCode.TYPE_CONFUSION),
+            ({1: -35}, ErrorCode.ALG_KEY_MISMATCH),
+            ({1: -36}, ErrorCode.ALG_KEY_MISMATCH),
+            ({1: -51}, ErrorCode.ALG_KEY_MISMATCH),
         ],
     )
     def test_only_the_keys_own_will_do(self, protected, code):
@@ -162,52 +155,52 @@ class TestAlgorithm:
 
     def test_one_that_is_not_protected_does_not_count(self):
         for protected in (b"", {}):
-            with refused(Code.ALG_NOT_PROTECTED, Stage.ENVELOPE):
+            with refused(ErrorCode.ALG_NOT_PROTECTED, Stage.ENVELOPE):
                 verify1(sign1_by_hand(b"c", protected=protected, unprotected={1: -7}), PUBLIC)
 
     def test_the_public_key_is_no_mac_key(self):
         spki = PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         forged = mac0(b"content", MacKey(Secret(spki)))
-        with refused(Code.TYPE_CONFUSION, Stage.ENVELOPE):
+        with refused(ErrorCode.TYPE_CONFUSION, Stage.ENVELOPE):
             verify1(forged, PUBLIC)
 
     def test_a_mac_key_verifies_no_signature(self):
-        with refused(Code.TYPE_CONFUSION):
+        with refused(ErrorCode.TYPE_CONFUSION):
             parse(sign1(b"content", DEVICE)).verify(MAC_KEY)
 
     def test_a_signature_under_the_tag_of_a_mac_is_refused(self):
-        with refused(Code.TYPE_CONFUSION):
+        with refused(ErrorCode.TYPE_CONFUSION):
             parse(sign1_by_hand(b"content", tag=17))
 
     def test_a_mac_under_the_tag_of_a_signature_is_refused(self):
-        with refused(Code.TYPE_CONFUSION):
+        with refused(ErrorCode.TYPE_CONFUSION):
             parse(b"\xd2" + mac0(b"content", MAC_KEY)[1:])
 
     def test_a_mac_of_another_length_is_refused(self):
         key = MacKey(Secret(bytes(64)), MacAlgorithm.HMAC_512)
-        with refused(Code.ALG_KEY_MISMATCH):
+        with refused(ErrorCode.ALG_KEY_MISMATCH):
             parse(mac0(b"content", key)).verify(MAC_KEY)
 
     @pytest.mark.parametrize("tag", [b"", bytes(31), bytes(33), bytes(64)])
     def test_the_tag_of_a_mac_has_a_fixed_length(self, tag):
-        with refused(Code.SIGNATURE_ENCODING):
+        with refused(ErrorCode.SIGNATURE_ENCODING):
             parse(message_by_hand(b"\xa1\x01\x05", {}, b"c", tag, tag=17)).verify(MAC_KEY)
 
     def test_a_mac_of_another_key_is_refused(self):
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             parse(mac0(b"content", MacKey(Secret(bytes(32))))).verify(MAC_KEY)
 
     @pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.SECP224R1(), ec.BrainpoolP256R1()])
     def test_other_curves_are_refused(self, curve):
         key = ec.generate_private_key(curve)
-        with refused(Code.KEY_UNSUPPORTED, Stage.KEY):
+        with refused(ErrorCode.KEY_UNSUPPORTED, Stage.KEY):
             sign1(b"content", key)
-        with refused(Code.KEY_UNSUPPORTED, Stage.KEY):
+        with refused(ErrorCode.KEY_UNSUPPORTED, Stage.KEY):
             verify1(sign1(b"content", DEVICE), key.public_key())
 
     @pytest.mark.parametrize("algorithm", list(MacAlgorithm))
     def test_a_mac_key_shorter_than_its_tag_is_refused(self, algorithm):
-        with refused(Code.KEY_UNSUPPORTED):
+        with refused(ErrorCode.KEY_UNSUPPORTED):
             MacKey(Secret(bytes(algorithm.tag_bytes - 1)), algorithm)
 
     def test_a_mac_key_does_not_show_itself(self):
@@ -232,11 +225,11 @@ class TestHeaders:
         ],
     )
     def test_a_critical_parameter_we_do_not_know_or_find_is_refused(self, protected):
-        with refused(Code.CRIT, Stage.ENVELOPE):
+        with refused(ErrorCode.CRIT, Stage.ENVELOPE):
             verify1(sign1_by_hand(b"content", protected=protected), PUBLIC)
 
     def test_critical_parameters_are_named_in_the_protected_header(self):
-        with refused(Code.CRIT):
+        with refused(ErrorCode.CRIT):
             verify1(sign1_by_hand(b"content", unprotected={2: [1]}), PUBLIC)
 
     def test_critical_parameters_we_know_are_accepted(self):
@@ -252,24 +245,24 @@ class TestHeaders:
     @pytest.mark.parametrize("label", [1, 4, "text"])
     def test_a_parameter_in_both_buckets_is_refused(self, label):
         protected = {1: -7, label: -7}
-        with refused(Code.LABEL_IN_BOTH_BUCKETS, Stage.ENVELOPE):
+        with refused(ErrorCode.LABEL_IN_BOTH_BUCKETS, Stage.ENVELOPE):
             verify1(sign1_by_hand(b"c", protected=protected, unprotected={label: -7}), PUBLIC)
 
     @pytest.mark.parametrize(
         ("header", "code"),
         [
-            ("a2012601385c", Code.DUPLICATE_KEY),
-            ("bf0126ff", Code.INDEFINITE_LENGTH),
-            ("a1012600", Code.TRAILING_BYTES),
-            ("a10126a10126", Code.TRAILING_BYTES),
-            ("a101", Code.MALFORMED),
-            ("820126", Code.MALFORMED),
-            ("26", Code.MALFORMED),
-            ("f6", Code.MALFORMED),
-            ("a20126" + "4100" + "00", Code.MALFORMED),
-            ("a20126" + "f5" + "00", Code.MAP_KEY),
-            ("a20126" + "04" + "c100", Code.UNEXPECTED_TAG),
-            ("a20126" + "04" + "81818181" + "80", Code.NESTING_LIMIT),
+            ("a2012601385c", ErrorCode.DUPLICATE_KEY),
+            ("bf0126ff", ErrorCode.INDEFINITE_LENGTH),
+            ("a1012600", ErrorCode.TRAILING_BYTES),
+            ("a10126a10126", ErrorCode.TRAILING_BYTES),
+            ("a101", ErrorCode.MALFORMED),
+            ("820126", ErrorCode.MALFORMED),
+            ("26", ErrorCode.MALFORMED),
+            ("f6", ErrorCode.MALFORMED),
+            ("a20126" + "4100" + "00", ErrorCode.MALFORMED),
+            ("a20126" + "f5" + "00", ErrorCode.MAP_KEY),
+            ("a20126" + "04" + "c100", ErrorCode.UNEXPECTED_TAG),
+            ("a20126" + "04" + "81818181" + "80", ErrorCode.NESTING_LIMIT),
         ],
     )
     def test_a_protected_header_that_can_be_read_in_two_ways_is_refused(self, header, code):
@@ -287,15 +280,15 @@ class TestEnvelope:
     @pytest.mark.parametrize(
         ("elements", "code"),
         [
-            ([HEADER, {}, b"c"], Code.MALFORMED),
-            ([HEADER, {}, b"c", bytes(64), 0], Code.MALFORMED),
-            ([HEADER, {}, None, bytes(64)], Code.PAYLOAD_NIL),
-            ([HEADER, {}, "c", bytes(64)], Code.MALFORMED),
-            ([HEADER, {}, b"c", "s"], Code.MALFORMED),
-            ([HEADER, [], b"c", bytes(64)], Code.MALFORMED),
-            ([{1: -7}, {}, b"c", bytes(64)], Code.MALFORMED),
-            ([HEADER, {}, cbor2.CBORTag(18, b"c"), bytes(64)], Code.MALFORMED),
-            ([HEADER, {b"label": 1}, b"c", bytes(64)], Code.MALFORMED),
+            ([HEADER, {}, b"c"], ErrorCode.MALFORMED),
+            ([HEADER, {}, b"c", bytes(64), 0], ErrorCode.MALFORMED),
+            ([HEADER, {}, None, bytes(64)], ErrorCode.PAYLOAD_NIL),
+            ([HEADER, {}, "c", bytes(64)], ErrorCode.MALFORMED),
+            ([HEADER, {}, b"c", "s"], ErrorCode.MALFORMED),
+            ([HEADER, [], b"c", bytes(64)], ErrorCode.MALFORMED),
+            ([{1: -7}, {}, b"c", bytes(64)], ErrorCode.MALFORMED),
+            ([HEADER, {}, cbor2.CBORTag(18, b"c"), bytes(64)], ErrorCode.MALFORMED),
+            ([HEADER, {b"label": 1}, b"c", bytes(64)], ErrorCode.MALFORMED),
         ],
     )
     def test_four_elements_of_the_right_types_are_expected(self, elements, code):
@@ -303,25 +296,25 @@ class TestEnvelope:
             parse(message_by_hand(*elements))
 
     def test_a_message_that_is_no_array_is_refused(self):
-        with refused(Code.MALFORMED):
+        with refused(ErrorCode.MALFORMED):
             parse(cbor2.dumps(cbor2.CBORTag(18, {0: 1})))
 
     @pytest.mark.parametrize("tag", [16, 19, 24, 96, 97, 98, 399])
     def test_other_tags_are_refused(self, tag):
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             parse(sign1_by_hand(b"content", tag=tag))
-        with refused(Code.UNEXPECTED_TAG):
+        with refused(ErrorCode.UNEXPECTED_TAG):
             parse(sign1_by_hand(b"content", tag=tag), DecodeLimits(tags=ANY_TAG))
 
     def test_no_tag_and_a_cwt_tag_are_refused(self):
         message = sign1(b"content", DEVICE)
-        with refused(Code.MISSING_TAG_18):
+        with refused(ErrorCode.MISSING_TAG_18):
             parse(message[1:])
-        with refused(Code.CWT_TAG_NOT_USED):
+        with refused(ErrorCode.CWT_TAG_NOT_USED):
             parse(b"\xd8\x3d" + message)
 
     def test_a_tag_within_the_tag_is_refused(self):
-        with refused(Code.MALFORMED):
+        with refused(ErrorCode.MALFORMED):
             parse(b"\xd2" + sign1(b"content", DEVICE))
 
 

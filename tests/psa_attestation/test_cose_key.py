@@ -4,8 +4,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, Code
-from psa_attestation.cose_key import decode_cose_key, key_of_point
+from psa_attestation.cose.keys import decode_cose_key, key_of_point
+from psa_attestation.errors import AttestationError, ErrorCode
 from support.psa_tokens import DEVICE, DEVICE_384, DEVICE_521, refused
 
 
@@ -45,7 +45,7 @@ def test_a_key_is_read_in_both_forms(key, crv):
     ],
 )
 def test_a_key_that_is_none_is_refused(changes):
-    with refused(Code.KEY_UNSUPPORTED):
+    with refused(ErrorCode.KEY_UNSUPPORTED):
         decode_cose_key(cbor2.dumps(members(DEVICE, 1) | changes))
 
 
@@ -62,13 +62,13 @@ def test_a_key_that_is_none_is_refused(changes):
     ],
 )
 def test_a_point_of_another_form_is_refused(data):
-    with refused(Code.KEY_UNSUPPORTED):
+    with refused(ErrorCode.KEY_UNSUPPORTED):
         key_of_point(data)
 
 
 def test_a_repeated_member_is_refused():
     data = cbor2.dumps(members(DEVICE, 1))
-    with refused(Code.DUPLICATE_KEY):
+    with refused(ErrorCode.DUPLICATE_KEY):
         decode_cose_key(bytes((data[0] + 1,)) + data[1:] + b"\x01\x02")
 
 

@@ -3,22 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import (
-    EAR_PROFILE,
-    Appraisal,
-    AttestationError,
-    Code,
-    Ear,
-    MacKey,
-    Stage,
-    Tier,
-    TrustVector,
-    VerifierId,
-    mac0,
-    sign_ear,
-    verify_ear,
-    verify_token,
-)
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear, verify_ear
+from psa_attestation.results.ear_claims import EAR_PROFILE, Ear, VerifierId
+from psa_attestation.tokens.token import verify_token
+from support.mac0 import mac0
 from support.psa_tokens import (
     CHALLENGE,
     DEVICE,
@@ -112,19 +103,19 @@ def test_what_nobody_knows_is_ignored():
 
 class TestSignature:
     def test_only_the_verifiers_key_will_do(self):
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             verify(sign_ear(EAR, STRANGER))
 
     def test_a_key_in_the_header_is_not_looked_at(self):
         payload = cbor2.dumps(MEMBERS)
         for header in ({4: b"another"}, {33: b"certificate"}, {-1: {1: 2}}):
             assert verify(sign1_by_hand(payload, unprotected=header)) == read()
-            with refused(Code.SIGNATURE):
+            with refused(ErrorCode.SIGNATURE):
                 verify(sign1_by_hand(payload, STRANGER, unprotected=header))
 
     def test_a_mac_keyed_with_the_public_key_is_refused(self):
         x963 = DEVICE.public_key().public_numbers().x.to_bytes(32)
-        with refused(Code.TYPE_CONFUSION):
+        with refused(ErrorCode.TYPE_CONFUSION):
             verify(mac0(cbor2.dumps(MEMBERS), MacKey(Secret(x963))))
 
     def test_no_algorithm_is_refused(self):
@@ -134,13 +125,13 @@ class TestSignature:
                 verify(sign1_by_hand(payload, protected=protected))
 
     def test_the_signature_comes_before_the_claims(self):
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             verify(sign1_by_hand(b"\x00", STRANGER))
 
     def test_a_token_is_no_result_and_a_result_no_token(self):
-        with refused(Code.PROFILE_UNKNOWN):
+        with refused(ErrorCode.PROFILE_UNKNOWN):
             verify(sign1_by_hand(with_claims({})))
-        with refused(Code.PROFILE_UNKNOWN):
+        with refused(ErrorCode.PROFILE_UNKNOWN):
             verify_token(sign_ear(EAR, DEVICE), key_for=key_for, nonce=NONCE)
 
 
@@ -150,60 +141,60 @@ class TestTime:
         assert verify(sign_ear(EAR, DEVICE), at=at) == EAR
 
     def test_it_is_void_from_the_second_of_its_expiry(self):
-        with refused(Code.EXPIRED, Stage.FRESHNESS):
+        with refused(ErrorCode.EXPIRED, Stage.FRESHNESS):
             verify(sign_ear(EAR, DEVICE), at=NOW + 240)
 
     def test_it_is_void_before_its_issue(self):
-        with refused(Code.NOT_YET_VALID, Stage.FRESHNESS):
+        with refused(ErrorCode.NOT_YET_VALID, Stage.FRESHNESS):
             verify(sign_ear(EAR, DEVICE), at=NOW - 61)
 
     def test_clocks_may_differ_by_what_the_caller_allows(self):
         data = sign_ear(EAR, DEVICE)
         assert verify(data, at=NOW - 65, leeway_s=5) == EAR
         assert verify(data, at=NOW + 244, leeway_s=5) == EAR
-        with refused(Code.NOT_YET_VALID):
+        with refused(ErrorCode.NOT_YET_VALID):
             verify(data, at=NOW - 66, leeway_s=5)
-        with refused(Code.EXPIRED):
+        with refused(ErrorCode.EXPIRED):
             verify(data, at=NOW + 245, leeway_s=5)
 
     def test_a_start_of_validity_counts(self):
         assert read({5: NOW}) == read()
-        with refused(Code.NOT_YET_VALID):
+        with refused(ErrorCode.NOT_YET_VALID):
             read({5: NOW + 1})
 
     @pytest.mark.parametrize("claim", [4, 5, 6])
     @pytest.mark.parametrize("value", [float(NOW), "now", True, None, cbor2.CBORTag(1, NOW)])
     def test_a_time_is_an_integer(self, claim, value):
-        with refused(Code.CLAIM_TYPE, Stage.CLAIMS):
+        with refused(ErrorCode.CLAIM_TYPE, Stage.CLAIMS):
             read({claim: value})
 
     @pytest.mark.parametrize("changes", [{6: -1}, {4: 2**53}, {4: NOW - 60}, {4: 0}])
     def test_a_time_that_makes_no_sense_is_refused(self, changes):
-        with refused(Code.CLAIM_VALUE):
+        with refused(ErrorCode.CLAIM_VALUE):
             read(changes)
 
 
 class TestNonce:
     @pytest.mark.parametrize("nonce", [b"", NONCE[:31], bytes(32), NONCE + b"\x00"])
     def test_a_result_for_another_nonce_is_refused(self, nonce):
-        with refused(Code.NONCE_MISMATCH, Stage.FRESHNESS):
+        with refused(ErrorCode.NONCE_MISMATCH, Stage.FRESHNESS):
             verify(sign_ear(EAR, DEVICE), nonce=nonce)
 
     def test_the_nonce_of_the_evidence_is_not_that_of_the_result(self):
-        with refused(Code.NONCE_MISMATCH):
+        with refused(ErrorCode.NONCE_MISMATCH):
             verify(sign_ear(EAR, DEVICE), nonce=CHALLENGE)
 
     def test_a_result_without_a_nonce_is_refused(self):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             verify(sign_ear(changed(nonce=None), DEVICE))
 
     @pytest.mark.parametrize(
         ("nonce", "code"),
         [
-            (bytes(7), Code.NONCE_LENGTH),
-            (bytes(65), Code.NONCE_LENGTH),
-            ([NONCE], Code.NONCE_MUST_BE_SINGLE),
-            ("text of some length", Code.CLAIM_TYPE),
+            (bytes(7), ErrorCode.NONCE_LENGTH),
+            (bytes(65), ErrorCode.NONCE_LENGTH),
+            ([NONCE], ErrorCode.NONCE_MUST_BE_SINGLE),
+            ("text of some length", ErrorCode.CLAIM_TYPE),
         ],
     )
     def test_a_nonce_of_another_form_is_refused(self, nonce, code):
@@ -216,13 +207,13 @@ class TestNonce:
 class TestClaims:
     @pytest.mark.parametrize("claim", [4, 6, 10, 265, 266, 1004])
     def test_what_is_mandatory_has_to_be_there(self, claim):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             read(without=claim)
 
     @pytest.mark.parametrize("claim", [10, 265, 266, 1002, 1004])
     @pytest.mark.parametrize("value", [True, 1, 1.0, None, cbor2.CBORTag(999, {})])
     def test_what_is_there_is_of_its_type(self, claim, value):
-        with refused(Code.CLAIM_TYPE):
+        with refused(ErrorCode.CLAIM_TYPE):
             read({claim: value})
 
     @pytest.mark.parametrize(
@@ -235,24 +226,24 @@ class TestClaims:
         ],
     )
     def test_other_profiles_are_refused(self, profile):
-        with refused(Code.PROFILE_UNKNOWN):
+        with refused(ErrorCode.PROFILE_UNKNOWN):
             read({265: profile})
 
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({266: {}}, Code.SUBMODS_EMPTY),
-            ({266: {1: {1000: 2}}}, Code.CLAIM_TYPE),
-            ({266: {"": {1000: 2}}}, Code.CLAIM_VALUE),
-            ({266: {"x" * 257: {1000: 2}}}, Code.CLAIM_VALUE),
-            ({266: {str(n): {1000: 2} for n in range(17)}}, Code.CLAIM_VALUE),
-            ({266: {"sonora": 2}}, Code.CLAIM_TYPE),
-            ({266: {"good": {1000: 2}, "bad": {}}}, Code.MISSING_CLAIM),
-            ({1004: {}}, Code.MISSING_CLAIM),
-            ({1004: {0: "developer"}}, Code.MISSING_CLAIM),
-            ({1004: {0: "developer", 1: 2}}, Code.CLAIM_TYPE),
-            ({1004: {0: "x" * 257, 1: ""}}, Code.CLAIM_VALUE),
-            ({1002: bytes(32 * 1024 + 1)}, Code.CLAIM_VALUE),
+            ({266: {}}, ErrorCode.SUBMODS_EMPTY),
+            ({266: {1: {1000: 2}}}, ErrorCode.CLAIM_TYPE),
+            ({266: {"": {1000: 2}}}, ErrorCode.CLAIM_VALUE),
+            ({266: {"x" * 257: {1000: 2}}}, ErrorCode.CLAIM_VALUE),
+            ({266: {str(n): {1000: 2} for n in range(17)}}, ErrorCode.CLAIM_VALUE),
+            ({266: {"sonora": 2}}, ErrorCode.CLAIM_TYPE),
+            ({266: {"good": {1000: 2}, "bad": {}}}, ErrorCode.MISSING_CLAIM),
+            ({1004: {}}, ErrorCode.MISSING_CLAIM),
+            ({1004: {0: "developer"}}, ErrorCode.MISSING_CLAIM),
+            ({1004: {0: "developer", 1: 2}}, ErrorCode.CLAIM_TYPE),
+            ({1004: {0: "x" * 257, 1: ""}}, ErrorCode.CLAIM_VALUE),
+            ({1002: bytes(32 * 1024 + 1)}, ErrorCode.CLAIM_VALUE),
         ],
     )
     def test_what_is_out_of_bounds_is_refused(self, changes, code):
@@ -260,19 +251,19 @@ class TestClaims:
             read(changes)
 
     def test_claims_that_are_no_map_are_refused(self):
-        with refused(Code.CLAIM_TYPE):
+        with refused(ErrorCode.CLAIM_TYPE):
             verify(sign1_by_hand(b"\x80"))
 
     def test_a_repeated_claim_is_refused(self):
         payload = cbor2.dumps(MEMBERS)
-        with refused(Code.DUPLICATE_KEY, Stage.ENCODING):
+        with refused(ErrorCode.DUPLICATE_KEY, Stage.ENCODING):
             verify(sign1_by_hand(bytes((payload[0] + 1,)) + payload[1:] + b"\x06\x00"))
 
     def test_a_repeated_claim_in_an_appraisal_is_refused(self):
         payload = cbor2.dumps(MEMBERS)
         twice = payload.replace(b"\xa2\x00\x02\x02\x03", b"\xa3\x00\x02\x02\x03\x02\x02")
         assert twice != payload
-        with refused(Code.DUPLICATE_KEY):
+        with refused(ErrorCode.DUPLICATE_KEY):
             verify(sign1_by_hand(twice))
 
 
@@ -284,36 +275,36 @@ class TestAppraisal:
         if status >= TrustVector(instance_identity=2, file_system=claim).worst:
             assert with_appraisal(appraisal).status is status
         else:
-            with refused(Code.STATUS_BETTER_THAN_VECTOR, Stage.CLAIMS):
+            with refused(ErrorCode.STATUS_BETTER_THAN_VECTOR, Stage.CLAIMS):
                 with_appraisal(appraisal)
 
     def test_the_status_has_to_be_there(self):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             with_appraisal(without=1000)
 
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({1000: 1}, Code.CLAIM_VALUE),
-            ({1000: 3}, Code.CLAIM_VALUE),
-            ({1000: -2}, Code.CLAIM_VALUE),
-            ({1000: 97}, Code.CLAIM_VALUE),
-            ({1000: True}, Code.CLAIM_TYPE),
-            ({1000: 2.0}, Code.CLAIM_TYPE),
-            ({1000: "affirming"}, Code.CLAIM_TYPE),
-            ({1001: {}}, Code.CLAIM_VALUE),
-            ({1001: []}, Code.CLAIM_TYPE),
-            ({1001: {8: 2}}, Code.CLAIM_VALUE),
-            ({1001: {-1: 2}}, Code.CLAIM_VALUE),
-            ({1001: {"hardware": 2}}, Code.CLAIM_TYPE),
-            ({1001: {4: 128}}, Code.CLAIM_VALUE),
-            ({1001: {4: -129}}, Code.CLAIM_VALUE),
-            ({1001: {4: True}}, Code.CLAIM_TYPE),
-            ({1001: {4: 2.0}}, Code.CLAIM_TYPE),
-            ({1003: []}, Code.CLAIM_VALUE),
-            ({1003: "policy"}, Code.CLAIM_TYPE),
-            ({1003: [1]}, Code.CLAIM_TYPE),
-            ({1003: ["p"] * 65}, Code.CLAIM_VALUE),
+            ({1000: 1}, ErrorCode.CLAIM_VALUE),
+            ({1000: 3}, ErrorCode.CLAIM_VALUE),
+            ({1000: -2}, ErrorCode.CLAIM_VALUE),
+            ({1000: 97}, ErrorCode.CLAIM_VALUE),
+            ({1000: True}, ErrorCode.CLAIM_TYPE),
+            ({1000: 2.0}, ErrorCode.CLAIM_TYPE),
+            ({1000: "affirming"}, ErrorCode.CLAIM_TYPE),
+            ({1001: {}}, ErrorCode.CLAIM_VALUE),
+            ({1001: []}, ErrorCode.CLAIM_TYPE),
+            ({1001: {8: 2}}, ErrorCode.CLAIM_VALUE),
+            ({1001: {-1: 2}}, ErrorCode.CLAIM_VALUE),
+            ({1001: {"hardware": 2}}, ErrorCode.CLAIM_TYPE),
+            ({1001: {4: 128}}, ErrorCode.CLAIM_VALUE),
+            ({1001: {4: -129}}, ErrorCode.CLAIM_VALUE),
+            ({1001: {4: True}}, ErrorCode.CLAIM_TYPE),
+            ({1001: {4: 2.0}}, ErrorCode.CLAIM_TYPE),
+            ({1003: []}, ErrorCode.CLAIM_VALUE),
+            ({1003: "policy"}, ErrorCode.CLAIM_TYPE),
+            ({1003: [1]}, ErrorCode.CLAIM_TYPE),
+            ({1003: ["p"] * 65}, ErrorCode.CLAIM_VALUE),
         ],
     )
     def test_what_is_out_of_bounds_is_refused(self, changes, code):
@@ -328,13 +319,13 @@ class TestAppraisal:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"submods": {}}, Code.SUBMODS_EMPTY),
-        ({"expires_at": EAR.issued_at}, Code.CLAIM_VALUE),
-        ({"issued_at": float(NOW)}, Code.CLAIM_TYPE),
-        ({"nonce": b"short"}, Code.NONCE_LENGTH),
+        ({"submods": {}}, ErrorCode.SUBMODS_EMPTY),
+        ({"expires_at": EAR.issued_at}, ErrorCode.CLAIM_VALUE),
+        ({"issued_at": float(NOW)}, ErrorCode.CLAIM_TYPE),
+        ({"nonce": b"short"}, ErrorCode.NONCE_LENGTH),
         (
             {"submods": {"x": Appraisal(Tier.AFFIRMING, TrustVector(hardware=97))}},
-            Code.STATUS_BETTER_THAN_VECTOR,
+            ErrorCode.STATUS_BETTER_THAN_VECTOR,
         ),
     ],
 )

@@ -6,25 +6,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import (
-    EAR_PROFILE,
-    Appraisal,
-    AttestationError,
-    Code,
-    Ear,
-    EarProfile,
-    Stage,
-    Tier,
-    TrustVector,
-    VerifierId,
-    decode_key_set,
-    jwk_of,
-    sign_ear,
-    sign_ear_jwt,
-    verify_ear,
-    verify_ear_jwt,
-)
-from psa_attestation.base64url import from_base64url
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.jwk import decode_key_set, jwk_of
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear, verify_ear
+from psa_attestation.results.ear_claims import EAR_PROFILE, Ear, EarProfile, VerifierId
+from psa_attestation.results.ear_jwt import sign_ear_jwt, verify_ear_jwt
 from support.jwts import jwt_by_hand, part, parts
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, raw_signature, refused
 
@@ -129,60 +117,60 @@ class TestHeader:
 
     @pytest.mark.parametrize("kid", ["k2", "", None, 1, ["k1"], {"k1": 1}])
     def test_a_name_that_is_not_known_is_refused(self, kid):
-        with refused(Code.KEY_UNKNOWN, Stage.KEY):
+        with refused(ErrorCode.KEY_UNKNOWN, Stage.KEY):
             with_header({"alg": "ES256", "kid": kid}, keys=KEYS)
-        with refused(Code.KEY_UNKNOWN, Stage.KEY):
+        with refused(ErrorCode.KEY_UNKNOWN, Stage.KEY):
             with_header({"alg": "ES256", "kid": kid})
 
     def test_without_a_name_there_has_to_be_one_key(self):
-        with refused(Code.KEY_UNKNOWN):
+        with refused(ErrorCode.KEY_UNKNOWN):
             with_header({"alg": "ES256"}, keys=KEYS)
-        with refused(Code.KEY_UNKNOWN):
+        with refused(ErrorCode.KEY_UNKNOWN):
             with_header({"alg": "ES256"}, keys={})
 
     @pytest.mark.parametrize("alg", ["none", "None", "", "RS256", "PS256", "EdDSA", None, -7, []])
     def test_another_algorithm_is_refused(self, alg):
-        with refused(Code.ALG_UNKNOWN, Stage.ENVELOPE):
+        with refused(ErrorCode.ALG_UNKNOWN, Stage.ENVELOPE):
             with_header({"alg": alg})
 
     def test_no_algorithm_is_refused(self):
-        with refused(Code.ALG_UNKNOWN):
+        with refused(ErrorCode.ALG_UNKNOWN):
             with_header({"typ": "JWT"})
         unsigned = ".".join([part(b'{"alg":"none"}'), part(json.dumps(CLAIMS).encode()), ""])
-        with refused(Code.ALG_UNKNOWN):
+        with refused(ErrorCode.ALG_UNKNOWN):
             verify(unsigned)
 
     def test_a_mac_keyed_with_the_public_key_is_refused(self):
         pem = DEVICE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        with refused(Code.TYPE_CONFUSION, Stage.ENVELOPE):
+        with refused(ErrorCode.TYPE_CONFUSION, Stage.ENVELOPE):
             verify(jwt_by_hand(CLAIMS, header={"alg": "HS256"}, mac_key=pem))
 
     def test_the_algorithm_is_the_keys(self):
-        with refused(Code.ALG_KEY_MISMATCH):
+        with refused(ErrorCode.ALG_KEY_MISMATCH):
             with_header({"alg": "ES384"})
-        with refused(Code.ALG_KEY_MISMATCH):
+        with refused(ErrorCode.ALG_KEY_MISMATCH):
             with_header({"alg": "ES256", "kid": "k3"}, DEVICE_384, keys=KEYS)
 
     def test_a_key_of_the_messages_own_is_refused(self):
         own = jwk_of(STRANGER.public_key(), kid="k1")
         for key in (STRANGER, DEVICE):
-            with refused(Code.KEY_UNKNOWN, Stage.KEY):
+            with refused(ErrorCode.KEY_UNKNOWN, Stage.KEY):
                 with_header({"alg": "ES256", "jwk": own}, key)
 
     def test_a_key_that_is_ours_anyway_changes_nothing(self):
         own = jwk_of(DEVICE.public_key(), kid="k1")
         assert with_header({"alg": "ES256", "jwk": own}) == EAR
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             with_header({"alg": "ES256", "jwk": own}, STRANGER)
 
     def test_certificates_are_not_looked_at(self):
         assert with_header({"alg": "ES256", "x5c": ["AAAA"], "x5t": "AA"}) == EAR
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             with_header({"alg": "ES256", "x5c": ["AAAA"]}, STRANGER)
 
     @pytest.mark.parametrize("name", ["crit", "b64", "jku", "x5u", "zip", "enc"])
     def test_what_changes_the_meaning_is_refused(self, name):
-        with refused(Code.CRIT):
+        with refused(ErrorCode.CRIT):
             with_header({"alg": "ES256", name: ["x"]})
 
     @pytest.mark.parametrize(
@@ -194,7 +182,11 @@ class TestHeader:
 
     @pytest.mark.parametrize(
         ("typ", "code"),
-        [("at+jwt", Code.TYPE_CONFUSION), ("", Code.TYPE_CONFUSION), (1, Code.MALFORMED)],
+        [
+            ("at+jwt", ErrorCode.TYPE_CONFUSION),
+            ("", ErrorCode.TYPE_CONFUSION),
+            (1, ErrorCode.MALFORMED),
+        ],
     )
     def test_another_type_is_refused(self, typ, code):
         with refused(code, Stage.ENVELOPE):
@@ -203,10 +195,10 @@ class TestHeader:
     @pytest.mark.parametrize(
         ("header", "code"),
         [
-            (b'{"alg":"ES256","alg":"ES256"}', Code.DUPLICATE_KEY),
-            (b'{"alg":"none","alg":"ES256"}', Code.DUPLICATE_KEY),
-            (b'["ES256"]', Code.MALFORMED),
-            (b"", Code.MALFORMED),
+            (b'{"alg":"ES256","alg":"ES256"}', ErrorCode.DUPLICATE_KEY),
+            (b'{"alg":"none","alg":"ES256"}', ErrorCode.DUPLICATE_KEY),
+            (b'["ES256"]', ErrorCode.MALFORMED),
+            (b"", ErrorCode.MALFORMED),
         ],
     )
     def test_a_header_of_another_form_is_refused(self, header, code):
@@ -239,7 +231,7 @@ class TestForm:
             verify(token)
 
     def test_a_message_too_large_is_refused(self):
-        with refused(Code.SIZE_LIMIT):
+        with refused(ErrorCode.SIZE_LIMIT):
             verify(self.TOKEN + "A" * 2**17)
 
     def test_it_is_refused_when_cut_anywhere(self):
@@ -258,7 +250,7 @@ class TestForm:
         # 64 bytes leave four bits of the last character unused; no encoder sets them.
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         other = alphabet[alphabet.index(self.TOKEN[-1]) + 1]
-        with refused(Code.MALFORMED, Stage.ENCODING):
+        with refused(ErrorCode.MALFORMED, Stage.ENCODING):
             verify(self.TOKEN[:-1] + other)
 
 
@@ -267,27 +259,27 @@ class TestClaims:
         "name", ["eat_profile", "iat", "exp", "ear_verifier_id", "eat_nonce", "submods"]
     )
     def test_what_is_mandatory_has_to_be_there(self, name):
-        with refused(Code.MISSING_CLAIM, Stage.CLAIMS):
+        with refused(ErrorCode.MISSING_CLAIM, Stage.CLAIMS):
             read(without=name)
 
     @pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
     @pytest.mark.parametrize("value", [NOW + 0.5, float(NOW), "now", True, None, [NOW]])
     def test_a_time_is_an_integer(self, name, value):
-        with refused(Code.CLAIM_TYPE, Stage.CLAIMS):
+        with refused(ErrorCode.CLAIM_TYPE, Stage.CLAIMS):
             read({name: value})
 
     def test_a_result_is_valid_from_issue_to_expiry(self):
-        with refused(Code.EXPIRED, Stage.FRESHNESS):
+        with refused(ErrorCode.EXPIRED, Stage.FRESHNESS):
             read(at=NOW + 240)
-        with refused(Code.NOT_YET_VALID, Stage.FRESHNESS):
+        with refused(ErrorCode.NOT_YET_VALID, Stage.FRESHNESS):
             read(at=NOW - 61)
-        with refused(Code.NOT_YET_VALID):
+        with refused(ErrorCode.NOT_YET_VALID):
             read({"nbf": NOW + 1})
         assert read(at=NOW + 240, leeway_s=1) == EAR
 
     @pytest.mark.parametrize("nonce", [b"", NONCE[:-1], bytes(32)])
     def test_a_result_for_another_nonce_is_refused(self, nonce):
-        with refused(Code.NONCE_MISMATCH, Stage.FRESHNESS):
+        with refused(ErrorCode.NONCE_MISMATCH, Stage.FRESHNESS):
             read(nonce=nonce)
 
     def test_whoever_sent_no_nonce_says_so(self):
@@ -297,22 +289,22 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({"eat_nonce": [part(NONCE)]}, Code.NONCE_MUST_BE_SINGLE),
-            ({"eat_nonce": part(bytes(7))}, Code.NONCE_LENGTH),
-            ({"eat_nonce": part(bytes(65))}, Code.NONCE_LENGTH),
-            ({"eat_nonce": part(NONCE) + "="}, Code.MALFORMED),
-            ({"eat_nonce": 1}, Code.CLAIM_TYPE),
-            ({"ear_raw_evidence": 1}, Code.CLAIM_TYPE),
-            ({"eat_profile": EAR_PROFILE + "#"}, Code.PROFILE_UNKNOWN),
-            ({"eat_profile": 1}, Code.CLAIM_TYPE),
-            ({"eat_profile": ["x"]}, Code.CLAIM_TYPE),
-            ({"submods": {}}, Code.SUBMODS_EMPTY),
-            ({"submods": []}, Code.CLAIM_TYPE),
-            ({"submods": {"x": 2}}, Code.CLAIM_TYPE),
-            ({"submods": {"x": {}}}, Code.MISSING_CLAIM),
-            ({"ear_verifier_id": "x"}, Code.CLAIM_TYPE),
-            ({"ear_verifier_id": {"developer": "x"}}, Code.MISSING_CLAIM),
-            ({"exp": NOW - 60}, Code.CLAIM_VALUE),
+            ({"eat_nonce": [part(NONCE)]}, ErrorCode.NONCE_MUST_BE_SINGLE),
+            ({"eat_nonce": part(bytes(7))}, ErrorCode.NONCE_LENGTH),
+            ({"eat_nonce": part(bytes(65))}, ErrorCode.NONCE_LENGTH),
+            ({"eat_nonce": part(NONCE) + "="}, ErrorCode.MALFORMED),
+            ({"eat_nonce": 1}, ErrorCode.CLAIM_TYPE),
+            ({"ear_raw_evidence": 1}, ErrorCode.CLAIM_TYPE),
+            ({"eat_profile": EAR_PROFILE + "#"}, ErrorCode.PROFILE_UNKNOWN),
+            ({"eat_profile": 1}, ErrorCode.CLAIM_TYPE),
+            ({"eat_profile": ["x"]}, ErrorCode.CLAIM_TYPE),
+            ({"submods": {}}, ErrorCode.SUBMODS_EMPTY),
+            ({"submods": []}, ErrorCode.CLAIM_TYPE),
+            ({"submods": {"x": 2}}, ErrorCode.CLAIM_TYPE),
+            ({"submods": {"x": {}}}, ErrorCode.MISSING_CLAIM),
+            ({"ear_verifier_id": "x"}, ErrorCode.CLAIM_TYPE),
+            ({"ear_verifier_id": {"developer": "x"}}, ErrorCode.MISSING_CLAIM),
+            ({"exp": NOW - 60}, ErrorCode.CLAIM_VALUE),
         ],
     )
     def test_what_is_out_of_bounds_is_refused(self, changes, code):
@@ -322,21 +314,21 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("changes", "code"),
         [
-            ({"ear_status": "Affirming"}, Code.CLAIM_VALUE),
-            ({"ear_status": "unknown"}, Code.CLAIM_VALUE),
-            ({"ear_status": 2}, Code.CLAIM_TYPE),
-            ({"ear_status": ["affirming"]}, Code.CLAIM_TYPE),
-            ({"ear_status": None}, Code.CLAIM_TYPE),
-            ({"ear_trustworthiness_vector": {}}, Code.CLAIM_VALUE),
-            ({"ear_trustworthiness_vector": []}, Code.CLAIM_TYPE),
-            ({"ear_trustworthiness_vector": {"hardware": 2.0}}, Code.CLAIM_TYPE),
-            ({"ear_trustworthiness_vector": {"hardware": True}}, Code.CLAIM_TYPE),
-            ({"ear_trustworthiness_vector": {"hardware": 128}}, Code.CLAIM_VALUE),
-            ({"ear_trustworthiness_vector": {"luck": 2}}, Code.CLAIM_VALUE),
-            ({"ear_trustworthiness_vector": {"file_system": 2}}, Code.CLAIM_VALUE),
-            ({"ear_trustworthiness_vector": {"hardware": 97}}, Code.STATUS_BETTER_THAN_VECTOR),
-            ({"ear_appraisal_policy_ids": []}, Code.CLAIM_VALUE),
-            ({"ear_appraisal_policy_ids": "policy"}, Code.CLAIM_TYPE),
+            ({"ear_status": "Affirming"}, ErrorCode.CLAIM_VALUE),
+            ({"ear_status": "unknown"}, ErrorCode.CLAIM_VALUE),
+            ({"ear_status": 2}, ErrorCode.CLAIM_TYPE),
+            ({"ear_status": ["affirming"]}, ErrorCode.CLAIM_TYPE),
+            ({"ear_status": None}, ErrorCode.CLAIM_TYPE),
+            ({"ear_trustworthiness_vector": {}}, ErrorCode.CLAIM_VALUE),
+            ({"ear_trustworthiness_vector": []}, ErrorCode.CLAIM_TYPE),
+            ({"ear_trustworthiness_vector": {"hardware": 2.0}}, ErrorCode.CLAIM_TYPE),
+            ({"ear_trustworthiness_vector": {"hardware": True}}, ErrorCode.CLAIM_TYPE),
+            ({"ear_trustworthiness_vector": {"hardware": 128}}, ErrorCode.CLAIM_VALUE),
+            ({"ear_trustworthiness_vector": {"luck": 2}}, ErrorCode.CLAIM_VALUE),
+            ({"ear_trustworthiness_vector": {"file_system": 2}}, ErrorCode.CLAIM_VALUE),
+            ({"ear_trustworthiness_vector": {"hardware": 97}}, ErrorCode.STATUS_BETTER_THAN_VECTOR),
+            ({"ear_appraisal_policy_ids": []}, ErrorCode.CLAIM_VALUE),
+            ({"ear_appraisal_policy_ids": "policy"}, ErrorCode.CLAIM_TYPE),
         ],
     )
     def test_an_appraisal_out_of_bounds_is_refused(self, changes, code):
@@ -345,18 +337,18 @@ class TestClaims:
 
     @pytest.mark.parametrize("payload", [b"[]", b"1", b"null", b'"text"'])
     def test_claims_that_are_no_object_are_refused(self, payload):
-        with refused(Code.CLAIM_TYPE):
+        with refused(ErrorCode.CLAIM_TYPE):
             verify(jwt_by_hand(payload))
 
     @pytest.mark.parametrize("name", ["eat_nonce", "iat", "submods", "ear_verifier_id"])
     def test_a_repeated_member_is_refused(self, name):
         text = json.dumps(CLAIMS)
         twice = text[:-1] + f", {json.dumps(name)}: {json.dumps(CLAIMS[name])}}}"
-        with refused(Code.DUPLICATE_KEY, Stage.ENCODING):
+        with refused(ErrorCode.DUPLICATE_KEY, Stage.ENCODING):
             verify(jwt_by_hand(twice.encode()))
 
     def test_the_signature_comes_before_the_claims(self):
-        with refused(Code.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE):
             verify(jwt_by_hand(b"{", STRANGER))
 
 
@@ -376,40 +368,40 @@ class TestOlderGenerations:
         }
 
     def test_they_are_refused_unless_named(self):
-        with refused(Code.PROFILE_NOT_ALLOWED):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED):
             self.read(profiles=frozenset({EarProfile.IETF_03}))
-        with refused(Code.PROFILE_NOT_ALLOWED):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED):
             read(profiles=OLDER)
 
     def test_the_names_follow_from_the_profile(self):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             self.read({"eat_profile": EAR_PROFILE}, profiles=frozenset(EarProfile))
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             read({"eat_profile": EarProfile.TRUSTEE_2024.value}, profiles=OLDER)
 
     def test_one_without_an_end_is_refused_unless_given_one(self):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             self.read(lifetime_s=None)
-        with refused(Code.EXPIRED):
+        with refused(ErrorCode.EXPIRED):
             self.read(at=NOW + 300)
         assert self.read({"exp": NOW + 9}).expires_at == NOW + 9
 
     def test_their_policy_is_one_text(self):
         submods = {"test": {"ear.status": "none", "ear.appraisal-policy-id": ["policy"]}}
-        with refused(Code.CLAIM_TYPE):
+        with refused(ErrorCode.CLAIM_TYPE):
             self.read({"submods": submods})
 
     def test_they_are_never_written(self):
-        with refused(Code.PROFILE_NOT_ALLOWED):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED):
             sign_ear_jwt(self.read(), DEVICE)
-        with refused(Code.PROFILE_NOT_ALLOWED):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED):
             sign_ear(self.read(), DEVICE)
 
 
 @pytest.mark.parametrize("sign", [sign_ear, sign_ear_jwt])
 def test_nothing_is_signed_that_would_be_refused(sign):
     broken = Ear(NOW, NOW, EAR.verifier, EAR.submods)
-    with refused(Code.CLAIM_VALUE):
+    with refused(ErrorCode.CLAIM_VALUE):
         sign(broken, DEVICE)
 
 

@@ -2,24 +2,20 @@ import hashlib
 
 import pytest
 
-from psa_attestation import (
+from psa_attestation.errors import ErrorCode, Stage
+from psa_attestation.evidence.software import (
     ENROLMENT_AUDIENCE,
     ENROLMENT_LABEL,
     LINUX_SOFTWARE_PLATFORM,
-    Claims,
-    Code,
-    Profile,
-    SoftwareComponent,
     SoftwareEvidence,
-    Stage,
     enrolment_binding,
     implementation_id_of,
-    mint_runtime_token,
     mint_software_evidence,
-    mint_token,
-    read_unverified_claims,
     verify_software_evidence,
 )
+from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
+from psa_attestation.tokens.runtime import mint_runtime_token
+from psa_attestation.tokens.token import mint_token, read_unverified_claims
 from support.psa_tokens import DEVICE, INSTANCE, STRANGER, key_for, refused
 
 BINDING = bytes(range(50, 82))
@@ -57,17 +53,17 @@ def test_evidence_says_that_there_is_no_hardware_behind_it():
 
 
 def test_evidence_over_another_binding_is_refused():
-    with refused(Code.NONCE_MISMATCH, Stage.FRESHNESS):
+    with refused(ErrorCode.NONCE_MISMATCH, Stage.FRESHNESS):
         verify(EVIDENCE, binding=bytes(32))
 
 
 def test_evidence_of_an_unknown_root_is_refused():
-    with refused(Code.UNKNOWN_INSTANCE, Stage.KEY):
+    with refused(ErrorCode.UNKNOWN_INSTANCE, Stage.KEY):
         verify(EVIDENCE, key_for=lambda _: None)
 
 
 def test_evidence_signed_by_another_key_is_refused():
-    with refused(Code.SIGNATURE):
+    with refused(ErrorCode.SIGNATURE):
         verify(EVIDENCE, key_for=lambda _: STRANGER.public_key())
 
 
@@ -75,7 +71,7 @@ def test_evidence_signed_by_another_key_is_refused():
     "platform", [None, "", "sgx", "linux-software-root ", "Linux-Software-Root"]
 )
 def test_evidence_of_another_platform_is_refused(platform):
-    with refused(Code.PLATFORM_MISMATCH, Stage.BINDING):
+    with refused(ErrorCode.PLATFORM_MISMATCH, Stage.BINDING):
         verify(minted(platform=platform))
 
 
@@ -89,7 +85,7 @@ def test_a_token_about_a_runtime_is_no_evidence_even_under_the_same_key():
         certificate_digest=bytes(32),
         policy_digest=bytes(32),
     )
-    with refused(Code.TYPE_CONFUSION, Stage.BINDING):
+    with refused(ErrorCode.TYPE_CONFUSION, Stage.BINDING):
         verify(token)
 
 
@@ -106,17 +102,17 @@ def test_a_token_about_a_runtime_is_no_evidence_even_under_the_same_key():
     ],
 )
 def test_a_token_for_another_purpose_is_no_evidence(changes):
-    with refused(Code.TYPE_CONFUSION, Stage.BINDING):
+    with refused(ErrorCode.TYPE_CONFUSION, Stage.BINDING):
         verify(minted(**changes))
 
 
 def test_evidence_from_a_device_under_debug_is_refused():
-    with refused(Code.LIFECYCLE_UNTRUSTED):
+    with refused(ErrorCode.LIFECYCLE_UNTRUSTED):
         verify(minted(lifecycle=0x4000))
 
 
 def test_evidence_has_the_newest_profile():
-    assert CLAIMS.profile is Profile.RFC9783
+    assert CLAIMS.profile is PsaProfile.RFC9783
 
 
 def test_the_binding_is_the_documented_transcript():

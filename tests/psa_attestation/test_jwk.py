@@ -3,7 +3,8 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import Code, decode_key_set, encode_key_set, jwk_of, public_key_of
+from psa_attestation.errors import ErrorCode
+from psa_attestation.jose.jwk import decode_key_set, encode_key_set, jwk_of, public_key_of
 from support.psa_tokens import DEVICE, DEVICE_384, DEVICE_521, refused
 
 JWK = jwk_of(DEVICE.public_key(), kid="one")
@@ -33,13 +34,13 @@ def test_a_key_is_written_and_read_back(key):
     ],
 )
 def test_a_key_that_is_none_is_refused(changes):
-    with refused(Code.KEY_UNSUPPORTED):
+    with refused(ErrorCode.KEY_UNSUPPORTED):
         public_key_of(dict(JWK) | changes)
 
 
 def test_a_coordinate_has_one_form():
     for x in (JWK["x"] + "=", JWK["x"] + "\n", JWK["x"][:-1] + "/"):
-        with refused(Code.MALFORMED):
+        with refused(ErrorCode.MALFORMED):
             public_key_of(dict(JWK) | {"x": x})
 
 
@@ -63,7 +64,7 @@ def test_a_private_part_is_not_looked_at():
     ],
 )
 def test_a_set_in_which_a_key_cannot_be_named_is_refused(document):
-    with refused(Code.KEY_UNSUPPORTED):
+    with refused(ErrorCode.KEY_UNSUPPORTED):
         decode_key_set(json.dumps(document).encode())
 
 
@@ -72,5 +73,5 @@ def test_an_empty_set_has_no_keys():
 
 
 def test_other_curves_are_not_written():
-    with refused(Code.KEY_UNSUPPORTED):
+    with refused(ErrorCode.KEY_UNSUPPORTED):
         jwk_of(ec.derive_private_key(9, ec.SECP256K1()).public_key(), kid="k")

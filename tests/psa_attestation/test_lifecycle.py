@@ -1,6 +1,7 @@
 import pytest
 
-from psa_attestation import Code, Lifecycle, Stage, lifecycle_of
+from psa_attestation.errors import ErrorCode, Stage
+from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
 from support.psa_tokens import refused
 
 
@@ -14,11 +15,11 @@ def test_the_numbers_between_the_states_belong_to_none():
     states = {state.value for state in Lifecycle}
     for high in range(256):
         if high not in states:
-            with refused(Code.LIFECYCLE_RANGE, Stage.CLAIMS):
+            with refused(ErrorCode.LIFECYCLE_RANGE, Stage.CLAIMS):
                 lifecycle_of(high << 8)
 
 
 @pytest.mark.parametrize("number", [-1, 0x10000, 0x13000])
 def test_a_number_beyond_16_bits_belongs_to_none(number):
-    with refused(Code.LIFECYCLE_RANGE):
+    with refused(ErrorCode.LIFECYCLE_RANGE):
         lifecycle_of(number)

@@ -10,20 +10,15 @@ import cwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from psa_attestation import (
-    AttestationError,
-    Ear,
-    MacAlgorithm,
-    MacKey,
-    VerifierId,
-    mac0,
-    sign1,
-    sign_ear,
-    verify1,
-)
-from psa_attestation.appraisal import Appraisal, Tier
-from psa_attestation.cose import parse
+from psa_attestation.cose.messages import parse, verify1
+from psa_attestation.cose.signing import sign1
+from psa_attestation.cose.verification import MacAlgorithm, MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.results.appraisal import Appraisal, Tier
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
 from support.evidence_mutation import changed_bytes
+from support.mac0 import mac0
 from support.psa_tokens import DEVICE, DEVICE_384, DEVICE_521, RFC9783_CLAIMS, sign1_by_hand
 from veracruz_utils.secret import Secret
 

@@ -10,16 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import (
-    AttestationError,
-    Code,
-    InputCommitment,
-    Receipt,
-    Stage,
-    commit,
-    sign_receipt,
-    verify_receipt,
-)
+import colima.runtime
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, InputCommitment, Receipt, commit
+from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.verification import verify_receipt
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
 
 
@@ -98,6 +93,10 @@ def test_a_round_without_inputs_has_a_receipt():
     assert verify(sign_receipt(changed(inputs=()), DEVICE, CERTIFICATE)).inputs == ()
 
 
+def test_the_wire_and_the_reader_have_one_bound():
+    assert colima.runtime.MAX_RECEIPT_BYTES == MAX_RECEIPT_BYTES
+
+
 def test_as_many_inputs_as_allowed_fit():
     inputs = (InputCommitment(2**32 - 1, 2**32 - 1, "data", b"\xff" * 32),) * 4096
     receipt = changed(inputs=inputs)
@@ -106,88 +105,88 @@ def test_as_many_inputs_as_allowed_fit():
 
 class TestCertificate:
     def test_the_attested_one_is_demanded(self):
-        with refused(Code.CERTIFICATE_MISMATCH, Stage.BINDING):
+        with refused(ErrorCode.CERTIFICATE_MISMATCH, Stage.BINDING):
             verify_receipt(SIGNED, certificate_digest=bytes(32))
 
     def test_that_of_somebody_else_is_refused(self):
-        with refused(Code.CERTIFICATE_MISMATCH):
+        with refused(ErrorCode.CERTIFICATE_MISMATCH):
             verify(sign_receipt(RECEIPT, STRANGER, certificate_of(STRANGER)))
 
     def test_the_attested_one_with_anothers_signature_is_refused(self):
         forged = sign1_by_hand(cbor2.dumps(MEMBERS), STRANGER, unprotected={33: CERTIFICATE})
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             verify(forged)
 
     def test_another_one_of_the_same_key_is_refused(self):
-        with refused(Code.CERTIFICATE_MISMATCH):
+        with refused(ErrorCode.CERTIFICATE_MISMATCH):
             verify(sign_receipt(RECEIPT, DEVICE, certificate_of(DEVICE)))
 
     def test_it_has_to_be_there(self):
-        with refused(Code.MISSING_CLAIM):
+        with refused(ErrorCode.MISSING_CLAIM):
             verify(sign1_by_hand(cbor2.dumps(MEMBERS)))
 
     @pytest.mark.parametrize("chain", [[CERTIFICATE], "text", 1, True, None])
     def test_it_is_one_byte_string(self, chain):
-        with refused(Code.CLAIM_TYPE):
+        with refused(ErrorCode.CLAIM_TYPE):
             verify(sign1_by_hand(cbor2.dumps(MEMBERS), unprotected={33: chain}))
 
     @pytest.mark.parametrize("garbage", [b"\x00", b"\x30\x00", CERTIFICATE[:-1]])
     def test_garbage_is_refused_even_if_it_was_attested(self, garbage):
         forged = sign1_by_hand(cbor2.dumps(MEMBERS), unprotected={33: garbage})
-        with refused(Code.CERTIFICATE, Stage.KEY):
+        with refused(ErrorCode.CERTIFICATE, Stage.KEY):
             verify_receipt(forged, certificate_digest=hashlib.sha256(garbage).digest())
 
     def test_its_key_is_on_p_256(self):
         for key in (DEVICE_384, rsa.generate_private_key(65537, 2048)):
             other = certificate_of(key)
             forged = sign1_by_hand(cbor2.dumps(MEMBERS), unprotected={33: other})
-            with refused(Code.CERTIFICATE):
+            with refused(ErrorCode.CERTIFICATE):
                 verify_receipt(forged, certificate_digest=hashlib.sha256(other).digest())
 
     def test_nothing_is_signed_with_another_key(self):
-        with refused(Code.CERTIFICATE):
+        with refused(ErrorCode.CERTIFICATE):
             sign_receipt(RECEIPT, STRANGER, CERTIFICATE)
-        with refused(Code.CERTIFICATE):
+        with refused(ErrorCode.CERTIFICATE):
             sign_receipt(RECEIPT, DEVICE_384, certificate_of(DEVICE_384))
 
 
 @pytest.mark.parametrize("field", range(10))
 def test_every_field_but_fuel_has_to_be_there(field):
-    with refused(Code.MISSING_CLAIM, Stage.CLAIMS):
+    with refused(ErrorCode.MISSING_CLAIM, Stage.CLAIMS):
         read(without=field)
 
 
 @pytest.mark.parametrize("field", range(11))
 @pytest.mark.parametrize("value", [True, None, 1.0, {}, -1.5])
 def test_every_field_is_of_its_type(field, value):
-    with refused(Code.CLAIM_TYPE, Stage.CLAIMS):
+    with refused(ErrorCode.CLAIM_TYPE, Stage.CLAIMS):
         read({field: value})
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({11: 0}, Code.CLAIM_VALUE),
-        ({"0": 0}, Code.CLAIM_VALUE),
-        ({0: "veracruz-receipt-v2"}, Code.PROFILE_UNKNOWN),
-        ({1: bytes(31)}, Code.CLAIM_VALUE),
-        ({2: bytes(33)}, Code.CLAIM_VALUE),
-        ({4: b""}, Code.CLAIM_VALUE),
-        ({5: 2**31}, Code.CLAIM_VALUE),
-        ({6: 0}, Code.CLAIM_VALUE),
-        ({6: 2**32}, Code.CLAIM_VALUE),
-        ({7: "x" * 33}, Code.CLAIM_VALUE),
-        ({8: "x" * 65}, Code.CLAIM_VALUE),
-        ({9: -1}, Code.CLAIM_VALUE),
-        ({10: -1}, Code.CLAIM_VALUE),
-        ({3: [[1, 0, 0]]}, Code.CLAIM_VALUE),
-        ({3: [[1, 0, 0, bytes(32), 0]]}, Code.CLAIM_VALUE),
-        ({3: [[1, 0, 2, bytes(32)]]}, Code.CLAIM_VALUE),
-        ({3: [[-1, 0, 0, bytes(32)]]}, Code.CLAIM_VALUE),
-        ({3: [[1, 2**32, 0, bytes(32)]]}, Code.CLAIM_VALUE),
-        ({3: [[1, 0, 0, bytes(31)]]}, Code.CLAIM_VALUE),
-        ({3: [[1, 0, True, bytes(32)]]}, Code.CLAIM_TYPE),
-        ({3: [1]}, Code.CLAIM_TYPE),
+        ({11: 0}, ErrorCode.CLAIM_VALUE),
+        ({"0": 0}, ErrorCode.CLAIM_VALUE),
+        ({0: "veracruz-receipt-v2"}, ErrorCode.PROFILE_UNKNOWN),
+        ({1: bytes(31)}, ErrorCode.CLAIM_VALUE),
+        ({2: bytes(33)}, ErrorCode.CLAIM_VALUE),
+        ({4: b""}, ErrorCode.CLAIM_VALUE),
+        ({5: 2**31}, ErrorCode.CLAIM_VALUE),
+        ({6: 0}, ErrorCode.CLAIM_VALUE),
+        ({6: 2**32}, ErrorCode.CLAIM_VALUE),
+        ({7: "x" * 33}, ErrorCode.CLAIM_VALUE),
+        ({8: "x" * 65}, ErrorCode.CLAIM_VALUE),
+        ({9: -1}, ErrorCode.CLAIM_VALUE),
+        ({10: -1}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 0, 0]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 0, 0, bytes(32), 0]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 0, 2, bytes(32)]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[-1, 0, 0, bytes(32)]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 2**32, 0, bytes(32)]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 0, 0, bytes(31)]]}, ErrorCode.CLAIM_VALUE),
+        ({3: [[1, 0, True, bytes(32)]]}, ErrorCode.CLAIM_TYPE),
+        ({3: [1]}, ErrorCode.CLAIM_TYPE),
     ],
 )
 def test_a_field_out_of_bounds_is_refused(changes, code):
@@ -203,12 +202,19 @@ def test_a_field_out_of_bounds_is_refused(changes, code):
         {"return_code": 2**31},
         {"run_ms": -1},
         {"engine": "x" * 65},
-        {"inputs": (InputCommitment(-1, 0, "data", bytes(32)),)},
+        {"inputs": (InputCommitment(0, 0, "data", bytes(32)),) * 4097},
     ],
 )
 def test_nothing_is_signed_that_would_be_refused(changes):
-    with refused(Code.CLAIM_VALUE):
+    with refused(ErrorCode.CLAIM_VALUE):
         sign_receipt(changed(**changes), DEVICE, CERTIFICATE)
+
+
+@pytest.mark.parametrize("changes", [(-1, 0, b"c" * 32), (0, 2**32, b"c" * 32), (0, 0, b"c" * 31)])
+def test_nor_an_input_that_would_be_refused(changes):
+    client_id, package_id, commitment = changes
+    with refused(ErrorCode.CLAIM_VALUE):
+        InputCommitment(client_id, package_id, "data", commitment)
 
 
 def test_a_commitment_is_the_documented_transcript():

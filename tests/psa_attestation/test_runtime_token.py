@@ -2,18 +2,12 @@ import hashlib
 
 import pytest
 
-from psa_attestation import (
-    Claims,
-    Code,
-    RuntimeClaims,
-    SoftwareComponent,
-    Stage,
-    instance_id_of,
-    mint_runtime_token,
-    mint_software_evidence,
-    read_unverified_claims,
-    verify_token,
-)
+from psa_attestation.errors import ErrorCode, Stage
+from psa_attestation.evidence.software import mint_software_evidence
+from psa_attestation.tokens.claims import Claims, SoftwareComponent
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.runtime import RuntimeClaims, mint_runtime_token
+from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from support.psa_tokens import CHALLENGE, DEVICE, DEVICE_384, INSTANCE, key_for, refused
 
 RUNTIME = {
@@ -69,11 +63,11 @@ def test_a_token_fits_the_wire():
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"challenge": bytes(31)}, Code.NONCE_LENGTH),
-        ({"platform": "x" * 65}, Code.CLAIM_VALUE),
-        ({"runtime_measurement": bytes(20)}, Code.HASH_LENGTH),
-        ({"certificate_digest": bytes(48)}, Code.CLAIM_VALUE),
-        ({"policy_digest": b""}, Code.CLAIM_VALUE),
+        ({"challenge": bytes(31)}, ErrorCode.NONCE_LENGTH),
+        ({"platform": "x" * 65}, ErrorCode.CLAIM_VALUE),
+        ({"runtime_measurement": bytes(20)}, ErrorCode.HASH_LENGTH),
+        ({"certificate_digest": bytes(48)}, ErrorCode.CLAIM_VALUE),
+        ({"policy_digest": b""}, ErrorCode.CLAIM_VALUE),
     ],
 )
 def test_nothing_malformed_is_minted(change, code):
@@ -96,7 +90,7 @@ def test_nothing_malformed_is_minted(change, code):
     ],
 )
 def test_claims_that_are_not_about_one_runtime_are_refused(changes):
-    with refused(Code.TYPE_CONFUSION, Stage.BINDING):
+    with refused(ErrorCode.TYPE_CONFUSION, Stage.BINDING):
         RuntimeClaims.of(changed(**changes))
 
 
@@ -104,5 +98,5 @@ def test_evidence_of_the_root_attester_is_not_about_a_runtime():
     evidence = mint_software_evidence(
         root_key=DEVICE, measurement=bytes(32), version="1", binding=CHALLENGE
     )
-    with refused(Code.TYPE_CONFUSION):
+    with refused(ErrorCode.TYPE_CONFUSION):
         RuntimeClaims.of(read_unverified_claims(evidence))

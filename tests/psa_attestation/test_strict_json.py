@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, Code, Stage
-from psa_attestation.strict_json import MAX_JSON_BYTES, decode_json, encode_json
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.jose.strict_json import MAX_JSON_BYTES, decode_json, encode_json
 from support.psa_tokens import refused
 
 
@@ -27,28 +27,28 @@ def test_json_is_read(data, value):
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"", Code.MALFORMED),
-        (b"{", Code.MALFORMED),
-        (b"{} {}", Code.MALFORMED),
-        (b"{'a': 1}", Code.MALFORMED),
-        (b"[1,]", Code.MALFORMED),
-        (b"NaN", Code.MALFORMED),
-        (b"[-Infinity]", Code.MALFORMED),
-        (b"1e999", Code.MALFORMED),
-        (b"9" * 5000, Code.MALFORMED),
-        (b'{"a": 1, "a": 1}', Code.DUPLICATE_KEY),
-        (b'{"a": 1, "\\u0061": 2}', Code.DUPLICATE_KEY),
-        (b'[{"x": {"a": 1, "b": 2, "a": 3}}]', Code.DUPLICATE_KEY),
-        (b'"\\ud800"', Code.UTF8),
-        (b'{"\\udc00": 1}', Code.UTF8),
-        (b'"\xff"', Code.UTF8),
-        (b"\xef\xbb\xbf{}", Code.MALFORMED),
-        (b"[" * 17 + b"]" * 17, Code.NESTING_LIMIT),
-        (b'{"a":' * 17 + b"1" + b"}" * 17, Code.NESTING_LIMIT),
-        (b"[" * MAX_JSON_BYTES, Code.NESTING_LIMIT),
-        (b'"' * MAX_JSON_BYTES, Code.MALFORMED),
-        (b'\\"' * (MAX_JSON_BYTES // 2), Code.MALFORMED),
-        (b" " * (MAX_JSON_BYTES + 1), Code.SIZE_LIMIT),
+        (b"", ErrorCode.MALFORMED),
+        (b"{", ErrorCode.MALFORMED),
+        (b"{} {}", ErrorCode.MALFORMED),
+        (b"{'a': 1}", ErrorCode.MALFORMED),
+        (b"[1,]", ErrorCode.MALFORMED),
+        (b"NaN", ErrorCode.MALFORMED),
+        (b"[-Infinity]", ErrorCode.MALFORMED),
+        (b"1e999", ErrorCode.MALFORMED),
+        (b"9" * 5000, ErrorCode.MALFORMED),
+        (b'{"a": 1, "a": 1}', ErrorCode.DUPLICATE_KEY),
+        (b'{"a": 1, "\\u0061": 2}', ErrorCode.DUPLICATE_KEY),
+        (b'[{"x": {"a": 1, "b": 2, "a": 3}}]', ErrorCode.DUPLICATE_KEY),
+        (b'"\\ud800"', ErrorCode.UTF8),
+        (b'{"\\udc00": 1}', ErrorCode.UTF8),
+        (b'"\xff"', ErrorCode.UTF8),
+        (b"\xef\xbb\xbf{}", ErrorCode.MALFORMED),
+        (b"[" * 17 + b"]" * 17, ErrorCode.NESTING_LIMIT),
+        (b'{"a":' * 17 + b"1" + b"}" * 17, ErrorCode.NESTING_LIMIT),
+        (b"[" * MAX_JSON_BYTES, ErrorCode.NESTING_LIMIT),
+        (b'"' * MAX_JSON_BYTES, ErrorCode.MALFORMED),
+        (b'\\"' * (MAX_JSON_BYTES // 2), ErrorCode.MALFORMED),
+        (b" " * (MAX_JSON_BYTES + 1), ErrorCode.SIZE_LIMIT),
     ],
 )
 def test_what_two_readers_could_read_differently_is_refused(data, code):

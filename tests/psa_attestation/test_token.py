@@ -2,22 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import (
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.lifecycle import Lifecycle
+from psa_attestation.tokens.token import (
     MAX_TOKEN_BYTES,
-    AttestationError,
-    Claims,
-    Code,
-    Lifecycle,
-    MacKey,
-    Profile,
-    SoftwareComponent,
-    Stage,
-    instance_id_of,
-    mac0,
     mint_token,
     read_unverified_claims,
     verify_token,
 )
+from support.mac0 import mac0
 from support.psa_tokens import (
     CHALLENGE,
     DEVICE,
@@ -34,7 +30,7 @@ from support.psa_tokens import (
 from veracruz_utils.secret import Secret
 
 CLAIMS = Claims(
-    profile=Profile.RFC9783,
+    profile=PsaProfile.RFC9783,
     nonce=CHALLENGE,
     client_id=1,
     instance_id=INSTANCE,
@@ -86,45 +82,45 @@ class TestOrder:
     """Each token has two faults; the earlier check reports."""
 
     def test_the_envelope_comes_before_the_claims(self):
-        with refused(Code.TRAILING_BYTES, Stage.ENCODING):
+        with refused(ErrorCode.TRAILING_BYTES, Stage.ENCODING):
             verify(sign1_by_hand(with_claims({10: b""})) + b"\x00")
 
     def test_the_claims_come_before_the_key(self):
-        with refused(Code.CLIENT_ID_ZERO, Stage.CLAIMS):
+        with refused(ErrorCode.CLIENT_ID_ZERO, Stage.CLAIMS):
             verify(sign1_by_hand(with_claims({2394: 0})), key_for=lambda _: None)
 
     def test_a_malformed_token_is_never_looked_up(self):
         asked = []
-        with refused(Code.CLIENT_ID_ZERO):
+        with refused(ErrorCode.CLIENT_ID_ZERO):
             verify(sign1_by_hand(with_claims({2394: 0})), key_for=asked.append)
         assert asked == []
 
     def test_the_key_comes_before_the_signature(self):
-        with refused(Code.UNKNOWN_INSTANCE, Stage.KEY):
+        with refused(ErrorCode.UNKNOWN_INSTANCE, Stage.KEY):
             verify(mint_token(CLAIMS, STRANGER), key_for=lambda _: None)
 
     def test_the_signature_comes_before_freshness(self):
-        with refused(Code.SIGNATURE, Stage.SIGNATURE):
+        with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
             verify(mint_token(changed(nonce=bytes(32)), STRANGER))
 
     def test_freshness_comes_before_the_lifecycle(self):
-        with refused(Code.NONCE_MISMATCH, Stage.FRESHNESS):
+        with refused(ErrorCode.NONCE_MISMATCH, Stage.FRESHNESS):
             verify(mint_token(changed(nonce=bytes(32), lifecycle=0x5000), DEVICE))
 
     def test_the_lifecycle_comes_last(self):
-        with refused(Code.LIFECYCLE_UNTRUSTED, Stage.LIFECYCLE):
+        with refused(ErrorCode.LIFECYCLE_UNTRUSTED, Stage.LIFECYCLE):
             verify(mint_token(changed(lifecycle=0x5000), DEVICE))
 
 
 @pytest.mark.parametrize("nonce", [b"", CHALLENGE[:31], CHALLENGE + b"\x00", bytes(32), bytes(64)])
 def test_a_token_for_another_challenge_is_refused(nonce):
-    with refused(Code.NONCE_MISMATCH):
+    with refused(ErrorCode.NONCE_MISMATCH):
         verify(TOKEN, nonce=nonce)
 
 
 def test_a_token_of_a_registered_device_signed_by_another_registered_device_is_refused():
     keys = {INSTANCE: DEVICE, instance_id_of(STRANGER.public_key()): STRANGER}
-    with refused(Code.SIGNATURE):
+    with refused(ErrorCode.SIGNATURE):
         verify(
             mint_token(CLAIMS, STRANGER),
             key_for=lambda instance_id: keys[instance_id].public_key(),
@@ -133,14 +129,14 @@ def test_a_token_of_a_registered_device_signed_by_another_registered_device_is_r
 
 def test_a_certificate_in_the_header_does_not_make_a_key_trusted():
     token = sign1_by_hand(with_claims({}), STRANGER, unprotected={33: b"\x30\x82", 4: b"kid"})
-    with refused(Code.SIGNATURE):
+    with refused(ErrorCode.SIGNATURE):
         verify(token)
 
 
 def test_a_mac_is_refused_where_a_public_key_is_registered_and_the_reverse():
-    with refused(Code.TYPE_CONFUSION):
+    with refused(ErrorCode.TYPE_CONFUSION):
         verify(mac0(with_claims({}), MAC_KEY))
-    with refused(Code.TYPE_CONFUSION):
+    with refused(ErrorCode.TYPE_CONFUSION):
         verify(TOKEN, key_for=lambda _: MAC_KEY)
 
 
@@ -159,24 +155,24 @@ class TestLifecycle:
 
     @pytest.mark.parametrize("state", [*UNTRUSTED, Lifecycle.NON_PSA_ROT_DEBUG])
     def test_all_others_are_not(self, state):
-        with refused(Code.LIFECYCLE_UNTRUSTED, Stage.LIFECYCLE):
+        with refused(ErrorCode.LIFECYCLE_UNTRUSTED, Stage.LIFECYCLE):
             verify(mint_token(changed(lifecycle=state.number), DEVICE))
 
     def test_debug_outside_the_root_of_trust_can_be_allowed(self):
         token = mint_token(changed(lifecycle=0x4000), DEVICE)
         allowed = frozenset({Lifecycle.NON_PSA_ROT_DEBUG})
         assert verify(token, lifecycles=allowed).lifecycle == 0x4000
-        with refused(Code.LIFECYCLE_UNTRUSTED):
+        with refused(ErrorCode.LIFECYCLE_UNTRUSTED):
             verify(TOKEN, lifecycles=allowed)
 
     @pytest.mark.parametrize("state", UNTRUSTED)
     def test_no_other_state_can_be_allowed(self, state):
         token = mint_token(changed(lifecycle=state.number), DEVICE)
-        with refused(Code.LIFECYCLE_UNTRUSTED):
+        with refused(ErrorCode.LIFECYCLE_UNTRUSTED):
             verify(token, lifecycles=frozenset(Lifecycle))
 
     def test_allowing_nothing_refuses_everything(self):
-        with refused(Code.LIFECYCLE_UNTRUSTED):
+        with refused(ErrorCode.LIFECYCLE_UNTRUSTED):
             verify(TOKEN, lifecycles=frozenset())
 
 
@@ -184,30 +180,30 @@ class TestProfiles:
     LEGACY = sign1_by_hand(with_claims({}, base=PROFILE_1_CLAIMS))
 
     def test_older_profiles_are_refused_unless_named(self):
-        with refused(Code.PROFILE_NOT_ALLOWED, Stage.CLAIMS):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED, Stage.CLAIMS):
             verify(self.LEGACY)
-        claims = verify(self.LEGACY, profiles=frozenset({Profile.PSA_IOT_1}))
-        assert claims.profile is Profile.PSA_IOT_1
+        claims = verify(self.LEGACY, profiles=frozenset({PsaProfile.PSA_IOT_1}))
+        assert claims.profile is PsaProfile.PSA_IOT_1
 
     def test_allowing_none_refuses_all(self):
-        with refused(Code.PROFILE_NOT_ALLOWED):
+        with refused(ErrorCode.PROFILE_NOT_ALLOWED):
             verify(TOKEN, profiles=frozenset())
 
 
 class TestSize:
     def test_a_token_longer_than_the_limit_is_refused(self):
-        with refused(Code.SIZE_LIMIT, Stage.ENCODING):
+        with refused(ErrorCode.SIZE_LIMIT, Stage.ENCODING):
             verify(bytes(MAX_TOKEN_BYTES + 1))
 
     def test_a_token_longer_than_the_limit_is_not_minted(self):
         component = SoftwareComponent(b"\x11" * 64, b"\x22" * 64)
-        with refused(Code.SIZE_LIMIT, Stage.ENCODING):
+        with refused(ErrorCode.SIZE_LIMIT, Stage.ENCODING):
             mint_token(changed(software_components=(component,) * 60), DEVICE)
 
     @pytest.mark.parametrize("opening", [b"\x81", b"\xa1\x00", b"\xc1"])
     def test_deep_nesting_in_the_claims_is_refused(self, opening):
         bomb = bytes((0xA8,)) + with_claims({})[1:] + b"\x19\xff\xff" + opening * 3000 + b"\x00"
-        with refused(Code.NESTING_LIMIT, Stage.ENCODING):
+        with refused(ErrorCode.NESTING_LIMIT, Stage.ENCODING):
             verify(sign1_by_hand(bomb))
 
 
@@ -215,20 +211,20 @@ class TestMinting:
     @pytest.mark.parametrize(
         ("change", "code"),
         [
-            ({"profile": Profile.PSA_2_0_0}, Code.PROFILE_NOT_ALLOWED),
-            ({"profile": Profile.PSA_IOT_1}, Code.PROFILE_UNKNOWN),
-            ({"nonce": bytes(31)}, Code.NONCE_LENGTH),
-            ({"client_id": 0}, Code.CLIENT_ID_ZERO),
-            ({"client_id": True}, Code.CLAIM_TYPE),
-            ({"instance_id": bytes(33)}, Code.INSTANCE_ID_TYPE),
-            ({"implementation_id": bytes(16)}, Code.IMPLEMENTATION_ID_LENGTH),
-            ({"lifecycle": 0x3100}, Code.LIFECYCLE_RANGE),
-            ({"software_components": ()}, Code.SW_COMPONENTS_EMPTY),
-            ({"boot_seed": b"short"}, Code.BOOT_SEED_LENGTH),
-            ({"certification_reference": "1"}, Code.CERTIFICATION_REFERENCE),
-            ({"platform": "x" * 65}, Code.CLAIM_VALUE),
-            ({"certificate_digest": bytes(31)}, Code.CLAIM_VALUE),
-            ({"policy_digest": b""}, Code.CLAIM_VALUE),
+            ({"profile": PsaProfile.PSA_2_0_0}, ErrorCode.PROFILE_NOT_ALLOWED),
+            ({"profile": PsaProfile.PSA_IOT_1}, ErrorCode.PROFILE_UNKNOWN),
+            ({"nonce": bytes(31)}, ErrorCode.NONCE_LENGTH),
+            ({"client_id": 0}, ErrorCode.CLIENT_ID_ZERO),
+            ({"client_id": True}, ErrorCode.CLAIM_TYPE),
+            ({"instance_id": bytes(33)}, ErrorCode.INSTANCE_ID_TYPE),
+            ({"implementation_id": bytes(16)}, ErrorCode.IMPLEMENTATION_ID_LENGTH),
+            ({"lifecycle": 0x3100}, ErrorCode.LIFECYCLE_RANGE),
+            ({"software_components": ()}, ErrorCode.SW_COMPONENTS_EMPTY),
+            ({"boot_seed": b"short"}, ErrorCode.BOOT_SEED_LENGTH),
+            ({"certification_reference": "1"}, ErrorCode.CERTIFICATION_REFERENCE),
+            ({"platform": "x" * 65}, ErrorCode.CLAIM_VALUE),
+            ({"certificate_digest": bytes(31)}, ErrorCode.CLAIM_VALUE),
+            ({"policy_digest": b""}, ErrorCode.CLAIM_VALUE),
         ],
     )
     def test_nothing_is_minted_that_would_be_refused(self, change, code):
@@ -238,9 +234,9 @@ class TestMinting:
 
 def test_unverified_claims_are_read_without_a_key_but_not_without_form():
     assert read_unverified_claims(mint_token(CLAIMS, STRANGER)) == CLAIMS
-    with refused(Code.NONCE_LENGTH):
+    with refused(ErrorCode.NONCE_LENGTH):
         read_unverified_claims(sign1_by_hand(with_claims({10: b""})))
-    with refused(Code.PROFILE_NOT_ALLOWED):
+    with refused(ErrorCode.PROFILE_NOT_ALLOWED):
         read_unverified_claims(TestProfiles.LEGACY)
 
 

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import INSTANCE_ID_BYTES, instance_id_of
+from psa_attestation.tokens.instance_id import INSTANCE_ID_BYTES, instance_id_of
 from support.psa_tokens import DEVICE, DEVICE_384, DEVICE_521, STRANGER
 
 

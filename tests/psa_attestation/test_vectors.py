@@ -10,21 +10,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from psa_attestation import (
-    Appraisal,
-    AttestationError,
-    MacKey,
-    Profile,
-    Tier,
-    TrustVector,
-    VerifierId,
-    read_unverified_claims,
-    verify_ear,
-    verify_receipt,
-    verify_token,
-)
-from psa_attestation.claims_codec import decode_claims
-from psa_attestation.cose import parse
+from psa_attestation.cose.messages import parse
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.receipts.verification import verify_receipt
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import VerifierId
+from psa_attestation.tokens.claims import PsaProfile
+from psa_attestation.tokens.claims_codec import decode_claims
+from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from support.claim_forms import from_diagnostic, psa_from_json, public_key, unbase64
 from support.psa_tokens import sign1_by_hand
 from veracruz_utils.secret import Secret
@@ -32,7 +27,7 @@ from veracruz_utils.secret import Secret
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "vectors" / "psa_attestation"
 SHARED = ROOT.parent / "shared" / "vectors"
-ALL_PROFILES = frozenset(Profile)
+ALL_PROFILES = frozenset(PsaProfile)
 
 
 def own_vectors(kind):

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, Claims2021, Code, parse_2021_payload, verify1
+from psa_attestation.cose.messages import verify1
+from psa_attestation.errors import AttestationError, ErrorCode
+from psa_attestation.tokens.veracruz_2021 import Claims2021, parse_2021_payload
 from support.psa_tokens import DEVICE, refused, sign1_by_hand
 
 CLAIMS = {
@@ -48,26 +50,26 @@ def test_the_order_of_the_claims_does_not_matter():
 @pytest.mark.parametrize("claim", list(CLAIMS))
 def test_every_claim_has_to_be_there(claim):
     rest = {key: member for key, member in CLAIMS.items() if key != claim}
-    with refused(Code.MISSING_CLAIM):
+    with refused(ErrorCode.MISSING_CLAIM):
         parse_2021_payload(cbor2.dumps(rest))
 
 
 @pytest.mark.parametrize("claim", list(CLAIMS))
 @pytest.mark.parametrize("value", ["text", 1, True, None, [b""], {}])
 def test_every_claim_is_a_byte_string(claim, value):
-    with refused(Code.CLAIM_TYPE):
+    with refused(ErrorCode.CLAIM_TYPE):
         parse_2021_payload(cbor2.dumps(CLAIMS | {claim: value}))
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({-75008: bytes(31)}, Code.NONCE_LENGTH),
-        ({-75006: bytes(48)}, Code.HASH_LENGTH),
-        ({-75010: bytes(31)}, Code.HASH_LENGTH),
-        ({-75001: bytes(65)}, Code.CLAIM_VALUE),
-        ({-75000: b"profile"}, Code.CLAIM_VALUE),
-        ({10: bytes(32)}, Code.CLAIM_VALUE),
+        ({-75008: bytes(31)}, ErrorCode.NONCE_LENGTH),
+        ({-75006: bytes(48)}, ErrorCode.HASH_LENGTH),
+        ({-75010: bytes(31)}, ErrorCode.HASH_LENGTH),
+        ({-75001: bytes(65)}, ErrorCode.CLAIM_VALUE),
+        ({-75000: b"profile"}, ErrorCode.CLAIM_VALUE),
+        ({10: bytes(32)}, ErrorCode.CLAIM_VALUE),
     ],
 )
 def test_other_lengths_and_claims_are_refused(changes, code):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from colima import decode, encode, tabasco
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentState, patiently
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from psa_attestation import NativeEvidence, report_data_of
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, EvidenceUnavailableError, source_named
 from sonora.evidence.base import KernelFiles

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from colima import decode, encode, tabasco
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.enrolment import enrol
 from sonora.errors import EnrolmentRefusedError
 from sonora.evidence.gramine import GramineSource

@@ -5,7 +5,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from psa_attestation import instance_id_of, verify_software_evidence
+from psa_attestation.evidence.software import verify_software_evidence
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.errors import SonoraError
 from sonora.evidence.software import KEY_FILE, PUBLIC_KEY_FILE, SoftwareRoot
 

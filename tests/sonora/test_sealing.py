@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.cli import _enrolled, _kept
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError

@@ -24,7 +24,9 @@ from colima.sonora import (
     MintToken,
     Token,
 )
-from psa_attestation import RuntimeClaims, instance_id_of, verify_token
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.runtime import RuntimeClaims
+from psa_attestation.tokens.token import verify_token
 from sonora import server as module
 from sonora.enrolled_key import EnrolledKey
 from sonora.enrolment import OwnEnrolment

@@ -7,7 +7,7 @@ given that are not needed. Then it has to prove exactly what it proved.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
-from psa_attestation import AttestationError
+from psa_attestation.errors import AttestationError
 from support.evidence_seeds import Seed
 from tabasco.verify.base import EvidenceError, Proven
 from tabasco.verify.dcap_collateral import Collateral

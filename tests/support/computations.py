@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mexico_city.content import content_of
 from mexico_city.inputs import Package
-from psa_attestation import commit
+from psa_attestation.receipts.receipt import commit
 from support.policies import NOW, current_document, identity, text
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Identity, Policy

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation.corim_profiles import CCA_PROFILE
+from psa_attestation.corim.profiles import CCA_PROFILE
 from support.psa_tokens import sign1_by_hand
 from tabasco.keys import pem_of
 

@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from colima.tabasco import CompleteEnrolmentRequest
-from psa_attestation import (
+from psa_attestation.evidence.software import (
     ENROLMENT_AUDIENCE,
     LINUX_SOFTWARE_PLATFORM,
     enrolment_binding,
-    instance_id_of,
-    mint_runtime_token,
     mint_software_evidence,
 )
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.runtime import mint_runtime_token
 
 
 class Clock:

@@ -13,16 +13,11 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from psa_attestation import (
-    Appraisal,
-    Ear,
-    Tier,
-    TrustVector,
-    VerifierId,
-    public_key_of,
-    sign_ear,
-    sign_ear_jwt,
-)
+from psa_attestation.jose.jwk import public_key_of
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
+from psa_attestation.results.ear_jwt import sign_ear_jwt
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
 from tabasco.verify.base import Proven
 from tabasco.verify.dcap_collateral import Collateral

@@ -18,7 +18,8 @@ from mexico_city.front import Front, IsolateExit
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
-from psa_attestation import Receipt, sign_receipt
+from psa_attestation.receipts.receipt import Receipt
+from psa_attestation.receipts.signing import sign_receipt
 from support.isolate_rig import Rig, new_party
 from veracruz_utils.policy import Policy
 

@@ -20,24 +20,20 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import colima
 from baja import PeerError
 from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
-from psa_attestation import (
-    AttestationError,
-    DecodeLimits,
-    NativeEvidence,
-    Profile,
-    decode,
-    verify_ear,
-    verify_ear_jwt,
-    verify_receipt,
-    verify_token,
-)
-from psa_attestation.cbor import ANY_TAG
-from psa_attestation.claims_codec import decode_claims
-from psa_attestation.corim import read_comid, read_unsigned_corim
-from psa_attestation.cose import parse
-from psa_attestation.cose_key import decode_cose_key
-from psa_attestation.ear_claims import EarProfile
-from psa_attestation.jwk import decode_key_set, encode_key_set
+from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
+from psa_attestation.corim.bundle import read_comid, read_unsigned_corim
+from psa_attestation.cose.keys import decode_cose_key
+from psa_attestation.cose.messages import parse
+from psa_attestation.errors import AttestationError
+from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.jose.jwk import decode_key_set, encode_key_set
+from psa_attestation.receipts.verification import verify_receipt
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import EarProfile
+from psa_attestation.results.ear_jwt import verify_ear_jwt
+from psa_attestation.tokens.claims import PsaProfile
+from psa_attestation.tokens.claims_codec import decode_claims
+from psa_attestation.tokens.token import verify_token
 from sdk import SdkError
 from sdk.encoding import csv_cells, pinecone
 from sdk.encoding.pinecone import PineconeError
@@ -61,7 +57,7 @@ from veracruz_utils.policy import Policy, PolicyError
 
 AT = 1_790_000_100
 _ANY = DecodeLimits(tags=ANY_TAG, allow_indefinite=True)
-_PROFILES = frozenset(Profile)
+_PROFILES = frozenset(PsaProfile)
 _PEOPLE = pinecone.parse_type("HashMap<String, Vec<(u8, Option<f64>)>>")
 
 

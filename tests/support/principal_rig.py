@@ -28,24 +28,15 @@ from colima import runtime, sinaloa, tabasco
 from colima.framing import FrameDecoder, frame
 from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus
 from durango import Identity
-from psa_attestation import (
-    Appraisal,
-    Claims,
-    Ear,
-    InputCommitment,
-    Profile,
-    Receipt,
-    SoftwareComponent,
-    Tier,
-    VerifierId,
-    commit,
-    implementation_id_of,
-    instance_id_of,
-    mint_token,
-    sign_ear,
-    sign_receipt,
-    verify_token,
-)
+from psa_attestation.evidence.software import implementation_id_of
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
+from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.results.appraisal import Appraisal, Tier
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
+from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
+from psa_attestation.tokens.instance_id import instance_id_of
+from psa_attestation.tokens.token import mint_token, verify_token
 from veracruz_shells.service import GrpcService, ServiceLimits
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -95,7 +86,7 @@ class Attester:
     def claims(self, challenge: bytes, certificate: bytes, policy_digest: Digest) -> Claims:
         """What an honest Sonora says of an isolate."""
         return Claims(
-            profile=Profile.RFC9783,
+            profile=PsaProfile.RFC9783,
             nonce=challenge,
             client_id=1,
             instance_id=instance_id_of(self.sonora_key.public_key()),

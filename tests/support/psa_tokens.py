@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from psa_attestation import AttestationError, Code, Stage, instance_id_of
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.tokens.instance_id import instance_id_of
 
 CHALLENGE = bytes(range(32))
 DEVICE = ec.derive_private_key(0xD1CE, ec.SECP256R1())
@@ -91,7 +92,7 @@ def key_for(instance_id: bytes) -> ec.EllipticCurvePublicKey | None:
 
 
 @contextlib.contextmanager
-def refused(code: Code, stage: Stage | None = None) -> Iterator[None]:
+def refused(code: ErrorCode, stage: Stage | None = None) -> Iterator[None]:
     """What is inside is refused for this reason (and at this stage)."""
     with pytest.raises(AttestationError) as caught:
         yield

@@ -14,22 +14,18 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from psa_attestation import (
-    AttestationError,
-    EarProfile,
-    MacKey,
-    Profile,
-    decode_key_set,
-    read_comid,
-    read_unsigned_corim,
-    verify_corim,
-    verify_ear_jwt,
-    verify_token,
-)
-from psa_attestation.base64url import from_base64url
-from psa_attestation.claims_codec import decode_claims
-from psa_attestation.corim_profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
-from psa_attestation.cose import parse
+from psa_attestation.corim.bundle import read_comid, read_unsigned_corim, verify_corim
+from psa_attestation.corim.profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
+from psa_attestation.cose.messages import parse
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.results.ear_claims import EarProfile
+from psa_attestation.results.ear_jwt import verify_ear_jwt
+from psa_attestation.tokens.claims import PsaProfile
+from psa_attestation.tokens.claims_codec import decode_claims
+from psa_attestation.tokens.token import verify_token
 from support.claim_forms import cca_from_json, from_diagnostic, psa_from_json, public_key, unbase64
 from support.jwts import jwt_by_hand
 from support.psa_tokens import DEVICE
@@ -40,7 +36,7 @@ from veracruz_utils.secret import Secret
 
 SHARED = Path(__file__).parents[3] / "shared" / "vectors"
 ACCEPT, REFUSE, REJECT = "accept", "refuse", "reject"
-_EVERY = frozenset(Profile)
+_EVERY = frozenset(PsaProfile)
 _CORIM_TIME = 1_700_000_000
 Vector = dict[str, Any]
 

@@ -19,7 +19,7 @@ from colima.runtime import ComputationState
 from durango import Check, GateError, SavedAttestation, judge
 from durango.gate import CLOCK_LEEWAY_S
 from jalisco import WrongIsolateError
-from psa_attestation import mint_runtime_token
+from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.evidence.software import SoftwareRoot
 from support.runtime_guests import HELLO, RANDOM
 from support.stack import PI, RESULT, Computation, run

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
-from psa_attestation.jws import sign_jws
+from psa_attestation.jose.jws import sign_jws
 from support import dcap_evidence as dcap
 from support.enrolment import RootAttester, new_key, pem, spki
 from tabasco.appraisal import AppraisalPolicy

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 import colima.tabasco as wire
 from colima import decode, encode
-from psa_attestation import verify_ear
+from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
 from tabasco.cli import main
 from veracruz_shells.service import is_serving, open_channel, unary

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from colima.tabasco import BeginEnrolmentRequest
-from psa_attestation import mint_runtime_token
+from psa_attestation.tokens.runtime import mint_runtime_token
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
 from tabasco import BusyError, DatabaseError, Reason, RefusalError, Settings
 from tabasco.instances import Instances

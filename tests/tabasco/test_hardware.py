@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from colima.tabasco import BeginEnrolmentRequest, CompleteEnrolmentRequest, VerifyTokenRequest
-from psa_attestation import NativeEvidence, report_data_of
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from support import cca_tokens as cca
 from support import corim_bundles as corim
 from support import dcap_evidence as dcap

@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from psa_attestation import decode_key_set, verify_ear, verify_ear_jwt
-from psa_attestation.base64url import from_base64url, to_base64url
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester, new_key, spki
 from tabasco.administrators import TOKEN_PREFIX, Administrators, Role
 from tabasco.api import Context, HttpService, TlsFiles, create_app

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from support.enrolment import SoftwareRoot, new_key, spki
 from tabasco import Reason, RefusalError, TabascoError
 from tabasco.instances import Enrolment, Instances

@@ -10,7 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 import colima.tabasco as wire
-from psa_attestation import AttestationError, decode_key_set, verify_ear, verify_ear_jwt
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester
 from tabasco import AttestationService, Settings
 from tabasco.audit import AuditLog

@@ -8,20 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colima.tabasco import BeginEnrolmentRequest, DescribeServiceRequest, VerifyTokenRequest
-from psa_attestation import (
-    Claims,
-    DecodeLimits,
-    Profile,
-    RuntimeClaims,
-    SoftwareComponent,
-    Tier,
-    decode,
-    implementation_id_of,
-    mint_token,
-    read_unverified_claims,
-    sign1,
-    verify_ear,
-)
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cose.signing import sign1
+from psa_attestation.evidence.software import implementation_id_of
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
+from psa_attestation.tokens.runtime import RuntimeClaims
+from psa_attestation.tokens.token import mint_token, read_unverified_claims
 from support.enrolment import Clock, RootAttester, new_key
 from tabasco import AttestationService, Reason, RefusalError, Settings, keys
 from tabasco.collateral import Store, StoredCollateral
@@ -53,7 +47,7 @@ def reason(service, token, challenge=CHALLENGE):
 
 def claims_of(attester, **changes):
     values = {
-        "profile": Profile.RFC9783,
+        "profile": PsaProfile.RFC9783,
         "nonce": CHALLENGE,
         "client_id": 1,
         "instance_id": attester.instance_id,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from colima.tabasco import BeginEnrolmentRequest
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from support.enrolment import RootAttester, SoftwareRoot, new_key, pem, spki
 from tabasco import TabascoError, keys
 from tabasco.instances import Instances

@@ -9,7 +9,7 @@ import pytest
 
 import colima.tabasco as wire
 from colima import decode, encode
-from psa_attestation import verify_ear
+from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot
 from tabasco.server import LIMITS, methods_of
 from veracruz_shells.service import (

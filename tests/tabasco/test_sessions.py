@@ -5,7 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from psa_attestation import NativeEvidence, Tier, VerifierId, report_data_of, verify_ear
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import VerifierId
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
 from tabasco.audit import AuditLog

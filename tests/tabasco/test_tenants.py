@@ -8,8 +8,10 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from psa_attestation import AttestationError, decode_key_set, verify_ear_jwt
-from psa_attestation.base64url import from_base64url, to_base64url
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester, SoftwareRoot, pem
 from tabasco.cli import main
 from tabasco.state import StateDirectory

@@ -5,8 +5,12 @@ import pytest
 
 import colima.tabasco as wire
 from colima import decode, encode
-from psa_attestation import Tier, decode_key_set, report_data_of, verify_ear, verify_ear_jwt
-from psa_attestation.base64url import from_base64url, to_base64url
+from psa_attestation.evidence.native import report_data_of
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
 from tabasco import AttestationService, Settings

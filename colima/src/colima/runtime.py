@@ -12,7 +12,7 @@ from typing import Final
 from colima._pb import runtime_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, register
 
-MAX_RECEIPT_BYTES: Final = 512 * 1024
+MAX_RECEIPT_BYTES: Final = 256 * 1024  # as `psa_attestation.receipts.receipt` has it
 MAX_FRAMES: Final = 20
 MAX_NAME_CHARS: Final = 64
 MAX_MESSAGE_CHARS: Final = 4096
@@ -162,7 +162,8 @@ class Done:
 class Accepted:
     """The input is in. `commitment` stands for it in receipts; only its provider knows `salt`.
 
-    The commitment is `psa_attestation.receipt.commit(salt, SHA-256 of the input)`; 32 bytes each.
+    The commitment is that of `psa_attestation.receipts.receipt.commit`, over the salt and the
+    SHA-256 of the input; 32 bytes each.
     """
 
     salt: bytes

@@ -24,7 +24,9 @@ from colima import tabasco as verifier
 from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
-from psa_attestation import AttestationError, cbor
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.encoding import encode
+from psa_attestation.errors import AttestationError
 from veracruz_shells.service import open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -140,7 +142,7 @@ class SavedAttestation:
             AttestationFileError: it is something else.
         """
         try:
-            members = cbor.decode(data, cbor.DecodeLimits(max_bytes=MAX_FILE_BYTES, max_depth=2))
+            members = decode(data, DecodeLimits(max_bytes=MAX_FILE_BYTES, max_depth=2))
         except AttestationError as error:
             raise AttestationFileError(f"not an attestation file: {error}") from error
         match members:
@@ -160,7 +162,7 @@ class SavedAttestation:
 
     def to_bytes(self) -> bytes:
         """The content of an attestation file."""
-        return cbor.encode(
+        return encode(
             {
                 "format": _FORMAT,
                 "challenge": self.evidence.challenge,

@@ -26,17 +26,13 @@ from durango._words import printable, timestamp
 from durango.errors import GateError
 from durango.evidence import Attestation, Check, Evidence, Passed
 from durango.platforms import protection
-from psa_attestation import (
-    AttestationError,
-    Code,
-    Ear,
-    Lifecycle,
-    RuntimeClaims,
-    Stage,
-    Tier,
-    read_unverified_claims,
-    verify_ear,
-)
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import Ear
+from psa_attestation.tokens.lifecycle import Lifecycle
+from psa_attestation.tokens.runtime import RuntimeClaims
+from psa_attestation.tokens.token import read_unverified_claims
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, Policy
 
@@ -231,14 +227,14 @@ def _result_refused(
             expected=f"one signed by Tabasco's key {pin}",
             remedy="check the address of Tabasco, and that the pinned key is its present one",
         )
-    if error.code is Code.NONCE_MISMATCH:
+    if error.code is ErrorCode.NONCE_MISMATCH:
         return GateError(
             Check.RESULT_CHALLENGE,
             found=f"a result for another request ({error})",
             expected=f"one for my challenge {challenge}",
             remedy=_ASK_AGAIN,
         )
-    if error.code in {Code.EXPIRED, Code.NOT_YET_VALID}:
+    if error.code in {ErrorCode.EXPIRED, ErrorCode.NOT_YET_VALID}:
         return GateError(
             Check.RESULT_TIME,
             found=f"a result out of its time ({error})",

@@ -32,7 +32,7 @@ from durango.rights import (
 )
 from durango.session import Progress, Session
 from jalisco import Connection, SinaloaTransport
-from psa_attestation import Receipt
+from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest

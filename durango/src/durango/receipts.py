@@ -12,8 +12,9 @@ from typing import Final, Self
 from colima.runtime import ContentKind
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
-from psa_attestation import AttestationError, InputCommitment, Receipt, commit
-from psa_attestation import verify_receipt as verify_signed
+from psa_attestation.errors import AttestationError
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
+from psa_attestation.receipts.verification import verify_receipt as verify_signed
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy

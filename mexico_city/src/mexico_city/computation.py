@@ -23,7 +23,7 @@ from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from platform_services import PlatformError, RandomSource
-from psa_attestation import commit
+from psa_attestation.receipts.receipt import commit
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Identity, Policy, Role
 from veracruz_utils.secret import Secret

@@ -24,8 +24,8 @@ from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
-from psa_attestation import Receipt, sign_receipt
-from psa_attestation.receipt import MAX_RECEIPT_INPUTS
+from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, Receipt
+from psa_attestation.receipts.signing import sign_receipt
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import CipherSuite, Policy, TlsVersion
 

@@ -34,7 +34,7 @@ from mexico_city.dialogue import Dialogue
 from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
 from mexico_city.inputs import Slot
-from psa_attestation import InputCommitment, Receipt
+from psa_attestation.receipts.receipt import InputCommitment, Receipt
 
 Sign = Callable[[Receipt], bytes]
 

@@ -4,7 +4,7 @@
     └ RefusedError              exit_code 3
       └ AttestationError        carries `code`, `stage` and `detail`
 
-`Code` and `Stage` are closed sets with stable names: callers, tests and other programs compare
+`ErrorCode` and `Stage` are closed sets with stable names: callers, tests and other programs compare
 them and never the text. A service tells strangers less than this: the code goes into its own log.
 """
 
@@ -28,7 +28,7 @@ class Stage(StrEnum):
 
 
 @unique
-class Code(StrEnum):
+class ErrorCode(StrEnum):
     """The reason of a refusal."""
 
     # encoding (CBOR)
@@ -108,7 +108,7 @@ class AttestationError(RefusedError):
         detail: one line for people; without secrets, with foreign text cut and quoted.
     """
 
-    def __init__(self, code: Code, stage: Stage, detail: str) -> None:
+    def __init__(self, code: ErrorCode, stage: Stage, detail: str) -> None:
         super().__init__(code, stage, detail)
         self.code = code
         self.stage = stage

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from colima import decode, encode, tabasco
-from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
+from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.base import EvidenceSource
 from veracruz_utils.errors import RefusedError

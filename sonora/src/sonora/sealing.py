@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from psa_attestation import DecodeLimits, decode, encode, instance_id_of
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.encoding import encode
+from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.evidence.base import Files, KernelFiles

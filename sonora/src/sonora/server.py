@@ -32,7 +32,7 @@ from colima.sonora import (
     Token,
     ToSonora,
 )
-from psa_attestation import mint_runtime_token
+from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from psa_attestation import NativeEvidence
+from psa_attestation.evidence.native import NativeEvidence
 from tabasco import keys
 from tabasco._options import (
     TIME,

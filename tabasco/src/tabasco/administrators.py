@@ -17,7 +17,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select
 
-from psa_attestation.base64url import to_base64url
+from psa_attestation.jose.base64url import to_base64url
 from tabasco import audit
 from tabasco.database import Database
 from tabasco.errors import TabascoError

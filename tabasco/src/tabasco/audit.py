@@ -21,7 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from psa_attestation import AttestationError, DecodeLimits, decode, encode, sign1, verify1
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.encoding import encode
+from psa_attestation.cose.messages import verify1
+from psa_attestation.cose.signing import sign1
+from psa_attestation.errors import AttestationError
 from tabasco.database import Database
 from tabasco.errors import TabascoError
 from tabasco.models import LABEL_CHARS, NAME_CHARS, AuditRow

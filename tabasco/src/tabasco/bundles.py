@@ -13,9 +13,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from psa_attestation import AttestationError, Corim, verify_corim
-from psa_attestation.corim_profiles import CCA_PROFILE
-from psa_attestation.jws import verify_jws
+from psa_attestation.corim.bundle import Corim, verify_corim
+from psa_attestation.corim.profiles import CCA_PROFILE
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.jws import verify_jws
 from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.models import LABEL_CHARS, NAME_CHARS

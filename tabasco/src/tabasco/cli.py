@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco import keys
 from tabasco._http import http_service
 from tabasco._options import (

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from colima.tabasco import CompleteEnrolmentRequest
-from psa_attestation import ENROLMENT_AUDIENCE, enrolment_binding, instance_id_of
+from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
+from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco import keys
 from tabasco.challenges import ChallengeSource
 from tabasco.errors import Reason, RefusalError

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 
-from psa_attestation import NativeEvidence
+from psa_attestation.evidence.native import NativeEvidence
 from tabasco.appraisal import AppraisalPolicy
 from tabasco.database import Database
 from tabasco.errors import TabascoError

@@ -1,9 +1,9 @@
 """Enrolment by evidence of hardware: verified, bound to the enrolment, and accepted by a policy.
 
 A root attester in an SGX enclave, a TDX or SEV-SNP machine, a Nitro enclave or an Arm CCA realm has
-its platform make evidence over the binding of its enrolment (`psa_attestation.report_data_of`). It
-enrols when that is authentic and the appraisal policy in force accepts what it proves; without a
-policy nothing is.
+its platform make evidence over the binding of its enrolment
+(`psa_attestation.evidence.native.report_data_of`). It enrols when that is authentic and the
+appraisal policy in force accepts what it proves; without a policy nothing is.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from psa_attestation import AttestationError, NativeEvidence, report_data_of
+from psa_attestation.errors import AttestationError
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from tabasco.appraisal import Decision
 from tabasco.errors import Reason, RefusalError, TabascoError
 from tabasco.native import NativeResult

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from psa_attestation import AttestationError
-from psa_attestation import Stage as TokenStage
+from psa_attestation.errors import AttestationError
+from psa_attestation.errors import Stage as TokenStage
 from tabasco.appraisal import AppraisalPolicy, Decision, References
 from tabasco.verify.base import Acceptance, EvidenceError, Fault, Proven, Stage, checks
 from tabasco.verify.cca import NO_END

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import encode_key_set
+from psa_attestation.jose.jwk import encode_key_set
 from tabasco import keys
 
 DEFAULT_OVERLAP_DAYS: Final = 30

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import AttestationError, Code, verify_software_evidence
+from psa_attestation.errors import AttestationError, ErrorCode
+from psa_attestation.evidence.software import verify_software_evidence
 from tabasco import keys
 from tabasco.errors import Reason, RefusalError
 from tabasco.models import NAME_CHARS
@@ -74,7 +75,7 @@ class LinuxSoftwareRoot:
         try:
             proven = verify_software_evidence(evidence, key_for=key_for, binding=binding)
         except AttestationError as error:
-            unknown = error.code is Code.UNKNOWN_INSTANCE
+            unknown = error.code is ErrorCode.UNKNOWN_INSTANCE
             reason = Reason.ROOT_UNKNOWN if unknown else Reason.EVIDENCE_REFUSED
             raise RefusalError(reason, error.code) from error
         if len(proven.version) > NAME_CHARS or not proven.version.isprintable():

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from psa_attestation import INSTANCE_ID_BYTES
+from psa_attestation.tokens.instance_id import INSTANCE_ID_BYTES
 from tabasco import audit, keys
 from tabasco.bundles import OPERATOR, PlatformKey
 from tabasco.database import Database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from psa_attestation import INSTANCE_ID_BYTES
+from psa_attestation.tokens.instance_id import INSTANCE_ID_BYTES
 from tabasco._options import (
     current_time,
     database_option,

@@ -12,20 +12,13 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import (
-    Appraisal,
-    AttestationError,
-    Code,
-    Ear,
-    RuntimeClaims,
-    Stage,
-    Tier,
-    TrustVector,
-    VerifierId,
-    sign_ear,
-    sign_ear_jwt,
-    verify_token,
-)
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
+from psa_attestation.results.ear_jwt import sign_ear_jwt
+from psa_attestation.tokens.runtime import RuntimeClaims
+from psa_attestation.tokens.token import verify_token
 from tabasco import keys
 from tabasco.errors import Reason, RefusalError
 from tabasco.instances import Instance, Instances
@@ -153,6 +146,6 @@ class Results:
 
 
 def _reason(error: AttestationError, found: list[Instance], at: datetime) -> Reason:
-    if error.code is Code.UNKNOWN_INSTANCE:
+    if error.code is ErrorCode.UNKNOWN_INSTANCE:
         return _NOT_LIVE[found[0].state(at)] if found else Reason.INSTANCE_UNKNOWN
     return _REASONS.get(error.stage, Reason.TOKEN_MALFORMED)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from psa_attestation import instance_id_of
+from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco import audit, keys
 from tabasco.database import Database
 from tabasco.errors import TabascoError

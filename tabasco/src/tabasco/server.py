@@ -26,7 +26,8 @@ from colima.tabasco import (
     SubmitEvidenceResponse,
     VerifyTokenRequest,
 )
-from psa_attestation import AttestationError, NativeEvidence
+from psa_attestation.errors import AttestationError
+from psa_attestation.evidence.native import NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service import AttestationService
 from tabasco.sessions import Submission

@@ -16,7 +16,8 @@ from colima.tabasco import (
     VerifyTokenRequest,
     VerifyTokenResponse,
 )
-from psa_attestation import NativeEvidence, VerifierId
+from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.results.ear_claims import VerifierId
 from tabasco import audit, keys
 from tabasco.challenges import Challenges, ChallengeSource, StatelessChallenges
 from tabasco.database import Database

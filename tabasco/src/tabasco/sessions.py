@@ -1,11 +1,11 @@
 """Sessions: a nonce, then native evidence that answers it, then a result about the attester.
 
 For attesters other than our root attester, which enrols. The evidence has to carry, as its report
-data, `psa_attestation.report_data_of` the session's binding (for a TPM, the binding): a digest of
-the label, the kind of evidence, the nonce, and the key (DER SubjectPublicKeyInfo) that the attester
-wants bound to itself, or nothing. Whatever is authentic gets a result; whether it is accepted is
-what the result says. A nonce is used up by the first evidence that is submitted, whatever comes of
-it.
+data, `psa_attestation.evidence.native.report_data_of` the session's binding (for a TPM, the
+binding): a digest of the label, the kind of evidence, the nonce, and the key (DER
+SubjectPublicKeyInfo) that the attester wants bound to itself, or nothing. Whatever is authentic
+gets a result; whether it is accepted is what the result says. A nonce is used up by the first
+evidence that is submitted, whatever comes of it.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psa_attestation import (
-    Appraisal,
-    Ear,
-    Tier,
-    TrustVector,
-    VerifierId,
-    binding_digest,
-    sign_ear,
-    sign_ear_jwt,
-)
+from psa_attestation.binding import binding_digest
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
+from psa_attestation.results.ear_jwt import sign_ear_jwt
 from tabasco import audit
 from tabasco.appraisal import Decision
 from tabasco.challenges import ChallengeSource
@@ -44,7 +39,7 @@ _HARDWARE_FAULTS: Final = frozenset({Fault.TCB_STATUS, Fault.ADVISORY, Fault.TCB
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Evidence (`psa_attestation.NativeEvidence`, encoded) that answers `nonce`."""
+    """Evidence (`psa_attestation.evidence.native.NativeEvidence`, encoded) that answers `nonce`."""
 
     nonce: bytes
     kind: str

@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from psa_attestation import AttestationError, MacKey, decode_key_set, public_key_of
-from psa_attestation.strict_json import decode_json
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.jwk import decode_key_set, public_key_of
+from psa_attestation.jose.strict_json import decode_json
 from tabasco import inspection
 from tabasco._options import TIME, current_time, store_option
 from tabasco.appraisal import MAX_POLICY_BYTES, AppraisalPolicy

@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation import AttestationError, MacKey, mac0, public_key_of
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.jwk import public_key_of
 from support.cca_tokens import (
     CHALLENGE,
     INSTANCE,
@@ -22,6 +24,7 @@ from support.cca_tokens import (
     point,
 )
 from support.claim_forms import cca_from_json
+from support.mac0 import mac0
 from support.refused_evidence import refused
 from tabasco.verify import Acceptance, EvidenceError, Fault, Stage, appraise
 from tabasco.verify.cca import parse_cca, verify_cca

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from psa_attestation import AttestationError
+from psa_attestation.errors import AttestationError
 from support.bit_flips import assert_refused, targets
 from support.evidence_mutation import changed
 from support.evidence_seeds import seeds

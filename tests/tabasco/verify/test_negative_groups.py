@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from psa_attestation import AttestationError
+from psa_attestation.errors import AttestationError
 from support.evidence_seeds import seeds
 from tabasco.verify import EvidenceError
 from tabasco.verify.kinds import Kind

@@ -16,7 +16,7 @@ from durango.cli.options import (
 from durango.content import open_content
 from durango.platforms import protection
 from durango.receipts import MAX_OPENING_BYTES, Opening, receipt_facts, verify_receipt
-from psa_attestation import Receipt
+from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.console import emit, json_option, read_file
 
 

@@ -9,7 +9,7 @@ check. (Gramine documentation, "Attestation and Secret Provisioning".)
 from pathlib import Path
 from typing import Final
 
-from psa_attestation import NativeEvidence, report_data_of
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError, Files, KernelFiles
 from sonora.evidence.local import REPORT_BYTES
 

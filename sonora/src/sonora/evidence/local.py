@@ -20,7 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from psa_attestation import binding_digest, report_data_of
+from psa_attestation.binding import binding_digest
+from psa_attestation.evidence.native import report_data_of
 from sonora.errors import SonoraError
 
 LOCAL_LABEL: Final = "veracruz-local-attestation-v1"

@@ -12,15 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from psa_attestation import (
-    AttestationError,
-    DecodeLimits,
-    NativeEvidence,
-    decode,
-    encode,
-    report_data_of,
-)
-from psa_attestation.cbor import Encodable, Key, Value
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.encoding import encode
+from psa_attestation.cbor.values import Encodable, Key, Value
+from psa_attestation.errors import AttestationError
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError
 
 DEVICE: Final = Path("/dev/nsm")

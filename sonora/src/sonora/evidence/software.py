@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import mint_software_evidence
+from psa_attestation.evidence.software import mint_software_evidence
 from sonora.errors import SonoraError
 from veracruz_utils.policy import LINUX_SOFTWARE
 

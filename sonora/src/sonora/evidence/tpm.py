@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from psa_attestation import NativeEvidence
+from psa_attestation.evidence.native import NativeEvidence
 from sonora.evidence.base import EvidenceUnavailableError
 
 DEVICE: Final = Path("/dev/tpmrm0")

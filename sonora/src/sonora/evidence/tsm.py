@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from psa_attestation import NativeEvidence, report_data_of
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError, Files, KernelFiles
 
 REPORTS: Final = Path("/sys/kernel/config/tsm/report")

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from psa_attestation import NativeEvidence
+from psa_attestation.evidence.native import NativeEvidence
 from tabasco import keys
 from tabasco.api import forms
 from tabasco.api.access import Admin, Reader

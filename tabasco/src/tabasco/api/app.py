@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from colima import WireError
-from psa_attestation import AttestationError
+from psa_attestation.errors import AttestationError
 from tabasco.access import ForbiddenError, UnauthenticatedError
 from tabasco.api.administration import router as administration
 from tabasco.api.attestation import router as attestation

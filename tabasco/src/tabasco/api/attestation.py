@@ -10,8 +10,9 @@ from colima.tabasco import (
     DescribeServiceRequest,
     VerifyTokenRequest,
 )
-from psa_attestation import EAR_PROFILE, NativeEvidence
-from psa_attestation.base64url import from_base64url, to_base64url
+from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from psa_attestation.results.ear_claims import EAR_PROFILE
 from tabasco.api import forms
 from tabasco.api.context import Given
 from tabasco.errors import Reason, RefusalError

@@ -23,8 +23,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from colima.tabasco import CHALLENGE_BYTES, MAX_EVIDENCE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
-from psa_attestation import AttestationError
-from psa_attestation.base64url import from_base64url, to_base64url
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url, to_base64url
 from tabasco.appraisal import MAX_POLICY_BYTES
 from tabasco.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import Kind

@@ -15,9 +15,10 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import Lifecycle
-from psa_attestation.cbor import DecodeLimits, Key, Tag, Value, decode
-from psa_attestation.cose import Kind, Message, parse
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.values import Key, Tag, Value
+from psa_attestation.cose.messages import CoseKind, Message, parse
+from psa_attestation.tokens.lifecycle import Lifecycle
 from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.cca_claims import (
     PlatformClaims,
@@ -131,7 +132,7 @@ def _message(parts: Mapping[Key, Value], key: int, name: str, *, wrapped: bool) 
         part = record[1]
     with told_as_evidence(name):
         message = parse(octets(part, name, _PART_SIZES))
-    if message.kind is not Kind.SIGN1:
+    if message.kind is not CoseKind.SIGN1:
         raise malformed(f"{name} is not signed but has a MAC")
     return message
 

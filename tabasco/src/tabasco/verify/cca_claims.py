@@ -10,9 +10,10 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import Lifecycle, lifecycle_of
-from psa_attestation.cbor import ANY_TAG, DecodeLimits, Key, Value, decode
-from psa_attestation.cose_key import decode_cose_key, key_of_point
+from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
+from psa_attestation.cbor.values import Key, Value
+from psa_attestation.cose.keys import decode_cose_key, key_of_point
+from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
 from tabasco.verify.members import array, integer, mapping, member, octets, text

@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from psa_attestation.base64url import from_base64url
-from psa_attestation.strict_json import JsonValue, decode_json
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.strict_json import JsonValue, decode_json
 from tabasco.verify import x509
 from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence

@@ -4,18 +4,18 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from psa_attestation import AttestationError, Code
+from psa_attestation.errors import AttestationError, ErrorCode
 from tabasco.verify.base import EvidenceError, Fault, Stage
 
 _FAULTS: Final = {
-    Code.TRAILING_BYTES: Fault.TRAILING_BYTES,
-    Code.ALG_UNKNOWN: Fault.UNSUPPORTED_ALGORITHM,
-    Code.ALG_KEY_MISMATCH: Fault.UNSUPPORTED_ALGORITHM,
-    Code.KEY_UNSUPPORTED: Fault.UNSUPPORTED_ALGORITHM,
-    Code.SIGNATURE: Fault.SIGNATURE,
-    Code.SIGNATURE_ENCODING: Fault.SIGNATURE,
-    Code.PROFILE_UNKNOWN: Fault.UNSUPPORTED_VERSION,
-    Code.NONCE_MISMATCH: Fault.NONCE,
+    ErrorCode.TRAILING_BYTES: Fault.TRAILING_BYTES,
+    ErrorCode.ALG_UNKNOWN: Fault.UNSUPPORTED_ALGORITHM,
+    ErrorCode.ALG_KEY_MISMATCH: Fault.UNSUPPORTED_ALGORITHM,
+    ErrorCode.KEY_UNSUPPORTED: Fault.UNSUPPORTED_ALGORITHM,
+    ErrorCode.SIGNATURE: Fault.SIGNATURE,
+    ErrorCode.SIGNATURE_ENCODING: Fault.SIGNATURE,
+    ErrorCode.PROFILE_UNKNOWN: Fault.UNSUPPORTED_VERSION,
+    ErrorCode.NONCE_MISMATCH: Fault.NONCE,
 }
 
 

@@ -12,23 +12,16 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation import (
-    AttestationError,
-    Claims,
-    Corim,
-    Ear,
-    EarProfile,
-    Lifecycle,
-    MacKey,
-    Profile,
-    Tier,
-    read_unsigned_corim,
-    read_unverified_claims,
-    verify_corim,
-    verify_ear,
-    verify_ear_jwt,
-    verify_token,
-)
+from psa_attestation.corim.bundle import Corim, read_unsigned_corim, verify_corim
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import Ear, EarProfile
+from psa_attestation.results.ear_jwt import verify_ear_jwt
+from psa_attestation.tokens.claims import Claims, PsaProfile
+from psa_attestation.tokens.lifecycle import Lifecycle
+from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from tabasco.verify.base import ATTESTATION_KEY, Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.cca import NO_END, verify_cca
 from tabasco.verify.confidential_space import verify_confidential_space
@@ -209,7 +202,7 @@ def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
 
 
 def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
-    every = frozenset(Profile)
+    every = frozenset(PsaProfile)
     nonce = means.nonce
     if nonce is None:  # it is authentic or not all the same
         nonce = read_unverified_claims(data, profiles=every).nonce
@@ -234,7 +227,7 @@ def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
             "client-id": str(claims.client_id),
         },
         concerns=()
-        if claims.profile is Profile.RFC9783
+        if claims.profile is PsaProfile.RFC9783
         else (
             Concern(
                 "psa.old-profile",

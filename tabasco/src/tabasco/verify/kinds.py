@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from psa_attestation import AttestationError, DecodeLimits, Tag, decode
-from psa_attestation.base64url import from_base64url
-from psa_attestation.cbor import Key, Value
-from psa_attestation.strict_json import decode_json
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.values import Key, Tag, Value
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.confidential_space import ISSUER
 from tabasco.verify.tpm_azure_json import is_azure_evidence

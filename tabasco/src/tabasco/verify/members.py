@@ -5,7 +5,7 @@ A boolean is never an integer here.
 
 from collections.abc import Container, Mapping
 
-from psa_attestation.cbor import Key, Value
+from psa_attestation.cbor.values import Key, Value
 from tabasco.verify.conversion import malformed
 
 

@@ -14,8 +14,10 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from psa_attestation.cbor import ANY_TAG, DecodeLimits, Key, Value, decode
-from psa_attestation.cose import ALG, Kind, Message
+from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
+from psa_attestation.cbor.values import Key, Value
+from psa_attestation.cose.messages import CoseKind, Message
+from psa_attestation.cose.signing import ALG
 from tabasco.verify import x509
 from tabasco.verify.base import EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
@@ -156,7 +158,7 @@ def _message(value: Value) -> Message:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the protected header is not just ES384"
         )
-    return Message(Kind.SIGN1, protected, algorithm, {}, payload, signature)
+    return Message(CoseKind.SIGN1, protected, algorithm, {}, payload, signature)
 
 
 def _verify_path(

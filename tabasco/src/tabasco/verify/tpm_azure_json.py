@@ -10,8 +10,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 
-from psa_attestation.base64url import from_base64url
-from psa_attestation.strict_json import JsonValue, decode_json
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.strict_json import JsonValue, decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
 from tabasco.verify.tpm import Registers

@@ -1,0 +1,1 @@
+"""CoRIM: bundles of reference values and attestation keys (draft-ietf-rats-corim)."""

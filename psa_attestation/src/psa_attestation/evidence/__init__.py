@@ -1,0 +1,1 @@
+"""What a root attester enrols with: evidence of the software root, or of hardware."""

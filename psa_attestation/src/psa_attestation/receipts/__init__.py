@@ -1,0 +1,1 @@
+"""Receipts: what a runtime did in one round, signed with its attested key."""

@@ -1,0 +1,1 @@
+"""Attestation results (EAR, draft-ietf-rats-ear): as CWT and as JWT."""
