@@ -15,7 +15,6 @@ from sonora.isolates import LinuxLauncher
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz.services import Service
-from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -23,10 +22,11 @@ from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Policy,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Deployment:
         text = render_policy(
             at=now,
             identities=[
-                policies.Identity(number, party.certificate, frozenset(roles[number]))
+                PolicyIdentity(number, party.certificate, frozenset(roles[number]))
                 for number, party in enumerate(parties)
             ],
             sinaloa=Address("127.0.0.1", _free_port()),

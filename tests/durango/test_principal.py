@@ -26,8 +26,7 @@ from support.principal_rig import DAY, PROGRAM, SALT, key_der, new_identity, now
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import RefusedError, UnreachableError
-from veracruz_utils.policy import Identity as Member
-from veracruz_utils.policy import Limits, Role
+from veracruz_utils.policy import Limits, PolicyIdentity, Role
 
 
 def connect(rig, identity: Identity) -> Principal:
@@ -200,7 +199,9 @@ def test_an_isolate_that_refuses_the_certificate_is_reported_as_such(rig):
     mine = rig.isolate.policy
     attestation = attest(mine)
     others = [member for member in rig.members() if member.client_id != 1]
-    others.append(Member(1, new_identity("eve").certificate, frozenset({Role.DATA_PROVIDER})))
+    others.append(
+        PolicyIdentity(1, new_identity("eve").certificate, frozenset({Role.DATA_PROVIDER}))
+    )
     rig.isolate.policy = rig.policy(identities=others)
     with (
         pytest.raises(IsolateRefusedError, match=str(rig.bob.digest)) as caught,

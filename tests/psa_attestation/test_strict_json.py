@@ -67,7 +67,7 @@ def test_arbitrary_bytes_give_a_value_or_our_error(data):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.text(max_size=8),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
         max_leaves=12,
     )

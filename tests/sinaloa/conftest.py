@@ -13,16 +13,17 @@ from sinaloa import Bridge, IsolateLink
 from support.policies import DAY, certificate, key_of, public_key_der
 from support.sinaloa_fakes import MEASUREMENT, FakeSonora
 from veracruz_shells.service import GrpcService, open_channel
-from veracruz_utils import Address, Digest
+from veracruz_utils.address import Address
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_3_SUITES,
     AcceptedPlatform,
-    Identity,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def policy_text(*, measurement: bytes = MEASUREMENT, sinaloa: str = "127.0.0.1:3
     der = certificate("sole principal", not_before=today - DAY, not_after=today + 30 * DAY)
     return render_policy(
         at=now,
-        identities=[Identity(0, der, frozenset(Role))],
+        identities=[PolicyIdentity(0, der, frozenset(Role))],
         sinaloa=Address.parse(sinaloa),
         tabasco=Address("127.0.0.1", 3010),
         tabasco_key=public_key_der(key_of("tabasco")),

@@ -18,7 +18,7 @@ from colima.sinaloa import (
 from colima.sonora import Failed, IsolateEnding
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
 from veracruz_shells.service import CallError, Status, is_serving, unary
-from veracruz_utils import UnreachableError
+from veracruz_utils.errors import UnreachableError
 
 CHUNK = bytes(range(256)) * 4096  # 1 MiB
 

@@ -19,7 +19,7 @@ from colima.sonora import FROM_SONORA, Failed, IsolateEnding
 from sinaloa.cli import main
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.service import is_serving, open_channel, unary
-from veracruz_utils import Digest
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES
 
 from .conftest import policy_text

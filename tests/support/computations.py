@@ -7,7 +7,7 @@ from mexico_city.inputs import Package
 from psa_attestation.receipts.receipt import commit
 from support.policies import NOW, current_document, identity, text
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Identity, Policy
+from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.secret import Secret
 
 PROGRAM = b"the program of the policy"
@@ -35,7 +35,7 @@ def policy(
     return Policy.parse(text(document), at=NOW)
 
 
-def package(owner: Identity | int, package_id: int, kind, content: bytes = b"") -> Package:
+def package(owner: PolicyIdentity | int, package_id: int, kind, content: bytes = b"") -> Package:
     """An input as it is kept once it is in."""
     client_id = owner if isinstance(owner, int) else owner.client_id
     salt = bytes(32)

@@ -26,9 +26,9 @@ from mexico_city.content import Content, content_of
 from mexico_city.dialogue import Dialogue
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
-from veracruz_utils.policy import Identity, Role
+from veracruz_utils.policy import PolicyIdentity, Role
 
-PRINCIPAL = Identity(7, b"certificate", frozenset({Role.DATA_PROVIDER}))
+PRINCIPAL = PolicyIdentity(7, b"certificate", frozenset({Role.DATA_PROVIDER}))
 UNWANTED = 666
 """The package that the desk refuses once all of it is there."""
 TOO_LARGE = 1000

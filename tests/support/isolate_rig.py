@@ -20,14 +20,14 @@ from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Address,
-    Identity,
     Limits,
     Policy,
+    PolicyIdentity,
     Role,
     Strategy,
     ciphersuite_named,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 _TABASCO_KEY = (
     ec.generate_private_key(ec.SECP256R1())
@@ -171,7 +171,7 @@ class RigMaker:
         now = datetime.now(UTC).replace(microsecond=0)
         return render_policy(
             identities=[
-                Identity(number, party.certificate, frozenset(roles))
+                PolicyIdentity(number, party.certificate, frozenset(roles))
                 for number, (party, roles) in enumerate(parties)
             ],
             at=now,

@@ -47,11 +47,11 @@ from veracruz_utils.policy import (
     AcceptedPlatform,
     Policy,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
-from veracruz_utils.policy import Identity as Member
+from veracruz_utils.policy.rendering import render_policy
 
 PROGRAM = b"\0asm\1\0\0\0 a program"
 MEASUREMENT = bytes(range(32))
@@ -219,7 +219,9 @@ class Isolate:
 class _Talk:
     """One session's plaintext."""
 
-    def __init__(self, isolate: Isolate, member: Member, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, isolate: Isolate, member: PolicyIdentity, send: Callable[[bytes], None]
+    ) -> None:
         self.over = False
         self._isolate = isolate
         self._member = member
@@ -349,12 +351,14 @@ class Rig:
         self.attest_raw: Callable[[bytes], bytes] | None = None
         self.isolate: Isolate
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[PolicyIdentity]:
         """Alice gives the program, bob data and streams, carol data and reads."""
         return [
-            Member(0, self.alice.certificate, frozenset({Role.PI_PROVIDER})),
-            Member(1, self.bob.certificate, frozenset({Role.DATA_PROVIDER})),
-            Member(2, self.carol.certificate, frozenset({Role.DATA_PROVIDER, Role.RESULT_READER})),
+            PolicyIdentity(0, self.alice.certificate, frozenset({Role.PI_PROVIDER})),
+            PolicyIdentity(1, self.bob.certificate, frozenset({Role.DATA_PROVIDER})),
+            PolicyIdentity(
+                2, self.carol.certificate, frozenset({Role.DATA_PROVIDER, Role.RESULT_READER})
+            ),
         ]
 
     def policy(self, **changes: object) -> Policy:

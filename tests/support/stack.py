@@ -27,7 +27,6 @@ from support.runtime_guests import HELLO
 from tabasco.keys import der_of
 from tabasco.state import StateDirectory
 from veracruz import Service
-from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -39,10 +38,11 @@ from veracruz_utils.policy import (
     Limits,
     Policy,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DAY = timedelta(days=1)
@@ -336,7 +336,7 @@ class Stack:
         return render_policy(
             at=now,
             identities=[
-                policies.Identity(number, party.certificate, frozenset(roles))
+                PolicyIdentity(number, party.certificate, frozenset(roles))
                 for number, (party, roles) in enumerate(members)
             ],
             sinaloa=Address("127.0.0.1", port),

@@ -14,12 +14,14 @@ import pytest
 from click.testing import CliRunner
 
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, single_command
-from veracruz_utils import Address, Digest, RefusedError, UnreachableError, VeracruzError
+from veracruz_utils.address import Address
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 PROGRAM = '''
 import sys
 import click
-from veracruz_utils import RefusedError, UnreachableError, VeracruzError
+from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 from veracruz_shells.console import *
 
 @command_group("demo-tool", distribution="veracruz-utils", help="Shows what programs do.")
@@ -315,7 +317,7 @@ def test_values_have_a_form_in_json(capsys):
 
 
 def _secret():
-    from veracruz_utils import Secret  # noqa: PLC0415 - beside its one use
+    from veracruz_utils.secret import Secret  # noqa: PLC0415 - beside its one use
 
     return Secret(b"key")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veracruz_shells.files import read_file, write_new_file
-from veracruz_utils import VeracruzError
+from veracruz_utils.errors import VeracruzError
 
 
 @pytest.fixture

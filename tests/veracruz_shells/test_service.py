@@ -21,7 +21,7 @@ from veracruz_shells.service import (
     open_channel,
     unary,
 )
-from veracruz_utils import RefusedError, UnreachableError, VeracruzError
+from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 NAME = "example.v1.Example"
 LONG = "x" * 10_000 + "\n"

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_utils import Address, VeracruzError
+from veracruz_utils.address import Address
+from veracruz_utils.errors import VeracruzError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_utils import Digest, VeracruzError
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

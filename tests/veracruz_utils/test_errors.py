@@ -3,7 +3,7 @@ import pkgutil
 
 import pytest
 
-from veracruz_utils import RefusedError, UnreachableError, VeracruzError
+from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 
 @pytest.mark.parametrize(

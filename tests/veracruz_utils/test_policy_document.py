@@ -53,22 +53,22 @@ def test_what_is_no_json_object_is_malformed(raw):
 
 @pytest.mark.parametrize("make", [current_document, document_2021])
 @pytest.mark.parametrize(
-    ("old", "new", "where"),
+    ("old", "new", "name"),
     [
-        (b'"debug": false', b'"debug": false, "debug": false', "$"),
-        (b'"id": 1,', b'"id": 1, "id": 1,', "$.identities[1]"),
-        (b'"debug": false', b'"debug": false, "x": {"y": [0, {"z z": {"a": 1, "a": 2}}]}', None),
+        (b'"debug": false', b'"debug": false, "debug": false', "debug"),
+        (b'"id": 1,', b'"id": 1, "id": 1,', "id"),
+        (b'"debug": false', b'"debug": false, "x": {"y": [0, {"z z": {"a": 1, "a": 2}}]}', "a"),
     ],
 )
-def test_a_name_twice_in_an_object_is_refused_at_every_level(make, old, new, where):
+def test_a_name_twice_in_an_object_is_refused_at_every_level(make, old, new, name):
     error = refusal_of(text(make()).replace(old, new))
     assert error.code is PolicyErrorCode.DUPLICATE_FIELD
-    assert error.path == (where or "$.x.y[1]['z z']")
+    assert error.detail == f"has {name!r} twice in one object"
 
 
 def test_escapes_do_not_hide_a_name_given_twice():
     error = refusal_of(text(current_document()).replace(b'{"id": 1', b'{"\\u0069d": 0, "id": 1'))
-    assert (error.code, error.path) == ("duplicate-field", "$.identities[1]")
+    assert (error.code, error.detail) == ("duplicate-field", "has 'id' twice in one object")
 
 
 def test_a_policy_of_the_greatest_size_is_read_and_a_larger_one_is_not():
@@ -78,12 +78,9 @@ def test_a_policy_of_the_greatest_size_is_read_and_a_larger_one_is_not():
     assert refusal_of(raw + b" ").code is PolicyErrorCode.TOO_LARGE
 
 
-def test_deep_places_are_told_in_short():
-    depth = 300
-    raw = b'{"name":' * depth + b'{"a":1,"a":1}' + b"}" * depth
-    error = refusal_of(raw)
-    assert error.code is PolicyErrorCode.DUPLICATE_FIELD
-    assert error.path.endswith("...")
+def test_depth_has_a_limit_that_no_policy_comes_near():
+    assert refusal_of(b'{"a":' * 16 + b"1" + b"}" * 16).code is PolicyErrorCode.MISSING_FIELD
+    assert refusal_of(b'{"a":' * 17 + b"1" + b"}" * 17).code is PolicyErrorCode.MALFORMED_JSON
 
 
 def test_long_names_from_outside_are_cut():

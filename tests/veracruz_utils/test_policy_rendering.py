@@ -9,30 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.policies import DAY, NOW, certificate, key_of, public_key_der
-from veracruz_utils import Digest
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Address,
-    Identity,
     Limits,
     Policy,
     PolicyError,
     PolicyErrorCode,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 NAMES = ("paula", "dora", "dirk", "rita")
 COMMON = {
     "at": NOW,
     "identities": [
-        Identity(0, certificate("paula"), frozenset({Role.PI_PROVIDER})),
-        Identity(5, certificate("dora"), frozenset({Role.DATA_PROVIDER, Role.RESULT_READER})),
+        PolicyIdentity(0, certificate("paula"), frozenset({Role.PI_PROVIDER})),
+        PolicyIdentity(5, certificate("dora"), frozenset({Role.DATA_PROVIDER, Role.RESULT_READER})),
     ],
     "sinaloa": Address("bridge.example", 3017),
     "tabasco": Address("::1", 3010),
@@ -54,14 +54,14 @@ OF_2021 = COMMON | {
 
 
 @st.composite
-def identities(draw) -> list[Identity]:
+def identities(draw) -> list[PolicyIdentity]:
     numbers = draw(st.permutations(range(20)))
     roles = draw(st.lists(st.frozensets(st.sampled_from(Role), min_size=1), min_size=2, max_size=4))
     roles = [each - {Role.PI_PROVIDER} or {Role.DATA_PROVIDER} for each in roles]
     roles[0] |= {Role.PI_PROVIDER}
     roles[1] |= {Role.RESULT_READER}
     return [
-        Identity(number, certificate(name), frozenset(each))
+        PolicyIdentity(number, certificate(name), frozenset(each))
         for number, name, each in zip(numbers, NAMES, roles, strict=False)
     ]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_utils import Secret
+from veracruz_utils.secret import Secret
 
 CONTENT = b"correct horse battery staple"
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from durango._words import printable, timestamp
 from durango.platforms import protection
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, Identity, Policy, Role
+from veracruz_utils.policy import LINUX_SOFTWARE, Policy, PolicyIdentity, Role
 
 _SOON: Final = timedelta(days=1)
 
@@ -99,7 +99,7 @@ def places(order: Sequence[int], client_id: int) -> list[int]:
     return [index for index, client in enumerate(order) if client == client_id]
 
 
-def _identity_facts(policy: Policy, identity: Identity) -> dict[str, object]:
+def _identity_facts(policy: Policy, identity: PolicyIdentity) -> dict[str, object]:
     certificate = x509.load_der_x509_certificate(identity.certificate)
     return {
         "id": identity.client_id,
@@ -112,7 +112,7 @@ def _identity_facts(policy: Policy, identity: Identity) -> dict[str, object]:
     }
 
 
-def _identity_line(policy: Policy, identity: Identity) -> str:
+def _identity_line(policy: Policy, identity: PolicyIdentity) -> str:
     certificate = x509.load_der_x509_certificate(identity.certificate)
     roles = ", ".join(role.value for role in Role if role in identity.roles)
     inputs = [f"input {index}" for index in places(policy.data_provision_order, identity.client_id)]
@@ -122,7 +122,7 @@ def _identity_line(policy: Policy, identity: Identity) -> str:
     return f"{roles}{gives}; certificate {identity.digest.short}, {subject}"
 
 
-def _identity_warnings(policy: Policy, identity: Identity) -> list[str]:
+def _identity_warnings(policy: Policy, identity: PolicyIdentity) -> list[str]:
     warnings = []
     ends = x509.load_der_x509_certificate(identity.certificate).not_valid_after_utc
     if ends < policy.expires_at:

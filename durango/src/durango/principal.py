@@ -33,10 +33,9 @@ from durango.rights import (
 from durango.session import Progress, Session
 from jalisco import Connection, SinaloaTransport
 from psa_attestation.receipts.receipt import Receipt
-from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Policy, Role
+from veracruz_utils.policy import Policy, PolicyIdentity, Role
 from veracruz_utils.secret import Secret
 
 SERVER_NAME: Final = "runtime.veracruz"
@@ -70,7 +69,7 @@ class Principal:
         self,
         session: Session,
         policy: Policy,
-        member: policies.Identity,
+        member: PolicyIdentity,
         attestation: Attestation,
     ) -> None:
         self._session = session

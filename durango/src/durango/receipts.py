@@ -19,6 +19,7 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy
 from veracruz_utils.secret import Secret
+from veracruz_utils.strict_json import JsonError, read_json
 
 MAX_OPENING_BYTES: Final = 4 * 1024
 _KINDS: Final = {ContentKind.DATA: "data", ContentKind.STREAM: "stream"}
@@ -71,9 +72,9 @@ class Opening:
             ContentError: it is something else.
         """
         try:
-            members = json.loads(data)
-        except (ValueError, RecursionError):
-            members = None
+            members = read_json(data, max_bytes=MAX_OPENING_BYTES)
+        except JsonError as error:
+            raise _not_an_opening() from error
         match members:
             case {
                 "client_id": int(client_id),
@@ -81,7 +82,12 @@ class Opening:
                 "kind": "data" | "stream" as kind,
                 "digest": str(digest),
                 "salt": str(salt),
-            } if len(members) == 5 and _is_u32(client_id) and _is_u32(package_id):
+            } if (
+                isinstance(members, dict)
+                and len(members) == 5
+                and _is_u32(client_id)
+                and _is_u32(package_id)
+            ):
                 return cls(
                     client_id,
                     package_id,

@@ -12,8 +12,7 @@ from durango.content import Content
 from durango.errors import NotAuthorisedError
 from durango.evidence import Attestation
 from durango.identity import Identity
-from veracruz_utils import policy as policies
-from veracruz_utils.policy import Policy, Role
+from veracruz_utils.policy import Policy, PolicyIdentity, Role
 
 _MAX_PACKAGE_ID: Final = (1 << 32) - 1
 _ROLES: Final = {
@@ -23,7 +22,7 @@ _ROLES: Final = {
 }
 
 
-def require_member(policy: Policy, identity: Identity) -> policies.Identity:
+def require_member(policy: Policy, identity: Identity) -> PolicyIdentity:
     """Which of the policy's principals this is, by the exact certificate.
 
     Raises:
@@ -38,9 +37,7 @@ def require_member(policy: Policy, identity: Identity) -> policies.Identity:
     return member
 
 
-def require_role(
-    policy: Policy, member: policies.Identity, roles: tuple[Role, ...], act: str
-) -> None:
+def require_role(policy: Policy, member: PolicyIdentity, roles: tuple[Role, ...], act: str) -> None:
     """Refuse what the policy does not give `member`, naming whom it does.
 
     Raises:
@@ -100,7 +97,7 @@ def require_program(content: Content, policy: Policy) -> None:
         )
 
 
-def require_sender(policy: Policy, member: policies.Identity, kind: ContentKind) -> None:
+def require_sender(policy: Policy, member: PolicyIdentity, kind: ContentKind) -> None:
     """Refuse to send what the policy does not let `member` send.
 
     Raises:
@@ -109,7 +106,7 @@ def require_sender(policy: Policy, member: policies.Identity, kind: ContentKind)
     require_role(policy, member, _ROLES[kind], f"send {kind.name.lower()}")
 
 
-def require_reader(policy: Policy, member: policies.Identity, act: str) -> None:
+def require_reader(policy: Policy, member: PolicyIdentity, act: str) -> None:
     """Refuse what is for readers only, if `member` is none.
 
     Raises:
@@ -119,7 +116,7 @@ def require_reader(policy: Policy, member: policies.Identity, act: str) -> None:
 
 
 def require_place(
-    policy: Policy, member: policies.Identity, kind: ContentKind, package_id: int
+    policy: Policy, member: PolicyIdentity, kind: ContentKind, package_id: int
 ) -> None:
     """Refuse an input that the policy's order has no place for.
 

@@ -25,7 +25,7 @@ from mexico_city.lifecycle import NEXT, LifecycleEvent
 from platform_services import PlatformError, RandomSource
 from psa_attestation.receipts.receipt import commit
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Identity, Policy, Role
+from veracruz_utils.policy import Policy, PolicyIdentity, Role
 from veracruz_utils.secret import Secret
 
 _SENDS: Final = {
@@ -82,7 +82,7 @@ class Computation:
 
     # What principals send.
 
-    def reserve(self, identity: Identity, upload: Upload) -> Slot:
+    def reserve(self, identity: PolicyIdentity, upload: Upload) -> Slot:
         """A place for what `identity` is about to send.
 
         Raises:
@@ -176,7 +176,7 @@ class Computation:
 
     # What readers ask.
 
-    def request_result(self, identity: Identity) -> RunResult | Job | None:
+    def request_result(self, identity: PolicyIdentity) -> RunResult | Job | None:
         """The outcome if there is one, a job if the program has to run, None while it runs.
 
         Raises:
@@ -220,7 +220,7 @@ class Computation:
             self._fail(LifecycleEvent.GUEST_LOST, _told(reason, code))
         return DeniedError(reason, found=code)
 
-    def failure_report(self, identity: Identity) -> FailureReport:
+    def failure_report(self, identity: PolicyIdentity) -> FailureReport:
         """Why the computation failed, for who provided the program.
 
         With `debug` there is one of a computation that did not, too.
@@ -236,7 +236,7 @@ class Computation:
         self._require_state(ComputationState.ERROR)
         return FailureReport(self.failure, self._frames, self._message)
 
-    def next_round(self, identity: Identity) -> None:
+    def next_round(self, identity: PolicyIdentity) -> None:
         """Begin another round with this one's output as its previous result.
 
         Raises:
@@ -258,7 +258,7 @@ class Computation:
         self._apply(LifecycleEvent.ROUND_BEGUN)
         self._settle()
 
-    def shutdown(self, identity: Identity) -> bool:
+    def shutdown(self, identity: PolicyIdentity) -> bool:
         """Count this reader's wish; whether every reader has now asked.
 
         Raises:
@@ -335,7 +335,7 @@ def _told(reason: RefusalReason, code: str) -> str:
     return f"{reason.name.lower().replace('_', ' ')}: {code}"
 
 
-def _require_role(identity: Identity, roles: frozenset[Role]) -> None:
+def _require_role(identity: PolicyIdentity, roles: frozenset[Role]) -> None:
     if not roles & identity.roles:
         raise DeniedError(
             RefusalReason.WRONG_ROLE,

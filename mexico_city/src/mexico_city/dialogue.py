@@ -14,7 +14,7 @@ from colima.runtime import REQUEST, RESPONSE, Proceed, RefusalReason, Request, R
 from mexico_city.content import Content, ContentWriter
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
-from veracruz_utils.policy import Identity
+from veracruz_utils.policy import PolicyIdentity
 
 _PIECE_BYTES: Final = 256 * 1024
 _STEPS_AT_ONCE: Final = 16
@@ -46,7 +46,7 @@ class Dialogue:
         backlog: requests are left that `go_on` has to decide.
     """
 
-    def __init__(self, identity: Identity, desk: Desk, send: Callable[[bytes], None]) -> None:
+    def __init__(self, identity: PolicyIdentity, desk: Desk, send: Callable[[bytes], None]) -> None:
         self.identity = identity
         self.over = False
         self._desk = desk

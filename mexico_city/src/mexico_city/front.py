@@ -19,7 +19,7 @@ from mexico_city.descriptors import receive_descriptors
 from mexico_city.errors import RuntimeFailure
 from mexico_city.runtime import Runtime
 from mexico_city.session import Session
-from veracruz_utils.policy import Identity
+from veracruz_utils.policy import PolicyIdentity
 
 MAX_SESSIONS: Final = 256
 MAX_SESSIONS_EACH: Final = 128
@@ -227,7 +227,7 @@ class Front:
                 return True
         return False
 
-    def _admits(self, identity: Identity) -> bool:
+    def _admits(self, identity: PolicyIdentity) -> bool:
         """Whether this principal may have another session: nobody takes the places of all."""
         mine = [each for each in self._connections if each.session.identity == identity]
         return len(mine) < MAX_SESSIONS_EACH

@@ -14,7 +14,7 @@ from baja import (
     ServerContext,
 )
 from mexico_city.dialogue import Desk, Dialogue
-from veracruz_utils.policy import Identity, Policy
+from veracruz_utils.policy import Policy, PolicyIdentity
 
 _MAX_PENDING_BYTES: Final = 1024 * 1024
 
@@ -40,7 +40,7 @@ class Session:
         desk: Desk,
         *,
         now: datetime,
-        admits: Callable[[Identity], bool],
+        admits: Callable[[PolicyIdentity], bool],
         stirred: Callable[[], None],
     ) -> None:
         self._endpoint: Endpoint = context.endpoint(now=now)
@@ -52,7 +52,7 @@ class Session:
         self._ended = False
 
     @property
-    def identity(self) -> Identity | None:
+    def identity(self) -> PolicyIdentity | None:
         """The principal that has been let in."""
         return None if self._dialogue is None else self._dialogue.identity
 

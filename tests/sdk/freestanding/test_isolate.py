@@ -11,7 +11,7 @@ from sdk.examples import EXAMPLES, programs
 from support import runtime_guests
 from support.isolate_rig import new_party
 from veracruz_utils.policy import Limits, Role, Strategy
-from veracruz_utils.policy.certificates import pem_encode
+from veracruz_utils.policy.rendering import pem_encode
 
 PI, DATA, STREAM, READER = (
     Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.STREAM_PROVIDER, Role.RESULT_READER,

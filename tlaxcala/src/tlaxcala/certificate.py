@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from execution_engine import HOST_CALLS, EngineLimits, abi, engine_version
 from execution_engine.text import printable
 from tlaxcala._version import VERSION
 from tlaxcala.errors import CertificateError
 from tlaxcala.report import Report
+from veracruz_utils.strict_json import JsonError, read_json
 
 FORMAT: Final = "veracruz-tlaxcala-certificate"
 FORMAT_VERSION: Final = 1
@@ -124,31 +125,16 @@ def abi_digest() -> str:
 
 
 def _parse(certificate: bytes) -> Mapping[str, object]:
-    if len(certificate) > MAX_CERTIFICATE_BYTES:
-        raise CertificateError(f"a certificate has at most {MAX_CERTIFICATE_BYTES} bytes")
     try:
-        value = json.loads(
-            certificate.decode("ascii"), object_pairs_hook=_object, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError) as error:
-        raise CertificateError(f"not a certificate: {printable(str(error), 200)}") from error
+        value = read_json(certificate, max_bytes=MAX_CERTIFICATE_BYTES)
+    except JsonError as error:
+        raise CertificateError(f"not a certificate: it {printable(str(error), 200)}") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise CertificateError(f"not a certificate: its format is not {FORMAT!r}")
     if (version := value.get("format_version")) != FORMAT_VERSION:
         shown = printable(repr(version), 20)
         raise CertificateError(f"certificate of version {shown}, we read {FORMAT_VERSION}")
     return value
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a name is given twice")
-    return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
 
 
 def _differences(path: tuple[str, ...], theirs: object, ours: object) -> Iterator[Difference]:

@@ -28,7 +28,6 @@ from tabasco.state import StateDirectory
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
 from veracruz.services import Service
-from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -36,10 +35,11 @@ from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Policy,
+    PolicyIdentity,
     Role,
     Strategy,
-    render_policy,
 )
+from veracruz_utils.policy.rendering import render_policy
 
 PROGRAM: Final = "private-set-intersection"
 FIRST_ROWS: Final = 5
@@ -171,7 +171,7 @@ class Demo:
 
     def _render(self, measurement: bytes, tabasco: str, now: datetime) -> bytes:
         identities = [
-            policies.Identity(client_id, self._parties[name].certificate, frozenset({role}))
+            PolicyIdentity(client_id, self._parties[name].certificate, frozenset({role}))
             for client_id, (name, role) in enumerate(_ROLES.items())
         ]
         providers = [each.client_id for each in identities if Role.DATA_PROVIDER in each.roles]

@@ -1,18 +1,6 @@
-"""Global policy, identities, digests, secrets and the error root of Veracruz.
+"""Values that everything uses: import them from `address`, `digest`, `errors`, `secret`, `policy`.
 
-Here are the small values everything uses; the policy is in `veracruz_utils.policy`.
+`strict_json` reads JSON and `p256` public keys, in one way for the whole tree.
 """
 
-from veracruz_utils.address import Address
-from veracruz_utils.digest import Digest
-from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
-from veracruz_utils.secret import Secret
-
-__all__ = [
-    "Address",
-    "Digest",
-    "RefusedError",
-    "Secret",
-    "UnreachableError",
-    "VeracruzError",
-]
+__all__: list[str] = []

@@ -18,9 +18,8 @@ from durango.platforms import protection
 from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_shells.console import ADDRESS, note, read_file
-from veracruz_utils import policy as policies
 from veracruz_utils.address import Address
-from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
+from veracruz_utils.policy import MAX_POLICY_BYTES, Policy, PolicyIdentity
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
@@ -72,7 +71,7 @@ class Membership:
     saved: Path | None
 
     @property
-    def member(self) -> policies.Identity:
+    def member(self) -> PolicyIdentity:
         """Which of the policy's principals this is; refused here when none."""
         return require_member(self.access.policy, self.identity)
 

@@ -26,7 +26,8 @@ from durango.content import open_content
 from durango.policies import policy_facts, policy_text, policy_warnings
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
 from veracruz_utils.address import Address
-from veracruz_utils.policy import Policy, PolicyFormat, Role, Strategy, render_policy
+from veracruz_utils.policy import Policy, PolicyFormat, Role, Strategy
+from veracruz_utils.policy.rendering import render_policy
 
 
 @click.group("policy", help="Write, show and check a policy.")

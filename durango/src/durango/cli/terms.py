@@ -1,6 +1,5 @@
 """The terms of a policy as they are written on a command line."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -18,12 +17,13 @@ from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     AcceptedPlatform,
     CipherSuite,
-    Identity,
     Limits,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     ciphersuite_named,
 )
+from veracruz_utils.strict_json import JsonError, read_json
 
 FORMATS: Final = {"current": PolicyFormat.CURRENT, "2021": PolicyFormat.VERACRUZ_2021}
 
@@ -36,10 +36,10 @@ _MAX_MEASUREMENT_FILE_BYTES: Final = 4 * 1024 * 1024  # with the list of the mea
 _USUAL_DAYS: Final = 30
 
 
-def members_of(given: Sequence[tuple[Path, str]]) -> list[Identity]:
+def members_of(given: Sequence[tuple[Path, str]]) -> list[PolicyIdentity]:
     """The principals: certificate files and roles, numbered as they come."""
     return [
-        Identity(
+        PolicyIdentity(
             client_id,
             load_certificate(certificate).public_bytes(Encoding.DER),
             frozenset(map(_role, filter(None, map(str.strip, roles.split(","))))),
@@ -48,7 +48,7 @@ def members_of(given: Sequence[tuple[Path, str]]) -> list[Identity]:
     ]
 
 
-def order_of(text: str | None, members: Iterable[Identity]) -> list[int]:
+def order_of(text: str | None, members: Iterable[PolicyIdentity]) -> list[int]:
     """Client ids with commas between them; without a text, each data provider once."""
     if text is None:
         return [member.client_id for member in members if Role.DATA_PROVIDER in member.roles]
@@ -76,9 +76,9 @@ def measurements_in(path: Path) -> str:
     """`NAME=HEX` from a file with what `sonora measure --json` prints."""
     data = read_file(path, limit=_MAX_MEASUREMENT_FILE_BYTES, what="measurement")
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        found = None
+        found = read_json(data, max_bytes=_MAX_MEASUREMENT_FILE_BYTES)
+    except JsonError as error:
+        raise click.UsageError(f"{path} {error}") from error
     match found:
         case {"platform": str(platform), "measurement": str(measurement)}:
             return f"{platform}={measurement}"

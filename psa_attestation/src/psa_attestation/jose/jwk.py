@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psa_attestation.cose.algorithms import algorithm_of
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.jose.base64url import from_base64url, to_base64url
-from psa_attestation.jose.strict_json import JsonValue, decode_json, encode_json
+from psa_attestation.jose.strict_json import decode_json, encode_json
+from veracruz_utils.strict_json import JsonValue
 
 _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
     "P-256": ec.SECP256R1(),

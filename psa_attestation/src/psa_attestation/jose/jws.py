@@ -15,7 +15,8 @@ from psa_attestation.cose.verification import verify_signature
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.jwk import public_key_of
-from psa_attestation.jose.strict_json import JsonValue, decode_json, encode_json
+from psa_attestation.jose.strict_json import decode_json, encode_json
+from veracruz_utils.strict_json import JsonValue
 
 MAX_JWS_CHARS: Final = 96 * 1024
 # `crit` and `b64` change how the rest is to be read, `jku` and `x5u` where a key is to be fetched.

@@ -1,24 +1,19 @@
-"""JSON, read strictly (RFC 8259, with the rules of RFC 7493).
-
-Refused is what lets two readers see two things: repeated members, NaN and infinities, anything
-after the value, text that is not Unicode. Whether a number is an integer is for the reader of the
-claim to ask: `1.0` stays a float and is no integer.
-"""
+"""JSON of tokens and keys: read by `veracruz_utils.strict_json`, refused in our codes."""
 
 import json
-import re
-from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
-
-JsonValue: TypeAlias = dict[str, "JsonValue"] | list["JsonValue"] | str | int | float | bool | None
-"""What `decode_json` gives."""
+from veracruz_utils.strict_json import JsonError, JsonErrorCode, JsonValue, read_json
 
 MAX_JSON_BYTES: Final = 64 * 1024
-_MAX_DEPTH: Final = 16
-# A string is taken whole, to the end if it does not end: nothing is looked at twice.
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
+_CODES: Final = {
+    JsonErrorCode.TOO_LARGE: ErrorCode.SIZE_LIMIT,
+    JsonErrorCode.TOO_DEEP: ErrorCode.NESTING_LIMIT,
+    JsonErrorCode.NOT_UNICODE: ErrorCode.UTF8,
+    JsonErrorCode.REPEATED_NAME: ErrorCode.DUPLICATE_KEY,
+    JsonErrorCode.MALFORMED: ErrorCode.MALFORMED,
+}
 
 
 def decode_json(data: bytes) -> JsonValue:
@@ -27,19 +22,10 @@ def decode_json(data: bytes) -> JsonValue:
     Raises:
         AttestationError: stage `encoding`.
     """
-    if len(data) > MAX_JSON_BYTES:
-        raise _error(ErrorCode.SIZE_LIMIT, f"{len(data)} bytes, at most {MAX_JSON_BYTES} are read")
-    _check_depth(data)
     try:
-        value: JsonValue = json.loads(
-            data.decode(), object_pairs_hook=_members, parse_constant=_no_constant
-        )
-        encode_json(value)  # a lone surrogate is text to the parser, but not to UTF-8
-    except UnicodeError as error:
-        raise _error(ErrorCode.UTF8, "text is not Unicode") from error
-    except ValueError as error:
-        raise _error(ErrorCode.MALFORMED, "not a JSON value") from error
-    return value
+        return read_json(data, max_bytes=MAX_JSON_BYTES)
+    except JsonError as error:
+        raise AttestationError(_CODES[error.code], Stage.ENCODING, f"the JSON {error}") from error
 
 
 def encode_json(value: object) -> bytes:
@@ -48,26 +34,3 @@ def encode_json(value: object) -> bytes:
         value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
     )
     return text.encode()
-
-
-def _check_depth(data: bytes) -> None:
-    depth = 0
-    for match in _BRACKETS.finditer(data):
-        depth += bool(match[1]) - bool(match[2])
-        if depth > _MAX_DEPTH:
-            raise _error(ErrorCode.NESTING_LIMIT, f"nested deeper than {_MAX_DEPTH}")
-
-
-def _members(pairs: list[tuple[str, JsonValue]]) -> Mapping[str, JsonValue]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _error(ErrorCode.DUPLICATE_KEY, "a member occurs twice")
-    return members
-
-
-def _no_constant(name: str) -> JsonValue:
-    raise _error(ErrorCode.MALFORMED, f"{name} is not JSON")
-
-
-def _error(code: ErrorCode, detail: str) -> AttestationError:
-    return AttestationError(code, Stage.ENCODING, detail)

@@ -16,7 +16,7 @@ from psa_attestation.cbor.values import Key, Value
 from psa_attestation.errors import ErrorCode
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.jws import sign_jws, verify_jws
-from psa_attestation.jose.strict_json import JsonValue, decode_json, encode_json
+from psa_attestation.jose.strict_json import decode_json, encode_json
 from psa_attestation.results.appraisal import VECTOR_NAMES, Appraisal, Tier
 from psa_attestation.results.ear import check_nonce, check_time
 from psa_attestation.results.ear_claims import (
@@ -38,6 +38,7 @@ from psa_attestation.results.ear_claims import (
     EarProfile,
     decode_ear,
 )
+from veracruz_utils.strict_json import JsonValue
 
 _TYPES: Final = frozenset({"jwt", "eat+jwt", "ear+jwt"})
 _TYPE: Final = "application/eat+jwt"

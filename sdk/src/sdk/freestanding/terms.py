@@ -15,16 +15,16 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     Address,
-    Identity,
     Limits,
     Policy,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
     ciphersuite_named,
 )
 
-ANYONE: Final = Identity(0, b"", frozenset(Role))
+ANYONE: Final = PolicyIdentity(0, b"", frozenset(Role))
 """The one principal where there is no policy."""
 _MAX_CERTIFICATE_BYTES: Final = 64 * 1024
 _NOWHERE: Final = Address("127.0.0.1", 1)
@@ -46,14 +46,14 @@ class Terms:
 
     policy: Policy
     stated: Digest | None
-    provider: Identity
-    reader: Identity
+    provider: PolicyIdentity
+    reader: PolicyIdentity
     limits: EngineLimits
     compile_seconds: float
     run_seconds: float
 
 
-def terms_of_policy(policy: Policy, *, reader: Identity | None = None) -> Terms:
+def terms_of_policy(policy: Policy, *, reader: PolicyIdentity | None = None) -> Terms:
     """The terms of a policy.
 
     Args:
@@ -122,7 +122,7 @@ def terms_without_policy(
     )
 
 
-def client_named(policy: Policy, client_id: int) -> Identity:
+def client_named(policy: Policy, client_id: int) -> PolicyIdentity:
     """The principal with this id.
 
     Raises:
@@ -135,7 +135,7 @@ def client_named(policy: Policy, client_id: int) -> Identity:
     raise UsageError(f"the policy has no client {client_id}, it has {known}")
 
 
-def reader_named(policy: Policy, text: str) -> Identity:
+def reader_named(policy: Policy, text: str) -> PolicyIdentity:
     """The principal with this client id, or with the certificate in this file.
 
     Raises:

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from psa_attestation.jose.base64url import from_base64url
-from psa_attestation.jose.strict_json import JsonValue, decode_json
+from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify import x509
 from tabasco.verify.base import Concern, EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
+from veracruz_utils.strict_json import JsonValue
 
 GOOGLE_ROOT_SHA256: Final = bytes.fromhex(
     "148b293821bb0c6a317f413c8ba475814091cb22d49b9e3c94198db8e8f86c39"

@@ -1,12 +1,14 @@
 """Reads Intel's JSON: no member twice, no floats, every value of the type it should have."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from tabasco.verify.base import EvidenceError, Fault, Stage
+from veracruz_utils.strict_json import JsonError, read_json
+
+_MAX_TEXT_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,9 @@ def parse(text: str, what: str) -> Members:
         EvidenceError: stage `collateral`.
     """
     try:
-        value = json.loads(
-            text, object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError) as error:
-        raise malformed(f"{what} is no JSON that we read") from error
+        value = read_json(text.encode(), max_bytes=_MAX_TEXT_BYTES, floats=False)
+    except JsonError as error:
+        raise malformed(f"{what} is not JSON as we read it: {error}") from error
     if not isinstance(value, dict):
         raise malformed(f"{what} is no JSON object")
     return Members(value, what)
@@ -92,14 +92,3 @@ def parse(text: str, what: str) -> Members:
 def malformed(detail: str) -> EvidenceError:
     """The error of collateral that has not the form it should have."""
     return EvidenceError(Fault.MALFORMED, Stage.COLLATERAL, detail)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member is there twice")
-    return found
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text[:32]!r} is not a whole number")

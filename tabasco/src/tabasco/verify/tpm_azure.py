@@ -15,10 +15,11 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from psa_attestation.jose.base64url import from_base64url
-from psa_attestation.jose.strict_json import JsonValue, decode_json
+from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Proven, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
 from tabasco.verify.tpm import CertifiedKey, usable_key
+from veracruz_utils.strict_json import JsonValue
 
 MAX_REPORT_BYTES: Final = 16 * 1024
 

@@ -11,12 +11,13 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 
 from psa_attestation.jose.base64url import from_base64url
-from psa_attestation.jose.strict_json import JsonValue, decode_json
+from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.base import EvidenceError, Fault, Stage
 from tabasco.verify.conversion import malformed, told_as_evidence
 from tabasco.verify.tpm import Registers
 from tabasco.verify.tpm_azure import HclReport, parse_hcl
 from tabasco.verify.tpm_structures import QuoteSignature
+from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
 _HARDWARE_MEMBERS: Final = {"sev-snp": "vcek", "tdx": "td_quote"}

@@ -10,10 +10,11 @@ import binascii
 from dataclasses import dataclass
 from typing import Final
 
-from psa_attestation.jose.strict_json import JsonValue, decode_json
+from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import malformed, told_as_evidence
 from tabasco.verify.tpm import Registers
 from tabasco.verify.tpm_structures import QuoteSignature, parse_signature
+from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
 _REGISTER_BYTES: Final = 32

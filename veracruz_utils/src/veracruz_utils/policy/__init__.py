@@ -1,7 +1,7 @@
 """The global policy: the public contract of one computation.
 
 `Policy.parse` turns text of the current format or of 2021's into a frozen value, or refuses it;
-`render_policy` writes such text. Nothing here reads a clock, a file or the environment.
+`rendering.render_policy` writes such text. Nothing here reads a clock, a file or the environment.
 """
 
 from veracruz_utils.address import Address
@@ -15,13 +15,12 @@ from veracruz_utils.policy.ciphersuites import (
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.policy import Policy
-from veracruz_utils.policy.rendering import render_policy
 from veracruz_utils.policy.values import (
     LINUX_SOFTWARE,
     AcceptedPlatform,
-    Identity,
     Limits,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
 )
@@ -34,15 +33,14 @@ __all__ = [
     "AcceptedPlatform",
     "Address",
     "CipherSuite",
-    "Identity",
     "Limits",
     "Policy",
     "PolicyError",
     "PolicyErrorCode",
     "PolicyFormat",
+    "PolicyIdentity",
     "Role",
     "Strategy",
     "TlsVersion",
     "ciphersuite_named",
-    "render_policy",
 ]

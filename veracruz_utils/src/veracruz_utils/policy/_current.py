@@ -1,6 +1,8 @@
 """The current policy format: every field known, several measurements to a platform."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Final
 
@@ -29,22 +31,11 @@ class _Platform(msgspec.Struct, forbid_unknown_fields=True):
     measurements: list[str]
 
 
-class _Limits(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    program_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    input_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    total_input_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    output_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    memory_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    run_seconds: int | msgspec.UnsetType = msgspec.UNSET
-    compile_seconds: int | msgspec.UnsetType = msgspec.UNSET
-    fuel: int | msgspec.UnsetType | None = msgspec.UNSET
-    function_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    locals: int | msgspec.UnsetType = msgspec.UNSET
-    nesting: int | msgspec.UnsetType = msgspec.UNSET
-    table_elements: int | msgspec.UnsetType = msgspec.UNSET
-    stack_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    random_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    compile_memory_bytes: int | msgspec.UnsetType = msgspec.UNSET
+_Limits = msgspec.defstruct(
+    "_Limits",
+    [(field.name, field.type, field.default) for field in fields(Limits)],
+    forbid_unknown_fields=True,
+)
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,10 +52,10 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     program_digest: str
     debug: bool
     execution_strategy: Strategy
-    limits: _Limits = msgspec.field(default_factory=_Limits)
+    limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type]
 
 
-def read_current(document: dict[str, object], *, at: datetime) -> shared.Fields:
+def read_current(document: Mapping[str, object], *, at: datetime) -> shared.Fields:
     """The fields of a policy of the current format, checked.
 
     Raises:
@@ -96,7 +87,7 @@ def read_current(document: dict[str, object], *, at: datetime) -> shared.Fields:
         "program_digest": shared.read_digest(form.program_digest, path="$.program_digest"),
         "debug": form.debug,
         "strategy": form.execution_strategy,
-        "limits": _read_limits(form.limits),
+        "limits": Limits(**msgspec.structs.asdict(form.limits)),
     }
 
 
@@ -137,12 +128,3 @@ def _read_platforms(entries: list[_Platform]) -> tuple[AcceptedPlatform, ...]:
 
 def _missing(detail: str, path: str) -> PolicyError:
     return PolicyError(PolicyErrorCode.MISSING_PLATFORM, detail, path=path)
-
-
-def _read_limits(entry: _Limits) -> Limits:
-    given = {
-        name: value
-        for name, value in msgspec.structs.asdict(entry).items()
-        if value is not msgspec.UNSET
-    }
-    return Limits(**given)

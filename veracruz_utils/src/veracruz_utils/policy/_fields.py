@@ -13,7 +13,7 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
-from veracruz_utils.policy.values import AcceptedPlatform, Identity, Limits, Role, Strategy
+from veracruz_utils.policy.values import AcceptedPlatform, Limits, PolicyIdentity, Role, Strategy
 
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 ClientIdInOrder = Annotated[int, msgspec.Meta(ge=0)]  # judged as unknown when it is too large
@@ -31,7 +31,7 @@ class IdentityFields(msgspec.Struct):
 class Fields(TypedDict):
     """All of a policy but its text: what a reader of a format hands over."""
 
-    identities: tuple[Identity, ...]
+    identities: tuple[PolicyIdentity, ...]
     sinaloa: Address
     tabasco: Address
     tabasco_key: bytes | None
@@ -46,23 +46,25 @@ class Fields(TypedDict):
     limits: Limits
 
 
-def read_identities(entries: Sequence[IdentityFields], *, at: datetime) -> tuple[Identity, ...]:
+def read_identities(
+    entries: Sequence[IdentityFields], *, at: datetime
+) -> tuple[PolicyIdentity, ...]:
     """The principals, each with one valid certificate of its own, an id of its own and a role.
 
     Raises:
         PolicyError: for the first entry that is not so, or is the second with a program.
     """
-    identities: list[Identity] = []
+    identities: list[PolicyIdentity] = []
     for index, entry in enumerate(entries):
         path = f"$.identities[{index}]"
         der = certificate_from_pem(entry.certificate, at=at, path=f"{path}.certificate")
-        identity = Identity(entry.id, der, frozenset(entry.roles))
+        identity = PolicyIdentity(entry.id, der, frozenset(entry.roles))
         _check_beside(identity, identities, path)
         identities.append(identity)
     return tuple(identities)
 
 
-def _check_beside(identity: Identity, earlier: Sequence[Identity], path: str) -> None:
+def _check_beside(identity: PolicyIdentity, earlier: Sequence[PolicyIdentity], path: str) -> None:
     number = identity.client_id
     for other in earlier:
         if other.client_id == number:
@@ -88,7 +90,7 @@ def _check_beside(identity: Identity, earlier: Sequence[Identity], path: str) ->
 
 
 def check_orders(
-    identities: Sequence[Identity], data_order: Sequence[int], streaming_order: Sequence[int]
+    identities: Sequence[PolicyIdentity], data_order: Sequence[int], streaming_order: Sequence[int]
 ) -> None:
     """Refuse an order that names a client who may not send what is asked of it.
 
@@ -111,7 +113,7 @@ def _check_order(name: str, order: Sequence[int], senders: frozenset[int], wante
             )
 
 
-def check_roles(identities: Sequence[Identity]) -> None:
+def check_roles(identities: Sequence[PolicyIdentity]) -> None:
     """Refuse principals among whom nobody reads the result, or nobody provides the program.
 
     Raises:
@@ -125,7 +127,7 @@ def check_roles(identities: Sequence[Identity]) -> None:
             raise PolicyError(code, f"nobody is {role}", path="$.identities")
 
 
-def _having(identities: Sequence[Identity], role: Role) -> frozenset[int]:
+def _having(identities: Sequence[PolicyIdentity], role: Role) -> frozenset[int]:
     return frozenset(identity.client_id for identity in identities if role in identity.roles)
 
 

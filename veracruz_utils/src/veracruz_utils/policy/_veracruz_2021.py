@@ -1,5 +1,6 @@
 """The policy format of 2021: unknown fields ignored, one optional measurement to a platform."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -49,7 +50,7 @@ class _Document(msgspec.Struct):
     mexico_city_hash_linux_software: str | None = None
 
 
-def read_2021(document: dict[str, object], *, at: datetime) -> shared.Fields:
+def read_2021(document: Mapping[str, object], *, at: datetime) -> shared.Fields:
     """The fields of a 2021 policy, checked in the order of 2021 as far as it goes.
 
     Raises:

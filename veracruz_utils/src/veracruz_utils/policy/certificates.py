@@ -1,4 +1,4 @@
-"""Certificates and keys as a policy holds them: one PEM block to DER and back."""
+"""Certificates and keys as a policy holds them: one PEM block to DER."""
 
 import base64
 import binascii
@@ -11,9 +11,9 @@ from typing import Final
 import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from veracruz_utils.p256 import KeyFormatError, p256_key_of_der
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 
 _BLOCK: Final = re.compile(
@@ -21,11 +21,6 @@ _BLOCK: Final = re.compile(
     r"(?P<body>[A-Za-z0-9+/=\r\n]+?)\r?\n"
     r"-----END (?P=label)-----"
 )
-
-
-def pem_encode(label: str, der: bytes) -> str:
-    """PEM as policies write it: the body on one line, no newline at the end."""
-    return f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----"
 
 
 def certificate_from_pem(text: str, *, at: datetime, path: str) -> bytes:
@@ -60,16 +55,9 @@ def public_key_from_pem(text: str, *, path: str) -> bytes:
     code = PolicyErrorCode.INVALID_VALUE
     der = _pem_decode(text, "PUBLIC KEY", code, path)
     try:
-        key = serialization.load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise PolicyError(code, "does not parse as a public key", path=path) from error
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
-        raise PolicyError(code, "is not a P-256 key", path=path)
-    canonical = key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    if der != canonical:  # so that one key has one form, and comparing bytes is comparing keys
-        raise PolicyError(code, "is not in the usual form: uncompressed, named curve", path=path)
+        p256_key_of_der(der)
+    except KeyFormatError as error:
+        raise PolicyError(code, str(error), path=path) from error
     return der
 
 

@@ -10,35 +10,7 @@ from veracruz_utils.errors import RefusedError
 
 
 class PolicyErrorCode(StrEnum):
-    """The reasons, each with a stable name.
-
-    The 2021 names they come from, where there was one:
-
-    ================================  ==================================================
-    here                              in 2021
-    ================================  ==================================================
-    malformed-json, duplicate-field,  SerdeJsonError
-    unknown-field, missing-field,
-    invalid-value
-    certificate-format                CertificateFormatError, X509ParserPEMError
-    certificate-invalid               X509ParserError
-    certificate-expired,              CertificateExpireError (never compiled)
-    certificate-not-yet-valid
-    duplicated-client-id              DuplicatedClientIDError
-    empty-role                        EmptyRoleError
-    no-program-provider,              NoProgramProviderError
-    several-program-providers
-    data-provider                     DataProviderError
-    no-result-retriever               NoResultRetrieverError
-    enclave-expired                   EnclaveExpireError (never raised)
-    ciphersuite-unknown               TLSInvalidCyphersuiteError
-    ciphersuite-unsupported           TLSUnsupportedCyphersuiteError
-    missing-platform                  MissingPolicyFieldError
-    ================================  ==================================================
-
-    The others are new. `InvalidClientCertificateError` is `Policy.identity_of` giving None;
-    `SystemTimeError` cannot happen, because nothing here reads a clock.
-    """
+    """The reasons; each has a stable name. docs/reference/policy.md has those of 2021 beside."""
 
     TOO_LARGE = "too-large"
     MALFORMED_JSON = "malformed-json"

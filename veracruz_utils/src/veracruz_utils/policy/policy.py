@@ -12,9 +12,9 @@ from veracruz_utils.policy._veracruz_2021 import read_2021
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
-    Identity,
     Limits,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
 )
@@ -47,7 +47,7 @@ class Policy:
     raw: bytes = field(repr=False)
     digest: Digest
     format: PolicyFormat
-    identities: tuple[Identity, ...] = field(repr=False)
+    identities: tuple[PolicyIdentity, ...] = field(repr=False)
     sinaloa: Address
     tabasco: Address
     tabasco_key: bytes | None = field(repr=False)
@@ -82,7 +82,7 @@ class Policy:
             policy_format, fields = PolicyFormat.VERACRUZ_2021, read_2021(document, at=at)
         return cls(raw=bytes(raw), digest=Digest.of(raw), format=policy_format, **fields)
 
-    def identity_of(self, certificate_der: bytes) -> Identity | None:
+    def identity_of(self, certificate_der: bytes) -> PolicyIdentity | None:
         """The principal with exactly this certificate, if there is one."""
         for identity in self.identities:
             if identity.certificate == certificate_der:

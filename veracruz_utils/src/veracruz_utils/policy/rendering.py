@@ -1,5 +1,6 @@
 """Writing a policy down."""
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -9,15 +10,14 @@ from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy._current import VERSION
 from veracruz_utils.policy._veracruz_2021 import PLATFORM_FIELDS
-from veracruz_utils.policy.certificates import pem_encode
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.policy import Policy
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
-    Identity,
     Limits,
     PolicyFormat,
+    PolicyIdentity,
     Role,
     Strategy,
 )
@@ -26,7 +26,7 @@ from veracruz_utils.policy.values import (
 def render_policy(
     *,
     at: datetime,
-    identities: Iterable[Identity],
+    identities: Iterable[PolicyIdentity],
     sinaloa: Address,
     tabasco: Address,
     tabasco_key: bytes | None,
@@ -86,7 +86,12 @@ def render_policy(
     return text
 
 
-def _identity(identity: Identity) -> dict[str, object]:
+def pem_encode(label: str, der: bytes) -> str:
+    """PEM as policies write it: the body on one line, no newline at the end."""
+    return f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----"
+
+
+def _identity(identity: PolicyIdentity) -> dict[str, object]:
     return {
         "id": identity.client_id,
         "certificate": pem_encode("CERTIFICATE", identity.certificate),

@@ -39,7 +39,7 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class PolicyIdentity:
     """A principal.
 
     Attributes:

@@ -2,12 +2,16 @@
 
 import json
 import math
-from typing import NoReturn
+from typing import Final
 
 from sdk.encoding.pinecone.decoder import decode
 from sdk.encoding.pinecone.encoder import encode
 from sdk.encoding.pinecone.kinds import Kind, Value
 from sdk.errors import PineconeError
+from veracruz_utils.strict_json import JsonError, read_json
+
+_MAX_TEXT_BYTES: Final = 1 << 30
+_MAX_DEPTH: Final = 200
 
 
 def encode_from_json(kind: Kind, text: bytes) -> bytes:
@@ -17,18 +21,9 @@ def encode_from_json(kind: Kind, text: bytes) -> bytes:
         PineconeError: the text is not strict JSON, repeats a name, or does not fit the type.
     """
     try:
-        value = json.loads(
-            text.decode(),
-            object_pairs_hook=_without_repeats,
-            parse_constant=_refuse_constant,
-            parse_float=_finite_float,
-        )
-    except RecursionError:
-        raise PineconeError("the JSON nests too deep") from None
-    except UnicodeDecodeError as error:
-        raise PineconeError(f"the JSON is not UTF-8 at byte {error.start}") from None
-    except ValueError as error:
-        raise PineconeError(f"the JSON does not parse: {error}") from None
+        value = read_json(text, max_bytes=_MAX_TEXT_BYTES, max_depth=_MAX_DEPTH)
+    except JsonError as error:
+        raise PineconeError(f"the JSON {error}") from error
     return encode(kind, value)
 
 
@@ -37,24 +32,6 @@ def decode_to_json(kind: Kind, data: bytes, *, indent: int | None = None) -> str
     return json.dumps(
         _finite(decode(kind, data)), indent=indent, ensure_ascii=False, allow_nan=False
     )
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = dict(pairs)
-    if len(names) != len(pairs):
-        raise ValueError("an object has the same name twice")
-    return names
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f'{name} is not JSON; write it as text: "{name}"')
-
-
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is beyond f64")
-    return number
 
 
 def _finite(value: Value) -> Value:
