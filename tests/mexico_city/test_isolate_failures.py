@@ -125,7 +125,7 @@ def trapped_with(isolates, *frames, debug, message="") -> runtime.Response:
 
 
 def test_frames_that_the_policy_does_not_allow_are_dropped_whatever_the_guest_says(isolates):
-    frame = isolate.Frame(1, 2, "name")
+    frame = runtime.TrapFrame(1, 2, "name")
     assert trapped_with(isolates, frame, debug=True) == FailureReport(
         "trapped: unreachable", (runtime.TrapFrame(1, 2, "name"),)
     )
@@ -135,7 +135,7 @@ def test_frames_that_the_policy_does_not_allow_are_dropped_whatever_the_guest_sa
 
 @pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", "\u202e", "caf\u00e9"])
 def test_a_guest_that_gives_names_that_are_not_plain_is_not_quoted(isolates, name):
-    report = trapped_with(isolates, isolate.Frame(1, 2, name), debug=True)
+    report = trapped_with(isolates, runtime.TrapFrame(1, 2, name), debug=True)
     assert report == FailureReport("guest lost: protocol", ())
 
 

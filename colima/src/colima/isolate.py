@@ -7,18 +7,17 @@ The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` 
 Where a docstring says that descriptors follow, each comes with a byte of its own (`send_fds`).
 """
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import field
+from typing import Annotated, Final, get_args
 
 from colima._pb import isolate_pb2 as pb
-from colima.codec import Envelope, at_most, exactly, register
-from colima.runtime import MAX_FRAMES, MAX_MESSAGE_CHARS, MAX_NAME_CHARS
+from colima.codec import Envelope, at_most, exactly, message
+from colima.runtime import MAX_FRAMES, MAX_MESSAGE_CHARS, TrapFrame
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 
 
-@register(pb.Spawn)
-@dataclass(frozen=True, slots=True)
+@message(pb.Spawn)
 class Spawn:
     """Fork an isolate for this policy; its control socket and its private channel follow."""
 
@@ -26,32 +25,23 @@ class Spawn:
     policy: bytes
 
 
-@register(pb.MeasuredFile)
-@dataclass(frozen=True, slots=True)
+@message(pb.MeasuredFile)
 class MeasuredFile:
     """A file that executes in the runtime: its name there and its SHA-256 (32 bytes)."""
 
     name: str
-    digest: bytes
-
-    def __post_init__(self) -> None:
-        exactly("digest", self.digest, 32)
+    digest: Annotated[bytes, exactly(32)]
 
 
-@register(pb.ZygoteReady)
-@dataclass(frozen=True, slots=True)
+@message(pb.ZygoteReady)
 class ZygoteReady:
     """The runtime is loaded; `measurement` (32 bytes) is over `files`."""
 
-    measurement: bytes
+    measurement: Annotated[bytes, exactly(32)]
     files: tuple[MeasuredFile, ...]
 
-    def __post_init__(self) -> None:
-        exactly("measurement", self.measurement, 32)
 
-
-@register(pb.Spawned)
-@dataclass(frozen=True, slots=True)
+@message(pb.Spawned)
 class Spawned:
     """The isolate's front process runs under this process id."""
 
@@ -59,20 +49,15 @@ class Spawned:
     process_id: int
 
 
-@register(pb.SpawnFailed)
-@dataclass(frozen=True, slots=True)
+@message(pb.SpawnFailed)
 class SpawnFailed:
     """There is no isolate; `reason` is one line for people."""
 
     isolate_id: int
-    reason: str
-
-    def __post_init__(self) -> None:
-        at_most("reason", self.reason, 512)
+    reason: Annotated[str, at_most(512)]
 
 
-@register(pb.Exited)
-@dataclass(frozen=True, slots=True)
+@message(pb.Exited)
 class Exited:
     """The isolate's front process ended; negative codes are signals."""
 
@@ -81,67 +66,44 @@ class Exited:
 
 
 FromZygote = ZygoteReady | Spawned | SpawnFailed | Exited
-FROM_ZYGOTE: Final[Envelope[FromZygote]] = Envelope(
-    pb.FromZygote,
-    "message",
-    {"ready": ZygoteReady, "spawned": Spawned, "failed": SpawnFailed, "exited": Exited},
-)
+FROM_ZYGOTE: Final[Envelope[FromZygote]] = Envelope(pb.FromZygote, *get_args(FromZygote))
 
 
-@register(pb.RuntimeReady)
-@dataclass(frozen=True, slots=True)
+@message(pb.RuntimeReady)
 class RuntimeReady:
     """The runtime made its key inside and holds this policy (SHA-256 digests, 32 bytes).
 
     `code_name` (32 bytes) stands for the compiled code it can use: program, engine and settings.
     """
 
-    certificate_digest: bytes
-    policy_digest: bytes
-    code_name: bytes
-
-    def __post_init__(self) -> None:
-        exactly("certificate digest", self.certificate_digest, 32)
-        exactly("policy digest", self.policy_digest, 32)
-        exactly("code name", self.code_name, 32)
+    certificate_digest: Annotated[bytes, exactly(32)]
+    policy_digest: Annotated[bytes, exactly(32)]
+    code_name: Annotated[bytes, exactly(32)]
 
 
-@register(pb.RuntimeRefused)
-@dataclass(frozen=True, slots=True)
+@message(pb.RuntimeRefused)
 class RuntimeRefused:
     """The runtime will not serve this policy; `reason` is one line for people."""
 
-    reason: str
-
-    def __post_init__(self) -> None:
-        at_most("reason", self.reason, 512)
+    reason: Annotated[str, at_most(512)]
 
 
-@register(pb.CodeMade)
-@dataclass(frozen=True, slots=True)
+@message(pb.CodeMade)
 class CodeMade:
     """The runtime compiled its program: `size` bytes of code; a sealed file's descriptor follows.
 
     `tag` (32 bytes) authenticates the code under the key of `CodeOffer`.
     """
 
-    tag: bytes
+    tag: Annotated[bytes, exactly(32)]
     size: int
-
-    def __post_init__(self) -> None:
-        exactly("tag", self.tag, 32)
 
 
 FromRuntime = RuntimeReady | RuntimeRefused | CodeMade
-FROM_RUNTIME: Final[Envelope[FromRuntime]] = Envelope(
-    pb.FromRuntime,
-    "message",
-    {"ready": RuntimeReady, "refused": RuntimeRefused, "code_made": CodeMade},
-)
+FROM_RUNTIME: Final[Envelope[FromRuntime]] = Envelope(pb.FromRuntime, *get_args(FromRuntime))
 
 
-@register(pb.CodeOffer)
-@dataclass(frozen=True, slots=True)
+@message(pb.CodeOffer)
 class CodeOffer:
     """What authenticates compiled code of this runtime's program, and what there is of it.
 
@@ -149,22 +111,15 @@ class CodeOffer:
     many bytes of code follows, and `tag` (32 bytes) is what a front process said of them.
     """
 
-    key: bytes = field(repr=False)
-    tag: bytes
+    key: Annotated[bytes, exactly(32)] = field(repr=False)
+    tag: Annotated[bytes, exactly(32, or_none=True)]
     size: int
 
-    def __post_init__(self) -> None:
-        exactly("key", self.key, 32)
-        exactly("tag", self.tag, 32 if self.size else 0)
+
+TO_RUNTIME: Final[Envelope[CodeOffer]] = Envelope(pb.ToRuntime, CodeOffer)
 
 
-TO_RUNTIME: Final[Envelope[CodeOffer]] = Envelope(
-    pb.ToRuntime, "message", {"code_offer": CodeOffer}
-)
-
-
-@register(pb.Load)
-@dataclass(frozen=True, slots=True)
+@message(pb.Load)
 class Load:
     """Check and compile a module of `size` bytes; its descriptor follows, then one for the code.
 
@@ -176,8 +131,7 @@ class Load:
     code_size: int
 
 
-@register(pb.Run)
-@dataclass(frozen=True, slots=True)
+@message(pb.Run)
 class Run:
     """Run the program once over inputs, streams and previous result of these sizes in bytes.
 
@@ -191,30 +145,24 @@ class Run:
 
 
 ToGuest = Load | Run
-TO_GUEST: Final[Envelope[ToGuest]] = Envelope(pb.ToGuest, "message", {"load": Load, "run": Run})
+TO_GUEST: Final[Envelope[ToGuest]] = Envelope(pb.ToGuest, *get_args(ToGuest))
 
 
-@register(pb.Loaded)
-@dataclass(frozen=True, slots=True)
+@message(pb.Loaded)
 class Loaded:
     """The module is compiled; `code_size` bytes of code were written, none of what was given."""
 
     code_size: int
 
 
-@register(pb.LoadRefused)
-@dataclass(frozen=True, slots=True)
+@message(pb.LoadRefused)
 class LoadRefused:
     """The module is not a program we run; `code` is the engine's refusal."""
 
-    code: str
-
-    def __post_init__(self) -> None:
-        at_most("code", self.code, 64)
+    code: Annotated[str, at_most(64)]
 
 
-@register(pb.Finished)
-@dataclass(frozen=True, slots=True)
+@message(pb.Finished)
 class Finished:
     """`main` returned; `fuel` is 0 when the policy gives no fuel budget.
 
@@ -226,67 +174,27 @@ class Finished:
     output_size: int
     run_ms: int
     fuel: int
-    message: str = ""
-
-    def __post_init__(self) -> None:
-        at_most("message", self.message, MAX_MESSAGE_CHARS)
+    message: Annotated[str, at_most(MAX_MESSAGE_CHARS)] = ""
 
 
-@register(pb.Frame)
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A call on the stack of a program that trapped: its function's index, and where it was.
-
-    `offset` is in bytes from the module's beginning, 0 when it is not known; `name` is from the
-    module's name section, empty without one.
-    """
-
-    function: int
-    offset: int
-    name: str
-
-    def __post_init__(self) -> None:
-        at_most("name", self.name, MAX_NAME_CHARS)
-
-
-@register(pb.Trapped)
-@dataclass(frozen=True, slots=True)
+@message(pb.Trapped)
 class Trapped:
     """The program trapped; `code` is the engine's trap code.
 
     `frames`, innermost first, and `message`, only when the policy says `debug`.
     """
 
-    code: str
-    frames: tuple[Frame, ...] = ()
-    message: str = ""
-
-    def __post_init__(self) -> None:
-        at_most("code", self.code, 64)
-        at_most("frames", self.frames, MAX_FRAMES)
-        at_most("message", self.message, MAX_MESSAGE_CHARS)
+    code: Annotated[str, at_most(64)]
+    frames: Annotated[tuple[TrapFrame, ...], at_most(MAX_FRAMES)] = ()
+    message: Annotated[str, at_most(MAX_MESSAGE_CHARS)] = ""
 
 
-@register(pb.LimitReached)
-@dataclass(frozen=True, slots=True)
+@message(pb.LimitReached)
 class LimitReached:
     """The program reached a limit of the policy; `code` names it."""
 
-    code: str
-
-    def __post_init__(self) -> None:
-        at_most("code", self.code, 64)
+    code: Annotated[str, at_most(64)]
 
 
 FromGuest = Loaded | LoadRefused | Finished | Trapped | LimitReached
-FROM_GUEST: Final[Envelope[FromGuest]] = Envelope(
-    pb.FromGuest,
-    "message",
-    {
-        "loaded": Loaded,
-        "load_refused": LoadRefused,
-        "finished": Finished,
-        "trapped": Trapped,
-        "limit_reached": LimitReached,
-    },
-)
+FROM_GUEST: Final[Envelope[FromGuest]] = Envelope(pb.FromGuest, *get_args(FromGuest))

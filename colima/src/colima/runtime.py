@@ -6,13 +6,11 @@ runtime sends `ResultIs.size` bytes.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, get_args
 
 from colima._pb import runtime_pb2 as pb
-from colima.codec import Envelope, at_most, exactly, register
+from colima.codec import Envelope, at_most, exactly, message
 
-MAX_RECEIPT_BYTES: Final = 256 * 1024  # as `psa_attestation.receipts.receipt` has it
 MAX_FRAMES: Final = 20
 MAX_NAME_CHARS: Final = 64
 MAX_MESSAGE_CHARS: Final = 4096
@@ -67,56 +65,48 @@ class ComputationState(enum.Enum):
     ERROR = 5
 
 
-@register(pb.Upload)
-@dataclass(frozen=True, slots=True)
+@message(pb.Upload)
 class Upload:
-    """`size` bytes are to follow; `package_id` (u32) tells apart the inputs of one principal."""
+    """Announce `size` bytes; `package_id` (u32) tells apart the inputs of one principal."""
 
     kind: ContentKind
     package_id: int
     size: int
 
 
-@register(pb.GetResult)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetResult)
 class GetResult:
-    """The result, please; the first such request runs the program."""
+    """Ask for the result; the first such request runs the program."""
 
 
-@register(pb.NextRound)
-@dataclass(frozen=True, slots=True)
+@message(pb.NextRound)
 class NextRound:
     """Begin another round: same program and data, new streams, this result as the previous one."""
 
 
-@register(pb.Shutdown)
-@dataclass(frozen=True, slots=True)
+@message(pb.Shutdown)
 class Shutdown:
-    """As far as this reader is concerned the computation may end."""
+    """Say that this reader agrees to the end of the computation."""
 
 
-@register(pb.GetState)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetState)
 class GetState:
-    """Where does the computation stand?"""
+    """Ask for the state of the computation."""
 
 
-@register(pb.GetPolicyDigest)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetPolicyDigest)
 class GetPolicyDigest:
-    """Which policy do you hold?"""
+    """Ask for the digest of the policy that the runtime holds."""
 
 
-@register(pb.GetProgramDigest)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetProgramDigest)
 class GetProgramDigest:
-    """Which program do you hold?"""
+    """Ask for the digest of the program that the runtime holds."""
 
 
-@register(pb.GetFailureReport)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetFailureReport)
 class GetFailureReport:
-    """Why did the computation fail? For the program's provider."""
+    """Ask why the computation failed; for the program's provider."""
 
 
 Request = (
@@ -129,36 +119,20 @@ Request = (
     | GetProgramDigest
     | GetFailureReport
 )
-REQUEST: Final[Envelope[Request]] = Envelope(
-    pb.Request,
-    "request",
-    {
-        "upload": Upload,
-        "get_result": GetResult,
-        "next_round": NextRound,
-        "shutdown": Shutdown,
-        "get_state": GetState,
-        "get_policy_digest": GetPolicyDigest,
-        "get_program_digest": GetProgramDigest,
-        "get_failure_report": GetFailureReport,
-    },
-)
+REQUEST: Final[Envelope[Request]] = Envelope(pb.Request, *get_args(Request))
 
 
-@register(pb.Proceed)
-@dataclass(frozen=True, slots=True)
+@message(pb.Proceed)
 class Proceed:
-    """Send the content now."""
+    """The runtime is ready for the content of an `Upload`."""
 
 
-@register(pb.Done)
-@dataclass(frozen=True, slots=True)
+@message(pb.Done)
 class Done:
-    """It is done."""
+    """The request was carried out."""
 
 
-@register(pb.Accepted)
-@dataclass(frozen=True, slots=True)
+@message(pb.Accepted)
 class Accepted:
     """The input is in. `commitment` stands for it in receipts; only its provider knows `salt`.
 
@@ -166,16 +140,11 @@ class Accepted:
     SHA-256 of the input; 32 bytes each.
     """
 
-    salt: bytes
-    commitment: bytes
-
-    def __post_init__(self) -> None:
-        exactly("salt", self.salt, 32)
-        exactly("commitment", self.commitment, 32)
+    salt: Annotated[bytes, exactly(32)]
+    commitment: Annotated[bytes, exactly(32)]
 
 
-@register(pb.StateIs)
-@dataclass(frozen=True, slots=True)
+@message(pb.StateIs)
 class StateIs:
     """The state, the round (from 1) and whether the program is running at this moment."""
 
@@ -184,19 +153,14 @@ class StateIs:
     running: bool
 
 
-@register(pb.DigestIs)
-@dataclass(frozen=True, slots=True)
+@message(pb.DigestIs)
 class DigestIs:
     """A SHA-256 digest (32 bytes)."""
 
-    digest: bytes
-
-    def __post_init__(self) -> None:
-        exactly("digest", self.digest, 32)
+    digest: Annotated[bytes, exactly(32)]
 
 
-@register(pb.Result)
-@dataclass(frozen=True, slots=True)
+@message(pb.Result)
 class ResultIs:
     """`size` bytes of result follow; `present` is False when the program wrote none.
 
@@ -207,39 +171,26 @@ class ResultIs:
     size: int
     receipt: bytes
 
-    def __post_init__(self) -> None:
-        at_most("receipt", self.receipt, MAX_RECEIPT_BYTES)
 
-
-@register(pb.ProgramFailed)
-@dataclass(frozen=True, slots=True)
+@message(pb.ProgramFailed)
 class ProgramFailed:
     """The program ran and returned a code other than 0."""
 
     return_code: int
     receipt: bytes
 
-    def __post_init__(self) -> None:
-        at_most("receipt", self.receipt, MAX_RECEIPT_BYTES)
 
-
-@register(pb.Refused)
-@dataclass(frozen=True, slots=True)
+@message(pb.Refused)
 class Refused:
     """Refused, and nothing changed by it; `found` and `expected` are public facts only."""
 
     status: ResponseStatus
     reason: RefusalReason
-    found: str = ""
-    expected: str = ""
-
-    def __post_init__(self) -> None:
-        at_most("found", self.found, _MAX_FACT_CHARS)
-        at_most("expected", self.expected, _MAX_FACT_CHARS)
+    found: Annotated[str, at_most(_MAX_FACT_CHARS)] = ""
+    expected: Annotated[str, at_most(_MAX_FACT_CHARS)] = ""
 
 
-@register(pb.Frame)
-@dataclass(frozen=True, slots=True)
+@message(pb.Frame)
 class TrapFrame:
     """A call on the stack of a program that trapped: its function's index, and where it was.
 
@@ -249,14 +200,10 @@ class TrapFrame:
 
     function: int
     offset: int
-    name: str
-
-    def __post_init__(self) -> None:
-        at_most("name", self.name, MAX_NAME_CHARS)
+    name: Annotated[str, at_most(MAX_NAME_CHARS)]
 
 
-@register(pb.FailureReport)
-@dataclass(frozen=True, slots=True)
+@message(pb.FailureReport)
 class FailureReport:
     """How the computation failed, as in "trapped: unreachable".
 
@@ -265,14 +212,9 @@ class FailureReport:
     returned, too, with `failure` as in "returned: -4", or empty.
     """
 
-    failure: str
-    frames: tuple[TrapFrame, ...]
-    message: str = ""
-
-    def __post_init__(self) -> None:
-        at_most("failure", self.failure, _MAX_FACT_CHARS)
-        at_most("frames", self.frames, MAX_FRAMES)
-        at_most("message", self.message, MAX_MESSAGE_CHARS)
+    failure: Annotated[str, at_most(_MAX_FACT_CHARS)]
+    frames: Annotated[tuple[TrapFrame, ...], at_most(MAX_FRAMES)]
+    message: Annotated[str, at_most(MAX_MESSAGE_CHARS)] = ""
 
 
 Response = (
@@ -286,18 +228,4 @@ Response = (
     | Refused
     | FailureReport
 )
-RESPONSE: Final[Envelope[Response]] = Envelope(
-    pb.Response,
-    "response",
-    {
-        "proceed": Proceed,
-        "done": Done,
-        "accepted": Accepted,
-        "state": StateIs,
-        "digest": DigestIs,
-        "result": ResultIs,
-        "program_failed": ProgramFailed,
-        "refused": Refused,
-        "failure_report": FailureReport,
-    },
-)
+RESPONSE: Final[Envelope[Response]] = Envelope(pb.Response, *get_args(Response))

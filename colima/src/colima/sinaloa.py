@@ -5,53 +5,38 @@
 isolate and mean nothing to anyone between.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 from colima._pb import sinaloa_pb2 as pb
-from colima.codec import at_most, exactly, register
+from colima.codec import at_most, exactly, message
 from colima.tabasco import CHALLENGE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
 
 SERVICE: Final = "veracruz.sinaloa.v1.Sinaloa"
 MAX_CHUNK_BYTES: Final = 1024 * 1024
 
 
-@register(pb.AttestRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.AttestRequest)
 class AttestRequest:
-    """A PSA token over these 32 fresh random bytes, please."""
+    """Ask for a PSA token over these 32 fresh random bytes."""
 
-    challenge: bytes
-
-    def __post_init__(self) -> None:
-        exactly("challenge", self.challenge, CHALLENGE_BYTES)
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
 
 
-@register(pb.AttestResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.AttestResponse)
 class AttestResponse:
     """A PSA token (tagged COSE_Sign1), to be verified before anything in it is believed."""
 
-    token: bytes
-
-    def __post_init__(self) -> None:
-        at_most("token", self.token, MAX_TOKEN_BYTES)
+    token: Annotated[bytes, at_most(MAX_TOKEN_BYTES)]
 
 
-@register(pb.DescribeRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.DescribeRequest)
 class DescribeIsolateRequest:
-    """What runs there?"""
+    """Ask what the bridge says of its isolate."""
 
 
-@register(pb.DescribeResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.DescribeResponse)
 class DescribeIsolateResponse:
     """What the bridge says of its isolate; good for error messages, proof of nothing."""
 
-    policy_digest: bytes
-    platform: str
-
-    def __post_init__(self) -> None:
-        exactly("policy digest", self.policy_digest, 32)
-        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
+    policy_digest: Annotated[bytes, exactly(32)]
+    platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]

@@ -14,40 +14,32 @@ The isolate is killed when the bridge closes the connection.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, get_args
 
 from colima._pb import sonora_pb2 as pb
-from colima.codec import Envelope, at_most, exactly, register
+from colima.codec import Envelope, at_most, exactly, message
 from colima.tabasco import CHALLENGE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
 
 MAX_LAUNCH_BYTES: Final = 1024 * 1024 + 64
 """The limit of a frame on this wire: a policy and little more."""
 
 
-@register(pb.Launch)
-@dataclass(frozen=True, slots=True)
+@message(pb.Launch)
 class Launch:
     """Start an isolate that holds exactly this policy."""
 
     policy: bytes
 
 
-@register(pb.MintToken)
-@dataclass(frozen=True, slots=True)
+@message(pb.MintToken)
 class MintToken:
     """Vouch for the isolate over this 32-byte challenge."""
 
-    challenge: bytes
-
-    def __post_init__(self) -> None:
-        exactly("challenge", self.challenge, CHALLENGE_BYTES)
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
 
 
 ToSonora = Launch | MintToken
-TO_SONORA: Final[Envelope[ToSonora]] = Envelope(
-    pb.ToSonora, "message", {"launch": Launch, "mint_token": MintToken}
-)
+TO_SONORA: Final[Envelope[ToSonora]] = Envelope(pb.ToSonora, *get_args(ToSonora))
 
 
 class IsolateEnding(enum.Enum):
@@ -59,48 +51,32 @@ class IsolateEnding(enum.Enum):
     """Anything else."""
 
 
-@register(pb.Launched)
-@dataclass(frozen=True, slots=True)
+@message(pb.Launched)
 class Launched:
     """The isolate runs; its control socket follows. All digests are 32 bytes."""
 
     isolate_id: int
-    platform: str
-    measurement: bytes
-    policy_digest: bytes
-    certificate_digest: bytes
-
-    def __post_init__(self) -> None:
-        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
-        at_most("measurement", self.measurement, 64)
-        exactly("policy digest", self.policy_digest, 32)
-        exactly("certificate digest", self.certificate_digest, 32)
+    platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
+    measurement: Annotated[bytes, at_most(64)]
+    policy_digest: Annotated[bytes, exactly(32)]
+    certificate_digest: Annotated[bytes, exactly(32)]
 
 
-@register(pb.Token)
-@dataclass(frozen=True, slots=True)
+@message(pb.Token)
 class Token:
     """A PSA token."""
 
-    token: bytes
-
-    def __post_init__(self) -> None:
-        at_most("token", self.token, MAX_TOKEN_BYTES)
+    token: Annotated[bytes, at_most(MAX_TOKEN_BYTES)]
 
 
-@register(pb.Failed)
-@dataclass(frozen=True, slots=True)
+@message(pb.Failed)
 class Failed:
     """It could not be done; `reason` is one line for people."""
 
-    reason: str
-
-    def __post_init__(self) -> None:
-        at_most("reason", self.reason, 512)
+    reason: Annotated[str, at_most(512)]
 
 
-@register(pb.Ended)
-@dataclass(frozen=True, slots=True)
+@message(pb.Ended)
 class Ended:
     """The isolate is gone."""
 
@@ -108,8 +84,4 @@ class Ended:
 
 
 FromSonora = Launched | Token | Failed | Ended
-FROM_SONORA: Final[Envelope[FromSonora]] = Envelope(
-    pb.FromSonora,
-    "message",
-    {"launched": Launched, "token": Token, "failed": Failed, "ended": Ended},
-)
+FROM_SONORA: Final[Envelope[FromSonora]] = Envelope(pb.FromSonora, *get_args(FromSonora))

@@ -1,10 +1,9 @@
 """Messages of the attestation service: gRPC `/veracruz.tabasco.v1.Tabasco/<Name>`, all unary."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 from colima._pb import tabasco_pb2 as pb
-from colima.codec import at_most, exactly, register
+from colima.codec import at_most, exactly, message
 
 SERVICE: Final = "veracruz.tabasco.v1.Tabasco"
 CHALLENGE_BYTES: Final = 32
@@ -14,14 +13,12 @@ MAX_PLATFORM_CHARS: Final = 64
 MAX_AUXILIARY: Final = 8
 
 
-@register(pb.DescribeRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.DescribeRequest)
 class DescribeServiceRequest:
-    """Who are you?"""
+    """Ask what the verifier is called and which platforms it verifies."""
 
 
-@register(pb.DescribeResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.DescribeResponse)
 class DescribeServiceResponse:
     """The verifier's name, its result key (DER SubjectPublicKeyInfo) and the platforms it verifies.
 
@@ -33,31 +30,22 @@ class DescribeServiceResponse:
     platforms: tuple[str, ...]
 
 
-@register(pb.BeginEnrolmentRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.BeginEnrolmentRequest)
 class BeginEnrolmentRequest:
     """A root attestation isolate on `platform` wants to enrol."""
 
-    platform: str
-
-    def __post_init__(self) -> None:
-        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
+    platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
 
 
-@register(pb.BeginEnrolmentResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.BeginEnrolmentResponse)
 class BeginEnrolmentResponse:
     """A 32-byte challenge, good once and for `expires_in_s` seconds."""
 
-    challenge: bytes
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
     expires_in_s: int
 
-    def __post_init__(self) -> None:
-        exactly("challenge", self.challenge, CHALLENGE_BYTES)
 
-
-@register(pb.CompleteEnrolmentRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.CompleteEnrolmentRequest)
 class CompleteEnrolmentRequest:
     """Native evidence over the challenge and a fresh key.
 
@@ -65,102 +53,66 @@ class CompleteEnrolmentRequest:
     signature (64 bytes, r and s) over the same binding that the evidence carries.
     """
 
-    challenge: bytes
-    platform: str
-    evidence: bytes
-    public_key: bytes
-    proof_of_possession: bytes
-
-    def __post_init__(self) -> None:
-        exactly("challenge", self.challenge, CHALLENGE_BYTES)
-        at_most("platform", self.platform, MAX_PLATFORM_CHARS)
-        at_most("evidence", self.evidence, MAX_EVIDENCE_BYTES)
-        at_most("public key", self.public_key, 256)
-        exactly("proof of possession", self.proof_of_possession, 64)
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
+    platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
+    evidence: Annotated[bytes, at_most(MAX_EVIDENCE_BYTES)]
+    public_key: Annotated[bytes, at_most(256)]
+    proof_of_possession: Annotated[bytes, exactly(64)]
 
 
-@register(pb.CompleteEnrolmentResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.CompleteEnrolmentResponse)
 class CompleteEnrolmentResponse:
     """Enrolled as this Instance ID (33 bytes) for `expires_in_s` seconds."""
 
-    instance_id: bytes
+    instance_id: Annotated[bytes, exactly(33)]
     expires_in_s: int
 
-    def __post_init__(self) -> None:
-        exactly("instance id", self.instance_id, 33)
 
-
-@register(pb.VerifyTokenRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.VerifyTokenRequest)
 class VerifyTokenRequest:
-    """Is this PSA token authentic, from an enrolled instance and over my challenge?
+    """Ask whether a PSA token is authentic, of an enrolled instance and over this challenge.
 
     `pinned_key` is the SHA-256 of the result key that the caller has pinned, or empty: while the
     service has it, that key signs. The result is a CWT, or with `as_jwt` a JWT.
     """
 
-    token: bytes
-    challenge: bytes
-    pinned_key: bytes = b""
+    token: Annotated[bytes, at_most(MAX_TOKEN_BYTES)]
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
+    pinned_key: Annotated[bytes, exactly(32, or_none=True)] = b""
     as_jwt: bool = False
 
-    def __post_init__(self) -> None:
-        at_most("token", self.token, MAX_TOKEN_BYTES)
-        exactly("challenge", self.challenge, CHALLENGE_BYTES)
-        if self.pinned_key:
-            exactly("pinned key", self.pinned_key, 32)
 
-
-@register(pb.VerifyTokenResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.VerifyTokenResponse)
 class VerifyTokenResponse:
     """The attestation result: an EAR as CWT, or JWT, signed by a result key of the verifier."""
 
-    attestation_result: bytes
-
-    def __post_init__(self) -> None:
-        at_most("attestation result", self.attestation_result, 3 * MAX_TOKEN_BYTES)
+    attestation_result: Annotated[bytes, at_most(3 * MAX_TOKEN_BYTES)]
 
 
-@register(pb.OpenSessionRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.OpenSessionRequest)
 class OpenSessionRequest:
     """An attester has evidence of this kind, such as `sev-snp`."""
 
-    kind: str
-
-    def __post_init__(self) -> None:
-        at_most("kind", self.kind, MAX_PLATFORM_CHARS)
+    kind: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
 
 
-@register(pb.OpenSessionResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.OpenSessionResponse)
 class OpenSessionResponse:
     """A 32-byte nonce, good once and for `expires_in_s` seconds."""
 
-    nonce: bytes
+    nonce: Annotated[bytes, exactly(CHALLENGE_BYTES)]
     expires_in_s: int
 
-    def __post_init__(self) -> None:
-        exactly("nonce", self.nonce, CHALLENGE_BYTES)
 
-
-@register(pb.Auxiliary)
-@dataclass(frozen=True, slots=True)
+@message(pb.Auxiliary)
 class Auxiliary:
     """What goes with evidence, under a name, such as the `certificate` of SEV-SNP."""
 
-    name: str
-    content: bytes
-
-    def __post_init__(self) -> None:
-        at_most("name", self.name, MAX_PLATFORM_CHARS)
-        at_most("content", self.content, MAX_EVIDENCE_BYTES)
+    name: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
+    content: Annotated[bytes, at_most(MAX_EVIDENCE_BYTES)]
 
 
-@register(pb.SubmitEvidenceRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.SubmitEvidenceRequest)
 class SubmitEvidenceRequest:
     """The platform's bytes, over a session's nonce, and at most 8 parts that go with them.
 
@@ -168,47 +120,29 @@ class SubmitEvidenceRequest:
     `pinned_key` and `as_jwt` are those of `VerifyTokenRequest`.
     """
 
-    nonce: bytes
-    kind: str
-    evidence: bytes
-    auxiliary: tuple[Auxiliary, ...] = ()
-    public_key: bytes = b""
-    pinned_key: bytes = b""
+    nonce: Annotated[bytes, exactly(CHALLENGE_BYTES)]
+    kind: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
+    evidence: Annotated[bytes, at_most(MAX_EVIDENCE_BYTES)]
+    auxiliary: Annotated[tuple[Auxiliary, ...], at_most(MAX_AUXILIARY)] = ()
+    public_key: Annotated[bytes, at_most(256)] = b""
+    pinned_key: Annotated[bytes, exactly(32, or_none=True)] = b""
     as_jwt: bool = False
 
-    def __post_init__(self) -> None:
-        exactly("nonce", self.nonce, CHALLENGE_BYTES)
-        at_most("kind", self.kind, MAX_PLATFORM_CHARS)
-        at_most("evidence", self.evidence, MAX_EVIDENCE_BYTES)
-        at_most("auxiliary", self.auxiliary, MAX_AUXILIARY)
-        at_most("public key", self.public_key, 256)
-        if self.pinned_key:
-            exactly("pinned key", self.pinned_key, 32)
 
-
-@register(pb.SubmitEvidenceResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.SubmitEvidenceResponse)
 class SubmitEvidenceResponse:
     """The attestation result about the attester: an EAR as CWT, or JWT."""
 
-    attestation_result: bytes
-
-    def __post_init__(self) -> None:
-        at_most("attestation result", self.attestation_result, 3 * MAX_TOKEN_BYTES)
+    attestation_result: Annotated[bytes, at_most(3 * MAX_TOKEN_BYTES)]
 
 
-@register(pb.GetKeySetRequest)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetKeySetRequest)
 class GetKeySetRequest:
-    """Which keys sign results?"""
+    """Ask for the keys that sign results."""
 
 
-@register(pb.GetKeySetResponse)
-@dataclass(frozen=True, slots=True)
+@message(pb.GetKeySetResponse)
 class GetKeySetResponse:
     """The result keys in use, as a JSON Web Key Set (RFC 7517)."""
 
-    key_set: bytes
-
-    def __post_init__(self) -> None:
-        at_most("key set", self.key_set, MAX_EVIDENCE_BYTES)
+    key_set: Annotated[bytes, at_most(MAX_EVIDENCE_BYTES)]

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from colima import framing, isolate
-from colima.runtime import MAX_MESSAGE_CHARS
+from colima.runtime import MAX_MESSAGE_CHARS, TrapFrame
 from execution_engine import (
     EngineSettings,
     LimitCode,
@@ -146,9 +146,9 @@ def _mapped(descriptors: Sequence[int], sizes: Sequence[int]) -> Iterator[list[m
         yield views
 
 
-def _frames(trap: TrapError) -> tuple[isolate.Frame, ...]:
+def _frames(trap: TrapError) -> tuple[TrapFrame, ...]:
     return tuple(
-        isolate.Frame(frame.function, frame.offset or 0, frame.name or "") for frame in trap.frames
+        TrapFrame(frame.function, frame.offset or 0, frame.name or "") for frame in trap.frames
     )
 
 

@@ -266,12 +266,11 @@ class Runtime:
         self,
         reason: RefusalReason,
         code: str,
-        frames: Sequence[isolate.Frame] = (),
+        frames: Sequence[TrapFrame] = (),
         message: str = "",
     ) -> None:
         self._drop_job()
-        places = [TrapFrame(frame.function, frame.offset, frame.name) for frame in frames]
-        self._refuse_readers(self.computation.run_failed(reason, code, places, message))
+        self._refuse_readers(self.computation.run_failed(reason, code, frames, message))
 
     def _distrust_guest(self) -> None:
         """The guest broke its side of the protocol: it is not to be believed any further."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from colima.runtime import MAX_RECEIPT_BYTES
 from durango.cli.options import (
     FILE,
     attestation_facts,
@@ -16,7 +15,7 @@ from durango.cli.options import (
 from durango.content import open_content
 from durango.platforms import protection
 from durango.receipts import MAX_OPENING_BYTES, Opening, receipt_facts, verify_receipt
-from psa_attestation.receipts.receipt import Receipt
+from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
 from veracruz_shells.console import emit, json_option, read_file
 
 
