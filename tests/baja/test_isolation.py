@@ -36,7 +36,6 @@ def use_everything():
         left, right = t.connected(suite)
         left.send(b"x" * 100_000)
         t.carry(left, right)
-        left.export_keying_material(b"EXPORTER-x", 32)
         left.close()
         t.carry(left, right)
         for who in (t.identity("mallory"), t.ca_identity(), t.child_of(t.ca_identity(), "ca")):

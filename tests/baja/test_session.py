@@ -2,19 +2,15 @@
 
 import pytest
 
-from baja import HandshakeCompleted, LocalError, PeerClosed, ServerEndpoint
+from baja import HandshakeCompleted, LocalError, PeerClosed
 from support.tls_pair import (
-    NOW,
     SUITES,
     carry,
-    config,
     connected,
     handshake,
-    identity,
     pair,
     plaintext,
 )
-from veracruz_utils.policy import TLS_1_2_SUITES
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
@@ -70,49 +66,6 @@ def test_starting_again_says_nothing_new():
     assert len(carry(client, server)) == 1
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
-def test_both_ends_and_nobody_else_derive_the_same_keying_material(suite):
-    client, server = connected(suite)
-    material = client.export_keying_material(b"EXPORTER-veracruz", 32, b"context")
-    assert material == server.export_keying_material(b"EXPORTER-veracruz", 32, b"context")
-    others = [
-        client.export_keying_material(b"EXPORTER-veracruz", 32, b"another"),
-        client.export_keying_material(b"EXPORTER-veracruz", 32, b""),
-        client.export_keying_material(b"EXPORTER-other", 32, b"context"),
-        connected(suite)[0].export_keying_material(b"EXPORTER-veracruz", 32, b"context"),
-    ]
-    assert len({material, *others}) == 5
-
-
-@pytest.mark.parametrize("length", [-1, 0, 1025])
-def test_keying_material_has_its_limits(length):
-    client, _ = connected()
-    with pytest.raises(LocalError, match="1 to 1024"):
-        client.export_keying_material(b"EXPORTER-veracruz", length)
-
-
-def test_there_is_no_keying_material_before_the_handshake():
-    client, _ = pair()
-    with pytest.raises(LocalError, match="handshake"):
-        client.export_keying_material(b"EXPORTER-veracruz", 32)
-
-
-def test_a_channel_binding_is_of_one_session_and_the_same_at_both_ends():
-    client, server = connected()
-    binding = client.channel_binding
-    assert binding == server.channel_binding
-    assert binding == client.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
-    assert binding != connected()[0].channel_binding
-
-
-def test_where_there_is_no_channel_binding_nothing_stands_in_for_it():
-    with pytest.raises(LocalError, match="handshake"):
-        _ = pair()[0].channel_binding
-    for endpoint in connected(TLS_1_2_SUITES[0]):
-        with pytest.raises(LocalError, match=r"not TLS 1\.3"):
-            _ = endpoint.channel_binding
-
-
 def test_pending_output_counts_what_data_to_send_hands_out():
     client, _ = connected()
     client.send(b"x" * 1_000_000)
@@ -146,11 +99,3 @@ def test_leaving_before_the_handshake_is_complete_says_nothing():
     client.close()
     with pytest.raises(LocalError, match="closing"):
         client.send(b"x")
-
-
-def test_a_single_session_needs_no_context_of_its_own_making():
-    client, _ = pair()
-    server = ServerEndpoint(
-        config(identity("isolate")), accepted=[identity("alice").certificate], now=NOW
-    )
-    assert [len(events) for events in handshake(client, server)] == [1, 1]

@@ -74,16 +74,6 @@ def test_an_enclave_without_dcap_attestation_is_told_what_to_do(kind):
         GramineSource(files=FakeGramine(sgx_quote, attestation_type=kind))
 
 
-def test_local_attestation_is_for_one_target_over_one_binding():
-    gramine = FakeGramine(sgx_quote)
-    source = GramineSource(files=gramine)
-    report = source.report_for(source.target_info(), BINDING)
-    assert report[320:384] == BOUND
-    assert gramine.written["target_info"] == b"T" * 512
-    with pytest.raises(EvidenceUnavailableError, match="it has 512"):
-        source.report_for(b"short", BINDING)
-
-
 # configfs-tsm.
 
 

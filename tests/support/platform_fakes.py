@@ -4,7 +4,6 @@ There is no hardware here: what these sign is made with keys of our own, or was 
 """
 
 import errno
-import hashlib
 import os
 import struct
 from collections.abc import Callable
@@ -14,18 +13,11 @@ from pathlib import Path
 import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives.ciphers import algorithms
-from cryptography.hazmat.primitives.cmac import CMAC
 
 from sonora.evidence.base import EvidenceUnavailableError
 from support import tpm_quotes
 
 Report = Callable[[bytes], bytes]
-
-
-def report_key_of(target, key_id):
-    """The processor's report key for an enclave: EGETKEY."""
-    return hashlib.sha256(b"processor" + target + key_id).digest()[:16]
 
 
 def refused(path, number):
@@ -88,17 +80,14 @@ class FakeGramine:
 
     quote: Report
     attestation_type: str = "dcap"
-    target: bytes = b"T" * 512
-    flags: int = 0x05  # initialised, 64 bit
     sealing_key: bytes = b"s" * 16
     folder: Path = Path("/dev/attestation")
     written: dict[str, bytes] = field(default_factory=dict)
 
     def write(self, path, data):
-        sizes = {"user_report_data": 64, "target_info": 512}
-        if path.parent != self.folder or path.name not in sizes:
+        if path != self.folder / "user_report_data":
             raise refused(path, errno.EACCES)
-        if len(data) != sizes[path.name]:
+        if len(data) != 64:
             raise refused(path, errno.EINVAL)
         self.written[path.name] = data
 
@@ -112,23 +101,7 @@ class FakeGramine:
             return self.attestation_type.encode()
         if path.name == "quote":
             return self.quote(data)
-        if path.name == "my_target_info":
-            return self.target
-        if path.name == "report":
-            if "target_info" not in self.written:
-                raise refused(path, errno.EINVAL)
-            return self._report(self.written["target_info"], data)
         raise refused(path, errno.ENOENT)
-
-    def _report(self, target, data):
-        """EREPORT: MACed with a key that the processor gives to the enclave of `target` alone."""
-        body = bytearray(384)
-        body[48], body[64:96], body[256:260] = self.flags, b"M" * 32, b"\7\0\2\0"
-        body[128:160], body[320:384] = b"S" * 32, data
-        key_id = b"k" * 32
-        mac = CMAC(algorithms.AES(report_key_of(target, key_id)))
-        mac.update(bytes(body))
-        return bytes(body) + key_id + mac.finalize()
 
     def make_folder(self, path):
         raise refused(path, errno.EPERM)

@@ -7,7 +7,7 @@ from baja.certificate import KeyAndCertificate, make_certificate
 from baja.context import EndpointConfig, PrivateKey
 from baja.errors import LocalError, PeerError, TlsError, TlsFault
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
-from baja.server import ServerContext, ServerEndpoint
+from baja.server import ServerContext
 from baja.session import Endpoint, Phase
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "PlaintextReceived",
     "PrivateKey",
     "ServerContext",
-    "ServerEndpoint",
     "TlsError",
     "TlsFault",
     "make_certificate",

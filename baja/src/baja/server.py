@@ -9,7 +9,6 @@ from OpenSSL import SSL
 from baja.context import EndpointConfig, PeerCheck, build_context, load_certificate
 from baja.errors import TlsFault
 from baja.session import Endpoint
-from veracruz_utils.policy import CipherSuite
 
 
 class ServerContext:
@@ -35,13 +34,9 @@ class ServerContext:
 
     def endpoint(self, *, now: datetime) -> Endpoint:
         """A new session, which judges the client's certificate as of `now` (with time zone)."""
-        return Endpoint(*self.prepare(now))
-
-    def prepare(self, now: datetime) -> tuple[SSL.Connection, CipherSuite, PeerCheck]:
-        """The parts of a new session."""
         tls = SSL.Connection(self._context, None)
         tls.set_accept_state()
-        return tls, self._suite, PeerCheck(partial(self.judge, now=now))
+        return Endpoint(tls, self._suite, PeerCheck(partial(self.judge, now=now)))
 
     def judge(self, certificate: bytes, *, now: datetime) -> TlsFault | None:
         """What is wrong with a client showing `certificate` (DER); None when it may come in."""
@@ -52,20 +47,3 @@ class ServerContext:
         if now < not_before:
             return TlsFault.PREMATURE_CERTIFICATE
         return TlsFault.EXPIRED_CERTIFICATE if now > not_after else None
-
-
-class ServerEndpoint(Endpoint):
-    """The isolate's end of a single session, with a context of its own.
-
-    Whoever serves many sessions makes one `ServerContext` and asks it for each `endpoint`.
-
-    Args:
-        config: the isolate's key, certificate and suite.
-        accepted: DER of the only certificates a client may show.
-        now: the moment (with time zone) at which the client's certificate must be valid.
-    """
-
-    def __init__(
-        self, config: EndpointConfig, *, accepted: Collection[bytes], now: datetime
-    ) -> None:
-        super().__init__(*ServerContext(config, accepted=accepted).prepare(now))

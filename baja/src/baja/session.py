@@ -20,7 +20,7 @@ from baja._openssl import fault_of
 from baja.context import PROTOCOL, NoCommonProtocolError, PeerCheck, der_of
 from baja.errors import LocalError, PeerError, TlsFault
 from baja.events import Event, HandshakeCompleted, PeerClosed, PlaintextReceived
-from veracruz_utils.policy import CipherSuite, TlsVersion
+from veracruz_utils.policy import CipherSuite
 
 MAX_HANDSHAKE_BYTES: Final = 32 * 1024
 """Bytes a peer may send until its handshake is complete; honest ones need about 4 KiB."""
@@ -31,9 +31,6 @@ _RECORD_BYTES: Final = 16 * 1024  # plaintext of the largest record, and the mos
 _SEND_BYTES: Final = 64 * _RECORD_BYTES  # plaintext given to OpenSSL at once
 _OUTPUT_BYTES: Final = 16 * 1024  # what OpenSSL has to say of its own, or more by more reads
 _SEALING_BYTES: Final = 64  # what a record adds to its plaintext, at most
-_MAX_EXPORT_BYTES: Final = 1024
-_CHANNEL_BINDING_LABEL: Final = b"EXPORTER-Channel-Binding"
-_CHANNEL_BINDING_BYTES: Final = 32
 
 
 class Phase(Enum):
@@ -135,42 +132,6 @@ class Endpoint:
         self._closing = True
         if self._phase is not Phase.HANDSHAKE:  # OpenSSL has no way to leave a handshake politely
             self._shut_down()
-
-    def export_keying_material(
-        self, label: bytes, length: int, context: bytes | None = None
-    ) -> bytes:
-        """`length` bytes (1 to 1024) both ends of this session alone can derive.
-
-        Raises:
-            LocalError: the handshake is not complete, or OpenSSL refuses the label.
-
-        Standard: RFC 8446 section 7.5, RFC 5705.
-        """
-        if self._phase is Phase.HANDSHAKE or self._phase is Phase.FAILED:
-            raise LocalError(f"no keying material while the session is {self._state()}")
-        if not 1 <= length <= _MAX_EXPORT_BYTES:
-            raise LocalError(f"{length} bytes of keying material, 1 to {_MAX_EXPORT_BYTES} allowed")
-        try:
-            return self._tls.export_keying_material(label, length, context)
-        except SSL.Error as error:
-            raise LocalError(f"no keying material for label {label[:40]!r}") from error
-
-    @property
-    def channel_binding(self) -> bytes:
-        """32 bytes of this session alone, the same at both ends: `tls-exporter`.
-
-        Evidence over them is evidence for this session. They are the same whoever asks, so both
-        ends' certificates and who speaks belong beside them.
-
-        Raises:
-            LocalError: there is no session yet, or it is one of TLS 1.2, where they are unique
-                only under conditions that are not checked here. Nothing may stand in for them.
-
-        Standard: RFC 9266 section 2.
-        """
-        if self._suite.version is not TlsVersion.TLS_1_3:
-            raise LocalError("no channel binding: the session is not TLS 1.3")
-        return self.export_keying_material(_CHANNEL_BINDING_LABEL, _CHANNEL_BINDING_BYTES, b"")
 
     def _state(self) -> str:
         return "closing" if self._closing else self._phase.name.lower().replace("_", " ")
