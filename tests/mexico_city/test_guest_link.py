@@ -12,9 +12,8 @@ from colima import frame, isolate
 from colima.runtime import ContentKind
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
-from mexico_city.descriptors import receive_descriptors
-from mexico_city.errors import RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
+from platform_services.descriptors import receive_descriptors
 from support.computations import package
 from support.processes import open_files, runs, state
 from veracruz_utils.policy import Limits
@@ -195,16 +194,3 @@ def test_a_run_comes_with_its_inputs_and_an_empty_file_for_the_output():
         assert os.pread(output, 99, 0) == b"after"
         for descriptor in [*received, output]:
             os.close(descriptor)
-
-
-def test_descriptors_that_were_not_announced_are_closed():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        before = len(open_files(os.getpid()))
-        socket.send_fds(ours, [b"\0"], [0, 1, 2])
-        with pytest.raises(RuntimeFailure, match="descriptors came, 2 were announced"):
-            receive_descriptors(theirs, 2)
-        socket.send_fds(ours, [b"\0"], [0])
-        with pytest.raises(RuntimeFailure, match="1 descriptors came, 2 were announced"):
-            receive_descriptors(theirs, 2)
-        assert len(open_files(os.getpid())) == before

@@ -13,11 +13,11 @@ from baja import EndpointConfig, KeyAndCertificate, ServerContext
 from colima import frame, isolate, read_frame
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
-from mexico_city.descriptors import receive_descriptors
 from mexico_city.front import Front, IsolateExit
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
+from platform_services.descriptors import receive_descriptors
 from psa_attestation.receipts.receipt import Receipt
 from psa_attestation.receipts.signing import sign_receipt
 from support.isolate_rig import Rig, new_party

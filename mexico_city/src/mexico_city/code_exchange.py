@@ -24,9 +24,9 @@ from typing import Final
 from colima import frame, isolate, read_frame
 from execution_engine import code_context, code_tag, settings_of
 from mexico_city.content import Content, Sealing, anonymous_file
-from mexico_city.descriptors import receive_descriptors, send_descriptors
 from mexico_city.errors import RuntimeFailure
 from mexico_city.limits import engine_limits
+from platform_services.descriptors import receive_descriptors, send_descriptors
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 from veracruz_utils.secret import Secret
@@ -66,7 +66,7 @@ class CodeExchange:
         """Take what Sonora has, once, at the start.
 
         Raises:
-            RuntimeFailure: Sonora is gone.
+            VeracruzError: Sonora is gone.
         """
         payload = read_frame(self._sonora.recv)
         if payload is None:

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from baja import ServerContext
-from mexico_city.descriptors import receive_descriptors
-from mexico_city.errors import RuntimeFailure
 from mexico_city.runtime import Runtime
 from mexico_city.session import Session
+from platform_services import PlatformError
+from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
 MAX_SESSIONS: Final = 256
@@ -175,7 +175,7 @@ class Front:
         try:
             (descriptor,) = receive_descriptors(self._control, 1)
             channel = socket.socket(fileno=descriptor)
-        except (RuntimeFailure, OSError):
+        except (PlatformError, OSError):
             self._ending = IsolateExit.BRIDGE_GONE
             return
         if channel.family != socket.AF_UNIX or not self._make_room():

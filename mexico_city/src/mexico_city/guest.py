@@ -24,9 +24,9 @@ from execution_engine import (
     TrapError,
 )
 from mexico_city import lockdown
-from mexico_city.descriptors import receive_descriptors
 from mexico_city.limits import engine_limits
 from platform_services import RandomSource
+from platform_services.descriptors import receive_descriptors
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 

@@ -17,7 +17,7 @@ from execution_engine import LimitCode, Refusal, TrapCode
 from execution_engine.message import is_plain
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
-from mexico_city.descriptors import send_descriptors
+from platform_services.descriptors import send_descriptors
 from veracruz_utils.policy import Limits
 
 _SEND_TIMEOUT_S: Final = 5.0

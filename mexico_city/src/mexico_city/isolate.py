@@ -18,7 +18,7 @@ from colima import frame, isolate
 from mexico_city import lockdown
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
-from mexico_city.errors import PolicyUnusableError, RuntimeFailure
+from mexico_city.errors import PolicyUnusableError
 from mexico_city.front import MAX_SESSIONS, Front, IsolateExit
 from mexico_city.guest import serve_guest
 from mexico_city.guest_link import GuestLink
@@ -72,7 +72,7 @@ def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.so
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
         code.receive_offer()
-    except RuntimeFailure:
+    except VeracruzError:
         return IsolateExit.SONORA_GONE
     return front.run()
 

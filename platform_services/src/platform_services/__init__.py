@@ -1,4 +1,4 @@
-"""Random numbers for each kind of isolate; here the Linux process."""
+"""Random numbers for each kind of isolate, here the Linux process; descriptors over sockets."""
 
 from platform_services.errors import PlatformError, ServiceUnavailableError
 from platform_services.random import LinuxRandomSource, RandomSource

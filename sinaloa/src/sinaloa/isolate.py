@@ -32,6 +32,8 @@ from colima.sonora import (
     MintToken,
     Token,
 )
+from platform_services import PlatformError
+from platform_services.descriptors import receive_descriptors, send_descriptors
 from sinaloa.errors import SinaloaError, SonoraUnreachableError
 
 _LAUNCH_S: Final = 60.0
@@ -148,7 +150,7 @@ class IsolateLink:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
             try:
                 with self._handing_over:
-                    socket.send_fds(self._control, [b"\0"], [theirs.fileno()])
+                    send_descriptors(self._control, [theirs.fileno()])
             except OSError as error:
                 ours.close()
                 raise SinaloaError("the isolate takes no session: it is ending or stuck") from error
@@ -290,14 +292,12 @@ def _read(connection: socket.socket) -> FromSonora | None:
 
 def _receive_socket(connection: socket.socket) -> socket.socket:
     """The one socket that comes with the next byte."""
-    data, descriptors, flags, _ = socket.recv_fds(connection, 1, 1)
-    if len(data) != 1 or len(descriptors) != 1 or flags & socket.MSG_CTRUNC:
-        for descriptor in descriptors:
-            os.close(descriptor)
-        raise WireError("no control socket came with the isolate")
-    os.set_inheritable(descriptors[0], False)  # noqa: FBT003 - the library's way to say so
     try:
-        return socket.socket(fileno=descriptors[0])
+        (descriptor,) = receive_descriptors(connection, 1)
+    except PlatformError as error:
+        raise WireError(f"no control socket came with the isolate: {error}") from error
+    try:
+        return socket.socket(fileno=descriptor)
     except OSError as error:
-        os.close(descriptors[0])
+        os.close(descriptor)
         raise WireError("what came with the isolate is no socket") from error

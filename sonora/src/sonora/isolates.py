@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
+from platform_services import PlatformError
+from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora.errors import LaunchError, SonoraError
 from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
@@ -213,7 +215,7 @@ class LinuxLauncher:
         try:
             with self._sending:
                 self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy))))
-                socket.send_fds(self._channel, [b"\0"], [control.fileno(), private.fileno()])
+                send_descriptors(self._channel, [control.fileno(), private.fileno()])
         except OSError as error:
             raise LaunchError("the zygote is gone; start Sonora again") from error
 
@@ -249,8 +251,7 @@ class LinuxLauncher:
         offer, descriptors = self._code.offer(program, name)
         try:
             launched.private.sendall(frame(isolate.TO_RUNTIME.encode(offer)))
-            if descriptors:
-                socket.send_fds(launched.private, [b"\0"], descriptors)
+            send_descriptors(launched.private, descriptors)
         except OSError as error:
             raise LaunchError("the isolate ended before it was ready") from error
         finally:
@@ -264,13 +265,13 @@ class LinuxLauncher:
 
     def _await_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
         """Keep what the isolate compiles, if it does; ends with it."""
-        with contextlib.suppress(OSError, WireError):
+        with contextlib.suppress(OSError, WireError, PlatformError):
             payload = read_frame(launched.private.recv)
             if payload is None:
                 return
             made = isolate.FROM_RUNTIME.decode(payload)
             if isinstance(made, isolate.CodeMade):
-                descriptor = _receive_descriptor(launched.private)
+                (descriptor,) = receive_descriptors(launched.private, 1)
                 if self._code.take(program, name, made, descriptor):
                     _LOG.info("compiled code kept: %d bytes", made.size)
 
@@ -325,14 +326,6 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
-
-
-def _receive_descriptor(channel: socket.socket) -> int:
-    """The one descriptor that was announced. Raises WireError when there is another number."""
-    _, received, _, _ = socket.recv_fds(channel, 1, 1, socket.MSG_CMSG_CLOEXEC)
-    if len(received) != 1:
-        raise WireError(f"{len(received)} descriptors came, 1 was announced")
-    return received[0]
 
 
 def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:

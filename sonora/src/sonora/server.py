@@ -32,6 +32,7 @@ from colima.sonora import (
     Token,
     ToSonora,
 )
+from platform_services.descriptors import send_descriptors
 from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
@@ -134,7 +135,7 @@ class _Bridge(socketserver.BaseRequestHandler):
             isolate.certificate_digest,
         )
         self._send(launched)
-        socket.send_fds(self.request, [b"\0"], [isolate.control.fileno()])
+        send_descriptors(self.request, [isolate.control.fileno()])
         isolate.control.close()
         isolate.on_end = self._stop_listening
         if isolate.ended.is_set():

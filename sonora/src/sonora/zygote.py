@@ -17,7 +17,7 @@ from typing import NoReturn
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
 from mexico_city import lockdown
-from mexico_city.descriptors import receive_descriptors
+from platform_services.descriptors import receive_descriptors
 from sonora.measurement import measure_this_process, measurement_of
 
 

@@ -25,8 +25,8 @@ from execution_engine import (
     check_module,
 )
 from mexico_city import lockdown
-from mexico_city.descriptors import receive_descriptors
 from platform_services import LinuxRandomSource
+from platform_services.descriptors import receive_descriptors
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import Ending

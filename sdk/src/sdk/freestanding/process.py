@@ -21,7 +21,7 @@ from execution_engine import HostCallEvent, LimitCode, LimitError
 from mexico_city import lockdown
 from mexico_city.computation import Job
 from mexico_city.content import Content, Sealing, anonymous_file
-from mexico_city.descriptors import send_descriptors
+from platform_services.descriptors import send_descriptors
 from sdk.errors import SdkError
 from sdk.freestanding import messages
 from sdk.freestanding.guest import GuestOptions, serve
