@@ -9,7 +9,7 @@ it are pages of Python and the engine, shared with the process that the guest is
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
 from measuring import MIB, Figure, Memory, Option, at_most, children_of, forget_peak, run
@@ -66,7 +66,7 @@ def _beyond(package: Package) -> tuple[float, float, float]:
         Strategy.JIT, EngineLimits(memory_bytes=_MEMORY_BYTES, run_seconds=None), limits
     )
     with ExitStack() as stack:
-        guest = stack.enter_context(GuestProcess(options))
+        guest = stack.enter_context(closing(GuestProcess(options)))
         module = content_of(bytes(wat2wasm(_READER)))
         stack.callback(module.close)
         guest.load(module, seconds=_SECONDS)

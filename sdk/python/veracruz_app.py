@@ -19,10 +19,9 @@ import os
 import random
 import sys
 
+import libveracruz
 import veracruz_author as author  # the author's module, by the name that the builder gives it
 import wit_world
-
-import veracruz
 
 if not callable(getattr(author, "main", None)):
     raise ImportError("there is no function `main` in the program")
@@ -59,15 +58,15 @@ class _Said(io.TextIOBase):
         self._line = ""
         if 0 < len(data) <= self._left:
             self._left -= len(data)
-            veracruz.say(data)
+            libveracruz.say(data)
 
 
 _out = _Said()
 
 
 def _prepare():
-    os.urandom = random._urandom = veracruz.random_bytes
-    random.seed(veracruz.random_bytes(32))
+    os.urandom = random._urandom = libveracruz.random_bytes
+    random.seed(libveracruz.random_bytes(32))
     sys.stdout = sys.stderr = _out
     sys.meta_path[:] = [_Sources()]
 
@@ -80,7 +79,7 @@ class WitWorld(wit_world.WitWorld):
         _prepare()
         try:
             return _run()
-        except veracruz.Failure as failure:
+        except libveracruz.Failure as failure:
             _tell(failure)
             return failure.code
         except SystemExit as ending:
@@ -88,7 +87,7 @@ class WitWorld(wit_world.WitWorld):
             return code if isinstance(code, int) else int(code is not None)
         except BaseException as error:
             _tell(error)
-            return veracruz.GENERIC
+            return libveracruz.GENERIC
         finally:
             _out.flush()
 
@@ -107,14 +106,14 @@ def _tell(error):
     except Exception:
         what = type(error).__name__
     _out.flush()
-    veracruz.say("\n".join([*lines[-20:], what, ""]).encode("utf-8", "replace"))
+    libveracruz.say("\n".join([*lines[-20:], what, ""]).encode("utf-8", "replace"))
 
 
 def _run():
-    result = author.main(veracruz.inputs())
+    result = author.main(libveracruz.inputs())
     if result is None:
-        return veracruz.SUCCESS
+        return libveracruz.SUCCESS
     if isinstance(result, int):
         return int(result)
-    veracruz.write_output(result.encode() if isinstance(result, str) else result)
-    return veracruz.SUCCESS
+    libveracruz.write_output(result.encode() if isinstance(result, str) else result)
+    return libveracruz.SUCCESS

@@ -5,7 +5,7 @@ import io
 import json
 import math
 
-import veracruz
+import libveracruz
 
 
 def read_table(content):
@@ -17,13 +17,13 @@ def read_table(content):
         if not row:
             continue
         if len(row) != 2 or row[0] in table:
-            raise veracruz.Failure(veracruz.BAD_INPUT)
+            raise libveracruz.Failure(libveracruz.BAD_INPUT)
         try:
             value = float(row[1])
         except ValueError:
-            raise veracruz.Failure(veracruz.BAD_INPUT) from None
+            raise libveracruz.Failure(libveracruz.BAD_INPUT) from None
         if not math.isfinite(value):
-            raise veracruz.Failure(veracruz.BAD_INPUT)
+            raise libveracruz.Failure(libveracruz.BAD_INPUT)
         table[row[0]] = value
     return table
 
@@ -48,7 +48,7 @@ def correlation(xs, ys):
 def main(inputs):
     """JSON: rows of each table and of their join, and the statistics of the joined rows."""
     if len(inputs) != 2:
-        raise veracruz.Failure(veracruz.DATA_SOURCE_COUNT)
+        raise libveracruz.Failure(libveracruz.DATA_SOURCE_COUNT)
     first, second = map(read_table, inputs)
     keys = sorted(first.keys() & second.keys())
     result = {"rows": [len(first), len(second)], "joined": len(keys)}

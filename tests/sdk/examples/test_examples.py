@@ -71,7 +71,7 @@ def test_an_example_has_a_source_and_a_readme_and_a_line_of_summary(example):
     assert example.summary
     assert not example.summary.endswith(".")
     assert example.result is None or parse_type(example.result)
-    module = files("sdk.examples").joinpath(example.name.replace("-", "_") + ".py")
+    module = files("sdk.examples.catalogue").joinpath(example.name.replace("-", "_") + ".py")
     assert module.is_file()
 
 

@@ -8,9 +8,8 @@ import random
 import sys
 
 import example
+import libveracruz
 import template
-
-import veracruz
 
 
 def statistics(inputs):
@@ -28,16 +27,16 @@ def echo(inputs):
 def report(_inputs):
     return json.dumps(
         {
-            "sizes": [veracruz.input_size(index) for index in range(veracruz.input_count())],
-            "streams": [item.decode() for item in veracruz.streams()],
-            "previous": (veracruz.previous_result() or b"").decode(),
-            "first": veracruz.previous_result() is None,
+            "sizes": [libveracruz.input_size(index) for index in range(libveracruz.input_count())],
+            "streams": [item.decode() for item in libveracruz.streams()],
+            "previous": (libveracruz.previous_result() or b"").decode(),
+            "first": libveracruz.previous_result() is None,
         }
     )
 
 
 def draw(_inputs):
-    return os.urandom(16) + random.randbytes(16) + veracruz.random_bytes(300_000)[:16]
+    return os.urandom(16) + random.randbytes(16) + libveracruz.random_bytes(300_000)[:16]
 
 
 def digest(inputs):
@@ -60,7 +59,7 @@ def error(_inputs):
 
 
 def fail(_inputs):
-    raise veracruz.Failure(veracruz.BAD_INPUT, "not what was expected")
+    raise libveracruz.Failure(libveracruz.BAD_INPUT, "not what was expected")
 
 
 def code(_inputs):
@@ -81,8 +80,8 @@ def late(_inputs):
 
 def status(_inputs):
     try:
-        veracruz.read_input(99)
-    except veracruz.HostError as error:
+        libveracruz.read_input(99)
+    except libveracruz.HostError as error:
         return str(error.status)
 
 

@@ -10,7 +10,7 @@ from sdk.encoding import pinecone
 from sdk.toolchains.sources import source_folder
 
 _SPEC = importlib.util.spec_from_file_location(
-    "veracruz_pinecone", source_folder("python") / "veracruz_pinecone.py"
+    "libveracruz_pinecone", source_folder("python") / "libveracruz" / "pinecone.py"
 )
 guest = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(guest)

@@ -107,8 +107,8 @@ def test_text_is_written_as_utf_8_and_what_is_printed_is_said(run):
 
 def test_what_an_exception_is_and_where_it_came_from_is_said(run):
     assert run("error").message.splitlines() == [
-        "  veracruz_author.py, line 107, in main",
-        "  veracruz_author.py, line 59, in error",
+        "  veracruz_author.py, line 106, in main",
+        "  veracruz_author.py, line 58, in error",
         "ZeroDivisionError: division by zero",
     ]
     assert run("fail").message.splitlines()[-1] == "Failure: not what was expected"
@@ -268,6 +268,36 @@ def test_a_module_without_main_is_refused_at_once(tmp_path):
     file.write_text("value = 3")
     with pytest.raises(BuildError, match="has no function `main`"):
         python.compile_python(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("import veracruz", "libveracruz"),
+        ("from veracruz import Failure", "libveracruz"),
+        ("from veracruz_pinecone import Reader", "libveracruz.pinecone"),
+    ],
+)
+def test_who_imports_the_library_by_its_old_name_is_told_the_new_one(tmp_path, line, name):
+    file = tmp_path / "program.py"
+    file.write_text(f"import json\n{line}\ndef main(inputs): pass\n")
+    with pytest.raises(BuildError, match=f"line 2: .*import `{name}` instead"):
+        python.compile_python(file)
+
+
+def test_a_module_beside_the_program_that_imports_the_old_name_is_told_the_new_one(tmp_path):
+    (tmp_path / "tables.py").write_text("import veracruz\n")
+    file = tmp_path / "program.py"
+    file.write_text("import tables\ndef main(inputs): pass\n")
+    with pytest.raises(BuildError, match="import `libveracruz` instead"):
+        python.compile_python(file)
+
+
+def test_an_authors_own_module_may_have_the_old_name(tmp_path):
+    (tmp_path / "veracruz.py").write_text("VALUE = 'mine'\n")
+    file = tmp_path / "program.py"
+    file.write_text("import veracruz\nassert veracruz.VALUE == 'mine'\ndef main(inputs): pass\n")
+    assert python.compile_python(file).startswith(b"\0asm")
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path):

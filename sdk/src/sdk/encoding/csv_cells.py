@@ -7,15 +7,23 @@ The encoding is `Vec<Vec<Vec<u8>>>`: rows of cells, a number as its bytes, littl
 UTF-8. A discarded column is not in it. The program has to know the columns' types.
 """
 
-import csv
-import io
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
+from sdk.encoding.csv_codec import (
+    COMMAS,
+    Column,
+    Dialect,
+    Row,
+    cell_of,
+    read_rows,
+    reader_of,
+    write_rows,
+)
 from sdk.encoding.pinecone import Value, decode, encode, parse_type
-from sdk.encoding.tables import cell_of, reader_of, text_of
 from sdk.errors import PineconeError, SchemaError, TableError
 
 DISCARD: Final = "discard"
@@ -27,7 +35,7 @@ _CELLS: Final = parse_type("Vec<Vec<Vec<u8>>>")
 _NUMBER: Final = {name: parse_type(name) for name in NUMBERS}
 _CAPITALISED: Final = {name.capitalize(): name for name in TYPES if name != DISCARD}
 _FLAGS: Final = ("has-headers", "trim-whitespace", "flexible", "skip-rows-on-decoding-error")
-_BYTES: Final = {"delimiter": ord(","), "quote": ord('"')}
+_BYTES: Final = {"delimiter": ord(COMMAS.delimiter), "quote": ord(COMMAS.quote)}
 _MOST_COLUMNS: Final = 10_000
 
 
@@ -37,8 +45,7 @@ class Schema:
 
     Attributes:
         columns: the type of each, one of `TYPES`.
-        delimiter: the character between cells.
-        quote: the character around cells that need one.
+        dialect: the characters between and around cells.
         has_headers: the first row is names, and not data.
         trim_whitespace: space around a cell is not part of it.
         flexible: a row may be shorter, and is encoded so; or longer, and is cut.
@@ -46,8 +53,7 @@ class Schema:
     """
 
     columns: tuple[str, ...]
-    delimiter: str = ","
-    quote: str = '"'
+    dialect: Dialect = COMMAS
     has_headers: bool = False
     trim_whitespace: bool = False
     flexible: bool = False
@@ -88,7 +94,7 @@ def parse_schema(text: bytes) -> Schema:
     if delimiter == quote:
         raise SchemaError(f"delimiter and quote are both {ord(quote)}")
     flags = (_flag(said, key) for key in _FLAGS)
-    return Schema(_columns(said.get("columns")), delimiter, quote, *flags)
+    return Schema(_columns(said.get("columns")), Dialect(delimiter, quote), *flags)
 
 
 def _columns(said: object) -> tuple[str, ...]:
@@ -128,13 +134,14 @@ def encode_csv(schema: Schema, text: bytes) -> Encoded:
     Raises:
         TableError: it is no CSV, or a row does not fit the schema and is not to be skipped.
     """
-    rows = _rows(schema, text)
-    names = next(rows, (0, []))[1] if schema.has_headers else []
+    rows = read_rows(text, schema.dialect)
+    names = next(rows, Row(0, [])).cells if schema.has_headers else []
+    columns = list(_file_columns(schema, names))
     encoded: list[Value] = []
     skipped: list[str] = []
-    for line, cells in rows:
+    for row in rows:
         try:
-            encoded.append(_encoded_row(schema, line, cells, names))
+            encoded.append(_encoded_row(schema, columns, row))
         except TableError as error:
             if not schema.skip_faulty:
                 raise
@@ -142,38 +149,29 @@ def encode_csv(schema: Schema, text: bytes) -> Encoded:
     return Encoded(encode(_CELLS, encoded), tuple(skipped))
 
 
-def _rows(schema: Schema, text: bytes) -> Iterator[tuple[int, list[str]]]:
-    stream = io.StringIO(text_of(text), newline="")
-    reader = csv.reader(stream, strict=True, delimiter=schema.delimiter, quotechar=schema.quote)
-    try:
-        for cells in reader:
-            if cells:
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise TableError(f"line {reader.line_num}: {error}") from None
+def _file_columns(schema: Schema, names: Sequence[str]) -> Iterator[Column[bytes]]:
+    """The columns of a file that are encoded."""
+    for index, (kind, name) in enumerate(zip_longest(schema.columns, names)):
+        if kind not in {DISCARD, None}:
+            yield Column(index, name or "", _cell_encoder(kind, trim=schema.trim_whitespace))
 
 
-def _encoded_row(schema: Schema, line: int, cells: list[str], names: list[str]) -> list[Value]:
-    if len(cells) != len(schema.columns) and not schema.flexible:
-        raise TableError(f"line {line}: {len(cells)} columns, the schema has {len(schema.columns)}")
-    row: list[Value] = []
-    for number, (column, cell) in enumerate(zip(schema.columns, cells, strict=False), 1):
-        if column == DISCARD:
-            continue
-        try:
-            content = _encoded_cell(column, cell.strip() if schema.trim_whitespace else cell)
-        except (TableError, PineconeError) as error:
-            name = f" ({names[number - 1][:40]})" if number <= len(names) else ""
-            raise TableError(f"line {line}, column {number}{name}: {error}") from None
-        row.append(list(content))
-    return row
+def _cell_encoder(column: str, *, trim: bool) -> Callable[[str], bytes]:
+    kind = _NUMBER.get(column)  # none for text
+    read = None if kind is None else reader_of(kind)
+
+    def encode_cell(cell: str) -> bytes:
+        content = cell.strip() if trim else cell
+        return content.encode() if kind is None or read is None else encode(kind, read(content))
+
+    return encode_cell
 
 
-def _encoded_cell(column: str, cell: str) -> bytes:
-    if column == STRING:
-        return cell.encode()
-    kind = _NUMBER[column]
-    return encode(kind, reader_of(kind)(cell))
+def _encoded_row(schema: Schema, columns: Sequence[Column[bytes]], row: Row) -> list[Value]:
+    found, expected = len(row.cells), len(schema.columns)
+    if found != expected and not schema.flexible:
+        raise TableError(f"line {row.line}: {found} columns, the schema has {expected}")
+    return [list(cell) for cell in row.read(each for each in columns if each.index < found)]
 
 
 def decode_csv(schema: Schema, data: bytes) -> str:
@@ -185,23 +183,8 @@ def decode_csv(schema: Schema, data: bytes) -> str:
     """
     rows = decode(_CELLS, data)
     assert isinstance(rows, list)  # what a Vec decodes to
-    out = io.StringIO(newline="")
-    plain, quoting = (
-        csv.writer(
-            out,
-            lineterminator="\n",
-            delimiter=schema.delimiter,
-            quotechar=schema.quote,
-            quoting=how,
-        )
-        for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
-    )
-    for number, row in enumerate(rows, 1):
-        cells = _decoded_row(schema, number, row)
-        # A bare carriage return would read as the end of a line, an empty line as no row.
-        needs_quotes = any("\r" in cell for cell in cells)
-        (quoting if needs_quotes else plain).writerow(cells)
-    return out.getvalue()
+    decoded = (_decoded_row(schema, number, row) for number, row in enumerate(rows, 1))
+    return write_rows(decoded, schema.dialect)
 
 
 def _decoded_row(schema: Schema, number: int, row: Value) -> list[str]:

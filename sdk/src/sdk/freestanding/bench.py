@@ -1,7 +1,7 @@
 """One computation on the bench: the state machine of an isolate, without its walls."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,7 +89,8 @@ class _Bench:
             list(assign(each, policy.streaming_order, what="streams of a round"))
             for each in streams
         ]
-        with GuestProcess(self._guest_options(), on_call=self._options.on_call) as guest:
+        process = GuestProcess(self._guest_options(), on_call=self._options.on_call)
+        with closing(process) as guest:
             try:
                 report = replace(report, loaded=self._load(guest))
             except GuestStoppedError as error:

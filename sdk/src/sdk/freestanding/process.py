@@ -13,8 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn
 
 from colima import FrameDecoder, frame
 from execution_engine import HostCallEvent, LimitCode, LimitError
@@ -43,7 +42,7 @@ class GuestStoppedError(SdkError):
 
 
 class GuestProcess:
-    """The guest's process, killed when this is left; one call at a time.
+    """The guest's process, killed when this is closed; one call at a time.
 
     Attributes:
         profile: where the last run spent its time, if it was to tell.
@@ -109,17 +108,6 @@ class GuestProcess:
                 os.kill(process_id, signal.SIGKILL)
             os.waitpid(process_id, 0)
         self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _sealed(self, output: int, size: int | None) -> Content | None:
         if size is None:

@@ -5,6 +5,7 @@ addresses. So a policy names the component that was built, and who wants to chec
 source has to trust its builder, or build it and have everyone use that.
 """
 
+import ast
 import os
 import shutil
 import symtable
@@ -30,7 +31,8 @@ PROGRAM_BYTES: Final = 64 * 1024 * 1024
 
 _HEADER_BYTES: Final = 8
 _CUSTOM, _COMPONENT, _INSTANCE, _EXPORT = 0, 4, 5, 11
-_LIBRARY: Final = ("veracruz.py", "veracruz_app.py", "veracruz_pinecone.py")
+_RENAMED: Final = {"veracruz": "libveracruz", "veracruz_pinecone": "libveracruz.pinecone"}
+"""Modules of the library by the names that they had, which programs may still import."""
 _AUTHOR: Final = "veracruz_author.py"
 
 
@@ -43,12 +45,12 @@ def compile_python(source: Path) -> bytes:
         BuildError: the toolchain is missing, or refuses the source.
     """
     tool = _tool()
-    _require_main(source)
+    _check_source(source)
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
         folder = Path(name)
         (folder / "world.wit").write_text(world.wit())
-        for each in _LIBRARY:
-            shutil.copyfile(source_folder("python") / each, folder / each)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source_folder("python"), folder, dirs_exist_ok=True, ignore=ignored)
         shutil.copyfile(source, folder / _AUTHOR)
         output = folder / "program.wasm"
         command = [
@@ -86,9 +88,10 @@ def _kept(code: bytes) -> Iterator[bytes]:
         yield code[begin : whole.at]
 
 
-def _require_main(source: Path) -> None:
+def _check_source(source: Path) -> None:
     """Say at once what the tool says after long work, as far as this Python can tell."""
     try:
+        tree = ast.parse(source.read_text(), str(source))
         names = symtable.symtable(source.read_text(), str(source), "exec").get_identifiers()
     except OSError as error:
         raise BuildError(f"cannot read {source}: {(error.strerror or '').lower()}") from None
@@ -96,6 +99,27 @@ def _require_main(source: Path) -> None:
         return  # it may be good for the newer Python that it is built with
     if "main" not in names:
         raise BuildError(f"{source} has no function `main`: write `def main(inputs):`")
+    for line, name in _imports(tree):
+        if name in _RENAMED and not _is_beside(source, name):
+            raise BuildError(f"{source}, line {line}: {_renamed(name)}")
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.split(".")[0]
+
+
+def _is_beside(source: Path, name: str) -> bool:
+    """Whether the author has a module of that name."""
+    folder = source.resolve().parent
+    return folder.joinpath(f"{name}.py").is_file() or folder.joinpath(name).is_dir()
+
+
+def _renamed(name: str) -> str:
+    return f"the guest library is not called `{name}` any more: import `{_RENAMED[name]}` instead"
 
 
 def _run(command: list[str], folder: Path, source: Path) -> None:
@@ -114,6 +138,10 @@ def _run(command: list[str], folder: Path, source: Path) -> None:
     )
     if not ran.succeeded:
         said = ran.words or ran.output.strip()
+        # A module beside the author's imports it, and was not looked at before.
+        for name in _RENAMED:
+            if f"No module named '{name}'" in said:
+                raise BuildError(f"{source.parent}: {_renamed(name)}")
         for each in (str(folder / _AUTHOR), f"/0/{_AUTHOR}"):  # as it is, and as the tool mounts it
             said = said.replace(each, str(source))
         raise refusal("componentize-py", source, said[-8000:])

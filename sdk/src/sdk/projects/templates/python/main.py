@@ -1,7 +1,7 @@
 """The sum of all inputs, each a Vec<u64>; the result is a u64."""
 
-import veracruz
-from veracruz_pinecone import DecodeError, Reader, Writer
+import libveracruz
+from libveracruz.pinecone import DecodeError, Reader, Writer
 
 
 def main(inputs):
@@ -12,5 +12,5 @@ def main(inputs):
             total += sum(reader.sequence(reader.u64, least=8))
             reader.finish()
         except DecodeError:
-            raise veracruz.Failure(veracruz.BAD_INPUT) from None
+            raise libveracruz.Failure(libveracruz.BAD_INPUT) from None
     return Writer().u64(total % 2**64).content

@@ -7,9 +7,9 @@ A program is a module with a function `main`, which is given its inputs and give
 
 `inputs` is a list of bytes, in the order of the policy. What `main` returns is the result: bytes,
 text (as UTF-8), or None for none. A whole number is a return code instead: 0 for success, any
-other goes to the readers in place of a result. `raise veracruz.Failure(code)` does the same from
-anywhere. Any other exception ends the run with return code -1. Under a policy that says `debug`,
-the program's provider reads what was printed last, and what an exception was.
+other goes to the readers in place of a result. `raise libveracruz.Failure(code)` does the same
+from anywhere. Any other exception ends the run with return code -1. Under a policy that says
+`debug`, the program's provider reads what was printed last, and what an exception was.
 """
 
 from wit_world.imports import host as _host

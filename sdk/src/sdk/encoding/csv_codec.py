@@ -1,0 +1,199 @@
+"""CSV: a file to rows of cells and back, and a cell to the value of its column's type and back.
+
+This is the one reader and writer of CSV. `tables` and `csv_cells` say what the rows of a file are
+encoded as. Errors name the line, and the column by its number and, where it has one, its name.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Final, Generic, TypeVar
+
+from sdk.encoding.pinecone import Value, kinds
+from sdk.errors import PineconeError, TableError
+
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_BOOLS: Final = {"true": True, "false": False}
+_NAMED_FLOATS: Final = ("NaN", "Infinity", "-Infinity")
+_MOST_NAME_CHARS: Final = 40
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The character between cells, and the one around cells that need one."""
+
+    delimiter: str = ","
+    quote: str = '"'
+
+
+COMMAS: Final = Dialect()
+"""What most programs mean by CSV."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a row that is not empty; `line` is the line of the file that it ends on."""
+
+    line: int
+    cells: Sequence[str]
+
+    def read(self, columns: "Iterable[Column[_T]]") -> list[_T]:
+        """The value of each column.
+
+        Raises:
+            TableError: a cell does not fit its column.
+        """
+        return [self._value(column) for column in columns]
+
+    def _value(self, column: "Column[_T]") -> _T:
+        try:
+            return column.read(self.cells[column.index])
+        except (TableError, PineconeError) as error:
+            raise TableError(f"{column.place(self.line)}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[_T]):
+    """A column of a file.
+
+    Attributes:
+        index: where its cell is in a row, from 0.
+        name: its name; empty if it has none.
+        read: makes a value of a cell, or raises TableError or PineconeError.
+    """
+
+    index: int
+    name: str
+    read: Callable[[str], _T]
+
+    def place(self, line: int) -> str:
+        """How messages call the cell of a line in this column."""
+        name = f" ({self.name[:_MOST_NAME_CHARS]})" if self.name else ""
+        return f"line {line}, column {self.index + 1}{name}"
+
+
+def read_rows(text: bytes, dialect: Dialect = COMMAS) -> Iterator[Row]:
+    """The rows of a CSV file in UTF-8. Empty lines are no rows.
+
+    Raises:
+        TableError: it is not CSV, or not UTF-8.
+    """
+    stream = io.StringIO(_characters(text), newline="")
+    reader = csv.reader(stream, strict=True, delimiter=dialect.delimiter, quotechar=dialect.quote)
+    try:
+        for cells in reader:
+            if cells:
+                yield Row(reader.line_num, cells)
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num}: {error}") from None
+
+
+def _characters(text: bytes) -> str:
+    try:
+        return text.decode("utf-8-sig")  # spreadsheets put a mark in front
+    except UnicodeDecodeError as error:
+        raise TableError(f"the CSV is not UTF-8 at byte {error.start}") from None
+
+
+def write_rows(rows: Iterable[Sequence[str]], dialect: Dialect = COMMAS) -> str:
+    """The CSV file of rows of cells."""
+    out = io.StringIO(newline="")
+    plain, quoting = (
+        csv.writer(
+            out,
+            lineterminator="\n",
+            delimiter=dialect.delimiter,
+            quotechar=dialect.quote,
+            quoting=how,
+        )
+        for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    for cells in rows:
+        # A bare carriage return would read as the end of a line, an empty line as no row.
+        needs_quotes = any("\r" in cell for cell in cells)
+        (quoting if needs_quotes else plain).writerow(cells)
+    return out.getvalue()
+
+
+@singledispatch
+def reader_of(kind: kinds.Kind) -> Callable[[str], Value]:
+    """What reads a cell of a column of this type; it raises TableError for one that does not fit.
+
+    Raises:
+        TableError: there are no such columns.
+    """
+    raise TableError(f"a column cannot be {kind}")
+
+
+@reader_of.register
+def _(kind: kinds.Integer) -> Callable[[str], Value]:
+    def read(cell: str) -> int:
+        text = cell.strip()
+        if not _WHOLE_NUMBER.fullmatch(text):
+            raise TableError(f"{cell[:40]!r} is not a whole number ({kind})")
+        return int(text)
+
+    return read
+
+
+@reader_of.register
+def _(kind: kinds.Float) -> Callable[[str], Value]:
+    def read(cell: str) -> Value:
+        text = cell.strip()  # of more than `float` takes off
+        if text in _NAMED_FLOATS:
+            return text
+        if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+            raise TableError(f"{cell[:40]!r} is not a number ({kind})")
+        return float(text)
+
+    return read
+
+
+@reader_of.register
+def _(_: kinds.Bool) -> Callable[[str], Value]:
+    def read(cell: str) -> bool:
+        if cell not in _BOOLS:
+            raise TableError(f"{cell[:40]!r} is neither true nor false")
+        return _BOOLS[cell]
+
+    return read
+
+
+@reader_of.register
+def _(_: kinds.Text | kinds.Char) -> Callable[[str], Value]:
+    return str
+
+
+@reader_of.register
+def _(kind: kinds.Option) -> Callable[[str], Value]:
+    read_content = reader_of(kind.content)
+    return lambda cell: read_content(cell) if cell else None
+
+
+def cell_of(kind: kinds.Kind, value: Value) -> str:
+    """The cell of a value in a column of this type.
+
+    Raises:
+        TableError: another value would have the same cell.
+    """
+    if value is None:
+        return ""
+    if isinstance(kind, kinds.Option) and value == "":
+        raise TableError("an empty text and no text are the same cell; use JSON")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _float_cell(value)
+    return str(value)
+
+
+def _float_cell(value: float) -> str:
+    text = repr(value)
+    return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)
