@@ -8,12 +8,20 @@ from typing import Final
 
 import msgspec
 
-from veracruz_utils.policy import _fields as shared
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy._document import fit
+from veracruz_utils.policy._shared import (
+    IdentityForm,
+    OwnTerms,
+    SharedForm,
+    check_expiry,
+    placed_at,
+    read_measurement,
+)
 from veracruz_utils.policy.certificates import public_key_from_pem
-from veracruz_utils.policy.ciphersuites import TLS_1_3_SUITES, ciphersuite_named
+from veracruz_utils.policy.ciphersuites import TLS_1_3_SUITES
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
-from veracruz_utils.policy.values import AcceptedPlatform, Limits, Strategy
+from veracruz_utils.policy.values import AcceptedPlatform, Limits, PolicyFormat
 
 VERSION: Final = 1
 """The one value of `policy_version`."""
@@ -22,7 +30,7 @@ _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2
 _PLATFORM_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
-class _Identity(shared.IdentityFields, forbid_unknown_fields=True):
+class _IdentityForm(IdentityForm, forbid_unknown_fields=True):
     pass
 
 
@@ -38,28 +46,21 @@ _Limits = msgspec.defstruct(
 )
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True):
+class _Form(SharedForm, forbid_unknown_fields=True, kw_only=True):
     policy_version: int
-    identities: list[_Identity]
-    sinaloa_url: str
-    tabasco_url: str
+    identities: list[_IdentityForm]
     tabasco_key: str
     expires_at: str
-    ciphersuite: str
     platforms: list[_Platform]
-    data_provision_order: list[shared.ClientIdInOrder]
-    streaming_order: list[shared.ClientIdInOrder]
     program_digest: str
-    debug: bool
-    execution_strategy: Strategy
     limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type]
 
 
-def read_current(document: Mapping[str, object], *, at: datetime) -> shared.Fields:
-    """The fields of a policy of the current format, checked.
+def read_current(document: Mapping[str, object], *, at: datetime) -> tuple[SharedForm, OwnTerms]:
+    """A policy of the current format: what it shares with the other, and its own terms, checked.
 
     Raises:
-        PolicyError: for the first that is wrong.
+        PolicyError: for the first of its own terms that is wrong.
     """
     version = document.get("policy_version")
     if type(version) is not int or version != VERSION:
@@ -68,27 +69,20 @@ def read_current(document: Mapping[str, object], *, at: datetime) -> shared.Fiel
             f"{str(version)[:20]!r} is not {VERSION}, the version understood here",
             path="$.policy_version",
         )
-    form = fit(document, _Document)
+    form = fit(document, _Form)
     expires_at = _read_time(form.expires_at)
-    shared.check_expiry(expires_at, at=at, path="$.expires_at")
-    identities = shared.read_identities(form.identities, at=at)
-    shared.check_orders(identities, form.data_provision_order, form.streaming_order)
-    shared.check_roles(identities)
-    return {
-        "identities": identities,
-        "sinaloa": shared.read_address(form.sinaloa_url, path="$.sinaloa_url"),
-        "tabasco": shared.read_address(form.tabasco_url, path="$.tabasco_url"),
-        "tabasco_key": public_key_from_pem(form.tabasco_key, path="$.tabasco_key"),
-        "expires_at": expires_at,
-        "ciphersuite": ciphersuite_named(form.ciphersuite, TLS_1_3_SUITES),
-        "platforms": _read_platforms(form.platforms),
-        "data_provision_order": tuple(form.data_provision_order),
-        "streaming_order": tuple(form.streaming_order),
-        "program_digest": shared.read_digest(form.program_digest, path="$.program_digest"),
-        "debug": form.debug,
-        "strategy": form.execution_strategy,
-        "limits": Limits(**msgspec.structs.asdict(form.limits)),
-    }
+    check_expiry(expires_at, at=at, path="$.expires_at")
+    with placed_at("$.program_digest"):
+        program_digest = Digest.from_hex(form.program_digest)
+    return form, OwnTerms(
+        format=PolicyFormat.CURRENT,
+        ciphersuites=TLS_1_3_SUITES,
+        expires_at=expires_at,
+        platforms=_read_platforms(form.platforms),
+        program_digest=program_digest,
+        tabasco_key=public_key_from_pem(form.tabasco_key, path="$.tabasco_key"),
+        limits=Limits(**msgspec.structs.asdict(form.limits)),
+    )
 
 
 def _read_time(text: str) -> datetime:
@@ -117,7 +111,7 @@ def _read_platforms(entries: list[_Platform]) -> tuple[AcceptedPlatform, ...]:
         platforms[entry.name] = AcceptedPlatform(
             entry.name,
             frozenset(
-                shared.read_measurement(text, sizes=(32, 48), path=f"{path}.measurements[{number}]")
+                read_measurement(text, sizes=(32, 48), path=f"{path}.measurements[{number}]")
                 for number, text in enumerate(entry.measurements)
             ),
         )

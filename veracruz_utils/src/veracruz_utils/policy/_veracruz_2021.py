@@ -6,11 +6,18 @@ from typing import Annotated, Final
 
 import msgspec
 
-from veracruz_utils.policy import _fields as shared
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy._document import fit
-from veracruz_utils.policy.ciphersuites import TLS_1_2_SUITES, ciphersuite_named
+from veracruz_utils.policy._shared import (
+    OwnTerms,
+    SharedForm,
+    check_expiry,
+    placed_at,
+    read_measurement,
+)
+from veracruz_utils.policy.ciphersuites import TLS_1_2_SUITES
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
-from veracruz_utils.policy.values import LINUX_SOFTWARE, AcceptedPlatform, Limits, Strategy
+from veracruz_utils.policy.values import LINUX_SOFTWARE, AcceptedPlatform, Limits, PolicyFormat
 
 # Our name of a platform, the field with its one measurement, that measurement's size in bytes.
 # The last is our extension.
@@ -33,50 +40,35 @@ class _Expiry(msgspec.Struct):
     minute: _U8
 
 
-class _Document(msgspec.Struct):
-    identities: list[shared.IdentityFields]
-    sinaloa_url: str
-    tabasco_url: str
+class _Form2021(SharedForm, kw_only=True):
     enclave_cert_expiry: _Expiry
-    ciphersuite: str
-    data_provision_order: list[shared.ClientIdInOrder]
-    streaming_order: list[shared.ClientIdInOrder]
     pi_hash: str
-    debug: bool
-    execution_strategy: Strategy
     mexico_city_hash_sgx: str | None = None
     mexico_city_hash_tz: str | None = None
     mexico_city_hash_nitro: str | None = None
     mexico_city_hash_linux_software: str | None = None
 
 
-def read_2021(document: Mapping[str, object], *, at: datetime) -> shared.Fields:
-    """The fields of a 2021 policy, checked in the order of 2021 as far as it goes.
+def read_2021(document: Mapping[str, object], *, at: datetime) -> tuple[SharedForm, OwnTerms]:
+    """A policy of 2021: what it shares with the current format, and its own terms, checked.
 
     Raises:
-        PolicyError: for the first that is wrong.
+        PolicyError: for the first of its own terms that is wrong.
     """
-    form = fit(document, _Document)
+    form = fit(document, _Form2021)
     expires_at = _read_expiry(form.enclave_cert_expiry)
-    shared.check_expiry(expires_at, at=at, path="$.enclave_cert_expiry")
-    identities = shared.read_identities(form.identities, at=at)
-    shared.check_orders(identities, form.data_provision_order, form.streaming_order)
-    shared.check_roles(identities)
-    return {
-        "identities": identities,
-        "ciphersuite": ciphersuite_named(form.ciphersuite, TLS_1_2_SUITES),
-        "sinaloa": shared.read_address(form.sinaloa_url, path="$.sinaloa_url"),
-        "tabasco": shared.read_address(form.tabasco_url, path="$.tabasco_url"),
-        "tabasco_key": None,
-        "expires_at": expires_at,
-        "platforms": _read_platforms(form),
-        "data_provision_order": tuple(form.data_provision_order),
-        "streaming_order": tuple(form.streaming_order),
-        "program_digest": shared.read_digest(form.pi_hash, path="$.pi_hash"),
-        "debug": form.debug,
-        "strategy": form.execution_strategy,
-        "limits": Limits(),
-    }
+    check_expiry(expires_at, at=at, path="$.enclave_cert_expiry")
+    with placed_at("$.pi_hash"):
+        program_digest = Digest.from_hex(form.pi_hash)
+    return form, OwnTerms(
+        format=PolicyFormat.VERACRUZ_2021,
+        ciphersuites=TLS_1_2_SUITES,
+        expires_at=expires_at,
+        platforms=_read_platforms(form),
+        program_digest=program_digest,
+        tabasco_key=None,
+        limits=Limits(),
+    )
 
 
 def _read_expiry(entry: _Expiry) -> datetime:
@@ -91,11 +83,11 @@ def _read_expiry(entry: _Expiry) -> datetime:
         ) from error
 
 
-def _read_platforms(form: _Document) -> tuple[AcceptedPlatform, ...]:
+def _read_platforms(form: _Form2021) -> tuple[AcceptedPlatform, ...]:
     platforms = []
     for name, field, size in PLATFORM_FIELDS:
         text: str | None = getattr(form, field)
         if text is not None:
-            measurement = shared.read_measurement(text, sizes=(size,), path=f"$.{field}")
+            measurement = read_measurement(text, sizes=(size,), path=f"$.{field}")
             platforms.append(AcceptedPlatform(name, frozenset({measurement})))
     return tuple(platforms)  # there may be none: what runs it is refused when it is attested

@@ -6,10 +6,11 @@ from typing import Self
 
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import _shared as shared
 from veracruz_utils.policy._current import read_current
 from veracruz_utils.policy._document import load_document
 from veracruz_utils.policy._veracruz_2021 import read_2021
-from veracruz_utils.policy.ciphersuites import CipherSuite
+from veracruz_utils.policy.ciphersuites import CipherSuite, ciphersuite_named
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
     Limits,
@@ -76,11 +77,29 @@ class Policy:
         if at.utcoffset() is None:
             raise ValueError("the time a policy is judged at needs a time zone")
         document = load_document(raw)
-        if "policy_version" in document:
-            policy_format, fields = PolicyFormat.CURRENT, read_current(document, at=at)
-        else:
-            policy_format, fields = PolicyFormat.VERACRUZ_2021, read_2021(document, at=at)
-        return cls(raw=bytes(raw), digest=Digest.of(raw), format=policy_format, **fields)
+        read = read_current if "policy_version" in document else read_2021
+        form, own = read(document, at=at)
+        identities = shared.read_identities(form.identities, at=at)
+        shared.check_orders(form, identities)
+        shared.check_roles(identities)
+        return cls(
+            raw=bytes(raw),
+            digest=Digest.of(raw),
+            format=own.format,
+            identities=identities,
+            sinaloa=shared.read_address(form.sinaloa_url, path="$.sinaloa_url"),
+            tabasco=shared.read_address(form.tabasco_url, path="$.tabasco_url"),
+            tabasco_key=own.tabasco_key,
+            expires_at=own.expires_at,
+            ciphersuite=ciphersuite_named(form.ciphersuite, own.ciphersuites),
+            platforms=own.platforms,
+            data_provision_order=tuple(form.data_provision_order),
+            streaming_order=tuple(form.streaming_order),
+            program_digest=own.program_digest,
+            debug=form.debug,
+            strategy=form.execution_strategy,
+            limits=own.limits,
+        )
 
     def identity_of(self, certificate_der: bytes) -> PolicyIdentity | None:
         """The principal with exactly this certificate, if there is one."""

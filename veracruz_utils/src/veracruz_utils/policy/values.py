@@ -1,8 +1,8 @@
 """What a policy is made of."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Any, Final
 
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
@@ -71,6 +71,10 @@ class AcceptedPlatform:
     measurements: frozenset[bytes]
 
 
+def _limit(usual: int | None, *, most: int, least: int = 1) -> Any:  # noqa: ANN401 - as `field`
+    return field(default=usual, metadata={"least": least, "most": most})
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one computation may use.
@@ -96,49 +100,30 @@ class Limits:
         PolicyError: a limit is too small for any program or beyond what an isolate can give.
     """
 
-    program_bytes: int = 32 * _MIB
-    input_bytes: int = 1 * _GIB
-    total_input_bytes: int = 2 * _GIB
-    output_bytes: int = 256 * _MIB
-    memory_bytes: int = 1 * _GIB
-    run_seconds: int = 300
-    compile_seconds: int = 60
-    fuel: int | None = None
-    function_bytes: int = 512 * _KIB
-    locals: int = 4_000
-    nesting: int = 2_000
-    table_elements: int = 500_000
-    stack_bytes: int = 8 * _MIB
-    random_bytes: int = 256 * _MIB
-    compile_memory_bytes: int = 1 * _GIB
+    program_bytes: int = _limit(32 * _MIB, most=256 * _MIB)
+    input_bytes: int = _limit(1 * _GIB, most=4 * _GIB - 1)  # a program learns the size as 32 bits
+    total_input_bytes: int = _limit(2 * _GIB, most=64 * _GIB)
+    output_bytes: int = _limit(256 * _MIB, most=4 * _GIB - 1)
+    memory_bytes: int = _limit(1 * _GIB, most=4 * _GIB)  # all that 32-bit WebAssembly can address
+    run_seconds: int = _limit(300, most=7 * 24 * 3600)
+    compile_seconds: int = _limit(60, most=3600)
+    fuel: int | None = _limit(None, most=(1 << 63) - 1)
+    function_bytes: int = _limit(512 * _KIB, most=7_654_321)  # the engine's own limit; so below
+    locals: int = _limit(4_000, most=50_000)
+    nesting: int = _limit(2_000, most=100_000)
+    table_elements: int = _limit(500_000, most=10_000_000)
+    # In less than 64 KiB the engine has no way to fail.
+    stack_bytes: int = _limit(8 * _MIB, least=64 * _KIB, most=64 * _MIB)
+    random_bytes: int = _limit(256 * _MIB, most=64 * _GIB)
+    compile_memory_bytes: int = _limit(1 * _GIB, most=64 * _GIB)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least, most = _LEAST.get(field.name, 1), _MOST[field.name]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            least, most = each.metadata["least"], each.metadata["most"]
             if value is not None and not least <= value <= most:
                 raise PolicyError(
                     PolicyErrorCode.LIMIT_OUT_OF_RANGE,
                     f"{value} is not between {least} and {most}",
-                    path=f"$.limits.{field.name}",
+                    path=f"$.limits.{each.name}",
                 )
-
-
-_LEAST: Final = {"stack_bytes": 64 * _KIB}  # the engine has no way to fail in less
-_MOST: Final = {
-    "program_bytes": 256 * _MIB,
-    "input_bytes": 4 * _GIB - 1,  # a program learns the size as 32 bits
-    "total_input_bytes": 64 * _GIB,
-    "output_bytes": 4 * _GIB - 1,
-    "memory_bytes": 4 * _GIB,  # all that 32-bit WebAssembly can address
-    "run_seconds": 7 * 24 * 3600,
-    "compile_seconds": 3600,
-    "fuel": (1 << 63) - 1,
-    "function_bytes": 7_654_321,  # these two are the engine's own limits
-    "locals": 50_000,
-    "nesting": 100_000,
-    "table_elements": 10_000_000,
-    "stack_bytes": 64 * _MIB,
-    "random_bytes": 64 * _GIB,
-    "compile_memory_bytes": 64 * _GIB,
-}

@@ -1,9 +1,11 @@
-"""The fields that both formats share, and the rules between them."""
+"""What both formats share: the fields that are alike, and the rules between them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, TypedDict
+from typing import Annotated
 
 import msgspec
 
@@ -13,14 +15,20 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
-from veracruz_utils.policy.values import AcceptedPlatform, Limits, PolicyIdentity, Role, Strategy
+from veracruz_utils.policy.values import (
+    AcceptedPlatform,
+    Limits,
+    PolicyFormat,
+    PolicyIdentity,
+    Role,
+    Strategy,
+)
 
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 ClientIdInOrder = Annotated[int, msgspec.Meta(ge=0)]  # judged as unknown when it is too large
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
-class IdentityFields(msgspec.Struct):
+class IdentityForm(msgspec.Struct):
     """An entry of `identities`."""
 
     id: ClientId
@@ -28,27 +36,42 @@ class IdentityFields(msgspec.Struct):
     roles: list[Role]
 
 
-class Fields(TypedDict):
-    """All of a policy but its text: what a reader of a format hands over."""
+class SharedForm(msgspec.Struct):
+    """The fields that have one name and one meaning in both formats."""
 
-    identities: tuple[PolicyIdentity, ...]
-    sinaloa: Address
-    tabasco: Address
-    tabasco_key: bytes | None
-    expires_at: datetime
-    ciphersuite: CipherSuite
-    platforms: tuple[AcceptedPlatform, ...]
-    data_provision_order: tuple[int, ...]
-    streaming_order: tuple[int, ...]
-    program_digest: Digest
+    identities: Sequence[IdentityForm]
+    sinaloa_url: str
+    tabasco_url: str
+    ciphersuite: str
+    data_provision_order: list[ClientIdInOrder]
+    streaming_order: list[ClientIdInOrder]
     debug: bool
-    strategy: Strategy
+    execution_strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTerms:
+    """What each format says in its own way, read and checked."""
+
+    format: PolicyFormat
+    ciphersuites: tuple[CipherSuite, ...]
+    expires_at: datetime
+    platforms: tuple[AcceptedPlatform, ...]
+    program_digest: Digest
+    tabasco_key: bytes | None
     limits: Limits
 
 
-def read_identities(
-    entries: Sequence[IdentityFields], *, at: datetime
-) -> tuple[PolicyIdentity, ...]:
+@contextmanager
+def placed_at(path: str, code: PolicyErrorCode = PolicyErrorCode.INVALID_VALUE) -> Iterator[None]:
+    """Let an error of a value inside be one of the policy, at `path`."""
+    try:
+        yield
+    except VeracruzError as error:
+        raise PolicyError(code, str(error), path=path) from error
+
+
+def read_identities(entries: Sequence[IdentityForm], *, at: datetime) -> tuple[PolicyIdentity, ...]:
     """The principals, each with one valid certificate of its own, an id of its own and a role.
 
     Raises:
@@ -89,18 +112,17 @@ def _check_beside(identity: PolicyIdentity, earlier: Sequence[PolicyIdentity], p
         raise PolicyError(PolicyErrorCode.EMPTY_ROLE, f"client {number} has no role", path=path)
 
 
-def check_orders(
-    identities: Sequence[PolicyIdentity], data_order: Sequence[int], streaming_order: Sequence[int]
-) -> None:
+def check_orders(form: SharedForm, identities: Sequence[PolicyIdentity]) -> None:
     """Refuse an order that names a client who may not send what is asked of it.
 
     Raises:
         PolicyError: `data-provider`.
     """
     senders = _having(identities, Role.DATA_PROVIDER)
-    _check_order("data_provision_order", data_order, senders, "a DataProvider")
+    _check_order("data_provision_order", form.data_provision_order, senders, "a DataProvider")
     senders |= _having(identities, Role.STREAM_PROVIDER)
-    _check_order("streaming_order", streaming_order, senders, "a DataProvider or StreamProvider")
+    wanted = "a DataProvider or StreamProvider"
+    _check_order("streaming_order", form.streaming_order, senders, wanted)
 
 
 def _check_order(name: str, order: Sequence[int], senders: frozenset[int], wanted: str) -> None:
@@ -137,28 +159,11 @@ def read_address(text: str, *, path: str) -> Address:
     Raises:
         PolicyError: `url-invalid`.
     """
-    try:
+    with placed_at(path, PolicyErrorCode.URL_INVALID):
         address = Address.parse(text)
-    except VeracruzError as error:
-        raise PolicyError(PolicyErrorCode.URL_INVALID, str(error), path=path) from error
     if address.port == 0:
         raise PolicyError(PolicyErrorCode.URL_INVALID, "port 0 cannot be connected to", path=path)
     return address
-
-
-def read_digest(text: str, *, path: str) -> Digest:
-    """The SHA-256 digest at `path`.
-
-    Raises:
-        PolicyError: `invalid-value`: not 64 lowercase hexadecimal digits.
-    """
-    if not _DIGEST.fullmatch(text):
-        raise PolicyError(
-            PolicyErrorCode.INVALID_VALUE,
-            f"{text[:80]!r} is not a SHA-256 digest in 64 lowercase hexadecimal digits",
-            path=path,
-        )
-    return Digest.from_hex(text)
 
 
 def read_measurement(text: str, *, sizes: tuple[int, ...], path: str) -> bytes:
