@@ -7,10 +7,13 @@ BIN := .venv/bin
 PROJECTS := $(wildcard */pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The tests start Python hundreds of times: what is compiled once is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak spec lint types imports proto openapi abi commands toolchains modern modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +50,9 @@ soak: $(BIN)/.installed-dev ## each harness of tests/soak for SOAK_SECONDS (600)
 	@for harness in tests/soak/soak_*.py; do \
 	  PYTHONPATH=tests $(BIN)/python $$harness || exit 1; \
 	done
+
+mutants: $(BIN)/.installed-dev ## which faults in the modules of trust no test finds; MODULES="gate cose" for some
+	$(BIN)/python tools/mutants.py $(MODULES)
 
 lint: $(BIN)/.installed-dev ## ruff
 	$(BIN)/ruff check .

@@ -1,0 +1,311 @@
+"""Mutation testing: is every fault that is put into the modules of trust found by their tests?
+
+tools/mutants.toml is the table of the modules and their nearest tests. Each mutant is one small
+change of a module, by the operators of cosmic-ray or a dropped statement, made in a copy of the
+working tree. A mutant that no test finds survives; it wants a test, or an entry in the table that
+says why it behaves as the original does. Exit status: 0 when no other mutant survived.
+"""
+
+import argparse
+import ast
+import difflib
+import multiprocessing
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / "tools/mutants.toml"
+OPERATORS = (
+    "AddNot", "ExceptionReplacer", "NumberReplacer", "RemoveDecorator",
+    "ReplaceAndWithOr", "ReplaceOrWithAnd", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue",
+    "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ZeroIterationForLoop",
+    "ReplaceBinaryOperator_Add_Sub", "ReplaceBinaryOperator_Sub_Add",
+    "ReplaceBinaryOperator_Mul_Add", "ReplaceBinaryOperator_FloorDiv_Mul",
+    "ReplaceBinaryOperator_Mod_Add", "ReplaceBinaryOperator_BitAnd_BitOr",
+    "ReplaceComparisonOperator_Eq_NotEq", "ReplaceComparisonOperator_NotEq_Eq",
+    "ReplaceComparisonOperator_Lt_LtE", "ReplaceComparisonOperator_LtE_Lt",
+    "ReplaceComparisonOperator_Gt_GtE", "ReplaceComparisonOperator_GtE_Gt",
+    "ReplaceComparisonOperator_Is_IsNot", "ReplaceComparisonOperator_IsNot_Is",
+    "ReplaceUnaryOperator_Delete_Not", "ReplaceUnaryOperator_Delete_USub",
+)  # fmt: skip
+DROPPED = ast.Expr | ast.Raise | ast.Delete | ast.AugAssign
+PRELOADED = (
+    "hypothesis.strategies", "msgspec", "click", "cryptography.x509", "OpenSSL.SSL",
+    "google.protobuf.descriptor", "wasmtime", "sqlalchemy.orm",
+)  # fmt: skip
+DATA_BYTES = 4 << 30
+NOT_RUN = 70
+OUTCOMES = {0: "survived", 1: "killed", 2: "killed: no import", 4: "killed: no import"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one module.
+
+    Attributes:
+        path: the module, from the root of the repository.
+        line: where the change is.
+        within: the function or class around it, by its qualified name.
+        before: the changed lines as they were, stripped and joined.
+        after: the same as they are now.
+    """
+
+    path: str
+    line: int
+    within: str
+    before: str
+    after: str
+    code: str
+
+    @property
+    def name(self) -> tuple[str, str, str, str]:
+        """What the table knows it by."""
+        return self.path, self.within, self.before, self.after
+
+
+def mutants(path: str) -> list[Mutant]:
+    """All mutants of a module, each once."""
+    source = (ROOT / path).read_text()
+    tree = ast.parse(source)
+    found = {}
+    for code in (*_by_operators(source), *_by_dropping(source, tree)):
+        with suppress(SyntaxError):  # such as the star before keyword-only arguments, as a product
+            compile(code, path, "exec")
+            found[code] = _described(path, source, tree, code)
+    return sorted(found.values(), key=lambda each: (each.line, each.after))
+
+
+def _by_operators(source: str) -> Iterator[str]:
+    for name in OPERATORS:
+        operator, occurrence = get_operator(f"core/{name}")(), 0
+        while (code := mutate_code(source, operator, occurrence)) is not None:
+            occurrence += 1
+            if code != source:
+                yield code
+
+
+def _by_dropping(source: str, tree: ast.Module) -> Iterator[str]:
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(tree):
+        if not isinstance(node, DROPPED):
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # a docstring
+        first, last = node.lineno - 1, node.end_lineno
+        kept = lines[first].encode()[: node.col_offset].decode()
+        rest = lines[last - 1].encode()[node.end_col_offset :].decode()
+        yield "".join([*lines[:first], f"{kept}pass{rest}", *lines[last:]])
+
+
+def _described(path: str, source: str, tree: ast.Module, code: str) -> Mutant:
+    old, new = source.splitlines(), code.splitlines()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    changes = [each for each in matcher.get_opcodes() if each[0] != "equal"]
+    (first, last), (begin, end) = (
+        (changes[0][1], changes[-1][2]),
+        (changes[0][3], changes[-1][4]),
+    )
+    before, after = (" ".join(map(str.strip, part)) for part in (old[first:last], new[begin:end]))
+    return Mutant(path, first + 1, _around(tree, first + 1), before, after, code)
+
+
+def _around(tree: ast.Module, line: int) -> str:
+    names, body = [], tree.body
+    while True:
+        for node in body:
+            if (
+                isinstance(node, ast.FunctionDef | ast.ClassDef)
+                and min([node.lineno, *(each.lineno for each in node.decorator_list)]) <= line
+                and line <= (node.end_lineno or 0)
+            ):
+                names.append(node.name)
+                body = node.body
+                break
+        else:
+            return ".".join(names)
+
+
+class Copy:
+    """A copy of the working tree, in which a worker tries its mutants."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / str(os.getpid())
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.split("\0")  # fmt: skip
+        for name in filter(None, listed):
+            if (ROOT / name).is_file():
+                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self._folder / name, follow_symlinks=False)
+        os.chdir(self._folder)
+        sources = [str(each) for each in sorted(self._folder.glob("*/src"))]
+        sys.path[:] = [*sources, *(each for each in sys.path if not _is_ours(each))]
+        os.environ["PYTHONPATH"] = os.pathsep.join(sources)
+        self._changes = int(time.time())
+        for module in PRELOADED:
+            __import__(module)
+
+    def outcome(self, path: str, code: str, tests: list[str], limit_s: float) -> str:
+        """`survived`, or how the module with this code was found out."""
+        original = Path(path).read_text()
+        self._write(path, code)
+        try:
+            return self._run(tests, limit_s)
+        finally:
+            self._write(path, original)
+
+    def _write(self, path: str, code: str) -> None:
+        """The module's code, with a time of change by which no compiled code is taken for it."""
+        Path(path).write_text(code)
+        self._changes += 1
+        os.utime(path, (self._changes, self._changes))
+
+    def _run(self, tests: list[str], limit_s: float) -> str:
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(_test(tests))
+            except BaseException:  # noqa: BLE001 a child must not go on as a worker
+                traceback.print_exc()
+                os._exit(NOT_RUN)
+        end = time.monotonic() + limit_s
+        while True:
+            process, status = os.waitpid(child, os.WNOHANG)
+            if process:
+                break
+            if time.monotonic() > end:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return "killed: no end"
+            time.sleep(0.02)
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:
+            return f"killed: signal {-code}"
+        return OUTCOMES.get(code, f"no tests ran: status {code}, see {self._folder}/mutant.log")
+
+
+def _is_ours(entry: str) -> bool:
+    return Path(entry).name == "src" and Path(entry).parent.parent == ROOT
+
+
+def _test(tests: list[str]) -> int:
+    """Run tests in this process, which is the worker's child; pytest's status."""
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, resource.RLIM_INFINITY))
+    log = os.open("mutant.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    code = pytest.main([*options, *tests])
+    sys.stdout.flush()
+    return int(code)
+
+
+_copy: Copy
+
+
+def _begin_worker(folder: Path) -> None:
+    global _copy  # noqa: PLW0603 a worker's own
+    _copy = Copy(folder)
+
+
+def _try(tests: list[str], limit_s: float, mutant: Mutant) -> tuple[Mutant, str]:
+    return mutant, _copy.outcome(mutant.path, mutant.code, tests, limit_s)
+
+
+def _unchanged(path: str, tests: list[str]) -> tuple[float, str]:
+    """How long the tests take as the module is, and their outcome."""
+    began = time.monotonic()
+    outcome = _copy.outcome(path, Path(path).read_text(), tests, 1800)
+    return time.monotonic() - began, outcome
+
+
+def main() -> int:
+    """Try the mutants of the modules asked for; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("modules", nargs="*", help="parts of paths in the table; all if none")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="workers at a time")
+    wanted = parser.parse_args()
+    table = tomllib.loads(TABLE.read_text())
+    rows = [
+        row
+        for row in table["module"]
+        if not wanted.modules or any(part in row["path"] for part in wanted.modules)
+    ]
+    if not rows:
+        parser.error(f"no module in {TABLE.relative_to(ROOT)} has such a path")
+    known = {
+        (row["path"], row["within"], row["before"], row["after"])
+        for row in table.get("equivalent", [])
+    }
+    folder = ROOT / "build/mutants"
+    shutil.rmtree(folder, ignore_errors=True)
+    survivors: list[Mutant] = []
+    with ProcessPoolExecutor(
+        wanted.jobs, multiprocessing.get_context("fork"), _begin_worker, (folder,)
+    ) as workers:
+        for row in rows:
+            survivors += _module(workers, row["path"], row["tests"], known)
+    shutil.rmtree(folder, ignore_errors=True)
+    for each in survivors:
+        _say(f"\n{each.path}:{each.line} in {each.within or 'the module'}")
+        _say(f"  before  {each.before}\n  after   {each.after}")
+    _say(f"\n{len(survivors)} mutants survived that are not listed as equivalent")
+    return 1 if survivors else 0
+
+
+def _module(
+    workers: ProcessPoolExecutor, path: str, tests: list[str], known: set[tuple[str, str, str, str]]
+) -> list[Mutant]:
+    """The mutants of one module that survived and are not known to be equivalent."""
+    took_s, outcome = workers.submit(_unchanged, path, tests).result()
+    if outcome != "survived":
+        raise SystemExit(f"{path}: its tests fail without any mutant ({outcome})")
+    outcomes, survivors = Counter[str](), []
+    listed = {name for name in known if name[0] == path}
+    each_of = mutants(path)
+    _say(f"{path}: {len(each_of)} mutants, {took_s:.0f} s for all of its tests")
+    attempt = partial(_try, tests, 60 + 10 * took_s)
+    for mutant, outcome in workers.map(attempt, each_of):
+        if outcome == "survived" and mutant.name in listed:
+            outcomes["equivalent"] += 1
+            continue
+        outcomes[re.split(":", outcome)[0]] += 1
+        if not outcome.startswith("killed"):
+            survivors.append(mutant)
+            _say(f"  {outcome}: line {mutant.line}: {mutant.before}  ->  {mutant.after}")
+        elif mutant.name in listed:
+            _say(f"  listed as equivalent, but {outcome}: line {mutant.line}: {mutant.after}")
+    for name in listed - {mutant.name for mutant in each_of}:
+        _say(f"  listed as equivalent, but no such mutant: {name[3]}")
+    _say("  " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+    return survivors
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
