@@ -20,7 +20,7 @@ from native_program import native_program
 
 from execution_engine import EngineLimits, Program, RunInputs
 from platform_services import LinuxRandomSource
-from sdk.encoding.pinecone import Kind, Value, decode, parse_type
+from sdk.encoding.pinecone import TypeKind, Value, decode, parse_type
 from sdk.examples import EXAMPLES, Example, programs
 from veracruz_utils.policy import Strategy
 
@@ -323,7 +323,7 @@ def _i64(number: int) -> bytes:
     return struct.pack("<q", number)
 
 
-def _kind_of(example: Example, at: int) -> Kind:
+def _kind_of(example: Example, at: int) -> TypeKind:
     kind = example.inputs[at].kind
     assert kind is not None
     return kind

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdk.encoding.pinecone import Kind, TypeExpressionError, parse_type
+from sdk.encoding.pinecone import TypeExpressionError, TypeKind, parse_type
 from sdk.encoding.pinecone.kinds import depth, least_size
 from sdk.examples import named_types
 
@@ -76,7 +76,7 @@ def test_arbitrary_text_gives_a_type_or_our_error(text):
         kind = parse_type(text)
     except TypeExpressionError:
         return
-    assert isinstance(kind, Kind)
+    assert isinstance(kind, TypeKind)
     assert depth(kind) >= 1
     assert least_size(kind) >= 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from sdk.freestanding.cli import main
 from sdk.freestanding.config import KEYS
-from sdk.freestanding.report import Ending
+from sdk.freestanding.report import RunEnding
 from support.runtime_guests import HELLO
 
 PAGE = Path(__file__).parents[3] / "docs/reference/freestanding-execution-engine.md"
@@ -32,7 +32,7 @@ def test_every_option_is_listed(tables):
 
 def test_every_ending_has_its_exit_code_in_the_page_and_in_the_help(tables):
     listed = {row[1].strip("`"): int(row[0]) for row in tables["Status"] if row[1]}
-    assert listed == {ending.text: ending.exit_code for ending in Ending}
+    assert listed == {ending.text: ending.exit_code for ending in RunEnding}
     help_text = main.commands["run"].epilog
     for status in {row[0] for row in tables["Status"]} - {"130"}:
         assert re.search(rf"^ +{status}  \w", help_text, flags=re.MULTILINE)

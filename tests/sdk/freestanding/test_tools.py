@@ -9,7 +9,7 @@ from sdk.errors import UsageError
 from sdk.examples import programs
 from sdk.freestanding.config import Config
 from sdk.freestanding.messages import Profiled, Stopped
-from sdk.freestanding.report import Round
+from sdk.freestanding.report import RoundReport
 from support import guests
 from support.runtime_guests import COLLECTOR, HELLO
 
@@ -76,7 +76,7 @@ def test_a_program_that_is_out_of_time_has_a_profile(run, file):
 
 def test_a_profile_of_nothing_says_so():
     stopped = Stopped("LIMIT_REACHED", "fuel", "program reached a limit")
-    lines = Round(1, stopped=stopped, profile=Profiled(0, ())).lines()
+    lines = RoundReport(1, stopped=stopped, profile=Profiled(0, ())).lines()
     assert list(lines)[-1].startswith("profile    the run was over before the first look")
 
 

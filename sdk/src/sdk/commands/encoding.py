@@ -18,13 +18,13 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _STDIO: Final = Path("-")
 
 
-class _TypeParameter(click.ParamType[pinecone.Kind]):
+class _TypeParameter(click.ParamType[pinecone.TypeKind]):
     name = "type"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> pinecone.Kind:
-        if isinstance(value, pinecone.Kind):
+    ) -> pinecone.TypeKind:
+        if isinstance(value, pinecone.TypeKind):
             return value
         try:
             return named_types.resolve(str(value))
@@ -55,7 +55,13 @@ force_option = click.option("--force", is_flag=True, help="Overwrite files that 
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
 @click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
 def encode(
-    *, kind: pinecone.Kind, form: str | None, header: bool, force: bool, source: Path, target: Path
+    *,
+    kind: pinecone.TypeKind,
+    form: str | None,
+    header: bool,
+    force: bool,
+    source: Path,
+    target: Path,
 ) -> None:
     """Encode IN, JSON or CSV, to OUT, as programs read it.
 
@@ -77,7 +83,7 @@ def encode(
               help="The form to print; by default CSV with --header, else JSON.")  # fmt: skip
 @_header_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
-def decode(*, kind: pinecone.Kind, form: str | None, header: bool, source: Path) -> None:
+def decode(*, kind: pinecone.TypeKind, form: str | None, header: bool, source: Path) -> None:
     """Decode IN, such as a program's result, and print it; without a name, standard input."""
     form = form or ("csv" if header else "json")
     _refuse_header_of_json(form, header=header)

@@ -123,7 +123,7 @@ def write_rows(rows: Iterable[Sequence[str]], dialect: Dialect = COMMAS) -> str:
 
 
 @singledispatch
-def reader_of(kind: kinds.Kind) -> Callable[[str], Value]:
+def reader_of(kind: kinds.TypeKind) -> Callable[[str], Value]:
     """What reads a cell of a column of this type; it raises TableError for one that does not fit.
 
     Raises:
@@ -177,7 +177,7 @@ def _(kind: kinds.Option) -> Callable[[str], Value]:
     return lambda cell: read_content(cell) if cell else None
 
 
-def cell_of(kind: kinds.Kind, value: Value) -> str:
+def cell_of(kind: kinds.TypeKind, value: Value) -> str:
     """The cell of a value in a column of this type.
 
     Raises:

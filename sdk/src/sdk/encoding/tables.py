@@ -11,7 +11,7 @@ from sdk.encoding.pinecone import Value, decode, encode, kinds
 from sdk.errors import PineconeError, RepeatedError, TableError
 
 
-def encode_table(kind: kinds.Kind, text: bytes, *, header: bool) -> bytes:
+def encode_table(kind: kinds.TypeKind, text: bytes, *, header: bool) -> bytes:
     """The encoding of a CSV file.
 
     Args:
@@ -47,7 +47,7 @@ def _row_of(error: PineconeError) -> int:
     return row
 
 
-def decode_table(kind: kinds.Kind, data: bytes, *, header: bool) -> str:
+def decode_table(kind: kinds.TypeKind, data: bytes, *, header: bool) -> str:
     """The CSV file of an encoded table; `header` writes the names of a struct's fields first.
 
     Raises:
@@ -64,11 +64,11 @@ def decode_table(kind: kinds.Kind, data: bytes, *, header: bool) -> str:
 class _Table:
     """How the rows of one type map to cells."""
 
-    def __init__(self, kind: kinds.Kind) -> None:
+    def __init__(self, kind: kinds.TypeKind) -> None:
         if not isinstance(kind, kinds.Sequence):
             raise TableError(f"CSV needs a Vec or HashSet of rows, not {kind}")
         self._row = kind.element
-        self._fields: list[tuple[str, kinds.Kind]]
+        self._fields: list[tuple[str, kinds.TypeKind]]
         if isinstance(self._row, kinds.Struct):
             self._fields = list(self._row.fields)
         elif isinstance(self._row, kinds.Tuple):

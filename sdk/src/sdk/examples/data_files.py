@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from sdk.encoding.pinecone import Kind, kinds
+from sdk.encoding.pinecone import TypeKind, kinds
 from sdk.encoding.tables import decode_table
 from sdk.errors import TableError
 from sdk.examples import Case, Example, Input
@@ -36,7 +36,7 @@ def _files(label: str, described: Input, data: bytes) -> Iterator[tuple[str, byt
         return
 
 
-def _has_names(kind: Kind) -> bool:
+def _has_names(kind: TypeKind) -> bool:
     return isinstance(kind, kinds.Sequence) and isinstance(kind.element, kinds.Struct)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sdk.encoding.pinecone import Kind, Value, decode, kinds, parse_type
+from sdk.encoding.pinecone import TypeKind, Value, decode, kinds, parse_type
 
 Language: TypeAlias = Literal["rust", "c", "python"]
 
@@ -19,7 +19,7 @@ class NamedType:
     summary: str
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TypeKind:
         """The parsed type."""
         return parse_type(self.expression)
 
@@ -39,7 +39,7 @@ class Input:
     party: str = "data provider"
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> TypeKind | None:
         """The parsed type."""
         return None if self.expression is None else parse_type(self.expression)
 
@@ -119,7 +119,7 @@ class Example:
         return None
 
 
-def same(kind: Kind, found: Value, expected: Value, *, tolerance: float) -> bool:
+def same(kind: TypeKind, found: Value, expected: Value, *, tolerance: float) -> bool:
     """Whether two decoded values are equal, floats within the tolerance and sets in any order."""
     if isinstance(kind, kinds.Sequence) and kind.distinct:
         return _multiset(found) == _multiset(expected)

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Kind, parse_type
+from sdk.encoding.pinecone import TypeKind, parse_type
 from sdk.errors import TypeExpressionError
 from sdk.examples import EXAMPLES
 
 SCHEMAS: Final = {named.name: named for example in EXAMPLES.values() for named in example.types}
 
 
-def resolve(text: str) -> Kind:
+def resolve(text: str) -> TypeKind:
     """The type that `text` names or, as an expression, describes.
 
     Raises:

@@ -14,7 +14,7 @@ from sdk.errors import NotAllowedError
 from sdk.freestanding.guest import GuestOptions
 from sdk.freestanding.messages import Loaded
 from sdk.freestanding.process import CallListener, GuestProcess, GuestStoppedError
-from sdk.freestanding.report import Ending, Report, Round
+from sdk.freestanding.report import RoundReport, RunEnding, RunReport
 from sdk.freestanding.sources import Source, assign
 from sdk.freestanding.terms import Terms, client_named
 from veracruz_utils.digest import Digest
@@ -44,7 +44,7 @@ def run_freestanding(
     data: Sequence[Source] = (),
     streams: Sequence[Sequence[Source]] = ((),),
     options: Options | None = None,
-) -> Report:
+) -> RunReport:
     """Run the rounds of a computation, up to the first that does not return 0.
 
     However the program ends, there is a report. This forks: no other thread may hold a lock.
@@ -80,9 +80,11 @@ class _Bench:
         self._terms = terms
         self._options = options
 
-    def run(self, data: Sequence[Source], streams: Sequence[Sequence[Source]]) -> Report:
+    def run(self, data: Sequence[Source], streams: Sequence[Sequence[Source]]) -> RunReport:
         terms = self._terms
-        report = Report(Digest.of(self._code), len(self._code), terms.policy.strategy, terms.stated)
+        report = RunReport(
+            Digest.of(self._code), len(self._code), terms.policy.strategy, terms.stated
+        )
         policy = terms.policy
         inputs = list(assign(data, policy.data_provision_order, what="inputs"))
         rounds = [
@@ -140,20 +142,22 @@ class _Bench:
             raise
         self._computation.provide(slot, content)
 
-    def _rounds(self, guest: GuestProcess, streams: Sequence[Sequence[Source]]) -> list[Round]:
+    def _rounds(
+        self, guest: GuestProcess, streams: Sequence[Sequence[Source]]
+    ) -> list[RoundReport]:
         """The rounds, up to the first that does not return 0."""
-        rounds: list[Round] = []
+        rounds: list[RoundReport] = []
         for number, sources in enumerate(streams, start=1):
             if rounds:
                 self._computation.next_round(self._terms.reader)
             for each in sources:
                 self._provide(ContentKind.STREAM, each)
             rounds.append(self._round(guest, number))
-            if rounds[-1].ending is not Ending.SUCCEEDED:
+            if rounds[-1].ending is not RunEnding.SUCCEEDED:
                 break
         return rounds
 
-    def _round(self, guest: GuestProcess, number: int) -> Round:
+    def _round(self, guest: GuestProcess, number: int) -> RoundReport:
         job = self._computation.request_result(self._terms.reader)
         assert isinstance(job, Job)  # nobody else asks
         if number == 1 and self._options.previous is not None:
@@ -161,10 +165,10 @@ class _Bench:
         try:
             returned, content = guest.run(job, seconds=self._terms.run_seconds)
         except GuestStoppedError as error:
-            return Round(number, stopped=error.stopped, profile=guest.profile)
+            return RoundReport(number, stopped=error.stopped, profile=guest.profile)
         self._computation.run_finished(RunResult(returned.return_code, content, receipt=b""))
         result = None if content is None else content.read(0, content.size)
-        return Round(number, returned, result, profile=guest.profile)
+        return RoundReport(number, returned, result, profile=guest.profile)
 
 
 @contextmanager

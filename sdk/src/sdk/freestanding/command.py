@@ -12,7 +12,7 @@ from execution_engine import HOST_CALLS, HostCallEvent, Status
 from sdk.errors import UsageError
 from sdk.freestanding.bench import Options, run_freestanding
 from sdk.freestanding.config import Config
-from sdk.freestanding.report import Ending, Report
+from sdk.freestanding.report import RunEnding, RunReport
 from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_shells.console import emit, note, read_file, write_new_file
@@ -168,15 +168,15 @@ def _status_text(status: int) -> str:
     return f"{status} ({Status(status).name.lower().replace('_', '-')})"
 
 
-def _hand_over(report: Report, output: Path | None, *, force: bool, on_stdout: bool) -> None:
+def _hand_over(report: RunReport, output: Path | None, *, force: bool, on_stdout: bool) -> None:
     if output and _ROUND in output.name:
         for each in report.rounds:
-            if each.ending is Ending.SUCCEEDED and each.result is not None:
+            if each.ending is RunEnding.SUCCEEDED and each.result is not None:
                 path = output.with_name(output.name.replace(_ROUND, str(each.number)))
                 write_new_file(path, each.result, mode=0o600, force=force)
         return
     result = report.last.result
-    if result is None or report.ending is not Ending.SUCCEEDED:  # an isolate would not give it
+    if result is None or report.ending is not RunEnding.SUCCEEDED:  # an isolate would not give it
         return
     if output:
         write_new_file(output, result, mode=0o600, force=force)

@@ -29,7 +29,7 @@ from platform_services import LinuxRandomSource
 from platform_services.descriptors import receive_descriptors
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
-from sdk.freestanding.report import Ending
+from sdk.freestanding.report import RunEnding
 from veracruz_utils.policy import Limits, Strategy
 
 
@@ -86,7 +86,7 @@ class _Guest:
         try:
             loaded = self._load(code)
         except ModuleRefusedError as error:
-            return messages.Stopped(Ending.REFUSED.name, error.code, str(error))
+            return messages.Stopped(RunEnding.REFUSED.name, error.code, str(error))
         except LimitError as error:
             return _limit_reached(error)
         except MemoryError:
@@ -95,7 +95,7 @@ class _Guest:
                 LimitError(LimitCode.COMPILE_MEMORY, f"the limit is {most} bytes")
             )
         except EngineError as error:  # such as a cache that others could write
-            return messages.Stopped(Ending.FAILED.name, "engine", str(error))
+            return messages.Stopped(RunEnding.FAILED.name, "engine", str(error))
         lockdown.allow_run_memory()
         return loaded
 
@@ -143,7 +143,7 @@ class _Guest:
             )
         except TrapError as error:
             return messages.Stopped(
-                Ending.TRAPPED.name, error.code, str(error), _frames(error), error.message
+                RunEnding.TRAPPED.name, error.code, str(error), _frames(error), error.message
             )
         except LimitError as error:
             return _limit_reached(error)
@@ -159,7 +159,7 @@ class _Guest:
 
 
 def _limit_reached(error: LimitError) -> messages.Stopped:
-    return messages.Stopped(Ending.LIMIT_REACHED.name, error.code, str(error))
+    return messages.Stopped(RunEnding.LIMIT_REACHED.name, error.code, str(error))
 
 
 def _frames(error: TrapError) -> list[str]:

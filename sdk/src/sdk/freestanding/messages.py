@@ -74,7 +74,7 @@ class Stopped:
     """A program was refused, or a run ended otherwise.
 
     Attributes:
-        ending: the name of a `report.Ending`.
+        ending: the name of a `report.RunEnding`.
         code: the engine's, such as `unreachable`.
         message: the engine's, for people.
         frames: the numbers a trap is to blame for and the calls on the stack, innermost first.

@@ -24,7 +24,7 @@ from platform_services.descriptors import send_descriptors
 from sdk.errors import SdkError
 from sdk.freestanding import messages
 from sdk.freestanding.guest import GuestOptions, serve
-from sdk.freestanding.report import Ending
+from sdk.freestanding.report import RunEnding
 
 _RECEIVE_BYTES: Final = 64 * 1024
 _GRACE_S: Final = 5.0
@@ -171,13 +171,15 @@ class GuestProcess:
             most = self._options.allowance.compile_memory_bytes
             raise _limit_reached(LimitCode.COMPILE_MEMORY, f"{most} bytes")
         raise GuestStoppedError(
-            messages.Stopped(Ending.LOST.name, "guest-lost", f"the program's process ended {how}")
+            messages.Stopped(
+                RunEnding.LOST.name, "guest-lost", f"the program's process ended {how}"
+            )
         )
 
 
 def _limit_reached(code: LimitCode, limit: str) -> GuestStoppedError:
     text = str(LimitError(code, f"the limit is {limit}"))
-    return GuestStoppedError(messages.Stopped(Ending.LIMIT_REACHED.name, code, text))
+    return GuestStoppedError(messages.Stopped(RunEnding.LIMIT_REACHED.name, code, text))
 
 
 def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoReturn:

@@ -11,7 +11,7 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
 
 
-class Ending(Enum):
+class RunEnding(Enum):
     """How a program ended, and the exit code that says so."""
 
     SUCCEEDED = ("succeeded", 0)
@@ -28,7 +28,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RoundReport:
     """One round that was begun.
 
     Attributes:
@@ -46,12 +46,12 @@ class Round:
     profile: Profiled | None = None
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> RunEnding:
         """How it ended."""
         if self.stopped is not None:
-            return Ending[self.stopped.ending]
+            return RunEnding[self.stopped.ending]
         assert self.returned is not None
-        return Ending.ERROR_CODE if self.returned.return_code else Ending.SUCCEEDED
+        return RunEnding.ERROR_CODE if self.returned.return_code else RunEnding.SUCCEEDED
 
     @property
     def said(self) -> str:
@@ -109,7 +109,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RunReport:
     """What a program came to.
 
     Attributes:
@@ -128,15 +128,15 @@ class Report:
     policy: Digest | None
     loaded: Loaded | None = None
     refused: Stopped | None = None
-    rounds: Sequence[Round] = ()
+    rounds: Sequence[RoundReport] = ()
 
     @property
-    def last(self) -> Round:
+    def last(self) -> RoundReport:
         """The last round; that it was not begun, if the program was not loaded."""
-        return self.rounds[-1] if self.rounds else Round(0, stopped=self.refused)
+        return self.rounds[-1] if self.rounds else RoundReport(0, stopped=self.refused)
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> RunEnding:
         """How the last round ended, or loading."""
         return self.last.ending
 

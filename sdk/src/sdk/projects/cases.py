@@ -34,7 +34,7 @@ class Datum:
     """Bytes, with the type they encode if they encode one."""
 
     data: bytes
-    kind: pinecone.Kind | None = None
+    kind: pinecone.TypeKind | None = None
 
     def shown(self, data: bytes) -> str:
         """Other bytes as this datum would be shown."""
@@ -47,7 +47,7 @@ class Datum:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class CaseRound:
     """What one round is given and should do; a `result` of None is no result."""
 
     streams: tuple[Datum, ...]
@@ -61,7 +61,7 @@ class ProjectCase:
 
     name: str
     inputs: tuple[Datum, ...]
-    rounds: tuple[Round, ...]
+    rounds: tuple[CaseRound, ...]
     tolerance: float
 
 
@@ -97,12 +97,12 @@ def _read_case(path: Path) -> ProjectCase:
         raise ProjectError(f"{path}: {error}") from None
 
 
-def _round(said: Mapping[str, Any], folder: Path) -> Round:
+def _round(said: Mapping[str, Any], folder: Path) -> CaseRound:
     _known(said, _ROUND)
     if "result" in said and "code" in said:
         raise ValueError("a round has a result or a code, not both")
     result = _datum(said["result"], folder) if "result" in said else None
-    return Round(_data(said.get("streams", []), folder), result, int(said.get("code", 0)))
+    return CaseRound(_data(said.get("streams", []), folder), result, int(said.get("code", 0)))
 
 
 def _data(said: object, folder: Path) -> tuple[Datum, ...]:
@@ -182,7 +182,7 @@ def run_case(
     return faults, did
 
 
-def _faults(each: Round, code: int, output: bytes | None, tolerance: float) -> list[str]:
+def _faults(each: CaseRound, code: int, output: bytes | None, tolerance: float) -> list[str]:
     if code != each.code:
         return [f"code {code}, expected {each.code}"]
     expected = each.result

@@ -72,11 +72,11 @@ def _build_python(folder: Path, *, debug: bool) -> bytes:
     return compile_python(folder / "main.py")
 
 
-class _Builder(Protocol):
+class _ModuleBuilder(Protocol):
     def __call__(self, folder: Path, *, debug: bool) -> bytes: ...
 
 
-BUILDERS: Final[dict[str, _Builder]] = {
+BUILDERS: Final[dict[str, _ModuleBuilder]] = {
     "c": _build_c,
     "c-libc": _build_c_with_libc,
     "c++": _build_cpp,

@@ -19,13 +19,13 @@ from sdk.encoding.pinecone.decoder import decode
 from sdk.encoding.pinecone.encoder import encode
 from sdk.encoding.pinecone.grammar import parse_type
 from sdk.encoding.pinecone.json_text import decode_to_json, encode_from_json
-from sdk.encoding.pinecone.kinds import Kind, Value
+from sdk.encoding.pinecone.kinds import TypeKind, Value
 from sdk.errors import PineconeError, TypeExpressionError
 
 __all__ = [
-    "Kind",
     "PineconeError",
     "TypeExpressionError",
+    "TypeKind",
     "Value",
     "decode",
     "decode_to_json",

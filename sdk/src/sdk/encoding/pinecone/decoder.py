@@ -6,19 +6,19 @@ from typing import TypeAlias
 
 from sdk.encoding.pinecone import kinds
 from sdk.encoding.pinecone.kinds import Value
-from sdk.encoding.pinecone.wire import Reader, record_distinct
+from sdk.encoding.pinecone.wire import WireReader, record_distinct
 from sdk.errors import PineconeError
 
-Take: TypeAlias = Callable[[Reader], Value]
+Take: TypeAlias = Callable[[WireReader], Value]
 
 
-def decode(kind: kinds.Kind, data: bytes) -> Value:
+def decode(kind: kinds.TypeKind, data: bytes) -> Value:
     """The value that `data` encodes, all of it.
 
     Raises:
         PineconeError: the bytes are cut off, left over, or not the one encoding of a value.
     """
-    reader = Reader(data)
+    reader = WireReader(data)
     value = _take_of_whole(kind)(reader)
     if reader.remaining:
         raise PineconeError(f"{reader.remaining} bytes are left over after the value")
@@ -26,16 +26,16 @@ def decode(kind: kinds.Kind, data: bytes) -> Value:
 
 
 @lru_cache(maxsize=64)
-def _take_of_whole(kind: kinds.Kind) -> Take:
+def _take_of_whole(kind: kinds.TypeKind) -> Take:
     return _take_of(kind)
 
 
 @singledispatch
-def _take_of(kind: kinds.Kind) -> Take:
+def _take_of(kind: kinds.TypeKind) -> Take:
     raise NotImplementedError(type(kind).__name__)
 
 
-def _take_at(step: int | str, take: Take, reader: Reader) -> Value:
+def _take_at(step: int | str, take: Take, reader: WireReader) -> Value:
     try:
         return take(reader)
     except PineconeError as error:
@@ -44,7 +44,7 @@ def _take_at(step: int | str, take: Take, reader: Reader) -> Value:
 
 @_take_of.register
 def _(_: kinds.Bool) -> Take:
-    def take(reader: Reader) -> bool:
+    def take(reader: WireReader) -> bool:
         byte = reader.take(1)[0]
         if byte > 1:
             raise PineconeError(f"a bool is 0 or 1, not {byte}")
@@ -57,7 +57,7 @@ def _(_: kinds.Bool) -> Take:
 def _(kind: kinds.Integer | kinds.Float) -> Take:
     unpack, size = kind.layout.unpack, kind.layout.size
 
-    def take(reader: Reader) -> int | float:
+    def take(reader: WireReader) -> int | float:
         number: int | float = unpack(reader.take(size))[0]
         return number
 
@@ -66,7 +66,7 @@ def _(kind: kinds.Integer | kinds.Float) -> Take:
 
 @_take_of.register
 def _(_: kinds.Char) -> Take:
-    def take(reader: Reader) -> str:
+    def take(reader: WireReader) -> str:
         point = int.from_bytes(reader.take(4), "little")
         if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
             raise PineconeError(f"{point:#x} is not a character")
@@ -77,7 +77,7 @@ def _(_: kinds.Char) -> Take:
 
 @_take_of.register
 def _(_: kinds.Text) -> Take:
-    def take(reader: Reader) -> str:
+    def take(reader: WireReader) -> str:
         encoded = reader.take(reader.count(1))
         try:
             return encoded.decode()
@@ -92,7 +92,7 @@ def _(kind: kinds.Sequence) -> Take:
     take_element, distinct = _take_of(kind.element), kind.distinct
     element_size = kinds.least_size(kind.element)
 
-    def take(reader: Reader) -> list[Value]:
+    def take(reader: WireReader) -> list[Value]:
         elements: list[Value] = []
         seen: dict[bytes, int] = {}
         for index in range(reader.count(element_size)):
@@ -113,7 +113,7 @@ def _(kind: kinds.Mapping) -> Take:
     take_key, take_content = _take_of(kind.key), _take_of(kind.content)
     pair_size = kinds.least_size(kind.key) + kinds.least_size(kind.content)
 
-    def take(reader: Reader) -> Value:
+    def take(reader: WireReader) -> Value:
         pairs: list[Value] = []
         named: dict[str, Value] = {}
         seen: dict[bytes, int] = {}
@@ -136,7 +136,7 @@ def _(kind: kinds.Mapping) -> Take:
 def _(kind: kinds.Option) -> Take:
     take_content = _take_of(kind.content)
 
-    def take(reader: Reader) -> Value:
+    def take(reader: WireReader) -> Value:
         tag = reader.take(1)[0]
         if tag > 1:
             raise PineconeError(f"an option begins with 0 or 1, not {tag}")
@@ -149,7 +149,7 @@ def _(kind: kinds.Option) -> Take:
 def _(kind: kinds.Tuple) -> Take:
     steps = [(index, _take_of(part)) for index, part in enumerate(kind.parts)]
 
-    def take(reader: Reader) -> tuple[Value, ...]:
+    def take(reader: WireReader) -> tuple[Value, ...]:
         return tuple([_take_at(step, take_part, reader) for step, take_part in steps])
 
     return take
@@ -160,7 +160,7 @@ def _(kind: kinds.Array) -> Take:
     take_element = _take_of(kind.element)
     array_size, size = kinds.least_size(kind), kind.size
 
-    def take(reader: Reader) -> list[Value]:
+    def take(reader: WireReader) -> list[Value]:
         if array_size > reader.remaining:  # before the first of perhaps a million elements
             raise PineconeError(f"{array_size} bytes are needed, {reader.remaining} are left")
         elements: list[Value] = []
@@ -178,7 +178,7 @@ def _(kind: kinds.Array) -> Take:
 def _(kind: kinds.Struct) -> Take:
     takes = [(name, _take_of(field)) for name, field in kind.fields]
 
-    def take(reader: Reader) -> dict[str, Value]:
+    def take(reader: WireReader) -> dict[str, Value]:
         return {name: _take_at(name, take_field, reader) for name, take_field in takes}
 
     return take
@@ -188,7 +188,7 @@ def _(kind: kinds.Struct) -> Take:
 def _(kind: kinds.Enum) -> Take:
     takes = [(name, _take_of(content) if content else None) for name, content in kind.variants]
 
-    def take(reader: Reader) -> Value:
+    def take(reader: WireReader) -> Value:
         index = reader.varint()
         if index >= len(takes):
             raise PineconeError(f"variant {index} is not one of the {len(takes)} of {kind}")

@@ -17,7 +17,7 @@ _SHOWN_CHARS: Final = 40
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def encode(kind: kinds.Kind, value: object) -> bytes:
+def encode(kind: kinds.TypeKind, value: object) -> bytes:
     """The one encoding of `value`.
 
     Raises:
@@ -29,12 +29,12 @@ def encode(kind: kinds.Kind, value: object) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _put_of_whole(kind: kinds.Kind) -> Put:
+def _put_of_whole(kind: kinds.TypeKind) -> Put:
     return _put_of(kind)
 
 
 @singledispatch
-def _put_of(kind: kinds.Kind) -> Put:
+def _put_of(kind: kinds.TypeKind) -> Put:
     raise NotImplementedError(type(kind).__name__)
 
 

@@ -10,12 +10,12 @@ from sdk.encoding.pinecone.kinds import (
     SCALARS,
     Array,
     Enum,
-    Kind,
     Mapping,
     Option,
     Sequence,
     Struct,
     Tuple,
+    TypeKind,
     depth,
     least_size,
 )
@@ -53,13 +53,13 @@ _PARAMETERS: Final = {
 }  # fmt: skip
 
 
-def _checked(kind: Kind) -> Kind:
+def _checked(kind: TypeKind) -> TypeKind:
     if depth(kind) > MAX_DEPTH:
         raise TypeExpressionError(f"a type nests deeper than {MAX_DEPTH}")
     return kind
 
 
-def _sized(kind: Kind, where: str) -> Kind:
+def _sized(kind: TypeKind, where: str) -> TypeKind:
     """`kind`, unless it takes no bytes: then no input would bound how many of it there are."""
     if least_size(kind) == 0:
         raise TypeExpressionError(f"{where} holds {kind}, which takes no bytes")
@@ -73,10 +73,10 @@ def _distinct(names: list[str], what: str) -> None:
 
 
 @v_args(inline=True)
-class _Builder(Transformer[Token, Kind]):
+class _TypeBuilder(Transformer[Token, TypeKind]):
     """Makes kinds from the bottom up, while the parser goes along."""
 
-    def named(self, token: Token) -> Kind:
+    def named(self, token: Token) -> TypeKind:
         name = _ALIASES.get(token, str(token))
         if name in SCALARS:
             return SCALARS[name]
@@ -85,7 +85,7 @@ class _Builder(Transformer[Token, Kind]):
         known = ", ".join([*SCALARS, *_PARAMETERS])
         raise TypeExpressionError(f"there is no type {name!r}; there are {known}")
 
-    def generic(self, token: Token, *parameters: Kind) -> Kind:
+    def generic(self, token: Token, *parameters: TypeKind) -> TypeKind:
         name = str(token)
         if (due := _PARAMETERS.get(name)) is None:
             raise TypeExpressionError(f"{name!r} takes no types; {', '.join(_PARAMETERS)} do")
@@ -100,44 +100,44 @@ class _Builder(Transformer[Token, Kind]):
             raise TypeExpressionError("an Option of an Option has no distinct JSON")
         return _checked(Option(parameters[0]))
 
-    def unit(self) -> Kind:
+    def unit(self) -> TypeKind:
         return Tuple(())
 
-    def parts(self, *parts: Kind) -> Kind:
+    def parts(self, *parts: TypeKind) -> TypeKind:
         return _checked(Tuple(parts))
 
-    def array(self, element: Kind, token: Token) -> Kind:
+    def array(self, element: TypeKind, token: Token) -> TypeKind:
         size = int(token) if len(token) < 10 else MAX_ARRAY_SIZE + 1
         if size > MAX_ARRAY_SIZE:
             raise TypeExpressionError(f"an array has at most {MAX_ARRAY_SIZE} elements")
         return _checked(Array(_sized(element, "an array"), size))
 
-    def record(self, *fields: tuple[str, Kind]) -> Kind:
+    def record(self, *fields: tuple[str, TypeKind]) -> TypeKind:
         _distinct([name for name, _ in fields], "field")
         return _checked(Struct(fields))
 
-    def field(self, name: Token, kind: Kind) -> tuple[str, Kind]:
+    def field(self, name: Token, kind: TypeKind) -> tuple[str, TypeKind]:
         return str(name), kind
 
-    def enum(self, *variants: tuple[str, Kind | None]) -> Kind:
+    def enum(self, *variants: tuple[str, TypeKind | None]) -> TypeKind:
         _distinct([name for name, _ in variants], "variant")
         return _checked(Enum(variants))
 
-    def bare_variant(self, name: Token) -> tuple[str, Kind | None]:
+    def bare_variant(self, name: Token) -> tuple[str, TypeKind | None]:
         return str(name), None
 
-    def tuple_variant(self, name: Token, *parts: Kind) -> tuple[str, Kind | None]:
+    def tuple_variant(self, name: Token, *parts: TypeKind) -> tuple[str, TypeKind | None]:
         return str(name), parts[0] if len(parts) == 1 else Tuple(parts)
 
-    def record_variant(self, name: Token, kind: Kind) -> tuple[str, Kind | None]:
+    def record_variant(self, name: Token, kind: TypeKind) -> tuple[str, TypeKind | None]:
         return str(name), kind
 
 
-_PARSER: Final = Lark(_GRAMMAR, start="type", parser="lalr", transformer=_Builder())
+_PARSER: Final = Lark(_GRAMMAR, start="type", parser="lalr", transformer=_TypeBuilder())
 
 
 @lru_cache(maxsize=64)
-def parse_type(expression: str) -> Kind:
+def parse_type(expression: str) -> TypeKind:
     """The type that `expression` describes.
 
     Names are Rust's: bool, char, u8 to u64, i8 to i64, usize, isize, f32, f64, String, Vec<T>,
@@ -160,5 +160,5 @@ def parse_type(expression: str) -> Kind:
             raise TypeExpressionError("the type expression ends too early") from None
         found = repr(str(error.token)[:40])
         raise TypeExpressionError(f"column {error.column}: {found} is not expected") from None
-    assert isinstance(kind, Kind)  # the start rule makes nothing else
+    assert isinstance(kind, TypeKind)  # the start rule makes nothing else
     return kind

@@ -6,7 +6,7 @@ from typing import Final
 
 from sdk.encoding.pinecone.decoder import decode
 from sdk.encoding.pinecone.encoder import encode
-from sdk.encoding.pinecone.kinds import Kind, Value
+from sdk.encoding.pinecone.kinds import TypeKind, Value
 from sdk.errors import PineconeError
 from veracruz_utils.strict_json import JsonError, read_json
 
@@ -14,7 +14,7 @@ _MAX_TEXT_BYTES: Final = 1 << 30
 _MAX_DEPTH: Final = 200
 
 
-def encode_from_json(kind: Kind, text: bytes) -> bytes:
+def encode_from_json(kind: TypeKind, text: bytes) -> bytes:
     """The encoding of the value that `text` (JSON in UTF-8) is.
 
     Raises:
@@ -27,7 +27,7 @@ def encode_from_json(kind: Kind, text: bytes) -> bytes:
     return encode(kind, value)
 
 
-def decode_to_json(kind: Kind, data: bytes, *, indent: int | None = None) -> str:
+def decode_to_json(kind: TypeKind, data: bytes, *, indent: int | None = None) -> str:
     """The value that `data` encodes, as JSON; NaN and infinities are written as their names."""
     return json.dumps(
         _finite(decode(kind, data)), indent=indent, ensure_ascii=False, allow_nan=False

@@ -12,14 +12,14 @@ Value: TypeAlias = (
 )
 
 
-class Kind:
+class TypeKind:
     """A type that can be encoded."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Bool(Kind):
+class Bool(TypeKind):
     """`bool`: one byte, 0 or 1."""
 
     def __str__(self) -> str:
@@ -27,7 +27,7 @@ class Bool(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Integer(Kind):
+class Integer(TypeKind):
     """`u8` to `u64`, `i8` to `i64`, `usize`, `isize`: fixed width, little-endian."""
 
     name: str
@@ -48,7 +48,7 @@ class Integer(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Float(Kind):
+class Float(TypeKind):
     """`f32`, `f64`: IEEE 754, little-endian."""
 
     name: str
@@ -59,7 +59,7 @@ class Float(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Char(Kind):
+class Char(TypeKind):
     """`char`: the code point in 4 bytes."""
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Char(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Kind):
+class Text(TypeKind):
     """`String`: a byte length, then UTF-8."""
 
     def __str__(self) -> str:
@@ -75,11 +75,11 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence(Kind):
+class Sequence(TypeKind):
     """`Vec<T>`, or with `distinct` `HashSet<T>`: a count, then the elements, in the order given."""
 
     name: str
-    element: Kind
+    element: TypeKind
     distinct: bool
 
     def __str__(self) -> str:
@@ -87,15 +87,15 @@ class Sequence(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping(Kind):
+class Mapping(TypeKind):
     """`HashMap<K, V>`: a count, then key, value, key, value.
 
     Its value is a dict if the keys are text, otherwise a list of pairs.
     """
 
     name: str
-    key: Kind
-    content: Kind
+    key: TypeKind
+    content: TypeKind
 
     def __str__(self) -> str:
         return f"{self.name}<{self.key}, {self.content}>"
@@ -107,20 +107,20 @@ class Mapping(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Option(Kind):
+class Option(TypeKind):
     """`Option<T>`: 0, or 1 and the value."""
 
-    content: Kind
+    content: TypeKind
 
     def __str__(self) -> str:
         return f"Option<{self.content}>"
 
 
 @dataclass(frozen=True, slots=True)
-class Tuple(Kind):
+class Tuple(TypeKind):
     """`(A, B)`, and `()`: the parts one after another."""
 
-    parts: tuple[Kind, ...]
+    parts: tuple[TypeKind, ...]
 
     def __str__(self) -> str:
         comma = "," if len(self.parts) == 1 else ""
@@ -128,10 +128,10 @@ class Tuple(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Array(Kind):
+class Array(TypeKind):
     """`[T; N]`: N elements, no count."""
 
-    element: Kind
+    element: TypeKind
     size: int
 
     def __str__(self) -> str:
@@ -139,23 +139,23 @@ class Array(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Struct(Kind):
+class Struct(TypeKind):
     """`{name: T, ...}`: the fields one after another; its value is a dict with exactly them."""
 
-    fields: tuple[tuple[str, Kind], ...]
+    fields: tuple[tuple[str, TypeKind], ...]
 
     def __str__(self) -> str:
         return "{" + ", ".join(f"{name}: {kind}" for name, kind in self.fields) + "}"
 
 
 @dataclass(frozen=True, slots=True)
-class Enum(Kind):
+class Enum(TypeKind):
     """`enum {A, B(T), C(T, U), D{x: T}}`: the variant's index as a varint, then its content.
 
     Its value is the variant's name, or `{name: content}` for one that has content.
     """
 
-    variants: tuple[tuple[str, Kind | None], ...]
+    variants: tuple[tuple[str, TypeKind | None], ...]
 
     def __str__(self) -> str:
         return "enum {" + ", ".join(self._shown()) + "}"
@@ -168,7 +168,7 @@ class Enum(Kind):
                 yield f"{name}{content}" if _is_inline(content) else f"{name}({content})"
 
 
-def _is_inline(content: Kind) -> bool:
+def _is_inline(content: TypeKind) -> bool:
     """Whether a variant's content brings its own brackets; `V(T)` is not a variant with `(T,)`."""
     return isinstance(content, Struct) or (isinstance(content, Tuple) and len(content.parts) > 1)
 
@@ -179,7 +179,7 @@ _INTEGER_CODES: Final = {
 }  # fmt: skip
 
 # The types without parts, by the name that an expression uses.
-SCALARS: Final[dict[str, Kind]] = {
+SCALARS: Final[dict[str, TypeKind]] = {
     "bool": Bool(),
     "char": Char(),
     "f32": Float("f32", struct.Struct("<f")),
@@ -190,7 +190,7 @@ SCALARS: Final[dict[str, Kind]] = {
 
 
 @singledispatch
-def least_size(kind: Kind) -> int:  # noqa: ARG001 - what begins with a count or a tag
+def least_size(kind: TypeKind) -> int:  # noqa: ARG001 - what begins with a count or a tag
     """The bytes that the shortest encoding takes."""
     return 1
 
@@ -226,41 +226,41 @@ def _(kind: Enum) -> int:
 
 
 @singledispatch
-def parts(kind: Kind) -> tuple[Kind, ...]:  # noqa: ARG001 - scalars have none
+def parts(kind: TypeKind) -> tuple[TypeKind, ...]:  # noqa: ARG001 - scalars have none
     """The types directly inside."""
     return ()
 
 
 @parts.register
-def _(kind: Sequence | Array) -> tuple[Kind, ...]:
+def _(kind: Sequence | Array) -> tuple[TypeKind, ...]:
     return (kind.element,)
 
 
 @parts.register
-def _(kind: Option) -> tuple[Kind, ...]:
+def _(kind: Option) -> tuple[TypeKind, ...]:
     return (kind.content,)
 
 
 @parts.register
-def _(kind: Mapping) -> tuple[Kind, ...]:
+def _(kind: Mapping) -> tuple[TypeKind, ...]:
     return (kind.key, kind.content)
 
 
 @parts.register
-def _(kind: Tuple) -> tuple[Kind, ...]:
+def _(kind: Tuple) -> tuple[TypeKind, ...]:
     return kind.parts
 
 
 @parts.register
-def _(kind: Struct) -> tuple[Kind, ...]:
+def _(kind: Struct) -> tuple[TypeKind, ...]:
     return tuple(field for _, field in kind.fields)
 
 
 @parts.register
-def _(kind: Enum) -> tuple[Kind, ...]:
+def _(kind: Enum) -> tuple[TypeKind, ...]:
     return tuple(content for _, content in kind.variants if content)
 
 
-def depth(kind: Kind) -> int:
+def depth(kind: TypeKind) -> int:
     """How deep the expression nests; 1 for a type without parts."""
     return 1 + max(map(depth, parts(kind)), default=0)

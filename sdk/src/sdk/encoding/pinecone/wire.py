@@ -7,7 +7,7 @@ from sdk.errors import PineconeError, RepeatedError
 MAX_VARINT: Final = 2**64 - 1
 
 
-class Reader:
+class WireReader:
     """A cursor over encoded bytes; every read is bounded by what is left."""
 
     __slots__ = ("_at", "_data")
