@@ -255,8 +255,9 @@ def main() -> int:
     if not rows:
         parser.error(f"no module in {TABLE.relative_to(ROOT)} has such a path")
     known = {
-        (row["path"], row["within"], row["before"], row["after"])
+        (row["path"], row["within"], row["before"], after)
         for row in table.get("equivalent", [])
+        for after in row["after"]
     }
     folder = ROOT / "build/mutants"
     shutil.rmtree(folder, ignore_errors=True)

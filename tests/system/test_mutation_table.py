@@ -21,4 +21,5 @@ def test_what_is_listed_as_equivalent_is_of_a_module_of_the_table_and_has_a_reas
     for each in TABLE.get("equivalent", []):
         assert set(each) == {"path", "within", "before", "after", "reason"}
         assert each["path"] in modules
+        assert isinstance(each["after"], list)
         assert each["reason"].strip()
