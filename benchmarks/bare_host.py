@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from wasmtime import Engine, Func, FuncType, Linker, Memory, Module, Store, ValType
 
-from execution_engine import HOST_CALLS
+from execution_engine.abi import HOST_CALLS
 
 
 class BareRun:

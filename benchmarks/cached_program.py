@@ -12,7 +12,10 @@ from typing import Final
 from measuring import Figure, Measure, in_turns, run, seconds
 from wasmtime import wat2wasm
 
-from execution_engine import CodeCache, EngineLimits, Program, RunInputs
+from execution_engine.code_cache import CodeCache
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from sdk.examples import programs
 from veracruz_utils.policy import Strategy

@@ -18,7 +18,9 @@ import numpy as np
 from measuring import Figure, in_turns, run, seconds
 from native_program import native_program
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from sdk.encoding.pinecone import TypeKind, Value, decode, parse_type
 from sdk.examples import EXAMPLES, Example, programs

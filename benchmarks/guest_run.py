@@ -13,8 +13,10 @@ from bare_host import BareRun
 from measuring import Figure, Measure, at_most, in_pairs, run, seconds
 from wasmtime import Engine, Module, wat2wasm
 
-from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
-from execution_engine.strategy import make_engine
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import EngineSettings, make_engine
 from platform_services import LinuxRandomSource
 from sdk.examples import programs
 from veracruz_utils.policy import Strategy

@@ -16,7 +16,7 @@ from measuring import MIB, Figure, Memory, Option, at_most, children_of, forget_
 from wasmtime import wat2wasm
 
 from colima.runtime import ContentKind
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from mexico_city.computation import Job
 from mexico_city.content import Content, ContentWriter, content_of
 from mexico_city.inputs import Package

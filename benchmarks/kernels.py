@@ -19,8 +19,10 @@ from bare_host import BareRun
 from measuring import Figure, Measure, at_most, in_turns, run, seconds
 from wasmtime import Config, Engine, Module
 
-from execution_engine import EngineLimits, EngineSettings, Program, RunInputs
-from execution_engine.strategy import make_engine
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import EngineSettings, make_engine
 from platform_services import LinuxRandomSource
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c

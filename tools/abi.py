@@ -4,7 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-from execution_engine.abi import HOST_CALLS, MODULE, PREFIX, RETURN_CODES, HostCall, Status
+from execution_engine.abi import HOST_CALLS, MODULE, PREFIX, HostCall, HostStatus
+from execution_engine.return_codes import RETURN_CODES
 
 
 def host_calls() -> str:
@@ -21,11 +22,11 @@ def _row(call: HostCall) -> str:
 
 def statuses() -> str:
     """A row for each number: as a status, and as what `main` returns."""
-    given = {status for call in HOST_CALLS for status, _ in call.refusals} | {Status.SUCCESS}
+    given = {status for call in HOST_CALLS for status, _ in call.refusals} | {HostStatus.SUCCESS}
     rows = [
         f"| {int(status)} | `{status.name}`{'' if status in given else ', given by no call'} | "
         f"{_code(RETURN_CODES.get(status))} |"
-        for status in Status
+        for status in HostStatus
     ]
     head = "| Number | Status of a host call | Code of `main`, by convention |\n|---|---|---|"
     return "\n".join([head, *rows])

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import tabasco.verify
 from colima.runtime import ComputationState
-from execution_engine import HOST_CALLS, LimitCode, Refusal, TrapCode, world
+from execution_engine import world
+from execution_engine.abi import HOST_CALLS
+from execution_engine.errors import LimitCode, RefusalCode, TrapCode
 from execution_engine.strategy import OFF, ON
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation.errors import ErrorCode, Stage
@@ -88,7 +90,7 @@ def test_the_policy_page_names_every_role():
 
 def test_the_engine_page_lists_every_code():
     codes = {cells[0].strip("`") for cells in rows("reference/engine.md")}
-    for code in (*Refusal, *LimitCode, *TrapCode):
+    for code in (*RefusalCode, *LimitCode, *TrapCode):
         assert code in codes, code
 
 

@@ -1,6 +1,8 @@
 import pytest
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from support.guests import CountingRandom
 from veracruz_utils.policy import Strategy
 

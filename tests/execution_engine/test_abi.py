@@ -1,7 +1,14 @@
 """The ABI is a promise: it is written out here once more, so that nothing changes by accident."""
 
-from execution_engine import HOST_CALLS, Status
-from execution_engine.abi import ENTRY_TYPES, IMPORTS, MODULE, PREFIX, return_code_name
+from execution_engine.abi import (
+    ENTRY_TYPES,
+    HOST_CALLS,
+    IMPORTS,
+    MODULE,
+    PREFIX,
+    HostStatus,
+)
+from execution_engine.return_codes import return_code_name
 
 CALLS = """
 input_count ptr
@@ -36,7 +43,7 @@ def test_every_number_is_an_i32():
 
 
 def test_the_statuses_have_their_numbers():
-    assert [(status.name, status.value) for status in Status] == [
+    assert [(status.name, status.value) for status in HostStatus] == [
         ("SUCCESS", 0),
         ("GENERIC", -1),
         ("DATA_SOURCE_COUNT", -2),

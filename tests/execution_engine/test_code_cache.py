@@ -5,16 +5,14 @@ import os
 import pytest
 import wasmtime
 
-from execution_engine import (
-    CodeCache,
-    EngineError,
-    EngineLimits,
-    EngineSettings,
-    Program,
-    RunInputs,
-    code_cache,
-    settings_of,
-)
+from execution_engine import code_tag
+from execution_engine.code_cache import CodeCache
+from execution_engine.compiled_program import settings_of
+from execution_engine.errors import EngineError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import EngineSettings
 from support.guests import CountingRandom, main
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
@@ -149,7 +147,7 @@ def test_an_entry_in_the_place_of_another_is_none(cache, shelf):
 def test_code_of_another_version_of_the_engine_is_none(cache, shelf, monkeypatch):
     cache.keep(PROGRAM, SETTINGS, b"compiled code")
     (entry,) = shelf.entries.values()
-    monkeypatch.setattr(code_cache, "engine_version", lambda: "wasmtime 51.0.0")
+    monkeypatch.setattr(code_tag, "engine_version", lambda: "wasmtime 51.0.0")
     assert cache.find(PROGRAM, SETTINGS) is None
     cache.keep(PROGRAM, SETTINGS, b"newer code")
     *_, name = shelf.entries

@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from execution_engine import (
-    HOST_CALLS,
-    CodeCache,
-    EngineLimits,
+from execution_engine import world
+from execution_engine.abi import HOST_CALLS
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import (
     LimitCode,
     LimitError,
     ModuleRefusedError,
-    Program,
-    Refusal,
-    RunInputs,
+    RefusalCode,
     TrapCode,
     TrapError,
-    check_module,
-    examine,
-    world,
 )
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.trace import traced
+from execution_engine.wasm.examination import check_module, examine
 from support.components import assembled, component, interface
 from support.guests import CountingRandom
 from veracruz_utils.policy import Strategy
@@ -54,7 +54,6 @@ def test_a_component_is_summarised_as_a_module_is():
     assert summary.component
     assert summary.runnable
     assert {one.name for one in summary.imports} == set(world.FUNCTIONS)
-    assert [one.name for one in summary.exports] == ["main"]
 
 
 def test_a_component_may_import_a_part_of_the_interface_or_nothing(run):
@@ -189,22 +188,23 @@ def test_memory_does_not_grow_beyond_the_limit(run):
     ("code", "refused"),
     [
         (interface(name="wasi:cli/stdout@0.2.0", functions={"f": "(func)"}),
-         Refusal.FORBIDDEN_IMPORT),
-        (interface(name="veracruz:guest/host@0.2.0"), Refusal.FORBIDDEN_IMPORT),
-        (interface(functions={"delete-input": "(func (result u32))"}), Refusal.FORBIDDEN_IMPORT),
-        (interface(functions={"input-count": "(func (result u64))"}), Refusal.IMPORT_TYPE),
+         RefusalCode.FORBIDDEN_IMPORT),
+        (interface(name="veracruz:guest/host@0.2.0"), RefusalCode.FORBIDDEN_IMPORT),
+        (interface(functions={"delete-input": "(func (result u32))"}),
+         RefusalCode.FORBIDDEN_IMPORT),
+        (interface(functions={"input-count": "(func (result u64))"}), RefusalCode.IMPORT_TYPE),
         (interface(functions={"input-size": '(func (param "i" u32) (result $sizes))'}),
-         Refusal.IMPORT_TYPE),
-        (f'(import "{world.INTERFACE}" (func))', Refusal.IMPORT_KIND),
-        (interface() + '(import "more" (func))', Refusal.FORBIDDEN_IMPORT),
-        ("(component)", Refusal.FORBIDDEN_PART),
-        ("(core type (func))", Refusal.FORBIDDEN_PART),
-        ("(type (resource (rep i32)))", Refusal.FORBIDDEN_PART),
-        ('(import "r" (type (sub resource)))', Refusal.FORBIDDEN_PART),
-        ("(type (stream u8))", Refusal.FORBIDDEN_PART),
-        ("(type (future u8))", Refusal.FORBIDDEN_PART),
-        ("", Refusal.EXPORT_TYPE),
-        ("(core module (func $f) (start $f))", Refusal.EXPORT_TYPE),
+         RefusalCode.IMPORT_TYPE),
+        (f'(import "{world.INTERFACE}" (func))', RefusalCode.IMPORT_KIND),
+        (interface() + '(import "more" (func))', RefusalCode.FORBIDDEN_IMPORT),
+        ("(component)", RefusalCode.FORBIDDEN_PART),
+        ("(core type (func))", RefusalCode.FORBIDDEN_PART),
+        ("(type (resource (rep i32)))", RefusalCode.FORBIDDEN_PART),
+        ('(import "r" (type (sub resource)))', RefusalCode.FORBIDDEN_PART),
+        ("(type (stream u8))", RefusalCode.FORBIDDEN_PART),
+        ("(type (future u8))", RefusalCode.FORBIDDEN_PART),
+        ("", RefusalCode.EXPORT_TYPE),
+        ("(core module (func $f) (start $f))", RefusalCode.EXPORT_TYPE),
     ],
 )  # fmt: skip
 def test_components_of_other_worlds_are_refused(code, refused):
@@ -214,19 +214,22 @@ def test_components_of_other_worlds_are_refused(code, refused):
 @pytest.mark.parametrize(
     ("more", "refused"),
     [
-        ('(export "other" (func $lifted))', Refusal.FORBIDDEN_EXPORT),
-        ("(core module (func $f) (start $f))", Refusal.START_SECTION),
-        ("(core module (memory 1))", Refusal.MEMORY_SIZE),
-        ("(core module (table 500001 funcref))", Refusal.TABLE_SIZE),
-        ("(core module" + "(table 1 funcref)" * 9 + ")", Refusal.TABLE_SIZE),
-        ("(core module (func (local" + " i32" * 4001 + ")))", Refusal.LOCALS),
-        ("(core module (func" + " block" * 2001 + " end" * 2001 + "))", Refusal.NESTING),
-        ("(core module (func" + " (drop (i32.const 1))" * 200_000 + "))", Refusal.FUNCTION_SIZE),
-        ("(core module (memory i64 1))", Refusal.MALFORMED),
-        ("(core module (func (result i32)))", Refusal.INVALID),
-        ("(core module)" * 201, Refusal.TOO_MANY_ENTRIES),
-        ("(core instance (instantiate $Main))", Refusal.INVALID),  # it has imports
-        ("(core instance (instantiate 0))" * 201, Refusal.TOO_MANY_ENTRIES),
+        ('(export "other" (func $lifted))', RefusalCode.FORBIDDEN_EXPORT),
+        ("(core module (func $f) (start $f))", RefusalCode.START_SECTION),
+        ("(core module (memory 1))", RefusalCode.MEMORY_SIZE),
+        ("(core module (table 500001 funcref))", RefusalCode.TABLE_SIZE),
+        ("(core module" + "(table 1 funcref)" * 9 + ")", RefusalCode.TABLE_SIZE),
+        ("(core module (func (local" + " i32" * 4001 + ")))", RefusalCode.LOCALS),
+        ("(core module (func" + " block" * 2001 + " end" * 2001 + "))", RefusalCode.NESTING),
+        (
+            "(core module (func" + " (drop (i32.const 1))" * 200_000 + "))",
+            RefusalCode.FUNCTION_SIZE,
+        ),
+        ("(core module (memory i64 1))", RefusalCode.MALFORMED),
+        ("(core module (func (result i32)))", RefusalCode.INVALID),
+        ("(core module)" * 201, RefusalCode.TOO_MANY_ENTRIES),
+        ("(core instance (instantiate $Main))", RefusalCode.INVALID),  # it has imports
+        ("(core instance (instantiate 0))" * 201, RefusalCode.TOO_MANY_ENTRIES),
     ],
 )
 def test_what_is_wrong_inside_is_refused_before_it_is_compiled(more, refused):
@@ -238,8 +241,8 @@ def test_what_is_wrong_inside_is_refused_before_it_is_compiled(more, refused):
 
 
 def test_memory_at_first_and_the_size_of_all_are_limited():
-    assert refusal(component(ZERO, memory="2"), memory_bytes=65536) is Refusal.MEMORY_SIZE
-    assert refusal(component(ZERO), module_bytes=100) is Refusal.TOO_LARGE
+    assert refusal(component(ZERO, memory="2"), memory_bytes=65536) is RefusalCode.MEMORY_SIZE
+    assert refusal(component(ZERO), module_bytes=100) is RefusalCode.TOO_LARGE
 
 
 @pytest.mark.parametrize("type_", ["s64", "u32", "f32", "bool", "char"])
@@ -250,12 +253,12 @@ def test_a_main_of_another_type_is_refused(type_):
       (core instance $m (instantiate $M))
       (func $main (result {type_}) (canon lift (core func $m "main")))
       (export "main" (func $main)))"""
-    assert refusal(assembled(text)) is Refusal.EXPORT_TYPE
+    assert refusal(assembled(text)) is RefusalCode.EXPORT_TYPE
 
 
 def test_a_host_call_exported_as_main_is_refused():
     text = f'(component {interface()} (export "main" (func $host "input-count")))'
-    assert refusal(assembled(text)) is Refusal.EXPORT_TYPE
+    assert refusal(assembled(text)) is RefusalCode.EXPORT_TYPE
 
 
 def test_compiled_code_is_kept_and_held_to_the_limits_it_was_checked_for():
@@ -269,10 +272,18 @@ def test_compiled_code_is_kept_and_held_to_the_limits_it_was_checked_for():
         assert second.run(RunInputs(), random=CountingRandom()).return_code == 3
     with pytest.raises(ModuleRefusedError):
         load(function_bytes=1)
-    with load(memory_bytes=65536) as small:
-        assert not small.compiled
-        with pytest.raises(LimitError) as caught:
-            small.run(RunInputs(), random=CountingRandom())
+    with pytest.raises(ModuleRefusedError):
+        load(memory_bytes=65536)
+
+
+def test_a_module_with_memory_that_is_instantiated_twice_reaches_the_limit_of_the_run(run):
+    twice = """(component
+      (core module $M (memory 1) (func (export "main") (result i32) (i32.const 0)))
+      (core instance $m (instantiate $M)) (core instance (instantiate $M))
+      (func $main (result s32) (canon lift (core func $m "main")))
+      (export "main" (func $main)))"""
+    with pytest.raises(LimitError) as caught:
+        run(assembled(twice))
     assert caught.value.code is LimitCode.MEMORY
 
 
@@ -292,7 +303,7 @@ def test_a_trace_is_told_of_host_calls_by_sizes():
     with Program.load(
         component(ECHO.format(size=4)), strategy=Strategy.JIT, limits=EngineLimits()
     ) as program:
-        program.run(RunInputs([b"four"]), random=CountingRandom(), trace=told.append)
+        program.run(RunInputs([b"four"]), random=CountingRandom(), wrap_call=traced(told.append))
     assert [(one.name, one.arguments, one.status) for one in told] == [
         ("read_input", (0, 0, 4), 0),
         ("write_output", (4, 1), 0),

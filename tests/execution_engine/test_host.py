@@ -5,17 +5,11 @@ import struct
 
 import pytest
 
-from execution_engine import (
-    HOST_CALLS,
-    EngineLimits,
-    LimitCode,
-    LimitError,
-    Program,
-    RunInputs,
-    Status,
-    TrapCode,
-    TrapError,
-)
+from execution_engine.abi import HOST_CALLS, HostStatus
+from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import PlatformError, ServiceUnavailableError
 from support.guests import STATUSES, CountingRandom, calling, main
 
@@ -50,7 +44,7 @@ def number(output, at=0):
 def test_a_number_is_written_as_four_little_endian_bytes(run, call, arguments, expected):
     code = calling((call, *arguments, 8), data="\\ff" * 32, dump=True)
     output = run(code, [b"abc", b""], [b"", b"x", bytes(300)], b"before").output
-    assert number(output, STATUSES) == Status.SUCCESS
+    assert number(output, STATUSES) == HostStatus.SUCCESS
     assert output[:20] == b"\xff" * 8 + struct.pack("<I", expected) + b"\xff" * 8
 
 
@@ -61,7 +55,7 @@ def test_without_inputs_their_number_is_zero(run, call):
 
 @pytest.mark.parametrize("call", NUMBER_CALLS, ids=lambda call: call[0])
 def test_a_number_fits_at_the_very_end_of_memory(run, call):
-    assert run(calling((*call, PAGE - 4)), *INPUTS).return_code == Status.SUCCESS
+    assert run(calling((*call, PAGE - 4)), *INPUTS).return_code == HostStatus.SUCCESS
 
 
 @pytest.mark.parametrize("call", NUMBER_CALLS, ids=lambda call: call[0])
@@ -75,8 +69,8 @@ def test_a_number_that_does_not_fit_into_memory_traps(run, call, pointer):
 @pytest.mark.parametrize(
     ("size_call", "read_call", "status"),
     [
-        ("input_size", "read_input", Status.BAD_INPUT),
-        ("stream_size", "read_stream", Status.BAD_STREAM),
+        ("input_size", "read_input", HostStatus.BAD_INPUT),
+        ("stream_size", "read_stream", HostStatus.BAD_STREAM),
     ],
 )
 @pytest.mark.parametrize("index", [1, 2, -1, -0x80000000])
@@ -92,9 +86,9 @@ def test_an_index_from_the_count_on_is_a_status_and_writes_nothing(
 @pytest.mark.parametrize(
     ("call", "arguments", "too_short"),
     [
-        ("read_input", (1,), Status.DATA_SOURCE_SIZE),
-        ("read_stream", (1,), Status.STREAM_SOURCE_SIZE),
-        ("read_previous_result", (), Status.PREVIOUS_RESULT_SIZE),
+        ("read_input", (1,), HostStatus.DATA_SOURCE_SIZE),
+        ("read_stream", (1,), HostStatus.STREAM_SOURCE_SIZE),
+        ("read_previous_result", (), HostStatus.PREVIOUS_RESULT_SIZE),
     ],
 )
 class TestReading:
@@ -105,7 +99,7 @@ class TestReading:
     @pytest.mark.parametrize("size", [7, 8, PAGE, -1])
     def test_all_of_it_is_copied_and_nothing_more(self, run, call, arguments, too_short, size):
         output = self.read(run, (call, *arguments, 16, size))
-        assert number(output, STATUSES) == Status.SUCCESS
+        assert number(output, STATUSES) == HostStatus.SUCCESS
         assert output[:32] == b"\xee" * 16 + b"content" + b"\xee" * 9
 
     @pytest.mark.parametrize("size", [0, 1, 6])
@@ -132,7 +126,7 @@ class TestReading:
     @pytest.mark.parametrize("buf", [0, 1, PAGE - 1, PAGE])
     def test_an_empty_one_is_read_to_anywhere_in_memory(self, run, call, arguments, too_short, buf):
         output = self.read(run, (call, *arguments, buf, 0), content=b"")
-        assert number(output, STATUSES) == Status.SUCCESS
+        assert number(output, STATUSES) == HostStatus.SUCCESS
 
     def test_any_kind_of_buffer_is_read(self, run, call, arguments, too_short):
         with mmap.mmap(-1, 4096) as mapping:
@@ -186,13 +180,13 @@ def test_all_of_memory_can_be_the_output(run):
 def test_an_empty_output_counts_as_written(run, buf):
     code = calling(("write_output", buf, 0), ("write_output", 0, 4), data="abcd")
     outcome = run(code)
-    assert outcome.return_code == Status.RESULT_ALREADY_WRITTEN
+    assert outcome.return_code == HostStatus.RESULT_ALREADY_WRITTEN
     assert (outcome.output, outcome.output_size) == (b"", 0)
 
 
 def test_a_second_output_is_refused_and_the_first_stays(run):
     outcome = run(calling(("write_output", 0, 2), ("write_output", 2, 2), data="abcd"))
-    assert outcome.return_code == Status.RESULT_ALREADY_WRITTEN
+    assert outcome.return_code == HostStatus.RESULT_ALREADY_WRITTEN
     assert outcome.output == b"ab"
 
 
@@ -224,7 +218,7 @@ def test_an_output_larger_than_the_limit_ends_the_run(run):
 
 def test_a_second_output_is_refused_before_its_size_is_looked_at(run):
     code = calling(("write_output", 0, 8), ("write_output", 0, 9))
-    assert run(code, output_bytes=8).return_code == Status.RESULT_ALREADY_WRITTEN
+    assert run(code, output_bytes=8).return_code == HostStatus.RESULT_ALREADY_WRITTEN
 
 
 def test_a_sink_gets_the_output_as_a_view_for_the_time_of_the_call(run):
@@ -244,7 +238,7 @@ def test_a_sink_gets_the_output_as_a_view_for_the_time_of_the_call(run):
 def test_getrandom_fills_the_range_with_one_request(run):
     random = CountingRandom()
     output = run(calling(("getrandom", 2, 6), data="\\ee" * 12, dump=True), random=random).output
-    assert number(output, STATUSES) == Status.SUCCESS
+    assert number(output, STATUSES) == HostStatus.SUCCESS
     assert output[:12] == b"\xee\xee\1\2\3\4\5\6\xee\xee\xee\xee"
     assert random.requests == [6]
 
@@ -252,7 +246,7 @@ def test_getrandom_fills_the_range_with_one_request(run):
 @pytest.mark.parametrize("buf", [0, 1, PAGE])
 def test_getrandom_of_nothing_asks_nobody(run, buf):
     random = CountingRandom()
-    assert run(calling(("getrandom", buf, 0)), random=random).return_code == Status.SUCCESS
+    assert run(calling(("getrandom", buf, 0)), random=random).return_code == HostStatus.SUCCESS
     assert random.requests == []
 
 
@@ -280,9 +274,9 @@ class Short:
 @pytest.mark.parametrize(
     ("random", "status"),
     [
-        (Failing(ServiceUnavailableError("none")), Status.SERVICE_UNAVAILABLE),
-        (Failing(PlatformError("broken")), Status.GENERIC),
-        (Short(), Status.GENERIC),
+        (Failing(ServiceUnavailableError("none")), HostStatus.SERVICE_UNAVAILABLE),
+        (Failing(PlatformError("broken")), HostStatus.GENERIC),
+        (Short(), HostStatus.GENERIC),
     ],
 )
 def test_randomness_that_is_not_there_is_a_status_and_writes_nothing(run, random, status):
@@ -292,16 +286,16 @@ def test_randomness_that_is_not_there_is_a_status_and_writes_nothing(run, random
 
 
 REFUSED = {
-    ("input_size", Status.BAD_INPUT): [("input_size", 1, 0)],
-    ("read_input", Status.BAD_INPUT): [("read_input", 1, 0, 0)],
-    ("read_input", Status.DATA_SOURCE_SIZE): [("read_input", 0, 0, 2)],
-    ("write_output", Status.RESULT_ALREADY_WRITTEN): 2 * [("write_output", 0, 1)],
-    ("getrandom", Status.SERVICE_UNAVAILABLE): [("getrandom", 0, 1)],
-    ("getrandom", Status.GENERIC): [("getrandom", 0, 1)],
-    ("read_previous_result", Status.PREVIOUS_RESULT_SIZE): [("read_previous_result", 0, 5)],
-    ("stream_size", Status.BAD_STREAM): [("stream_size", 1, 0)],
-    ("read_stream", Status.BAD_STREAM): [("read_stream", 1, 0, 9)],
-    ("read_stream", Status.STREAM_SOURCE_SIZE): [("read_stream", 0, 0, 5)],
+    ("input_size", HostStatus.BAD_INPUT): [("input_size", 1, 0)],
+    ("read_input", HostStatus.BAD_INPUT): [("read_input", 1, 0, 0)],
+    ("read_input", HostStatus.DATA_SOURCE_SIZE): [("read_input", 0, 0, 2)],
+    ("write_output", HostStatus.RESULT_ALREADY_WRITTEN): 2 * [("write_output", 0, 1)],
+    ("getrandom", HostStatus.SERVICE_UNAVAILABLE): [("getrandom", 0, 1)],
+    ("getrandom", HostStatus.GENERIC): [("getrandom", 0, 1)],
+    ("read_previous_result", HostStatus.PREVIOUS_RESULT_SIZE): [("read_previous_result", 0, 5)],
+    ("stream_size", HostStatus.BAD_STREAM): [("stream_size", 1, 0)],
+    ("read_stream", HostStatus.BAD_STREAM): [("read_stream", 1, 0, 9)],
+    ("read_stream", HostStatus.STREAM_SOURCE_SIZE): [("read_stream", 0, 0, 5)],
 }
 
 
@@ -310,8 +304,8 @@ def test_every_refusal_of_the_table_is_given(run):
         (call.name, status) for call in HOST_CALLS for status, _ in call.refusals
     ]
     failures = {
-        Status.SERVICE_UNAVAILABLE: Failing(ServiceUnavailableError("none")),
-        Status.GENERIC: Failing(PlatformError("broken")),
+        HostStatus.SERVICE_UNAVAILABLE: Failing(ServiceUnavailableError("none")),
+        HostStatus.GENERIC: Failing(PlatformError("broken")),
     }
     for (_, status), steps in REFUSED.items():
         assert run(calling(*steps), *INPUTS, random=failures.get(status)).return_code == status

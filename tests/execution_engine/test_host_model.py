@@ -10,14 +10,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from execution_engine import (
-    HOST_CALLS,
-    EngineLimits,
-    Program,
-    RunInputs,
-    TrapCode,
-    TrapError,
-)
+from execution_engine.abi import HOST_CALLS
+from execution_engine.errors import TrapCode, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from support.guests import CountingRandom, main
 from veracruz_utils.policy import Strategy
 

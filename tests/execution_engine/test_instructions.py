@@ -4,17 +4,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, ModuleRefusedError, Program, Refusal, check_module
-from execution_engine.binary import parse
-from execution_engine.instructions import deeper_than, outline
+from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
 from execution_engine.reader import BinaryError
+from execution_engine.wasm.binary import parse
+from execution_engine.wasm.examination import check_module
+from execution_engine.wasm.instructions import FunctionShapes, function_shape
 from support.guests import calling, main, module
 from veracruz_utils.policy import Strategy
 
 
 def shape(body, fields=""):
     code = module(f"(func $f {body}) {fields}")
-    return outline(code, parse(code).bodies[0])
+    return function_shape(code, parse(code).bodies[0])
 
 
 def test_an_empty_function_has_its_end_only():
@@ -91,13 +94,12 @@ def test_code_that_nests_deeper_than_the_limit_is_refused():
     assert check_module(code, limits=EngineLimits(nesting=20))
     with pytest.raises(ModuleRefusedError) as caught:
         check_module(code, limits=EngineLimits(nesting=19))
-    assert caught.value.code is Refusal.NESTING
+    assert caught.value.code is RefusalCode.NESTING
 
 
 def test_bytes_that_look_like_blocks_do_not_count():
     code = module("(func " + "(drop (i32.const 2))" * 50 + ")")
-    [body] = parse(code).bodies
-    assert not deeper_than(0, code, body)
+    assert not FunctionShapes(parse(code)).deeper_than(0, 0)
 
 
 @settings(max_examples=300)
@@ -107,7 +109,7 @@ def test_arbitrary_code_has_a_shape_or_an_offset_of_its_error(content):
     sample = parse(module("(func)")).bodies[0]
     body = type(sample)(offset=8, size=len(content), locals=0, code=8)
     try:
-        seen = outline(code, body)
+        seen = function_shape(code, body)
     except BinaryError as error:
         where = error.offset
     else:
@@ -128,7 +130,7 @@ def test_code_that_validates_can_be_walked(data):
     except ModuleRefusedError:
         return
     for body in parse(code).bodies:
-        assert outline(code, body).instructions > 0
+        assert function_shape(code, body).instructions > 0
 
 
 def jumping(targets):
@@ -142,7 +144,7 @@ def test_the_largest_jump_table_runs_and_a_larger_one_is_refused(strategy):
     Program.load(jumping(65_520), strategy=strategy, limits=EngineLimits()).close()
     with pytest.raises(ModuleRefusedError) as caught:
         Program.load(jumping(65_521), strategy=strategy, limits=EngineLimits())
-    assert caught.value.code is Refusal.JUMP_TABLE
+    assert caught.value.code is RefusalCode.JUMP_TABLE
 
 
 def test_bytes_that_only_look_like_a_large_jump_table_are_none():

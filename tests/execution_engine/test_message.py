@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, Program, RunInputs, TrapError
-from execution_engine.message import MAX_MESSAGE_BYTES, is_plain, told
+from execution_engine.errors import TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.message import MAX_MESSAGE_BYTES, is_plain, message_text
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from support import guests
 from support.components import component
 from support.guests import CountingRandom
@@ -97,10 +100,10 @@ def test_of_what_a_component_says_the_end_is_kept():
 
 @given(st.binary(max_size=2 * MAX_MESSAGE_BYTES))
 def test_whatever_is_said_becomes_text_that_does_nothing_to_a_terminal(data):
-    text = told(data)
+    text = message_text(data)
     assert is_plain(text)
     assert "\x1b" not in text
 
 
 def test_text_of_all_languages_is_kept():
-    assert told("caf\u00e9 \u4e2d\n\tx\u202e".encode()) == "caf\u00e9 \u4e2d\n\tx\\u202e"
+    assert message_text("caf\u00e9 \u4e2d\n\tx\u202e".encode()) == "caf\u00e9 \u4e2d\n\tx\\u202e"

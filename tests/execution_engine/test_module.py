@@ -1,18 +1,18 @@
 """Which modules are refused, and with which code; the engine never compiles them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from execution_engine import (
-    HOST_CALLS,
-    EngineLimits,
-    ModuleRefusedError,
-    Program,
-    Refusal,
-    check_module,
-)
+from execution_engine.abi import HOST_CALLS
+from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.wasm.binary import parse
+from execution_engine.wasm.examination import check_module
 from support.guests import calling, main, module, wasm
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
@@ -36,9 +36,7 @@ def section(number, content):
 def test_a_good_module_is_summarised():
     summary = check_module(GOOD, limits=LIMITS)
     assert summary.digest == Digest.of(GOOD)
-    assert summary.size == len(GOOD)
     assert [one.name for one in summary.imports] == [call.import_name for call in HOST_CALLS]
-    assert {one.name for one in summary.exports} == {"memory", "main"}
     assert summary.runnable
     assert not summary.has_initialize
 
@@ -86,7 +84,7 @@ def test_each_host_call_is_accepted_with_its_type_and_no_other(call):
         importing(right, "(result i64)"),
         importing(right, "(result i32 i32)"),
     ):
-        assert refusal(wrong).code is Refusal.IMPORT_TYPE
+        assert refusal(wrong).code is RefusalCode.IMPORT_TYPE
 
 
 @pytest.mark.parametrize(
@@ -101,7 +99,7 @@ def test_each_host_call_is_accepted_with_its_type_and_no_other(call):
     ],
 )
 def test_any_other_function_is_refused(text):
-    assert refusal(module("", imports=text)).code is Refusal.FORBIDDEN_IMPORT
+    assert refusal(module("", imports=text)).code is RefusalCode.FORBIDDEN_IMPORT
 
 
 @pytest.mark.parametrize(
@@ -114,16 +112,16 @@ def test_any_other_function_is_refused(text):
     ],
 )
 def test_anything_imported_that_is_no_function_is_refused(text):
-    assert refusal(wasm(f"(module {text})")).code is Refusal.IMPORT_KIND
+    assert refusal(wasm(f"(module {text})")).code is RefusalCode.IMPORT_KIND
 
 
 def test_an_imported_memory_is_refused_though_exported():
     code = wasm('(module (import "env" "memory" (memory 1)) (export "memory" (memory 0)))')
-    assert refusal(code).code is Refusal.IMPORT_KIND
+    assert refusal(code).code is RefusalCode.IMPORT_KIND
 
 
 def test_a_start_section_is_refused():
-    assert refusal(module("(func) (start 0)")).code is Refusal.START_SECTION
+    assert refusal(module("(func) (start 0)")).code is RefusalCode.START_SECTION
 
 
 @pytest.mark.parametrize(
@@ -131,29 +129,29 @@ def test_a_start_section_is_refused():
     ["", "(memory 1)", '(memory (export "mem") 1)', '(func (export "memory"))'],
 )
 def test_without_an_exported_memory_a_module_is_refused(memory):
-    assert refusal(module("", memory=memory)).code is Refusal.NO_MEMORY
+    assert refusal(module("", memory=memory)).code is RefusalCode.NO_MEMORY
 
 
 def test_text_is_refused_though_the_compiler_would_take_it():
-    assert refusal(b"(module)").code is Refusal.NOT_WASM
+    assert refusal(b"(module)").code is RefusalCode.NOT_WASM
 
 
 @pytest.mark.parametrize(
     "code", [b"", b"\0", b"\0as", b"\x7fELF" + bytes(60), b"\xef\xbb\xbf\0asm"]
 )
 def test_other_files_are_refused(code):
-    assert refusal(code).code is Refusal.NOT_WASM
+    assert refusal(code).code is RefusalCode.NOT_WASM
 
 
 @pytest.mark.parametrize("version", [b"", b"\1\0\0", b"\2\0\0\0", b"\x0d\0\2\0"])
 def test_other_versions_are_refused(version):
-    assert refusal(b"\0asm" + version).code is Refusal.VERSION
+    assert refusal(b"\0asm" + version).code is RefusalCode.VERSION
 
 
 def test_a_module_over_the_limit_is_refused():
     assert check_module(GOOD, limits=EngineLimits(module_bytes=len(GOOD)))
     error = refusal(GOOD, module_bytes=len(GOOD) - 1)
-    assert error.code is Refusal.TOO_LARGE
+    assert error.code is RefusalCode.TOO_LARGE
     assert str(len(GOOD)) in str(error)
     assert str(len(GOOD) - 1) in str(error)
 
@@ -161,7 +159,7 @@ def test_a_module_over_the_limit_is_refused():
 def test_a_memory_larger_than_the_limit_is_refused():
     code = module("", memory='(memory (export "memory") 2)')
     assert check_module(code, limits=EngineLimits(memory_bytes=2 * 65536))
-    assert refusal(code, memory_bytes=2 * 65536 - 1).code is Refusal.MEMORY_SIZE
+    assert refusal(code, memory_bytes=2 * 65536 - 1).code is RefusalCode.MEMORY_SIZE
 
 
 def test_a_memory_that_may_grow_over_the_limit_is_accepted():
@@ -171,15 +169,15 @@ def test_a_memory_that_may_grow_over_the_limit_is_accepted():
 
 def test_tables_over_the_limits_are_refused():
     assert check_module(module("(table 10 funcref)"), limits=EngineLimits(table_elements=10))
-    assert refusal(module("(table 11 funcref)"), table_elements=10).code is Refusal.TABLE_SIZE
-    assert refusal(module("(table 1 funcref)" * 17)).code is Refusal.TABLE_SIZE
+    assert refusal(module("(table 11 funcref)"), table_elements=10).code is RefusalCode.TABLE_SIZE
+    assert refusal(module("(table 1 funcref)" * 17)).code is RefusalCode.TABLE_SIZE
 
 
 def test_functions_and_locals_over_the_limits_are_refused():
     code = module("(func (local i32 i32 i64))" + "(func" + " (nop)" * 20 + ")")
     assert check_module(code, limits=EngineLimits(locals=3, function_bytes=22))
-    assert refusal(code, locals=2).code is Refusal.LOCALS
-    assert refusal(code, function_bytes=21).code is Refusal.FUNCTION_SIZE
+    assert refusal(code, locals=2).code is RefusalCode.LOCALS
+    assert refusal(code, function_bytes=21).code is RefusalCode.FUNCTION_SIZE
 
 
 def test_a_body_that_declares_billions_of_locals_is_refused_at_once():
@@ -192,7 +190,7 @@ def test_a_body_that_declares_billions_of_locals_is_refused_at_once():
         + section(7, b"\1\6memory\2\0")
         + section(10, b"\1" + bytes([len(body)]) + body)
     )
-    assert refusal(code).code is Refusal.LOCALS
+    assert refusal(code).code is RefusalCode.LOCALS
 
 
 def leb(number):
@@ -215,14 +213,14 @@ def with_body(body):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"\1" + leb(50_000) + b"\x7f\x0b", Refusal.LOCALS),
-        (b"\0" + b"\3\x40" * 40_000 + b"\x0b" * 40_001, Refusal.NESTING),
-        (b"\0" + b"\2\x40" * 100_000 + b"\x0b" * 100_001, Refusal.NESTING),
+        (b"\1" + leb(50_000) + b"\x7f\x0b", RefusalCode.LOCALS),
+        (b"\0" + b"\3\x40" * 40_000 + b"\x0b" * 40_001, RefusalCode.NESTING),
+        (b"\0" + b"\2\x40" * 100_000 + b"\x0b" * 100_001, RefusalCode.NESTING),
         (
             b"\0\2\x40\x41\0\x0e" + leb(600_000) + b"\0" * 600_001 + b"\x0b\x0b",
-            Refusal.FUNCTION_SIZE,
+            RefusalCode.FUNCTION_SIZE,
         ),
-        (b"\0" + b"\x41\0\x1a" * 400_000 + b"\x0b", Refusal.FUNCTION_SIZE),
+        (b"\0" + b"\x41\0\x1a" * 400_000 + b"\x0b", RefusalCode.FUNCTION_SIZE),
     ],
     ids=["50 000 locals", "40 000 loops", "100 000 blocks", "giant jump table", "1.2 MB of code"],
 )
@@ -236,11 +234,11 @@ def test_data_may_be_large():
 
 
 @pytest.mark.parametrize(
-    ("count", "refused"), [(b"\xa0\x8d\x06", Refusal.MALFORMED), (b"\xa1\x8d\x06", None)]
+    ("count", "refused"), [(b"\xa0\x8d\x06", RefusalCode.MALFORMED), (b"\xa1\x8d\x06", None)]
 )
 def test_a_vector_of_more_entries_than_we_look_at_is_refused_before_it_is_read(count, refused):
     code = HEADER + b"\1\3" + count  # 100 000 types, and one more
-    assert refusal(code).code is (refused or Refusal.TOO_MANY_ENTRIES)
+    assert refusal(code).code is (refused or RefusalCode.TOO_MANY_ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +267,7 @@ def test_a_vector_of_more_entries_than_we_look_at_is_refused_before_it_is_read(c
     ],
 )
 def test_features_outside_the_fixed_set_are_refused(text):
-    assert refusal(bytes(wat2wasm(text))).code in {Refusal.MALFORMED, Refusal.INVALID}
+    assert refusal(bytes(wat2wasm(text))).code in {RefusalCode.MALFORMED, RefusalCode.INVALID}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +291,7 @@ def test_features_of_the_fixed_set_are_taken_by_both_strategies(body):
 
 def test_what_does_not_validate_is_refused_with_its_offset():
     error = refusal(module("(func (result i32) (i64.const 0))"))
-    assert error.code is Refusal.INVALID
+    assert error.code is RefusalCode.INVALID
     assert "expected i32, found i64 (at offset 0x" in str(error)
 
 
@@ -319,7 +317,7 @@ def test_what_does_not_validate_is_refused_with_its_offset():
 )  # fmt: skip
 def test_malformed_bytes_are_refused_with_their_offset(code, where):
     error = refusal(code)
-    assert error.code is Refusal.MALFORMED
+    assert error.code is RefusalCode.MALFORMED
     assert where in str(error)
 
 
@@ -334,7 +332,7 @@ def test_a_modules_own_text_is_cut_and_made_printable():
 def test_what_the_validator_quotes_of_a_module_is_left_out():
     code = module('(func (export "secret")) (func (export "sesame"))')
     error = refusal(code.replace(b"sesame", b"secret"))
-    assert error.code is Refusal.INVALID
+    assert error.code is RefusalCode.INVALID
     assert "secret" not in str(error)
 
 
@@ -368,10 +366,13 @@ def test_what_passes_the_check_compiles_and_what_the_compiler_lists_is_what_we_s
     except ModuleRefusedError:
         return
     with program:
-        compiled = program._module
-        assert [(one.module, one.name) for one in compiled.imports] == [
-            (one.module, one.name) for one in program.summary.imports
+        assert told_apart(program.summary) == told_apart(check_module(bytes(code), limits=LIMITS))
+        assert [one.name for one in program._module.exports] == [
+            one.name for one in parse(bytes(code)).exports
         ]
-        assert [one.name for one in compiled.exports] == [
-            one.name for one in program.summary.exports
-        ]
+
+
+def told_apart(summary):
+    """A summary without the types of values that do not matter to the engine."""
+    entry = summary.entry if summary.runnable else summary.entry is not None
+    return replace(summary, entry=entry)

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from execution_engine import (
+from execution_engine.errors import (
     EngineError,
-    EngineLimits,
     LimitCode,
     LimitError,
     ModuleRefusedError,
-    Program,
-    RunInputs,
     TrapCode,
     TrapError,
-    engine_version,
 )
-from execution_engine.strategy import EngineSettings, make_engine
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import EngineSettings, engine_version, make_engine
+from execution_engine.trace import traced
 from support.guests import CountingRandom, calling, main, module
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Strategy
@@ -419,7 +419,11 @@ def test_the_defaults_are_those_of_a_policy_that_names_no_limits():
 
 FORKED = """
 import os, sys
-import execution_engine as engine
+from execution_engine.errors import LimitError, ModuleRefusedError, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import engine_version
 from platform_services import LinuxRandomSource
 from veracruz_utils.policy import Strategy
 
@@ -436,22 +440,22 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 for strategy in Strategy:
     for fuel in (None, 10**6):
-        limits = engine.EngineLimits(fuel=fuel, run_seconds=0.2)
-        with engine.Program.load(code, strategy=strategy, limits=limits) as program:
+        limits = EngineLimits(fuel=fuel, run_seconds=0.2)
+        with Program.load(code, strategy=strategy, limits=limits) as program:
             for inputs, expected in (([b"ab"], b"ab"), ([], None), ([b"abc"], "limit")):
                 try:
-                    outcome = program.run(engine.RunInputs(inputs), random=LinuxRandomSource())
-                except engine.LimitError:
+                    outcome = program.run(RunInputs(inputs), random=LinuxRandomSource())
+                except LimitError:
                     assert expected == "limit"
-                except engine.TrapError as error:
+                except TrapError as error:
                     assert expected is None and error.frames
                 else:
                     assert outcome.output == expected
     try:
-        engine.Program.load(code[:-1], strategy=strategy, limits=limits)
-    except engine.ModuleRefusedError as error:
+        Program.load(code[:-1], strategy=strategy, limits=limits)
+    except ModuleRefusedError as error:
         str(error)
-engine.engine_version()
+engine_version()
 os._exit(0)
 """
 
@@ -474,16 +478,19 @@ def test_a_process_forked_from_one_that_imported_us_needs_no_file_and_no_import(
 
 CRAMPED = """
 import resource, sys
-import execution_engine as engine
+from execution_engine.errors import TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from veracruz_utils.policy import Strategy
 
-code, limits = bytes.fromhex(sys.argv[1]), engine.EngineLimits()
-with engine.Program.load(code, strategy=Strategy[sys.argv[2]], limits=limits) as program:
+code, limits = bytes.fromhex(sys.argv[1]), EngineLimits()
+with Program.load(code, strategy=Strategy[sys.argv[2]], limits=limits) as program:
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     try:
-        program.run(engine.RunInputs(), random=LinuxRandomSource())
-    except engine.TrapError as error:
+        program.run(RunInputs(), random=LinuxRandomSource())
+    except TrapError as error:
         print(error.code, bool(error.debug))
         print(error)
 """
@@ -502,18 +509,20 @@ def test_a_process_without_room_for_a_program_says_that_it_is_not_the_programs_f
 
 INTERRUPTED = """
 import os, signal, sys, threading
-import execution_engine as engine
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from veracruz_utils.policy import Strategy
 
 for strategy in Strategy:
-    with engine.Program.load(
-        bytes.fromhex(sys.argv[1]), strategy=strategy, limits=engine.EngineLimits()
+    with Program.load(
+        bytes.fromhex(sys.argv[1]), strategy=strategy, limits=EngineLimits()
     ) as program:
         timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         try:
-            program.run(engine.RunInputs(), random=LinuxRandomSource())
+            program.run(RunInputs(), random=LinuxRandomSource())
         except KeyboardInterrupt:
             timer.join()
             print("interrupted", threading.active_count())
@@ -556,12 +565,14 @@ def test_memory_of_the_process_does_not_grow_with_the_number_of_runs(strategy):
     assert resident() - before < 8 * 1024 * 1024
 
 
-def traced(strategy, code, inputs=()):
+def traced_run(strategy, code, inputs=()):
     """What a trace was told of a run, and the run's outcome if it had one."""
     events = []
     with Program.load(code, strategy=strategy, limits=EngineLimits()) as program:
         try:
-            outcome = program.run(RunInputs(inputs), random=CountingRandom(), trace=events.append)
+            outcome = program.run(
+                RunInputs(inputs), random=CountingRandom(), wrap_call=traced(events.append)
+            )
         except TrapError:
             outcome = None
     return [(event.name, event.arguments, event.status) for event in events], outcome
@@ -571,7 +582,7 @@ def test_a_trace_is_told_of_every_host_call_in_order(strategy):
     code = calling(
         ("input_count", 8), ("input_size", 5, 8), ("read_input", 0, -1, 2), ("write_output", 0, 2)
     )
-    events, outcome = traced(strategy, code, [b"abc"])
+    events, outcome = traced_run(strategy, code, [b"abc"])
     assert events == [
         ("input_count", (8,), 0),
         ("input_size", (5, 8), -4),
@@ -584,7 +595,7 @@ def test_a_trace_is_told_of_every_host_call_in_order(strategy):
 
 
 def test_a_trace_is_told_of_the_call_that_ends_the_program(strategy):
-    events, outcome = traced(strategy, calling(("input_count", -1)))
+    events, outcome = traced_run(strategy, calling(("input_count", -1)))
     assert events == [("input_count", (2**32 - 1,), None)]
     assert outcome is None
 

@@ -5,7 +5,10 @@ from random import Random
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, LimitError, Program, RunInputs, TrapError
+from execution_engine.errors import LimitError, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from support.guests import CountingRandom, main
 from support.wasm_programs import Writer
 from veracruz_utils.policy import Strategy

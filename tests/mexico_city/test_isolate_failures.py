@@ -4,7 +4,10 @@ import pytest
 
 from colima import isolate, runtime
 from colima.runtime import ComputationState, FailureReport, GetFailureReport, RefusalReason
-from execution_engine import EngineLimits, Program, RunInputs, TrapError
+from execution_engine.errors import TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from support import runtime_guests as guests
 from support.guests import CountingRandom, main
 from support.local_front import close_all, local_front

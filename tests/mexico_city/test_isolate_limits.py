@@ -106,14 +106,12 @@ def test_endless_recursion_is_a_trap(isolates, strategy):
 @pytest.mark.parametrize(
     ("code", "limits", "found"),
     [
-        (hostile.jump_table(250_000), {}, "jump-table-too-large"),
+        (hostile.jump_table(250_000), {}, "uncompilable"),
         (hostile.many_locals(50_000), {}, "too-many-locals"),
-        (hostile.nested(2_001), {}, "nested-too-deep"),
         (hostile.large_function(524_289), {}, "function-too-large"),
         (hostile.with_memory(2), {"memory_bytes": 65536}, "memory-too-large"),
         (hostile.with_table(11), {"table_elements": 10}, "table-too-large"),
         (guests.HELLO, {"function_bytes": 3}, "function-too-large"),
-        (hostile.nested(3), {"nesting": 2}, "nested-too-deep"),
         (hostile.many_locals(3), {"locals": 2}, "too-many-locals"),
     ],
 )  # fmt: skip
@@ -148,8 +146,9 @@ LENIENT = {"locals": 50_000, "function_bytes": 2 * MIB}
         (hostile.live_locals(2_000, loops=50, reads=3_000), {}),
         (hostile.live_locals(3_999, loops=300, reads=55_000), {}),
         (hostile.live_locals(40_000, loops=3, reads=70_000), LENIENT),
+        (hostile.nested(100_000), {"function_bytes": 2 * MIB}),
     ],
-    ids=["28 KB", "0.5 MB", "0.6 MB"],
+    ids=["28 KB", "0.5 MB", "0.6 MB", "100 000 blocks inside one another"],
 )
 def test_a_module_that_compiles_for_long_is_given_up(isolates, strategy, code, limits):
     limits = Limits(compile_seconds=1, **limits)

@@ -3,7 +3,9 @@ from functools import lru_cache
 import pytest
 from click.testing import CliRunner
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from sdk.examples import programs
 from sdk.freestanding.cli import main

@@ -5,18 +5,14 @@ from functools import cache
 
 import wasmtime
 
-from execution_engine import (
-    EngineLimits,
-    LimitError,
-    ModuleRefusedError,
-    Program,
-    Refusal,
-    RunInputs,
-    TrapError,
-)
-from execution_engine.component import is_component
+from execution_engine.errors import LimitError, ModuleRefusedError, RefusalCode, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.static_limits import is_component
+from execution_engine.trace import traced
 from support.guests import CountingRandom
-from tlaxcala import Report, check
+from tlaxcala import CertificationReport, check
 from tlaxcala.rules import RULES_OF_THE_ENGINE
 from veracruz_utils.policy import Strategy
 
@@ -24,7 +20,7 @@ LIMITS = EngineLimits(fuel=20_000, run_seconds=20.0)
 """Short for the run; those that show in a module are the usual ones."""
 
 
-def assert_certified_exactly_if_it_runs(code: bytes) -> Report:
+def assert_certified_exactly_if_it_runs(code: bytes) -> CertificationReport:
     """Tlaxcala's report; it says of `code` what the engine does with it, under each strategy.
 
     What is certified loads, can be called, and can be set up by an engine that is not ours; what is
@@ -47,7 +43,7 @@ def assert_certified_exactly_if_it_runs(code: bytes) -> Report:
     return report
 
 
-def _try(code: bytes, strategy: Strategy) -> tuple[Refusal | None, bool, set[str]]:
+def _try(code: bytes, strategy: Strategy) -> tuple[RefusalCode | None, bool, set[str]]:
     """Why the engine refuses it, if it does; whether it can run; the host calls that it makes."""
     called: set[str] = set()
     try:
@@ -60,7 +56,7 @@ def _try(code: bytes, strategy: Strategy) -> tuple[Refusal | None, bool, set[str
             program.run(
                 RunInputs(inputs=(b"one", b"two")),
                 random=CountingRandom(),
-                trace=lambda event: called.add(event.name),
+                wrap_call=traced(lambda event: called.add(event.name)),
             )
     return None, runs, called
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from wasmtime import wat2wasm
 
-from execution_engine import HOST_CALLS
+from execution_engine.abi import HOST_CALLS
 
 IMPORTS = "\n".join(
     f'(import "env" "{call.import_name}" (func ${call.name} '

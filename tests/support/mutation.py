@@ -2,8 +2,9 @@
 
 from random import Random
 
-from execution_engine.binary import parse, sections
-from execution_engine.component import is_component
+from execution_engine.reader import sections
+from execution_engine.static_limits import is_component
+from execution_engine.wasm.binary import parse
 from sdk.examples import programs
 from support.components import component
 from support.guests import IMPORTS, calling, wasm
@@ -100,7 +101,10 @@ def mutated(random: Random, code: bytes, others: list[bytes]) -> bytes:
 
 
 def _with_section(random: Random, code: bytes, others: list[bytes]) -> bytes:
-    parts = [(number, reader.data[reader.at : reader.end]) for number, reader in sections(code)]
+    parts = [
+        (number, code[content.at : content.end])
+        for _, number, content in sections(code, 0, len(code))
+    ]
     place = random.randrange(len(parts))
     number, content = parts[place]
     parts[place] = (number, _changed(random, content, others))
@@ -113,8 +117,8 @@ def _with_function(random: Random, code: bytes, others: list[bytes]) -> bytes:
     bodies[place] = _changed(random, bodies[place], others)
     content = leb(len(bodies)) + b"".join(leb(len(body)) + body for body in bodies)
     return MAGIC + b"".join(
-        section(number, content if number == 10 else reader.data[reader.at : reader.end])
-        for number, reader in sections(code)
+        section(number, content if number == 10 else code[part.at : part.end])
+        for _, number, part in sections(code, 0, len(code))
     )
 
 

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, abi, engine_version
+from execution_engine import abi
+from execution_engine.limits import EngineLimits
+from execution_engine.strategy import engine_version
 from sdk.examples import programs
 from support.guests import calling, module
 from tlaxcala import CertificateError, certify, check, differences

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from sdk.examples import programs
 from support.certification import assert_certified_exactly_if_it_runs
 from support.guests import calling, module, wasm

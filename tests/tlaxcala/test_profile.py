@@ -1,9 +1,9 @@
 import pytest
 
+from execution_engine.wasm.custom_sections import MAX_LISTED, Producer, SectionSize
 from support.guests import IMPORTS, main, module, wasm
 from support.module_bytes import custom, producers
 from tlaxcala import check
-from tlaxcala.customs import MAX_LISTED, Custom, Producer
 from veracruz_utils.policy import Limits
 
 MAIN = '(func $main (export "main") (result i32) (i32.const 0))'
@@ -167,14 +167,14 @@ def test_passive_data_needs_no_room():
 
 
 def test_custom_sections_are_listed_with_their_sizes():
-    plain = len(profile(module(MAIN)).customs.listed)  # the text format names what it can
-    seen = profile(module(MAIN) + custom(".debug_info", b"abc") + custom("x")).customs
-    assert seen.listed[plain:] == (Custom(".debug_info", 3), Custom("x", 0))
+    plain = len(profile(module(MAIN)).custom_sections.listed)  # the text format names what it can
+    seen = profile(module(MAIN) + custom(".debug_info", b"abc") + custom("x")).custom_sections
+    assert seen.listed[plain:] == (SectionSize(".debug_info", 3), SectionSize("x", 0))
     assert seen.count == plain + 2
 
 
 def test_only_so_many_custom_sections_are_listed():
-    seen = profile(module(MAIN) + custom("x", b"ab") * 500).customs
+    seen = profile(module(MAIN) + custom("x", b"ab") * 500).custom_sections
     assert seen.count >= 500
     assert seen.size >= 1000
     assert len(seen.listed) == MAX_LISTED
@@ -182,7 +182,7 @@ def test_only_so_many_custom_sections_are_listed():
 
 def test_producers_are_told():
     section = producers(language=[("C11", ""), ("Rust", "2021")], sdk=[("wasi", "1")])
-    assert profile(module(MAIN) + section).customs.producers == (
+    assert profile(module(MAIN) + section).custom_sections.producers == (
         Producer("language", "C11", ""),
         Producer("language", "Rust", "2021"),
         Producer("sdk", "wasi", "1"),
@@ -193,13 +193,13 @@ def test_producers_are_told():
     "content", [b"", b"\1", b"\1\1x\5", b"\xff\xff\xff\xff\x0f", b"\1\2\xff\xfe\1"]
 )
 def test_a_malformed_producers_section_says_nothing(content):
-    assert profile(module(MAIN) + custom("producers", content)).customs.producers == ()
+    assert profile(module(MAIN) + custom("producers", content)).custom_sections.producers == ()
 
 
 def test_text_of_custom_sections_is_escaped_and_cut():
     code = module(MAIN) + custom("\x1b[31m" + "x" * 500)
     code += producers(language=[("\x1b" * 90, "é")])
-    seen = profile(code).customs
+    seen = profile(code).custom_sections
     assert seen.listed[-2].name == ("\\x1b[31m" + "x" * 500)[:64]
     [producer] = seen.producers
     assert producer.name == ("\\x1b" * 90)[:64]
@@ -208,13 +208,15 @@ def test_text_of_custom_sections_is_escaped_and_cut():
 
 def test_many_producers_are_cut():
     code = module(MAIN) + producers(language=[("a", "1")] * 1000)
-    assert len(profile(code).customs.producers) == MAX_LISTED
+    assert len(profile(code).custom_sections.producers) == MAX_LISTED
 
 
 def test_functions_named_by_the_name_section_are_counted():
-    assert profile(module("(func $a) (func $b)" + MAIN)).customs.named_functions == 3
+    assert profile(module("(func $a) (func $b)" + MAIN)).custom_sections.named_functions == 3
     assert (
-        profile(module('(func (export "main") (result i32) (i32.const 0))')).customs.named_functions
+        profile(
+            module('(func (export "main") (result i32) (i32.const 0))')
+        ).custom_sections.named_functions
         is None
     )
 
@@ -222,7 +224,7 @@ def test_functions_named_by_the_name_section_are_counted():
 @pytest.mark.parametrize("content", [b"\1", b"\1\x7f", b"\0\5a", b"\xff\xff"])
 def test_a_malformed_name_section_names_nothing(content):
     code = module('(func (export "main") (result i32) (i32.const 0))') + custom("name", content)
-    assert profile(code).customs.named_functions == 0
+    assert profile(code).custom_sections.named_functions == 0
 
 
 def test_a_profile_is_an_object_of_json_named_like_its_attributes():

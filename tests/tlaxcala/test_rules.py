@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from execution_engine import EngineLimits, ModuleRefusedError, Program, Refusal, TrapError
+from execution_engine.errors import ModuleRefusedError, RefusalCode, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from support.components import assembled, component
 from support.guests import CountingRandom, calling, main, module, wasm
@@ -151,7 +153,7 @@ def test_the_static_limits_are_those_that_can_refuse_a_module():
 
 
 def test_every_refusal_of_the_engine_that_can_be_foreseen_has_a_rule():
-    assert set(RULES_OF_THE_ENGINE) == set(Refusal) - {Refusal.UNCOMPILABLE}
+    assert set(RULES_OF_THE_ENGINE) == set(RefusalCode) - {RefusalCode.UNCOMPILABLE}
 
 
 def test_codes_are_unique_and_every_rule_says_what_to_do():

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from support.guests import calling, module
 from tlaxcala import RULES
 from tlaxcala.sarif import sarif

@@ -1,55 +1,9 @@
-"""Runs WebAssembly programs against the eleven Veracruz host calls."""
+"""Runs WebAssembly programs against the eleven Veracruz host calls.
 
-from execution_engine import world
-from execution_engine.abi import HOST_CALLS, HostCall, Status
-from execution_engine.code_cache import CodeCache, CompiledCode, code_context, code_tag
-from execution_engine.errors import (
-    EngineError,
-    Frame,
-    LimitCode,
-    LimitError,
-    ModuleRefusedError,
-    Refusal,
-    TrapCode,
-    TrapError,
-)
-from execution_engine.limits import EngineLimits
-from execution_engine.module import Examination, ModuleSummary, check_module, examine
-from execution_engine.program import Program, settings_of
-from execution_engine.run import Buffer, HostCallEvent, Outcome, RunInputs, Trace
-from execution_engine.shape import Problem
-from execution_engine.strategy import EngineSettings, engine_version
+Names are imported from the modules that have them. Where a program runs, these are loaded:
+`compiled_program` and what it is made of, `abi` and `world` (what a guest may assume), `limits`,
+`errors`. Tools that hold no isolate have more: `program` (a run that ends at its deadline),
+`code_cache`, `trace`, and `wasm`, which reads all of a module.
+"""
 
-__all__ = [
-    "HOST_CALLS",
-    "Buffer",
-    "CodeCache",
-    "CompiledCode",
-    "EngineError",
-    "EngineLimits",
-    "EngineSettings",
-    "Examination",
-    "Frame",
-    "HostCall",
-    "HostCallEvent",
-    "LimitCode",
-    "LimitError",
-    "ModuleRefusedError",
-    "ModuleSummary",
-    "Outcome",
-    "Problem",
-    "Program",
-    "Refusal",
-    "RunInputs",
-    "Status",
-    "Trace",
-    "TrapCode",
-    "TrapError",
-    "check_module",
-    "code_context",
-    "code_tag",
-    "engine_version",
-    "examine",
-    "settings_of",
-    "world",
-]
+__all__: list[str] = []

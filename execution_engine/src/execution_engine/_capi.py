@@ -17,6 +17,10 @@ from wasmtime import Config, FuncType, Linker, Module, Store, Trap, TrapCode, Va
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 
+from execution_engine.abi import FunctionType
+from execution_engine.errors import StackFrame
+from execution_engine.text import printable
+
 _U32: Final = 0xFFFFFFFF
 _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
@@ -25,6 +29,9 @@ _TRAP_MESSAGE: Final = b"host call"
 # A structure, pointer or function of ctypes: wasmtime gives them no static type.
 _C: TypeAlias = Any
 _NO_OFFSET: Final = 2**64 - 1
+_NUMBERS: Final = {
+    "i32": ValType.i32(), "i64": ValType.i64(), "f32": ValType.f32(), "f64": ValType.f64(),
+}  # fmt: skip
 
 # environment, caller, slots, number of slots -> 0 or a trap
 _Callback = ctypes.CFUNCTYPE(
@@ -75,6 +82,11 @@ _memory_view.restype = ctypes.py_object
 _memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
 
 
+def set_feature(config: Config, name: str, *, on: bool) -> None:
+    """Switch a feature of WebAssembly on or off, of which `Config` names only some."""
+    getattr(bindings, f"wasmtime_config_wasm_{name}_set")(config.ptr(), on)
+
+
 def set_wasm_stack(config: Config, size: int) -> None:
     """Let guests use `size` bytes of stack; the thread that runs one must have more.
 
@@ -123,7 +135,23 @@ def define(
     _raise(error)
 
 
-class Instance:
+def function_type(type_: FuncType) -> FunctionType:
+    """The type in the words of the text format, where it has i32, i64, f32 and f64 alone.
+
+    Values are compared, not asked for their kind: of a v128 that would abort the process.
+    """
+    return FunctionType(_names(type_.params), _names(type_.results))
+
+
+def _names(values: list[ValType]) -> tuple[str, ...]:
+    equal = bindings.wasmtime_wasm_valtype_equal
+    return tuple(
+        next((name for name, each in _NUMBERS.items() if equal(each.ptr(), one.ptr())), "other")
+        for one in values
+    )
+
+
+class RawInstance:
     """An instance in a store, with what we use of it.
 
     Raises:
@@ -222,7 +250,7 @@ def address_view(address: int, size: int) -> memoryview:
     return view
 
 
-def trap_code(trap: Trap) -> TrapCode | None:
+def trap_cause(trap: Trap) -> TrapCode | None:
     """The cause of a trap, or None for one of our own and for one this version does not name."""
     try:
         return trap.trap_code
@@ -230,34 +258,31 @@ def trap_code(trap: Trap) -> TrapCode | None:
         return None
 
 
-def trap_frames(trap: Trap) -> list[tuple[int, int | None, str | None]]:
-    """Function index, offset in the module and name of the innermost calls, at most 20."""
+def trap_text(cause: TrapCode) -> str:
+    """What the engine says for this cause, wherever it does not give it as a code."""
+    return str(Trap._from_ptr(bindings.wasmtime_trap_new_code(cause.value)).message)  # noqa: SLF001
+
+
+def stack_frames(error: Trap | WasmtimeError) -> tuple[StackFrame, ...]:
+    """The innermost calls of a trap, or of an error that tells of one; at most 20."""
+    trace = bindings.wasm_trap_trace
+    if isinstance(error, WasmtimeError):
+        trace = bindings.wasmtime_error_wasm_trace
     frames = bindings.wasm_frame_vec_t(0, None)
-    bindings.wasm_trap_trace(trap.ptr(), ctypes.byref(frames))
-    return _described(frames)
-
-
-def error_frames(error: WasmtimeError) -> list[tuple[int, int | None, str | None]]:
-    """As `trap_frames`, of the trap that an error tells of."""
-    frames = bindings.wasm_frame_vec_t(0, None)
-    bindings.wasmtime_error_wasm_trace(error.ptr(), ctypes.byref(frames))
-    return _described(frames)
-
-
-def _described(frames: _C) -> list[tuple[int, int | None, str | None]]:
+    trace(error.ptr(), ctypes.byref(frames))
     try:
-        return [_frame(frames.data[place]) for place in range(min(frames.size, _MAX_FRAMES))]
+        return tuple(_frame(frames.data[at]) for at in range(min(frames.size, _MAX_FRAMES)))
     finally:
         bindings.wasm_frame_vec_delete(ctypes.byref(frames))
 
 
-def _frame(frame: _C) -> tuple[int, int | None, str | None]:
+def _frame(frame: _C) -> StackFrame:
     name: _C = bindings.wasmtime_frame_func_name(frame)
     offset = bindings.wasm_frame_module_offset(frame)
-    return (
+    return StackFrame(
         bindings.wasm_frame_func_index(frame),
         None if offset == _NO_OFFSET else offset,
-        ffi.to_bytes(name.contents).decode(errors="replace") if name else None,
+        printable(ffi.to_bytes(name.contents).decode(errors="replace"), 64) if name else None,
     )
 
 

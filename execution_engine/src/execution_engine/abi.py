@@ -33,7 +33,7 @@ class FunctionType:
         return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
 
 
-class Status(IntEnum):
+class HostStatus(IntEnum):
     """What a host call returns."""
 
     SUCCESS = 0
@@ -64,7 +64,7 @@ class HostCall:
     name: str
     params: tuple[str, ...]
     effect: str
-    refusals: tuple[tuple[Status, str], ...] = ()
+    refusals: tuple[tuple[HostStatus, str], ...] = ()
 
     @property
     def import_name(self) -> str:
@@ -85,34 +85,34 @@ HOST_CALLS: Final = (
         "input_size",
         ("index", "ptr"),
         "writes the size of that input",
-        ((Status.BAD_INPUT, "no such input"),),
+        ((HostStatus.BAD_INPUT, "no such input"),),
     ),
     HostCall(
         "read_input",
         ("index", "buf", "size"),
         "copies the whole input to buf",
-        ((Status.BAD_INPUT, "no such input"), (Status.DATA_SOURCE_SIZE, _SHORT)),
+        ((HostStatus.BAD_INPUT, "no such input"), (HostStatus.DATA_SOURCE_SIZE, _SHORT)),
     ),
     HostCall(
         "write_output",
         ("buf", "size"),
         "takes size bytes from buf as the result",
-        ((Status.RESULT_ALREADY_WRITTEN, "there is a result already; it stays"),),
+        ((HostStatus.RESULT_ALREADY_WRITTEN, "there is a result already; it stays"),),
     ),
     HostCall(
         "getrandom",
         ("buf", "size"),
         "fills buf",
         (
-            (Status.SERVICE_UNAVAILABLE, "no random numbers now"),
-            (Status.GENERIC, "another failure of their source"),
+            (HostStatus.SERVICE_UNAVAILABLE, "no random numbers now"),
+            (HostStatus.GENERIC, "another failure of their source"),
         ),
     ),
     HostCall(
         "read_previous_result",
         ("buf", "size"),
         "copies the previous round's result; nothing in round one",
-        ((Status.PREVIOUS_RESULT_SIZE, _SHORT),),
+        ((HostStatus.PREVIOUS_RESULT_SIZE, _SHORT),),
     ),
     HostCall("previous_result_size", ("ptr",), "writes its size, 0 in round one"),
     HostCall("has_previous_result", ("ptr",), "writes 1 from round two on, else 0"),
@@ -121,13 +121,13 @@ HOST_CALLS: Final = (
         "stream_size",
         ("index", "ptr"),
         "writes the size of that stream",
-        ((Status.BAD_STREAM, "no such stream"),),
+        ((HostStatus.BAD_STREAM, "no such stream"),),
     ),
     HostCall(
         "read_stream",
         ("index", "buf", "size"),
         "copies the whole stream to buf",
-        ((Status.BAD_STREAM, "no such stream"), (Status.STREAM_SOURCE_SIZE, _SHORT)),
+        ((HostStatus.BAD_STREAM, "no such stream"), (HostStatus.STREAM_SOURCE_SIZE, _SHORT)),
     ),
 )
 
@@ -139,22 +139,3 @@ ENTRY_TYPES: Final = (
     FunctionType(("i32", "i32"), ("i32",)),
 )
 INITIALIZER_TYPE: Final = FunctionType((), ())
-
-
-# What programs mean by the number `main` returns; a convention of their library, with -6 meaning
-# something else than the status of that number.
-RETURN_CODES: Final = {
-    0: "Success",
-    -1: "Generic",
-    -2: "DataSourceCount",
-    -3: "DataSourceSize",
-    -4: "BadInput",
-    -5: "InvariantFailed",
-    -6: "NotImplemented",
-    -7: "ServiceUnavailable",
-}
-
-
-def return_code_name(code: int) -> str:
-    """The name programs give to a return code, or "unknown"."""
-    return RETURN_CODES.get(code, "unknown")

@@ -1,9 +1,9 @@
 """Compiled code, kept for the next time that the same program is loaded.
 
-Compiled code is trusted like our own: the engine loads whatever bytes it is given. So an entry is
-bound by a MAC to the program, the engine's version and its settings, under a key that nobody but
-the owner of the cache has, and is checked before a byte of it reaches the engine. What is not
-exactly what was kept, for whatever reason, is as good as absent.
+For developers' tools; an isolate gets compiled code from its front process. An entry is bound to
+what it was compiled from (see `code_tag`) under a key that nobody but the owner of the cache has,
+and is checked before a byte of it reaches the engine. What is not exactly what was kept, for
+whatever reason, is as good as absent.
 """
 
 import hashlib
@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from execution_engine.code_tag import code_context, code_tag
 from execution_engine.errors import EngineError
 from execution_engine.limits import MIB
-from execution_engine.strategy import ON, EngineSettings, engine_version
+from execution_engine.strategy import EngineSettings
 from veracruz_utils.digest import Digest
 from veracruz_utils.secret import Secret
 
@@ -38,18 +39,6 @@ class CodeStore(Protocol):
 
     def write(self, name: str, entry: bytes) -> None:
         """Put an entry under a name, if there is room."""
-        ...
-
-
-class CompiledCode(Protocol):
-    """Where `Program.load` looks for compiled code, and leaves it."""
-
-    def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
-        """Authentic code of this program, for these settings and this version of the engine."""
-        ...
-
-    def keep(self, program: Digest, settings: EngineSettings, code: bytes | bytearray) -> None:
-        """Keep code that this process has compiled itself."""
         ...
 
 
@@ -102,20 +91,6 @@ class CodeCache:
         """Keep code that this process has compiled itself."""
         context = code_context(program, settings)
         self._store.write(_name(context), code_tag(self._key, context, Digest.of(code)) + code)
-
-
-def code_context(program: Digest, settings: EngineSettings) -> bytes:
-    """What the code was compiled from, by and for; of fixed form, so that no two are alike."""
-    features = " ".join(ON)
-    return f"veracruz code 2\n{engine_version()}\n{features}\n{settings}\n{program}\n".encode()
-
-
-def code_tag(key: Secret, context: bytes, code: Digest) -> bytes:
-    """What authenticates the code with this digest, compiled in this context: 32 bytes.
-
-    HMAC-SHA-256 over the context and the digest, which is of fixed length.
-    """
-    return hmac.digest(key.reveal(), context + code.value, "sha256")
 
 
 def _name(context: bytes) -> str:

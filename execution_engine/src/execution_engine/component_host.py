@@ -1,14 +1,12 @@
 """The host's side of the eleven calls for a component: values and pieces in place of pointers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from execution_engine._component_capi import Err, Value
-from execution_engine.abi import Status
-from execution_engine.errors import LimitCode, LimitError
+from execution_engine.abi import HostStatus
 from execution_engine.host import Host
-from execution_engine.message import MAX_MESSAGE_BYTES, told
-from execution_engine.run import HostCallEvent, Trace
+from execution_engine.message import MAX_MESSAGE_BYTES, message_text
 from execution_engine.world import PIECE_BYTES
 from platform_services import PlatformError, ServiceUnavailableError
 
@@ -22,118 +20,93 @@ class ComponentHost(Host):
     _written: bytearray | None = None
     _said: bytes = b""
 
-    def message(self) -> str:
+    def said(self) -> str:
         """What the program said to its author."""
-        return told(self._said)
-
-    def component_call(self, name: str, trace: Trace | None) -> Callable[..., Answer]:
-        """The host call of this name (of `abi`, without prefix), counted and told to `trace`."""
-        body: Callable[..., Answer] = getattr(self, f"_{name}")
-        calls = self.calls
-
-        def counted(*arguments: Value) -> Answer:
-            calls[name] += 1
-            return body(*arguments)
-
-        return counted if trace is None else _traced(name, counted, trace)
+        return message_text(self._said)
 
     def close(self) -> None:
         """Let go of inputs and result."""
         self._written = None
         super().close()
 
-    def _input_count(self) -> Answer:
+    def input_count(self) -> Answer:
+        """The number of inputs."""
         return len(self._inputs)
 
-    def _input_size(self, index: int) -> Answer:
-        return _size(self._inputs, index, Status.BAD_INPUT)
+    def input_size(self, index: int) -> Answer:
+        """The length of an input."""
+        return _size(self._inputs, index, HostStatus.BAD_INPUT)
 
-    def _read_input(self, index: int, offset: int, size: int) -> Answer:
+    def read_input(self, index: int, offset: int, size: int) -> Answer:
+        """A piece of an input."""
         if index >= len(self._inputs):
-            return Err(Status.BAD_INPUT)
-        return _piece(self._inputs[index], offset, size, Status.DATA_SOURCE_SIZE)
+            return Err(HostStatus.BAD_INPUT)
+        return _piece(self._inputs[index], offset, size, HostStatus.DATA_SOURCE_SIZE)
 
-    def _stream_count(self) -> Answer:
+    def stream_count(self) -> Answer:
+        """The number of streams."""
         return len(self._streams)
 
-    def _stream_size(self, index: int) -> Answer:
-        return _size(self._streams, index, Status.BAD_STREAM)
+    def stream_size(self, index: int) -> Answer:
+        """The length of a stream."""
+        return _size(self._streams, index, HostStatus.BAD_STREAM)
 
-    def _read_stream(self, index: int, offset: int, size: int) -> Answer:
+    def read_stream(self, index: int, offset: int, size: int) -> Answer:
+        """A piece of a stream."""
         if index >= len(self._streams):
-            return Err(Status.BAD_STREAM)
-        return _piece(self._streams[index], offset, size, Status.STREAM_SOURCE_SIZE)
+            return Err(HostStatus.BAD_STREAM)
+        return _piece(self._streams[index], offset, size, HostStatus.STREAM_SOURCE_SIZE)
 
-    def _has_previous_result(self) -> Answer:
+    def has_previous_result(self) -> Answer:
+        """Whether there is a previous result, were it empty."""
         return self._previous is not None
 
-    def _previous_result_size(self) -> Answer:
+    def previous_result_size(self) -> Answer:
+        """The length of the previous result, 0 without one."""
         return len(self._previous or b"")
 
-    def _read_previous_result(self, offset: int, size: int) -> Answer:
+    def read_previous_result(self, offset: int, size: int) -> Answer:
+        """A piece of the previous result."""
         previous = self._previous if self._previous is not None else _NOTHING
-        return _piece(previous, offset, size, Status.PREVIOUS_RESULT_SIZE)
+        return _piece(previous, offset, size, HostStatus.PREVIOUS_RESULT_SIZE)
 
-    def _write_output(self, piece: bytes, last: bool) -> Answer:  # noqa: FBT001 - as the world has it
+    def write_output(self, piece: bytes, last: bool) -> Answer:  # noqa: FBT001 - as the world has it
+        """Take a piece of the result; the first whole one stays."""
         if self.output_size is not None:
-            return Err(Status.RESULT_ALREADY_WRITTEN)
+            return Err(HostStatus.RESULT_ALREADY_WRITTEN)
         written = self._written = self._written if self._written is not None else bytearray()
-        if len(written) + len(piece) > self._limits.output_bytes:
-            raise LimitError(
-                LimitCode.OUTPUT_SIZE, f"the limit is {self._limits.output_bytes} bytes"
-            )
+        self._check_output(len(written) + len(piece))
         written += piece
         if last:
-            self._register(written)
+            with memoryview(written) as whole:
+                self._register(whole)
+            self._written = None
         return None
 
-    def _register(self, written: bytearray) -> None:
-        if self._sink is None:
-            self.output = bytes(written)
-        else:
-            with memoryview(written) as whole, whole.toreadonly() as result:
-                self._sink(result)
-        self.output_size = len(written)
-        self._written = None
-
-    def _message(self, text: bytes) -> Answer:
+    def message(self, text: bytes) -> Answer:
+        """Take text for the program's author; of all of it the end is kept."""
         self._said = (self._said + text[-MAX_MESSAGE_BYTES:])[-MAX_MESSAGE_BYTES:]
         return None
 
-    def _getrandom(self, size: int) -> Answer:
+    def getrandom(self, size: int) -> Answer:
+        """Random bytes of the platform."""
         if size > PIECE_BYTES:
-            return Err(Status.DATA_SOURCE_SIZE)
+            return Err(HostStatus.DATA_SOURCE_SIZE)
         self._take_random(size)
         try:
-            return self._drawn(size) if size else b""
+            return self._draw_random(size) if size else b""
         except ServiceUnavailableError:
-            return Err(Status.SERVICE_UNAVAILABLE)
+            return Err(HostStatus.SERVICE_UNAVAILABLE)
         except PlatformError:
-            return Err(Status.GENERIC)
+            return Err(HostStatus.GENERIC)
 
 
-def _size(contents: Sequence[memoryview], index: int, missing: Status) -> Answer:
+def _size(contents: Sequence[memoryview], index: int, missing: HostStatus) -> Answer:
     return len(contents[index]) if index < len(contents) else Err(missing)
 
 
-def _piece(content: memoryview, offset: int, size: int, wrong: Status) -> Answer:
+def _piece(content: memoryview, offset: int, size: int, wrong: HostStatus) -> Answer:
     """The bytes there, when they are all inside and no more than one piece."""
     if size > PIECE_BYTES or offset + size > len(content):
         return Err(wrong)
     return content[offset : offset + size].tobytes()
-
-
-def _traced(name: str, call: Callable[..., Answer], trace: Trace) -> Callable[..., Answer]:
-    """As of core modules, with sizes in place of contents; success is status 0."""
-
-    def traced(*arguments: Value) -> Answer:
-        status = None
-        try:
-            answer = call(*arguments)
-            status = int(answer) if isinstance(answer, Err) else 0
-        finally:
-            numbers = tuple(len(one) if isinstance(one, bytes) else int(one) for one in arguments)
-            trace(HostCallEvent(name, numbers, status))
-        return answer
-
-    return traced

@@ -1,7 +1,7 @@
 """Why a program was refused, or ended otherwise than by returning.
 
     EngineError            exit_code 1
-    ├ ModuleRefusedError   `code`: a Refusal; the module never ran
+    ├ ModuleRefusedError   `code`: a RefusalCode; the module never ran
     ├ TrapError            `code`: a TrapCode; the program's own fault
     └ LimitError           `code`: a LimitCode; the policy's limit was reached
 
@@ -10,13 +10,14 @@ names of its functions on the stack) would carry its secrets out: it is in attri
 see it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from veracruz_utils.errors import VeracruzError
 
 
-class Refusal(StrEnum):
+class RefusalCode(StrEnum):
     """Why a module is not run."""
 
     TOO_LARGE = "module-too-large"
@@ -80,14 +81,32 @@ class EngineError(VeracruzError):
 class ModuleRefusedError(EngineError):
     """The module is not one we run; nothing of it ran."""
 
-    def __init__(self, code: Refusal, detail: str) -> None:
+    def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"program refused ({code}): {detail}")
         self.code = code
         self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Problem:
+    """One reason not to run a module; `detail` names both sides."""
+
+    code: RefusalCode
+    detail: str
+
+
+def refuse_first(problems: Iterable[Problem]) -> None:
+    """Refuse the module for the first of its problems, if it has one.
+
+    Raises:
+        ModuleRefusedError: it has.
+    """
+    for problem in problems:
+        raise ModuleRefusedError(problem.code, problem.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class StackFrame:
     """One call on the stack of a program that trapped, innermost first.
 
     Attributes:
@@ -118,7 +137,7 @@ class TrapError(EngineError):
         detail: str = "",
         *,
         debug: str = "",
-        frames: tuple[Frame, ...] = (),
+        frames: tuple[StackFrame, ...] = (),
     ) -> None:
         super().__init__(f"program trapped ({code})" + (f": {detail}" if detail else ""))
         self.code = code

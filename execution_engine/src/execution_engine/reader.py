@@ -1,9 +1,14 @@
-"""Reading the binary format: numbers, names and vectors inside bounds."""
+"""Reading the binary format: numbers, names, vectors and sections inside bounds."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from execution_engine.errors import EngineError
 
+MAGIC: Final = b"\0asm"
+MODULE_VERSION: Final = b"\1\0\0\0"
+COMPONENT_VERSION: Final = b"\x0d\0\1\0"
+HEADER_BYTES: Final = 8
 # No module worth running has more of anything; a vector's length is held to it before reading.
 MAX_ENTRIES: Final = 100_000
 
@@ -20,7 +25,7 @@ class TooManyError(BinaryError):
     """Some part of the module has more entries than we look at."""
 
 
-class Reader:
+class WasmReader:
     """A cursor over `data[at:end]` that never leaves it; what is not there is a BinaryError."""
 
     __slots__ = ("at", "data", "end")
@@ -64,16 +69,21 @@ class Reader:
         self.at = start + size
         return start
 
+    def part(self) -> "WasmReader":
+        """Step over a length and as many bytes; a reader of those."""
+        size = self.u32()
+        return WasmReader(self.data, self.skip(size), self.at)
+
     def name(self) -> str:
         """A length and as many bytes of UTF-8."""
-        start = self.skip(self.u32())
+        part = self.part()
         try:
-            return self.data[start : self.at].decode()
+            return self.data[part.at : part.end].decode()
         except UnicodeDecodeError:
-            raise BinaryError("name is not UTF-8", start) from None
+            raise BinaryError("name is not UTF-8", part.at) from None
 
-    def turns(self) -> range:
-        """As many turns as the vector that begins here says it has entries."""
+    def vector(self) -> range:
+        """One index for each entry of the vector that begins here; its entries come next."""
         if (count := self.u32()) > MAX_ENTRIES:
             raise TooManyError(f"{count} entries, at most {MAX_ENTRIES}", self.at)
         return range(count)
@@ -82,3 +92,17 @@ class Reader:
         """Insist that everything was read."""
         if self.at != self.end:
             raise BinaryError(f"{what} is longer than its content", self.at)
+
+
+def sections(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, WasmReader]]:
+    """Each section of the module or component at `data[start:end]`, behind its header.
+
+    Gives where the section begins, its id, and a reader of its content.
+
+    Raises:
+        BinaryError: a section is not all inside.
+    """
+    whole = WasmReader(data, start + HEADER_BYTES, end)
+    while whole.at < end:
+        offset, section = whole.at, whole.byte()
+        yield offset, section, whole.part()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
+from typing import Any
 
 Buffer = bytes | bytearray | memoryview | mmap
 
@@ -23,28 +24,13 @@ class RunInputs:
     previous_result: Buffer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HostCallEvent:
-    """One host call that has been answered, for a trace.
-
-    It holds what the program chose while it ran: for the developer's bench, never in an isolate.
-
-    Attributes:
-        name: of the host call, without prefix.
-        arguments: as unsigned 32-bit numbers.
-        status: the answer; None for the call that ended the program.
-    """
-
-    name: str
-    arguments: tuple[int, ...]
-    status: int | None
-
-
-Trace = Callable[[HostCallEvent], None]
+# A host call as the engine calls it, and what is put around one (its name comes first).
+HostFunction = Callable[..., Any]
+CallWrapper = Callable[[str, HostFunction], HostFunction]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """A program's return, whatever the number it returned.
 
     Attributes:

@@ -24,8 +24,15 @@ ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
 # Of the engine for components alone: core modules never meet it.
 COMPONENT: Final = "component_model"
 OFF: Final = (
+    "branch_hinting",
+    "compact_imports",
+    "component_model_accessors",
+    "component_model_async",
+    "component_model_async_stackful",
+    "component_model_canonical_names",
     "component_model_implements",
     "component_model_map",
+    "component_model_more_async_builtins",
     "custom_page_sizes",
     "exceptions",
     "function_references",
@@ -69,8 +76,6 @@ class EngineSettings:
         stack_bytes: the guest's stack. The default is that of the original interpreter, 1 048 576
             values of 8 bytes: 65 536 nested calls fit. From 64 KiB to 64 MiB.
         component: it runs components, and no core modules.
-        shape: the limits that functions are held to before they are compiled. They change nothing
-            in the code, but make compiled code that is kept tell what its program was held to.
     """
 
     strategy: Strategy
@@ -78,7 +83,6 @@ class EngineSettings:
     interruptible: bool = False
     stack_bytes: int = 8 * 1024 * 1024
     component: bool = False
-    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not _LEAST_STACK_BYTES <= self.stack_bytes <= _MOST_STACK_BYTES:
@@ -97,11 +101,9 @@ def make_engine(settings: EngineSettings) -> Engine:
     config = Config()
     if settings.strategy is Strategy.INTERPRETATION:
         config.target = "pulley64"
-    for feature in ON:
-        setattr(config, f"wasm_{feature}", True)
-    for feature in OFF:
-        setattr(config, f"wasm_{feature}", False)
-    setattr(config, f"wasm_{COMPONENT}", settings.component)
+    features = dict.fromkeys(ON, True) | dict.fromkeys(OFF, False)
+    for feature, on in (features | {COMPONENT: settings.component}).items():
+        _capi.set_feature(config, feature, on=on)
     config.gc_support = False
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang

@@ -22,7 +22,8 @@ import socket
 from typing import Final
 
 from colima import frame, isolate, read_frame
-from execution_engine import code_context, code_tag, settings_of
+from execution_engine.code_tag import code_context, code_tag
+from execution_engine.compiled_program import settings_of
 from mexico_city.content import Content, Sealing, anonymous_file
 from mexico_city.errors import RuntimeFailure
 from mexico_city.limits import engine_limits

@@ -14,15 +14,10 @@ from collections.abc import Iterator, Sequence
 
 from colima import framing, isolate
 from colima.runtime import MAX_MESSAGE_CHARS, TrapFrame
-from execution_engine import (
-    EngineSettings,
-    LimitCode,
-    LimitError,
-    ModuleRefusedError,
-    Program,
-    RunInputs,
-    TrapError,
-)
+from execution_engine.compiled_program import CompiledProgram
+from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
+from execution_engine.run import RunInputs
+from execution_engine.strategy import EngineSettings
 from mexico_city import lockdown
 from mexico_city.limits import engine_limits
 from platform_services import RandomSource
@@ -52,14 +47,14 @@ class _Guest:
         self._debug = policy.debug
         self._limits = engine_limits(policy)
         self._random = random
-        self._program: Program | None = None
+        self._program: CompiledProgram | None = None
 
     def load(self, message: isolate.Load) -> isolate.FromGuest:
         descriptors = receive_descriptors(self._channel, 2)
         with _mapped(descriptors, [message.size, message.code_size]) as (module, given):
             code = _Code(given, descriptors[1])
             try:
-                self._program = Program.load(
+                self._program = CompiledProgram.load(
                     bytes(module), strategy=self._strategy, limits=self._limits, cache=code
                 )
             except ModuleRefusedError as refused:

@@ -13,7 +13,7 @@ from typing import Final
 
 from colima import FrameDecoder, WireError, frame, isolate
 from colima.runtime import RefusalReason
-from execution_engine import LimitCode, Refusal, TrapCode
+from execution_engine.errors import LimitCode, RefusalCode, TrapCode
 from execution_engine.message import is_plain
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
@@ -23,7 +23,7 @@ from veracruz_utils.policy import Limits
 _SEND_TIMEOUT_S: Final = 5.0
 _OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
 """How the compiler ends a process that gets no more memory."""
-_REFUSALS: Final = frozenset(Refusal)
+_REFUSALS: Final = frozenset(RefusalCode)
 _TRAPS: Final = frozenset(TrapCode)
 _LIMITS: Final = frozenset(LimitCode)
 

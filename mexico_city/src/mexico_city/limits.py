@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from veracruz_utils.policy import Policy
 
 

@@ -26,7 +26,7 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
-from execution_engine import engine_version
+from execution_engine.strategy import engine_version
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from platform_services import ServiceUnavailableError
 from sdk.encoding.pinecone import PineconeError, decode, encode
 from sdk.toolchains import zig

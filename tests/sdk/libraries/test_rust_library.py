@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_engine import EngineLimits, Program, RunInputs
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import ServiceUnavailableError
 from sdk.encoding.pinecone import PineconeError, decode, encode, parse_type
 from sdk.errors import BuildError, SourceUnavailableError

@@ -7,7 +7,10 @@ from importlib.resources import files
 import pytest
 from click.testing import CliRunner
 
-from execution_engine import EngineLimits, Program, RunInputs, TrapError
+from execution_engine.errors import TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from sdk import projects
 from sdk.cli import main
 from sdk.errors import BuildError

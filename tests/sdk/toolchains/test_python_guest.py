@@ -16,17 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from execution_engine import (
-    CodeCache,
-    EngineLimits,
-    LimitCode,
-    LimitError,
-    Program,
-    RunInputs,
-    TrapCode,
-    TrapError,
-    examine,
-)
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.wasm.examination import examine
 from sdk.encoding import pinecone
 from sdk.errors import BuildError
 from sdk.examples import EXAMPLES, Case

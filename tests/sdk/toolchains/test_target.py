@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import tlaxcala
-from execution_engine import instructions
-from execution_engine.binary import parse
 from execution_engine.reader import BinaryError
+from execution_engine.wasm import instructions
+from execution_engine.wasm.binary import parse
 from sdk import projects
 from sdk.examples import EXAMPLES, programs
 from sdk.toolchains.sources import source_folder
@@ -108,9 +108,12 @@ def extended(monkeypatch):
 
     def says(module):
         try:
-            return any(not instructions.outline(module, body) for body in parse(module).bodies)
+            return any(
+                not instructions.function_shape(module, body) for body in parse(module).bodies
+            )
         except BinaryError:
             return True
+        return False
 
     return says
 

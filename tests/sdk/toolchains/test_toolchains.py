@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tlaxcala
-from execution_engine import EngineLimits, TrapError
+from execution_engine.errors import TrapError
+from execution_engine.limits import EngineLimits
 from platform_services import ServiceUnavailableError
 from sdk.cli import main
 from sdk.encoding.pinecone import PineconeError, decode, encode, parse_type

@@ -3,17 +3,17 @@
 from tlaxcala.certificate import Difference, certify, differences
 from tlaxcala.check import check
 from tlaxcala.errors import CertificateError, TlaxcalaError
-from tlaxcala.profile import Profile
-from tlaxcala.report import Finding, Report
+from tlaxcala.profile import ModuleProfile
+from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import RULES, Rule
 
 __all__ = [
     "RULES",
     "CertificateError",
+    "CertificationReport",
     "Difference",
     "Finding",
-    "Profile",
-    "Report",
+    "ModuleProfile",
     "Rule",
     "TlaxcalaError",
     "certify",

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from execution_engine.abi import FunctionType
-from execution_engine.binary import Binary
-from execution_engine.instructions import Outline
+from execution_engine.wasm.binary import Binary
+from execution_engine.wasm.instructions import FunctionShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Reached:
 
 def reached(
     declared: Binary,
-    outlines: Sequence[Outline],
+    shapes: Sequence[FunctionShape],
     *,
     entries: Iterable[int],
     references: Iterable[int],
@@ -39,7 +39,7 @@ def reached(
 
     Args:
         declared: the module.
-        outlines: of each function that has code, in order.
+        shapes: of each function that has code, in order.
         entries: indexes of the functions that the engine calls.
         references: indexes of the functions that may be in a table.
     """
@@ -56,9 +56,9 @@ def reached(
         found.add(function)
         if function < imported:
             continue
-        outline = outlines[function - imported]
-        waiting.extend(outline.calls)
-        for type_ in {declared.types[index] for index in outline.indirect_types} - called:
+        shape = shapes[function - imported]
+        waiting.extend(shape.calls)
+        for type_ in {declared.types[index] for index in shape.indirect_types} - called:
             called.add(type_)
             indirectly.update(by_type[type_])
             waiting.extend(by_type[type_])

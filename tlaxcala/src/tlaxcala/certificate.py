@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from execution_engine import HOST_CALLS, EngineLimits, abi, engine_version
+from execution_engine import abi
+from execution_engine.abi import HOST_CALLS
+from execution_engine.limits import EngineLimits
+from execution_engine.strategy import engine_version
 from execution_engine.text import printable
 from tlaxcala._version import VERSION
 from tlaxcala.errors import CertificateError
-from tlaxcala.report import Report
+from tlaxcala.report import CertificationReport
 from veracruz_utils.strict_json import JsonError, read_json
 
 FORMAT: Final = "veracruz-tlaxcala-certificate"
@@ -59,7 +62,7 @@ class Difference:
         return f"{self.path}: the certificate says {says}, found is {found}"
 
 
-def certify(report: Report, *, limits: EngineLimits) -> bytes:
+def certify(report: CertificationReport, *, limits: EngineLimits) -> bytes:
     """The certificate of a module, the same bytes whenever and wherever it is made.
 
     Args:
@@ -76,7 +79,7 @@ def certify(report: Report, *, limits: EngineLimits) -> bytes:
 
 
 def differences(
-    certificate: bytes, report: Report, *, limits: EngineLimits
+    certificate: bytes, report: CertificationReport, *, limits: EngineLimits
 ) -> tuple[Difference, ...]:
     """What a certificate says otherwise than was found; nothing where it holds in every word.
 
@@ -99,7 +102,7 @@ def differences(
         raise CertificateError("not a certificate: nested too deep") from error
 
 
-def _document(report: Report, limits: EngineLimits) -> dict[str, object]:
+def _document(report: CertificationReport, limits: EngineLimits) -> dict[str, object]:
     found = report.as_json()
     return {
         "format": FORMAT,

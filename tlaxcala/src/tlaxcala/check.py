@@ -4,13 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from execution_engine import HOST_CALLS, EngineLimits, ModuleSummary, Refusal, binary, examine
-from execution_engine.abi import ENTRY_TYPES
-from execution_engine.limits import PAGE_BYTES
+from execution_engine.abi import ENTRY_TYPES, HOST_CALLS
+from execution_engine.errors import RefusalCode
+from execution_engine.interface import ModuleSummary
+from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import BinaryError
+from execution_engine.wasm.binary import Binary
+from execution_engine.wasm.examination import Examination, examine
+from execution_engine.wasm.segments import Segment, Setup, read_setup
 from execution_engine.world import world_name
-from tlaxcala.profile import Profile, profile
-from tlaxcala.report import Finding, Report
+from tlaxcala.profile import ModuleProfile, profile
+from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import (
     DATA_OUTSIDE,
     ELEMENTS_OUTSIDE,
@@ -21,17 +25,16 @@ from tlaxcala.rules import (
     WRONG_PROGRAM,
     Rule,
 )
-from tlaxcala.segments import Segment, Setup, read_setup
 from veracruz_utils.digest import Digest
 
 # A module may break a rule a hundred thousand times; nobody reads on after some.
 MAX_ALIKE: Final = 20
-_UNREADABLE_INSIDE: Final = frozenset({Refusal.MALFORMED, Refusal.INVALID})
+_UNREADABLE_INSIDE: Final = frozenset({RefusalCode.MALFORMED, RefusalCode.INVALID})
 
 
 def check(
     code: bytes, *, limits: EngineLimits | None = None, program: Digest | None = None
-) -> Report:
+) -> CertificationReport:
     """Whether `code` assumes only the ABI, every rule that it breaks, and what it is.
 
     Args:
@@ -41,21 +44,19 @@ def check(
     """
     limits = limits or EngineLimits()
     seen = examine(code, limits=limits)
-    digest = Digest.of(code)
+    digest = seen.summary.digest if seen.summary else Digest.of(code)
     findings = [
         Finding.of(RULES_OF_THE_ENGINE[problem.code], problem.detail) for problem in seen.problems
     ]
     found = None
     if seen.summary is not None:
         findings.extend(_entry_findings(seen.summary))
-        if not seen.summary.component and not any(
-            problem.code in _UNREADABLE_INSIDE for problem in seen.problems
-        ):
-            found, more = _look_inside(code)
-            findings.extend(more)
+    if not any(problem.code in _UNREADABLE_INSIDE for problem in seen.problems):
+        found, more = _look_inside(seen)
+        findings.extend(more)
     if program not in (None, digest):
         findings.append(Finding.of(WRONG_PROGRAM, f"digest is {digest}, the policy's {program}"))
-    return Report(
+    return CertificationReport(
         digest=digest,
         size=len(code),
         host_calls=_host_calls(seen.summary),
@@ -65,13 +66,15 @@ def check(
     )
 
 
-def _look_inside(code: bytes) -> tuple[Profile | None, Sequence[Finding]]:
-    """What a valid module is, and what it does before it runs that it cannot do."""
+def _look_inside(seen: Examination) -> tuple[ModuleProfile | None, Sequence[Finding]]:
+    """What a valid core module is, and what it does before it runs that it cannot do."""
+    if seen.module is None or seen.shapes is None:
+        return None, ()
     try:
-        declared, setup = binary.parse(code), read_setup(code)
-        return profile(code, declared, setup), tuple(_setup_findings(declared, setup))
+        setup, shapes = read_setup(seen.module), seen.shapes.all()
     except BinaryError as error:  # the validator knows more than we: nothing can be vouched for
-        return None, (Finding.of(RULES_OF_THE_ENGINE[Refusal.MALFORMED], str(error)),)
+        return None, (Finding.of(RULES_OF_THE_ENGINE[RefusalCode.MALFORMED], str(error)),)
+    return profile(seen.module, shapes, setup), tuple(_setup_findings(seen.module, setup))
 
 
 def _without_repetition(findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -95,7 +98,7 @@ def _entry_findings(summary: ModuleSummary) -> Iterator[Finding]:
         yield Finding.of(ENTRY_TYPE, f"it is {summary.entry}, the engine calls {wanted}")
 
 
-def _setup_findings(declared: binary.Binary, setup: Setup) -> Iterator[Finding]:
+def _setup_findings(declared: Binary, setup: Setup) -> Iterator[Finding]:
     if not declared.imported("memory"):
         rooms = [memory.minimum * PAGE_BYTES for memory in declared.memories]
         yield from _outside(DATA_OUTSIDE, "bytes of memory", setup.data, rooms)

@@ -10,7 +10,9 @@ from typing import Final
 
 import click
 
-from execution_engine import EngineLimits, abi, engine_version
+from execution_engine import abi
+from execution_engine.limits import EngineLimits
+from execution_engine.strategy import engine_version
 from execution_engine.text import printable
 from tlaxcala._version import VERSION
 from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, Difference, certify, differences
@@ -186,7 +188,7 @@ def verify_certificate(
 
 def _comparison(verdict: Verdict, found: tuple[Difference, ...], *, holds: bool) -> str:
     lines = [verdict.as_text(), f"the certificate {'holds' if holds else 'does not hold'}"]
-    lines.extend(f"  {'' if one.matters else 'no matter: '}{one}" for one in found)
+    lines.extend(f"  {'' if one.matters else '(not significant) '}{one}" for one in found)
     return "\n".join(lines)
 
 

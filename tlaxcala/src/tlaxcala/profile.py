@@ -3,18 +3,24 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from execution_engine import HOST_CALLS
-from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, INITIALIZER, INITIALIZER_TYPE, MODULE
-from execution_engine.binary import Binary, Extent
-from execution_engine.instructions import Outline, outline
+from execution_engine.abi import (
+    ENTRY_POINT,
+    ENTRY_TYPES,
+    HOST_CALLS,
+    INITIALIZER,
+    INITIALIZER_TYPE,
+    MODULE,
+)
 from execution_engine.limits import PAGE_BYTES
+from execution_engine.wasm.binary import Binary, Extent
+from execution_engine.wasm.custom_sections import CustomSections, read_custom_sections
+from execution_engine.wasm.instructions import FunctionShape
+from execution_engine.wasm.segments import Segment, Setup
 from tlaxcala.callgraph import reached
-from tlaxcala.customs import Customs, read_customs
-from tlaxcala.segments import Segment, Setup
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeProfile:
     """The functions of a module; the largest of each kind is what the limits are about.
 
     Attributes:
@@ -41,7 +47,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class StorageProfile:
     """Memory and tables.
 
     Attributes:
@@ -62,7 +68,7 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class CallProfile:
     """What may be called from where the engine enters the module; see `tlaxcala.callgraph`.
 
     Attributes:
@@ -79,58 +85,59 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ModuleProfile:
     """All of the above, of one module."""
 
-    code: Code
-    storage: Storage
-    calls: Calls
-    customs: Customs
+    code: CodeProfile
+    storage: StorageProfile
+    calls: CallProfile
+    custom_sections: CustomSections
 
     def as_json(self) -> dict[str, object]:
-        """The profile as an object of JSON; the keys are the attributes."""
-        return asdict(self)
+        """The profile as an object of JSON; the keys stay, for certificates hold them."""
+        return {
+            "code": asdict(self.code),
+            "storage": asdict(self.storage),
+            "calls": asdict(self.calls),
+            "customs": asdict(self.custom_sections),
+        }
 
 
-def profile(code: bytes, declared: Binary, setup: Setup) -> Profile:
+def profile(declared: Binary, shapes: Sequence[FunctionShape], setup: Setup) -> ModuleProfile:
     """What a valid module is.
 
     Args:
-        code: its bytes.
-        declared: what `execution_engine.binary.parse` says of them.
-        setup: what `read_setup` says of them.
-
-    Raises:
-        BinaryError: the module is not valid.
+        declared: the module.
+        shapes: of each function that has code, in order.
+        setup: what `read_setup` says of it.
     """
-    outlines = [outline(code, body) for body in declared.bodies]
-    references = setup.references.union(*(one.references for one in outlines))
-    return Profile(
-        code=_code(declared, outlines),
+    references = setup.references.union(*(one.references for one in shapes))
+    return ModuleProfile(
+        code=_code(declared, shapes),
         storage=_storage(declared, setup.data),
-        calls=_calls(declared, outlines, references),
-        customs=read_customs(code),
+        calls=_calls(declared, shapes, references),
+        custom_sections=read_custom_sections(declared),
     )
 
 
-def _code(declared: Binary, outlines: Sequence[Outline]) -> Code:
+def _code(declared: Binary, shapes: Sequence[FunctionShape]) -> CodeProfile:
     sizes = [body.size for body in declared.bodies]
-    return Code(
+    return CodeProfile(
         functions=len(sizes),
         size=sum(sizes),
         largest_function=max(sizes, default=0),
         most_locals=max((body.locals for body in declared.bodies), default=0),
-        deepest_nesting=max((one.nesting for one in outlines), default=0),
-        largest_jump_table=max((one.branch_targets for one in outlines), default=0),
-        instructions=sum(one.instructions for one in outlines),
-        loops=sum(one.loops for one in outlines),
-        indirect_calls=sum(one.indirect_calls for one in outlines),
+        deepest_nesting=max((one.nesting for one in shapes), default=0),
+        largest_jump_table=max((one.branch_targets for one in shapes), default=0),
+        instructions=sum(one.instructions for one in shapes),
+        loops=sum(one.loops for one in shapes),
+        indirect_calls=sum(one.indirect_calls for one in shapes),
     )
 
 
-def _storage(declared: Binary, data: Sequence[Segment]) -> Storage:
+def _storage(declared: Binary, data: Sequence[Segment]) -> StorageProfile:
     memory = declared.memories[0] if declared.memories else Extent(0, 0)
-    return Storage(
+    return StorageProfile(
         memory_initial=memory.minimum * PAGE_BYTES,
         memory_maximum=None if memory.maximum is None else memory.maximum * PAGE_BYTES,
         tables=len(declared.tables),
@@ -140,13 +147,15 @@ def _storage(declared: Binary, data: Sequence[Segment]) -> Storage:
     )
 
 
-def _calls(declared: Binary, outlines: Sequence[Outline], references: Iterable[int]) -> Calls:
+def _calls(
+    declared: Binary, shapes: Sequence[FunctionShape], references: Iterable[int]
+) -> CallProfile:
     entries = dict(_entries(declared))
-    seen = reached(declared, outlines, entries=entries.values(), references=references)
+    seen = reached(declared, shapes, entries=entries.values(), references=references)
     imported = [one for one in declared.imports if one.kind == "func"]
     theirs = [imported[index] for index in seen.functions if index < len(imported)]
     names = {one.name for one in theirs if one.module == MODULE}
-    return Calls(
+    return CallProfile(
         entries=tuple(entries),
         functions=sum(index >= len(imported) for index in seen.functions),
         indirect_targets=len(seen.indirectly),

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from tlaxcala.profile import Profile
+from tlaxcala.profile import ModuleProfile
 from tlaxcala.rules import Rule
 from veracruz_utils.digest import Digest
 
@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CertificationReport:
     """The verdict on one module.
 
     Attributes:
@@ -44,7 +44,7 @@ class Report:
     size: int
     host_calls: tuple[str, ...]
     entry: str | None
-    profile: Profile | None
+    profile: ModuleProfile | None
     findings: tuple[Finding, ...]
 
     @property

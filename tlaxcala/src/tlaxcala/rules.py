@@ -6,8 +6,8 @@ Codes are for people to look up and for scripts to rely on: a code is never give
 from dataclasses import dataclass
 from typing import Final
 
-from execution_engine import HOST_CALLS, Refusal
-from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, MEMORY, MODULE
+from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, HOST_CALLS, MEMORY, MODULE
+from execution_engine.errors import RefusalCode
 from execution_engine.world import MAIN_TYPE
 
 _CALLS: Final = "\n".join(f"  {call.import_name} {call.type}" for call in HOST_CALLS)
@@ -64,32 +64,32 @@ ELEMENTS_OUTSIDE: Final = Rule(
 )
 
 RULES_OF_THE_ENGINE: Final = {
-    Refusal.TOO_LARGE: Rule(
+    RefusalCode.TOO_LARGE: Rule(
         "TLX002",
         "the module is larger than the limit",
         "The limit of a policy that names none is used; a policy can set another.",
         "strip names and debug sections, or raise the policy's limit",
     ),
-    Refusal.NOT_WASM: Rule(
+    RefusalCode.NOT_WASM: Rule(
         "TLX003",
         "the file is not a WebAssembly module",
         "A module begins with the bytes 00 61 73 6d. The text format is not taken.",
         "translate text with wat2wasm; give the linked .wasm, not an object or archive",
     ),
-    Refusal.VERSION: Rule(
+    RefusalCode.VERSION: Rule(
         "TLX004",
         "the file is of a WebAssembly version that is not run",
         "Core modules of version 1 are run, and components of version 0d 00 01 00.",
         "build a core module, or a component of world `veracruz:guest`",
     ),
-    Refusal.MALFORMED: Rule(
+    RefusalCode.MALFORMED: Rule(
         "TLX005",
         "the module is malformed",
         "The bytes cannot be read as a WebAssembly module, or use an encoding that only features "
         "outside the supported set have.",
         "build the module again; switch off features newer than SIMD",
     ),
-    Refusal.INVALID: Rule(
+    RefusalCode.INVALID: Rule(
         "TLX006",
         "the module is not valid",
         "It breaks the validation rules of the WebAssembly standard, or uses a feature outside "
@@ -97,96 +97,96 @@ RULES_OF_THE_ENGINE: Final = {
         "multiple values, funcref, fixed-width SIMD, extended constant expressions.",
         "build the module again; switch off features newer than SIMD",
     ),
-    Refusal.FORBIDDEN_IMPORT: Rule(
+    RefusalCode.FORBIDDEN_IMPORT: Rule(
         "TLX010",
         "a function is imported that the host does not give",
         f"From module {MODULE!r} the host gives these, and no others:\n{_CALLS}",
         "link without it: no WASI, no `abort`, no function that is nowhere defined",
     ),
-    Refusal.IMPORT_KIND: Rule(
+    RefusalCode.IMPORT_KIND: Rule(
         "TLX011",
         "something is imported that is not a function",
         "Memories, tables and globals are the module's own; the host gives functions only.",
         "link without --import-memory, --import-table and position-independent code",
     ),
-    Refusal.IMPORT_TYPE: Rule(
+    RefusalCode.IMPORT_TYPE: Rule(
         "TLX012",
         "a host call is imported with another type",
         f"The host calls and their types:\n{_CALLS}",
         "declare it with exactly these parameters and the result i32",
     ),
-    Refusal.FORBIDDEN_EXPORT: Rule(
+    RefusalCode.FORBIDDEN_EXPORT: Rule(
         "TLX013",
         f"a component exports something else than {ENTRY_POINT!r}",
         f"A component of world `veracruz:guest` exports {ENTRY_POINT!r} and nothing else.",
         "build it for that world: `veracruz-sdk build` does",
     ),
-    Refusal.EXPORT_TYPE: Rule(
+    RefusalCode.EXPORT_TYPE: Rule(
         "TLX014",
         f"a component does not export {ENTRY_POINT!r} as its world has it",
         f"The engine calls `{ENTRY_POINT}: {MAIN_TYPE}`.",
         "build it for world `veracruz:guest`: `veracruz-sdk build` does",
     ),
-    Refusal.FORBIDDEN_PART: Rule(
+    RefusalCode.FORBIDDEN_PART: Rule(
         "TLX015",
         "a component has a part that is not hosted",
         "Components and instances of components inside, resources, core types, start functions and "
         "asynchronous functions are not of the world that is hosted.",
         "build it for world `veracruz:guest`: `veracruz-sdk build` does",
     ),
-    Refusal.START_SECTION: Rule(
+    RefusalCode.START_SECTION: Rule(
         "TLX020",
         "the module has a start section",
         "It would run code before the entry point is called.",
         "initialise in `main`, or in an exported `_initialize` of type () -> ()",
     ),
-    Refusal.NO_MEMORY: Rule(
+    RefusalCode.NO_MEMORY: Rule(
         "TLX030",
         f"no memory of the module is exported as {MEMORY!r}",
         "Host calls read and write that memory.",
         f"define a memory and export it as {MEMORY!r}, which linkers do by themselves",
     ),
-    Refusal.MEMORY_SIZE: Rule(
+    RefusalCode.MEMORY_SIZE: Rule(
         "TLX031",
         "the memory is larger at first than the limit",
         "The limit of a policy that names none is used; a policy can set another.",
         "lower the initial memory or the stack size, or raise the policy's limit",
     ),
-    Refusal.TABLE_SIZE: Rule(
+    RefusalCode.TABLE_SIZE: Rule(
         "TLX032",
         "tables are more or larger than the limit",
         "How many tables there may be is fixed. A policy can set another limit on the elements of "
         "each.",
         "use fewer and smaller tables",
     ),
-    Refusal.TOO_MANY_ENTRIES: Rule(
+    RefusalCode.TOO_MANY_ENTRIES: Rule(
         "TLX050",
         "the module has too many parts of one kind",
         "The limit is fixed.",
         "link less into the module, with section garbage collection",
     ),
-    Refusal.FUNCTION_SIZE: Rule(
+    RefusalCode.FUNCTION_SIZE: Rule(
         "TLX051",
         "a function's code is larger than the limit",
         "The time to compile a function grows faster than its size, and nothing can interrupt it. "
         "A policy can set another limit.",
         "split the function; large constant tables belong into data",
     ),
-    Refusal.LOCALS: Rule(
+    RefusalCode.LOCALS: Rule(
         "TLX052",
         "a function has more locals than the limit",
         "The time to compile a function grows faster than the number of its locals, and nothing "
         "can interrupt it. A policy can set another limit.",
         "split the function, or build with optimisation",
     ),
-    Refusal.NESTING: Rule(
+    RefusalCode.NESTING: Rule(
         "TLX053",
         "a function nests blocks deeper than the limit",
         "The time to compile a function grows faster than its nesting, and nothing can interrupt "
         "it. A policy can set another limit. A `switch` nests as deep as it has cases.",
         "split the function; look values up in a table instead of a large `switch`",
     ),
-    Refusal.JUMP_TABLE: Rule(
+    RefusalCode.JUMP_TABLE: Rule(
         "TLX054",
         "a jump table has more targets than the compiler takes",
         "A `br_table` is valid with any number of targets, and compiled only up to a fixed one.",

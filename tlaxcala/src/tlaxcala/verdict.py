@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from execution_engine.text import printable
 from tlaxcala.check import check
-from tlaxcala.profile import Profile
-from tlaxcala.report import Finding, Report
+from tlaxcala.profile import ModuleProfile
+from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import UNREADABLE
 from veracruz_shells.console import read_file
 from veracruz_utils.digest import Digest
@@ -25,7 +25,7 @@ class Verdict:
     """The verdict on a file; `report` is None when it could not be read."""
 
     path: Path
-    report: Report | None
+    report: CertificationReport | None
     findings: tuple[Finding, ...]
 
     @property
@@ -66,14 +66,14 @@ def judge(path: Path, *, limits: EngineLimits, program: Digest | None) -> Verdic
     return Verdict(path, report, report.findings)
 
 
-def _description(report: Report) -> Iterator[str]:
+def _description(report: CertificationReport) -> Iterator[str]:
     yield f"SHA-256 {report.digest}, {report.size} bytes"
     yield f"host calls: {_listed(report.host_calls)}"
     if report.profile is not None:
         yield from _profile_lines(report.profile)
 
 
-def _profile_lines(profile: Profile) -> Iterator[str]:
+def _profile_lines(profile: ModuleProfile) -> Iterator[str]:
     calls, code, storage = profile.calls, profile.code, profile.storage
     yield f"reached from {_listed(calls.entries)}: {_listed(calls.host_calls)}"
     yield (
@@ -92,15 +92,15 @@ def _profile_lines(profile: Profile) -> Iterator[str]:
     yield from _custom_lines(profile)
 
 
-def _custom_lines(profile: Profile) -> Iterator[str]:
-    customs = profile.customs
-    if customs.count:
-        names = _listed(tuple(one.name for one in customs.listed))
-        yield f"custom sections: {customs.count}, {customs.size} bytes: {names}"
-    for one in customs.producers:
+def _custom_lines(profile: ModuleProfile) -> Iterator[str]:
+    custom = profile.custom_sections
+    if custom.count:
+        names = _listed(tuple(one.name for one in custom.listed))
+        yield f"custom sections: {custom.count}, {custom.size} bytes: {names}"
+    for one in custom.producers:
         yield f"says of its making: {one.field} {one.name} {one.version}".rstrip()
-    if customs.named_functions is not None:
-        yield f"names {customs.named_functions} functions"
+    if custom.named_functions is not None:
+        yield f"names {custom.named_functions} functions"
 
 
 def _listed(names: tuple[str, ...]) -> str:

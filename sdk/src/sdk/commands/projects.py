@@ -8,7 +8,8 @@ from typing import Final
 import click
 
 import tlaxcala
-from execution_engine import CodeCache, EngineError
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import EngineError
 from sdk import projects
 from sdk.errors import ProjectError
 from sdk.projects.cases import RUN_SECONDS, ProjectCase, read_cases, run_case

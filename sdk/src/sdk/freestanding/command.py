@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import click
 
-from execution_engine import HOST_CALLS, HostCallEvent, Status
+from execution_engine.abi import HOST_CALLS, HostStatus
+from execution_engine.trace import HostCallEvent
 from sdk.errors import UsageError
 from sdk.freestanding.bench import Options, run_freestanding
 from sdk.freestanding.config import Config
@@ -165,7 +166,7 @@ def _print_call(event: HostCallEvent) -> None:
 
 
 def _status_text(status: int) -> str:
-    return f"{status} ({Status(status).name.lower().replace('_', '-')})"
+    return f"{status} ({HostStatus(status).name.lower().replace('_', '-')})"
 
 
 def _hand_over(report: RunReport, output: Path | None, *, force: bool, on_stdout: bool) -> None:

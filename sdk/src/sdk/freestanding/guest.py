@@ -11,19 +11,19 @@ from pathlib import Path
 
 from colima import frame
 from colima.framing import read_frame
-from execution_engine import (
-    CodeCache,
+from execution_engine.code_cache import CodeCache
+from execution_engine.compiled_program import CompiledProgram
+from execution_engine.errors import (
     EngineError,
-    EngineLimits,
     LimitCode,
     LimitError,
     ModuleRefusedError,
-    Program,
-    RunInputs,
-    Trace,
     TrapError,
-    check_module,
 )
+from execution_engine.limits import EngineLimits
+from execution_engine.run import RunInputs
+from execution_engine.trace import traced
+from execution_engine.wasm.examination import check_module
 from mexico_city import lockdown
 from platform_services import LinuxRandomSource
 from platform_services.descriptors import receive_descriptors
@@ -74,7 +74,7 @@ class _Guest:
     def __init__(self, channel: socket.socket, options: GuestOptions) -> None:
         self._channel = channel
         self._options = options
-        self._program: Program | None = None
+        self._program: CompiledProgram | None = None
 
     def say(self, message: messages.Message) -> None:
         """Tell the parent."""
@@ -102,17 +102,15 @@ class _Guest:
     def _load(self, code: bytes) -> messages.Loaded:
         options = self._options
         cache = CodeCache.in_directory(options.cache) if options.cache else None
-        kind = ProfiledProgram if options.profile else Program
+        kind = ProfiledProgram if options.profile else CompiledProgram
         started = time.perf_counter()
         check_module(code, limits=options.limits)
         checked = time.perf_counter()
         self._program = kind.load(
             code, strategy=options.strategy, limits=options.limits, cache=cache
         )
-        check_s = checked - started
-        # Loading checks again, with the limits at hand: what is left is the compiler's.
-        compile_s = max(0.0, time.perf_counter() - checked - check_s)
-        return messages.Loaded(check_s, compile_s, from_cache=not self._program.compiled)
+        compile_s = time.perf_counter() - checked
+        return messages.Loaded(checked - started, compile_s, from_cache=not self._program.compiled)
 
     def run(self, message: messages.Run) -> messages.Message:
         previous = [] if message.previous is None else [message.previous]
@@ -133,13 +131,12 @@ class _Guest:
 
     def _run(self, inputs: RunInputs, output: int) -> messages.Message:
         assert self._program is not None
-        tell: Trace | None = self.say if self._options.trace else None
         try:
             outcome = self._program.run(
                 inputs,
                 random=LinuxRandomSource(),
                 output_sink=lambda data: _write_all(output, data),
-                trace=tell,
+                wrap_call=traced(self.say) if self._options.trace else None,
             )
         except TrapError as error:
             return messages.Stopped(

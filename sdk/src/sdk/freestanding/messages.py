@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
-from execution_engine import HostCallEvent
+from execution_engine.trace import HostCallEvent
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 

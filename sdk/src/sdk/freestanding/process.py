@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from colima import FrameDecoder, frame
-from execution_engine import HostCallEvent, LimitCode, LimitError
+from execution_engine.errors import LimitCode, LimitError
+from execution_engine.trace import HostCallEvent
 from mexico_city import lockdown
 from mexico_city.computation import Job
 from mexico_city.content import Content, Sealing, anonymous_file

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from execution_engine import engine_version
-from execution_engine.abi import return_code_name
+from execution_engine.return_codes import return_code_name
+from execution_engine.strategy import engine_version
 from sdk.freestanding.messages import Loaded, Profiled, Returned, Stopped
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy

@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
-from execution_engine import EngineLimits
+from execution_engine.limits import EngineLimits
 from sdk.errors import UsageError
 from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest

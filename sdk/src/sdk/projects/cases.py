@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from execution_engine import CodeCache, EngineError, EngineLimits, Program, RunInputs
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import EngineError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from sdk.encoding import pinecone
 from sdk.errors import PineconeError, ProjectError, TypeExpressionError

@@ -17,9 +17,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from execution_engine import EngineLimits, check_module, world
+from execution_engine import world
 from execution_engine.errors import ModuleRefusedError
-from execution_engine.reader import Reader
+from execution_engine.limits import EngineLimits
+from execution_engine.reader import WasmReader
+from execution_engine.wasm.examination import check_module
 from sdk.errors import BuildError
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
@@ -76,7 +78,7 @@ def without_initialisation(code: bytes) -> bytes:
 
 
 def _kept(code: bytes) -> Iterator[bytes]:
-    whole = Reader(code, _HEADER_BYTES, len(code))
+    whole = WasmReader(code, _HEADER_BYTES, len(code))
     while whole.at < whole.end:
         begin, section = whole.at, whole.byte()
         size = whole.u32()

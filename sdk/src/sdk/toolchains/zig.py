@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from execution_engine.reader import Reader
+from execution_engine.reader import WasmReader
 from sdk.errors import BuildError
 from sdk.toolchains.tool import refusal, run_tool
 
@@ -183,11 +183,11 @@ def _link(folder: Path, arguments: Sequence[str], sources: Sequence[Path]) -> by
 
 def _without_dwarf(module: bytes) -> bytes:
     """A module without what debuggers read, which has paths in it; names of functions stay."""
-    parts, whole = [module[:_HEADER_BYTES]], Reader(module, _HEADER_BYTES, len(module))
+    parts, whole = [module[:_HEADER_BYTES]], WasmReader(module, _HEADER_BYTES, len(module))
     while whole.at < whole.end:
         begin, section = whole.at, whole.byte()
         start = whole.skip(whole.u32())
-        custom = section == 0 and Reader(module, start, whole.at).name()
+        custom = section == 0 and WasmReader(module, start, whole.at).name()
         if not custom or not custom.startswith(".debug_"):
             parts.append(module[begin : whole.at])
     return b"".join(parts)

@@ -10,20 +10,19 @@ from typing import Final
 from wasmtime import WasmtimeError
 from wasmtime.component import Component
 
-from execution_engine.reader import Reader
+from execution_engine.reader import HEADER_BYTES, sections
 from execution_engine.strategy import EngineSettings, make_engine
 from execution_engine.text import sanitised
 from veracruz_utils.policy import Strategy
 
-_HEADER: Final = 8
 _CUSTOM, _CODE = 0, 10
 _CORE_MODULE: Final = 1
 _TRAP: Final = b"\x03\x00\x00\x0b"
 """A body of three bytes: no locals, unreachable, end."""
 
 
-def fault_outside_code(code: bytes) -> str | None:
-    """Why a component is invalid whose core modules are valid each by itself, if it is."""
+def error_outside_code(code: bytes) -> str | None:
+    """The validator's error for a component with valid core modules, or None."""
     settings = EngineSettings(Strategy.JIT, component=True)
     with make_engine(settings) as engine:
         try:
@@ -34,27 +33,23 @@ def fault_outside_code(code: bytes) -> str | None:
 
 
 def _skeleton(code: bytes) -> bytes:
-    parts, whole = [code[:_HEADER]], Reader(code, _HEADER, len(code))
-    while whole.at < whole.end:
-        offset, section = whole.at, whole.byte()
-        start = whole.skip(whole.u32())
+    parts = [code[:HEADER_BYTES]]
+    for offset, section, content in sections(code, 0, len(code)):
         if section == _CORE_MODULE:
-            parts.append(_section(section, _without_code(code[start : whole.at])))
+            parts.append(_section(section, _without_code(code[content.at : content.end])))
         else:
-            parts.append(code[offset : whole.at])
+            parts.append(code[offset : content.end])
     return b"".join(parts)
 
 
 def _without_code(module: bytes) -> bytes:
-    parts, whole = [module[:_HEADER]], Reader(module, _HEADER, len(module))
-    while whole.at < whole.end:
-        offset, section = whole.at, whole.byte()
-        start = whole.skip(whole.u32())
+    parts = [module[:HEADER_BYTES]]
+    for offset, section, content in sections(module, 0, len(module)):
         if section == _CODE:
-            count = Reader(module, start, whole.at).u32()
+            count = content.u32()
             parts.append(_section(section, _leb128(count) + _TRAP * count))
         elif section != _CUSTOM:
-            parts.append(module[offset : whole.at])
+            parts.append(module[offset : content.end])
     return b"".join(parts)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from execution_engine.binary import sections
-from execution_engine.reader import BinaryError, Reader
+from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.text import printable
+from execution_engine.wasm.binary import Binary
 
 # More than these are counted and not listed.
 MAX_LISTED: Final = 32
@@ -19,7 +19,7 @@ _FUNCTION_NAMES: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Custom:
+class SectionSize:
     """One custom section: its name and the size of its content in bytes."""
 
     name: str
@@ -36,7 +36,7 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True)
-class Customs:
+class CustomSections:
     """What the custom sections say.
 
     Attributes:
@@ -49,49 +49,41 @@ class Customs:
 
     count: int
     size: int
-    listed: tuple[Custom, ...]
+    listed: tuple[SectionSize, ...]
     producers: tuple[Producer, ...]
     named_functions: int | None
 
 
-def read_customs(code: bytes) -> Customs:
-    """What the custom sections of a module say.
-
-    Raises:
-        BinaryError: it is not a module.
-    """
-    found: list[Custom] = []
+def read_custom_sections(module: Binary) -> CustomSections:
+    """What the custom sections of a module say."""
     producers: tuple[Producer, ...] = ()
     named: int | None = None
-    for name, content in _custom_sections(code):
-        found.append(Custom(printable(name, _MAX_TEXT), content.end - content.at))
-        if name == "producers":
+    for one in module.custom_sections:
+        content = WasmReader(module.code, one.start, one.end)
+        if one.name == "producers":
             producers = producers or _readable_producers(content)
-        elif name == "name" and named is None:
+        elif one.name == "name" and named is None:
             named = _named_functions(content)
-    return Customs(
-        count=len(found),
-        size=sum(one.size for one in found),
-        listed=tuple(found[:MAX_LISTED]),
+    return CustomSections(
+        count=len(module.custom_sections),
+        size=sum(one.end - one.start for one in module.custom_sections),
+        listed=tuple(
+            SectionSize(printable(one.name, _MAX_TEXT), one.end - one.start)
+            for one in module.custom_sections[:MAX_LISTED]
+        ),
         producers=producers,
         named_functions=named,
     )
 
 
-def _custom_sections(code: bytes) -> Iterator[tuple[str, Reader]]:
-    for section, reader in sections(code):
-        if section == 0:
-            yield reader.name(), reader
-
-
-def _readable_producers(content: Reader) -> tuple[Producer, ...]:
+def _readable_producers(content: WasmReader) -> tuple[Producer, ...]:
     try:
         return tuple(_producers(content))
     except BinaryError:
         return ()
 
 
-def _producers(reader: Reader) -> Iterator[Producer]:
+def _producers(reader: WasmReader) -> Iterator[Producer]:
     left = MAX_LISTED
     for _ in range(reader.u32()):
         field = reader.name()
@@ -103,7 +95,7 @@ def _producers(reader: Reader) -> Iterator[Producer]:
             yield Producer(*(printable(text, _MAX_TEXT) for text in (field, name, version)))
 
 
-def _named_functions(reader: Reader) -> int:
+def _named_functions(reader: WasmReader) -> int:
     """The length of the list of function names; 0 where that cannot be read."""
     try:
         while reader.at < reader.end:

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from execution_engine.reader import BinaryError, Reader
-
-VERSION: Final = b"\x0d\0\1\0"
-_HEADER: Final = 8
+from execution_engine.component_interface import ComponentItem
+from execution_engine.reader import BinaryError, WasmReader, sections
 
 _PRIMITIVES: Final = {
     0x7F: "bool", 0x7E: "s8", 0x7D: "u8", 0x7C: "s16", 0x7B: "u16", 0x7A: "s32", 0x79: "u32",
@@ -33,28 +31,15 @@ class PartError(BinaryError):
     """The component has a part that components of our world do not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something imported or exported: its sort (`func`, `instance`...), and its type in WIT.
-
-    The type of an instance is that of each function it exports.
-    """
-
-    name: str
-    sort: str
-    type: str = ""
-    functions: tuple[tuple[str, str], ...] = ()
-
-
 @dataclass(slots=True)
-class Outline:
+class ComponentOutline:
     """A component's outermost level; `modules` are the places of its core modules.
 
     `instances` counts those of core modules, `canons` the functions lifted from them and lowered.
     """
 
-    imports: list[Item] = field(default_factory=list)
-    exports: list[Item] = field(default_factory=list)
+    imports: list[ComponentItem] = field(default_factory=list)
+    exports: list[ComponentItem] = field(default_factory=list)
     modules: list[tuple[int, int]] = field(default_factory=list)
     instances: int = 0
     canons: int = 0
@@ -68,42 +53,38 @@ class _Spaces:
     functions: list[str | None] = field(default_factory=list)
 
 
-def parse(code: bytes) -> Outline:
+def parse(code: bytes) -> ComponentOutline:
     """The outline of the component; `code` begins with magic and version, checked by the caller.
 
     Raises:
         PartError: it has a part that no component of our world has.
         BinaryError: where and how the bytes are not a component.
     """
-    whole, outline, spaces = Reader(code, _HEADER, len(code)), Outline(), _Spaces()
-    while whole.at < whole.end:
-        offset, section = whole.at, whole.byte()
-        size = whole.u32()
-        start = whole.skip(size)
+    outline, spaces = ComponentOutline(), _Spaces()
+    for offset, section, content in sections(code, 0, len(code)):
         if section == 1:
-            outline.modules.append((start, size))
+            outline.modules.append((content.at, content.end - content.at))
         elif section != 0:
             read = _SECTIONS.get(section)
             if read is None:
                 raise PartError(f"section {section} has {_PARTS.get(section, 'unknown')}", offset)
-            reader = Reader(code, start, whole.at)
-            read(reader, outline, spaces)
-            reader.finish(f"section {section}")
+            read(content, outline, spaces)
+            content.finish(f"section {section}")
     return outline
 
 
-def _core_instances(reader: Reader, outline: Outline, _spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _core_instances(reader: WasmReader, outline: ComponentOutline, _spaces: _Spaces) -> None:
+    for _ in reader.vector():
         form = reader.byte()
         if form == 0:
             outline.instances += 1
             reader.u32()
-            for _ in reader.turns():
+            for _ in reader.vector():
                 reader.name()
                 _expect(reader, 0x12, "an argument that is no instance")
                 reader.u32()
         elif form == 1:
-            for _ in reader.turns():
+            for _ in reader.vector():
                 reader.name()
                 reader.byte()
                 reader.u32()
@@ -111,8 +92,8 @@ def _core_instances(reader: Reader, outline: Outline, _spaces: _Spaces) -> None:
             raise BinaryError(f"unknown form of instance 0x{form:02x}", reader.at - 1)
 
 
-def _aliases(reader: Reader, _outline: Outline, spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _aliases(reader: WasmReader, _outline: ComponentOutline, spaces: _Spaces) -> None:
+    for _ in reader.vector():
         sort = reader.byte()
         core = reader.byte() if sort == 0 else None
         target = reader.byte()
@@ -127,19 +108,19 @@ def _aliases(reader: Reader, _outline: Outline, spaces: _Spaces) -> None:
             raise PartError(f"an alias of sort {sort}, target {target}", reader.at)
 
 
-def _types(reader: Reader, _outline: Outline, spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _types(reader: WasmReader, _outline: ComponentOutline, spaces: _Spaces) -> None:
+    for _ in reader.vector():
         spaces.types.append(_definition(reader, spaces.types, inside=False))
 
 
-def _canons(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _canons(reader: WasmReader, outline: ComponentOutline, spaces: _Spaces) -> None:
+    for _ in reader.vector():
         outline.canons += 1
         form = reader.byte()
         if form not in (0, 1) or reader.byte() != 0:
             raise PartError(f"a canonical function of form 0x{form:02x}", reader.at)
         reader.u32()
-        for _ in reader.turns():
+        for _ in reader.vector():
             option = reader.byte()
             if option > 5:  # 6 and 7 are of asynchronous functions
                 raise PartError(f"a canonical option 0x{option:02x}", reader.at)
@@ -149,8 +130,8 @@ def _canons(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
             spaces.functions.append(_text(spaces.types, reader.u32(), reader))
 
 
-def _imports(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _imports(reader: WasmReader, outline: ComponentOutline, spaces: _Spaces) -> None:
+    for _ in reader.vector():
         item = _item(_extern_name(reader), reader, spaces.types)
         outline.imports.append(item)
         if item.sort == "func":
@@ -159,8 +140,8 @@ def _imports(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
             spaces.types.append(item.type)
 
 
-def _exports(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
-    for _ in reader.turns():
+def _exports(reader: WasmReader, outline: ComponentOutline, spaces: _Spaces) -> None:
+    for _ in reader.vector():
         name, sort = _extern_name(reader), reader.byte()
         if sort == 0:
             reader.byte()
@@ -172,12 +153,12 @@ def _exports(reader: Reader, outline: Outline, spaces: _Spaces) -> None:
                 raise BinaryError(f"function {index} is exported, there is none", reader.at)
             type_ = spaces.functions[index]
             spaces.functions.append(type_)
-            outline.exports.append(Item(name, "func", type_ or "imported"))
+            outline.exports.append(ComponentItem(name, "func", type_ or "imported"))
         else:
-            outline.exports.append(Item(name, _SORTS.get(sort, "unknown")))
+            outline.exports.append(ComponentItem(name, _SORTS.get(sort, "unknown")))
 
 
-_SECTIONS: Final[dict[int, Callable[[Reader, Outline, _Spaces], None]]] = {
+_SECTIONS: Final[dict[int, Callable[[WasmReader, ComponentOutline, _Spaces], None]]] = {
     2: _core_instances, 6: _aliases, 7: _types, 8: _canons, 10: _imports, 11: _exports,
 }  # fmt: skip
 _PARTS: Final = {
@@ -190,49 +171,49 @@ _PARTS: Final = {
 _SORTS: Final = {0: "module", 1: "func", 2: "value", 3: "type", 4: "component", 5: "instance"}
 
 
-def _expect(reader: Reader, byte: int, what: str) -> None:
+def _expect(reader: WasmReader, byte: int, what: str) -> None:
     if reader.byte() != byte:
         raise BinaryError(what, reader.at - 1)
 
 
-def _extern_name(reader: Reader) -> str:
+def _extern_name(reader: WasmReader) -> str:
     form = reader.byte()
     if form > 1:
         raise PartError(f"a name of form 0x{form:02x}", reader.at - 1)
     return reader.name()
 
 
-def _item(name: str, reader: Reader, types: Types) -> Item:
+def _item(name: str, reader: WasmReader, types: Types) -> ComponentItem:
     """What an import, or an export of an instance's type, is declared as."""
     sort = reader.byte()
     if sort == _FUNC:
-        return Item(name, "func", _text(types, reader.u32(), reader))
+        return ComponentItem(name, "func", _text(types, reader.u32(), reader))
     if sort == _INSTANCE:
         functions = _at(types, reader.u32(), reader)
         if isinstance(functions, str):
             raise BinaryError("an instance whose type is none of instances", reader.at)
-        return Item(name, "instance", functions=functions)
+        return ComponentItem(name, "instance", functions=functions)
     if sort == _TYPE:
         if reader.byte() != 0:
             raise PartError("a resource", reader.at)
-        return Item(name, "type", _text(types, reader.u32(), reader))
+        return ComponentItem(name, "type", _text(types, reader.u32(), reader))
     raise PartError(f"something of sort {sort} with a type", reader.at)
 
 
-def _at(types: Types, index: int, reader: Reader) -> Type:
+def _at(types: Types, index: int, reader: WasmReader) -> Type:
     if index >= len(types):
         raise BinaryError(f"type {index} is used, {len(types)} are declared", reader.at)
     return types[index]
 
 
-def _text(types: Types, index: int, reader: Reader) -> str:
+def _text(types: Types, index: int, reader: WasmReader) -> str:
     found = _at(types, index, reader)
     if not isinstance(found, str):
         raise BinaryError(f"type {index} is of an instance", reader.at)
     return found
 
 
-def _definition(reader: Reader, types: Types, *, inside: bool) -> Type:
+def _definition(reader: WasmReader, types: Types, *, inside: bool) -> Type:
     form = reader.byte()
     if form == 0x42 and not inside:
         return _instance_type(reader)
@@ -248,10 +229,10 @@ def _definition(reader: Reader, types: Types, *, inside: bool) -> Type:
     return text if len(text) <= _DEEPEST else "..."
 
 
-def _instance_type(reader: Reader) -> tuple[tuple[str, str], ...]:
+def _instance_type(reader: WasmReader) -> tuple[tuple[str, str], ...]:
     types: Types = []
     functions: list[tuple[str, str]] = []
-    for _ in reader.turns():
+    for _ in reader.vector():
         declares = reader.byte()
         if declares == 1:
             types.append(_definition(reader, types, inside=True))
@@ -265,7 +246,7 @@ def _instance_type(reader: Reader) -> tuple[tuple[str, str], ...]:
     return tuple(functions)
 
 
-def _function_type(reader: Reader, types: Types) -> str:
+def _function_type(reader: WasmReader, types: Types) -> str:
     params = ", ".join(f"{name}: {type_}" for name, type_ in _members(reader, types))
     if (form := reader.byte()) == 0:
         return f"func({params}) -> {_value(reader, types)}"
@@ -275,14 +256,14 @@ def _function_type(reader: Reader, types: Types) -> str:
     return f"func({params})"
 
 
-def _members(reader: Reader, types: Types) -> Iterator[tuple[str, str]]:
+def _members(reader: WasmReader, types: Types) -> Iterator[tuple[str, str]]:
     if (count := reader.u32()) > _MAX_MEMBERS:
         raise PartError(f"a type of {count} members, at most {_MAX_MEMBERS}", reader.at)
     for _ in range(count):
         yield reader.name(), _value(reader, types)
 
 
-def _value(reader: Reader, types: Types) -> str:
+def _value(reader: WasmReader, types: Types) -> str:
     """A primitive type, a signed number below zero; or the index of another."""
     at = reader.at
     byte = reader.byte()
@@ -292,42 +273,42 @@ def _value(reader: Reader, types: Types) -> str:
     return _text(types, reader.u32(), reader)
 
 
-def _optional(reader: Reader, types: Types) -> str:
+def _optional(reader: WasmReader, types: Types) -> str:
     return _value(reader, types) if reader.byte() else "_"
 
 
-def _record(reader: Reader, types: Types) -> str:
+def _record(reader: WasmReader, types: Types) -> str:
     return f"record {{{', '.join(f'{name}: {type_}' for name, type_ in _members(reader, types))}}}"
 
 
-def _variant(reader: Reader, types: Types) -> str:
+def _variant(reader: WasmReader, types: Types) -> str:
     cases = []
-    for _ in reader.turns():
+    for _ in reader.vector():
         name, type_ = reader.name(), _optional(reader, types)
         _expect(reader, 0, "a case that refines another")
         cases.append(f"{name}({type_})")
     return f"variant {{{', '.join(cases)}}}"
 
 
-def _names(reader: Reader, _types: Types) -> str:
-    return f"one or some of {{{', '.join(reader.name() for _ in reader.turns())}}}"
+def _names(reader: WasmReader, _types: Types) -> str:
+    return f"one or some of {{{', '.join(reader.name() for _ in reader.vector())}}}"
 
 
-def _list(reader: Reader, types: Types) -> str:
+def _list(reader: WasmReader, types: Types) -> str:
     return f"list<{_value(reader, types)}>"
 
 
-def _tuple(reader: Reader, types: Types) -> str:
+def _tuple(reader: WasmReader, types: Types) -> str:
     if (count := reader.u32()) > _MAX_MEMBERS:
         raise PartError(f"a type of {count} members, at most {_MAX_MEMBERS}", reader.at)
     return f"tuple<{', '.join(_value(reader, types) for _ in range(count))}>"
 
 
-def _option(reader: Reader, types: Types) -> str:
+def _option(reader: WasmReader, types: Types) -> str:
     return f"option<{_value(reader, types)}>"
 
 
-def _result(reader: Reader, types: Types) -> str:
+def _result(reader: WasmReader, types: Types) -> str:
     return f"result<{_optional(reader, types)}, {_optional(reader, types)}>"
 
 

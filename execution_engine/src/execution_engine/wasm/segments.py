@@ -4,13 +4,14 @@ The engine leaves these sections to its validator. Tlaxcala reads them to know w
 indirect call may reach, and whether everything has room where it is put at the start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from execution_engine.binary import sections
-from execution_engine.reader import BinaryError, Reader
+from execution_engine.reader import BinaryError, WasmReader
+from execution_engine.wasm.binary import Binary
 
+_GLOBALS, _ELEMENTS, _DATA = 6, 9, 11
 _WORD: Final = 1 << 32
 _ARITHMETIC: Final[dict[int, Callable[[int, int], int]]] = {
     0x6A: lambda left, right: left + right,
@@ -44,37 +45,30 @@ class Setup:
     references: set[int] = field(default_factory=set)
 
 
-def read_setup(code: bytes) -> Setup:
+def read_setup(module: Binary) -> Setup:
     """What a valid module sets up.
 
     Raises:
         BinaryError: the module is not valid.
     """
     setup = Setup()
-    for section, reader in sections(code):
-        match section:
-            case 6:  # globals
-                for _ in _entries(reader):
-                    reader.skip(2)  # its type, and whether it changes
-                    _constant(reader, setup.references)
-            case 9:  # elements
-                setup.elements.extend(
-                    _element_segment(reader, setup.references) for _ in _entries(reader)
-                )
-            case 11:  # data
-                setup.data.extend(_data_segment(reader) for _ in _entries(reader))
-            case _:
-                continue
-        reader.finish(f"section {section}")
+    reader = module.section(_GLOBALS)
+    for _ in range(reader.u32()):
+        reader.skip(2)  # its type, and whether it changes
+        _constant(reader, setup.references)
+    reader.finish("section of globals")
+    reader = module.section(_ELEMENTS)
+    for _ in range(reader.u32()):
+        setup.elements.append(_element_segment(reader, setup.references))
+    reader.finish("section of elements")
+    reader = module.section(_DATA)
+    for _ in range(reader.u32()):
+        setup.data.append(_data_segment(reader))
+    reader.finish("section of data")
     return setup
 
 
-def _entries(reader: Reader) -> Iterator[int]:
-    """As many turns as the vector has entries; each of them reads at least one byte."""
-    return iter(range(reader.u32()))
-
-
-def _data_segment(reader: Reader) -> Segment:
+def _data_segment(reader: WasmReader) -> Segment:
     flags = _flags(reader, most=2)
     target = offset = None
     if flags != 1:
@@ -85,7 +79,7 @@ def _data_segment(reader: Reader) -> Segment:
     return Segment(size, target, offset)
 
 
-def _element_segment(reader: Reader, references: set[int]) -> Segment:
+def _element_segment(reader: WasmReader, references: set[int]) -> Segment:
     """Bit 0: not put anywhere at the start; bit 1: names its table and type; bit 2: expressions."""
     flags = _flags(reader, most=7)
     target = offset = None
@@ -103,13 +97,13 @@ def _element_segment(reader: Reader, references: set[int]) -> Segment:
     return Segment(size, target, offset)
 
 
-def _flags(reader: Reader, *, most: int) -> int:
+def _flags(reader: WasmReader, *, most: int) -> int:
     if (flags := reader.u32()) > most:
         raise BinaryError(f"unsupported segment {flags}", reader.at)
     return flags
 
 
-def _constant(reader: Reader, references: set[int]) -> int | None:
+def _constant(reader: WasmReader, references: set[int]) -> int | None:
     """The value of a constant expression as an unsigned i32, or None for any other type."""
     values: list[int | None] = []
     while (opcode := reader.byte()) != 0x0B:
@@ -129,7 +123,7 @@ def _computed(opcode: int, left: int | None, right: int | None) -> int | None:
     return _ARITHMETIC[opcode](left, right) % _WORD
 
 
-def _operand(opcode: int, reader: Reader, references: set[int]) -> int | None:
+def _operand(opcode: int, reader: WasmReader, references: set[int]) -> int | None:
     match opcode:
         case 0x41:
             return _signed(reader) % _WORD
@@ -153,7 +147,7 @@ def _operand(opcode: int, reader: Reader, references: set[int]) -> int | None:
     return None
 
 
-def _signed(reader: Reader) -> int:
+def _signed(reader: WasmReader) -> int:
     value = 0
     for shift in range(0, 70, 7):
         byte = reader.byte()

@@ -1,21 +1,20 @@
-"""The WebAssembly binary format, as far as it must be known before a module is compiled.
+"""The WebAssembly binary format: what a module declares.
 
-`parse` reads the sections that say what a module asks for and offers (types, imports, functions,
-tables, memories, exports, start, and the outline of each body) and steps over the others. It is
-strict where it looks: every length inside its enclosing one, every number within 32 bits, every
-vector bounded before it is read, sections once and in order. It does not replace the validator,
-which runs after it.
+`parse` walks over the sections once. It reads those that say what a module asks for and offers
+(types, imports, functions, tables, memories, exports, start, and the head of each body), and says
+where the others are: `segments`, `custom_sections` and `instructions` read those. It is strict
+where it looks: every length inside its enclosing one, every number within 32 bits, every vector
+bounded before it is read, sections once and in order. It does not replace the validator, which
+runs after it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from execution_engine.abi import FunctionType
-from execution_engine.reader import MAX_ENTRIES, BinaryError, Reader, TooManyError
-
-MAGIC: Final = b"\0asm"
-VERSION: Final = b"\1\0\0\0"
+from execution_engine.interface import Import
+from execution_engine.reader import MAX_ENTRIES, BinaryError, TooManyError, WasmReader, sections
+from execution_engine.static_limits import ModuleSizes
 
 KINDS: Final = ("func", "table", "memory", "global", "tag")
 _VALUE_TYPES: Final = {
@@ -33,16 +32,6 @@ _MAX_ARITY: Final = 1000
 _SECTION_ORDER: Final = {
     section: place for place, section in enumerate((1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11))
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """Something the module wants from its host; `type` is set when it is a function."""
-
-    module: str
-    name: str
-    kind: str
-    type: FunctionType | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +61,23 @@ class Body:
     code: int
 
 
+@dataclass(frozen=True, slots=True)
+class CustomSection:
+    """A section that means nothing to the engine: its name, and where its content is."""
+
+    name: str
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Binary:
-    """What a module declares; indexes count imports first, as the format does."""
+    """What a module declares; indexes count imports first, as the format does.
 
+    `places` says by its id where the content of each section is that is not custom.
+    """
+
+    code: bytes
     types: list[FunctionType] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
@@ -83,7 +85,8 @@ class Binary:
     memories: list[Extent] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
     bodies: list[Body] = field(default_factory=list)
-    custom_sections: list[str] = field(default_factory=list)
+    custom_sections: list[CustomSection] = field(default_factory=list)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
     start: int | None = None
 
     def imported(self, kind: str) -> int:
@@ -98,6 +101,21 @@ class Binary:
         index -= len(imported)
         return self.functions[index] if index < len(self.functions) else None
 
+    def section(self, number: int) -> WasmReader:
+        """A reader of this section's content, which is an empty vector where there is none."""
+        if number not in self.places:
+            return WasmReader(b"\0", 0, 1)
+        return WasmReader(self.code, *self.places[number])
+
+    def sizes(self) -> ModuleSizes:
+        """What the limits are about."""
+        return ModuleSizes(
+            start=self.start,
+            memories=[memory.minimum for memory in self.memories],
+            tables=[table.minimum for table in self.tables],
+            bodies=[(body.size, body.locals) for body in self.bodies],
+        )
+
     def exported(self, name: str, kind: str) -> Export | None:
         """The first export of this name and kind."""
         return next((one for one in self.exports if one.name == name and one.kind == kind), None)
@@ -109,71 +127,56 @@ def parse(code: bytes) -> Binary:
     Raises:
         BinaryError: where and how the bytes are not a module.
     """
-    binary = Binary()
-    for section, reader in sections(code):
+    binary, last = Binary(code), -1
+    for offset, section, reader in sections(code, 0, len(code)):
+        if section == 0:
+            _read_custom(reader, binary)
+            continue
+        place = _SECTION_ORDER.get(section, -1)
+        if place <= last:
+            raise BinaryError(f"section {section} is unknown, repeated or out of order", offset)
+        last = place
+        binary.places[section] = reader.at, reader.end
         _read_section(section, reader, binary)
     if (declared := len(binary.functions)) != (defined := len(binary.bodies)):
         raise BinaryError(f"{declared} functions are declared, {defined} have code", len(code))
     return binary
 
 
-def sections(code: bytes) -> Iterator[tuple[int, Reader]]:
-    """The id of each section and a reader of its content, in order; `parse` says of what.
-
-    Raises:
-        BinaryError: a section is unknown, out of order, or not inside the module.
-    """
-    whole, last = Reader(code, len(MAGIC + VERSION), len(code)), -1
-    while whole.at < whole.end:
-        offset, section = whole.at, whole.byte()
-        size = whole.u32()
-        start = whole.skip(size)
-        if section != 0:
-            place = _SECTION_ORDER.get(section, -1)
-            if place <= last:
-                raise BinaryError(f"section {section} is unknown, repeated or out of order", offset)
-            last = place
-        yield section, Reader(code, start, whole.at)
-
-
-def _read_section(section: int, reader: Reader, binary: Binary) -> None:
+def _read_section(section: int, reader: WasmReader, binary: Binary) -> None:
     match section:
-        case 0:
-            _read_custom(reader, binary)
         case 1:
-            binary.types.extend(_type(reader) for _ in reader.turns())
+            binary.types.extend(_type(reader) for _ in reader.vector())
         case 2:
-            binary.imports.extend(_import(reader, binary.types) for _ in reader.turns())
+            binary.imports.extend(_import(reader, binary.types) for _ in reader.vector())
         case 3:
-            binary.functions.extend(_declaration(reader, binary.types) for _ in reader.turns())
+            binary.functions.extend(_declaration(reader, binary.types) for _ in reader.vector())
         case 4:
-            binary.tables.extend(_table(reader) for _ in reader.turns())
+            binary.tables.extend(_table(reader) for _ in reader.vector())
         case 5:
-            binary.memories.extend(_extent(reader) for _ in reader.turns())
+            binary.memories.extend(_extent(reader) for _ in reader.vector())
         case 7:
-            binary.exports.extend(_export(reader) for _ in reader.turns())
+            binary.exports.extend(_export(reader) for _ in reader.vector())
         case 8:
             binary.start = reader.u32()
         case 10:
-            binary.bodies.extend(_body(reader) for _ in reader.turns())
-        case _:
-            # Globals, elements, data and tags: the validator's, nothing here depends on them.
-            reader.skip(reader.end - reader.at)
+            binary.bodies.extend(_body(reader) for _ in reader.vector())
+        case _:  # globals, elements, data and tags: nothing here depends on them
+            return
     reader.finish(f"section {section}")
 
 
-def _read_custom(reader: Reader, binary: Binary) -> None:
+def _read_custom(reader: WasmReader, binary: Binary) -> None:
     if len(binary.custom_sections) >= MAX_ENTRIES:
         raise TooManyError(f"more than {MAX_ENTRIES} custom sections", reader.at)
-    binary.custom_sections.append(reader.name())
-    reader.skip(reader.end - reader.at)
+    binary.custom_sections.append(CustomSection(reader.name(), reader.at, reader.end))
 
 
-def _declaration(reader: Reader, types: list[FunctionType]) -> FunctionType:
+def _declaration(reader: WasmReader, types: list[FunctionType]) -> FunctionType:
     return _type_at(reader.u32(), types, reader)
 
 
-def _value_type(reader: Reader) -> str:
+def _value_type(reader: WasmReader) -> str:
     byte = reader.byte()
     try:
         return _VALUE_TYPES[byte]
@@ -181,46 +184,46 @@ def _value_type(reader: Reader) -> str:
         raise BinaryError(f"unsupported value type 0x{byte:02x}", reader.at - 1) from None
 
 
-def _value_types(reader: Reader) -> tuple[str, ...]:
+def _value_types(reader: WasmReader) -> tuple[str, ...]:
     count = reader.u32()
     if count > _MAX_ARITY:
         raise BinaryError(f"function type with {count} values, at most {_MAX_ARITY}", reader.at)
     return tuple(_value_type(reader) for _ in range(count))
 
 
-def _type(reader: Reader) -> FunctionType:
+def _type(reader: WasmReader) -> FunctionType:
     if (form := reader.byte()) != 0x60:
         raise BinaryError(f"unsupported type form 0x{form:02x}", reader.at - 1)
     return FunctionType(_value_types(reader), _value_types(reader))
 
 
-def _type_at(index: int, types: list[FunctionType], reader: Reader) -> FunctionType:
+def _type_at(index: int, types: list[FunctionType], reader: WasmReader) -> FunctionType:
     if index >= len(types):
         raise BinaryError(f"type {index} is used, {len(types)} are declared", reader.at)
     return types[index]
 
 
-def _extent(reader: Reader) -> Extent:
+def _extent(reader: WasmReader) -> Extent:
     flags = reader.byte()
     if flags > 1:  # 2 and 3 are shared, 4 and above 64-bit or with pages of another size
         raise BinaryError(f"unsupported limits 0x{flags:02x}", reader.at - 1)
     return Extent(reader.u32(), reader.u32() if flags else None)
 
 
-def _table(reader: Reader) -> Extent:
+def _table(reader: WasmReader) -> Extent:
     if (element := reader.byte()) not in _REFERENCE_TYPES:
         raise BinaryError(f"unsupported table type 0x{element:02x}", reader.at - 1)
     return _extent(reader)
 
 
-def _kind(reader: Reader) -> str:
+def _kind(reader: WasmReader) -> str:
     byte = reader.byte()
     if byte >= len(KINDS):
         raise BinaryError(f"unknown kind 0x{byte:02x}", reader.at - 1)
     return KINDS[byte]
 
 
-def _import(reader: Reader, types: list[FunctionType]) -> Import:
+def _import(reader: WasmReader, types: list[FunctionType]) -> Import:
     module, name, kind = reader.name(), reader.name(), _kind(reader)
     type_: FunctionType | None = None
     match kind:
@@ -239,15 +242,14 @@ def _import(reader: Reader, types: list[FunctionType]) -> Import:
     return Import(module, name, kind, type_)
 
 
-def _export(reader: Reader) -> Export:
+def _export(reader: WasmReader) -> Export:
     return Export(reader.name(), _kind(reader), reader.u32())
 
 
-def _body(reader: Reader) -> Body:
-    size = reader.u32()
-    start = reader.skip(size)
-    body, count = Reader(reader.data, start, reader.at), 0
-    for _ in body.turns():
+def _body(reader: WasmReader) -> Body:
+    body, count = reader.part(), 0
+    start, size = body.at, body.end - body.at
+    for _ in body.vector():
         count += body.u32()
         _value_type(body)
     return Body(offset=start, size=size, locals=count, code=body.at)

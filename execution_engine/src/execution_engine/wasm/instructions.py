@@ -1,9 +1,10 @@
 """A function's instructions, as far as they show its shape.
 
-`outline` walks over one body and says how deep it nests, where it branches and what it calls,
-without judging types: that is the validator's. Whatever is not an instruction of the supported
-features is an error. Walking is slow (some million instructions a second), so `deeper_than` counts
-the bytes that could open a block first, which is fast and almost always enough.
+`function_shape` walks over one body and says how deep it nests, where it branches and what it
+calls, without judging types: that is the validator's. Whatever is not an instruction of the
+supported features is an error. Walking is slow (some million instructions a second), so
+`FunctionShapes` walks over each function once at most, and `deeper_than` counts the bytes that
+could open a block first, which is fast and almost always enough.
 """
 
 import re
@@ -11,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from execution_engine.binary import Body
-from execution_engine.reader import BinaryError, Reader
+from execution_engine.reader import BinaryError, WasmReader
+from execution_engine.wasm.binary import Binary, Body
 
 _OPENERS: Final = (b"\x02", b"\x03", b"\x04")
 _LAST_VECTOR_OPCODE: Final = 0xFF
@@ -20,11 +21,11 @@ _LAST_VECTOR_OPCODE: Final = 0xFF
 _LARGE_JUMP: Final = re.compile(rb"\x0e[\x80-\xff]{2}")
 
 # Steps over an instruction's immediates; the number is an index or a count where there is one.
-_Step = Callable[[Reader], int]
+_Step = Callable[[WasmReader], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class FunctionShape:
     """The shape of one function.
 
     Attributes:
@@ -48,13 +49,13 @@ class Outline:
     references: frozenset[int]
 
 
-def outline(code: bytes, body: Body) -> Outline:
+def function_shape(code: bytes, body: Body) -> FunctionShape:
     """The shape of the function whose body this is.
 
     Raises:
         BinaryError: something in it is not an instruction that we know.
     """
-    reader = Reader(code, body.code, body.offset + body.size)
+    reader = WasmReader(code, body.code, body.offset + body.size)
     instructions = depth = nesting = loops = targets = indirect = 0
     calls: set[int] = set()
     types: set[int] = set()
@@ -82,7 +83,7 @@ def outline(code: bytes, body: Body) -> Outline:
                 types.add(value)
             case 0xD2:
                 references.add(value)
-    return Outline(
+    return FunctionShape(
         instructions,
         nesting,
         loops,
@@ -94,54 +95,79 @@ def outline(code: bytes, body: Body) -> Outline:
     )
 
 
-def deeper_than(limit: int, code: bytes, body: Body) -> bool:
-    """Whether blocks nest deeper than `limit` in this body.
+class FunctionShapes:
+    """The shapes of a module's functions, in order; each is walked over when it is asked for."""
 
-    Raises:
-        BinaryError: as `outline`, for a body with enough bytes that look like blocks.
-    """
-    end = body.offset + body.size
-    if sum(code.count(opener, body.code, end) for opener in _OPENERS) <= limit:
-        return False
-    return outline(code, body).nesting > limit
+    def __init__(self, module: Binary) -> None:
+        self._module = module
+        self._known: dict[int, FunctionShape] = {}
+
+    def __getitem__(self, place: int) -> FunctionShape:
+        """The shape of a function; `place` counts those that have code.
+
+        Raises:
+            BinaryError: something in it is not an instruction that we know.
+        """
+        if place not in self._known:
+            self._known[place] = function_shape(self._module.code, self._module.bodies[place])
+        return self._known[place]
+
+    def all(self) -> list[FunctionShape]:
+        """The shape of every function.
+
+        Raises:
+            BinaryError: as for one of them.
+        """
+        return [self[place] for place in range(len(self._module.bodies))]
+
+    def deeper_than(self, limit: int, place: int) -> bool:
+        """Whether blocks nest deeper than `limit` in this function.
+
+        Raises:
+            BinaryError: as for its shape, if it has enough bytes that look like blocks.
+        """
+        code, body = self._module.code, self._module.bodies[place]
+        end = body.offset + body.size
+        if sum(code.count(opener, body.code, end) for opener in _OPENERS) <= limit:
+            return False
+        return self[place].nesting > limit
+
+    def jumps_wider_than(self, limit: int, place: int) -> bool:
+        """Whether a jump table has more than `limit` targets, which is at least 16 384.
+
+        Raises:
+            BinaryError: as for its shape, if it has bytes that look like such a jump table.
+        """
+        code, body = self._module.code, self._module.bodies[place]
+        if body.size <= limit or not _LARGE_JUMP.search(code, body.code, body.offset + body.size):
+            return False
+        return self[place].branch_targets > limit
 
 
-def jumps_wider_than(limit: int, code: bytes, body: Body) -> bool:
-    """Whether a jump table in this body has more than `limit` targets; `limit` is at least 16 384.
-
-    Raises:
-        BinaryError: as `outline`, for a body with bytes that look like such a jump table.
-    """
-    end = body.offset + body.size
-    if body.size <= limit or not _LARGE_JUMP.search(code, body.code, end):
-        return False
-    return outline(code, body).branch_targets > limit
-
-
-def _unknown(reader: Reader) -> int:
+def _unknown(reader: WasmReader) -> int:
     raise BinaryError("unsupported instruction", reader.at - 1)
 
 
-def _nothing(_reader: Reader) -> int:
+def _nothing(_reader: WasmReader) -> int:
     return 0
 
 
-def _one(reader: Reader) -> int:
+def _one(reader: WasmReader) -> int:
     return reader.u32()
 
 
-def _two(reader: Reader) -> int:
+def _two(reader: WasmReader) -> int:
     reader.u32()
     return reader.u32()
 
 
-def _indirect_call(reader: Reader) -> int:
+def _indirect_call(reader: WasmReader) -> int:
     type_index = reader.u32()
     reader.u32()
     return type_index
 
 
-def _signed(reader: Reader) -> int:
+def _signed(reader: WasmReader) -> int:
     for _ in range(10):  # of 64 bits at most
         if reader.byte() < 0x80:
             return 0
@@ -152,12 +178,12 @@ def _bytes(size: int) -> _Step:
     return lambda reader: reader.skip(size)
 
 
-def _lane_access(reader: Reader) -> int:
+def _lane_access(reader: WasmReader) -> int:
     _two(reader)
     return reader.byte()
 
 
-def _jump_table(reader: Reader) -> int:
+def _jump_table(reader: WasmReader) -> int:
     count = reader.u32()
     if count >= reader.end - reader.at:
         raise BinaryError(f"jump table of {count} targets reaches past the end", reader.at)
@@ -166,14 +192,14 @@ def _jump_table(reader: Reader) -> int:
     return count + 1
 
 
-def _typed_select(reader: Reader) -> int:
+def _typed_select(reader: WasmReader) -> int:
     return reader.skip(reader.u32())
 
 
 def _prefixed(steps: dict[int, _Step], last: int) -> _Step:
     """For opcodes of two parts: by the second, where none is given nothing follows."""
 
-    def step(reader: Reader) -> int:
+    def step(reader: WasmReader) -> int:
         opcode = reader.u32()
         if opcode > last:
             raise BinaryError(f"unsupported instruction {opcode}", reader.at)

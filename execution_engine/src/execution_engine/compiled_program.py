@@ -1,0 +1,287 @@
+"""A program: compiled once, run as often as there are rounds, each time in a fresh store.
+
+This is what runs in an isolate, where time is kept from outside: who holds the process ends it.
+`program.Program` is for those who hold no such process, and looks closer at what it loads.
+"""
+
+import threading
+import time
+from contextlib import closing
+from typing import Final, Self
+
+from wasmtime import Engine, Module, Store, Trap, WasmtimeError
+from wasmtime.component import Component
+
+from execution_engine import abi
+from execution_engine.code_tag import CompiledCode
+from execution_engine.component_host import ComponentHost
+from execution_engine.component_interface import check_component_interface
+from execution_engine.component_run import run_component
+from execution_engine.errors import (
+    EngineError,
+    LimitCode,
+    LimitError,
+    ModuleRefusedError,
+    RefusalCode,
+    TrapCode,
+    TrapError,
+)
+from execution_engine.host import Host, OutputSink
+from execution_engine.interface import ModuleSummary, check_module_interface
+from execution_engine.limits import EngineLimits
+from execution_engine.module_host import ModuleHost
+from execution_engine.module_run import call_types, run_module
+from execution_engine.run import CallWrapper, HostFunction, RunInputs, RunOutcome
+from execution_engine.stack import run_on_stack
+from execution_engine.static_limits import check_header, check_static_limits, is_component
+from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
+from execution_engine.text import sanitised
+from execution_engine.traps import engine_error, raise_host_failure
+from platform_services import RandomSource
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Strategy
+
+# An interpreter's component with its libraries has forty core modules.
+MAX_INSTANCES: Final = 200
+# How the engine words what the system refused it: it has no code for that.
+_NO_MEMORY: Final = "cannot allocate memory"
+
+
+class CompiledProgram:
+    """A compiled module or component. `load` makes it, `run` runs it, `close` frees it.
+
+    Nothing inside interrupts it: who must bound a compile or a run has it in a process that may be
+    killed, forked from one that never compiled anything. One run at a time.
+
+    Attributes:
+        summary: what it imports and exports.
+        strategy: how it runs.
+        limits: how much it may use.
+        compiled: whether loading it compiled it, rather than found the code in a cache.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        module: Module | Component,
+        *,
+        summary: ModuleSummary,
+        strategy: Strategy,
+        limits: EngineLimits,
+        compiled: bool,
+    ) -> None:
+        self._engine = engine
+        self._module = module
+        self._types = call_types(summary)
+        self.summary = summary
+        self.strategy = strategy
+        self.limits = limits
+        self.compiled = compiled
+
+    @classmethod
+    def load(
+        cls,
+        code: bytes,
+        *,
+        strategy: Strategy,
+        limits: EngineLimits,
+        cache: CompiledCode | None = None,
+    ) -> Self:
+        """Check and compile a module or a component.
+
+        With a `cache` the compiled code is taken from there, or put there. The checks are made
+        all the same: limits may have changed.
+
+        Raises:
+            ModuleRefusedError: it is not one we run.
+        """
+        # What keeps the compiler busy is looked at before it, what only it knows afterwards.
+        check_header(code, limits)
+        check_static_limits(code, limits)
+        settings = settings_of(strategy, limits, component=is_component(code))
+        digest = Digest.of(code)
+        engine = make_engine(settings)
+        try:
+            module = _cached(engine, cache, digest, settings)
+            if compiled := module is None:
+                module = _compile(engine, code, settings)
+            summary = (
+                check_component_interface(engine, module, digest)
+                if isinstance(module, Component)
+                else check_module_interface(module, digest)
+            )
+            if compiled and cache is not None:
+                cache.keep(digest, settings, module.serialize())
+        except BaseException:
+            engine.close()
+            raise
+        return cls(
+            engine, module, summary=summary, strategy=strategy, limits=limits, compiled=compiled
+        )
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the module's bytes."""
+        return self.summary.digest
+
+    def run(
+        self,
+        inputs: RunInputs,
+        *,
+        random: RandomSource,
+        output_sink: OutputSink | None = None,
+        wrap_call: CallWrapper | None = None,
+    ) -> RunOutcome:
+        """Run `main` to its return.
+
+        Args:
+            inputs: what the guest may read; the buffers must not change meanwhile.
+            random: where its random bytes come from.
+            output_sink: gets the result straight from the guest's memory, as a view that is valid
+                during that call only. A run that fails afterwards has no result all the same.
+            wrap_call: what is put around each host call; what it raises ends the run.
+
+        Raises:
+            TrapError: the program ended itself, or has no `main` that we can call.
+            LimitError: it reached a limit.
+        """
+        if not self.summary.runnable:
+            raise _no_entry_point(self.summary)
+        kind = ComponentHost if self.summary.component else ModuleHost
+        with closing(kind(inputs, limits=self.limits, random=random, sink=output_sink)) as host:
+            return run_on_stack(
+                lambda: self._execute(host, wrap_call or _bare),
+                stack_bytes=self.limits.stack_bytes + HOST_STACK_BYTES,
+                wait=self._wait,
+            )
+
+    def close(self) -> None:
+        """Free the compiled code; the program cannot run again."""
+        self._module.close()
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait(self, ended: threading.Event) -> None:
+        """Wait for the end of a run; who can bring it about says how."""
+        ended.wait()
+
+    def _arm(self, store: Store) -> None:
+        """Set the limits, before anything of the guest comes to life in the store."""
+        limits = self.limits
+        store.set_limits(
+            memory_size=limits.memory_bytes,
+            table_elements=limits.table_elements,
+            instances=MAX_INSTANCES if self.summary.component else 1,
+            tables=limits.tables,
+            memories=1,
+        )
+        if limits.fuel is not None:
+            store.set_fuel(limits.fuel)
+
+    def _execute(self, host: Host, wrap: CallWrapper) -> RunOutcome:
+        """One run in one store."""
+        started = time.perf_counter()
+        failures: list[BaseException] = []
+        # Explicitly closed: what a guest knew must not wait for the garbage collector.
+        with Store(self._engine) as store:
+            self._arm(store)
+            try:
+                return_code = self._call_main(store, host, wrap, failures)
+            except (Trap, WasmtimeError) as error:  # a trap of a host call comes as either
+                if failures:
+                    raise_host_failure(failures)
+                raise _with_message(engine_error(error, self.limits), host) from None
+            budget = self.limits.fuel
+            return RunOutcome(
+                return_code=return_code,
+                output=host.output,
+                output_size=host.output_size,
+                fuel=None if budget is None else budget - store.get_fuel(),
+                seconds=time.perf_counter() - started,
+                host_calls=dict(host.calls),
+                memory_peak=host.memory_size(),
+                message=host.said(),
+            )
+
+    def _call_main(
+        self, store: Store, host: Host, wrap: CallWrapper, failures: list[BaseException]
+    ) -> int:
+        module, summary = self._module, self.summary
+        if isinstance(module, Component):
+            assert isinstance(host, ComponentHost)
+            return run_component(
+                self._engine, module, store, host, summary=summary, wrap=wrap, failures=failures
+            )
+        assert isinstance(host, ModuleHost)
+        return run_module(
+            self._engine,
+            module,
+            store,
+            host,
+            summary=summary,
+            types=self._types,
+            wrap=wrap,
+            failures=failures,
+        )
+
+
+def settings_of(
+    strategy: Strategy, limits: EngineLimits, *, component: bool = False
+) -> EngineSettings:
+    """The settings of the engine that runs a program by this strategy within these limits."""
+    return EngineSettings(
+        strategy,
+        metered=limits.fuel is not None,
+        interruptible=limits.run_seconds is not None,
+        stack_bytes=limits.stack_bytes,
+        component=component,
+    )
+
+
+def _cached(
+    engine: Engine, cache: CompiledCode | None, program: Digest, settings: EngineSettings
+) -> Module | Component | None:
+    found = None if cache is None else cache.find(program, settings)
+    kind: type[Module | Component] = Component if settings.component else Module
+    try:
+        return None if found is None else kind.deserialize(engine, found)
+    except WasmtimeError:
+        return None  # authentic, but of another processor: the engine asks for its features
+
+
+def _compile(engine: Engine, code: bytes, settings: EngineSettings) -> Module | Component:
+    refusal = RefusalCode.INVALID
+    try:
+        if settings.component:  # for which there is no validator but the compiler
+            return Component(engine, code)
+        Module.validate(engine, code)
+        refusal = RefusalCode.UNCOMPILABLE
+        return Module(engine, code)
+    except WasmtimeError as error:
+        if _NO_MEMORY in str(error).lower():
+            raise LimitError(
+                LimitCode.COMPILE_MEMORY, "no room for the compiled code in this process"
+            ) from error
+        raise ModuleRefusedError(refusal, sanitised(error)) from error
+
+
+def _bare(_name: str, call: HostFunction) -> HostFunction:
+    return call
+
+
+def _with_message(error: EngineError, host: Host) -> EngineError:
+    # No local of the raising frame may hold the error: both would live, with the run's result.
+    if isinstance(error, TrapError):
+        error.message = host.said()
+    return error
+
+
+def _no_entry_point(summary: ModuleSummary) -> TrapError:
+    wanted = " or ".join(str(type_) for type_ in abi.ENTRY_TYPES)
+    found = f"it is {summary.entry}" if summary.entry else "no function of that name is exported"
+    return TrapError(TrapCode.NO_ENTRY_POINT, f"{abi.ENTRY_POINT!r} must be {wanted}; {found}")

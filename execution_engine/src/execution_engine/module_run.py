@@ -1,0 +1,57 @@
+"""One run of a core module: the host calls are offered to it, and its `main` is called."""
+
+from collections.abc import Mapping
+
+from wasmtime import Engine, FuncType, Linker, Module, Store
+
+from execution_engine import _capi, abi
+from execution_engine.interface import ModuleSummary
+from execution_engine.module_host import GuestMemory, ModuleHost
+from execution_engine.run import CallWrapper
+
+
+def call_types(summary: ModuleSummary) -> Mapping[str, FuncType]:
+    """The types of the host calls that a module imports, made once for all of its runs."""
+    return {
+        one.name: _capi.host_function_type(len(abi.IMPORTS[one.name].params))
+        for one in summary.imports
+        if one.module == abi.MODULE
+    }
+
+
+def run_module(
+    engine: Engine,
+    module: Module,
+    store: Store,
+    host: ModuleHost,
+    *,
+    summary: ModuleSummary,
+    types: Mapping[str, FuncType],
+    wrap: CallWrapper,
+    failures: list[BaseException],
+) -> int:
+    """What `main` returns, in a store whose limits are set.
+
+    What a host call raises is put into `failures`, and the guest traps.
+
+    Raises:
+        Trap: the module ended itself.
+        WasmtimeError: likewise, or a limit of the store does not allow it.
+    """
+    # Nothing of the module runs any more when they go.
+    callbacks = {
+        name: _capi.host_function(len(call.params), wrap(call.name, host.call(call.name)), failures)
+        for name, call in abi.IMPORTS.items()
+        if name in types
+    }
+    # Explicitly closed: what a guest knew must not wait for the garbage collector.
+    with Linker(engine) as linker:
+        for name, callback in callbacks.items():
+            _capi.define(linker, abi.MODULE, name, types[name], callback)
+        instance = _capi.RawInstance(linker, store, module)
+        memory = instance.memory(abi.MEMORY)
+        host.attach(GuestMemory(memory.view), message_at=instance.constant(abi.MESSAGE))
+        if summary.has_initialize:
+            instance.call(abi.INITIALIZER, (), results=0)
+        arguments = (0,) * len(summary.entry.params) if summary.entry else ()
+        return instance.call(abi.ENTRY_POINT, arguments, results=1)[0]

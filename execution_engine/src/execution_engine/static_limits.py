@@ -1,0 +1,182 @@
+"""What of a program is refused before the compiler sees it: sizes, and functions that start alone.
+
+This is all that is read of a program's bytes where it runs: the heads of its sections, what memory
+and tables it has at first, and the size and the locals of each function. Whether the bytes are
+valid is the validator's to say. The tools that ask first look closer: see `wasm.examination`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
+from execution_engine.limits import PAGE_BYTES, EngineLimits
+from execution_engine.reader import (
+    COMPONENT_VERSION,
+    MAGIC,
+    MODULE_VERSION,
+    BinaryError,
+    TooManyError,
+    WasmReader,
+    sections,
+)
+
+_CORE_MODULE: Final = 1
+# Custom, core instances, aliases, types, canonical functions, imports, exports; no components
+# inside, where there could be core modules that are not looked at, and adapters between them.
+_PARTS: Final = frozenset({0, 2, 6, 7, 8, 10, 11})
+
+
+@dataclass(slots=True)
+class ModuleSizes:
+    """What the limits are about in one core module.
+
+    Attributes:
+        start: index of the function that it starts by itself, if it does.
+        memories: pages of each memory at first.
+        tables: elements of each table at first.
+        bodies: bytes and locals of each function.
+    """
+
+    start: int | None = None
+    memories: list[int] = field(default_factory=list)
+    tables: list[int] = field(default_factory=list)
+    bodies: list[tuple[int, int]] = field(default_factory=list)
+
+
+def is_component(code: bytes) -> bool:
+    """Whether the bytes begin as those of a component."""
+    return code[:8] == MAGIC + COMPONENT_VERSION
+
+
+def check_header(code: bytes, limits: EngineLimits) -> None:
+    """Check that the bytes begin as a module or a component, and are not too many.
+
+    Raises:
+        ModuleRefusedError: they do not, or are.
+    """
+    if len(code) > limits.module_bytes:
+        raise ModuleRefusedError(
+            RefusalCode.TOO_LARGE,
+            f"{len(code)} bytes, the limit is {limits.module_bytes}: "
+            "a policy sets it as program_bytes",
+        )
+    if code[:4] != MAGIC:  # the compiler would take the text format too
+        raise ModuleRefusedError(
+            RefusalCode.NOT_WASM, "it does not begin with the bytes 00 61 73 6d"
+        )
+    if code[4:8] not in (MODULE_VERSION, COMPONENT_VERSION):
+        raise ModuleRefusedError(
+            RefusalCode.VERSION,
+            f"version bytes are {code[4:8].hex(' ')}, we run 01 00 00 00 (a module) and "
+            "0d 00 01 00 (a component)",
+        )
+
+
+def check_static_limits(code: bytes, limits: EngineLimits) -> None:
+    """Check a program's sizes, before the validator and the compiler work on it.
+
+    Args:
+        code: it has passed `check_header`.
+        limits: what it is held to.
+
+    Raises:
+        ModuleRefusedError: the first thing that is too large, or not allowed.
+    """
+    try:
+        found = [_read_sizes(module) for module in _core_modules(code)]
+    except TooManyError as error:
+        raise ModuleRefusedError(RefusalCode.TOO_MANY_ENTRIES, str(error)) from error
+    except BinaryError as error:
+        raise ModuleRefusedError(RefusalCode.MALFORMED, str(error)) from error
+    for sizes in found:
+        refuse_first(size_problems(sizes, limits))
+    refuse_first(count_problems(found, limits))
+
+
+def size_problems(
+    sizes: ModuleSizes, limits: EngineLimits, *, imported: int = 0
+) -> Iterator[Problem]:
+    """What is too large in a core module; function indexes count `imported` functions first."""
+    if sizes.start is not None:
+        # It would call the host before the host knows the memory of the instance.
+        yield Problem(RefusalCode.START_SECTION, f"it starts function {sizes.start} by itself")
+    for pages in sizes.memories:
+        if (size := pages * PAGE_BYTES) > limits.memory_bytes:
+            yield Problem(
+                RefusalCode.MEMORY_SIZE,
+                f"{size} bytes of memory at first, the limit is {limits.memory_bytes}",
+            )
+    for elements in sizes.tables:
+        if elements > limits.table_elements:
+            yield Problem(
+                RefusalCode.TABLE_SIZE,
+                f"a table of {elements} elements, the limit is {limits.table_elements}",
+            )
+    for index, (size, count) in enumerate(sizes.bodies, imported):
+        if size > limits.function_bytes:
+            yield Problem(
+                RefusalCode.FUNCTION_SIZE,
+                f"function {index} has {size} bytes, the limit is {limits.function_bytes}",
+            )
+        if count > limits.locals:
+            yield Problem(
+                RefusalCode.LOCALS,
+                f"function {index} has {count} locals, the limit is {limits.locals}",
+            )
+
+
+def count_problems(modules: list[ModuleSizes], limits: EngineLimits) -> Iterator[Problem]:
+    """What there are too many of in the core modules of a program, all together."""
+    memories = sum(bool(sizes.memories) for sizes in modules)  # the validator allows each but one
+    tables = sum(len(sizes.tables) for sizes in modules)
+    if memories > 1:
+        yield Problem(RefusalCode.MEMORY_SIZE, f"{memories} memories, the limit is 1")
+    if tables > limits.tables:
+        yield Problem(RefusalCode.TABLE_SIZE, f"{tables} tables, the limit is {limits.tables}")
+
+
+def _core_modules(code: bytes) -> Iterator[WasmReader]:
+    if not is_component(code):
+        yield WasmReader(code, 0, len(code))
+        return
+    for offset, section, content in sections(code, 0, len(code)):
+        if section == _CORE_MODULE:
+            yield content
+        elif section not in _PARTS:
+            raise ModuleRefusedError(
+                RefusalCode.FORBIDDEN_PART, f"section {section} of a component at offset {offset}"
+            )
+
+
+def _read_sizes(module: WasmReader) -> ModuleSizes:
+    sizes = ModuleSizes()
+    for _, section, content in sections(module.data, module.at, module.end):
+        match section:
+            case 4:
+                for _ in content.vector():
+                    content.byte()  # the type of its elements
+                    sizes.tables.append(_minimum(content))
+            case 5:
+                sizes.memories.extend(_minimum(content) for _ in content.vector())
+            case 8:
+                sizes.start = content.u32()
+            case 10:
+                sizes.bodies.extend(_body(content.part()) for _ in content.vector())
+    return sizes
+
+
+def _minimum(reader: WasmReader) -> int:
+    has_maximum = reader.byte()
+    minimum = reader.u32()
+    if has_maximum:
+        reader.u32()
+    return minimum
+
+
+def _body(body: WasmReader) -> tuple[int, int]:
+    size, count = body.end - body.at, 0
+    for _ in body.vector():
+        count += body.u32()
+        body.byte()  # their type
+    return size, count
