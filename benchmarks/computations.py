@@ -13,7 +13,7 @@ from durango import Attestation, Identity, Principal, attest
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from tabasco.keys import der_of
-from tabasco.state import StateDirectory
+from tabasco.registry.state import StateDirectory
 from veracruz.services import Service
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest

@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from measuring import Figure, at_least, in_pairs, run, seconds
 
-from tabasco.verify.dcap import verify_dcap
-from tabasco.verify.dcap_collateral import Collateral
-from tabasco.verify.snp import Endorsements, verify_snp
-from tabasco.verify.snp_certificate import parse_endorsement_key
-from tabasco.verify.snp_report import parse_report
-from tabasco.verify.x509 import pem_blocks
+from tabasco.verify.amd.certificate import parse_endorsement_key
+from tabasco.verify.amd.report import parse_report
+from tabasco.verify.amd.snp import Endorsements, verify_snp
+from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.intel.dcap import verify_dcap
+from tabasco.verify.x509.certificates import pem_blocks
 
 _VECTORS: Final = Path(__file__).parents[1] / "tests" / "vectors" / "tabasco"
 _TIMES: Final = 50

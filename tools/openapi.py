@@ -4,6 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-from tabasco.api import description
+from tabasco.http import description
 
 Path(sys.argv[1]).write_text(json.dumps(description(), indent=1, sort_keys=True) + "\n")

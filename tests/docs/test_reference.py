@@ -22,8 +22,8 @@ from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
 from sonora.evidence import SOURCES
 from sonora.isolates import MAX_ISOLATES
 from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
-from tabasco.api import description
 from tabasco.cli import main
+from tabasco.http import description
 from tabasco.verify import Fault
 from tabasco.verify.kinds import Kind
 from veracruz_utils.policy import Limits, Role
@@ -129,7 +129,7 @@ def test_the_evidence_page_lists_every_concern():
     page = {row[0].strip("`") for row in rows("reference/evidence.md")}
     named = {re.split(r"[=…N]", each)[0] for each in page}
     name = re.compile(r'"((?:tdx|snp|cca|tpm|psa|confidential-space)\.[a-z-]+)')
-    sources = Path(tabasco.verify.__file__).parent.glob("*.py")
+    sources = Path(tabasco.verify.__file__).parent.rglob("*.py")
     found = {each for file in sources for each in name.findall(file.read_text())}
     assert len(found) > 10
     assert found <= named

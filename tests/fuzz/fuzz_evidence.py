@@ -11,8 +11,9 @@ from psa_attestation.errors import AttestationError
 from support.evidence_mutation import changed
 from support.evidence_seeds import seeds
 from support.fuzzing import run
-from tabasco.verify.base import EvidenceError
-from tabasco.verify.kinds import Kind, kind_of, plain
+from tabasco.verify.detection import kind_of, plain
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.kinds import Kind
 
 
 def prepare():

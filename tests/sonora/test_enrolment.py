@@ -17,10 +17,10 @@ from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
-from tabasco.database import Database, sqlite_url
-from tabasco.instances import Instances
-from tabasco.key_ring import KeyRing
-from tabasco.roots import Roots
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.instances import Instances
+from tabasco.registry.key_ring import KeyRing
+from tabasco.registry.roots import Roots
 from veracruz_utils.errors import UnreachableError
 
 MEASUREMENT = hashlib.sha256(b"sonora").digest()

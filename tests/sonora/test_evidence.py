@@ -22,10 +22,10 @@ from support import nitro_documents as nitro
 from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
 from support.refused_evidence import refused
 from tabasco.verify import Fault, Stage
+from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.evidence import Means, verify_evidence
 from tabasco.verify.kinds import Kind
-from tabasco.verify.snp import Endorsements, verify_snp
-from tabasco.verify.x509 import pem_blocks
+from tabasco.verify.x509.certificates import pem_blocks
 
 BINDING = bytes(range(32))
 BOUND = report_data_of(BINDING)

@@ -17,16 +17,16 @@ from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
 from support.enrolment import Clock
 from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
-from tabasco.challenges import Challenges
 from tabasco.collateral import Store, StoredCollateral, Trust
-from tabasco.database import Database, sqlite_url
-from tabasco.enrolment import Enrolments
-from tabasco.hardware import HardwareRoot
-from tabasco.instances import Instances
-from tabasco.policies import Policies
-from tabasco.reference_values import ReferenceValues
-from tabasco.revocations import Revocations
-from tabasco.service import Settings
+from tabasco.registry.challenges import Challenges
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.instances import Instances
+from tabasco.registry.policies import Policies
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
+from tabasco.service.attestation import Settings
+from tabasco.service.enrolment import Enrolments
+from tabasco.service.hardware_root import HardwareRoot
 from tabasco.verify.kinds import Kind
 
 TD = dcap.Recipe(dcap.TDX, 4)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields, replace
 
 from psa_attestation.errors import AttestationError
 from support.evidence_seeds import Seed
-from tabasco.verify.base import EvidenceError, Proven
-from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.proven import Proven
 
 
 @dataclass(frozen=True)

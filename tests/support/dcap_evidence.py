@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from support.throwaway_chain import NOON, Form, Member, authority, issue, revocation_list
-from tabasco.verify import x509
-from tabasco.verify.dcap import verify_dcap
-from tabasco.verify.dcap_collateral import Collateral
+from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.intel.dcap import verify_dcap
+from tabasco.verify.x509 import certificates
 
 SGX, TDX = 0x00, 0x81
 ROOT = issue("Intel SGX Root CA", None, authority(path_length=1))
@@ -27,7 +27,7 @@ PROCESSOR_CA = issue("Intel SGX PCK Processor CA", ROOT, authority(path_length=0
 SIGNER = issue("Intel SGX TCB Signing", ROOT, Form(serial=102))
 PCK_KEY = ec.generate_private_key(ec.SECP256R1())
 ATTESTATION_KEY = ec.generate_private_key(ec.SECP256R1())
-ROOTS = frozenset({x509.digest(ROOT.certificate)})
+ROOTS = frozenset({certificates.digest(ROOT.certificate)})
 PCK_SERIAL = 103
 FMSPC = "00606a000000"
 QE_SIGNER = bytes(range(32))

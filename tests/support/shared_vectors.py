@@ -31,7 +31,7 @@ from support.jwts import jwt_by_hand
 from support.psa_tokens import DEVICE
 from tabasco.cli import main
 from tabasco.verify import EvidenceError
-from tabasco.verify.cca_claims import decode_realm
+from tabasco.verify.arm.cca_claims import decode_realm
 from veracruz_utils.secret import Secret
 
 SHARED = Path(__file__).parents[3] / "shared" / "vectors"

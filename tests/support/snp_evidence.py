@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from support.throwaway_chain import NOON, YEAR, Member, authority, issue
-from tabasco.verify import x509
-from tabasco.verify.snp import Endorsements, verify_snp
-from tabasco.verify.snp_report import Product
+from tabasco.verify.amd.report import Product
+from tabasco.verify.amd.snp import Endorsements, verify_snp
+from tabasco.verify.x509 import certificates
 
 CHIP_KEY = ec.generate_private_key(ec.SECP384R1())
 CHIP = bytes(range(1, 65))
@@ -43,7 +43,7 @@ class Line:
 
 MILAN, TURIN = Line(Product.MILAN), Line(Product.TURIN)
 GENOA = Line(Product.GENOA)
-ROOTS = {x509.digest(line.ark.certificate): line.product for line in (MILAN, GENOA, TURIN)}
+ROOTS = {certificates.digest(line.ark.certificate): line.product for line in (MILAN, GENOA, TURIN)}
 TCB = {1: 4, 2: 0, 3: 24, 8: 219}
 """Security versions in a certificate, by the last arc of their identifiers."""
 

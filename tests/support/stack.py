@@ -25,7 +25,7 @@ from sonora.evidence.software import SoftwareRoot
 from support.processes import children
 from support.runtime_guests import HELLO
 from tabasco.keys import der_of
-from tabasco.state import StateDirectory
+from tabasco.registry.state import StateDirectory
 from veracruz import Service
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest

@@ -7,9 +7,9 @@ from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
 from support.postgresql import AVAILABLE, MISSING, Server
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
-from tabasco.database import Database, sqlite_url
-from tabasco.key_ring import KeyRing
-from tabasco.roots import Roots
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.key_ring import KeyRing
+from tabasco.registry.roots import Roots
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,16 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
 from tabasco import AttestationService, Settings
-from tabasco.administrators import Administrators, Role
-from tabasco.api import Context, HttpService, create_app
-from tabasco.bundles import ReferenceValue
 from tabasco.collateral import Store, StoredCollateral, Trust
-from tabasco.database import Database, sqlite_url
-from tabasco.key_ring import KeyRing
-from tabasco.policies import Policies
-from tabasco.reference_values import ReferenceValues
-from tabasco.server import LIMITS, methods_of
-from tabasco.sessions import session_binding
+from tabasco.grpc.methods import LIMITS, methods_of
+from tabasco.http import Context, HttpService, create_app
+from tabasco.registry.administrators import Administrators, Role
+from tabasco.registry.bundles import ReferenceValue
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.key_ring import KeyRing
+from tabasco.registry.policies import Policies
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.service.sessions import session_binding
 from tabasco.verify.kinds import Kind
 from veracruz_shells.service import CallError, GrpcService, Status, open_channel, unary
 from veracruz_utils.address import Address

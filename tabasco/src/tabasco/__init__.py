@@ -1,7 +1,7 @@
 """Attestation service: enrolment, registry and token verification."""
 
 from tabasco.errors import BusyError, DatabaseError, Reason, RefusalError, TabascoError
-from tabasco.service import AttestationService, Settings
+from tabasco.service.attestation import AttestationService, Settings
 
 __all__ = [
     "AttestationService",

@@ -24,7 +24,7 @@ from sdk.examples.people import generate_people, people_csv
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from tabasco.keys import der_of
-from tabasco.state import StateDirectory
+from tabasco.registry.state import StateDirectory
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
 from veracruz.services import Service

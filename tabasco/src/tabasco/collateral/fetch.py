@@ -21,10 +21,10 @@ import tenacity
 from tabasco.collateral.items import ItemKind
 from tabasco.collateral.lookup import subject_of_quote, subject_of_report
 from tabasco.errors import TabascoError
-from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES
+from tabasco.verify.amd.report import Product, SigningKey, parse_report
+from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from tabasco.verify.kinds import Kind
-from tabasco.verify.snp_report import Product, SigningKey, parse_report
-from tabasco.verify.tpm_azure_json import parse_azure
+from tabasco.verify.tpm.azure_json import parse_azure
 
 INTEL_PCS: Final = "https://api.trustedservices.intel.com"
 INTEL_ROOT_CRL: Final = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"

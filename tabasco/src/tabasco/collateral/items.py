@@ -12,23 +12,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from cryptography import x509 as library
+from cryptography import x509
 
-from tabasco.verify import crl, der, x509
-from tabasco.verify.base import EvidenceError, Fault, Stage
-from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral, verify_collateral
-from tabasco.verify.dcap_quote import Tee
-from tabasco.verify.intel_pck import PCK_ISSUERS
-from tabasco.verify.intel_statements import parse_qe_identity, parse_tcb_info
-from tabasco.verify.snp import AMD_ROOTS
-from tabasco.verify.snp_certificate import (
+from tabasco.verify.amd.certificate import (
     EndorsementKey,
     check_issued,
     hardware_id_of,
     parse_endorsement_key,
     tcb_of,
 )
-from tabasco.verify.snp_report import Product, SigningKey, SnpTcb
+from tabasco.verify.amd.report import Product, SigningKey, SnpTcb
+from tabasco.verify.amd.snp import AMD_ROOTS
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral, verify_collateral
+from tabasco.verify.intel.pck import PCK_ISSUERS
+from tabasco.verify.intel.quote import Tee
+from tabasco.verify.intel.statements import parse_qe_identity, parse_tcb_info
+from tabasco.verify.x509 import certificates, crl, der
 
 _VERSION_TAG: Final = b"\xa0"  # a certificate begins with it, a list does not
 _ISSUERS: Final = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}
@@ -96,7 +96,7 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
     if text.startswith(b"{"):
         return _intel(data, trust)
     if text.startswith(b"-----BEGIN"):
-        blocks = x509.pem_blocks(text, stage=Stage.COLLATERAL)
+        blocks = certificates.pem_blocks(text, stage=Stage.COLLATERAL)
         if len(blocks) == 1:
             return _amd_key(data, blocks[0], trust, authorities)
         return _amd_authorities(data, trust)
@@ -121,9 +121,13 @@ def key_subject(kind: SigningKey, product: Product, chip: bytes, tcb: SnpTcb) ->
 
 def _intel(data: bytes, trust: Trust) -> Item:
     collateral = Collateral.from_json(data)
-    issuers = x509.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
-    name = x509.common_name(issuers[0])
-    if len(issuers) != 2 or name not in PCK_ISSUERS or x509.digest(issuers[1]) not in trust.intel:
+    issuers = certificates.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
+    name = certificates.common_name(issuers[0])
+    if (
+        len(issuers) != 2
+        or name not in PCK_ISSUERS
+        or certificates.digest(issuers[1]) not in trust.intel
+    ):
         raise _foreign(f"the list of revoked platforms is by {name[:64]!r}")
     info = parse_tcb_info(collateral.tcb_info.decode("ascii", "replace"))
     identity = parse_qe_identity(collateral.qe_identity.decode("ascii", "replace"))
@@ -150,16 +154,18 @@ def _intel(data: bytes, trust: Trust) -> Item:
 
 
 def _amd_authorities(data: bytes, trust: Trust) -> Item:
-    given = x509.load_pem(data, stage=Stage.COLLATERAL)
+    given = certificates.load_pem(data, stage=Stage.COLLATERAL)
     root, product = _root_of(given, trust)
     below = [each for each in given if each is not root]
     starts = [max(each.not_valid_before_utc, root.not_valid_before_utc) for each in below]
     ends = [
-        x509.check_issuers((each, root), roots=trust.amd.keys(), at=start, stage=Stage.COLLATERAL)
+        certificates.check_issuers(
+            (each, root), roots=trust.amd.keys(), at=start, stage=Stage.COLLATERAL
+        )
         for each, start in zip(below, starts, strict=True)
     ]
     wanted = {prefix + product.name.capitalize() for prefix in _ISSUERS.values()}
-    others = {x509.common_name(each) for each in below} - wanted
+    others = {certificates.common_name(each) for each in below} - wanted
     if not below or others:
         raise _foreign(f"no authorities of {product.value}: {', '.join(sorted(others)) or 'none'}")
     # Each is good for its own time; whoever uses one of them compares that.
@@ -171,8 +177,8 @@ def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
     issuer = der.children(der.read(listed.tbs_certlist_bytes, der.SEQUENCE))[2].encoded
     for product in trust.amd.values():
         for known in authorities(product):
-            root, _ = _root_of(x509.load_pem(known), trust)
-            if issuer == x509.outline_of(root).subject.encoded:
+            root, _ = _root_of(certificates.load_pem(known), trust)
+            if issuer == certificates.outline_of(root).subject.encoded:
                 start = listed.last_update_utc
                 end = crl.check(listed, root, at=start)
                 return Item(ItemKind.AMD_CRL, product.value, data, start, end)
@@ -193,23 +199,21 @@ def _amd_key(data: bytes, encoded: bytes, trust: Trust, authorities: Authorities
 
 def _issuer(
     key: EndorsementKey, product: Product, authorities: Authorities
-) -> library.Certificate | None:
+) -> x509.Certificate | None:
     name = _ISSUERS[key.kind] + product.name.capitalize()
-    for each in (each for known in authorities(product) for each in x509.load_pem(known)):
-        outline = x509.outline_of(each)
+    for each in (each for known in authorities(product) for each in certificates.load_pem(known)):
+        outline = certificates.outline_of(each)
         if outline.common_name == name and outline.subject.encoded == key.issuer:
             return each
     return None
 
 
-def _root_of(
-    given: tuple[library.Certificate, ...], trust: Trust
-) -> tuple[library.Certificate, Product]:
+def _root_of(given: tuple[x509.Certificate, ...], trust: Trust) -> tuple[x509.Certificate, Product]:
     for each in given:
-        product = trust.amd.get(x509.digest(each))
+        product = trust.amd.get(certificates.digest(each))
         if product is not None:
             return each, product
-    raise _foreign(f"certificates of {', '.join(x509.name(each) for each in given)}")
+    raise _foreign(f"certificates of {', '.join(certificates.name(each) for each in given)}")
 
 
 def _foreign(what: str) -> EvidenceError:

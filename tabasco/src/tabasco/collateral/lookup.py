@@ -5,14 +5,14 @@ from datetime import datetime
 
 from tabasco.collateral.items import ItemKind, intel_subject, key_subject
 from tabasco.collateral.store import Store
-from tabasco.verify import der, x509
-from tabasco.verify.base import EvidenceError, Fault, Stage
-from tabasco.verify.dcap_collateral import Collateral
-from tabasco.verify.dcap_quote import parse_quote
-from tabasco.verify.intel_pck import platform_of
-from tabasco.verify.snp import Endorsements
-from tabasco.verify.snp_certificate import EndorsementKey, parse_endorsement_key
-from tabasco.verify.snp_report import Product, SnpReport, SnpTcb, parse_report
+from tabasco.verify.amd.certificate import EndorsementKey, parse_endorsement_key
+from tabasco.verify.amd.report import Product, SnpReport, SnpTcb, parse_report
+from tabasco.verify.amd.snp import Endorsements
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.intel.pck import platform_of
+from tabasco.verify.intel.quote import parse_quote
+from tabasco.verify.x509 import certificates, der
 
 
 def subject_of_quote(data: bytes) -> str:
@@ -22,8 +22,8 @@ def subject_of_quote(data: bytes) -> str:
         EvidenceError: it is no quote with a platform's certificate.
     """
     quote = parse_quote(data)
-    chain = x509.load_pem(quote.pck_chain)
-    issuer = x509.common_name(chain[1]) if len(chain) > 1 else ""
+    chain = certificates.load_pem(quote.pck_chain)
+    issuer = certificates.common_name(chain[1]) if len(chain) > 1 else ""
     return intel_subject(quote.tee, platform_of(chain[0]).fmspc, issuer)
 
 
@@ -116,11 +116,12 @@ class StoredCollateral:
 
 def _parsed(certificate: bytes) -> EndorsementKey:
     if certificate.lstrip().startswith(b"-----BEGIN"):
-        certificate = x509.pem_blocks(certificate)[0]
+        certificate = certificates.pem_blocks(certificate)[0]
     return parse_endorsement_key(certificate)
 
 
 def _issued_in(authorities: bytes, key: EndorsementKey) -> bool:
     return any(
-        x509.outline_of(each).subject.encoded == key.issuer for each in x509.load_pem(authorities)
+        certificates.outline_of(each).subject.encoded == key.issuer
+        for each in certificates.load_pem(authorities)
     )

@@ -14,7 +14,7 @@ from typing import Final
 
 from tabasco.collateral.store import MAX_ITEMS, Store
 from tabasco.errors import TabascoError
-from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES
+from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 
 MAX_SNAPSHOT_BYTES: Final = 64 * 1024 * 1024
 MAX_CONTENT_BYTES: Final = 256 * 1024 * 1024

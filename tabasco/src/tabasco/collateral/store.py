@@ -24,9 +24,9 @@ import msgspec
 
 from tabasco.collateral.items import Item, ItemKind, Trust, read_item
 from tabasco.errors import TabascoError
-from tabasco.verify.base import EvidenceError, Fault, Stage
-from tabasco.verify.dcap_collateral import MAX_COLLATERAL_BYTES
-from tabasco.verify.snp_report import Product
+from tabasco.verify.amd.report import Product
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from veracruz_shells.files import read_file, write_new_file
 
 MAX_ITEMS: Final = 10_000

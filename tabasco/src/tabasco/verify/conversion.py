@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from psa_attestation.errors import AttestationError, ErrorCode
-from tabasco.verify.base import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, Stage
 
 _FAULTS: Final = {
     ErrorCode.TRAILING_BYTES: Fault.TRAILING_BYTES,
@@ -28,8 +28,3 @@ def told_as_evidence(what: str) -> Iterator[None]:
         fault = _FAULTS.get(error.code, Fault.MALFORMED)
         stage = Stage.SIGNATURE if fault is Fault.SIGNATURE else Stage.FORMAT
         raise EvidenceError(fault, stage, f"{what}: {error}") from error
-
-
-def malformed(detail: str) -> EvidenceError:
-    """The error of evidence that has not the form it should have."""
-    return EvidenceError(Fault.MALFORMED, Stage.FORMAT, detail)

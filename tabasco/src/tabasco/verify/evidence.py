@@ -22,20 +22,21 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from psa_attestation.tokens.claims import Claims, PsaProfile
 from psa_attestation.tokens.lifecycle import Lifecycle
 from psa_attestation.tokens.token import read_unverified_claims, verify_token
-from tabasco.verify.base import ATTESTATION_KEY, Concern, EvidenceError, Fault, Proven, Stage
-from tabasco.verify.cca import NO_END, verify_cca
-from tabasco.verify.confidential_space import verify_confidential_space
-from tabasco.verify.dcap import verify_dcap
-from tabasco.verify.dcap_collateral import INTEL_ROOTS, Collateral
-from tabasco.verify.dcap_quote import parse_quote
+from tabasco.verify.amd.report import parse_report
+from tabasco.verify.amd.snp import Endorsements, verify_snp
+from tabasco.verify.arm.cca import NO_END, verify_cca
+from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.google.confidential_space import verify_confidential_space
+from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral
+from tabasco.verify.intel.dcap import verify_dcap
+from tabasco.verify.intel.quote import parse_quote
 from tabasco.verify.kinds import Kind
-from tabasco.verify.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
-from tabasco.verify.snp import Endorsements, verify_snp
-from tabasco.verify.snp_report import parse_report
-from tabasco.verify.tpm import registered_key, verify_quote
-from tabasco.verify.tpm_azure import certify
-from tabasco.verify.tpm_azure_json import parse_azure
-from tabasco.verify.tpm_json import parse_tpm
+from tabasco.verify.proven import ATTESTATION_KEY, Concern, Proven
+from tabasco.verify.tpm.azure import certify
+from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.quote import registered_key, verify_quote
+from tabasco.verify.tpm.quote_json import parse_tpm
 
 PublicKey = ec.EllipticCurvePublicKey
 _TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})

@@ -6,7 +6,7 @@ A boolean is never an integer here.
 from collections.abc import Container, Mapping
 
 from psa_attestation.cbor.values import Key, Value
-from tabasco.verify.conversion import malformed
+from tabasco.verify.errors import malformed
 
 
 def member(members: Mapping[Key, Value], key: Key, name: str) -> Value:

@@ -1,0 +1,1 @@
+"""Whether proven facts are acceptable: policies, checks and reports."""

@@ -1,0 +1,272 @@
+"""A report about one piece of evidence: what is proven, what is not, and why it is refused.
+
+Authentic evidence that is not acceptable and bytes that prove nothing are told apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from psa_attestation.errors import AttestationError
+from psa_attestation.errors import Stage as TokenStage
+from tabasco.appraisal.checks import Acceptance, checks
+from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
+from tabasco.verify.arm.cca import NO_END
+from tabasco.verify.detection import kind_of
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.evidence import Means, verify_evidence
+from tabasco.verify.kinds import Kind
+from tabasco.verify.proven import Proven
+
+REFUSED: Final = 3
+"""The exit status of a command whose report is a refusal."""
+
+_HARDWARE: Final = frozenset(
+    {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM, Kind.TPM_AZURE}
+)
+_PADDED: Final = frozenset({Kind.SGX, Kind.TDX, Kind.SEV_SNP})
+_REPORT_DATA_BYTES: Final = 64
+_AFTER_SIGNATURE: Final = frozenset(
+    {
+        Stage.APPRAISAL,
+        Stage.BINDING,
+        TokenStage.FRESHNESS,
+        TokenStage.LIFECYCLE,
+    }
+)
+"""Stages whose refusals are of evidence that is authentic."""
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    Fault.COLLATERAL_MISSING: "give it, see --help; Intel's and AMD's can be imported, too: "
+    "tabasco collateral import",
+    Fault.COLLATERAL_EXPIRED: "get collateral of that time, or verify for another: --at",
+    Fault.COLLATERAL_MISMATCH: "get the collateral of this very platform",
+    Fault.COLLATERAL_ROLLBACK: "get the newest: what was issued for less security is not used",
+    Fault.EXPIRED: "verify for the time at which it was made: --at",
+    Fault.NOT_YET_VALID: "verify for the time at which it was made: --at",
+    Fault.UNKNOWN_SIGNER: "give the signer's key, if you trust it: --key; of a TPM, name it in a "
+    "--policy, or --accept-concern tpm.uncertified-key",
+    Fault.DEBUG: "have the attester run without debugging",
+    Fault.TCB_STATUS: "update the platform; --accept-status accepts a status by its name",
+    Fault.ADVISORY: "update the platform; --accept-advisory accepts an advisory by its name",
+    Fault.ATTRIBUTES: "--accept-concern accepts it by its name, if you know what it means",
+    Fault.PRIVILEGE_LEVEL: "--accept-concern accepts it by its name, if you know what it means",
+    Fault.TCB_FLOOR: "update the platform's firmware",
+    Fault.MEASUREMENT: "compare with what your build says it should be",
+    Fault.UNKNOWN_KIND: "name the kind, if the form is damaged: --kind",
+    "unknown-instance": "register the attester's key, if you trust it: --key",
+}
+
+
+class Verdict(StrEnum):
+    """What comes of a verification."""
+
+    ACCEPTED = "accepted"
+    UNACCEPTABLE = "authentic but not acceptable"
+    NOT_AUTHENTIC = "not authentic"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why evidence is refused; `reason` is from a closed set."""
+
+    stage: str
+    reason: str
+    detail: str
+
+    @classmethod
+    def of(cls, error: EvidenceError | AttestationError) -> "Refusal":
+        """What an error says."""
+        reason = error.fault if isinstance(error, EvidenceError) else error.code
+        return cls(str(error.stage), str(reason), error.detail)
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about it, where there is something."""
+        return _REMEDIES.get(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """All there is to say about a piece of evidence; `proven` is None when it proves nothing.
+
+    `kind` is None when the bytes have the form of none.
+    """
+
+    kind: Kind | None
+    at: datetime
+    verdict: Verdict
+    proven: Proven | None
+    decision: Decision
+    refusal: Refusal | None
+    not_proven: tuple[str, ...]
+
+
+def inspect(
+    data: bytes,
+    kind: Kind | None,
+    *,
+    means: Means,
+    acceptance: Acceptance,
+    policy: AppraisalPolicy | None,
+    at: datetime,
+    references: References = lambda _kind, _name: (),
+) -> Inspection:
+    """Verify evidence and say what came of it.
+
+    Args:
+        data: the evidence.
+        kind: of evidence it is taken for; None for the one that its form says.
+        means: what the verifier may use.
+        acceptance: what is accepted when there is no policy; its report data count either way, and
+            are filled up with zeros where the platform has 64 bytes.
+        policy: what is accepted.
+        at: the time to verify for.
+        references: where the policy draws reference values from; by default there are none.
+    """
+    try:
+        kind = kind or kind_of(data)
+        proven = verify_evidence(data, kind, means=means, at=at)
+    except (EvidenceError, AttestationError) as error:
+        authentic = error.stage in _AFTER_SIGNATURE and not _is_forgery(error)
+        verdict = Verdict.UNACCEPTABLE if authentic else Verdict.NOT_AUTHENTIC
+        return Inspection(kind, at, verdict, None, Decision(()), Refusal.of(error), ())
+    if acceptance.report_data is not None and kind in _PADDED:
+        padded = acceptance.report_data.ljust(_REPORT_DATA_BYTES, b"\0")
+        acceptance = replace(acceptance, report_data=padded)
+    if policy is not None:
+        decision = policy.evaluate(
+            proven, report_data=acceptance.report_data, references=references
+        )
+    else:
+        decision = Decision(tuple(checks(proven, acceptance)))
+    refused = decision.refused_by
+    return Inspection(
+        kind,
+        at,
+        Verdict.ACCEPTED if refused is None else Verdict.UNACCEPTABLE,
+        proven,
+        decision,
+        None if refused is None else Refusal.of(refused.error),
+        tuple(_not_proven(proven, kind, means, acceptance, policy)),
+    )
+
+
+def _is_forgery(error: EvidenceError | AttestationError) -> bool:
+    """A binding between keys that does not hold is no matter of taste."""
+    return isinstance(error, EvidenceError) and error.fault in {
+        Fault.KEY_BINDING,
+        Fault.CERTIFICATE_MISMATCH,
+    }
+
+
+def _not_proven(
+    proven: Proven,
+    kind: Kind,
+    means: Means,
+    acceptance: Acceptance,
+    policy: AppraisalPolicy | None,
+) -> Sequence[str]:
+    found = []
+    if means.nonce is None and acceptance.report_data is None:
+        found.append("that it is fresh or about your session: no nonce or report data was expected")
+    if proven.measurements and policy is None:
+        found.append("that the measured code is the one you want: no policy lists measurements")
+    if kind in _HARDWARE:
+        found.append("that the code is free of flaws, or safe from side channels and from probes")
+    if kind is Kind.TPM:
+        found.append("whether memory can be inspected: a quote does not say")
+    if kind is Kind.PSA:
+        found.append("which hardware signed: a registered key did")
+    if kind is Kind.EAR:
+        found.append("anything but what its verifier says")
+    if kind is Kind.CORIM:
+        found.append("that the reference values in it are right: their provider says so")
+    return found
+
+
+def as_json(found: Inspection) -> dict[str, object]:
+    """The report for programs; the keys are stable."""
+    proven, refusal = found.proven, found.refusal
+    return {
+        "kind": found.kind and found.kind.value,
+        "at": found.at.isoformat(),
+        "verdict": found.verdict.name.lower().replace("_", "-"),
+        "authentic": found.verdict is not Verdict.NOT_AUTHENTIC,
+        "accepted": found.verdict is Verdict.ACCEPTED,
+        "refusal": None
+        if refusal is None
+        else {
+            "stage": refusal.stage,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+            "remedy": refusal.remedy,
+        },
+        "proven": None if proven is None else _proven_json(proven),
+        "not_proven": list(found.not_proven),
+        "checks": [
+            {"name": each.name, "passed": each.passed, "reason": each.fault, "detail": each.detail}
+            for each in found.decision.checks
+        ],
+    }
+
+
+def _proven_json(proven: Proven) -> dict[str, object]:
+    return {
+        "measurements": {name: value.hex() for name, value in proven.measurements.items()},
+        "report_data": proven.report_data.hex(),
+        "debug": proven.debug,
+        "tcb_status": proven.tcb_status,
+        "advisories": list(proven.advisories),
+        "facts": dict(proven.facts),
+        "valid_until": None if proven.valid_until == NO_END else proven.valid_until.isoformat(),
+        "warnings": list(proven.warnings),
+    }
+
+
+def as_text(found: Inspection) -> str:
+    """The report for people."""
+    lines = [
+        f"{found.kind or 'unknown'} evidence, verified for {found.at:%Y-%m-%d %H:%M:%S %Z}",
+        "",
+    ]
+    lines.append(f"verdict: {found.verdict}")
+    if found.refusal is not None:
+        lines.append(f"  refused: {found.refusal.detail}")
+        lines.append(f"  stage {found.refusal.stage}, reason {found.refusal.reason}")
+        if found.refusal.remedy is not None:
+            lines.append(f"  what to do: {found.refusal.remedy}")
+    if found.proven is not None:
+        lines += ["", "proven:", *_proven_lines(found.proven)]
+    if found.decision.checks:
+        lines += ["", "checked:"]
+        lines += [
+            f"  {'ok' if each.passed else 'NO':<3} {each.name}: {each.detail}"
+            for each in found.decision.checks
+        ]
+    if found.not_proven:
+        lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]
+    if found.proven is None and found.verdict is Verdict.UNACCEPTABLE:
+        lines += ["", "NOT proven: more than who signed; what the bytes say is not told here"]
+    elif found.proven is None:
+        lines += ["", "NOT proven: anything at all; what the bytes say is not told here"]
+    return "\n".join(lines)
+
+
+def _proven_lines(proven: Proven) -> Sequence[str]:
+    rows = [(name, value.hex()) for name, value in proven.measurements.items() if any(value)]
+    if proven.report_data:
+        rows.append(("report data", proven.report_data.hex()))
+    if proven.debug is not None:
+        rows.append(("debug", "yes" if proven.debug else "no"))
+    if proven.tcb_status is not None:
+        rows.append(("TCB status", proven.tcb_status))
+        rows.append(("advisories", ", ".join(proven.advisories) or "none"))
+    rows += sorted(proven.facts.items())
+    if proven.valid_until != NO_END:
+        rows.append(("valid until", f"{proven.valid_until:%Y-%m-%d %H:%M:%S %Z}"))
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    return [*lines, *(f"  warning: {each}" for each in proven.warnings)]

@@ -1,0 +1,220 @@
+"""Appraisal policies: what an operator accepts of authentic evidence, declared and not programmed.
+
+A policy is TOML. It has a table for each kind of evidence that it accepts at all; whatever it does
+not name is refused, and so is evidence whose measurements it lists none of.
+
+    version = 3                       # grows with every change
+    [sev-snp]
+    debug = false                     # the default
+    concerns = ["snp.vmpl=1"]         # weaknesses accepted, by name; none by default
+    [sev-snp.measurements]
+    measurement = ["b07af9620f3b…"]   # one of these, in hexadecimal, or "reference-values"
+    [sev-snp.facts]
+    product = { one_of = ["milan", "genoa"] }
+    tcb_snp = { at_least = 24 }
+
+For SGX and TDX also `tcb_statuses` (by default `UpToDate` alone) and `advisories` (those that may
+apply; any that comes with an accepted status when it is left out).
+"""
+
+import hmac
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, Self
+
+import msgspec
+
+from tabasco.appraisal.checks import Acceptance, Check, checks
+from tabasco.appraisal.known_names import strange_concerns, strange_measurement
+from tabasco.errors import TabascoError
+from tabasco.verify.errors import Fault
+from tabasco.verify.kinds import Kind
+from tabasco.verify.proven import ATTESTATION_KEY, Proven, TcbStatus
+
+MAX_POLICY_BYTES: Final = 256 * 1024
+References = Callable[[str, str], Sequence[bytes]]
+"""The reference values of a measurement, by the kind of evidence and its name."""
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,128}$")]
+
+
+class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What one fact has to be; each operator that is given has to hold, and one has to be given.
+
+    `equals` and `one_of` compare the text; `at_least` and `at_most` the number that it is, decimal
+    or, after `0x`, hexadecimal.
+    """
+
+    equals: str | None = None
+    one_of: tuple[str, ...] | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+
+    def __post_init__(self) -> None:
+        if all(getattr(self, name) is None for name in self.__struct_fields__):
+            raise ValueError("a rule without operator")
+
+    def holds(self, found: str) -> bool:
+        """Whether the fact is as this asks."""
+        number = _number(found)
+        return (
+            (self.equals is None or found == self.equals)
+            and (self.one_of is None or found in self.one_of)
+            and (self.at_least is None or (number is not None and number >= self.at_least))
+            and (self.at_most is None or (number is not None and number <= self.at_most))
+        )
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return " and ".join(
+            f"{name.replace('_', ' ')} {value!r}"
+            for name, value in given.items()
+            if value is not None
+        )
+
+
+class KindPolicy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What is accepted of one kind of evidence."""
+
+    measurements: dict[_Name, tuple[_Hex, ...] | Literal["reference-values"]] = {}
+    facts: dict[_Name, Rule] = {}
+    tcb_statuses: tuple[TcbStatus, ...] = (TcbStatus.UP_TO_DATE,)
+    advisories: tuple[str, ...] | None = None
+    concerns: tuple[str, ...] = ()
+    debug: bool = False
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    kinds: dict[Kind, KindPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy says of proven facts: every check, in the order in which it would refuse."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def refused_by(self) -> Check | None:
+        """The first check that failed."""
+        return next((check for check in self.checks if not check.passed), None)
+
+
+@dataclass(frozen=True, slots=True)
+class AppraisalPolicy:
+    """A policy: its version, and what it accepts by kind of evidence."""
+
+    version: int
+    kinds: Mapping[Kind, KindPolicy]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The policy in a TOML document.
+
+        Raises:
+            TabascoError: it is not one; the message says where.
+        """
+        if len(data) > MAX_POLICY_BYTES:
+            raise TabascoError(
+                f"an appraisal policy of {len(data)} bytes, at most {MAX_POLICY_BYTES} are read"
+            )
+        try:
+            document = tomllib.loads(data.decode())
+            version = document.pop("version", None)
+            checked = msgspec.convert({"version": version, "kinds": document}, _Document)
+        except (ValueError, RecursionError) as error:
+            raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
+        return cls(checked.version, checked.kinds)
+
+    def strange(self) -> Iterator[str]:
+        """What is probably misspelt: names that no verifier gives, and so accept nothing."""
+        for kind, policy in self.kinds.items():
+            for name in policy.measurements:
+                if (told := strange_measurement(kind, name)) is not None:
+                    yield told
+            yield from strange_concerns(policy.concerns)
+
+    def evaluate(
+        self,
+        proven: Proven,
+        *,
+        report_data: bytes | None = None,
+        references: References = lambda _kind, _name: (),
+    ) -> Decision:
+        """What this policy says of proven facts.
+
+        Args:
+            proven: the facts.
+            report_data: what the evidence has to be bound to; None leaves that to the caller.
+            references: where it draws reference values from; by default there are none.
+        """
+        policy = self.kinds.get(Kind(proven.kind))
+        if policy is None:
+            named = ", ".join(sorted(self.kinds)) or "nothing"
+            detail = f"evidence of {proven.kind}, the policy accepts {named}"
+            return Decision((Check("kind", passed=False, fault=Fault.NOT_ALLOWED, detail=detail),))
+        acceptance = Acceptance(
+            tcb_statuses=frozenset(policy.tcb_statuses),
+            advisories=None if policy.advisories is None else frozenset(policy.advisories),
+            debug=policy.debug,
+            report_data=report_data,
+            concerns=frozenset(policy.concerns),
+        )
+        return Decision(
+            (
+                *checks(proven, acceptance),
+                *_certified(policy, proven),
+                *_measurements(policy, proven, references),
+                *_facts(policy, proven),
+            )
+        )
+
+
+def _certified(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+    """A key that nobody certifies is as good as the policy that names it."""
+    key = proven.facts.get(ATTESTATION_KEY)
+    if key is not None:
+        detail = f"nobody certifies {ATTESTATION_KEY} {key}, the policy has to ask for it as a fact"
+        named = ATTESTATION_KEY in policy.facts
+        yield Check(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
+
+
+def _measurements(policy: KindPolicy, proven: Proven, references: References) -> Iterator[Check]:
+    if proven.measurements and not policy.measurements:
+        names = ", ".join(proven.measurements)
+        detail = f"the policy lists no measurement, the evidence has {names}"
+        yield Check("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)
+    for name, accepted in policy.measurements.items():
+        found = proven.measurements.get(name)
+        if isinstance(accepted, str):
+            values = list(references(proven.kind, name))
+        else:
+            values = [bytes.fromhex(each) for each in accepted]
+        passed = found is not None and any(hmac.compare_digest(found, each) for each in values)
+        told = "absent" if found is None else found.hex()
+        detail = f"{name} is {told}, the policy accepts {_told(accepted, values)}"
+        yield Check(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
+
+
+def _told(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
+    if not isinstance(accepted, str):
+        return ", ".join(accepted) or "nothing"
+    return f"reference values, of which there are {len(values)} now"
+
+
+def _facts(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+    for name, rule in policy.facts.items():
+        found = proven.facts.get(name)
+        passed = found is not None and rule.holds(found)
+        detail = f"{name} is {'absent' if found is None else repr(found)}, the policy asks {rule}"
+        yield Check(f"fact.{name}", passed, Fault.FACT, detail)
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return None

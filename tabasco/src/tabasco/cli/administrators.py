@@ -1,0 +1,81 @@
+"""The commands about who may administer over HTTP: `tabasco administrator ...`."""
+
+from pathlib import Path
+
+import click
+
+from tabasco.cli.options import (
+    current_time,
+    database_option,
+    format_time,
+    open_database,
+    state_option,
+)
+from tabasco.registry.administrators import Administrators, Role
+from tabasco.registry.state import StateDirectory
+from veracruz_shells.console import emit, json_option
+from veracruz_shells.files import write_new_file
+
+
+@click.group("administrator")
+def administrator() -> None:
+    """Say who may administer over HTTP."""
+
+
+@administrator.command("add")
+@click.option("--name", required=True, help="Who it is, for the audit log.")
+@click.option(
+    "--role",
+    type=click.Choice([each.value for each in Role]),
+    default=Role.READER.value,
+    show_default=True,
+    help="A reader sees everything, an admin changes it.",
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_option
+@database_option
+@json_option
+def administrator_add(
+    *, name: str, role: str, file: Path, state: StateDirectory, database: str | None, as_json: bool
+) -> None:
+    """Let somebody in, and write their bearer token into FILE, which must not be there yet."""
+    write_new_file(file, b"", mode=0o600)
+    try:
+        with open_database(state, database, create=True) as found:
+            token = Administrators(found).add(name, Role(role), at=current_time())
+        write_new_file(file, token.reveal() + b"\n", mode=0o600, force=True)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    text = f"{name} is let in as {role}, the token is in {file}; only its digest is kept here"
+    emit({"name": name, "role": role, "token_file": file}, text, as_json=as_json)
+
+
+@administrator.command("list")
+@state_option
+@database_option
+@json_option
+def administrator_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+    """Print who may."""
+    with open_database(state, database) as found:
+        every = Administrators(found).all()
+    lines = [f"{each.name}  {each.role}  since {format_time(each.added_at)}" for each in every]
+    fields = [
+        {"name": each.name, "role": each.role.value, "added_at": each.added_at} for each in every
+    ]
+    text = "\n".join(lines) or "nobody may: see tabasco administrator add"
+    emit({"administrators": fields}, text, as_json=as_json)
+
+
+@administrator.command("remove")
+@click.argument("name")
+@state_option
+@database_option
+@json_option
+def administrator_remove(
+    name: str, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Let NAME in no more."""
+    with open_database(state, database) as found:
+        Administrators(found).remove(name, at=current_time())
+    emit({"name": name}, f"{name} is let in no more", as_json=as_json)

@@ -1,0 +1,122 @@
+"""The commands about the audit log: `tabasco audit show`, `head` and `verify`."""
+
+import base64
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabasco.cli.options import (
+    database_option,
+    format_time,
+    open_database,
+    public_key_in,
+    state_option,
+)
+from tabasco.errors import TabascoError
+from tabasco.registry.audit import MAX_HEAD_BYTES, AuditLog, Head
+from tabasco.registry.state import StateDirectory
+from veracruz_shells.console import emit, json_option, read_file
+
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+@click.group("audit")
+def audit() -> None:
+    """See what was decided and done, and that nobody changed the record of it."""
+
+
+@audit.command("show")
+@click.option("--after", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Begin behind this entry.")  # fmt: skip
+@click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True,
+              help="How many entries at most.")  # fmt: skip
+@state_option
+@database_option
+@json_option
+def audit_show(
+    *, after: int, most: int, state: StateDirectory, database: str | None, as_json: bool
+) -> None:
+    """Print entries of the audit log in their order."""
+    with open_database(state, database) as found:
+        entries = AuditLog(found).entries(after=after, most=most)
+    lines = [
+        f"{each.number:>6}  {format_time(each.at)}  {each.actor:<9} {each.action:<24} "
+        f"{each.outcome:<24} {each.subject}"
+        for each in entries
+    ]
+    fields = [
+        {
+            "number": each.number,
+            "at": each.at,
+            "actor": each.actor,
+            "action": each.action,
+            "subject": each.subject,
+            "outcome": each.outcome,
+            "hash": each.hash,
+        }
+        for each in entries
+    ]
+    emit({"entries": fields}, "\n".join(lines) or "no entries", as_json=as_json)
+
+
+@audit.command("head")
+@state_option
+@database_option
+@json_option
+def audit_head(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+    """Print the signed head of the log, to be kept elsewhere and given to `audit verify`."""
+    with open_database(state, database) as found:
+        head = AuditLog(found).head()
+    signed = base64.b64encode(head.sign(state.result_key())).decode()
+    fields = {"number": head.number, "hash": head.hash, "signed": signed}
+    emit(fields, signed, as_json=as_json)
+
+
+@audit.command("verify")
+@click.option("--head", "file", type=_FILE, help="A signed head that was kept from earlier.")
+@click.option("--key", type=_FILE, help="Whose it is (PEM); by default one of our own result keys.")
+@state_option
+@database_option
+@json_option
+def audit_verify(
+    *,
+    file: Path | None,
+    key: Path | None,
+    state: StateDirectory,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Check that every entry follows from the one before, and that a kept head is among them."""
+    kept = None
+    if file is not None:
+        signers = (
+            [public_key_in(key)]
+            if key is not None
+            else [each.public for each in state.result_keys()]
+        )
+        kept = _head_in(file, signers)
+    with open_database(state, database) as found:
+        head = AuditLog(found).verify(kept=kept)
+    text = f"the audit log is whole: {head.number} entries, the last is {head.hash.hex()}"
+    if kept is not None:
+        text += f"\nit has the kept head, entry {kept.number}, in its past"
+    emit(
+        {"entries": head.number, "hash": head.hash, "kept": None if kept is None else kept.number},
+        text,
+        as_json=as_json,
+    )
+
+
+def _head_in(file: Path, signers: Sequence[ec.EllipticCurvePublicKey]) -> Head:
+    data = read_file(file, limit=2 * MAX_HEAD_BYTES, what="head")
+    try:
+        signed = base64.b64decode(data.strip(), validate=True)
+    except ValueError as error:
+        raise TabascoError(f"{file} is no head as tabasco audit head prints it") from error
+    for signer in signers[1:]:
+        with suppress(TabascoError):
+            return Head.verified(signed, signer)
+    return Head.verified(signed, signers[0])

@@ -1,0 +1,232 @@
+"""The commands `tabasco collateral ...`: what vendors publish, kept for verifying offline."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tabasco.cli.options import TIME, current_time, store_option
+from tabasco.collateral import (
+    Entry,
+    ItemKind,
+    Store,
+    StoredCollateral,
+    read_snapshot,
+    write_snapshot,
+)
+from tabasco.collateral.fetch import (
+    AMD_KDS,
+    INTEL_PCS,
+    INTEL_ROOT_CRL,
+    Services,
+    Wanted,
+    wanted_for,
+)
+from tabasco.collateral.snapshot import MAX_SNAPSHOT_BYTES, is_snapshot
+from tabasco.errors import TabascoError
+from tabasco.verify.amd.report import Product
+from tabasco.verify.detection import kind_of, plain
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES
+from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
+
+STALE: Final = 1
+_SOON: Final = timedelta(days=7)
+
+
+@click.group("collateral")
+def collateral() -> None:
+    """Keep what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
+
+    Nothing is fetched unless you say 'tabasco collateral fetch'.
+    """
+
+
+@collateral.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...",
+                type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@store_option
+@json_option
+def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
+    """Verify and keep the collateral in FILEs, all of it or nothing.
+
+    A FILE is a snapshot (zip), Intel's collateral (JSON), or AMD's authorities (PEM), revocation
+    list (DER) or VCEK or VLEK (DER, PEM). It has to be by the vendor's pinned root and valid at
+    some time, not now: collateral of the past verifies evidence of the past.
+    """
+    contents: list[tuple[str, bytes]] = []
+    for file in files:
+        data = read_file(file, limit=MAX_SNAPSHOT_BYTES, what="collateral")
+        inside = read_snapshot(data) if is_snapshot(data) else [("", data)]
+        contents += [(f"{file}:{name}" if name else str(file), each) for name, each in inside]
+    entries = keep(Store(store), contents)
+    lines = "\n".join(_line(each, current_time()) for each in entries)
+    emit({"items": [_fields(each) for each in entries]}, lines, as_json=as_json)
+
+
+@collateral.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip")
+@click.option("--force", is_flag=True, help="Overwrite FILE.zip.")
+@store_option
+@json_option
+def export(file: Path, store: Path, *, force: bool, as_json: bool) -> None:
+    """Write all that is kept to a snapshot, for 'tabasco collateral import' elsewhere."""
+    kept = Store(store)
+    count = len(kept.entries())
+    if not count:
+        raise TabascoError(f"there is no collateral in {store}: import some first")
+    write_new_file(file, write_snapshot(kept), mode=0o644, force=force)
+    emit({"file": file, "items": count}, f"{count} items in {file}", as_json=as_json)
+
+
+@collateral.command("list")
+@store_option
+@json_option
+def list_(store: Path, *, as_json: bool) -> None:
+    """Print all that is kept, and until when each is good."""
+    entries, now = Store(store).entries(), current_time()
+    text = "\n".join(_line(each, now) for each in entries) or f"no collateral is kept in {store}"
+    emit({"items": [_fields(each) for each in entries]}, text, as_json=as_json)
+
+
+@collateral.command("check")
+@click.option("--within", "days", type=click.IntRange(0, 3650), default=_SOON.days,
+              show_default=True, metavar="DAYS", help="How soon is too soon to end.")  # fmt: skip
+@click.option("--at", type=TIME, metavar="TIME", show_default="now", help="Seen from when.")
+@store_option
+@json_option
+@click.pass_context
+def check(
+    context: click.Context, /, days: int, at: datetime | None, store: Path, *, as_json: bool
+) -> None:
+    """Say what has ended or ends soon, with nothing newer in its place.
+
+    Exit status: 0 all is good for long enough, 1 something is not: fetch or import it anew.
+    """
+    kept = Store(store)
+    for each in kept.entries():
+        kept.read(each)  # a file that was changed is an error here, not in a verification
+    count = len(kept.ends(at or current_time()))
+    stale = warn_of_stale(kept, at or current_time(), within=timedelta(days=days))
+    text = f"{count - len(stale)} of {count} are good for {days} days"
+    emit({"checked": count, "stale": stale}, text, as_json=as_json)
+    if stale:
+        context.exit(STALE)
+
+
+@collateral.command("prune")
+@click.option("--before", type=TIME, metavar="TIME", show_default="now",
+              help="Forget what ended before.")  # fmt: skip
+@store_option
+@json_option
+def prune(before: datetime | None, store: Path, *, as_json: bool) -> None:
+    """Forget what has ended; evidence of that time can then be verified no more."""
+    gone = Store(store).prune(before=before or current_time())
+    emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} forgotten", as_json=as_json)
+
+
+@collateral.command("fetch")
+@click.argument("files", nargs=-1, metavar="[EVIDENCE]...",
+                type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@click.option("--refresh", is_flag=True, help="Get anew all that is kept and can end.")
+@click.option("--product", type=click.Choice([each.value for each in Product]),
+              help="Of AMD, for reports of version 2, which do not say it.")  # fmt: skip
+@click.option("--pcs", default=INTEL_PCS, show_default=True, metavar="URL",
+              help="Intel's service, or a PCCS.")  # fmt: skip
+@click.option("--root-crl", default=INTEL_ROOT_CRL, show_default=True, metavar="URL",
+              help="The revocation list of Intel's root.")  # fmt: skip
+@click.option("--kds", default=AMD_KDS, show_default=True, metavar="URL", help="AMD's service.")
+@click.option("--patience", type=click.IntRange(1, 3600), default=120, show_default=True,
+              metavar="SECONDS", help="How long to insist on one answer.")  # fmt: skip
+@store_option
+@json_option
+def fetch(
+    *,
+    files: Sequence[Path],
+    product: str | None,
+    pcs: str,
+    root_crl: str,
+    kds: str,
+    patience: int,
+    store: Path,
+    refresh: bool,
+    as_json: bool,
+) -> None:
+    """Fetch what the verification of EVIDENCE needs, verify it, and keep it.
+
+    The only command that uses the network. It tells the vendor which platform you ask about.
+    """
+    kept = Store(store)
+    wanted = [each for file in files for each in _wanted(file, product)]
+    if refresh:
+        wanted += [Wanted(*each) for each in kept.ends(current_time())
+                   if each[0] in {ItemKind.INTEL, ItemKind.AMD_CRL}]  # fmt: skip
+    if not wanted:
+        raise click.UsageError("name EVIDENCE to fetch for, or --refresh what is kept")
+    services = Services(pcs, root_crl, kds, patience_s=patience)
+    contents = [piece for each in dict.fromkeys(wanted) for piece in services.fetch(each)]
+    entries = keep(kept, contents)
+    lines = "\n".join(_line(each, current_time()) for each in entries)
+    emit({"items": [_fields(each) for each in entries]}, lines, as_json=as_json)
+
+
+def _wanted(file: Path, product: str | None) -> list[Wanted]:
+    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    try:
+        given = None if product is None else Product(product)
+        return wanted_for(data, kind_of(data), product=given)
+    except EvidenceError as error:
+        raise TabascoError(f"{file}: {error.detail}") from error
+
+
+def warn_of_stale(
+    store: Store, at: datetime, *, within: timedelta = _SOON
+) -> list[dict[str, object]]:
+    """Say what has ended or ends soon, with nothing newer in its place."""
+    found: list[dict[str, object]] = []
+    for (kind, subject), end in sorted(store.ends(at).items()):
+        if end < at + within:
+            found.append({"kind": kind, "subject": subject, "end": end, "ended": end < at})
+            verb = "ended" if end < at else "ends"
+            note(f"tabasco: {kind} {subject} {verb} at {end}: get it anew")
+    return found
+
+
+def source(store: Path) -> StoredCollateral | None:
+    """The store as a source for verification, if there is one."""
+    return StoredCollateral(Store(store)) if store.is_dir() else None
+
+
+def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Entry]:
+    """Add to a store, in the words of the command line; what ends soon is said."""
+    now = current_time()
+    try:
+        entries = store.add(contents, at=now)
+    except EvidenceError as error:
+        raise TabascoError(f"nothing was imported: {error.fault}: {error.detail}") from error
+    for each in entries:
+        if each.valid(now) and each.end < now + _SOON:
+            note(f"tabasco: {each.kind} {each.subject} ends soon, at {each.end}")
+    return entries
+
+
+def _line(entry: Entry, now: datetime) -> str:
+    state = "good" if entry.valid(now) else "ended" if entry.end < now else "to come"
+    return (
+        f"{entry.kind:<15}  {state:<7}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
+        f"{entry.subject}"
+    )
+
+
+def _fields(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "start": entry.start,
+        "end": entry.end,
+        "evaluation": entry.evaluation,
+        "sha256": entry.sha256,
+        "imported": entry.imported,
+    }

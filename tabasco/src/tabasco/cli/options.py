@@ -1,0 +1,216 @@
+"""Options and arguments that several commands share."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabasco import keys
+from tabasco.errors import TabascoError
+from tabasco.registry.challenges import MIN_KEY_BYTES
+from tabasco.registry.database import Database
+from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
+from tabasco.registry.tenants import existing_tenant
+from veracruz_shells.console import read_file
+from veracruz_utils.secret import Secret
+
+_MAX_PEM_BYTES: Final = 16 * 1024
+_TENANT: Final = "tabasco.tenant"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _default_state() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "veracruz" / "tabasco"
+
+
+def bare_state_option(command: _F) -> _F:
+    """Add `--state`, passed as `state: StateDirectory`, of the default tenant."""
+    return click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_default_state,
+        envvar="TABASCO_STATE",
+        show_default="$XDG_STATE_HOME/veracruz/tabasco",
+        metavar="DIR",
+        help="Where the result-signing key and the database are.",
+        callback=_state_of_tenant,
+    )(command)
+
+
+def state_option(command: _F) -> _F:
+    """Add `--state` and `--tenant`, passed together as `state: StateDirectory`."""
+    option = click.option(
+        "--tenant",
+        default=DEFAULT_TENANT,
+        envvar="TABASCO_TENANT",
+        show_default=True,
+        metavar="NAME",
+        is_eager=True,  # the callback of --state has to know
+        expose_value=False,
+        callback=lambda context, _parameter, value: context.meta.__setitem__(_TENANT, value),
+        help="Whose keys and database; see tabasco tenant.",
+    )
+    return option(bare_state_option(command))
+
+
+def _state_of_tenant(
+    context: click.Context, _parameter: click.Parameter, value: Path
+) -> StateDirectory:
+    return existing_tenant(StateDirectory(value), context.meta.get(_TENANT, DEFAULT_TENANT))
+
+
+def database_option(command: _F) -> _F:
+    """Add `--database`, passed as `database: str | None`, a URL."""
+    return click.option(
+        "--database",
+        envvar="TABASCO_DATABASE",
+        show_default="tabasco.db in the state directory",
+        metavar="URL",
+        help="The database, as sqlite:///PATH or postgresql://USER@HOST/NAME.",
+    )(command)
+
+
+def open_database(state: StateDirectory, url: str | None, *, create: bool = False) -> Database:
+    """The database of a command: at the URL, or in the state directory.
+
+    Raises:
+        VeracruzError: it cannot be opened.
+    """
+    if url is None and create:
+        state.prepare()
+    return Database.open(database_url_of(state, url), connections=1, create=create)
+
+
+def database_url_of(state: StateDirectory, url: str | None) -> str:
+    """Where the database is.
+
+    Raises:
+        TabascoError: a URL is given, and a tenant has a database of its own.
+    """
+    if url is not None and state.tenant != DEFAULT_TENANT:
+        raise TabascoError(
+            f"tenant {state.tenant} has a database of its own: leave --database (and "
+            "TABASCO_DATABASE) away"
+        )
+    return url or state.database_url
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            time = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2026-02-25T12:00:00Z", param, ctx)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+TIME: Final = _Time()
+"""The type of an option that is a time; without a zone, UTC."""
+
+
+def store_option(command: _F) -> _F:
+    """Add `--store`, passed as `store: Path`."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="TABASCO_COLLATERAL_STORE",
+        show_default="collateral in the state directory",
+        metavar="DIR",
+        help="Where collateral is kept; all tenants share it.",
+        callback=_store_in_state,
+    )(command)
+
+
+def _store_in_state(
+    context: click.Context, _parameter: click.Parameter, value: Path | None
+) -> Path:
+    if value is not None:
+        return value
+    state = context.params.get("state")  # there if the command has it and was given it
+    if isinstance(state, StateDirectory):
+        return state.home / "collateral"
+    given = os.environ.get("TABASCO_STATE")
+    return (Path(given) if given else _default_state()) / "collateral"
+
+
+def seconds_option(
+    name: str, what: str, *, default: timedelta, most: timedelta
+) -> Callable[[_F], _F]:
+    """Add an option in whole seconds, passed as a `timedelta` of at most `most`."""
+    return click.option(
+        name,
+        type=click.IntRange(1, int(most.total_seconds())),
+        default=int(default.total_seconds()),
+        show_default=True,
+        metavar="SECONDS",
+        help=f"How long {what}.",
+        callback=lambda _context, _parameter, value: timedelta(seconds=value),
+    )
+
+
+def format_time(time: datetime) -> str:
+    """A time, for people."""
+    return f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def utc_text(time: datetime) -> str:
+    """A time in UTC, as in RFC 3339."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def current_time() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
+    """The P-256 public key in a PEM file; `-` is standard input.
+
+    Raises:
+        VeracruzError: the file cannot be read, or something else is in it.
+    """
+    data = read_file(file, limit=_MAX_PEM_BYTES, what="root key")
+    return keys.from_pem(data, what=f"root key {file}")
+
+
+def in_hex(text: str) -> bytes:
+    """The bytes that hexadecimal digits are.
+
+    Raises:
+        click.BadParameter: they are something else.
+    """
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise click.BadParameter(f"{text[:40]!r} is not hexadecimal") from None
+
+
+def challenge_key_in(file: Path) -> Secret:
+    """The key of stateless challenges in a file, in hexadecimal.
+
+    Raises:
+        VeracruzError: the file cannot be read, others can read it, or it holds no such key.
+    """
+    data = read_file(file, limit=1024, what="challenge key")
+    if file.stat().st_mode & 0o077:
+        raise TabascoError(f"others can read {file}: chmod 600 it, or make a new one")
+    try:
+        key = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) < MIN_KEY_BYTES:
+        raise TabascoError(
+            f"{file} holds no key: {MIN_KEY_BYTES} random bytes or more, in hexadecimal"
+        )
+    return Secret(key)

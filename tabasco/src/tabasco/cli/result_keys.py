@@ -1,0 +1,126 @@
+"""The commands about the keys of results: `tabasco init`, `public-key`, `keys ...`."""
+
+from datetime import timedelta
+
+import click
+
+from tabasco import keys
+from tabasco.cli.options import (
+    current_time,
+    database_option,
+    format_time,
+    open_database,
+    state_option,
+)
+from tabasco.errors import TabascoError
+from tabasco.registry import audit
+from tabasco.registry.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
+from tabasco.registry.state import StateDirectory
+from veracruz_shells.console import emit, json_option
+
+
+@click.command("init")
+@state_option
+@json_option
+def init(state: StateDirectory, *, as_json: bool) -> None:
+    """Make the state directory and the result-signing key, and print the public key.
+
+    A key that is there already stays. `serve` does the same when it starts.
+    """
+    state.prepare()
+    _emit_public_key(state, keys.pem_of(state.make_result_key().public_key()), as_json=as_json)
+
+
+@click.command("public-key")
+@state_option
+@json_option
+def public_key(state: StateDirectory, *, as_json: bool) -> None:
+    """Print the current public key of our results in PEM, for policies to pin."""
+    _emit_public_key(state, keys.pem_of(state.result_key().public_key()), as_json=as_json)
+
+
+@click.group("keys")
+def key_commands() -> None:
+    """Keep the keys that results are signed with."""
+
+
+@key_commands.command("list")
+@state_option
+@json_option
+def keys_list(state: StateDirectory, *, as_json: bool) -> None:
+    """Print the keys in use, the current one first."""
+    now = current_time()
+    found = [key for key in state.result_keys() if key.signs(now)]
+    lines = [f"{key.kid}  {_until(key)}" for key in found]
+    emit({"keys": [_fields(key) for key in found]}, "\n".join(lines), as_json=as_json)
+
+
+@key_commands.command("rotate")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 3660),
+    default=DEFAULT_OVERLAP_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="How long the key so far goes on signing for those who pinned it; 0 if it leaked.",
+)
+@state_option
+@database_option
+@json_option
+def keys_rotate(
+    overlap: int, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Sign with a new key from now on; new policies are to pin it.
+
+    The key so far signs until the overlap ends for clients whose policy pins it. A service that
+    runs on this state directory goes on with the new key at once.
+    """
+    now = current_time()
+    with open_database(state, database, create=True) as opened, opened.writing() as session:
+        made = state.rotate(until=now + timedelta(days=overlap))
+        state.drop_expired(now)
+        audit.record(
+            session, at=now, actor=audit.OPERATOR, action="rotate-result-key", subject=made.kid
+        )
+    text = f"results are signed by key {made.kid}\nprint it with: tabasco public-key"
+    emit(_fields(made), text, as_json=as_json)
+
+
+@key_commands.command("drop")
+@click.argument("kid", metavar="KID")
+@state_option
+@database_option
+@json_option
+def keys_drop(kid: str, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+    """Delete key KID, which was rotated out, before its overlap ends."""
+    with open_database(state, database, create=True) as opened, opened.writing() as session:
+        if not state.drop(kid):
+            raise TabascoError(
+                f"no key {kid[:64]!r} was rotated out: see tabasco keys list; "
+                "the current one goes with tabasco keys rotate --overlap 0"
+            )
+        audit.record(
+            session,
+            at=current_time(),
+            actor=audit.OPERATOR,
+            action="drop-result-key",
+            subject=kid,
+        )
+    emit({"kid": kid}, f"key {kid} is deleted", as_json=as_json)
+
+
+def _until(key: ResultKey) -> str:
+    return "current" if key.expires_at is None else f"until {format_time(key.expires_at)}"
+
+
+def _fields(key: ResultKey) -> dict[str, object]:
+    return {
+        "kid": key.kid,
+        "public_key": keys.pem_of(key.public).decode(),
+        "expires_at": key.expires_at,
+    }
+
+
+def _emit_public_key(state: StateDirectory, pem: bytes, *, as_json: bool) -> None:
+    text = pem.decode()
+    emit({"public_key": text, "state": state.path}, text.rstrip("\n"), as_json=as_json)

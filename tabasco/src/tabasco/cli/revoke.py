@@ -1,0 +1,92 @@
+"""The commands `tabasco revoke ...`: measurements and keys that are believed no more."""
+
+from pathlib import Path
+
+import click
+
+from tabasco import keys
+from tabasco.cli.options import (
+    current_time,
+    database_option,
+    format_time,
+    in_hex,
+    open_database,
+    public_key_in,
+    state_option,
+)
+from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.state import StateDirectory
+from veracruz_shells.console import emit, json_option
+
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+@click.group("revoke")
+def revoke() -> None:
+    """Believe something no more; for an instance see `tabasco instance revoke`."""
+
+
+def _revoke(
+    subject: Subject, value: bytes, reason: str, state: StateDirectory, database: str | None
+) -> None:
+    with open_database(state, database, create=True) as found:
+        Revocations(found).add(subject, value, reason, at=current_time())
+
+
+@revoke.command("measurement")
+@click.argument("value", metavar="HEX")
+@click.option("--reason", default="", help="Why, for people.")
+@state_option
+@database_option
+@json_option
+def revoke_measurement(
+    value: str, reason: str, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Believe no runtime and no root attester that measures HEX."""
+    measured = in_hex(value)
+    _revoke(Subject.MEASUREMENT, measured, reason, state, database)
+    text = f"measurement {measured.hex()[:12]} is revoked"
+    emit({"measurement": measured}, text, as_json=as_json)
+
+
+@revoke.command("key")
+@click.argument("file", type=_FILE)
+@click.option("--reason", default="", help="Why, for people.")
+@state_option
+@database_option
+@json_option
+def revoke_key(
+    file: Path, reason: str, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Have the P-256 key in FILE (PEM) never enrol again; an instance that has it stays.
+
+    A root that has it is removed, and the instances that it vouched for are revoked.
+    """
+    digest = keys.digest_of(public_key_in(file))
+    _revoke(Subject.KEY, digest, reason, state, database)
+    emit({"key": digest}, f"key {digest.hex()[:12]} is revoked", as_json=as_json)
+
+
+@revoke.command("list")
+@state_option
+@database_option
+@json_option
+def revoke_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+    """Print every revocation of a measurement or key."""
+    with open_database(state, database) as found:
+        every = Revocations(found).all()
+    lines = [
+        f"{each.subject:<12} {each.value.hex()}  {format_time(each.revoked_at)}  "
+        f"{each.reason}".rstrip()
+        for each in every
+    ]
+    fields = [
+        {
+            "subject": each.subject.value,
+            "value": each.value,
+            "reason": each.reason,
+            "revoked_at": each.revoked_at,
+        }
+        for each in every
+    ]
+    emit({"revocations": fields}, "\n".join(lines) or "nothing is revoked", as_json=as_json)

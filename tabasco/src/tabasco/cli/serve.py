@@ -1,0 +1,201 @@
+"""The command `tabasco serve`."""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from psa_attestation.tokens.instance_id import instance_id_of
+from tabasco.cli.collateral import warn_of_stale
+from tabasco.cli.options import (
+    challenge_key_in,
+    current_time,
+    database_option,
+    database_url_of,
+    public_key_in,
+    seconds_option,
+    state_option,
+    store_option,
+)
+from tabasco.cli.serve_http import http_service
+from tabasco.collateral import Store, StoredCollateral
+from tabasco.grpc.methods import LIMITS, methods_of
+from tabasco.registry.audit import AuditLog
+from tabasco.registry.database import Database
+from tabasco.registry.roots import Roots
+from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
+from tabasco.registry.tenants import challenge_key_of, tenants_of
+from tabasco.service.attestation import AttestationService, Settings
+from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
+from veracruz_shells.service import GrpcService
+from veracruz_utils.address import Address
+from veracruz_utils.secret import Secret
+
+DISTRIBUTION: Final = "veracruz-tabasco"
+_DEFAULTS: Final = Settings()
+_PEM: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("serve")
+@click.option(
+    "--listen",
+    type=ADDRESS,
+    default="127.0.0.1:3010",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.",
+)
+@click.option(
+    "--http",
+    type=ADDRESS,
+    metavar="HOST:PORT",
+    help="Serve HTTP and JSON here, too (needs the extra http); without TLS only on this machine.",
+)
+@click.option(
+    "--http-certificate",
+    type=_PEM,
+    metavar="FILE.pem",
+    help="The certificate chain of HTTP, for TLS.",
+)
+@click.option("--http-key", type=_PEM, metavar="FILE.pem", help="The certificate's private key.")
+@state_option
+@database_option
+@click.option(
+    "--trust-root",
+    "trust_roots",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE.pem",
+    help="Register this software root under the file's name before serving, if it is not yet; "
+    "as 'tabasco root add', it lasts. Can be given several times.",
+)
+@seconds_option(
+    "--challenge-validity",
+    "an enrolment challenge can be answered",
+    default=_DEFAULTS.challenge_validity,
+    most=timedelta(hours=1),
+)
+@seconds_option(
+    "--enrolment-validity",
+    "an enrolment lasts",
+    default=_DEFAULTS.enrolment_validity,
+    most=timedelta(days=366),
+)
+@seconds_option(
+    "--result-validity",
+    "a result is good for",
+    default=_DEFAULTS.result_validity,
+    most=timedelta(hours=1),
+)
+@click.option(
+    "--challenge-key",
+    type=_PEM,
+    metavar="FILE",
+    help="Stateless challenges: services with the same key (32 random bytes or more, hexadecimal, "
+    "readable by their user alone) accept each other's.",
+)
+@store_option
+@log_option
+@json_option
+def serve(
+    *,
+    listen: Address,
+    http: Address | None,
+    http_certificate: Path | None,
+    http_key: Path | None,
+    state: StateDirectory,
+    database: str | None,
+    trust_roots: tuple[Path, ...],
+    challenge_validity: timedelta,
+    enrolment_validity: timedelta,
+    result_validity: timedelta,
+    challenge_key: Path | None,
+    store: Path,
+    as_json: bool,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    With --json, one object on standard output says where it listens once it is ready.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    shared = None if challenge_key is None else challenge_key_in(challenge_key)
+    opening = Opening(
+        settings=Settings(challenge_validity, enrolment_validity, result_validity),
+        source=StoredCollateral(Store(store)),
+        challenge_key=shared,
+    )
+    tls = _tls_files(http_certificate, http_key)
+    with ExitStack() as stack:
+        main_one = opening.open(state, database_url_of(state, database), stack)
+        _trust(Roots(main_one[1]), trust_roots)
+        warn_of_stale(Store(store), current_time())
+        url = None
+        if http is not None:
+            others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
+            served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
+            web = http_service({DEFAULT_TENANT: main_one} | served, http, tls)
+            url = stack.enter_context(web).url
+        server = stack.enter_context(
+            GrpcService(listen, unary=methods_of(main_one[0]), limits=LIMITS)
+        )
+        server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the services of all tenants have in common."""
+
+    settings: Settings
+    source: StoredCollateral
+    challenge_key: Secret | None
+
+    def open(
+        self, state: StateDirectory, url: str, stack: ExitStack
+    ) -> tuple[AttestationService, Database]:
+        """A tenant's service and its database, which `stack` closes."""
+        state.prepare()
+        state.make_result_key()
+        database = stack.enter_context(Database.open(url, connections=2 * LIMITS.calls))
+        AuditLog(database).check_clock(current_time())
+        key = self.challenge_key
+        service = AttestationService(
+            database=database,
+            key_ring=state.key_ring(),
+            build=version(DISTRIBUTION),
+            now=current_time,
+            settings=self.settings,
+            source=self.source,
+            challenge_key=None if key is None else challenge_key_of(state.tenant, key),
+        )
+        return service, database
+
+
+def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError("--http-certificate and --http-key go together")
+    return certificate, key
+
+
+def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
+    if url is not None:
+        note(f"tabasco: HTTP on {url}")
+    note(f"tabasco: ready on {address}")
+    if as_json:
+        more = {} if url is None else {"http": url}
+        emit({"address": address} | more, "", as_json=True)
+
+
+def _trust(roots: Roots, files: tuple[Path, ...]) -> None:
+    for file in files:
+        key = public_key_in(file)
+        if roots.find(instance_id_of(key)) is None:
+            roots.add(file.stem, key, at=current_time())
+    if not roots.all():
+        note("tabasco: no root is trusted, so nobody can enrol: see tabasco root add")

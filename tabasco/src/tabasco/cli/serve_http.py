@@ -1,0 +1,48 @@
+"""The service over HTTP, if what it needs is installed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabasco.cli.options import current_time
+from tabasco.errors import TabascoError
+from tabasco.registry.administrators import Administrators
+from tabasco.registry.database import Database
+from tabasco.registry.state import DEFAULT_TENANT
+from tabasco.service.attestation import AttestationService
+from veracruz_utils.address import Address
+
+if TYPE_CHECKING:
+    from tabasco.http import HttpService
+
+Served = tuple[AttestationService, Database]
+"""A tenant's service and the database behind it."""
+
+
+def http_service(
+    tenants: Mapping[str, Served], address: Address, tls: tuple[Path, Path] | None
+) -> "HttpService":
+    """Services over HTTP, not listening yet; with the certificate and key of `tls`.
+
+    Args:
+        tenants: by name; `default` is at the root, the others are at `/tenants/NAME`.
+        address: where to listen.
+        tls: None for plain HTTP.
+
+    Raises:
+        VeracruzError: the extra is not installed, or it cannot be served so.
+    """
+    try:
+        from tabasco.http import Context, HttpService, TlsFiles, create_app  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise TabascoError(
+            f"HTTP needs {error.name}: pip install 'veracruz-tabasco[http]', or leave --http away"
+        ) from error
+    contexts = {
+        name: Context(service, database, Administrators(database), current_time)
+        for name, (service, database) in tenants.items()
+    }
+    app = create_app(contexts.pop(DEFAULT_TENANT))
+    for name, context in contexts.items():
+        app.mount(f"/tenants/{name}", create_app(context))
+    return HttpService(app, address, tls=None if tls is None else TlsFiles(*tls))

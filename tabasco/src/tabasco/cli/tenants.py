@@ -1,0 +1,50 @@
+"""The commands about tenants: `tabasco tenant add` and `list`."""
+
+import click
+
+from tabasco import keys
+from tabasco.cli.options import bare_state_option
+from tabasco.registry.state import StateDirectory
+from tabasco.registry.tenants import add_tenant, tenants_of
+from veracruz_shells.console import emit, json_option
+
+
+@click.group("tenant")
+def tenant() -> None:
+    """Keep tenants apart: each has keys, a database and administrators of its own.
+
+    Every other command is about the tenant that --tenant names.
+    """
+
+
+@tenant.command("add")
+@click.argument("name")
+@click.option(
+    "--database",
+    metavar="URL",
+    show_default="an SQLite file of its own",
+    help="Its database, which nobody else uses.",
+)
+@bare_state_option
+@json_option
+def tenant_add(name: str, database: str | None, state: StateDirectory, *, as_json: bool) -> None:
+    """Make tenant NAME; a service that runs serves it from its next start on."""
+    state.prepare()
+    made = add_tenant(state, name, database=database)
+    key = keys.pem_of(made.result_key().public_key()).decode()
+    emit(
+        {"name": name, "path": made.path, "public_key": key},
+        f"tenant {name} is added, served at /tenants/{name} over HTTP; its result key is:\n"
+        + key.rstrip("\n"),
+        as_json=as_json,
+    )
+
+
+@tenant.command("list")
+@bare_state_option
+@json_option
+def tenant_list(state: StateDirectory, *, as_json: bool) -> None:
+    """Print the tenants beside the default one."""
+    found = [{"name": each.tenant, "path": each.path} for each in tenants_of(state)]
+    text = "\n".join(f"{each['name']}  {each['path']}" for each in found)
+    emit({"tenants": found}, text or "there is only the default one", as_json=as_json)

@@ -1,0 +1,243 @@
+"""The command `tabasco verify`: any evidence that we verify, offline, for a given time."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from psa_attestation.cose.verification import MacKey
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.jwk import decode_key_set, public_key_of
+from psa_attestation.jose.strict_json import decode_json
+from tabasco.appraisal import inspection
+from tabasco.appraisal.checks import Acceptance
+from tabasco.appraisal.known_names import strange_concerns
+from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy
+from tabasco.cli.collateral import source
+from tabasco.cli.options import TIME, current_time, store_option
+from tabasco.errors import TabascoError
+from tabasco.verify.detection import plain
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.evidence import Means, PublicKey
+from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind
+from tabasco.verify.proven import TcbStatus
+from veracruz_shells.console import emit, json_option, note, read_file
+from veracruz_utils.secret import Secret
+
+_MAX_CERTIFICATES_BYTES: Final = 64 * 1024
+_MAX_KEYS_BYTES: Final = 256 * 1024
+_MAX_NONCE_BYTES: Final = 512
+_F = TypeVar("_F", bound=Callable[..., Any])
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Bytes(click.ParamType[bytes]):
+    name = "hex"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            found = bytes.fromhex(str(value).removeprefix("0x"))
+        except ValueError:
+            self.fail(f"{str(value)[:40]!r} is not hexadecimal", param, ctx)
+        if len(found) > _MAX_NONCE_BYTES:
+            self.fail(f"{len(found)} bytes, at most {_MAX_NONCE_BYTES} are read", param, ctx)
+        return found
+
+
+def _means_options(command: _F) -> _F:
+    for option in reversed(
+        [
+            click.option("--collateral", type=_FILE, metavar="FILE.json",
+                         help="Intel's collateral, for SGX and TDX."),
+            click.option("--certificate", type=_FILE, metavar="FILE",
+                         help="The VCEK or VLEK (PEM or DER), for SEV-SNP."),
+            click.option("--authorities", type=_FILE, metavar="FILE.pem",
+                         help="AMD's certificates above it, for SEV-SNP."),
+            click.option("--crl", type=_FILE, metavar="FILE.der",
+                         help="AMD's list of revoked certificates."),
+            click.option("--key", "keys", multiple=True, metavar="[ID=]FILE",
+                         help="A key that may have signed: PEM, JWK or JWK set; for instance or "
+                         "key id ID, or any. For PSA and CCA tokens, results, bundles. "
+                         "Repeatable."),
+            click.option("--mac-key", type=_FILE, metavar="FILE",
+                         help="The secret of a COSE_Mac0 token, as raw bytes."),
+            click.option("--nonce", type=_Bytes(), metavar="HEX",
+                         help="What the evidence has to answer."),
+            click.option("--audience", help="Whom a Confidential Space token is for."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _acceptance_options(command: _F) -> _F:
+    for option in reversed(
+        [
+            click.option("--policy", type=_FILE, metavar="FILE.toml",
+                         help="An appraisal policy; without one, what is up to date, not "
+                         "debuggable and raises no concern is accepted, whatever it measures."),
+            click.option("--report-data", type=_Bytes(), metavar="HEX",
+                         help="The report data expected; shorter than 64 bytes, zeros follow."),
+            click.option("--accept-status", "statuses", multiple=True,
+                         type=click.Choice([each.value for each in TcbStatus]),
+                         help="A TCB status to accept besides UpToDate. Repeatable."),
+            click.option("--accept-advisory", "advisories", multiple=True,
+                         help="Only these advisories may apply; by default any. Repeatable."),
+            click.option("--accept-concern", "concerns", multiple=True,
+                         help="A concern to accept, by its name. Repeatable."),
+            click.option("--accept-debug", "debug", is_flag=True,
+                         help="Accept what can be debugged: for development."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--kind", type=click.Choice([each.value for each in Kind]),
+              help="What FILE is; by default what its form says.")  # fmt: skip
+@click.option("--at", type=TIME, metavar="TIME", show_default="now",
+              help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
+@_means_options
+@store_option
+@_acceptance_options
+@json_option
+@click.pass_context
+def verify(
+    context: click.Context,
+    /,
+    *,
+    file: Path,
+    kind: str | None,
+    at: datetime | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - the options above
+) -> None:
+    """Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
+
+    Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report tells
+    whether it is authentic), 2 wrong usage.
+
+    \b
+      tabasco verify quote.bin --collateral platform.json --at 2025-06-25
+      tabasco collateral import platform.json && tabasco verify quote.bin
+      tabasco verify report.bin --certificate vcek.der --authorities milan.pem
+      tabasco verify token.cbor --key iak.pem --nonce 00112233...
+    """  # noqa: D301 - click's mark for lines that stay
+    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    report = inspection.inspect(
+        data,
+        Kind(kind) if kind else None,
+        means=_means(options),
+        acceptance=_acceptance(options),
+        policy=_policy(options["policy"]),
+        at=at or current_time(),
+    )
+    for told in strange_concerns(options["concerns"]):
+        note(f"mind: {told}")
+    emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
+    if report.verdict is not inspection.Verdict.ACCEPTED:
+        context.exit(inspection.REFUSED)
+
+
+def _means(options: dict[str, Any]) -> Means:
+    collateral = options["collateral"]
+    try:
+        return Means(
+            collateral=None
+            if collateral is None
+            else Collateral.from_json(
+                read_file(collateral, limit=MAX_COLLATERAL_BYTES, what="collateral")
+            ),
+            certificate=_content(options["certificate"], "certificate"),
+            authorities=_content(options["authorities"], "certificates"),
+            crl=_content(options["crl"], "revocation list", limit=MAX_COLLATERAL_BYTES),
+            keys=_keys(options["keys"]),
+            mac_key=_mac_key(options["mac_key"]),
+            nonce=options["nonce"],
+            audience=options["audience"],
+            source=source(options["store"]),
+        )
+    except EvidenceError as error:
+        raise TabascoError(f"{collateral}: {error.detail}") from error
+
+
+def _content(file: Path | None, what: str, *, limit: int = _MAX_CERTIFICATES_BYTES) -> bytes | None:
+    return None if file is None else read_file(file, limit=limit, what=what)
+
+
+def _keys(given: Sequence[str]) -> dict[str, PublicKey]:
+    keys: dict[str, PublicKey] = {}
+    for each in given:
+        identifier, separator, name = each.partition("=")
+        file = Path(name if separator else each)
+        found = _keys_in(file)
+        if separator:
+            if len(found) != 1:
+                raise TabascoError(f"{file} has {len(found)} keys, an id names one")
+            found = {identifier: next(iter(found.values()))}
+        keys |= found
+    return keys
+
+
+def _keys_in(file: Path) -> dict[str, PublicKey]:
+    data = read_file(file, limit=_MAX_KEYS_BYTES, what="key")
+    try:
+        if data.lstrip().startswith(b"{"):
+            document = decode_json(data)
+            if isinstance(document, dict) and "keys" in document:
+                return dict(decode_key_set(data))
+            key = public_key_of(document)
+            kid = document.get("kid") if isinstance(document, dict) else None
+            return {"*": key} | ({kid: key} if isinstance(kid, str) else {})
+        loaded = _loaded(data, file)
+    except AttestationError as error:
+        raise TabascoError(f"{file} is not a public key: {error.detail}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise TabascoError(f"{file} is not a public key in PEM or JWK") from error
+    if not isinstance(loaded, ec.EllipticCurvePublicKey):
+        raise TabascoError(f"{file} is not an elliptic-curve key")
+    return {"*": loaded}
+
+
+def _loaded(data: bytes, file: Path) -> object:
+    if b"PRIVATE KEY" not in data:
+        return load_pem_public_key(data)
+    note(f"tabasco: {file} is a private key; its public half is used: keep it elsewhere")
+    return load_pem_private_key(data, password=None).public_key()
+
+
+def _mac_key(file: Path | None) -> MacKey | None:
+    if file is None:
+        return None
+    return MacKey(Secret(read_file(file, limit=1024, what="MAC key")))
+
+
+def _acceptance(options: dict[str, Any]) -> Acceptance:
+    return Acceptance(
+        tcb_statuses=frozenset({TcbStatus.UP_TO_DATE, *map(TcbStatus, options["statuses"])}),
+        advisories=frozenset(options["advisories"]) or None,
+        debug=options["debug"],
+        report_data=options["report_data"],
+        concerns=frozenset(options["concerns"]),
+    )
+
+
+def _policy(file: Path | None) -> AppraisalPolicy | None:
+    if file is None:
+        return None
+    return AppraisalPolicy.parse(read_file(file, limit=MAX_POLICY_BYTES, what="appraisal policy"))

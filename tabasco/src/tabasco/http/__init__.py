@@ -1,0 +1,7 @@
+"""The service over HTTP and JSON, with a description in OpenAPI; needs the extra `http`."""
+
+from tabasco.http.app import create_app, description
+from tabasco.http.context import Context
+from tabasco.http.serving import HttpService, TlsFiles
+
+__all__ = ["Context", "HttpService", "TlsFiles", "create_app", "description"]

@@ -1,0 +1,75 @@
+"""Who may administer over HTTP: whoever has a token (RFC 6750), in one of two roles."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from tabasco.http.context import Given
+from tabasco.registry import audit
+from tabasco.registry.administrators import Administrator, Administrators, Role
+from tabasco.registry.database import Database
+
+_SCHEME: Final = HTTPBearer(auto_error=False, description="The token of an administrator.")
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)]
+
+
+class UnauthenticatedError(Exception):
+    """There is no token, or it is nobody's: which of the two is nobody's business."""
+
+
+class ForbiddenError(Exception):
+    """The token is of somebody who may not do this."""
+
+
+def authenticated(token: str, administrators: Administrators) -> Administrator:
+    """Whose token this is.
+
+    Raises:
+        UnauthenticatedError: nobody's.
+    """
+    found = administrators.with_token(token)
+    if found is None:
+        raise UnauthenticatedError
+    return found
+
+
+def may_change(administrator: Administrator, database: Database, *, at: datetime) -> None:
+    """Let pass who may change something; that another tried goes to the audit log.
+
+    Raises:
+        ForbiddenError: a reader.
+    """
+    if administrator.role is Role.ADMIN:
+        return
+    with database.writing() as session:
+        audit.record(
+            session,
+            at=at,
+            actor=administrator.actor,
+            action="administer",
+            subject="over HTTP",
+            outcome="forbidden",
+        )
+    raise ForbiddenError("a reader changes nothing: use the token of an admin")
+
+
+def _reader(context: Given, credentials: _Credentials) -> Administrator:
+    if credentials is None:
+        raise UnauthenticatedError
+    return authenticated(credentials.credentials, context.administrators)
+
+
+def _admin(
+    context: Given, administrator: Annotated[Administrator, Depends(_reader)]
+) -> Administrator:
+    may_change(administrator, context.database, at=context.now())
+    return administrator
+
+
+Reader = Annotated[Administrator, Depends(_reader)]
+"""The type of a parameter of a route that any administrator may call."""
+
+Admin = Annotated[Administrator, Depends(_admin)]
+"""The type of a parameter of a route that changes something."""

@@ -1,0 +1,102 @@
+"""The routes for everybody: who we are, sessions and evidence, enrolments, tokens."""
+
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from colima.tabasco import (
+    BeginEnrolmentRequest,
+    CompleteEnrolmentRequest,
+    DescribeServiceRequest,
+    VerifyTokenRequest,
+)
+from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from psa_attestation.results.ear_claims import EAR_PROFILE
+from tabasco.errors import Reason, RefusalError
+from tabasco.http import forms
+from tabasco.http.context import Given
+from tabasco.service.hardware_root import MEASURED
+from tabasco.service.sessions import Submission
+
+router: Final = APIRouter(tags=["attestation"], responses=forms.FAILURES)
+_JWT, _CWT = "application/eat+jwt", "application/eat+cwt"
+
+
+@router.get("/healthz")
+def health() -> dict[str, str]:
+    """Whether the service answers."""
+    return {"status": "serving"}
+
+
+@router.get("/.well-known/jwks.json")
+def key_set(context: Given) -> Response:
+    """The public halves of the result keys in use (RFC 7517).
+
+    It is as trustworthy as the connection it came by: pin a key where that is not enough.
+    """
+    headers = {"Cache-Control": "max-age=300"}
+    return Response(context.service.key_set(), media_type="application/jwk-set+json",
+                    headers=headers)  # fmt: skip
+
+
+@router.get("/.well-known/tabasco")
+def describe(context: Given) -> forms.Described:
+    """Who answers, and what is verified."""
+    described = context.service.describe(DescribeServiceRequest())
+    return forms.Described(
+        verifier=described.verifier,
+        result_profile=str(EAR_PROFILE),
+        platforms=described.platforms,
+        evidence_kinds=tuple(sorted(MEASURED)),
+    )
+
+
+@router.post("/v1/enrolment-challenges", status_code=201)
+def begin_enrolment(wanted: forms.ChallengeWanted, context: Given) -> forms.ChallengeGiven:
+    """Begin the enrolment of a root attester."""
+    begun = context.service.begin_enrolment(BeginEnrolmentRequest(wanted.platform))
+    return forms.ChallengeGiven(challenge=begun.challenge, expires_in_s=begun.expires_in_s)
+
+
+@router.post("/v1/enrolments", status_code=201)
+def enrol(wanted: forms.EnrolmentWanted, context: Given) -> forms.Enrolled:
+    """Enrol a root attester; when this answers, it is on disk."""
+    done = context.service.complete_enrolment(CompleteEnrolmentRequest(**dict(wanted)))
+    return forms.Enrolled(instance_id=done.instance_id, expires_in_s=done.expires_in_s)
+
+
+@router.post("/v1/tokens/verify")
+def verify_token(given: forms.TokenGiven, context: Given) -> forms.Result:
+    """A signed result about a runtime's token."""
+    as_jwt = given.format is forms.ResultFormat.JWT
+    request = VerifyTokenRequest(given.token, given.challenge, given.pinned_key or b"", as_jwt)
+    return _result(context.service.verify_token(request).attestation_result, as_jwt=as_jwt)
+
+
+@router.post("/v1/sessions", status_code=201)
+def open_session(wanted: forms.SessionWanted, context: Given) -> forms.SessionGiven:
+    """A nonce for evidence of an attester."""
+    nonce, expires_in_s = context.service.open_session(wanted.kind)
+    return forms.SessionGiven(nonce=nonce, kind=wanted.kind, expires_in_s=expires_in_s)
+
+
+@router.post("/v1/sessions/{nonce}/evidence")
+def submit_evidence(nonce: str, given: forms.EvidenceGiven, context: Given) -> forms.Result:
+    """A signed result about the attester whose evidence answers the nonce (base64url)."""
+    as_jwt = given.format is forms.ResultFormat.JWT
+    native = NativeEvidence(given.kind, given.evidence, given.auxiliary)
+    answered = from_base64url(nonce[:64], "the nonce")
+    if len(answered) != 32:
+        raise RefusalError(Reason.CHALLENGE_NOT_LIVE, "no nonce")
+    submission = Submission(answered, given.kind, native.encode(), given.public_key or b"")
+    signed = context.service.submit_evidence(
+        submission, pinned_key=given.pinned_key or b"", as_jwt=as_jwt
+    )
+    return _result(signed, as_jwt=as_jwt)
+
+
+def _result(signed: bytes, *, as_jwt: bool) -> forms.Result:
+    if as_jwt:
+        return forms.Result(attestation_result=signed.decode(), media_type=_JWT)
+    return forms.Result(attestation_result=to_base64url(signed), media_type=_CWT)

@@ -1,0 +1,102 @@
+"""Bodies of requests: whole, in time, within bounds, and JSON that says everything once.
+
+A body is read before anything else happens, so that a slow or endless one holds no database
+connection. Frameworks take the last of two members of one name; two readers may then have seen two
+requests, so that is refused here.
+"""
+
+import asyncio
+from typing import Final
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tabasco.registry.bundles import MAX_BUNDLE_BYTES
+from veracruz_utils.strict_json import JsonError, read_json
+
+MAX_BODY_BYTES: Final = 128 * 1024
+BODY_TIMEOUT_S: Final = 10.0
+MAX_AT_WORK: Final = 16
+"""Requests that are worked on at the same time, each with a connection to the database."""
+_LARGE: Final = ("/v1/reference-values/bundles", "/v1/policies", "/v1/policies/explain")
+
+
+class BoundedBodies:
+    """Middleware: `app` sees only requests whose body came whole, in time and within bounds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._turns = asyncio.Semaphore(MAX_AT_WORK)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = MAX_BUNDLE_BYTES if scope["path"].endswith(_LARGE) else MAX_BODY_BYTES
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await _whole(receive, limit)
+            if _is_json(scope):
+                _check_json(body, limit)
+        except _RefusedError as error:
+            await _refuse(error.status, str(error))(scope, receive, send)
+        except TimeoutError:
+            await _refuse(408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s")(
+                scope, receive, send
+            )
+        else:
+            async with self._turns:
+                await self._app(scope, _replay(body, receive), send)
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def _whole(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _RefusedError(400, "the client went away")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _RefusedError(413, f"the body has more than {limit} bytes")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _is_json(scope: Scope) -> bool:
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    return any(kind.partition(b";")[0].strip().lower() == b"application/json" for kind in kinds)
+
+
+def _check_json(body: bytes, limit: int) -> None:
+    """Refuse what the framework's own reader would let through, such as a member twice."""
+    try:
+        read_json(body, max_bytes=limit)
+    except JsonError as error:
+        raise _RefusedError(400, f"the body {error}") from None
+
+
+def _refuse(status: int, message: str) -> JSONResponse:
+    words = {400: "invalid-request", 408: "too-slow", 413: "too-large"}
+    # What is left of the body is not waited for.
+    headers = {"Connection": "close"}
+    return JSONResponse({"error": words[status], "message": message}, status, headers)

@@ -1,0 +1,32 @@
+"""What the routes work on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from tabasco.registry.administrators import Administrators
+from tabasco.registry.database import Database
+from tabasco.service.attestation import AttestationService
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The service, the database behind it, who may administer, and the time."""
+
+    service: AttestationService
+    database: Database
+    administrators: Administrators
+    now: Callable[[], datetime]
+
+
+def _context(request: Request) -> Context:
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+Given = Annotated[Context, Depends(_context)]
+"""The type of a route's parameter that is the application's context."""

@@ -1,0 +1,338 @@
+"""The forms of requests and answers; whatever a form does not have is refused.
+
+Bytes are base64url without padding, but measurements and digests are hexadecimal, as people compare
+them. Times are RFC 3339.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from colima.tabasco import CHALLENGE_BYTES, MAX_EVIDENCE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url, to_base64url
+from tabasco.appraisal.policy import MAX_POLICY_BYTES
+from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
+from tabasco.verify.kinds import Kind
+
+
+def _from_text(value: object) -> object:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("not text")  # noqa: TRY004 - what pydantic turns into its own error
+    try:
+        return from_base64url(value, "it")
+    except AttestationError as error:
+        raise ValueError("not base64url without padding") from error
+
+
+def _from_hex(value: object) -> object:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("not text")  # noqa: TRY004 - what pydantic turns into its own error
+    return bytes.fromhex(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base64Url:
+    """Marks bytes that travel in base64url; from `least` to `most` of them."""
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            _from_text,
+            core_schema.bytes_schema(min_length=self.least, max_length=self.most),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                to_base64url, return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": "string",
+            "format": "base64url",
+            "minLength": -(-self.least * 4 // 3),
+            "maxLength": -(-self.most * 4 // 3),
+        }
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+Challenge = Annotated[bytes, _Base64Url(CHALLENGE_BYTES, CHALLENGE_BYTES)]
+Digest = Annotated[bytes, _Base64Url(32, 32)]
+PublicKey = Annotated[bytes, _Base64Url(1, 256)]
+Blob = Annotated[bytes, _Base64Url(0, MAX_EVIDENCE_BYTES)]
+Hex = Annotated[
+    bytes,
+    BeforeValidator(_from_hex),
+    Field(max_length=64),
+    PlainSerializer(bytes.hex, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9a-f]{2})*$"}),
+]
+Time = Annotated[datetime, AfterValidator(_utc)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
+Label = Annotated[str, Field(max_length=LABEL_CHARS)]
+Platform = Annotated[str, Field(min_length=1, max_length=MAX_PLATFORM_CHARS)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Failure(_Form):
+    """What every answer is that is not the one asked for."""
+
+    error: str
+    message: str
+
+
+class ResultFormat(StrEnum):
+    """How a result is written down."""
+
+    JWT = "jwt"
+    CWT = "cwt"
+
+
+class Described(_Form):
+    """Who answers, and what for."""
+
+    verifier: str
+    result_profile: str
+    platforms: tuple[str, ...]
+    evidence_kinds: tuple[str, ...]
+
+
+class ChallengeWanted(_Form):
+    """A root attester on this platform wants to enrol."""
+
+    platform: Platform
+
+
+class ChallengeGiven(_Form):
+    """Good once, and for so many seconds."""
+
+    challenge: Challenge
+    expires_in_s: int
+
+
+class EnrolmentWanted(_Form):
+    """Native evidence over the challenge and a fresh key, and the proof that it is held."""
+
+    challenge: Challenge
+    platform: Platform
+    evidence: Blob
+    public_key: PublicKey
+    proof_of_possession: Annotated[bytes, _Base64Url(64, 64)]
+
+
+class Enrolled(_Form):
+    """Enrolled as this instance (hexadecimal), for so many seconds."""
+
+    instance_id: Hex
+    expires_in_s: int
+
+
+class TokenGiven(_Form):
+    """Is this PSA token authentic, from an enrolled instance and over my challenge?"""
+
+    token: Annotated[bytes, _Base64Url(1, MAX_TOKEN_BYTES)]
+    challenge: Challenge
+    pinned_key: Digest | None = None
+    format: ResultFormat = ResultFormat.JWT
+
+
+class Result(_Form):
+    """An attestation result: a JWT as it is, a CWT in base64url."""
+
+    attestation_result: str
+    media_type: str
+
+
+class SessionWanted(_Form):
+    """An attester has evidence of this kind."""
+
+    kind: Kind
+
+
+class SessionGiven(_Form):
+    """Answer this nonce once, within so many seconds."""
+
+    nonce: Challenge
+    kind: str
+    expires_in_s: int
+
+
+class EvidenceGiven(_Form):
+    """The platform's bytes, and what goes with them, such as `certificate` of SEV-SNP."""
+
+    kind: Kind
+    evidence: Blob
+    auxiliary: dict[Name, Blob] = {}
+    public_key: PublicKey | None = None
+    pinned_key: Digest | None = None
+    format: ResultFormat = ResultFormat.JWT
+
+
+class TrustAnchor(_Form):
+    """A software root whose evidence is believed."""
+
+    name: Name
+    public_key: PublicKey
+
+
+class InstanceShown(_Form):
+    """An instance that enrolled."""
+
+    instance_id: Hex
+    state: str
+    platform: str
+    root: str | None
+    measurement: Hex
+    version: str
+    enrolled_at: Time
+    expires_at: Time
+
+
+class NewReferenceValue(_Form):
+    """A value that a measurement may have."""
+
+    kind: Kind
+    measurement: Name
+    value: Hex
+    label: Label = ""
+    not_before: Time | None = None
+    not_after: Time | None = None
+
+
+class ReferenceValueShown(NewReferenceValue):
+    """A value as it is kept."""
+
+    number: int
+    provider: str
+
+
+class BundleTaken(_Form):
+    """Whose bundle it was, its version, and how many values are in it."""
+
+    provider: str
+    version: int
+    values: int
+
+
+class ProviderShown(_Form):
+    """Whose bundles are taken in, and the version of the last one."""
+
+    name: str
+    version: int
+
+
+class PolicyShown(_Form):
+    """An appraisal policy: its version, and the SHA-256 of its text."""
+
+    version: int
+    digest: Hex
+    set_at: Time
+    document: str
+
+
+class NewPlatformKey(_Form):
+    """The key that a platform signs evidence with: DER SubjectPublicKeyInfo, on a P curve."""
+
+    kind: Kind
+    instance: Hex
+    public_key: PublicKey
+
+
+class PlatformKeyShown(NewPlatformKey):
+    """A platform's key as it is kept."""
+
+    number: int
+    provider: str
+
+
+class ExplanationWanted(_Form):
+    """Evidence to explain, under the policy in force or this one (TOML), at a time or now."""
+
+    kind: Kind
+    evidence: Blob
+    auxiliary: dict[Name, Blob] = {}
+    policy: Annotated[str, Field(max_length=MAX_POLICY_BYTES)] = ""
+    at: Time | None = None
+
+
+class Explanation(BaseModel):
+    """The report of `tabasco verify`: what is proven, what is not, and every check."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    verdict: str
+    authentic: bool
+    accepted: bool
+    checks: list[dict[str, Any]]
+
+
+class RevocationSubject(StrEnum):
+    """What can be revoked."""
+
+    INSTANCE = "instance"
+    MEASUREMENT = "measurement"
+    KEY = "key"
+
+
+class NewRevocation(_Form):
+    """Believe this no more: an instance by its id, a measurement, a key by its SHA-256."""
+
+    subject: RevocationSubject
+    value: Hex
+    reason: Label = ""
+
+
+class RevocationShown(NewRevocation):
+    """A revocation of a measurement or a key."""
+
+    revoked_at: Time
+
+
+class AuditHead(_Form):
+    """Where the audit log is, and that signed by the result key (COSE_Sign1)."""
+
+    number: int
+    hash: Hex
+    signed: Blob
+
+
+class AuditEntry(_Form):
+    """One entry of the audit log."""
+
+    number: int
+    at: Time
+    actor: str
+    action: str
+    subject: str
+    outcome: str
+    hash: Hex
+
+
+FAILURES: Final[dict[int | str, dict[str, Any]]] = {"default": {"model": Failure}}

@@ -1,0 +1,288 @@
+"""The routes for administrators: what is believed, what is believed no more, and the audit log."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+
+from psa_attestation.evidence.native import NativeEvidence
+from tabasco import keys
+from tabasco.appraisal.inspection import as_json
+from tabasco.errors import TabascoError
+from tabasco.http import forms
+from tabasco.http.access import Admin, Reader
+from tabasco.http.context import Given
+from tabasco.registry.audit import AuditLog
+from tabasco.registry.bundles import ReferenceValue
+from tabasco.registry.instances import Instances
+from tabasco.registry.platform_keys import PlatformKeys, RegisteredKey, key_of
+from tabasco.registry.policies import Policies, StoredPolicy
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.roots import Roots
+
+router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)
+_Count = Annotated[int, Query(ge=1, le=1000)]
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(_body)]
+"""The type of a parameter that is the whole body, whatever it is."""
+
+
+@router.get("/v1/trust-anchors")
+def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchor]:
+    """The software roots whose evidence is believed."""
+    return [
+        forms.TrustAnchor(name=root.name, public_key=root.public_key)
+        for root in Roots(context.database).all()
+    ]
+
+
+@router.post("/v1/trust-anchors", status_code=201)
+def add_trust_anchor(anchor: forms.TrustAnchor, context: Given, admin: Admin) -> forms.TrustAnchor:
+    """Believe a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
+    key = keys.from_der(anchor.public_key)
+    if key is None:
+        raise HTTPException(400, "public_key is no P-256 key in DER SubjectPublicKeyInfo")
+    Roots(context.database).add(anchor.name, key, at=context.now(), actor=admin.actor)
+    return anchor
+
+
+@router.delete("/v1/trust-anchors/{name}", status_code=204)
+def remove_trust_anchor(name: str, context: Given, admin: Admin) -> Response:
+    """Believe a root no more, and revoke every instance it vouched for."""
+    try:
+        Roots(context.database).remove(name, at=context.now(), actor=admin.actor)
+    except TabascoError as error:
+        raise HTTPException(404, str(error)) from error
+    return Response(status_code=204)
+
+
+@router.get("/v1/instances")
+def instances(context: Given, _: Reader) -> list[forms.InstanceShown]:
+    """Every instance that ever enrolled, newest first."""
+    now = context.now()
+    return [
+        forms.InstanceShown(
+            instance_id=each.instance_id,
+            state=each.state(now),
+            platform=each.platform,
+            root=each.root,
+            measurement=each.measurement,
+            version=each.version,
+            enrolled_at=each.enrolled_at,
+            expires_at=each.expires_at,
+        )
+        for each in Instances(context.database).all()
+    ]
+
+
+@router.get("/v1/revocations")
+def revocations(context: Given, _: Reader) -> list[forms.RevocationShown]:
+    """Every revocation of a measurement or key, newest first; instances show their own state."""
+    return [
+        forms.RevocationShown(
+            subject=forms.RevocationSubject(each.subject.value),
+            value=each.value,
+            reason=each.reason,
+            revoked_at=each.revoked_at,
+        )
+        for each in Revocations(context.database).all()
+    ]
+
+
+@router.post("/v1/revocations", status_code=201)
+def revoke(wanted: forms.NewRevocation, context: Given, admin: Admin) -> forms.NewRevocation:
+    """Believe an instance, a measurement or a key no more; a second time changes nothing."""
+    if wanted.subject is forms.RevocationSubject.INSTANCE:
+        Instances(context.database).revoke(wanted.value, at=context.now(), actor=admin.actor)
+    else:
+        Revocations(context.database).add(
+            Subject(wanted.subject.value),
+            wanted.value,
+            wanted.reason,
+            at=context.now(),
+            actor=admin.actor,
+        )
+    return wanted
+
+
+@router.get("/v1/reference-values")
+def reference_values(context: Given, _: Reader) -> list[forms.ReferenceValueShown]:
+    """Every reference value."""
+    return [_shown(each) for each in ReferenceValues(context.database).all()]
+
+
+@router.post("/v1/reference-values", status_code=201)
+def add_reference_value(
+    wanted: forms.NewReferenceValue, context: Given, admin: Admin
+) -> forms.ReferenceValueShown:
+    """Add a reference value in the operator's name."""
+    value = ReferenceValue(
+        wanted.kind,
+        wanted.measurement,
+        wanted.value,
+        wanted.label,
+        not_before=wanted.not_before,
+        not_after=wanted.not_after,
+    )
+    added = ReferenceValues(context.database).add(value, at=context.now(), actor=admin.actor)
+    return _shown(added)
+
+
+@router.post(
+    "/v1/reference-values/bundles",
+    status_code=201,
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}},
+)
+def take_in_bundle(bundle: Body, context: Given, admin: Admin) -> forms.BundleTaken:
+    """Take in a bundle that a registered provider signed: a JWS over JSON, or a CoRIM."""
+    provider, count = ReferenceValues(context.database).take_in(
+        bundle, at=context.now(), actor=admin.actor
+    )
+    return forms.BundleTaken(provider=provider.name, version=provider.bundle_version, values=count)
+
+
+@router.get("/v1/reference-values/{number}")
+def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceValueShown:
+    """The reference value of this number."""
+    try:
+        return _shown(ReferenceValues(context.database).get(number))
+    except TabascoError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+@router.delete("/v1/reference-values/{number}", status_code=204)
+def remove_reference_value(number: int, context: Given, admin: Admin) -> Response:
+    """Forget the reference value of this number."""
+    try:
+        ReferenceValues(context.database).remove(number, at=context.now(), actor=admin.actor)
+    except TabascoError as error:
+        raise HTTPException(404, str(error)) from error
+    return Response(status_code=204)
+
+
+@router.get("/v1/providers")
+def providers(context: Given, _: Reader) -> list[forms.ProviderShown]:
+    """Whose bundles are taken in."""
+    return [
+        forms.ProviderShown(name=each.name, version=each.bundle_version)
+        for each in ReferenceValues(context.database).providers()
+    ]
+
+
+@router.get("/v1/platform-keys")
+def platform_keys(context: Given, _: Reader) -> list[forms.PlatformKeyShown]:
+    """Keys of platforms whose evidence comes without a certificate."""
+    return [_key_shown(each) for each in PlatformKeys(context.database).all()]
+
+
+@router.post("/v1/platform-keys", status_code=201)
+def add_platform_key(
+    wanted: forms.NewPlatformKey, context: Given, admin: Admin
+) -> forms.PlatformKeyShown:
+    """Believe what a platform signs with this key; the same again changes nothing."""
+    key = key_of(wanted.public_key)
+    added = PlatformKeys(context.database).add(
+        wanted.kind, wanted.instance, key, at=context.now(), actor=admin.actor
+    )
+    return _key_shown(added)
+
+
+@router.delete("/v1/platform-keys/{number}", status_code=204)
+def remove_platform_key(number: int, context: Given, admin: Admin) -> Response:
+    """Believe a platform's key no more; instances that enrolled by it stay enrolled."""
+    try:
+        PlatformKeys(context.database).remove(number, at=context.now(), actor=admin.actor)
+    except TabascoError as error:
+        raise HTTPException(404, str(error)) from error
+    return Response(status_code=204)
+
+
+@router.get("/v1/policies")
+def policies(context: Given, _: Reader) -> list[forms.PolicyShown]:
+    """Every appraisal policy there was; the first is in force."""
+    return [_policy(each) for each in Policies(context.database).all()]
+
+
+@router.post(
+    "/v1/policies",
+    status_code=201,
+    openapi_extra={"requestBody": {"content": {"application/toml": {}}}},
+)
+def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyShown:
+    """Put an appraisal policy (TOML) in force; versions only grow."""
+    stored = Policies(context.database).put_in_force(document, at=context.now(), actor=admin.actor)
+    return _policy(stored)
+
+
+@router.post("/v1/policies/explain")
+def explain(wanted: forms.ExplanationWanted, context: Given, _: Reader) -> forms.Explanation:
+    """What would come of evidence, check by check; nothing is decided by it."""
+    found = context.service.explain(
+        NativeEvidence(wanted.kind, wanted.evidence, wanted.auxiliary),
+        document=wanted.policy.encode(),
+        at=wanted.at,
+    )
+    return forms.Explanation.model_validate(as_json(found))
+
+
+@router.get("/v1/audit/head")
+def audit_head(context: Given, _: Reader) -> forms.AuditHead:
+    """The signed head of the audit log, to be kept elsewhere."""
+    head, signed = context.service.signed_head()
+    return forms.AuditHead(number=head.number, hash=head.hash, signed=signed)
+
+
+@router.get("/v1/audit/entries")
+def audit_entries(
+    context: Given, _: Reader, after: Annotated[int, Query(ge=0)] = 0, most: _Count = 100
+) -> list[forms.AuditEntry]:
+    """Entries of the audit log in their order."""
+    return [
+        forms.AuditEntry(
+            number=each.number,
+            at=each.at,
+            actor=each.actor,
+            action=each.action,
+            subject=each.subject,
+            outcome=each.outcome,
+            hash=each.hash,
+        )
+        for each in AuditLog(context.database).entries(after=after, most=most)
+    ]
+
+
+def _shown(value: ReferenceValue) -> forms.ReferenceValueShown:
+    return forms.ReferenceValueShown(
+        kind=value.kind,
+        measurement=value.measurement,
+        value=value.value,
+        label=value.label,
+        not_before=value.not_before,
+        not_after=value.not_after,
+        number=value.number,
+        provider=value.provider,
+    )
+
+
+def _key_shown(key: RegisteredKey) -> forms.PlatformKeyShown:
+    return forms.PlatformKeyShown(
+        kind=key.kind,
+        instance=key.instance,
+        public_key=key.public_key,
+        number=key.number,
+        provider=key.provider,
+    )
+
+
+def _policy(stored: StoredPolicy) -> forms.PolicyShown:
+    return forms.PolicyShown(
+        version=stored.version,
+        digest=stored.digest,
+        set_at=stored.set_at,
+        document=stored.document.decode(),
+    )

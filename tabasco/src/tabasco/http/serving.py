@@ -1,0 +1,105 @@
+"""The application on a socket: uvicorn with limits, in a thread beside the gRPC server."""
+
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+from fastapi import FastAPI
+
+from tabasco.http.heads import TimedHeads
+from veracruz_utils.address import Address
+from veracruz_utils.errors import VeracruzError
+
+_MAX_CONNECTIONS: Final = 64
+_GRACE_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate chain and its key, PEM."""
+
+    certificate: Path
+    key: Path
+
+
+class HttpService:
+    """The application, from `with` on until the block is left.
+
+    Args:
+        app: the application.
+        address: where to listen; port 0 takes a free one.
+        tls: None for plain HTTP, which is for this machine alone.
+
+    Raises:
+        VeracruzError: plain HTTP would leave this machine, or the files of TLS cannot be used.
+    """
+
+    def __init__(self, app: FastAPI, address: Address, *, tls: TlsFiles | None = None) -> None:
+        if tls is None and not address.is_loopback:
+            raise VeracruzError(
+                f"tokens of administrators do not go over plain HTTP to {address}: give "
+                "--http-certificate and --http-key, or listen on 127.0.0.1 behind a proxy with TLS"
+            )
+        self._address = address
+        config = uvicorn.Config(
+            app,
+            http=TimedHeads,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=_GRACE_S,
+            h11_max_incomplete_event_size=16 * 1024,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
+        )
+        try:
+            config.load()
+        except (OSError, ValueError) as error:
+            raise VeracruzError(f"the certificate or key of HTTP cannot be used: {error}") from None
+        self._scheme = "http" if tls is None else "https"
+        self._server = uvicorn.Server(config)
+
+    def __enter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            VeracruzError: the address cannot be listened on.
+        """
+        family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
+        try:
+            self._socket = socket.create_server(
+                (self._address.host, self._address.port), family=family, backlog=128
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise VeracruzError(f"cannot listen on {self._address} for HTTP: {reason}") from error
+        self._address = Address(self._address.host, self._socket.getsockname()[1])
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="http"
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"{self._scheme}://{self._address}"

@@ -1,0 +1,1 @@
+"""What the service keeps: database, audit log, state directory and result keys."""

@@ -1,0 +1,215 @@
+"""Reference values: what measurements may be, said by an operator or by providers who sign bundles.
+
+An appraisal policy draws on them where it says `"reference-values"` instead of a list. A bundle is
+a JWS over JSON or a signed CoRIM, by a provider whose key an operator registered; each has a
+version, which has to be newer than the last one taken in, so that an old bundle cannot return.
+A bundle is taken in whole or not at all, and replaces what its provider said before (`bundles`).
+"""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
+
+from tabasco import keys
+from tabasco.errors import TabascoError
+from tabasco.registry import audit
+from tabasco.registry.bundles import Provider, ReferenceValue, read_bundle
+from tabasco.registry.database import Database
+from tabasco.registry.models import LABEL_CHARS, ProviderRow, ReferenceValueRow
+from tabasco.registry.platform_keys import replace_keys
+from tabasco.verify.kinds import Kind
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class ReferenceValues:
+    """The reference values in a database, and their providers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, value: ReferenceValue, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> ReferenceValue:
+        """Write a value down.
+
+        Raises:
+            TabascoError: it makes no sense, or is there already.
+        """
+        value.check()
+        with self._database.writing() as session:
+            found = session.scalar(_same(value))
+            if found is not None:
+                raise TabascoError(f"this value is there already, as number {found.id}")
+            row = _row(value, at)
+            session.add(row)
+            session.flush()
+            _record(
+                session,
+                "add-reference-value",
+                f"{value.measurement} {value.value.hex()}",
+                at,
+                actor,
+            )
+            return _value(row)
+
+    def remove(self, number: int, *, at: datetime, actor: str = audit.OPERATOR) -> ReferenceValue:
+        """Forget a value.
+
+        Raises:
+            TabascoError: there is none of this number.
+        """
+        with self._database.writing() as session:
+            row = session.get(ReferenceValueRow, number)
+            if row is None:
+                raise _unknown(number)
+            value = _value(row)
+            session.delete(row)
+            _record(
+                session,
+                "remove-reference-value",
+                f"{value.measurement} {value.value.hex()}",
+                at,
+                actor,
+            )
+            return value
+
+    def get(self, number: int) -> ReferenceValue:
+        """The value of this number.
+
+        Raises:
+            TabascoError: there is none.
+        """
+        with self._database.reading() as session:
+            row = session.get(ReferenceValueRow, number)
+            if row is None:
+                raise _unknown(number)
+            return _value(row)
+
+    def all(self) -> list[ReferenceValue]:
+        """Every value, in the order in which they came."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(ReferenceValueRow).order_by(ReferenceValueRow.id))
+            return [_value(row) for row in rows]
+
+    def accepted(self, kind: str, measurement: str, *, at: datetime) -> list[bytes]:
+        """What this measurement may be at this time."""
+        query = select(ReferenceValueRow).filter_by(kind=kind, measurement=measurement)
+        with self._database.reading() as session:
+            return [
+                row.value
+                for row in session.scalars(query)
+                if (row.not_before is None or row.not_before <= at)
+                and (row.not_after is None or at < row.not_after)
+            ]
+
+    # Providers and their bundles.
+
+    def add_provider(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+    ) -> Provider:
+        """Take in bundles signed by this key from now on.
+
+        Raises:
+            TabascoError: the name or the key is in use.
+        """
+        if not _NAME.fullmatch(name):
+            raise TabascoError(f"{name[:80]!r} is no name for a provider: letters, digits, . _ -")
+        public_key = keys.der_of(key)
+        with self._database.writing() as session:
+            taken = session.scalar(
+                select(ProviderRow).where(
+                    (ProviderRow.name == name) | (ProviderRow.public_key == public_key)
+                )
+            )
+            if taken is not None:
+                raise TabascoError(f"this name or key is in use, by provider {taken.name!r}")
+            session.add(
+                ProviderRow(name=name, public_key=public_key, bundle_version=0, added_at=at)
+            )
+            _record(session, "add-provider", name, at, actor)
+        return Provider(name, public_key, 0)
+
+    def providers(self) -> list[Provider]:
+        """Everybody whose bundles are taken in, by name."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(ProviderRow).order_by(ProviderRow.name))
+            return [Provider(row.name, row.public_key, row.bundle_version) for row in rows]
+
+    def take_in(
+        self, bundle: bytes, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> tuple[Provider, int]:
+        """Replace what a provider said by what it says in this bundle: who, and how much that is.
+
+        Raises:
+            TabascoError: no registered provider signed it, it is not newer than the last one, or a
+                value in it makes no sense.
+        """
+        provider, found = read_bundle(bundle, self.providers(), at=at)
+        version = found.version
+        with self._database.writing() as session:
+            row = session.scalars(select(ProviderRow).filter_by(name=provider.name)).one()
+            if version <= row.bundle_version:
+                raise TabascoError(
+                    f"the bundle of {provider.name} has version {version}, version "
+                    f"{row.bundle_version} was taken in already: a bundle must be newer"
+                )
+            row.bundle_version = version
+            session.execute(delete(ReferenceValueRow).filter_by(provider=provider.name))
+            replace_keys(session, provider.name, found.keys, at=at)
+            for value in found.values:
+                if session.scalar(_same(value)) is None:
+                    session.add(_row(value, at))
+                    session.flush()
+            _record(session, "take-in-bundle", f"{provider.name} version {version}", at, actor)
+        count = len(found.values) + len(found.keys)
+        return Provider(provider.name, provider.public_key, version), count
+
+
+def _same(value: ReferenceValue) -> Select[ReferenceValueRow]:
+    return select(ReferenceValueRow).filter_by(
+        kind=value.kind.value, measurement=value.measurement, value=value.value
+    )
+
+
+def _record(session: Session, action: str, subject: str, at: datetime, actor: str) -> None:
+    audit.record(session, at=at, actor=actor, action=action, subject=subject)
+
+
+def _unknown(number: int) -> TabascoError:
+    return TabascoError(f"there is no reference value {number}: see tabasco reference-values list")
+
+
+def _row(value: ReferenceValue, at: datetime) -> ReferenceValueRow:
+    return ReferenceValueRow(
+        kind=value.kind.value,
+        measurement=value.measurement,
+        value=value.value,
+        label=value.label[:LABEL_CHARS],
+        provider=value.provider,
+        not_before=value.not_before,
+        not_after=value.not_after,
+        added_at=at,
+    )
+
+
+def _value(row: ReferenceValueRow) -> ReferenceValue:
+    return ReferenceValue(
+        kind=Kind(row.kind),
+        measurement=row.measurement,
+        value=row.value,
+        label=row.label,
+        provider=row.provider,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        number=row.id,
+    )

@@ -1,0 +1,133 @@
+"""The register of trusted roots: whose native evidence we believe. Empty means nobody."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from psa_attestation.tokens.instance_id import instance_id_of
+from tabasco import keys
+from tabasco.errors import TabascoError
+from tabasco.registry import audit
+from tabasco.registry.database import Database
+from tabasco.registry.models import InstanceRow, RevocationRow, RootRow
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root we trust: its row's number, its operator's name for it, its key and that key's id."""
+
+    number: int
+    name: str
+    instance_id: bytes
+    public_key: bytes
+    added_at: datetime
+
+
+class Roots:
+    """The roots in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+    ) -> Root:
+        """Trust evidence signed by `key` from now on; a root already there by that name stays.
+
+        Raises:
+            TabascoError: the name or the key is in use by another root, or the key by an instance,
+                or the key is revoked.
+        """
+        if not _NAME.fullmatch(name):
+            raise TabascoError(
+                f"{name[:80]!r} is no name for a root: letters, digits, '.', '_', '-', at most 64"
+            )
+        identifier = instance_id_of(key)
+        with self._database.writing() as session:
+            row = session.scalar(select(RootRow).filter_by(instance_id=identifier))
+            if row is not None and row.removed_at is None:
+                if row.name != name:
+                    raise TabascoError(f"this key is already trusted as root {row.name!r}")
+                return _value(row)
+            _refuse_taken(session, name, identifier)
+            digest = keys.digest_of(key)
+            if session.scalar(select(RevocationRow.id).filter_by(value=digest)) is not None:
+                raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
+            if row is None:
+                row = RootRow(instance_id=identifier, public_key=keys.der_of(key))
+                session.add(row)
+            row.name, row.added_at, row.removed_at = name, at, None
+            session.flush()
+            audit.record(session, at=at, actor=actor, action="add-root", subject=name)
+            return _value(row)
+
+    def remove(self, name: str, *, at: datetime, actor: str = audit.OPERATOR) -> int:
+        """Trust the root no more, and revoke every instance it vouched for: how many those were.
+
+        Raises:
+            TabascoError: there is no such root.
+        """
+        with self._database.writing() as session:
+            row = session.scalar(select(RootRow).filter_by(name=name, removed_at=None))
+            if row is None:
+                raise TabascoError(f"there is no root {name[:80]!r}: see tabasco root list")
+            return remove_root(session, row, at=at, actor=actor)
+
+    def all(self) -> list[Root]:
+        """The roots trusted now, by name."""
+        with self._database.reading() as session:
+            rows = session.scalars(
+                select(RootRow).filter_by(removed_at=None).order_by(RootRow.name)
+            )
+            return [_value(row) for row in rows]
+
+    def find(self, instance_id: bytes) -> Root | None:
+        """The trusted root with this id, if there is one."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(RootRow).filter_by(instance_id=instance_id, removed_at=None)
+            )
+            return None if row is None else _value(row)
+
+
+def remove_root(session: Session, row: RootRow, *, at: datetime, actor: str) -> int:
+    """Remove a root in a writing transaction, and revoke what it vouched for: how many."""
+    row.removed_at = at
+    audit.record(session, at=at, actor=actor, action="remove-root", subject=row.name)
+    revoked = session.scalars(
+        update(InstanceRow)
+        .filter_by(root_id=row.id, revoked_at=None)
+        .values(revoked_at=at)
+        .returning(InstanceRow.id)
+    )
+    return len(revoked.all())
+
+
+def _refuse_taken(session: Session, name: str, identifier: bytes) -> None:
+    if session.scalar(select(RootRow.id).filter_by(name=name, removed_at=None)) is not None:
+        raise TabascoError(f"another root is named {name!r}: choose a name or remove that one")
+    # A key that signs both native evidence and runtime tokens could pass one off as the other.
+    if session.scalar(select(InstanceRow.id).filter_by(instance_id=identifier)) is not None:
+        raise TabascoError("this key is enrolled as an instance, it cannot be a root")
+
+
+def _value(row: RootRow) -> Root:
+    return Root(
+        number=row.id,
+        name=row.name,
+        instance_id=row.instance_id,
+        public_key=row.public_key,
+        added_at=row.added_at,
+    )

@@ -1,0 +1,1 @@
+"""The attestation service without its network: enrolment, sessions, results."""

@@ -1,0 +1,117 @@
+"""Enrolment: how a root attestation isolate comes into the register.
+
+Theory of operation. The isolate asks for a challenge, makes a key, and sends native evidence and a
+proof of possession, both over one binding: a digest of the label, the platform, ourselves as the
+audience, the challenge and the key. So neither can be used for another service, key or time, and
+nobody enrols a key that is somebody else's. A challenge is used up before anything is verified:
+whatever the outcome, the next attempt needs another one. The answer leaves only after the row is
+on disk; a service that dies in between has acknowledged nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from colima.tabasco import CompleteEnrolmentRequest
+from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
+from psa_attestation.tokens.instance_id import instance_id_of
+from tabasco import keys
+from tabasco.errors import Reason, RefusalError
+from tabasco.registry.challenges import ChallengeSource
+from tabasco.registry.instances import Enrolment, Instances
+from tabasco.registry.revocations import Revocations
+from tabasco.service.software_root import NativeVerifier
+
+
+class Enrolments:
+    """Enrols isolates whose evidence one of `verifiers` accepts."""
+
+    def __init__(
+        self,
+        *,
+        challenges: ChallengeSource,
+        instances: Instances,
+        verifiers: Iterable[NativeVerifier],
+        validity: timedelta,
+        revocations: Revocations,
+    ) -> None:
+        self._revocations = revocations
+        self._challenges = challenges
+        self._instances = instances
+        self._verifiers = {verifier.platform: verifier for verifier in verifiers}
+        self._validity = validity
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The names of the platforms whose evidence we verify, sorted."""
+        return tuple(sorted(self._verifiers))
+
+    def begin(self, platform: str, *, at: datetime) -> bytes:
+        """A challenge for one enrolment on `platform`.
+
+        Raises:
+            RefusalError: `PLATFORM_UNKNOWN`.
+            BusyError: too many enrolments are under way.
+        """
+        self._verifier(platform)
+        return self._challenges.issue(platform, at=at)
+
+    def complete(self, request: CompleteEnrolmentRequest, *, at: datetime) -> Enrolment:
+        """The enrolment, written to disk.
+
+        Raises:
+            RefusalError: the challenge, the key, the proof or the evidence is not what it must be;
+                the challenge is used up all the same.
+        """
+        verifier = self._verifier(request.platform)
+        # (1) the challenge is ours, live, and nobody else's from now on
+        self._challenges.use(request.challenge, request.platform, at=at)
+        # (2) the key is one we can enrol, and the caller holds it
+        key = keys.from_der(request.public_key)
+        if key is None:
+            raise RefusalError(Reason.KEY_UNSUITABLE)
+        binding = enrolment_binding(
+            platform=request.platform,
+            audience=ENROLMENT_AUDIENCE,
+            challenge=request.challenge,
+            public_key=request.public_key,
+        )
+        _verify_possession(request.proof_of_possession, key, binding)
+        if self._revocations.holds_key(request.public_key):
+            raise RefusalError(Reason.KEY_REVOKED)
+        # (3) something we trust vouches for what holds it
+        proven = verifier.verify(request.evidence, binding=binding, at=at)
+        if self._revocations.holds(proven.measurement):
+            raise RefusalError(Reason.MEASUREMENT_REVOKED, "of the root attester")
+        # (4) on disk
+        enrolment = Enrolment(
+            instance_id=instance_id_of(key),
+            public_key=request.public_key,
+            platform=request.platform,
+            measurement=proven.measurement,
+            version=proven.version,
+            root_number=proven.root_number,
+            enrolled_at=at,
+            expires_at=at + self._validity,
+        )
+        self._instances.enrol(enrolment)
+        return enrolment
+
+    def _verifier(self, platform: str) -> NativeVerifier:
+        try:
+            return self._verifiers[platform]
+        except KeyError:
+            raise RefusalError(Reason.PLATFORM_UNKNOWN) from None
+
+
+def _verify_possession(proof: bytes, key: ec.EllipticCurvePublicKey, binding: bytes) -> None:
+    """Refuse unless `proof` is the ES256 signature (r and s, 32 bytes each) by `key`."""
+    r, s = int.from_bytes(proof[:32]), int.from_bytes(proof[32:])
+    try:
+        key.verify(encode_dss_signature(r, s), binding, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        raise RefusalError(Reason.POSSESSION_UNPROVEN) from None

@@ -1,0 +1,70 @@
+"""What would come of evidence under a policy, check by check; nothing is decided or written.
+
+An operator asks it why an attester is refused, or what a draft of a policy would do. The report is
+that of `tabasco verify`, with the reference values of the database.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+
+from psa_attestation.evidence.native import NativeEvidence
+from tabasco.appraisal.checks import Acceptance
+from tabasco.appraisal.inspection import Inspection, inspect
+from tabasco.appraisal.policy import AppraisalPolicy
+from tabasco.errors import TabascoError
+from tabasco.registry.database import Database
+from tabasco.registry.platform_keys import PlatformKeys
+from tabasco.registry.policies import Policies
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.verify.evidence import CollateralSource, Means
+from tabasco.verify.kinds import Kind
+
+
+def explain(
+    native: NativeEvidence,
+    *,
+    database: Database,
+    source: CollateralSource,
+    at: datetime,
+    document: bytes = b"",
+    roots: Collection[bytes] | None = None,
+) -> Inspection:
+    """Every check on this evidence.
+
+    Args:
+        native: the evidence, and what goes with it.
+        database: has the policy in force and the reference values.
+        source: of collateral.
+        at: the time to verify for.
+        document: a policy (TOML) to explain instead of the one in force.
+        roots: SHA-256 digests of hardware roots to trust instead of the vendors'.
+
+    Raises:
+        TabascoError: it is no evidence that we know, or no policy.
+    """
+    if native.kind not in {each.value for each in Kind}:
+        raise TabascoError(f"{native.kind[:40]!r} is no kind of evidence")
+    references = ReferenceValues(database)
+    return inspect(
+        native.raw,
+        Kind(native.kind),
+        means=Means(
+            certificate=native.auxiliary.get("certificate"),
+            authorities=native.auxiliary.get("authorities"),
+            registered=partial(PlatformKeys(database).find, Kind(native.kind)),
+            source=source,
+            roots=roots,
+        ),
+        acceptance=Acceptance(),
+        policy=AppraisalPolicy.parse(document) if document else _in_force(database),
+        at=at,
+        references=lambda kind, name: references.accepted(kind, name, at=at),
+    )
+
+
+def _in_force(database: Database) -> AppraisalPolicy:
+    stored = Policies(database).in_force()
+    if stored is None:
+        raise TabascoError("no policy is in force, so no hardware is accepted: tabasco policy set")
+    return stored.policy

@@ -1,0 +1,128 @@
+"""Enrolment by evidence of hardware: verified, bound to the enrolment, and accepted by a policy.
+
+A root attester in an SGX enclave, a TDX or SEV-SNP machine, a Nitro enclave or an Arm CCA realm has
+its platform make evidence over the binding of its enrolment
+(`psa_attestation.evidence.native.report_data_of`). It enrols when that is authentic and the
+appraisal policy in force accepts what it proves; without a policy nothing is.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from psa_attestation.errors import AttestationError
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
+from tabasco.appraisal.policy import Decision
+from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.registry.platform_keys import PlatformKeys
+from tabasco.registry.policies import Policies, StoredPolicy
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.service.software_root import NativeResult
+from tabasco.verify import EvidenceError, Proven
+from tabasco.verify.evidence import CollateralSource, Means, verify_evidence
+from tabasco.verify.kinds import Kind
+
+MEASURED: Final[Mapping[Kind, str]] = {
+    Kind.SGX: "mrenclave",
+    Kind.TDX: "mrtd",
+    Kind.SEV_SNP: "measurement",
+    Kind.NITRO: "pcr0",
+    Kind.TPM: "pcrs",
+    Kind.ARM_CCA: "rim",
+}
+"""The kinds of evidence to enrol by, and which measurement stands for the attester."""
+
+
+class HardwareRoot:
+    """`NativeVerifier` of one kind of hardware evidence; its platform has the kind's name.
+
+    Args:
+        kind: one of `MEASURED`.
+        policies: of which the one in force decides.
+        references: that it may draw on.
+        source: of collateral.
+        platform_keys: of platforms whose evidence comes without a certificate.
+        roots: SHA-256 digests of roots to trust instead of the vendor's.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        policies: Policies,
+        references: ReferenceValues,
+        source: CollateralSource,
+        platform_keys: PlatformKeys | None = None,
+        roots: Collection[bytes] | None = None,
+    ) -> None:
+        self._roots = roots
+        self.platform = kind.value
+        self._kind = kind
+        self._policies = policies
+        self._references = references
+        self._source = source
+        self._platform_keys = platform_keys
+
+    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:
+        """What the hardware proves about the root attester that `binding` is about.
+
+        Raises:
+            RefusalError: `EVIDENCE_REFUSED`, `EVIDENCE_UNACCEPTABLE`.
+        """
+        proven, stored, decision = self.appraise(evidence, binding=binding, at=at)
+        if (refused := decision.refused_by) is not None:
+            bound = refused.name != "report-data"
+            reason = Reason.EVIDENCE_UNACCEPTABLE if bound else Reason.EVIDENCE_REFUSED
+            raise RefusalError(reason, f"{refused.name}: {refused.fault}")
+        measured = proven.measurements[MEASURED[self._kind]]
+        return NativeResult(
+            measurement=measured, version=f"policy {stored.version}", root_number=None
+        )
+
+    def appraise(
+        self, evidence: bytes, *, binding: bytes, at: datetime
+    ) -> tuple[Proven, StoredPolicy, Decision]:
+        """What authentic evidence proves, and what the policy in force says of it.
+
+        Raises:
+            RefusalError: it proves nothing, or no policy is in force.
+        """
+        proven = self._proven(evidence, at)
+        stored = self._policies.in_force()
+        if stored is None:
+            raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
+        decision = stored.policy.evaluate(
+            proven,
+            report_data=self._report_data(binding),
+            references=lambda kind, name: self._references.accepted(kind, name, at=at),
+        )
+        return proven, stored, decision
+
+    def _report_data(self, binding: bytes) -> bytes:
+        """What evidence of this kind has to be over; a TPM takes no more than a digest."""
+        return binding if self._kind is Kind.TPM else report_data_of(binding)
+
+    def _proven(self, evidence: bytes, at: datetime) -> Proven:
+        try:
+            native = NativeEvidence.decode(evidence)
+            if native.kind != self._kind:
+                raise RefusalError(Reason.EVIDENCE_REFUSED, "other kind")
+            return verify_evidence(native.raw, self._kind, means=self._means(native), at=at)
+        except AttestationError as error:
+            raise RefusalError(Reason.EVIDENCE_REFUSED, error.code) from error
+        except EvidenceError as error:
+            raise RefusalError(Reason.EVIDENCE_REFUSED, f"{error.stage}: {error.fault}") from error
+        except TabascoError as error:  # the store is damaged, which is for our operator
+            raise RefusalError(Reason.EVIDENCE_REFUSED, "collateral store") from error
+
+    def _means(self, native: NativeEvidence) -> Means:
+        return Means(
+            certificate=native.auxiliary.get("certificate"),
+            authorities=native.auxiliary.get("authorities"),
+            source=self._source,
+            registered=None
+            if self._platform_keys is None
+            else partial(self._platform_keys.find, self._kind),
+            roots=self._roots,
+        )

@@ -1,0 +1,160 @@
+"""Sessions: a nonce, then native evidence that answers it, then a result about the attester.
+
+For attesters other than our root attester, which enrols. The evidence has to carry, as its report
+data, `psa_attestation.evidence.native.report_data_of` the session's binding (for a TPM, the
+binding): a digest of the label, the kind of evidence, the nonce, and the key (DER
+SubjectPublicKeyInfo) that the attester wants bound to itself, or nothing. Whatever is authentic
+gets a result; whether it is accepted is what the result says. A nonce is used up by the first
+evidence that is submitted, whatever comes of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from psa_attestation.binding import binding_digest
+from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.ear import sign_ear
+from psa_attestation.results.ear_claims import Ear, VerifierId
+from psa_attestation.results.ear_jwt import sign_ear_jwt
+from tabasco.appraisal.policy import Decision
+from tabasco.errors import Reason, RefusalError
+from tabasco.registry import audit
+from tabasco.registry.challenges import ChallengeSource
+from tabasco.registry.database import Database
+from tabasco.registry.key_ring import KeyRing
+from tabasco.service.hardware_root import HardwareRoot
+from tabasco.verify import Proven
+from tabasco.verify.errors import Fault
+from tabasco.verify.proven import TcbStatus
+
+SESSION_LABEL: Final = "veracruz-tabasco-session-v1"
+SUBMOD: Final = "attester"
+_FINE: Final = 2
+# AR4SI: what is claimed of which part of an attester when a check of this fault failed.
+_UNSAFE_CONFIGURATION, _UNKNOWN_EXECUTABLES, _VULNERABLE_HARDWARE = 36, 33, 32
+_DEBUGGABLE, _CONTRAINDICATED_HARDWARE = 96, 96
+_HARDWARE_FAULTS: Final = frozenset({Fault.TCB_STATUS, Fault.ADVISORY, Fault.TCB_FLOOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Evidence (`psa_attestation.evidence.native.NativeEvidence`, encoded) that answers `nonce`."""
+
+    nonce: bytes
+    kind: str
+    evidence: bytes
+    public_key: bytes = b""
+
+
+class Sessions:
+    """Appraises evidence of each of `verifiers`, by the name of its kind."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        challenges: ChallengeSource,
+        verifiers: Mapping[str, HardwareRoot],
+        key_ring: KeyRing,
+        verifier: VerifierId,
+        validity: timedelta,
+    ) -> None:
+        self._database = database
+        self._challenges = challenges
+        self._verifiers = verifiers
+        self._key_ring = key_ring
+        self._verifier = verifier
+        self._validity = validity
+
+    def open(self, kind: str, *, at: datetime) -> bytes:
+        """A nonce for evidence of this kind.
+
+        Raises:
+            RefusalError: `PLATFORM_UNKNOWN`.
+            BusyError: too many are outstanding.
+        """
+        self._of(kind)
+        return self._challenges.issue(_purpose(kind), at=at)
+
+    def submit(
+        self, submission: Submission, *, at: datetime, pinned_key: bytes = b"", as_jwt: bool = False
+    ) -> bytes:
+        """A signed result about the attester.
+
+        Raises:
+            RefusalError: the nonce is not live, or the evidence is not authentic and about it.
+        """
+        verifier = self._of(submission.kind)
+        self._challenges.use(submission.nonce, _purpose(submission.kind), at=at)
+        binding = session_binding(submission.kind, submission.nonce, submission.public_key)
+        proven, stored, decision = verifier.appraise(submission.evidence, binding=binding, at=at)
+        refused = decision.refused_by
+        if refused is not None and refused.fault is Fault.REPORT_DATA:
+            raise RefusalError(Reason.EVIDENCE_REFUSED, "report data")
+        self._record(submission.kind, decision, at)
+        expires = min(at + self._validity, proven.valid_until)
+        if int(expires.timestamp()) <= int(at.timestamp()):
+            raise RefusalError(Reason.EVIDENCE_REFUSED, "ends within this second")
+        ear = Ear(
+            issued_at=int(at.timestamp()),
+            expires_at=int(expires.timestamp()),
+            verifier=self._verifier,
+            submods={SUBMOD: appraisal_of(proven, decision, stored.identifier, submission.nonce)},
+            nonce=submission.nonce,
+        )
+        key = self._key_ring.signing(pinned_key, at=at)
+        if as_jwt:
+            return sign_ear_jwt(ear, key.private, kid=key.kid).encode()
+        return sign_ear(ear, key.private)
+
+    def _of(self, kind: str) -> HardwareRoot:
+        try:
+            return self._verifiers[kind]
+        except KeyError:
+            raise RefusalError(Reason.PLATFORM_UNKNOWN) from None
+
+    def _record(self, kind: str, decision: Decision, at: datetime) -> None:
+        refused = decision.refused_by
+        with self._database.writing() as session:
+            audit.record(
+                session,
+                at=at,
+                actor=audit.SERVICE,
+                action="appraise",
+                subject=kind,
+                outcome=audit.DONE if refused is None else str(refused.fault),
+            )
+
+
+def session_binding(kind: str, nonce: bytes, public_key: bytes) -> bytes:
+    """What evidence in a session is over (32 bytes)."""
+    return binding_digest(SESSION_LABEL, kind.encode(), nonce, public_key)
+
+
+def appraisal_of(proven: Proven, decision: Decision, policy: str, nonce: bytes) -> Appraisal:
+    """What a result says of an attester: never better than the worst that the policy found."""
+    failed = {check.fault for check in decision.checks if not check.passed}
+    vector = _vector(proven, failed)
+    status = max(vector.worst, Tier.CONTRAINDICATED if failed else Tier.AFFIRMING)
+    return Appraisal(status=status, trust_vector=vector, policy_ids=(policy,), nonce=nonce)
+
+
+def _vector(proven: Proven, failed: set[Fault]) -> TrustVector:
+    weak = proven.tcb_status not in (None, TcbStatus.UP_TO_DATE) or bool(proven.concerns)
+    hardware = _VULNERABLE_HARDWARE if weak else _FINE
+    if failed & _HARDWARE_FAULTS:
+        hardware = _CONTRAINDICATED_HARDWARE
+    known = bool(proven.measurements) and not failed & {Fault.MEASUREMENT, Fault.NOT_ALLOWED}
+    configuration = _UNSAFE_CONFIGURATION if failed - _HARDWARE_FAULTS else _FINE
+    return TrustVector(
+        configuration=_DEBUGGABLE if proven.debug else configuration,
+        executables=_FINE if known else _UNKNOWN_EXECUTABLES,
+        hardware=hardware,
+    )
+
+
+def _purpose(kind: str) -> str:
+    """A nonce of a session is worth nothing for an enrolment, nor the other way round."""
+    return f"session {kind}"

@@ -1,0 +1,86 @@
+"""Native verifiers: does this evidence prove what vouches for a key, on one kind of platform?
+
+Each kind is one class behind `NativeVerifier`. The Linux software root is the only kind today: an
+ordinary key that somebody registered, with no hardware behind it, and its platform's name says so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from psa_attestation.errors import AttestationError, ErrorCode
+from psa_attestation.evidence.software import verify_software_evidence
+from tabasco import keys
+from tabasco.errors import Reason, RefusalError
+from tabasco.registry.models import NAME_CHARS
+from tabasco.registry.roots import Root, Roots
+from veracruz_utils.policy import LINUX_SOFTWARE
+
+
+@dataclass(frozen=True, slots=True)
+class NativeResult:
+    """What verified evidence proves about a root attestation isolate.
+
+    `version` is for people: printable, at most 64 characters. `root_number` is the row of the
+    registered root that signed, None where hardware did.
+    """
+
+    measurement: bytes
+    version: str
+    root_number: int | None
+
+
+class NativeVerifier(Protocol):
+    """Verifies the evidence of one platform; thread-safe."""
+
+    platform: str
+
+    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:
+        """What `evidence` proves, given that it is about `binding` (32 bytes) and valid at `at`.
+
+        Raises:
+            RefusalError: it proves nothing to us.
+        """
+        ...
+
+
+class LinuxSoftwareRoot:
+    """Evidence of the Linux software root: a token signed by a registered root's key.
+
+    It proves that whoever holds that key says so. Nothing about hardware follows from it.
+    """
+
+    platform = LINUX_SOFTWARE
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+
+    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:  # noqa: ARG002 - a root's key has no dates
+        """What a registered root says about the isolate that `binding` is about.
+
+        Raises:
+            RefusalError: `ROOT_UNKNOWN`, `EVIDENCE_REFUSED`.
+        """
+        signers: list[Root] = []
+
+        def key_for(instance_id: bytes) -> ec.EllipticCurvePublicKey | None:
+            root = self._roots.find(instance_id)
+            if root is None:
+                return None
+            signers.append(root)
+            return keys.from_der(root.public_key)
+
+        try:
+            proven = verify_software_evidence(evidence, key_for=key_for, binding=binding)
+        except AttestationError as error:
+            unknown = error.code is ErrorCode.UNKNOWN_INSTANCE
+            reason = Reason.ROOT_UNKNOWN if unknown else Reason.EVIDENCE_REFUSED
+            raise RefusalError(reason, error.code) from error
+        if len(proven.version) > NAME_CHARS or not proven.version.isprintable():
+            raise RefusalError(Reason.EVIDENCE_REFUSED, "version")
+        (signer,) = signers
+        return NativeResult(
+            measurement=proven.measurement, version=proven.version, root_number=signer.number
+        )

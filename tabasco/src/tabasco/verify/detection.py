@@ -1,0 +1,156 @@
+"""Which kind of evidence some bytes are, by their form alone; nothing here is verified.
+
+Evidence travels as it is, or as text in hexadecimal or base64; both are taken off first.
+"""
+
+import base64
+import binascii
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from psa_attestation.cbor.decoding import DecodeLimits, decode
+from psa_attestation.cbor.values import Key, Tag, Value
+from psa_attestation.errors import AttestationError
+from psa_attestation.jose.base64url import from_base64url
+from psa_attestation.jose.strict_json import decode_json
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.google.confidential_space import ISSUER
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind
+from tabasco.verify.tpm.azure_json import is_azure_evidence
+from tabasco.verify.tpm.quote_json import is_tpm_evidence
+
+_HEX: Final = re.compile(rb"(?:0x)?(?:[0-9a-fA-F]{2})+")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
+_JWS: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_SNP_BYTES: Final = 1184
+_SNP_VERSIONS: Final = frozenset(range(2, 6))
+_QUOTE_VERSIONS: Final = frozenset({3, 4, 5})
+_TEE_OF_QUOTE: Final = {0: Kind.SGX, 0x81: Kind.TDX}
+_COLLECTIONS: Final = frozenset({399, 907})
+_CORIM: Final = 501
+_SIGN1, _MAC0 = 18, 17
+_CONTENT_TYPE: Final = 3
+_PROFILE: Final = 265
+_LIMITS: Final = DecodeLimits(
+    max_bytes=MAX_EVIDENCE_BYTES,
+    max_items=20_000,
+    tags=frozenset({_SIGN1, _MAC0, _CORIM, *_COLLECTIONS}),
+    allow_indefinite=True,
+)
+
+
+def plain(data: bytes) -> bytes:
+    """The evidence without the hexadecimal, base64 or base64url that it may have travelled in."""
+    text = b"".join(data.split())
+    if _HEX.fullmatch(text):
+        return bytes.fromhex(text.removeprefix(b"0x").decode())
+    if _BASE64.fullmatch(text):
+        standard = text.rstrip(b"=").translate(_STANDARD)
+        with contextlib.suppress(binascii.Error):
+            return base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
+    return data
+
+
+def kind_of(data: bytes) -> Kind:
+    """The kind of evidence that `data` has the form of.
+
+    Raises:
+        EvidenceError: fault `unknown-kind`: of none that is verified here.
+    """
+    found = _quote(data) or _report(data) or _text(data) or _cbor(data)
+    if found is None:
+        kinds = ", ".join(Kind)
+        raise EvidenceError(
+            Fault.UNKNOWN_KIND, Stage.FORMAT, f"{len(data)} bytes that are none of {kinds}"
+        )
+    return found
+
+
+def _quote(data: bytes) -> Kind | None:
+    if len(data) < 48 or int.from_bytes(data[:2], "little") not in _QUOTE_VERSIONS:
+        return None
+    # The key type comes next; a report of SEV-SNP has zeros there.
+    if data[2:4] == b"\0\0":
+        return None
+    version, tee = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
+    return Kind.SGX if version == 3 else _TEE_OF_QUOTE.get(tee)
+
+
+def _report(data: bytes) -> Kind | None:
+    version = int.from_bytes(data[:4], "little")
+    return Kind.SEV_SNP if len(data) == _SNP_BYTES and version in _SNP_VERSIONS else None
+
+
+def _text(data: bytes) -> Kind | None:
+    text = data.strip()
+    if text.startswith(b"{"):
+        if is_tpm_evidence(text):
+            return Kind.TPM
+        return Kind.TPM_AZURE if is_azure_evidence(text) else None
+    if not _JWS.fullmatch(text):
+        return None
+    try:
+        claims = decode_json(from_base64url(text.split(b".")[1].decode(), "the claims"))
+    except AttestationError:
+        return Kind.EAR
+    is_google = isinstance(claims, dict) and claims.get("iss") == ISSUER
+    return Kind.CONFIDENTIAL_SPACE if is_google else Kind.EAR
+
+
+def _cbor(data: bytes) -> Kind | None:
+    try:
+        value = decode(data, _LIMITS)
+    except AttestationError:
+        return _damaged(data)
+    if isinstance(value, list):
+        return Kind.NITRO
+    if not isinstance(value, Tag):
+        return None
+    if value.number in _COLLECTIONS:
+        return Kind.ARM_CCA
+    if value.number == _CORIM:
+        return Kind.CORIM
+    return _signed(value.value)
+
+
+def _damaged(data: bytes) -> Kind | None:
+    """What it would be if it were not damaged, so that its verifier says what is wrong."""
+    for start, kind in _BEGINNINGS.items():
+        if data.startswith(start):
+            return kind
+    return None
+
+
+_BEGINNINGS: Final = {
+    b"\x84\x44": Kind.NITRO,
+    b"\x84\x46": Kind.NITRO,
+    b"\x9f\x44": Kind.NITRO,
+    b"\xd9\x01\x8f": Kind.ARM_CCA,
+    b"\xd9\x03\x8b": Kind.ARM_CCA,
+    b"\xd9\x01\xf5": Kind.CORIM,
+    b"\xd1": Kind.PSA,
+    b"\xd2": Kind.PSA,
+    b"\xd8\x3d": Kind.PSA,
+}
+
+
+def _signed(value: Value) -> Kind:
+    if not isinstance(value, list) or len(value) != 4:
+        return Kind.PSA
+    if _CONTENT_TYPE in _inner_map(value[0]):
+        return Kind.CORIM
+    profile = _inner_map(value[2]).get(_PROFILE)
+    return Kind.EAR if isinstance(profile, str) and "ear" in profile else Kind.PSA
+
+
+def _inner_map(value: Value) -> Mapping[Key, Value]:
+    if not isinstance(value, bytes):
+        return {}
+    try:
+        found = decode(value, _LIMITS)
+    except AttestationError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""Intel SGX and TDX."""

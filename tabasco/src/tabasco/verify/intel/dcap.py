@@ -1,0 +1,193 @@
+"""Verifies Intel SGX and TDX quotes (DCAP, ECDSA) against Intel's collateral, offline.
+
+Who vouches for whom: Intel's root certifies an authority, which certifies the platform's key
+(PCK); that key signs the report of the quoting enclave (QE); the report carries a digest of the
+attestation key; that key signs the quote. Intel also signs two statements, which say what the
+platform and the quoting enclave are worth today. Every step is checked, in this order:
+
+    (1) the quote's signature by the attestation key
+    (2) the attestation key in the QE's report, and nothing else there
+    (3) the QE's report by the platform's key
+    (4) the platform's certificate, up to a pinned root
+    (5) the collateral: signatures over the exact bytes, signers, times
+    (6) revocation of every certificate, by the list of its own issuer
+    (7) the collateral is for this kind of platform
+    (8) the QE is Intel's
+    (9) the standing of platform, TDX module and QE
+
+What is authentic but not acceptable (debug, a bad standing, a weak attribute) is for `appraise`.
+"""
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.intel import tcb
+from tabasco.verify.intel.collateral import (
+    INTEL_ROOTS,
+    Collateral,
+    Statements,
+    verified,
+    verify_collateral,
+)
+from tabasco.verify.intel.contents import contents_of
+from tabasco.verify.intel.pck import PCK_ISSUERS, PCK_NAME, Platform, platform_of
+from tabasco.verify.intel.quote import Quote, TdReport, Tee, parse_quote
+from tabasco.verify.intel.statements import Standing
+from tabasco.verify.proven import Proven
+from tabasco.verify.x509 import certificates, crl
+
+
+def verify_dcap(
+    data: bytes,
+    *,
+    collateral: Collateral,
+    at: datetime,
+    roots: Collection[bytes] = INTEL_ROOTS,
+    padded: bool = True,
+) -> Proven:
+    """What a quote proves, of kind `sgx` or `tdx`.
+
+    Args:
+        data: the quote, at most 64 KiB.
+        collateral: for the quote's platform and kind.
+        at: the time to verify for, with a time zone.
+        roots: SHA-256 digests of the root certificates that are trusted.
+        padded: whether zero bytes may follow the quote.
+
+    Raises:
+        EvidenceError: it proves nothing.
+    """
+    quote = parse_quote(data, padded=padded)
+    _check_quote_signature(quote)  # (1)
+    _check_key_binding(quote)  # (2)
+    chain = certificates.load_pem(quote.pck_chain)
+    key = certificates.p256_key(chain[0])
+    if not verified(key, quote.qe_report_signature, quote.qe_report.raw):  # (3)
+        raise EvidenceError(
+            Fault.SIGNATURE,
+            Stage.SIGNATURE,
+            "the quoting enclave's report is not signed by the platform's key",
+        )
+    ends = [_check_platform_chain(chain, roots=roots, at=at)]  # (4)
+    statements = verify_collateral(collateral, root=chain[-1], at=at)  # (5)
+    ends += [statements.valid_until, _check_revocation(chain, collateral, statements, at=at)]  # (6)
+    platform = platform_of(chain[0])
+    _check_match(quote.tee, platform, statements)  # (7)
+    qe = tcb.check_qe(quote.qe_report, statements.qe_identity)  # (8)
+    standing = _standing(quote, platform, statements, qe)  # (9)
+    return _proven(quote, platform, statements, standing, min(ends))
+
+
+def _check_quote_signature(quote: Quote) -> None:
+    try:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(
+            ec.SECP256R1(), b"\x04" + quote.attestation_key
+        )
+    except ValueError as error:
+        raise EvidenceError(
+            Fault.MALFORMED, Stage.SIGNATURE, "the attestation key is no point of P-256"
+        ) from error
+    if not verified(key, quote.signature, quote.signed):
+        raise EvidenceError(
+            Fault.SIGNATURE, Stage.SIGNATURE, "the quote is not signed by its attestation key"
+        )
+
+
+def _check_key_binding(quote: Quote) -> None:
+    digest = hashlib.sha256(quote.attestation_key + quote.qe_auth_data).digest()
+    if quote.qe_report.report_data != digest + bytes(32):
+        raise EvidenceError(
+            Fault.KEY_BINDING,
+            Stage.SIGNATURE,
+            "the attestation key is not the one in the quoting enclave's report",
+        )
+
+
+def _check_platform_chain(
+    chain: tuple[x509.Certificate, ...], *, roots: Collection[bytes], at: datetime
+) -> datetime:
+    end = certificates.check_chain(chain, roots=roots, at=at)
+    names = [certificates.common_name(certificate) for certificate in chain]
+    if len(chain) != 3 or names[0] != PCK_NAME or names[1] not in PCK_ISSUERS:
+        raise EvidenceError(
+            Fault.CHAIN, Stage.CHAIN, f"{names[0][:64]!r} is no platform's certificate"
+        )
+    for authority in chain[1:]:
+        certificates.p256_key(authority)
+    return end
+
+
+def _check_revocation(
+    chain: tuple[x509.Certificate, ...],
+    collateral: Collateral,
+    statements: Statements,
+    *,
+    at: datetime,
+) -> datetime:
+    leaf, authority, _ = chain
+    platforms = crl.load(collateral.pck_crl)
+    end = crl.check(platforms, authority, at=at)
+    crl.check_not_revoked(statements.root_crl, authority)
+    crl.check_not_revoked(platforms, leaf)
+    return end
+
+
+def _check_match(tee: Tee, platform: Platform, statements: Statements) -> None:
+    info, identity = statements.tcb_info, statements.qe_identity
+    if info.tee is not tee or identity.tee is not tee:
+        raise EvidenceError(
+            Fault.COLLATERAL_MISMATCH,
+            Stage.COLLATERAL,
+            f"the quote is of {tee.name}, the TCB info of {info.tee.name}, "
+            f"the QE identity of {identity.tee.name}",
+        )
+    if (platform.fmspc, platform.pce_id) != (info.fmspc, info.pce_id):
+        raise EvidenceError(
+            Fault.COLLATERAL_MISMATCH,
+            Stage.COLLATERAL,
+            f"the platform is {platform.fmspc.hex()}/{platform.pce_id.hex()}, "
+            f"the TCB info is for {info.fmspc.hex()}/{info.pce_id.hex()}",
+        )
+
+
+def _standing(quote: Quote, platform: Platform, statements: Statements, qe: Standing) -> Standing:
+    info = statements.tcb_info
+    if isinstance(quote.body, TdReport):
+        return tcb.worst(tcb.standing_of_tdx(info, platform, quote.body, qe), qe)
+    return tcb.worst(tcb.standing_of_sgx(info, platform), qe)
+
+
+def _proven(
+    quote: Quote,
+    platform: Platform,
+    statements: Statements,
+    standing: Standing,
+    valid_until: datetime,
+) -> Proven:
+    facts = {
+        "quote_version": str(quote.version),
+        "fmspc": platform.fmspc.hex(),
+        "pce_id": platform.pce_id.hex(),
+        "pce_svn": str(platform.pce_svn),
+        "platform_svns": bytes(min(svn, 255) for svn in platform.svns).hex(),
+        "qe_svn": str(quote.qe_report.isv_svn),
+        "tcb_evaluation": str(statements.tcb_info.evaluation),
+        "qe_evaluation": str(statements.qe_identity.evaluation),
+    }
+    contents = contents_of(quote.body)
+    return Proven(
+        kind=quote.tee.name.lower(),
+        measurements=contents.measurements,
+        report_data=quote.body.report_data,
+        debug=contents.debug,
+        valid_until=valid_until,
+        tcb_status=standing.status,
+        advisories=tuple(sorted(standing.advisories)),
+        facts={**facts, **contents.facts},
+        concerns=contents.concerns,
+    )

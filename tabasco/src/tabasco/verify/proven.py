@@ -1,0 +1,72 @@
+"""What authentic evidence says: the result of every verifier."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from tabasco.verify.errors import Fault
+
+
+class TcbStatus(StrEnum):
+    """The standing of a platform's trusted computing base, in Intel's words; worst last."""
+
+    UP_TO_DATE = "UpToDate"
+    SW_HARDENING_NEEDED = "SWHardeningNeeded"
+    CONFIGURATION_NEEDED = "ConfigurationNeeded"
+    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
+    TD_RELAUNCH_ADVISED = "TDRelaunchAdvised"
+    TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
+    OUT_OF_DATE = "OutOfDate"
+    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
+    REVOKED = "Revoked"
+    UNSUPPORTED = "Unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something authentic about a platform that a policy has to accept by name, or it is refused.
+
+    Attributes:
+        name: stable, such as `tdx.sept-ve-disable-off` or `snp.vmpl=2`.
+        fault: why it is refused when nobody accepts it.
+        detail: for people.
+    """
+
+    name: str
+    fault: Fault
+    detail: str
+
+
+ATTESTATION_KEY: Final = "attestation-key"
+"""The fact that says which uncertified key of a TPM signed: SHA-256 of its DER, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What authentic evidence says.
+
+    Attributes:
+        kind: of evidence, such as `sgx`, `tdx`, `sev-snp`, `nitro`, `arm-cca`, `tpm`.
+        measurements: by the platform's own names (`mrenclave`, `mrtd`, `rtmr0`, `pcr0`, ...).
+        report_data: what the attester bound into it, as it stands there.
+        debug: whether its memory can be inspected; None where the evidence does not say.
+        valid_until: when the first certificate or collateral used ends.
+        tcb_status: Intel platforms only.
+        advisories: that apply to the platform's TCB level, sorted.
+        facts: everything else a policy may look at, by name, in plain text.
+        warnings: for people; nothing that a policy decides on.
+        concerns: what is refused unless a policy accepts it by name.
+    """
+
+    kind: str
+    measurements: Mapping[str, bytes]
+    report_data: bytes
+    debug: bool | None
+    valid_until: datetime
+    tcb_status: TcbStatus | None = None
+    advisories: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    concerns: tuple[Concern, ...] = ()

@@ -1,0 +1,311 @@
+"""Fixed, short certificate chains up to a pinned root, at a given time.
+
+No path is searched for: the caller gives the chain in order, from the leaf to the root, and each
+certificate has to be issued by the next. The root is trusted because its bytes are pinned by
+digest, not because of its name or key. Every certificate is held to the same few rules:
+algorithms from a closed list, positive serial numbers, validity at the time asked for, and
+authorities that say so (RFC 5280 4.2.1.3, 4.2.1.9). Revocation is in `crl`.
+
+Certificates come again and again. What is true of their bytes at any time, such
+as who signed them, is remembered for the last few; times are compared anew, always.
+"""
+
+import binascii
+import functools
+import hashlib
+import itertools
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.x509.outline import (
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    Outline,
+    authority,
+    outline,
+    usage,
+)
+
+MAX_CERTIFICATE_BYTES: Final = 16 * 1024
+MAX_CHAIN: Final = 8
+_REMEMBERED: Final = 128
+
+_PSS_PARAMETERS: Final = (
+    "a00f300d06096086480165030402020500"
+    "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130"
+)
+RSA_PSS_SHA384: Final = frozenset(
+    {
+        bytes.fromhex("304106092a864886f70d01010a3034" + _PSS_PARAMETERS),
+        bytes.fromhex("304606092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101"),
+    }
+)
+"""AlgorithmIdentifiers of RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt; the second
+writes out the default of the trailer field, as AMD's authorities do."""
+
+_ALGORITHMS: Final = frozenset(
+    RSA_PSS_SHA384
+    | {
+        bytes.fromhex("300a06082a8648ce3d040302"),  # ECDSA with SHA-256
+        bytes.fromhex("300a06082a8648ce3d040303"),  # ECDSA with SHA-384
+        bytes.fromhex("300a06082a8648ce3d040304"),  # ECDSA with SHA-512
+        bytes.fromhex("300d06092a864886f70d01010b0500"),  # RSA PKCS #1 v1.5 with SHA-256
+        bytes.fromhex("300d06092a864886f70d01010c0500"),  # RSA PKCS #1 v1.5 with SHA-384
+        bytes.fromhex("300d06092a864886f70d01010d0500"),  # RSA PKCS #1 v1.5 with SHA-512
+    }
+)
+_KNOWN_CRITICAL: Final = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
+_DIGITAL_SIGNATURE, _CERTIFICATE_SIGN, _LIST_SIGN = 0, 5, 6
+_PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+
+
+def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
+    """A certificate from DER.
+
+    Raises:
+        EvidenceError: it is malformed, too large, or signed in a way that is not on our list.
+    """
+    if len(encoded) > MAX_CERTIFICATE_BYTES:
+        raise EvidenceError(
+            Fault.MALFORMED,
+            stage,
+            f"a certificate has {len(encoded)} bytes, at most {MAX_CERTIFICATE_BYTES} are read",
+        )
+    return _load(encoded, stage)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _load(encoded: bytes, stage: Stage) -> x509.Certificate:
+    # Before the library sees it, because the library merely warns about both of these.
+    _check_outline(encoded, stage)
+    try:
+        certificate = x509.load_der_x509_certificate(encoded)
+        certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
+    except x509.InvalidVersion as error:
+        raise EvidenceError(Fault.UNSUPPORTED_VERSION, stage, "a certificate's version") from error
+    return certificate
+
+
+def load_pem(text: bytes, *, stage: Stage = Stage.CHAIN) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM text, in its order: at least one, at most `MAX_CHAIN`.
+
+    Raises:
+        EvidenceError: as `load`, or something else than certificates and line ends is in it.
+    """
+    return tuple(load(encoded, stage=stage) for encoded in pem_blocks(text, stage=stage))
+
+
+def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
+    """The DER of each certificate in a PEM text, unread."""
+    if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
+    blocks = text.split(_PEM_BEGIN)
+    if blocks[0].strip(b"\r\n") or not 1 < len(blocks) <= MAX_CHAIN + 1:
+        raise EvidenceError(
+            Fault.MALFORMED, stage, f"no PEM text of one to {MAX_CHAIN} certificates"
+        )
+    return [_pem_body(block, stage) for block in blocks[1:]]
+
+
+def _pem_body(block: bytes, stage: Stage) -> bytes:
+    body, end, rest = block.partition(_PEM_END)
+    if not end or rest.strip(b"\r\n"):
+        raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
+    digits = body.replace(b"\r", b"").replace(b"\n", b"")
+    try:
+        encoded = binascii.a2b_base64(digits, strict_mode=True)
+    except ValueError as error:
+        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is no base64") from error
+    if binascii.b2a_base64(encoded, newline=False) != digits:
+        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate's base64 is not canonical")
+    return encoded
+
+
+def check_chain(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Collection[bytes],
+    at: datetime,
+    stage: Stage = Stage.CHAIN,
+) -> datetime:
+    """When the first certificate of a chain that holds at `at` ends.
+
+    Args:
+        chain: from the leaf, which is no authority, to the root; at least two.
+        roots: SHA-256 digests of the DER of the roots that are trusted.
+        at: with a time zone.
+        stage: for the error: whose chain it is.
+
+    Raises:
+        EvidenceError: `UNKNOWN_ROOT`, `CHAIN`, `NOT_YET_VALID`, `EXPIRED` or
+            `UNSUPPORTED_ALGORITHM`.
+    """
+    if not 2 <= len(chain) <= MAX_CHAIN:
+        raise EvidenceError(Fault.CHAIN, stage, f"a chain of {len(chain)} certificates")
+    end = check_issuers(chain[1:], roots=roots, at=at, stage=stage)
+    leaf = chain[0]
+    check_leaf(leaf, stage=stage)
+    _check_issued(leaf, chain[1], stage)
+    _check_time(leaf, at, stage)
+    return min(end, leaf.not_valid_after_utc)
+
+
+def check_issuers(
+    chain: Sequence[x509.Certificate],
+    *,
+    roots: Collection[bytes],
+    at: datetime,
+    stage: Stage = Stage.CHAIN,
+) -> datetime:
+    """As `check_chain`, for the authorities alone: from the leaf's issuer to the root."""
+    if digest(chain[-1]) not in roots:
+        raise EvidenceError(
+            Fault.UNKNOWN_ROOT,
+            stage,
+            f"the chain ends in {name(chain[-1])}, sha256 {digest(chain[-1]).hex()}, not in a "
+            "pinned root",
+        )
+    for depth, certificate in enumerate(chain):
+        check_authority(certificate, authorities_below=depth, stage=stage)
+    for issued, issuing in itertools.pairwise(chain):
+        _check_issued(issued, issuing, stage)
+    for certificate in chain:
+        _check_time(certificate, at, stage)
+    return min(certificate.not_valid_after_utc for certificate in chain)
+
+
+def check_leaf(certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN) -> None:
+    """Refuse a leaf that is an authority, or says critical things that we do not read."""
+    found = _outline_of(certificate, stage)
+    if authority(found)[0]:
+        raise EvidenceError(
+            Fault.CHAIN, stage, f"{name(certificate)} is an authority, not a signer of evidence"
+        )
+    if usage(found, _DIGITAL_SIGNATURE) is False:
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
+
+
+def check_authority(
+    certificate: x509.Certificate, *, authorities_below: int, stage: Stage = Stage.CHAIN
+) -> None:
+    """Refuse what is not said to be an authority with so many authorities below it."""
+    is_authority, most = _authority_of(certificate, stage)
+    if not is_authority:
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is no authority")
+    if most is not None and authorities_below > most:
+        raise EvidenceError(
+            Fault.CHAIN,
+            stage,
+            f"{name(certificate)} allows {most} authorities below it, "
+            f"there are {authorities_below}",
+        )
+
+
+def check_validity(
+    start: datetime, end: datetime, *, at: datetime, what: str, stage: Stage = Stage.CHAIN
+) -> None:
+    """Refuse what is not valid at `at`; both ends belong to the time of validity."""
+    if at < start:
+        raise EvidenceError(Fault.NOT_YET_VALID, stage, f"{what} is valid from {start}, it is {at}")
+    if at > end:
+        raise EvidenceError(Fault.EXPIRED, stage, f"{what} was valid until {end}, it is {at}")
+
+
+def p256_key(
+    certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN
+) -> ec.EllipticCurvePublicKey:
+    """The certificate's key, which has to be on P-256."""
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, stage, f"the key of {name(certificate)} is not on P-256"
+        )
+    return key
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def digest(certificate: x509.Certificate) -> bytes:
+    """SHA-256 of the certificate's DER."""
+    return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def outline_of(certificate: x509.Certificate) -> Outline:
+    """The members of a certificate that has been loaded."""
+    return outline(certificate.public_bytes(serialization.Encoding.DER))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def may_sign_lists(certificate: x509.Certificate) -> bool:
+    """Whether an authority's key is said to be for revocation lists."""
+    return bool(usage(outline_of(certificate), _LIST_SIGN))
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The subject's only common name, or nothing."""
+    return outline_of(certificate).common_name
+
+
+def name(certificate: x509.Certificate) -> str:
+    """How errors call a certificate."""
+    return repr(common_name(certificate)[:64])
+
+
+def _check_time(certificate: x509.Certificate, at: datetime, stage: Stage) -> None:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not start <= at <= end:  # so that a name is only read for an error
+        check_validity(start, end, at=at, what=name(certificate), stage=stage)
+
+
+def _check_outline(encoded: bytes, stage: Stage) -> None:
+    try:
+        found = outline(encoded)
+        authority(found)
+        usage(found, _DIGITAL_SIGNATURE)
+    except EvidenceError as error:
+        raise EvidenceError(error.fault, stage, error.detail) from error
+    if found.serial == 0:
+        raise EvidenceError(Fault.MALFORMED, stage, "a certificate has serial number 0")
+    if found.algorithm not in _ALGORITHMS:
+        raise EvidenceError(
+            Fault.UNSUPPORTED_ALGORITHM, stage, "a certificate is signed in a way we do not accept"
+        )
+
+
+def _outline_of(certificate: x509.Certificate, stage: Stage) -> Outline:
+    found = outline_of(certificate)
+    for identifier, extension in found.extensions.items():
+        if extension.critical and identifier not in _KNOWN_CRITICAL:
+            raise EvidenceError(
+                Fault.CHAIN,
+                stage,
+                f"{name(certificate)} has critical extension {identifier}, which we do not read",
+            )
+    return found
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _authority_of(certificate: x509.Certificate, stage: Stage) -> tuple[bool, int | None]:
+    found = _outline_of(certificate, stage)
+    is_authority, most = authority(found)
+    return is_authority and bool(usage(found, _CERTIFICATE_SIGN)), most
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)  # what fails is not remembered
+def _check_issued(issued: x509.Certificate, issuing: x509.Certificate, stage: Stage) -> None:
+    try:
+        issued.verify_directly_issued_by(issuing)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise EvidenceError(
+            Fault.CHAIN, stage, f"{name(issued)} is not issued by {name(issuing)}"
+        ) from error

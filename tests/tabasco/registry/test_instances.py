@@ -1,0 +1,93 @@
+"""The register of instances: what is written is what was proven, and nothing slips in between."""
+
+from datetime import timedelta
+
+import pytest
+
+from psa_attestation.tokens.instance_id import instance_id_of
+from support.enrolment import SoftwareRoot, new_key, spki
+from tabasco import Reason, RefusalError, TabascoError
+from tabasco.registry.instances import Enrolment, Instances
+from tabasco.registry.roots import Roots
+
+
+@pytest.fixture
+def instances(database):
+    return Instances(database)
+
+
+def enrolment(clock, key=None, **changes):
+    key = key or new_key()
+    values = {
+        "instance_id": instance_id_of(key.public_key()),
+        "public_key": spki(key),
+        "platform": "p",
+        "measurement": bytes(32),
+        "version": "1",
+        "root_number": None,
+        "enrolled_at": clock(),
+        "expires_at": clock() + timedelta(hours=1),
+    }
+    return Enrolment(**{**values, **changes})
+
+
+def test_an_instance_that_hardware_vouched_for_names_no_root(instances, clock):
+    written = enrolment(clock)
+    instances.enrol(written)
+    assert instances.find(written.instance_id).root is None
+
+
+def test_an_instance_is_live_then_expired_unless_revoked(instances, clock):
+    written = enrolment(clock)
+    instances.enrol(written)
+    found = instances.find(written.instance_id)
+    assert found.state(clock() + timedelta(minutes=59)) == "live"
+    assert found.state(clock() + timedelta(hours=1)) == "expired"
+    instances.revoke(written.instance_id, at=clock())
+    assert instances.find(written.instance_id).state(clock()) == "revoked"
+
+
+def test_a_root_removed_while_its_evidence_was_verified_vouches_for_nothing(
+    instances, database, clock
+):
+    roots = Roots(database)
+    number = roots.add("lab", SoftwareRoot().key.public_key(), at=clock()).number
+    roots.remove("lab", at=clock())
+    with pytest.raises(RefusalError) as caught:
+        instances.enrol(enrolment(clock, root_number=number))
+    assert caught.value.reason is Reason.ROOT_UNKNOWN
+    assert instances.all() == []
+
+
+def test_a_key_does_not_move_to_another_platform(instances, clock):
+    key = new_key()
+    instances.enrol(enrolment(clock, key, platform="hardware"))
+    with pytest.raises(RefusalError) as caught:
+        instances.enrol(enrolment(clock, key, platform="software"))
+    assert caught.value.reason is Reason.KEY_TAKEN
+    assert [instance.platform for instance in instances.all()] == ["hardware"]
+
+
+def test_the_first_revocation_is_the_one_that_is_remembered(instances, clock):
+    written = enrolment(clock)
+    instances.enrol(written)
+    first = instances.revoke(written.instance_id, at=clock())
+    clock.advance(minutes=5)
+    again = instances.revoke(written.instance_id, at=clock())
+    assert again == first
+    assert first.revoked_at == clock() - timedelta(minutes=5)
+
+
+def test_revoking_nobody_is_an_error(instances, clock):
+    with pytest.raises(TabascoError, match="see tabasco instance list"):
+        instances.revoke(bytes(33), at=clock())
+
+
+def test_instances_are_listed_newest_first(instances, clock):
+    written = []
+    for _ in range(3):
+        written.append(enrolment(clock))
+        instances.enrol(written[-1])
+        clock.advance(minutes=1)
+    listed = [instance.instance_id for instance in instances.all()]
+    assert listed == [each.instance_id for each in reversed(written)]

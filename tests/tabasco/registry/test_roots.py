@@ -1,0 +1,149 @@
+"""Trusted roots: nobody by default, one key per name, and an end that reaches everywhere."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from colima.tabasco import BeginEnrolmentRequest
+from psa_attestation.tokens.instance_id import instance_id_of
+from support.enrolment import RootAttester, SoftwareRoot, new_key, pem, spki
+from tabasco import TabascoError, keys
+from tabasco.registry.instances import Instances
+from tabasco.registry.roots import Roots
+
+
+@pytest.fixture
+def roots(database):
+    return Roots(database)
+
+
+def enrol(service, attester):
+    begun = service.begin_enrolment(BeginEnrolmentRequest("linux-software-root"))
+    service.complete_enrolment(attester.enrolment(begun.challenge))
+
+
+def test_nobody_is_trusted_until_registered(roots):
+    assert roots.all() == []
+    assert roots.find(instance_id_of(new_key().public_key())) is None
+
+
+def test_a_root_is_found_by_the_id_of_its_key(roots, clock):
+    key = new_key()
+    root = roots.add("lab", key.public_key(), at=clock())
+    assert roots.find(instance_id_of(key.public_key())) == root
+    assert (root.name, root.public_key, root.added_at) == ("lab", spki(key), clock())
+    assert roots.all() == [root]
+
+
+def test_adding_the_same_root_again_changes_nothing(roots, clock):
+    key = new_key().public_key()
+    first = roots.add("lab", key, at=clock())
+    clock.advance(hours=1)
+    assert roots.add("lab", key, at=clock()) == first
+
+
+def test_a_name_belongs_to_one_key_and_a_key_to_one_name(roots, clock):
+    key = new_key().public_key()
+    roots.add("lab", key, at=clock())
+    with pytest.raises(TabascoError, match="another root is named 'lab'"):
+        roots.add("lab", new_key().public_key(), at=clock())
+    with pytest.raises(TabascoError, match="already trusted as root 'lab'"):
+        roots.add("other", key, at=clock())
+    assert [root.name for root in roots.all()] == ["lab"]
+
+
+@pytest.mark.parametrize("name", ["", "-lab", "a b", "x" * 65, "lab\n", "läb"])
+def test_a_name_that_would_confuse_people_is_refused(roots, clock, name):
+    with pytest.raises(TabascoError, match="is no name for a root"):
+        roots.add(name, new_key().public_key(), at=clock())
+
+
+def test_a_removed_root_is_gone_and_gives_its_name_back(roots, clock):
+    key = new_key().public_key()
+    roots.add("lab", key, at=clock())
+    assert roots.remove("lab", at=clock()) == 0
+    assert roots.all() == []
+    assert roots.find(instance_id_of(key)) is None
+    roots.add("lab", new_key().public_key(), at=clock())
+    assert roots.add("lab-before", key, at=clock()).name == "lab-before"
+
+
+def test_removing_a_root_nobody_registered_is_an_error_that_names_the_command(roots, clock):
+    with pytest.raises(TabascoError, match="no root 'lab': see tabasco root list"):
+        roots.remove("lab", at=clock())
+
+
+def test_removing_a_root_revokes_what_it_vouched_for_and_nothing_else(
+    roots, service, attester, database, clock
+):
+    other = SoftwareRoot()
+    roots.add("other", other.key.public_key(), at=clock())
+    kept = RootAttester(other)
+    enrol(service, attester)
+    enrol(service, kept)
+    assert roots.remove("lab", at=clock()) == 1
+    instances = Instances(database)
+    assert instances.find(attester.instance_id).state(clock()) == "revoked"
+    assert instances.find(kept.instance_id).state(clock()) == "live"
+
+
+def test_a_root_that_returns_brings_no_revoked_instance_back(
+    roots, service, attester, database, clock
+):
+    enrol(service, attester)
+    roots.remove("lab", at=clock())
+    roots.add("lab", attester.root.key.public_key(), at=clock())
+    assert Instances(database).find(attester.instance_id).state(clock()) == "revoked"
+
+
+def test_the_key_of_an_instance_cannot_become_a_root(roots, service, attester, clock):
+    enrol(service, attester)
+    with pytest.raises(TabascoError, match="enrolled as an instance"):
+        roots.add("mine", attester.key.public_key(), at=clock())
+
+
+def test_a_public_key_in_pem_is_read(roots):
+    key = new_key()
+    assert keys.from_pem(pem(key), what="root.pem") == key.public_key()
+    assert keys.pem_of(key.public_key()) == pem(key)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not a public key in PEM"),
+        (b"\xff\x00", "not a public key in PEM"),
+        (
+            b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            "not a public key in PEM",
+        ),
+        (pem(ec.generate_private_key(ec.SECP384R1())), "not a P-256 key"),
+        (
+            new_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            "holds a private key",
+        ),
+    ],
+    ids=["empty", "noise", "damaged", "p384", "private"],
+)
+def test_a_file_that_is_no_p256_public_key_is_refused_by_name(content, complaint):
+    with pytest.raises(TabascoError, match=rf"^root\.pem .*{complaint}|^root\.pem {complaint}"):
+        keys.from_pem(content, what="root.pem")
+
+
+def test_a_key_in_der_is_read_in_its_one_encoding_only():
+    good = spki(new_key())
+    assert keys.der_of(keys.from_der(good)) == good
+    off_curve = good[:-1] + bytes([good[-1] ^ 1])
+    for bad in (b"", good[:-1], good + b"\0", off_curve, good[:1] + b"\x81" + good[1:]):
+        assert keys.from_der(bad) is None
+    assert keys.from_der(spki(ec.generate_private_key(ec.SECP384R1()))) is None
+    point = keys.from_der(good).public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    compressed = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + point
+    assert load_der_public_key(compressed) == keys.from_der(good), "the same key, otherwise"
+    assert keys.from_der(compressed) is None

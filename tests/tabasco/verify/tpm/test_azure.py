@@ -1,0 +1,234 @@
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.jwts import part
+from support.refused_evidence import refused
+from tabasco.verify import EvidenceError, Fault, Proven, Stage
+from tabasco.verify.tpm.azure import certify, parse_hcl, runtime_claims
+from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.quote import verify_quote
+
+OWN = Path(__file__).parents[4] / "tests" / "vectors" / "tpm"
+END = datetime(2030, 1, 1, tzinfo=UTC)
+KINDS = ["azure-snp-vtpm.json", "azure-tdx-vtpm.json"]
+# Where report data stands in an SEV-SNP report and in a TD quote.
+REPORT_DATA = {"sev-snp": 80, "tdx": 48 + 520}
+
+
+def evidence(name):
+    return parse_azure((OWN / name).read_bytes())
+
+
+def hardware_of(parts, **changes):
+    """What a verifier of the hardware's evidence would say about its report data."""
+    source = parts.report.hardware if parts.report.kind == "sev-snp" else parts.hardware
+    start = REPORT_DATA[parts.report.kind]
+    proven = Proven(parts.report.kind, {}, source[start : start + 64], debug=False, valid_until=END)
+    return replace(proven, **changes)
+
+
+def verify(parts, nonce=b"challenge", **changes):
+    key = certify(parts.report, hardware_of(parts, **changes))
+    return verify_quote(parts.message, parts.signature, parts.registers, key=key, nonce=nonce)
+
+
+def hcl(runtime=b"{}", **changes):
+    numbers = {"size": 1236 + len(runtime), "request": 2, "kind": 2, "hash": 1} | changes
+    numbers.setdefault("data_size", 20 + len(runtime))
+    numbers.setdefault("json_size", len(runtime))
+
+    def pack(*values):
+        return b"".join(value.to_bytes(4, "little") for value in values)
+
+    header = b"HCLA" + pack(2, numbers["size"], numbers["request"]) + bytes(16)
+    request = pack(numbers["data_size"], 1, numbers["kind"], numbers["hash"], numbers["json_size"])
+    return header + bytes(1184) + request + runtime
+
+
+def keys(*entries):
+    return json.dumps({"keys": entries}).encode()
+
+
+KEY = {"kid": "HCLAkPub", "kty": "RSA", "e": "AQAB", "n": part(b"\xc1" * 256)}
+
+
+def certify_by_hand(runtime):
+    report = parse_hcl(hcl(runtime))
+    digest = hashlib.sha256(runtime).digest().ljust(64, b"\0")
+    return certify(report, Proven("sev-snp", {}, digest, debug=False, valid_until=END))
+
+
+@pytest.mark.parametrize("name", KINDS)
+class TestPublishedEvidence:
+    def test_the_chain_holds_from_the_hardware_to_the_registers(self, name):
+        parts = evidence(name)
+        proven = verify(parts)
+        assert proven.report_data == b"challenge"
+        assert len(proven.measurements) == 24
+        assert proven.facts["certified-by"] == f"the hardware's report ({parts.report.kind})"
+        assert runtime_claims(parts.report)["user-data"] == "00" * 64
+
+    def test_another_nonce_is_refused(self, name):
+        with refused(Fault.NONCE, Stage.BINDING):
+            verify(evidence(name), nonce=b"Challenge")
+
+    def test_hardware_that_vouches_for_something_else_is_refused(self, name):
+        parts = evidence(name)
+        bound = hardware_of(parts).report_data
+        for report_data in (bytes(64), bound[:-1] + b"\x01", bound[:32], b""):
+            with refused(Fault.KEY_BINDING, Stage.BINDING):
+                verify(parts, report_data=report_data)
+
+    def test_hardware_of_another_kind_is_refused(self, name):
+        with refused(Fault.KEY_BINDING, Stage.BINDING):
+            verify(evidence(name), kind="sgx")
+
+    def test_no_sampled_bit_of_the_runtime_data_can_be_changed(self, name):
+        parts = evidence(name)
+        for bit in range(0, len(parts.report.runtime_data) * 8, 61):
+            forged = bytearray(parts.report.runtime_data)
+            forged[bit // 8] ^= 1 << bit % 8
+            with refused(Fault.KEY_BINDING):
+                verify(replace(parts, report=replace(parts.report, runtime_data=bytes(forged))))
+
+    def test_no_sampled_bit_of_the_quote_can_be_changed(self, name):
+        parts = evidence(name)
+        for bit in range(0, len(parts.message) * 8, 13):
+            forged = bytearray(parts.message)
+            forged[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(EvidenceError):
+                verify(replace(parts, message=bytes(forged)))
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("version", 2),
+            ("version", True),
+            ("version", "1"),
+            ("version", None),
+            ("hcl_report", None),
+            ("hcl_report", "AA="),
+            ("hcl_report", "!!"),
+            ("hcl_report", part(b"HCLA")),
+            ("tpm_quote", None),
+            ("tpm_quote", []),
+            ("tpm_quote", {}),
+        ],
+    )
+    def test_a_document_of_another_form_is_refused(self, name, member, value):
+        document = json.loads((OWN / name).read_text()) | {member: value}
+        with pytest.raises(EvidenceError) as caught:
+            parse_azure(json.dumps(document).encode())
+        assert caught.value.stage is Stage.FORMAT
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("pcrs", []),
+            ("pcrs", ["00" * 32] * 23),
+            ("pcrs", [1] * 24),
+            ("pcrs", ["0g" * 32] * 24),
+            ("pcrs", {}),
+            ("message", "00 00"),
+            ("message", "0"),
+            ("message", "\u0661\u0661"),
+            ("signature", None),
+        ],
+    )
+    def test_a_quote_of_another_form_is_refused(self, name, member, value):
+        document = json.loads((OWN / name).read_text())
+        document["tpm_quote"][member] = value
+        with refused(Fault.MALFORMED, Stage.FORMAT):
+            parse_azure(json.dumps(document).encode())
+
+    def test_a_repeated_member_is_refused(self, name):
+        text = (OWN / name).read_text().rstrip().removesuffix("}")
+        with refused(Fault.MALFORMED):
+            parse_azure(f'{text}, "version": 1}}'.encode())
+
+    def test_the_hardwares_part_has_to_be_there(self, name):
+        document = json.loads((OWN / name).read_text())
+        document.pop("vcek" if "snp" in name else "td_quote")
+        with refused(Fault.MALFORMED):
+            parse_azure(json.dumps(document).encode())
+
+
+class TestReport:
+    def test_a_report_is_read(self):
+        report = parse_hcl(hcl(b'{"a": 1}') + bytes(100))
+        assert (report.kind, report.hash_name) == ("sev-snp", "sha256")
+        assert runtime_claims(report) == {"a": 1}
+
+    @pytest.mark.parametrize(
+        ("data", "fault"),
+        [
+            (b"", Fault.MALFORMED),
+            (b"HCLA", Fault.MALFORMED),
+            (hcl(b""), Fault.MALFORMED),
+            (b"X" + hcl()[1:], Fault.MALFORMED),
+            (hcl() + b"\x01", Fault.MALFORMED),
+            (hcl() + bytes(20_000), Fault.MALFORMED),
+            (hcl()[:-1], Fault.MALFORMED),
+            (hcl(request=1), Fault.MALFORMED),
+            (hcl(size=1237), Fault.MALFORMED),
+            (hcl(data_size=21), Fault.MALFORMED),
+            (hcl(json_size=2**32 - 1), Fault.MALFORMED),
+            (hcl(json_size=1, size=1237, data_size=21), Fault.MALFORMED),
+            (hcl(kind=3), Fault.UNSUPPORTED_VERSION),
+            (hcl(hash=0), Fault.UNSUPPORTED_VERSION),
+        ],
+    )
+    def test_another_report_is_refused(self, data, fault):
+        with refused(fault, Stage.FORMAT):
+            parse_hcl(data)
+
+    def test_the_key_is_the_one_of_its_name(self):
+        other = KEY | {"kid": "HCLEkPub", "n": part(b"\xc3" * 256)}
+        key = certify_by_hand(keys(other, KEY))
+        assert key.key.public_numbers().n == int.from_bytes(b"\xc1" * 256, "big")
+        assert key.valid_until == END
+
+    @pytest.mark.parametrize(
+        "runtime",
+        [
+            b"[]",
+            b"{}",
+            b"{",
+            b'{"keys": {}}',
+            b'{"keys": [1]}',
+            keys(),
+            keys(KEY, KEY),
+            keys(KEY | {"kid": "another"}),
+            keys(KEY | {"kty": "EC"}),
+            keys(KEY | {"e": "Aw"}),
+            keys(KEY | {"n": 1}),
+            keys(KEY | {"n": ""}),
+            keys(KEY | {"n": "=="}),
+            keys(KEY | {"n": "A" * 2000}),
+            b'{"keys": [], "keys": []}',
+        ],
+    )
+    def test_runtime_data_without_one_such_key_is_refused(self, runtime):
+        with refused(Fault.MALFORMED, Stage.FORMAT):
+            certify_by_hand(runtime)
+
+    def test_a_short_key_is_refused(self):
+        with refused(Fault.UNSUPPORTED_ALGORITHM):
+            certify_by_hand(keys(KEY | {"n": part(b"\xc1" * 128)}))
+
+    @given(st.binary(max_size=120))
+    def test_arbitrary_bytes_give_our_error(self, data):
+        for action in (
+            lambda: parse_azure(data),
+            lambda: certify_by_hand(data or b"x"),
+            lambda: parse_hcl(data),
+        ):
+            with pytest.raises(EvidenceError):
+                action()

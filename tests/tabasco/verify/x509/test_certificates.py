@@ -1,0 +1,217 @@
+from datetime import timedelta
+
+import pytest
+from cryptography import x509 as library
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.refused_evidence import refused
+from support.throwaway_chain import NOON, YEAR, Form, authority, issue
+from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify.x509 import certificates, der
+
+ROOT = issue("root", None, authority())
+MIDDLE = issue("middle", ROOT, authority(path_length=0))
+LEAF = issue("leaf", MIDDLE, Form())
+SECOND = timedelta(seconds=1)
+
+
+def check(*chain, at=NOON, root=ROOT):
+    return certificates.check_chain(
+        [member.certificate for member in chain],
+        roots={certificates.digest(root.certificate)},
+        at=at,
+    )
+
+
+def test_a_good_chain_says_when_its_first_certificate_ends():
+    brief = issue("brief", ROOT, authority(end=NOON + SECOND))
+    assert check(LEAF, MIDDLE, ROOT) == NOON + YEAR
+    assert check(issue("leaf", brief, Form()), brief, ROOT) == NOON + SECOND
+
+
+def test_only_a_pinned_root_ends_a_chain():
+    other = issue("root", None, authority(key=ROOT.key, serial=2))
+    with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+        check(LEAF, MIDDLE, other)
+    with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+        check(LEAF, MIDDLE)
+
+
+def test_a_chain_has_a_leaf_and_a_root_and_a_bound():
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(ROOT)
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(LEAF, *[MIDDLE] * 8, ROOT)
+
+
+def test_every_link_is_issued_by_the_next():
+    impostor = issue("middle", ROOT, authority())
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(LEAF, impostor, ROOT)
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(LEAF, ROOT)
+
+
+def test_the_time_of_validity_ends_with_its_last_second():
+    assert check(LEAF, MIDDLE, ROOT, at=NOON + YEAR)
+    assert check(LEAF, MIDDLE, ROOT, at=NOON - YEAR)
+    with refused(Fault.EXPIRED, Stage.CHAIN):
+        check(LEAF, MIDDLE, ROOT, at=NOON + YEAR + SECOND)
+    with refused(Fault.NOT_YET_VALID, Stage.CHAIN):
+        check(LEAF, MIDDLE, ROOT, at=NOON - YEAR - SECOND)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form(),
+        Form(authority=None, signs_certificates=True),
+        authority(usage=False),
+        authority(signs_certificates=False),
+    ],
+    ids=["end-entity", "no-constraints", "no-usage", "other-usage"],
+)
+def test_who_issues_has_to_be_an_authority(form):
+    middle = issue("middle", ROOT, form)
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(issue("leaf", middle, Form()), middle, ROOT)
+
+
+def test_a_chain_is_no_longer_than_its_authorities_allow():
+    lower = issue("lower", MIDDLE, authority())
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(issue("leaf", lower, Form()), lower, MIDDLE, ROOT)
+
+
+def test_an_authority_is_no_leaf():
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(MIDDLE, ROOT)
+
+
+def test_a_leaf_for_other_uses_signs_no_evidence():
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(issue("leaf", ROOT, Form(signs_certificates=True)), ROOT)
+
+
+def test_a_critical_extension_that_is_not_read_is_refused():
+    strange = library.UnrecognizedExtension(library.ObjectIdentifier("1.2.3"), b"\x05\x00")
+    with refused(Fault.CHAIN, Stage.CHAIN):
+        check(issue("leaf", ROOT, Form(extensions=[(strange, True)])), ROOT)
+    assert check(issue("leaf", ROOT, Form(extensions=[(strange, False)])), ROOT)
+
+
+def test_a_certificate_is_read_back_from_der_and_pem():
+    assert certificates.load(LEAF.der) == LEAF.certificate
+    assert certificates.load_pem(LEAF.pem + b"\n" + ROOT.pem) == (
+        LEAF.certificate,
+        ROOT.certificate,
+    )
+
+
+def test_bytes_after_a_certificate_are_refused():
+    with refused(Fault.MALFORMED, Stage.CHAIN):
+        certificates.load(LEAF.der + b"\0")
+
+
+def test_serial_number_zero_is_refused_before_the_library_warns_of_it():
+    encoded = LEAF.der.replace(bytes.fromhex("02021267"), bytes.fromhex("02020000"), 1)
+    with refused(Fault.MALFORMED, Stage.CHAIN):
+        certificates.load(encoded)
+    assert bytes.fromhex("02021267") in LEAF.der
+
+
+def test_a_certificate_signed_by_an_algorithm_off_our_list_is_refused():
+    leaf = issue("leaf", ROOT, Form(hash=hashes.SHA224()))
+    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN):
+        certificates.load(leaf.der)
+
+
+def test_a_key_on_another_curve_is_not_taken_for_p256():
+    assert certificates.p256_key(LEAF.certificate)
+    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN):
+        certificates.p256_key(issue("leaf", ROOT, Form(curve=ec.SECP384R1)).certificate)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"junk" + LEAF.pem, LEAF.pem + b"junk", LEAF.pem[:-30], LEAF.pem * 9, b" " * (1 << 20)],
+    ids=["empty", "before", "after", "cut", "too-many", "too-large"],
+)
+def test_what_is_no_pem_of_certificates_alone_is_refused(text):
+    with refused(Fault.MALFORMED, Stage.CHAIN):
+        certificates.load_pem(text)
+
+
+def test_base64_is_read_strictly():
+    first, _, rest = LEAF.pem.partition(b"\n")
+    with refused(Fault.MALFORMED, Stage.CHAIN):
+        certificates.load_pem(first + b"\n!" + rest)
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_a_certificate_or_an_error(data):
+    with pytest.raises(EvidenceError):
+        certificates.load(data)
+    with pytest.raises(EvidenceError):
+        certificates.load_pem(certificates._PEM_BEGIN + data)
+
+
+@given(st.integers(0, len(LEAF.der) * 8 - 1))
+def test_a_certificate_with_one_bit_flipped_does_not_hold(bit):
+    changed = bytearray(LEAF.der)
+    changed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(EvidenceError):
+        certificates.check_chain(
+            [certificates.load(bytes(changed)), MIDDLE.certificate, ROOT.certificate],
+            roots={certificates.digest(ROOT.certificate)},
+            at=NOON,
+        )
+
+
+class TestDer:
+    def test_an_integer_is_in_its_shortest_form_and_not_negative(self):
+        assert der.integer(der.read(b"\x02\x02\x00\xff", der.INTEGER)) == 255
+        for encoded in ("020100ff", "0200", "0201ff", "02020001", "0216" + "01" * 22):
+            with refused(Fault.MALFORMED, Stage.CHAIN):
+                der.integer(der.read(bytes.fromhex(encoded), der.INTEGER))
+
+    @pytest.mark.parametrize(
+        "encoded", ["", "30", "3080", "308100", "30820001", "3005", "3f0100", "3084000000"]
+    )
+    def test_lengths_are_definite_shortest_and_exact(self, encoded):
+        with refused(Fault.MALFORMED, Stage.CHAIN):
+            der.read(bytes.fromhex(encoded), der.SEQUENCE)
+
+    def test_identifiers_are_read_in_dotted_form(self):
+        def dotted(encoded):
+            return der.object_identifier(der.read(bytes.fromhex(encoded), der.OBJECT_IDENTIFIER))
+
+        assert dotted("060a2a864886f84d010d0101") == "1.2.840.113741.1.13.1.1"
+        assert dotted("0603883703") == "2.999.3"
+        for encoded in ("0600", "06022a80", "06032a8001"):
+            with refused(Fault.MALFORMED, Stage.CHAIN):
+                dotted(encoded)
+
+    def test_times_are_of_two_forms_alone(self):
+        def read(text, tag):
+            return der.time(der.Element(tag, text, b"")).isoformat()
+
+        assert read(b"491231235959Z", der.UTC_TIME) == "2049-12-31T23:59:59+00:00"
+        assert read(b"500101000000Z", der.UTC_TIME) == "1950-01-01T00:00:00+00:00"
+        assert read(b"20500101000000Z", der.GENERALIZED_TIME) == "2050-01-01T00:00:00+00:00"
+        for text in (b"4912312359Z", b"491331235959Z", b"4912312359590", b"\xb2912312359599"):
+            with refused(Fault.MALFORMED, Stage.CHAIN):
+                read(text, der.UTC_TIME)
+
+    def test_an_attribute_twice_is_refused(self):
+        pair = der.read(bytes.fromhex("300606022a030500"), der.SEQUENCE)
+        assert set(der.attributes([pair])) == {"1.2.3"}
+        with refused(Fault.MALFORMED, Stage.CHAIN):
+            der.attributes([pair, pair])
+
+    def test_the_number_of_members_is_bounded(self):
+        with refused(Fault.MALFORMED, Stage.CHAIN):
+            der.children(der.read(b"\x30\x82\x00\x84" + b"\x05\x00" * 66, der.SEQUENCE))
