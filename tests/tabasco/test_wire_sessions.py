@@ -73,7 +73,9 @@ def call(service):
         def call(method, request):
             name = f"/{wire.SERVICE}/{method}"
             data = unary(channel, name, encode(request), timeout_s=20, peer="tabasco at test")
-            return decode(getattr(wire, f"{method}Response"), data)
+            return decode(
+                getattr(wire, type(request).__name__.replace("Request", "Response")), data
+            )
 
         yield call
 

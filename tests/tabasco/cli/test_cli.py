@@ -99,7 +99,7 @@ def call(address, method, request):
             timeout_s=20,
             peer=f"tabasco at {address}",
         )
-    return decode(getattr(wire, f"{method}Response"), answer)
+    return decode(getattr(wire, type(request).__name__.replace("Request", "Response")), answer)
 
 
 def enrol(address, attester):

@@ -37,7 +37,10 @@ class Client:
         return unary(self.channel, name, data, timeout_s=20, peer="tabasco at test")
 
     def __call__(self, method, request):
-        return decode(getattr(wire, f"{method}Response"), self.raw(method, encode(request)))
+        return decode(
+            getattr(wire, type(request).__name__.replace("Request", "Response")),
+            self.raw(method, encode(request)),
+        )
 
     def enrol(self, attester):
         begun = self("BeginEnrolment", wire.BeginEnrolmentRequest(PLATFORM))
