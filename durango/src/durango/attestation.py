@@ -10,14 +10,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
-
 import colima
 from colima import sinaloa as bridge
 from colima import tabasco as verifier
@@ -31,6 +23,7 @@ from veracruz_shells.service import open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
+from veracruz_utils.public_keys import KeyFormatError, der_of, p256_key_of_pem
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -107,15 +100,10 @@ def parse_tabasco_key(pem: bytes, *, name: str) -> bytes:
     Raises:
         TabascoKeyError: it is anything else.
     """
-    if b"PRIVATE KEY" in pem:
-        raise TabascoKeyError(f"{name} holds a private key: Tabasco's public key is needed")
     try:
-        key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TabascoKeyError(f"{name} is not a public key in PEM") from error
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
-        raise TabascoKeyError(f"{name} is not a P-256 public key, which Tabasco's is")
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return der_of(p256_key_of_pem(pem))
+    except KeyFormatError as error:
+        raise TabascoKeyError(f"{name} {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,7 @@ Time and bytes come in, a verified value or `GateError` comes out; there is no i
 from datetime import UTC, datetime
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from durango._words import printable, timestamp
 from durango.errors import GateError
@@ -35,6 +33,7 @@ from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import read_unverified_claims
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, Policy
+from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 CLOCK_LEEWAY_S: Final = 30
 """By how many seconds this machine's clock and Tabasco's may differ."""
@@ -251,17 +250,14 @@ def _result_refused(
 
 def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
     try:
-        key = load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
+        return p256_key_of_der(der)
+    except KeyFormatError as error:
         raise GateError(
             Check.RESULT_SIGNATURE,
-            found="a pinned key that is no P-256 public key",
+            found=f"a pinned key that {error}",
             expected="Tabasco's result key",
             remedy="take it from the policy, or give its PEM file with --tabasco-key",
-        )
-    return key
+        ) from error
 
 
 def _verifier(ear: Ear) -> str:

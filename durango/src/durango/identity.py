@@ -15,11 +15,11 @@ from baja import PrivateKey, make_certificate
 from durango._words import timestamp
 from durango.errors import IdentityError, NotAuthorisedError
 from veracruz_utils.digest import Digest
+from veracruz_utils.public_keys import RSA_BITS
 
 MAX_PEM_BYTES: Final = 64 * 1024
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _KEY_LABELS: Final = frozenset({"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
-_MIN_RSA_BITS: Final = 2048
 _MIN_CURVE_BITS: Final = 256
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
@@ -176,13 +176,13 @@ def _require_usable(key: object, name: str) -> None:
     match key:
         case ec.EllipticCurvePublicKey() if key.key_size >= _MIN_CURVE_BITS:
             return
-        case rsa.RSAPublicKey() if key.key_size >= _MIN_RSA_BITS:
+        case rsa.RSAPublicKey() if key.key_size in RSA_BITS:
             return
         case ed25519.Ed25519PublicKey():
             return
         case _:
             raise IdentityError(
-                f"{name} is for {_kind(key)}: P-256, Ed25519 or RSA of 2048 bits or more is needed"
+                f"{name} is for {_kind(key)}: P-256, Ed25519 or RSA of 2048 to 8192 bits is needed"
             )
 
 

@@ -2,19 +2,15 @@
 
 import hashlib
 from functools import lru_cache
-from typing import TypeGuard
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
-    load_der_public_key,
-    load_pem_public_key,
 )
 
 from tabasco.errors import TabascoError
+from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der, p256_key_of_pem
 
 
 def der_of(key: ec.EllipticCurvePublicKey) -> bytes:
@@ -36,12 +32,9 @@ def digest_of(key: ec.EllipticCurvePublicKey) -> bytes:
 def from_der(data: bytes) -> ec.EllipticCurvePublicKey | None:
     """The P-256 key that `data` is, in its one encoding; None when it is anything else."""
     try:
-        key = load_der_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
+        return p256_key_of_der(data)
+    except KeyFormatError:
         return None
-    if not _is_p256(key) or der_of(key) != data:
-        return None
-    return key
 
 
 def from_pem(data: bytes, *, what: str) -> ec.EllipticCurvePublicKey:
@@ -54,16 +47,7 @@ def from_pem(data: bytes, *, what: str) -> ec.EllipticCurvePublicKey:
     Raises:
         TabascoError: anything else is in the file, a private key for instance.
     """
-    if b"PRIVATE KEY" in data:
-        raise TabascoError(f"{what} holds a private key: give the public key alone")
     try:
-        key = load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TabascoError(f"{what} is not a public key in PEM") from error
-    if not _is_p256(key):
-        raise TabascoError(f"{what} is not a P-256 key")
-    return key
-
-
-def _is_p256(key: PublicKeyTypes) -> TypeGuard[ec.EllipticCurvePublicKey]:
-    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+        return p256_key_of_pem(data)
+    except KeyFormatError as error:
+        raise TabascoError(f"{what} {error}") from error

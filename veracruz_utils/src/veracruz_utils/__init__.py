@@ -1,6 +1,6 @@
 """Values that everything uses: import them from `address`, `digest`, `errors`, `secret`, `policy`.
 
-`strict_json` reads JSON and `p256` public keys, in one way for the whole tree.
+`strict_json` reads JSON and `public_keys` public keys, in one way for the whole tree.
 """
 
 __all__: list[str] = []

@@ -23,6 +23,7 @@ from psa_attestation.receipts.receipt import (
     InputCommitment,
     Receipt,
 )
+from veracruz_utils.public_keys import KeyFormatError, p256_key
 
 _DIGEST: Final = (32,)
 _INT32: Final = range(-(2**31), 2**31)
@@ -65,17 +66,16 @@ def verify_receipt(data: bytes, *, certificate_digest: bytes) -> Receipt:
 
 def _public_key(certificate: bytes) -> ec.EllipticCurvePublicKey:
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
+        return p256_key(x509.load_der_x509_certificate(certificate).public_key())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _bad_certificate("it is not an X.509 certificate we can read") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-        raise _bad_certificate("its key is not on P-256")
-    return key
+        raise _bad_certificate("is not an X.509 certificate we can read") from error
+    except KeyFormatError as error:
+        raise _bad_certificate(f"has a key that {error}") from error
 
 
 def _bad_certificate(why: str) -> AttestationError:
     return AttestationError(
-        ErrorCode.CERTIFICATE, Stage.KEY, f"the receipt's certificate is refused: {why}"
+        ErrorCode.CERTIFICATE, Stage.KEY, f"the certificate in the receipt {why}"
     )
 
 

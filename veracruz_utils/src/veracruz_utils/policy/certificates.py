@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from veracruz_utils.p256 import KeyFormatError, p256_key_of_der
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.public_keys import RSA_BITS, KeyFormatError, p256_key_of_der
 
 _BLOCK: Final = re.compile(
     r"-----BEGIN (?P<label>CERTIFICATE|PUBLIC KEY)-----\r?\n"
@@ -83,7 +83,7 @@ def _pem_decode(text: str, label: str, code: PolicyErrorCode, path: str) -> byte
 def _problem_of(certificate: x509.Certificate) -> str | None:
     key = certificate.public_key()
     match key:
-        case rsa.RSAPublicKey() if not 2048 <= key.key_size <= 8192:
+        case rsa.RSAPublicKey() if key.key_size not in RSA_BITS:
             return f"has an RSA key of {key.key_size} bits; 2048 to 8192 are accepted"
         case ec.EllipticCurvePublicKey() if key.key_size < 256:
             return f"has a key on a curve of {key.key_size} bits; 256 or more are accepted"

@@ -23,6 +23,7 @@ from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
 from tabasco.verify.proven import Concern, Proven
 from tabasco.verify.x509 import certificates
+from veracruz_utils.public_keys import RSA_BITS
 from veracruz_utils.strict_json import JsonValue
 
 GOOGLE_ROOT_SHA256: Final = bytes.fromhex(
@@ -126,9 +127,11 @@ def _chain(value: JsonValue) -> tuple[bytes, ...]:
 
 
 def _verify_signature(key: object, token: _Token) -> None:
-    if not isinstance(key, rsa.RSAPublicKey) or not 2048 <= key.key_size <= 4096:
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in RSA_BITS:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN, "the signer's key is not RSA of 2048 bits"
+            Fault.UNSUPPORTED_ALGORITHM,
+            Stage.CHAIN,
+            "the signer's key is not RSA of 2048 to 8192 bits",
         )
     try:
         key.verify(token.signature, token.signed, padding.PKCS1v15(), hashes.SHA256())

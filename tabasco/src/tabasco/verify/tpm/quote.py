@@ -25,9 +25,9 @@ from tabasco.verify.tpm.structures import (
     QuoteSignature,
     parse_quote,
 )
+from veracruz_utils.public_keys import RSA_BITS
 
 _CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
-_RSA_BITS: Final = range(2048, 4097)
 _MAX_KEY_BYTES: Final = 2048
 
 Registers: TypeAlias = Mapping[str, Mapping[int, bytes]]
@@ -39,7 +39,7 @@ class CertifiedKey:
     """An attestation key that somebody vouches for.
 
     Attributes:
-        key: RSA of 2048 to 4096 bits, or on P-256, P-384 or P-521.
+        key: RSA of 2048 to 8192 bits, or on P-256, P-384 or P-521.
         certified_by: who vouches, for people.
         valid_until: when this ends.
     """
@@ -84,7 +84,7 @@ def usable_key(key: object) -> AttestationKey:
     Raises:
         EvidenceError: it is not.
     """
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size in _RSA_BITS:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size in RSA_BITS:
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         return key

@@ -32,6 +32,8 @@ from tabasco.verify.x509.outline import (
     outline,
     usage,
 )
+from veracruz_utils.public_keys import KeyFormatError
+from veracruz_utils.public_keys import p256_key as p256_key_in
 
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 MAX_CHAIN: Final = 8
@@ -225,12 +227,12 @@ def p256_key(
     certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN
 ) -> ec.EllipticCurvePublicKey:
     """The certificate's key, which has to be on P-256."""
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+    try:
+        return p256_key_in(certificate.public_key())
+    except KeyFormatError as error:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, stage, f"the key of {name(certificate)} is not on P-256"
-        )
-    return key
+            Fault.UNSUPPORTED_ALGORITHM, stage, f"the key of {name(certificate)} {error}"
+        ) from error
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

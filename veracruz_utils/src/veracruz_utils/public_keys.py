@@ -1,4 +1,6 @@
-"""P-256 public keys, read in one way: from DER, from PEM, or out of a certificate."""
+"""Public keys: P-256 ones read in one way, and how large an RSA one may be."""
+
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,6 +12,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from veracruz_utils.errors import VeracruzError
+
+RSA_BITS: Final = range(2048, 8193)
+"""Of an RSA key that is accepted: shorter ones are weak, longer ones cost more than they give."""
 
 
 class KeyFormatError(VeracruzError):
@@ -23,7 +28,7 @@ def p256_key(key: object) -> ec.EllipticCurvePublicKey:
         KeyFormatError: it is anything else.
     """
     if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
-        raise KeyFormatError("is not a P-256 public key")
+        raise KeyFormatError("is not a P-256 key")
     return key
 
 
