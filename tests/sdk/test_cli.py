@@ -142,7 +142,7 @@ def test_the_source_of_an_example_is_a_project_that_builds_its_module(sdk, tmp_p
     assert built == programs.load("forest-inference")
     assert sdk("test", "forest-inference").exit_code == 0
     again = sdk("copy-example", "--source", "forest-inference")
-    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    assert (again.exit_code, "exists already" in again.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

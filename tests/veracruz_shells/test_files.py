@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_shells.files import read_file, write_new_file
+from veracruz_shells.files import new_file, read_file, refuse_existing, write_new_file
 from veracruz_utils.errors import VeracruzError
 
 
@@ -81,7 +81,7 @@ def test_what_is_there_is_not_overwritten(folder, kind):
             path.mkdir()
         case _:
             path.symlink_to("nowhere")
-    with pytest.raises(VeracruzError, match=r"there already.*--force"):
+    with pytest.raises(VeracruzError, match=r"exists already.*--force"):
         write_new_file(path, b"new", mode=0o600)
     assert [each.name for each in folder.iterdir()] == ["there"]
     if kind == "file":
@@ -139,7 +139,76 @@ def test_without_hard_links_nothing_is_overwritten_either(folder, monkeypatch):
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
     write_new_file(folder / "key", b"one", mode=0o600)
-    with pytest.raises(VeracruzError, match="there already"):
+    with pytest.raises(VeracruzError, match="exists already"):
         write_new_file(folder / "key", b"two", mode=0o600)
     assert (folder / "key").read_bytes() == b"one"
     assert [path.name for path in folder.iterdir()] == ["key"]
+
+
+def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
+    path = tmp_path / "result"
+    with new_file(path, mode=0o600) as file:
+        file.write(b"content")
+        assert not path.exists()
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_left_of_a_file_that_was_not_completed(tmp_path):
+    def fail():
+        with new_file(tmp_path / "result", mode=0o600) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_refused_early_and_late(tmp_path):
+    path = tmp_path / "result"
+    path.write_bytes(b"old")
+    with pytest.raises(VeracruzError, match="exists already"), new_file(path, mode=0o600):
+        pass
+    with pytest.raises(VeracruzError, match="exists already"):
+        refuse_existing(path, force=False)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_dangling_link_counts_as_existing(tmp_path):
+    path = tmp_path / "result"
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(VeracruzError, match="exists already"), new_file(path, mode=0o600):
+        pass
+
+
+def test_force_replaces_it(tmp_path):
+    path = tmp_path / "result"
+    path.write_bytes(b"old")
+    refuse_existing(path, force=True)
+    with new_file(path, mode=0o600, force=True) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_what_appears_meanwhile_is_not_replaced(tmp_path):
+    path = tmp_path / "result"
+
+    def write():
+        with new_file(path, mode=0o600) as file:
+            file.write(b"mine")
+            path.write_bytes(b"theirs")
+
+    with pytest.raises(VeracruzError, match="exists already"):
+        write()
+    assert path.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with (
+        pytest.raises(VeracruzError, match=r"cannot write .*: no such file"),
+        new_file(tmp_path / "no" / "result", mode=0o600),
+    ):
+        pass

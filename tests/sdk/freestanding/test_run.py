@@ -48,7 +48,7 @@ def test_an_output_file_is_not_overwritten_unless_told_to(run, accumulation, tmp
     tmp_path.joinpath("result").write_bytes(b"precious")
     done = run(*accumulation, "--output", "result")
     assert done.exit_code == 1
-    assert "result is there already" in done.stderr
+    assert "result exists already" in done.stderr
     assert tmp_path.joinpath("result").read_bytes() == b"precious"
     assert run(*accumulation, "--output", "result", "--force").exit_code == 0
     assert tmp_path.joinpath("result").read_bytes() == struct.pack("<d", 103)

@@ -129,7 +129,7 @@ def test_a_folder_that_is_there_is_left_alone(sdk, tmp_path):
     tmp_path.joinpath("mine").mkdir()
     done = sdk("new", "mine")
     assert done.exit_code == 1
-    assert "mine is there already" in done.stderr
+    assert "mine exists already" in done.stderr
     assert list(tmp_path.joinpath("mine").iterdir()) == []
 
 

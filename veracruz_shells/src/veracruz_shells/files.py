@@ -25,7 +25,7 @@ def read_file(path: Path, *, limit: int, what: str) -> bytes:
     Raises:
         VeracruzError: it cannot be read, or is larger.
     """
-    with _told(f"cannot read {what} {path}"), _opened(path) as file:
+    with _as_error(f"cannot read {what} {path}"), _opened(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise VeracruzError(f"{what} {path} has more than {limit} bytes: is it the right file?")
@@ -42,47 +42,60 @@ def write_new_file(path: Path, data: bytes, *, mode: int, force: bool = False) -
         force: put it in place of a file that is there.
 
     Raises:
-        VeracruzError: it is there already (without `force`), or cannot be written.
+        VeracruzError: it exists already (without `force`), or cannot be written.
     """
-    with _told(f"cannot write {path}"), _draft_beside(path, data, mode) as draft:
-        if force:
-            draft.replace(path)
-        else:
-            _publish(draft, path)
+    with new_file(path, mode=mode, force=force) as file:
+        file.write(data)
 
 
 @contextmanager
-def _draft_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+def new_file(path: Path, *, mode: int, force: bool = False) -> Iterator[BinaryIO]:
+    """A file to write; it gets its name when the context ends well, and is gone otherwise.
+
+    Raises:
+        VeracruzError: as `write_new_file`.
+    """
+    refuse_existing(path, force=force)
+    with _as_error(f"cannot write {path}"):
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
+        with _as_error(f"cannot write {path}", (OSError,)):
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                yield file
+                file.flush()
+                os.fsync(descriptor)  # before it has its name: a crash leaves all of it or nothing
+            _publish(Path(draft), path, force=force)
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(name)  # noqa: PTH108 - it was moved away, or is a second name
+            os.unlink(draft)  # noqa: PTH108 - it was moved away, or is a second name
 
 
-def _publish(draft: Path, path: Path) -> None:
-    """Give `draft` the name `path`, unless something has it."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A file system without hard links cannot do this in one step.
-        if os.path.lexists(path):
-            raise _exists(path) from None
-        draft.replace(path)
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse early what `new_file` would refuse late.
+
+    Raises:
+        VeracruzError: something is at `path` already, and `force` is not given.
+    """
+    if not force and os.path.lexists(path):
+        raise VeracruzError(
+            f"{path} exists already: choose another name, or overwrite it with --force"
+        )
 
 
-def _exists(path: Path) -> VeracruzError:
-    return VeracruzError(f"{path} is there already: choose another name, or overwrite with --force")
+def _publish(draft: Path, path: Path, *, force: bool) -> None:
+    """Give `draft` the name `path`; without `force`, unless something has it."""
+    if not force:
+        try:
+            path.hardlink_to(draft)  # unlike a rename, it replaces nothing that appeared meanwhile
+        except OSError as error:
+            refuse_existing(path, force=False)
+            if error.errno not in _NO_LINKS:
+                raise
+            # A file system without hard links cannot do this in one step.
+        else:
+            return
+    draft.replace(path)
 
 
 @contextmanager
@@ -95,9 +108,12 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _told(problem: str) -> Iterator[None]:
+def _as_error(
+    problem: str,
+    kinds: tuple[type[Exception], ...] = (OSError, ValueError),  # a ValueError: NUL in the name
+) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:  # a ValueError is a NUL in the name
+    except kinds as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise VeracruzError(f"{problem}: {reason.lower()}") from error

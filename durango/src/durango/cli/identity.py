@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from durango._words import printable, timestamp
 from durango.cli.options import FILE, force_option
 from durango.identity import Identity, load_certificate
-from durango.output import refuse_existing
 from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.files import refuse_existing
 from veracruz_utils.digest import Digest
 
 

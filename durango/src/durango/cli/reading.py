@@ -19,11 +19,11 @@ from durango.cli.options import (
 )
 from durango.errors import DurangoError, ProgramFailedError
 from durango.failures import failure_facts, failure_lines
-from durango.output import new_file, refuse_existing
 from durango.principal import Outcome, Principal
 from durango.receipts import receipt_facts
 from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.files import new_file, refuse_existing
 from veracruz_utils.policy import Policy, Role
 
 _STDOUT: Final = Path("-")
@@ -97,7 +97,7 @@ def _save(principal: Principal, output: Path, receipt: Path | None, *, force: bo
             keep(outcome.signed_receipt)
             _require_result(outcome)
             return outcome
-        with new_file(output, force=force) as file:
+        with new_file(output, mode=0o600, force=force) as file:
             outcome = principal.save_result(file.write)
             keep(outcome.signed_receipt)
             _require_result(outcome)

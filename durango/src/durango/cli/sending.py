@@ -17,10 +17,10 @@ from durango.cli.options import (
 )
 from durango.content import open_content
 from durango.evidence import Attestation
-from durango.output import refuse_existing
 from durango.receipts import Opening
 from durango.rights import require_place, require_sender
 from veracruz_shells.console import emit, json_option, progress, write_new_file
+from veracruz_shells.files import refuse_existing
 
 _ACCEPTING: Final = {
     # Who comes too late for data need not wait to be told; another round takes streams again.

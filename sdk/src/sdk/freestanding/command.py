@@ -17,6 +17,7 @@ from sdk.freestanding.report import RunEnding, RunReport
 from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_shells.console import emit, note, read_file, write_new_file
+from veracruz_shells.files import refuse_existing
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
@@ -86,8 +87,7 @@ def _require_room(output: Path | None, rounds: int, *, force: bool) -> None:
         target = Path(str(output).replace(_ROUND, str(number)))
         if not target.parent.is_dir():
             raise VeracruzError(f"{target.parent} is no folder: make it, the result is to go there")
-        if target.exists() and not force:
-            raise VeracruzError(f"{target} is there already: give --force or another --output")
+        refuse_existing(target, force=force)
 
 
 def _require_count(config: Config | None, found: int) -> None:

@@ -229,7 +229,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir()
     except FileExistsError:
-        raise ProjectError(f"{folder} is there already") from None
+        raise ProjectError(f"{folder} exists already") from None
     except OSError as error:
         raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
 

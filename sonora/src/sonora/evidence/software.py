@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.evidence.software import mint_software_evidence
 from sonora.errors import SonoraError
+from veracruz_shells.files import write_new_file
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import LINUX_SOFTWARE
 
 KEY_FILE: Final = "software-root.key.pem"
@@ -45,16 +47,19 @@ class SoftwareRoot:
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+        for path in (state / KEY_FILE, state / PUBLIC_KEY_FILE):
+            if os.path.lexists(path):
+                raise SonoraError(f"{path} exists already; use it or choose another folder")
         try:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_new(state / KEY_FILE, secret, mode=0o600)
-            _write_public_half(state, public)
-        except FileExistsError as error:
-            raise SonoraError(
-                f"{error.filename} exists already; use it or choose another folder"
-            ) from None
         except OSError as error:
             raise SonoraError(f"{error.filename}: {error.strerror}") from error
+        write_new_file(state / KEY_FILE, secret, mode=0o600)
+        try:
+            write_new_file(state / PUBLIC_KEY_FILE, public, mode=0o644)
+        except VeracruzError:
+            (state / KEY_FILE).unlink()  # a root is made as a whole or not at all
+            raise
         return state / PUBLIC_KEY_FILE
 
     @classmethod
@@ -90,17 +95,3 @@ class SoftwareRoot:
         return mint_software_evidence(
             root_key=self._key, measurement=measurement, version=version, binding=binding
         )
-
-
-def _write_public_half(state: Path, public: bytes) -> None:
-    try:
-        _write_new(state / PUBLIC_KEY_FILE, public, mode=0o644)
-    except OSError:
-        (state / KEY_FILE).unlink()  # a root is made as a whole or not at all
-        raise
-
-
-def _write_new(path: Path, content: bytes, *, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor made with its mode
-        file.write(content)
