@@ -78,7 +78,9 @@ def measurements_in(path: Path) -> str:
     try:
         found = read_json(data, max_bytes=_MAX_MEASUREMENT_FILE_BYTES)
     except JsonError as error:
-        raise click.UsageError(f"{path} {error}") from error
+        raise click.UsageError(
+            f"{path} is not what `sonora measure --json` prints: it {error}"
+        ) from error
     match found:
         case {"platform": str(platform), "measurement": str(measurement)}:
             return f"{platform}={measurement}"
