@@ -13,7 +13,7 @@ import wasmtime
 from colima import isolate
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
-from mexico_city.guest import serve_guest
+from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
 from support.guests import CountingRandom
 from support.isolate_rig import new_party
@@ -30,7 +30,10 @@ class Link:
         front, inside = socket.socketpair()
         self.process = subprocess.Popen(["/bin/sleep", "600"])
         self.link = GuestLink(front, self.process.pid, policy.limits)
-        self.thread = threading.Thread(target=serve_guest, args=(inside, policy, CountingRandom()))
+        guest = IsolateGuest(policy, CountingRandom())
+        self.thread = threading.Thread(
+            target=serve, args=(inside, guest, isolate.FROM_GUEST.encode)
+        )
         self.thread.start()
         self.inside = inside
         self.code = (anonymous_file(), 0)

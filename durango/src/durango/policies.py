@@ -9,7 +9,7 @@ from cryptography import x509
 from durango._words import printable, timestamp
 from durango.platforms import protection
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, Policy, PolicyIdentity, Role
+from veracruz_utils.policy import LINUX_SOFTWARE, STREAM_SENDERS, Policy, PolicyIdentity, Role
 
 _SOON: Final = timedelta(days=1)
 
@@ -131,7 +131,7 @@ def _identity_warnings(policy: Policy, identity: PolicyIdentity) -> list[str]:
             f"at {timestamp(ends)}"
         )
     order = (*policy.data_provision_order, *policy.streaming_order)
-    provides = {Role.DATA_PROVIDER, Role.STREAM_PROVIDER} & identity.roles
+    provides = STREAM_SENDERS & identity.roles
     if provides and identity.client_id not in order:
         warnings.append(
             f"client {identity.client_id} is {' and '.join(sorted(provides))}, but no order has a "

@@ -35,7 +35,7 @@ from jalisco import Connection, SinaloaTransport
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Policy, PolicyIdentity, Role
+from veracruz_utils.policy import PROGRAM_SENDERS, Policy, PolicyIdentity
 from veracruz_utils.secret import Secret
 
 SERVER_NAME: Final = "runtime.veracruz"
@@ -247,7 +247,7 @@ class Principal:
             NotAuthorisedError: this principal does not provide the program.
         """
         act = "see why the computation failed"
-        require_role(self._policy, self._member, (Role.PI_PROVIDER,), act)
+        require_role(self._policy, self._member, PROGRAM_SENDERS, act)
         try:
             return self._session.ask(
                 "failure report", runtime.GetFailureReport(), runtime.FailureReport

@@ -12,13 +12,21 @@ from durango.content import Content
 from durango.errors import NotAuthorisedError
 from durango.evidence import Attestation
 from durango.identity import Identity
-from veracruz_utils.policy import Policy, PolicyIdentity, Role
+from veracruz_utils.policy import (
+    DATA_SENDERS,
+    PROGRAM_SENDERS,
+    RESULT_READERS,
+    STREAM_SENDERS,
+    Policy,
+    PolicyIdentity,
+    Role,
+)
 
 _MAX_PACKAGE_ID: Final = (1 << 32) - 1
-_ROLES: Final = {
-    ContentKind.PROGRAM: (Role.PI_PROVIDER,),
-    ContentKind.DATA: (Role.DATA_PROVIDER,),
-    ContentKind.STREAM: (Role.DATA_PROVIDER, Role.STREAM_PROVIDER),
+_SENDERS: Final = {
+    ContentKind.PROGRAM: PROGRAM_SENDERS,
+    ContentKind.DATA: DATA_SENDERS,
+    ContentKind.STREAM: STREAM_SENDERS,
 }
 
 
@@ -37,18 +45,18 @@ def require_member(policy: Policy, identity: Identity) -> PolicyIdentity:
     return member
 
 
-def require_role(policy: Policy, member: PolicyIdentity, roles: tuple[Role, ...], act: str) -> None:
+def require_role(policy: Policy, member: PolicyIdentity, roles: frozenset[Role], act: str) -> None:
     """Refuse what the policy does not give `member`, naming whom it does.
 
     Raises:
         NotAuthorisedError: the policy gives `member` none of `roles`.
     """
-    if member.roles & set(roles):
+    if member.roles & roles:
         return
-    holders = [str(other.client_id) for other in policy.identities if other.roles & set(roles)]
+    holders = [str(other.client_id) for other in policy.identities if other.roles & roles]
     raise NotAuthorisedError(
         f"client {member.client_id} is {', '.join(sorted(member.roles))} and may not {act}: "
-        f"that takes {' or '.join(roles)}, which the policy gives to "
+        f"that takes {' or '.join(sorted(roles))}, which the policy gives to "
         f"{'client ' + ', '.join(holders) if holders else 'nobody'}"
     )
 
@@ -103,7 +111,7 @@ def require_sender(policy: Policy, member: PolicyIdentity, kind: ContentKind) ->
     Raises:
         NotAuthorisedError: it lacks the role.
     """
-    require_role(policy, member, _ROLES[kind], f"send {kind.name.lower()}")
+    require_role(policy, member, _SENDERS[kind], f"send {kind.name.lower()}")
 
 
 def require_reader(policy: Policy, member: PolicyIdentity, act: str) -> None:
@@ -112,7 +120,7 @@ def require_reader(policy: Policy, member: PolicyIdentity, act: str) -> None:
     Raises:
         NotAuthorisedError: it lacks the role.
     """
-    require_role(policy, member, (Role.RESULT_READER,), act)
+    require_role(policy, member, RESULT_READERS, act)
 
 
 def require_place(

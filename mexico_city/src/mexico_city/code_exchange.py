@@ -45,7 +45,7 @@ class CodeExchange:
     """
 
     def __init__(self, policy: Policy, sonora: socket.socket) -> None:
-        settings = settings_of(policy.strategy, engine_limits(policy))
+        settings = settings_of(policy.strategy, engine_limits(policy.limits))
         self._context = code_context(policy.program_digest, settings)
         self._sonora = sonora
         self._key: Secret | None = None

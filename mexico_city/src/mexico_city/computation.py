@@ -25,18 +25,22 @@ from mexico_city.lifecycle import NEXT, LifecycleEvent
 from platform_services import PlatformError, RandomSource
 from psa_attestation.receipts.receipt import commit
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Policy, PolicyIdentity, Role
+from veracruz_utils.policy import (
+    DATA_SENDERS,
+    PROGRAM_SENDERS,
+    RESULT_READERS,
+    STREAM_SENDERS,
+    Policy,
+    PolicyIdentity,
+    Role,
+)
 from veracruz_utils.secret import Secret
 
 _SENDS: Final = {
-    ContentKind.PROGRAM: (ComputationState.INITIAL, frozenset({Role.PI_PROVIDER})),
-    ContentKind.DATA: (ComputationState.DATA_SOURCES_LOADING, frozenset({Role.DATA_PROVIDER})),
-    ContentKind.STREAM: (
-        ComputationState.STREAM_SOURCES_LOADING,
-        frozenset({Role.DATA_PROVIDER, Role.STREAM_PROVIDER}),
-    ),
+    ContentKind.PROGRAM: (ComputationState.INITIAL, PROGRAM_SENDERS),
+    ContentKind.DATA: (ComputationState.DATA_SOURCES_LOADING, DATA_SENDERS),
+    ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING, STREAM_SENDERS),
 }
-_READS: Final = frozenset({Role.RESULT_READER})
 _SALT_BYTES: Final = 32
 
 
@@ -182,7 +186,7 @@ class Computation:
         Raises:
             DeniedError: not a reader, or not everything is in.
         """
-        _require_role(identity, _READS)
+        _require_role(identity, RESULT_READERS)
         if self.state is ComputationState.FINISHED_EXECUTING:
             return self.outcome
         self._require_state(ComputationState.READY_TO_EXECUTE)
@@ -228,7 +232,7 @@ class Computation:
         Raises:
             DeniedError: not the program's provider, or there is nothing to tell.
         """
-        _require_role(identity, _SENDS[ContentKind.PROGRAM][1])
+        _require_role(identity, PROGRAM_SENDERS)
         if self.policy.debug and self.state is ComputationState.FINISHED_EXECUTING:
             assert self.outcome is not None
             code = self.outcome.return_code
@@ -242,7 +246,7 @@ class Computation:
         Raises:
             DeniedError: not a reader, no finished round, or no guest to run another.
         """
-        _require_role(identity, _READS)
+        _require_role(identity, RESULT_READERS)
         self._require_state(ComputationState.FINISHED_EXECUTING)
         if self._guest_lost:
             raise DeniedError(RefusalReason.GUEST_LOST, found="no guest process for another round")
@@ -264,7 +268,7 @@ class Computation:
         Raises:
             DeniedError: not a reader.
         """
-        _require_role(identity, _READS)
+        _require_role(identity, RESULT_READERS)
         self._asked_for_shutdown.add(identity.client_id)
         return self._asked_for_shutdown >= self.policy.result_readers
 

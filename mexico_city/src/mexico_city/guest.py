@@ -4,15 +4,19 @@ It is forked before any secret exists and talks to the front process alone, over
 `Load` and `Run` in, one answer each out (`colima.isolate`). Inputs and output are anonymous files;
 inputs are mapped read-only here and unmapped when the run ends. Time is kept by the front process,
 which ends this one: the program runs without checks of it.
+
+`serve` is all of that but the engine. The freestanding engine of the SDK is served by it as well,
+with a guest that answers more than an isolate's may.
 """
 
 import contextlib
 import mmap
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
-from colima import framing, isolate
+from colima import frame, isolate, read_frame
 from colima.runtime import MAX_MESSAGE_CHARS, TrapFrame
 from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
@@ -25,65 +29,93 @@ from platform_services.descriptors import receive_descriptors
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
-
-def serve_guest(channel: socket.socket, policy: Policy, random: RandomSource) -> None:
-    """Answer the front process until it closes `channel`."""
-    guest = _Guest(channel, policy, random)
-    while True:
-        payload = framing.read_frame(channel.recv, limit=isolate.MAX_FRAME_BYTES)
-        if payload is None:
-            return
-        message = isolate.TO_GUEST.decode(payload)
-        answer = guest.load(message) if isinstance(message, isolate.Load) else guest.run(message)
-        channel.sendall(framing.frame(isolate.FROM_GUEST.encode(answer)))
+_AnswerT_co = TypeVar("_AnswerT_co", covariant=True)
 
 
-class _Guest:
+class Guest(Protocol[_AnswerT_co]):
     """The one program of this process, and its runs."""
 
-    def __init__(self, channel: socket.socket, policy: Policy, random: RandomSource) -> None:
-        self._channel = channel
+    def load(self, module: bytes, code: memoryview, code_file: int) -> _AnswerT_co:
+        """Check `module`, and use its compiled `code`; without any, compile into `code_file`."""
+
+    def run(self, inputs: RunInputs, output_file: int) -> _AnswerT_co:
+        """Run the program once; its output goes to a file."""
+
+
+def serve(
+    channel: socket.socket, guest: Guest[_AnswerT_co], encode: Callable[[_AnswerT_co], bytes]
+) -> None:
+    """Have `guest` answer what comes over `channel` until the other side closes it."""
+    while (payload := read_frame(channel.recv, limit=isolate.MAX_FRAME_BYTES)) is not None:
+        message = isolate.TO_GUEST.decode(payload)
+        with contextlib.ExitStack() as files:
+            answer = _answer(channel, guest, message, files)
+        channel.sendall(frame(encode(answer)))
+
+
+def _answer(
+    channel: socket.socket,
+    guest: Guest[_AnswerT_co],
+    message: isolate.ToGuest,
+    files: contextlib.ExitStack,
+) -> _AnswerT_co:
+    if isinstance(message, isolate.Load):
+        sizes = [message.size]
+    else:
+        sizes = [*message.inputs, *message.streams, *[message.previous] * message.has_previous]
+    descriptors = receive_descriptors(channel, len(sizes) + 1)
+    for descriptor in descriptors:
+        files.callback(os.close, descriptor)
+    last = descriptors.pop()
+    contents = [_view(*each, files) for each in zip(descriptors, sizes, strict=True)]
+    if isinstance(message, isolate.Load):
+        return guest.load(bytes(contents[0]), _view(last, message.code_size, files), last)
+    previous = contents.pop() if message.has_previous else None
+    streams_from = len(message.inputs)
+    inputs = RunInputs(contents[:streams_from], contents[streams_from:], previous)
+    return guest.run(inputs, last)
+
+
+def _view(descriptor: int, size: int, files: contextlib.ExitStack) -> memoryview:
+    """A read-only view of a file for as long as `files` are open."""
+    if size == 0:  # which cannot be mapped
+        return memoryview(b"")
+    mapping = files.enter_context(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
+    return files.enter_context(memoryview(mapping))
+
+
+class IsolateGuest:
+    """The guest of an isolate: its answers say no more than a principal may know."""
+
+    def __init__(self, policy: Policy, random: RandomSource) -> None:
         self._strategy = policy.strategy
         self._debug = policy.debug
-        self._limits = engine_limits(policy)
+        self._limits = engine_limits(policy.limits)
         self._random = random
         self._program: CompiledProgram | None = None
 
-    def load(self, message: isolate.Load) -> isolate.FromGuest:
-        descriptors = receive_descriptors(self._channel, 2)
-        with _mapped(descriptors, [message.size, message.code_size]) as (module, given):
-            code = _Code(given, descriptors[1])
-            try:
-                self._program = CompiledProgram.load(
-                    bytes(module), strategy=self._strategy, limits=self._limits, cache=code
-                )
-            except ModuleRefusedError as refused:
-                return isolate.LoadRefused(refused.code)
-            except LimitError as limit:
-                return isolate.LimitReached(limit.code)
-            except MemoryError:
-                return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
-        lockdown.allow_run_memory()
-        return isolate.Loaded(code.written)
-
-    def run(self, message: isolate.Run) -> isolate.FromGuest:
-        sizes = [*message.inputs, *message.streams, *[message.previous] * message.has_previous]
-        *descriptors, output = receive_descriptors(self._channel, len(sizes) + 1)
-        streams_from = len(message.inputs)
-        previous_from = streams_from + len(message.streams)
-        with _mapped(descriptors, sizes) as contents, open(output, "wb", buffering=0) as sink:  # noqa: PTH123
-            inputs = RunInputs(
-                inputs=contents[:streams_from],
-                streams=contents[streams_from:previous_from],
-                previous_result=contents[previous_from] if message.has_previous else None,
+    def load(self, module: bytes, code: memoryview, code_file: int) -> isolate.FromGuest:
+        """Check and compile `module`, see `Guest`."""
+        compiled = _Code(code, code_file)
+        try:
+            self._program = CompiledProgram.load(
+                module, strategy=self._strategy, limits=self._limits, cache=compiled
             )
-            return self._run(inputs, sink.fileno())
+        except ModuleRefusedError as refused:
+            return isolate.LoadRefused(refused.code)
+        except LimitError as limit:
+            return isolate.LimitReached(limit.code)
+        except MemoryError:
+            return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
+        lockdown.allow_run_memory()
+        return isolate.Loaded(compiled.written)
 
-    def _run(self, inputs: RunInputs, output: int) -> isolate.FromGuest:
+    def run(self, inputs: RunInputs, output_file: int) -> isolate.FromGuest:
+        """Run the program once, see `Guest`."""
         assert self._program is not None
         try:
             outcome = self._program.run(
-                inputs, random=self._random, output_sink=lambda data: _write_all(output, data)
+                inputs, random=self._random, output_sink=lambda data: write_all(output_file, data)
             )
         except TrapError as trap:
             if not self._debug:
@@ -102,15 +134,15 @@ class _Guest:
 
 
 class _Code:
-    """`CompiledCode` of one program: what the front process gave, or the file it wants filled.
+    """The engine's `CompiledCode` of one program: what the front gave, or the file to be filled.
 
     What was given is authentic and of this program, engine and settings: the front saw to it.
     `written` says how many bytes of code were left in the file.
     """
 
-    def __init__(self, given: memoryview, descriptor: int) -> None:
+    def __init__(self, given: memoryview, file: int) -> None:
         self._given = given
-        self._descriptor = descriptor
+        self._file = file
         self.written = 0
 
     def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
@@ -122,23 +154,14 @@ class _Code:
         if self._given:
             return  # of another processor than this: there is no file to fill
         with contextlib.suppress(OSError):  # without room for it the program runs all the same
-            _write_all(self._descriptor, memoryview(code))
+            write_all(self._file, memoryview(code))
             self.written = len(code)
 
 
-@contextlib.contextmanager
-def _mapped(descriptors: Sequence[int], sizes: Sequence[int]) -> Iterator[list[memoryview]]:
-    """Read-only views of the files, and the descriptors closed."""
-    with contextlib.ExitStack() as stack:
-        views = []
-        for descriptor, size in zip(descriptors, sizes, strict=True):
-            stack.callback(os.close, descriptor)
-            if size == 0:
-                views.append(memoryview(b""))
-                continue
-            mapping = stack.enter_context(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
-            views.append(stack.enter_context(memoryview(mapping)))
-        yield views
+def write_all(file: int, data: memoryview) -> None:
+    """Write all of `data`, however little the kernel takes at once."""
+    while data:
+        data = data[os.write(file, data) :]
 
 
 def _frames(trap: TrapError) -> tuple[TrapFrame, ...]:
@@ -149,8 +172,3 @@ def _frames(trap: TrapError) -> tuple[TrapFrame, ...]:
 
 def _message(text: str) -> str:
     return text[-MAX_MESSAGE_CHARS:]
-
-
-def _write_all(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -84,16 +84,7 @@ class GuestLink:
         """
         self.deadline = now + self._limits.run_seconds
         self._time_limit = LimitCode.TIME
-        inputs = [package.content for package in job.inputs]
-        streams = [package.content for package in job.streams]
-        previous = [job.previous] if job.previous is not None else []
-        message = isolate.Run(
-            inputs=tuple(content.size for content in inputs),
-            streams=tuple(content.size for content in streams),
-            has_previous=job.previous is not None,
-            previous=job.previous.size if job.previous is not None else 0,
-        )
-        contents = [content.descriptor for content in (*inputs, *streams, *previous)]
+        message, contents = run_request(job)
         output = self._output_file()
         try:
             self._send(message, [*contents, output])
@@ -184,6 +175,20 @@ class GuestLink:
         _, status = os.waitpid(self._process_id, 0)
         code = os.waitstatus_to_exitcode(status)
         return f"signal-{-code}" if code < 0 else f"exit-{code}"
+
+
+def run_request(job: Job) -> tuple[isolate.Run, list[int]]:
+    """What a guest is asked to run, and the descriptors that follow but for the output's."""
+    inputs = [package.content for package in job.inputs]
+    streams = [package.content for package in job.streams]
+    previous = [] if job.previous is None else [job.previous]
+    message = isolate.Run(
+        inputs=tuple(content.size for content in inputs),
+        streams=tuple(content.size for content in streams),
+        has_previous=job.previous is not None,
+        previous=sum(content.size for content in previous),
+    )
+    return message, [content.descriptor for content in (*inputs, *streams, *previous)]
 
 
 def _is_plain(name: str) -> bool:

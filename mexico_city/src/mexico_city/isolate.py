@@ -20,7 +20,7 @@ from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError
 from mexico_city.front import MAX_SESSIONS, Front, IsolateExit
-from mexico_city.guest import serve_guest
+from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
@@ -145,7 +145,7 @@ def _be_guest(policy: Policy, channel: socket.socket, front: int) -> NoReturn:
         lockdown.enter(keep={channel.fileno()}, parent=front)
         lockdown.mute_libraries()
         lockdown.bound_memory(policy.limits)
-        serve_guest(channel, policy, LinuxRandomSource())
+        serve(channel, IsolateGuest(policy, LinuxRandomSource()), isolate.FROM_GUEST.encode)
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing of a guest's failure may be printed
         lockdown.report_failure("guest", type(error))

@@ -1,16 +1,11 @@
 """The guest's process: it compiles and runs the program, and tells more than an isolate's would."""
 
-import mmap
-import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from colima import frame
-from colima.framing import read_frame
 from execution_engine.code_cache import CodeCache
 from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import (
@@ -25,8 +20,8 @@ from execution_engine.run import RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module
 from mexico_city import lockdown
+from mexico_city.guest import write_all
 from platform_services import LinuxRandomSource
-from platform_services.descriptors import receive_descriptors
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import RunEnding
@@ -54,37 +49,24 @@ class GuestOptions:
     cache: Path | None = None
 
 
-def serve(channel: socket.socket, options: GuestOptions) -> None:
-    """Answer the parent until it closes `channel`."""
-    guest = _Guest(channel, options)
-    while True:
-        payload = read_frame(channel.recv, limit=messages.MAX_FRAME_BYTES)
-        if payload is None:
-            return
-        message = messages.decode(payload)
-        if isinstance(message, messages.Load):
-            guest.say(guest.load(message))
-        elif isinstance(message, messages.Run):
-            guest.say(guest.run(message))
+class FreestandingGuest:
+    """The one program of this process, and its runs; see `mexico_city.guest.Guest`.
 
-
-class _Guest:
-    """The one program of this process, and its runs."""
+    Args:
+        channel: takes what is told of a run before it has ended.
+        options: how this process works.
+    """
 
     def __init__(self, channel: socket.socket, options: GuestOptions) -> None:
         self._channel = channel
         self._options = options
         self._program: CompiledProgram | None = None
 
-    def say(self, message: messages.Message) -> None:
-        """Tell the parent."""
-        self._channel.sendall(frame(messages.encode(message)))
-
-    def load(self, message: messages.Load) -> messages.Message:
-        with _mapped(receive_descriptors(self._channel, 1), [message.size]) as (module,):
-            code = bytes(module)
+    def load(self, module: bytes, code: memoryview, code_file: int) -> messages.Message:
+        """Check and compile `module`; compiled code lies in a folder, if anywhere."""
+        del code, code_file
         try:
-            loaded = self._load(code)
+            loaded = self._load(module)
         except ModuleRefusedError as error:
             return messages.Stopped(RunEnding.REFUSED.name, error.code, str(error))
         except LimitError as error:
@@ -99,6 +81,16 @@ class _Guest:
         lockdown.allow_run_memory()
         return loaded
 
+    def run(self, inputs: RunInputs, output_file: int) -> messages.Message:
+        """Run the program once, and tell how before that ends if it is to be told."""
+        ending = self._run(inputs, output_file)
+        if isinstance(self._program, ProfiledProgram) and self._program.profile is not None:
+            self._tell(self._program.profile)
+        return ending
+
+    def _tell(self, message: messages.Message) -> None:
+        self._channel.sendall(frame(messages.encode(message)))
+
     def _load(self, code: bytes) -> messages.Loaded:
         options = self._options
         cache = CodeCache.in_directory(options.cache) if options.cache else None
@@ -112,31 +104,14 @@ class _Guest:
         compile_s = time.perf_counter() - checked
         return messages.Loaded(checked - started, compile_s, from_cache=not self._program.compiled)
 
-    def run(self, message: messages.Run) -> messages.Message:
-        previous = [] if message.previous is None else [message.previous]
-        sizes = [*message.inputs, *message.streams, *previous]
-        *descriptors, output = receive_descriptors(self._channel, len(sizes) + 1)
-        streams_from = len(message.inputs)
-        previous_from = streams_from + len(message.streams)
-        with _mapped(descriptors, sizes) as contents, open(output, "wb", buffering=0) as sink:  # noqa: PTH123 - a descriptor
-            inputs = RunInputs(
-                inputs=contents[:streams_from],
-                streams=contents[streams_from:previous_from],
-                previous_result=contents[previous_from] if previous else None,
-            )
-            ending = self._run(inputs, sink.fileno())
-        if isinstance(self._program, ProfiledProgram) and self._program.profile is not None:
-            self.say(self._program.profile)
-        return ending
-
-    def _run(self, inputs: RunInputs, output: int) -> messages.Message:
+    def _run(self, inputs: RunInputs, output_file: int) -> messages.Message:
         assert self._program is not None
         try:
             outcome = self._program.run(
                 inputs,
                 random=LinuxRandomSource(),
-                output_sink=lambda data: _write_all(output, data),
-                wrap_call=traced(self.say) if self._options.trace else None,
+                output_sink=lambda data: write_all(output_file, data),
+                wrap_call=traced(self._tell) if self._options.trace else None,
             )
         except TrapError as error:
             return messages.Stopped(
@@ -166,23 +141,3 @@ def _frames(error: TrapError) -> list[str]:
         offset = "" if each.offset is None else f", byte {each.offset:#x} of the module"
         lines.append(f"in function {each.function}{name}{offset}")
     return lines
-
-
-@contextmanager
-def _mapped(descriptors: Sequence[int], sizes: Sequence[int]) -> Iterator[list[memoryview]]:
-    """Read-only views of the files, and the descriptors closed."""
-    with ExitStack() as stack:
-        views = []
-        for descriptor, size in zip(descriptors, sizes, strict=True):
-            stack.callback(os.close, descriptor)
-            if size == 0:  # which cannot be mapped
-                views.append(memoryview(b""))
-                continue
-            mapping = stack.enter_context(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
-            views.append(stack.enter_context(memoryview(mapping)))
-        yield views
-
-
-def _write_all(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -1,7 +1,8 @@
-"""What the guest's process and its parent tell each other: JSON in frames, files by descriptor.
+"""What the guest's process answers its parent: JSON in frames.
 
-Both are one program of one user, without secrets and without a sandbox between them; so a message
-is not examined as those of an isolate's guest are.
+The parent asks as an isolate's front does (`colima.isolate.ToGuest`); the answers hold more. Both
+are one program of one user, without secrets and without a sandbox between them; so an answer is not
+examined as those of an isolate's guest are.
 """
 
 import json
@@ -12,25 +13,6 @@ from typing import Final, TypeAlias
 from execution_engine.trace import HostCallEvent
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Load a module of `size` bytes; its descriptor follows."""
-
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Run a round on contents of these sizes.
-
-    Their descriptors follow, in this order; the last one is the file that takes the output.
-    """
-
-    inputs: Sequence[int]
-    streams: Sequence[int]
-    previous: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +70,10 @@ class Stopped:
     said: str = ""
 
 
-Message: TypeAlias = Load | Run | Loaded | HostCallEvent | Profiled | Returned | Stopped
+Message: TypeAlias = Loaded | HostCallEvent | Profiled | Returned | Stopped
 
 _TYPES: Final = {
-    type_.__name__: type_
-    for type_ in (Load, Run, Loaded, HostCallEvent, Profiled, Returned, Stopped)
+    type_.__name__: type_ for type_ in (Loaded, HostCallEvent, Profiled, Returned, Stopped)
 }
 
 

@@ -15,16 +15,18 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from colima import FrameDecoder, frame
+from colima import FrameDecoder, frame, isolate
 from execution_engine.errors import LimitCode, LimitError
 from execution_engine.trace import HostCallEvent
 from mexico_city import lockdown
 from mexico_city.computation import Job
 from mexico_city.content import Content, Sealing, anonymous_file
+from mexico_city.guest import serve
+from mexico_city.guest_link import run_request
 from platform_services.descriptors import send_descriptors
 from sdk.errors import SdkError
 from sdk.freestanding import messages
-from sdk.freestanding.guest import GuestOptions, serve
+from sdk.freestanding.guest import FreestandingGuest, GuestOptions
 from sdk.freestanding.report import RunEnding
 
 _RECEIVE_BYTES: Final = 64 * 1024
@@ -68,7 +70,11 @@ class GuestProcess:
         Raises:
             GuestStoppedError: it is refused, or takes longer.
         """
-        self._send(messages.Load(module.size), [module.descriptor])
+        code = anonymous_file("code")  # stays empty: a folder keeps code here, see `GuestOptions`
+        try:
+            self._send(isolate.Load(module.size, 0), [module.descriptor, code])
+        finally:
+            os.close(code)
         self._compiling = True
         answer = self._answer(seconds)
         self._compiling = False
@@ -82,15 +88,7 @@ class GuestProcess:
             GuestStoppedError: it did not return, or not in time.
         """
         self.profile = None
-        inputs = [package.content for package in job.inputs]
-        streams = [package.content for package in job.streams]
-        previous = [] if job.previous is None else [job.previous]
-        message = messages.Run(
-            [content.size for content in inputs],
-            [content.size for content in streams],
-            None if job.previous is None else job.previous.size,
-        )
-        descriptors = [content.descriptor for content in (*inputs, *streams, *previous)]
+        message, descriptors = run_request(job)
         output = anonymous_file()
         try:
             self._send(message, [*descriptors, output])
@@ -119,9 +117,9 @@ class GuestProcess:
             pass
         return content
 
-    def _send(self, message: messages.Message, descriptors: Sequence[int]) -> None:
+    def _send(self, message: isolate.ToGuest, descriptors: Sequence[int]) -> None:
         try:
-            self._channel.sendall(frame(messages.encode(message)))
+            self._channel.sendall(frame(isolate.TO_GUEST.encode(message)))
             send_descriptors(self._channel, descriptors)
         except OSError:
             self._lost()
@@ -189,7 +187,7 @@ def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoR
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it
         lockdown.enter(keep={channel.fileno()}, parent=parent)
         lockdown.bound_memory(options.allowance)
-        serve(channel, options)
+        serve(channel, FreestandingGuest(channel, options), messages.encode)
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
         sys.stderr.write("".join(traceback.format_exception(error)))

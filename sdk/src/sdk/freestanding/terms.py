@@ -1,6 +1,6 @@
 """What a run is held to: a policy's terms, or those of a policy that allows one principal all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
 from execution_engine.limits import EngineLimits
+from mexico_city.limits import engine_limits
 from sdk.errors import UsageError
 from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest
@@ -67,7 +68,7 @@ def terms_of_policy(policy: Policy, *, reader: PolicyIdentity | None = None) -> 
         stated=policy.digest,
         provider=provider,
         reader=reader or may[0],
-        limits=replace(EngineLimits.from_policy(policy.limits), run_seconds=None),
+        limits=engine_limits(policy.limits),
         compile_seconds=policy.limits.compile_seconds,
         run_seconds=policy.limits.run_seconds,
     )
@@ -116,7 +117,7 @@ def terms_without_policy(
         stated=None,
         provider=ANYONE,
         reader=ANYONE,
-        limits=replace(EngineLimits.from_policy(limits), run_seconds=None),
+        limits=engine_limits(limits),
         compile_seconds=limits.compile_seconds,
         run_seconds=run_seconds,
     )

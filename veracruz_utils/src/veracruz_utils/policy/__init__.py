@@ -16,7 +16,11 @@ from veracruz_utils.policy.ciphersuites import (
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.policy import Policy
 from veracruz_utils.policy.values import (
+    DATA_SENDERS,
     LINUX_SOFTWARE,
+    PROGRAM_SENDERS,
+    RESULT_READERS,
+    STREAM_SENDERS,
     AcceptedPlatform,
     Limits,
     PolicyFormat,
@@ -26,8 +30,12 @@ from veracruz_utils.policy.values import (
 )
 
 __all__ = [
+    "DATA_SENDERS",
     "LINUX_SOFTWARE",
     "MAX_POLICY_BYTES",
+    "PROGRAM_SENDERS",
+    "RESULT_READERS",
+    "STREAM_SENDERS",
     "TLS_1_2_SUITES",
     "TLS_1_3_SUITES",
     "AcceptedPlatform",

@@ -16,6 +16,8 @@ from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.values import (
+    DATA_SENDERS,
+    STREAM_SENDERS,
     AcceptedPlatform,
     Limits,
     PolicyFormat,
@@ -118,21 +120,18 @@ def check_orders(form: SharedForm, identities: Sequence[PolicyIdentity]) -> None
     Raises:
         PolicyError: `data-provider`.
     """
-    senders = _having(identities, Role.DATA_PROVIDER)
-    _check_order("data_provision_order", form.data_provision_order, senders, "a DataProvider")
-    senders |= _having(identities, Role.STREAM_PROVIDER)
-    wanted = "a DataProvider or StreamProvider"
-    _check_order("streaming_order", form.streaming_order, senders, wanted)
-
-
-def _check_order(name: str, order: Sequence[int], senders: frozenset[int], wanted: str) -> None:
-    for index, number in enumerate(order):
-        if number not in senders:
-            raise PolicyError(
-                PolicyErrorCode.DATA_PROVIDER,
-                f"client {number} is not {wanted} of this policy",
-                path=f"$.{name}[{index}]",
-            )
+    for name, order, roles in (
+        ("data_provision_order", form.data_provision_order, DATA_SENDERS),
+        ("streaming_order", form.streaming_order, STREAM_SENDERS),
+    ):
+        senders = {each.client_id for each in identities if each.roles & roles}
+        for index, number in enumerate(order):
+            if number not in senders:
+                raise PolicyError(
+                    PolicyErrorCode.DATA_PROVIDER,
+                    f"client {number} is not a {' or '.join(sorted(roles))} of this policy",
+                    path=f"$.{name}[{index}]",
+                )
 
 
 def check_roles(identities: Sequence[PolicyIdentity]) -> None:
@@ -145,12 +144,8 @@ def check_roles(identities: Sequence[PolicyIdentity]) -> None:
         (Role.RESULT_READER, PolicyErrorCode.NO_RESULT_RETRIEVER),
         (Role.PI_PROVIDER, PolicyErrorCode.NO_PROGRAM_PROVIDER),
     ):
-        if not _having(identities, role):
+        if not any(role in each.roles for each in identities):
             raise PolicyError(code, f"nobody is {role}", path="$.identities")
-
-
-def _having(identities: Sequence[PolicyIdentity], role: Role) -> frozenset[int]:
-    return frozenset(identity.client_id for identity in identities if role in identity.roles)
 
 
 def read_address(text: str, *, path: str) -> Address:

@@ -31,6 +31,13 @@ class Role(StrEnum):
     STREAM_PROVIDER = "StreamProvider"
 
 
+# Who may do what, for whoever checks it: the isolate, a principal's own tools, a policy's orders.
+PROGRAM_SENDERS: Final = frozenset({Role.PI_PROVIDER})
+DATA_SENDERS: Final = frozenset({Role.DATA_PROVIDER})
+STREAM_SENDERS: Final = frozenset({Role.DATA_PROVIDER, Role.STREAM_PROVIDER})
+RESULT_READERS: Final = frozenset({Role.RESULT_READER})
+
+
 class Strategy(StrEnum):
     """How the program is executed."""
 
