@@ -25,7 +25,7 @@ from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
 from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from veracruz_utils.policy import Limits, Role
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -121,7 +121,7 @@ def test_the_page_on_the_component_world_has_it_word_for_word():
 
 def test_the_evidence_page_lists_every_kind_and_every_reason():
     cells = [row[0].strip("`") for row in rows("reference/evidence.md")]
-    assert [each for each in cells if each in {*Kind}] == [*Kind]
+    assert [each for each in cells if each in {*EvidenceKind}] == [*EvidenceKind]
     assert sorted(cells[cells.index("Reason") + 1 :]) == sorted(Fault)
 
 

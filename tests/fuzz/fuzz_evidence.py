@@ -13,13 +13,13 @@ from support.evidence_seeds import seeds
 from support.fuzzing import run
 from tabasco.verify.detection import kind_of, plain
 from tabasco.verify.errors import EvidenceError
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 
 def prepare():
     wanted = os.environ.get("FUZZ_KIND", "")
     bases = [seed for seed in seeds() if wanted in {"", seed.kind}]
-    assert bases, f"there is no evidence of kind {wanted!r}, known are {', '.join(Kind)}"
+    assert bases, f"there is no evidence of kind {wanted!r}, known are {', '.join(EvidenceKind)}"
     others = [seed.data for seed in seeds()]
 
     def case(random, number):

@@ -21,10 +21,10 @@ from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
 from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
 from support.refused_evidence import refused
-from tabasco.verify import Fault, Stage
+from tabasco.verify import Fault, VerificationStage
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.evidence import Means, verify_evidence
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.x509.certificates import pem_blocks
 
 BINDING = bytes(range(32))
@@ -57,7 +57,7 @@ def snp_report(report_data):
 
 def intel(native, recipe):
     means = Means(collateral=recipe.collateral(), roots=dcap.ROOTS)
-    return verify_evidence(native.raw, Kind(native.kind), means=means, at=dcap.NOON)
+    return verify_evidence(native.raw, EvidenceKind(native.kind), means=means, at=dcap.NOON)
 
 
 # Gramine.
@@ -123,7 +123,7 @@ def test_a_machine_of_amd_brings_its_certificates_along():
     endorsements = Endorsements(native.auxiliary["certificate"], native.auxiliary["authorities"])
     recorded = (OWN / "milan-v3.bin").read_bytes()
     assert verify_snp(recorded, endorsements=endorsements, at=NOW).kind == "sev-snp"
-    with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+    with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
         verify_snp(native.raw, endorsements=endorsements, at=NOW)
     assert fake.requests == {}
 
@@ -160,7 +160,7 @@ def test_a_nitro_enclave_has_a_document_over_the_binding():
     fake = FakeNsm(lambda data: nitro.Recipe(changes={"user_data": data}).document())
     native = evidence_of(NsmSource(fake))
     means = Means(roots=[hashlib.sha256(nitro.ROOT).digest()])
-    proven = verify_evidence(native.raw, Kind.NITRO, means=means, at=nitro.MADE)
+    proven = verify_evidence(native.raw, EvidenceKind.NITRO, means=means, at=nitro.MADE)
     assert proven.report_data == BOUND
     assert fake.asked[-1]["Attestation"]["nonce"] is None  # the nonce is inside, never alone
 
@@ -191,7 +191,7 @@ def test_a_device_that_is_none_says_so():
 def test_a_tpm_quotes_the_binding_and_all_registers():
     source = TpmSource(exchange=FakeTpm())
     native = evidence_of(source)
-    proven = verify_evidence(native.raw, Kind.TPM, means=Means(nonce=BINDING), at=NOW)
+    proven = verify_evidence(native.raw, EvidenceKind.TPM, means=Means(nonce=BINDING), at=NOW)
     assert proven.report_data == BINDING
     assert proven.measurements["pcr23"] == b"\x17" * 32
     assert proven.facts["attestation-key"] == source.key_digest.hex()

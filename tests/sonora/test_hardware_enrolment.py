@@ -27,7 +27,7 @@ from tabasco.registry.revocations import Revocations
 from tabasco.service.attestation import Settings
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import HardwareRoot
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 TD = dcap.Recipe(dcap.TDX, 4)
 TPM = TpmSource(exchange=FakeTpm())
@@ -93,7 +93,7 @@ def tabasco_with(tmp_path, name):
     with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
         policies = Policies(database)
         root = HardwareRoot(
-            Kind(name),
+            EvidenceKind(name),
             policies=policies,
             references=ReferenceValues(database),
             source=StoredCollateral(store),

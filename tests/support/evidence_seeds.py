@@ -21,7 +21,7 @@ from psa_attestation.results.ear_jwt import sign_ear_jwt
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
 from tabasco.verify.evidence import Means, verify_evidence
 from tabasco.verify.intel.collateral import Collateral
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -39,7 +39,7 @@ class Seed:
     """
 
     name: str
-    kind: Kind
+    kind: EvidenceKind
     data: bytes
     means: Means
     at: datetime
@@ -64,7 +64,7 @@ def _intel():
     ):
         means = Means(collateral=Collateral.from_json((OWN / of).read_bytes()))
         data = (OWN / name).read_bytes()
-        yield Seed(name, Kind(name[:3]), data, means, at)
+        yield Seed(name, EvidenceKind(name[:3]), data, means, at)
 
 
 def _amd():
@@ -74,7 +74,9 @@ def _amd():
             authorities=(OWN / f"snp/amd-{name[:5]}-ask-ark-asvk.pem").read_bytes(),
         )
         data = (OWN / f"snp/{name}.bin").read_bytes()
-        yield Seed(f"snp/{name}", Kind.SEV_SNP, data, means, datetime(2026, 3, 1, tzinfo=UTC))
+        yield Seed(
+            f"snp/{name}", EvidenceKind.SEV_SNP, data, means, datetime(2026, 3, 1, tzinfo=UTC)
+        )
 
 
 def _others():
@@ -83,16 +85,16 @@ def _others():
         ("prod-2025-indefinite", datetime(2025, 11, 10, 17, 20, 10, 812000, UTC)),
     ):
         data = (VECTORS / f"nitro/{name}.bin").read_bytes()
-        yield Seed(f"nitro/{name}", Kind.NITRO, data, Means(), at)
+        yield Seed(f"nitro/{name}", EvidenceKind.NITRO, data, Means(), at)
     platform = public_key_of(json.loads((VECTORS / "cca/platform.jwk").read_text()))
     for name in ("bound-399", "bound-907"):
         data = (VECTORS / f"cca/{name}.cbor").read_bytes()
-        yield Seed(f"cca/{name}", Kind.ARM_CCA, data, Means(keys={"*": platform}), NOW)
+        yield Seed(f"cca/{name}", EvidenceKind.ARM_CCA, data, Means(keys={"*": platform}), NOW)
     data = (VECTORS / "tpm/quote-rsa.json").read_bytes()
-    yield Seed("tpm/quote-rsa", Kind.TPM, data, Means(), NOW, text=True)
+    yield Seed("tpm/quote-rsa", EvidenceKind.TPM, data, Means(), NOW, text=True)
     yield Seed(
         "tpm/azure-snp",
-        Kind.TPM_AZURE,
+        EvidenceKind.TPM_AZURE,
         (VECTORS / "tpm/azure-snp-vtpm.json").read_bytes(),
         Means(authorities=(OWN / "snp/amd-milan-ask-ark-asvk.pem").read_bytes()),
         datetime(2025, 3, 1, tzinfo=UTC),
@@ -100,7 +102,7 @@ def _others():
     )
     yield Seed(
         "confidential-space",
-        Kind.CONFIDENTIAL_SPACE,
+        EvidenceKind.CONFIDENTIAL_SPACE,
         (VECTORS / "confidential_space/tdx-2025.jwt").read_bytes().strip(),
         Means(audience="z08381475938604996746"),
         datetime(2025, 9, 5, 8, 30, tzinfo=UTC),
@@ -111,12 +113,14 @@ def _others():
 def _signed_by_us():
     means = Means(keys={"*": DEVICE.public_key()}, nonce=CHALLENGE)
     token = sign1_by_hand(cbor2.dumps(dict(RFC9783_CLAIMS)))
-    yield Seed("psa/by-hand", Kind.PSA, token, means, NOW)
+    yield Seed("psa/by-hand", EvidenceKind.PSA, token, means, NOW)
     yield from _published_tokens()
     ear = _ear()
-    yield Seed("ear/cwt", Kind.EAR, sign_ear(ear, DEVICE), means, NOW)
-    yield Seed("ear/jwt", Kind.EAR, sign_ear_jwt(ear, DEVICE).encode(), means, NOW, text=True)
-    yield Seed("corim/signed", Kind.CORIM, _bundle(), replace(means, nonce=None), NOW)
+    yield Seed("ear/cwt", EvidenceKind.EAR, sign_ear(ear, DEVICE), means, NOW)
+    yield Seed(
+        "ear/jwt", EvidenceKind.EAR, sign_ear_jwt(ear, DEVICE).encode(), means, NOW, text=True
+    )
+    yield Seed("corim/signed", EvidenceKind.CORIM, _bundle(), replace(means, nonce=None), NOW)
 
 
 def _published_tokens():
@@ -129,7 +133,7 @@ def _published_tokens():
         keys[each["instance_id"]] = key
     for name in ("ok-es384", "ok-psa-2.0.0", "ok-profile-1"):
         data = (folder / f"{name}.cbor").read_bytes()
-        yield Seed(f"psa/{name}", Kind.PSA, data, Means(keys=keys), NOW)
+        yield Seed(f"psa/{name}", EvidenceKind.PSA, data, Means(keys=keys), NOW)
 
 
 def _ear() -> Ear:

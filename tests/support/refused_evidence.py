@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 
 
 @contextlib.contextmanager
-def refused(fault: Fault, stage: Stage | None = None) -> Iterator[None]:
+def refused(fault: Fault, stage: VerificationStage | None = None) -> Iterator[None]:
     """What is inside is refused for this fault (and at this stage)."""
     with pytest.raises(EvidenceError) as caught:
         yield

@@ -17,14 +17,14 @@ from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.grpc.methods import LIMITS, methods_of
 from tabasco.http import Context, HttpService, create_app
-from tabasco.registry.administrators import Administrators, Role
+from tabasco.registry.administrators import AdministratorRole, Administrators
 from tabasco.registry.bundles import ReferenceValue
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.sessions import session_binding
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.service import CallError, GrpcService, Status, open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
@@ -39,7 +39,7 @@ BY_REFERENCE = b'version = 1\n[sgx.measurements]\nmrenclave = "reference-values"
 def database(tmp_path):
     with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
         Policies(database).put_in_force(BY_REFERENCE, at=dcap.NOON)
-        value = ReferenceValue(Kind.SGX, "mrenclave", MEASURED, "the one")
+        value = ReferenceValue(EvidenceKind.SGX, "mrenclave", MEASURED, "the one")
         ReferenceValues(database).add(value, at=dcap.NOON)
         yield database
 
@@ -84,7 +84,12 @@ def call(service):
 def http(service, database):
     """A client of the service over HTTP, with the token of a reader."""
     context = Context(service, database, Administrators(database), lambda: dcap.NOON)
-    token = Administrators(database).add("reader", Role.READER, at=dcap.NOON).reveal().decode()
+    token = (
+        Administrators(database)
+        .add("reader", AdministratorRole.READER, at=dcap.NOON)
+        .reveal()
+        .decode()
+    )
     with (
         HttpService(create_app(context), Address.parse("127.0.0.1:0")) as server,
         httpx.Client(

@@ -1,14 +1,14 @@
 """Attestation service: enrolment, registry and token verification."""
 
-from tabasco.errors import BusyError, DatabaseError, Reason, RefusalError, TabascoError
+from tabasco.errors import BusyError, DatabaseError, RefusalError, RejectionReason, TabascoError
 from tabasco.service.attestation import AttestationService, Settings
 
 __all__ = [
     "AttestationService",
     "BusyError",
     "DatabaseError",
-    "Reason",
     "RefusalError",
+    "RejectionReason",
     "Settings",
     "TabascoError",
 ]

@@ -10,7 +10,7 @@ from support import nitro_documents as nitro
 from support.cca_tokens import PLATFORM_KEY, Recipe
 from tabasco.appraisal.known_names import strange_concerns, strange_measurement
 from tabasco.verify.arm.cca import verify_cca
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 PAGE = Path(__file__).parents[3] / "docs/reference/evidence.md"
 
@@ -19,9 +19,9 @@ def test_what_verifiers_give_is_known():
     cca = verify_cca(Recipe().token(), key_for=lambda _: PLATFORM_KEY.public_key())
     for proven in (dcap.Recipe(body={}).verify(), dcap.Recipe(dcap.TDX, 4, body={}).verify(), cca):
         for name in proven.measurements:
-            assert strange_measurement(Kind(proven.kind), name) is None
+            assert strange_measurement(EvidenceKind(proven.kind), name) is None
     for index in nitro.MEMBERS["pcrs"]:
-        assert strange_measurement(Kind.NITRO, f"pcr{index}") is None
+        assert strange_measurement(EvidenceKind.NITRO, f"pcr{index}") is None
 
 
 def test_every_concern_of_the_reference_is_known():
@@ -36,9 +36,16 @@ def test_every_concern_of_the_reference_is_known():
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(Kind.SGX, "mrenclav"), (Kind.TDX, "rtmr4"), (Kind.TPM, "pcr24"), (Kind.NITRO, "pcr32"),
-     (Kind.EAR, "x"), (Kind.SEV_SNP, "measurement "), (Kind.ARM_CCA, "rem4")],
-)  # fmt: skip
+    [
+        (EvidenceKind.SGX, "mrenclav"),
+        (EvidenceKind.TDX, "rtmr4"),
+        (EvidenceKind.TPM, "pcr24"),
+        (EvidenceKind.NITRO, "pcr32"),
+        (EvidenceKind.EAR, "x"),
+        (EvidenceKind.SEV_SNP, "measurement "),
+        (EvidenceKind.ARM_CCA, "rem4"),
+    ],
+)
 def test_what_no_evidence_has_is_told(kind, name):
     assert repr(name) in strange_measurement(kind, name)
 

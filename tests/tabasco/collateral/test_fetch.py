@@ -24,7 +24,7 @@ from tabasco.errors import TabascoError
 from tabasco.verify import Fault
 from tabasco.verify.amd.report import Product
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 SGX_QUOTE = OWN / "sgx/sgx-v3-a067.bin"
 SGX_TEXT = (OWN / "sgx/intel-2025-06_sgx_00a06711.json").read_bytes()
@@ -57,7 +57,7 @@ def fetched(vendor, store, data, kind, product=None):
 def test_intels_collateral_is_fetched_for_a_quote_and_verifies_it(vendor, store, quote):
     tee = "tdx" if quote.tee == TDX else "sgx"
     vendor.serve_intel(text_of(quote.collateral()), tee, "00606a000000")
-    (entry,) = fetched(vendor, store, quote.quote(), Kind(tee))
+    (entry,) = fetched(vendor, store, quote.quote(), EvidenceKind(tee))
     assert entry.subject == f"{tee}/00606a000000/platform"
     found = StoredCollateral(store).for_quote(quote.quote(), NOON)
     assert quote.verify(collateral=found).tcb_status == "UpToDate"
@@ -84,7 +84,7 @@ def serve_amd(vendor, line, report, query):
 )  # fmt: skip
 def test_amds_certificates_are_fetched_for_a_report_and_verify_it(vendor, store, report, query):
     serve_amd(vendor, report.line, report, query)
-    fetched(vendor, store, report.report(), Kind.SEV_SNP)
+    fetched(vendor, store, report.report(), EvidenceKind.SEV_SNP)
     found = StoredCollateral(store).for_report(report.report(), NOON, certificate=None)
     assert report.verify(endorsements=found).warnings == ()
 
@@ -92,7 +92,7 @@ def test_amds_certificates_are_fetched_for_a_report_and_verify_it(vendor, store,
 def test_a_providers_key_is_not_to_be_had_from_amd(vendor, store):
     report = Report(kind="VLEK")
     serve_amd(vendor, MILAN, report, "none")
-    fetched(vendor, store, report.report(), Kind.SEV_SNP)
+    fetched(vendor, store, report.report(), EvidenceKind.SEV_SNP)
     with pytest.raises(FetchError, match="given out by the provider"):
         services(vendor).fetch(Wanted(ItemKind.AMD_KEY, "vlek/milan/4.0.24.219.0"))
     brought = StoredCollateral(store).for_report(
@@ -104,19 +104,19 @@ def test_a_providers_key_is_not_to_be_had_from_amd(vendor, store):
 def test_an_old_report_does_not_say_its_product():
     data = Report(version=2).report()
     with pytest.raises(TabascoError, match="--product"):
-        wanted_for(data, Kind.SEV_SNP, product=None)
-    assert wanted_for(data, Kind.SEV_SNP, product=Product.MILAN)[0].subject == "milan"
+        wanted_for(data, EvidenceKind.SEV_SNP, product=None)
+    assert wanted_for(data, EvidenceKind.SEV_SNP, product=Product.MILAN)[0].subject == "milan"
 
 
 def test_evidence_on_azure_needs_what_its_hardware_needs():
     data = (VECTORS / "tpm/azure-snp-vtpm.json").read_bytes()
-    wanted = wanted_for(data, Kind.TPM_AZURE, product=Product.MILAN)
+    wanted = wanted_for(data, EvidenceKind.TPM_AZURE, product=Product.MILAN)
     assert [each.kind for each in wanted] == ["amd-authorities", "amd-crl"]
     data = (VECTORS / "tpm/azure-tdx-vtpm.json").read_bytes()
-    (intel,) = wanted_for(data, Kind.TPM_AZURE, product=None)
+    (intel,) = wanted_for(data, EvidenceKind.TPM_AZURE, product=None)
     assert intel.subject == "tdx/00806f050000/platform"
     with pytest.raises(TabascoError, match="without collateral"):
-        wanted_for(b"", Kind.NITRO, product=None)
+        wanted_for(b"", EvidenceKind.NITRO, product=None)
 
 
 def test_busy_services_are_asked_again(vendor):
@@ -175,7 +175,7 @@ def test_what_a_service_forged_is_not_kept(vendor, store):
     quote = Quote(collateral_changes={"tcb_info_signature": "11" * 64})
     vendor.serve_intel(text_of(quote.collateral()), "sgx", "00606a000000")
     with refused(Fault.COLLATERAL_SIGNATURE):
-        fetched(vendor, store, quote.quote(), Kind.SGX)
+        fetched(vendor, store, quote.quote(), EvidenceKind.SGX)
     assert store.entries() == []
 
 

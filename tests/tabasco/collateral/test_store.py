@@ -28,7 +28,7 @@ from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust, read_sn
 from tabasco.collateral.items import read_item
 from tabasco.collateral.snapshot import write_snapshot
 from tabasco.errors import TabascoError
-from tabasco.verify import EvidenceError, Fault, Stage, evidence
+from tabasco.verify import EvidenceError, Fault, VerificationStage, evidence
 from tabasco.verify.amd.snp import verify_snp
 from tabasco.verify.evidence import Means
 from tabasco.verify.intel.dcap import verify_dcap
@@ -78,7 +78,7 @@ class TestWhatGetsIn:
         ]  # fmt: skip
 
     def test_what_nobody_trusted_signed_is_refused(self, tmp_path):
-        with refused(Fault.UNKNOWN_ROOT, Stage.COLLATERAL):
+        with refused(Fault.UNKNOWN_ROOT, VerificationStage.COLLATERAL):
             keep(Store(tmp_path), issued(-1))  # trusts Intel, and not us
         assert Store(tmp_path).entries() == []
 
@@ -93,17 +93,19 @@ class TestWhatGetsIn:
         ],
     )  # fmt: skip
     def test_every_part_is_verified(self, store, change, fault):
-        with refused(fault, Stage.COLLATERAL):
+        with refused(fault, VerificationStage.COLLATERAL):
             keep(store, text_of(Recipe(collateral_changes=change).collateral()))
 
     def test_parts_that_were_never_valid_together_are_refused(self, store):
-        with refused(Fault.EXPIRED, Stage.COLLATERAL):  # the lists ended before the statements
+        with refused(
+            Fault.EXPIRED, VerificationStage.COLLATERAL
+        ):  # the lists ended before the statements
             keep(store, issued(2))
 
     def test_lists_and_keys_of_amd_need_their_authorities_in_any_order(self, store):
         vlek, vcek = Report(kind="VLEK"), Report()
         listed = revocation_list(MILAN.ark)
-        with refused(Fault.COLLATERAL_MISSING, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL):
             keep(store, vcek.certificate())
         keep(store, vlek.certificate(), listed, vcek.certificate(), pem(MILAN))
         kinds = [each.kind for each in store.entries()]
@@ -154,7 +156,7 @@ class TestWhatGetsIn:
 class TestRollback:
     def test_a_lower_number_issued_later_is_not_let_in(self, store):
         keep(store, issued(-0.8, 18))
-        with refused(Fault.COLLATERAL_ROLLBACK, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_ROLLBACK, VerificationStage.COLLATERAL):
             keep(store, issued(-0.5, 17))
         keep(store, issued(-0.9, 17))  # of before, for evidence of before
 
@@ -192,10 +194,10 @@ class TestLookup:
 
     def test_what_has_ended_and_what_was_never_there_are_told_apart(self, store):
         recipe = Recipe()
-        with refused(Fault.COLLATERAL_MISSING, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL):
             StoredCollateral(store).for_quote(recipe.quote(), NOON)
         keep(store, text_of(recipe.collateral()))
-        with refused(Fault.COLLATERAL_EXPIRED, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_EXPIRED, VerificationStage.COLLATERAL):
             StoredCollateral(store).for_quote(recipe.quote(), NOON + 30 * DAY)
 
     @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ class TestLookup:
     def test_a_report_finds_its_certificates(self, store, report):
         source, certificate = StoredCollateral(store), report.certificate()
         keep(store, pem(MILAN), pem(TURIN))
-        with refused(Fault.COLLATERAL_MISSING, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL):
             source.for_report(report.report(), NOON, certificate=None)
         brought = source.for_report(report.report(), NOON, certificate=certificate)
         assert (brought.key, brought.crl) == (certificate, None)
@@ -219,7 +221,7 @@ class TestLookup:
         keep(store, pem(MILAN), Report().certificate(), revocation_list(MILAN.ark))
         source, report = StoredCollateral(store), Report().report()
         for at in (NOON + 2 * DAY, NOON + 300 * DAY):
-            with refused(Fault.COLLATERAL_EXPIRED, Stage.COLLATERAL):
+            with refused(Fault.COLLATERAL_EXPIRED, VerificationStage.COLLATERAL):
                 source.for_report(report, at, certificate=None)
         assert source.for_report(report, NOON - 9 * DAY, certificate=None).crl is None
 

@@ -30,7 +30,7 @@ from support.enrolment import RootAttester, new_key, spki
 from tabasco.cli import main
 from tabasco.http import Context, HttpService, TlsFiles, create_app
 from tabasco.http.bodies import MAX_BODY_BYTES
-from tabasco.registry.administrators import TOKEN_PREFIX, Administrators, Role
+from tabasco.registry.administrators import TOKEN_PREFIX, AdministratorRole, Administrators
 from tabasco.registry.audit import AuditLog, Head
 from tabasco.registry.database import Database, sqlite_url
 from veracruz import Service
@@ -84,12 +84,12 @@ def as_role(database, clock, server):
 
 @pytest.fixture
 def admin(as_role):
-    return as_role(Role.ADMIN)
+    return as_role(AdministratorRole.ADMIN)
 
 
 @pytest.fixture
 def reader(as_role):
-    return as_role(Role.READER)
+    return as_role(AdministratorRole.READER)
 
 
 def b64(data):
@@ -405,7 +405,7 @@ def test_a_failure_inside_says_nothing_outside(app, client, monkeypatch):
 
 def test_an_administrator_token_is_kept_as_its_digest_alone(tmp_path, clock):
     with Database.open(sqlite_url(tmp_path / "other.db")) as database:
-        token = Administrators(database).add("x", Role.READER, at=clock()).reveal()
+        token = Administrators(database).add("x", AdministratorRole.READER, at=clock()).reveal()
         kept = b"".join(path.read_bytes() for path in tmp_path.glob("other.db*"))
     assert token.startswith(TOKEN_PREFIX.encode())
     assert sha256(token).digest() in kept

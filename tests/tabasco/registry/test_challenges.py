@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from tabasco import BusyError, Reason, RefusalError
+from tabasco import BusyError, RefusalError, RejectionReason
 from tabasco.registry.challenges import Challenges
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ def challenges(database):
 def refusal(challenges, challenge, *, platform=PLATFORM, at=NOW):
     with pytest.raises(RefusalError) as caught:
         challenges.use(challenge, platform, at=at)
-    assert caught.value.reason is Reason.CHALLENGE_NOT_LIVE
+    assert caught.value.reason is RejectionReason.CHALLENGE_NOT_LIVE
     return caught.value.detail
 
 

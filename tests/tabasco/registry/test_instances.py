@@ -6,7 +6,7 @@ import pytest
 
 from psa_attestation.tokens.instance_id import instance_id_of
 from support.enrolment import SoftwareRoot, new_key, spki
-from tabasco import Reason, RefusalError, TabascoError
+from tabasco import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.roots import Roots
 
@@ -55,7 +55,7 @@ def test_a_root_removed_while_its_evidence_was_verified_vouches_for_nothing(
     roots.remove("lab", at=clock())
     with pytest.raises(RefusalError) as caught:
         instances.enrol(enrolment(clock, root_number=number))
-    assert caught.value.reason is Reason.ROOT_UNKNOWN
+    assert caught.value.reason is RejectionReason.ROOT_UNKNOWN
     assert instances.all() == []
 
 
@@ -64,7 +64,7 @@ def test_a_key_does_not_move_to_another_platform(instances, clock):
     instances.enrol(enrolment(clock, key, platform="hardware"))
     with pytest.raises(RefusalError) as caught:
         instances.enrol(enrolment(clock, key, platform="software"))
-    assert caught.value.reason is Reason.KEY_TAKEN
+    assert caught.value.reason is RejectionReason.KEY_TAKEN
     assert [instance.platform for instance in instances.all()] == ["hardware"]
 
 

@@ -14,7 +14,7 @@ from tabasco.errors import TabascoError
 from tabasco.registry.bundles import BUNDLE_TYPE, ReferenceValue, read_bundle
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.verify import Proven
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 VALUE = bytes(range(48))
@@ -25,7 +25,7 @@ def policy(version, body="[tdx]\n"):
 
 
 def value(**changes):
-    fields = {"kind": Kind.TDX, "measurement": "mrtd", "value": VALUE, "label": "release 1"}
+    fields = {"kind": EvidenceKind.TDX, "measurement": "mrtd", "value": VALUE, "label": "release 1"}
     return ReferenceValue(**fields | changes)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import colima.tabasco as wire
 from support.enrolment import Clock, RootAttester
 from support.enrolment import SoftwareRoot as Root
-from tabasco import AttestationService, BusyError, Reason, RefusalError, Settings
+from tabasco import AttestationService, BusyError, RefusalError, RejectionReason, Settings
 from tabasco.cli import main
 from tabasco.registry.challenges import StatelessChallenges
 from tabasco.registry.database import Database, sqlite_url
@@ -32,7 +32,7 @@ def source(database, *, key=KEY, limit=99):
 def refused(challenges, challenge, platform="sgx", *, at=NOW):
     with pytest.raises(RefusalError) as caught:
         challenges.use(challenge, platform, at=at)
-    assert caught.value.reason is Reason.CHALLENGE_NOT_LIVE
+    assert caught.value.reason is RejectionReason.CHALLENGE_NOT_LIVE
     return caught.value.detail
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from colima.tabasco import BeginEnrolmentRequest
 from psa_attestation.tokens.runtime import mint_runtime_token
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
-from tabasco import BusyError, DatabaseError, Reason, RefusalError, Settings
+from tabasco import BusyError, DatabaseError, RefusalError, RejectionReason, Settings
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
@@ -67,44 +67,44 @@ def test_an_attester_enrols_again_with_the_same_key_or_another(service, attester
 def test_a_platform_we_do_not_verify_is_refused_at_both_steps(service, attester):
     with pytest.raises(RefusalError) as caught:
         service.begin_enrolment(BeginEnrolmentRequest("abacus"))
-    assert caught.value.reason is Reason.PLATFORM_UNKNOWN
+    assert caught.value.reason is RejectionReason.PLATFORM_UNKNOWN
     request = replace(attester.enrolment(begin(service)), platform="abacus")
-    assert reason(service, request) is Reason.PLATFORM_UNKNOWN
+    assert reason(service, request) is RejectionReason.PLATFORM_UNKNOWN
 
 
 def test_evidence_by_a_root_nobody_registered_is_refused(service, instances):
     stranger = RootAttester(SoftwareRoot())
-    assert reason(service, stranger.enrolment(begin(service))) is Reason.ROOT_UNKNOWN
+    assert reason(service, stranger.enrolment(begin(service))) is RejectionReason.ROOT_UNKNOWN
     assert instances.all() == []
 
 
 def test_evidence_by_a_removed_root_is_refused(service, attester, database, clock):
     challenge = begin(service)
     Roots(database).remove("lab", at=clock())
-    assert reason(service, attester.enrolment(challenge)) is Reason.ROOT_UNKNOWN
+    assert reason(service, attester.enrolment(challenge)) is RejectionReason.ROOT_UNKNOWN
 
 
 def test_a_replayed_enrolment_is_refused(service, attester):
     request = attester.enrolment(begin(service))
     service.complete_enrolment(request)
-    assert reason(service, request) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(service, request) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
 def test_an_expired_challenge_is_refused(service, attester, clock):
     request = attester.enrolment(begin(service))
     clock.advance(seconds=120)
-    assert reason(service, request) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(service, request) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
 def test_a_challenge_of_our_own_making_is_refused(service, attester):
-    assert reason(service, attester.enrolment(bytes(32))) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(service, attester.enrolment(bytes(32))) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
 def test_a_failed_attempt_uses_its_challenge_up(service, attester, instances):
     good = attester.enrolment(begin(service))
     forged = replace(good, proof_of_possession=bytes(64))
-    assert reason(service, forged) is Reason.POSSESSION_UNPROVEN
-    assert reason(service, good) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(service, forged) is RejectionReason.POSSESSION_UNPROVEN
+    assert reason(service, good) is RejectionReason.CHALLENGE_NOT_LIVE
     assert instances.all() == []
 
 
@@ -115,7 +115,7 @@ def test_evidence_for_another_challenge_is_refused(service, attester):
         challenge=new,
         proof_of_possession=es256(attester.key, attester.binding(new)),
     )
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_evidence_about_another_key_is_refused(service, attester):
@@ -126,14 +126,14 @@ def test_evidence_about_another_key_is_refused(service, attester):
         public_key=spki(thief.key),
         proof_of_possession=es256(thief.key, thief.binding(challenge)),
     )
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_evidence_for_another_audience_is_refused(service, attester):
     challenge = begin(service)
     diverted = attester.binding(challenge, audience="somebody else")
     request = replace(attester.enrolment(challenge), evidence=attester.root.evidence(diverted))
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_evidence_that_is_a_token_about_a_runtime_is_refused(service, attester):
@@ -148,7 +148,7 @@ def test_evidence_that_is_a_token_about_a_runtime_is_refused(service, attester):
         policy_digest=bytes(32),
     )
     request = replace(attester.enrolment(challenge), evidence=token)
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 @pytest.mark.parametrize("version", ["x" * 65, "1.0\x1b[2J", "1\n2"])
@@ -156,7 +156,7 @@ def test_evidence_with_a_version_that_would_spoil_a_terminal_is_refused(service,
     challenge = begin(service)
     evidence = attester.root.evidence(attester.binding(challenge), version=version)
     request = replace(attester.enrolment(challenge), evidence=evidence)
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_evidence_with_any_byte_changed_is_refused(service, attester, instances):
@@ -168,14 +168,17 @@ def test_evidence_with_any_byte_changed_is_refused(service, attester, instances)
         changed = bytearray(good.evidence)
         changed[position] ^= 1
         bad = replace(good, evidence=bytes(changed))
-        assert reason(service, bad) in {Reason.EVIDENCE_REFUSED, Reason.ROOT_UNKNOWN}
+        assert reason(service, bad) in {
+            RejectionReason.EVIDENCE_REFUSED,
+            RejectionReason.ROOT_UNKNOWN,
+        }
     assert instances.all() == []
 
 
 @pytest.mark.parametrize("evidence", [b"", b"\xd2", bytes(1000), b"\xff" * 64 * 1024])
 def test_noise_for_evidence_is_refused(service, attester, evidence):
     request = replace(attester.enrolment(begin(service)), evidence=evidence)
-    assert reason(service, request) is Reason.EVIDENCE_REFUSED
+    assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_a_key_is_not_enrolled_by_somebody_who_does_not_hold_it(service, attester):
@@ -185,7 +188,7 @@ def test_a_key_is_not_enrolled_by_somebody_who_does_not_hold_it(service, atteste
     for forger, message in ((new_key(), binding), (attester.key, binding[::-1])):
         challenge = begin(service)
         request = replace(good, challenge=challenge, proof_of_possession=es256(forger, message))
-        assert reason(service, request) is Reason.POSSESSION_UNPROVEN
+        assert reason(service, request) is RejectionReason.POSSESSION_UNPROVEN
 
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -198,7 +201,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 )
 def test_a_proof_that_is_no_signature_is_refused(service, attester, proof):
     request = replace(attester.enrolment(begin(service)), proof_of_possession=proof)
-    assert reason(service, request) is Reason.POSSESSION_UNPROVEN
+    assert reason(service, request) is RejectionReason.POSSESSION_UNPROVEN
 
 
 @pytest.mark.parametrize(
@@ -208,19 +211,19 @@ def test_a_proof_that_is_no_signature_is_refused(service, attester, proof):
 )
 def test_a_key_that_is_no_p256_key_is_refused(service, attester, public_key):
     request = replace(attester.enrolment(begin(service)), public_key=public_key)
-    assert reason(service, request) is Reason.KEY_UNSUITABLE
+    assert reason(service, request) is RejectionReason.KEY_UNSUITABLE
 
 
 def test_a_revoked_key_does_not_come_back(service, attester, instances, clock):
     service.complete_enrolment(attester.enrolment(begin(service)))
     instances.revoke(attester.instance_id, at=clock())
-    assert reason(service, attester.enrolment(begin(service))) is Reason.KEY_REVOKED
+    assert reason(service, attester.enrolment(begin(service))) is RejectionReason.KEY_REVOKED
     assert instances.find(attester.instance_id).state(clock()) == "revoked"
 
 
 def test_the_key_of_a_root_is_not_enrolled(service, root):
     itself = RootAttester(root, key=root.key)
-    assert reason(service, itself.enrolment(begin(service))) is Reason.KEY_TAKEN
+    assert reason(service, itself.enrolment(begin(service))) is RejectionReason.KEY_TAKEN
 
 
 def test_of_two_concurrent_submissions_on_one_challenge_exactly_one_wins(service, root, instances):
@@ -241,7 +244,7 @@ def test_of_two_concurrent_submissions_on_one_challenge_exactly_one_wins(service
         thread.start()
     for thread in threads:
         thread.join()
-    winners = [outcome for outcome in outcomes if outcome is not Reason.CHALLENGE_NOT_LIVE]
+    winners = [outcome for outcome in outcomes if outcome is not RejectionReason.CHALLENGE_NOT_LIVE]
     assert [instance.instance_id for instance in instances.all()] == winners
     assert len(winners) == 1
 

@@ -18,7 +18,7 @@ from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
 from tabasco import AttestationService, Settings
 from tabasco.cli import main
 from tabasco.collateral import Store, StoredCollateral, Trust
-from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.keys import der_of, pem_of
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.challenges import Challenges
@@ -30,7 +30,7 @@ from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 REPORT_DATA = {dcap.SGX: 320, dcap.TDX: 520}
 CHALLENGE = bytes(range(32))
@@ -40,20 +40,20 @@ CHALLENGE = bytes(range(32))
 class Platform:
     """A kind of hardware: how its root attester makes evidence, and when it is valid."""
 
-    kind: Kind
+    kind: EvidenceKind
     roots: frozenset[bytes] | None
     measurement: bytes
 
     def evidence(self, report_data: bytes) -> NativeEvidence:
-        if self.kind is Kind.NITRO:
+        if self.kind is EvidenceKind.NITRO:
             document = nitro.Recipe(changes={"user_data": report_data}).document()
             return NativeEvidence("nitro", document)
-        if self.kind is Kind.ARM_CCA:
+        if self.kind is EvidenceKind.ARM_CCA:
             return NativeEvidence("arm-cca", cca.Recipe(realm={10: report_data}).token())
         return NativeEvidence(self.kind.value, self.recipe(report_data).quote())
 
     def recipe(self, report_data: bytes = bytes(64)) -> dcap.Recipe:
-        if self.kind is Kind.SGX:
+        if self.kind is EvidenceKind.SGX:
             return dcap.Recipe(body={REPORT_DATA[dcap.SGX]: report_data})
         return dcap.Recipe(dcap.TDX, 4, body={REPORT_DATA[dcap.TDX]: report_data})
 
@@ -64,16 +64,18 @@ def collateral(tmp_path):
     return StoredCollateral(Store(tmp_path / "collateral", trust=Trust(intel=dcap.ROOTS)))
 
 
-@pytest.fixture(params=[Kind.SGX, Kind.TDX, Kind.NITRO, Kind.ARM_CCA])
+@pytest.fixture(
+    params=[EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.NITRO, EvidenceKind.ARM_CCA]
+)
 def platform(request, clock, collateral, database):
-    if request.param is Kind.ARM_CCA:
+    if request.param is EvidenceKind.ARM_CCA:
         key = cca.PLATFORM_KEY.public_key()
-        PlatformKeys(database).add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
-        return Platform(Kind.ARM_CCA, None, cca.REALM[44238])
-    if request.param is Kind.NITRO:
+        PlatformKeys(database).add(EvidenceKind.ARM_CCA, cca.INSTANCE, key, at=clock())
+        return Platform(EvidenceKind.ARM_CCA, None, cca.REALM[44238])
+    if request.param is EvidenceKind.NITRO:
         clock.now = nitro.MADE
         root = hashlib.sha256(nitro.ROOT).digest()
-        return Platform(Kind.NITRO, frozenset({root}), nitro.MEMBERS["pcrs"][0])
+        return Platform(EvidenceKind.NITRO, frozenset({root}), nitro.MEMBERS["pcrs"][0])
     clock.now = dcap.NOON
     made = Platform(request.param, frozenset(dcap.ROOTS), b"")
     proven = made.recipe().verify()
@@ -165,7 +167,7 @@ def test_a_root_attester_on_hardware_enrols_when_the_policy_accepts_it(desk, att
 
 def test_without_a_policy_no_hardware_is_accepted(desk, attester):
     assert desk.refused(attester.request(desk.begin())) == (
-        Reason.EVIDENCE_UNACCEPTABLE,
+        RejectionReason.EVIDENCE_UNACCEPTABLE,
         "no policy is in force",
     )
 
@@ -173,7 +175,7 @@ def test_without_a_policy_no_hardware_is_accepted(desk, attester):
 def test_another_measurement_is_not_accepted(desk, attester):
     desk.accept(measurement=bytes(48))
     reason, detail = desk.refused(attester.request(desk.begin()))
-    assert reason is Reason.EVIDENCE_UNACCEPTABLE
+    assert reason is RejectionReason.EVIDENCE_UNACCEPTABLE
     assert detail.startswith("measurement.")
 
 
@@ -184,7 +186,7 @@ def test_reference_values_count(desk, attester, platform, database):
     kind = platform.kind.value
     text = f'version = 1\n[{kind}.measurements]\n{name} = "reference-values"\n'
     desk.policies.put_in_force(text.encode(), at=desk.clock())
-    assert desk.refused(attester.request(desk.begin()))[0] is Reason.EVIDENCE_UNACCEPTABLE
+    assert desk.refused(attester.request(desk.begin()))[0] is RejectionReason.EVIDENCE_UNACCEPTABLE
     value = ReferenceValue(platform.kind, name, platform.measurement, "release")
     desk.values.add(value, at=desk.clock())
     desk.complete(attester.request(desk.begin()))
@@ -205,7 +207,7 @@ def test_evidence_that_is_bound_to_something_else_is_refused(desk, attester, pla
     challenge = desk.begin()
     binding = attester.binding(challenge, platform=platform.kind.value)
     request = attester.request(challenge, report_data=report_data(binding))
-    assert desk.refused(request) == (Reason.EVIDENCE_REFUSED, "report-data: report-data")
+    assert desk.refused(request) == (RejectionReason.EVIDENCE_REFUSED, "report-data: report-data")
 
 
 def test_evidence_for_another_challenge_or_key_is_refused(desk, attester, platform):
@@ -215,12 +217,18 @@ def test_evidence_for_another_challenge_or_key_is_refused(desk, attester, platfo
     stale = attester.platform.evidence(
         report_data_of(attester.binding(old, platform=platform.kind.value))
     ).encode()
-    assert desk.refused(attester.request(challenge, evidence=stale))[0] is Reason.EVIDENCE_REFUSED
+    assert (
+        desk.refused(attester.request(challenge, evidence=stale))[0]
+        is RejectionReason.EVIDENCE_REFUSED
+    )
     challenge = desk.begin()
     theirs = platform.evidence(
         report_data_of(other.binding(challenge, platform=platform.kind.value))
     ).encode()
-    assert desk.refused(attester.request(challenge, evidence=theirs))[0] is Reason.EVIDENCE_REFUSED
+    assert (
+        desk.refused(attester.request(challenge, evidence=theirs))[0]
+        is RejectionReason.EVIDENCE_REFUSED
+    )
 
 
 def test_a_changed_bit_and_other_bytes_are_refused(desk, attester, platform):
@@ -232,10 +240,10 @@ def test_a_changed_bit_and_other_bytes_are_refused(desk, attester, platform):
     changed[200] ^= 1
     for raw, kind in ((bytes(changed), native.kind), (b"", native.kind), (native.raw, "sev-snp")):
         request = attester.request(desk.begin(), evidence=NativeEvidence(kind, raw).encode())
-        assert desk.refused(request)[0] is Reason.EVIDENCE_REFUSED
+        assert desk.refused(request)[0] is RejectionReason.EVIDENCE_REFUSED
     for evidence in (b"", native.raw[:1000], b"\x84" + bytes(10)):
         request = attester.request(desk.begin(), evidence=evidence)
-        assert desk.refused(request)[0] is Reason.EVIDENCE_REFUSED
+        assert desk.refused(request)[0] is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_evidence_under_the_vendors_root_is_needed(database, clock, collateral, platform, attester):
@@ -245,8 +253,8 @@ def test_evidence_under_the_vendors_root_is_needed(database, clock, collateral, 
     desk = Desk(database, clock, collateral, Platform(platform.kind, None, platform.measurement))
     desk.accept()
     reason, detail = desk.refused(attester.request(desk.begin()))
-    assert reason is Reason.EVIDENCE_REFUSED
-    assert detail.startswith("signature" if platform.kind is Kind.ARM_CCA else "chain")
+    assert reason is RejectionReason.EVIDENCE_REFUSED
+    assert detail.startswith("signature" if platform.kind is EvidenceKind.ARM_CCA else "chain")
 
 
 def test_software_evidence_is_no_evidence_of_hardware(desk, attester):
@@ -254,7 +262,7 @@ def test_software_evidence_is_no_evidence_of_hardware(desk, attester):
     challenge = desk.begin()
     binding = attester.binding(challenge, platform=attester.platform.kind.value)
     request = attester.request(challenge, evidence=attester.root.evidence(binding))
-    assert desk.refused(request)[0] is Reason.EVIDENCE_REFUSED
+    assert desk.refused(request)[0] is RejectionReason.EVIDENCE_REFUSED
 
 
 def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # noqa: PLR0917
@@ -272,7 +280,7 @@ def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # n
     other = attester.token(CHALLENGE, platform="linux-software-root")
     with pytest.raises(RefusalError) as caught:
         service.verify_token(VerifyTokenRequest(other, CHALLENGE))
-    assert caught.value.reason is Reason.PLATFORM_MISMATCH
+    assert caught.value.reason is RejectionReason.PLATFORM_MISMATCH
     actions = [entry.action for entry in AuditLog(database).entries()]
     assert actions[-2:] == ["set-policy", "enrol"]
 
@@ -280,7 +288,7 @@ def test_the_service_enrols_by_hardware_and_vouches_for_its_platform_alone(  # n
 @pytest.fixture
 def realm(database, clock, collateral):
     """A desk for Arm CCA, where no platform's key is registered."""
-    platform = Platform(Kind.ARM_CCA, None, cca.REALM[44238])
+    platform = Platform(EvidenceKind.ARM_CCA, None, cca.REALM[44238])
     desk = Desk(database, clock, collateral, platform)
     desk.accept()
     return desk, HardwareAttester(SoftwareRoot(), platform=platform)
@@ -290,15 +298,15 @@ def test_a_platform_key_is_what_makes_a_realm_believed_until_it_is_gone_or_revok
     realm, database, clock
 ):
     desk, attester = realm
-    unknown = (Reason.EVIDENCE_REFUSED, "signature: unknown-signer")
+    unknown = (RejectionReason.EVIDENCE_REFUSED, "signature: unknown-signer")
     assert desk.refused(attester.request(desk.begin())) == unknown
     registered, key = PlatformKeys(database), cca.PLATFORM_KEY.public_key()
-    number = registered.add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock()).number
+    number = registered.add(EvidenceKind.ARM_CCA, cca.INSTANCE, key, at=clock()).number
     desk.complete(attester.request(desk.begin()))
     registered.remove(number, at=clock())
     with pytest.raises(RefusalError, match="evidence-refused"):
         desk.complete(attester.request(desk.begin()))
-    registered.add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
+    registered.add(EvidenceKind.ARM_CCA, cca.INSTANCE, key, at=clock())
     digest = hashlib.sha256(der_of(key)).digest()
     Revocations(database).add(Subject.KEY, digest, "stolen", at=clock())
     with pytest.raises(RefusalError, match="evidence-refused"):
@@ -329,7 +337,7 @@ def test_a_platform_key_comes_by_a_signed_bundle_and_goes_with_the_next(realm, d
 def test_a_platform_key_is_on_a_curve_that_tokens_are_signed_with(database, clock):
     key = ec.generate_private_key(ec.SECP256K1()).public_key()
     with pytest.raises(TabascoError, match="P-256, P-384 or P-521"):
-        PlatformKeys(database).add(Kind.ARM_CCA, cca.INSTANCE, key, at=clock())
+        PlatformKeys(database).add(EvidenceKind.ARM_CCA, cca.INSTANCE, key, at=clock())
     assert PlatformKeys(database).all() == []
 
 

@@ -17,7 +17,7 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import mint_token, read_unverified_claims
 from support.enrolment import Clock, RootAttester, new_key
-from tabasco import AttestationService, Reason, RefusalError, Settings, keys
+from tabasco import AttestationService, RefusalError, RejectionReason, Settings, keys
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
@@ -88,7 +88,7 @@ def test_the_service_describes_the_key_it_signs_with(service, result_key):
 
 
 def test_a_token_of_an_instance_that_never_enrolled_is_refused(service, attester):
-    assert reason(service, attester.token(CHALLENGE)) is Reason.INSTANCE_UNKNOWN
+    assert reason(service, attester.token(CHALLENGE)) is RejectionReason.INSTANCE_UNKNOWN
 
 
 def test_a_token_is_refused_from_the_instant_its_enrolment_ends(service, enrolled, clock):
@@ -96,14 +96,14 @@ def test_a_token_is_refused_from_the_instant_its_enrolment_ends(service, enrolle
     clock.advance(hours=24, microseconds=-1)
     service.verify_token(VerifyTokenRequest(token, CHALLENGE))
     clock.advance(microseconds=1)
-    assert reason(service, token) is Reason.INSTANCE_EXPIRED
+    assert reason(service, token) is RejectionReason.INSTANCE_EXPIRED
 
 
 def test_no_result_is_given_that_would_be_void_within_the_same_second(service, attester, clock):
     clock.advance(microseconds=600_000)
     enrol(service, attester)
     clock.advance(hours=24, microseconds=-400_000)
-    assert reason(service, attester.token(CHALLENGE)) is Reason.INSTANCE_EXPIRED
+    assert reason(service, attester.token(CHALLENGE)) is RejectionReason.INSTANCE_EXPIRED
 
 
 def test_a_result_does_not_outlive_the_enrolment(service, enrolled, result_key, clock):
@@ -117,30 +117,30 @@ def test_a_result_does_not_outlive_the_enrolment(service, enrolled, result_key, 
 
 def test_a_token_of_a_revoked_instance_is_refused(service, enrolled, database, clock):
     Instances(database).revoke(enrolled.instance_id, at=clock())
-    assert reason(service, enrolled.token(CHALLENGE)) is Reason.INSTANCE_REVOKED
+    assert reason(service, enrolled.token(CHALLENGE)) is RejectionReason.INSTANCE_REVOKED
 
 
 def test_a_token_is_refused_once_the_root_behind_its_instance_is_removed(
     service, enrolled, database, clock
 ):
     Roots(database).remove("lab", at=clock())
-    assert reason(service, enrolled.token(CHALLENGE)) is Reason.INSTANCE_REVOKED
+    assert reason(service, enrolled.token(CHALLENGE)) is RejectionReason.INSTANCE_REVOKED
 
 
 def test_a_revocation_by_another_process_counts_at_once(service, enrolled, url, clock):
     service.verify_token(VerifyTokenRequest(enrolled.token(CHALLENGE), CHALLENGE))
     with Database.open(url) as other:
         Instances(other).revoke(enrolled.instance_id, at=clock())
-    assert reason(service, enrolled.token(CHALLENGE)) is Reason.INSTANCE_REVOKED
+    assert reason(service, enrolled.token(CHALLENGE)) is RejectionReason.INSTANCE_REVOKED
 
 
 def test_a_token_for_another_challenge_is_refused(service, enrolled):
-    assert reason(service, enrolled.token(bytes(32))) is Reason.TOKEN_STALE
+    assert reason(service, enrolled.token(bytes(32))) is RejectionReason.TOKEN_STALE
 
 
 def test_a_token_signed_by_another_key_is_refused(service, enrolled):
     forged = sign1(_payload(enrolled.token(CHALLENGE)), new_key())
-    assert reason(service, forged) is Reason.TOKEN_FORGED
+    assert reason(service, forged) is RejectionReason.TOKEN_FORGED
 
 
 def test_a_token_signed_by_another_enrolled_instance_in_our_name_is_refused(
@@ -148,24 +148,24 @@ def test_a_token_signed_by_another_enrolled_instance_in_our_name_is_refused(
 ):
     other = enrol(service, RootAttester(root))
     forged = sign1(_payload(enrolled.token(CHALLENGE)), other.key)
-    assert reason(service, forged) is Reason.TOKEN_FORGED
+    assert reason(service, forged) is RejectionReason.TOKEN_FORGED
 
 
 def test_a_token_signed_on_another_curve_is_refused(service, enrolled):
     key = ec.generate_private_key(ec.SECP384R1())
     forged = sign1(_payload(enrolled.token(CHALLENGE)), key)
-    assert reason(service, forged) is Reason.TOKEN_MALFORMED
+    assert reason(service, forged) is RejectionReason.TOKEN_MALFORMED
 
 
 def test_an_instance_does_not_speak_for_another_platform(service, enrolled):
     token = enrolled.token(CHALLENGE, platform="sgx")
-    assert reason(service, token) is Reason.PLATFORM_MISMATCH
+    assert reason(service, token) is RejectionReason.PLATFORM_MISMATCH
 
 
 @pytest.mark.parametrize("lifecycle", [0x4000, 0x5000, 0x6000, 0x2000])
 def test_a_token_of_a_device_that_is_not_secured_is_refused(service, enrolled, lifecycle):
     token = mint_token(claims_of(enrolled, lifecycle=lifecycle), enrolled.key)
-    assert reason(service, token) is Reason.TOKEN_NOT_SECURED
+    assert reason(service, token) is RejectionReason.TOKEN_NOT_SECURED
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,12 @@ def test_a_token_of_a_device_that_is_not_secured_is_refused(service, enrolled, l
 )
 def test_a_token_that_is_not_about_a_runtime_is_refused(service, enrolled, changes):
     token = mint_token(claims_of(enrolled, **changes), enrolled.key)
-    assert reason(service, token) is Reason.TOKEN_MALFORMED
+    assert reason(service, token) is RejectionReason.TOKEN_MALFORMED
 
 
 def test_enrolment_evidence_is_no_token(service, enrolled):
     evidence = enrolled.root.evidence(CHALLENGE)
-    assert reason(service, evidence) is Reason.INSTANCE_UNKNOWN
+    assert reason(service, evidence) is RejectionReason.INSTANCE_UNKNOWN
 
 
 def test_a_token_with_any_byte_changed_is_refused(service, enrolled):
@@ -200,13 +200,13 @@ def test_a_token_with_any_byte_changed_is_refused(service, enrolled):
 def test_a_token_cut_anywhere_is_refused(service, enrolled):
     good = enrolled.token(CHALLENGE)
     for size in range(0, len(good), 7):
-        assert reason(service, good[:size]) is Reason.TOKEN_MALFORMED
-    assert reason(service, good + b"\0") is Reason.TOKEN_MALFORMED
+        assert reason(service, good[:size]) is RejectionReason.TOKEN_MALFORMED
+    assert reason(service, good + b"\0") is RejectionReason.TOKEN_MALFORMED
 
 
 @given(noise=st.binary(max_size=300))
 def test_noise_for_a_token_is_refused(noise, noise_service):
-    assert reason(noise_service, noise) is Reason.TOKEN_MALFORMED
+    assert reason(noise_service, noise) is RejectionReason.TOKEN_MALFORMED
 
 
 @pytest.fixture(scope="module")

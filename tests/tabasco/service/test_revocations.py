@@ -7,7 +7,7 @@ import pytest
 
 from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from support.enrolment import RootAttester, spki
-from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.keys import digest_of
 from tabasco.registry.instances import Instances
 from tabasco.registry.revocations import Revocations, Subject
@@ -35,7 +35,7 @@ def test_tokens_of_a_runtime_whose_measurement_is_revoked_are_refused(
     service.verify_token(request)
     measurement = sha256(b"runtime").digest()
     Revocations(database).add(Subject.MEASUREMENT, measurement, "a flaw", at=clock())
-    assert refusal(lambda: service.verify_token(request)) is Reason.MEASUREMENT_REVOKED
+    assert refusal(lambda: service.verify_token(request)) is RejectionReason.MEASUREMENT_REVOKED
 
 
 def test_a_root_attester_whose_measurement_is_revoked_enrols_no_more(
@@ -43,7 +43,7 @@ def test_a_root_attester_whose_measurement_is_revoked_enrols_no_more(
 ):
     measurement = sha256(b"sonora").digest()
     Revocations(database).add(Subject.MEASUREMENT, measurement, "", at=clock())
-    assert refusal(lambda: enrol(service, attester)) is Reason.MEASUREMENT_REVOKED
+    assert refusal(lambda: enrol(service, attester)) is RejectionReason.MEASUREMENT_REVOKED
 
 
 def test_a_root_whose_key_is_revoked_is_none_and_its_instances_are_revoked(
@@ -58,7 +58,7 @@ def test_a_root_whose_key_is_revoked_is_none_and_its_instances_are_revoked(
     begun = service.begin_enrolment(BeginEnrolmentRequest("linux-software-root"))
     with pytest.raises(RefusalError) as caught:
         service.complete_enrolment(attester.enrolment(begun.challenge))
-    assert caught.value.reason is Reason.ROOT_UNKNOWN
+    assert caught.value.reason is RejectionReason.ROOT_UNKNOWN
     with pytest.raises(TabascoError, match="this key is revoked"):
         Roots(database).add("again", root.key.public_key(), at=clock())
 
@@ -67,6 +67,6 @@ def test_a_revoked_key_does_not_enrol_and_another_does(service, attester, root, 
     digest = digest_of(attester.key.public_key())
     Revocations(database).add(Subject.KEY, digest, "lost", at=clock())
     Revocations(database).add(Subject.KEY, digest, "again", at=clock())
-    assert refusal(lambda: enrol(service, attester)) is Reason.KEY_REVOKED
+    assert refusal(lambda: enrol(service, attester)) is RejectionReason.KEY_REVOKED
     enrol(service, RootAttester(root))
     assert [each.reason for each in Revocations(database).all()] == ["lost"]

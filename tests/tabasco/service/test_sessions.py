@@ -12,7 +12,7 @@ from psa_attestation.results.ear_claims import VerifierId
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
 from tabasco.collateral import Store, StoredCollateral, Trust
-from tabasco.errors import BusyError, Reason, RefusalError
+from tabasco.errors import BusyError, RefusalError, RejectionReason
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database, sqlite_url
@@ -21,7 +21,7 @@ from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.service.sessions import Sessions, Submission, session_binding
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import TcbStatus
 
 REPORT_DATA_AT = 320
@@ -43,7 +43,7 @@ def store(tmp_path):
 @pytest.fixture
 def sessions(database, store, result_key):
     root = HardwareRoot(
-        Kind.SGX,
+        EvidenceKind.SGX,
         policies=Policies(database),
         references=ReferenceValues(database),
         source=StoredCollateral(store),
@@ -117,7 +117,7 @@ def test_an_empty_policy_accepts_nothing(sessions, store, result_key, database, 
 
 def test_without_a_policy_there_is_no_result(sessions, store):
     submission = evidence(store, sessions.open("sgx", at=dcap.NOON))
-    assert reason(sessions, submission) is Reason.EVIDENCE_UNACCEPTABLE
+    assert reason(sessions, submission) is RejectionReason.EVIDENCE_UNACCEPTABLE
 
 
 @pytest.mark.usefixtures("accepting")
@@ -138,8 +138,8 @@ def test_a_debuggable_enclave_is_never_affirmed(sessions, store, result_key, dat
 def test_a_nonce_is_answered_once_whatever_came_of_it(sessions, store):
     nonce = sessions.open("sgx", at=dcap.NOON)
     bad = Submission(nonce, "sgx", b"nothing")
-    assert reason(sessions, bad) is Reason.EVIDENCE_REFUSED
-    assert reason(sessions, evidence(store, nonce)) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(sessions, bad) is RejectionReason.EVIDENCE_REFUSED
+    assert reason(sessions, evidence(store, nonce)) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
 @pytest.mark.usefixtures("accepting")
@@ -147,20 +147,23 @@ def test_evidence_for_another_nonce_or_key_is_refused(sessions, store):
     right = sessions.open("sgx", at=dcap.NOON)
     other = evidence(store, bytes(32))
     moved = Submission(right, "sgx", other.evidence)
-    assert reason(sessions, moved) is Reason.EVIDENCE_REFUSED
+    assert reason(sessions, moved) is RejectionReason.EVIDENCE_REFUSED
     right = sessions.open("sgx", at=dcap.NOON)
     for_key = evidence(store, right, public_key=spki(new_key()))
     stolen = Submission(right, "sgx", for_key.evidence, spki(new_key()))
-    assert reason(sessions, stolen) is Reason.EVIDENCE_REFUSED
+    assert reason(sessions, stolen) is RejectionReason.EVIDENCE_REFUSED
 
 
 @pytest.mark.usefixtures("accepting")
 def test_a_nonce_ends_and_is_for_one_purpose(sessions, store, database):
     late = evidence(store, sessions.open("sgx", at=dcap.NOON))
-    assert reason(sessions, late, dcap.NOON + timedelta(minutes=2)) is Reason.CHALLENGE_NOT_LIVE
+    assert (
+        reason(sessions, late, dcap.NOON + timedelta(minutes=2))
+        is RejectionReason.CHALLENGE_NOT_LIVE
+    )
     challenges = Challenges(database, validity=timedelta(minutes=2), limit=9)
     enrolment = challenges.issue("sgx", at=dcap.NOON)
-    assert reason(sessions, evidence(store, enrolment)) is Reason.CHALLENGE_NOT_LIVE
+    assert reason(sessions, evidence(store, enrolment)) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
 def test_sessions_are_bounded_and_of_known_kinds(sessions):

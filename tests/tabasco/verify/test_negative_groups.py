@@ -15,11 +15,11 @@ import pytest
 from psa_attestation.errors import AttestationError
 from support.evidence_seeds import seeds
 from tabasco.verify import EvidenceError
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 TESTS = Path(__file__).parents[2]
 SEEDS = {seed.name: seed for seed in seeds()}
-QUOTES = {Kind.SGX, Kind.TDX}
+QUOTES = {EvidenceKind.SGX, EvidenceKind.TDX}
 CUTS = 200
 PSA, NATIVE, SERVICE = "psa_attestation", "tabasco/verify", "tabasco"
 
@@ -282,7 +282,7 @@ class TestEveryKind:
 
     def test_evidence_of_another_kind_is_refused(self, name):
         seed = SEEDS[name]
-        for kind in Kind:
+        for kind in EvidenceKind:
             if kind is not seed.kind:
                 refuses(replace(seed, kind=kind), None)
         for other in SEEDS.values():

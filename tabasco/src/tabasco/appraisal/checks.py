@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.proven import Proven, TcbStatus
 
 
@@ -24,7 +24,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AppraisalCheck:
     """One question that a policy asks of proven facts, and the answer.
 
     Attributes:
@@ -39,7 +39,7 @@ class Check:
     passed: bool
     fault: Fault
     detail: str
-    stage: Stage = Stage.APPRAISAL
+    stage: VerificationStage = VerificationStage.APPRAISAL
 
     @property
     def error(self) -> EvidenceError:
@@ -47,18 +47,18 @@ class Check:
         return EvidenceError(self.fault, self.stage, self.detail)
 
 
-def checks(proven: Proven, acceptance: Acceptance) -> Iterator[Check]:
+def checks(proven: Proven, acceptance: Acceptance) -> Iterator[AppraisalCheck]:
     """All that `acceptance` asks of `proven`, in the order in which it would be refused."""
     if (expected := acceptance.report_data) is not None:
-        yield Check(
+        yield AppraisalCheck(
             "report-data",
             hmac.compare_digest(proven.report_data, expected),
             Fault.REPORT_DATA,
             f"report data is {proven.report_data.hex()}, expected {expected.hex()}",
-            Stage.BINDING,
+            VerificationStage.BINDING,
         )
     if proven.debug is not None:
-        yield Check(
+        yield AppraisalCheck(
             "debug",
             acceptance.debug or not proven.debug,
             Fault.DEBUG,
@@ -67,7 +67,7 @@ def checks(proven: Proven, acceptance: Acceptance) -> Iterator[Check]:
     if proven.tcb_status is not None:
         # Nothing is known of an unsupported platform, so there is nothing to accept.
         statuses = acceptance.tcb_statuses - {TcbStatus.UNSUPPORTED}
-        yield Check(
+        yield AppraisalCheck(
             "tcb-status",
             proven.tcb_status in statuses,
             Fault.TCB_STATUS,
@@ -77,9 +77,9 @@ def checks(proven: Proven, acceptance: Acceptance) -> Iterator[Check]:
     if acceptance.advisories is not None:
         others = sorted(set(proven.advisories) - acceptance.advisories)
         told = f"advisories apply: {', '.join(others)}" if others else "none that is not accepted"
-        yield Check("advisories", not others, Fault.ADVISORY, told)
+        yield AppraisalCheck("advisories", not others, Fault.ADVISORY, told)
     for concern in proven.concerns:
-        yield Check(
+        yield AppraisalCheck(
             concern.name,
             concern.name in acceptance.concerns,
             concern.fault,

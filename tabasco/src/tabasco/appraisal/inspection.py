@@ -9,31 +9,38 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from psa_attestation.errors import AttestationError
-from psa_attestation.errors import Stage as TokenStage
+from psa_attestation.errors import AttestationError, Stage
 from tabasco.appraisal.checks import Acceptance, checks
 from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
 from tabasco.verify.arm.cca import NO_END
 from tabasco.verify.detection import kind_of
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.evidence import Means, verify_evidence
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
 
 REFUSED: Final = 3
 """The exit status of a command whose report is a refusal."""
 
 _HARDWARE: Final = frozenset(
-    {Kind.SGX, Kind.TDX, Kind.SEV_SNP, Kind.NITRO, Kind.ARM_CCA, Kind.TPM, Kind.TPM_AZURE}
+    {
+        EvidenceKind.SGX,
+        EvidenceKind.TDX,
+        EvidenceKind.SEV_SNP,
+        EvidenceKind.NITRO,
+        EvidenceKind.ARM_CCA,
+        EvidenceKind.TPM,
+        EvidenceKind.TPM_AZURE,
+    }
 )
-_PADDED: Final = frozenset({Kind.SGX, Kind.TDX, Kind.SEV_SNP})
+_PADDED: Final = frozenset({EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.SEV_SNP})
 _REPORT_DATA_BYTES: Final = 64
 _AFTER_SIGNATURE: Final = frozenset(
     {
-        Stage.APPRAISAL,
-        Stage.BINDING,
-        TokenStage.FRESHNESS,
-        TokenStage.LIFECYCLE,
+        VerificationStage.APPRAISAL,
+        VerificationStage.BINDING,
+        Stage.FRESHNESS,
+        Stage.LIFECYCLE,
     }
 )
 """Stages whose refusals are of evidence that is authentic."""
@@ -60,7 +67,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-class Verdict(StrEnum):
+class EvidenceVerdict(StrEnum):
     """What comes of a verification."""
 
     ACCEPTED = "accepted"
@@ -69,7 +76,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """Why evidence is refused; `reason` is from a closed set."""
 
     stage: str
@@ -77,7 +84,7 @@ class Refusal:
     detail: str
 
     @classmethod
-    def of(cls, error: EvidenceError | AttestationError) -> "Refusal":
+    def of(cls, error: EvidenceError | AttestationError) -> "Rejection":
         """What an error says."""
         reason = error.fault if isinstance(error, EvidenceError) else error.code
         return cls(str(error.stage), str(reason), error.detail)
@@ -95,18 +102,18 @@ class Inspection:
     `kind` is None when the bytes have the form of none.
     """
 
-    kind: Kind | None
+    kind: EvidenceKind | None
     at: datetime
-    verdict: Verdict
+    verdict: EvidenceVerdict
     proven: Proven | None
     decision: Decision
-    refusal: Refusal | None
+    refusal: Rejection | None
     not_proven: tuple[str, ...]
 
 
 def inspect(
     data: bytes,
-    kind: Kind | None,
+    kind: EvidenceKind | None,
     *,
     means: Means,
     acceptance: Acceptance,
@@ -131,8 +138,8 @@ def inspect(
         proven = verify_evidence(data, kind, means=means, at=at)
     except (EvidenceError, AttestationError) as error:
         authentic = error.stage in _AFTER_SIGNATURE and not _is_forgery(error)
-        verdict = Verdict.UNACCEPTABLE if authentic else Verdict.NOT_AUTHENTIC
-        return Inspection(kind, at, verdict, None, Decision(()), Refusal.of(error), ())
+        verdict = EvidenceVerdict.UNACCEPTABLE if authentic else EvidenceVerdict.NOT_AUTHENTIC
+        return Inspection(kind, at, verdict, None, Decision(()), Rejection.of(error), ())
     if acceptance.report_data is not None and kind in _PADDED:
         padded = acceptance.report_data.ljust(_REPORT_DATA_BYTES, b"\0")
         acceptance = replace(acceptance, report_data=padded)
@@ -146,10 +153,10 @@ def inspect(
     return Inspection(
         kind,
         at,
-        Verdict.ACCEPTED if refused is None else Verdict.UNACCEPTABLE,
+        EvidenceVerdict.ACCEPTED if refused is None else EvidenceVerdict.UNACCEPTABLE,
         proven,
         decision,
-        None if refused is None else Refusal.of(refused.error),
+        None if refused is None else Rejection.of(refused.error),
         tuple(_not_proven(proven, kind, means, acceptance, policy)),
     )
 
@@ -164,7 +171,7 @@ def _is_forgery(error: EvidenceError | AttestationError) -> bool:
 
 def _not_proven(
     proven: Proven,
-    kind: Kind,
+    kind: EvidenceKind,
     means: Means,
     acceptance: Acceptance,
     policy: AppraisalPolicy | None,
@@ -176,13 +183,13 @@ def _not_proven(
         found.append("that the measured code is the one you want: no policy lists measurements")
     if kind in _HARDWARE:
         found.append("that the code is free of flaws, or safe from side channels and from probes")
-    if kind is Kind.TPM:
+    if kind is EvidenceKind.TPM:
         found.append("whether memory can be inspected: a quote does not say")
-    if kind is Kind.PSA:
+    if kind is EvidenceKind.PSA:
         found.append("which hardware signed: a registered key did")
-    if kind is Kind.EAR:
+    if kind is EvidenceKind.EAR:
         found.append("anything but what its verifier says")
-    if kind is Kind.CORIM:
+    if kind is EvidenceKind.CORIM:
         found.append("that the reference values in it are right: their provider says so")
     return found
 
@@ -194,8 +201,8 @@ def as_json(found: Inspection) -> dict[str, object]:
         "kind": found.kind and found.kind.value,
         "at": found.at.isoformat(),
         "verdict": found.verdict.name.lower().replace("_", "-"),
-        "authentic": found.verdict is not Verdict.NOT_AUTHENTIC,
-        "accepted": found.verdict is Verdict.ACCEPTED,
+        "authentic": found.verdict is not EvidenceVerdict.NOT_AUTHENTIC,
+        "accepted": found.verdict is EvidenceVerdict.ACCEPTED,
         "refusal": None
         if refusal is None
         else {
@@ -248,7 +255,7 @@ def as_text(found: Inspection) -> str:
         ]
     if found.not_proven:
         lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]
-    if found.proven is None and found.verdict is Verdict.UNACCEPTABLE:
+    if found.proven is None and found.verdict is EvidenceVerdict.UNACCEPTABLE:
         lines += ["", "NOT proven: more than who signed; what the bytes say is not told here"]
     elif found.proven is None:
         lines += ["", "NOT proven: anything at all; what the bytes say is not told here"]

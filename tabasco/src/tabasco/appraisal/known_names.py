@@ -8,24 +8,24 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 _SGX: Final = "mrenclave|mrsigner"
 _TDX: Final = "mrtd|rtmr[0-3]|mrseam|mrsignerseam|mrconfigid|mrowner|mrownerconfig|mrservicetd"
 _SNP: Final = "measurement|host_data|id_key_digest|author_key_digest"
 _TPM: Final = "pcrs|pcr(?:[0-9]|1[0-9]|2[0-3])"
-_MEASUREMENTS: Final[Mapping[Kind, str]] = {
-    Kind.SGX: _SGX,
-    Kind.TDX: _TDX,
-    Kind.SEV_SNP: _SNP,
-    Kind.NITRO: "pcr(?:[0-9]|[12][0-9]|3[01])",
-    Kind.ARM_CCA: r"rim|rem[0-3]|platform[0-9]+(?:\.signer)?",
-    Kind.TPM: _TPM,
-    Kind.TPM_AZURE: f"{_SNP}|{_TDX}|{_TPM}",
-    Kind.CONFIDENTIAL_SPACE: "image",
-    Kind.PSA: ".*",
-    Kind.EAR: "",
-    Kind.CORIM: "",
+_MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
+    EvidenceKind.SGX: _SGX,
+    EvidenceKind.TDX: _TDX,
+    EvidenceKind.SEV_SNP: _SNP,
+    EvidenceKind.NITRO: "pcr(?:[0-9]|[12][0-9]|3[01])",
+    EvidenceKind.ARM_CCA: r"rim|rem[0-3]|platform[0-9]+(?:\.signer)?",
+    EvidenceKind.TPM: _TPM,
+    EvidenceKind.TPM_AZURE: f"{_SNP}|{_TDX}|{_TPM}",
+    EvidenceKind.CONFIDENTIAL_SPACE: "image",
+    EvidenceKind.PSA: ".*",
+    EvidenceKind.EAR: "",
+    EvidenceKind.CORIM: "",
 }
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
@@ -35,7 +35,7 @@ _CONCERNS: Final = re.compile(
 )
 
 
-def strange_measurement(kind: Kind, name: str) -> str | None:
+def strange_measurement(kind: EvidenceKind, name: str) -> str | None:
     """What to tell of a measurement that evidence of this kind never has; None if it may."""
     known = _MEASUREMENTS[kind]
     if re.fullmatch(known, name, re.DOTALL):

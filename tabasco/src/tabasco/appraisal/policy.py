@@ -25,11 +25,11 @@ from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
-from tabasco.appraisal.checks import Acceptance, Check, checks
+from tabasco.appraisal.checks import Acceptance, AppraisalCheck, checks
 from tabasco.appraisal.known_names import strange_concerns, strange_measurement
 from tabasco.errors import TabascoError
 from tabasco.verify.errors import Fault
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import ATTESTATION_KEY, Proven, TcbStatus
 
 MAX_POLICY_BYTES: Final = 256 * 1024
@@ -40,7 +40,7 @@ _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,128}$")]
 
 
-class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class AppraisalRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What one fact has to be; each operator that is given has to hold, and one has to be given.
 
     `equals` and `one_of` compare the text; `at_least` and `at_most` the number that it is, decimal
@@ -79,26 +79,26 @@ class KindPolicy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     """What is accepted of one kind of evidence."""
 
     measurements: dict[_Name, tuple[_Hex, ...] | Literal["reference-values"]] = {}
-    facts: dict[_Name, Rule] = {}
+    facts: dict[_Name, AppraisalRule] = {}
     tcb_statuses: tuple[TcbStatus, ...] = (TcbStatus.UP_TO_DATE,)
     advisories: tuple[str, ...] | None = None
     concerns: tuple[str, ...] = ()
     debug: bool = False
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _PolicyDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     version: Annotated[int, msgspec.Meta(ge=1)]
-    kinds: dict[Kind, KindPolicy]
+    kinds: dict[EvidenceKind, KindPolicy]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a policy says of proven facts: every check, in the order in which it would refuse."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[AppraisalCheck, ...]
 
     @property
-    def refused_by(self) -> Check | None:
+    def refused_by(self) -> AppraisalCheck | None:
         """The first check that failed."""
         return next((check for check in self.checks if not check.passed), None)
 
@@ -108,7 +108,7 @@ class AppraisalPolicy:
     """A policy: its version, and what it accepts by kind of evidence."""
 
     version: int
-    kinds: Mapping[Kind, KindPolicy]
+    kinds: Mapping[EvidenceKind, KindPolicy]
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -124,7 +124,7 @@ class AppraisalPolicy:
         try:
             document = tomllib.loads(data.decode())
             version = document.pop("version", None)
-            checked = msgspec.convert({"version": version, "kinds": document}, _Document)
+            checked = msgspec.convert({"version": version, "kinds": document}, _PolicyDocument)
         except (ValueError, RecursionError) as error:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
         return cls(checked.version, checked.kinds)
@@ -151,11 +151,13 @@ class AppraisalPolicy:
             report_data: what the evidence has to be bound to; None leaves that to the caller.
             references: where it draws reference values from; by default there are none.
         """
-        policy = self.kinds.get(Kind(proven.kind))
+        policy = self.kinds.get(EvidenceKind(proven.kind))
         if policy is None:
             named = ", ".join(sorted(self.kinds)) or "nothing"
             detail = f"evidence of {proven.kind}, the policy accepts {named}"
-            return Decision((Check("kind", passed=False, fault=Fault.NOT_ALLOWED, detail=detail),))
+            return Decision(
+                (AppraisalCheck("kind", passed=False, fault=Fault.NOT_ALLOWED, detail=detail),)
+            )
         acceptance = Acceptance(
             tcb_statuses=frozenset(policy.tcb_statuses),
             advisories=None if policy.advisories is None else frozenset(policy.advisories),
@@ -173,20 +175,22 @@ class AppraisalPolicy:
         )
 
 
-def _certified(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+def _certified(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
     """A key that nobody certifies is as good as the policy that names it."""
     key = proven.facts.get(ATTESTATION_KEY)
     if key is not None:
         detail = f"nobody certifies {ATTESTATION_KEY} {key}, the policy has to ask for it as a fact"
         named = ATTESTATION_KEY in policy.facts
-        yield Check(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
+        yield AppraisalCheck(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
 
 
-def _measurements(policy: KindPolicy, proven: Proven, references: References) -> Iterator[Check]:
+def _measurements(
+    policy: KindPolicy, proven: Proven, references: References
+) -> Iterator[AppraisalCheck]:
     if proven.measurements and not policy.measurements:
         names = ", ".join(proven.measurements)
         detail = f"the policy lists no measurement, the evidence has {names}"
-        yield Check("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)
+        yield AppraisalCheck("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)
     for name, accepted in policy.measurements.items():
         found = proven.measurements.get(name)
         if isinstance(accepted, str):
@@ -196,7 +200,7 @@ def _measurements(policy: KindPolicy, proven: Proven, references: References) ->
         passed = found is not None and any(hmac.compare_digest(found, each) for each in values)
         told = "absent" if found is None else found.hex()
         detail = f"{name} is {told}, the policy accepts {_told(accepted, values)}"
-        yield Check(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
+        yield AppraisalCheck(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
 
 
 def _told(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
@@ -205,12 +209,12 @@ def _told(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
     return f"reference values, of which there are {len(values)} now"
 
 
-def _facts(policy: KindPolicy, proven: Proven) -> Iterator[Check]:
+def _facts(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
     for name, rule in policy.facts.items():
         found = proven.facts.get(name)
         passed = found is not None and rule.holds(found)
         detail = f"{name} is {'absent' if found is None else repr(found)}, the policy asks {rule}"
-        yield Check(f"fact.{name}", passed, Fault.FACT, detail)
+        yield AppraisalCheck(f"fact.{name}", passed, Fault.FACT, detail)
 
 
 def _number(text: str) -> int | None:

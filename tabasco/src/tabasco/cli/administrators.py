@@ -11,7 +11,7 @@ from tabasco.cli.options import (
     open_database,
     state_option,
 )
-from tabasco.registry.administrators import Administrators, Role
+from tabasco.registry.administrators import AdministratorRole, Administrators
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
 from veracruz_shells.files import write_new_file
@@ -26,8 +26,8 @@ def administrator() -> None:
 @click.option("--name", required=True, help="Who it is, for the audit log.")
 @click.option(
     "--role",
-    type=click.Choice([each.value for each in Role]),
-    default=Role.READER.value,
+    type=click.Choice([each.value for each in AdministratorRole]),
+    default=AdministratorRole.READER.value,
     show_default=True,
     help="A reader sees everything, an admin changes it.",
 )
@@ -42,7 +42,7 @@ def administrator_add(
     write_new_file(file, b"", mode=0o600)
     try:
         with open_database(state, database, create=True) as found:
-            token = Administrators(found).add(name, Role(role), at=current_time())
+            token = Administrators(found).add(name, AdministratorRole(role), at=current_time())
         write_new_file(file, token.reveal() + b"\n", mode=0o600, force=True)
     except BaseException:
         file.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import click
 
 from tabasco.cli.options import TIME, current_time, store_option
 from tabasco.collateral import (
-    Entry,
+    CollateralEntry,
     ItemKind,
     Store,
     StoredCollateral,
@@ -199,7 +199,7 @@ def source(store: Path) -> StoredCollateral | None:
     return StoredCollateral(Store(store)) if store.is_dir() else None
 
 
-def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Entry]:
+def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[CollateralEntry]:
     """Add to a store, in the words of the command line; what ends soon is said."""
     now = current_time()
     try:
@@ -212,7 +212,7 @@ def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Entry]:
     return entries
 
 
-def _line(entry: Entry, now: datetime) -> str:
+def _line(entry: CollateralEntry, now: datetime) -> str:
     state = "good" if entry.valid(now) else "ended" if entry.end < now else "to come"
     return (
         f"{entry.kind:<15}  {state:<7}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
@@ -220,7 +220,7 @@ def _line(entry: Entry, now: datetime) -> str:
     )
 
 
-def _fields(entry: Entry) -> dict[str, object]:
+def _fields(entry: CollateralEntry) -> dict[str, object]:
     return {
         "kind": entry.kind,
         "subject": entry.subject,

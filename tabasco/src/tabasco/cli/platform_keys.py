@@ -11,7 +11,7 @@ from tabasco.cli.options import current_time, database_option, in_hex, open_data
 from tabasco.errors import TabascoError
 from tabasco.registry.platform_keys import KINDS, PlatformKeys, RegisteredKey
 from tabasco.registry.state import StateDirectory
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.console import emit, json_option, read_file
 
 
@@ -41,7 +41,9 @@ def add(
     """Believe what the platform signs with the key in FILE (public, PEM, - for stdin)."""
     key = _key_in(file)
     with open_database(state, database, create=True) as opened:
-        added = PlatformKeys(opened).add(Kind(kind), in_hex(instance), key, at=current_time())
+        added = PlatformKeys(opened).add(
+            EvidenceKind(kind), in_hex(instance), key, at=current_time()
+        )
     emit(_fields(added), f"platform key {added.number} is believed", as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from psa_attestation.evidence.native import NativeEvidence
-from tabasco.appraisal.inspection import REFUSED, Verdict, as_text
+from tabasco.appraisal.inspection import REFUSED, EvidenceVerdict, as_text
 from tabasco.appraisal.inspection import as_json as as_report
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
 from tabasco.cli.options import (
@@ -26,7 +26,7 @@ from tabasco.registry.state import StateDirectory
 from tabasco.service.explanation import explain
 from tabasco.verify.detection import kind_of, plain
 from tabasco.verify.errors import EvidenceError
-from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from veracruz_shells.console import emit, json_option, note, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -84,7 +84,7 @@ def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -
 
 @policy.command("explain")
 @click.argument("file", type=_FILE)
-@click.option("--kind", type=click.Choice([each.value for each in Kind]),
+@click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]),
               help="What FILE is; by default what its form says.")  # fmt: skip
 @click.option("--policy", "draft", type=_FILE, metavar="FILE.toml",
               help="A draft to explain instead of the policy in force.")  # fmt: skip
@@ -129,7 +129,7 @@ def policy_explain(
     if draft is not None:
         document = read_file(draft, limit=MAX_POLICY_BYTES, what="appraisal policy")
     try:
-        wanted = Kind(kind) if kind else kind_of(data)
+        wanted = EvidenceKind(kind) if kind else kind_of(data)
     except EvidenceError as error:
         raise TabascoError(f"{file}: {error.detail}: name the kind, by --kind") from error
     with open_database(state, database) as found:
@@ -141,7 +141,7 @@ def policy_explain(
             document=document,
         )
     emit(as_report(report), as_text(report), as_json=as_json)
-    if report.verdict is not Verdict.ACCEPTED:
+    if report.verdict is not EvidenceVerdict.ACCEPTED:
         context.exit(REFUSED)
 
 

@@ -17,7 +17,7 @@ from tabasco.cli.options import (
 from tabasco.registry.bundles import MAX_BUNDLE_BYTES, ReferenceValue
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.state import StateDirectory
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.console import emit, json_option, note, read_file
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -30,7 +30,7 @@ def reference_values() -> None:
 
 
 @reference_values.command("add")
-@click.option("--kind", type=click.Choice([each.value for each in Kind]), required=True,
+@click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]), required=True,
               help="The kind of evidence.")  # fmt: skip
 @click.option("--measurement", required=True, metavar="NAME",
               help="Which measurement, by the platform's name, such as mrenclave.")  # fmt: skip
@@ -55,7 +55,7 @@ def reference_values_add(
 ) -> None:
     """Add a value (32, 48 or 64 bytes in hexadecimal)."""
     wanted = ReferenceValue(
-        Kind(kind),
+        EvidenceKind(kind),
         measurement,
         in_hex(value),
         label,

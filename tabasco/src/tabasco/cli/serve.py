@@ -124,7 +124,7 @@ def serve(
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     shared = None if challenge_key is None else challenge_key_in(challenge_key)
-    opening = Opening(
+    opening = DatabaseOpening(
         settings=Settings(challenge_validity, enrolment_validity, result_validity),
         source=StoredCollateral(Store(store)),
         challenge_key=shared,
@@ -147,7 +147,7 @@ def serve(
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class DatabaseOpening:
     """What the services of all tenants have in common."""
 
     settings: Settings

@@ -28,7 +28,7 @@ from tabasco.verify.detection import plain
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.evidence import Means, PublicKey
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
-from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.proven import TcbStatus
 from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
@@ -108,7 +108,7 @@ def _acceptance_options(command: _F) -> _F:
 
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
-@click.option("--kind", type=click.Choice([each.value for each in Kind]),
+@click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]),
               help="What FILE is; by default what its form says.")  # fmt: skip
 @click.option("--at", type=TIME, metavar="TIME", show_default="now",
               help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
@@ -141,7 +141,7 @@ def verify(
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
     report = inspection.inspect(
         data,
-        Kind(kind) if kind else None,
+        EvidenceKind(kind) if kind else None,
         means=_means(options),
         acceptance=_acceptance(options),
         policy=_policy(options["policy"]),
@@ -150,7 +150,7 @@ def verify(
     for told in strange_concerns(options["concerns"]):
         note(f"mind: {told}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
-    if report.verdict is not inspection.Verdict.ACCEPTED:
+    if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:
         context.exit(inspection.REFUSED)
 
 

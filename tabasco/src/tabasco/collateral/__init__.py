@@ -1,13 +1,13 @@
 """What hardware vendors publish for verification, kept on disk in a `Store`."""
 
-from tabasco.collateral.items import Item, ItemKind, Trust
+from tabasco.collateral.items import CollateralItem, ItemKind, Trust
 from tabasco.collateral.lookup import StoredCollateral
 from tabasco.collateral.snapshot import read_snapshot, write_snapshot
-from tabasco.collateral.store import Entry, Store
+from tabasco.collateral.store import CollateralEntry, Store
 
 __all__ = [
-    "Entry",
-    "Item",
+    "CollateralEntry",
+    "CollateralItem",
     "ItemKind",
     "Store",
     "StoredCollateral",

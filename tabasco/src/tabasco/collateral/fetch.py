@@ -23,7 +23,7 @@ from tabasco.collateral.lookup import subject_of_quote, subject_of_report
 from tabasco.errors import TabascoError
 from tabasco.verify.amd.report import Product, SigningKey, parse_report
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure_json import parse_azure
 
 INTEL_PCS: Final = "https://api.trustedservices.intel.com"
@@ -121,7 +121,7 @@ class Services:
         return retrying(_call, url, end)
 
 
-def wanted_for(data: bytes, kind: Kind, *, product: Product | None) -> list[Wanted]:
+def wanted_for(data: bytes, kind: EvidenceKind, *, product: Product | None) -> list[Wanted]:
     """What the verification of a piece of evidence needs.
 
     Args:
@@ -133,11 +133,11 @@ def wanted_for(data: bytes, kind: Kind, *, product: Product | None) -> list[Want
         EvidenceError: it is malformed.
         TabascoError: it needs no collateral, or the product is not known.
     """
-    if kind in {Kind.SGX, Kind.TDX}:
+    if kind in {EvidenceKind.SGX, EvidenceKind.TDX}:
         return [Wanted(ItemKind.INTEL, subject_of_quote(data))]
-    if kind is Kind.SEV_SNP:
+    if kind is EvidenceKind.SEV_SNP:
         return _wanted_of_amd(data, product, with_key=True)
-    if kind is Kind.TPM_AZURE:
+    if kind is EvidenceKind.TPM_AZURE:
         parts = parse_azure(data)
         if parts.report.kind == "sev-snp":
             return _wanted_of_amd(parts.report.hardware, product, with_key=False)

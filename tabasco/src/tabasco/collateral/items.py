@@ -1,8 +1,8 @@
 """One piece of collateral: what it is, of whom, and from when to when it may be used.
 
-An `Item` is only made of bytes whose signatures hold up to a pinned root, at the moment from which
-all of its parts are valid. So a store has nothing in it that no vendor ever said, and whether it
-may be used at a given time is a comparison.
+A `CollateralItem` is only made of bytes whose signatures hold up to a pinned root, at the moment
+from which all of its parts are valid. So a store has nothing in it that no vendor ever said, and
+whether it may be used at a given time is a comparison.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from tabasco.verify.amd.certificate import (
 )
 from tabasco.verify.amd.report import Product, SigningKey, SnpTcb
 from tabasco.verify.amd.snp import AMD_ROOTS
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral, verify_collateral
 from tabasco.verify.intel.pck import PCK_ISSUERS
 from tabasco.verify.intel.quote import Tee
@@ -52,7 +52,7 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CollateralItem:
     """A verified piece of collateral.
 
     Attributes:
@@ -80,7 +80,7 @@ Authorities = Callable[[Product], Iterable[bytes]]
 """AMD's certificates of a product line, as far as they are known."""
 
 
-def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
+def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> CollateralItem:
     """The item that some bytes are, of whatever kind their form says.
 
     Args:
@@ -96,7 +96,7 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Item:
     if text.startswith(b"{"):
         return _intel(data, trust)
     if text.startswith(b"-----BEGIN"):
-        blocks = certificates.pem_blocks(text, stage=Stage.COLLATERAL)
+        blocks = certificates.pem_blocks(text, stage=VerificationStage.COLLATERAL)
         if len(blocks) == 1:
             return _amd_key(data, blocks[0], trust, authorities)
         return _amd_authorities(data, trust)
@@ -119,9 +119,11 @@ def key_subject(kind: SigningKey, product: Product, chip: bytes, tcb: SnpTcb) ->
     return f"{kind.name.lower()}/{product.value}{of}/{versions}"
 
 
-def _intel(data: bytes, trust: Trust) -> Item:
+def _intel(data: bytes, trust: Trust) -> CollateralItem:
     collateral = Collateral.from_json(data)
-    issuers = certificates.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
+    issuers = certificates.load_pem(
+        collateral.pck_crl_issuer_chain, stage=VerificationStage.COLLATERAL
+    )
     name = certificates.common_name(issuers[0])
     if (
         len(issuers) != 2
@@ -140,10 +142,10 @@ def _intel(data: bytes, trust: Trust) -> Item:
     if info.tee is not identity.tee:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"TCB info of {info.tee.name}, QE identity of {identity.tee.name}",
         )
-    return Item(
+    return CollateralItem(
         kind=ItemKind.INTEL,
         subject=intel_subject(info.tee, info.fmspc, name),
         content=data,
@@ -153,14 +155,14 @@ def _intel(data: bytes, trust: Trust) -> Item:
     )
 
 
-def _amd_authorities(data: bytes, trust: Trust) -> Item:
-    given = certificates.load_pem(data, stage=Stage.COLLATERAL)
+def _amd_authorities(data: bytes, trust: Trust) -> CollateralItem:
+    given = certificates.load_pem(data, stage=VerificationStage.COLLATERAL)
     root, product = _root_of(given, trust)
     below = [each for each in given if each is not root]
     starts = [max(each.not_valid_before_utc, root.not_valid_before_utc) for each in below]
     ends = [
         certificates.check_issuers(
-            (each, root), roots=trust.amd.keys(), at=start, stage=Stage.COLLATERAL
+            (each, root), roots=trust.amd.keys(), at=start, stage=VerificationStage.COLLATERAL
         )
         for each, start in zip(below, starts, strict=True)
     ]
@@ -169,10 +171,10 @@ def _amd_authorities(data: bytes, trust: Trust) -> Item:
     if not below or others:
         raise _foreign(f"no authorities of {product.value}: {', '.join(sorted(others)) or 'none'}")
     # Each is good for its own time; whoever uses one of them compares that.
-    return Item(ItemKind.AMD_AUTHORITIES, product.value, data, min(starts), max(ends))
+    return CollateralItem(ItemKind.AMD_AUTHORITIES, product.value, data, min(starts), max(ends))
 
 
-def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
+def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> CollateralItem:
     listed = crl.load(data)
     issuer = der.children(der.read(listed.tbs_certlist_bytes, der.SEQUENCE))[2].encoded
     for product in trust.amd.values():
@@ -181,11 +183,11 @@ def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> Item:
             if issuer == certificates.outline_of(root).subject.encoded:
                 start = listed.last_update_utc
                 end = crl.check(listed, root, at=start)
-                return Item(ItemKind.AMD_CRL, product.value, data, start, end)
+                return CollateralItem(ItemKind.AMD_CRL, product.value, data, start, end)
     raise _unknown_authorities()
 
 
-def _amd_key(data: bytes, encoded: bytes, trust: Trust, authorities: Authorities) -> Item:
+def _amd_key(data: bytes, encoded: bytes, trust: Trust, authorities: Authorities) -> CollateralItem:
     key = parse_endorsement_key(encoded)
     for product in trust.amd.values():
         issuer = _issuer(key, product, authorities)
@@ -193,7 +195,7 @@ def _amd_key(data: bytes, encoded: bytes, trust: Trust, authorities: Authorities
             check_issued(key, issuer)
             chip = hardware_id_of(key, product) if key.kind is SigningKey.VCEK else b""
             subject = key_subject(key.kind, product, chip, tcb_of(key, product))
-            return Item(ItemKind.AMD_KEY, subject, data, key.start, key.end)
+            return CollateralItem(ItemKind.AMD_KEY, subject, data, key.start, key.end)
     raise _unknown_authorities()
 
 
@@ -218,13 +220,15 @@ def _root_of(given: tuple[x509.Certificate, ...], trust: Trust) -> tuple[x509.Ce
 
 def _foreign(what: str) -> EvidenceError:
     return EvidenceError(
-        Fault.UNKNOWN_ROOT, Stage.COLLATERAL, f"{what}: it does not end in a pinned root"
+        Fault.UNKNOWN_ROOT,
+        VerificationStage.COLLATERAL,
+        f"{what}: it does not end in a pinned root",
     )
 
 
 def _unknown_authorities() -> EvidenceError:
     return EvidenceError(
         Fault.COLLATERAL_MISSING,
-        Stage.COLLATERAL,
+        VerificationStage.COLLATERAL,
         "AMD's authorities for this are not in the store: import their certificate chain first",
     )

@@ -8,7 +8,7 @@ from tabasco.collateral.store import Store
 from tabasco.verify.amd.certificate import EndorsementKey, parse_endorsement_key
 from tabasco.verify.amd.report import Product, SnpReport, SnpTcb, parse_report
 from tabasco.verify.amd.snp import Endorsements
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.intel.pck import platform_of
 from tabasco.verify.intel.quote import parse_quote
@@ -104,12 +104,12 @@ class StoredCollateral:
         if ends:
             return EvidenceError(
                 Fault.COLLATERAL_EXPIRED,
-                Stage.COLLATERAL,
+                VerificationStage.COLLATERAL,
                 f"{kind} of {subject} in {self.store.path} is good until {max(ends)}, it is {at}",
             )
         return EvidenceError(
             Fault.COLLATERAL_MISSING,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"no {kind} of {subject} for {at} is in {self.store.path}",
         )
 

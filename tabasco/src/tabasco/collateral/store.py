@@ -22,10 +22,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tabasco.collateral.items import Item, ItemKind, Trust, read_item
+from tabasco.collateral.items import CollateralItem, ItemKind, Trust, read_item
 from tabasco.errors import TabascoError
 from tabasco.verify.amd.report import Product
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from veracruz_shells.files import read_file, write_new_file
 
@@ -35,7 +35,7 @@ _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Subject = Annotated[str, msgspec.Meta(pattern="^[a-z0-9./-]{1,200}$")]
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CollateralEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the index says of an item; times in UTC, `end` included."""
 
     kind: ItemKind
@@ -61,7 +61,7 @@ class _Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Index(msgspec.Struct, forbid_unknown_fields=True):
     version: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
-    items: Annotated[list[Entry], msgspec.Meta(max_length=MAX_ITEMS)] = []
+    items: Annotated[list[CollateralEntry], msgspec.Meta(max_length=MAX_ITEMS)] = []
     floors: dict[_Subject, _Floor] = {}
 
 
@@ -72,7 +72,7 @@ class Store:
         self.path = path
         self._trust = trust or Trust()
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CollateralEntry]:
         """All there is, by kind and subject, the newest of each first."""
         found = sorted(self._index().items, key=lambda each: each.start, reverse=True)
         return sorted(found, key=lambda each: (each.kind, each.subject))
@@ -106,7 +106,7 @@ class Store:
             found[key] = max(each.end, found.get(key, each.end))
         return found
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: CollateralEntry) -> bytes:
         """An item's content.
 
         Raises:
@@ -118,7 +118,7 @@ class Store:
             raise TabascoError(f"{path} was changed since it was imported: import it again")
         return data
 
-    def add(self, contents: Sequence[tuple[str, bytes]], *, at: datetime) -> list[Entry]:
+    def add(self, contents: Sequence[tuple[str, bytes]], *, at: datetime) -> list[CollateralEntry]:
         """Verify and keep all of `contents`, or nothing; those that are there already are as well.
 
         Args:
@@ -146,7 +146,7 @@ class Store:
                 raise TabascoError(f"{self.path} holds at most {MAX_ITEMS} items: prune it")
         return entries
 
-    def prune(self, *, before: datetime) -> list[Entry]:
+    def prune(self, *, before: datetime) -> list[CollateralEntry]:
         """Forget what ended before a time; what was forgotten."""
         with self._changing() as index:
             gone = [each for each in index.items if each.end < before]
@@ -155,9 +155,11 @@ class Store:
             self._object(each.sha256).unlink(missing_ok=True)
         return gone
 
-    def _verified(self, contents: Sequence[tuple[str, bytes]], at: datetime) -> list[Item]:
+    def _verified(
+        self, contents: Sequence[tuple[str, bytes]], at: datetime
+    ) -> list[CollateralItem]:
         """Those that lack their authorities are tried again after all others."""
-        items: list[Item] = []
+        items: list[CollateralItem] = []
         waiting: list[tuple[str, bytes]] = []
 
         def authorities(product: Product) -> Iterator[bytes]:
@@ -166,7 +168,7 @@ class Store:
                     yield item.content
             yield from self.find_all(ItemKind.AMD_AUTHORITIES, product.value, at)
 
-        def read(name: str, data: bytes) -> Item:
+        def read(name: str, data: bytes) -> CollateralItem:
             try:
                 return read_item(data, trust=self._trust, authorities=authorities)
             except EvidenceError as error:
@@ -211,14 +213,14 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def _write(self, item: Item) -> None:
+    def _write(self, item: CollateralItem) -> None:
         write_new_file(self._object(item.digest), item.content, mode=0o600, force=True)
 
     def _object(self, digest: str) -> Path:
         return self.path / "objects" / digest
 
 
-def _begun(index: _Index, at: datetime) -> Iterator[Entry]:
+def _begun(index: _Index, at: datetime) -> Iterator[CollateralEntry]:
     """What had been issued by then, without what is a rollback, seen from then."""
     for each in index.items:
         floor = index.floors.get(each.subject)
@@ -227,8 +229,8 @@ def _begun(index: _Index, at: datetime) -> Iterator[Entry]:
             yield each
 
 
-def _entry(item: Item, at: datetime) -> Entry:
-    return Entry(
+def _entry(item: CollateralItem, at: datetime) -> CollateralEntry:
+    return CollateralEntry(
         kind=item.kind,
         subject=item.subject,
         sha256=item.digest,
@@ -239,18 +241,18 @@ def _entry(item: Item, at: datetime) -> Entry:
     )
 
 
-def _check_floor(index: _Index, item: Item) -> None:
+def _check_floor(index: _Index, item: CollateralItem) -> None:
     floor = index.floors.get(item.subject)
     if floor is not None and floor.refuses(item.evaluation, item.start):
         raise EvidenceError(
             Fault.COLLATERAL_ROLLBACK,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"{item.subject}: tcbEvaluationDataNumber {item.evaluation} of {item.start} is lower "
             f"than {floor.evaluation}, which was issued at {floor.start}",
         )
 
 
-def _raise_floor(index: _Index, item: Item) -> None:
+def _raise_floor(index: _Index, item: CollateralItem) -> None:
     floor = index.floors.get(item.subject)
     if item.kind is not ItemKind.INTEL:
         return

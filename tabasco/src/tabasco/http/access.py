@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from tabasco.http.context import Given
 from tabasco.registry import audit
-from tabasco.registry.administrators import Administrator, Administrators, Role
+from tabasco.registry.administrators import Administrator, AdministratorRole, Administrators
 from tabasco.registry.database import Database
 
 _SCHEME: Final = HTTPBearer(auto_error=False, description="The token of an administrator.")
@@ -41,7 +41,7 @@ def may_change(administrator: Administrator, database: Database, *, at: datetime
     Raises:
         ForbiddenError: a reader.
     """
-    if administrator.role is Role.ADMIN:
+    if administrator.role is AdministratorRole.ADMIN:
         return
     with database.writing() as session:
         audit.record(

@@ -68,8 +68,7 @@ def _answer(status: int, error: str, message: str, **headers: str) -> JSONRespon
 def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusalError)
     _log.info("refused: %s (%s)", error.reason.value, error.detail or "no detail")
-    _, _, sentence = str(error).partition(": ")
-    return _answer(403, error.reason.value, sentence)
+    return _answer(403, error.reason.value, error.reason.sentence)
 
 
 def _malformed(_request: Request, error: Exception) -> JSONResponse:

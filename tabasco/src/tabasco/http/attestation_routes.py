@@ -13,7 +13,7 @@ from colima.tabasco import (
 from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.results.ear_claims import EAR_PROFILE
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.http import forms
 from tabasco.http.context import Given
 from tabasco.service.hardware_root import MEASURED
@@ -41,10 +41,10 @@ def key_set(context: Given) -> Response:
 
 
 @router.get("/.well-known/tabasco")
-def describe(context: Given) -> forms.Described:
+def describe(context: Given) -> forms.DescriptionForm:
     """Who answers, and what is verified."""
     described = context.service.describe(DescribeServiceRequest())
-    return forms.Described(
+    return forms.DescriptionForm(
         verifier=described.verifier,
         result_profile=str(EAR_PROFILE),
         platforms=described.platforms,
@@ -53,21 +53,21 @@ def describe(context: Given) -> forms.Described:
 
 
 @router.post("/v1/enrolment-challenges", status_code=201)
-def begin_enrolment(wanted: forms.ChallengeWanted, context: Given) -> forms.ChallengeGiven:
+def begin_enrolment(wanted: forms.ChallengeRequestForm, context: Given) -> forms.ChallengeForm:
     """Begin the enrolment of a root attester."""
     begun = context.service.begin_enrolment(BeginEnrolmentRequest(wanted.platform))
-    return forms.ChallengeGiven(challenge=begun.challenge, expires_in_s=begun.expires_in_s)
+    return forms.ChallengeForm(challenge=begun.challenge, expires_in_s=begun.expires_in_s)
 
 
 @router.post("/v1/enrolments", status_code=201)
-def enrol(wanted: forms.EnrolmentWanted, context: Given) -> forms.Enrolled:
+def enrol(wanted: forms.EnrolmentRequestForm, context: Given) -> forms.EnrolmentForm:
     """Enrol a root attester; when this answers, it is on disk."""
     done = context.service.complete_enrolment(CompleteEnrolmentRequest(**dict(wanted)))
-    return forms.Enrolled(instance_id=done.instance_id, expires_in_s=done.expires_in_s)
+    return forms.EnrolmentForm(instance_id=done.instance_id, expires_in_s=done.expires_in_s)
 
 
 @router.post("/v1/tokens/verify")
-def verify_token(given: forms.TokenGiven, context: Given) -> forms.Result:
+def verify_token(given: forms.TokenForm, context: Given) -> forms.ResultForm:
     """A signed result about a runtime's token."""
     as_jwt = given.format is forms.ResultFormat.JWT
     request = VerifyTokenRequest(given.token, given.challenge, given.pinned_key or b"", as_jwt)
@@ -75,20 +75,20 @@ def verify_token(given: forms.TokenGiven, context: Given) -> forms.Result:
 
 
 @router.post("/v1/sessions", status_code=201)
-def open_session(wanted: forms.SessionWanted, context: Given) -> forms.SessionGiven:
+def open_session(wanted: forms.SessionRequestForm, context: Given) -> forms.SessionForm:
     """A nonce for evidence of an attester."""
     nonce, expires_in_s = context.service.open_session(wanted.kind)
-    return forms.SessionGiven(nonce=nonce, kind=wanted.kind, expires_in_s=expires_in_s)
+    return forms.SessionForm(nonce=nonce, kind=wanted.kind, expires_in_s=expires_in_s)
 
 
 @router.post("/v1/sessions/{nonce}/evidence")
-def submit_evidence(nonce: str, given: forms.EvidenceGiven, context: Given) -> forms.Result:
+def submit_evidence(nonce: str, given: forms.EvidenceForm, context: Given) -> forms.ResultForm:
     """A signed result about the attester whose evidence answers the nonce (base64url)."""
     as_jwt = given.format is forms.ResultFormat.JWT
     native = NativeEvidence(given.kind, given.evidence, given.auxiliary)
     answered = from_base64url(nonce[:64], "the nonce")
     if len(answered) != 32:
-        raise RefusalError(Reason.CHALLENGE_NOT_LIVE, "no nonce")
+        raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "no nonce")
     submission = Submission(answered, given.kind, native.encode(), given.public_key or b"")
     signed = context.service.submit_evidence(
         submission, pinned_key=given.pinned_key or b"", as_jwt=as_jwt
@@ -96,7 +96,7 @@ def submit_evidence(nonce: str, given: forms.EvidenceGiven, context: Given) -> f
     return _result(signed, as_jwt=as_jwt)
 
 
-def _result(signed: bytes, *, as_jwt: bool) -> forms.Result:
+def _result(signed: bytes, *, as_jwt: bool) -> forms.ResultForm:
     if as_jwt:
-        return forms.Result(attestation_result=signed.decode(), media_type=_JWT)
-    return forms.Result(attestation_result=to_base64url(signed), media_type=_CWT)
+        return forms.ResultForm(attestation_result=signed.decode(), media_type=_JWT)
+    return forms.ResultForm(attestation_result=to_base64url(signed), media_type=_CWT)

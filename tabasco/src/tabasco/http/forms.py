@@ -27,7 +27,7 @@ from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 
 def _from_text(value: object) -> object:
@@ -97,11 +97,11 @@ Label = Annotated[str, Field(max_length=LABEL_CHARS)]
 Platform = Annotated[str, Field(min_length=1, max_length=MAX_PLATFORM_CHARS)]
 
 
-class _Form(BaseModel):
+class _StrictForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Failure(_Form):
+class FailureForm(_StrictForm):
     """What every answer is that is not the one asked for."""
 
     error: str
@@ -115,7 +115,7 @@ class ResultFormat(StrEnum):
     CWT = "cwt"
 
 
-class Described(_Form):
+class DescriptionForm(_StrictForm):
     """Who answers, and what for."""
 
     verifier: str
@@ -124,20 +124,20 @@ class Described(_Form):
     evidence_kinds: tuple[str, ...]
 
 
-class ChallengeWanted(_Form):
+class ChallengeRequestForm(_StrictForm):
     """A root attester on this platform wants to enrol."""
 
     platform: Platform
 
 
-class ChallengeGiven(_Form):
+class ChallengeForm(_StrictForm):
     """Good once, and for so many seconds."""
 
     challenge: Challenge
     expires_in_s: int
 
 
-class EnrolmentWanted(_Form):
+class EnrolmentRequestForm(_StrictForm):
     """Native evidence over the challenge and a fresh key, and the proof that it is held."""
 
     challenge: Challenge
@@ -147,14 +147,14 @@ class EnrolmentWanted(_Form):
     proof_of_possession: Annotated[bytes, _Base64Url(64, 64)]
 
 
-class Enrolled(_Form):
+class EnrolmentForm(_StrictForm):
     """Enrolled as this instance (hexadecimal), for so many seconds."""
 
     instance_id: Hex
     expires_in_s: int
 
 
-class TokenGiven(_Form):
+class TokenForm(_StrictForm):
     """Is this PSA token authentic, from an enrolled instance and over my challenge?"""
 
     token: Annotated[bytes, _Base64Url(1, MAX_TOKEN_BYTES)]
@@ -163,20 +163,20 @@ class TokenGiven(_Form):
     format: ResultFormat = ResultFormat.JWT
 
 
-class Result(_Form):
+class ResultForm(_StrictForm):
     """An attestation result: a JWT as it is, a CWT in base64url."""
 
     attestation_result: str
     media_type: str
 
 
-class SessionWanted(_Form):
+class SessionRequestForm(_StrictForm):
     """An attester has evidence of this kind."""
 
-    kind: Kind
+    kind: EvidenceKind
 
 
-class SessionGiven(_Form):
+class SessionForm(_StrictForm):
     """Answer this nonce once, within so many seconds."""
 
     nonce: Challenge
@@ -184,10 +184,10 @@ class SessionGiven(_Form):
     expires_in_s: int
 
 
-class EvidenceGiven(_Form):
+class EvidenceForm(_StrictForm):
     """The platform's bytes, and what goes with them, such as `certificate` of SEV-SNP."""
 
-    kind: Kind
+    kind: EvidenceKind
     evidence: Blob
     auxiliary: dict[Name, Blob] = {}
     public_key: PublicKey | None = None
@@ -195,14 +195,14 @@ class EvidenceGiven(_Form):
     format: ResultFormat = ResultFormat.JWT
 
 
-class TrustAnchor(_Form):
+class TrustAnchorForm(_StrictForm):
     """A software root whose evidence is believed."""
 
     name: Name
     public_key: PublicKey
 
 
-class InstanceShown(_Form):
+class InstanceForm(_StrictForm):
     """An instance that enrolled."""
 
     instance_id: Hex
@@ -215,10 +215,10 @@ class InstanceShown(_Form):
     expires_at: Time
 
 
-class NewReferenceValue(_Form):
+class NewReferenceValueForm(_StrictForm):
     """A value that a measurement may have."""
 
-    kind: Kind
+    kind: EvidenceKind
     measurement: Name
     value: Hex
     label: Label = ""
@@ -226,14 +226,14 @@ class NewReferenceValue(_Form):
     not_after: Time | None = None
 
 
-class ReferenceValueShown(NewReferenceValue):
+class ReferenceValueForm(NewReferenceValueForm):
     """A value as it is kept."""
 
     number: int
     provider: str
 
 
-class BundleTaken(_Form):
+class ImportedBundleForm(_StrictForm):
     """Whose bundle it was, its version, and how many values are in it."""
 
     provider: str
@@ -241,14 +241,14 @@ class BundleTaken(_Form):
     values: int
 
 
-class ProviderShown(_Form):
+class ProviderForm(_StrictForm):
     """Whose bundles are taken in, and the version of the last one."""
 
     name: str
     version: int
 
 
-class PolicyShown(_Form):
+class PolicyForm(_StrictForm):
     """An appraisal policy: its version, and the SHA-256 of its text."""
 
     version: int
@@ -257,32 +257,32 @@ class PolicyShown(_Form):
     document: str
 
 
-class NewPlatformKey(_Form):
+class NewPlatformKeyForm(_StrictForm):
     """The key that a platform signs evidence with: DER SubjectPublicKeyInfo, on a P curve."""
 
-    kind: Kind
+    kind: EvidenceKind
     instance: Hex
     public_key: PublicKey
 
 
-class PlatformKeyShown(NewPlatformKey):
+class PlatformKeyForm(NewPlatformKeyForm):
     """A platform's key as it is kept."""
 
     number: int
     provider: str
 
 
-class ExplanationWanted(_Form):
+class ExplanationRequestForm(_StrictForm):
     """Evidence to explain, under the policy in force or this one (TOML), at a time or now."""
 
-    kind: Kind
+    kind: EvidenceKind
     evidence: Blob
     auxiliary: dict[Name, Blob] = {}
     policy: Annotated[str, Field(max_length=MAX_POLICY_BYTES)] = ""
     at: Time | None = None
 
 
-class Explanation(BaseModel):
+class ExplanationForm(BaseModel):
     """The report of `tabasco verify`: what is proven, what is not, and every check."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -301,7 +301,7 @@ class RevocationSubject(StrEnum):
     KEY = "key"
 
 
-class NewRevocation(_Form):
+class NewRevocationForm(_StrictForm):
     """Believe this no more: an instance by its id, a measurement, a key by its SHA-256."""
 
     subject: RevocationSubject
@@ -309,13 +309,13 @@ class NewRevocation(_Form):
     reason: Label = ""
 
 
-class RevocationShown(NewRevocation):
+class RevocationForm(NewRevocationForm):
     """A revocation of a measurement or a key."""
 
     revoked_at: Time
 
 
-class AuditHead(_Form):
+class AuditHeadForm(_StrictForm):
     """Where the audit log is, and that signed by the result key (COSE_Sign1)."""
 
     number: int
@@ -323,7 +323,7 @@ class AuditHead(_Form):
     signed: Blob
 
 
-class AuditEntry(_Form):
+class AuditEntryForm(_StrictForm):
     """One entry of the audit log."""
 
     number: int
@@ -335,4 +335,4 @@ class AuditEntry(_Form):
     hash: Hex
 
 
-FAILURES: Final[dict[int | str, dict[str, Any]]] = {"default": {"model": Failure}}
+FAILURES: Final[dict[int | str, dict[str, Any]]] = {"default": {"model": FailureForm}}

@@ -33,16 +33,18 @@ Body = Annotated[bytes, Depends(_body)]
 
 
 @router.get("/v1/trust-anchors")
-def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchor]:
+def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
     """The software roots whose evidence is believed."""
     return [
-        forms.TrustAnchor(name=root.name, public_key=root.public_key)
+        forms.TrustAnchorForm(name=root.name, public_key=root.public_key)
         for root in Roots(context.database).all()
     ]
 
 
 @router.post("/v1/trust-anchors", status_code=201)
-def add_trust_anchor(anchor: forms.TrustAnchor, context: Given, admin: Admin) -> forms.TrustAnchor:
+def add_trust_anchor(
+    anchor: forms.TrustAnchorForm, context: Given, admin: Admin
+) -> forms.TrustAnchorForm:
     """Believe a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
     key = keys.from_der(anchor.public_key)
     if key is None:
@@ -62,11 +64,11 @@ def remove_trust_anchor(name: str, context: Given, admin: Admin) -> Response:
 
 
 @router.get("/v1/instances")
-def instances(context: Given, _: Reader) -> list[forms.InstanceShown]:
+def instances(context: Given, _: Reader) -> list[forms.InstanceForm]:
     """Every instance that ever enrolled, newest first."""
     now = context.now()
     return [
-        forms.InstanceShown(
+        forms.InstanceForm(
             instance_id=each.instance_id,
             state=each.state(now),
             platform=each.platform,
@@ -81,10 +83,10 @@ def instances(context: Given, _: Reader) -> list[forms.InstanceShown]:
 
 
 @router.get("/v1/revocations")
-def revocations(context: Given, _: Reader) -> list[forms.RevocationShown]:
+def revocations(context: Given, _: Reader) -> list[forms.RevocationForm]:
     """Every revocation of a measurement or key, newest first; instances show their own state."""
     return [
-        forms.RevocationShown(
+        forms.RevocationForm(
             subject=forms.RevocationSubject(each.subject.value),
             value=each.value,
             reason=each.reason,
@@ -95,7 +97,9 @@ def revocations(context: Given, _: Reader) -> list[forms.RevocationShown]:
 
 
 @router.post("/v1/revocations", status_code=201)
-def revoke(wanted: forms.NewRevocation, context: Given, admin: Admin) -> forms.NewRevocation:
+def revoke(
+    wanted: forms.NewRevocationForm, context: Given, admin: Admin
+) -> forms.NewRevocationForm:
     """Believe an instance, a measurement or a key no more; a second time changes nothing."""
     if wanted.subject is forms.RevocationSubject.INSTANCE:
         Instances(context.database).revoke(wanted.value, at=context.now(), actor=admin.actor)
@@ -111,15 +115,15 @@ def revoke(wanted: forms.NewRevocation, context: Given, admin: Admin) -> forms.N
 
 
 @router.get("/v1/reference-values")
-def reference_values(context: Given, _: Reader) -> list[forms.ReferenceValueShown]:
+def reference_values(context: Given, _: Reader) -> list[forms.ReferenceValueForm]:
     """Every reference value."""
     return [_shown(each) for each in ReferenceValues(context.database).all()]
 
 
 @router.post("/v1/reference-values", status_code=201)
 def add_reference_value(
-    wanted: forms.NewReferenceValue, context: Given, admin: Admin
-) -> forms.ReferenceValueShown:
+    wanted: forms.NewReferenceValueForm, context: Given, admin: Admin
+) -> forms.ReferenceValueForm:
     """Add a reference value in the operator's name."""
     value = ReferenceValue(
         wanted.kind,
@@ -138,16 +142,18 @@ def add_reference_value(
     status_code=201,
     openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}},
 )
-def take_in_bundle(bundle: Body, context: Given, admin: Admin) -> forms.BundleTaken:
+def take_in_bundle(bundle: Body, context: Given, admin: Admin) -> forms.ImportedBundleForm:
     """Take in a bundle that a registered provider signed: a JWS over JSON, or a CoRIM."""
     provider, count = ReferenceValues(context.database).take_in(
         bundle, at=context.now(), actor=admin.actor
     )
-    return forms.BundleTaken(provider=provider.name, version=provider.bundle_version, values=count)
+    return forms.ImportedBundleForm(
+        provider=provider.name, version=provider.bundle_version, values=count
+    )
 
 
 @router.get("/v1/reference-values/{number}")
-def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceValueShown:
+def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceValueForm:
     """The reference value of this number."""
     try:
         return _shown(ReferenceValues(context.database).get(number))
@@ -166,24 +172,24 @@ def remove_reference_value(number: int, context: Given, admin: Admin) -> Respons
 
 
 @router.get("/v1/providers")
-def providers(context: Given, _: Reader) -> list[forms.ProviderShown]:
+def providers(context: Given, _: Reader) -> list[forms.ProviderForm]:
     """Whose bundles are taken in."""
     return [
-        forms.ProviderShown(name=each.name, version=each.bundle_version)
+        forms.ProviderForm(name=each.name, version=each.bundle_version)
         for each in ReferenceValues(context.database).providers()
     ]
 
 
 @router.get("/v1/platform-keys")
-def platform_keys(context: Given, _: Reader) -> list[forms.PlatformKeyShown]:
+def platform_keys(context: Given, _: Reader) -> list[forms.PlatformKeyForm]:
     """Keys of platforms whose evidence comes without a certificate."""
     return [_key_shown(each) for each in PlatformKeys(context.database).all()]
 
 
 @router.post("/v1/platform-keys", status_code=201)
 def add_platform_key(
-    wanted: forms.NewPlatformKey, context: Given, admin: Admin
-) -> forms.PlatformKeyShown:
+    wanted: forms.NewPlatformKeyForm, context: Given, admin: Admin
+) -> forms.PlatformKeyForm:
     """Believe what a platform signs with this key; the same again changes nothing."""
     key = key_of(wanted.public_key)
     added = PlatformKeys(context.database).add(
@@ -203,7 +209,7 @@ def remove_platform_key(number: int, context: Given, admin: Admin) -> Response:
 
 
 @router.get("/v1/policies")
-def policies(context: Given, _: Reader) -> list[forms.PolicyShown]:
+def policies(context: Given, _: Reader) -> list[forms.PolicyForm]:
     """Every appraisal policy there was; the first is in force."""
     return [_policy(each) for each in Policies(context.database).all()]
 
@@ -213,37 +219,39 @@ def policies(context: Given, _: Reader) -> list[forms.PolicyShown]:
     status_code=201,
     openapi_extra={"requestBody": {"content": {"application/toml": {}}}},
 )
-def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyShown:
+def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyForm:
     """Put an appraisal policy (TOML) in force; versions only grow."""
     stored = Policies(context.database).put_in_force(document, at=context.now(), actor=admin.actor)
     return _policy(stored)
 
 
 @router.post("/v1/policies/explain")
-def explain(wanted: forms.ExplanationWanted, context: Given, _: Reader) -> forms.Explanation:
+def explain(
+    wanted: forms.ExplanationRequestForm, context: Given, _: Reader
+) -> forms.ExplanationForm:
     """What would come of evidence, check by check; nothing is decided by it."""
     found = context.service.explain(
         NativeEvidence(wanted.kind, wanted.evidence, wanted.auxiliary),
         document=wanted.policy.encode(),
         at=wanted.at,
     )
-    return forms.Explanation.model_validate(as_json(found))
+    return forms.ExplanationForm.model_validate(as_json(found))
 
 
 @router.get("/v1/audit/head")
-def audit_head(context: Given, _: Reader) -> forms.AuditHead:
+def audit_head(context: Given, _: Reader) -> forms.AuditHeadForm:
     """The signed head of the audit log, to be kept elsewhere."""
     head, signed = context.service.signed_head()
-    return forms.AuditHead(number=head.number, hash=head.hash, signed=signed)
+    return forms.AuditHeadForm(number=head.number, hash=head.hash, signed=signed)
 
 
 @router.get("/v1/audit/entries")
 def audit_entries(
     context: Given, _: Reader, after: Annotated[int, Query(ge=0)] = 0, most: _Count = 100
-) -> list[forms.AuditEntry]:
+) -> list[forms.AuditEntryForm]:
     """Entries of the audit log in their order."""
     return [
-        forms.AuditEntry(
+        forms.AuditEntryForm(
             number=each.number,
             at=each.at,
             actor=each.actor,
@@ -256,8 +264,8 @@ def audit_entries(
     ]
 
 
-def _shown(value: ReferenceValue) -> forms.ReferenceValueShown:
-    return forms.ReferenceValueShown(
+def _shown(value: ReferenceValue) -> forms.ReferenceValueForm:
+    return forms.ReferenceValueForm(
         kind=value.kind,
         measurement=value.measurement,
         value=value.value,
@@ -269,8 +277,8 @@ def _shown(value: ReferenceValue) -> forms.ReferenceValueShown:
     )
 
 
-def _key_shown(key: RegisteredKey) -> forms.PlatformKeyShown:
-    return forms.PlatformKeyShown(
+def _key_shown(key: RegisteredKey) -> forms.PlatformKeyForm:
+    return forms.PlatformKeyForm(
         kind=key.kind,
         instance=key.instance,
         public_key=key.public_key,
@@ -279,8 +287,8 @@ def _key_shown(key: RegisteredKey) -> forms.PlatformKeyShown:
     )
 
 
-def _policy(stored: StoredPolicy) -> forms.PolicyShown:
-    return forms.PolicyShown(
+def _policy(stored: StoredPolicy) -> forms.PolicyForm:
+    return forms.PolicyForm(
         version=stored.version,
         digest=stored.digest,
         set_at=stored.set_at,

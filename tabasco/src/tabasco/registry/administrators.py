@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(rf"{TOKEN_PREFIX}[A-Za-z0-9_-]{{43}}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class Role(StrEnum):
+class AdministratorRole(StrEnum):
     """What somebody may do."""
 
     READER = "reader"
@@ -41,7 +41,7 @@ class Administrator:
     """Somebody who may administer."""
 
     name: str
-    role: Role
+    role: AdministratorRole
     added_at: datetime
 
     @property
@@ -57,7 +57,7 @@ class Administrators:
         self._database = database
         self._by_digest = database.lookup(_BY_DIGEST)
 
-    def add(self, name: str, role: Role, *, at: datetime) -> Secret:
+    def add(self, name: str, role: AdministratorRole, *, at: datetime) -> Secret:
         """Let somebody in from now on; their token, which is not kept.
 
         Raises:
@@ -107,7 +107,9 @@ class Administrators:
         """Everybody who may, by name."""
         with self._database.reading() as session:
             rows = session.scalars(select(AdministratorRow).order_by(AdministratorRow.name))
-            return [Administrator(row.name, Role(row.role), row.added_at) for row in rows]
+            return [
+                Administrator(row.name, AdministratorRole(row.role), row.added_at) for row in rows
+            ]
 
     def with_token(self, token: str) -> Administrator | None:
         """Whose token this is; None if it is nobody's."""
@@ -120,7 +122,7 @@ class Administrators:
         name, role, added_at, kept = found
         if not hmac.compare_digest(kept, digest):
             return None
-        return Administrator(name, Role(role), added_at)
+        return Administrator(name, AdministratorRole(role), added_at)
 
 
 _BY_DIGEST: Final = select(

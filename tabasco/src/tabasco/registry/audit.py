@@ -42,7 +42,7 @@ _LIMITS: Final = DecodeLimits(max_bytes=MAX_HEAD_BYTES, max_items=16, max_depth=
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """An entry: its number from 1 on, what happened, and its hash."""
 
     number: int
@@ -105,7 +105,7 @@ def record(
     """Add an entry in a writing transaction, which holds back every other writer."""
     newest = session.scalar(select(AuditRow).order_by(AuditRow.id.desc()).limit(1))
     number, previous = (1, _FIRST) if newest is None else (newest.id + 1, newest.hash)
-    entry = Entry(
+    entry = AuditEntry(
         number=number,
         at=at,
         actor=actor[:LABEL_CHARS],
@@ -133,11 +133,11 @@ class AuditLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def entries(self, *, after: int = 0, most: int = 1000) -> list[Entry]:
+    def entries(self, *, after: int = 0, most: int = 1000) -> list[AuditEntry]:
         """Entries from the one after number `after` on, in order, at most so many."""
         query = select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id).limit(most)
         with self._database.reading() as session:
-            return [Entry.of(row) for row in session.scalars(query)]
+            return [AuditEntry.of(row) for row in session.scalars(query)]
 
     def head(self) -> Head:
         """Where the log is now."""
@@ -199,7 +199,7 @@ class AuditLog:
         with self._database.reading() as session:
             return session.scalar(select(func.count()).select_from(AuditRow)) or 0
 
-    def _every(self) -> Iterator[Entry]:
+    def _every(self) -> Iterator[AuditEntry]:
         after = 0
         while found := self.entries(after=after):
             yield from found

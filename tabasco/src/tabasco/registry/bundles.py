@@ -20,7 +20,7 @@ from psa_attestation.jose.jws import verify_jws
 from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 MAX_BUNDLE_BYTES: Final = 512 * 1024
 MAX_VALUES: Final = 4096
@@ -43,7 +43,7 @@ class ReferenceValue:
         not_after: until when; None for good.
     """
 
-    kind: Kind
+    kind: EvidenceKind
     measurement: str
     value: bytes
     label: str
@@ -77,7 +77,7 @@ class ReferenceValue:
 class PlatformKey:
     """The key (DER SubjectPublicKeyInfo) with which a platform signs evidence of a kind."""
 
-    kind: Kind
+    kind: EvidenceKind
     instance: bytes
     public_key: bytes
 
@@ -100,8 +100,8 @@ class Provider:
     bundle_version: int
 
 
-class _Value(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    kind: Kind
+class _BundleValue(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    kind: EvidenceKind
     measurement: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS)]
     value: Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){32,64}$")]
     label: Annotated[str, msgspec.Meta(max_length=LABEL_CHARS)] = ""
@@ -109,9 +109,9 @@ class _Value(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     not_after: datetime | None = None
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _BundleDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-    values: Annotated[list[_Value], msgspec.Meta(max_length=MAX_VALUES)]
+    values: Annotated[list[_BundleValue], msgspec.Meta(max_length=MAX_VALUES)]
 
 
 def read_bundle(
@@ -152,7 +152,7 @@ def _signed_by(provider: Provider, bundle: bytes, at: datetime) -> Bundle:
 
 def _of_json(payload: bytes, provider: str) -> Bundle:
     try:
-        found = msgspec.json.decode(payload, type=_Document)
+        found = msgspec.json.decode(payload, type=_BundleDocument)
     except (msgspec.MsgspecError, ValueError) as error:
         raise TabascoError(f"the bundle cannot be read: {error}") from None
     values = [
@@ -176,14 +176,14 @@ def _of_corim(corim: Corim, provider: str) -> Iterable[ReferenceValue]:
     for comid in corim.comids:
         for statement in comid.reference_values:
             model = statement.environment.model
-            if model not in set(Kind):
+            if model not in set(EvidenceKind):
                 raise TabascoError(f"the bundle is about model {model!r}, not a kind of evidence")
             for measured in statement.measurements:
                 if not isinstance(measured.key, str) or not measured.digests:
                     raise TabascoError("the bundle has a value without name or digest")
                 for _, digest in measured.digests:
                     yield ReferenceValue(
-                        Kind(model),
+                        EvidenceKind(model),
                         measured.key,
                         digest,
                         measured.version or "",
@@ -197,14 +197,18 @@ def _keys_of(corim: Corim) -> Iterable[PlatformKey]:
     for comid in corim.comids:
         for statement in comid.attest_keys:
             instance = statement.environment.instance
-            kind = Kind.ARM_CCA if corim.profile == CCA_PROFILE else statement.environment.model
-            if kind not in set(Kind) or instance is None:
+            kind = (
+                EvidenceKind.ARM_CCA
+                if corim.profile == CCA_PROFILE
+                else statement.environment.model
+            )
+            if kind not in set(EvidenceKind) or instance is None:
                 raise TabascoError(
                     f"the bundle has a key of model {kind!r}, not of an instance of a kind of "
                     "evidence"
                 )
             for key in statement.keys:
-                yield PlatformKey(Kind(kind), instance[1], keys.der_of(key))
+                yield PlatformKey(EvidenceKind(kind), instance[1], keys.der_of(key))
 
 
 def _aware(time: datetime | None) -> datetime | None:

@@ -19,7 +19,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from colima.tabasco import CHALLENGE_BYTES
-from tabasco.errors import BusyError, Reason, RefusalError
+from tabasco.errors import BusyError, RefusalError, RejectionReason
 from tabasco.registry.database import Database
 from tabasco.registry.models import ChallengeRow
 from veracruz_utils.secret import Secret
@@ -94,7 +94,7 @@ class Challenges:
                 .returning(ChallengeRow.id)
             ).all()
             if not used:
-                raise RefusalError(Reason.CHALLENGE_NOT_LIVE, _why(session, challenge, at))
+                raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, _why(session, challenge, at))
 
 
 class StatelessChallenges:
@@ -139,14 +139,14 @@ class StatelessChallenges:
         if len(challenge) != CHALLENGE_BYTES or not hmac.compare_digest(
             code, self._code(head, platform)
         ):
-            raise RefusalError(Reason.CHALLENGE_NOT_LIVE, "unknown")
+            raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "unknown")
         issued = datetime.fromtimestamp(int.from_bytes(head[:_TIME_BYTES]), UTC)
         if not issued - _LEEWAY <= at < issued + self._validity:
-            raise RefusalError(Reason.CHALLENGE_NOT_LIVE, "expired")
+            raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "expired")
         with self._database.writing() as session:
             digest = _digest(challenge)
             if session.scalar(select(ChallengeRow.id).filter_by(digest=digest)) is not None:
-                raise RefusalError(Reason.CHALLENGE_NOT_LIVE, "used")
+                raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "used")
             _make_room(session, at, self._limit)
             session.add(
                 ChallengeRow(

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RootRow
@@ -77,9 +77,9 @@ class Instances:
                 )
                 session.add(row)
             elif row.revoked_at is not None:
-                raise RefusalError(Reason.KEY_REVOKED)
+                raise RefusalError(RejectionReason.KEY_REVOKED)
             elif row.platform != enrolment.platform:
-                raise RefusalError(Reason.KEY_TAKEN, "other platform")
+                raise RefusalError(RejectionReason.KEY_TAKEN, "other platform")
             row.platform = enrolment.platform
             row.measurement = enrolment.measurement
             row.version = enrolment.version
@@ -158,10 +158,10 @@ def _refuse_unvouched(session: Session, enrolment: Enrolment) -> None:
     if enrolment.root_number is not None:
         live = select(RootRow.id).filter_by(id=enrolment.root_number, removed_at=None)
         if session.scalar(live.with_for_update()) is None:
-            raise RefusalError(Reason.ROOT_UNKNOWN, "removed meanwhile")
+            raise RefusalError(RejectionReason.ROOT_UNKNOWN, "removed meanwhile")
     # A key that signs both native evidence and runtime tokens could pass one off as the other.
     if session.scalar(select(RootRow.id).filter_by(instance_id=enrolment.instance_id)) is not None:
-        raise RefusalError(Reason.KEY_TAKEN, "a root's key")
+        raise RefusalError(RejectionReason.KEY_TAKEN, "a root's key")
 
 
 def _pseudonym(instance_id: bytes) -> str:

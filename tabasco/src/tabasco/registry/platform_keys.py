@@ -24,9 +24,9 @@ from tabasco.registry import audit
 from tabasco.registry.bundles import OPERATOR, PlatformKey
 from tabasco.registry.database import Database
 from tabasco.registry.models import PlatformKeyRow, RevocationRow
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
-KINDS: Final = (Kind.ARM_CCA,)
+KINDS: Final = (EvidenceKind.ARM_CCA,)
 """The kinds of evidence that are verified with such keys."""
 _CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
@@ -36,7 +36,7 @@ class RegisteredKey:
     """A platform's key as it is kept: its row's number, and who vouches for it."""
 
     number: int
-    kind: Kind
+    kind: EvidenceKind
     instance: bytes
     public_key: bytes
     provider: str
@@ -51,7 +51,7 @@ class PlatformKeys:
 
     def add(
         self,
-        kind: Kind,
+        kind: EvidenceKind,
         instance: bytes,
         key: ec.EllipticCurvePublicKey,
         *,
@@ -104,7 +104,7 @@ class PlatformKeys:
             rows = session.scalars(select(PlatformKeyRow).order_by(PlatformKeyRow.id))
             return [_value(row) for row in rows]
 
-    def find(self, kind: Kind, instance: bytes) -> ec.EllipticCurvePublicKey | None:
+    def find(self, kind: EvidenceKind, instance: bytes) -> ec.EllipticCurvePublicKey | None:
         """The key of a platform, unless it is revoked."""
         with self._database.reading() as session:
             row = session.scalar(
@@ -181,5 +181,5 @@ def _row(wanted: PlatformKey, provider: str, at: datetime) -> PlatformKeyRow:
 
 def _value(row: PlatformKeyRow) -> RegisteredKey:
     return RegisteredKey(
-        row.id, Kind(row.kind), row.instance, row.public_key, row.provider, row.added_at
+        row.id, EvidenceKind(row.kind), row.instance, row.public_key, row.provider, row.added_at
     )

@@ -21,7 +21,7 @@ from tabasco.registry.bundles import Provider, ReferenceValue, read_bundle
 from tabasco.registry.database import Database
 from tabasco.registry.models import LABEL_CHARS, ProviderRow, ReferenceValueRow
 from tabasco.registry.platform_keys import replace_keys
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -204,7 +204,7 @@ def _row(value: ReferenceValue, at: datetime) -> ReferenceValueRow:
 
 def _value(row: ReferenceValueRow) -> ReferenceValue:
     return ReferenceValue(
-        kind=Kind(row.kind),
+        kind=EvidenceKind(row.kind),
         measurement=row.measurement,
         value=row.value,
         label=row.label,

@@ -20,7 +20,7 @@ from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.results.ear_claims import VerifierId
 from tabasco import keys
 from tabasco.appraisal.inspection import Inspection
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry import audit
 from tabasco.registry.challenges import Challenges, ChallengeSource, StatelessChallenges
 from tabasco.registry.database import Database
@@ -162,7 +162,7 @@ class AttestationService:
         return CompleteEnrolmentResponse(enrolment.instance_id, validity)
 
     def _record_refusal(self, platform: str, error: RefusalError, *, action: str = "enrol") -> None:
-        if error.reason in {Reason.CHALLENGE_NOT_LIVE, Reason.PLATFORM_UNKNOWN}:
+        if error.reason in {RejectionReason.CHALLENGE_NOT_LIVE, RejectionReason.PLATFORM_UNKNOWN}:
             return  # anybody can be refused for these, at no cost and for ever
         with self._database.writing() as session:
             audit.record(

@@ -20,7 +20,7 @@ from colima.tabasco import CompleteEnrolmentRequest
 from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
 from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco import keys
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.challenges import ChallengeSource
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.revocations import Revocations
@@ -73,7 +73,7 @@ class Enrolments:
         # (2) the key is one we can enrol, and the caller holds it
         key = keys.from_der(request.public_key)
         if key is None:
-            raise RefusalError(Reason.KEY_UNSUITABLE)
+            raise RefusalError(RejectionReason.KEY_UNSUITABLE)
         binding = enrolment_binding(
             platform=request.platform,
             audience=ENROLMENT_AUDIENCE,
@@ -82,11 +82,11 @@ class Enrolments:
         )
         _verify_possession(request.proof_of_possession, key, binding)
         if self._revocations.holds_key(request.public_key):
-            raise RefusalError(Reason.KEY_REVOKED)
+            raise RefusalError(RejectionReason.KEY_REVOKED)
         # (3) something we trust vouches for what holds it
         proven = verifier.verify(request.evidence, binding=binding, at=at)
         if self._revocations.holds(proven.measurement):
-            raise RefusalError(Reason.MEASUREMENT_REVOKED, "of the root attester")
+            raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the root attester")
         # (4) on disk
         enrolment = Enrolment(
             instance_id=instance_id_of(key),
@@ -105,7 +105,7 @@ class Enrolments:
         try:
             return self._verifiers[platform]
         except KeyError:
-            raise RefusalError(Reason.PLATFORM_UNKNOWN) from None
+            raise RefusalError(RejectionReason.PLATFORM_UNKNOWN) from None
 
 
 def _verify_possession(proof: bytes, key: ec.EllipticCurvePublicKey, binding: bytes) -> None:
@@ -114,4 +114,4 @@ def _verify_possession(proof: bytes, key: ec.EllipticCurvePublicKey, binding: by
     try:
         key.verify(encode_dss_signature(r, s), binding, ec.ECDSA(SHA256()))
     except InvalidSignature:
-        raise RefusalError(Reason.POSSESSION_UNPROVEN) from None
+        raise RefusalError(RejectionReason.POSSESSION_UNPROVEN) from None

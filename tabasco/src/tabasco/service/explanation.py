@@ -18,7 +18,7 @@ from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.verify.evidence import CollateralSource, Means
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
 
 def explain(
@@ -43,16 +43,16 @@ def explain(
     Raises:
         TabascoError: it is no evidence that we know, or no policy.
     """
-    if native.kind not in {each.value for each in Kind}:
+    if native.kind not in {each.value for each in EvidenceKind}:
         raise TabascoError(f"{native.kind[:40]!r} is no kind of evidence")
     references = ReferenceValues(database)
     return inspect(
         native.raw,
-        Kind(native.kind),
+        EvidenceKind(native.kind),
         means=Means(
             certificate=native.auxiliary.get("certificate"),
             authorities=native.auxiliary.get("authorities"),
-            registered=partial(PlatformKeys(database).find, Kind(native.kind)),
+            registered=partial(PlatformKeys(database).find, EvidenceKind(native.kind)),
             source=source,
             roots=roots,
         ),

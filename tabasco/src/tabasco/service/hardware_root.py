@@ -14,22 +14,22 @@ from typing import Final
 from psa_attestation.errors import AttestationError
 from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from tabasco.appraisal.policy import Decision
-from tabasco.errors import Reason, RefusalError, TabascoError
+from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.software_root import NativeResult
 from tabasco.verify import EvidenceError, Proven
 from tabasco.verify.evidence import CollateralSource, Means, verify_evidence
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
-MEASURED: Final[Mapping[Kind, str]] = {
-    Kind.SGX: "mrenclave",
-    Kind.TDX: "mrtd",
-    Kind.SEV_SNP: "measurement",
-    Kind.NITRO: "pcr0",
-    Kind.TPM: "pcrs",
-    Kind.ARM_CCA: "rim",
+MEASURED: Final[Mapping[EvidenceKind, str]] = {
+    EvidenceKind.SGX: "mrenclave",
+    EvidenceKind.TDX: "mrtd",
+    EvidenceKind.SEV_SNP: "measurement",
+    EvidenceKind.NITRO: "pcr0",
+    EvidenceKind.TPM: "pcrs",
+    EvidenceKind.ARM_CCA: "rim",
 }
 """The kinds of evidence to enrol by, and which measurement stands for the attester."""
 
@@ -48,7 +48,7 @@ class HardwareRoot:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: EvidenceKind,
         *,
         policies: Policies,
         references: ReferenceValues,
@@ -73,7 +73,9 @@ class HardwareRoot:
         proven, stored, decision = self.appraise(evidence, binding=binding, at=at)
         if (refused := decision.refused_by) is not None:
             bound = refused.name != "report-data"
-            reason = Reason.EVIDENCE_UNACCEPTABLE if bound else Reason.EVIDENCE_REFUSED
+            reason = (
+                RejectionReason.EVIDENCE_UNACCEPTABLE if bound else RejectionReason.EVIDENCE_REFUSED
+            )
             raise RefusalError(reason, f"{refused.name}: {refused.fault}")
         measured = proven.measurements[MEASURED[self._kind]]
         return NativeResult(
@@ -91,7 +93,7 @@ class HardwareRoot:
         proven = self._proven(evidence, at)
         stored = self._policies.in_force()
         if stored is None:
-            raise RefusalError(Reason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
+            raise RefusalError(RejectionReason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
         decision = stored.policy.evaluate(
             proven,
             report_data=self._report_data(binding),
@@ -101,20 +103,22 @@ class HardwareRoot:
 
     def _report_data(self, binding: bytes) -> bytes:
         """What evidence of this kind has to be over; a TPM takes no more than a digest."""
-        return binding if self._kind is Kind.TPM else report_data_of(binding)
+        return binding if self._kind is EvidenceKind.TPM else report_data_of(binding)
 
     def _proven(self, evidence: bytes, at: datetime) -> Proven:
         try:
             native = NativeEvidence.decode(evidence)
             if native.kind != self._kind:
-                raise RefusalError(Reason.EVIDENCE_REFUSED, "other kind")
+                raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "other kind")
             return verify_evidence(native.raw, self._kind, means=self._means(native), at=at)
         except AttestationError as error:
-            raise RefusalError(Reason.EVIDENCE_REFUSED, error.code) from error
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, error.code) from error
         except EvidenceError as error:
-            raise RefusalError(Reason.EVIDENCE_REFUSED, f"{error.stage}: {error.fault}") from error
+            raise RefusalError(
+                RejectionReason.EVIDENCE_REFUSED, f"{error.stage}: {error.fault}"
+            ) from error
         except TabascoError as error:  # the store is damaged, which is for our operator
-            raise RefusalError(Reason.EVIDENCE_REFUSED, "collateral store") from error
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "collateral store") from error
 
     def _means(self, native: NativeEvidence) -> Means:
         return Means(

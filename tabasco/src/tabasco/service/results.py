@@ -20,7 +20,7 @@ from psa_attestation.results.ear_jwt import sign_ear_jwt
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import verify_token
 from tabasco import keys
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.instances import Instance, Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
@@ -30,18 +30,18 @@ POLICY_ID: Final = "veracruz-tabasco/enrolled-instance/1"
 _RECOGNISED: Final = 2  # AR4SI: the instance is recognised and not known to be compromised
 
 _REASONS: Final = {
-    Stage.SIGNATURE: Reason.TOKEN_FORGED,
-    Stage.FRESHNESS: Reason.TOKEN_STALE,
-    Stage.LIFECYCLE: Reason.TOKEN_NOT_SECURED,
+    Stage.SIGNATURE: RejectionReason.TOKEN_FORGED,
+    Stage.FRESHNESS: RejectionReason.TOKEN_STALE,
+    Stage.LIFECYCLE: RejectionReason.TOKEN_NOT_SECURED,
 }
 _NOT_LIVE: Final = {
-    "expired": Reason.INSTANCE_EXPIRED,
-    "revoked": Reason.INSTANCE_REVOKED,
+    "expired": RejectionReason.INSTANCE_EXPIRED,
+    "revoked": RejectionReason.INSTANCE_REVOKED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class AttestationResult:
     """A signed result (EAR as CWT, or JWT in ASCII) and what it is about, for the log."""
 
     signed: bytes
@@ -82,7 +82,7 @@ class Results:
         at: datetime,
         pinned_key: bytes = b"",
         as_jwt: bool = False,
-    ) -> Result:
+    ) -> AttestationResult:
         """A signed result about `token`.
 
         Args:
@@ -98,17 +98,17 @@ class Results:
         claims, instance = self._verified(token, challenge, at)
         # An instance has no say about another platform than the one it proved.
         if claims.platform != instance.platform:
-            raise RefusalError(Reason.PLATFORM_MISMATCH)
+            raise RefusalError(RejectionReason.PLATFORM_MISMATCH)
         if self._revocations.holds(claims.measurement):
-            raise RefusalError(Reason.MEASUREMENT_REVOKED, "of the runtime")
+            raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the runtime")
         issued, expires = int(at.timestamp()), min(at + self._validity, instance.expires_at)
         if int(expires.timestamp()) <= issued:
-            raise RefusalError(Reason.INSTANCE_EXPIRED, "within this second")
+            raise RefusalError(RejectionReason.INSTANCE_EXPIRED, "within this second")
         ear = self._ear(token, challenge, issued, int(expires.timestamp()))
         key = self._key_ring.signing(pinned_key, at=at)
         if as_jwt:
-            return Result(sign_ear_jwt(ear, key.private, kid=key.kid).encode(), claims)
-        return Result(sign_ear(ear, key.private), claims)
+            return AttestationResult(sign_ear_jwt(ear, key.private, kid=key.kid).encode(), claims)
+        return AttestationResult(sign_ear(ear, key.private), claims)
 
     def _ear(self, token: bytes, challenge: bytes, issued: int, expires: int) -> Ear:
         appraisal = Appraisal(
@@ -145,7 +145,7 @@ class Results:
         return claims, found[0]
 
 
-def _reason(error: AttestationError, found: list[Instance], at: datetime) -> Reason:
+def _reason(error: AttestationError, found: list[Instance], at: datetime) -> RejectionReason:
     if error.code is ErrorCode.UNKNOWN_INSTANCE:
-        return _NOT_LIVE[found[0].state(at)] if found else Reason.INSTANCE_UNKNOWN
-    return _REASONS.get(error.stage, Reason.TOKEN_MALFORMED)
+        return _NOT_LIVE[found[0].state(at)] if found else RejectionReason.INSTANCE_UNKNOWN
+    return _REASONS.get(error.stage, RejectionReason.TOKEN_MALFORMED)

@@ -19,7 +19,7 @@ from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
 from tabasco.appraisal.policy import Decision
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry import audit
 from tabasco.registry.challenges import ChallengeSource
 from tabasco.registry.database import Database
@@ -92,11 +92,11 @@ class Sessions:
         proven, stored, decision = verifier.appraise(submission.evidence, binding=binding, at=at)
         refused = decision.refused_by
         if refused is not None and refused.fault is Fault.REPORT_DATA:
-            raise RefusalError(Reason.EVIDENCE_REFUSED, "report data")
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "report data")
         self._record(submission.kind, decision, at)
         expires = min(at + self._validity, proven.valid_until)
         if int(expires.timestamp()) <= int(at.timestamp()):
-            raise RefusalError(Reason.EVIDENCE_REFUSED, "ends within this second")
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "ends within this second")
         ear = Ear(
             issued_at=int(at.timestamp()),
             expires_at=int(expires.timestamp()),
@@ -113,7 +113,7 @@ class Sessions:
         try:
             return self._verifiers[kind]
         except KeyError:
-            raise RefusalError(Reason.PLATFORM_UNKNOWN) from None
+            raise RefusalError(RejectionReason.PLATFORM_UNKNOWN) from None
 
     def _record(self, kind: str, decision: Decision, at: datetime) -> None:
         refused = decision.refused_by

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psa_attestation.errors import AttestationError, ErrorCode
 from psa_attestation.evidence.software import verify_software_evidence
 from tabasco import keys
-from tabasco.errors import Reason, RefusalError
+from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.models import NAME_CHARS
 from tabasco.registry.roots import Root, Roots
 from veracruz_utils.policy import LINUX_SOFTWARE
@@ -76,10 +76,10 @@ class LinuxSoftwareRoot:
             proven = verify_software_evidence(evidence, key_for=key_for, binding=binding)
         except AttestationError as error:
             unknown = error.code is ErrorCode.UNKNOWN_INSTANCE
-            reason = Reason.ROOT_UNKNOWN if unknown else Reason.EVIDENCE_REFUSED
+            reason = RejectionReason.ROOT_UNKNOWN if unknown else RejectionReason.EVIDENCE_REFUSED
             raise RefusalError(reason, error.code) from error
         if len(proven.version) > NAME_CHARS or not proven.version.isprintable():
-            raise RefusalError(Reason.EVIDENCE_REFUSED, "version")
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "version")
         (signer,) = signers
         return NativeResult(
             measurement=proven.measurement, version=proven.version, root_number=signer.number

@@ -8,7 +8,7 @@ exactly that, and not as malformed. Time is always given; nothing here reads a c
 network.
 """
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.proven import Concern, Proven, TcbStatus
 
-__all__ = ["Concern", "EvidenceError", "Fault", "Proven", "Stage", "TcbStatus"]
+__all__ = ["Concern", "EvidenceError", "Fault", "Proven", "TcbStatus", "VerificationStage"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from psa_attestation.errors import AttestationError, ErrorCode
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 
 _FAULTS: Final = {
     ErrorCode.TRAILING_BYTES: Fault.TRAILING_BYTES,
@@ -26,5 +26,7 @@ def told_as_evidence(what: str) -> Iterator[None]:
         yield
     except AttestationError as error:
         fault = _FAULTS.get(error.code, Fault.MALFORMED)
-        stage = Stage.SIGNATURE if fault is Fault.SIGNATURE else Stage.FORMAT
+        stage = (
+            VerificationStage.SIGNATURE if fault is Fault.SIGNATURE else VerificationStage.FORMAT
+        )
         raise EvidenceError(fault, stage, f"{what}: {error}") from error

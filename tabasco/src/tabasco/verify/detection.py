@@ -15,9 +15,9 @@ from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.google.confidential_space import ISSUER
-from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, Kind
+from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.tpm.azure_json import is_azure_evidence
 from tabasco.verify.tpm.quote_json import is_tpm_evidence
 
@@ -28,7 +28,7 @@ _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _SNP_BYTES: Final = 1184
 _SNP_VERSIONS: Final = frozenset(range(2, 6))
 _QUOTE_VERSIONS: Final = frozenset({3, 4, 5})
-_TEE_OF_QUOTE: Final = {0: Kind.SGX, 0x81: Kind.TDX}
+_TEE_OF_QUOTE: Final = {0: EvidenceKind.SGX, 0x81: EvidenceKind.TDX}
 _COLLECTIONS: Final = frozenset({399, 907})
 _CORIM: Final = 501
 _SIGN1, _MAC0 = 18, 17
@@ -54,7 +54,7 @@ def plain(data: bytes) -> bytes:
     return data
 
 
-def kind_of(data: bytes) -> Kind:
+def kind_of(data: bytes) -> EvidenceKind:
     """The kind of evidence that `data` has the form of.
 
     Raises:
@@ -62,61 +62,63 @@ def kind_of(data: bytes) -> Kind:
     """
     found = _quote(data) or _report(data) or _text(data) or _cbor(data)
     if found is None:
-        kinds = ", ".join(Kind)
+        kinds = ", ".join(EvidenceKind)
         raise EvidenceError(
-            Fault.UNKNOWN_KIND, Stage.FORMAT, f"{len(data)} bytes that are none of {kinds}"
+            Fault.UNKNOWN_KIND,
+            VerificationStage.FORMAT,
+            f"{len(data)} bytes that are none of {kinds}",
         )
     return found
 
 
-def _quote(data: bytes) -> Kind | None:
+def _quote(data: bytes) -> EvidenceKind | None:
     if len(data) < 48 or int.from_bytes(data[:2], "little") not in _QUOTE_VERSIONS:
         return None
     # The key type comes next; a report of SEV-SNP has zeros there.
     if data[2:4] == b"\0\0":
         return None
     version, tee = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
-    return Kind.SGX if version == 3 else _TEE_OF_QUOTE.get(tee)
+    return EvidenceKind.SGX if version == 3 else _TEE_OF_QUOTE.get(tee)
 
 
-def _report(data: bytes) -> Kind | None:
+def _report(data: bytes) -> EvidenceKind | None:
     version = int.from_bytes(data[:4], "little")
-    return Kind.SEV_SNP if len(data) == _SNP_BYTES and version in _SNP_VERSIONS else None
+    return EvidenceKind.SEV_SNP if len(data) == _SNP_BYTES and version in _SNP_VERSIONS else None
 
 
-def _text(data: bytes) -> Kind | None:
+def _text(data: bytes) -> EvidenceKind | None:
     text = data.strip()
     if text.startswith(b"{"):
         if is_tpm_evidence(text):
-            return Kind.TPM
-        return Kind.TPM_AZURE if is_azure_evidence(text) else None
+            return EvidenceKind.TPM
+        return EvidenceKind.TPM_AZURE if is_azure_evidence(text) else None
     if not _JWS.fullmatch(text):
         return None
     try:
         claims = decode_json(from_base64url(text.split(b".")[1].decode(), "the claims"))
     except AttestationError:
-        return Kind.EAR
+        return EvidenceKind.EAR
     is_google = isinstance(claims, dict) and claims.get("iss") == ISSUER
-    return Kind.CONFIDENTIAL_SPACE if is_google else Kind.EAR
+    return EvidenceKind.CONFIDENTIAL_SPACE if is_google else EvidenceKind.EAR
 
 
-def _cbor(data: bytes) -> Kind | None:
+def _cbor(data: bytes) -> EvidenceKind | None:
     try:
         value = decode(data, _LIMITS)
     except AttestationError:
         return _damaged(data)
     if isinstance(value, list):
-        return Kind.NITRO
+        return EvidenceKind.NITRO
     if not isinstance(value, Tag):
         return None
     if value.number in _COLLECTIONS:
-        return Kind.ARM_CCA
+        return EvidenceKind.ARM_CCA
     if value.number == _CORIM:
-        return Kind.CORIM
+        return EvidenceKind.CORIM
     return _signed(value.value)
 
 
-def _damaged(data: bytes) -> Kind | None:
+def _damaged(data: bytes) -> EvidenceKind | None:
     """What it would be if it were not damaged, so that its verifier says what is wrong."""
     for start, kind in _BEGINNINGS.items():
         if data.startswith(start):
@@ -125,25 +127,25 @@ def _damaged(data: bytes) -> Kind | None:
 
 
 _BEGINNINGS: Final = {
-    b"\x84\x44": Kind.NITRO,
-    b"\x84\x46": Kind.NITRO,
-    b"\x9f\x44": Kind.NITRO,
-    b"\xd9\x01\x8f": Kind.ARM_CCA,
-    b"\xd9\x03\x8b": Kind.ARM_CCA,
-    b"\xd9\x01\xf5": Kind.CORIM,
-    b"\xd1": Kind.PSA,
-    b"\xd2": Kind.PSA,
-    b"\xd8\x3d": Kind.PSA,
+    b"\x84\x44": EvidenceKind.NITRO,
+    b"\x84\x46": EvidenceKind.NITRO,
+    b"\x9f\x44": EvidenceKind.NITRO,
+    b"\xd9\x01\x8f": EvidenceKind.ARM_CCA,
+    b"\xd9\x03\x8b": EvidenceKind.ARM_CCA,
+    b"\xd9\x01\xf5": EvidenceKind.CORIM,
+    b"\xd1": EvidenceKind.PSA,
+    b"\xd2": EvidenceKind.PSA,
+    b"\xd8\x3d": EvidenceKind.PSA,
 }
 
 
-def _signed(value: Value) -> Kind:
+def _signed(value: Value) -> EvidenceKind:
     if not isinstance(value, list) or len(value) != 4:
-        return Kind.PSA
+        return EvidenceKind.PSA
     if _CONTENT_TYPE in _inner_map(value[0]):
-        return Kind.CORIM
+        return EvidenceKind.CORIM
     profile = _inner_map(value[2]).get(_PROFILE)
-    return Kind.EAR if isinstance(profile, str) and "ear" in profile else Kind.PSA
+    return EvidenceKind.EAR if isinstance(profile, str) and "ear" in profile else EvidenceKind.PSA
 
 
 def _inner_map(value: Value) -> Mapping[Key, Value]:

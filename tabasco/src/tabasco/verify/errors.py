@@ -5,7 +5,7 @@ from enum import StrEnum
 from veracruz_utils.errors import RefusedError
 
 
-class Stage(StrEnum):
+class VerificationStage(StrEnum):
     """Where verification ended."""
 
     FORMAT = "format"
@@ -58,7 +58,7 @@ class Fault(StrEnum):
 class EvidenceError(RefusedError):
     """Evidence that proves nothing, or nothing acceptable."""
 
-    def __init__(self, fault: Fault, stage: Stage, detail: str) -> None:
+    def __init__(self, fault: Fault, stage: VerificationStage, detail: str) -> None:
         super().__init__(f"{stage}: {fault}: {detail}")
         self.fault = fault
         self.stage = stage
@@ -67,4 +67,4 @@ class EvidenceError(RefusedError):
 
 def malformed(detail: str) -> EvidenceError:
     """The error of evidence that has not the form it should have."""
-    return EvidenceError(Fault.MALFORMED, Stage.FORMAT, detail)
+    return EvidenceError(Fault.MALFORMED, VerificationStage.FORMAT, detail)

@@ -26,12 +26,12 @@ from tabasco.verify.amd.report import parse_report
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import NO_END, verify_cca
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.google.confidential_space import verify_confidential_space
 from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral
 from tabasco.verify.intel.dcap import verify_dcap
 from tabasco.verify.intel.quote import parse_quote
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import ATTESTATION_KEY, Concern, Proven
 from tabasco.verify.tpm.azure import certify
 from tabasco.verify.tpm.azure_json import parse_azure
@@ -96,7 +96,7 @@ class Means:
         return found
 
 
-def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> Proven:
+def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: datetime) -> Proven:
     """What evidence of this kind proves at this time.
 
     Raises:
@@ -106,7 +106,9 @@ def verify_evidence(data: bytes, kind: Kind, *, means: Means, at: datetime) -> P
     proven = _VERIFIERS[kind](data, means, at)
     if proven.kind != kind:  # one verifier reads quotes of SGX and of TDX
         raise EvidenceError(
-            Fault.MALFORMED, Stage.FORMAT, f"it is evidence of {proven.kind}, not of {kind}"
+            Fault.MALFORMED,
+            VerificationStage.FORMAT,
+            f"it is evidence of {proven.kind}, not of {kind}",
         )
     return proven
 
@@ -163,7 +165,7 @@ def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
     )
     return replace(
         hardware,
-        kind=Kind.TPM_AZURE,
+        kind=EvidenceKind.TPM_AZURE,
         measurements={**hardware.measurements, **quoted.measurements},
         report_data=quoted.report_data,
         valid_until=min(hardware.valid_until, quoted.valid_until),
@@ -215,7 +217,7 @@ def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
         lifecycles=_TRUSTED_STATES,
     )
     return Proven(
-        kind=Kind.PSA,
+        kind=EvidenceKind.PSA,
         measurements=_components(claims),
         report_data=claims.nonce,
         debug=claims.lifecycle_state is not Lifecycle.SECURED,
@@ -273,7 +275,7 @@ def _result(ear: Ear) -> Proven:
         if appraisal.status is not Tier.AFFIRMING
     ]
     return Proven(
-        kind=Kind.EAR,
+        kind=EvidenceKind.EAR,
         measurements={},
         report_data=ear.nonce or b"",
         debug=None,
@@ -292,14 +294,16 @@ def _corim(data: bytes, means: Means, at: datetime) -> Proven:
     if data[:1] == b"\xd9":
         corim = read_unsigned_corim(data, at=moment)
         raise EvidenceError(
-            Fault.UNSIGNED, Stage.SIGNATURE, f"bundle {_name(corim)} is not signed by anybody"
+            Fault.UNSIGNED,
+            VerificationStage.SIGNATURE,
+            f"bundle {_name(corim)} is not signed by anybody",
         )
     if not means.keys:
         raise missing("key", "a bundle is verified with its provider's key")
     corim = verify_corim(data, key=next(iter(means.keys.values())), at=moment)
     end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)
     return Proven(
-        kind=Kind.CORIM,
+        kind=EvidenceKind.CORIM,
         measurements={},
         report_data=b"",
         debug=None,
@@ -319,21 +323,23 @@ def _name(corim: Corim) -> str:
 
 def missing(what: str, why: str) -> EvidenceError:
     """The error of a verification that lacks `what`."""
-    return EvidenceError(Fault.COLLATERAL_MISSING, Stage.COLLATERAL, f"no {what} was given: {why}")
+    return EvidenceError(
+        Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, f"no {what} was given: {why}"
+    )
 
 
-_VERIFIERS: Final[Mapping[Kind, Callable[[bytes, Means, datetime], Proven]]] = {
-    Kind.SGX: _dcap,
-    Kind.TDX: _dcap,
-    Kind.SEV_SNP: _snp,
-    Kind.NITRO: _nitro,
-    Kind.ARM_CCA: _cca,
-    Kind.TPM: _tpm,
-    Kind.TPM_AZURE: _tpm_azure,
-    Kind.CONFIDENTIAL_SPACE: _confidential_space,
-    Kind.PSA: _psa,
-    Kind.EAR: _ear,
-    Kind.CORIM: _corim,
+_VERIFIERS: Final[Mapping[EvidenceKind, Callable[[bytes, Means, datetime], Proven]]] = {
+    EvidenceKind.SGX: _dcap,
+    EvidenceKind.TDX: _dcap,
+    EvidenceKind.SEV_SNP: _snp,
+    EvidenceKind.NITRO: _nitro,
+    EvidenceKind.ARM_CCA: _cca,
+    EvidenceKind.TPM: _tpm,
+    EvidenceKind.TPM_AZURE: _tpm_azure,
+    EvidenceKind.CONFIDENTIAL_SPACE: _confidential_space,
+    EvidenceKind.PSA: _psa,
+    EvidenceKind.EAR: _ear,
+    EvidenceKind.CORIM: _corim,
 }
 
 REFUSALS: Final = (EvidenceError, AttestationError)

@@ -6,7 +6,7 @@ from typing import Final
 MAX_EVIDENCE_BYTES: Final = 1024 * 1024
 
 
-class Kind(StrEnum):
+class EvidenceKind(StrEnum):
     """What some bytes are."""
 
     SGX = "sgx"

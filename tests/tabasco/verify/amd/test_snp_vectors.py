@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.amd.certificate import parse_endorsement_key
 from tabasco.verify.amd.report import Product, SnpTcb, parse_report
 from tabasco.verify.amd.snp import AMD_ROOTS, Endorsements, verify_snp
@@ -25,13 +25,13 @@ needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="../shared/vectors
 
 # How each vector is refused by a policy that accepts no weakness; None is accepted.
 VERDICTS = {
-    "milan-v2-debug": (Fault.DEBUG, Stage.APPRAISAL),
+    "milan-v2-debug": (Fault.DEBUG, VerificationStage.APPRAISAL),
     "milan-v2": None,
     "milan-v3": None,
     "turin-v5": None,
     "milan-v2-coco": None,
-    "milan-v2-forged-vcek-a": (Fault.CHAIN, Stage.CHAIN),
-    "milan-v2-forged-vcek-b": (Fault.CHAIN, Stage.CHAIN),
+    "milan-v2-forged-vcek-a": (Fault.CHAIN, VerificationStage.CHAIN),
+    "milan-v2-forged-vcek-b": (Fault.CHAIN, VerificationStage.CHAIN),
 }
 
 
@@ -65,7 +65,7 @@ def test_every_shared_vector_gets_its_verdict_and_facts(vector):
     end = datetime.fromisoformat(vector["verify_at"][-10:] + "T00:00:00Z")
     for at in (start, end):
         verdict = VERDICTS[vector["id"]]
-        if verdict is not None and verdict[1] is Stage.CHAIN:
+        if verdict is not None and verdict[1] is VerificationStage.CHAIN:
             with refused(*verdict):
                 verify_snp(data, endorsements=endorsements, at=at)
             continue
@@ -115,9 +115,9 @@ def test_real_reports_of_our_own_prove_what_they_should():
         proven = verify_snp(data, endorsements=endorsements, at=MARCH)
         appraise(proven, Acceptance())
         assert proven.facts["product"] == product
-        with refused(Fault.REPORT_DATA, Stage.BINDING):
+        with refused(Fault.REPORT_DATA, VerificationStage.BINDING):
             appraise(proven, Acceptance(report_data=b"\1" * 64))
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         verify_snp(FORGED[0], endorsements=FORGED[1], at=MARCH)
 
 
@@ -171,22 +171,22 @@ def test_one_bit_flipped_in_an_endorsement_key_is_refused(data):
 def test_truncated_anywhere_a_report_is_refused():
     report, endorsements = MILAN
     for length in range(len(report)):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify_snp(report[:length], endorsements=endorsements, at=MARCH)
-    with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+    with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
         verify_snp(report + b"\0", endorsements=endorsements, at=MARCH)
 
 
 def test_evidence_of_one_kind_is_none_of_another():
     quote = (OWN.parent / "sgx/sgx-v3-a067.bin").read_bytes()
-    with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+    with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
         verify_snp(quote, endorsements=MILAN[1], at=MARCH)
     with pytest.raises(EvidenceError):
         verify_snp(quote[:1184], endorsements=MILAN[1], at=MARCH)
     for report, _ in (MILAN, TURIN):
         with pytest.raises(EvidenceError) as caught:
             parse_quote(report)
-        assert caught.value.stage is Stage.FORMAT
+        assert caught.value.stage is VerificationStage.FORMAT
 
 
 @given(st.binary(max_size=1300), st.binary(min_size=1170, max_size=1170))

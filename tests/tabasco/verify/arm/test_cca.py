@@ -27,7 +27,7 @@ from support.claim_forms import cca_from_json
 from support.mac0 import mac0
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.arm.cca import parse_cca, verify_cca
 from tabasco.verify.arm.cca_claims import decode_platform, decode_realm
 from veracruz_utils.secret import Secret
@@ -63,7 +63,7 @@ class TestPublishedTokens:
         data = (OWN / "unbound-399.cbor").read_bytes()
         token = parse_cca(data)
         token.platform_message.verify(self.KEY)
-        with refused(Fault.KEY_BINDING, Stage.BINDING):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
             self.verify(data)
 
     @pytest.mark.parametrize("name", ["bound-399.cbor", "bound-907.cbor"])
@@ -82,9 +82,9 @@ class TestPublishedTokens:
     def test_it_is_refused_when_cut_anywhere_or_prolonged(self):
         data = (OWN / "bound-399.cbor").read_bytes()
         for length in (*range(0, len(data), 61), len(data) - 1):
-            with refused(Fault.MALFORMED, Stage.FORMAT):
+            with refused(Fault.MALFORMED, VerificationStage.FORMAT):
                 parse_cca(data[:length])
-        with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+        with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
             parse_cca(data + b"\x00")
 
     @needs_shared
@@ -109,9 +109,9 @@ class TestPublishedTokens:
             appraise(self.verify(read(name), key), Acceptance())
             with refused(Fault.SIGNATURE if key.key_size == 384 else Fault.UNSUPPORTED_ALGORITHM):
                 self.verify(read(name), pem("tfm-cca-realm2.pem"))
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             self.verify(read("tfm-cca-platform-only.cbor"), platform)
-        with refused(Fault.KEY_BINDING, Stage.BINDING):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
             self.verify(read("cca-unbound-realm.cbor"), anchor("cca-ta-tfa.json"))
         with pytest.raises(AttestationError) as caught:
             anchor("cca-ta-02-bad.json")
@@ -178,9 +178,9 @@ class TestFacts:
     def test_a_platform_that_is_not_secured_is_a_concern(self, lifecycle, debug):
         proven = verify(Recipe({2395: lifecycle}).token())
         assert proven.debug is debug
-        with refused(Fault.DEBUG if debug else Fault.LIFECYCLE, Stage.APPRAISAL):
+        with refused(Fault.DEBUG if debug else Fault.LIFECYCLE, VerificationStage.APPRAISAL):
             appraise(proven, Acceptance())
-        with refused(Fault.LIFECYCLE, Stage.APPRAISAL):
+        with refused(Fault.LIFECYCLE, VerificationStage.APPRAISAL):
             appraise(proven, Acceptance(debug=True))
 
     def test_a_concern_is_accepted_by_its_name(self):
@@ -195,20 +195,20 @@ class TestFacts:
 
 class TestBinding:
     def test_a_platform_without_a_registered_key_is_refused(self):
-        with refused(Fault.UNKNOWN_SIGNER, Stage.SIGNATURE):
+        with refused(Fault.UNKNOWN_SIGNER, VerificationStage.SIGNATURE):
             verify(Recipe({256: b"\x01" + bytes(32)}).token())
 
     def test_the_platform_is_signed_by_the_registered_key(self):
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             verify(Recipe(platform_key=OTHER).token())
 
     def test_the_realm_is_signed_by_the_key_it_names(self):
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             verify(Recipe(realm_key=OTHER).token())
 
     def test_a_realm_with_a_key_of_its_own_is_refused(self):
         raw = point(OTHER)
-        with refused(Fault.KEY_BINDING, Stage.BINDING):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
             verify(Recipe(realm={44237: raw}, realm_key=OTHER).token())
 
     @pytest.mark.parametrize("name", ["sha-384", "sha-512"])
@@ -223,7 +223,7 @@ class TestBinding:
 
     @pytest.mark.parametrize("challenge", [b"", CHALLENGE[:-1], bytes(64)])
     def test_another_challenge_is_refused(self, challenge):
-        with refused(Fault.NONCE, Stage.BINDING):
+        with refused(Fault.NONCE, VerificationStage.BINDING):
             verify(challenge=challenge)
 
     def test_a_realms_key_off_its_curve_is_refused(self):
@@ -261,7 +261,7 @@ class TestForm:
         ],
     )
     def test_what_is_not_a_collection_of_both_is_refused(self, data):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(data)
 
     def test_the_parts_are_not_exchanged(self):
@@ -279,7 +279,7 @@ class TestForm:
         claims = cbor2.dumps(PLATFORM if part == "platform" else REALM)
         decode = decode_platform if part == "platform" else decode_realm
         decode(claims)
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             decode(bytes((claims[0] + 1,)) + claims[1:] + b"\x0a\x40")
 
     @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ class TestForm:
         + [("realm", key) for key in (10, 44235, 44236, 44237, 44238, 44239, 44240)],
     )
     def test_what_is_mandatory_has_to_be_there(self, missing):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(Recipe(without=missing).token())
 
     def test_what_is_optional_may_be_missing(self):
@@ -325,7 +325,7 @@ class TestForm:
         ],
     )
     def test_platform_claims_out_of_bounds_are_refused(self, changes):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             decode_platform(cbor2.dumps(PLATFORM | changes))
 
     @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ class TestForm:
     def test_realm_claims_out_of_bounds_are_refused(self, changes):
         with pytest.raises(EvidenceError) as caught:
             decode_realm(cbor2.dumps(REALM | changes))
-        assert caught.value.stage is Stage.FORMAT
+        assert caught.value.stage is VerificationStage.FORMAT
 
     @pytest.mark.parametrize("profile", ["", "http://arm.com/psa/2.0.0", "PSA_IOT_PROFILE_1"])
     def test_other_profiles_are_refused(self, profile):

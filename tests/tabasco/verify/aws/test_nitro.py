@@ -25,7 +25,7 @@ from support.nitro_documents import (
 )
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.aws.nitro import parse_nitro, verify_nitro
 
 REPOSITORY = Path(__file__).parents[4]
@@ -60,7 +60,7 @@ class TestRealDocuments:
             if vector["expect"].startswith("accept"):
                 appraise(proven, Acceptance())
             else:
-                with refused(Fault.DEBUG, Stage.APPRAISAL):
+                with refused(Fault.DEBUG, VerificationStage.APPRAISAL):
                     appraise(proven, Acceptance())
 
     @pytest.mark.skipif(not SHARED.exists(), reason="../shared/vectors/nitro is not there")
@@ -98,11 +98,11 @@ class TestRealDocuments:
     def test_it_is_not_at_another_time(self):
         data = (OWN / "prod-2022.bin").read_bytes()
         made = datetime.fromisoformat("2022-10-13 08:58:02+00:00")
-        with refused(Fault.EXPIRED, Stage.CHAIN):
+        with refused(Fault.EXPIRED, VerificationStage.CHAIN):
             verify_nitro(data, at=made + timedelta(hours=4), max_age=timedelta(days=9))
-        with refused(Fault.EXPIRED, Stage.APPRAISAL):
+        with refused(Fault.EXPIRED, VerificationStage.APPRAISAL):
             verify_nitro(data, at=made + timedelta(minutes=6))
-        with refused(Fault.NOT_YET_VALID, Stage.CHAIN):
+        with refused(Fault.NOT_YET_VALID, VerificationStage.CHAIN):
             verify_nitro(data, at=made - timedelta(minutes=2))
 
     @pytest.mark.filterwarnings("ignore:Parsed a serial number")
@@ -119,9 +119,9 @@ class TestRealDocuments:
     def test_it_is_refused_when_cut_anywhere_or_prolonged(self):
         data = (OWN / "prod-2022.bin").read_bytes()
         for length in (*range(0, len(data), 97), len(data) - 1):
-            with refused(Fault.MALFORMED, Stage.FORMAT):
+            with refused(Fault.MALFORMED, VerificationStage.FORMAT):
                 parse_nitro(data[:length])
-        with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+        with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
             parse_nitro(data + b"\x00")
 
 
@@ -163,7 +163,7 @@ class TestEncoding:
         ],
     )
     def test_a_repeated_key_is_refused_all_the_same(self, payload):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(Recipe(payload=payload).document())
 
     def test_a_tagged_document_is_refused(self):
@@ -188,7 +188,7 @@ class TestEncoding:
         ],
     )
     def test_another_envelope_is_refused(self, data):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(data)
 
     @pytest.mark.parametrize(
@@ -204,14 +204,14 @@ class TestEncoding:
         ],
     )
     def test_only_es384_and_nothing_else_is_protected(self, protected):
-        with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT):
+        with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.FORMAT):
             verify(Recipe(protected=protected).document())
 
     @pytest.mark.parametrize(
         "member", ["module_id", "timestamp", "pcrs", "certificate", "cabundle"]
     )
     def test_what_is_mandatory_has_to_be_there(self, member):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             with_members(without=member)
 
     def test_the_digest_has_to_be_sha384(self):
@@ -250,7 +250,7 @@ class TestEncoding:
         ],
     )
     def test_what_is_out_of_bounds_is_refused(self, changes):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             with_members(changes)
 
     @given(st.binary(max_size=200))
@@ -262,7 +262,7 @@ class TestEncoding:
 
 class TestChain:
     def test_a_root_of_ones_own_is_not_aws(self):
-        with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+        with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
             verify_nitro(Recipe().document(), at=MADE)
 
     def test_the_root_in_the_bundle_is_compared_and_not_believed(self):
@@ -284,7 +284,7 @@ class TestChain:
         ],
     )
     def test_a_bundle_in_another_order_is_refused(self, bundle, fault):
-        with refused(fault, Stage.CHAIN):
+        with refused(fault, VerificationStage.CHAIN):
             with_members({"cabundle": bundle})
 
     @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ class TestChain:
         ],
     )
     def test_an_issuer_that_is_none_is_refused(self, host):
-        with refused(Fault.CHAIN, Stage.CHAIN):
+        with refused(Fault.CHAIN, VerificationStage.CHAIN):
             with_members({"cabundle": [ROOT, ZONE, host]})
 
     def test_a_path_is_no_longer_than_its_authorities_allow(self):
@@ -316,7 +316,7 @@ class TestChain:
             with_members({"certificate": leaf})
 
     def test_the_document_is_signed_by_its_certificates_key(self):
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             with_members(key=KEYS[2])
 
     @pytest.mark.parametrize("end", [0, 1, 2])
@@ -333,7 +333,7 @@ class TestTime:
     def test_a_certificate_counts_to_its_last_second(self):
         end = MADE + timedelta(hours=3)
         assert verify(at=end, **self.WIDE).valid_until == end
-        with refused(Fault.EXPIRED, Stage.CHAIN):
+        with refused(Fault.EXPIRED, VerificationStage.CHAIN):
             verify(at=end + SECOND, **self.WIDE)
 
     def test_the_certificates_are_valid_when_the_document_is_made(self):
@@ -341,17 +341,17 @@ class TestTime:
             "leaf", KEYS[3], "host", KEYS[2], authority=False, start=MADE + timedelta(seconds=30)
         )
         data = Recipe(changes={"certificate": late}).document()
-        with refused(Fault.NOT_YET_VALID, Stage.CHAIN):
+        with refused(Fault.NOT_YET_VALID, VerificationStage.CHAIN):
             verify(data, at=MADE + timedelta(minutes=2))
 
     def test_a_document_ages(self):
         assert verify(at=MADE + timedelta(minutes=5))
-        with refused(Fault.EXPIRED, Stage.APPRAISAL):
+        with refused(Fault.EXPIRED, VerificationStage.APPRAISAL):
             verify(at=MADE + timedelta(minutes=5, seconds=1))
 
     def test_a_document_of_the_future_is_refused_beyond_the_skew(self):
         assert verify(at=MADE - timedelta(minutes=1))
-        with refused(Fault.NOT_YET_VALID, Stage.APPRAISAL):
+        with refused(Fault.NOT_YET_VALID, VerificationStage.APPRAISAL):
             verify(at=MADE - timedelta(minutes=1, seconds=1))
 
 
@@ -361,7 +361,7 @@ class TestNonce:
 
     @pytest.mark.parametrize("nonce", [b"", b"nonc", b"Nonce", bytes(32)])
     def test_another_nonce_is_refused(self, nonce):
-        with refused(Fault.NONCE, Stage.BINDING):
+        with refused(Fault.NONCE, VerificationStage.BINDING):
             verify(nonce=nonce)
 
     def test_a_document_without_a_nonce_is_refused_when_one_is_asked_for(self):

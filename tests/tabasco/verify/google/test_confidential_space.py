@@ -15,7 +15,7 @@ from support.nitro_documents import HOST, KEYS, LEAF, MADE, ROOT, ZONE, certific
 from support.refused_evidence import refused
 from support.tpm_quotes import rsa_key
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.google.confidential_space import ISSUER, verify_confidential_space
 
 OWN = Path(__file__).parents[4] / "tests" / "vectors" / "confidential_space"
@@ -79,7 +79,7 @@ class TestPublishedToken:
             self.verify(at=self.END)
 
     def test_it_is_for_its_audience(self):
-        with refused(Fault.REPORT_DATA, Stage.BINDING):
+        with refused(Fault.REPORT_DATA, VerificationStage.BINDING):
             verify_confidential_space(self.TOKEN, at=self.START, audience="veracruz")
 
     def test_no_sampled_bit_of_it_can_be_changed(self):
@@ -98,16 +98,16 @@ def test_a_token_is_proven_by_a_pinned_root():
     assert proven.measurements == {"image": b"\xab" * 32}
     assert proven.report_data == b"the nonce"
     assert not proven.debug
-    with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
         verify_confidential_space(make(), at=MADE, audience="veracruz")
 
 
 def test_debugging_and_an_insecure_boot_are_reported():
     proven = verify(make(CLAIMS | {"dbgstat": "enabled"}))
-    with refused(Fault.DEBUG, Stage.APPRAISAL):
+    with refused(Fault.DEBUG, VerificationStage.APPRAISAL):
         appraise(proven, Acceptance())
     for changes in ({"secboot": False}, {"secboot": 1}, {"swname": "GCE"}):
-        with refused(Fault.ATTRIBUTES, Stage.APPRAISAL):
+        with refused(Fault.ATTRIBUTES, VerificationStage.APPRAISAL):
             appraise(verify(make(CLAIMS | changes)), Acceptance())
 
 
@@ -124,21 +124,21 @@ def test_debugging_and_an_insecure_boot_are_reported():
     ],
 )
 def test_another_header_is_refused(changes):
-    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT):
+    with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.FORMAT):
         verify(make(**changes))
 
 
 @pytest.mark.parametrize("x5c", [None, [], "x", chain(ROOT), [1, 2], ["AA", "-_"], chain(ROOT) * 9])
 def test_a_chain_that_is_none_is_refused(x5c):
-    with refused(Fault.MALFORMED, Stage.FORMAT):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT):
         verify(make(x5c=x5c))
 
 
 def test_the_signer_is_the_leaf_of_the_chain():
-    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN):
+    with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN):
         verify(make(x5c=chain(LEAF, HOST, ZONE, ROOT)))
     signed, _, _ = make().rpartition(".")
-    with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+    with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
         verify(f"{signed}.{part(bytes(256))}")
 
 
@@ -170,19 +170,19 @@ def test_claims_out_of_bounds_are_refused(changes, fault):
 
 @pytest.mark.parametrize("nonce", ["", "The nonce", "the nonce ", "\u00e9"])
 def test_another_nonce_is_refused(nonce):
-    with refused(Fault.NONCE, Stage.BINDING):
+    with refused(Fault.NONCE, VerificationStage.BINDING):
         verify(nonce=nonce)
 
 
 @pytest.mark.parametrize("claims", [b"[]", b"{", b'{"iss": 1, "iss": 2}'])
 def test_a_content_of_another_form_is_refused(claims):
-    with refused(Fault.MALFORMED, Stage.FORMAT):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT):
         verify(make(claims))
 
 
 @pytest.mark.parametrize("token", ["", "..", "a.b", "A" * 40_000])
 def test_another_form_is_refused(token):
-    with refused(Fault.MALFORMED, Stage.FORMAT):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT):
         verify(token)
 
 

@@ -18,9 +18,9 @@ from support.throwaway_chain import NOON
 from tabasco.verify import EvidenceError, TcbStatus
 from tabasco.verify.intel.collateral import INTEL_ROOTS
 from tabasco.verify.intel.dcap import verify_dcap
-from tabasco.verify.kinds import Kind
+from tabasco.verify.kinds import EvidenceKind
 
-REAL = {seed.name: seed for seed in seeds() if seed.kind in {Kind.SGX, Kind.TDX}}
+REAL = {seed.name: seed for seed in seeds() if seed.kind in {EvidenceKind.SGX, EvidenceKind.TDX}}
 FATAL = {TcbStatus.REVOKED, TcbStatus.UNSUPPORTED}
 REFUSED = "refused"
 SAMPLES = 120

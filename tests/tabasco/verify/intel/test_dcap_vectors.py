@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import EvidenceError, Fault, Stage, TcbStatus
+from tabasco.verify import EvidenceError, Fault, TcbStatus, VerificationStage
 from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral
 from tabasco.verify.intel.dcap import verify_dcap
 from tabasco.verify.intel.quote import parse_quote
@@ -39,25 +39,25 @@ FEBRUARY = moment("2026-02-25T00:00:00Z")
 
 # How each vector is refused by a policy that accepts what is fully up to date; None is accepted.
 VERDICTS = {
-    "sgx-v3-a067.bin": (Fault.TCB_STATUS, Stage.APPRAISAL),
-    "sgx-v3-a067-debug.bin": (Fault.DEBUG, Stage.APPRAISAL),
-    "sgx-v3-606a-debug-outofdate.bin": (Fault.DEBUG, Stage.APPRAISAL),
-    "sgx-v3-intel-sample-ppid-cleartext.bin": (Fault.UNSUPPORTED_VERSION, Stage.FORMAT),
-    "oe-evidence": (Fault.UNSUPPORTED_VERSION, Stage.FORMAT),
-    "oe-report-bad-chain": (Fault.UNSUPPORTED_VERSION, Stage.FORMAT),
-    "sgx_cert_ec_bad.der": (Fault.UNSUPPORTED_VERSION, Stage.FORMAT),
-    "sgx_cert_rsa_bad.der": (Fault.UNSUPPORTED_VERSION, Stage.FORMAT),
+    "sgx-v3-a067.bin": (Fault.TCB_STATUS, VerificationStage.APPRAISAL),
+    "sgx-v3-a067-debug.bin": (Fault.DEBUG, VerificationStage.APPRAISAL),
+    "sgx-v3-606a-debug-outofdate.bin": (Fault.DEBUG, VerificationStage.APPRAISAL),
+    "sgx-v3-intel-sample-ppid-cleartext.bin": (Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT),
+    "oe-evidence": (Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT),
+    "oe-report-bad-chain": (Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT),
+    "sgx_cert_ec_bad.der": (Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT),
+    "sgx_cert_rsa_bad.der": (Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT),
     "tdx-v4-b0c06f.bin": None,
-    "tdx-v5-90c06f-nomatch.bin": (Fault.TCB_STATUS, Stage.APPRAISAL),
-    "tdx-v4-b0c06f-nomatch.hex": (Fault.TCB_STATUS, Stage.APPRAISAL),
-    "tdx-v4-806f05-outofdate.bin": (Fault.TCB_STATUS, Stage.APPRAISAL),
+    "tdx-v5-90c06f-nomatch.bin": (Fault.TCB_STATUS, VerificationStage.APPRAISAL),
+    "tdx-v4-b0c06f-nomatch.hex": (Fault.TCB_STATUS, VerificationStage.APPRAISAL),
+    "tdx-v4-806f05-outofdate.bin": (Fault.TCB_STATUS, VerificationStage.APPRAISAL),
     "tdx-v4-806f05-uptodate.bin": None,
-    "tdx-v4-50806f-trailing-garbage.bin": (Fault.TRAILING_BYTES, Stage.FORMAT),
-    "tdx-v4-50806f-debug.bin": (Fault.DEBUG, Stage.APPRAISAL),
-    "tdx-v4-50806f-septve-off.bin": (Fault.ATTRIBUTES, Stage.APPRAISAL),
-    "tdx-v5-90c06f-mrservicetd.bin": (Fault.MEASUREMENT, Stage.APPRAISAL),
+    "tdx-v4-50806f-trailing-garbage.bin": (Fault.TRAILING_BYTES, VerificationStage.FORMAT),
+    "tdx-v4-50806f-debug.bin": (Fault.DEBUG, VerificationStage.APPRAISAL),
+    "tdx-v4-50806f-septve-off.bin": (Fault.ATTRIBUTES, VerificationStage.APPRAISAL),
+    "tdx-v5-90c06f-mrservicetd.bin": (Fault.MEASUREMENT, VerificationStage.APPRAISAL),
     "tdx-v5-90c06f-relaunch.bin": None,
-    "tdx-v4-b0c06f-ratls-nomatch.bin": (Fault.TCB_STATUS, Stage.APPRAISAL),
+    "tdx-v4-b0c06f-ratls-nomatch.bin": (Fault.TCB_STATUS, VerificationStage.APPRAISAL),
 }
 
 
@@ -84,7 +84,7 @@ def test_every_shared_vector_gets_its_verdict_and_facts(kind, vector, used):
         "at": moment(used.get("verify_at", "2025-06-25T00:00:00Z")),
     }
     verdict = VERDICTS[vector["id"]]
-    if verdict is not None and verdict[1] is Stage.FORMAT:
+    if verdict is not None and verdict[1] is VerificationStage.FORMAT:
         with refused(*verdict):
             verify_dcap(evidence(kind, vector), **arguments)
         return
@@ -94,7 +94,7 @@ def test_every_shared_vector_gets_its_verdict_and_facts(kind, vector, used):
         assert list(proven.advisories) == used["advisories"]
     assert_fields(proven, vector["fields"])
     if vector["id"] == "tdx-v5-90c06f-relaunch.bin" and proven.tcb_status != "UpToDate":
-        verdict = (Fault.TCB_STATUS, Stage.APPRAISAL)
+        verdict = (Fault.TCB_STATUS, VerificationStage.APPRAISAL)
     if verdict is None:
         appraise(proven, Acceptance())
         return
@@ -126,7 +126,7 @@ def test_a_status_that_a_policy_names_is_accepted():
     proven = verify_dcap(SGX, collateral=SGX_COLLATERAL, at=JUNE)
     named = frozenset({TcbStatus.CONFIGURATION_AND_SW_HARDENING_NEEDED})
     appraise(proven, Acceptance(tcb_statuses=named))
-    with refused(Fault.ADVISORY, Stage.APPRAISAL):
+    with refused(Fault.ADVISORY, VerificationStage.APPRAISAL):
         appraise(proven, Acceptance(named, advisories=frozenset({"INTEL-SA-00289"})))
 
 
@@ -135,7 +135,7 @@ def test_the_quote_inside_other_frames_is_refused_for_what_is_wrong_with_it():
     framed = (SHARED / "sgx/oe-report-bad-chain.bin").read_bytes()[16:]
     with pytest.raises(EvidenceError) as caught:
         verify_dcap(framed, collateral=SGX_COLLATERAL, at=JUNE)
-    assert caught.value.stage in {Stage.SIGNATURE, Stage.CHAIN}
+    assert caught.value.stage in {VerificationStage.SIGNATURE, VerificationStage.CHAIN}
     oe = (SHARED / "sgx/oe-evidence-with-comment-and-header.bin").read_bytes()
     quote = parse_quote(oe[oe.index(b"\3\0\2\0\0\0\0\0") :])
     assert quote.body.debug
@@ -178,23 +178,23 @@ class TestRealQuotesOfOurOwn:
 
     def test_zeros_may_follow_where_the_caller_says_so_and_nothing_else_may(self):
         assert parse_quote(TDX).padding == 70
-        with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+        with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
             parse_quote(TDX, padded=False)
         assert verify_dcap(TDX[:-70], collateral=TDX_COLLATERAL, at=JUNE, padded=False)
         garbage = (OWN / "tdx/tdx-v4-50806f-trailing-garbage.bin").read_bytes()
-        with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+        with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
             parse_quote(garbage)
 
     def test_collateral_is_for_its_own_time_and_platform(self):
         for at, fault in (("2025-06-19T10:00:00Z", Fault.NOT_YET_VALID),):
-            with refused(fault, Stage.COLLATERAL):
+            with refused(fault, VerificationStage.COLLATERAL):
                 verify_dcap(TDX, collateral=TDX_COLLATERAL, at=moment(at))
         with pytest.raises(EvidenceError) as caught:
             verify_dcap(TDX, collateral=TDX_COLLATERAL, at=moment("2025-07-19T10:40:00Z"))
         assert caught.value.fault in {Fault.COLLATERAL_EXPIRED, Fault.EXPIRED}
-        with refused(Fault.COLLATERAL_MISMATCH, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_MISMATCH, VerificationStage.COLLATERAL):
             verify_dcap(TDX, collateral=SGX_COLLATERAL, at=JUNE)
-        with refused(Fault.COLLATERAL_MISMATCH, Stage.COLLATERAL):
+        with refused(Fault.COLLATERAL_MISMATCH, VerificationStage.COLLATERAL):
             verify_dcap(TD_15, collateral=TDX_COLLATERAL, at=JUNE)
 
     def test_truncated_anywhere_it_is_refused(self):
@@ -205,7 +205,7 @@ class TestRealQuotesOfOurOwn:
 
     @pytest.mark.parametrize("tail", [b"\1", b"\0\1", SGX])
     def test_bytes_after_it_are_refused(self, tail):
-        with refused(Fault.TRAILING_BYTES, Stage.FORMAT):
+        with refused(Fault.TRAILING_BYTES, VerificationStage.FORMAT):
             parse_quote(SGX + tail)
 
     @settings(deadline=None, max_examples=150)
@@ -241,7 +241,7 @@ class TestRealQuotesOfOurOwn:
             fields = {
                 each: getattr(TDX_COLLATERAL, each) for each in Collateral.__dataclass_fields__
             }
-            with refused(Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL):
+            with refused(Fault.COLLATERAL_SIGNATURE, VerificationStage.COLLATERAL):
                 verify_dcap(TDX, collateral=Collateral(**fields | {name: again}), at=JUNE)
 
 

@@ -5,7 +5,7 @@ import pytest
 from support.dcap_evidence import MODULE, TDX, Recipe, enclave_level, level
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
-from tabasco.verify import Fault, Stage, TcbStatus
+from tabasco.verify import Fault, TcbStatus, VerificationStage
 from tabasco.verify.intel.statements import Standing
 from tabasco.verify.intel.tcb import worst
 
@@ -44,7 +44,7 @@ class TestPlatform:
     def test_no_level_reached_is_unsupported_and_no_policy_accepts_that(self):
         proven = Recipe(svns=(0,) * 16).verify()
         assert proven.tcb_status is TcbStatus.UNSUPPORTED
-        with refused(Fault.TCB_STATUS, Stage.APPRAISAL):
+        with refused(Fault.TCB_STATUS, VerificationStage.APPRAISAL):
             appraise(proven, Acceptance(tcb_statuses=frozenset(TcbStatus)))
 
     @pytest.mark.parametrize("status", [each for each in TcbStatus if each not in CONCLUDED])
@@ -55,12 +55,12 @@ class TestPlatform:
         assert proven.advisories == ("INTEL-SA-00001", "INTEL-SA-00002")
         appraise(proven, Acceptance(tcb_statuses=frozenset({status})))
         if status is not TcbStatus.UP_TO_DATE:
-            with refused(Fault.TCB_STATUS, Stage.APPRAISAL):
+            with refused(Fault.TCB_STATUS, VerificationStage.APPRAISAL):
                 appraise(proven, Acceptance())
 
     @pytest.mark.parametrize("status", [*sorted(each.value for each in CONCLUDED), "uptodate", ""])
     def test_what_intel_never_says_is_refused(self, status):
-        with refused(Fault.MALFORMED, Stage.COLLATERAL):
+        with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
             Recipe(tcb_info={"tcbLevels": [level(status)]}).verify()
 
     def test_advisories_that_come_with_up_to_date_are_for_the_policy(self):
@@ -68,20 +68,20 @@ class TestPlatform:
         proven = Recipe(tcb_info={"tcbLevels": levels}).verify()
         appraise(proven, Acceptance())
         appraise(proven, Acceptance(advisories=frozenset({"INTEL-SA-00003"})))
-        with refused(Fault.ADVISORY, Stage.APPRAISAL):
+        with refused(Fault.ADVISORY, VerificationStage.APPRAISAL):
             appraise(proven, Acceptance(advisories=frozenset()))
 
     def test_what_is_no_advisory_is_refused(self):
         for advisory in ("INTEL-SA-1\n", "x", 7):
             levels = [level("UpToDate", advisories=[advisory])]
-            with refused(Fault.MALFORMED, Stage.COLLATERAL):
+            with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
                 Recipe(tcb_info={"tcbLevels": levels}).verify()
 
     def test_a_level_has_sixteen_components_of_a_byte(self):
         for components in ([{"svn": 5}] * 15, [{"svn": 256}] * 16, [{"svn": True}] * 16):
             broken = level("UpToDate")
             broken["tcb"]["sgxtcbcomponents"] = components
-            with refused(Fault.MALFORMED, Stage.COLLATERAL):
+            with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
                 Recipe(tcb_info={"tcbLevels": [broken]}).verify()
 
 
@@ -108,17 +108,17 @@ class TestTdxModule:
         assert recipe.verify().tcb_status is TcbStatus.OUT_OF_DATE
 
     def test_a_module_that_intel_does_not_name_is_refused(self):
-        with refused(Fault.ENCLAVE_IDENTITY, Stage.COLLATERAL):
+        with refused(Fault.ENCLAVE_IDENTITY, VerificationStage.COLLATERAL):
             domain((5, 1, 5)).verify()
         identities = [module(1, enclave_level("UpToDate", 0))] * 2
-        with refused(Fault.MALFORMED, Stage.COLLATERAL):
+        with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
             domain((5, 1, 5), tcb_info={"tdxModuleIdentities": identities}).verify()
 
     @pytest.mark.parametrize("body", [{64: b"\1"}, {112: b"\1"}], ids=["signer", "attributes"])
     @pytest.mark.parametrize("version", [0, 1])
     def test_a_module_by_somebody_else_is_refused(self, body, version):
         identities = {"tdxModuleIdentities": [module(1, enclave_level("UpToDate", 0))]}
-        with refused(Fault.ENCLAVE_IDENTITY, Stage.COLLATERAL):
+        with refused(Fault.ENCLAVE_IDENTITY, VerificationStage.COLLATERAL):
             domain((5, version, 5), body=body, tcb_info=identities).verify()
 
     def test_a_revoked_module_makes_the_whole_revoked(self):
@@ -160,14 +160,14 @@ class TestRelaunch:
         assert self.status((5, 1, 5), (5, 1, 5)) is TcbStatus.UP_TO_DATE
 
     def test_a_module_now_that_intel_does_not_name_is_refused(self):
-        with refused(Fault.ENCLAVE_IDENTITY, Stage.COLLATERAL):
+        with refused(Fault.ENCLAVE_IDENTITY, VerificationStage.COLLATERAL):
             self.status((4, 1, 5), (5, 7, 5))
 
     def test_it_is_refused_unless_a_policy_names_it(self):
         info = {"tdxModuleIdentities": list(self.IDENTITIES)}
         proven = domain((4, 1, 5), (5, 1, 5), tcb_info=info).verify()
         assert proven.advisories == ("INTEL-SA-00007",)
-        with refused(Fault.TCB_STATUS, Stage.APPRAISAL):
+        with refused(Fault.TCB_STATUS, VerificationStage.APPRAISAL):
             appraise(proven, Acceptance())
         appraise(proven, Acceptance(frozenset({TcbStatus.TD_RELAUNCH_ADVISED})))
 

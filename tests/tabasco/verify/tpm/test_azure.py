@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from support.jwts import part
 from support.refused_evidence import refused
-from tabasco.verify import EvidenceError, Fault, Proven, Stage
+from tabasco.verify import EvidenceError, Fault, Proven, VerificationStage
 from tabasco.verify.tpm.azure import certify, parse_hcl, runtime_claims
 from tabasco.verify.tpm.azure_json import parse_azure
 from tabasco.verify.tpm.quote import verify_quote
@@ -76,18 +76,18 @@ class TestPublishedEvidence:
         assert runtime_claims(parts.report)["user-data"] == "00" * 64
 
     def test_another_nonce_is_refused(self, name):
-        with refused(Fault.NONCE, Stage.BINDING):
+        with refused(Fault.NONCE, VerificationStage.BINDING):
             verify(evidence(name), nonce=b"Challenge")
 
     def test_hardware_that_vouches_for_something_else_is_refused(self, name):
         parts = evidence(name)
         bound = hardware_of(parts).report_data
         for report_data in (bytes(64), bound[:-1] + b"\x01", bound[:32], b""):
-            with refused(Fault.KEY_BINDING, Stage.BINDING):
+            with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
                 verify(parts, report_data=report_data)
 
     def test_hardware_of_another_kind_is_refused(self, name):
-        with refused(Fault.KEY_BINDING, Stage.BINDING):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
             verify(evidence(name), kind="sgx")
 
     def test_no_sampled_bit_of_the_runtime_data_can_be_changed(self, name):
@@ -126,7 +126,7 @@ class TestPublishedEvidence:
         document = json.loads((OWN / name).read_text()) | {member: value}
         with pytest.raises(EvidenceError) as caught:
             parse_azure(json.dumps(document).encode())
-        assert caught.value.stage is Stage.FORMAT
+        assert caught.value.stage is VerificationStage.FORMAT
 
     @pytest.mark.parametrize(
         ("member", "value"),
@@ -145,7 +145,7 @@ class TestPublishedEvidence:
     def test_a_quote_of_another_form_is_refused(self, name, member, value):
         document = json.loads((OWN / name).read_text())
         document["tpm_quote"][member] = value
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             parse_azure(json.dumps(document).encode())
 
     def test_a_repeated_member_is_refused(self, name):
@@ -186,7 +186,7 @@ class TestReport:
         ],
     )
     def test_another_report_is_refused(self, data, fault):
-        with refused(fault, Stage.FORMAT):
+        with refused(fault, VerificationStage.FORMAT):
             parse_hcl(data)
 
     def test_the_key_is_the_one_of_its_name(self):
@@ -216,7 +216,7 @@ class TestReport:
         ],
     )
     def test_runtime_data_without_one_such_key_is_refused(self, runtime):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             certify_by_hand(runtime)
 
     def test_a_short_key_is_refused(self):

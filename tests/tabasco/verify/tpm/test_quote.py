@@ -22,7 +22,7 @@ from support.tpm_quotes import (
     selection,
     sized,
 )
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.tpm.quote import (
     CertifiedKey,
     registered_key,
@@ -71,7 +71,7 @@ class TestPublishedQuote:
         assert proven.valid_until == END
 
     def test_its_key_is_not_certified_by_coming_along(self):
-        with refused(Fault.UNKNOWN_SIGNER, Stage.SIGNATURE):
+        with refused(Fault.UNKNOWN_SIGNER, VerificationStage.SIGNATURE):
             registered_key(self.PUBLIC_KEY, registered=(), valid_until=END)
 
     def test_no_bit_of_the_message_and_no_sampled_bit_of_the_signature_can_be_changed(self):
@@ -90,7 +90,7 @@ class TestPublishedQuote:
     def test_no_bit_of_a_register_can_be_changed(self):
         for index, value in self.REGISTERS["sha256"].items():
             forged = bytes((value[0] ^ 1,)) + value[1:]
-            with refused(Fault.MEASUREMENT, Stage.BINDING):
+            with refused(Fault.MEASUREMENT, VerificationStage.BINDING):
                 self.verify(registers={"sha256": self.REGISTERS["sha256"] | {index: forged}})
 
 
@@ -136,7 +136,7 @@ def test_quotes_of_google_machines_answer_the_nonce_they_answer():
             signature = parse_signature(quote[2])
             assert verify_quote(quote[1], signature, registers, key=key).report_data == nonce
             assert verify_quote(quote[1], signature, registers, key=key, nonce=nonce)
-            with refused(Fault.NONCE, Stage.BINDING):
+            with refused(Fault.NONCE, VerificationStage.BINDING):
                 verify_quote(quote[1], signature, registers, key=key, nonce=b"\x90\x10")
 
 
@@ -175,7 +175,7 @@ class TestFacts:
 class TestKey:
     def test_the_quote_is_signed_by_the_certified_key(self):
         message = Recipe().message()
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             verify(message, rsa_signature(message + b"\x00"))
         with refused(Fault.SIGNATURE):
             verify(
@@ -186,9 +186,9 @@ class TestKey:
 
     def test_a_signature_for_another_kind_of_key_is_refused(self):
         message = Recipe().message()
-        with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.SIGNATURE):
+        with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.SIGNATURE):
             verify(message, ec_signature(message))
-        with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.SIGNATURE):
+        with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.SIGNATURE):
             verify(message, rsa_signature(message), key=certified(EC_KEY))
 
     @pytest.mark.parametrize(
@@ -232,14 +232,14 @@ class TestRegisters:
         ],
     )
     def test_values_that_the_quote_does_not_cover_are_refused(self, registers):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(registers=registers)
 
     def test_other_values_are_refused(self):
-        with refused(Fault.MEASUREMENT, Stage.BINDING):
+        with refused(Fault.MEASUREMENT, VerificationStage.BINDING):
             verify(registers={"sha256": REGISTERS["sha256"] | {7: bytes(32)}})
         message = Recipe(digest=bytes(32)).message()
-        with refused(Fault.MEASUREMENT, Stage.BINDING):
+        with refused(Fault.MEASUREMENT, VerificationStage.BINDING):
             verify(message)
 
     def test_a_quote_over_nothing_is_refused(self):
@@ -253,12 +253,12 @@ class TestRegisters:
 class TestForm:
     @pytest.mark.parametrize("magic", [0, 0xFF544346, 0x474354FF])
     def test_what_a_tpm_signs_for_others_is_no_quote(self, magic):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(Recipe(magic=magic).message())
 
     @pytest.mark.parametrize("kind", [0x8017, 0x8014, 0x801A, 0x8019, 0])
     def test_what_a_tpm_attests_otherwise_is_no_quote(self, kind):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(Recipe(kind=kind).message())
 
     @pytest.mark.parametrize(
@@ -276,13 +276,13 @@ class TestForm:
         ],
     )
     def test_a_quote_out_of_bounds_is_refused(self, recipe):
-        with refused(Fault.MALFORMED, Stage.FORMAT):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             parse_quote(recipe.message())
 
     def test_it_is_refused_when_cut_anywhere_or_prolonged(self):
         message = Recipe().message()
         for length in range(len(message)):
-            with refused(Fault.MALFORMED, Stage.FORMAT):
+            with refused(Fault.MALFORMED, VerificationStage.FORMAT):
                 parse_quote(message[:length])
         with refused(Fault.TRAILING_BYTES):
             parse_quote(message + b"\x00")
@@ -304,17 +304,17 @@ class TestForm:
         ],
     )
     def test_another_signature_is_refused(self, data, fault):
-        with refused(fault, Stage.FORMAT):
+        with refused(fault, VerificationStage.FORMAT):
             parse_signature(data)
 
     @pytest.mark.parametrize("value", [b"", bytes(256), bytes(255), b"\xff" * 256])
     def test_a_signature_of_no_meaning_is_refused(self, value):
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             verify(signature=b"\x00\x14\x00\x0b" + sized(value))
 
     @pytest.mark.parametrize(("r", "s"), [(b"", b""), (bytes(32), bytes(32)), (b"\xff" * 66,) * 2])
     def test_an_ecdsa_signature_of_no_meaning_is_refused(self, r, s):
-        with refused(Fault.SIGNATURE, Stage.SIGNATURE):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
             verify(signature=b"\x00\x18\x00\x0b" + sized(r) + sized(s), key=certified(EC_KEY))
 
     @given(st.binary(max_size=200))
@@ -329,11 +329,11 @@ class TestForm:
 
 @pytest.mark.parametrize("nonce", [b"", NONCE[:-1], NONCE + b"\x00", bytes(64)])
 def test_another_nonce_is_refused(nonce):
-    with refused(Fault.NONCE, Stage.BINDING):
+    with refused(Fault.NONCE, VerificationStage.BINDING):
         verify(nonce=nonce)
 
 
 def test_a_quote_without_a_nonce_is_refused_when_one_is_asked_for():
     message = Recipe(extra_data=b"").message()
-    with refused(Fault.NONCE, Stage.BINDING):
+    with refused(Fault.NONCE, VerificationStage.BINDING):
         verify(message, nonce=NONCE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.refused_evidence import refused
 from support.throwaway_chain import NOON, YEAR, Form, authority, issue
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import certificates, der
 
 ROOT = issue("root", None, authority())
@@ -34,33 +34,33 @@ def test_a_good_chain_says_when_its_first_certificate_ends():
 
 def test_only_a_pinned_root_ends_a_chain():
     other = issue("root", None, authority(key=ROOT.key, serial=2))
-    with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
         check(LEAF, MIDDLE, other)
-    with refused(Fault.UNKNOWN_ROOT, Stage.CHAIN):
+    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
         check(LEAF, MIDDLE)
 
 
 def test_a_chain_has_a_leaf_and_a_root_and_a_bound():
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(ROOT)
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(LEAF, *[MIDDLE] * 8, ROOT)
 
 
 def test_every_link_is_issued_by_the_next():
     impostor = issue("middle", ROOT, authority())
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(LEAF, impostor, ROOT)
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(LEAF, ROOT)
 
 
 def test_the_time_of_validity_ends_with_its_last_second():
     assert check(LEAF, MIDDLE, ROOT, at=NOON + YEAR)
     assert check(LEAF, MIDDLE, ROOT, at=NOON - YEAR)
-    with refused(Fault.EXPIRED, Stage.CHAIN):
+    with refused(Fault.EXPIRED, VerificationStage.CHAIN):
         check(LEAF, MIDDLE, ROOT, at=NOON + YEAR + SECOND)
-    with refused(Fault.NOT_YET_VALID, Stage.CHAIN):
+    with refused(Fault.NOT_YET_VALID, VerificationStage.CHAIN):
         check(LEAF, MIDDLE, ROOT, at=NOON - YEAR - SECOND)
 
 
@@ -76,29 +76,29 @@ def test_the_time_of_validity_ends_with_its_last_second():
 )
 def test_who_issues_has_to_be_an_authority(form):
     middle = issue("middle", ROOT, form)
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(issue("leaf", middle, Form()), middle, ROOT)
 
 
 def test_a_chain_is_no_longer_than_its_authorities_allow():
     lower = issue("lower", MIDDLE, authority())
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(issue("leaf", lower, Form()), lower, MIDDLE, ROOT)
 
 
 def test_an_authority_is_no_leaf():
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(MIDDLE, ROOT)
 
 
 def test_a_leaf_for_other_uses_signs_no_evidence():
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(issue("leaf", ROOT, Form(signs_certificates=True)), ROOT)
 
 
 def test_a_critical_extension_that_is_not_read_is_refused():
     strange = library.UnrecognizedExtension(library.ObjectIdentifier("1.2.3"), b"\x05\x00")
-    with refused(Fault.CHAIN, Stage.CHAIN):
+    with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(issue("leaf", ROOT, Form(extensions=[(strange, True)])), ROOT)
     assert check(issue("leaf", ROOT, Form(extensions=[(strange, False)])), ROOT)
 
@@ -112,26 +112,26 @@ def test_a_certificate_is_read_back_from_der_and_pem():
 
 
 def test_bytes_after_a_certificate_are_refused():
-    with refused(Fault.MALFORMED, Stage.CHAIN):
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
         certificates.load(LEAF.der + b"\0")
 
 
 def test_serial_number_zero_is_refused_before_the_library_warns_of_it():
     encoded = LEAF.der.replace(bytes.fromhex("02021267"), bytes.fromhex("02020000"), 1)
-    with refused(Fault.MALFORMED, Stage.CHAIN):
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
         certificates.load(encoded)
     assert bytes.fromhex("02021267") in LEAF.der
 
 
 def test_a_certificate_signed_by_an_algorithm_off_our_list_is_refused():
     leaf = issue("leaf", ROOT, Form(hash=hashes.SHA224()))
-    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN):
+    with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN):
         certificates.load(leaf.der)
 
 
 def test_a_key_on_another_curve_is_not_taken_for_p256():
     assert certificates.p256_key(LEAF.certificate)
-    with refused(Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN):
+    with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN):
         certificates.p256_key(issue("leaf", ROOT, Form(curve=ec.SECP384R1)).certificate)
 
 
@@ -141,13 +141,13 @@ def test_a_key_on_another_curve_is_not_taken_for_p256():
     ids=["empty", "before", "after", "cut", "too-many", "too-large"],
 )
 def test_what_is_no_pem_of_certificates_alone_is_refused(text):
-    with refused(Fault.MALFORMED, Stage.CHAIN):
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
         certificates.load_pem(text)
 
 
 def test_base64_is_read_strictly():
     first, _, rest = LEAF.pem.partition(b"\n")
-    with refused(Fault.MALFORMED, Stage.CHAIN):
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
         certificates.load_pem(first + b"\n!" + rest)
 
 
@@ -175,14 +175,14 @@ class TestDer:
     def test_an_integer_is_in_its_shortest_form_and_not_negative(self):
         assert der.integer(der.read(b"\x02\x02\x00\xff", der.INTEGER)) == 255
         for encoded in ("020100ff", "0200", "0201ff", "02020001", "0216" + "01" * 22):
-            with refused(Fault.MALFORMED, Stage.CHAIN):
+            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
                 der.integer(der.read(bytes.fromhex(encoded), der.INTEGER))
 
     @pytest.mark.parametrize(
         "encoded", ["", "30", "3080", "308100", "30820001", "3005", "3f0100", "3084000000"]
     )
     def test_lengths_are_definite_shortest_and_exact(self, encoded):
-        with refused(Fault.MALFORMED, Stage.CHAIN):
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
             der.read(bytes.fromhex(encoded), der.SEQUENCE)
 
     def test_identifiers_are_read_in_dotted_form(self):
@@ -192,7 +192,7 @@ class TestDer:
         assert dotted("060a2a864886f84d010d0101") == "1.2.840.113741.1.13.1.1"
         assert dotted("0603883703") == "2.999.3"
         for encoded in ("0600", "06022a80", "06032a8001"):
-            with refused(Fault.MALFORMED, Stage.CHAIN):
+            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
                 dotted(encoded)
 
     def test_times_are_of_two_forms_alone(self):
@@ -203,15 +203,15 @@ class TestDer:
         assert read(b"500101000000Z", der.UTC_TIME) == "1950-01-01T00:00:00+00:00"
         assert read(b"20500101000000Z", der.GENERALIZED_TIME) == "2050-01-01T00:00:00+00:00"
         for text in (b"4912312359Z", b"491331235959Z", b"4912312359590", b"\xb2912312359599"):
-            with refused(Fault.MALFORMED, Stage.CHAIN):
+            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
                 read(text, der.UTC_TIME)
 
     def test_an_attribute_twice_is_refused(self):
         pair = der.read(bytes.fromhex("300606022a030500"), der.SEQUENCE)
         assert set(der.attributes([pair])) == {"1.2.3"}
-        with refused(Fault.MALFORMED, Stage.CHAIN):
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
             der.attributes([pair, pair])
 
     def test_the_number_of_members_is_bounded(self):
-        with refused(Fault.MALFORMED, Stage.CHAIN):
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
             der.children(der.read(b"\x30\x82\x00\x84" + b"\x05\x00" * 66, der.SEQUENCE))

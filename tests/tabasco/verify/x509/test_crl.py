@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.refused_evidence import refused
 from support.throwaway_chain import NOON, Form, authority, issue, revocation_list
-from tabasco.verify import EvidenceError, Fault, Stage
+from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import crl
 
 ROOT = issue("root", None, authority())
@@ -28,32 +28,32 @@ def test_a_current_list_says_when_the_next_one_comes():
 
 def test_who_is_on_the_list_is_revoked_and_nobody_else():
     crl.check_not_revoked(crl.load(revocation_list(ROOT, 98, 100)), LEAF.certificate)
-    with refused(Fault.REVOKED, Stage.CHAIN):
+    with refused(Fault.REVOKED, VerificationStage.CHAIN):
         crl.check_not_revoked(crl.load(revocation_list(ROOT, 98, 99)), LEAF.certificate)
 
 
 def test_a_list_by_another_authority_is_not_taken():
     other = issue("other", None, authority())
-    with refused(Fault.COLLATERAL_MISMATCH, Stage.COLLATERAL):
+    with refused(Fault.COLLATERAL_MISMATCH, VerificationStage.COLLATERAL):
         check(revocation_list(other))
 
 
 def test_a_list_signed_by_another_key_is_not_taken():
-    with refused(Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL):
+    with refused(Fault.COLLATERAL_SIGNATURE, VerificationStage.COLLATERAL):
         check(revocation_list(ROOT, key=ec.generate_private_key(ec.SECP256R1())))
 
 
 def test_an_issuer_that_may_not_sign_lists_is_not_believed():
     form = Form(authority=True)
     issuer = issue("issuer", ROOT, form)
-    with refused(Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL):
+    with refused(Fault.COLLATERAL_SIGNATURE, VerificationStage.COLLATERAL):
         check(revocation_list(issuer), issuer=issuer)
 
 
 def test_a_list_is_used_in_its_own_time_alone():
-    with refused(Fault.EXPIRED, Stage.COLLATERAL):
+    with refused(Fault.EXPIRED, VerificationStage.COLLATERAL):
         check(revocation_list(ROOT), at=NOON + DAY + SECOND)
-    with refused(Fault.NOT_YET_VALID, Stage.COLLATERAL):
+    with refused(Fault.NOT_YET_VALID, VerificationStage.COLLATERAL):
         check(revocation_list(ROOT), at=NOON - DAY - SECOND)
 
 
@@ -67,14 +67,14 @@ def test_a_list_for_a_part_of_the_certificates_is_refused():
         indirect_crl=False,
         only_contains_attribute_certs=False,
     )
-    with refused(Fault.MALFORMED, Stage.COLLATERAL):
+    with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
         crl.load(revocation_list(ROOT, extensions=[(part, True)]))
-    with refused(Fault.MALFORMED, Stage.COLLATERAL):
+    with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
         crl.load(revocation_list(ROOT, extensions=[(x509.DeltaCRLIndicator(1), True)]))
 
 
 def test_a_list_too_large_is_not_read():
-    with refused(Fault.MALFORMED, Stage.COLLATERAL):
+    with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
         crl.load(bytes(crl.MAX_CRL_BYTES + 1))
 
 

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from tabasco.verify.amd.report import Product, SigningKey, SnpTcb
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import certificates, der
 from tabasco.verify.x509.outline import (
     BASIC_CONSTRAINTS,
     KEY_USAGE,
-    Outline,
+    CertificateOutline,
     authority,
     outline,
     usage,
@@ -74,13 +74,13 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
     if found.algorithm not in certificates.RSA_PSS_SHA384:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             "an endorsement key's certificate is not signed by RSASSA-PSS with SHA-384",
         )
     name = found.common_name
     if name not in _NAMES or not _is_plain_leaf(found):
         raise EvidenceError(
-            Fault.CHAIN, Stage.CHAIN, f"{name[:64]!r} is no endorsement key of SEV-SNP"
+            Fault.CHAIN, VerificationStage.CHAIN, f"{name[:64]!r} is no endorsement key of SEV-SNP"
         )
     times = der.children(found.validity)
     if len(times) != 2:
@@ -103,7 +103,7 @@ def check_issued(key: EndorsementKey, issuer: x509.Certificate) -> None:
     if not isinstance(signer, rsa.RSAPublicKey) or not _verified(key, signer):
         raise EvidenceError(
             Fault.CHAIN,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             f"the {key.kind.name} is not issued by {certificates.name(issuer)}",
         )
 
@@ -127,7 +127,7 @@ def hardware_id_of(key: EndorsementKey, product: Product) -> bytes:
     return value
 
 
-def _is_plain_leaf(found: Outline) -> bool:
+def _is_plain_leaf(found: CertificateOutline) -> bool:
     critical = {name for name, each in found.extensions.items() if each.critical}
     signs = usage(found, 0) is not False
     return critical <= {BASIC_CONSTRAINTS, KEY_USAGE} and signs and not authority(found)[0]
@@ -153,7 +153,7 @@ def _get(key: EndorsementKey, identifier: str) -> bytes:
     if identifier not in key.extensions:
         raise EvidenceError(
             Fault.CERTIFICATE_MISMATCH,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             f"the {key.kind.name}'s certificate has no extension {identifier}",
         )
     return key.extensions[identifier]
@@ -166,6 +166,8 @@ def _public_key(encoded: bytes) -> ec.EllipticCurvePublicKey:
         raise der.malformed("an endorsement key cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN, "an endorsement key is not on P-384"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.CHAIN,
+            "an endorsement key is not on P-384",
         )
     return key

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 
 REPORT_BYTES: Final = 1184
 SIGNED_BYTES: Final = 0x2A0
@@ -109,7 +109,9 @@ def parse_report(data: bytes) -> SnpReport:
     if len(data) != REPORT_BYTES:
         fault = Fault.MALFORMED if len(data) < REPORT_BYTES else Fault.TRAILING_BYTES
         raise EvidenceError(
-            fault, Stage.FORMAT, f"the report has {len(data)} bytes, it should have {REPORT_BYTES}"
+            fault,
+            VerificationStage.FORMAT,
+            f"the report has {len(data)} bytes, it should have {REPORT_BYTES}",
         )
 
     def number(offset: int, size: int) -> int:
@@ -118,11 +120,15 @@ def parse_report(data: bytes) -> SnpReport:
     version = number(0, 4)
     if version not in _VERSIONS:
         raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"report version {version}, known are 2, 3, 5"
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"report version {version}, known are 2, 3, 5",
         )
     if number(0x34, 4) != _ECDSA_P384_SHA384:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, f"signature algorithm {number(0x34, 4)}"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.FORMAT,
+            f"signature algorithm {number(0x34, 4)}",
         )
     keys = number(0x48, 4)
     r, s = _signature(data[SIGNED_BYTES:])
@@ -159,12 +165,12 @@ def _signing_key(keys: int) -> SigningKey:
     kind = keys >> 2 & 7
     if keys & 2 or kind == 7:
         raise EvidenceError(
-            Fault.UNSIGNED, Stage.FORMAT, "the host has the firmware sign no reports"
+            Fault.UNSIGNED, VerificationStage.FORMAT, "the host has the firmware sign no reports"
         )
     if kind not in {each.value for each in SigningKey}:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,
-            Stage.FORMAT,
+            VerificationStage.FORMAT,
             f"signing key {kind}, known are VCEK and VLEK",
         )
     return SigningKey(kind)
@@ -175,7 +181,7 @@ def _signature(data: bytes) -> tuple[int, int]:
     # These bytes are not signed, so they must not be open to change.
     if any(r[_USED:]) or any(s[_USED:]) or any(rest):
         raise EvidenceError(
-            Fault.MALFORMED, Stage.FORMAT, "bytes around the signature are not zero"
+            Fault.MALFORMED, VerificationStage.FORMAT, "bytes around the signature are not zero"
         )
     return int.from_bytes(r[:_USED], "little"), int.from_bytes(s[:_USED], "little")
 
@@ -189,6 +195,6 @@ def _product(family: int, model: int) -> Product:
         return Product.TURIN
     raise EvidenceError(
         Fault.UNSUPPORTED_VERSION,
-        Stage.FORMAT,
+        VerificationStage.FORMAT,
         f"a processor of family {family:#x}, model {model:#x}, is not known",
     )

@@ -32,7 +32,7 @@ from tabasco.verify.amd.certificate import (
     tcb_of,
 )
 from tabasco.verify.amd.report import Product, SigningKey, SnpReport, SnpTcb, parse_report
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.proven import Concern, Proven
 from tabasco.verify.x509 import certificates, crl
 
@@ -123,7 +123,9 @@ def _endorsement_key(data: bytes) -> EndorsementKey:
         blocks = certificates.pem_blocks(data)
         if len(blocks) != 1:
             raise EvidenceError(
-                Fault.MALFORMED, Stage.CHAIN, "one endorsement key's certificate is wanted"
+                Fault.MALFORMED,
+                VerificationStage.CHAIN,
+                "one endorsement key's certificate is wanted",
             )
         data = blocks[0]
     return parse_endorsement_key(data)
@@ -134,13 +136,17 @@ def _authorities(text: bytes, key: EndorsementKey) -> tuple[x509.Certificate, ..
     given = certificates.load_pem(text)
     names = [certificates.outline_of(each).subject.encoded for each in given]
     if len(set(names)) != len(names):
-        raise EvidenceError(Fault.CHAIN, Stage.CHAIN, "two authorities have the same name")
+        raise EvidenceError(
+            Fault.CHAIN, VerificationStage.CHAIN, "two authorities have the same name"
+        )
     by_name = dict(zip(names, given, strict=True))
     issuer = by_name.get(key.issuer)
     root = None if issuer is None else by_name.get(certificates.outline_of(issuer).issuer.encoded)
     if issuer is None or root is None or issuer is root:
         raise EvidenceError(
-            Fault.CHAIN, Stage.CHAIN, f"the issuer of the {key.kind.name}, or its own, is not given"
+            Fault.CHAIN,
+            VerificationStage.CHAIN,
+            f"the issuer of the {key.kind.name}, or its own, is not given",
         )
     return issuer, root
 
@@ -152,7 +158,7 @@ def _check_endorsement(
     if certificates.common_name(issuer) != wanted:
         raise EvidenceError(
             Fault.CHAIN,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             f"the {key.kind.name} is by {certificates.name(issuer)}, it should be by {wanted!r}",
         )
     check_issued(key, issuer)
@@ -177,7 +183,9 @@ def _check_signature(report: SnpReport, key: EndorsementKey) -> None:
         key.key.verify(signature, report.signed, ec.ECDSA(hashes.SHA384()))
     except InvalidSignature as error:
         raise EvidenceError(
-            Fault.SIGNATURE, Stage.SIGNATURE, f"the report is not signed by this {key.kind.name}"
+            Fault.SIGNATURE,
+            VerificationStage.SIGNATURE,
+            f"the report is not signed by this {key.kind.name}",
         ) from error
 
 
@@ -198,7 +206,9 @@ def _check_match(report: SnpReport, key: EndorsementKey, product: Product) -> No
 
 def _mismatch(detail: str) -> EvidenceError:
     return EvidenceError(
-        Fault.CERTIFICATE_MISMATCH, Stage.CHAIN, f"the certificate is not for this report: {detail}"
+        Fault.CERTIFICATE_MISMATCH,
+        VerificationStage.CHAIN,
+        f"the certificate is not for this report: {detail}",
     )
 
 

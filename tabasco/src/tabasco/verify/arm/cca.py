@@ -27,7 +27,7 @@ from tabasco.verify.arm.cca_claims import (
     realm_key,
 )
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.members import array, integer, mapping, member, octets
 from tabasco.verify.proven import Concern, Proven
 
@@ -102,7 +102,7 @@ def verify_cca(
     if key is None:
         raise EvidenceError(
             Fault.UNKNOWN_SIGNER,
-            Stage.SIGNATURE,
+            VerificationStage.SIGNATURE,
             f"no key is registered for platform {token.platform.instance_id.hex()}",
         )
     with told_as_evidence("the platform token's signature"):
@@ -143,7 +143,7 @@ def _check_binding(token: CcaToken) -> None:
     if not hmac.compare_digest(digest, token.platform.challenge):
         raise EvidenceError(
             Fault.KEY_BINDING,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the platform vouches for a key with hash {token.platform.challenge.hex()}, "
             f"the realm's has {digest.hex()}",
         )
@@ -153,7 +153,7 @@ def _check_challenge(found: bytes, expected: bytes | None) -> None:
     if expected is not None and not hmac.compare_digest(found, expected):
         raise EvidenceError(
             Fault.NONCE,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the realm answers challenge {found.hex()}, expected {expected.hex()[:256]}",
         )
 

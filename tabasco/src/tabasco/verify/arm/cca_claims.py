@@ -15,7 +15,7 @@ from psa_attestation.cbor.values import Key, Value
 from psa_attestation.cose.keys import decode_cose_key, key_of_point
 from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.members import array, integer, mapping, member, octets, text
 
 _LIMITS: Final = DecodeLimits(max_bytes=32 * 1024, max_items=2048, max_depth=12, tags=ANY_TAG)
@@ -183,7 +183,9 @@ def _hash_name(members: Mapping[Key, Value], key: int, name: str) -> str:
     found = text(member(members, key, name), name, _TEXT)
     if found not in _HASH_NAMES:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, f"{name} is {found[:40]!r}, not known"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.FORMAT,
+            f"{name} is {found[:40]!r}, not known",
         )
     return _HASH_NAMES[found]
 
@@ -216,5 +218,7 @@ def _public_key(members: Mapping[Key, Value]) -> bytes:
 
 def _unknown_profile(profile: str) -> EvidenceError:
     return EvidenceError(
-        Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"profile {profile[:80]!r} is not known"
+        Fault.UNSUPPORTED_VERSION,
+        VerificationStage.FORMAT,
+        f"profile {profile[:80]!r} is not known",
     )

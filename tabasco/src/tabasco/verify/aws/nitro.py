@@ -19,7 +19,7 @@ from psa_attestation.cbor.values import Key, Value
 from psa_attestation.cose.messages import CoseKind, Message
 from psa_attestation.cose.signing import ALG
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.members import array, integer, mapping, octets, text
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
@@ -87,7 +87,9 @@ def parse_nitro(data: bytes) -> NitroDocument:
     members = mapping(content, "the document's content")
     if members.get("digest") != "SHA384":
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the document's digest is not SHA384"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.FORMAT,
+            "the document's digest is not SHA384",
         )
     return NitroDocument(
         module_id=text(members.get("module_id"), "module_id", range(1, 129)),
@@ -157,7 +159,9 @@ def _message(value: Value) -> Message:
     algorithm = headers.get(ALG) if isinstance(headers, dict) and len(headers) == 1 else None
     if type(algorithm) is not int or algorithm != _ES384:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the protected header is not just ES384"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.FORMAT,
+            "the protected header is not just ES384",
         )
     return Message(CoseKind.SIGN1, protected, algorithm, {}, payload, signature)
 
@@ -172,7 +176,7 @@ def _verify_path(
     key = chain[0].public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.CHAIN, "the signer's key is not on P-384"
+            Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN, "the signer's key is not on P-384"
         )
     return key, valid_until
 
@@ -211,12 +215,14 @@ def _check_age(made: datetime, at: datetime, max_age: timedelta, clock_skew: tim
     if at - made > max_age:
         raise EvidenceError(
             Fault.EXPIRED,
-            Stage.APPRAISAL,
+            VerificationStage.APPRAISAL,
             f"the document is of {made}, at most {max_age} are allowed",
         )
     if made - at > clock_skew:
         raise EvidenceError(
-            Fault.NOT_YET_VALID, Stage.APPRAISAL, f"the document is of {made}, it is {at}"
+            Fault.NOT_YET_VALID,
+            VerificationStage.APPRAISAL,
+            f"the document is of {made}, it is {at}",
         )
 
 
@@ -224,7 +230,7 @@ def _check_nonce(found: bytes | None, expected: bytes | None) -> None:
     if expected is not None and not hmac.compare_digest(found or b"", expected):
         raise EvidenceError(
             Fault.NONCE,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the document answers nonce {(found or b'').hex()[:128]}, expected {expected.hex()}",
         )
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.proven import Concern, Proven
 from tabasco.verify.x509 import certificates
 from veracruz_utils.public_keys import RSA_BITS
@@ -78,12 +78,16 @@ def verify_confidential_space(
     claims = parsed.claims
     if claims.get("iss") != ISSUER or claims.get("aud") != audience:
         raise EvidenceError(
-            Fault.REPORT_DATA, Stage.BINDING, "the token is of another issuer or audience"
+            Fault.REPORT_DATA,
+            VerificationStage.BINDING,
+            "the token is of another issuer or audience",
         )
     end = _check_times(claims, at, clock_skew)
     found = _text(claims, "eat_nonce")
     if nonce is not None and not hmac.compare_digest(found.encode(), nonce.encode()):
-        raise EvidenceError(Fault.NONCE, Stage.BINDING, f"the token answers nonce {found[:80]!r}")
+        raise EvidenceError(
+            Fault.NONCE, VerificationStage.BINDING, f"the token answers nonce {found[:80]!r}"
+        )
     return Proven(
         kind="confidential-space",
         measurements={"image": _image_digest(claims)},
@@ -109,7 +113,9 @@ def _parse(token: str) -> _Token:
         raise malformed("the token's header or content is not an object")
     if header.get("alg") != "RS256" or not header.keys() <= _HEADERS:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "the header is not just RS256 and a chain"
+            Fault.UNSUPPORTED_ALGORITHM,
+            VerificationStage.FORMAT,
+            "the header is not just RS256 and a chain",
         )
     return _Token(_chain(header.get("x5c")), f"{parts[0]}.{parts[1]}".encode(), claims, signature)
 
@@ -130,14 +136,16 @@ def _verify_signature(key: object, token: _Token) -> None:
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in RSA_BITS:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             "the signer's key is not RSA of 2048 to 8192 bits",
         )
     try:
         key.verify(token.signature, token.signed, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature as error:
         raise EvidenceError(
-            Fault.SIGNATURE, Stage.SIGNATURE, "the token is not signed by its certificate's key"
+            Fault.SIGNATURE,
+            VerificationStage.SIGNATURE,
+            "the token is not signed by its certificate's key",
         ) from error
 
 
@@ -146,10 +154,14 @@ def _check_times(claims: Mapping[str, JsonValue], at: datetime, skew: timedelta)
     issued, start, end = (_time(claims, name) for name in ("iat", "nbf", "exp"))
     if at + skew < max(issued, start):
         raise EvidenceError(
-            Fault.NOT_YET_VALID, Stage.APPRAISAL, f"the token starts at {start}, it is {at}"
+            Fault.NOT_YET_VALID,
+            VerificationStage.APPRAISAL,
+            f"the token starts at {start}, it is {at}",
         )
     if at - skew >= end:
-        raise EvidenceError(Fault.EXPIRED, Stage.APPRAISAL, f"the token ended at {end}, it is {at}")
+        raise EvidenceError(
+            Fault.EXPIRED, VerificationStage.APPRAISAL, f"the token ended at {end}, it is {at}"
+        )
     return end
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel import json_members
 from tabasco.verify.intel.statements import QeIdentity, TcbInfo, parse_qe_identity, parse_tcb_info
 from tabasco.verify.x509 import certificates, crl
@@ -112,11 +112,13 @@ def verify_collateral(
         EvidenceError: stage `collateral`.
     """
     root_crl = crl.load(collateral.root_ca_crl)
-    issuers = certificates.load_pem(collateral.pck_crl_issuer_chain, stage=Stage.COLLATERAL)
+    issuers = certificates.load_pem(
+        collateral.pck_crl_issuer_chain, stage=VerificationStage.COLLATERAL
+    )
     roots = {certificates.digest(root)}
     ends = [
         crl.check(root_crl, root, at=at),
-        certificates.check_issuers(issuers, roots=roots, at=at, stage=Stage.COLLATERAL),
+        certificates.check_issuers(issuers, roots=roots, at=at, stage=VerificationStage.COLLATERAL),
     ]
     for what, chain, text, signature in (
         (
@@ -162,15 +164,15 @@ def _signer(
     *,
     at: datetime,
 ) -> tuple[x509.Certificate, datetime]:
-    chain = certificates.load_pem(text, stage=Stage.COLLATERAL)
+    chain = certificates.load_pem(text, stage=VerificationStage.COLLATERAL)
     end = certificates.check_chain(
-        chain, roots={certificates.digest(root)}, at=at, stage=Stage.COLLATERAL
+        chain, roots={certificates.digest(root)}, at=at, stage=VerificationStage.COLLATERAL
     )
     # The platform's own certificates end in the same root: the name keeps them from signing this.
     if len(chain) != 2 or certificates.common_name(chain[0]) != SIGNER_NAME:
         raise EvidenceError(
             Fault.CHAIN,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"collateral is signed by {certificates.name(chain[0])}, not by {SIGNER_NAME!r}",
         )
     crl.check_not_revoked(root_crl, chain[0])
@@ -182,9 +184,13 @@ def _signer(
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _check_statement(signer: x509.Certificate, signature: bytes, text: bytes, what: str) -> None:
-    if not verified(certificates.p256_key(signer, stage=Stage.COLLATERAL), signature, text):
+    if not verified(
+        certificates.p256_key(signer, stage=VerificationStage.COLLATERAL), signature, text
+    ):
         raise EvidenceError(
-            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"{what} is not signed by its signer"
+            Fault.COLLATERAL_SIGNATURE,
+            VerificationStage.COLLATERAL,
+            f"{what} is not signed by its signer",
         )
 
 
@@ -202,13 +208,13 @@ def _check_window(statement: TcbInfo | QeIdentity, what: str, *, at: datetime) -
     if at < statement.issued:
         raise EvidenceError(
             Fault.NOT_YET_VALID,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"{what} was issued at {statement.issued}, it is {at}",
         )
     if at > statement.next_update:
         raise EvidenceError(
             Fault.COLLATERAL_EXPIRED,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"{what} was to be replaced at {statement.next_update}, it is {at}: fetch it again",
         )
 

@@ -25,7 +25,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel import tcb
 from tabasco.verify.intel.collateral import (
     INTEL_ROOTS,
@@ -36,7 +36,7 @@ from tabasco.verify.intel.collateral import (
 )
 from tabasco.verify.intel.contents import contents_of
 from tabasco.verify.intel.pck import PCK_ISSUERS, PCK_NAME, Platform, platform_of
-from tabasco.verify.intel.quote import Quote, TdReport, Tee, parse_quote
+from tabasco.verify.intel.quote import DcapQuote, TdReport, Tee, parse_quote
 from tabasco.verify.intel.statements import Standing
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates, crl
@@ -70,7 +70,7 @@ def verify_dcap(
     if not verified(key, quote.qe_report_signature, quote.qe_report.raw):  # (3)
         raise EvidenceError(
             Fault.SIGNATURE,
-            Stage.SIGNATURE,
+            VerificationStage.SIGNATURE,
             "the quoting enclave's report is not signed by the platform's key",
         )
     ends = [_check_platform_chain(chain, roots=roots, at=at)]  # (4)
@@ -83,27 +83,29 @@ def verify_dcap(
     return _proven(quote, platform, statements, standing, min(ends))
 
 
-def _check_quote_signature(quote: Quote) -> None:
+def _check_quote_signature(quote: DcapQuote) -> None:
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(
             ec.SECP256R1(), b"\x04" + quote.attestation_key
         )
     except ValueError as error:
         raise EvidenceError(
-            Fault.MALFORMED, Stage.SIGNATURE, "the attestation key is no point of P-256"
+            Fault.MALFORMED, VerificationStage.SIGNATURE, "the attestation key is no point of P-256"
         ) from error
     if not verified(key, quote.signature, quote.signed):
         raise EvidenceError(
-            Fault.SIGNATURE, Stage.SIGNATURE, "the quote is not signed by its attestation key"
+            Fault.SIGNATURE,
+            VerificationStage.SIGNATURE,
+            "the quote is not signed by its attestation key",
         )
 
 
-def _check_key_binding(quote: Quote) -> None:
+def _check_key_binding(quote: DcapQuote) -> None:
     digest = hashlib.sha256(quote.attestation_key + quote.qe_auth_data).digest()
     if quote.qe_report.report_data != digest + bytes(32):
         raise EvidenceError(
             Fault.KEY_BINDING,
-            Stage.SIGNATURE,
+            VerificationStage.SIGNATURE,
             "the attestation key is not the one in the quoting enclave's report",
         )
 
@@ -115,7 +117,7 @@ def _check_platform_chain(
     names = [certificates.common_name(certificate) for certificate in chain]
     if len(chain) != 3 or names[0] != PCK_NAME or names[1] not in PCK_ISSUERS:
         raise EvidenceError(
-            Fault.CHAIN, Stage.CHAIN, f"{names[0][:64]!r} is no platform's certificate"
+            Fault.CHAIN, VerificationStage.CHAIN, f"{names[0][:64]!r} is no platform's certificate"
         )
     for authority in chain[1:]:
         certificates.p256_key(authority)
@@ -142,20 +144,22 @@ def _check_match(tee: Tee, platform: Platform, statements: Statements) -> None:
     if info.tee is not tee or identity.tee is not tee:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"the quote is of {tee.name}, the TCB info of {info.tee.name}, "
             f"the QE identity of {identity.tee.name}",
         )
     if (platform.fmspc, platform.pce_id) != (info.fmspc, info.pce_id):
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"the platform is {platform.fmspc.hex()}/{platform.pce_id.hex()}, "
             f"the TCB info is for {info.fmspc.hex()}/{info.pce_id.hex()}",
         )
 
 
-def _standing(quote: Quote, platform: Platform, statements: Statements, qe: Standing) -> Standing:
+def _standing(
+    quote: DcapQuote, platform: Platform, statements: Statements, qe: Standing
+) -> Standing:
     info = statements.tcb_info
     if isinstance(quote.body, TdReport):
         return tcb.worst(tcb.standing_of_tdx(info, platform, quote.body, qe), qe)
@@ -163,7 +167,7 @@ def _standing(quote: Quote, platform: Platform, statements: Statements, qe: Stan
 
 
 def _proven(
-    quote: Quote,
+    quote: DcapQuote,
     platform: Platform,
     statements: Statements,
     standing: Standing,

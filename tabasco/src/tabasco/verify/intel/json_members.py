@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from veracruz_utils.strict_json import JsonError, read_json
 
 _MAX_TEXT_BYTES: Final = 1 << 20
@@ -91,4 +91,4 @@ def parse(text: str, what: str) -> Members:
 
 def malformed(detail: str) -> EvidenceError:
     """The error of collateral that has not the form it should have."""
-    return EvidenceError(Fault.MALFORMED, Stage.COLLATERAL, detail)
+    return EvidenceError(Fault.MALFORMED, VerificationStage.COLLATERAL, detail)

@@ -9,7 +9,7 @@ from typing import Final
 
 from cryptography import x509
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import der
 from tabasco.verify.x509.certificates import outline_of
 
@@ -48,7 +48,7 @@ def platform_of(certificate: x509.Certificate) -> Platform:
     found = outline_of(certificate).extensions.get(_SGX)
     if found is None:
         raise EvidenceError(
-            Fault.CHAIN, Stage.CHAIN, "the platform's certificate has no SGX extension"
+            Fault.CHAIN, VerificationStage.CHAIN, "the platform's certificate has no SGX extension"
         )
     extension = der.attributes(der.children(der.read(found.value, der.SEQUENCE)))
     tcb = der.attributes(der.children(der.expect(_get(extension, _TCB), der.SEQUENCE)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 
 MAX_QUOTE_BYTES: Final = 64 * 1024
 INTEL_QE_VENDOR: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
@@ -78,7 +78,7 @@ class TdReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class DcapQuote:
     """A quote taken apart.
 
     Attributes:
@@ -104,7 +104,7 @@ class Quote:
     padding: int
 
 
-class _Reader:
+class _QuoteReader:
     """Takes exact numbers of bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -131,11 +131,13 @@ class _Reader:
     def finish(self, what: str) -> None:
         if self.rest():
             raise EvidenceError(
-                Fault.TRAILING_BYTES, Stage.FORMAT, f"{len(self.rest())} bytes left in {what}"
+                Fault.TRAILING_BYTES,
+                VerificationStage.FORMAT,
+                f"{len(self.rest())} bytes left in {what}",
             )
 
 
-def parse_quote(data: bytes, *, padded: bool = True) -> Quote:
+def parse_quote(data: bytes, *, padded: bool = True) -> DcapQuote:
     """The parts of a quote.
 
     Args:
@@ -147,21 +149,21 @@ def parse_quote(data: bytes, *, padded: bool = True) -> Quote:
     """
     if len(data) > MAX_QUOTE_BYTES:
         raise _malformed(f"the quote has {len(data)} bytes, at most {MAX_QUOTE_BYTES} are read")
-    reader = _Reader(data)
+    reader = _QuoteReader(data)
     version, tee = _header(reader.take(_HEADER_BYTES))
     body = _body(reader, version, tee)
     signed = data[: reader.position]
-    parts = _Reader(reader.take(reader.number(4)))
+    parts = _QuoteReader(reader.take(reader.number(4)))
     rest = reader.rest()
     if any(rest) or (rest and not padded):
         raise EvidenceError(
-            Fault.TRAILING_BYTES, Stage.FORMAT, f"{len(rest)} bytes follow the quote"
+            Fault.TRAILING_BYTES, VerificationStage.FORMAT, f"{len(rest)} bytes follow the quote"
         )
     signature, attestation_key = parts.take(64), parts.take(64)
     certification = parts
     if version > 3:
         _expect("certification data", parts.number(2), _QE_REPORT)
-        certification = _Reader(parts.take(parts.number(4)))
+        certification = _QuoteReader(parts.take(parts.number(4)))
         parts.finish("the signature data")
     qe_report = _enclave_report(certification.take(_ENCLAVE_BYTES))
     qe_signature = certification.take(64)
@@ -169,7 +171,7 @@ def parse_quote(data: bytes, *, padded: bool = True) -> Quote:
     _expect("certification data", certification.number(2), _PCK_CHAIN)
     chain = certification.take(certification.number(4))
     certification.finish("the certification data")
-    return Quote(
+    return DcapQuote(
         version=version,
         tee=tee,
         body=body,
@@ -188,13 +190,15 @@ def _header(header: bytes) -> tuple[int, Tee]:
     version = int.from_bytes(header[:2], "little")
     if version not in {3, 4, 5}:
         raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"quote version {version}, known are 3, 4, 5"
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"quote version {version}, known are 3, 4, 5",
         )
     key_type = int.from_bytes(header[2:4], "little")
     if key_type != _ECDSA_P256:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,
-            Stage.FORMAT,
+            VerificationStage.FORMAT,
             f"attestation key of type {key_type}, known is {_ECDSA_P256}, ECDSA on P-256",
         )
     tee = int.from_bytes(header[4:8], "little")
@@ -203,13 +207,13 @@ def _header(header: bytes) -> tuple[int, Tee]:
     if header[12:28] != INTEL_QE_VENDOR:
         raise EvidenceError(
             Fault.ENCLAVE_IDENTITY,
-            Stage.FORMAT,
+            VerificationStage.FORMAT,
             f"the quoting enclave's vendor is {header[12:28].hex()}, known is Intel's",
         )
     return version, Tee(tee)
 
 
-def _body(reader: _Reader, version: int, tee: Tee) -> EnclaveReport | TdReport:
+def _body(reader: _QuoteReader, version: int, tee: Tee) -> EnclaveReport | TdReport:
     kind = 1 if tee is Tee.SGX else 2
     size = {1: _ENCLAVE_BYTES, 2: _TD_10_BYTES}[kind]
     if version == 5:
@@ -238,7 +242,7 @@ def _enclave_report(raw: bytes) -> EnclaveReport:
 
 
 def _td_report(raw: bytes) -> TdReport:
-    reader = _Reader(raw)
+    reader = _QuoteReader(raw)
     take = reader.take
     report = TdReport(
         tee_tcb_svn=take(16),
@@ -263,9 +267,11 @@ def _td_report(raw: bytes) -> TdReport:
 def _expect(what: str, found: int, wanted: int) -> None:
     if found != wanted:
         raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"{what} of type {found}, known is {wanted}"
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"{what} of type {found}, known is {wanted}",
         )
 
 
 def _malformed(detail: str) -> EvidenceError:
-    return EvidenceError(Fault.MALFORMED, Stage.FORMAT, detail)
+    return EvidenceError(Fault.MALFORMED, VerificationStage.FORMAT, detail)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.json_members import Members, malformed, parse
 from tabasco.verify.intel.quote import Tee
 from tabasco.verify.proven import TcbStatus
@@ -149,7 +149,7 @@ def _expect_version(members: Members, wanted: int) -> None:
     if found != wanted:
         raise EvidenceError(
             Fault.UNSUPPORTED_VERSION,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"{members.what} of version {found}, known is {wanted}",
         )
 

@@ -10,7 +10,7 @@ Module 1.5", TD relaunch.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.pck import Platform
 from tabasco.verify.intel.quote import EnclaveReport, TdReport
 from tabasco.verify.intel.statements import (
@@ -44,7 +44,7 @@ def check_qe(report: EnclaveReport, identity: QeIdentity) -> Standing:
     if not same:
         raise EvidenceError(
             Fault.ENCLAVE_IDENTITY,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"the quoting enclave (signer {report.mrsigner.hex()}, product {report.isv_prod_id}) "
             "is not the one that Intel's identity describes",
         )
@@ -140,7 +140,7 @@ def _module_standing(info: TcbInfo, report: TdReport) -> Standing:
     if report.mrsignerseam != module.mrsigner or attributes != module.attributes:
         raise EvidenceError(
             Fault.ENCLAVE_IDENTITY,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             "the TDX module's signer or attributes are not those that Intel's TCB info gives",
         )
     if version == 0:
@@ -154,7 +154,7 @@ def _module(info: TcbInfo, version: int) -> TdxModule:
     if module is None:
         raise EvidenceError(
             Fault.ENCLAVE_IDENTITY,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"Intel's TCB info does not speak of TDX module {wanted!r}",
         )
     return module

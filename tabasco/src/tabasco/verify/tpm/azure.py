@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.proven import Proven
 from tabasco.verify.tpm.quote import CertifiedKey, usable_key
 from veracruz_utils.strict_json import JsonValue
@@ -71,7 +71,9 @@ def parse_hcl(data: bytes) -> HclReport:
         raise malformed("the report is cut, or something follows its runtime data")
     if kind not in _KINDS or hash_type not in _HASHES:
         raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"a report of type {kind}, hash {hash_type}"
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"a report of type {kind}, hash {hash_type}",
         )
     hardware = data[_HEADER : _HEADER + _HARDWARE]
     return HclReport(_KINDS[kind], hardware, data[start:end], _HASHES[hash_type])
@@ -91,14 +93,14 @@ def certify(report: HclReport, hardware: Proven) -> CertifiedKey:
     if hardware.kind != report.kind:
         raise EvidenceError(
             Fault.KEY_BINDING,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the report is of {report.kind}, the evidence of {hardware.kind}",
         )
     digest = hashlib.new(report.hash_name, report.runtime_data).digest()
     if not hmac.compare_digest(hardware.report_data, digest.ljust(64, b"\0")):
         raise EvidenceError(
             Fault.KEY_BINDING,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the hardware vouches for {hardware.report_data.hex()}, "
             f"the runtime data's hash is {digest.hex()}",
         )

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.tpm.azure import HclReport, parse_hcl
 from tabasco.verify.tpm.quote import Registers
 from tabasco.verify.tpm.structures import QuoteSignature
@@ -59,7 +59,9 @@ def parse_azure(data: bytes) -> AzureEvidence:
         raise malformed("the evidence is not an object with a version")
     if document["version"] != 1:
         raise EvidenceError(
-            Fault.UNSUPPORTED_VERSION, Stage.FORMAT, f"version {document['version']!r:.20}"
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"version {document['version']!r:.20}",
         )
     quote = document.get("tpm_quote")
     if not isinstance(quote, dict):

@@ -16,13 +16,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.proven import Proven
 from tabasco.verify.tpm.structures import (
     BANK_BYTES,
     AttestationKey,
-    Quote,
     QuoteSignature,
+    TpmQuote,
     parse_quote,
 )
 from veracruz_utils.public_keys import RSA_BITS
@@ -66,7 +66,7 @@ def registered_key(
     if digest not in registered:
         raise EvidenceError(
             Fault.UNKNOWN_SIGNER,
-            Stage.SIGNATURE,
+            VerificationStage.SIGNATURE,
             f"attestation key {digest.hex()} is not registered: certify it first",
         )
     if len(public_key) > _MAX_KEY_BYTES:
@@ -89,7 +89,9 @@ def usable_key(key: object) -> AttestationKey:
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         return key
     raise EvidenceError(
-        Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, "an attestation key of a kind not used here"
+        Fault.UNSUPPORTED_ALGORITHM,
+        VerificationStage.FORMAT,
+        "an attestation key of a kind not used here",
     )
 
 
@@ -122,7 +124,7 @@ def verify_quote(
     if nonce is not None and not hmac.compare_digest(quote.extra_data, nonce):
         raise EvidenceError(
             Fault.NONCE,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the quote answers nonce {quote.extra_data.hex()}, expected {nonce.hex()[:256]}",
         )
     return Proven(
@@ -142,7 +144,7 @@ def verify_quote(
     )
 
 
-def _check_registers(quote: Quote, registers: Registers, hash_name: str) -> None:
+def _check_registers(quote: TpmQuote, registers: Registers, hash_name: str) -> None:
     covered = {each.bank: set(each.registers) for each in quote.selections}
     given = {bank: set(values) for bank, values in registers.items()}
     # A value that the quote does not cover would be believed without anybody having signed it.
@@ -158,7 +160,7 @@ def _check_registers(quote: Quote, registers: Registers, hash_name: str) -> None
     if not hmac.compare_digest(digest.digest(), quote.digest):
         raise EvidenceError(
             Fault.MEASUREMENT,
-            Stage.BINDING,
+            VerificationStage.BINDING,
             f"the quote is over registers with digest {quote.digest.hex()}, "
             f"those given have {digest.hexdigest()}",
         )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage, malformed
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 
 MAX_ATTEST_BYTES: Final = 1024
 MAX_SIGNATURE_BYTES: Final = 1100
@@ -40,7 +40,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class TpmQuote:
     """What a TPM says about its registers.
 
     Attributes:
@@ -79,7 +79,7 @@ class QuoteSignature:
         if (self.scheme == "ecdsa") != isinstance(key, ec.EllipticCurvePublicKey):
             raise EvidenceError(
                 Fault.UNSUPPORTED_ALGORITHM,
-                Stage.SIGNATURE,
+                VerificationStage.SIGNATURE,
                 f"the quote is signed with {self.scheme}, the key is of another kind",
             )
         try:
@@ -89,7 +89,7 @@ class QuoteSignature:
                 key.verify(self.value, data, self._padding(), self.algorithm)
         except InvalidSignature as error:
             raise EvidenceError(
-                Fault.SIGNATURE, Stage.SIGNATURE, "the quote is not signed by this key"
+                Fault.SIGNATURE, VerificationStage.SIGNATURE, "the quote is not signed by this key"
             ) from error
 
     def _padding(self) -> padding.AsymmetricPadding:
@@ -98,7 +98,7 @@ class QuoteSignature:
         return padding.PSS(padding.MGF1(self.algorithm), padding.PSS.AUTO)
 
 
-class _Reader:
+class _TpmReader:
     __slots__ = ("_data", "_name", "_position")
 
     def __init__(self, data: bytes, name: str, limit: int) -> None:
@@ -128,17 +128,17 @@ class _Reader:
         rest = len(self._data) - self._position
         if rest:
             raise EvidenceError(
-                Fault.TRAILING_BYTES, Stage.FORMAT, f"{rest} bytes follow {self._name}"
+                Fault.TRAILING_BYTES, VerificationStage.FORMAT, f"{rest} bytes follow {self._name}"
             )
 
 
-def parse_quote(data: bytes) -> Quote:
+def parse_quote(data: bytes) -> TpmQuote:
     """The quote in a TPMS_ATTEST.
 
     Raises:
         EvidenceError: it is malformed, or attests something else.
     """
-    reader = _Reader(data, "the quote", MAX_ATTEST_BYTES)
+    reader = _TpmReader(data, "the quote", MAX_ATTEST_BYTES)
     if reader.number(4) != _GENERATED:
         raise malformed("the quote's magic is not that of a structure a TPM made")
     kind = reader.number(2)
@@ -149,7 +149,7 @@ def parse_quote(data: bytes) -> Quote:
     safe = reader.number(1)
     if safe not in (0, 1):
         raise malformed(f"the quote's clock is {safe}, neither safe nor not")
-    quote = Quote(
+    quote = TpmQuote(
         qualified_signer=qualified_signer,
         extra_data=extra_data,
         clock=clock,
@@ -170,7 +170,7 @@ def parse_signature(data: bytes) -> QuoteSignature:
     Raises:
         EvidenceError: it is malformed or of an algorithm that is not accepted.
     """
-    reader = _Reader(data, "the signature", MAX_SIGNATURE_BYTES)
+    reader = _TpmReader(data, "the signature", MAX_SIGNATURE_BYTES)
     scheme, number = reader.number(2), reader.number(2)
     if number not in _HASHES:
         raise _unsupported(f"the quote is signed over hash {number:#06x}")
@@ -186,7 +186,7 @@ def parse_signature(data: bytes) -> QuoteSignature:
     return QuoteSignature(name, _HASHES[number], value)
 
 
-def _selections(reader: _Reader) -> tuple[Selection, ...]:
+def _selections(reader: _TpmReader) -> tuple[Selection, ...]:
     count = reader.number(4)
     if not 0 < count <= _MAX_BANKS:
         raise malformed(f"the quote covers {count} banks, 1 to {_MAX_BANKS} are read")
@@ -196,7 +196,7 @@ def _selections(reader: _Reader) -> tuple[Selection, ...]:
     return selections
 
 
-def _selection(reader: _Reader) -> Selection:
+def _selection(reader: _TpmReader) -> Selection:
     number, size = reader.number(2), reader.number(1)
     if number not in _BANKS or not 0 < size <= 4:
         raise malformed(f"the quote covers bank {number:#06x} with {size} bytes of registers")
@@ -206,4 +206,4 @@ def _selection(reader: _Reader) -> Selection:
 
 
 def _unsupported(detail: str) -> EvidenceError:
-    return EvidenceError(Fault.UNSUPPORTED_ALGORITHM, Stage.FORMAT, detail)
+    return EvidenceError(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.FORMAT, detail)

@@ -23,11 +23,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509.outline import (
     BASIC_CONSTRAINTS,
     KEY_USAGE,
-    Outline,
+    CertificateOutline,
     authority,
     outline,
     usage,
@@ -69,7 +69,7 @@ _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
 
 
-def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
+def load(encoded: bytes, *, stage: VerificationStage = VerificationStage.CHAIN) -> x509.Certificate:
     """A certificate from DER.
 
     Raises:
@@ -85,7 +85,7 @@ def load(encoded: bytes, *, stage: Stage = Stage.CHAIN) -> x509.Certificate:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _load(encoded: bytes, stage: Stage) -> x509.Certificate:
+def _load(encoded: bytes, stage: VerificationStage) -> x509.Certificate:
     # Before the library sees it, because the library merely warns about both of these.
     _check_outline(encoded, stage)
     try:
@@ -98,7 +98,9 @@ def _load(encoded: bytes, stage: Stage) -> x509.Certificate:
     return certificate
 
 
-def load_pem(text: bytes, *, stage: Stage = Stage.CHAIN) -> tuple[x509.Certificate, ...]:
+def load_pem(
+    text: bytes, *, stage: VerificationStage = VerificationStage.CHAIN
+) -> tuple[x509.Certificate, ...]:
     """The certificates of a PEM text, in its order: at least one, at most `MAX_CHAIN`.
 
     Raises:
@@ -107,7 +109,7 @@ def load_pem(text: bytes, *, stage: Stage = Stage.CHAIN) -> tuple[x509.Certifica
     return tuple(load(encoded, stage=stage) for encoded in pem_blocks(text, stage=stage))
 
 
-def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
+def pem_blocks(text: bytes, *, stage: VerificationStage = VerificationStage.CHAIN) -> list[bytes]:
     """The DER of each certificate in a PEM text, unread."""
     if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
@@ -119,7 +121,7 @@ def pem_blocks(text: bytes, *, stage: Stage = Stage.CHAIN) -> list[bytes]:
     return [_pem_body(block, stage) for block in blocks[1:]]
 
 
-def _pem_body(block: bytes, stage: Stage) -> bytes:
+def _pem_body(block: bytes, stage: VerificationStage) -> bytes:
     body, end, rest = block.partition(_PEM_END)
     if not end or rest.strip(b"\r\n"):
         raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
@@ -138,7 +140,7 @@ def check_chain(
     *,
     roots: Collection[bytes],
     at: datetime,
-    stage: Stage = Stage.CHAIN,
+    stage: VerificationStage = VerificationStage.CHAIN,
 ) -> datetime:
     """When the first certificate of a chain that holds at `at` ends.
 
@@ -167,7 +169,7 @@ def check_issuers(
     *,
     roots: Collection[bytes],
     at: datetime,
-    stage: Stage = Stage.CHAIN,
+    stage: VerificationStage = VerificationStage.CHAIN,
 ) -> datetime:
     """As `check_chain`, for the authorities alone: from the leaf's issuer to the root."""
     if digest(chain[-1]) not in roots:
@@ -186,7 +188,9 @@ def check_issuers(
     return min(certificate.not_valid_after_utc for certificate in chain)
 
 
-def check_leaf(certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN) -> None:
+def check_leaf(
+    certificate: x509.Certificate, *, stage: VerificationStage = VerificationStage.CHAIN
+) -> None:
     """Refuse a leaf that is an authority, or says critical things that we do not read."""
     found = _outline_of(certificate, stage)
     if authority(found)[0]:
@@ -198,7 +202,10 @@ def check_leaf(certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN) -> 
 
 
 def check_authority(
-    certificate: x509.Certificate, *, authorities_below: int, stage: Stage = Stage.CHAIN
+    certificate: x509.Certificate,
+    *,
+    authorities_below: int,
+    stage: VerificationStage = VerificationStage.CHAIN,
 ) -> None:
     """Refuse what is not said to be an authority with so many authorities below it."""
     is_authority, most = _authority_of(certificate, stage)
@@ -214,7 +221,12 @@ def check_authority(
 
 
 def check_validity(
-    start: datetime, end: datetime, *, at: datetime, what: str, stage: Stage = Stage.CHAIN
+    start: datetime,
+    end: datetime,
+    *,
+    at: datetime,
+    what: str,
+    stage: VerificationStage = VerificationStage.CHAIN,
 ) -> None:
     """Refuse what is not valid at `at`; both ends belong to the time of validity."""
     if at < start:
@@ -224,7 +236,7 @@ def check_validity(
 
 
 def p256_key(
-    certificate: x509.Certificate, *, stage: Stage = Stage.CHAIN
+    certificate: x509.Certificate, *, stage: VerificationStage = VerificationStage.CHAIN
 ) -> ec.EllipticCurvePublicKey:
     """The certificate's key, which has to be on P-256."""
     try:
@@ -242,7 +254,7 @@ def digest(certificate: x509.Certificate) -> bytes:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def outline_of(certificate: x509.Certificate) -> Outline:
+def outline_of(certificate: x509.Certificate) -> CertificateOutline:
     """The members of a certificate that has been loaded."""
     return outline(certificate.public_bytes(serialization.Encoding.DER))
 
@@ -263,13 +275,13 @@ def name(certificate: x509.Certificate) -> str:
     return repr(common_name(certificate)[:64])
 
 
-def _check_time(certificate: x509.Certificate, at: datetime, stage: Stage) -> None:
+def _check_time(certificate: x509.Certificate, at: datetime, stage: VerificationStage) -> None:
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not start <= at <= end:  # so that a name is only read for an error
         check_validity(start, end, at=at, what=name(certificate), stage=stage)
 
 
-def _check_outline(encoded: bytes, stage: Stage) -> None:
+def _check_outline(encoded: bytes, stage: VerificationStage) -> None:
     try:
         found = outline(encoded)
         authority(found)
@@ -284,7 +296,7 @@ def _check_outline(encoded: bytes, stage: Stage) -> None:
         )
 
 
-def _outline_of(certificate: x509.Certificate, stage: Stage) -> Outline:
+def _outline_of(certificate: x509.Certificate, stage: VerificationStage) -> CertificateOutline:
     found = outline_of(certificate)
     for identifier, extension in found.extensions.items():
         if extension.critical and identifier not in _KNOWN_CRITICAL:
@@ -297,14 +309,18 @@ def _outline_of(certificate: x509.Certificate, stage: Stage) -> Outline:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _authority_of(certificate: x509.Certificate, stage: Stage) -> tuple[bool, int | None]:
+def _authority_of(
+    certificate: x509.Certificate, stage: VerificationStage
+) -> tuple[bool, int | None]:
     found = _outline_of(certificate, stage)
     is_authority, most = authority(found)
     return is_authority and bool(usage(found, _CERTIFICATE_SIGN)), most
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)  # what fails is not remembered
-def _check_issued(issued: x509.Certificate, issuing: x509.Certificate, stage: Stage) -> None:
+def _check_issued(
+    issued: x509.Certificate, issuing: x509.Certificate, stage: VerificationStage
+) -> None:
     try:
         issued.verify_directly_issued_by(issuing)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:

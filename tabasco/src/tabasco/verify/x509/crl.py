@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import SignatureAlgorithmOID
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import der
 from tabasco.verify.x509.certificates import check_validity, may_sign_lists, name, outline_of
 from tabasco.verify.x509.outline import extensions
@@ -50,7 +50,7 @@ def load(encoded: bytes) -> x509.CertificateRevocationList:
         der.common_name(members[2])
         found = extensions(members[-1]) if members[-1].tag == _EXTENSIONS else {}
     except EvidenceError as error:
-        raise EvidenceError(error.fault, Stage.COLLATERAL, error.detail) from error
+        raise EvidenceError(error.fault, VerificationStage.COLLATERAL, error.detail) from error
     for identifier, extension in found.items():
         # The two that change what a list means are critical; anything else critical we refuse too.
         if extension.critical and identifier not in _KNOWN:
@@ -75,7 +75,7 @@ def check(
     if named.encoded != outline_of(issuer).subject.encoded:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
-            Stage.COLLATERAL,
+            VerificationStage.COLLATERAL,
             f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
         )
     _check_signed(crl.public_bytes(Encoding.DER), issuer)
@@ -86,7 +86,7 @@ def check(
         crl.next_update_utc,
         at=at,
         what=f"the CRL of {name(issuer)}",
-        stage=Stage.COLLATERAL,
+        stage=VerificationStage.COLLATERAL,
     )
     return crl.next_update_utc
 
@@ -104,7 +104,7 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
     if entry is not None:
         raise EvidenceError(
             Fault.REVOKED,
-            Stage.CHAIN,
+            VerificationStage.CHAIN,
             f"{name(certificate)}, serial number {certificate.serial_number:#x}, is revoked",
         )
 
@@ -113,7 +113,9 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
 def _check_signed(encoded: bytes, issuer: x509.Certificate) -> None:
     if not may_sign_lists(issuer) or not _signed(x509.load_der_x509_crl(encoded), issuer):
         raise EvidenceError(
-            Fault.COLLATERAL_SIGNATURE, Stage.COLLATERAL, f"a CRL is not signed by {name(issuer)}"
+            Fault.COLLATERAL_SIGNATURE,
+            VerificationStage.COLLATERAL,
+            f"a CRL is not signed by {name(issuer)}",
         )
 
 
@@ -130,4 +132,4 @@ def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bo
 
 
 def _malformed(detail: str) -> EvidenceError:
-    return EvidenceError(Fault.MALFORMED, Stage.COLLATERAL, detail)
+    return EvidenceError(Fault.MALFORMED, VerificationStage.COLLATERAL, detail)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from tabasco.verify.errors import EvidenceError, Fault, Stage
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -153,7 +153,7 @@ def attributes(pairs: Sequence[Element]) -> dict[str, Element]:
 
 def malformed(detail: str) -> EvidenceError:
     """The error of a certificate that is not well formed."""
-    return EvidenceError(Fault.MALFORMED, Stage.CHAIN, detail)
+    return EvidenceError(Fault.MALFORMED, VerificationStage.CHAIN, detail)
 
 
 def _read_at(data: bytes, start: int) -> tuple[Element, int]:

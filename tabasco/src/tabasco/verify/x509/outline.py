@@ -38,7 +38,7 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class CertificateOutline:
     """A certificate of version 3 with extensions, taken apart.
 
     Attributes:
@@ -62,7 +62,7 @@ class Outline:
 
 
 @functools.lru_cache(maxsize=128)  # authorities come again with every piece of evidence
-def outline(encoded: bytes) -> Outline:
+def outline(encoded: bytes) -> CertificateOutline:
     """The members of a certificate in DER.
 
     Raises:
@@ -73,7 +73,7 @@ def outline(encoded: bytes) -> Outline:
     version, serial, inner, issuer, validity, subject, key, tagged = members
     if version.encoded != _VERSION_3 or inner.encoded != algorithm.encoded:
         raise der.malformed("a certificate is not of version 3, or of two minds on its signature")
-    return Outline(
+    return CertificateOutline(
         signed=body.encoded,
         algorithm=algorithm.encoded,
         signature=signature,
@@ -87,7 +87,7 @@ def outline(encoded: bytes) -> Outline:
     )
 
 
-def authority(found: Outline) -> tuple[bool, int | None]:
+def authority(found: CertificateOutline) -> tuple[bool, int | None]:
     """Whether it is said to be an authority, and how many authorities it may have below it."""
     if BASIC_CONSTRAINTS not in found.extensions:
         return False, None
@@ -101,7 +101,7 @@ def authority(found: Outline) -> tuple[bool, int | None]:
     return is_authority, der.integer(members[0]) if members else None
 
 
-def usage(found: Outline, bit: int) -> bool | None:
+def usage(found: CertificateOutline, bit: int) -> bool | None:
     """Whether its key is for this use (RFC 5280 4.2.1.3); None where it does not say."""
     if KEY_USAGE not in found.extensions:
         return None
