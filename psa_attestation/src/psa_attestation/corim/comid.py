@@ -78,7 +78,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceValues:
+class ReferenceTriple:
     """What an environment should measure."""
 
     environment: Environment
@@ -98,7 +98,7 @@ class Comid:
     """One module's statements; `skipped` are the kinds of triples in it that are not read."""
 
     tag_id: str | bytes
-    reference_values: tuple[ReferenceValues, ...]
+    reference_values: tuple[ReferenceTriple, ...]
     attest_keys: tuple[AttestKeys, ...]
     skipped: tuple[int, ...]
 
@@ -155,9 +155,9 @@ def _pair(value: Value, name: str) -> tuple[Value, list[Value]]:
     return parts[0], entries
 
 
-def _reference(value: Value) -> ReferenceValues:
+def _reference(value: Value) -> ReferenceTriple:
     environment, measurements = _pair(value, "a reference triple")
-    return ReferenceValues(
+    return ReferenceTriple(
         _environment(environment), tuple(_measurement(entry) for entry in measurements)
     )
 

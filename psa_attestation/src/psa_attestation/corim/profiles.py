@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from psa_attestation.cbor.members import refused
-from psa_attestation.corim.comid import AttestKeys, Comid, Environment, Measurement, ReferenceValues
+from psa_attestation.corim.comid import AttestKeys, Comid, Environment, Measurement, ReferenceTriple
 from psa_attestation.errors import ErrorCode
 
 PSA_PROFILE: Final = "tag:arm.com,2025:psa#1.0.0"
@@ -35,7 +35,7 @@ def check_profile(profile: str | None, comids: Iterable[Comid]) -> None:
 
 
 def _check_devices(comid: Comid) -> None:
-    statements: list[ReferenceValues | AttestKeys] = [*comid.reference_values, *comid.attest_keys]
+    statements: list[ReferenceTriple | AttestKeys] = [*comid.reference_values, *comid.attest_keys]
     for statement in statements:
         _check_class(statement.environment, (32,), "an implementation id")
     for keys in comid.attest_keys:
