@@ -8,12 +8,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_attestation.corim.bundle import read_comid, read_unsigned_corim, verify_corim
+from psa_attestation.corim.bundle import read_unsigned_corim, verify_corim
 from psa_attestation.corim.comid import Environment, Measurement
 from psa_attestation.corim.profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.jose.jwk import public_key_of
 from support.cca_tokens import cose_key
+from support.corim_bundles import read_comid
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
 
 SHARED = Path(__file__).parents[3] / "shared" / "vectors" / "corim"

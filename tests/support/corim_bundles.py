@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from psa_attestation.corim.bundle import read_unsigned_corim
+from psa_attestation.corim.comid import Comid
 from psa_attestation.corim.profiles import CCA_PROFILE
 from support.psa_tokens import sign1_by_hand
 from tabasco.keys import pem_of
@@ -37,3 +39,10 @@ def bundle_of_keys(
     meta = cbor2.dumps({0: {0: "maker"}, 1: validity})
     protected = {1: -7, 3: "application/rim+cbor", 8: meta}
     return sign1_by_hand(cbor2.dumps(cbor2.CBORTag(501, corim)), signer, protected=protected)
+
+
+def read_comid(data: bytes) -> Comid:
+    """A CoMID that stands alone, with or without its tag (506), read in a bundle of its own."""
+    tagged = data if data.startswith(b"\xd9\x01\xfa") else b"\xd9\x01\xfa" + cbor2.dumps(data)
+    (comid,) = read_unsigned_corim(b"\xd9\x01\xf5\xa2\x00\x62id\x01\x81" + tagged, at=0).comids
+    return comid

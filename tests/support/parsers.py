@@ -21,7 +21,7 @@ import colima
 from baja import PeerError
 from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
 from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
-from psa_attestation.corim.bundle import read_comid, read_unsigned_corim
+from psa_attestation.corim.bundle import read_unsigned_corim
 from psa_attestation.cose.keys import decode_cose_key
 from psa_attestation.cose.messages import parse
 from psa_attestation.errors import AttestationError
@@ -42,6 +42,7 @@ from sonora.evidence.nsm import NsmSource
 from sonora.evidence.tpm import TpmSource
 from sonora.evidence.tsm import certificates
 from support import policies, tls_pair
+from support.corim_bundles import read_comid
 from support.evidence_mutation import changed_bytes
 from support.jwts import jwt_by_hand
 from support.platform_fakes import FakeTpm

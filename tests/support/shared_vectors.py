@@ -14,7 +14,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from psa_attestation.corim.bundle import read_comid, read_unsigned_corim, verify_corim
+from psa_attestation.corim.bundle import read_unsigned_corim, verify_corim
 from psa_attestation.corim.profiles import CCA_PROFILE, PSA_PROFILE, REALM_PROFILE
 from psa_attestation.cose.messages import parse
 from psa_attestation.cose.verification import MacKey
@@ -27,6 +27,7 @@ from psa_attestation.tokens.claims import PsaProfile
 from psa_attestation.tokens.claims_codec import decode_claims
 from psa_attestation.tokens.token import verify_token
 from support.claim_forms import cca_from_json, from_diagnostic, psa_from_json, public_key, unbase64
+from support.corim_bundles import read_comid
 from support.jwts import jwt_by_hand
 from support.psa_tokens import DEVICE
 from tabasco.cli import main

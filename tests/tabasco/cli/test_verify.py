@@ -4,10 +4,13 @@ import base64
 import json
 from pathlib import Path
 
+import cbor2
 import pytest
 from click.testing import CliRunner
 
+from support.psa_tokens import DEVICE, sign1_by_hand
 from tabasco.cli import main
+from tabasco.keys import pem_of
 
 REPOSITORY = Path(__file__).parents[3]
 OWN = REPOSITORY / "tests" / "vectors" / "tabasco"
@@ -356,3 +359,23 @@ def test_psa_tokens_are_verified_with_the_key_given(file, key, accepted):
         assert found["accepted"] is accepted
     if accepted:
         assert "which hardware signed: a registered key did" in found["not_proven"]
+
+
+def test_a_token_with_the_claims_of_2021_is_verified_by_the_key_given(tmp_path):
+    token, key = tmp_path / "token.cbor", tmp_path / "device.pem"
+    claims = {-75008: b"\1" * 32, -75006: b"\2" * 32, -75010: b"\3" * 32, -75001: b"enclave"}
+    token.write_bytes(sign1_by_hand(cbor2.dumps(claims)))
+    key.write_bytes(pem_of(DEVICE.public_key()))
+    answered = [token, "--key", key, "--nonce", "01" * 32]
+    assert report(*answered, status=3)["refusal"]["reason"] == "unsupported-version"
+    found = report(*answered, "--accept-concern", "psa.old-profile")
+    assert (found["kind"], found["accepted"]) == ("psa", True)
+    assert found["proven"]["measurements"] == {"enclave": "02" * 32}
+    assert found["proven"]["facts"] == {
+        "profile": "veracruz-2021",
+        "certificate-digest": "03" * 32,
+        "enclave-name": "enclave",
+    }
+    stale = report(token, "--key", key, "--nonce", "00" * 32, status=3)
+    assert stale["refusal"]["reason"] == "nonce-mismatch"
+    assert "names no instance" in report(token, status=3)["refusal"]["detail"]

@@ -156,7 +156,7 @@ def new(
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
     _warn(made, now)
     if not _begins_as_webassembly(program):
-        note(f"mind: {program} is no WebAssembly: no isolate will run it")
+        note(f"warning: {program} is no WebAssembly: no isolate will run it")
 
 
 def _begins_as_webassembly(program: Path) -> bool:
@@ -181,7 +181,7 @@ def check(*, policy: Path, as_json: bool) -> None:
     found = load_policy(policy)
     warnings = policy_warnings(found, at=datetime.now(UTC))
     text = [f"policy {found.digest} can be used"]
-    text += [f"mind: {warning}" for warning in warnings]
+    text += [f"warning: {warning}" for warning in warnings]
     emit({"digest": found.digest, "warnings": warnings}, "\n".join(text), as_json=as_json)
 
 
@@ -196,4 +196,4 @@ def _key_to_name(path: Path | None, policy_format: PolicyFormat) -> bytes | None
 
 def _warn(made: Policy, now: datetime) -> None:
     for warning in policy_warnings(made, at=now):
-        note(f"mind: {warning}")
+        note(f"warning: {warning}")

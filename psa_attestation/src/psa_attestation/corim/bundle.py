@@ -123,18 +123,6 @@ def read_unsigned_corim(data: bytes, *, at: int, profiles: Collection[str] | Non
     return corim
 
 
-def read_comid(data: bytes) -> Comid:
-    """A CoMID by itself, with or without its tag (506); nothing vouches for it.
-
-    Raises:
-        AttestationError: stage `encoding` or `claims`.
-    """
-    value = decode(data, _LIMITS)
-    if isinstance(value, Tag):
-        return _comid(value)
-    return comid_of(value)
-
-
 def _comids(value: Value) -> tuple[Comid, ...]:
     entries = array(value, "the bundle's tags", max_entries=_MAX_TAGS)
     if not entries:

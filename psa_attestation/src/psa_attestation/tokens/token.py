@@ -22,7 +22,7 @@ KeyLookup: TypeAlias = Callable[[bytes], ec.EllipticCurvePublicKey | MacKey | No
 
 NEWEST_PROFILE: Final = frozenset({PsaProfile.RFC9783})
 ONLY_SECURED: Final = frozenset({Lifecycle.SECURED})
-_LIMITS: Final = DecodeLimits(
+TOKEN_LIMITS: Final = DecodeLimits(
     max_bytes=MAX_TOKEN_BYTES,
     max_depth=ENVELOPE_LIMITS.max_depth,
     max_items=256,
@@ -68,11 +68,11 @@ def verify_token(
 
     Standard: RFC 9783 section 8.
     """
-    message = parse(token, _LIMITS)  # (1) the envelope
+    message = parse(token, TOKEN_LIMITS)  # (1) the envelope
     claims = decode_claims(message.payload, profiles)  # (2) the claims' syntax
     key = _registered(key_for, claims.instance_id)  # (3) the key, by claim
     message.verify(key)  # (4) the signature
-    _check_nonce(claims.nonce, nonce)  # (5) freshness
+    check_nonce(claims.nonce, nonce)  # (5) freshness
     _check_lifecycle(claims, lifecycles)  # (6) the device's state
     return claims
 
@@ -88,7 +88,7 @@ def read_unverified_claims(
     Raises:
         AttestationError: the token is not well-formed.
     """
-    return decode_claims(parse(token, _LIMITS).payload, profiles)
+    return decode_claims(parse(token, TOKEN_LIMITS).payload, profiles)
 
 
 def _registered(key_for: KeyLookup, instance_id: bytes) -> VerificationKey:
@@ -100,7 +100,12 @@ def _registered(key_for: KeyLookup, instance_id: bytes) -> VerificationKey:
     return key
 
 
-def _check_nonce(found: bytes, expected: bytes) -> None:
+def check_nonce(found: bytes, expected: bytes) -> None:
+    """Refuse a token that answers another challenge.
+
+    Raises:
+        AttestationError: `nonce-mismatch`.
+    """
     if not hmac.compare_digest(found, expected):
         raise AttestationError(
             ErrorCode.NONCE_MISMATCH,

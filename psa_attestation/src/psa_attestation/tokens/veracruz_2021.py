@@ -1,7 +1,7 @@
-"""The claim set of 2021 Veracruz tokens: four byte strings under the first PSA keys.
+"""Tokens of Veracruz of 2021: four byte strings under the first PSA keys, in a COSE message.
 
-The envelope is an ordinary COSE_Sign1 (`cose.verify1`). Such a token names neither profile nor
-instance: the key is known from elsewhere, and the reader checks challenge and measurement itself.
+Such a token names neither profile nor instance: the key is known from elsewhere, and what the
+claims mean is left to policy.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from typing import Final
 
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.members import mapping, octets, refused, required
-from psa_attestation.errors import ErrorCode
+from psa_attestation.cose.messages import parse
+from psa_attestation.cose.verification import VerificationKey
+from psa_attestation.errors import AttestationError, ErrorCode
+from psa_attestation.tokens.token import TOKEN_LIMITS, check_nonce
 
 _CLIENT_ID: Final = -75001
 _SOFTWARE: Final = -75006
@@ -37,12 +40,38 @@ class Claims2021:
     enclave_name: bytes
 
 
-def parse_2021_payload(payload: bytes) -> Claims2021:
-    """The four claims of a 2021 token's payload.
+def is_2021_token(token: bytes) -> bool:
+    """Whether `token` is a message with exactly the claims of 2021; its signature is not checked.
+
+    No other profile has these four alone: each demands an instance id.
+    """
+    try:
+        claims = decode(parse(token, TOKEN_LIMITS).payload, _LIMITS)
+    except AttestationError:
+        return False
+    return isinstance(claims, dict) and claims.keys() == _LABELS
+
+
+def verify_2021_token(token: bytes, *, key: VerificationKey, nonce: bytes | None) -> Claims2021:
+    """The claims of a 2021 token that is authentic and fresh.
+
+    Args:
+        token: COSE_Sign1 or COSE_Mac0 in CBOR, at most 8 KiB.
+        key: of the device; the token does not say which.
+        nonce: the challenge that the caller sent; None leaves freshness unproven.
 
     Raises:
-        AttestationError: a claim is missing, another one is there, or a length is wrong.
+        AttestationError: anything else.
     """
+    message = parse(token, TOKEN_LIMITS)
+    claims = _read_claims(message.payload)
+    message.verify(key)
+    if nonce is not None:
+        check_nonce(claims.challenge, nonce)
+    return claims
+
+
+def _read_claims(payload: bytes) -> Claims2021:
     members = mapping(decode(payload, _LIMITS), "the claims")
     if not members.keys() <= _LABELS:
         raise refused(ErrorCode.CLAIM_VALUE, "a claim that 2021 tokens do not carry")

@@ -48,7 +48,7 @@ def policy_set(file: Path, state: StateDirectory, database: str | None, *, as_js
     with open_database(state, database, create=True) as found:
         stored = Policies(found).put_in_force(document, at=current_time())
     for each in stored.policy.strange():
-        note(f"mind: {each}")
+        note(f"warning: {each}")
     text = f"policy version {stored.version} is in force ({stored.digest.hex()[:12]})"
     emit(_policy_fields(stored), text, as_json=as_json)
 

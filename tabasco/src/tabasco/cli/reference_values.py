@@ -65,7 +65,7 @@ def reference_values_add(
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add(wanted, at=current_time())
     if (strange := strange_measurement(wanted.kind, wanted.measurement)) is not None:
-        note(f"mind: {strange}")
+        note(f"warning: {strange}")
     emit(_value_fields(added), f"reference value {added.number} is added", as_json=as_json)
 
 

@@ -148,7 +148,7 @@ def verify(
         at=at or current_time(),
     )
     for told in strange_concerns(options["concerns"]):
-        note(f"mind: {told}")
+        note(f"warning: {told}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:
         context.exit(inspection.REFUSED)

@@ -22,6 +22,7 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from psa_attestation.tokens.claims import Claims, PsaProfile
 from psa_attestation.tokens.lifecycle import Lifecycle
 from psa_attestation.tokens.token import read_unverified_claims, verify_token
+from psa_attestation.tokens.veracruz_2021 import is_2021_token, verify_2021_token
 from tabasco.verify.amd.report import parse_report
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import NO_END, verify_cca
@@ -204,7 +205,9 @@ def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
     )
 
 
-def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
+def _psa(data: bytes, means: Means, at: datetime) -> Proven:
+    if is_2021_token(data):
+        return _veracruz_2021(data, means, at)
     every = frozenset(PsaProfile)
     nonce = means.nonce
     if nonce is None:  # it is authentic or not all the same
@@ -236,6 +239,32 @@ def _psa(data: bytes, means: Means, _at: datetime) -> Proven:
                 "psa.old-profile",
                 Fault.UNSUPPORTED_VERSION,
                 f"the token is of profile {claims.profile.value}, older than RFC 9783",
+            ),
+        ),
+    )
+
+
+def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
+    key = means.mac_key or means.keys.get("*")
+    if key is None:
+        raise missing("key (--key)", "a token of 2021 names no instance, so nor may its key")
+    claims = verify_2021_token(data, key=key, nonce=means.nonce)
+    return Proven(
+        kind=EvidenceKind.PSA,
+        measurements={"enclave": claims.measurement},
+        report_data=claims.challenge,
+        debug=None,
+        valid_until=NO_END,
+        facts={
+            "profile": "veracruz-2021",
+            "certificate-digest": claims.certificate_digest.hex(),
+            "enclave-name": claims.enclave_name.decode("ascii", "backslashreplace"),
+        },
+        concerns=(
+            Concern(
+                "psa.old-profile",
+                Fault.UNSUPPORTED_VERSION,
+                "the token has the claims of 2021, which say nothing of the device's state",
             ),
         ),
     )
