@@ -6,6 +6,7 @@ import sys
 import weakref
 from pathlib import Path
 
+from support.patience import PATIENCE_S
 from support.tls_pair import NOW, config, connected, identity, server_context
 
 TESTS = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ def run(program: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.stderr == ""
     return done.stdout

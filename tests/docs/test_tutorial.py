@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sysconfig.get_path("scripts")
 _BLOCK = re.compile(r"<!-- tutorial -->\n```console\n(.*?)```", re.DOTALL)
@@ -55,7 +57,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -68,7 +70,7 @@ class Shell:
                 shlex.split(command), cwd=self.folder, env=self.environment, stderr=stderr
             )
         self.services.append(service)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while ": ready on " not in log.read_text():
             assert service.poll() is None, f"{command}\n{log.read_text()}"
             assert time.monotonic() < deadline, f"{command}\n{log.read_text()}"
@@ -78,7 +80,7 @@ class Shell:
         for job in jobs:
             service = self.services[job - 1]
             service.terminate()
-            assert service.wait(20) == 0
+            assert service.wait(PATIENCE_S) == 0
 
     def close(self) -> None:
         for service in self.services:
@@ -99,7 +101,7 @@ def test_the_tutorial_in_the_readme_computes_the_intersection(shell):
     for command in commands():
         shell.do(command)
     bridge = shell.services[2]
-    assert bridge.wait(20) == 0
+    assert bridge.wait(PATIENCE_S) == 0
     people = re.findall(r"^[^,\n]+,(?:E\d+|employee_id),\w+,\w+$", shell.output, re.MULTILINE)
     north = set((shell.folder / "north.csv").read_text().splitlines())
     south = set((shell.folder / "south.csv").read_text().splitlines())

@@ -23,6 +23,7 @@ from durango import (
     parse_tabasco_key,
 )
 from psa_attestation.cbor.encoding import encode
+from support.patience import PATIENCE_S
 from support.principal_rig import key_der, key_pem, now
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -85,7 +86,7 @@ def test_a_tabasco_that_is_down_is_named_with_a_remedy(rig):
 
 def test_a_bridge_that_does_not_answer_is_given_up(rig):
     answered = threading.Event()
-    rig.attest_raw = lambda _: bytes(answered.wait(60))
+    rig.attest_raw = lambda _: bytes(answered.wait(PATIENCE_S))
     try:
         with pytest.raises(UnreachableError, match="did not answer in time"):
             attest(rig.isolate.policy, timeout_s=0.1)

@@ -22,6 +22,7 @@ from durango import (
 )
 from durango.content import PIECE_BYTES
 from jalisco import IsolateRefusedError, WrongIsolateError
+from support.patience import PATIENCE_S
 from support.principal_rig import DAY, PROGRAM, SALT, key_der, new_identity, now
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -31,7 +32,7 @@ from veracruz_utils.policy import Limits, PolicyIdentity, Role
 
 def connect(rig, identity: Identity) -> Principal:
     policy = rig.isolate.policy
-    return Principal.connect(policy, identity, attest(policy), timeout_s=20)
+    return Principal.connect(policy, identity, attest(policy), timeout_s=PATIENCE_S)
 
 
 def provide_everything(rig) -> None:
@@ -125,9 +126,9 @@ def test_streams_rounds_and_states_follow_each_other(rig):
 def test_waiting_ends_when_the_others_have_done_their_part(rig):
     with connect(rig, rig.alice) as alice:
         alice.send_program(PROGRAM)
-        assert alice.wait_for(ComputationState.DATA_SOURCES_LOADING, timeout_s=20).state is (
-            ComputationState.DATA_SOURCES_LOADING
-        )
+        assert alice.wait_for(
+            ComputationState.DATA_SOURCES_LOADING, timeout_s=PATIENCE_S
+        ).state is (ComputationState.DATA_SOURCES_LOADING)
         assert alice.wait_for(ComputationState.READY_TO_EXECUTE, timeout_s=0).state is (
             ComputationState.DATA_SOURCES_LOADING
         )
@@ -205,7 +206,7 @@ def test_an_isolate_that_refuses_the_certificate_is_reported_as_such(rig):
     rig.isolate.policy = rig.policy(identities=others)
     with (
         pytest.raises(IsolateRefusedError, match=str(rig.bob.digest)) as caught,
-        Principal.connect(mine, rig.bob, attestation, timeout_s=20) as bob,
+        Principal.connect(mine, rig.bob, attestation, timeout_s=PATIENCE_S) as bob,
     ):
         bob.state()
     assert caught.value.exit_code == 3
@@ -215,7 +216,7 @@ def test_an_isolate_with_another_certificate_than_attested_gets_nothing(rig):
     attestation = attest(rig.isolate.policy)
     policy = rig.launch(rig.isolate.policy)
     with pytest.raises(WrongIsolateError, match="attest again") as caught:
-        Principal.connect(policy, rig.alice, attestation, timeout_s=20)
+        Principal.connect(policy, rig.alice, attestation, timeout_s=PATIENCE_S)
     assert caught.value.exit_code == 3
     assert rig.isolate.seen == []
 

@@ -27,6 +27,7 @@ from execution_engine.run import RunInputs
 from execution_engine.strategy import EngineSettings, engine_version, make_engine
 from execution_engine.trace import traced
 from support.guests import CountingRandom, calling, main, module
+from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Strategy
 
@@ -470,7 +471,10 @@ def test_a_process_forked_from_one_that_imported_us_needs_no_file_and_no_import(
            (call $write_output (i32.const 4) (i32.const 2))"""
     )
     done = subprocess.run(
-        [sys.executable, "-c", FORKED, code.hex()], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", FORKED, code.hex()],
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.stderr == b""
     assert done.returncode == 0
@@ -499,7 +503,7 @@ with Program.load(code, strategy=Strategy[sys.argv[2]], limits=limits) as progra
 def test_a_process_without_room_for_a_program_says_that_it_is_not_the_programs_fault(strategy):
     done = subprocess.run(
         [sys.executable, "-c", CRAMPED, main("(i32.const 0)").hex(), strategy.name],
-        capture_output=True, timeout=60, check=False, text=True,
+        capture_output=True, timeout=PATIENCE_S, check=False, text=True,
     )  # fmt: skip
     assert done.stderr == ""
     code, message = done.stdout.splitlines()
@@ -534,7 +538,7 @@ def test_ctrl_c_ends_a_program_whatever_it_does(call):
     code = main(f"(loop {call} (br 0)) (unreachable)")
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, code.hex()],
-        capture_output=True, timeout=60, check=False, text=True,
+        capture_output=True, timeout=PATIENCE_S, check=False, text=True,
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["interrupted 1", "interrupted 1"]

@@ -20,6 +20,7 @@ from jalisco import (
     SinaloaTransport,
     WrongIsolateError,
 )
+from support.patience import PATIENCE_S
 from support.tls_echo import CONTENT, EchoIsolate, bridge
 from support.tls_pair import DAY, NOW, client, config, connected, identity, server_context
 from veracruz_utils.policy import TLS_1_2_SUITES, TLS_1_3_SUITES
@@ -38,7 +39,7 @@ def echo_isolate(*accepted, suite=SUITE) -> EchoIsolate:
 
 
 @contextmanager
-def session_with(session, *, who=ALICE, suite=SUITE, timeout_s=10):
+def session_with(session, *, who=ALICE, suite=SUITE, timeout_s=PATIENCE_S):
     """An open connection to `session` behind a bridge."""
     with bridge(session) as (address, _):
         transport = SinaloaTransport(address, close_timeout_s=1)
@@ -52,7 +53,7 @@ def test_frames_go_to_the_isolate_and_back(suite):
     with session_with(isolate.session, suite=suite) as session:
         for payload in (b"", b"hello", b"x" * 65536):
             session.send_frame(payload)
-            assert session.receive_frame(timeout_s=10) == payload
+            assert session.receive_frame(timeout_s=PATIENCE_S) == payload
     assert isolate.faults == []
 
 
@@ -69,22 +70,22 @@ def test_64_mib_of_content_go_to_the_isolate():
     with session_with(echo_isolate().session) as session:
         session.send_frame(b"put %d" % size)
         session.send_content(memoryview(content))
-        assert session.receive_frame(timeout_s=60) == hashlib.sha256(content).digest()
+        assert session.receive_frame(timeout_s=PATIENCE_S) == hashlib.sha256(content).digest()
         session.send_frame(b"and then")
-        assert session.receive_frame(timeout_s=10) == b"and then"
+        assert session.receive_frame(timeout_s=PATIENCE_S) == b"and then"
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 5_000_000, 64 << 20])
 def test_content_comes_from_the_isolate(size):
     with session_with(echo_isolate().session) as session:
         session.send_frame(b"get %d" % size)
-        assert session.receive_frame(timeout_s=10) == b"content follows"
+        assert session.receive_frame(timeout_s=PATIENCE_S) == b"content follows"
         received = hashlib.sha256()
-        for piece in session.receive_content(size, timeout_s=20):
+        for piece in session.receive_content(size, timeout_s=PATIENCE_S):
             received.update(piece)
         expected = (CONTENT * (size // len(CONTENT) + 1))[:size]
         assert received.digest() == hashlib.sha256(expected).digest()
-        assert session.receive_frame(timeout_s=10) == b"that was it"
+        assert session.receive_frame(timeout_s=PATIENCE_S) == b"that was it"
 
 
 @each_version
@@ -93,7 +94,7 @@ def test_an_isolate_with_another_certificate_than_the_attested_gets_no_byte(suit
     with bridge(imposter.session) as (address, _):
         transport = SinaloaTransport(address, close_timeout_s=1)
         with pytest.raises(WrongIsolateError, match="attest again") as caught:
-            Connection.open(transport, client(ALICE, suite), timeout_s=10)
+            Connection.open(transport, client(ALICE, suite), timeout_s=PATIENCE_S)
     assert str(MALLORY.digest) in str(caught.value)
     assert str(identity("isolate").digest) in str(caught.value)
     assert caught.value.exit_code == 3
@@ -109,7 +110,7 @@ def test_a_refused_certificate_is_named_with_all_that_may_be_wrong_with_it(suite
     with pytest.raises(IsolateRefusedError) as caught:  # noqa: SIM117, PT012
         with session_with(isolate.session, who=principal, suite=suite) as session:
             session.send_frame(b"may I?")
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
     assert str(caught.value) == (
         f"the isolate refused certificate {principal.digest}: "
         "it is not in the policy, expired, or not the policy's key"
@@ -152,13 +153,13 @@ def test_an_isolate_that_owes_an_answer_is_given_up():
         with pytest.raises(IsolateSilentError, match=r"answer within 0\.1 s"):
             session.receive_frame(timeout_s=0.1)
         session.send_frame(b"but the session lives")
-        assert session.receive_frame(timeout_s=10) == b"but the session lives"
+        assert session.receive_frame(timeout_s=PATIENCE_S) == b"but the session lives"
 
 
 def test_an_isolate_that_stops_in_the_middle_of_content_is_given_up():
     with session_with(echo_isolate().session) as session:
         session.send_frame(b"get 100000")
-        session.receive_frame(timeout_s=10)
+        session.receive_frame(timeout_s=PATIENCE_S)
         with pytest.raises(IsolateSilentError, match="go on sending"):
             for _ in session.receive_content(1_000_000, timeout_s=0.2):
                 pass
@@ -171,11 +172,11 @@ def test_a_bridge_that_takes_no_more_is_given_up():
     def deaf_later(chunks, context):
         session = isolate.session(chunks, context)
         yield next(session)  # the server's side of the handshake
-        stop.wait(20)
+        stop.wait(PATIENCE_S)
 
     with bridge(deaf_later) as (address, _):
         transport = SinaloaTransport(address, send_timeout_s=0.2, close_timeout_s=0.1)
-        connection = Connection.open(transport, client(ALICE), timeout_s=10)
+        connection = Connection.open(transport, client(ALICE), timeout_s=PATIENCE_S)
         with pytest.raises(IsolateSilentError, match="takes no more bytes"):
             connection.send_content(bytes(64 << 20))
         connection.close()
@@ -185,12 +186,12 @@ def test_a_bridge_that_takes_no_more_is_given_up():
 def test_a_bridge_that_vanishes_in_the_middle_is_named():
     with bridge(echo_isolate().session) as (address, server):
         transport = SinaloaTransport(address)
-        connection = Connection.open(transport, client(ALICE), timeout_s=10)
+        connection = Connection.open(transport, client(ALICE), timeout_s=PATIENCE_S)
         connection.send_frame(b"hello")
-        connection.receive_frame(timeout_s=10)
+        connection.receive_frame(timeout_s=PATIENCE_S)
         server.stop(0).wait()
         with pytest.raises(SessionLostError, match="went away in the middle"):
-            connection.receive_frame(timeout_s=10)
+            connection.receive_frame(timeout_s=PATIENCE_S)
         connection.close()
 
 
@@ -198,7 +199,7 @@ def test_nobody_at_the_address_is_named_with_the_remedy():
     with bridge(silent) as (address, _):
         pass
     with pytest.raises(SessionLostError, match=f"{address} cannot be reached") as caught:
-        Connection.open(SinaloaTransport(address), client(ALICE), timeout_s=20)
+        Connection.open(SinaloaTransport(address), client(ALICE), timeout_s=PATIENCE_S)
     assert caught.value.exit_code == 4
 
 
@@ -220,9 +221,9 @@ def test_an_isolate_that_closes_instead_of_answering_is_reported():
     with session_with(isolate.session) as session:
         session.send_frame(b"hello")
         with pytest.raises(SessionLostError, match="closed the session"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
         with pytest.raises(SessionLostError, match="closed the session"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_a_stream_that_ends_without_the_isolates_farewell_is_not_trusted():
@@ -237,11 +238,11 @@ def test_a_stream_that_ends_without_the_isolates_farewell_is_not_trusted():
     with session_with(cut_short) as session:
         session.send_frame(b"get 10")
         with pytest.raises(SessionLostError, match="without a farewell"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
         with pytest.raises(SessionError, match="cannot be used any more"):
             session.send_frame(b"hello?")
         with pytest.raises(SessionError, match="cannot be used any more"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_an_answer_that_came_before_the_end_can_be_taken_after_a_failed_upload():
@@ -257,9 +258,9 @@ def test_an_answer_that_came_before_the_end_can_be_taken_after_a_failed_upload()
         session.send_frame(b"that is enough")
         with pytest.raises(SessionLostError):
             session.send_content(bytes(64 << 20))
-        assert session.receive_frame(timeout_s=10) == b"that is enough"
+        assert session.receive_frame(timeout_s=PATIENCE_S) == b"that is enough"
         with pytest.raises(SessionError):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_an_upload_into_a_stream_that_ended_tells_how_it_ended():
@@ -298,11 +299,11 @@ def test_a_changed_byte_from_the_bridge_breaks_the_session():
     with session_with(flip) as session:
         session.send_frame(b"hello")
         with pytest.raises(SessionError, match="integrity check"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
         with pytest.raises(SessionError, match="cannot be used any more"):
             session.send_frame(b"hello again")
         with pytest.raises(SessionError, match="cannot be used any more"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_a_frame_over_the_limit_is_refused_before_it_comes():
@@ -310,15 +311,15 @@ def test_a_frame_over_the_limit_is_refused_before_it_comes():
     with session_with(isolate.session) as session:
         session.send_frame(b"hello")
         with pytest.raises(SessionError, match="2147483647 bytes was announced"):
-            session.receive_frame(timeout_s=10)
+            session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_a_limit_for_one_frame_keeps_what_already_came():
     isolate = Custom(lambda endpoint: endpoint.send(frame(b"one") + frame(b"two" * 30_000)))
     with session_with(isolate.session) as session:
         session.send_frame(b"hello")
-        assert session.receive_frame(timeout_s=10, limit=10) == b"one"
-        assert session.receive_frame(timeout_s=10, limit=100_000) == b"two" * 30_000
+        assert session.receive_frame(timeout_s=PATIENCE_S, limit=10) == b"one"
+        assert session.receive_frame(timeout_s=PATIENCE_S, limit=100_000) == b"two" * 30_000
 
 
 def test_closing_twice_does_no_harm_and_the_isolate_hears_it():
@@ -333,9 +334,9 @@ def test_closing_twice_does_no_harm_and_the_isolate_hears_it():
 
 def ask(address, who) -> bytes:
     """The answer to `hello` in a session of its own."""
-    with Connection.open(SinaloaTransport(address), client(who), timeout_s=10) as session:
+    with Connection.open(SinaloaTransport(address), client(who), timeout_s=PATIENCE_S) as session:
         session.send_frame(b"hello")
-        return session.receive_frame(timeout_s=10)
+        return session.receive_frame(timeout_s=PATIENCE_S)
 
 
 def test_the_next_client_is_served_whatever_the_last_one_did():

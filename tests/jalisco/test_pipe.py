@@ -5,6 +5,7 @@ from threading import Thread
 import pytest
 
 from jalisco._pipe import Pipe
+from support.patience import PATIENCE_S
 
 
 def test_chunks_come_out_in_order():
@@ -40,5 +41,5 @@ def test_closing_wakes_who_waits(wait):
     waiting = Thread(target=lambda: results.append(wait(pipe)))
     waiting.start()
     pipe.close()
-    waiting.join(10)
+    waiting.join(PATIENCE_S)
     assert results in ([None], [False])

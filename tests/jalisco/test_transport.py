@@ -7,6 +7,7 @@ import pytest
 
 from colima.sinaloa import MAX_CHUNK_BYTES
 from jalisco import BridgeBusyError, SessionError, SessionLostError, SinaloaTransport
+from support.patience import PATIENCE_S
 from support.tls_echo import bridge
 
 
@@ -171,7 +172,7 @@ def test_a_bridge_that_takes_nothing_holds_the_sender_back():
     done = threading.Event()
 
     def deaf(_chunks, _context):
-        done.wait(20)
+        done.wait(PATIENCE_S)
         yield from ()
 
     with bridge(deaf) as (address, _):

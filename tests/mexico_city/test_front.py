@@ -20,6 +20,7 @@ from jalisco import SessionError
 from mexico_city import front
 from mexico_city.front import IsolateExit
 from support.local_front import close_all, local_front
+from support.patience import PATIENCE_S
 from support.processes import eventually, state
 from support.runtime_guests import HELLO
 from veracruz_utils.policy import Role
@@ -30,10 +31,10 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def short_times(monkeypatch):
-    monkeypatch.setattr(front, "HANDSHAKE_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(front, "PROGRESS_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(front, "IDLE_TIMEOUT_S", 0.8)
-    monkeypatch.setattr(front, "_FAREWELL_S", 1.0)
+    monkeypatch.setattr(front, "HANDSHAKE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(front, "PROGRESS_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(front, "IDLE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(front, "_FAREWELL_S", 3.0)
     monkeypatch.setattr(front, "_TICK_S", 0.02)
 
 
@@ -51,7 +52,7 @@ def ready(rig) -> None:
 
 def closed(channel: socket.socket) -> bool:
     """Whether the front closes this session, after whatever it has to say."""
-    channel.settimeout(30)
+    channel.settimeout(PATIENCE_S)
     with suppress(ConnectionResetError):
         while channel.recv(4096):
             pass

@@ -17,6 +17,7 @@ from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
 from support.guests import CountingRandom
 from support.isolate_rig import new_party
+from support.patience import PATIENCE_S
 from support.runtime_guests import HELLO, TRAPPING
 from veracruz_utils.policy import Policy, Role, Strategy
 
@@ -56,7 +57,7 @@ class Link:
 
     def close(self) -> None:
         self.link.channel.close()
-        self.thread.join(30)
+        self.thread.join(PATIENCE_S)
         self.inside.close()
         self.link.kill()
         self.process.wait()

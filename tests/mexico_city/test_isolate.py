@@ -16,6 +16,7 @@ from colima.runtime import (
 from psa_attestation.receipts.receipt import commit
 from psa_attestation.receipts.verification import verify_receipt
 from support import runtime_guests as guests
+from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Role, Strategy
 
@@ -330,7 +331,7 @@ def test_a_trap_is_named_and_ends_in_error_while_the_isolate_serves_on(isolates,
         )
         assert author.state() is ComputationState.ERROR
         assert reader.ask(Shutdown()) == runtime.Done()
-        assert rig.isolate.ended.wait(30)
+        assert rig.isolate.ended.wait(PATIENCE_S)
         assert rig.isolate.exit_code == 0
 
 
@@ -418,7 +419,7 @@ def test_the_end_takes_every_reader_and_is_answered(isolates):
         assert not rig.isolate.ended.is_set()
         assert second.result()[1] == b"hello"
         assert second.ask(Shutdown()) == runtime.Done()
-        assert rig.isolate.ended.wait(30)
+        assert rig.isolate.ended.wait(PATIENCE_S)
         assert rig.isolate.exit_code == 0
 
 
@@ -436,4 +437,4 @@ def test_a_new_round_forgets_who_asked_for_the_end(isolates):
         second.ask(Shutdown())
         assert second.state() is ComputationState.READY_TO_EXECUTE
         first.ask(Shutdown())
-        assert rig.isolate.ended.wait(30)
+        assert rig.isolate.ended.wait(PATIENCE_S)

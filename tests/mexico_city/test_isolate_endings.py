@@ -10,6 +10,7 @@ import pytest
 from mexico_city.front import IsolateExit
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, open_files, state
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Role
@@ -26,7 +27,7 @@ def rig(isolates):
 def ends(rig, how: int) -> bool:
     """Whether the isolate ends in this way, leaving none of its processes behind."""
     processes = [rig.isolate.process_id, *children(rig.isolate.process_id)]
-    assert rig.isolate.ended.wait(30)
+    assert rig.isolate.ended.wait(PATIENCE_S)
     assert rig.isolate.exit_code == how
     return eventually(lambda: [state(each) for each in processes] == [None] * len(processes))
 
@@ -73,7 +74,7 @@ def test_a_socket_of_another_kind_is_not_served(rig):
         theirs, _ = listener.accept()
         with theirs:
             socket.send_fds(rig.isolate.control, [b"\0"], [theirs.fileno()])
-        ours.settimeout(30)
+        ours.settimeout(PATIENCE_S)
         assert ours.recv(1) == b""
     with rig.session(0) as caller:
         assert caller.state()
@@ -82,7 +83,7 @@ def test_a_socket_of_another_kind_is_not_served(rig):
 def test_a_killed_front_takes_its_guest_with_it(rig):
     (guest,) = children(rig.isolate.process_id)
     os.kill(rig.isolate.process_id, signal.SIGKILL)
-    assert rig.isolate.ended.wait(30)
+    assert rig.isolate.ended.wait(PATIENCE_S)
     assert rig.isolate.exit_code == -signal.SIGKILL
     assert eventually(lambda: state(guest) in {None, "Z"})
 

@@ -16,6 +16,7 @@ from colima.runtime import (
     ResponseStatus,
 )
 from support import runtime_guests as guests
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, open_files, runs, state
 from veracruz_utils.policy import Limits, Role, Strategy
 
@@ -104,7 +105,7 @@ def test_a_guest_killed_after_a_round_leaves_its_result_and_allows_no_other(isol
         assert (answer.status, answer.reason) == (ResponseStatus.VM_ERROR, RefusalReason.GUEST_LOST)
         assert only.state() is ComputationState.FINISHED_EXECUTING
         assert only.ask(runtime.Shutdown()) == runtime.Done()
-        assert rig.isolate.ended.wait(30)
+        assert rig.isolate.ended.wait(PATIENCE_S)
         assert rig.isolate.exit_code == 0
 
 

@@ -146,9 +146,9 @@ LENIENT = {"locals": 50_000, "function_bytes": 2 * MIB}
         (hostile.live_locals(2_000, loops=50, reads=3_000), {}),
         (hostile.live_locals(3_999, loops=300, reads=55_000), {}),
         (hostile.live_locals(40_000, loops=3, reads=70_000), LENIENT),
-        (hostile.nested(100_000), {"function_bytes": 2 * MIB}),
+        (hostile.nested(2_500_000), {"function_bytes": 7_654_321}),
     ],
-    ids=["28 KB", "0.5 MB", "0.6 MB", "100 000 blocks inside one another"],
+    ids=["28 KB", "0.5 MB", "0.6 MB", "7.5 MB of blocks inside one another"],
 )
 def test_a_module_that_compiles_for_long_is_given_up(isolates, strategy, code, limits):
     limits = Limits(compile_seconds=1, **limits)

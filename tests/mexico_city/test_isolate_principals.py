@@ -19,6 +19,7 @@ from mexico_city.front import MAX_SESSIONS
 from support import runtime_guests as guests
 from support.impostors import thief_of
 from support.isolate_rig import new_party
+from support.patience import PATIENCE_S
 from support.policies import DAY, certificate, document_2021, pem, rsa_key_of, text
 from support.processes import eventually, state
 from veracruz_utils.digest import Digest
@@ -52,7 +53,7 @@ def served(rig, who: int = 2) -> bool:
 
 def ended(channel: socket.socket) -> bool:
     """Whether the isolate closes this session, after whatever it has to say."""
-    channel.settimeout(30)
+    channel.settimeout(PATIENCE_S)
     with suppress(ConnectionResetError):
         while channel.recv(4096):
             pass
@@ -236,7 +237,7 @@ def test_a_large_result_keeps_nobody_waiting_who_asks_meanwhile(isolates):
     ):
         author.program(program)
         answer = reader.ask(runtime.GetResult())
-        pieces = reader.connection.receive_content(answer.size, timeout_s=30)
+        pieces = reader.connection.receive_content(answer.size, timeout_s=PATIENCE_S)
         received = 0
         for piece in pieces:
             received += len(piece)

@@ -10,6 +10,7 @@ import pytest
 
 from colima.sinaloa import SERVICE
 from sinaloa import Bridge, IsolateLink
+from support.patience import PATIENCE_S
 from support.policies import DAY, certificate, key_of, public_key_der
 from support.sinaloa_fakes import MEASUREMENT, FakeSonora
 from veracruz_shells.service import GrpcService, open_channel
@@ -44,7 +45,7 @@ class Rig:
 
     def session(self, chunks):
         """Open a session."""
-        return self.channel.stream_stream(f"/{SERVICE}/Session")(chunks, timeout=60)
+        return self.channel.stream_stream(f"/{SERVICE}/Session")(chunks, timeout=PATIENCE_S)
 
 
 @pytest.fixture

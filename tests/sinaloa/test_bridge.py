@@ -16,6 +16,7 @@ from colima.sinaloa import (
     DescribeIsolateResponse,
 )
 from colima.sonora import Failed, IsolateEnding
+from support.patience import PATIENCE_S
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
 from veracruz_shells.service import CallError, Status, is_serving, unary
 from veracruz_utils.errors import UnreachableError
@@ -48,7 +49,7 @@ class Outbox:
 
 
 def ask(rig, name: str, request: bytes) -> bytes:
-    return unary(rig.channel, f"/{SERVICE}/{name}", request, timeout_s=30, peer="sinaloa")
+    return unary(rig.channel, f"/{SERVICE}/{name}", request, timeout_s=PATIENCE_S, peer="sinaloa")
 
 
 def code_of(call) -> grpc.StatusCode:
@@ -67,7 +68,7 @@ def threads_named(name: str) -> int:
 
 def eventually(condition) -> None:
     """Wait for what other threads are about to bring about."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -142,7 +143,7 @@ def test_a_principal_that_vanishes_ends_its_session_alone(serve, sonora):
             outbox.send(b"x")
             assert next(call) == b"x"
         calls[1].cancel()
-        assert sonora.isolates[0].session_ended.acquire(timeout=10)
+        assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
         staying.send(b"still here")
         assert next(calls[0]) == b"still here"
         staying.send(None)
@@ -156,7 +157,7 @@ def test_a_principal_that_vanishes_in_the_middle_of_an_upload_leaves_nothing(ser
         call = rig.session(iter([CHUNK] * 100))
         eventually(lambda: sonora.isolates[0].sessions)
         call.cancel()
-        assert sonora.isolates[0].session_ended.acquire(timeout=10)
+        assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
         eventually(lambda: threads_named("upload") == 0)
 
 
@@ -166,7 +167,7 @@ def test_a_principal_that_vanishes_in_the_middle_of_a_download_leaves_nothing(se
         call = rig.session(iter([b"more"]))
         assert next(call)
         call.cancel()
-        assert sonora.isolates[0].session_ended.acquire(timeout=10)
+        assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
         eventually(lambda: threads_named("upload") == 0)
 
 
@@ -232,7 +233,7 @@ def test_a_side_that_takes_nothing_is_cut_off(serve, sonora, isolate, chunks, co
     sonora.serve = isolate
     with serve(stall_s=0.3) as rig:
         call = rig.session(iter(chunks))
-        assert sonora.isolates[0].session_ended.acquire(timeout=30)
+        assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
         assert code_of(call) in codes
 
 
@@ -246,12 +247,12 @@ def test_a_principal_that_says_nothing_at_first_is_cut_off(serve):
 
 
 def test_a_quiet_session_is_not_cut_off(serve):
-    with serve(stall_s=0.2) as rig:
+    with serve(stall_s=1) as rig:
         outbox = Outbox()
         call = rig.session(outbox)
         outbox.send(b"x")
         assert next(call) == b"x"
-        time.sleep(0.7)
+        time.sleep(1.5)
         outbox.send(b"y")
         assert next(call) == b"y"
         outbox.send(None)
@@ -301,7 +302,7 @@ def test_the_last_answer_of_an_ending_isolate_is_delivered(serve, sonora):
 
     def answer_late(channel) -> None:
         channel.recv(100)
-        released.wait(10)
+        released.wait(PATIENCE_S)
         channel.sendall(b"shutting down")
 
     sonora.serve = answer_late
@@ -311,7 +312,7 @@ def test_the_last_answer_of_an_ending_isolate_is_delivered(serve, sonora):
         outbox.send(b"please")
         eventually(lambda: sonora.isolates[0].sessions)
         released.set()
-        assert sonora.isolates[0].session_ended.acquire(timeout=10)
+        assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
         sonora.end_isolate(IsolateEnding.QUORUM)
         assert list(call) == [b"shutting down"]
         outbox.send(None)
@@ -322,7 +323,7 @@ def test_after_the_isolates_end_sessions_and_tokens_are_refused(serve, sonora):
         ended = threading.Event()
         rig.isolate.when_ended(ended.set)
         sonora.end_isolate(IsolateEnding.FAILURE)
-        assert ended.wait(10)
+        assert ended.wait(PATIENCE_S)
         refused = rig.session(iter([b"x"]))
         assert code_of(refused) is grpc.StatusCode.FAILED_PRECONDITION
         assert "the isolate has ended" in refused.details()
@@ -335,7 +336,7 @@ def test_after_sonoras_end_the_bridge_is_unavailable(serve, sonora):
         ended = threading.Event()
         rig.isolate.when_ended(ended.set)
         sonora.drop_bridges()
-        assert ended.wait(10)
+        assert ended.wait(PATIENCE_S)
         assert code_of(rig.session(iter([b"x"]))) is grpc.StatusCode.UNAVAILABLE
         with pytest.raises(UnreachableError, match="sonora went away"):
             ask(rig, "Attest", colima.encode(AttestRequest(bytes(32))))
@@ -365,7 +366,7 @@ def test_many_sessions_leave_no_descriptor_and_no_thread(serve, sonora):
         def several(count: int) -> None:
             for _ in range(count):
                 assert list(rig.session(iter([b"x"]))) == [b"x"]
-                assert sonora.isolates[0].session_ended.acquire(timeout=10)
+                assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
 
         several(5)
         eventually(lambda: threads_named("upload") == 0)

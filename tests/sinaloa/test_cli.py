@@ -17,6 +17,7 @@ from colima import decode, encode, frame
 from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
 from colima.sonora import FROM_SONORA, Failed, IsolateEnding
 from sinaloa.cli import main
+from support.patience import PATIENCE_S
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils.digest import Digest
@@ -38,7 +39,7 @@ class Running:
 
     def finish(self) -> tuple[int, str]:
         """Wait for its end; the exit status and what it said after it was ready."""
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         assert out == ""
         return self.process.returncode, err
 
@@ -96,7 +97,7 @@ def run(*args: object, **environment: str) -> Result:
 
 
 def session(channel: grpc.Channel, chunks) -> list[bytes]:
-    return list(channel.stream_stream(f"/{SERVICE}/Session")(iter(chunks), timeout=30))
+    return list(channel.stream_stream(f"/{SERVICE}/Session")(iter(chunks), timeout=PATIENCE_S))
 
 
 def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
@@ -123,7 +124,7 @@ def test_it_carries_bytes_and_tokens(start, policy, sonora):
     with start() as sinaloa, sinaloa.open() as channel:
         assert session(channel, [b"hello"]) == [b"hello"]
         request = encode(AttestRequest(b"c" * 32))
-        answer = unary(channel, f"/{SERVICE}/Attest", request, timeout_s=30, peer="sinaloa")
+        answer = unary(channel, f"/{SERVICE}/Attest", request, timeout_s=PATIENCE_S, peer="sinaloa")
         assert decode(AttestResponse, answer).token == b"t" + b"c" * 32
         assert sonora.policies == [policy.read_bytes()]
 
@@ -139,19 +140,19 @@ def test_it_listens_where_the_policy_says(start, policy):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_the_isolate_cleanly(start, sonora, number):
     with start() as sinaloa, sinaloa.open() as channel:
-        call = channel.stream_stream(f"/{SERVICE}/Session")(iter([b"x"]), timeout=30)
+        call = channel.stream_stream(f"/{SERVICE}/Session")(iter([b"x"]), timeout=PATIENCE_S)
         assert next(call) == b"x"
         sinaloa.process.send_signal(number)
         status, said = sinaloa.finish()
         assert status == 0
         assert "Traceback" not in said
-        assert sonora.bridge_gone.wait(10)
+        assert sonora.bridge_gone.wait(PATIENCE_S)
 
 
 def test_open_sessions_do_not_hold_up_the_end(start, sonora):
     with start() as sinaloa, sinaloa.open() as channel:
         release = grpc_pause()
-        call = channel.stream_stream(f"/{SERVICE}/Session")(release, timeout=30)
+        call = channel.stream_stream(f"/{SERVICE}/Session")(release, timeout=PATIENCE_S)
         assert next(call) == b"x"
         sinaloa.process.send_signal(signal.SIGTERM)
         with pytest.raises(grpc.RpcError):
@@ -164,7 +165,7 @@ def grpc_pause():
     import threading  # noqa: PLC0415 - beside its one use
 
     yield b"x"
-    threading.Event().wait(5)
+    threading.Event().wait(PATIENCE_S)
 
 
 def test_the_quorum_ends_it_with_status_0(start, sonora):
@@ -196,7 +197,7 @@ def test_a_vanishing_sonora_ends_it_with_status_1(start, sonora):
 
 def test_the_number_of_sessions_can_be_set(start):
     with start("--max-sessions", "1") as sinaloa, sinaloa.open() as channel:
-        call = channel.stream_stream(f"/{SERVICE}/Session")(grpc_pause(), timeout=30)
+        call = channel.stream_stream(f"/{SERVICE}/Session")(grpc_pause(), timeout=PATIENCE_S)
         assert next(call) == b"x"
         with pytest.raises(grpc.RpcError) as caught:
             session(channel, [b"y"])
@@ -280,7 +281,7 @@ def test_an_address_in_use_is_told_and_the_isolate_ends(policy, sonora):
         result = run("serve", policy, "--sonora", sonora.path, "--listen", address)
     assert result.exit_code == 1
     assert f"cannot listen on {address}: address already in use" in result.stderr
-    assert sonora.bridge_gone.wait(10)
+    assert sonora.bridge_gone.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from colima import frame
 from colima.sonora import FROM_SONORA, Ended, Failed, IsolateEnding, Token
 from sinaloa import End, IsolateLink, SinaloaError, SonoraUnreachableError
 from sinaloa import isolate as module
+from support.patience import PATIENCE_S
 from support.sinaloa_fakes import FakeSonora, launched_with, open_descriptors, refuse
 
 
 def ending_of(isolate: IsolateLink) -> End | None:
     over = threading.Event()
     isolate.when_ended(over.set)
-    assert over.wait(10)
+    assert over.wait(PATIENCE_S)
     return isolate.end
 
 
@@ -106,7 +107,7 @@ def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
 def test_an_end_before_anyone_asks_is_told_when_someone_does(sonora):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.end_isolate(IsolateEnding.QUORUM)
-        isolate._watcher.join(10)
+        isolate._watcher.join(PATIENCE_S)
         assert ending_of(isolate) is End.QUORUM
 
 
@@ -133,7 +134,7 @@ def test_who_waits_for_a_token_learns_of_the_end(sonora):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
 
         def end() -> None:
-            assert asked.wait(10)
+            assert asked.wait(PATIENCE_S)
             sonora.drop_bridges()
 
         thread = threading.Thread(target=end)
@@ -147,7 +148,7 @@ def test_closing_ends_the_isolate(sonora):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         called = []
         isolate.when_ended(lambda: called.append(1))
-    assert sonora.bridge_gone.wait(10)
+    assert sonora.bridge_gone.wait(PATIENCE_S)
     sonora.isolates[0].join()
     assert called == []
     isolate.close()
@@ -156,7 +157,7 @@ def test_closing_ends_the_isolate(sonora):
 def test_closing_does_not_wait_for_a_sonora_that_is_stuck(sonora, monkeypatch):
     monkeypatch.setattr(module, "_END_S", 0.1)
     forever = threading.Event()
-    sonora.vouch = lambda challenge: forever.wait(30) and None
+    sonora.vouch = lambda challenge: forever.wait(PATIENCE_S) and None
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         monkeypatch.setattr(module, "_TOKEN_S", 0.05)
         with pytest.raises(SonoraUnreachableError):
@@ -256,7 +257,7 @@ def test_what_is_no_sonora_is_told_and_leaves_no_descriptor(sonora, answer):
     before = open_descriptors()
     with pytest.raises(SinaloaError, match="does not speak Sonora's protocol"):
         IsolateLink.launch(sonora.path, b"policy")
-    assert sonora.bridge_gone.wait(10)
+    assert sonora.bridge_gone.wait(PATIENCE_S)
     assert open_descriptors() <= before
 
 
@@ -325,7 +326,7 @@ def test_launching_and_closing_leaves_nothing_behind(sonora):
         ):
             session.sendall(b"x")
             assert session.recv(1) == b"x"
-        assert sonora.bridge_gone.wait(10)
+        assert sonora.bridge_gone.wait(PATIENCE_S)
         sonora.bridge_gone.clear()
 
     once()

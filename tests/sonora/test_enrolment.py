@@ -15,6 +15,7 @@ from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
+from support.patience import PATIENCE_S
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
@@ -205,13 +206,13 @@ def test_while_one_thread_asks_for_a_renewal_all_others_go_on_with_the_old_key()
     def renew():
         if old.asked:
             asked.set()
-            assert answer.wait(30)
+            assert answer.wait(PATIENCE_S)
         return old()
 
     enrolled = EnrolledKey(renew)
     asking = threading.Thread(target=lambda: new.append(enrolled.key()))
     asking.start()
-    assert asked.wait(30)
+    assert asked.wait(PATIENCE_S)
     assert [enrolled.key() for _ in range(3)] == [old.given[0].key] * 3
     answer.set()
     asking.join()

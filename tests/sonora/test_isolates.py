@@ -15,6 +15,7 @@ from sonora.errors import LaunchError, SonoraError
 from sonora.isolates import LinuxLauncher
 from support import runtime_guests as guests
 from support.isolate_rig import RigMaker, new_party
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs, state
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Role
@@ -61,7 +62,7 @@ def test_an_isolate_is_a_process_of_the_zygote_with_a_guest_of_its_own(isolates,
     assert len(launched.certificate_digest) == 32
     assert not launched.ended.is_set()
     launched.close()
-    assert launched.ended.wait(30)
+    assert launched.ended.wait(PATIENCE_S)
     assert gone([front, guest])
     assert eventually(lambda: state(front) is None)
 
@@ -78,7 +79,7 @@ def test_the_end_of_an_isolate_is_told_with_how_it_ended(isolates, policy):
     told = threading.Event()
     launched.on_end = told.set
     os.kill(launched.process_id, signal.SIGKILL)
-    assert told.wait(30)
+    assert told.wait(PATIENCE_S)
     assert launched.exit_code == -signal.SIGKILL
     launched.close()
 
@@ -89,7 +90,7 @@ def test_an_isolate_that_does_not_end_by_itself_is_killed(isolates, policy, monk
     processes = family(launched)
     os.kill(launched.process_id, signal.SIGSTOP)
     launched.close()
-    assert launched.ended.wait(30)
+    assert launched.ended.wait(PATIENCE_S)
     assert launched.exit_code == -signal.SIGKILL
     assert gone(processes)
 
@@ -146,8 +147,8 @@ def test_a_lost_zygote_is_the_end_of_its_isolates_and_is_told():
     lost = threading.Event()
     launcher.on_lost = lost.set
     os.kill(launcher._process.pid, signal.SIGKILL)
-    assert lost.wait(30)
-    assert all(each.ended.wait(30) for each in launched)
+    assert lost.wait(PATIENCE_S)
+    assert all(each.ended.wait(PATIENCE_S) for each in launched)
     assert gone(processes)
     assert state(launcher._process.pid) is None
     with pytest.raises(LaunchError, match="start Sonora again"):
@@ -170,7 +171,7 @@ def test_closing_the_launcher_ends_everything_and_is_no_loss():
     launcher.close()
     launcher.close()
     assert gone(processes)
-    assert launched.ended.wait(30)
+    assert launched.ended.wait(PATIENCE_S)
     assert not lost.is_set()
     launched.close()
 

@@ -35,6 +35,7 @@ from sonora.server import Sonora, SonoraServer
 from support import runtime_guests as guests
 from support.enrolment import new_key
 from support.isolate_rig import Rig, new_party
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
@@ -50,7 +51,7 @@ class Bridge:
 
     def __init__(self, path) -> None:
         self.channel = socket.socket(socket.AF_UNIX)
-        self.channel.settimeout(30)
+        self.channel.settimeout(PATIENCE_S)
         self.channel.connect(str(path))
 
     def say(self, message) -> None:
@@ -155,7 +156,7 @@ def test_a_bridge_gets_an_isolate_that_serves_and_ends_with_its_quorum(door, pol
             assert only.ask(runtime.Shutdown()) == runtime.Done()
         assert bridge.hear() == Ended(IsolateEnding.QUORUM)
         assert bridge.hear() is None
-        control.settimeout(30)
+        control.settimeout(PATIENCE_S)
         assert control.recv(1) == b""
         control.close()
 
@@ -211,7 +212,7 @@ def test_garbage_after_the_launch_ends_the_isolate(door, policy, words):
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
         bridge.channel.sendall(words)
-        control.settimeout(30)
+        control.settimeout(PATIENCE_S)
         assert control.recv(1) == b""
         control.close()
     assert eventually(lambda: door.fronts() == [])
@@ -233,7 +234,7 @@ def test_who_does_not_launch_in_time_is_disconnected(door, policy, monkeypatch, 
     monkeypatch.setattr(module, "_FIRST_MESSAGE_S", 0.4)
     message = iter(frame(TO_SONORA.encode(Launch(policy))))
     with door.bridge() as bridge:
-        bridge.channel.settimeout(0.05 if trickle else 30)
+        bridge.channel.settimeout(0.05 if trickle else PATIENCE_S)
 
         def disconnected() -> bool:
             try:
@@ -249,13 +250,13 @@ def test_who_does_not_launch_in_time_is_disconnected(door, policy, monkeypatch, 
 
 
 def test_a_launched_bridge_may_be_silent_for_longer(door, policy, monkeypatch):
-    monkeypatch.setattr(module, "_FIRST_MESSAGE_S", 0.2)
+    monkeypatch.setattr(module, "_FIRST_MESSAGE_S", 1.0)
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
-        bridge.channel.settimeout(0.5)
+        bridge.channel.settimeout(1.5)
         with pytest.raises(TimeoutError):
             bridge.channel.recv(1)
-        bridge.channel.settimeout(30)
+        bridge.channel.settimeout(PATIENCE_S)
         bridge.say(MintToken(CHALLENGE))
         assert isinstance(bridge.hear(), Token)
         control.close()
@@ -267,7 +268,7 @@ def test_the_end_of_the_connection_is_the_end_of_the_isolate(door, policy):
         front = door.front()
         processes = [front, *children(front)]
     with control:
-        control.settimeout(30)
+        control.settimeout(PATIENCE_S)
         assert control.recv(1) == b""
     assert eventually(lambda: not [each for each in processes if runs(each)])
 
@@ -345,7 +346,7 @@ def test_stopping_ends_every_isolate_and_removes_the_socket(isolates, tmp_path, 
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
         door.stop()
-        control.settimeout(30)
+        control.settimeout(PATIENCE_S)
         assert control.recv(1) == b""
         control.close()
     assert eventually(lambda: door.fronts() == [])

@@ -14,6 +14,7 @@ from baja.client import ClientEndpoint
 from colima import runtime
 from jalisco import Connection, SessionLostError
 from sonora.isolates import Isolate, LinuxLauncher
+from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
@@ -50,7 +51,7 @@ class SocketTransport:
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
-        self.send_timeout_s = 30.0
+        self.send_timeout_s = PATIENCE_S
 
     def send(self, data: bytes) -> None:
         self.channel.settimeout(self.send_timeout_s)
@@ -76,11 +77,11 @@ class Caller:
 
     connection: Connection
 
-    def ask(self, request: runtime.Request, *, timeout_s: float = 30) -> runtime.Response:
+    def ask(self, request: runtime.Request, *, timeout_s: float = PATIENCE_S) -> runtime.Response:
         self.connection.send_frame(runtime.REQUEST.encode(request))
         return self.next_answer(timeout_s=timeout_s)
 
-    def next_answer(self, *, timeout_s: float = 30) -> runtime.Response:
+    def next_answer(self, *, timeout_s: float = PATIENCE_S) -> runtime.Response:
         payload = self.connection.receive_frame(timeout_s=timeout_s, limit=2**20)
         return runtime.RESPONSE.decode(payload)
 
@@ -105,14 +106,14 @@ class Caller:
     def stream(self, content: bytes, package_id: int = 0) -> runtime.Response:
         return self.upload(runtime.ContentKind.STREAM, content, package_id)
 
-    def result(self, *, timeout_s: float = 30) -> tuple[runtime.Response, bytes]:
+    def result(self, *, timeout_s: float = PATIENCE_S) -> tuple[runtime.Response, bytes]:
         answer = self.ask(runtime.GetResult(), timeout_s=timeout_s)
         return answer, self.content_of(answer)
 
     def content_of(self, answer: runtime.Response) -> bytes:
         if not isinstance(answer, runtime.ResultIs):
             return b""
-        return b"".join(self.connection.receive_content(answer.size, timeout_s=30))
+        return b"".join(self.connection.receive_content(answer.size, timeout_s=PATIENCE_S))
 
     def state(self) -> runtime.ComputationState:
         answer = self.ask(runtime.GetState())
@@ -145,7 +146,7 @@ class Rig:
     def session(self, party: int | KeyAndCertificate):
         who = self.parties[party] if isinstance(party, int) else party
         transport = SocketTransport(self.raw_session())
-        with Connection.open(transport, self.endpoint(who), timeout_s=10) as connection:
+        with Connection.open(transport, self.endpoint(who), timeout_s=PATIENCE_S) as connection:
             yield Caller(connection)
 
 

@@ -21,6 +21,7 @@ from platform_services.descriptors import receive_descriptors
 from psa_attestation.receipts.receipt import Receipt
 from psa_attestation.receipts.signing import sign_receipt
 from support.isolate_rig import Rig, new_party
+from support.patience import PATIENCE_S
 from veracruz_utils.policy import Policy
 
 
@@ -29,7 +30,7 @@ class PlayedGuest:
 
     def __init__(self, policy: Policy) -> None:
         front, self.channel = socket.socketpair()
-        self.channel.settimeout(30)
+        self.channel.settimeout(PATIENCE_S)
         self.process = subprocess.Popen(["/bin/sleep", "600"])
         self.link = GuestLink(front, self.process.pid, policy.limits)
 
@@ -99,12 +100,12 @@ class LocalFront(Rig):
 
     def ended(self) -> IsolateExit | None:
         """How the front ended; None when it goes on."""
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         return self.endings[0] if self.endings else None
 
     def close(self) -> None:
         self.private.close()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         self.guest.close()
         for channel in (self.isolate.control, *self._inside, self.guest.link.channel):
             channel.close()

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.patience import PATIENCE_S
+
 _NOBODY = "nobody"
 
 
@@ -48,7 +50,7 @@ class Server:
     def stop(self) -> None:
         """End it, and every connection."""
         self._process.send_signal(signal.SIGINT)  # the connected are not waited for
-        self._process.wait(30)
+        self._process.wait(PATIENCE_S)
 
     def database(self, name: str) -> str:
         """The URL of a new, empty database."""
@@ -58,14 +60,14 @@ class Server:
     def close(self) -> None:
         """End it and leave nothing."""
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(PATIENCE_S)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: object, retries: int = 0) -> None:
         for attempt in range(retries + 1):
             done = subprocess.run(
                 [_program(program), *map(str, arguments)],
-                capture_output=True, text=True, check=False, timeout=60, cwd=self._folder,
+                capture_output=True, text=True, check=False, timeout=PATIENCE_S, cwd=self._folder,
                 **self._as,
             )  # fmt: skip
             if done.returncode == 0:

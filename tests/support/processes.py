@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import PATIENCE_S
 
-def eventually(condition: Callable[[], object], *, within_s: float = 30) -> bool:
+
+def eventually(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> bool:
     """Whether `condition` comes true; the time is for a busy machine, nobody waits all of it."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -21,6 +21,7 @@ from colima.sonora import (
     MintToken,
     Token,
 )
+from support.patience import PATIENCE_S
 
 PLATFORM = "linux-software-root"
 MEASUREMENT = b"\x5a" * 32
@@ -94,7 +95,7 @@ class FakeIsolate:
     def join(self) -> None:
         """Wait until it is gone."""
         for thread in self._threads:
-            thread.join(30)
+            thread.join(PATIENCE_S)
 
 
 class FakeSonora:
@@ -125,7 +126,7 @@ class FakeSonora:
         self.path.unlink(missing_ok=True)
         self.drop_bridges()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(PATIENCE_S)
         self._server.close()
         for isolate in self.isolates:
             isolate.join()

@@ -22,6 +22,7 @@ from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
 from sonora.evidence.software import SoftwareRoot
+from support.patience import PATIENCE_S
 from support.processes import children
 from support.runtime_guests import HELLO
 from tabasco.keys import der_of
@@ -98,7 +99,7 @@ def run(
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=90,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
@@ -115,7 +116,7 @@ class Caller:
         return self.answer()
 
     def answer(self) -> runtime.Response:
-        return runtime.RESPONSE.decode(self.connection.receive_frame(timeout_s=30))
+        return runtime.RESPONSE.decode(self.connection.receive_frame(timeout_s=PATIENCE_S))
 
     def refusal(self, request: runtime.Request) -> runtime.Refused:
         answer = self.ask(request)
@@ -180,7 +181,7 @@ class Computation:
             self.party(client),
             attestation or self.attest(),
             sinaloa=self.address,
-            timeout_s=30,
+            timeout_s=PATIENCE_S,
         ) as principal:
             yield principal
 
@@ -205,7 +206,7 @@ class Computation:
         for client in clients:
             with self.connect(client) as reader:
                 reader.shutdown()
-        return self.sinaloa.wait(30)
+        return self.sinaloa.wait(PATIENCE_S)
 
     # The command line.
 
@@ -249,7 +250,7 @@ class Computation:
             server_certificate_digest=self.attest().certificate_digest,
             server_name="runtime.veracruz",
         )
-        with Connection.open(self.transport(), endpoint, timeout_s=30) as connection:
+        with Connection.open(self.transport(), endpoint, timeout_s=PATIENCE_S) as connection:
             yield Caller(connection)
 
     def transport(self) -> SinaloaTransport:

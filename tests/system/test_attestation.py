@@ -21,6 +21,7 @@ from durango.gate import CLOCK_LEEWAY_S
 from jalisco import WrongIsolateError
 from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.evidence.software import SoftwareRoot
+from support.patience import PATIENCE_S
 from support.runtime_guests import HELLO, RANDOM
 from support.stack import PI, RESULT, Computation, run
 from veracruz import Service
@@ -54,7 +55,7 @@ def token_from(computation: Computation, challenge: bytes) -> bytes:
             channel,
             f"/{wire.SERVICE}/Attest",
             colima.encode(wire.AttestRequest(challenge)),
-            timeout_s=30,
+            timeout_s=PATIENCE_S,
             peer="sinaloa",
         )
     return colima.decode(wire.AttestResponse, answer).token

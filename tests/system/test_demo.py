@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sdk.examples import programs
+from support.patience import PATIENCE_S
 from support.stack import SCRIPTS, session_members
 from veracruz_utils.digest import Digest
 
@@ -52,7 +53,7 @@ class Demo:
 
     def end(self) -> int:
         """Its exit status, when it has left nothing behind."""
-        rest, self.complaint = self.process.communicate(timeout=60)
+        rest, self.complaint = self.process.communicate(timeout=PATIENCE_S)
         self.lines += (rest or "").splitlines()
         assert session_members(self.process.pid) == []
         assert list(self.folder.iterdir()) == []

@@ -16,6 +16,7 @@ from colima.framing import MAX_REQUEST_BYTES
 from colima.runtime import ComputationState, ContentKind, RefusalReason, Upload
 from colima.sinaloa import MAX_CHUNK_BYTES
 from jalisco import SessionError
+from support.patience import PATIENCE_S
 from support.processes import eventually
 from support.runtime_guests import COLLECTOR, ENDLESS
 from support.stack import DATA, PI, RESULT, SCRIPTS, Computation
@@ -213,9 +214,9 @@ def test_a_client_that_goes_without_a_word_leaves_no_session(computation):
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", NOISE, b"PRI * HTTP/2.0\r\n\r\n"])
 def test_garbage_at_a_port_is_dropped(computation, stack, data):
     for address in (computation.address, stack.tabasco_address):
-        throw(socket.create_connection((address.host, address.port), timeout=30), data)
+        throw(socket.create_connection((address.host, address.port), timeout=PATIENCE_S), data)
         with open_channel(str(address)) as channel:
-            assert is_serving(channel, timeout_s=30)
+            assert is_serving(channel, timeout_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_garbage_at_a_port_is_dropped(computation, stack, data):
 )
 def test_garbage_at_sonoras_door_is_dropped(computation, stack, data):
     door = socket.socket(socket.AF_UNIX)
-    door.settimeout(30)
+    door.settimeout(PATIENCE_S)
     door.connect(str(stack.socket))
     throw(door, data)
     computation.attest()

@@ -9,6 +9,7 @@ import pytest
 
 from colima.runtime import ComputationState
 from durango import RequestFailedError, attest
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
 from support.runtime_guests import COLLECTOR, ENDLESS, HELLO
 from support.stack import DATA, PI, RESULT, SCRIPTS, Computation, below
@@ -52,7 +53,7 @@ def test_a_guest_killed_in_its_run_fails_the_computation_and_nothing_else(runnin
     with computation.connect(0) as other:
         kill(computation.guest)
         assert "guest lost: signal-9: start the computation anew" in reader.stderr.read()
-        assert reader.wait(30) == 1
+        assert reader.wait(PATIENCE_S) == 1
         assert other.state().state is ComputationState.ERROR
         with pytest.raises(RequestFailedError, match=r"ERROR \(guest lost: signal-9\)"):
             other.result()
@@ -91,8 +92,8 @@ def test_a_killed_front_ends_its_isolate_and_bridge_and_tells_who_was_there(runn
     guest = computation.guest
     kill(computation.front)
     assert "see that the isolate runs, then start again" in reader.stderr.read()
-    assert reader.wait(30) == 4
-    assert computation.sinaloa.wait(30) == 1
+    assert reader.wait(PATIENCE_S) == 4
+    assert computation.sinaloa.wait(PATIENCE_S) == 1
     assert "the isolate ended unexpectedly" in computation.sinaloa.last_words
     assert eventually(lambda: not runs(guest))
     computation.durango("status", client=0).refused(4, "sinaloa at", "cannot be reached")
@@ -106,7 +107,7 @@ def test_a_killed_bridge_ends_its_isolate_and_tells_who_was_there(running):
     isolate = [computation.front, computation.guest]
     kill(computation.sinaloa.process_id)
     assert f"sinaloa at {computation.address} went away" in reader.stderr.read()
-    assert reader.wait(30) == 4
+    assert reader.wait(PATIENCE_S) == 4
     assert eventually(lambda: not any(map(runs, isolate)))
 
 
@@ -137,7 +138,7 @@ def test_a_killed_sonora_takes_its_isolates_along_and_the_next_one_takes_its_pla
         tree = below(sonora.process_id)
         with computation.connect(0) as principal:
             kill(sonora.process_id)
-            assert computation.sinaloa.wait(30) == 1
+            assert computation.sinaloa.wait(PATIENCE_S) == 1
             with pytest.raises(UnreachableError):
                 principal.state()
         assert "sonora went away, and the isolate with it" in computation.sinaloa.last_words
@@ -155,9 +156,9 @@ def test_a_killed_zygote_ends_sonora_and_its_isolates_with_the_reason(stack):
         tree = below(sonora.process_id)
         (zygote,) = children(sonora.process_id)
         kill(zygote)
-        assert sonora.wait(30) == 1
+        assert sonora.wait(PATIENCE_S) == 1
         assert "the zygote ended unexpectedly, and all isolates with it" in sonora.last_words
-        assert computation.sinaloa.wait(30) == 1
+        assert computation.sinaloa.wait(PATIENCE_S) == 1
         assert eventually(lambda: not any(map(runs, tree)))
     stack.serve_somebody()
 
@@ -169,7 +170,7 @@ def test_a_killed_tabasco_keeps_what_it_knew_and_sessions_go_on_meanwhile(stack)
     with stack.computation([PI, RESULT], program=HELLO) as computation:
         attestation = computation.attest()
         kill(stack.tabasco.process_id)
-        assert stack.tabasco.wait(30) == -signal.SIGKILL
+        assert stack.tabasco.wait(PATIENCE_S) == -signal.SIGKILL
         try:
             asked = computation.durango("attest")
             asked.refused(4, f"tabasco at {stack.tabasco_address} cannot be reached")

@@ -22,6 +22,7 @@ from durango import (
     RequestRefusedError,
 )
 from jalisco import IsolateRefusedError
+from support.patience import PATIENCE_S
 from support.policies import pem
 from support.runtime_guests import COLLECTOR, ENDLESS, FAILING, HELLO, RANDOM, SILENT, TRAPPING
 from support.stack import DATA, PI, RESULT, Computation, Stack, new_party
@@ -215,7 +216,7 @@ def test_whoever_waits_is_served_when_the_others_have_acted(fresh):
     reader.start()
     fresh.send_program()
     fresh.send_data(1, b"data")
-    reader.join(90)
+    reader.join(PATIENCE_S)
     assert waiting[0].done().out.startswith("result in ")
     assert (fresh.folder / "result").read_bytes() == b"hello"
 

@@ -10,6 +10,7 @@ import pytest
 
 from colima import sinaloa, tabasco
 from colima.runtime import ComputationState
+from support.patience import PATIENCE_S
 from support.processes import eventually, runs
 from support.runtime_guests import ENDLESS, HELLO
 from support.stack import PI, RESULT, SCRIPTS, below, run
@@ -39,8 +40,8 @@ def test_every_service_answers_health_checks(stack, computation):
     }
     for address, names in services.items():
         with open_channel(address) as channel:
-            assert all(is_serving(channel, service=name, timeout_s=30) for name in names)
-            assert not is_serving(channel, service="no.such.Service", timeout_s=30)
+            assert all(is_serving(channel, service=name, timeout_s=PATIENCE_S) for name in names)
+            assert not is_serving(channel, service="no.such.Service", timeout_s=PATIENCE_S)
 
 
 def test_a_bridge_says_what_it_serves_once_it_is_ready(computation):
@@ -70,7 +71,7 @@ def test_a_program_reads_where_a_service_listens_from_one_json_object(
     with service:
         facts = json.loads(service.stdout.readline())
         with open_channel(facts["address"]) as channel:
-            assert is_serving(channel, timeout_s=30)
+            assert is_serving(channel, timeout_s=PATIENCE_S)
         service.send_signal(signal.SIGINT)
         assert service.stdout.read() == ""
     assert service.returncode == 0
@@ -121,7 +122,7 @@ def test_sigterm_ends_a_sonora_and_everything_below_it(stack):
         tree = below(sonora.process_id)
         assert len(tree) == 3  # the zygote, the front, the guest
         assert sonora.stop() == 0
-        assert computation.sinaloa.wait(30) == 1
+        assert computation.sinaloa.wait(PATIENCE_S) == 1
         assert "sonora went away, and the isolate with it" in computation.sinaloa.last_words
     assert eventually(lambda: not any(map(runs, tree)))
     assert not path.exists()
@@ -136,7 +137,7 @@ def test_the_last_readers_shutdown_ends_the_bridge_with_0_and_the_isolate(stack)
         assert computation.state(1) is ComputationState.FINISHED_EXECUTING
         told = computation.durango("shutdown", client=1).done()
         assert "the isolate ends when all readers (0, 1) are" in told.out
-        assert computation.sinaloa.wait(30) == 0
+        assert computation.sinaloa.wait(PATIENCE_S) == 0
         assert "done: every result reader asked for shutdown" in computation.sinaloa.last_words
         asked = computation.durango("status", client=0)
         asked.refused(4, "sinaloa at", "cannot be reached", "sinaloa serve")

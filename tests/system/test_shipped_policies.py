@@ -11,6 +11,7 @@ from colima.runtime import ComputationState
 from durango import RequestFailedError
 from sdk.encoding.pinecone import decode_to_json, encode_from_json
 from sdk.examples.named_types import SCHEMAS
+from support.patience import PATIENCE_S
 from support.shipped_policies import SHAPES, party_of_2021, party_of_today, program_of
 from veracruz_utils.policy import PolicyFormat, Role, Strategy
 
@@ -157,14 +158,14 @@ def test_two_clients_act_at_the_same_time(start):
 
         def provide_and_read():
             with computation.connect(1) as client:
-                client.wait_for(ComputationState.DATA_SOURCES_LOADING, timeout_s=60)
+                client.wait_for(ComputationState.DATA_SOURCES_LOADING, timeout_s=PATIENCE_S)
                 client.send_data(0, encoded("points", LINE))
                 results.append(client.result()[0])
 
         other = threading.Thread(target=provide_and_read)
         other.start()
         provide_program(computation, 0)
-        other.join(60)
+        other.join(PATIENCE_S)
         assert [numbers(result) for result in results] == [(2.0, 1.5)]
 
 

@@ -13,6 +13,7 @@ from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
+from support.patience import PATIENCE_S
 from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.grpc.methods import LIMITS, methods_of
@@ -72,7 +73,9 @@ def call(service):
 
         def call(method, request):
             name = f"/{wire.SERVICE}/{method}"
-            data = unary(channel, name, encode(request), timeout_s=20, peer="tabasco at test")
+            data = unary(
+                channel, name, encode(request), timeout_s=PATIENCE_S, peer="tabasco at test"
+            )
             return decode(
                 getattr(wire, type(request).__name__.replace("Request", "Response")), data
             )

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from support.patience import PATIENCE_S
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, single_command
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -94,7 +95,7 @@ def run(program: Path, *args: str, **environment: str) -> subprocess.CompletedPr
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -185,7 +186,7 @@ def test_ctrl_c_is_status_130(program):
     with process:
         assert process.stderr.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (130, "demo-tool: interrupted\n")
 
 
@@ -195,7 +196,7 @@ def test_a_reader_that_has_enough_is_no_error(program):
         shell=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (result.stdout, result.stderr) == ("x" * 100 + "\n", "")

@@ -11,6 +11,7 @@ import time
 import grpc
 import pytest
 
+from support.patience import PATIENCE_S
 from veracruz_shells.service import (
     CallError,
     GrpcService,
@@ -77,7 +78,7 @@ def channel(service):
         yield channel
 
 
-def ask(channel, name: str, request: bytes = b"", timeout_s: float = 10) -> bytes:
+def ask(channel, name: str, request: bytes = b"", timeout_s: float = PATIENCE_S) -> bytes:
     return unary(
         channel, f"/{NAME}/{name}", request, timeout_s=timeout_s, peer="example at a.test:1"
     )
@@ -166,7 +167,7 @@ def test_messages_have_a_limit_both_ways(channel, service):
 
 def test_nobody_there_is_unreachable_and_says_what_to_do():
     with open_channel(free_address()) as channel, pytest.raises(UnreachableError) as caught:
-        unary(channel, "/a.B/C", b"", timeout_s=10, peer="tabasco at 127.0.0.1:3010")
+        unary(channel, "/a.B/C", b"", timeout_s=PATIENCE_S, peer="tabasco at 127.0.0.1:3010")
     assert str(caught.value) == (
         "tabasco at 127.0.0.1:3010 cannot be reached (connection refused): "
         "start it with 'tabasco serve', or correct the address"
@@ -226,7 +227,7 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
 
     def hold(request: bytes) -> bytes:
         entered.set()
-        release.wait(30)
+        release.wait(PATIENCE_S)
         return b"done"
 
     methods = {f"/{NAME}/Hold": hold, f"/{NAME}/Echo": lambda request: request}
@@ -236,8 +237,8 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
         open_channel(service.address) as one,
         open_channel(service.address) as two,
     ):
-        held = one.unary_unary(f"/{NAME}/Hold").future(b"", timeout=30)
-        assert entered.wait(10)
+        held = one.unary_unary(f"/{NAME}/Hold").future(b"", timeout=PATIENCE_S)
+        assert entered.wait(PATIENCE_S)
         with pytest.raises(CallError) as caught:
             ask(two, "Echo", b"x")
         assert caught.value.status is Status.RESOURCE_EXHAUSTED
@@ -248,7 +249,7 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
 
 def _once_there_is_room(call):
     """What `call` gives; the server may count an answered call a moment longer."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             return call()
@@ -346,30 +347,30 @@ def test_a_signal_ends_the_process_cleanly(number):
     with process, open_channel(address) as channel:
         assert is_serving(channel)
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, f"{number.name}\n", "")
 
 
 def test_a_call_in_progress_may_finish_within_the_grace():
     process, address = start_server(20)
     with process, open_channel(address) as channel:
-        held = channel.unary_unary("/a.B/Hold").future(b"0.5", timeout=30)
+        held = channel.unary_unary("/a.B/Hold").future(b"0.5", timeout=PATIENCE_S)
         assert process.stdout.readline() == "entered\n"
         process.send_signal(signal.SIGTERM)
         assert held.result() == b"done"
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 
 def test_a_call_that_takes_longer_is_cut_off():
     process, address = start_server(0.2)
     with process, open_channel(address) as channel:
-        held = channel.unary_unary("/a.B/Hold").future(b"3", timeout=30)
+        held = channel.unary_unary("/a.B/Hold").future(b"3", timeout=PATIENCE_S)
         assert process.stdout.readline() == "entered\n"
         process.send_signal(signal.SIGTERM)
         with pytest.raises(grpc.RpcError):
             held.result()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 

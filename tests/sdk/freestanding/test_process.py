@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support import guests, runtime_guests
+from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
 
 COMMAND = str(Path(sys.executable).with_name("freestanding-execution-engine"))
@@ -37,7 +38,7 @@ def command(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             check=False,
-            timeout=100,
+            timeout=PATIENCE_S,
         )
 
     return start
@@ -116,7 +117,7 @@ def endless(tmp_path, file):
 def test_an_interrupt_ends_it_with_130_and_no_process_is_left(endless):
     process, guest = endless
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to both
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert errors == b"freestanding-execution-engine: interrupted\n"
     assert not runs(guest)
@@ -125,14 +126,14 @@ def test_an_interrupt_ends_it_with_130_and_no_process_is_left(endless):
 def test_the_guest_does_not_outlive_its_parent(endless):
     process, guest = endless
     process.kill()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
     assert eventually(lambda: not runs(guest))
 
 
 def test_a_guest_that_is_killed_is_reported(endless):
     process, guest = endless
     os.kill(guest, signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 9
     assert b"the program's process ended by signal 9" in errors
 

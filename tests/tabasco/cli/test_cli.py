@@ -20,6 +20,7 @@ import colima.tabasco as wire
 from colima import decode, encode
 from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
+from support.patience import PATIENCE_S
 from tabasco.cli import main
 from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils.errors import RefusedError, UnreachableError
@@ -96,7 +97,7 @@ def call(address, method, request):
             channel,
             f"/{wire.SERVICE}/{method}",
             encode(request),
-            timeout_s=20,
+            timeout_s=PATIENCE_S,
             peer=f"tabasco at {address}",
         )
     return decode(getattr(wire, type(request).__name__.replace("Request", "Response")), answer)
@@ -223,7 +224,7 @@ def test_the_service_enrols_answers_and_ends_cleanly_on_sigterm(state, root, roo
         assert listed["instance_id"] == attester.instance_id.hex()
         assert f"{listed['instance_id']}  live  {PLATFORM}, root lab" in ran("instance", "list")
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output) == (0, "")
     assert "instance enrolled: " + attester.instance_id.hex() in errors
     assert "Traceback" not in errors
@@ -268,7 +269,7 @@ def test_the_key_of_results_is_the_same_after_a_restart(state, root_file):
 def test_with_json_the_address_is_on_standard_output(state, root_file):
     with serving(state, "--trust-root", root_file, "--json") as (process, address):
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_S)
     assert json.loads(output) == {"address": address}
     assert process.returncode == 0
 

@@ -11,6 +11,7 @@ import pytest
 import colima.tabasco as wire
 from colima import decode, encode
 from support.enrolment import RootAttester, SoftwareRoot, pem
+from support.patience import PATIENCE_S
 from tabasco.registry.database import Database
 from tabasco.registry.instances import Instances
 from veracruz import Service
@@ -23,7 +24,7 @@ PLATFORM = "linux-software-root"
 def call(address, method, request):
     with open_channel(address) as channel:
         name = f"/{wire.SERVICE}/{method}"
-        data = unary(channel, name, encode(request), timeout_s=30, peer="tabasco")
+        data = unary(channel, name, encode(request), timeout_s=PATIENCE_S, peer="tabasco")
     return decode(getattr(wire, f"{method}Response"), data)
 
 
@@ -96,7 +97,7 @@ def test_what_was_acknowledged_outlives_a_service_that_is_killed(tmp_path, datab
                 stop.wait(0.01)
             os.kill(service.process_id, signal.SIGKILL)
             for thread in threads:
-                thread.join(60)
+                thread.join(PATIENCE_S)
     with Database.open(database_url) as database:
         enrolled = {instance.instance_id for instance in Instances(database).all()}
     assert enrolled >= set(acknowledged)

@@ -11,6 +11,7 @@ import colima.tabasco as wire
 from colima import decode, encode
 from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot
+from support.patience import PATIENCE_S
 from tabasco.grpc.methods import LIMITS, methods_of
 from veracruz_shells.service import (
     CallError,
@@ -34,7 +35,7 @@ class Client:
 
     def raw(self, method, data):
         name = f"/{wire.SERVICE}/{method}"
-        return unary(self.channel, name, data, timeout_s=20, peer="tabasco at test")
+        return unary(self.channel, name, data, timeout_s=PATIENCE_S, peer="tabasco at test")
 
     def __call__(self, method, request):
         return decode(
@@ -127,7 +128,8 @@ def test_what_breaks_inside_is_internal_and_tells_nothing(client, attester, data
         session.connection().exec_driver_sql("drop table instances")
     with pytest.raises(grpc.RpcError) as caught:
         client.channel.unary_unary(f"/{wire.SERVICE}/VerifyToken")(
-            encode(wire.VerifyTokenRequest(attester.token(CHALLENGE), CHALLENGE)), timeout=20
+            encode(wire.VerifyTokenRequest(attester.token(CHALLENGE), CHALLENGE)),
+            timeout=PATIENCE_S,
         )
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert caught.value.details() == "internal error; the service's log has more"

@@ -27,6 +27,7 @@ from psa_attestation.jose.jwk import decode_key_set
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester, new_key, spki
+from support.patience import PATIENCE_S
 from tabasco.cli import main
 from tabasco.http import Context, HttpService, TlsFiles, create_app
 from tabasco.http.bodies import MAX_BODY_BYTES
@@ -63,7 +64,7 @@ def server(app):
 
 @pytest.fixture
 def client(server):
-    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
         yield client
 
 
@@ -76,7 +77,9 @@ def as_role(database, clock, server):
             token = Administrators(database).add(f"some-{role}", role, at=clock())
             headers = {"Authorization": f"Bearer {token.reveal().decode()}"}
             return clients.enter_context(
-                httpx.Client(base_url=server.url, timeout=30, trust_env=False, headers=headers)
+                httpx.Client(
+                    base_url=server.url, timeout=PATIENCE_S, trust_env=False, headers=headers
+                )
             )
 
         yield client
@@ -161,7 +164,7 @@ def test_of_concurrent_enrolments_with_one_challenge_one_wins(client, server, ro
 
     def submit(_):
         ready.wait()
-        return httpx.post(f"{server.url}/v1/enrolments", json=body, timeout=30).status_code
+        return httpx.post(f"{server.url}/v1/enrolments", json=body, timeout=PATIENCE_S).status_code
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(submit, range(4))) == [201, 403, 403, 403]
@@ -205,7 +208,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_all_there(client, serv
 def test_a_body_that_never_comes_is_not_waited_for(app, server, monkeypatch):
     monkeypatch.setattr("tabasco.http.bodies.BODY_TIMEOUT_S", 0.2)
     address = Address.parse(server.url.removeprefix("http://"))
-    with socket.create_connection((address.host, address.port), timeout=30) as connection:
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE_S) as connection:
         connection.sendall(
             b"POST /v1/enrolments HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
         )
@@ -216,7 +219,7 @@ def test_a_body_that_never_comes_is_not_waited_for(app, server, monkeypatch):
 def test_a_head_that_never_comes_whole_is_not_waited_for(client, server, monkeypatch, before):
     monkeypatch.setattr("tabasco.http.heads.HEAD_TIMEOUT_S", 1.0)
     address = Address.parse(server.url.removeprefix("http://"))
-    with socket.create_connection((address.host, address.port), timeout=30) as connection:
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE_S) as connection:
         if before:
             connection.sendall(before)
             answer = b""

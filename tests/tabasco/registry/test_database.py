@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
 import tabasco.registry.database
+from support.patience import PATIENCE_S
 from tabasco import DatabaseError
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.models import Base, RootRow
@@ -120,7 +121,7 @@ def test_processes_that_open_a_new_database_at_once_all_find_it_ready(path):
         process.stdin.write(b"go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
     assert [process.returncode for process in processes] == [0, 0, 0]
     with Database.open(sqlite_url(path)) as database:
         assert differences(database) == []

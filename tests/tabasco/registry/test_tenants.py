@@ -13,6 +13,7 @@ from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.jwk import decode_key_set
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester, SoftwareRoot, pem
+from support.patience import PATIENCE_S
 from tabasco.cli import main
 from tabasco.registry.state import StateDirectory
 from tabasco.registry.tenants import challenge_key_of
@@ -60,7 +61,7 @@ def url(request, root, run, tmp_path):
 
 
 def post(url, path, body):
-    return httpx.post(url + path, json=body, timeout=30, trust_env=False)
+    return httpx.post(url + path, json=body, timeout=PATIENCE_S, trust_env=False)
 
 
 def begin(base):
