@@ -14,7 +14,7 @@ import colima
 from colima import sinaloa
 from durango import (
     AttestationFileError,
-    Check,
+    GateCheck,
     GateError,
     ProtocolError,
     SavedAttestation,
@@ -56,7 +56,7 @@ def test_a_replayed_result_does_not_get_past_the_gate(rig):
     rig.spoil_ear = lambda ear: replace(ear, nonce=old.challenge)
     with pytest.raises(GateError) as caught:
         attest(rig.isolate.policy)
-    assert caught.value.check == Check.RESULT_CHALLENGE
+    assert caught.value.check == GateCheck.RESULT_CHALLENGE
 
 
 def test_an_isolate_with_another_policy_is_refused(rig):
@@ -64,7 +64,7 @@ def test_an_isolate_with_another_policy_is_refused(rig):
     rig.launch(rig.policy(debug=True))
     with pytest.raises(GateError) as caught:
         attest(mine)
-    assert caught.value.check == Check.POLICY
+    assert caught.value.check == GateCheck.POLICY
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xff" * 100, b"\x0a\x05abc"])

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durango import Check, Evidence, GateError, judge
+from durango import Evidence, GateCheck, GateError, judge
 from psa_attestation.evidence.software import implementation_id_of
 from psa_attestation.results.appraisal import Appraisal, Tier
 from psa_attestation.results.ear import sign_ear
@@ -39,7 +39,7 @@ def judged(found: Evidence, *, policy=POLICY, at=AT, key=None):
     return judge(found, policy, tabasco_key=key or key_der(ATTESTER.tabasco_key), at=at)
 
 
-def refused(check: Check, found: Evidence, **how) -> GateError:
+def refused(check: GateCheck, found: Evidence, **how) -> GateError:
     with pytest.raises(GateError) as caught:
         judged(found, **how)
     assert caught.value.check == check
@@ -58,22 +58,24 @@ def test_an_honest_attestation_passes_and_says_what_was_checked():
     assert found.verifier == "veracruz tabasco 0.1.0"
     assert (found.issued_at, found.expires_at) == (AT, AT + timedelta(seconds=300))
     assert [passed.check for passed in found.checks] == [
-        Check.RESULT_SIGNATURE,
-        Check.RESULT_CHALLENGE,
-        Check.RESULT_TIME,
-        Check.RESULT_SUBJECT,
-        Check.RESULT_STATUS,
-        Check.TOKEN_CHALLENGE,
-        Check.PLATFORM,
-        Check.MEASUREMENT,
-        Check.POLICY,
-        Check.LIFECYCLE,
-        Check.CERTIFICATE,
+        GateCheck.RESULT_SIGNATURE,
+        GateCheck.RESULT_CHALLENGE,
+        GateCheck.RESULT_TIME,
+        GateCheck.RESULT_SUBJECT,
+        GateCheck.RESULT_STATUS,
+        GateCheck.TOKEN_CHALLENGE,
+        GateCheck.PLATFORM,
+        GateCheck.MEASUREMENT,
+        GateCheck.POLICY,
+        GateCheck.LIFECYCLE,
+        GateCheck.CERTIFICATE,
     ]
 
 
 def test_whatever_names_the_software_root_says_that_it_protects_nothing_against_the_owner():
-    (platform,) = [found for found in judged(evidence()).checks if found.check == Check.PLATFORM]
+    (platform,) = [
+        found for found in judged(evidence()).checks if found.check == GateCheck.PLATFORM
+    ]
     assert "software root of trust" in platform.found
     assert "protects nothing against the owner" in platform.found
 
@@ -85,23 +87,23 @@ def test_a_result_signed_by_another_key_is_refused():
     stranger = ec.generate_private_key(ec.SECP256R1())
     token = ATTESTER.token(HONEST)
     forged = Evidence(CHALLENGE, token, sign_ear(ATTESTER.ear(token, CHALLENGE, AT), stranger))
-    error = refused(Check.RESULT_SIGNATURE, forged)
+    error = refused(GateCheck.RESULT_SIGNATURE, forged)
     assert str(Digest.of(key_der(ATTESTER.tabasco_key))) in str(error)
 
 
 def test_a_result_that_is_the_token_itself_is_refused():
     token = ATTESTER.token(HONEST)
-    refused(Check.RESULT_SIGNATURE, Evidence(CHALLENGE, token, token))
+    refused(GateCheck.RESULT_SIGNATURE, Evidence(CHALLENGE, token, token))
 
 
 def test_a_token_that_tabascos_own_key_signed_is_still_no_result():
     token = mint_token(HONEST, ATTESTER.tabasco_key)
-    refused(Check.RESULT_FORM, Evidence(CHALLENGE, token, token))
+    refused(GateCheck.RESULT_FORM, Evidence(CHALLENGE, token, token))
 
 
 @pytest.mark.parametrize("result", [b"", b"\xd2\x84", b"not cbor"])
 def test_a_result_that_is_garbage_is_refused(result):
-    refused(Check.RESULT_SIGNATURE, Evidence(CHALLENGE, ATTESTER.token(HONEST), result))
+    refused(GateCheck.RESULT_SIGNATURE, Evidence(CHALLENGE, ATTESTER.token(HONEST), result))
 
 
 def test_every_flipped_bit_of_a_result_is_refused():
@@ -117,32 +119,32 @@ def test_every_flipped_bit_of_a_result_is_refused():
 def test_a_pinned_key_that_is_no_p256_key_is_refused(key):
     with pytest.raises(GateError) as caught:
         judge(evidence(), POLICY, tabasco_key=key, at=AT)
-    assert caught.value.check == Check.RESULT_SIGNATURE
+    assert caught.value.check == GateCheck.RESULT_SIGNATURE
 
 
 # (2) the result's challenge
 
 
 def test_a_result_for_another_challenge_is_refused_as_a_replay():
-    error = refused(Check.RESULT_CHALLENGE, evidence(ear=lambda e: replace(e, nonce=b"x" * 32)))
+    error = refused(GateCheck.RESULT_CHALLENGE, evidence(ear=lambda e: replace(e, nonce=b"x" * 32)))
     assert CHALLENGE.hex() in str(error)
     assert (b"x" * 32).hex() in str(error)
 
 
 def test_a_result_without_a_challenge_is_refused():
-    refused(Check.RESULT_FORM, evidence(ear=lambda e: replace(e, nonce=None)))
+    refused(GateCheck.RESULT_FORM, evidence(ear=lambda e: replace(e, nonce=None)))
 
 
 # (3) the result's time
 
 
 def test_an_expired_result_is_refused():
-    error = refused(Check.RESULT_TIME, evidence(), at=AT + timedelta(seconds=331))
+    error = refused(GateCheck.RESULT_TIME, evidence(), at=AT + timedelta(seconds=331))
     assert "expired" in str(error)
 
 
 def test_a_result_from_the_future_is_refused():
-    refused(Check.RESULT_TIME, evidence(), at=AT - timedelta(seconds=31))
+    refused(GateCheck.RESULT_TIME, evidence(), at=AT - timedelta(seconds=31))
 
 
 def test_clocks_may_differ_by_half_a_minute():
@@ -155,13 +157,15 @@ def test_clocks_may_differ_by_half_a_minute():
 
 def test_a_result_on_another_token_is_refused():
     other = ATTESTER.token(replace(HONEST, boot_seed=b"another boot"))
-    error = refused(Check.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=other)))
+    error = refused(
+        GateCheck.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=other))
+    )
     assert str(Digest.of(other)) in str(error)
     assert str(Digest.of(ATTESTER.token(HONEST))) not in str(error)  # signatures are random
 
 
 def test_a_result_that_does_not_say_what_it_is_about_is_refused():
-    refused(Check.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=None)))
+    refused(GateCheck.RESULT_SUBJECT, evidence(ear=lambda e: replace(e, raw_evidence=None)))
 
 
 # (5) the status
@@ -170,13 +174,13 @@ def test_a_result_that_does_not_say_what_it_is_about_is_refused():
 @pytest.mark.parametrize("status", [Tier.NONE, Tier.WARNING, Tier.CONTRAINDICATED])
 def test_a_result_that_does_not_affirm_is_refused(status):
     submods = {"runtime": Appraisal(status)}
-    error = refused(Check.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
+    error = refused(GateCheck.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
     assert status.name.lower() in str(error)
 
 
 def test_one_part_that_is_not_affirmed_spoils_the_whole():
     submods = {"runtime": Appraisal(Tier.AFFIRMING), "root": Appraisal(Tier.WARNING)}
-    error = refused(Check.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
+    error = refused(GateCheck.RESULT_STATUS, evidence(ear=lambda e: replace(e, submods=submods)))
     assert "'root'" in str(error)
 
 
@@ -185,19 +189,19 @@ def test_one_part_that_is_not_affirmed_spoils_the_whole():
 
 @pytest.mark.parametrize("token", [b"", b"\xd2", b"x" * 100])
 def test_a_token_that_is_garbage_is_refused_even_if_tabasco_vouches_for_it(token):
-    refused(Check.TOKEN_FORM, evidence(token=token))
+    refused(GateCheck.TOKEN_FORM, evidence(token=token))
 
 
 def test_a_token_over_another_challenge_is_refused_as_a_replay():
     old = replace(HONEST, nonce=b"o" * 32)
-    error = refused(Check.TOKEN_CHALLENGE, evidence(claims=old))
+    error = refused(GateCheck.TOKEN_CHALLENGE, evidence(claims=old))
     assert CHALLENGE.hex() in str(error)
     assert (b"o" * 32).hex() in str(error)
 
 
 def test_a_platform_the_policy_does_not_name_is_refused():
     other = replace(HONEST, platform="nitro", implementation_id=implementation_id_of("nitro"))
-    error = refused(Check.PLATFORM, evidence(claims=other))
+    error = refused(GateCheck.PLATFORM, evidence(claims=other))
     assert "found nitro" in str(error)
     assert LINUX_SOFTWARE in str(error)
 
@@ -205,19 +209,19 @@ def test_a_platform_the_policy_does_not_name_is_refused():
 def test_the_software_root_does_not_pass_for_hardware():
     policy = RIG.policy(platforms=[AcceptedPlatform("nitro", frozenset({MEASUREMENT}))])
     claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
-    error = refused(Check.PLATFORM, evidence(claims=claims), policy=policy)
+    error = refused(GateCheck.PLATFORM, evidence(claims=claims), policy=policy)
     assert "software root of trust" in str(error)
     assert "expected nitro" in str(error)
 
 
 def test_a_token_that_names_no_platform_is_refused():
-    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, platform=None)))
+    refused(GateCheck.TOKEN_FORM, evidence(claims=replace(HONEST, platform=None)))
 
 
 def test_a_measurement_the_policy_does_not_name_is_refused():
     component = replace(HONEST.software_components[0], measurement=b"m" * 32)
     error = refused(
-        Check.MEASUREMENT, evidence(claims=replace(HONEST, software_components=(component,)))
+        GateCheck.MEASUREMENT, evidence(claims=replace(HONEST, software_components=(component,)))
     )
     assert (b"m" * 32).hex() in str(error)
     assert MEASUREMENT.hex() in str(error)
@@ -231,25 +235,25 @@ def test_a_measurement_named_for_another_platform_only_is_refused():
         ]
     )
     claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
-    refused(Check.MEASUREMENT, evidence(claims=claims), policy=policy)
+    refused(GateCheck.MEASUREMENT, evidence(claims=claims), policy=policy)
 
 
 def test_a_second_software_component_is_refused():
     more = SoftwareComponent(b"m" * 32, b"u" * 32, "ARoT", "1", "sha-256")
     both = (*HONEST.software_components, more)
-    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, software_components=both)))
+    refused(GateCheck.TOKEN_FORM, evidence(claims=replace(HONEST, software_components=both)))
 
 
 def test_a_policy_that_differs_by_one_byte_is_refused():
     other = Policy.parse(POLICY.raw + b" ", at=AT)
-    error = refused(Check.POLICY, evidence(), policy=other)
+    error = refused(GateCheck.POLICY, evidence(), policy=other)
     assert str(POLICY.digest) in str(error)
     assert str(other.digest) in str(error)
     assert "byte for byte" in str(error)
 
 
 def test_a_token_without_a_policy_is_refused():
-    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, policy_digest=None)))
+    refused(GateCheck.TOKEN_FORM, evidence(claims=replace(HONEST, policy_digest=None)))
 
 
 @pytest.mark.parametrize("lifecycle", [0x0000, 0x1000, 0x2000, 0x4000, 0x5000, 0x6000])
@@ -257,13 +261,13 @@ def test_an_isolate_that_is_not_secured_is_refused_even_under_a_debug_policy(lif
     policy = RIG.policy(debug=True)
     claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
     error = refused(
-        Check.LIFECYCLE, evidence(claims=replace(claims, lifecycle=lifecycle)), policy=policy
+        GateCheck.LIFECYCLE, evidence(claims=replace(claims, lifecycle=lifecycle)), policy=policy
     )
     assert "expected secured" in str(error)
 
 
 def test_a_token_without_a_certificate_is_refused():
-    refused(Check.TOKEN_FORM, evidence(claims=replace(HONEST, certificate_digest=None)))
+    refused(GateCheck.TOKEN_FORM, evidence(claims=replace(HONEST, certificate_digest=None)))
 
 
 def test_a_hostile_verifier_name_does_not_reach_the_terminal_raw():
@@ -287,4 +291,4 @@ def test_the_policy_of_2021_passes_the_same_gate():
 
 def test_a_later_policy_of_the_same_people_is_another_policy():
     later = RIG.policy(expires_at=now() + 2 * DAY)
-    refused(Check.POLICY, evidence(), policy=later)
+    refused(GateCheck.POLICY, evidence(), policy=later)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from baja import make_certificate
 from colima.runtime import ContentKind
-from durango import ContentError, Evidence, Opening, ReceiptError, judge, verify_receipt
+from durango import CommitmentOpening, ContentError, Evidence, ReceiptError, judge, verify_receipt
 from psa_attestation.receipts.receipt import InputCommitment, Receipt
 from psa_attestation.receipts.signing import sign_receipt
 from support.principal_rig import DAY, Attester, Rig, key_der, now
@@ -29,7 +29,7 @@ def attestation():
 
 
 ATTESTATION = attestation()
-OPENING = Opening(2, 5, ContentKind.DATA, Digest.of(b"carol's"), Secret(b"s" * 32))
+OPENING = CommitmentOpening(2, 5, ContentKind.DATA, Digest.of(b"carol's"), Secret(b"s" * 32))
 RECEIPT = Receipt(
     policy_digest=POLICY.digest.value,
     program_digest=POLICY.program_digest.value,
@@ -92,7 +92,7 @@ def test_another_content_or_salt_has_another_commitment():
 
 
 def test_an_opening_survives_its_file_and_does_not_show_its_salt():
-    again = Opening.from_json(OPENING.to_json())
+    again = CommitmentOpening.from_json(OPENING.to_json())
     assert again == OPENING
     assert (b"s" * 32).hex() not in repr(OPENING)
 
@@ -100,7 +100,7 @@ def test_an_opening_survives_its_file_and_does_not_show_its_salt():
 @given(data=st.binary(max_size=200))
 def test_arbitrary_bytes_are_no_opening(data):
     with pytest.raises(ContentError):
-        Opening.from_json(data)
+        CommitmentOpening.from_json(data)
 
 
 @given(data=st.binary(max_size=300))
@@ -124,4 +124,4 @@ def test_arbitrary_bytes_are_no_receipt(data):
 )
 def test_an_opening_with_a_field_that_cannot_be_is_refused(text):
     with pytest.raises(ContentError, match="not an opening file"):
-        Opening.from_json(text)
+        CommitmentOpening.from_json(text)

@@ -18,7 +18,7 @@ from colima.sinaloa import (
 from colima.sonora import Failed, IsolateEnding
 from support.patience import PATIENCE_S
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
-from veracruz_shells.service import CallError, Status, is_serving, unary
+from veracruz_shells.service import CallError, CallStatus, is_serving, unary
 from veracruz_utils.errors import UnreachableError
 
 CHUNK = bytes(range(256)) * 4096  # 1 MiB
@@ -287,7 +287,7 @@ def test_a_malformed_request_is_refused(serve, name, request_):
     with serve() as rig:
         with pytest.raises(CallError) as caught:
             ask(rig, name, request_)
-        assert caught.value.status is Status.INVALID_ARGUMENT
+        assert caught.value.status is CallStatus.INVALID_ARGUMENT
         assert is_serving(rig.channel, service=SERVICE)
 
 

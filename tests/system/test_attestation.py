@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import colima
 from colima import sinaloa as wire
 from colima.runtime import ComputationState
-from durango import Check, GateError, SavedAttestation, judge
+from durango import GateCheck, GateError, SavedAttestation, judge
 from durango.gate import CLOCK_LEEWAY_S
 from jalisco import WrongIsolateError
 from psa_attestation.tokens.runtime import mint_runtime_token
@@ -89,8 +89,8 @@ def test_a_principal_is_told_what_was_checked_against_what(computation, stack):
     assert facts["platform"] == LINUX_SOFTWARE
     assert facts["measurement"] == stack.measurement.hex()
     assert facts["policy_digest"] == str(computation.policy.digest)
-    formal = {Check.RESULT_FORM, Check.TOKEN_FORM}  # told when they fail alone
-    assert {check["check"] for check in facts["checks"]} == set(Check) - formal
+    formal = {GateCheck.RESULT_FORM, GateCheck.TOKEN_FORM}  # told when they fail alone
+    assert {check["check"] for check in facts["checks"]} == set(GateCheck) - formal
 
 
 def test_what_was_attested_is_what_is_talked_to(computation):
@@ -136,7 +136,7 @@ def test_an_old_token_with_its_old_result_answers_no_challenge_of_today(computat
             tabasco_key=computation.policy.tabasco_key,
             at=attestation.issued_at,
         )
-    assert caught.value.check is Check.RESULT_CHALLENGE
+    assert caught.value.check is GateCheck.RESULT_CHALLENGE
 
 
 def test_the_token_of_an_isolate_with_another_policy_is_refused(computation, other):
@@ -307,7 +307,7 @@ def test_an_attestation_is_good_until_its_result_expires(computation):
     assert judged(-1).certificate_digest == attestation.certificate_digest
     with pytest.raises(GateError) as caught:
         judged(CLOCK_LEEWAY_S + 1)
-    assert caught.value.check is Check.RESULT_TIME
+    assert caught.value.check is GateCheck.RESULT_TIME
 
 
 def test_a_revoked_instance_is_not_vouched_for_any_more(stack, computation):

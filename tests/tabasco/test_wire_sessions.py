@@ -26,7 +26,7 @@ from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.sessions import session_binding
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_shells.service import CallError, GrpcService, Status, open_channel, unary
+from veracruz_shells.service import CallError, CallStatus, GrpcService, open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
 
@@ -161,7 +161,7 @@ def test_over_grpc_a_part_that_is_there_twice_is_an_invalid_argument(call):
     request = wire.SubmitEvidenceRequest(bytes(32), "sev-snp", b"", (part, part))
     with pytest.raises(CallError, match="twice") as caught:
         call("SubmitEvidence", request)
-    assert caught.value.status is Status.INVALID_ARGUMENT
+    assert caught.value.status is CallStatus.INVALID_ARGUMENT
 
 
 def test_a_reader_asks_what_a_policy_says_of_evidence(http, store):

@@ -14,9 +14,9 @@ import pytest
 from support.patience import PATIENCE_S
 from veracruz_shells.service import (
     CallError,
+    CallStatus,
     GrpcService,
     ServiceLimits,
-    Status,
     error_of_call,
     is_serving,
     open_channel,
@@ -50,7 +50,7 @@ METHODS = {
     "Large": lambda request: bytes(int(request)),
     "Refused": fail(RefusedError("client 7 may not")),
     "Unreachable": fail(UnreachableError("sonora went away")),
-    "NotFound": fail(CallError(Status.NOT_FOUND, "no such key")),
+    "NotFound": fail(CallError(CallStatus.NOT_FOUND, "no such key")),
     "Failed": fail(VeracruzError("it is too late")),
     "Long": fail(VeracruzError(LONG)),
     "Bug": fail(KeyError("secret detail")),
@@ -119,10 +119,10 @@ def test_an_error_comes_out_as_it_went_in(channel, name, error, text):
 def test_a_call_error_keeps_its_status(channel):
     with pytest.raises(CallError) as caught:
         ask(channel, "NotFound")
-    assert caught.value.status is Status.NOT_FOUND
+    assert caught.value.status is CallStatus.NOT_FOUND
     with pytest.raises(CallError) as caught:
         ask(channel, "Failed")
-    assert caught.value.status is Status.FAILED_PRECONDITION
+    assert caught.value.status is CallStatus.FAILED_PRECONDITION
 
 
 def test_errors_are_one_short_line(channel):
@@ -157,11 +157,11 @@ def test_an_unknown_method_is_an_error(channel):
 def test_messages_have_a_limit_both_ways(channel, service):
     with pytest.raises(CallError) as caught:
         ask(channel, "Echo", bytes((1 << 20) + 1))
-    assert caught.value.status is Status.RESOURCE_EXHAUSTED
+    assert caught.value.status is CallStatus.RESOURCE_EXHAUSTED
     with open_channel(service.address, max_message_bytes=1000) as narrow:
         with pytest.raises(CallError) as caught:
             ask(narrow, "Large", b"2000")
-        assert caught.value.status is Status.RESOURCE_EXHAUSTED
+        assert caught.value.status is CallStatus.RESOURCE_EXHAUSTED
         assert ask(narrow, "Large", b"900") == bytes(900)
 
 
@@ -241,7 +241,7 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
         assert entered.wait(PATIENCE_S)
         with pytest.raises(CallError) as caught:
             ask(two, "Echo", b"x")
-        assert caught.value.status is Status.RESOURCE_EXHAUSTED
+        assert caught.value.status is CallStatus.RESOURCE_EXHAUSTED
         release.set()
         assert held.result() == b"done"
         assert _once_there_is_room(lambda: ask(two, "Echo", b"x")) == b"x"
@@ -254,7 +254,7 @@ def _once_there_is_room(call):
         try:
             return call()
         except CallError as error:
-            if error.status is not Status.RESOURCE_EXHAUSTED or time.monotonic() > deadline:
+            if error.status is not CallStatus.RESOURCE_EXHAUSTED or time.monotonic() > deadline:
                 raise
 
 

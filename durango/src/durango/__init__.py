@@ -27,25 +27,25 @@ from durango.errors import (
     RequestRefusedError,
     TabascoKeyError,
 )
-from durango.evidence import Attestation, Check, Evidence, Passed
+from durango.evidence import Attestation, Evidence, GateCheck, Passed
 from durango.gate import judge
 from durango.identity import Identity, load_certificate
-from durango.principal import Outcome, Principal
-from durango.receipts import Opening, verify_receipt
+from durango.principal import FetchedResult, Principal
+from durango.receipts import CommitmentOpening, verify_receipt
 
 __all__ = [
     "Attestation",
     "AttestationFileError",
-    "Check",
+    "CommitmentOpening",
     "ContentError",
     "DurangoError",
     "Evidence",
+    "FetchedResult",
+    "GateCheck",
     "GateError",
     "Identity",
     "IdentityError",
     "NotAuthorisedError",
-    "Opening",
-    "Outcome",
     "Passed",
     "Principal",
     "ProgramFailedError",

@@ -23,7 +23,7 @@ MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 """The most that is read from a pipe into memory."""
 
 
-class Content:
+class UploadContent:
     """`size` bytes to send, from the current position of a file that can seek."""
 
     def __init__(self, file: BinaryIO, *, name: str) -> None:
@@ -61,21 +61,21 @@ class Content:
         return Digest(sha256.digest())
 
 
-Source = bytes | bytearray | memoryview | Path | str | BinaryIO | Content
+Source = bytes | bytearray | memoryview | Path | str | BinaryIO | UploadContent
 """Bytes at hand, a path (text is one; `-` is stdin), an open binary file, or opened content."""
 
 
 @contextmanager
-def open_content(source: Source) -> Iterator[Content]:
+def open_content(source: Source) -> Iterator[UploadContent]:
     """`source` as content; a file is open for as long as the context lasts.
 
     Raises:
         ContentError: the file cannot be read, or is a pipe with more than 256 MiB in it.
     """
-    if isinstance(source, Content):
+    if isinstance(source, UploadContent):
         yield source
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield Content(io.BytesIO(source), name="content")
+        yield UploadContent(io.BytesIO(source), name="content")
     elif isinstance(source, str | Path) and str(source) == "-":
         yield _measured(sys.stdin.buffer, name="standard input")
     elif isinstance(source, str | Path):
@@ -92,9 +92,9 @@ def _opened(path: Path) -> BinaryIO:
         raise ContentError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _measured(file: BinaryIO, *, name: str) -> Content:
+def _measured(file: BinaryIO, *, name: str) -> UploadContent:
     try:
-        return Content(file if _can_seek(file) else _spooled(file, name), name=name)
+        return UploadContent(file if _can_seek(file) else _spooled(file, name), name=name)
     except OSError as error:
         raise ContentError(f"{name} cannot be read: {error.strerror}") from error
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from veracruz_utils.digest import Digest
 
 
-class Check(StrEnum):
+class GateCheck(StrEnum):
     """What can fail; the value is what outputs and errors call it."""
 
     RESULT_SIGNATURE = "result signature"
@@ -35,7 +35,7 @@ class Passed:
         against: what that was compared with.
     """
 
-    check: Check
+    check: GateCheck
     found: str
     against: str
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from durango._words import printable, timestamp
 from durango.errors import GateError
-from durango.evidence import Attestation, Check, Evidence, Passed
+from durango.evidence import Attestation, Evidence, GateCheck, Passed
 from durango.platforms import protection
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.results.appraisal import Tier
@@ -94,10 +94,12 @@ class _Gate:
             )
         except AttestationError as error:
             raise _result_refused(error, pin=pin, challenge=challenge, at=at) from error
-        self._pass(Check.RESULT_SIGNATURE, f"signed by {_verifier(ear)}", f"Tabasco's key {pin}")
-        self._pass(Check.RESULT_CHALLENGE, challenge, "my challenge")
         self._pass(
-            Check.RESULT_TIME,
+            GateCheck.RESULT_SIGNATURE, f"signed by {_verifier(ear)}", f"Tabasco's key {pin}"
+        )
+        self._pass(GateCheck.RESULT_CHALLENGE, challenge, "my challenge")
+        self._pass(
+            GateCheck.RESULT_TIME,
             f"in force {timestamp(_moment(ear.issued_at))} to {timestamp(_moment(ear.expires_at))}",
             f"now, {timestamp(at)}",
         )
@@ -112,13 +114,13 @@ class _Gate:
             runtime = RuntimeClaims.of(claims)
         except AttestationError as error:
             raise GateError(
-                Check.TOKEN_FORM,
+                GateCheck.TOKEN_FORM,
                 found=f"a token that is not one ({error})",
                 expected="a PSA token about one runtime",
                 remedy="check that the delegate runs the same version of Veracruz",
             ) from error
         self._require(  # (6)
-            Check.TOKEN_CHALLENGE,
+            GateCheck.TOKEN_CHALLENGE,
             found=runtime.challenge.hex(),
             expected=self._evidence.challenge.hex(),
             against="my challenge",
@@ -126,7 +128,7 @@ class _Gate:
         )
         self._examine_platform(runtime)
         self._require(  # (9) a policy that differs by one byte is another policy
-            Check.POLICY,
+            GateCheck.POLICY,
             found=runtime.policy_digest.hex(),
             expected=str(self._policy.digest),
             against="SHA-256 of my policy file",
@@ -134,14 +136,16 @@ class _Gate:
             "or have the bridge started with this one",
         )
         self._require(  # (10) whoever debugs an isolate reads what is in it
-            Check.LIFECYCLE,
+            GateCheck.LIFECYCLE,
             found=claims.lifecycle_state.name.lower(),
             expected=Lifecycle.SECURED.name.lower(),
             against="what a production isolate must say",
             remedy="have the delegate run an isolate that is not open to debugging",
         )
         self._pass(  # (11) RuntimeClaims has made sure that there is one, of 32 bytes
-            Check.CERTIFICATE, runtime.certificate_digest.hex(), "the only certificate TLS accepts"
+            GateCheck.CERTIFICATE,
+            runtime.certificate_digest.hex(),
+            "the only certificate TLS accepts",
         )
         return runtime
 
@@ -153,10 +157,10 @@ class _Gate:
             found = f"a result on token {Digest.of(ear.raw_evidence)}"
         else:
             token = str(Digest.of(self._evidence.token))
-            self._pass(Check.RESULT_SUBJECT, f"about token {token}", "the token I was given")
+            self._pass(GateCheck.RESULT_SUBJECT, f"about token {token}", "the token I was given")
             return
         raise GateError(
-            Check.RESULT_SUBJECT,
+            GateCheck.RESULT_SUBJECT,
             found=found,
             expected=f"one on token {Digest.of(self._evidence.token)}, which I was given",
             remedy=_ASK_AGAIN,
@@ -167,13 +171,13 @@ class _Gate:
         for name, appraisal in ear.submods.items():
             if appraisal.status is not Tier.AFFIRMING:
                 raise GateError(
-                    Check.RESULT_STATUS,
+                    GateCheck.RESULT_STATUS,
                     found=f"{appraisal.status.name.lower()} for {name[:64]!r}",
                     expected="affirming",
                     remedy="ask the operator of Tabasco why it does not vouch for this isolate",
                 )
         names = ", ".join(printable(name, most=64) for name in ear.submods)
-        self._pass(Check.RESULT_STATUS, f"affirming: {names}", "the only status I accept")
+        self._pass(GateCheck.RESULT_STATUS, f"affirming: {names}", "the only status I accept")
 
     def _examine_platform(self, runtime: RuntimeClaims) -> None:
         """Steps 7 and 8: the kind of isolate, and the runtime in it, are ones the policy names."""
@@ -182,36 +186,36 @@ class _Gate:
             names = " or ".join(platform.name for platform in self._policy.platforms)
             expected = f"{names}, which my policy names" if names else "none: my policy names none"
             raise GateError(
-                Check.PLATFORM,
+                GateCheck.PLATFORM,
                 found=_platform(runtime.platform),
                 expected=expected,
                 remedy="run the isolate on an accepted platform, or agree on a policy that names "
                 "this one",
             )
-        self._pass(Check.PLATFORM, _platform(runtime.platform), "the platforms my policy names")
+        self._pass(GateCheck.PLATFORM, _platform(runtime.platform), "the platforms my policy names")
         if runtime.measurement not in accepted.measurements:
             named = " or ".join(sorted(value.hex() for value in accepted.measurements)[:8])
             raise GateError(
-                Check.MEASUREMENT,
+                GateCheck.MEASUREMENT,
                 found=runtime.measurement.hex(),
                 expected=f"{named}, which my policy names for {accepted.name}",
                 remedy="have the delegate run the agreed runtime, or agree on a policy that names "
                 "this one",
             )
         self._pass(
-            Check.MEASUREMENT,
+            GateCheck.MEASUREMENT,
             f"{runtime.measurement.hex()} (runtime {runtime.version[:40]!r})",
             f"the measurements my policy names for {accepted.name}",
         )
 
     def _require(
-        self, check: Check, *, found: str, expected: str, against: str, remedy: str
+        self, check: GateCheck, *, found: str, expected: str, against: str, remedy: str
     ) -> None:
         if found != expected:
             raise GateError(check, found=found, expected=f"{expected} ({against})", remedy=remedy)
         self._pass(check, found, against)
 
-    def _pass(self, check: Check, found: str, against: str) -> None:
+    def _pass(self, check: GateCheck, found: str, against: str) -> None:
         self.passed.append(Passed(check, found, against))
 
 
@@ -221,27 +225,27 @@ def _result_refused(
     """Steps 1 to 3 are one call of `verify_ear`; which of them failed, from its closed codes."""
     if error.stage in _SIGNATURE_STAGES:
         return GateError(
-            Check.RESULT_SIGNATURE,
+            GateCheck.RESULT_SIGNATURE,
             found=f"a result that this key did not sign ({error})",
             expected=f"one signed by Tabasco's key {pin}",
             remedy="check the address of Tabasco, and that the pinned key is its present one",
         )
     if error.code is ErrorCode.NONCE_MISMATCH:
         return GateError(
-            Check.RESULT_CHALLENGE,
+            GateCheck.RESULT_CHALLENGE,
             found=f"a result for another request ({error})",
             expected=f"one for my challenge {challenge}",
             remedy=_ASK_AGAIN,
         )
     if error.code in {ErrorCode.EXPIRED, ErrorCode.NOT_YET_VALID}:
         return GateError(
-            Check.RESULT_TIME,
+            GateCheck.RESULT_TIME,
             found=f"a result out of its time ({error})",
             expected=f"one in force at {timestamp(at)}",
             remedy="attest again, and see that the clocks of this machine and Tabasco's are right",
         )
     return GateError(
-        Check.RESULT_FORM,
+        GateCheck.RESULT_FORM,
         found=f"a result that is not one ({error})",
         expected="an attestation result (EAR)",
         remedy="check the address of Tabasco, and that it runs the same version of Veracruz",
@@ -253,7 +257,7 @@ def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
         return p256_key_of_der(der)
     except KeyFormatError as error:
         raise GateError(
-            Check.RESULT_SIGNATURE,
+            GateCheck.RESULT_SIGNATURE,
             found=f"a pinned key that {error}",
             expected="Tabasco's result key",
             remedy="take it from the policy, or give its PEM file with --tabasco-key",

@@ -19,7 +19,7 @@ from durango.content import Source, open_content
 from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
 from durango.evidence import Attestation
 from durango.identity import Identity
-from durango.receipts import Opening, verify_receipt
+from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,
     require_member,
@@ -30,7 +30,7 @@ from durango.rights import (
     require_sender,
     require_size,
 )
-from durango.session import Progress, Session
+from durango.session import PrincipalSession, Progress
 from jalisco import Connection, SinaloaTransport
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils.address import Address
@@ -46,7 +46,7 @@ _POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchedResult:
     """How a run ended well.
 
     Attributes:
@@ -67,7 +67,7 @@ class Principal:
 
     def __init__(
         self,
-        session: Session,
+        session: PrincipalSession,
         policy: Policy,
         member: PolicyIdentity,
         attestation: Attestation,
@@ -111,7 +111,7 @@ class Principal:
         )
         transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
         connection = Connection.open(transport, endpoint, timeout_s=timeout_s)
-        return cls(Session(connection, timeout_s=timeout_s), policy, member, attestation)
+        return cls(PrincipalSession(connection, timeout_s=timeout_s), policy, member, attestation)
 
     @property
     def client_id(self) -> int:
@@ -141,7 +141,7 @@ class Principal:
 
     def send_data(
         self, package_id: int, source: Source, *, on_progress: Progress | None = None
-    ) -> Opening:
+    ) -> CommitmentOpening:
         """Provide an input; what is needed to find it in a receipt one day.
 
         Args:
@@ -159,11 +159,11 @@ class Principal:
 
     def send_stream(
         self, package_id: int, source: Source, *, on_progress: Progress | None = None
-    ) -> Opening:
+    ) -> CommitmentOpening:
         """Provide a stream item of this round; like `send_data` otherwise."""
         return self._send_input(ContentKind.STREAM, package_id, source, on_progress)
 
-    def result(self) -> tuple[bytes | None, Outcome]:
+    def result(self) -> tuple[bytes | None, FetchedResult]:
         """The result in memory, None when the program wrote none; the first request runs it.
 
         Raises:
@@ -177,7 +177,7 @@ class Principal:
         outcome = self._fetch(pieces.append, limit=MAX_RESULT_IN_MEMORY_BYTES)
         return None if outcome.output_size is None else b"".join(pieces), outcome
 
-    def save_result(self, write: Callable[[bytes], object]) -> Outcome:
+    def save_result(self, write: Callable[[bytes], object]) -> FetchedResult:
         """The result, handed to `write` piece by piece; the receipt is checked after the last.
 
         Raises:
@@ -274,7 +274,7 @@ class Principal:
 
     def _send_input(
         self, kind: ContentKind, package_id: int, source: Source, on_progress: Progress | None
-    ) -> Opening:
+    ) -> CommitmentOpening:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
         with open_content(source) as content:
@@ -288,7 +288,7 @@ class Principal:
                 patience_s=0,
                 on_progress=on_progress,
             )
-        opening = Opening(self.client_id, package_id, kind, digest, Secret(answer.salt))
+        opening = CommitmentOpening(self.client_id, package_id, kind, digest, Secret(answer.salt))
         if opening.commitment != answer.commitment:
             raise ProtocolError(
                 f"the isolate committed to something else than {content.name}: "
@@ -296,7 +296,7 @@ class Principal:
             )
         return opening
 
-    def _fetch(self, write: Callable[[bytes], object], *, limit: int) -> Outcome:
+    def _fetch(self, write: Callable[[bytes], object], *, limit: int) -> FetchedResult:
         require_reader(self._policy, self._member, "read the result")
         limits = self._policy.limits
         patience_s = limits.compile_seconds + limits.run_seconds
@@ -304,7 +304,7 @@ class Principal:
         if isinstance(answer, runtime.ProgramFailed):
             self._verify(answer.receipt, return_code=answer.return_code, output=None)
             raise ProgramFailedError(answer.return_code, answer.receipt)
-        return Outcome(
+        return FetchedResult(
             output_size=answer.size if answer.present else None,
             output_digest=digest if answer.present else None,
             receipt=self._verify(answer.receipt, return_code=0, output=digest),

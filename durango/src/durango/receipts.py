@@ -26,7 +26,7 @@ _KINDS: Final = {ContentKind.DATA: "data", ContentKind.STREAM: "stream"}
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class CommitmentOpening:
     """What its provider alone knows of an input; it proves the input's place in a receipt.
 
     Attributes:
@@ -105,7 +105,7 @@ def verify_receipt(
     attestation: Attestation,
     policy: Policy,
     output: Digest | None = None,
-    openings: Iterable[Opening] = (),
+    openings: Iterable[CommitmentOpening] = (),
 ) -> Receipt:
     """What an attested isolate says it did, where that fits the policy and one's own files.
 
@@ -178,7 +178,7 @@ def _listed(client_ids: Iterable[int]) -> str:
     return ", ".join(f"client {client_id}" for client_id in client_ids) or "nobody"
 
 
-def _find(receipt: Receipt, opening: Opening) -> None:
+def _find(receipt: Receipt, opening: CommitmentOpening) -> None:
     name = f"{_KINDS[opening.kind]} package {opening.package_id} of client {opening.client_id}"
     for given in receipt.inputs:
         place = (given.client_id, given.package_id, given.kind)

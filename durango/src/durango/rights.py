@@ -8,7 +8,7 @@ from typing import Final
 
 from colima.runtime import ContentKind
 from durango._words import timestamp
-from durango.content import Content
+from durango.content import UploadContent
 from durango.errors import NotAuthorisedError
 from durango.evidence import Attestation
 from durango.identity import Identity
@@ -78,7 +78,7 @@ def require_attested(policy: Policy, attestation: Attestation, at: datetime) -> 
         )
 
 
-def require_size(content: Content, limit: int, name: str) -> None:
+def require_size(content: UploadContent, limit: int, name: str) -> None:
     """Refuse what is larger than the policy's limit called `name`.
 
     Raises:
@@ -91,7 +91,7 @@ def require_size(content: Content, limit: int, name: str) -> None:
         )
 
 
-def require_program(content: Content, policy: Policy) -> None:
+def require_program(content: UploadContent, policy: Policy) -> None:
     """Refuse a program that is not the policy's; reads all of it.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from colima import WireError, runtime
-from durango.content import Content
+from durango.content import UploadContent
 from durango.errors import ProtocolError, refusal
 from jalisco import Connection, SessionError
 from veracruz_utils.digest import Digest
@@ -20,7 +20,7 @@ Progress = Callable[[int], object]
 _AnswerT = TypeVar("_AnswerT")
 
 
-class Session:
+class PrincipalSession:
     """An open connection that speaks `colima.runtime`.
 
     Args:
@@ -46,7 +46,7 @@ class Session:
     def upload(
         self,
         request: runtime.Upload,
-        content: Content,
+        content: UploadContent,
         expected: type[_AnswerT],
         *,
         patience_s: float,

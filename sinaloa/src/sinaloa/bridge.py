@@ -19,7 +19,7 @@ from colima.sinaloa import (
 )
 from sinaloa.isolate import IsolateLink
 from sinaloa.session import BridgeSession
-from veracruz_shells.service import CallError, ServiceLimits, Status, StreamMethod, UnaryMethod
+from veracruz_shells.service import CallError, CallStatus, ServiceLimits, StreamMethod, UnaryMethod
 from veracruz_utils.errors import UnreachableError
 
 # isort: split
@@ -124,7 +124,7 @@ class Bridge:
             if self._open >= self._max_sessions:
                 _LOG.warning("session refused: %d are open", self._open)
                 raise CallError(
-                    Status.RESOURCE_EXHAUSTED,
+                    CallStatus.RESOURCE_EXHAUSTED,
                     f"{self._max_sessions} sessions are open, as many as may be: try again later",
                 )
             self._open += 1
@@ -156,7 +156,7 @@ class Bridge:
                 _LOG.warning("session cut off: a side took nothing for too long")
                 session.cut(
                     CallError(
-                        Status.FAILED_PRECONDITION,
+                        CallStatus.FAILED_PRECONDITION,
                         "the session was cut off: a side was idle too long",
                     )
                 )
@@ -166,4 +166,4 @@ def _read(kind: type[_Message], request: bytes) -> _Message:
     try:
         return decode(kind, request)
     except WireError as error:
-        raise CallError(Status.INVALID_ARGUMENT, f"malformed request: {error}") from error
+        raise CallError(CallStatus.INVALID_ARGUMENT, f"malformed request: {error}") from error

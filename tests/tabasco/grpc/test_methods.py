@@ -15,8 +15,8 @@ from support.patience import PATIENCE_S
 from tabasco.grpc.methods import LIMITS, methods_of
 from veracruz_shells.service import (
     CallError,
+    CallStatus,
     GrpcService,
-    Status,
     is_serving,
     open_channel,
     unary,
@@ -81,7 +81,7 @@ def test_health_is_told_for_the_service(client):
 def test_noise_is_an_invalid_argument_and_the_next_call_is_served(client, method, noise):
     with pytest.raises(CallError) as caught:
         client.raw(method, noise)
-    assert caught.value.status is Status.INVALID_ARGUMENT
+    assert caught.value.status is CallStatus.INVALID_ARGUMENT
     client("Describe", wire.DescribeServiceRequest())
 
 
@@ -90,13 +90,13 @@ def test_a_challenge_of_the_wrong_length_is_an_invalid_argument(client, size):
     body = b"\x0a\x01x" + (b"\x12" + bytes([size]) + bytes(size) if size else b"")
     with pytest.raises(CallError, match=f"challenge has {size} bytes, not 32") as caught:
         client.raw("VerifyToken", body)
-    assert caught.value.status is Status.INVALID_ARGUMENT
+    assert caught.value.status is CallStatus.INVALID_ARGUMENT
 
 
 def test_a_message_over_the_limit_is_refused_and_the_next_call_is_served(client):
     with pytest.raises(CallError) as caught:
         client.raw("CompleteEnrolment", bytes(LIMITS.message_bytes + 1))
-    assert caught.value.status is Status.RESOURCE_EXHAUSTED
+    assert caught.value.status is CallStatus.RESOURCE_EXHAUSTED
     client("Describe", wire.DescribeServiceRequest())
 
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, Report
+from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, DemoReport
 from veracruz_shells.console import command_group, emit, json_option, note
 
 
@@ -53,7 +53,7 @@ def _tell_in_json(line: str, seconds: float) -> None:
     note(f"{seconds:6.2f} s  {line}")
 
 
-def _text(report: Report) -> str:
+def _text(report: DemoReport) -> str:
     head, *rows = report.intersection
     more = report.size - FIRST_ROWS
     return "\n".join(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from durango import Attestation, Identity, Opening, Outcome, Principal, attest
+from durango import Attestation, CommitmentOpening, FetchedResult, Identity, Principal, attest
 from sdk.encoding.tables import decode_table, encode_table
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
@@ -59,7 +59,7 @@ Tell = Callable[[str, float], None]
 
 
 @dataclass(slots=True)
-class Report:
+class DemoReport:
     """What the demonstration found out."""
 
     policy_digest: Digest
@@ -89,7 +89,7 @@ class Demo:
     def __exit__(self, *_: object) -> None:
         self._clean_up()
 
-    def run(self) -> Report:
+    def run(self) -> DemoReport:
         """Do all of it."""
         with undisturbed():
             folder = tempfile.TemporaryDirectory(prefix="veracruz-demo-")
@@ -104,7 +104,7 @@ class Demo:
         self._start_trust(tabasco)
         policy = self._write_policy(measurement, tabasco.address)
         sinaloa = self._start_bridge(policy)
-        report = Report(policy.digest, policy.program_digest, measurement)
+        report = DemoReport(policy.digest, policy.program_digest, measurement)
         openings = self._provide(policy)
         self._read(policy, openings, report)
         self._end(sinaloa)
@@ -207,7 +207,7 @@ class Demo:
             line.append(f"TLS is pinned to certificate {attestation.certificate_digest.short}")
         return attestation
 
-    def _provide(self, policy: Policy) -> list[Opening]:
+    def _provide(self, policy: Policy) -> list[CommitmentOpening]:
         """The author sends the program, the owners their lists."""
         attestation = self._attest("author", policy)
         with self._step() as line:
@@ -227,7 +227,7 @@ class Demo:
                 line.append(f"{name} sent {len(owned)} people ({len(people)} bytes) over TLS")
         return openings
 
-    def _read(self, policy: Policy, openings: list[Opening], report: Report) -> None:
+    def _read(self, policy: Policy, openings: list[CommitmentOpening], report: DemoReport) -> None:
         """The reader has the program run, fetches the result and checks the receipt."""
         attestation = self._attest("reader", policy)
         with Principal.connect(policy, self._parties["reader"], attestation) as reader:
@@ -257,7 +257,7 @@ class Demo:
         return self._folder / "policy.json"
 
 
-def _require_inputs(outcome: Outcome, openings: list[Opening]) -> None:
+def _require_inputs(outcome: FetchedResult, openings: list[CommitmentOpening]) -> None:
     """Every input that was provided is one that the receipt names."""
     named = {each.commitment for each in outcome.receipt.inputs}
     if named != {opening.commitment for opening in openings}:

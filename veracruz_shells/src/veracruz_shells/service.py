@@ -57,7 +57,7 @@ _CONNECT_FAILURE: Final = re.compile(
 )
 
 
-class Status(StrEnum):
+class CallStatus(StrEnum):
     """What a service answers when it does not do what was asked."""
 
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
@@ -69,7 +69,7 @@ class Status(StrEnum):
 class CallError(VeracruzError):
     """A call that the service did not carry out; raised in a method, and again by its caller."""
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: CallStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
 
@@ -301,8 +301,8 @@ def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None)
         return VeracruzError(f"{peer} is another service ({code.name}): correct the address")
     if code is grpc.StatusCode.PERMISSION_DENIED:
         return RefusedError(f"{peer} refuses: {details}")
-    if code.name in Status.__members__:
-        return CallError(Status[code.name], f"{peer} answers: {details}")
+    if code.name in CallStatus.__members__:
+        return CallError(CallStatus[code.name], f"{peer} answers: {details}")
     return VeracruzError(f"{peer} fails with {code.name}: {details}")
 
 

@@ -19,7 +19,7 @@ from durango.cli.options import (
 )
 from durango.errors import DurangoError, ProgramFailedError
 from durango.failures import failure_facts, failure_lines
-from durango.principal import Outcome, Principal
+from durango.principal import FetchedResult, Principal
 from durango.receipts import receipt_facts
 from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option, write_new_file
@@ -83,7 +83,9 @@ def get_result(
         emit(facts, text, as_json=as_json)
 
 
-def _save(principal: Principal, output: Path, receipt: Path | None, *, force: bool) -> Outcome:
+def _save(
+    principal: Principal, output: Path, receipt: Path | None, *, force: bool
+) -> FetchedResult:
     """Fetch into the file, and keep the receipt even of a run without a result."""
 
     def keep(signed: bytes) -> None:
@@ -107,7 +109,7 @@ def _save(principal: Principal, output: Path, receipt: Path | None, *, force: bo
         raise
 
 
-def _require_result(outcome: Outcome) -> None:
+def _require_result(outcome: FetchedResult) -> None:
     if outcome.output_size is None:
         raise DurangoError("the program ended well and wrote no result: there is nothing to fetch")
 

@@ -14,7 +14,7 @@ from durango.cli.options import (
 )
 from durango.content import open_content
 from durango.platforms import protection
-from durango.receipts import MAX_OPENING_BYTES, Opening, receipt_facts, verify_receipt
+from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening, receipt_facts, verify_receipt
 from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
 from veracruz_shells.console import emit, json_option, read_file
 
@@ -86,8 +86,8 @@ def verify(
     emit(facts, "\n".join(text), as_json=as_json)
 
 
-def _load_opening(path: Path) -> Opening:
-    return Opening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
+def _load_opening(path: Path) -> CommitmentOpening:
+    return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
 
 
 def _inputs(found: Receipt) -> str:

@@ -17,7 +17,7 @@ from durango.cli.options import (
 )
 from durango.content import open_content
 from durango.evidence import Attestation
-from durango.receipts import Opening
+from durango.receipts import CommitmentOpening
 from durango.rights import require_place, require_sender
 from veracruz_shells.console import emit, json_option, progress, write_new_file
 from veracruz_shells.files import refuse_existing
@@ -166,7 +166,7 @@ def _send_input(
 
 
 def _emit_input(
-    opening: Opening,
+    opening: CommitmentOpening,
     size: int,
     opening_file: Path | None,
     attestation: Attestation,

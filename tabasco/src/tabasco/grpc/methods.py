@@ -31,7 +31,7 @@ from psa_attestation.evidence.native import NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service.attestation import AttestationService
 from tabasco.service.sessions import Submission
-from veracruz_shells.service import CallError, ServiceLimits, Status, UnaryMethod
+from veracruz_shells.service import CallError, CallStatus, ServiceLimits, UnaryMethod
 from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
@@ -99,10 +99,10 @@ def _method(cls: type[_RequestT], answer: Callable[[_RequestT], object]) -> Unar
             _log.info("refused: %s (%s)", error.reason.value, error.detail or "no detail")
             raise
         except (WireError, AttestationError) as error:
-            raise CallError(Status.INVALID_ARGUMENT, str(error)) from error
+            raise CallError(CallStatus.INVALID_ARGUMENT, str(error)) from error
         except BusyError as error:
             _log.warning("too many challenges outstanding")
-            raise CallError(Status.RESOURCE_EXHAUSTED, str(error)) from error
+            raise CallError(CallStatus.RESOURCE_EXHAUSTED, str(error)) from error
         except VeracruzError as error:
             # Its text is for our operator: it names files and keys.
             raise _InternalError from error
