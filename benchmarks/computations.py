@@ -12,7 +12,6 @@ from typing import Self
 from durango import Attestation, Identity, Principal, attest
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
-from tabasco.keys import der_of
 from tabasco.registry.state import StateDirectory
 from veracruz.services import Service
 from veracruz_utils.address import Address
@@ -27,6 +26,7 @@ from veracruz_utils.policy import (
     Strategy,
 )
 from veracruz_utils.policy.rendering import render_policy
+from veracruz_utils.public_keys import der_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from sonora.evidence.software import SoftwareRoot
 from support.patience import PATIENCE_S
 from support.processes import children
 from support.runtime_guests import HELLO
-from tabasco.keys import der_of
 from tabasco.registry.state import StateDirectory
 from veracruz import Service
 from veracruz_utils.address import Address
@@ -44,6 +43,7 @@ from veracruz_utils.policy import (
     Strategy,
 )
 from veracruz_utils.policy.rendering import render_policy
+from veracruz_utils.public_keys import der_of
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DAY = timedelta(days=1)

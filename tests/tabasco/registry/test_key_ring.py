@@ -17,11 +17,11 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester
 from tabasco import AttestationService, Settings
 from tabasco.cli import main
-from tabasco.keys import digest_of
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing, ResultKey
 from tabasco.registry.state import StateDirectory
+from veracruz_utils.public_keys import digest_of
 
 PLATFORM = "linux-software-root"
 CHALLENGE = bytes(range(32))

@@ -1,19 +1,11 @@
 """Trusted roots: nobody by default, one key per name, and an end that reaches everywhere."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_public_key,
-)
 
 from colima.tabasco import BeginEnrolmentRequest
 from psa_attestation.tokens.instance_id import instance_id_of
-from support.enrolment import RootAttester, SoftwareRoot, new_key, pem, spki
-from tabasco import TabascoError, keys
+from support.enrolment import RootAttester, SoftwareRoot, new_key, spki
+from tabasco import TabascoError
 from tabasco.registry.instances import Instances
 from tabasco.registry.roots import Roots
 
@@ -106,44 +98,3 @@ def test_the_key_of_an_instance_cannot_become_a_root(roots, service, attester, c
     enrol(service, attester)
     with pytest.raises(TabascoError, match="enrolled as an instance"):
         roots.add("mine", attester.key.public_key(), at=clock())
-
-
-def test_a_public_key_in_pem_is_read(roots):
-    key = new_key()
-    assert keys.from_pem(pem(key), what="root.pem") == key.public_key()
-    assert keys.pem_of(key.public_key()) == pem(key)
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"", "not a public key in PEM"),
-        (b"\xff\x00", "not a public key in PEM"),
-        (
-            b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-            "not a public key in PEM",
-        ),
-        (pem(ec.generate_private_key(ec.SECP384R1())), "not a P-256 key"),
-        (
-            new_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-            "holds a private key",
-        ),
-    ],
-    ids=["empty", "noise", "damaged", "p384", "private"],
-)
-def test_a_file_that_is_no_p256_public_key_is_refused_by_name(content, complaint):
-    with pytest.raises(TabascoError, match=rf"^root\.pem .*{complaint}|^root\.pem {complaint}"):
-        keys.from_pem(content, what="root.pem")
-
-
-def test_a_key_in_der_is_read_in_its_one_encoding_only():
-    good = spki(new_key())
-    assert keys.der_of(keys.from_der(good)) == good
-    off_curve = good[:-1] + bytes([good[-1] ^ 1])
-    for bad in (b"", good[:-1], good + b"\0", off_curve, good[:1] + b"\x81" + good[1:]):
-        assert keys.from_der(bad) is None
-    assert keys.from_der(spki(ec.generate_private_key(ec.SECP384R1()))) is None
-    point = keys.from_der(good).public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    compressed = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + point
-    assert load_der_public_key(compressed) == keys.from_der(good), "the same key, otherwise"
-    assert keys.from_der(compressed) is None

@@ -19,7 +19,6 @@ from tabasco import AttestationService, Settings
 from tabasco.cli import main
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
-from tabasco.keys import der_of, pem_of
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.challenges import Challenges
 from tabasco.registry.instances import Instances
@@ -31,6 +30,7 @@ from tabasco.registry.revocations import Revocations, Subject
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.public_keys import der_of, pem_of
 
 REPORT_DATA = {dcap.SGX: 320, dcap.TDX: 520}
 CHALLENGE = bytes(range(32))

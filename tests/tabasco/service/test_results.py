@@ -17,12 +17,13 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import mint_token, read_unverified_claims
 from support.enrolment import Clock, RootAttester, new_key
-from tabasco import AttestationService, RefusalError, RejectionReason, Settings, keys
+from tabasco import AttestationService, RefusalError, RejectionReason, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
+from veracruz_utils.public_keys import der_of
 
 PLATFORM = "linux-software-root"
 CHALLENGE = bytes(range(32))
@@ -83,7 +84,7 @@ def test_a_result_about_a_good_token_says_so_under_our_key(service, enrolled, re
 def test_the_service_describes_the_key_it_signs_with(service, result_key):
     described = service.describe(DescribeServiceRequest())
     assert described.verifier == "veracruz-tabasco 9.9"
-    assert described.public_key == keys.der_of(result_key.public_key())
+    assert described.public_key == der_of(result_key.public_key())
     assert described.platforms == ("arm-cca", PLATFORM, "nitro", "sev-snp", "sgx", "tdx", "tpm")
 
 

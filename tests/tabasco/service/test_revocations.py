@@ -8,10 +8,10 @@ import pytest
 from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from support.enrolment import RootAttester, spki
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
-from tabasco.keys import digest_of
 from tabasco.registry.instances import Instances
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.roots import Roots
+from veracruz_utils.public_keys import digest_of
 
 CHALLENGE = bytes(range(32))
 

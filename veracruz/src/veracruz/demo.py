@@ -23,7 +23,6 @@ from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
-from tabasco.keys import der_of
 from tabasco.registry.state import StateDirectory
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
@@ -40,6 +39,7 @@ from veracruz_utils.policy import (
     Strategy,
 )
 from veracruz_utils.policy.rendering import render_policy
+from veracruz_utils.public_keys import der_of
 
 PROGRAM: Final = "private-set-intersection"
 FIRST_ROWS: Final = 5

@@ -1,5 +1,8 @@
-"""Public keys: P-256 ones read in one way, and how large an RSA one may be."""
+"""Public keys: elliptic-curve ones read in one way, and how large an RSA one may be."""
 
+import functools
+import hashlib
+from collections.abc import Collection
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,9 +19,14 @@ from veracruz_utils.errors import VeracruzError
 RSA_BITS: Final = range(2048, 8193)
 """Of an RSA key that is accepted: shorter ones are weak, longer ones cost more than they give."""
 
+P256: Final = frozenset({"secp256r1"})
+P384: Final = frozenset({"secp384r1"})
+NIST_CURVES: Final = P256 | P384 | {"secp521r1"}
+_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
 
 class KeyFormatError(VeracruzError):
-    """What is not a P-256 public key; the message reads on from the name of the key."""
+    """What is no public key that is accepted; the message reads on from the name of the key."""
 
 
 def p256_key(key: object) -> ec.EllipticCurvePublicKey:
@@ -27,13 +35,34 @@ def p256_key(key: object) -> ec.EllipticCurvePublicKey:
     Raises:
         KeyFormatError: it is anything else.
     """
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
-        raise KeyFormatError("is not a P-256 key")
+    return ec_key(key, P256)
+
+
+@functools.lru_cache(maxsize=1024)  # the same few keys come again and again
+def p256_key_of_der(der: bytes) -> ec.EllipticCurvePublicKey:
+    """The P-256 key that `der` is the SubjectPublicKeyInfo of; see `ec_key_of_der`."""
+    return ec_key_of_der(der, P256)
+
+
+def p256_key_of_pem(pem: bytes) -> ec.EllipticCurvePublicKey:
+    """The P-256 key in a PEM file; see `ec_key_of_pem`."""
+    return ec_key_of_pem(pem, P256)
+
+
+def ec_key(key: object, curves: Collection[str]) -> ec.EllipticCurvePublicKey:
+    """`key`, as a certificate or a library gives it, if it is a public key on one of `curves`.
+
+    Raises:
+        KeyFormatError: it is anything else.
+    """
+    if not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in curves):
+        *names, last = sorted(_NAMES[each] for each in curves)
+        raise KeyFormatError(f"is not a {', '.join(names)}{' or ' if names else ''}{last} key")
     return key
 
 
-def p256_key_of_der(der: bytes) -> ec.EllipticCurvePublicKey:
-    """The key that `der` is the SubjectPublicKeyInfo of.
+def ec_key_of_der(der: bytes, curves: Collection[str]) -> ec.EllipticCurvePublicKey:
+    """The key on one of `curves` that `der` is the SubjectPublicKeyInfo of.
 
     One key has one form (uncompressed point, named curve), so that comparing bytes is comparing
     keys: nobody passes for new with a key that is registered or revoked in another form.
@@ -42,7 +71,7 @@ def p256_key_of_der(der: bytes) -> ec.EllipticCurvePublicKey:
         KeyFormatError: `der` is anything else.
     """
     try:
-        key = p256_key(load_der_public_key(der))
+        key = ec_key(load_der_public_key(der), curves)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFormatError("does not parse as a public key") from error
     if der_of(key) != der:
@@ -50,8 +79,8 @@ def p256_key_of_der(der: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def p256_key_of_pem(pem: bytes) -> ec.EllipticCurvePublicKey:
-    """The key in a PEM file.
+def ec_key_of_pem(pem: bytes, curves: Collection[str]) -> ec.EllipticCurvePublicKey:
+    """The key on one of `curves` in a PEM file.
 
     Raises:
         KeyFormatError: anything else is in it, a private key for instance.
@@ -59,7 +88,7 @@ def p256_key_of_pem(pem: bytes) -> ec.EllipticCurvePublicKey:
     if b"PRIVATE KEY" in pem:
         raise KeyFormatError("holds a private key: give the public key alone")
     try:
-        return p256_key(load_pem_public_key(pem))
+        return ec_key(load_pem_public_key(pem), curves)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFormatError("is not a public key in PEM") from error
 
@@ -67,3 +96,13 @@ def p256_key_of_pem(pem: bytes) -> ec.EllipticCurvePublicKey:
 def der_of(key: ec.EllipticCurvePublicKey) -> bytes:
     """`key` as DER SubjectPublicKeyInfo."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """`key` as PEM, with a newline at its end."""
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def digest_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """The SHA-256 of the key's DER SubjectPublicKeyInfo: how a key is named."""
+    return hashlib.sha256(der_of(key)).digest()

@@ -9,13 +9,13 @@ from typing import Any, Final, TypeVar
 import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry.challenges import MIN_KEY_BYTES
 from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from tabasco.registry.tenants import existing_tenant
 from veracruz_shells.console import read_file
+from veracruz_utils.public_keys import KeyFormatError, p256_key_of_pem
 from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024
@@ -181,7 +181,10 @@ def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
         VeracruzError: the file cannot be read, or something else is in it.
     """
     data = read_file(file, limit=_MAX_PEM_BYTES, what="root key")
-    return keys.from_pem(data, what=f"root key {file}")
+    try:
+        return p256_key_of_pem(data)
+    except KeyFormatError as error:
+        raise TabascoError(f"root key {file} {error}") from error
 
 
 def in_hex(text: str) -> bytes:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import click
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tabasco.cli.options import current_time, database_option, in_hex, open_database, state_option
 from tabasco.errors import TabascoError
@@ -13,6 +11,7 @@ from tabasco.registry.platform_keys import KINDS, PlatformKeys, RegisteredKey
 from tabasco.registry.state import StateDirectory
 from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.console import emit, json_option, read_file
+from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, ec_key_of_pem
 
 
 @click.group("platform-key")
@@ -76,15 +75,10 @@ def remove(number: int, state: StateDirectory, database: str | None, *, as_json:
 
 def _key_in(file: Path) -> ec.EllipticCurvePublicKey:
     data = read_file(file, limit=16 * 1024, what="platform key")
-    if b"PRIVATE KEY" in data:
-        raise TabascoError(f"{file} holds a private key: give the public key alone")
     try:
-        key = load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TabascoError(f"{file} is not a public key in PEM") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise TabascoError(f"{file} is not an elliptic-curve key")
-    return key
+        return ec_key_of_pem(data, NIST_CURVES)
+    except KeyFormatError as error:
+        raise TabascoError(f"{file} {error}") from error
 
 
 def _fields(key: RegisteredKey) -> dict[str, object]:

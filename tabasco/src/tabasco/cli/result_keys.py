@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import click
 
-from tabasco import keys
 from tabasco.cli.options import (
     current_time,
     database_option,
@@ -17,6 +16,7 @@ from tabasco.registry import audit
 from tabasco.registry.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
+from veracruz_utils.public_keys import pem_of
 
 
 @click.command("init")
@@ -28,7 +28,7 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
     A key that is there already stays. `serve` does the same when it starts.
     """
     state.prepare()
-    _emit_public_key(state, keys.pem_of(state.make_result_key().public_key()), as_json=as_json)
+    _emit_public_key(state, pem_of(state.make_result_key().public_key()), as_json=as_json)
 
 
 @click.command("public-key")
@@ -36,7 +36,7 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
 @json_option
 def public_key(state: StateDirectory, *, as_json: bool) -> None:
     """Print the current public key of our results in PEM, for policies to pin."""
-    _emit_public_key(state, keys.pem_of(state.result_key().public_key()), as_json=as_json)
+    _emit_public_key(state, pem_of(state.result_key().public_key()), as_json=as_json)
 
 
 @click.group("keys")
@@ -116,7 +116,7 @@ def _until(key: ResultKey) -> str:
 def _fields(key: ResultKey) -> dict[str, object]:
     return {
         "kid": key.kid,
-        "public_key": keys.pem_of(key.public).decode(),
+        "public_key": pem_of(key.public).decode(),
         "expires_at": key.expires_at,
     }
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from tabasco import keys
 from tabasco.cli.options import (
     current_time,
     database_option,
@@ -17,6 +16,7 @@ from tabasco.cli.options import (
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
+from veracruz_utils.public_keys import digest_of
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
@@ -62,7 +62,7 @@ def revoke_key(
 
     A root that has it is removed, and the instances that it vouched for are revoked.
     """
-    digest = keys.digest_of(public_key_in(file))
+    digest = digest_of(public_key_in(file))
     _revoke(Subject.KEY, digest, reason, state, database)
     emit({"key": digest}, f"key {digest.hex()[:12]} is revoked", as_json=as_json)
 

@@ -2,11 +2,11 @@
 
 import click
 
-from tabasco import keys
 from tabasco.cli.options import bare_state_option
 from tabasco.registry.state import StateDirectory
 from tabasco.registry.tenants import add_tenant, tenants_of
 from veracruz_shells.console import emit, json_option
+from veracruz_utils.public_keys import pem_of
 
 
 @click.group("tenant")
@@ -31,7 +31,7 @@ def tenant_add(name: str, database: str | None, state: StateDirectory, *, as_jso
     """Make tenant NAME; a service that runs serves it from its next start on."""
     state.prepare()
     made = add_tenant(state, name, database=database)
-    key = keys.pem_of(made.result_key().public_key()).decode()
+    key = pem_of(made.result_key().public_key()).decode()
     emit(
         {"name": name, "path": made.path, "public_key": key},
         f"tenant {name} is added, served at /tenants/{name} over HTTP; its result key is:\n"

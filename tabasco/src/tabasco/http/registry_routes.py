@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from psa_attestation.evidence.native import NativeEvidence
-from tabasco import keys
 from tabasco.appraisal.inspection import as_json
 from tabasco.errors import TabascoError
 from tabasco.http import forms
@@ -19,6 +18,7 @@ from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.roots import Roots
+from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)
 _Count = Annotated[int, Query(ge=1, le=1000)]
@@ -46,9 +46,10 @@ def add_trust_anchor(
     anchor: forms.TrustAnchorForm, context: Given, admin: Admin
 ) -> forms.TrustAnchorForm:
     """Believe a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
-    key = keys.from_der(anchor.public_key)
-    if key is None:
-        raise HTTPException(400, "public_key is no P-256 key in DER SubjectPublicKeyInfo")
+    try:
+        key = p256_key_of_der(anchor.public_key)
+    except KeyFormatError as error:
+        raise HTTPException(400, f"public_key {error}") from error
     Roots(context.database).add(anchor.name, key, at=context.now(), actor=admin.actor)
     return anchor
 

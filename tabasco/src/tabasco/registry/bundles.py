@@ -17,10 +17,10 @@ from psa_attestation.corim.bundle import Corim, verify_corim
 from psa_attestation.corim.profiles import CCA_PROFILE
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.jws import verify_jws
-from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.public_keys import der_of, p256_key_of_der
 
 MAX_BUNDLE_BYTES: Final = 512 * 1024
 MAX_VALUES: Final = 4096
@@ -138,8 +138,7 @@ def read_bundle(
 
 
 def _signed_by(provider: Provider, bundle: bytes, at: datetime) -> Bundle:
-    key = keys.from_der(provider.public_key)
-    assert key is not None  # it was one when it was registered
+    key = p256_key_of_der(provider.public_key)
     if bundle[:1] == b"\xd2":
         corim = verify_corim(bundle, key=key, at=int(at.timestamp()))
         return Bundle(
@@ -208,7 +207,7 @@ def _keys_of(corim: Corim) -> Iterable[PlatformKey]:
                     "evidence"
                 )
             for key in statement.keys:
-                yield PlatformKey(EvidenceKind(kind), instance[1], keys.der_of(key))
+                yield PlatformKey(EvidenceKind(kind), instance[1], der_of(key))
 
 
 def _aware(time: datetime | None) -> datetime | None:

@@ -17,7 +17,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.jose.jwk import encode_key_set
-from tabasco import keys
+from veracruz_utils.public_keys import digest_of
 
 DEFAULT_OVERLAP_DAYS: Final = 30
 
@@ -36,7 +36,7 @@ class ResultKey:
     @classmethod
     def of(cls, key: ec.EllipticCurvePrivateKey, expires_at: datetime | None = None) -> Self:
         """This key (P-256), until then."""
-        return cls(key, keys.digest_of(key.public_key()), expires_at)
+        return cls(key, digest_of(key.public_key()), expires_at)
 
     @property
     def kid(self) -> str:

@@ -11,24 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from psa_attestation.tokens.instance_id import INSTANCE_ID_BYTES
-from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.bundles import OPERATOR, PlatformKey
 from tabasco.registry.database import Database
 from tabasco.registry.models import PlatformKeyRow, RevocationRow
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, der_of, ec_key_of_der
 
 KINDS: Final = (EvidenceKind.ARM_CCA,)
 """The kinds of evidence that are verified with such keys."""
-_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class PlatformKeys:
         Raises:
             TabascoError: the platform has another key, or there is none of such a kind or id.
         """
-        wanted = PlatformKey(kind, instance, keys.der_of(key))
+        wanted = PlatformKey(kind, instance, der_of(key))
         _check(wanted)
         with self._database.writing() as session:
             row = session.scalar(
@@ -161,12 +158,9 @@ def key_of(data: bytes) -> ec.EllipticCurvePublicKey:
         TabascoError: it is not one.
     """
     try:
-        key = load_der_public_key(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TabascoError("a platform's key is not one in DER") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
-        raise TabascoError("a platform's key is not on P-256, P-384 or P-521")
-    return key
+        return ec_key_of_der(data, NIST_CURVES)
+    except KeyFormatError as error:
+        raise TabascoError(f"a platform's key {error}") from error
 
 
 def _row(wanted: PlatformKey, provider: str, at: datetime) -> PlatformKeyRow:

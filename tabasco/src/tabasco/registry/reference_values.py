@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.bundles import Provider, ReferenceValue, read_bundle
@@ -22,6 +21,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.models import LABEL_CHARS, ProviderRow, ReferenceValueRow
 from tabasco.registry.platform_keys import replace_keys
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.public_keys import der_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -124,7 +124,7 @@ class ReferenceValues:
         """
         if not _NAME.fullmatch(name):
             raise TabascoError(f"{name[:80]!r} is no name for a provider: letters, digits, . _ -")
-        public_key = keys.der_of(key)
+        public_key = der_of(key)
         with self._database.writing() as session:
             taken = session.scalar(
                 select(ProviderRow).where(

@@ -10,11 +10,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from psa_attestation.tokens.instance_id import instance_id_of
-from tabasco import keys
 from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RevocationRow, RootRow
+from veracruz_utils.public_keys import der_of, digest_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -62,11 +62,11 @@ class Roots:
                     raise TabascoError(f"this key is already trusted as root {row.name!r}")
                 return _value(row)
             _refuse_taken(session, name, identifier)
-            digest = keys.digest_of(key)
+            digest = digest_of(key)
             if session.scalar(select(RevocationRow.id).filter_by(value=digest)) is not None:
                 raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
             if row is None:
-                row = RootRow(instance_id=identifier, public_key=keys.der_of(key))
+                row = RootRow(instance_id=identifier, public_key=der_of(key))
                 session.add(row)
             row.name, row.added_at, row.removed_at = name, at, None
             session.flush()

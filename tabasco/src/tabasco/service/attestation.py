@@ -18,7 +18,6 @@ from colima.tabasco import (
 )
 from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.results.ear_claims import VerifierId
-from tabasco import keys
 from tabasco.appraisal.inspection import Inspection
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry import audit
@@ -38,6 +37,7 @@ from tabasco.service.results import Results
 from tabasco.service.sessions import Sessions, Submission
 from tabasco.service.software_root import LinuxSoftwareRoot
 from tabasco.verify.evidence import CollateralSource
+from veracruz_utils.public_keys import der_of
 from veracruz_utils.secret import Secret
 
 DEVELOPER: Final = "veracruz-tabasco"
@@ -127,7 +127,7 @@ class AttestationService:
         """Who we are and which platforms we verify."""
         return DescribeServiceResponse(
             verifier=f"{self._verifier.developer} {self._verifier.build}",
-            public_key=keys.der_of(self._key_ring.in_use(self._now())[0].public),
+            public_key=der_of(self._key_ring.in_use(self._now())[0].public),
             platforms=self._enrolments.platforms,
         )
 

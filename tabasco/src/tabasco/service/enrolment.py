@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from colima.tabasco import CompleteEnrolmentRequest
 from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
 from psa_attestation.tokens.instance_id import instance_id_of
-from tabasco import keys
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.challenges import ChallengeSource
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.revocations import Revocations
 from tabasco.service.software_root import NativeVerifier
+from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 
 class Enrolments:
@@ -71,9 +71,10 @@ class Enrolments:
         # (1) the challenge is ours, live, and nobody else's from now on
         self._challenges.use(request.challenge, request.platform, at=at)
         # (2) the key is one we can enrol, and the caller holds it
-        key = keys.from_der(request.public_key)
-        if key is None:
-            raise RefusalError(RejectionReason.KEY_UNSUITABLE)
+        try:
+            key = p256_key_of_der(request.public_key)
+        except KeyFormatError:
+            raise RefusalError(RejectionReason.KEY_UNSUITABLE) from None
         binding = enrolment_binding(
             platform=request.platform,
             audience=ENROLMENT_AUDIENCE,

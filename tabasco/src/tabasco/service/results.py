@@ -19,11 +19,11 @@ from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import verify_token
-from tabasco import keys
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.instances import Instance, Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
+from veracruz_utils.public_keys import p256_key_of_der
 
 SUBMOD: Final = "runtime"
 POLICY_ID: Final = "veracruz-tabasco/enrolled-instance/1"
@@ -136,7 +136,7 @@ class Results:
             if instance is None:
                 return None
             found.append(instance)
-            return keys.from_der(instance.public_key) if instance.state(at) == "live" else None
+            return p256_key_of_der(instance.public_key) if instance.state(at) == "live" else None
 
         try:
             claims = RuntimeClaims.of(verify_token(token, key_for=key_for, nonce=challenge))

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.errors import AttestationError, ErrorCode
 from psa_attestation.evidence.software import verify_software_evidence
-from tabasco import keys
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.models import NAME_CHARS
 from tabasco.registry.roots import Root, Roots
 from veracruz_utils.policy import LINUX_SOFTWARE
+from veracruz_utils.public_keys import p256_key_of_der
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class LinuxSoftwareRoot:
             if root is None:
                 return None
             signers.append(root)
-            return keys.from_der(root.public_key)
+            return p256_key_of_der(root.public_key)
 
         try:
             proven = verify_software_evidence(evidence, key_for=key_for, binding=binding)

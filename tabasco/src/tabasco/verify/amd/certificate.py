@@ -28,6 +28,7 @@ from tabasco.verify.x509.outline import (
     outline,
     usage,
 )
+from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 _AMD: Final = "1.3.6.1.4.1.3704.1"
 _SPL: Final = {
@@ -164,10 +165,9 @@ def _public_key(encoded: bytes) -> ec.EllipticCurvePublicKey:
         key = serialization.load_der_public_key(encoded)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise der.malformed("an endorsement key cannot be read") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
+    try:
+        return ec_key(key, P384)
+    except KeyFormatError as error:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM,
-            VerificationStage.CHAIN,
-            "an endorsement key is not on P-384",
-        )
-    return key
+            Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN, f"an endorsement key {error}"
+        ) from error

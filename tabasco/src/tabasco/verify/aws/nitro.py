@@ -23,6 +23,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malfo
 from tabasco.verify.members import array, integer, mapping, octets, text
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
+from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 AWS_NITRO_ROOT_SHA256: Final = bytes.fromhex(
     "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"
@@ -173,12 +174,12 @@ def _verify_path(
     # At the document's time too: a signer whose time had not come could not have made it.
     for time in (document.timestamp, at):
         valid_until = certificates.check_chain(chain, roots=(root_sha256,), at=time)
-    key = chain[0].public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
+    try:
+        return ec_key(chain[0].public_key(), P384), valid_until
+    except KeyFormatError as error:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN, "the signer's key is not on P-384"
-        )
-    return key, valid_until
+            Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN, f"the signer's key {error}"
+        ) from error
 
 
 def _verify_signature(document: NitroDocument, key: ec.EllipticCurvePublicKey) -> None:

@@ -23,8 +23,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from psa_attestation.cose.keys import key_of_point
+from psa_attestation.errors import AttestationError
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel import tcb
 from tabasco.verify.intel.collateral import (
@@ -85,10 +86,8 @@ def verify_dcap(
 
 def _check_quote_signature(quote: DcapQuote) -> None:
     try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(
-            ec.SECP256R1(), b"\x04" + quote.attestation_key
-        )
-    except ValueError as error:
+        key = key_of_point(b"\x04" + quote.attestation_key)
+    except AttestationError as error:
         raise EvidenceError(
             Fault.MALFORMED, VerificationStage.SIGNATURE, "the attestation key is no point of P-256"
         ) from error

@@ -25,9 +25,8 @@ from tabasco.verify.tpm.structures import (
     TpmQuote,
     parse_quote,
 )
-from veracruz_utils.public_keys import RSA_BITS
+from veracruz_utils.public_keys import NIST_CURVES, RSA_BITS
 
-_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _MAX_KEY_BYTES: Final = 2048
 
 Registers: TypeAlias = Mapping[str, Mapping[int, bytes]]
@@ -86,7 +85,7 @@ def usable_key(key: object) -> AttestationKey:
     """
     if isinstance(key, rsa.RSAPublicKey) and key.key_size in RSA_BITS:
         return key
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in NIST_CURVES:
         return key
     raise EvidenceError(
         Fault.UNSUPPORTED_ALGORITHM,
