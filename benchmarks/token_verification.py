@@ -16,11 +16,11 @@ from measuring import Figure, at_least, in_pairs, run, seconds
 from colima.tabasco import VerifyTokenRequest
 from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.runtime import mint_runtime_token
-from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.key_ring import KeyRing
+from tabasco.service.attestation import AttestationService, Settings
 from veracruz_utils.policy import LINUX_SOFTWARE
 from veracruz_utils.public_keys import der_of
 

@@ -13,7 +13,7 @@ from colima import runtime
 from mexico_city.content import content_of
 from sonora.shared_code import SharedCode
 from support.guests import main
-from support.isolate_rig import RigMaker, new_party
+from support.isolate_rig import new_party
 from support.processes import eventually
 from support.runtime_guests import ENDLESS, HELLO
 from veracruz_utils.policy import Limits, Role, Strategy
@@ -45,12 +45,21 @@ class Watched(SharedCode):
         return super().take(program, name, made, descriptor)
 
 
+def nobody_waits_for_code() -> bool:
+    """Whether no thread is left that takes what an isolate of a test before compiled."""
+    return eventually(lambda: not [one for one in threading.enumerate() if one.name == "code"])
+
+
 @pytest.fixture
-def maker():
-    one = RigMaker()
-    one.launcher._code = Watched()
-    yield one
-    one.close()
+def maker(isolates):
+    """The zygote of all tests, with a store of the test's own."""
+    assert nobody_waits_for_code()
+    usual = isolates.launcher._code
+    isolates.launcher._code = watched = Watched()
+    yield isolates
+    assert nobody_waits_for_code()
+    isolates.launcher._code = usual
+    watched.close()
 
 
 @contextmanager
@@ -138,4 +147,4 @@ def test_an_isolate_that_ends_without_a_program_leaves_nothing(maker):
     with maker.launch(raw, [party]):
         pass
     assert maker.launcher._code.made == []
-    assert eventually(lambda: not [one for one in threading.enumerate() if one.name == "code"])
+    assert nobody_waits_for_code()

@@ -16,12 +16,12 @@ from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
 from support.enrolment import Clock, new_key
 from support.patience import PATIENCE_S
-from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
+from tabasco.service.attestation import AttestationService, Settings
 from veracruz_utils.errors import UnreachableError
 
 MEASUREMENT = hashlib.sha256(b"sonora").digest()

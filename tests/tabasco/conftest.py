@@ -5,11 +5,11 @@ from sqlalchemy import text
 
 from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
 from support.postgresql import AVAILABLE, MISSING, Server
-from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
+from tabasco.service.attestation import AttestationService, Settings
 
 
 @pytest.fixture(scope="session")

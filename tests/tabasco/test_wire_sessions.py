@@ -14,7 +14,6 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import dcap_evidence as dcap
 from support.enrolment import new_key, spki
 from support.patience import PATIENCE_S
-from tabasco import AttestationService, Settings
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.grpc.methods import LIMITS, methods_of
 from tabasco.http import Context, HttpService, create_app
@@ -24,6 +23,7 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.sessions import session_binding
 from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.service import CallError, CallStatus, GrpcService, open_channel, unary

@@ -1,14 +1,14 @@
-"""Attestation service: enrolment, registry and token verification."""
+"""Attestation service: enrolment, registry and token verification.
+
+Here are its errors; the service, which loads the database, is in `tabasco.service.attestation`.
+"""
 
 from tabasco.errors import BusyError, DatabaseError, RefusalError, RejectionReason, TabascoError
-from tabasco.service.attestation import AttestationService, Settings
 
 __all__ = [
-    "AttestationService",
     "BusyError",
     "DatabaseError",
     "RefusalError",
     "RejectionReason",
-    "Settings",
     "TabascoError",
 ]

@@ -104,7 +104,7 @@ def test_a_definition_of_a_table_is_undone_with_its_transaction(path):
 
 def test_processes_that_open_a_new_database_at_once_all_find_it_ready(path):
     program = (
-        "import sys; from tabasco.database import Database; print(flush=True); input();"
+        "import sys; from tabasco.registry.database import Database; print(flush=True); input();"
         " Database.open(sys.argv[1]).close()"
     )
     processes = [

@@ -15,12 +15,12 @@ from psa_attestation.jose.jwk import decode_key_set
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester
-from tabasco import AttestationService, Settings
 from tabasco.cli import main
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing, ResultKey
 from tabasco.registry.state import StateDirectory
+from tabasco.service.attestation import AttestationService, Settings
 from veracruz_utils.public_keys import digest_of
 
 PLATFORM = "linux-software-root"

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 import colima.tabasco as wire
 from support.enrolment import Clock, RootAttester
 from support.enrolment import SoftwareRoot as Root
-from tabasco import AttestationService, BusyError, RefusalError, RejectionReason, Settings
+from tabasco import BusyError, RefusalError, RejectionReason
 from tabasco.cli import main
 from tabasco.registry.challenges import StatelessChallenges
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
+from tabasco.service.attestation import AttestationService, Settings
 from veracruz_utils.secret import Secret
 
 KEY = Secret(bytes(range(32)))

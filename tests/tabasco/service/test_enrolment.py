@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from colima.tabasco import BeginEnrolmentRequest
 from psa_attestation.tokens.runtime import mint_runtime_token
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
-from tabasco import BusyError, DatabaseError, RefusalError, RejectionReason, Settings
+from tabasco import BusyError, DatabaseError, RefusalError, RejectionReason
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
-from tabasco.service.attestation import AttestationService
+from tabasco.service.attestation import AttestationService, Settings
 
 PLATFORM = "linux-software-root"
 

@@ -15,7 +15,6 @@ from support import corim_bundles as corim
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
-from tabasco import AttestationService, Settings
 from tabasco.cli import main
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
@@ -27,6 +26,7 @@ from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations, Subject
+from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
 from tabasco.verify.kinds import EvidenceKind

@@ -17,12 +17,13 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import mint_token, read_unverified_claims
 from support.enrolment import Clock, RootAttester, new_key
-from tabasco import AttestationService, RefusalError, RejectionReason, Settings
+from tabasco import RefusalError, RejectionReason
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
+from tabasco.service.attestation import AttestationService, Settings
 from veracruz_utils.public_keys import der_of
 
 PLATFORM = "linux-software-root"

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tabasco.errors import TabascoError
-from tabasco.registry.database import sqlite_url
 from tabasco.registry.key_ring import KeyRing, ResultKey
 from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
@@ -49,6 +48,9 @@ class StateDirectory:
         """The URL of the database: the one inside, or the one that the tenant was added with."""
         if self.database_file.is_file():
             return self.database_file.read_text(encoding="utf-8").strip()
+        # Who wants keys alone, such as the demonstration, loads no database library.
+        from tabasco.registry.database import sqlite_url  # noqa: PLC0415
+
         return sqlite_url(self.path / "tabasco.db")
 
     @property
