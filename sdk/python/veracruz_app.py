@@ -24,7 +24,7 @@ import veracruz_author as author  # the author's module, by the name that the bu
 import wit_world
 
 if not callable(getattr(author, "main", None)):
-    raise ImportError("there is no function `main` in the program")
+    raise ImportError("the program has no function `main`")
 
 
 class _Sources:

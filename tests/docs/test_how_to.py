@@ -91,7 +91,7 @@ def test_a_first_program_is_written_in_c(follow):
 @needs_rust
 @pytest.mark.timeout(300)
 def test_a_first_program_is_written_in_rust(follow):
-    assert follow("tutorial/first-program-in-rust.md").splitlines()[-1] == "right     sum"
+    assert follow("tutorial/first-program-in-rust.md").splitlines()[-1] == "passed    sum"
 
 
 @pytest.mark.timeout(300)

@@ -61,7 +61,7 @@ def test_standard_input_and_output_are_files_too(sdk):
 def test_a_value_that_does_not_fit_fails_with_its_place(sdk, tmp_path):
     done = sdk("encode", "--type", "Vec<u8>", "-", "out", stdin="[1, 300]")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "veracruz-sdk: [1]: u8 is 0 to 255, not 300\n"
+    assert done.stderr == "veracruz-sdk: [1]: expected 0 to 255 (u8), got 300\n"
     assert not tmp_path.joinpath("out").exists()
 
 
@@ -174,8 +174,10 @@ def test_the_case_of_an_examples_project_is_what_its_module_does(sdk, tmp_path, 
 
 
 def test_what_cannot_be_copied_is_told_with_the_remedy(sdk):
-    assert "copy its --source" in sdk("copy-example", "statistics-of-two-tables").stderr
-    assert "fetched when it is built" in sdk("copy-example", "--source", "sql-query").stderr
+    not_shipped = sdk("copy-example", "statistics-of-two-tables").stderr
+    assert "copy its source with --source" in not_shipped
+    with_others = sdk("copy-example", "--source", "sql-query").stderr
+    assert "its build fetches further sources" in with_others
 
 
 @pytest.mark.timeout(600)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pytest
 from sdk.examples import programs
 from sdk.examples.people import generate_people, people_csv
 from sdk.toolchains.sources import source_folder
+from support import command_server
 
+INSTALLED = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 MODEL = [pytest.approx(0, abs=0.5), pytest.approx(3, abs=2)]
 LAST_LINES = {
     "intersection-set-sum": 22.0,
@@ -58,10 +61,22 @@ LAST_LINES = {
 }
 
 
-def run_commands(text, folder):
-    """The output of the indented lines of a README, run as a script."""
+@pytest.fixture(scope="module")
+def quick_path(tmp_path_factory):
+    """A PATH on which our commands need no start-up of their own."""
+    names = ["veracruz-sdk", "freestanding-execution-engine"]
+    with command_server.commands(names, tmp_path_factory.mktemp("commands")) as folder:
+        yield os.pathsep.join([str(folder), INSTALLED])
+
+
+@pytest.fixture
+def run_commands(quick_path, tmp_path):
+    """Gives the output of the indented lines of a README, run as a script in a folder."""
+    return partial(run_script, path=quick_path, folder=tmp_path)
+
+
+def run_script(text, *, path, folder):
     script = "\n".join(re.findall(r"^    (.*)$", text, flags=re.MULTILINE))
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env={**os.environ, "PATH": path},
@@ -79,13 +94,13 @@ def readme_of(name):
 
 
 @pytest.mark.parametrize("name", LAST_LINES)
-def test_the_commands_of_an_examples_readme_compute_what_they_should(name, tmp_path):
-    output = run_commands(readme_of(name), tmp_path)
+def test_the_commands_of_an_examples_readme_compute_what_they_should(name, run_commands):
+    output = run_commands(readme_of(name))
     assert json.loads(output.splitlines()[-1]) == LAST_LINES[name]
 
 
-def test_the_commands_for_the_intersection_give_who_is_in_both_files(tmp_path):
-    output = run_commands(readme_of("private-set-intersection"), tmp_path)
+def test_the_commands_for_the_intersection_give_who_is_in_both_files(run_commands):
+    output = run_commands(readme_of("private-set-intersection"))
     both = generate_people(seed=1, size=4000, overlap=1200)
     first, second = (people_csv(people).splitlines() for people in both)
     expected = [first[0], *(line for line in first[1:] if line in set(second[1:]))]
@@ -94,11 +109,11 @@ def test_the_commands_for_the_intersection_give_who_is_in_both_files(tmp_path):
 
 
 @pytest.mark.timeout(600)  # the compiler's first run fills its cache
-def test_the_commands_of_the_sdks_readme_work(tmp_path):
+def test_the_commands_of_the_sdks_readme_work_as_they_are_installed(tmp_path):
     source = source_folder("c").parent
     for folder in ("c", "examples"):
         tmp_path.joinpath(folder).symlink_to(source / folder)
-    run_commands(source.joinpath("README.md").read_text(), tmp_path)
+    run_script(source.joinpath("README.md").read_text(), path=INSTALLED, folder=tmp_path)
     built = tmp_path.joinpath("program.wasm").read_bytes()
     assert built == programs.load("forest-inference")
 
@@ -113,8 +128,8 @@ def test_the_commands_of_the_sdks_readme_work(tmp_path):
         ("noisy-histogram", lambda found: len(found) == 2),
     ],
 )
-def test_the_commands_of_other_readmes_work(name, holds, tmp_path):
-    output = run_commands(readme_of(name), tmp_path)
+def test_the_commands_of_other_readmes_work(name, holds, run_commands):
+    output = run_commands(readme_of(name))
     assert holds(json.loads(output.splitlines()[-1]))
 
 
@@ -125,18 +140,18 @@ CHECKED = {
 
 
 @pytest.mark.parametrize("name", sorted({*programs.NAMES} - CHECKED))
-def test_the_commands_of_every_other_readme_run_the_example(name, tmp_path):
+def test_the_commands_of_every_other_readme_run_the_example(name, run_commands):
     text = readme_of(name)
     assert "freestanding-execution-engine run" in text
-    run_commands(text, tmp_path)
+    run_commands(text)
 
 
 @pytest.mark.timeout(600)  # it builds a component
 @pytest.mark.skipif(find_spec("componentize_py") is None, reason="veracruz-sdk[python] is missing")
-def test_the_commands_of_the_program_in_python_work(tmp_path, monkeypatch):
+def test_the_commands_of_the_program_in_python_work(run_commands, tmp_path, monkeypatch):
     name = "statistics-of-two-tables"
     monkeypatch.setenv("EXAMPLE", str(source_folder("examples") / name))
-    run_commands(readme_of(name), tmp_path)
+    run_commands(readme_of(name))
     found = json.loads(tmp_path.joinpath("result.json").read_bytes())
     assert found == {
         "rows": [3, 3], "joined": 2, "means": [175.0, 70.0], "variances": [50.0, 200.0],

@@ -86,7 +86,7 @@ class Reader:
         """False or True."""
         byte = self.take(1)[0]
         if byte > 1:
-            raise DecodeError(f"{byte} is no boolean")
+            raise DecodeError(f"expected a bool, 0 or 1, got {byte}")
         return byte == 1
 
     def text(self):
@@ -100,7 +100,7 @@ class Reader:
         """One character."""
         code = self.u32()
         if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-            raise DecodeError(f"{code} is no character")
+            raise DecodeError(f"{code} is not the code point of a character")
         return chr(code)
 
     def _number(self, layout):
@@ -121,7 +121,7 @@ class Writer:
     def varint(self, value):
         """A length, or the number of a variant."""
         if not 0 <= value <= _MAX:
-            raise ValueError(f"{value} is no length")
+            raise ValueError(f"{value} is not a length")
         while value > 0x7F:
             self._parts.append(value & 0x7F | 0x80)
             value >>= 7

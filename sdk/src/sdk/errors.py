@@ -1,17 +1,17 @@
 """What can fail in the SDK, as a tree.
 
 SdkError                    (a VeracruzError, exit_code 1)
-├ TypeExpressionError       a type expression is not one
+├ TypeExpressionError       a type expression is malformed
 ├ PineconeError             a value or bytes do not fit their type
 │ └ RepeatedError           an element of a set, or a key of a map, is there twice
 ├ TableError                a CSV file does not fit its type
-├ SchemaError               a description of a CSV file's columns is not one
+├ SchemaError               a schema of a CSV file is malformed
 ├ GenerationError           sample data of this shape cannot be made
-├ ProjectError              a program's folder, or a case in it, makes no sense
-├ BuildError                the toolchain is missing or refuses a program
+├ ProjectError              a program's folder, or a case in it, is wrong
+├ BuildError                the toolchain is missing, or cannot build a program
 │ └ SourceUnavailableError  what a program is built with cannot be fetched
 ├ StaleModuleError          a shipped module is not what its source builds
-├ UsageError                a command line or configuration makes no sense; exit_code 2
+├ UsageError                a command line or configuration is wrong; exit_code 2
 └ NotAllowedError           the policy does not allow a run; exit_code 3
 """
 
@@ -25,7 +25,7 @@ class SdkError(VeracruzError):
 
 
 class TypeExpressionError(SdkError):
-    """A type expression is not one, or describes a type that has no encoding."""
+    """A type expression is malformed, or describes a type that has no encoding."""
 
 
 class PineconeError(SdkError):
@@ -66,11 +66,11 @@ class RepeatedError(PineconeError):
 
 
 class TableError(SdkError):
-    """A CSV file is not one, or does not fit its type."""
+    """A CSV file is malformed, or does not fit its type."""
 
 
 class SchemaError(SdkError):
-    """A description of a CSV file's columns is not one."""
+    """A schema of a CSV file is malformed."""
 
 
 class GenerationError(SdkError):
@@ -78,11 +78,11 @@ class GenerationError(SdkError):
 
 
 class ProjectError(SdkError):
-    """A program's folder, or a case in it, makes no sense."""
+    """A program's folder, or a case in it, is wrong."""
 
 
 class BuildError(SdkError):
-    """The toolchain is missing or refuses a program."""
+    """The toolchain is missing, or cannot build a program."""
 
 
 class SourceUnavailableError(BuildError):
@@ -94,7 +94,7 @@ class StaleModuleError(SdkError):
 
 
 class UsageError(SdkError):
-    """A command line or a configuration makes no sense."""
+    """A command line or a configuration is wrong."""
 
     exit_code: ClassVar[int] = 2
 

@@ -103,14 +103,14 @@ def test_data_that_do_not_fit_the_schema_are_told_by_row_and_cell(cells, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "columns is not an array"),
-        ("columns = []", "columns is not an array"),
-        ('columns = "u32"', "columns is not an array"),
+        ("", "columns must be an array"),
+        ("columns = []", "columns must be an array"),
+        ('columns = "u32"', "columns must be an array"),
         ('columns = ["u32", "u8"]', "column 2 is 'u8', not one of discard, string, f64"),
         ('columns = ["Discard"]', "column 1 is 'Discard'"),
         ("columns = [1]", "column 1 is '1'"),
         ('columns = ["discard"]', "every column is discarded"),
-        ('columns = ["u32"]\nquotes = 1', "no key 'quotes'"),
+        ('columns = ["u32"]\nquotes = 1', "unknown key 'quotes' in the schema"),
         ('columns = ["u32"]\ndelimiter = ";"', "delimiter is ';'"),
         ('columns = ["u32"]\ndelimiter = 10', "delimiter is '10'"),
         ('columns = ["u32"]\nquote = 200', "quote is '200'"),
@@ -197,5 +197,5 @@ def test_a_schema_that_is_none_ends_the_command(sdk, tmp_path):
     tmp_path.joinpath("s.toml").write_text("columns = 1")
     done = sdk("csv-encode", "--schema", "s.toml", "s.toml", "out.dat")
     assert done.exit_code == 1
-    assert "columns is not an array" in done.stderr
+    assert "columns must be an array" in done.stderr
     assert not tmp_path.joinpath("out.dat").exists()

@@ -38,12 +38,12 @@ def test_an_expression_is_read_as_rust_would(expression, meaning):
         ("Vec<u8>>", "column 8: '>' is not expected"),
         ("u8 u8", "column 4: 'u8' is not expected"),
         ("u8$", r"column 3: '\$' is not expected"),
-        ("Strin", "there is no type 'Strin'; there are bool, char"),
-        ("u128", "there is no type 'u128'"),
-        ("Vec", "Vec needs its types"),
-        ("u8<u8>", "'u8' takes no types"),
-        ("Vec<u8, u8>", "Vec takes 1 types, not 2"),
-        ("HashMap<u8>", "HashMap takes 2 types, not 1"),
+        ("Strin", "unknown type 'Strin'; known types are bool, char"),
+        ("u128", "unknown type 'u128'"),
+        ("Vec", "Vec needs type parameters"),
+        ("u8<u8>", "'u8' takes no type parameters"),
+        ("Vec<u8, u8>", "Vec takes 1 types, got 2"),
+        ("HashMap<u8>", "HashMap takes 2 types, got 1"),
         ("Option<Option<u8>>", "an Option of an Option"),
         ("{a: u8, a: u8}", "field 'a' is there twice"),
         ("enum {A, A}", "variant 'A' is there twice"),
@@ -91,5 +91,5 @@ def test_an_expression_resolves_as_itself():
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(TypeExpressionError, match=r"no type .peple.*named types are .*people"):
+    with pytest.raises(TypeExpressionError, match=r"unknown type .peple.*named types are .*people"):
         named_types.resolve("peple")

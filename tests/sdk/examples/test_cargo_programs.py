@@ -106,7 +106,7 @@ def test_a_lock_that_does_not_fit_is_refused_and_one_that_is_missing_is_written(
 def test_only_rust_has_a_std(sdk, tmp_path):
     done = sdk("new", "mine", "--language", "c", "--std")
     assert done.exit_code == 1
-    assert "a program in c has no std" in done.stderr
+    assert "std is for programs in rust, not in c" in done.stderr
     assert not tmp_path.joinpath("mine").exists()
 
 
@@ -118,7 +118,7 @@ def test_a_cargo_that_is_missing_is_told_with_the_remedy(monkeypatch):
 
 def test_another_cargo_is_not_used(cargo_says):
     cargo_says("", version="1.95.0")
-    with pytest.raises(BuildError, match=r"is version 1\.95\.0, not 1\.65\.0: apt install"):
+    with pytest.raises(BuildError, match=r"is version 1\.95\.0, expected 1\.65\.0: apt install"):
         cargo.cargo()
 
 

@@ -70,7 +70,7 @@ def test_another_compiler_is_not_used(tmp_path, monkeypatch):
     other.write_text("#!/bin/sh\necho rustc 1.2.3\n")
     other.chmod(0o755)
     monkeypatch.setenv("VERACRUZ_RUSTC", str(other))
-    with pytest.raises(BuildError, match=r"is version 1\.2\.3, not 1\.63\.0"):
+    with pytest.raises(BuildError, match=r"is version 1\.2\.3, expected 1\.63\.0"):
         compiler()
 
 

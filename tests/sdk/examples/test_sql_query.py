@@ -288,7 +288,7 @@ def test_an_example_whose_sources_cannot_be_fetched_is_skipped_by_name(cargo, tm
 
 def test_a_release_that_the_registry_does_not_have_is_an_error(cargo):
     cargo("echo 'error: no matching package' >&2; exit 101")
-    refused = r"cargo refuses Cargo\.toml:\nerror: no matching"
+    refused = r"cargo cannot build Cargo\.toml:\nerror: no matching"
     with pytest.raises(BuildError, match=refused) as caught:
         build.build_example(NAME)
     assert not isinstance(caught.value, SourceUnavailableError)

@@ -129,15 +129,15 @@ NOT_ALLOWED = [
     (["--data", "1:5=a", "--data", "1:5=b", "--data", "2=c", "--stream", "s"], 3, "duplicate"),
     (["--data", "0=a", "--data", "1=b", "--data", "1=c", "--stream", "s"], 3, "wrong-role"),
     ([*ALL, "--as", 1], 3, "wrong-role"),
-    ([*ALL, "--as", 3], 2, "the policy has no client 3, it has 0, 1, 2"),
-    ([*ALL, "--as", "a"], 2, "a is no client id, and no certificate in PEM"),
+    ([*ALL, "--as", 3], 2, "the policy has no client 3; its clients are 0, 1, 2"),
+    ([*ALL, "--as", "a"], 2, "a is neither a client id nor a certificate in PEM"),
     ([*ALL, "--as", "missing"], 1, "cannot read certificate missing"),
     (["--data", "7=a", "--data", "1=b", "--data", "1=c", "--stream", "s"], 2, "no client 7"),
-    (ALL[:-2], 2, "the policy orders 1 streams of a round, 0 are given"),
-    (ALL[2:], 2, "the policy orders 3 inputs, 2 are given"),
+    (ALL[:-2], 2, "expected 1 streams of a round, as the policy orders, got 0"),
+    (ALL[2:], 2, "expected 3 inputs, as the policy orders, got 2"),
     (["--data", "a", "--data", "1=b", "--data", "c", "--stream", "s"], 2, "1 of 3 inputs name"),
-    ([*ALL, "--strategy", "jit"], 2, "--strategy is the policy's to say"),
-    ([*ALL, "--memory-mib", "1"], 2, "--memory-mib is the policy's to say"),
+    ([*ALL, "--strategy", "jit"], 2, "--strategy cannot be given with --policy"),
+    ([*ALL, "--memory-mib", "1"], 2, "--memory-mib cannot be given with --policy"),
 ]  # fmt: skip
 
 

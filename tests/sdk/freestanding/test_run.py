@@ -84,7 +84,7 @@ def test_the_report_is_one_json_object(run, accumulation):
 def test_where_the_result_goes_is_looked_at_before_the_run(run, file, tmp_path):
     endless = file(ENDLESS)
     done = run(endless, "--seconds", 60, "--output", tmp_path / "no/such/folder/result.dat")
-    assert (done.exit_code, "is no folder" in done.stderr) == (1, True)
+    assert (done.exit_code, "is not a folder" in done.stderr) == (1, True)
 
 
 UNREACHABLE = guests.module('(func (export "main") (result i32) unreachable)')

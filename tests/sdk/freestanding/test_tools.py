@@ -77,7 +77,7 @@ def test_a_program_that_is_out_of_time_has_a_profile(run, file):
 def test_a_profile_of_nothing_says_so():
     stopped = Stopped("LIMIT_REACHED", "fuel", "program reached a limit")
     lines = RoundReport(1, stopped=stopped, profile=Profiled(0, ())).lines()
-    assert list(lines)[-1].startswith("profile    the run was over before the first look")
+    assert list(lines)[-1].startswith("profile    the run ended before the first sample")
 
 
 def test_compiled_code_is_kept_in_a_cache_of_the_users_own(run, file, tmp_path, strategy):
@@ -160,7 +160,7 @@ def test_the_command_line_goes_first(run, configuration, file):
 def test_as_many_inputs_as_the_configuration_says_are_required(run, configuration):
     done = run("--config", "folder/run.toml", *["--data", "folder/start"] * 2)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "data-source-count is 1, 2 inputs are given" in done.stderr
+    assert "data-source-count is 1, but 2 inputs are given" in done.stderr
     assert configuration.is_dir()
 
 
@@ -177,14 +177,14 @@ def test_times_are_left_out_when_the_configuration_says_so(run, file):
 
 
 REFUSED = {
-    "speed = 1": "has the key 'speed'; there are program, data",
-    "rounds = true": "rounds is 'True', it must be a whole number",
-    "rounds = 1.5": "rounds is '1.5', it must be a whole number",
-    "fuel = -1": "fuel is '-1', it must be a whole number",
-    'data = "a"': "data is 'a', it must be a list of names of files",
-    "data = [1]": "it must be a list of names of files",
-    'trace = "yes"': "trace is 'yes', it must be true or false",
-    'seconds = "1"': "seconds is '1', it must be a number",
+    "speed = 1": "unknown key 'speed'; the keys are program, data",
+    "rounds = true": "rounds is 'True', expected a whole number",
+    "rounds = 1.5": "rounds is '1.5', expected a whole number",
+    "fuel = -1": "fuel is '-1', expected a whole number",
+    'data = "a"': "data is 'a', expected a list of names of files",
+    "data = [1]": "expected a list of names of files",
+    'trace = "yes"': "trace is 'yes', expected true or false",
+    'seconds = "1"': "seconds is '1', expected a number",
     "data = [": "is not TOML",
     "a = 1\na = 2": "is not TOML",
     "x = \xff": "is not TOML",
@@ -193,7 +193,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:20])
-def test_a_configuration_that_makes_no_sense_is_refused(file, tmp_path, text):
+def test_a_wrong_configuration_is_refused(file, tmp_path, text):
     file(text.encode("latin-1"), "run.toml")
     with pytest.raises(UsageError) as caught:
         Config.read(tmp_path / "run.toml")
@@ -208,7 +208,7 @@ def test_a_value_out_of_range_is_refused_wherever_it_stands(run, file):
 def test_streams_that_do_not_divide_into_rounds_are_refused(run, file):
     done = run(file(HELLO), *["--stream", file(b"x", "s")] * 3, "--rounds", 2)
     assert done.exit_code == 2
-    assert "3 streams do not divide into 2 rounds" in done.stderr
+    assert "3 streams cannot be shared equally among 2 rounds" in done.stderr
 
 
 def test_both_programs_encode_and_decode(freestanding):

@@ -11,6 +11,8 @@ import example
 import libveracruz
 import template
 
+import veracruz
+
 
 def statistics(inputs):
     return example.main(inputs)
@@ -83,6 +85,10 @@ def status(_inputs):
         libveracruz.read_input(99)
     except libveracruz.HostError as error:
         return str(error.status)
+
+
+def own(_inputs):
+    return veracruz.NAME
 
 
 def open_file(_inputs):

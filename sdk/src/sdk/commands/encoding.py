@@ -37,19 +37,22 @@ _type_option = click.option(
     "kind",
     type=_TypeParameter(),
     required=True,
-    help="The type, as an expression such as 'Vec<(f64, f64)>', or by a name: "
+    help="The type: an expression such as 'Vec<(f64, f64)>', or one of the names "
     + ", ".join(named_types.SCHEMAS)
     + ".",
 )
-_header_option = click.option("--header", is_flag=True, help="The CSV begins with column names.")
-force_option = click.option("--force", is_flag=True, help="Overwrite files that are there.")
+_header_option = click.option(
+    "--header", is_flag=True, help="The first row of the CSV names the columns."
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 """Adds `--force`, passed as `force: bool`."""
 
 
 @click.command("encode")
 @_type_option
 @click.option("--from", "form", type=click.Choice(["json", "csv"]),
-              help="The form of IN; by default what its name ends on, else JSON.")  # fmt: skip
+              help="Format of IN.  [default: csv with --header or if its name ends in .csv, else "
+              "json]")  # fmt: skip
 @_header_option
 @force_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
@@ -63,9 +66,9 @@ def encode(
     source: Path,
     target: Path,
 ) -> None:
-    """Encode IN, JSON or CSV, to OUT, as programs read it.
+    """Encode IN (JSON or CSV) to OUT, in the encoding that programs read.
 
-    Without a name, and for -, that is standard input and standard output.
+    Without IN or OUT, or with -, that is standard input or standard output.
     """
     form = form or ("csv" if header or source.suffix == ".csv" else "json")
     _refuse_header_of_json(form, header=header)
@@ -80,11 +83,11 @@ def encode(
 @click.command("decode")
 @_type_option
 @click.option("--to", "form", type=click.Choice(["json", "csv"]),
-              help="The form to print; by default CSV with --header, else JSON.")  # fmt: skip
+              help="Format to print.  [default: csv with --header, else json]")  # fmt: skip
 @_header_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
 def decode(*, kind: pinecone.TypeKind, form: str | None, header: bool, source: Path) -> None:
-    """Decode IN, such as a program's result, and print it; without a name, standard input."""
+    """Decode IN, such as a program's result, and print it; without IN, read standard input."""
     form = form or ("csv" if header else "json")
     _refuse_header_of_json(form, header=header)
     data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
@@ -95,7 +98,7 @@ def decode(*, kind: pinecone.TypeKind, form: str | None, header: bool, source: P
 
 
 _schema_option = click.option("--schema", "schema_file", type=_FILE, required=True,
-                              help="A TOML file: the types of the columns.")  # fmt: skip
+                              help="TOML file with the types of the columns.")  # fmt: skip
 
 
 @click.command("csv-encode")
@@ -115,7 +118,7 @@ def csv_encode(*, schema_file: Path, force: bool, source: Path, target: Path) ->
     flexible = true                          rows may be shorter, or longer and are cut
     skip-rows-on-decoding-error = true
 
-    Rows that are skipped are told on standard error.
+    Skipped rows are reported on standard error.
     """  # noqa: D301 - click reads that backspace
     schema = _read_schema(schema_file)
     text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
@@ -131,9 +134,9 @@ def csv_encode(*, schema_file: Path, force: bool, source: Path, target: Path) ->
 @_schema_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
 def csv_decode(*, schema_file: Path, source: Path) -> None:
-    """Decode IN, rows of cells, and print it as CSV; without a name, standard input.
+    """Decode IN, rows of cells, and print it as CSV; without IN, read standard input.
 
-    The columns that the schema discards are not there, and no names.
+    Neither column names nor the columns that the schema discards are in it.
     """
     schema = _read_schema(schema_file)
     data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
@@ -154,4 +157,4 @@ def write(path: Path, data: bytes, *, force: bool, mode: int = 0o600) -> None:
 
 def _refuse_header_of_json(form: str, *, header: bool) -> None:
     if header and form == "json":
-        raise click.UsageError("--header is for CSV; JSON has its names in it")
+        raise click.UsageError("--header is only for CSV: JSON has the names in it")

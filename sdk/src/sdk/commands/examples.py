@@ -20,7 +20,7 @@ _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 @click.command("types")
 @json_option
 def types(*, as_json: bool) -> None:
-    """List the types that have names."""
+    """List the named types, which --type takes."""
     named = named_types.SCHEMAS.values()
     width = max(len(one.name) for one in named) + 2
     text = "\n".join(
@@ -31,23 +31,23 @@ def types(*, as_json: bool) -> None:
 
 @click.group("generate")
 def generate() -> None:
-    """Make sample data: the same from the same seed, everywhere."""
+    """Make sample data; the same seed gives the same data everywhere."""
 
 
 @generate.command("people")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
-              help="Another one makes other people.")  # fmt: skip
+              help="Seed: another one gives other people.")  # fmt: skip
 @click.option("--size", type=click.IntRange(0, people.MAX_PEOPLE), default=4000,
-              show_default=True, help="People per file.")  # fmt: skip
+              show_default=True, help="Number of people in each file.")  # fmt: skip
 @click.option("--overlap", type=click.IntRange(min=0), default=1200, show_default=True,
-              help="How many of them are in both files.")  # fmt: skip
+              help="Number of people who are in both files.")  # fmt: skip
 @encoding.force_option
 @click.argument("first", metavar="A.csv", type=_FILE)
 @click.argument("second", metavar="B.csv", type=_FILE)
 def generate_people(
     *, seed: int, size: int, overlap: int, force: bool, first: Path, second: Path
 ) -> None:
-    """Write two CSV files of people, none of whom exists."""
+    """Write two CSV files of invented people."""
     lists = people.generate_people(seed=seed, size=size, overlap=overlap)
     for path, each in zip((first, second), lists, strict=True):
         encoding.write(path, people.people_csv(each).encode(), force=force, mode=0o644)
@@ -59,12 +59,12 @@ def _generator_of(name: str) -> click.Command:
 
     @click.command(name, help=f"Write data for {name}: {example.summary}.")
     @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
-                  help="Another one makes other data.")  # fmt: skip
+                  help="Seed: another one gives other data.")  # fmt: skip
     @click.option("--size", type=click.IntRange(1, data_files.MAX_SIZE),
                   default=example.default_size, show_default=True,
-                  help="How large: rows, characters or rounds.")  # fmt: skip
+                  help="Size: a number of rows, characters or rounds.")  # fmt: skip
     @click.option("--output", "folder", type=_FOLDER, default=Path(), show_default=".",
-                  help="The folder to write to.")  # fmt: skip
+                  help="Folder to write to.")  # fmt: skip
     @encoding.force_option
     def command(*, seed: int, size: int, folder: Path, force: bool) -> None:
         for file, content in data_files.data_files(example, example.generate(seed, size)):
@@ -82,7 +82,7 @@ for _name in EXAMPLES:
 @click.argument("name", metavar="[NAME]", type=click.Choice(list(EXAMPLES)), required=False)
 @json_option
 def list_all(*, name: str | None, as_json: bool) -> None:
-    """Say what the example programs do; with NAME, all that is known of that one."""
+    """List the example programs; with NAME, describe that one."""
     if name is not None:
         about = data_files.description(EXAMPLES[name])
         emit(about, data_files.described(about), as_json=as_json)
@@ -96,8 +96,8 @@ def list_all(*, name: str | None, as_json: bool) -> None:
 def policy_template(*, name: str) -> None:
     """Print the command that writes a policy for the example NAME.
 
-    It names the certificates of the parties as `durango identity new` does, and the services where
-    they are on one machine: replace what differs.
+    Certificates are named as `durango identity new` names them, and all services are on this
+    machine: change what differs.
     """
     click.echo(policy_command(EXAMPLES[name]))
 
@@ -114,29 +114,32 @@ def list_examples(*, as_json: bool) -> None:
 @click.command("copy-example")
 @encoding.force_option
 @click.option("--source", is_flag=True,
-              help="Its source instead, as a project NAME to change, build and test.")  # fmt: skip
+              help="Copy its source instead, as a project to change, build and test.")  # fmt: skip
 @click.argument("name", metavar="NAME", type=click.Choice(sorted({*programs.NAMES, *EXAMPLES})))
 @click.argument("folder", type=_FOLDER, default=Path())
 def copy_example(*, name: str, folder: Path, force: bool, source: bool) -> None:
     """Copy the module of an example program to FOLDER, as NAME.wasm.
 
-    That of a program in Python is not shipped, as every build gives another: build its source.
+    Modules of programs in Python are not shipped, because every build gives other bytes: copy the
+    source with --source and build it.
     """
     if source:
         click.echo(str(projects.project_of_example(folder / name, name).folder))
         return
     if name not in programs.NAMES:
-        raise ProjectError(f"the module of {name} is not shipped: copy its --source and build it")
+        raise ProjectError(
+            f"the module of {name} is not shipped: copy its source with --source and build it"
+        )
     target = folder / f"{name}.wasm"
     write_new_file(target, programs.load(name), mode=0o644, force=force)
     click.echo(str(target))
 
 
 @click.command("build-examples")
-@click.option("--check", is_flag=True, help="Write nothing; compare with the modules there.")
-@click.option("--folder", type=_FOLDER, help="Where the modules are; by default as shipped.")
+@click.option("--check", is_flag=True, help="Write nothing; compare with the existing modules.")
+@click.option("--folder", type=_FOLDER, help="Folder of the modules.  [default: the shipped ones]")
 @click.option("--language", type=click.Choice(["c", "c-libc", "rust", "cargo"]),
-              help="Only those in this one; cargo is Rust with crates.")  # fmt: skip
+              help="Build only examples in this language; cargo is Rust with crates.")  # fmt: skip
 @json_option
 def build_examples(
     *, check: bool, folder: Path | None, language: str | None, as_json: bool
@@ -144,8 +147,8 @@ def build_examples(
     """Build the example programs from their sources.
 
     The same sources give the same bytes everywhere: with --check everybody can see that the shipped
-    modules are what their sources say. One that needs sources of others, which are fetched from a
-    package registry, is skipped where that cannot be reached, and named with the reason.
+    modules are built from their sources. An example that needs sources from a package registry is
+    skipped with a message if the registry cannot be reached.
     """
     act = build.check_examples if check else build.write_examples
     built = act(folder, language=language)

@@ -30,25 +30,25 @@ _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 
 @click.command("new")
 @click.option("--language", type=click.Choice(list(projects.BUILDERS)), default="c",
-              show_default=True, help="What the program is to be written in.")  # fmt: skip
+              show_default=True, help="Language of the program.")  # fmt: skip
 @click.option("--std", is_flag=True,
-              help="With --language rust: a Cargo package with std and crates.")  # fmt: skip
+              help="With --language rust: a Cargo package, for std and crates.")  # fmt: skip
 @click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
 @json_option
 def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
-    """Make the folder NAME with a small program, a case to test it on, and veracruz.toml."""
+    """Create the folder NAME with a small program, a test case, and veracruz.toml."""
     made = projects.new_project(folder, language=language, std=std)
     emit({"folder": made.folder, "language": language}, str(made.folder), as_json=as_json)
 
 
 @click.command("build")
 @click.option("--debug", is_flag=True,
-              help="Have it say what it panics about or prints, and keep its functions' names: "
-              "for the freestanding engine, and for policies that say debug.")  # fmt: skip
+              help="Have the program report its panics and what it prints, and keep the names of "
+              "its functions, for the freestanding engine and policies with debug.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 def build(*, debug: bool, folder: Path, as_json: bool) -> None:
-    """Build the program in FOLDER to NAME.wasm in it, and print its digest."""
+    """Build the program in FOLDER as FOLDER/NAME.wasm, and print its digest."""
     project = projects.open_project(folder)
     if sys.stderr.isatty():
         note(f"veracruz-sdk: building {project.name}; the first build in a language takes longest")
@@ -64,20 +64,24 @@ def build(*, debug: bool, folder: Path, as_json: bool) -> None:
 
 @click.command("test")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), show_default=True,
-              default=RUN_SECONDS, help="How long a round may run.")  # fmt: skip
+              default=RUN_SECONDS, help="Time limit of a round, in seconds.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 @click.pass_context
 def test(context: click.Context, *, seconds: float, folder: Path, as_json: bool) -> None:
     """Certify the program that was built in FOLDER, and run the cases in FOLDER/tests.
 
-    Every case runs under both strategies, which must agree. Exit status 1: something is wrong.
+    Every case runs under both strategies, which must agree. Exit status 1: the program is not
+    certified, or a case failed.
     """
     project = projects.open_project(folder)
     if not project.module.is_file():
-        raise ProjectError(f"{project.module} is not there: run `veracruz-sdk build {folder}`")
+        raise ProjectError(f"{project.module} does not exist: run `veracruz-sdk build {folder}`")
     if project.is_stale:
-        note(f"veracruz-sdk: {project.module} is older than its source: build it to test that")
+        note(
+            f"veracruz-sdk: warning: {project.module} is older than its source: "
+            f"run `veracruz-sdk build {folder}` to test what the source says"
+        )
     module = read_file(project.module, limit=_MOST_MODULE_BYTES, what="module")
     report = tlaxcala.check(module)
     findings = [f"{one.code} {one.title}: {one.message}" for one in report.findings]
@@ -91,7 +95,7 @@ def test(context: click.Context, *, seconds: float, folder: Path, as_json: bool)
     lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
     lines += [f"          {finding}" for finding in findings]
     for name, found in faults.items():
-        lines += [f"{'wrong' if found else 'right':<10}{name}"]
+        lines += [f"{'failed' if found else 'passed':<10}{name}"]
         lines += [f"          {line}" for line in found]
     passed = report.certified and not any(faults.values())
     value = {"passed": passed, "findings": findings, "cases": faults}
@@ -117,5 +121,7 @@ def _faults(
         did.append(seen)
         step(1)
     if not found and did[0] != did[1]:
-        found.append("the strategies differ: does the result depend on random numbers?")
+        found.append(
+            "the two strategies gave different results: does the result depend on random numbers?"
+        )
     return found

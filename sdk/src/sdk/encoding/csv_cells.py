@@ -77,7 +77,7 @@ def parse_schema(text: bytes) -> Schema:
     """The schema that a TOML file describes.
 
     Raises:
-        SchemaError: it is not TOML, or describes none.
+        SchemaError: it is not TOML, or not a schema.
     """
     try:
         said = tomllib.loads(text.decode())
@@ -88,7 +88,7 @@ def parse_schema(text: bytes) -> Schema:
     known = ("columns", *_BYTES, *_FLAGS)
     if unknown := sorted(said.keys() - known):
         raise SchemaError(
-            f"the schema has no key {unknown[0][:40]!r}; there are {', '.join(known)}"
+            f"unknown key {unknown[0][:40]!r} in the schema; the keys are {', '.join(known)}"
         )
     delimiter, quote = (_character(said, key) for key in _BYTES)
     if delimiter == quote:
@@ -99,7 +99,7 @@ def parse_schema(text: bytes) -> Schema:
 
 def _columns(said: object) -> tuple[str, ...]:
     if not isinstance(said, list) or not 0 < len(said) <= _MOST_COLUMNS:
-        raise SchemaError(f"columns is not an array of 1 to {_MOST_COLUMNS} types")
+        raise SchemaError(f"columns must be an array of 1 to {_MOST_COLUMNS} types")
     columns: list[str] = []
     for number, column in enumerate(said, 1):
         name = _CAPITALISED.get(column, column) if isinstance(column, str) else None
@@ -132,7 +132,7 @@ def encode_csv(schema: Schema, text: bytes) -> Encoded:
     """The encoding of a CSV file in UTF-8. Empty lines are no rows.
 
     Raises:
-        TableError: it is no CSV, or a row does not fit the schema and is not to be skipped.
+        TableError: it is not CSV, or a row does not fit the schema and must not be skipped.
     """
     rows = read_rows(text, schema.dialect)
     names = next(rows, Row(0, [])).cells if schema.has_headers else []

@@ -127,9 +127,9 @@ def reader_of(kind: kinds.TypeKind) -> Callable[[str], Value]:
     """What reads a cell of a column of this type; it raises TableError for one that does not fit.
 
     Raises:
-        TableError: there are no such columns.
+        TableError: CSV has no cells for this type.
     """
-    raise TableError(f"a column cannot be {kind}")
+    raise TableError(f"a CSV column cannot hold {kind}")
 
 
 @reader_of.register
@@ -181,12 +181,12 @@ def cell_of(kind: kinds.TypeKind, value: Value) -> str:
     """The cell of a value in a column of this type.
 
     Raises:
-        TableError: another value would have the same cell.
+        TableError: CSV cannot tell this value from another one.
     """
     if value is None:
         return ""
     if isinstance(kind, kinds.Option) and value == "":
-        raise TableError("an empty text and no text are the same cell; use JSON")
+        raise TableError("CSV cannot tell an empty text from no text; use JSON")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

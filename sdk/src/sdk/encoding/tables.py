@@ -81,7 +81,7 @@ class _Table:
         """The names of the columns."""
         named = [name for name, _ in self._fields if name]
         if not named:
-            raise TableError(f"a header needs names, and the columns of {self._row} have none")
+            raise TableError(f"cannot write a header: the columns of {self._row} have no names")
         return named
 
     def columns(self, header: Sequence[str] | None) -> list[Column[Value]]:
@@ -90,7 +90,7 @@ class _Table:
         if header is not None and isinstance(self._row, kinds.Struct):
             if sorted(header) != sorted(self.names()):
                 raise TableError(
-                    f"the header is {', '.join(header)[:200]!r}, the columns are "
+                    f"the header is {', '.join(header)[:200]!r}, expected the columns "
                     f"{', '.join(self.names())!r}"
                 )
             order = [header.index(name) for name in self.names()]

@@ -40,7 +40,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """One example program that could not be built, as sources of others cannot be fetched."""
+    """One example program that was not built, because its further sources cannot be fetched."""
 
     name: str
     reason: str
@@ -129,7 +129,7 @@ def write_examples(
 
 
 def _at_once(work: Callable[[str], _T], names: Sequence[str]) -> list[_T]:
-    """What comes of each name, as many at a time as there are processors: compilers do the work."""
+    """The results of `work` for each name, as many at a time as there are processors."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(work, names))
 

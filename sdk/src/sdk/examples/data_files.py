@@ -1,4 +1,4 @@
-"""Files of data for an example, and what there is to say of it."""
+"""Files of data for an example, and its description."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby

@@ -78,10 +78,10 @@ class Example:
         types: types of it that have names of their own.
         codes: the return codes other than 0 that it has, each with its reason.
         generate: makes a case of a size from a seed: the same everywhere, small for size 10.
-        default_size: what `veracruz-sdk generate` makes unless told.
+        default_size: what `veracruz-sdk generate` makes by default.
         expected: the decoded result of every round, computed from the inputs' bytes and by other
             means than the program's. A set is given as a list in any order.
-        check: in place of `expected` where there is no one right result: told the case and the
+        check: in place of `expected` where there is no one right result: given the case and the
             bytes of each round's result, it gives what is wrong, or None.
         tolerance: how far apart floats may be, relative to the larger of 1 and the expected one.
     """

@@ -52,7 +52,7 @@ def orders(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def policy_options(example: Example) -> list[list[str]]:
-    """What `durango policy new` has to be told of an example, an option a list."""
+    """The options of `durango policy new` for an example, each a list of words."""
     options = [
         ["--identity", party.certificate, ",".join(role.value for role in party.roles)]
         for party in parties(example)

@@ -22,13 +22,13 @@ from veracruz_utils.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is told of a run besides its report, and how it is helped.
+    """What a run reports besides its result, and what helps it.
 
     Attributes:
         previous: a result to go on from in the first round.
         profile: look where each round spends its time; the program runs a little slower then.
         cache: a folder of this user's own that keeps compiled code; made if it is not there.
-        on_call: is told of every host call.
+        on_call: gets every host call.
     """
 
     previous: Source | None = None

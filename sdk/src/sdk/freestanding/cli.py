@@ -22,7 +22,7 @@ A program, from its data to its result:
   freestanding-execution-engine run linear-regression.wasm --data points.dat --output line.dat
   freestanding-execution-engine decode --type '{gradient: f64, intercept: f64}' line.dat
 
-`freestanding-execution-engine run --help` tells the rest.
+`freestanding-execution-engine run --help` has the rest.
 """
 
 _RUN_EPILOG: Final = """\b
@@ -52,8 +52,8 @@ Exit status:
   5  the program returned another code than 0
   6  the program trapped
   7  the program reached a limit
-  8  the module is refused: it is not a program we run
-  9  the program's process was lost, most likely for want of memory
+  8  the module is refused: it is not a program that isolates run
+  9  the program's process died, most likely because memory ran out
 """
 
 
@@ -86,51 +86,58 @@ def _take_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @main.command("run", epilog=_RUN_EPILOG)
 @click.argument("program", type=_FILE)
 @click.option("--data", metavar=_SOURCE, multiple=True,
-              help="An input; repeat it for each, in the order of the program or of the policy. "
-              "With CLIENT= in front it is that client's next package, with CLIENT:PACKAGE= that "
-              "one; then they are sorted as an isolate sorts them.")  # fmt: skip
+              help="An input file; repeat the option for each, in the order of the program or the "
+              "policy. CLIENT=FILE is that client's next package, CLIENT:PACKAGE=FILE the package "
+              "of that number; they are sorted as an isolate sorts them.")  # fmt: skip
 @click.option("--stream", metavar=_SOURCE, multiple=True,
-              help="A stream input, likewise; those of the first round come first.")  # fmt: skip
+              help="A stream input file, as --data; the first round's come first.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10_000), default=1, show_default=True,
-              help="How many rounds; each gets as many of the streams, and the result of the "
-              "round before.")  # fmt: skip
-@click.option("--previous", type=_FILE, help="A result to go on from in the first round.")
-@click.option("--strategy", type=click.Choice(_STRATEGIES), help="How it runs.  [default: jit]")
+              help="Number of rounds. Each gets an equal share of the streams, and the result of "
+              "the round before.")  # fmt: skip
+@click.option(
+    "--previous", type=_FILE, help="File with the result that the first round goes on from."
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(_STRATEGIES),
+    help="How the program is executed.  [default: jit]",
+)
 @click.option("--policy", type=_FILE,
-              help="A policy: it says strategy, limits, orders and the program.")  # fmt: skip
+              help="Policy file: it sets the strategy, the limits, the order of inputs and the "
+              "program.")  # fmt: skip
 @click.option("--as", "as_client", metavar="CLIENT",
-              help="Who asks for the result, by client id or certificate file.  "
+              help="Client who asks for the result: an id or a certificate file.  "
               "[default: the policy's first reader]")  # fmt: skip
 @click.option("--output", type=_FILE,
-              help="Where the last result goes; without it, standard output. With {round} in its "
+              help="File for the last result.  [default: standard output]  With {round} in the "
               "name, one file for each round.")  # fmt: skip
 @encoding.force_option
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True),
-              help="How long a round may run.  [default: 300]")  # fmt: skip
+              help="Time limit of a round, in seconds.  [default: 300]")  # fmt: skip
 @click.option("--compile-seconds", type=click.IntRange(1, 3600),
-              help="How long checking and compiling may take.  [default: 60]")  # fmt: skip
+              help="Time limit of checking and compiling, in seconds.  [default: 60]")  # fmt: skip
 @click.option("--memory-mib", type=click.IntRange(1, 4096),
-              help="How much memory the program may use.  [default: 1024]")  # fmt: skip
+              help="Memory limit of the program, in MiB.  [default: 1024]")  # fmt: skip
 @click.option("--fuel", type=click.IntRange(1, _MOST_FUEL),
-              help="How many instructions a round may run.")  # fmt: skip
+              help="Limit of instructions in a round.")  # fmt: skip
 @click.option("--count-fuel", is_flag=True, default=None,
               help="Count instructions without a limit.")  # fmt: skip
 @click.option("--trace", is_flag=True, help="Print every host call to standard error.")
 @click.option("--profile", is_flag=True,
-              help="A table of the functions that take the time.")  # fmt: skip
+              help="Print a table of the functions that take the most time.")  # fmt: skip
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path),
-              help="A folder of yours alone that keeps compiled code.")  # fmt: skip
+              help="Folder for compiled code; nobody else may be able to write to it.")  # fmt: skip
 @click.option("--config", type=_FILE, is_eager=True, callback=_take_config,
-              help="A TOML file with the options above, as `seconds = 10`; the command line goes "
-              "first. The keys of 2021 are understood.")  # fmt: skip
+              help="TOML file with the options above, such as `seconds = 10`; the command line "
+              "goes first. The three keys of 2021 are understood.")  # fmt: skip
 @json_option
 def run(**options: Any) -> None:  # noqa: ANN401 - what `command.run` takes
     """Run PROGRAM, a WebAssembly module, on files, as an isolate would.
 
-    The engine, the limits and the rules are those of an isolate, the walls are not: give it no data
-    that need them. The result goes to the output file or, as it is, to standard output; the report
-    to standard error. With --json the report is what goes to standard output, and the result only
-    to --output. What a program wrote before it failed is not handed over.
+    The engine, the limits and the rules are those of an isolate, but nothing is isolated: do not
+    use it on confidential data. The result goes to --output or to standard output, the report to
+    standard error. With --json the report goes to standard output, and the result only to --output.
+    If the program fails, what it had written is discarded.
     """
     # Imported late: who encodes a file or wants help shall not wait for the whole runtime.
     from sdk.freestanding import command  # noqa: PLC0415

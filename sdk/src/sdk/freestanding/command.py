@@ -86,20 +86,22 @@ def _require_room(output: Path | None, rounds: int, *, force: bool) -> None:
     for number in range(1, rounds + 1):
         target = Path(str(output).replace(_ROUND, str(number)))
         if not target.parent.is_dir():
-            raise VeracruzError(f"{target.parent} is no folder: make it, the result is to go there")
+            raise VeracruzError(
+                f"{target.parent} is not a folder: create it, or give another --output"
+            )
         refuse_existing(target, force=force)
 
 
 def _require_count(config: Config | None, found: int) -> None:
     if config and config.data_source_count not in (None, found):
         raise UsageError(
-            f"data-source-count is {config.data_source_count}, {found} inputs are given"
+            f"data-source-count is {config.data_source_count}, but {found} inputs are given"
         )
 
 
 def _in_rounds(streams: list[Source], rounds: int) -> list[list[Source]]:
     if len(streams) % rounds:
-        raise UsageError(f"{len(streams)} streams do not divide into {rounds} rounds")
+        raise UsageError(f"{len(streams)} streams cannot be shared equally among {rounds} rounds")
     each = len(streams) // rounds
     return [streams[each * place : each * (place + 1)] for place in range(rounds)]
 
@@ -115,11 +117,13 @@ def _terms(
 ) -> Terms:
     if policy is None:
         if as_client is not None:
-            raise UsageError("--as names a client of a policy, and there is no --policy")
+            raise UsageError("--as names a client of a policy: give --policy too")
         return _own_terms(code, inputs=inputs, streams=streams, **options)
     for name in _OF_THE_POLICY:
         if options[name] is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is the policy's to say")
+            raise UsageError(
+                f"--{name.replace('_', '-')} cannot be given with --policy, which decides it"
+            )
     parsed = Policy.parse(
         read_file(policy, limit=MAX_POLICY_BYTES, what="policy"), at=datetime.now(UTC)
     )

@@ -65,7 +65,7 @@ class Config:
     Attributes:
         options: values of options of `run`, by their names without dashes in front.
         data_source_count: how many inputs there have to be; None says nothing.
-        times: whether the report for people tells times.
+        times: whether the report for people contains times.
     """
 
     options: Mapping[str, Any]
@@ -97,7 +97,7 @@ class Config:
 def _require_kind(path: Path, key: str, value: object) -> None:
     if key not in KEYS:
         raise UsageError(
-            f"configuration {path} has the key {key[:60]!r}; there are {', '.join(KEYS)}"
+            f"configuration {path}: unknown key {key[:60]!r}; the keys are {', '.join(KEYS)}"
         )
     kind = KEYS[key]
     fits = isinstance(value, _TYPES[kind]) and (kind is _FLAG or not isinstance(value, bool))
@@ -106,7 +106,7 @@ def _require_kind(path: Path, key: str, value: object) -> None:
     if kind is _WHOLE and isinstance(value, int):
         fits = fits and value >= 0
     if not fits:
-        raise UsageError(f"configuration {path}: {key} is {str(value)[:60]!r}, it must be {kind}")
+        raise UsageError(f"configuration {path}: {key} is {str(value)[:60]!r}, expected {kind}")
 
 
 def _beside(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - what TOML holds

@@ -191,7 +191,7 @@ def _profile_json(profile: Profiled | None) -> dict[str, object] | None:
 
 def _profile_lines(profile: Profiled) -> Iterator[str]:
     if not profile.samples:
-        yield "profile    the run was over before the first look, after about 1 ms"
+        yield "profile    the run ended before the first sample, after about 1 ms"
         return
     yield f"profile    {profile.samples} samples"
     yield "             self    total  function"

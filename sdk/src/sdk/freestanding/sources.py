@@ -79,9 +79,11 @@ def assign(sources: Sequence[Source], order: Sequence[int], *, what: str) -> Ite
     """
     named = sum(each.client_id is not None for each in sources)
     if named not in (0, len(sources)):
-        raise UsageError(f"{named} of {len(sources)} {what} name their client: all, or none")
+        raise UsageError(
+            f"{named} of {len(sources)} {what} name their client: name it for all or for none"
+        )
     if len(sources) != len(order):
-        raise UsageError(f"the policy orders {len(order)} {what}, {len(sources)} are given")
+        raise UsageError(f"expected {len(order)} {what}, as the policy orders, got {len(sources)}")
     provided: Counter[int] = Counter()
     for each, place in zip(sources, order, strict=True):
         client = place if each.client_id is None else each.client_id
@@ -94,7 +96,7 @@ def _u32(text: str | None) -> int | None:
     if text is None:
         return None
     if int(text) > _MAX_U32:
-        raise UsageError(f"{text} is not a client or package id, which has 32 bits")
+        raise UsageError(f"{text} is too large for a client or package id, which has 32 bits")
     return int(text)
 
 
@@ -121,5 +123,5 @@ def _read_file(file: BinaryIO, what: str, path: Path) -> Content:
 def _require_fit(size: int, what: str, path: Path) -> None:
     if size > _MOST_BYTES:
         raise SdkError(
-            f"{what} {path} has more than {_MOST_BYTES} bytes, a program can see no more"
+            f"{what} {path} is larger than {_MOST_BYTES} bytes, the most that a program can read"
         )

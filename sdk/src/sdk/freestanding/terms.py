@@ -133,7 +133,7 @@ def client_named(policy: Policy, client_id: int) -> PolicyIdentity:
         if each.client_id == client_id:
             return each
     known = ", ".join(str(each.client_id) for each in policy.identities)
-    raise UsageError(f"the policy has no client {client_id}, it has {known}")
+    raise UsageError(f"the policy has no client {client_id}; its clients are {known}")
 
 
 def reader_named(policy: Policy, text: str) -> PolicyIdentity:
@@ -149,8 +149,8 @@ def reader_named(policy: Policy, text: str) -> PolicyIdentity:
     try:
         certificate = load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     except ValueError:
-        raise UsageError(f"{text} is no client id, and no certificate in PEM") from None
+        raise UsageError(f"{text} is neither a client id nor a certificate in PEM") from None
     found = policy.identity_of(certificate)
     if found is None:
-        raise UsageError(f"the certificate {text} is no principal's of the policy")
+        raise UsageError(f"no principal of the policy has the certificate {text}")
     return found

@@ -73,11 +73,11 @@ def read_cases(folder: Path) -> tuple[ProjectCase, ...]:
     """The cases of the TOML files in a folder, by name.
 
     Raises:
-        ProjectError: there is none, or one makes no sense.
+        ProjectError: there is no case, or one is malformed.
     """
     found = tuple(_read_case(path) for path in sorted(folder.glob("*.toml")))
     if not found:
-        raise ProjectError(f"there are no cases: {folder} has no file that ends in .toml")
+        raise ProjectError(f"no cases found: {folder} has no file that ends in .toml")
     return found
 
 
@@ -94,7 +94,7 @@ def _read_case(path: Path) -> ProjectCase:
             float(said.get("tolerance", 0)),
         )
     except UnicodeDecodeError:
-        raise ProjectError(f"{path}: it is not text in UTF-8") from None
+        raise ProjectError(f"{path} is not UTF-8") from None
     except OSError as error:
         raise ProjectError(f"{path}: cannot read {error.filename}: {error.strerror}") from None
     except (PineconeError, TypeExpressionError, TypeError, ValueError) as error:
@@ -104,14 +104,14 @@ def _read_case(path: Path) -> ProjectCase:
 def _round(said: Mapping[str, Any], folder: Path) -> CaseRound:
     _known(said, _ROUND)
     if "result" in said and "code" in said:
-        raise ValueError("a round has a result or a code, not both")
+        raise ValueError("a round may have a result or a code, not both")
     result = _datum(said["result"], folder) if "result" in said else None
     return CaseRound(_data(said.get("streams", []), folder), result, int(said.get("code", 0)))
 
 
 def _data(said: object, folder: Path) -> tuple[Datum, ...]:
     if not isinstance(said, list):
-        raise ValueError(f"{said!r:.80} is not a list of data, each in braces")  # noqa: TRY004 - as the others
+        raise ValueError(f"expected a list of data, each in braces, got {said!r:.80}")  # noqa: TRY004 - as the others
     return tuple(_datum(each, folder) for each in said)
 
 
@@ -129,19 +129,23 @@ def _datum(said: Mapping[str, Any], folder: Path) -> Datum:
         case {"file": str(name), **rest} if not rest:
             with folder.joinpath(name).open("rb") as file:
                 return Datum(file.read(_MOST_FILE_BYTES))
-    raise ValueError(f"{said!r} is not a type and its value (or hex), nor text, hex or file")
+    raise ValueError(
+        f"expected a type and its value or hex, or text, hex or file, got {said!r:.80}"
+    )
 
 
 def _from_hex(digits: str) -> bytes:
     try:
         return bytes.fromhex(digits)
     except ValueError:
-        raise ValueError(f"{digits[:80]!r} is not hexadecimal, two digits to a byte") from None
+        raise ValueError(
+            f"{digits[:80]!r} is not hexadecimal, with two digits for each byte"
+        ) from None
 
 
 def _known(said: Mapping[str, Any], keys: set[str]) -> None:
     if unknown := sorted(said.keys() - keys):
-        raise ValueError(f"there is no key {unknown[0]!r}; there are {', '.join(sorted(keys))}")
+        raise ValueError(f"unknown key {unknown[0]!r}; the keys are {', '.join(sorted(keys))}")
 
 
 def run_case(

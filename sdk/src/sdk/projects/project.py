@@ -30,6 +30,7 @@ from veracruz_shells.console import write_new_file
 
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_NAME_RULE: Final = "use lower-case letters, digits, - and _"
 _MOST_BYTES: Final = 64 * 1024
 _CASE_SIZE: Final = 10
 _SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock"})
@@ -38,7 +39,7 @@ _SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", "
 def _sources(folder: Path, pattern: str) -> list[Path]:
     found = sorted(folder.glob(pattern))
     if not found:
-        raise ProjectError(f"{folder} has no source: no file is named {pattern}")
+        raise ProjectError(f"{folder} has no source: expected a file that matches {pattern}")
     return found
 
 
@@ -120,7 +121,7 @@ class Project:
     def build(self, *, debug: bool = False) -> bytes:
         """The module that its source builds.
 
-        With `debug` one that tells its author more: what it says, and its functions' names.
+        With `debug` it reports panics and what it prints, and keeps its functions' names.
 
         Raises:
             BuildError: the toolchain is missing, or refuses the source.
@@ -132,7 +133,7 @@ def open_project(folder: Path) -> Project:
     """The project in a folder.
 
     Raises:
-        ProjectError: there is none, or its file makes no sense.
+        ProjectError: there is none, or its file is malformed.
     """
     path = folder / PROJECT_FILE
     try:
@@ -145,10 +146,10 @@ def open_project(folder: Path) -> Project:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{path}: {error}") from None
     if unknown := sorted(said.keys() - {"name", "language"}):
-        raise ProjectError(f"{path}: there is no key {unknown[0]!r}; there are name, language")
+        raise ProjectError(f"{path}: unknown key {unknown[0]!r}; the keys are name, language")
     name, language = said.get("name"), said.get("language")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ProjectError(f"{path}: name is {name!r}, not small letters, digits, - and _")
+        raise ProjectError(f"{path}: name is {name!r}; {_NAME_RULE}")
     if language not in BUILDERS:
         raise ProjectError(f"{path}: language is {language!r}, not one of {', '.join(BUILDERS)}")
     return Project(folder, name, language)
@@ -163,13 +164,13 @@ def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
         std: make a Cargo package in Rust with `std`, which may use crates.
 
     Raises:
-        ProjectError: the folder is there, or its name cannot be a program's.
+        ProjectError: the folder exists, or its name cannot be a program's.
     """
     name = folder.name
     if std and language != "rust":
-        raise ProjectError(f"a program in {language} has no std: that is Rust's")
+        raise ProjectError(f"std is for programs in rust, not in {language}")
     if not _NAME.fullmatch(name):
-        raise ProjectError(f"{name!r} is not a name of small letters, digits, - and _")
+        raise ProjectError(f"{name!r} cannot be the name of a program; {_NAME_RULE}")
     _make(folder)
     head = f'name = "{name}"\nlanguage = "{language}"\n'
     write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
@@ -187,12 +188,15 @@ def project_of_example(folder: Path, example: str) -> Project:
         example: one of `programs.NAMES`.
 
     Raises:
-        ProjectError: the folder is there, or the example is none that a project can be made of.
+        ProjectError: the folder exists, or no project can be made of the example.
     """
     how = language_of(example)
     if how == "c-libc":
         own = source_folder("examples") / example
-        raise ProjectError(f"{example} needs sources that are fetched when it is built; see {own}")
+        raise ProjectError(
+            f"{example} cannot be copied as a project, because its build fetches further sources; "
+            f"its own source is in {own}"
+        )
     language = "rust" if how == "cargo" else how
     _make(folder)
     head = f'name = "{example}"\nlanguage = "{language}"\n'
@@ -231,7 +235,7 @@ def _make(folder: Path) -> None:
     except FileExistsError:
         raise ProjectError(f"{folder} exists already") from None
     except OSError as error:
-        raise ProjectError(f"cannot make {folder}: {error.strerror}") from None
+        raise ProjectError(f"cannot create {folder}: {error.strerror}") from None
 
 
 def _copy(source: Traversable, target: Path) -> None:

@@ -49,7 +49,9 @@ def cargo() -> str:
         raise BuildError(f"cargo is missing: {REMEDY}")
     said = _run([path, "--version"], Path(), os.environ, timeout_s=FETCH_SECONDS).split()
     if said[1:2] != [CARGO_VERSION]:
-        raise BuildError(f"{path} is version {' '.join(said[1:2])}, not {CARGO_VERSION}: {REMEDY}")
+        raise BuildError(
+            f"{path} is version {' '.join(said[1:2])}, expected {CARGO_VERSION}: {REMEDY}"
+        )
     return path
 
 
@@ -152,7 +154,7 @@ def _module(said: str) -> Path:
     messages = [json.loads(line) for line in said.splitlines()]
     built = [str(message["executable"]) for message in messages if message.get("executable")]
     if len(built) != 1:
-        raise BuildError(f"the package has {len(built)} programs, not one")
+        raise BuildError(f"the package has {len(built)} programs, expected one")
     return Path(built[0])
 
 

@@ -61,7 +61,9 @@ def fetch_sources(manifest: Path, into: Path) -> Fetched:
 def _vendor(folder: Path) -> None:
     cargo = shutil.which("cargo")  # any, as it compiles nothing
     if cargo is None:
-        raise SourceUnavailableError("cargo, which fetches sources, is missing")
+        raise SourceUnavailableError(
+            "cargo is missing, which fetches the sources: apt install cargo"
+        )
     command = [cargo, "vendor", "--quiet", "--manifest-path", MANIFEST, "vendor"]
     environment = {**_ENVIRONMENT, **os.environ}
     try:

@@ -5,10 +5,8 @@ addresses. So a policy names the component that was built, and who wants to chec
 source has to trust its builder, or build it and have everyone use that.
 """
 
-import ast
 import os
 import shutil
-import symtable
 import sys
 import sysconfig
 import tempfile
@@ -23,6 +21,7 @@ from execution_engine.limits import EngineLimits
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.examination import check_module
 from sdk.errors import BuildError
+from sdk.toolchains.python_source import check_source
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
 
@@ -33,8 +32,6 @@ PROGRAM_BYTES: Final = 64 * 1024 * 1024
 
 _HEADER_BYTES: Final = 8
 _CUSTOM, _COMPONENT, _INSTANCE, _EXPORT = 0, 4, 5, 11
-_RENAMED: Final = {"veracruz": "libveracruz", "veracruz_pinecone": "libveracruz.pinecone"}
-"""Modules of the library by the names that they had, which programs may still import."""
 _AUTHOR: Final = "veracruz_author.py"
 
 
@@ -47,7 +44,7 @@ def compile_python(source: Path) -> bytes:
         BuildError: the toolchain is missing, or refuses the source.
     """
     tool = _tool()
-    _check_source(source)
+    check_source(source)
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
         folder = Path(name)
         (folder / "world.wit").write_text(world.wit())
@@ -65,7 +62,7 @@ def compile_python(source: Path) -> bytes:
     try:
         check_module(code, limits=EngineLimits(module_bytes=PROGRAM_BYTES))
     except ModuleRefusedError as error:
-        raise BuildError(f"{source} builds a component that is not hosted: {error}") from None
+        raise BuildError(f"{source} builds a component that isolates do not run: {error}") from None
     return code
 
 
@@ -90,40 +87,6 @@ def _kept(code: bytes) -> Iterator[bytes]:
         yield code[begin : whole.at]
 
 
-def _check_source(source: Path) -> None:
-    """Say at once what the tool says after long work, as far as this Python can tell."""
-    try:
-        tree = ast.parse(source.read_text(), str(source))
-        names = symtable.symtable(source.read_text(), str(source), "exec").get_identifiers()
-    except OSError as error:
-        raise BuildError(f"cannot read {source}: {(error.strerror or '').lower()}") from None
-    except (SyntaxError, ValueError):
-        return  # it may be good for the newer Python that it is built with
-    if "main" not in names:
-        raise BuildError(f"{source} has no function `main`: write `def main(inputs):`")
-    for line, name in _imports(tree):
-        if name in _RENAMED and not _is_beside(source, name):
-            raise BuildError(f"{source}, line {line}: {_renamed(name)}")
-
-
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.lineno, node.module.split(".")[0]
-
-
-def _is_beside(source: Path, name: str) -> bool:
-    """Whether the author has a module of that name."""
-    folder = source.resolve().parent
-    return folder.joinpath(f"{name}.py").is_file() or folder.joinpath(name).is_dir()
-
-
-def _renamed(name: str) -> str:
-    return f"the guest library is not called `{name}` any more: import `{_RENAMED[name]}` instead"
-
-
 def _run(command: list[str], folder: Path, source: Path) -> None:
     environment = {
         "PATH": os.environ.get("PATH", ""),
@@ -140,10 +103,6 @@ def _run(command: list[str], folder: Path, source: Path) -> None:
     )
     if not ran.succeeded:
         said = ran.words or ran.output.strip()
-        # A module beside the author's imports it, and was not looked at before.
-        for name in _RENAMED:
-            if f"No module named '{name}'" in said:
-                raise BuildError(f"{source.parent}: {_renamed(name)}")
         for each in (str(folder / _AUTHOR), f"/0/{_AUTHOR}"):  # as it is, and as the tool mounts it
             said = said.replace(each, str(source))
         raise refusal("componentize-py", source, said[-8000:])
@@ -157,7 +116,7 @@ def _tool() -> Path:
         raise BuildError(f"the toolchain for Python is missing: {remedy}") from None
     if found != COMPONENTIZE_VERSION:
         raise BuildError(
-            f"componentize-py is {found}, programs are built with {COMPONENTIZE_VERSION}: {remedy}"
+            f"componentize-py is version {found}, expected {COMPONENTIZE_VERSION}: {remedy}"
         )
     for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
         if (tool := Path(folder, "componentize-py")).is_file():

@@ -54,12 +54,14 @@ def compiler() -> str:
         raise BuildError(f"the Rust compiler is missing: {REMEDY}")
     said = _run([path, "--version"], Path()).split()
     if said[1:2] != [RUST_VERSION]:
-        raise BuildError(f"{path} is version {' '.join(said[1:2])}, not {RUST_VERSION}: {REMEDY}")
+        raise BuildError(
+            f"{path} is version {' '.join(said[1:2])}, expected {RUST_VERSION}: {REMEDY}"
+        )
     libraries = _run(
         [path, "--print", "target-libdir", "--target", "wasm32-unknown-unknown"], Path()
     ).strip()
     if not any(Path(libraries).glob("libcore-*.rlib")):
-        raise BuildError(f"{path} has no wasm32-unknown-unknown: {REMEDY}")
+        raise BuildError(f"{path} lacks the target wasm32-unknown-unknown: {REMEDY}")
     return path
 
 
@@ -103,6 +105,6 @@ def _run(command: list[str], folder: Path) -> str:
     )
     if not ran.succeeded:
         if _NO_LINKER in ran.words:
-            raise BuildError(f"the linker of WebAssembly is missing: {REMEDY}")
+            raise BuildError(f"the WebAssembly linker is missing: {REMEDY}")
         raise refusal("the compiler", command[-1], ran.words)
     return ran.output

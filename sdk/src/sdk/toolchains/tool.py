@@ -1,4 +1,4 @@
-"""Running compilers and what fetches for them: in a folder, for a time, without a shell."""
+"""Running compilers and cargo: in a folder, with a time limit, without a shell."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _MOST_CHARS: Final = 8000
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of running a tool.
+    """How a tool ended, and what it wrote.
 
     Attributes:
         succeeded: it ended with status 0.
@@ -63,4 +63,4 @@ def run_tool(
 
 def refusal(who: str, what: object, words: str) -> BuildError:
     """The error of a tool that refuses something, with the beginning of its words."""
-    return BuildError(f"{who} refuses {what}:\n{words[:_MOST_CHARS]}")
+    return BuildError(f"{who} cannot build {what}:\n{words[:_MOST_CHARS]}")

@@ -61,7 +61,7 @@ _ZIG: Final = (
 def compile_c(sources: Sequence[Path], *, include: Path, debug: bool = False) -> bytes:
     """The module that C sources build without a libc; `include` is the folder of veracruz.h.
 
-    With `debug` it says to its author what it has to say, and keeps its functions' names.
+    With `debug` it reports its messages to the author, and keeps its functions' names.
 
     The compiler keeps its cache in ZIG_GLOBAL_CACHE_DIR, or below the home directory.
 
@@ -205,7 +205,7 @@ def _run(folder: Path, arguments: Sequence[str], source: Path) -> None:
 
 
 def require_compiler() -> None:
-    """Nothing, where the compiler is installed in its version.
+    """Check that the compiler is installed in the expected version.
 
     Raises:
         BuildError: it is missing, or another one.
@@ -216,4 +216,4 @@ def require_compiler() -> None:
     except PackageNotFoundError:
         raise BuildError(f"the C compiler is missing: {remedy}") from None
     if found != ZIG_VERSION:
-        raise BuildError(f"ziglang is {found}, modules are built with {ZIG_VERSION}: {remedy}")
+        raise BuildError(f"ziglang is version {found}, expected {ZIG_VERSION}: {remedy}")

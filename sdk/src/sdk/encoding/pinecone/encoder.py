@@ -45,13 +45,13 @@ def _shown(value: object) -> str:
 
 def _elements(value: object) -> list[object] | tuple[object, ...]:
     if not isinstance(value, (list, tuple)):
-        raise PineconeError(f"a list is due, not {_shown(value)}")
+        raise PineconeError(f"expected a list, got {_shown(value)}")
     return value
 
 
 def _names(value: object) -> AnyMapping[str, object]:
     if not isinstance(value, dict):
-        raise PineconeError(f"an object is due, not {_shown(value)}")
+        raise PineconeError(f"expected an object, got {_shown(value)}")
     return value
 
 
@@ -66,7 +66,7 @@ def _put_at(step: int | str, put: Put, value: object, out: bytearray) -> None:
 def _(_: kinds.Bool) -> Put:
     def put(value: object, out: bytearray) -> None:
         if not isinstance(value, bool):
-            raise PineconeError(f"true or false is due, not {_shown(value)}")
+            raise PineconeError(f"expected true or false, got {_shown(value)}")
         out.append(value)
 
     return put
@@ -78,9 +78,9 @@ def _(kind: kinds.Integer) -> Put:
 
     def put(value: object, out: bytearray) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise PineconeError(f"a whole number is due, not {_shown(value)}")
+            raise PineconeError(f"expected a whole number, got {_shown(value)}")
         if not least <= value <= greatest:
-            raise PineconeError(f"{name} is {least} to {greatest}, not {_shown(value)}")
+            raise PineconeError(f"expected {least} to {greatest} ({name}), got {_shown(value)}")
         out += pack(value)
 
     return put
@@ -91,11 +91,11 @@ def _(kind: kinds.Float) -> Put:
     def put(value: object, out: bytearray) -> None:
         number = _NON_FINITE.get(value) if isinstance(value, str) else value
         if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise PineconeError(f"a number is due, not {_shown(value)}")
+            raise PineconeError(f"expected a number, got {_shown(value)}")
         try:
             out += kind.layout.pack(number)
         except (OverflowError, struct.error):
-            raise PineconeError(f"{_shown(value)} is beyond {kind.name}") from None
+            raise PineconeError(f"{_shown(value)} is outside the range of {kind.name}") from None
 
     return put
 
@@ -104,7 +104,7 @@ def _(kind: kinds.Float) -> Put:
 def _(_: kinds.Char) -> Put:
     def put(value: object, out: bytearray) -> None:
         if not isinstance(value, str) or len(value) != 1 or "\ud800" <= value <= "\udfff":
-            raise PineconeError(f"one character is due, not {_shown(value)}")
+            raise PineconeError(f"expected one character, got {_shown(value)}")
         out += ord(value).to_bytes(4, "little")
 
     return put
@@ -114,11 +114,13 @@ def _(_: kinds.Char) -> Put:
 def _(_: kinds.Text) -> Put:
     def put(value: object, out: bytearray) -> None:
         if not isinstance(value, str):
-            raise PineconeError(f"text is due, not {_shown(value)}")
+            raise PineconeError(f"expected text, got {_shown(value)}")
         try:
             encoded = value.encode()
         except UnicodeEncodeError:
-            raise PineconeError("text with half a surrogate pair has no UTF-8") from None
+            raise PineconeError(
+                "the text has half a surrogate pair, which UTF-8 cannot encode"
+            ) from None
         put_varint(out, len(encoded))
         out += encoded
 
@@ -150,7 +152,7 @@ def _pairs(kind: kinds.Mapping, value: object) -> list[tuple[object, object]]:
         return list(_names(value).items())
     pairs = [_elements(pair) for pair in _elements(value)]
     if any(len(pair) != 2 for pair in pairs):
-        raise PineconeError("a list of pairs of key and value is due")
+        raise PineconeError("expected a list of pairs, [key, value]")
     return [(pair[0], pair[1]) for pair in pairs]
 
 
@@ -189,7 +191,7 @@ def _(kind: kinds.Option) -> Put:
 def _as_many(value: object, size: int) -> list[object] | tuple[object, ...]:
     elements = _elements(value)
     if len(elements) != size:
-        raise PineconeError(f"{size} elements are due, not {len(elements)}")
+        raise PineconeError(f"expected {size} elements, got {len(elements)}")
     return elements
 
 
@@ -226,7 +228,9 @@ def _(kind: kinds.Struct) -> Put:
     def put(value: object, out: bytearray) -> None:
         names = _names(value)
         if unknown := [name for name in names if name not in puts]:
-            raise PineconeError(f"field {_shown(unknown[0])} is not one of {', '.join(puts)}")
+            raise PineconeError(
+                f"unknown field {_shown(unknown[0])}; the fields are {', '.join(puts)}"
+            )
         for name, put_field in puts.items():
             if name not in names:
                 raise PineconeError(f"field {name!r} is missing")

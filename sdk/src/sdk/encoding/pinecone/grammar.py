@@ -62,7 +62,7 @@ def _checked(kind: TypeKind) -> TypeKind:
 def _sized(kind: TypeKind, where: str) -> TypeKind:
     """`kind`, unless it takes no bytes: then no input would bound how many of it there are."""
     if least_size(kind) == 0:
-        raise TypeExpressionError(f"{where} holds {kind}, which takes no bytes")
+        raise TypeExpressionError(f"{where} cannot hold {kind}, which takes no bytes")
     return kind
 
 
@@ -81,23 +81,27 @@ class _TypeBuilder(Transformer[Token, TypeKind]):
         if name in SCALARS:
             return SCALARS[name]
         if name in _PARAMETERS:
-            raise TypeExpressionError(f"{name} needs its types, such as {name}<...>")
+            raise TypeExpressionError(f"{name} needs type parameters, as in {name}<...>")
         known = ", ".join([*SCALARS, *_PARAMETERS])
-        raise TypeExpressionError(f"there is no type {name!r}; there are {known}")
+        raise TypeExpressionError(f"unknown type {name!r}; known types are {known}")
 
     def generic(self, token: Token, *parameters: TypeKind) -> TypeKind:
         name = str(token)
-        if (due := _PARAMETERS.get(name)) is None:
-            raise TypeExpressionError(f"{name!r} takes no types; {', '.join(_PARAMETERS)} do")
-        if len(parameters) != due:
-            raise TypeExpressionError(f"{name} takes {due} types, not {len(parameters)}")
+        if (expected := _PARAMETERS.get(name)) is None:
+            raise TypeExpressionError(
+                f"{name!r} takes no type parameters; only {', '.join(_PARAMETERS)} do"
+            )
+        if len(parameters) != expected:
+            raise TypeExpressionError(f"{name} takes {expected} types, got {len(parameters)}")
         if name in _SEQUENCES:
             element = _sized(parameters[0], name)
             return _checked(Sequence(name, element, distinct=_SEQUENCES[name]))
         if name in _MAPS:
             return _checked(Mapping(name, _sized(parameters[0], name), parameters[1]))
         if isinstance(parameters[0], Option):
-            raise TypeExpressionError("an Option of an Option has no distinct JSON")
+            raise TypeExpressionError(
+                "an Option of an Option is not supported: JSON cannot tell its values apart"
+            )
         return _checked(Option(parameters[0]))
 
     def unit(self) -> TypeKind:
@@ -145,7 +149,7 @@ def parse_type(expression: str) -> TypeKind:
     enums are written in line: {name: T}, enum {A, B(T), C{x: T}}.
 
     Raises:
-        TypeExpressionError: it describes none; the message says what and where.
+        TypeExpressionError: it is malformed; the message says what and where.
     """
     if len(expression) > MAX_EXPRESSION_CHARS:
         raise TypeExpressionError(f"the expression has more than {MAX_EXPRESSION_CHARS} chars")

@@ -2,13 +2,15 @@
 
 import csv
 import io
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sdk.examples.draw import normal, seeded, shuffle
 from sdk.examples.model import Case, Example, Input
+from veracruz_utils.strict_json import JsonError, read_json
+
+_MAX_RESULT_BYTES: Final = 64 * 1024
 
 _TOLERANCE: Final = 1e-9
 
@@ -54,9 +56,9 @@ def _check(case: Case, results: Sequence[bytes | None]) -> str | None:
     if result is None:
         return "there is no result"
     try:
-        found = json.loads(result)
-    except ValueError:
-        return "the result is not JSON"
+        found = read_json(result, max_bytes=_MAX_RESULT_BYTES)
+    except JsonError as error:
+        return f"the result {error}"
     expected = _expected(case)
     if not isinstance(found, dict) or found.keys() != expected.keys():
         return f"the result is {str(found)[:200]}, expected {expected}"

@@ -1,0 +1,108 @@
+"""Command lines of ours without their start-up: a process that has them loaded forks for each.
+
+Pages with many commands are run as a reader's shell would run them, only that the interpreter does
+not start and import anew for each. The programs are the entry points that are installed, with their
+own arguments, environment, folder and standard streams; what they do to their process, they do to a
+process of their own.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+_MOST_BYTES = 1024 * 1024
+
+_CLIENT = """#!{python} -IS
+import json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+request = json.dumps([{name!r}, sys.argv, os.getcwd(), dict(os.environ)]).encode()
+socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
+server.sendall(request)
+status = server.recv(1)
+sys.exit(status[0] if status else "the command server is gone")
+"""
+
+
+@contextlib.contextmanager
+def commands(names: Sequence[str], folder: Path) -> Iterator[Path]:
+    """A folder for PATH, in which each command does what the installed one of that name does."""
+    address = str(folder / "server")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(64)
+        server = subprocess.Popen(
+            [sys.executable, __file__, str(listener.fileno()), *names],
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    for name in names:
+        client = folder / name
+        client.write_text(_CLIENT.format(python=sys.executable, address=address, name=name))
+        client.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _serve(listener: socket.socket, programs: dict[str, Callable[[], object]]) -> None:
+    while True:
+        channel, _ = listener.accept()
+        with channel:
+            if os.fork() == 0:
+                listener.close()
+                _answer(channel, programs)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _answer(channel: socket.socket, programs: dict[str, Callable[[], object]]) -> None:
+    """Become the command that is asked for, and tell its status."""
+    head, streams, _, _ = socket.recv_fds(channel, 4, 3)
+    with channel.makefile("rb") as file:
+        name, arguments, folder, environment = json.loads(file.read(int.from_bytes(head, "big")))
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = arguments
+    status = _status_of(programs[name])
+    channel.sendall(bytes([status]))
+    os._exit(status)
+
+
+def _status_of(program: Callable[[], object]) -> int:
+    try:
+        program()
+    except SystemExit as ending:
+        if isinstance(ending.code, str):
+            sys.stderr.write(f"{ending.code}\n")
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:  # noqa: BLE001 - what the interpreter would print at its end
+        traceback.print_exc()
+        status = 1
+    else:
+        status = 0
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    return status
+
+
+if __name__ == "__main__":
+    _installed = {each.name: each for each in entry_points(group="console_scripts")}
+    with socket.socket(fileno=int(sys.argv[1])) as _listener:
+        _serve(_listener, {name: _installed[name].load() for name in sys.argv[2:]})
