@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from execution_engine.abi import HOST_CALLS, MODULE, PREFIX, HostCall, HostStatus
-from execution_engine.return_codes import RETURN_CODES
+from execution_engine.abi_text import CALL_TEXTS, RETURN_CODES
 
 
 def host_calls() -> str:
@@ -15,14 +15,17 @@ def host_calls() -> str:
 
 
 def _row(call: HostCall) -> str:
-    refusals = "; ".join(f"{int(status)} {reason}" for status, reason in call.refusals)
-    cells = (f"`{call.name}`", ", ".join(call.params), call.effect, refusals)
+    text = CALL_TEXTS[call.name]
+    refusals = "; ".join(f"{int(status)} {reason}" for status, reason in text.refusals)
+    cells = (f"`{call.name}`", ", ".join(call.params), text.effect, refusals)
     return "| " + " | ".join(cells).rstrip() + " |"
 
 
 def statuses() -> str:
     """A row for each number: as a status, and as what `main` returns."""
-    given = {status for call in HOST_CALLS for status, _ in call.refusals} | {HostStatus.SUCCESS}
+    given = {status for text in CALL_TEXTS.values() for status, _ in text.refusals} | {
+        HostStatus.SUCCESS
+    }
     rows = [
         f"| {int(status)} | `{status.name}`{'' if status in given else ', given by no call'} | "
         f"{_code(RETURN_CODES.get(status))} |"

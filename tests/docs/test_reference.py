@@ -14,6 +14,7 @@ from execution_engine import world
 from execution_engine.abi import HOST_CALLS
 from execution_engine.errors import LimitCode, RefusalCode, TrapCode
 from execution_engine.strategy import OFF, ON
+from execution_engine.wit import wit
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation.errors import ErrorCode, Stage
 from sdk.encoding.pinecone import encode_from_json, parse_type
@@ -115,7 +116,7 @@ def test_the_engine_page_lists_every_feature_that_is_switched():
 
 def test_the_page_on_the_component_world_has_it_word_for_word():
     page = Path(DOCS, "reference/component-world.md").read_text()
-    assert f"```wit\n{world.wit()}```" in page
+    assert f"```wit\n{wit()}```" in page
     assert f"{world.PIECE_BYTES} bytes" in page
 
 

@@ -8,7 +8,7 @@ from execution_engine.abi import (
     PREFIX,
     HostStatus,
 )
-from execution_engine.return_codes import return_code_name
+from execution_engine.abi_text import CALL_TEXTS, return_code_name
 
 CALLS = """
 input_count ptr
@@ -67,3 +67,7 @@ def test_return_codes_have_names_of_their_own():
     assert return_code_name(0) == "Success"
     assert return_code_name(-6) == "NotImplemented"
     assert return_code_name(1) == "unknown"
+
+
+def test_each_host_call_is_described():
+    assert list(CALL_TEXTS) == [call.name for call in HOST_CALLS]

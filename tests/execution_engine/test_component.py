@@ -21,6 +21,7 @@ from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module, examine
+from execution_engine.wit import wit
 from support.components import assembled, component, interface
 from support.guests import CountingRandom
 from veracruz_utils.policy import Strategy
@@ -46,7 +47,7 @@ def test_the_world_has_the_host_calls_of_the_table():
     calls = {one.call for one in world.FUNCTIONS.values()} - {world.MESSAGE}
     assert calls == {one.name for one in HOST_CALLS}
     for function in world.FUNCTIONS.values():
-        assert f"  {function.name}: {function.type};" in world.wit()
+        assert f"  {function.name}: {function.type};" in wit()
 
 
 def test_a_component_is_summarised_as_a_module_is():

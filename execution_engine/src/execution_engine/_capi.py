@@ -24,14 +24,14 @@ from execution_engine.text import printable
 _U32: Final = 0xFFFFFFFF
 _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
-_TRAP_MESSAGE: Final = b"host call"
-
-# A structure, pointer or function of ctypes: wasmtime gives them no static type.
-_C: TypeAlias = Any
 _NO_OFFSET: Final = 2**64 - 1
+_TRAP_MESSAGE: Final = b"host call"
 _NUMBERS: Final = {
     "i32": ValType.i32(), "i64": ValType.i64(), "f32": ValType.f32(), "f64": ValType.f64(),
 }  # fmt: skip
+
+# A structure, pointer or function of ctypes: wasmtime gives them no static type.
+_C: TypeAlias = Any
 
 # environment, caller, slots, number of slots -> 0 or a trap
 _Callback = ctypes.CFUNCTYPE(
@@ -39,51 +39,22 @@ _Callback = ctypes.CFUNCTYPE(
 )
 _Finalizer = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
-
-def _function(name: str, result: _C, *arguments: _C) -> _C:
-    function = ffi.dll[name]
-    function.restype = result
-    function.argtypes = arguments
-    return function
-
-
-_define = _function(
-    "wasmtime_linker_define_func_unchecked",
-    ctypes.POINTER(bindings.wasmtime_error_t),
-    ctypes.c_void_p,
-    ctypes.c_char_p,
-    ctypes.c_size_t,
-    ctypes.c_char_p,
-    ctypes.c_size_t,
-    ctypes.c_void_p,
-    _Callback,
-    ctypes.c_void_p,
-    _Finalizer,
-)
-_export_get = _function(
-    "wasmtime_instance_export_get",
-    ctypes.c_bool,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_char_p,
-    ctypes.c_size_t,
-    ctypes.c_void_p,
-)
-_memory_data = _function("wasmtime_memory_data", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
-_memory_size = _function(
-    "wasmtime_memory_data_size", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p
-)
-_global_get = _function(
-    "wasmtime_global_get", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
-)
-_trap_new = _function("wasmtime_trap_new", ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+_define = ffi.dll["wasmtime_linker_define_func_unchecked"]
+_define.restype = ctypes.POINTER(bindings.wasmtime_error_t)
+_define.argtypes = (
+    ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t,
+    ctypes.c_void_p, _Callback, ctypes.c_void_p, _Finalizer,
+)  # fmt: skip
+_trap_new = ffi.dll["wasmtime_trap_new"]
+_trap_new.restype = ctypes.c_size_t
+_trap_new.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 _memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
 _memory_view.restype = ctypes.py_object
 _memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
 
 
 def set_feature(config: Config, name: str, *, on: bool) -> None:
-    """Switch a feature of WebAssembly on or off, of which `Config` names only some."""
+    """Switch a feature of WebAssembly on or off; `Config` has names for some of them only."""
     getattr(bindings, f"wasmtime_config_wasm_{name}_set")(config.ptr(), on)
 
 
@@ -136,7 +107,7 @@ def define(
 
 
 def function_type(type_: FuncType) -> FunctionType:
-    """The type in the words of the text format, where it has i32, i64, f32 and f64 alone.
+    """A function's type, with "other" for values that are no numbers.
 
     Values are compared, not asked for their kind: of a v128 that would abort the process.
     """
@@ -161,24 +132,24 @@ class RawInstance:
 
     def __init__(self, linker: Linker, store: Store, module: Module) -> None:
         self._context = store._context()  # noqa: SLF001  the package gives no other way to it
-        self._instance = bindings.wasmtime_instance_t()
-        trap = ctypes.POINTER(bindings.wasm_trap_t)()
-        error = bindings.wasmtime_linker_instantiate(
-            linker.ptr(),
-            self._context,
-            module.ptr(),
-            ctypes.byref(self._instance),
-            ctypes.byref(trap),
-        )
-        _raise(error, trap)
+        self._instance = linker.instantiate(store, module)._instance  # noqa: SLF001
 
-    def memory(self, name: str) -> "Memory":
-        """The memory exported under this name.
+    def memory(self, name: str) -> Callable[[], memoryview]:
+        """What gives all of an exported memory as it is now, writable.
+
+        A later view may be longer, at the same address.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is none of this name.
         """
-        return Memory(self._context, self._export(name, ffi.WASMTIME_EXTERN_MEMORY).memory)
+        memory = ctypes.byref(self._export(name, ffi.WASMTIME_EXTERN_MEMORY).memory)
+
+        def view() -> memoryview:
+            data = bindings.wasmtime_memory_data(self._context, memory)
+            size = bindings.wasmtime_memory_data_size(self._context, memory)
+            return address_view(ctypes.cast(data, ctypes.c_void_p).value or 0, size)
+
+        return view
 
     def constant(self, name: str) -> int | None:
         """The value, unsigned, of the i32 global exported under this name; None without one."""
@@ -187,7 +158,8 @@ class RawInstance:
         except KeyError:
             return None
         value: _C = bindings.wasmtime_val_t()
-        _global_get(self._context, ctypes.byref(found.global_), ctypes.byref(value))
+        place = ctypes.byref(found.global_)
+        bindings.wasmtime_global_get(self._context, place, ctypes.byref(value))
         return value.of.i32 & _U32 if value.kind == ffi.WASMTIME_I32.value else None
 
     def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
@@ -206,42 +178,23 @@ class RawInstance:
         answers = (bindings.wasmtime_val_t * results)()
         trap = ctypes.POINTER(bindings.wasm_trap_t)()
         error = bindings.wasmtime_func_call(
-            self._context,
-            ctypes.byref(function),
-            given,
-            len(arguments),
-            answers,
-            results,
+            self._context, ctypes.byref(function), given, len(arguments), answers, results,
             ctypes.byref(trap),
-        )
-        _raise(error, trap)
+        )  # fmt: skip
+        _raise(error)
+        if trap:
+            raise Trap._from_ptr(trap)  # noqa: SLF001
         return tuple(answer.of.i32 for answer in answers)
 
     def _export(self, name: str, kind: ctypes.c_uint8) -> _C:
         item: _C = bindings.wasmtime_extern_t()
-        text = name.encode()
-        found = _export_get(
-            self._context, ctypes.byref(self._instance), text, len(text), ctypes.byref(item)
+        text = ctypes.create_string_buffer(name.encode())
+        found = bindings.wasmtime_instance_export_get(
+            self._context, ctypes.byref(self._instance), text, len(text) - 1, ctypes.byref(item)
         )
         if not found or item.kind != kind.value:
             raise KeyError(name)
         return item.of
-
-
-class Memory:
-    """A linear memory."""
-
-    __slots__ = ("_context", "_memory")
-
-    def __init__(self, context: _C, memory: _C) -> None:
-        self._context = context
-        self._memory = memory
-
-    def view(self) -> memoryview:
-        """All of it as it is now, writable; a later view may be longer, at the same address."""
-        memory = ctypes.byref(self._memory)
-        address, size = _memory_data(self._context, memory), _memory_size(self._context, memory)
-        return address_view(address, size)
 
 
 def address_view(address: int, size: int) -> memoryview:
@@ -259,7 +212,7 @@ def trap_cause(trap: Trap) -> TrapCode | None:
 
 
 def trap_text(cause: TrapCode) -> str:
-    """What the engine says for this cause, wherever it does not give it as a code."""
+    """What the engine says for this cause where it does not give it as a code."""
     return str(Trap._from_ptr(bindings.wasmtime_trap_new_code(cause.value)).message)  # noqa: SLF001
 
 
@@ -286,8 +239,6 @@ def _frame(frame: _C) -> StackFrame:
     )
 
 
-def _raise(error: _C, trap: _C = None) -> None:
+def _raise(error: _C) -> None:
     if error:
         raise WasmtimeError._from_ptr(error)  # noqa: SLF001
-    if trap:
-        raise Trap._from_ptr(trap)  # noqa: SLF001

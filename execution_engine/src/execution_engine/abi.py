@@ -52,19 +52,13 @@ class HostStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostCall:
-    """One function of the host.
+    """One function of the host: its name without the prefix, and its parameters' names, in order.
 
-    Attributes:
-        name: without the prefix.
-        params: their names, in order.
-        effect: what it does where it succeeds.
-        refusals: every other status it has and why, in the order in which they are looked at.
+    What it does, and when it gives which status, is in `abi_text`.
     """
 
     name: str
     params: tuple[str, ...]
-    effect: str
-    refusals: tuple[tuple[HostStatus, str], ...] = ()
 
     @property
     def import_name(self) -> str:
@@ -77,58 +71,18 @@ class HostCall:
         return FunctionType(("i32",) * len(self.params), ("i32",))
 
 
-_SHORT: Final = "size is smaller than it"
-
 HOST_CALLS: Final = (
-    HostCall("input_count", ("ptr",), "writes the number of data inputs"),
-    HostCall(
-        "input_size",
-        ("index", "ptr"),
-        "writes the size of that input",
-        ((HostStatus.BAD_INPUT, "no such input"),),
-    ),
-    HostCall(
-        "read_input",
-        ("index", "buf", "size"),
-        "copies the whole input to buf",
-        ((HostStatus.BAD_INPUT, "no such input"), (HostStatus.DATA_SOURCE_SIZE, _SHORT)),
-    ),
-    HostCall(
-        "write_output",
-        ("buf", "size"),
-        "takes size bytes from buf as the result",
-        ((HostStatus.RESULT_ALREADY_WRITTEN, "there is a result already; it stays"),),
-    ),
-    HostCall(
-        "getrandom",
-        ("buf", "size"),
-        "fills buf",
-        (
-            (HostStatus.SERVICE_UNAVAILABLE, "no random numbers now"),
-            (HostStatus.GENERIC, "another failure of their source"),
-        ),
-    ),
-    HostCall(
-        "read_previous_result",
-        ("buf", "size"),
-        "copies the previous round's result; nothing in round one",
-        ((HostStatus.PREVIOUS_RESULT_SIZE, _SHORT),),
-    ),
-    HostCall("previous_result_size", ("ptr",), "writes its size, 0 in round one"),
-    HostCall("has_previous_result", ("ptr",), "writes 1 from round two on, else 0"),
-    HostCall("stream_count", ("ptr",), "writes the number of streams"),
-    HostCall(
-        "stream_size",
-        ("index", "ptr"),
-        "writes the size of that stream",
-        ((HostStatus.BAD_STREAM, "no such stream"),),
-    ),
-    HostCall(
-        "read_stream",
-        ("index", "buf", "size"),
-        "copies the whole stream to buf",
-        ((HostStatus.BAD_STREAM, "no such stream"), (HostStatus.STREAM_SOURCE_SIZE, _SHORT)),
-    ),
+    HostCall("input_count", ("ptr",)),
+    HostCall("input_size", ("index", "ptr")),
+    HostCall("read_input", ("index", "buf", "size")),
+    HostCall("write_output", ("buf", "size")),
+    HostCall("getrandom", ("buf", "size")),
+    HostCall("read_previous_result", ("buf", "size")),
+    HostCall("previous_result_size", ("ptr",)),
+    HostCall("has_previous_result", ("ptr",)),
+    HostCall("stream_count", ("ptr",)),
+    HostCall("stream_size", ("index", "ptr")),
+    HostCall("read_stream", ("index", "buf", "size")),
 )
 
 IMPORTS: Final = {call.import_name: call for call in HOST_CALLS}

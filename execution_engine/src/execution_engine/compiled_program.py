@@ -31,7 +31,7 @@ from execution_engine.interface import ModuleSummary, check_module_interface
 from execution_engine.limits import EngineLimits
 from execution_engine.module_host import ModuleHost
 from execution_engine.module_run import call_types, run_module
-from execution_engine.run import CallWrapper, HostFunction, RunInputs, RunOutcome
+from execution_engine.run import CallWrapper, RunInputs, RunOutcome
 from execution_engine.stack import run_on_stack
 from execution_engine.static_limits import check_header, check_static_limits, is_component
 from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
@@ -148,9 +148,12 @@ class CompiledProgram:
         if not self.summary.runnable:
             raise _no_entry_point(self.summary)
         kind = ComponentHost if self.summary.component else ModuleHost
-        with closing(kind(inputs, limits=self.limits, random=random, sink=output_sink)) as host:
+        host = kind(
+            inputs, limits=self.limits, random=random, sink=output_sink, wrap_call=wrap_call
+        )
+        with closing(host):
             return run_on_stack(
-                lambda: self._execute(host, wrap_call or _bare),
+                lambda: self._execute(host),
                 stack_bytes=self.limits.stack_bytes + HOST_STACK_BYTES,
                 wait=self._wait,
             )
@@ -183,18 +186,17 @@ class CompiledProgram:
         if limits.fuel is not None:
             store.set_fuel(limits.fuel)
 
-    def _execute(self, host: Host, wrap: CallWrapper) -> RunOutcome:
+    def _execute(self, host: Host) -> RunOutcome:
         """One run in one store."""
         started = time.perf_counter()
-        failures: list[BaseException] = []
         # Explicitly closed: what a guest knew must not wait for the garbage collector.
         with Store(self._engine) as store:
             self._arm(store)
             try:
-                return_code = self._call_main(store, host, wrap, failures)
+                return_code = self._call_main(store, host)
             except (Trap, WasmtimeError) as error:  # a trap of a host call comes as either
-                if failures:
-                    raise_host_failure(failures)
+                if host.failures:
+                    raise_host_failure(host.failures)
                 raise _with_message(engine_error(error, self.limits), host) from None
             budget = self.limits.fuel
             return RunOutcome(
@@ -208,26 +210,13 @@ class CompiledProgram:
                 message=host.said(),
             )
 
-    def _call_main(
-        self, store: Store, host: Host, wrap: CallWrapper, failures: list[BaseException]
-    ) -> int:
-        module, summary = self._module, self.summary
+    def _call_main(self, store: Store, host: Host) -> int:
+        engine, module, summary = self._engine, self._module, self.summary
         if isinstance(module, Component):
             assert isinstance(host, ComponentHost)
-            return run_component(
-                self._engine, module, store, host, summary=summary, wrap=wrap, failures=failures
-            )
+            return run_component(engine, module, store, host, summary=summary)
         assert isinstance(host, ModuleHost)
-        return run_module(
-            self._engine,
-            module,
-            store,
-            host,
-            summary=summary,
-            types=self._types,
-            wrap=wrap,
-            failures=failures,
-        )
+        return run_module(engine, module, store, host, summary=summary, types=self._types)
 
 
 def settings_of(
@@ -268,10 +257,6 @@ def _compile(engine: Engine, code: bytes, settings: EngineSettings) -> Module | 
                 LimitCode.COMPILE_MEMORY, "no room for the compiled code in this process"
             ) from error
         raise ModuleRefusedError(refusal, sanitised(error)) from error
-
-
-def _bare(_name: str, call: HostFunction) -> HostFunction:
-    return call
 
 
 def _with_message(error: EngineError, host: Host) -> EngineError:

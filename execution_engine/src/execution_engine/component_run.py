@@ -7,7 +7,6 @@ from execution_engine import _component_capi as capi
 from execution_engine import abi, world
 from execution_engine.component_host import ComponentHost
 from execution_engine.interface import ModuleSummary
-from execution_engine.run import CallWrapper
 
 
 def run_component(
@@ -17,8 +16,6 @@ def run_component(
     host: ComponentHost,
     *,
     summary: ModuleSummary,
-    wrap: CallWrapper,
-    failures: list[BaseException],
 ) -> int:
     """What `main` returns; as `module_run.run_module`.
 
@@ -28,7 +25,7 @@ def run_component(
     functions = [world.FUNCTIONS[one.name] for one in summary.imports]
     # Nothing of the component runs any more when they go.
     callbacks = {
-        each.name: capi.host_function(each.result, wrap(each.call, host.call(each.call)), failures)
+        each.name: capi.host_function(each.result, host.call(each.call), host.failures)
         for each in functions
     }
     with Linker(engine) as linker:

@@ -7,7 +7,7 @@ from typing import Final
 
 from execution_engine.errors import LimitCode, LimitError
 from execution_engine.limits import EngineLimits
-from execution_engine.run import Buffer, HostFunction, RunInputs
+from execution_engine.run import Buffer, CallWrapper, HostFunction, RunInputs
 from platform_services import PlatformError, RandomSource
 
 OutputSink = Callable[[memoryview], None]
@@ -21,6 +21,7 @@ class Host:
     A kind of guest is a subclass, which has a method for each host call, of its name.
 
     Attributes:
+        failures: what a host call raised; the guest has trapped there.
         calls: how often each host call was made.
         output: the result, once written and when no sink took it.
         output_size: its size in bytes; None until there is one.
@@ -32,7 +33,8 @@ class Host:
         *,
         limits: EngineLimits,
         random: RandomSource,
-        sink: OutputSink | None,
+        sink: OutputSink | None = None,
+        wrap_call: CallWrapper | None = None,
     ) -> None:
         with ExitStack() as held:
             self._inputs = [_hold(one, held) for one in inputs.inputs]
@@ -44,12 +46,14 @@ class Host:
         self._random = random
         self._random_left = limits.random_bytes
         self._sink = sink
+        self._wrap_call = wrap_call
+        self.failures: list[BaseException] = []
         self.calls: Counter[str] = Counter()
         self.output: bytes | None = None
         self.output_size: int | None = None
 
     def call(self, name: str) -> HostFunction:
-        """The host call of this name (without prefix), counted."""
+        """The host call of this name (without prefix), counted and wrapped."""
         body: HostFunction = getattr(self, name)
         calls = self.calls
 
@@ -57,7 +61,7 @@ class Host:
             calls[name] += 1
             return body(*arguments)
 
-        return counted
+        return counted if self._wrap_call is None else self._wrap_call(name, counted)
 
     def said(self) -> str:
         """What the program said to its author."""

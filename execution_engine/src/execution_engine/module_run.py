@@ -7,7 +7,6 @@ from wasmtime import Engine, FuncType, Linker, Module, Store
 from execution_engine import _capi, abi
 from execution_engine.interface import ModuleSummary
 from execution_engine.module_host import GuestMemory, ModuleHost
-from execution_engine.run import CallWrapper
 
 
 def call_types(summary: ModuleSummary) -> Mapping[str, FuncType]:
@@ -27,12 +26,8 @@ def run_module(
     *,
     summary: ModuleSummary,
     types: Mapping[str, FuncType],
-    wrap: CallWrapper,
-    failures: list[BaseException],
 ) -> int:
     """What `main` returns, in a store whose limits are set.
-
-    What a host call raises is put into `failures`, and the guest traps.
 
     Raises:
         Trap: the module ended itself.
@@ -40,7 +35,7 @@ def run_module(
     """
     # Nothing of the module runs any more when they go.
     callbacks = {
-        name: _capi.host_function(len(call.params), wrap(call.name, host.call(call.name)), failures)
+        name: _capi.host_function(len(call.params), host.call(call.name), host.failures)
         for name, call in abi.IMPORTS.items()
         if name in types
     }
@@ -49,8 +44,9 @@ def run_module(
         for name, callback in callbacks.items():
             _capi.define(linker, abi.MODULE, name, types[name], callback)
         instance = _capi.RawInstance(linker, store, module)
-        memory = instance.memory(abi.MEMORY)
-        host.attach(GuestMemory(memory.view), message_at=instance.constant(abi.MESSAGE))
+        host.attach(
+            GuestMemory(instance.memory(abi.MEMORY)), message_at=instance.constant(abi.MESSAGE)
+        )
         if summary.has_initialize:
             instance.call(abi.INITIALIZER, (), results=0)
         arguments = (0,) * len(summary.entry.params) if summary.entry else ()

@@ -11,7 +11,6 @@ hands lists over element by element.
 from dataclasses import dataclass
 from typing import Final
 
-PACKAGE: Final = "veracruz:guest@0.1.0"
 INTERFACE: Final = "veracruz:guest/host@0.1.0"
 # Of one list that passes between a component and its host: the engine takes some forty times that.
 PIECE_BYTES: Final = 256 * 1024
@@ -66,12 +65,3 @@ _FUNCTIONS: Final = (
 )
 FUNCTIONS: Final = {function.name: function for function in _FUNCTIONS}
 MAIN_TYPE: Final = "func() -> s32"
-
-
-def wit() -> str:
-    """The world as a WIT document, for tools that build components."""
-    functions = [f"  {function.name}: {function.type};" for function in _FUNCTIONS]
-    world = ["world guest {", "  import host;", f"  export main: {MAIN_TYPE};", "}"]
-    return "\n".join(
-        [f"package {PACKAGE};", "", "interface host {", *functions, "}", "", *world, ""]
-    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from execution_engine.return_codes import return_code_name
+from execution_engine.abi_text import return_code_name
 from execution_engine.strategy import engine_version
 from sdk.freestanding.messages import Loaded, Profiled, Returned, Stopped
 from veracruz_utils.digest import Digest

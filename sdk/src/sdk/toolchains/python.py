@@ -15,11 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from execution_engine import world
 from execution_engine.errors import ModuleRefusedError
 from execution_engine.limits import EngineLimits
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.examination import check_module
+from execution_engine.wit import wit
 from sdk.errors import BuildError
 from sdk.toolchains.python_source import check_source
 from sdk.toolchains.sources import source_folder
@@ -47,7 +47,7 @@ def compile_python(source: Path) -> bytes:
     check_source(source)
     with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
         folder = Path(name)
-        (folder / "world.wit").write_text(world.wit())
+        (folder / "world.wit").write_text(wit())
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source_folder("python"), folder, dirs_exist_ok=True, ignore=ignored)
         shutil.copyfile(source, folder / _AUTHOR)
