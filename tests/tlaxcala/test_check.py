@@ -49,7 +49,7 @@ def test_every_finding_is_listed_not_the_first_only():
         """(module (import "env" "abort" (func)) (import "env" "memory" (memory 1))
              (import "env" "__veracruz_hcall_input_count" (func)) (start 0))"""
     )
-    assert codes(code) == ["TLX010", "TLX011", "TLX012", "TLX020", "TLX030", "TLX040"]
+    assert codes(code) == ["TLX010", "TLX011", "TLX012", "TLX030", "TLX020", "TLX040"]
 
 
 def test_a_finding_names_both_sides():

@@ -10,6 +10,7 @@ Nothing else in this package touches wasmtime's private names. Three rules keep 
 """
 
 import ctypes
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -26,6 +27,7 @@ _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
 _NO_OFFSET: Final = 2**64 - 1
 _TRAP_MESSAGE: Final = b"host call"
+_FEATURE: Final = re.compile("wasmtime_config_wasm_(.+)_set")
 _NUMBERS: Final = {
     "i32": ValType.i32(), "i64": ValType.i64(), "f32": ValType.f32(), "f64": ValType.f64(),
 }  # fmt: skip
@@ -51,6 +53,12 @@ _trap_new.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 _memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
 _memory_view.restype = ctypes.py_object
 _memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+
+
+# The features of WebAssembly that `set_feature` knows.
+FEATURES: Final = frozenset(
+    found[1] for name in dir(bindings) if (found := _FEATURE.fullmatch(name))
+)
 
 
 def set_feature(config: Config, name: str, *, on: bool) -> None:
@@ -182,7 +190,7 @@ class RawInstance:
             ctypes.byref(trap),
         )  # fmt: skip
         _raise(error)
-        if trap:
+        if trap:  # type: ignore[truthy-bool]  # whether the pointer points anywhere
             raise Trap._from_ptr(trap)  # noqa: SLF001
         return tuple(answer.of.i32 for answer in answers)
 

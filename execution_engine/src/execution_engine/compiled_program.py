@@ -55,7 +55,6 @@ class CompiledProgram:
 
     Attributes:
         summary: what it imports and exports.
-        strategy: how it runs.
         limits: how much it may use.
         compiled: whether loading it compiled it, rather than found the code in a cache.
     """
@@ -66,7 +65,6 @@ class CompiledProgram:
         module: Module | Component,
         *,
         summary: ModuleSummary,
-        strategy: Strategy,
         limits: EngineLimits,
         compiled: bool,
     ) -> None:
@@ -74,7 +72,6 @@ class CompiledProgram:
         self._module = module
         self._types = call_types(summary)
         self.summary = summary
-        self.strategy = strategy
         self.limits = limits
         self.compiled = compiled
 
@@ -115,14 +112,7 @@ class CompiledProgram:
         except BaseException:
             engine.close()
             raise
-        return cls(
-            engine, module, summary=summary, strategy=strategy, limits=limits, compiled=compiled
-        )
-
-    @property
-    def digest(self) -> Digest:
-        """SHA-256 of the module's bytes."""
-        return self.summary.digest
+        return cls(engine, module, summary=summary, limits=limits, compiled=compiled)
 
     def run(
         self,
@@ -205,8 +195,6 @@ class CompiledProgram:
                 output_size=host.output_size,
                 fuel=None if budget is None else budget - store.get_fuel(),
                 seconds=time.perf_counter() - started,
-                host_calls=dict(host.calls),
-                memory_peak=host.memory_size(),
                 message=host.said(),
             )
 

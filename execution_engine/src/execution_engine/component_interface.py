@@ -8,26 +8,19 @@ from wasmtime import Engine
 from wasmtime.component import (
     Component,
     ComponentInstanceType,
-    ComponentType,
     FuncType,
     ListType,
-    ModuleType,
-    ResourceType,
     ResultType,
     ValType,
 )
 
 from execution_engine import abi, world
 from execution_engine.abi import FunctionType
-from execution_engine.errors import Problem, RefusalCode, refuse_first
+from execution_engine.errors import ModuleRefusedError, RefusalCode
 from execution_engine.interface import Import, ModuleSummary
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
 
-_SORTS: Final = {
-    FuncType: "func", ComponentInstanceType: "instance", ComponentType: "component",
-    ModuleType: "module", ResourceType: "resource",
-}  # fmt: skip
 # Types of our world are not deeper; a hostile one may be deeper than Python's stack.
 _DEEPEST: Final = 3
 
@@ -56,33 +49,36 @@ def check_component_interface(
     with component.type as type_:
         imports = [_item(engine, name, one.ty) for name, one in type_.imports(engine).items()]
         exports = [_item(engine, name, one.ty) for name, one in type_.exports(engine).items()]
-    refuse_first(interface_problems(imports, exports))
+    for problem in interface_problems(imports, exports):
+        raise problem
     return component_summary(imports, exports, digest)
 
 
 def interface_problems(
     imports: Sequence[ComponentItem], exports: Sequence[ComponentItem]
-) -> Iterator[Problem]:
+) -> Iterator[ModuleRefusedError]:
     """What is wrong with what a component imports and exports."""
     for wanted in imports:
         yield from _import_problems(wanted)
     found = False
     for export in exports:
         if export.name != abi.ENTRY_POINT:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.FORBIDDEN_EXPORT,
                 f"{quoted(export.name)} is exported, only {abi.ENTRY_POINT!r} may be",
             )
             continue
         found = True
         if export.type != world.MAIN_TYPE:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.EXPORT_TYPE,
                 f"{abi.ENTRY_POINT!r} is {quoted(export.type or export.sort)}, "
                 f"it must be {world.MAIN_TYPE}",
             )
     if not found:
-        yield Problem(RefusalCode.EXPORT_TYPE, f"no function is exported as {abi.ENTRY_POINT!r}")
+        yield ModuleRefusedError(
+            RefusalCode.EXPORT_TYPE, f"no function is exported as {abi.ENTRY_POINT!r}"
+        )
 
 
 def component_summary(
@@ -100,43 +96,38 @@ def component_summary(
     )
 
 
-def _import_problems(wanted: ComponentItem) -> Iterator[Problem]:
+def _import_problems(wanted: ComponentItem) -> Iterator[ModuleRefusedError]:
     name = quoted(wanted.name)
     if wanted.name != world.INTERFACE:
-        yield Problem(
+        yield ModuleRefusedError(
             RefusalCode.FORBIDDEN_IMPORT,
             f"{name} is imported, the host gives {world.INTERFACE} only",
         )
     elif wanted.sort != "instance":
-        yield Problem(RefusalCode.IMPORT_KIND, f"{name} is a {wanted.sort}, it is an interface")
+        yield ModuleRefusedError(
+            RefusalCode.IMPORT_KIND, f"{name} is a {wanted.sort}, it is an interface"
+        )
     for function, type_ in wanted.functions:
         ours = world.FUNCTIONS.get(function)
         if ours is None:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.FORBIDDEN_IMPORT, f"{quoted(function)} is not one of the host calls"
             )
         elif type_ != ours.type:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.IMPORT_TYPE,
                 f"{function} is imported with type {quoted(type_)}, its type is {ours.type}",
             )
 
 
 def _item(engine: Engine, name: str, found: object) -> ComponentItem:
-    sort = _SORTS.get(type(found), "type")
     if isinstance(found, FuncType):
-        return ComponentItem(name, sort, _function_text(found))
+        return ComponentItem(name, "func", _function_text(found))
     if not isinstance(found, ComponentInstanceType):
-        return ComponentItem(name, sort)
-    inner = {each: one.ty for each, one in found.exports(engine).items()}
-    return ComponentItem(
-        name,
-        sort,
-        functions=tuple(
-            (each, _function_text(type_) if isinstance(type_, FuncType) else "type")
-            for each, type_ in inner.items()
-        ),
-    )
+        return ComponentItem(name, "type")
+    inner = [_item(engine, each, one.ty) for each, one in found.exports(engine).items()]
+    functions = tuple((one.name, one.type or one.sort) for one in inner)
+    return ComponentItem(name, "instance", functions=functions)
 
 
 def _function_text(type_: FuncType) -> str:

@@ -10,7 +10,6 @@ names of its functions on the stack) would carry its secrets out: it is in attri
 see it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,30 +78,12 @@ class EngineError(VeracruzError):
 
 
 class ModuleRefusedError(EngineError):
-    """The module is not one we run; nothing of it ran."""
+    """The module is not one we run, for one reason; `detail` names both sides."""
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"program refused ({code}): {detail}")
         self.code = code
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason not to run a module; `detail` names both sides."""
-
-    code: RefusalCode
-    detail: str
-
-
-def refuse_first(problems: Iterable[Problem]) -> None:
-    """Refuse the module for the first of its problems, if it has one.
-
-    Raises:
-        ModuleRefusedError: it has.
-    """
-    for problem in problems:
-        raise ModuleRefusedError(problem.code, problem.detail)
 
 
 @dataclass(frozen=True, slots=True)

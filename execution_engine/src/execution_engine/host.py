@@ -1,6 +1,5 @@
 """What the host knows of one run, whichever way its guest calls it."""
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
@@ -22,7 +21,6 @@ class Host:
 
     Attributes:
         failures: what a host call raised; the guest has trapped there.
-        calls: how often each host call was made.
         output: the result, once written and when no sink took it.
         output_size: its size in bytes; None until there is one.
     """
@@ -48,28 +46,17 @@ class Host:
         self._sink = sink
         self._wrap_call = wrap_call
         self.failures: list[BaseException] = []
-        self.calls: Counter[str] = Counter()
         self.output: bytes | None = None
         self.output_size: int | None = None
 
     def call(self, name: str) -> HostFunction:
-        """The host call of this name (without prefix), counted and wrapped."""
-        body: HostFunction = getattr(self, name)
-        calls = self.calls
-
-        def counted(*arguments: object) -> object:
-            calls[name] += 1
-            return body(*arguments)
-
-        return counted if self._wrap_call is None else self._wrap_call(name, counted)
+        """The host call of this name (without prefix)."""
+        call: HostFunction = getattr(self, name)
+        return call if self._wrap_call is None else self._wrap_call(name, call)
 
     def said(self) -> str:
         """What the program said to its author."""
         raise NotImplementedError
-
-    def memory_size(self) -> int | None:
-        """Bytes of the guest's memory now; None where the engine does not show it."""
-        return None
 
     def close(self) -> None:
         """Let go of inputs and result, so that who owns them can free them."""

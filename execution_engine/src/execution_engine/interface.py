@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wasmtime import FuncType, GlobalType, MemoryType, Module, TableType
+from wasmtime import FuncType, Module
 
 from execution_engine import _capi, abi
 from execution_engine.abi import FunctionType
-from execution_engine.errors import Problem, RefusalCode, refuse_first
+from execution_engine.errors import ModuleRefusedError, RefusalCode
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
 
-_KINDS: Final = {FuncType: "func", GlobalType: "global", MemoryType: "memory", TableType: "table"}
+_NONE: Final = ("", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +55,41 @@ def check_module_interface(module: Module, digest: Digest) -> ModuleSummary:
     imports = tuple(
         Import(one.module, one.name or "", *_kind_and_type(one.type)) for one in module.imports
     )
-    refuse_first(import_problems(imports))
     exports = {one.name: _kind_and_type(one.type) for one in module.exports}
-    has_memory = exports.get(abi.MEMORY, ("", None))[0] == "memory"
-    refuse_first(memory_problems(has_memory=has_memory))
-    _, entry = exports.get(abi.ENTRY_POINT, ("", None))
-    _, initializer = exports.get(abi.INITIALIZER, ("", None))
+    has_memory = exports.get(abi.MEMORY, _NONE)[0] == "memory"
+    for problem in module_interface_problems(imports, has_memory=has_memory):
+        raise problem
+    _, entry = exports.get(abi.ENTRY_POINT, _NONE)
+    _, initializer = exports.get(abi.INITIALIZER, _NONE)
     return ModuleSummary(digest, imports, entry, initializer == abi.INITIALIZER_TYPE)
 
 
-def import_problems(imports: Iterable[Import]) -> Iterator[Problem]:
-    """What a core module imports that is none of our host calls."""
+def module_interface_problems(
+    imports: Iterable[Import], *, has_memory: bool
+) -> Iterator[ModuleRefusedError]:
+    """What is wrong with a core module's imports, or that it exports no memory of its own."""
     for one in imports:
         name = f"{quoted(one.module)}.{quoted(one.name)}"
         call = abi.IMPORTS.get(one.name) if one.module == abi.MODULE else None
         if one.kind != "func":
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.IMPORT_KIND, f"{name} is a {one.kind}, the host gives functions only"
             )
         elif call is None:
-            yield Problem(RefusalCode.FORBIDDEN_IMPORT, f"{name} is not one of the host calls")
+            yield ModuleRefusedError(
+                RefusalCode.FORBIDDEN_IMPORT, f"{name} is not one of the host calls"
+            )
         elif one.type != call.type:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.IMPORT_TYPE,
                 f"{name} is imported with type {one.type}, its type is {call.type}",
             )
-
-
-def memory_problems(*, has_memory: bool) -> Iterator[Problem]:
-    """That the memory is not there which the host writes to."""
     if not has_memory:
-        yield Problem(RefusalCode.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}")
+        yield ModuleRefusedError(
+            RefusalCode.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}"
+        )
 
 
 def _kind_and_type(found: object) -> tuple[str, FunctionType | None]:
-    type_ = _capi.function_type(found) if isinstance(found, FuncType) else None
-    return _KINDS.get(type(found), "tag"), type_
+    kind = type(found).__name__.removesuffix("Type").lower()
+    return kind, _capi.function_type(found) if isinstance(found, FuncType) else None

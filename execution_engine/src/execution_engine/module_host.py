@@ -63,35 +63,31 @@ class GuestMemory:
 
 
 class ModuleHost(Host):
-    """`Host` for a core module: it reads and writes the module's memory."""
+    """`Host` for a core module, which reads and writes its `memory` once it is attached."""
 
-    _memory: GuestMemory | None = None
+    memory: GuestMemory | None = None
     _message_at: int | None = None
 
     def attach(self, memory: GuestMemory, *, message_at: int | None = None) -> None:
         """Answer calls on this memory from now on; `message_at` is where its message is found."""
-        self._memory = memory
+        self.memory = memory
         self._message_at = message_at
 
     def said(self) -> str:
         """What the program said to its author, once it has ended."""
-        if self._memory is None or self._message_at is None:
+        if self.memory is None or self._message_at is None:
             return ""
         try:
-            start, size = _TEXT_AT.unpack(self._memory.window(self._message_at, _TEXT_AT.size))
+            start, size = _TEXT_AT.unpack(self.memory.window(self._message_at, _TEXT_AT.size))
             kept = min(size, MAX_MESSAGE_BYTES)
-            return message_text(bytes(self._memory.window(start + size - kept, kept)))
+            return message_text(bytes(self.memory.window(start + size - kept, kept)))
         except TrapError:  # it points outside
             return ""
 
-    def memory_size(self) -> int | None:
-        """Bytes of linear memory now."""
-        return 0 if self._memory is None else self._memory.size()
-
     def close(self) -> None:
         """Let go of memory, inputs and result, so that who owns them can free them."""
-        if self._memory is not None:
-            self._memory.release()
+        if self.memory is not None:
+            self.memory.release()
         super().close()
 
     def input_count(self, ptr: int) -> int:
@@ -164,8 +160,8 @@ class ModuleHost(Host):
         return HostStatus.SUCCESS
 
     def _window(self, start: int, size: int) -> memoryview:
-        assert self._memory is not None
-        return self._memory.window(start, size)
+        assert self.memory is not None
+        return self.memory.window(start, size)
 
     def _put(self, ptr: int, value: int) -> int:
         _U32.pack_into(self._window(ptr, _U32.size), 0, value)

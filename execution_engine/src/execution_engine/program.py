@@ -11,18 +11,18 @@ from typing import Any, Self
 from wasmtime import Store
 
 from execution_engine.code_tag import CompiledCode
-from execution_engine.compiled_program import CompiledProgram
 from execution_engine.deadline import Deadline
 from execution_engine.errors import EngineError
 from execution_engine.host import OutputSink
 from execution_engine.limits import EngineLimits
-from execution_engine.run import CallWrapper, RunInputs, RunOutcome
+from execution_engine.observed_program import ObservedOutcome, ObservedProgram
+from execution_engine.run import CallWrapper, RunInputs
 from execution_engine.wasm.examination import check_module
 from platform_services import RandomSource
 from veracruz_utils.policy import Strategy
 
 
-class Program(CompiledProgram):
+class Program(ObservedProgram):
     """A `CompiledProgram` that has passed every check, and keeps `run_seconds` itself.
 
     Compiling still cannot be interrupted. Any thread may run it; runs wait for one another.
@@ -58,7 +58,7 @@ class Program(CompiledProgram):
         random: RandomSource,
         output_sink: OutputSink | None = None,
         wrap_call: CallWrapper | None = None,
-    ) -> RunOutcome:
+    ) -> ObservedOutcome:
         """Run `main` to its return, or to its deadline; see the base."""
         with self._running:
             if self._closed:

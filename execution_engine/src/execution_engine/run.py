@@ -1,6 +1,6 @@
 """What goes into one run of a program, and what comes out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
@@ -39,9 +39,6 @@ class RunOutcome:
         output_size: bytes of the result; None when nothing was written.
         fuel: units used; None when the limits set no budget.
         seconds: wall-clock time from instantiation to return.
-        host_calls: how often each host call was made, by name without prefix.
-        memory_peak: bytes of linear memory at the end, which is the most it had; None of a
-            component, whose memory the engine does not show.
         message: what it said to its author, who alone may see it; see `message`.
     """
 
@@ -50,6 +47,4 @@ class RunOutcome:
     output_size: int | None
     fuel: int | None
     seconds: float
-    host_calls: Mapping[str, int]
-    memory_peak: int | None
     message: str = ""

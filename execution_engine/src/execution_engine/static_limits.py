@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
+from execution_engine.errors import ModuleRefusedError, RefusalCode
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import (
     COMPONENT_VERSION,
@@ -68,7 +68,7 @@ def check_header(code: bytes, limits: EngineLimits) -> None:
     if code[4:8] not in (MODULE_VERSION, COMPONENT_VERSION):
         raise ModuleRefusedError(
             RefusalCode.VERSION,
-            f"version bytes are {code[4:8].hex(' ')}, we run 01 00 00 00 (a module) and "
+            f"version bytes are {code[4:8].hex(' ')}, not 01 00 00 00 (a module) or "
             "0d 00 01 00 (a component)",
         )
 
@@ -84,56 +84,47 @@ def check_static_limits(code: bytes, limits: EngineLimits) -> None:
         ModuleRefusedError: the first thing that is too large, or not allowed.
     """
     try:
-        found = [_read_sizes(module) for module in _core_modules(code)]
+        for module in _core_modules(code):
+            for problem in size_problems(_read_sizes(module), limits):
+                raise problem
     except TooManyError as error:
         raise ModuleRefusedError(RefusalCode.TOO_MANY_ENTRIES, str(error)) from error
     except BinaryError as error:
         raise ModuleRefusedError(RefusalCode.MALFORMED, str(error)) from error
-    for sizes in found:
-        refuse_first(size_problems(sizes, limits))
-    refuse_first(count_problems(found, limits))
 
 
 def size_problems(
     sizes: ModuleSizes, limits: EngineLimits, *, imported: int = 0
-) -> Iterator[Problem]:
+) -> Iterator[ModuleRefusedError]:
     """What is too large in a core module; function indexes count `imported` functions first."""
     if sizes.start is not None:
         # It would call the host before the host knows the memory of the instance.
-        yield Problem(RefusalCode.START_SECTION, f"it starts function {sizes.start} by itself")
+        yield ModuleRefusedError(
+            RefusalCode.START_SECTION, f"it starts function {sizes.start} by itself"
+        )
     for pages in sizes.memories:
         if (size := pages * PAGE_BYTES) > limits.memory_bytes:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.MEMORY_SIZE,
                 f"{size} bytes of memory at first, the limit is {limits.memory_bytes}",
             )
     for elements in sizes.tables:
         if elements > limits.table_elements:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.TABLE_SIZE,
                 f"a table of {elements} elements, the limit is {limits.table_elements}",
             )
     for index, (size, count) in enumerate(sizes.bodies, imported):
         if size > limits.function_bytes:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.FUNCTION_SIZE,
                 f"function {index} has {size} bytes, the limit is {limits.function_bytes}",
             )
         if count > limits.locals:
-            yield Problem(
+            yield ModuleRefusedError(
                 RefusalCode.LOCALS,
                 f"function {index} has {count} locals, the limit is {limits.locals}",
             )
-
-
-def count_problems(modules: list[ModuleSizes], limits: EngineLimits) -> Iterator[Problem]:
-    """What there are too many of in the core modules of a program, all together."""
-    memories = sum(bool(sizes.memories) for sizes in modules)  # the validator allows each but one
-    tables = sum(len(sizes.tables) for sizes in modules)
-    if memories > 1:
-        yield Problem(RefusalCode.MEMORY_SIZE, f"{memories} memories, the limit is 1")
-    if tables > limits.tables:
-        yield Problem(RefusalCode.TABLE_SIZE, f"{tables} tables, the limit is {limits.tables}")
 
 
 def _core_modules(code: bytes) -> Iterator[WasmReader]:

@@ -6,8 +6,8 @@ the compiler stays in the trusted base. Results, traps, fuel and NaN bits are th
 
 The features are WebAssembly 1.0 with sign extension, saturating conversion, bulk memory, multiple
 values, tables and values of `funcref` (not of `externref`), fixed-width SIMD and extended constant
-expressions. Everything else is switched off here by name, so that an engine that comes with more
-by default changes nothing.
+expressions. Everything else is switched off, so that an engine that comes with more by default
+changes nothing.
 """
 
 from dataclasses import dataclass
@@ -23,28 +23,8 @@ from veracruz_utils.policy import Strategy
 ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
 # Of the engine for components alone: core modules never meet it.
 COMPONENT: Final = "component_model"
-OFF: Final = (
-    "branch_hinting",
-    "compact_imports",
-    "component_model_accessors",
-    "component_model_async",
-    "component_model_async_stackful",
-    "component_model_canonical_names",
-    "component_model_implements",
-    "component_model_map",
-    "component_model_more_async_builtins",
-    "custom_page_sizes",
-    "exceptions",
-    "function_references",
-    "gc",
-    "memory64",
-    "multi_memory",
-    "relaxed_simd",
-    "stack_switching",
-    "tail_call",
-    "threads",
-    "wide_arithmetic",
-)
+# Whatever else the library can switch: what a later one has besides is off until it is asked for.
+OFF: Final = tuple(sorted(_capi.FEATURES - {*ON, COMPONENT}))
 
 # What the thread that runs a guest has besides the guest's stack: room for host calls.
 HOST_STACK_BYTES: Final = 8 * 1024 * 1024

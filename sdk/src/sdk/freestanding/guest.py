@@ -7,7 +7,6 @@ from pathlib import Path
 
 from colima import frame
 from execution_engine.code_cache import CodeCache
-from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import (
     EngineError,
     LimitCode,
@@ -16,6 +15,7 @@ from execution_engine.errors import (
     TrapError,
 )
 from execution_engine.limits import EngineLimits
+from execution_engine.observed_program import ObservedProgram
 from execution_engine.run import RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module
@@ -60,7 +60,7 @@ class FreestandingGuest:
     def __init__(self, channel: socket.socket, options: GuestOptions) -> None:
         self._channel = channel
         self._options = options
-        self._program: CompiledProgram | None = None
+        self._program: ObservedProgram | None = None
 
     def load(self, module: bytes, code: memoryview, code_file: int) -> messages.Message:
         """Check and compile `module`; compiled code lies in a folder, if anywhere."""
@@ -94,7 +94,7 @@ class FreestandingGuest:
     def _load(self, code: bytes) -> messages.Loaded:
         options = self._options
         cache = CodeCache.in_directory(options.cache) if options.cache else None
-        kind = ProfiledProgram if options.profile else CompiledProgram
+        kind = ProfiledProgram if options.profile else ObservedProgram
         started = time.perf_counter()
         check_module(code, limits=options.limits)
         checked = time.perf_counter()

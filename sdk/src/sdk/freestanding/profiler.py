@@ -19,9 +19,9 @@ from wasmtime import Engine, Module, Store
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 
-from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
-from execution_engine.run import RunInputs, RunOutcome
+from execution_engine.observed_program import ObservedOutcome, ObservedProgram
+from execution_engine.run import RunInputs
 from platform_services import RandomSource
 from sdk.freestanding.messages import Profiled
 
@@ -40,7 +40,7 @@ _error_new.restype = ctypes.c_size_t
 _error_new.argtypes = (ctypes.c_char_p,)
 
 
-class ProfiledProgram(CompiledProgram):
+class ProfiledProgram(ObservedProgram):
     """A program that is looked at while it runs; `profile` is of its last run.
 
     Its limits must set `run_seconds`.
@@ -49,8 +49,8 @@ class ProfiledProgram(CompiledProgram):
     profile: Profiled | None = None
     _profiler: "_Profiler"
 
-    def run(self, inputs: RunInputs, *, random: RandomSource, **more: Any) -> RunOutcome:  # noqa: ANN401 - as of the base
-        """Run `main`, as `CompiledProgram.run`."""
+    def run(self, inputs: RunInputs, *, random: RandomSource, **more: Any) -> ObservedOutcome:  # noqa: ANN401 - as of the base
+        """Run `main`, as `ObservedProgram.run`."""
         seconds = self.limits.run_seconds
         assert seconds is not None
         if not isinstance(self._module, Module):

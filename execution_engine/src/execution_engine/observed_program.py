@@ -1,0 +1,65 @@
+"""Runs that are told of: how often a program called its host, and how much memory it had."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wasmtime import Store
+
+from execution_engine.compiled_program import CompiledProgram
+from execution_engine.host import Host, OutputSink
+from execution_engine.module_host import ModuleHost
+from execution_engine.run import CallWrapper, HostFunction, RunInputs, RunOutcome
+from platform_services import RandomSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedOutcome(RunOutcome):
+    """A program's return, and what a developer wants to know of its run.
+
+    Attributes:
+        host_calls: how often each host call was made, by name without prefix.
+        memory_peak: bytes of linear memory at the end, which is the most it had; None of a
+            component, whose memory the engine does not show.
+    """
+
+    host_calls: Mapping[str, int]
+    memory_peak: int | None
+
+
+class ObservedProgram(CompiledProgram):
+    """A `CompiledProgram` for developers' tools; one run at a time."""
+
+    _memory_peak: int | None = None
+
+    def run(
+        self,
+        inputs: RunInputs,
+        *,
+        random: RandomSource,
+        output_sink: OutputSink | None = None,
+        wrap_call: CallWrapper | None = None,
+    ) -> ObservedOutcome:
+        """Run `main` to its return; see the base."""
+        calls: Counter[str] = Counter()
+
+        def counting(name: str, call: HostFunction) -> HostFunction:
+            inner = call if wrap_call is None else wrap_call(name, call)
+
+            def counted(*arguments: Any) -> Any:  # noqa: ANN401 - as the call has them
+                calls[name] += 1
+                return inner(*arguments)
+
+            return counted
+
+        outcome = super().run(inputs, random=random, output_sink=output_sink, wrap_call=counting)
+        return ObservedOutcome(
+            **asdict(outcome), host_calls=dict(calls), memory_peak=self._memory_peak
+        )
+
+    def _call_main(self, store: Store, host: Host) -> int:
+        return_code = super()._call_main(store, host)
+        memory = host.memory if isinstance(host, ModuleHost) else None
+        self._memory_peak = None if memory is None else memory.size()
+        return return_code
