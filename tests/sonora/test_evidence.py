@@ -23,8 +23,9 @@ from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
 from support.refused_evidence import refused
 from tabasco.verify import Fault, VerificationStage
 from tabasco.verify.amd.snp import Endorsements, verify_snp
-from tabasco.verify.evidence import Means, verify_evidence
+from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means
 from tabasco.verify.x509.certificates import pem_blocks
 
 BINDING = bytes(range(32))

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 from random import Random
 
 from support.evidence_seeds import Seed
-from tabasco.verify.evidence import Means
 from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.means import Means
 
 # What a byte often is: ends of ranges, starts of CBOR items and DER values, signs of JSON and PEM.
 _TELLING = bytes.fromhex("000102 7f8081828384 9fa0a1bf d2d8f6f7fbff 30222c2d5b7b")

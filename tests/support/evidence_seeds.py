@@ -19,9 +19,10 @@ from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
-from tabasco.verify.evidence import Means, verify_evidence
+from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means
 from tabasco.verify.proven import Proven
 
 VECTORS = Path(__file__).parents[1] / "vectors"

@@ -30,8 +30,8 @@ from tabasco.collateral.snapshot import write_snapshot
 from tabasco.errors import TabascoError
 from tabasco.verify import EvidenceError, Fault, VerificationStage, evidence
 from tabasco.verify.amd.snp import verify_snp
-from tabasco.verify.evidence import Means
 from tabasco.verify.intel.dcap import verify_dcap
+from tabasco.verify.means import Means
 
 DAY = timedelta(days=1)
 TRUST = Trust(INTEL_ROOTS, AMD_ROOTS)

@@ -30,7 +30,7 @@ def value(**changes):
 
 
 def proven(measured):
-    return Proven("tdx", {"mrtd": measured}, b"", debug=False, valid_until=NOW)
+    return Proven(EvidenceKind.TDX, {"mrtd": measured}, b"", debug=False, valid_until=NOW)
 
 
 def test_a_policy_draws_on_reference_values_that_are_valid_now(database):
@@ -49,7 +49,7 @@ def test_a_policy_draws_on_reference_values_that_are_valid_now(database):
     assert not accepted(NOW, bytes(48))
     assert not accepted(NOW - timedelta(seconds=1))
     assert not accepted(NOW + timedelta(days=1))
-    assert values.accepted("sgx", "mrtd", at=NOW) == []
+    assert values.accepted(EvidenceKind.SGX, "mrtd", at=NOW) == []
 
 
 def test_values_are_listed_shown_and_removed_by_number(database):

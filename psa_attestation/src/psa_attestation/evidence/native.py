@@ -7,6 +7,7 @@ trusted for being there: the verifier checks the certificates as it checks the e
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from psa_attestation.binding import binding_digest
@@ -20,6 +21,13 @@ _LABEL: Final = "veracruz-native-evidence-1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_NATIVE_EVIDENCE_BYTES, max_items=64, max_depth=3)
 _MAX_PARTS: Final = 8
 _REPORT_LABEL: Final = "veracruz-sonora-report-data-v1"
+
+
+class AuxiliaryPart(StrEnum):
+    """What goes with a report of SEV-SNP where its attester has it."""
+
+    CERTIFICATE = "certificate"
+    AUTHORITIES = "authorities"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from psa_attestation.evidence.native import NativeEvidence, report_data_of
+from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError, Files, KernelFiles
 
 REPORTS: Final = Path("/sys/kernel/config/tsm/report")
@@ -123,9 +123,10 @@ def certificates(table: bytes) -> dict[str, bytes]:
             raise EvidenceUnavailableError("the host's table of certificates is cut")
         content = table[offset : offset + size]
         if guid in _KEYS:
-            found["certificate"] = content
+            found[AuxiliaryPart.CERTIFICATE] = content
         elif guid in _AUTHORITIES:
-            found["authorities"] = found.get("authorities", b"") + _pem(content)
+            known = found.get(AuxiliaryPart.AUTHORITIES, b"")
+            found[AuxiliaryPart.AUTHORITIES] = known + _pem(content)
     return found
 
 

@@ -12,12 +12,12 @@ from typing import Final
 from psa_attestation.errors import AttestationError, Stage
 from tabasco.appraisal.checks import Acceptance, checks
 from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
-from tabasco.verify.arm.cca import NO_END
 from tabasco.verify.detection import kind_of
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
-from tabasco.verify.evidence import Means, verify_evidence
+from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
-from tabasco.verify.proven import Proven
+from tabasco.verify.means import Means
+from tabasco.verify.proven import NO_END, Proven
 
 REFUSED: Final = 3
 """The exit status of a command whose report is a refusal."""
@@ -227,7 +227,7 @@ def _proven_json(proven: Proven) -> dict[str, object]:
         "debug": proven.debug,
         "tcb_status": proven.tcb_status,
         "advisories": list(proven.advisories),
-        "facts": dict(proven.facts),
+        "facts": {name: str(value) for name, value in proven.facts.items()},
         "valid_until": None if proven.valid_until == NO_END else proven.valid_until.isoformat(),
         "warnings": list(proven.warnings),
     }
@@ -271,7 +271,7 @@ def _proven_lines(proven: Proven) -> Sequence[str]:
     if proven.tcb_status is not None:
         rows.append(("TCB status", proven.tcb_status))
         rows.append(("advisories", ", ".join(proven.advisories) or "none"))
-    rows += sorted(proven.facts.items())
+    rows += sorted((name, str(value)) for name, value in proven.facts.items())
     if proven.valid_until != NO_END:
         rows.append(("valid until", f"{proven.valid_until:%Y-%m-%d %H:%M:%S %Z}"))
     width = max((len(name) for name, _ in rows), default=0)

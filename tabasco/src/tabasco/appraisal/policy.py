@@ -30,10 +30,10 @@ from tabasco.appraisal.known_names import strange_concerns, strange_measurement
 from tabasco.errors import TabascoError
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
-from tabasco.verify.proven import ATTESTATION_KEY, Proven, TcbStatus
+from tabasco.verify.proven import ATTESTATION_KEY, Fact, Proven, TcbStatus
 
 MAX_POLICY_BYTES: Final = 256 * 1024
-References = Callable[[str, str], Sequence[bytes]]
+References = Callable[[EvidenceKind, str], Sequence[bytes]]
 """The reference values of a measurement, by the kind of evidence and its name."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -43,8 +43,7 @@ _Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,128}$")]
 class AppraisalRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What one fact has to be; each operator that is given has to hold, and one has to be given.
 
-    `equals` and `one_of` compare the text; `at_least` and `at_most` the number that it is, decimal
-    or, after `0x`, hexadecimal.
+    `equals` and `one_of` compare what is shown; `at_least` and `at_most` are of numbers alone.
     """
 
     equals: str | None = None
@@ -56,14 +55,17 @@ class AppraisalRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
         if all(getattr(self, name) is None for name in self.__struct_fields__):
             raise ValueError("a rule without operator")
 
-    def holds(self, found: str) -> bool:
+    def holds(self, found: Fact) -> bool:
         """Whether the fact is as this asks."""
-        number = _number(found)
+        shown = str(found)
+        bounded = self.at_least is not None or self.at_most is not None
+        if bounded and not isinstance(found, int):
+            return False
         return (
-            (self.equals is None or found == self.equals)
-            and (self.one_of is None or found in self.one_of)
-            and (self.at_least is None or (number is not None and number >= self.at_least))
-            and (self.at_most is None or (number is not None and number <= self.at_most))
+            (self.equals is None or shown == self.equals)
+            and (self.one_of is None or shown in self.one_of)
+            and (self.at_least is None or int(found) >= self.at_least)
+            and (self.at_most is None or int(found) <= self.at_most)
         )
 
     def __str__(self) -> str:
@@ -151,7 +153,7 @@ class AppraisalPolicy:
             report_data: what the evidence has to be bound to; None leaves that to the caller.
             references: where it draws reference values from; by default there are none.
         """
-        policy = self.kinds.get(EvidenceKind(proven.kind))
+        policy = self.kinds.get(proven.kind)
         if policy is None:
             named = ", ".join(sorted(self.kinds)) or "nothing"
             detail = f"evidence of {proven.kind}, the policy accepts {named}"
@@ -213,12 +215,7 @@ def _facts(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
     for name, rule in policy.facts.items():
         found = proven.facts.get(name)
         passed = found is not None and rule.holds(found)
-        detail = f"{name} is {'absent' if found is None else repr(found)}, the policy asks {rule}"
+        detail = (
+            f"{name} is {'absent' if found is None else repr(str(found))}, the policy asks {rule}"
+        )
         yield AppraisalCheck(f"fact.{name}", passed, Fault.FACT, detail)
-
-
-def _number(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None

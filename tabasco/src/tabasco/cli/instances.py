@@ -69,7 +69,7 @@ def _fields(instance: Instance, now: datetime) -> dict[str, object]:
     revoked = instance.revoked_at
     return {
         "instance_id": instance.instance_id,
-        "state": instance.state(now),
+        "state": instance.state(now).value,
         "platform": instance.platform,
         "root": instance.root,
         "measurement": instance.measurement,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from tabasco.appraisal.inspection import REFUSED, EvidenceVerdict, as_text
 from tabasco.appraisal.inspection import as_json as as_report
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
@@ -119,9 +119,9 @@ def policy_explain(
     Nothing is decided by it. Exit status: 0 accepted, 3 refused.
     """
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
-    parts = {"certificate": certificate, "authorities": authorities}
+    parts = {AuxiliaryPart.CERTIFICATE: certificate, AuxiliaryPart.AUTHORITIES: authorities}
     auxiliary = {
-        name: read_file(path, limit=MAX_BUNDLE_BYTES, what=name)
+        name.value: read_file(path, limit=MAX_BUNDLE_BYTES, what=name)
         for name, path in parts.items()
         if path is not None
     }

@@ -26,9 +26,9 @@ from tabasco.cli.options import TIME, current_time, store_option
 from tabasco.errors import TabascoError
 from tabasco.verify.detection import plain
 from tabasco.verify.errors import EvidenceError
-from tabasco.verify.evidence import Means, PublicKey
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
+from tabasco.verify.means import Means, PublicKey
 from tabasco.verify.proven import TcbStatus
 from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret

@@ -139,7 +139,7 @@ def wanted_for(data: bytes, kind: EvidenceKind, *, product: Product | None) -> l
         return _wanted_of_amd(data, product, with_key=True)
     if kind is EvidenceKind.TPM_AZURE:
         parts = parse_azure(data)
-        if parts.report.kind == "sev-snp":
+        if parts.report.kind is EvidenceKind.SEV_SNP:
             return _wanted_of_amd(parts.report.hardware, product, with_key=False)
         return [Wanted(ItemKind.INTEL, subject_of_quote(parts.hardware))]
     raise TabascoError(f"evidence of {kind} is verified without collateral")

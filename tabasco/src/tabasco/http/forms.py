@@ -26,6 +26,7 @@ from colima.tabasco import CHALLENGE_BYTES, MAX_EVIDENCE_BYTES, MAX_PLATFORM_CHA
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
+from tabasco.registry.instances import InstanceState
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import EvidenceKind
 
@@ -206,7 +207,7 @@ class InstanceForm(_StrictForm):
     """An instance that enrolled."""
 
     instance_id: Hex
-    state: str
+    state: InstanceState
     platform: str
     root: str | None
     measurement: Hex

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import bindparam, select
@@ -12,6 +13,14 @@ from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RootRow
+
+
+class InstanceState(StrEnum):
+    """Whether what an instance signs is believed, and if not, why."""
+
+    LIVE = "live"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +41,11 @@ class Instance:
     expires_at: datetime
     revoked_at: datetime | None
 
-    def state(self, at: datetime) -> str:
-        """`live`, `expired` or `revoked`."""
+    def state(self, at: datetime) -> InstanceState:
+        """What it is at this time; revoked is for ever."""
         if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at <= at else "live"
+            return InstanceState.REVOKED
+        return InstanceState.EXPIRED if self.expires_at <= at else InstanceState.LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,9 @@ class ReferenceValues:
             rows = session.scalars(select(ReferenceValueRow).order_by(ReferenceValueRow.id))
             return [_value(row) for row in rows]
 
-    def accepted(self, kind: str, measurement: str, *, at: datetime) -> list[bytes]:
+    def accepted(self, kind: EvidenceKind, measurement: str, *, at: datetime) -> list[bytes]:
         """What this measurement may be at this time."""
-        query = select(ReferenceValueRow).filter_by(kind=kind, measurement=measurement)
+        query = select(ReferenceValueRow).filter_by(kind=kind.value, measurement=measurement)
         with self._database.reading() as session:
             return [
                 row.value

@@ -36,7 +36,7 @@ from tabasco.service.hardware_root import MEASURED, HardwareRoot
 from tabasco.service.results import Results
 from tabasco.service.sessions import Sessions, Submission
 from tabasco.service.software_root import LinuxSoftwareRoot
-from tabasco.verify.evidence import CollateralSource
+from tabasco.verify.means import CollateralSource
 from veracruz_utils.public_keys import der_of
 from veracruz_utils.secret import Secret
 

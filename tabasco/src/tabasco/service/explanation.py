@@ -17,8 +17,8 @@ from tabasco.registry.database import Database
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
-from tabasco.verify.evidence import CollateralSource, Means
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import CollateralSource, Means
 
 
 def explain(
@@ -49,11 +49,10 @@ def explain(
     return inspect(
         native.raw,
         EvidenceKind(native.kind),
-        means=Means(
-            certificate=native.auxiliary.get("certificate"),
-            authorities=native.auxiliary.get("authorities"),
-            registered=partial(PlatformKeys(database).find, EvidenceKind(native.kind)),
+        means=Means.of(
+            native,
             source=source,
+            registered=partial(PlatformKeys(database).find, EvidenceKind(native.kind)),
             roots=roots,
         ),
         acceptance=Acceptance(),

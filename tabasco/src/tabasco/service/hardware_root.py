@@ -20,8 +20,9 @@ from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.software_root import NativeResult
 from tabasco.verify import EvidenceError, Proven
-from tabasco.verify.evidence import CollateralSource, Means, verify_evidence
+from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import CollateralSource, Means
 
 MEASURED: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.SGX: "mrenclave",
@@ -121,12 +122,10 @@ class HardwareRoot:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "collateral store") from error
 
     def _means(self, native: NativeEvidence) -> Means:
-        return Means(
-            certificate=native.auxiliary.get("certificate"),
-            authorities=native.auxiliary.get("authorities"),
+        keys = self._platform_keys
+        return Means.of(
+            native,
             source=self._source,
-            registered=None
-            if self._platform_keys is None
-            else partial(self._platform_keys.find, self._kind),
+            registered=None if keys is None else partial(keys.find, self._kind),
             roots=self._roots,
         )

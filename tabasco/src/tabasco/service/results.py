@@ -20,7 +20,7 @@ from psa_attestation.results.ear_jwt import sign_ear_jwt
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import verify_token
 from tabasco.errors import RefusalError, RejectionReason
-from tabasco.registry.instances import Instance, Instances
+from tabasco.registry.instances import Instance, Instances, InstanceState
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
 from veracruz_utils.public_keys import p256_key_of_der
@@ -35,8 +35,8 @@ _REASONS: Final = {
     Stage.LIFECYCLE: RejectionReason.TOKEN_NOT_SECURED,
 }
 _NOT_LIVE: Final = {
-    "expired": RejectionReason.INSTANCE_EXPIRED,
-    "revoked": RejectionReason.INSTANCE_REVOKED,
+    InstanceState.EXPIRED: RejectionReason.INSTANCE_EXPIRED,
+    InstanceState.REVOKED: RejectionReason.INSTANCE_REVOKED,
 }
 
 
@@ -136,7 +136,9 @@ class Results:
             if instance is None:
                 return None
             found.append(instance)
-            return p256_key_of_der(instance.public_key) if instance.state(at) == "live" else None
+            if instance.state(at) is not InstanceState.LIVE:
+                return None
+            return p256_key_of_der(instance.public_key)
 
         try:
             claims = RuntimeClaims.of(verify_token(token, key_for=key_for, nonce=challenge))

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self, TypeAlias
 
 from tabasco.verify.errors import Fault
+from tabasco.verify.kinds import EvidenceKind
+
+NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""When ends what knows no end."""
 
 
 class TcbStatus(StrEnum):
@@ -43,30 +47,49 @@ ATTESTATION_KEY: Final = "attestation-key"
 """The fact that says which uncertified key of a TPM signed: SHA-256 of its DER, in hexadecimal."""
 
 
+class HexNumber(int):
+    """A number that people read in hexadecimal, such as a word of flags; in at least `digits`."""
+
+    digits: int
+
+    def __new__(cls, value: int, *, digits: int = 1) -> Self:
+        """This number."""
+        number = super().__new__(cls, value)
+        number.digits = digits
+        return number
+
+    def __str__(self) -> str:
+        return f"{int(self):#0{self.digits + 2}x}"
+
+
+Fact: TypeAlias = str | int
+"""Something that evidence says; a number is compared as one, and shown by `str`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proven:
     """What authentic evidence says.
 
     Attributes:
-        kind: of evidence, such as `sgx`, `tdx`, `sev-snp`, `nitro`, `arm-cca`, `tpm`.
+        kind: of evidence.
         measurements: by the platform's own names (`mrenclave`, `mrtd`, `rtmr0`, `pcr0`, ...).
         report_data: what the attester bound into it, as it stands there.
         debug: whether its memory can be inspected; None where the evidence does not say.
         valid_until: when the first certificate or collateral used ends.
         tcb_status: Intel platforms only.
         advisories: that apply to the platform's TCB level, sorted.
-        facts: everything else a policy may look at, by name, in plain text.
+        facts: everything else a policy may look at, by name.
         warnings: for people; nothing that a policy decides on.
         concerns: what is refused unless a policy accepts it by name.
     """
 
-    kind: str
+    kind: EvidenceKind
     measurements: Mapping[str, bytes]
     report_data: bytes
     debug: bool | None
     valid_until: datetime
     tcb_status: TcbStatus | None = None
     advisories: tuple[str, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()

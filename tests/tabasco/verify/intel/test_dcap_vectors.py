@@ -108,8 +108,8 @@ def assert_fields(proven, fields):
     assert proven.report_data.hex() == fields["report_data"]
     assert proven.facts["fmspc"] == fields["fmspc"]
     assert bytes.fromhex(proven.facts["platform_svns"]) == bytes(fields["pck_tcb_svns"])
-    assert proven.facts["pce_svn"] == str(fields["pcesvn"])
-    assert proven.facts["qe_svn"] == str(fields["qe_isvsvn"])
+    assert proven.facts["pce_svn"] == fields["pcesvn"]
+    assert proven.facts["qe_svn"] == fields["qe_isvsvn"]
     for name in ("mrenclave", "mrsigner", "mrtd", "rtmr0", "rtmr3"):
         if name in fields:
             assert proven.measurements[name].hex() == fields[name]

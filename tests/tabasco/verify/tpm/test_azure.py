@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.jwts import part
 from support.refused_evidence import refused
 from tabasco.verify import EvidenceError, Fault, Proven, VerificationStage
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import certify, parse_hcl, runtime_claims
 from tabasco.verify.tpm.azure_json import parse_azure
 from tabasco.verify.tpm.quote import verify_quote
@@ -62,7 +63,7 @@ KEY = {"kid": "HCLAkPub", "kty": "RSA", "e": "AQAB", "n": part(b"\xc1" * 256)}
 def certify_by_hand(runtime):
     report = parse_hcl(hcl(runtime))
     digest = hashlib.sha256(runtime).digest().ljust(64, b"\0")
-    return certify(report, Proven("sev-snp", {}, digest, debug=False, valid_until=END))
+    return certify(report, Proven(EvidenceKind.SEV_SNP, {}, digest, debug=False, valid_until=END))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -146,7 +146,7 @@ class TestFacts:
         assert proven.kind == "tpm"
         assert proven.report_data == NONCE
         assert proven.measurements == {f"pcr{n}": bytes((n,)) * 32 for n in (0, 1, 7, 23)}
-        assert proven.facts["reset-count"] == "2"
+        assert proven.facts["reset-count"] == 2
         assert proven.facts["clock-safe"] == "true"
         assert proven.facts["certified-by"] == "the test"
 

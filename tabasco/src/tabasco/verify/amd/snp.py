@@ -33,7 +33,8 @@ from tabasco.verify.amd.certificate import (
 )
 from tabasco.verify.amd.report import Product, SigningKey, SnpReport, SnpTcb, parse_report
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
-from tabasco.verify.proven import Concern, Proven
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.proven import Concern, Fact, HexNumber, Proven
 from tabasco.verify.x509 import certificates, crl
 
 AMD_ROOTS: Final[Mapping[bytes, Product]] = MappingProxyType(
@@ -105,7 +106,7 @@ def verify_snp(
     _check_signature(report, key)  # (3)
     _check_match(report, key, product)  # (4)
     return Proven(
-        kind="sev-snp",
+        kind=EvidenceKind.SEV_SNP,
         measurements=_measurements(report),
         report_data=report.report_data,
         debug=bool(report.policy & _DEBUG),
@@ -221,20 +222,20 @@ def _measurements(report: SnpReport) -> dict[str, bytes]:
     }
 
 
-def _facts(report: SnpReport, key: EndorsementKey, product: Product) -> dict[str, str]:
+def _facts(report: SnpReport, key: EndorsementKey, product: Product) -> dict[str, Fact]:
     def tcb(raw: bytes) -> str:
         return str(SnpTcb.from_bytes(raw, product))
 
     return {
-        "report_version": str(report.version),
+        "report_version": report.version,
         "product": product.value,
         "signing_key": key.kind.name.lower(),
-        "vmpl": str(report.vmpl),
-        "policy": f"{report.policy:#x}",
-        "guest_svn": str(report.guest_svn),
+        "vmpl": report.vmpl,
+        "policy": HexNumber(report.policy),
+        "guest_svn": report.guest_svn,
         "family_id": report.family_id.hex(),
         "image_id": report.image_id.hex(),
-        "platform_info": f"{report.platform_info:#x}",
+        "platform_info": HexNumber(report.platform_info),
         "author_key": str(report.author_key).lower(),
         "report_id": report.report_id.hex(),
         "report_id_ma": report.report_id_ma.hex(),
@@ -247,14 +248,14 @@ def _facts(report: SnpReport, key: EndorsementKey, product: Product) -> dict[str
     }
 
 
-def _components(reported: SnpTcb) -> dict[str, str]:
+def _components(reported: SnpTcb) -> dict[str, Fact]:
     """Each on its own, for policies that have a floor."""
     return {
-        "tcb_boot_loader": str(reported.boot_loader),
-        "tcb_tee": str(reported.tee),
-        "tcb_snp": str(reported.snp),
-        "tcb_microcode": str(reported.microcode),
-        "tcb_fmc": str(reported.fmc),
+        "tcb_boot_loader": reported.boot_loader,
+        "tcb_tee": reported.tee,
+        "tcb_snp": reported.snp,
+        "tcb_microcode": reported.microcode,
+        "tcb_fmc": reported.fmc,
     }
 
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,12 +28,11 @@ from tabasco.verify.arm.cca_claims import (
 )
 from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, member, octets
-from tabasco.verify.proven import Concern, Proven
+from tabasco.verify.proven import NO_END, Concern, Fact, HexNumber, Proven
 
 MAX_TOKEN_BYTES: Final = 32 * 1024
-NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
-
 _OLD_COLLECTION, _CMW_COLLECTION = 399, 907
 _PLATFORM, _REALM = 44234, 44241
 _EAT_CWT: Final = 263  # the content format of application/eat+cwt
@@ -115,7 +114,7 @@ def verify_cca(
     _check_challenge(token.realm.challenge, challenge)
     state = token.platform.state
     return Proven(
-        kind="arm-cca",
+        kind=EvidenceKind.ARM_CCA,
         measurements=_measurements(token),
         report_data=token.realm.challenge,
         debug=state in _DEBUG_STATES,
@@ -168,12 +167,12 @@ def _measurements(token: CcaToken) -> dict[str, bytes]:
     return measurements
 
 
-def _facts(token: CcaToken) -> dict[str, str]:
-    facts = {
+def _facts(token: CcaToken) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {
         "instance-id": token.platform.instance_id.hex(),
         "implementation-id": token.platform.implementation_id.hex(),
         "platform-config": token.platform.config.hex(),
-        "lifecycle": f"{token.platform.lifecycle:#06x}",
+        "lifecycle": HexNumber(token.platform.lifecycle, digits=4),
         "personalisation": token.realm.personalisation.hex(),
     }
     for index, component in enumerate(token.platform.components):

@@ -20,6 +20,7 @@ from psa_attestation.cose.messages import CoseKind, Message
 from psa_attestation.cose.signing import ALG
 from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, octets, text
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
@@ -136,7 +137,7 @@ def verify_nitro(
     _check_age(document.timestamp, at, max_age, clock_skew)
     _check_nonce(document.nonce, nonce)
     return Proven(
-        kind="nitro",
+        kind=EvidenceKind.NITRO,
         measurements={f"pcr{index}": value for index, value in sorted(document.pcrs.items())},
         report_data=document.user_data or b"",
         debug=document.debug,

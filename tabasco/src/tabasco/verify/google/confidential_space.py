@@ -21,6 +21,7 @@ from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Concern, Proven
 from tabasco.verify.x509 import certificates
 from veracruz_utils.public_keys import RSA_BITS
@@ -89,7 +90,7 @@ def verify_confidential_space(
             Fault.NONCE, VerificationStage.BINDING, f"the token answers nonce {found[:80]!r}"
         )
     return Proven(
-        kind="confidential-space",
+        kind=EvidenceKind.CONFIDENTIAL_SPACE,
         measurements={"image": _image_digest(claims)},
         report_data=found.encode(),
         debug=_text(claims, "dbgstat") not in _NOT_DEBUGGED,

@@ -6,7 +6,7 @@ from typing import Final
 
 from tabasco.verify.errors import Fault
 from tabasco.verify.intel.quote import EnclaveReport, TdReport
-from tabasco.verify.proven import Concern
+from tabasco.verify.proven import Concern, Fact
 
 _SEPT_VE_DISABLE: Final = 28
 _HARMLESS: Final = frozenset({_SEPT_VE_DISABLE, 27})  # 27: linear address space separation
@@ -32,7 +32,7 @@ class Contents:
     """The part of what is proven that comes from a quote's body; as in `Proven`."""
 
     measurements: Mapping[str, bytes]
-    facts: Mapping[str, str]
+    facts: Mapping[str, Fact]
     debug: bool
     concerns: tuple[Concern, ...]
 
@@ -45,9 +45,9 @@ def contents_of(body: EnclaveReport | TdReport) -> Contents:
 
 
 def _enclave(report: EnclaveReport) -> Contents:
-    facts = {
-        "isv_prod_id": str(report.isv_prod_id),
-        "isv_svn": str(report.isv_svn),
+    facts: dict[str, Fact] = {
+        "isv_prod_id": report.isv_prod_id,
+        "isv_svn": report.isv_svn,
         "attributes": report.attributes.hex(),
         "misc_select": report.misc_select.hex(),
         "config_id": report.config_id.hex(),
@@ -60,7 +60,7 @@ def _enclave(report: EnclaveReport) -> Contents:
 def _domain(report: TdReport) -> Contents:
     measurements = {name: getattr(report, name) for name in _TD_MEASUREMENTS}
     measurements |= {f"rtmr{number}": value for number, value in enumerate(report.rtmrs)}
-    facts = {
+    facts: dict[str, Fact] = {
         "tee_tcb_svn": report.tee_tcb_svn.hex(),
         "td_attributes": report.td_attributes.hex(),
         "seam_attributes": report.seam_attributes.hex(),

@@ -21,6 +21,7 @@ What is authentic but not acceptable (debug, a bad standing, a weak attribute) i
 import hashlib
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 
@@ -39,8 +40,11 @@ from tabasco.verify.intel.contents import contents_of
 from tabasco.verify.intel.pck import PCK_ISSUERS, PCK_NAME, Platform, platform_of
 from tabasco.verify.intel.quote import DcapQuote, TdReport, Tee, parse_quote
 from tabasco.verify.intel.statements import Standing
-from tabasco.verify.proven import Proven
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.proven import Fact, Proven
 from tabasco.verify.x509 import certificates, crl
+
+_KINDS: Final = {Tee.SGX: EvidenceKind.SGX, Tee.TDX: EvidenceKind.TDX}
 
 
 def verify_dcap(
@@ -172,19 +176,19 @@ def _proven(
     standing: Standing,
     valid_until: datetime,
 ) -> Proven:
-    facts = {
-        "quote_version": str(quote.version),
+    facts: dict[str, Fact] = {
+        "quote_version": quote.version,
         "fmspc": platform.fmspc.hex(),
         "pce_id": platform.pce_id.hex(),
-        "pce_svn": str(platform.pce_svn),
+        "pce_svn": platform.pce_svn,
         "platform_svns": bytes(min(svn, 255) for svn in platform.svns).hex(),
-        "qe_svn": str(quote.qe_report.isv_svn),
-        "tcb_evaluation": str(statements.tcb_info.evaluation),
-        "qe_evaluation": str(statements.qe_identity.evaluation),
+        "qe_svn": quote.qe_report.isv_svn,
+        "tcb_evaluation": statements.tcb_info.evaluation,
+        "qe_evaluation": statements.qe_identity.evaluation,
     }
     contents = contents_of(quote.body)
     return Proven(
-        kind=quote.tee.name.lower(),
+        kind=_KINDS[quote.tee],
         measurements=contents.measurements,
         report_data=quote.body.report_data,
         debug=contents.debug,

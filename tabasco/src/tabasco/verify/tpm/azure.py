@@ -18,6 +18,7 @@ from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
 from tabasco.verify.tpm.quote import CertifiedKey, usable_key
 from veracruz_utils.strict_json import JsonValue
@@ -27,7 +28,7 @@ MAX_REPORT_BYTES: Final = 16 * 1024
 _MAGIC: Final = b"HCLA"
 _HEADER, _HARDWARE, _REQUEST = 32, 1184, 20
 _ATTESTATION: Final = 2  # the header's request type
-_KINDS: Final = {2: "sev-snp", 4: "tdx"}
+_KINDS: Final = {2: EvidenceKind.SEV_SNP, 4: EvidenceKind.TDX}
 _HASHES: Final = {1: "sha256", 2: "sha384", 3: "sha512"}
 _KEY_NAME: Final = "HCLAkPub"
 
@@ -37,13 +38,13 @@ class HclReport:
     """A well-formed report; nothing in it is authentic before `certify`.
 
     Attributes:
-        kind: of the hardware's evidence that vouches for it, as in `Proven.kind`.
+        kind: of the hardware's evidence that vouches for it.
         hardware: 1184 bytes: the SEV-SNP report, or a padded TDREPORT.
         runtime_data: JSON, as it was hashed.
         hash_name: the `hashlib` name of that hash.
     """
 
-    kind: str
+    kind: EvidenceKind
     hardware: bytes
     runtime_data: bytes
     hash_name: str

@@ -14,13 +14,14 @@ from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import told_as_evidence
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import HclReport, parse_hcl
 from tabasco.verify.tpm.quote import Registers
 from tabasco.verify.tpm.structures import QuoteSignature
 from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
-_HARDWARE_MEMBERS: Final = {"sev-snp": "vcek", "tdx": "td_quote"}
+_HARDWARE_MEMBERS: Final = {EvidenceKind.SEV_SNP: "vcek", EvidenceKind.TDX: "td_quote"}
 
 
 @dataclass(frozen=True, slots=True)

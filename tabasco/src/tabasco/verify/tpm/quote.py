@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
-from tabasco.verify.proven import Proven
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.proven import HexNumber, Proven
 from tabasco.verify.tpm.structures import (
     BANK_BYTES,
     AttestationKey,
@@ -127,18 +128,18 @@ def verify_quote(
             f"the quote answers nonce {quote.extra_data.hex()}, expected {nonce.hex()[:256]}",
         )
     return Proven(
-        kind="tpm",
+        kind=EvidenceKind.TPM,
         measurements=_measurements(registers),
         report_data=quote.extra_data,
         debug=None,
         valid_until=key.valid_until,
         facts={
             "certified-by": key.certified_by,
-            "clock": str(quote.clock),
+            "clock": quote.clock,
             "clock-safe": str(quote.clock_safe).lower(),
-            "firmware-version": f"{quote.firmware_version:#x}",
-            "reset-count": str(quote.reset_count),
-            "restart-count": str(quote.restart_count),
+            "firmware-version": HexNumber(quote.firmware_version),
+            "reset-count": quote.reset_count,
+            "restart-count": quote.restart_count,
         },
     )
 

@@ -1,0 +1,168 @@
+"""What `psa_attestation` reads, as evidence: PSA tokens, attestation results, signed bundles."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from psa_attestation.corim.bundle import Corim, read_unsigned_corim, verify_corim
+from psa_attestation.results.appraisal import Tier
+from psa_attestation.results.ear import verify_ear
+from psa_attestation.results.ear_claims import Ear, EarProfile
+from psa_attestation.results.ear_jwt import verify_ear_jwt
+from psa_attestation.tokens.claims import Claims, PsaProfile
+from psa_attestation.tokens.lifecycle import Lifecycle
+from psa_attestation.tokens.token import read_unverified_claims, verify_token
+from psa_attestation.tokens.veracruz_2021 import is_2021_token, verify_2021_token
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means, missing
+from tabasco.verify.proven import NO_END, Concern, Proven
+
+_TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
+
+
+def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a PSA token proves, of any profile or of 2021."""
+    if is_2021_token(data):
+        return _veracruz_2021(data, means, at)
+    every = frozenset(PsaProfile)
+    nonce = means.nonce
+    if nonce is None:  # it is authentic or not all the same
+        nonce = read_unverified_claims(data, profiles=every).nonce
+    claims = verify_token(
+        data,
+        key_for=lambda identifier: means.mac_key or means.key_of(identifier),
+        nonce=nonce,
+        profiles=every,
+        lifecycles=_TRUSTED_STATES,
+    )
+    return Proven(
+        kind=EvidenceKind.PSA,
+        measurements=_components(claims),
+        report_data=claims.nonce,
+        debug=claims.lifecycle_state is not Lifecycle.SECURED,
+        valid_until=NO_END,
+        facts={
+            "profile": claims.profile.value,
+            "instance-id": claims.instance_id.hex(),
+            "implementation-id": claims.implementation_id.hex(),
+            "lifecycle": claims.lifecycle_state.name.lower(),
+            "client-id": claims.client_id,
+        },
+        concerns=()
+        if claims.profile is PsaProfile.RFC9783
+        else (
+            Concern(
+                "psa.old-profile",
+                Fault.UNSUPPORTED_VERSION,
+                f"the token is of profile {claims.profile.value}, older than RFC 9783",
+            ),
+        ),
+    )
+
+
+def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
+    key = means.mac_key or means.keys.get("*")
+    if key is None:
+        raise missing("key (--key)", "a token of 2021 names no instance, so nor may its key")
+    claims = verify_2021_token(data, key=key, nonce=means.nonce)
+    return Proven(
+        kind=EvidenceKind.PSA,
+        measurements={"enclave": claims.measurement},
+        report_data=claims.challenge,
+        debug=None,
+        valid_until=NO_END,
+        facts={
+            "profile": "veracruz-2021",
+            "certificate-digest": claims.certificate_digest.hex(),
+            "enclave-name": claims.enclave_name.decode("ascii", "backslashreplace"),
+        },
+        concerns=(
+            Concern(
+                "psa.old-profile",
+                Fault.UNSUPPORTED_VERSION,
+                "the token has the claims of 2021, which say nothing of the device's state",
+            ),
+        ),
+    )
+
+
+def _components(claims: Claims) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for index, component in enumerate(claims.software_components):
+        name = component.measurement_type or "component"
+        found[name if name not in found else f"{name}#{index}"] = component.measurement
+    return found
+
+
+def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
+    """What an attestation result proves, as CWT or JWT: what its verifier says."""
+    if not means.keys:
+        raise missing("key", "a result is verified with the key its verifier publishes")
+    moment, profiles = int(at.timestamp()), frozenset(EarProfile)
+    if data.lstrip()[:1] == b"e":
+        text = data.decode("ascii", "replace").strip()
+        ear = verify_ear_jwt(text, keys=means.keys, nonce=means.nonce, at=moment, profiles=profiles)
+        return _result(ear)
+    key = next(iter(means.keys.values()))
+    nonce = means.nonce
+    if nonce is None:
+        raise missing("nonce", "a result as CWT answers a nonce")
+    return _result(verify_ear(data, key=key, nonce=nonce, at=moment, profiles=profiles))
+
+
+def _result(ear: Ear) -> Proven:
+    concerns = [
+        Concern(
+            f"ear.{name}={appraisal.status.name.lower()}",
+            Fault.RESULT_STATUS,
+            f"the verifier says {appraisal.status.name.lower()} of {name}",
+        )
+        for name, appraisal in ear.submods.items()
+        if appraisal.status is not Tier.AFFIRMING
+    ]
+    return Proven(
+        kind=EvidenceKind.EAR,
+        measurements={},
+        report_data=ear.nonce or b"",
+        debug=None,
+        valid_until=datetime.fromtimestamp(ear.expires_at, UTC),
+        facts={
+            "verifier": f"{ear.verifier.developer} {ear.verifier.build}",
+            "profile": ear.profile.value,
+            **{f"status.{name}": part.status.name.lower() for name, part in ear.submods.items()},
+        },
+        concerns=tuple(concerns),
+    )
+
+
+def verify_bundle(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a signed bundle of reference values proves: who says what is in it."""
+    moment = int(at.timestamp())
+    if data[:1] == b"\xd9":
+        corim = read_unsigned_corim(data, at=moment)
+        raise EvidenceError(
+            Fault.UNSIGNED,
+            VerificationStage.SIGNATURE,
+            f"bundle {_name(corim)} is not signed by anybody",
+        )
+    if not means.keys:
+        raise missing("key", "a bundle is verified with its provider's key")
+    corim = verify_corim(data, key=next(iter(means.keys.values())), at=moment)
+    end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)
+    return Proven(
+        kind=EvidenceKind.CORIM,
+        measurements={},
+        report_data=b"",
+        debug=None,
+        valid_until=end,
+        facts={
+            "id": _name(corim),
+            "profile": corim.profile or "none",
+            "signer": corim.signer or "none",
+            "tags": len(corim.comids),
+        },
+    )
+
+
+def _name(corim: Corim) -> str:
+    return corim.id if isinstance(corim.id, str) else corim.id.hex()
