@@ -21,6 +21,7 @@ from tabasco.errors import TabascoError
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import EvidenceKind
 from veracruz_utils.public_keys import der_of, p256_key_of_der
+from veracruz_utils.strict_json import JsonError, read_json
 
 MAX_BUNDLE_BYTES: Final = 512 * 1024
 MAX_VALUES: Final = 4096
@@ -151,8 +152,9 @@ def _signed_by(provider: Provider, bundle: bytes, at: datetime) -> Bundle:
 
 def _of_json(payload: bytes, provider: str) -> Bundle:
     try:
-        found = msgspec.json.decode(payload, type=_BundleDocument)
-    except (msgspec.MsgspecError, ValueError) as error:
+        document = read_json(payload, max_bytes=MAX_BUNDLE_BYTES)
+        found = msgspec.convert(document, _BundleDocument)
+    except (JsonError, msgspec.ValidationError) as error:
         raise TabascoError(f"the bundle cannot be read: {error}") from None
     values = [
         ReferenceValue(
