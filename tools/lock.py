@@ -24,7 +24,7 @@ def requirements(project: Path) -> list[str]:
 
 def compile_lock(wanted: list[str], lock: str, *constraints: str) -> None:
     """Resolve `wanted` into the file `lock`."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", "--universal"]
     command += ["--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"]
     command += ["--no-header", "--no-annotate", "--output-file", lock]
     for constraint in constraints:
