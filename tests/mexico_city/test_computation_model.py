@@ -149,11 +149,10 @@ class Requests(RuleBasedStateMachine):
             computation._guest_lost,
             kept and (kept.descriptor, kept.size),
             computation._program_reserved,
-            computation._reserved_bytes,
             dict(computation._data._packages),
-            set(computation._data._reserved),
+            dict(computation._data._reserved),
             dict(computation._streams._packages),
-            set(computation._streams._reserved),
+            dict(computation._streams._reserved),
             set(computation._asked_for_shutdown),
         )
 
@@ -360,7 +359,9 @@ class Requests(RuleBasedStateMachine):
         if loaded:
             assert computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
         coming = [each[3] for each in model.coming if each[0] is not ContentKind.PROGRAM]
-        assert computation._reserved_bytes == sum(coming)
+        if model.state is not ComputationState.ERROR:
+            each = (computation._data._reserved, computation._streams._reserved)
+            assert sum(sum(reserved.values()) for reserved in each) == sum(coming)
 
 
 TestRequests = Requests.TestCase

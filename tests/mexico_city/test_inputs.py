@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from colima.runtime import ContentKind, RefusalReason
 from mexico_city.errors import DeniedError
-from mexico_city.inputs import Inputs, Package
+from mexico_city.inputs import Inputs, Package, Slot
 from support.computations import package
 
 CLIENTS = st.integers(0, 4) | st.just(2**32 - 1)
@@ -34,9 +34,13 @@ def sorted_as_in_2021(order: list[int], keys: list[tuple[int, int]]) -> list[tup
     return taken
 
 
+def slot(client: int, number: int, size: int = 0, kind: ContentKind = ContentKind.DATA) -> Slot:
+    return Slot(kind, client, number, size)
+
+
 def fill(inputs: Inputs, kind: ContentKind, keys) -> None:
     for client, number in keys:
-        inputs.reserve(client, number, 0)
+        inputs.reserve(slot(client, number, kind=kind))
         inputs.fill(package(client, number, kind))
 
 
@@ -47,7 +51,7 @@ def keys_of(packages: list[Package]) -> list[tuple[int, int]]:
 @given(deliveries())
 def test_the_order_is_that_of_2021_however_packages_arrive(delivery):
     order, keys = delivery
-    inputs = Inputs(ContentKind.DATA, order)
+    inputs = Inputs(order)
     fill(inputs, ContentKind.DATA, keys)
     assert inputs.complete
     assert keys_of(inputs.in_order()) == sorted_as_in_2021(order, keys)
@@ -57,7 +61,7 @@ def test_the_order_is_that_of_2021_however_packages_arrive(delivery):
 @given(deliveries())
 def test_inputs_are_complete_with_the_last_package_and_not_before(delivery):
     order, keys = delivery
-    inputs = Inputs(ContentKind.STREAM, order)
+    inputs = Inputs(order)
     for key in keys:
         assert not inputs.complete
         fill(inputs, ContentKind.STREAM, [key])
@@ -68,10 +72,10 @@ def test_inputs_are_complete_with_the_last_package_and_not_before(delivery):
 @given(deliveries(), CLIENTS, PACKAGE_IDS)
 def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
     order, keys = delivery
-    inputs = Inputs(ContentKind.DATA, order)
+    inputs = Inputs(order)
     fill(inputs, ContentKind.DATA, keys)
     with pytest.raises(DeniedError) as refused:
-        inputs.reserve(client, number, 0)
+        inputs.reserve(slot(client, number))
     duplicate = (client, number) in keys
     expected = RefusalReason.DUPLICATE_PACKAGE if duplicate else RefusalReason.NOT_EXPECTED
     assert refused.value.answer.reason is expected
@@ -80,42 +84,54 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
 
 
 def test_a_package_on_its_way_counts_as_one_that_is_in():
-    inputs = Inputs(ContentKind.DATA, [1, 1])
-    inputs.reserve(1, 7, 0)
+    inputs = Inputs([1, 1])
+    inputs.reserve(slot(1, 7))
     with pytest.raises(DeniedError) as again:
-        inputs.reserve(1, 7, 0)
-    inputs.reserve(1, 8, 0)
+        inputs.reserve(slot(1, 7))
+    inputs.reserve(slot(1, 8))
     with pytest.raises(DeniedError) as third:
-        inputs.reserve(1, 9, 0)
+        inputs.reserve(slot(1, 9))
     assert again.value.answer.reason is RefusalReason.DUPLICATE_PACKAGE
     assert third.value.answer.reason is RefusalReason.NOT_EXPECTED
     assert not inputs.complete
 
 
 def test_a_place_that_is_given_back_may_be_taken_again():
-    inputs = Inputs(ContentKind.DATA, [1])
-    slot = inputs.reserve(1, 7, 0)
-    inputs.release(slot)
-    inputs.reserve(1, 8, 0)
+    inputs = Inputs([1])
+    inputs.reserve(slot(1, 7))
+    inputs.release(slot(1, 7))
+    inputs.reserve(slot(1, 8))
+
+
+def test_what_is_on_its_way_counts_until_it_is_given_back():
+    inputs = Inputs([1, 1])
+    inputs.reserve(slot(1, 7, 5))
+    inputs.reserve(slot(1, 8, 3))
+    assert inputs.size == 8
+    inputs.fill(package(1, 7, ContentKind.DATA, b"12345"))
+    assert inputs.size == 8
+    inputs.release(slot(1, 8, 3))
+    assert inputs.size == 5
+    inputs.close()
 
 
 def test_gaps_in_package_ids_are_fine_and_ids_of_different_clients_may_be_equal():
-    inputs = Inputs(ContentKind.DATA, [2, 1, 2])
+    inputs = Inputs([2, 1, 2])
     fill(inputs, ContentKind.DATA, [(2, 4_000_000_000), (1, 3), (2, 3)])
     assert keys_of(inputs.in_order()) == [(2, 3), (1, 3), (2, 4_000_000_000)]
 
 
 def test_a_refusal_names_what_was_provided_and_what_is_expected():
-    inputs = Inputs(ContentKind.STREAM, [1])
+    inputs = Inputs([1])
     fill(inputs, ContentKind.STREAM, [(1, 0)])
     with pytest.raises(DeniedError) as refused:
-        inputs.reserve(1, 5, 0)
+        inputs.reserve(slot(1, 5, kind=ContentKind.STREAM))
     assert refused.value.answer.found == "stream package 5 of client 1"
     assert refused.value.answer.expected == "1 of that client, 1 provided"
 
 
 def test_what_is_forgotten_is_closed():
-    inputs = Inputs(ContentKind.DATA, [1])
+    inputs = Inputs([1])
     fill(inputs, ContentKind.DATA, [(1, 0)])
     (kept,) = inputs.in_order()
     inputs.close()

@@ -79,9 +79,8 @@ class Computation:
         self._guest_lost = False
         self._previous: Content | None = None
         self._program_reserved = False
-        self._reserved_bytes = 0
-        self._data = Inputs(ContentKind.DATA, policy.data_provision_order)
-        self._streams = Inputs(ContentKind.STREAM, policy.streaming_order)
+        self._data = Inputs(policy.data_provision_order)
+        self._streams = Inputs(policy.streaming_order)
         self._asked_for_shutdown: set[int] = set()
 
     # What principals send.
@@ -96,18 +95,15 @@ class Computation:
         _require_role(identity, roles)
         self._require_state(state)
         self._require_room(upload)
-        if upload.kind is ContentKind.PROGRAM:
-            if self._program_reserved:
-                raise DeniedError(
-                    RefusalReason.BUSY, found="another upload of the program is under way"
-                )
-            self._program_reserved = True
-            slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
-        else:
-            slot = self._inputs(upload.kind).reserve(
-                identity.client_id, upload.package_id, upload.size
+        slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
+        if slot.kind is not ContentKind.PROGRAM:
+            self._inputs(slot.kind).reserve(slot)
+        elif self._program_reserved:
+            raise DeniedError(
+                RefusalReason.BUSY, found="another upload of the program is under way"
             )
-            self._reserved_bytes += upload.size
+        else:
+            self._program_reserved = True
         return slot
 
     def release(self, slot: Slot) -> None:
@@ -116,7 +112,6 @@ class Computation:
             self._program_reserved = False
         else:
             self._inputs(slot.kind).release(slot)
-            self._reserved_bytes -= slot.size
 
     def provide(self, slot: Slot, content: Content) -> Package:
         """An input is in.
@@ -140,7 +135,6 @@ class Computation:
             Secret(salt),
             commit(salt, content.digest.value),
         )
-        self._reserved_bytes -= slot.size
         self._inputs(slot.kind).fill(package)
         self._settle()
         return package
@@ -197,7 +191,7 @@ class Computation:
         return Job(self._data.in_order(), self._streams.in_order(), self._previous)
 
     def run_finished(self, outcome: RunResult, message: str = "") -> None:
-        """The program returned; what it said, its author is told if allowed."""
+        """Record a run that returned; its message is kept under `debug` alone."""
         if self.policy.debug:
             self._message = message
         self.running = False
@@ -207,30 +201,28 @@ class Computation:
     def run_failed(
         self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
     ) -> DeniedError:
-        """The program trapped or reached a limit; where, its author is told if allowed."""
+        """Record a run that ended early; where, and its message, are kept under `debug` alone."""
         self.running = False
         if self.policy.debug:
             self._frames, self._message = tuple(frames), message
-        self._fail(LifecycleEvent.RUN_FAILED, _told(reason, code))
+        self._fail(LifecycleEvent.RUN_FAILED, _describe(reason, code))
         return DeniedError(reason, found=code)
 
     def guest_lost(
         self, code: str, *, reason: RefusalReason = RefusalReason.GUEST_LOST
     ) -> DeniedError:
-        """The guest process is gone, by a limit or otherwise; a finished round keeps its result."""
+        """Record the end of the guest process; a finished round keeps its result."""
         self.running = False
         self._guest_lost = True
         if self.state is not ComputationState.ERROR:
-            self._fail(LifecycleEvent.GUEST_LOST, _told(reason, code))
+            self._fail(LifecycleEvent.GUEST_LOST, _describe(reason, code))
         return DeniedError(reason, found=code)
 
     def failure_report(self, identity: PolicyIdentity) -> FailureReport:
-        """Why the computation failed, for who provided the program.
-
-        With `debug` there is one of a computation that did not, too.
+        """Why the computation failed, for the program's provider; with `debug`, how it ended.
 
         Raises:
-            DeniedError: not the program's provider, or there is nothing to tell.
+            DeniedError: not the program's provider, or nothing to report yet.
         """
         _require_role(identity, PROGRAM_SENDERS)
         if self.policy.debug and self.state is ComputationState.FINISHED_EXECUTING:
@@ -263,7 +255,7 @@ class Computation:
         self._settle()
 
     def shutdown(self, identity: PolicyIdentity) -> bool:
-        """Count this reader's wish; whether every reader has now asked.
+        """Count this reader's request; whether every reader has now asked.
 
         Raises:
             DeniedError: not a reader.
@@ -294,21 +286,13 @@ class Computation:
 
     def _require_room(self, upload: Upload) -> None:
         limits = self.policy.limits
-        most = limits.program_bytes if upload.kind is ContentKind.PROGRAM else limits.input_bytes
-        name = "program_bytes" if upload.kind is ContentKind.PROGRAM else "input_bytes"
-        if upload.size > most:
-            raise DeniedError(
-                RefusalReason.TOO_LARGE, found=f"{upload.size} bytes", expected=f"{name} <= {most}"
-            )
         if upload.kind is ContentKind.PROGRAM:
+            _require_at_most("program_bytes", limits.program_bytes, upload.size)
             return
-        total = self._data.size + self._streams.size + self._reserved_bytes + upload.size
-        if total > limits.total_input_bytes:
-            raise DeniedError(
-                RefusalReason.TOO_LARGE,
-                found=f"{total} bytes of inputs in all",
-                expected=f"total_input_bytes <= {limits.total_input_bytes}",
-            )
+        _require_at_most("input_bytes", limits.input_bytes, upload.size)
+        # What others have only announced counts: it is going to be here beside this.
+        total = self._data.size + self._streams.size + upload.size
+        _require_at_most("total_input_bytes", limits.total_input_bytes, total, " of inputs in all")
 
     def _apply(self, event: LifecycleEvent) -> None:
         self.state = NEXT[self.state, event]
@@ -335,8 +319,15 @@ class Computation:
             ) from error
 
 
-def _told(reason: RefusalReason, code: str) -> str:
+def _describe(reason: RefusalReason, code: str) -> str:
     return f"{reason.name.lower().replace('_', ' ')}: {code}"
+
+
+def _require_at_most(limit: str, most: int, found: int, of: str = "") -> None:
+    if found > most:
+        raise DeniedError(
+            RefusalReason.TOO_LARGE, found=f"{found} bytes{of}", expected=f"{limit} <= {most}"
+        )
 
 
 def _require_role(identity: PolicyIdentity, roles: frozenset[Role]) -> None:

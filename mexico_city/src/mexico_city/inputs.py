@@ -40,11 +40,10 @@ class Slot:
 class Inputs:
     """The packages of one kind: those that are in, and places reserved for those on their way."""
 
-    def __init__(self, kind: ContentKind, order: Sequence[int]) -> None:
-        self._kind = kind
+    def __init__(self, order: Sequence[int]) -> None:
         self._order = tuple(order)
         self._packages: dict[tuple[int, int], Package] = {}
-        self._reserved: set[tuple[int, int]] = set()
+        self._reserved: dict[tuple[int, int], int] = {}
 
     @property
     def complete(self) -> bool:
@@ -53,19 +52,19 @@ class Inputs:
 
     @property
     def size(self) -> int:
-        """Bytes that are in."""
-        return sum(package.content.size for package in self._packages.values())
+        """Bytes that are in or on their way."""
+        here = sum(package.content.size for package in self._packages.values())
+        return here + sum(self._reserved.values())
 
-    def reserve(self, client_id: int, package_id: int, size: int) -> Slot:
-        """A place for this package.
+    def reserve(self, slot: Slot) -> None:
+        """Keep a place for this package.
 
         Raises:
             DeniedError: the client provided it, is providing it, or has no place left.
         """
-        key = (client_id, package_id)
-        taken = [
-            package for client, package in (*self._packages, *self._reserved) if client == client_id
-        ]
+        client_id, package_id = slot.client_id, slot.package_id
+        keys = (*self._packages, *self._reserved)
+        taken = [package for client, package in keys if client == client_id]
         if package_id in taken:
             raise DeniedError(
                 RefusalReason.DUPLICATE_PACKAGE,
@@ -76,20 +75,19 @@ class Inputs:
         if len(taken) >= places:
             raise DeniedError(
                 RefusalReason.NOT_EXPECTED,
-                found=f"{self._kind.name.lower()} package {package_id} of client {client_id}",
+                found=f"{slot.kind.name.lower()} package {package_id} of client {client_id}",
                 expected=f"{places} of that client, {len(taken)} provided",
             )
-        self._reserved.add(key)
-        return Slot(self._kind, client_id, package_id, size)
+        self._reserved[client_id, package_id] = slot.size
 
     def release(self, slot: Slot) -> None:
         """The upload is not coming; nothing has changed."""
-        self._reserved.discard((slot.client_id, slot.package_id))
+        self._reserved.pop((slot.client_id, slot.package_id), None)
 
     def fill(self, package: Package) -> None:
         """The upload is in."""
         key = (package.client_id, package.package_id)
-        self._reserved.discard(key)
+        self._reserved.pop(key, None)
         self._packages[key] = package
 
     def in_order(self) -> list[Package]:
