@@ -252,3 +252,15 @@ def test_admission_does_not_rely_on_what_openssl_verified(mode):
         left._tls.set_verify(mode, lambda *_: True)
         left._check.fault, left._check.certificate = None, accepted_before
         assert refusal(left, right).fault is TlsFault.UNKNOWN_CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("fault", "certificate"),
+    [(TlsFault.NO_CERTIFICATE, identity("isolate").certificate), (None, MALLORY.certificate)],
+)
+def test_a_peer_that_was_not_judged_in_this_session_is_refused(fault, certificate):
+    """The pinned peer itself: what counts is that this session's callback has judged it."""
+    left, right = pair()
+    left._tls.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+    left._check.fault, left._check.certificate = fault, certificate
+    assert refusal(left, right).fault is (fault or TlsFault.UNKNOWN_CERTIFICATE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from baja import HandshakeCompleted, LocalError, PeerClosed
+from baja import HandshakeCompleted, LocalError, PeerClosed, PeerError
 from support.tls_pair import (
     SUITES,
     carry,
@@ -99,3 +99,12 @@ def test_leaving_before_the_handshake_is_complete_says_nothing():
     client.close()
     with pytest.raises(LocalError, match="closing"):
         client.send(b"x")
+
+
+def test_a_session_that_was_cut_short_says_no_more():
+    client, server = connected()
+    with pytest.raises(PeerError):
+        client.receive_end()
+    client.close()
+    assert client.data_to_send() == b""
+    assert carry(client, server) == []

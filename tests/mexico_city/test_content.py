@@ -91,7 +91,7 @@ def test_closing_twice_closes_nobody_elses_file():
 
 def test_a_writer_that_is_given_up_closes_its_file():
     writer = ContentWriter(3)
-    descriptor = writer._descriptor
+    descriptor = writer.descriptor
     writer.write(b"ab")
     writer.close()
     writer.close()

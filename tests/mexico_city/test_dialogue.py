@@ -23,7 +23,7 @@ from colima.runtime import (
     StateIs,
     Upload,
 )
-from support.dialogues import DONE, PROCEED, UNWANTED, Conversation, NotingDesk
+from support.dialogues import DONE, PROCEED, UNWANTED, Conversation, NotingHandler
 from support.processes import open_files
 
 
@@ -53,7 +53,7 @@ STREAMS = st.builds(
 
 def outcome(conversation: Conversation):
     conversation.close()
-    return bytes(conversation.said), conversation.desk.notes, conversation.dialogue.over
+    return bytes(conversation.said), conversation.handler.notes, conversation.dialogue.over
 
 
 @given(STREAMS, st.data(), st.booleans())
@@ -99,7 +99,7 @@ def test_an_upload_is_asked_for_and_taken_exactly():
     _, accepted, state = conversation.answers
     assert isinstance(accepted, Accepted)
     assert isinstance(state, StateIs)
-    _, (slot, content), _ = conversation.desk.notes
+    _, (slot, content), _ = conversation.handler.notes
     assert (slot.package_id, content) == (3, b"four")
 
 
@@ -117,7 +117,7 @@ def test_the_second_of_two_requests_waits_for_the_answer_to_the_first():
     conversation.dialogue.receive(said(GetResult()) + said(GetState()))
     assert conversation.answers == []
     assert not conversation.dialogue.listening
-    assert conversation.desk.notes == [GetResult()]
+    assert conversation.handler.notes == [GetResult()]
     conversation.settle()
     result, content, state = conversation.answers
     assert (result, content) == (ResultIs(present=True, size=6, receipt=b"receipt"), b"result")
@@ -126,9 +126,9 @@ def test_the_second_of_two_requests_waits_for_the_answer_to_the_first():
 
 def test_a_long_result_goes_out_a_piece_at_a_time():
     size = 600 * 1024
-    conversation = Conversation(NotingDesk(result=bytes(size)))
+    conversation = Conversation(NotingHandler(result=bytes(size)))
     conversation.dialogue.receive(said(GetResult()) + said(GetState()))
-    conversation.dialogue.answer(*conversation.desk.owed.pop()[1:])
+    conversation.dialogue.answer(*conversation.handler.owed.pop()[1:])
     lengths = [len(conversation.said)]
     while conversation.dialogue.pump():
         lengths.append(len(conversation.said))
@@ -140,7 +140,7 @@ def test_a_long_result_goes_out_a_piece_at_a_time():
 
 
 def test_an_empty_result_is_sent_as_one():
-    conversation = Conversation(NotingDesk(result=b""))
+    conversation = Conversation(NotingHandler(result=b""))
     conversation.hear(said(GetResult()) + said(GetState()))
     result, content, _ = conversation.answers
     assert (result.size, content) == (0, b"")
@@ -220,15 +220,15 @@ def test_a_principal_that_leaves_mid_upload_gives_its_place_back():
     conversation.hear(said(Upload(ContentKind.DATA, 3, 4)) + b"fo")
     before = len(open_files(os.getpid()))
     conversation.close()
-    assert conversation.desk.notes[-2:] == [("abandoned", 3), "left"]
+    assert conversation.handler.notes[-2:] == [("abandoned", 3), "left"]
     assert len(open_files(os.getpid())) == before - 1
 
 
 def test_a_principal_that_leaves_mid_result_leaves_nothing_open():
-    conversation = Conversation(NotingDesk(result=bytes(600 * 1024)))
+    conversation = Conversation(NotingHandler(result=bytes(600 * 1024)))
     before = len(open_files(os.getpid()))
     conversation.dialogue.receive(said(GetResult()))
-    conversation.dialogue.answer(*conversation.desk.owed.pop()[1:])
+    conversation.dialogue.answer(*conversation.handler.owed.pop()[1:])
     conversation.dialogue.pump()
     conversation.close()
     assert len(open_files(os.getpid())) == before
@@ -252,7 +252,7 @@ def test_an_upload_that_cannot_be_kept_is_refused_and_its_place_is_free():
     refused, state = conversation.answers
     assert refused.reason is RefusalReason.TOO_LARGE
     assert isinstance(state, StateIs)
-    assert conversation.desk.notes[1] == ("abandoned", 3)
+    assert conversation.handler.notes[1] == ("abandoned", 3)
 
 
 def test_an_upload_that_outgrows_the_isolate_ends_with_its_session():
@@ -263,4 +263,4 @@ def test_an_upload_that_outgrows_the_isolate_ends_with_its_session():
     _, refused = conversation.answers
     assert refused.reason is RefusalReason.TOO_LARGE
     assert conversation.dialogue.over
-    assert conversation.desk.notes[-1] == ("abandoned", 3)
+    assert conversation.handler.notes[-1] == ("abandoned", 3)

@@ -17,7 +17,7 @@ from colima.runtime import (
     Shutdown,
 )
 from jalisco import SessionError
-from mexico_city import front
+from mexico_city import front, session
 from mexico_city.front import IsolateExit
 from support.local_front import close_all, local_front
 from support.patience import PATIENCE_S
@@ -31,10 +31,11 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def short_times(monkeypatch):
-    monkeypatch.setattr(front, "HANDSHAKE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(front, "PROGRESS_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(front, "IDLE_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(front, "_FAREWELL_S", 3.0)
+    monkeypatch.setattr(session, "HANDSHAKE_TIMEOUT_S", 1.0)
+    for module in (session, front):
+        monkeypatch.setattr(module, "PROGRESS_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(session, "IDLE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(front, "_DRAIN_S", 3.0)
     monkeypatch.setattr(front, "_TICK_S", 0.02)
 
 

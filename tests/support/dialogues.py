@@ -1,4 +1,4 @@
-"""A desk that writes down what it is asked, and a principal's side of a dialogue with it."""
+"""A handler that writes down what it is asked, and a principal's side of a dialogue with it."""
 
 import itertools
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ from veracruz_utils.policy import PolicyIdentity, Role
 
 PRINCIPAL = PolicyIdentity(7, b"certificate", frozenset({Role.DATA_PROVIDER}))
 UNWANTED = 666
-"""The package that the desk refuses once all of it is there."""
+"""The package that the handler refuses once all of it is there."""
 TOO_LARGE = 1000
 
 
 @dataclass
-class NotingDesk:
+class NotingHandler:
     """Takes every upload of less than 1000 bytes; results are `result` and come later."""
 
     result: bytes = b"result"
@@ -78,10 +78,10 @@ class NotingDesk:
 class Conversation:
     """One principal's bytes in, and all that is said to it."""
 
-    def __init__(self, desk: NotingDesk | None = None) -> None:
-        self.desk = desk or NotingDesk()
+    def __init__(self, handler: NotingHandler | None = None) -> None:
+        self.handler = handler or NotingHandler()
         self.said = bytearray()
-        self.dialogue = Dialogue(PRINCIPAL, self.desk, self.said.extend)
+        self.dialogue = Dialogue(PRINCIPAL, self.handler, self.said.extend)
 
     def hear(self, data: bytes) -> None:
         """Say it, and wait for everything that follows from it."""
@@ -90,11 +90,11 @@ class Conversation:
 
     def settle(self) -> None:
         """Do what the front does until nothing is left to do."""
-        while self.dialogue.backlog or self.desk.owed or self.dialogue.pump():
+        while self.dialogue.backlog or self.handler.owed or self.dialogue.pump():
             if self.dialogue.backlog:
                 self.dialogue.go_on()
-            if self.desk.owed:
-                dialogue, answer, content = self.desk.owed.pop(0)
+            if self.handler.owed:
+                dialogue, answer, content = self.handler.owed.pop(0)
                 dialogue.answer(answer, content)
 
     @property

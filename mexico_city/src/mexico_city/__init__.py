@@ -2,7 +2,7 @@
 
 The modules, from the inside out: `lifecycle` (states), `inputs` and `computation` (what the policy
 allows), `content` (what is kept), `dialogue` and `session` (one principal), `guest` and
-`guest_link` (the program's process), `runtime` (the desk), `front` (the loop), `lockdown` and
+`guest_link` (the program's process), `runtime` (requests), `front` (the loop), `lockdown` and
 `isolate` (the start). Each is imported by its name.
 """
 

@@ -14,6 +14,7 @@ malicious program could do to its own compilation, it can do to its own compilat
 is not authentic, for whatever reason, is as good as absent.
 """
 
+import contextlib
 import fcntl
 import hmac
 import mmap
@@ -42,21 +43,20 @@ class CodeExchange:
     Args:
         policy: which program, by which strategy, within which limits.
         sonora: the channel to Sonora.
+
+    Attributes:
+        name: what stands for this code, 32 bytes: the digest of program, engine and settings.
+        for_guest: descriptor and size of the code; of an empty file and 0 for the guest to fill.
     """
 
     def __init__(self, policy: Policy, sonora: socket.socket) -> None:
         settings = settings_of(policy.strategy, engine_limits(policy.limits))
         self._context = code_context(policy.program_digest, settings)
+        self.name = Digest.of(self._context).value
+        self.for_guest = (anonymous_file("code"), 0)
         self._sonora = sonora
         self._key: Secret | None = None
-        self._offered: tuple[int, int] | None = None
-        self._empty = -1
         self._sealing: Sealing | None = None
-
-    @property
-    def name(self) -> bytes:
-        """What stands for this code, 32 bytes: the digest of program, engine and settings."""
-        return Digest.of(self._context).value
 
     @property
     def busy(self) -> bool:
@@ -77,41 +77,23 @@ class CodeExchange:
         if offer.size:
             (descriptor,) = receive_descriptors(self._sonora, 1)
             if self._authentic(descriptor, offer):
-                self._offered = (descriptor, offer.size)
+                os.close(self.for_guest[0])
+                self.for_guest = (descriptor, offer.size)
             else:
                 os.close(descriptor)
 
-    def for_guest(self) -> tuple[int, int]:
-        """Descriptor and size of the code; of an empty file and 0 when the guest has to compile.
+    def loading_ended(self, written: int) -> None:
+        """The guest has seen the program, and wrote so many bytes of code before any input.
 
-        Raises:
-            OSError: there is no room for an empty file.
+        No other time is code taken from a guest: with an input in reach it could put in what a
+        later computation of the same program would then do.
         """
-        if self._offered is not None:
-            return self._offered
-        self.discard()
-        self._empty = anonymous_file("code")
-        return self._empty, 0
-
-    def discard(self) -> None:
-        """Forget the empty file, which the guest did not fill."""
-        if self._empty >= 0:
-            os.close(self._empty)
-            self._empty = -1
-
-    def made(self, size: int) -> None:
-        """The guest has the program, and wrote `size` bytes of code before it saw any input."""
-        if self._offered is not None:
-            os.close(self._offered[0])
-            self._offered = None
-        if self._empty < 0 or size == 0:
-            self.discard()
+        (descriptor, given), self.for_guest = self.for_guest, (-1, 0)
+        if given or not written:
+            os.close(descriptor)
             return
-        descriptor, self._empty = self._empty, -1
-        try:
-            self._sealing = Sealing(descriptor, size=size, limit=MAX_CODE_BYTES)
-        except RuntimeFailure:
-            self._sealing = None  # it is closed; the program runs all the same
+        with contextlib.suppress(RuntimeFailure):  # without the code the program runs all the same
+            self._sealing = Sealing(descriptor, size=written, limit=MAX_CODE_BYTES)
 
     def go_on(self) -> None:
         """Do a part of reading the code that the guest made; in the end, give it to Sonora."""
@@ -125,15 +107,11 @@ class CodeExchange:
     def _give(self, content: Content) -> None:
         assert self._key is not None
         tag = code_tag(self._key, self._context, content.digest)
-        try:
-            self._sonora.sendall(
-                frame(isolate.FROM_RUNTIME.encode(isolate.CodeMade(tag, content.size)))
-            )
+        made = isolate.FROM_RUNTIME.encode(isolate.CodeMade(tag, content.size))
+        with contextlib.suppress(OSError):  # Sonora is gone, which the front notices by itself
+            self._sonora.sendall(frame(made))
             send_descriptors(self._sonora, [content.descriptor])
-        except OSError:
-            pass  # Sonora is gone, which the front notices by itself
-        finally:
-            content.close()
+        content.close()
 
     def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> bool:
         """Whether the file is `size` bytes that cannot change, and a front process vouched for."""

@@ -278,11 +278,10 @@ class Computation:
     def _inputs(self, kind: ContentKind) -> Inputs:
         return self._data if kind is ContentKind.DATA else self._streams
 
-    def _require_state(self, *allowed: ComputationState) -> None:
-        if self.state not in allowed:
+    def _require_state(self, expected: ComputationState) -> None:
+        if self.state is not expected:
             found = self.state.name + (f" ({self.failure})" if self.failure else "")
-            expected = " or ".join(state.name for state in allowed)
-            raise DeniedError(RefusalReason.WRONG_STATE, found=found[:160], expected=expected)
+            raise DeniedError(RefusalReason.WRONG_STATE, found=found[:160], expected=expected.name)
 
     def _require_room(self, upload: Upload) -> None:
         limits = self.policy.limits

@@ -8,7 +8,7 @@ Sealing makes it immutable, for whoever holds the descriptor.
 import fcntl
 import hashlib
 import os
-from typing import Final, Self
+from typing import Final
 
 from mexico_city.errors import RuntimeFailure
 from veracruz_utils.digest import Digest
@@ -23,11 +23,28 @@ def anonymous_file(name: str = "content") -> int:
     return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
 
-class Content:
+class _File:
+    """An anonymous file that is this object's to close."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def close(self) -> None:
+        """Give the memory back, when no process has it mapped any more; idempotent."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _hand_over(self, size: int, digest: bytes) -> "Content":
+        descriptor, self.descriptor = self.descriptor, -1
+        return Content(descriptor, size, Digest(digest))
+
+
+class Content(_File):
     """Immutable bytes in an anonymous file: `descriptor`, `size` in bytes, SHA-256 `digest`."""
 
     def __init__(self, descriptor: int, size: int, digest: Digest) -> None:
-        self.descriptor = descriptor
+        super().__init__(descriptor)
         self.size = size
         self.digest = digest
 
@@ -35,25 +52,19 @@ class Content:
         """Up to `most` bytes from `offset`."""
         return os.pread(self.descriptor, most, offset)
 
-    def duplicate(self) -> Self:
+    def duplicate(self) -> "Content":
         """The same content with a life of its own, for whoever is still sending it."""
-        return type(self)(os.dup(self.descriptor), self.size, self.digest)
-
-    def close(self) -> None:
-        """Give the memory back; the guest's mapping ends with its run."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        return Content(os.dup(self.descriptor), self.size, self.digest)
 
 
-class ContentWriter:
+class ContentWriter(_File):
     """Content on its way in, exactly `size` bytes of it."""
 
     def __init__(self, size: int) -> None:
+        super().__init__(anonymous_file())
         self.remaining = size
         self._size = size
         self._sha256 = hashlib.sha256()
-        self._descriptor = anonymous_file()
 
     def write(self, data: bytes | memoryview) -> None:
         """Add `data`, at most `remaining` bytes."""
@@ -62,24 +73,16 @@ class ContentWriter:
         self._sha256.update(view)
         self.remaining -= len(view)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            view = view[os.write(self.descriptor, view) :]
 
     def finish(self) -> Content:
         """All of it, sealed."""
         assert self.remaining == 0
-        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
-        content = Content(self._descriptor, self._size, Digest(self._sha256.digest()))
-        self._descriptor = -1
-        return content
-
-    def close(self) -> None:
-        """Forget what came so far."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        return self._hand_over(self._size, self._sha256.digest())
 
 
-class Sealing:
+class Sealing(_File):
     """The file that another process filled, on its way to being content.
 
     It is immutable from the start; reading what it is takes a while, so `step` does a part of it.
@@ -92,7 +95,7 @@ class Sealing:
             RuntimeFailure: it is not `size` bytes, more than `limit`, or still open to change. It
                 is closed.
         """
-        self._descriptor = descriptor
+        super().__init__(descriptor)
         self._size = size
         self._sha256 = hashlib.sha256()
         self._offset = 0
@@ -106,28 +109,20 @@ class Sealing:
         """Read on; the content when that was all of it."""
         end = min(self._size, self._offset + _STEP_BYTES)
         while self._offset < end:
-            piece = os.pread(self._descriptor, _PIECE_BYTES, self._offset)
+            piece = os.pread(self.descriptor, _PIECE_BYTES, self._offset)
             self._sha256.update(piece)
             self._offset += len(piece)
-        if end < self._size:
-            return None
-        descriptor, self._descriptor = self._descriptor, -1
-        return Content(descriptor, self._size, Digest(self._sha256.digest()))
-
-    def close(self) -> None:
-        """Forget the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        return self._hand_over(self._size, self._sha256.digest()) if end == self._size else None
 
     def _seal(self, limit: int) -> None:
         if self._size > limit:
             raise RuntimeFailure(f"an output file of {self._size} bytes, the limit is {limit}")
         try:
-            fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, _SEALS)
         except OSError as error:
             raise RuntimeFailure("an output file is still mapped for writing") from error
-        found = os.fstat(self._descriptor).st_size
+        # Only now: before the seals its writer could still have changed it.
+        found = os.fstat(self.descriptor).st_size
         if found != self._size:
             raise RuntimeFailure(f"an output file has {found} bytes, {self._size} were announced")
 

@@ -3,7 +3,7 @@
 One request at a time: while its answer is pending or a result is on its way out, what the principal
 sends next stays unread, which in the end stops the principal. Of requests that came together only a
 few are decided at once, so that nobody keeps the loop from the others. What requests mean is the
-`Desk`'s business; a dialogue knows only how they travel.
+`RequestHandler`'s business; a dialogue knows only how they travel.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _STEPS_AT_ONCE: Final = 16
 _NO_ROOM: Final = DeniedError(RefusalReason.TOO_LARGE, expected="content that fits the isolate")
 
 
-class Desk(Protocol):
+class RequestHandler(Protocol):
     """Where requests are decided. None for an answer means that it comes later, by `answer`."""
 
     def request(self, dialogue: "Dialogue", request: Request) -> Response | Slot | None:
@@ -42,14 +42,16 @@ class Dialogue:
 
     Attributes:
         identity: whose they are.
-        over: nothing more is taken; set from outside too, when nothing more is to be taken.
+        over: nothing more is taken; set from outside too.
         backlog: requests are left that `go_on` has to decide.
     """
 
-    def __init__(self, identity: PolicyIdentity, desk: Desk, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, identity: PolicyIdentity, handler: RequestHandler, send: Callable[[bytes], None]
+    ) -> None:
         self.identity = identity
         self.over = False
-        self._desk = desk
+        self._handler = handler
         self._send = send
         self._decoder = FrameDecoder()
         self._upload: tuple[Slot, ContentWriter] | None = None
@@ -123,7 +125,7 @@ class Dialogue:
         if self._outgoing is not None:
             self._outgoing.close()
             self._outgoing = None
-        self._desk.left(self)
+        self._handler.left(self)
 
     @property
     def _free(self) -> bool:
@@ -144,7 +146,7 @@ class Dialogue:
 
     def _decide(self, request: Request) -> None:
         try:
-            decision = self._desk.request(self, request)
+            decision = self._handler.request(self, request)
         except DeniedError as refusal:
             self._refuse(refusal)
             return
@@ -157,7 +159,7 @@ class Dialogue:
         try:
             self._upload = (slot, ContentWriter(slot.size))
         except OSError:
-            self._desk.abandoned(slot)
+            self._handler.abandoned(slot)
             self._refuse(_NO_ROOM)
         else:
             self._settle(Proceed())
@@ -179,7 +181,7 @@ class Dialogue:
         self._upload = None
         content = writer.finish()
         try:
-            self._settle(self._desk.provided(self, slot, content))
+            self._settle(self._handler.provided(self, slot, content))
         except DeniedError as refusal:
             content.close()
             self._refuse(refusal)
@@ -201,7 +203,7 @@ class Dialogue:
         slot, writer = self._upload
         self._upload = None
         writer.close()
-        self._desk.abandoned(slot)
+        self._handler.abandoned(slot)
 
     def _refuse(self, refusal: DeniedError) -> None:
         self._send(frame(RESPONSE.encode(refusal.answer)))

@@ -16,19 +16,15 @@ from typing import Final
 
 from baja import ServerContext
 from mexico_city.runtime import Runtime
-from mexico_city.session import Session
+from mexico_city.session import PROGRESS_TIMEOUT_S, Session
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
 MAX_SESSIONS: Final = 256
 MAX_SESSIONS_EACH: Final = 128
-"""Of one principal."""
-HANDSHAKE_TIMEOUT_S: Final = 10.0
-PROGRESS_TIMEOUT_S: Final = 60.0
-"""How long a principal may take over the next byte of a request or upload it has begun."""
-IDLE_TIMEOUT_S: Final = 1800.0
-_FAREWELL_S: Final = 5.0
+"""Of one principal, so that none takes the places of all others."""
+_DRAIN_S: Final = 5.0
 _TICK_S: Final = 1.0
 _RECEIVE_BYTES: Final = 256 * 1024
 
@@ -44,8 +40,8 @@ class IsolateExit(enum.IntEnum):
 class _Connection:
     """A session and its socket.
 
-    The bridge may hold another descriptor of the same socket, and with it the flag that makes calls
-    return at once. So the calls here say so themselves.
+    The bridge may hold another descriptor of the same socket and clear its O_NONBLOCK to stop the
+    loop. So each call here says MSG_DONTWAIT itself.
     """
 
     def __init__(self, channel: socket.socket, session: Session, now: float) -> None:
@@ -56,23 +52,18 @@ class _Connection:
 
     def deadline(self) -> float:
         """When to give the session up, in seconds of the monotonic clock."""
-        session = self.session
-        if session.over and not self.unsent:
-            return 0.0
-        if not session.established:
-            return self.last_progress + HANDSHAKE_TIMEOUT_S
-        if session.midway or self.unsent:
+        if self.unsent and self.session.identity is not None:
             return self.last_progress + PROGRESS_TIMEOUT_S
-        if session.waiting:
-            return float("inf")
-        return self.last_progress + IDLE_TIMEOUT_S
+        if self.session.over and not self.unsent:
+            return 0.0
+        return self.last_progress + self.session.timeout_s
 
     def receive(self, now: float, into: memoryview) -> None:
         """Take what is there, by way of a buffer that nobody else uses meanwhile."""
         data = into[: self.channel.recv_into(into, 0, socket.MSG_DONTWAIT)]
         if not data:
             raise ConnectionResetError
-        if self.session.established:
+        if self.session.identity is not None:  # a handshake gets no more time by trickling
             self.last_progress = now
         self.session.receive_data(data)
 
@@ -83,7 +74,7 @@ class _Connection:
             return
         sent = self.channel.send(self.unsent, socket.MSG_DONTWAIT)
         self.unsent = self.unsent[sent:]
-        if self.session.established:
+        if self.session.identity is not None:
             self.last_progress = now
         self._refill()
 
@@ -101,7 +92,7 @@ class Front:
     """The loop. `run` returns when the computation is over or nobody is left to serve.
 
     A turn of it takes what has arrived, gives the answers that became due and sends to the sessions
-    that were stirred by either. Sessions at rest cost nothing until the next look at deadlines.
+    that have something to send by now. Others cost nothing until the next look at deadlines.
     """
 
     def __init__(
@@ -120,7 +111,7 @@ class Front:
         self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
         self._selector = selectors.DefaultSelector()
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
-        self._stirred: set[_Connection] = set()
+        self._ready: set[_Connection] = set()
         self._next_look = 0.0
         self._ending: IsolateExit | None = None
 
@@ -131,33 +122,35 @@ class Front:
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
         self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
         while self._ending is None:
-            for key, _ in self._selector.select(self._patience()):
+            for key, _ in self._selector.select(self._select_timeout()):
                 if isinstance(key.data, _Connection):
                     self._serve(key.data)
                 else:
                     key.data()
-            self._turn_over()
+            self._end_turn()
         if self._ending is IsolateExit.QUORUM:
-            self._say_farewell()
+            self._drain()
         for connection in list(self._connections):
             self._drop(connection)
         self._selector.close()
         return self._ending
 
-    def _patience(self) -> float:
-        """How long the loop may sleep, in seconds: not past the moment when the guest is due."""
-        if self._stirred or self._runtime.busy:
+    def _select_timeout(self) -> float:
+        """How long to wait for events, in seconds: not past the moment when the guest is due."""
+        if self._ready or self._runtime.busy:
             return 0.0
         due = self._runtime.guest.deadline
         return _TICK_S if due is None else min(_TICK_S, max(0.0, due - time.monotonic()))
 
-    def _turn_over(self) -> None:
-        """What every turn of the loop ends with: answers, deadlines, the quorum."""
+    def _end_turn(self) -> None:
+        """End a turn of the loop: answers, deadlines, the quorum."""
         now = time.monotonic()
+        # Answers before sending, sending before deadlines: a session whose answer has just become
+        # due is not closed for having waited for it.
         self._runtime.check_guest(now)
         self._runtime.go_on()
         self._runtime.deliver()
-        self._flush_stirred(now)
+        self._flush_ready(now)
         if now >= self._next_look:
             self._next_look = now + _TICK_S
             for connection in list(self._connections):
@@ -178,22 +171,21 @@ class Front:
         except (PlatformError, OSError):
             self._ending = IsolateExit.BRIDGE_GONE
             return
+        # Only a Unix socket: with any other the isolate would be on the network itself.
         if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
             return
-        connection = self._connect(channel)
-        self._connections[connection] = None
-        self._selector.register(channel, selectors.EVENT_READ, connection)
+        self._connect(channel)
 
     def _sonora(self) -> None:
-        """Sonora has nothing to say after the start: anything here is its end."""
+        """Sonora sends nothing after the start: whatever can be read here is its end."""
         self._ending = IsolateExit.SONORA_GONE
 
     def _serve(self, connection: _Connection) -> None:
-        """Take what a session has to say; what there is to tell it goes out as the turn ends."""
+        """Take what a session has sent; what there is to send goes out as the turn ends."""
         if connection not in self._connections:
             return
-        self._stirred.add(connection)
+        self._ready.add(connection)
         if connection.interest() & selectors.EVENT_READ:
             self._guarded(connection, lambda: connection.receive(time.monotonic(), self._buffer))
 
@@ -205,36 +197,37 @@ class Front:
 
     # Sessions.
 
-    def _connect(self, channel: socket.socket) -> _Connection:
+    def _connect(self, channel: socket.socket) -> None:
         session = Session(
             self._context,
             self._runtime.computation.policy,
             self._runtime,
             now=datetime.now(UTC),
             admits=self._admits,
-            stirred=lambda: self._stirred.add(connection),
+            ready=lambda: self._ready.add(connection),
         )
         connection = _Connection(channel, session, time.monotonic())
-        return connection
+        self._connections[connection] = None
+        self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _make_room(self) -> bool:
         """Whether there is room for one more; the longest of unfinished handshakes gives way."""
         if len(self._connections) < MAX_SESSIONS:
             return True
         for connection in self._connections:
-            if not connection.session.established:
+            if connection.session.identity is None:
                 self._drop(connection)
                 return True
         return False
 
     def _admits(self, identity: PolicyIdentity) -> bool:
-        """Whether this principal may have another session: nobody takes the places of all."""
+        """Whether this principal may have another session."""
         mine = [each for each in self._connections if each.session.identity == identity]
         return len(mine) < MAX_SESSIONS_EACH
 
-    def _flush_stirred(self, now: float) -> None:
-        stirred, self._stirred = self._stirred, set()
-        for connection in stirred:
+    def _flush_ready(self, now: float) -> None:
+        ready, self._ready = self._ready, set()
+        for connection in ready:
             if connection in self._connections:
                 self._flush(connection, now)
 
@@ -247,7 +240,7 @@ class Front:
             self._drop(connection)
             return
         if connection.session.backlog and not connection.unsent:
-            self._stirred.add(connection)
+            self._ready.add(connection)
         self._watch(connection)
 
     def _watch(self, connection: _Connection) -> None:
@@ -277,7 +270,7 @@ class Front:
         connection.session.close()
         connection.channel.close()
 
-    def _say_farewell(self) -> None:
+    def _drain(self) -> None:
         """Send every session what is still to be sent, for a few seconds in all."""
         for source in (self._control, self._private):
             self._selector.unregister(source)
@@ -285,11 +278,11 @@ class Front:
         self._forget_guest()
         for connection in self._connections:
             connection.session.end()
-        self._stirred = set(self._connections)
-        deadline = time.monotonic() + _FAREWELL_S
+        self._ready = set(self._connections)
+        deadline = time.monotonic() + _DRAIN_S
         while self._connections and (now := time.monotonic()) < deadline:
-            self._flush_stirred(now)
+            self._flush_ready(now)
             if not self._connections:
                 return
             for key, _ in self._selector.select(deadline - now):
-                self._stirred.add(key.data)
+                self._ready.add(key.data)

@@ -1,6 +1,7 @@
 """The front's side of the guest process: one request under way at most, each with a deadline.
 
-A guest that does not answer in time, answers out of turn or ends is killed and reported lost, once.
+A guest that does not answer in time, sends an unsolicited message or ends is killed and reported
+lost, once: the program it runs may have taken it over, so nothing more of it is believed.
 That is how the policy's time limits are kept: nothing inside the guest stops a run or a compile.
 Time is given in by the caller, in seconds of a monotonic clock.
 """
@@ -21,6 +22,7 @@ from platform_services.descriptors import send_descriptors
 from veracruz_utils.policy import Limits
 
 _SEND_TIMEOUT_S: Final = 5.0
+"""For a request of a few KiB, which the socket takes at once unless the guest stopped reading."""
 _OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
 """How the compiler ends a process that gets no more memory."""
 _REFUSALS: Final = frozenset(RefusalCode)
@@ -151,8 +153,9 @@ class GuestLink:
         payload = self._decoder.next_frame()
         if payload is None:
             return None
+        # Out of turn, or with more behind it, which would pass for the answer to the next request.
         if self.deadline is None or len(self._decoder):
-            raise WireError("the guest spoke out of turn")
+            raise WireError("unsolicited message from the guest")
         answer = isolate.FROM_GUEST.decode(payload)
         if not _is_of_the_engine(answer):
             raise WireError("the guest gave a code that the engine does not have")

@@ -58,16 +58,23 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
     try:
         return _serve(policy, guest, control=control, private=sonora)
     finally:
-        guest.kill()  # and reap it: whoever inherits it may not
+        guest.kill()  # and reap it: who inherits it may leave a zombie in the process table
 
 
 def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
-    code = CodeExchange(policy, private)
     try:
         identity = _make_identity(policy)
-        front = _front(policy, guest, identity, code, control=control, private=private)
+        config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
+        context = ServerContext(config, accepted=[each.certificate for each in policy.identities])
     except VeracruzError as error:
         return _refuse(private, error)
+
+    def sign(receipt: Receipt) -> bytes:
+        return sign_receipt(receipt, identity.private_key, identity.certificate)
+
+    code = CodeExchange(policy, private)
+    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
+    front = Front(runtime, context, control=socket.socket(fileno=control), private=private)
     ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name)
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
@@ -101,25 +108,6 @@ def _require_means(policy: Policy) -> None:
             f"the policy needs {needed} open files, an isolate may have {files}: "
             "start sonora with a higher limit (ulimit -n)"
         )
-
-
-def _front(
-    policy: Policy,
-    guest: GuestLink,
-    identity: KeyAndCertificate,
-    code: CodeExchange,
-    *,
-    control: int,
-    private: socket.socket,
-) -> Front:
-    config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
-    context = ServerContext(config, accepted=[each.certificate for each in policy.identities])
-
-    def sign(receipt: Receipt) -> bytes:
-        return sign_receipt(receipt, identity.private_key, identity.certificate)
-
-    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
-    return Front(runtime, context, control=socket.socket(fileno=control), private=private)
 
 
 def _make_identity(policy: Policy) -> KeyAndCertificate:

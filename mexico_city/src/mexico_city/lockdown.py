@@ -12,10 +12,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Collection, Sequence
-from importlib.machinery import ModuleSpec
+from collections.abc import Collection
 from pathlib import Path
-from types import ModuleType
 from typing import Final, NoReturn
 
 from mexico_city.errors import RuntimeFailure
@@ -26,20 +24,14 @@ _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _SLACK_BYTES: Final = 16 * 1024 * 1024
-"""What the process needs besides what it has before it compiles anything and what limits name."""
+"""Headroom above present use and the policy's limits."""
 
 
 class _NothingElse:
     """A finder that refuses every module that is not loaded yet."""
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: object) -> NoReturn:
         """Refuse `name`."""
-        del path, target
         raise ModuleNotFoundError(f"module {name} was not measured", name=name)
 
 
@@ -53,16 +45,21 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     Raises:
         RuntimeFailure: the kernel refuses, or the parent is gone already.
     """
+    # Descriptors first: a channel of another isolate must not be open while anything else is done.
     _close_all_but({2, *keep})
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have ended before that call, which then never comes to effect.
     if os.getppid() != parent:
         raise RuntimeFailure("the parent of this process is gone")
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    # Not dumpable: no core file, and no ptrace or /proc/PID/mem for processes of the same user.
     _prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # What is loaded from here on would execute without having been measured.
     sys.meta_path[:] = [_NothingElse()]
+    # Python prints these with the text of the exception, which may quote an input.
     sys.unraisablehook = lambda unraisable: report_failure("callback", unraisable.exc_type)
     threading.excepthook = lambda failed: report_failure("thread", failed.exc_type)
 
@@ -77,6 +74,7 @@ def bound_memory(limits: Limits) -> None:
     """Let this process allocate what compiling a program may take, and later what a run may."""
     compiling = _data_bytes() + _SLACK_BYTES + limits.compile_memory_bytes
     running = compiling + limits.memory_bytes + limits.stack_bytes
+    # The hard limit is the one for runs: `allow_run_memory` cannot go beyond it, nor a program.
     resource.setrlimit(resource.RLIMIT_DATA, (compiling, running))
 
 

@@ -1,4 +1,4 @@
-"""The desk of the runtime: decides requests, gives the guest its work, answers those who wait."""
+"""Decides requests, gives the guest process its work and answers the principals who wait."""
 
 import os
 import time
@@ -56,7 +56,7 @@ class Runtime:
         self._readers: list[Dialogue] = []
         self._answers: list[tuple[Dialogue, Response, Content | None]] = []
 
-    # What principals ask (`dialogue.Desk`).
+    # What principals ask; see `dialogue.RequestHandler`.
 
     def request(self, dialogue: Dialogue, request: Request) -> Response | Slot | None:  # noqa: PLR0911 - one per request
         """Decide a request.
@@ -82,9 +82,13 @@ class Runtime:
             case GetPolicyDigest():
                 return DigestIs(computation.policy.digest.value)
             case GetProgramDigest():
-                return self._program_digest()
+                if computation.program_digest is None:
+                    raise DeniedError(
+                        RefusalReason.WRONG_STATE, found="no program yet", expected="a program"
+                    )
+                return DigestIs(computation.program_digest.value)
             case GetFailureReport():
-                return self.computation.failure_report(dialogue.identity)
+                return computation.failure_report(dialogue.identity)
 
     def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
         """All of an upload is here.
@@ -98,11 +102,9 @@ class Runtime:
         self.computation.check_program(slot, content)
         self._loading = (dialogue, slot, content)
         try:
-            self.guest.load(content, code=self._code.for_guest(), now=time.monotonic())
+            self.guest.load(content, code=self._code.for_guest, now=time.monotonic())
         except GuestLostError as lost:
             self._guest_lost(lost)
-        except OSError:
-            self._distrust_guest()  # there is no room for anything any more
         return None
 
     def abandoned(self, slot: Slot) -> None:
@@ -141,14 +143,6 @@ class Runtime:
         """Whether there is something to do at once: to `deliver` answers, or to `go_on`."""
         return bool(self._answers) or self._sealing is not None or self._code.busy
 
-    def _program_digest(self) -> Response:
-        digest = self.computation.program_digest
-        if digest is None:
-            raise DeniedError(
-                RefusalReason.WRONG_STATE, found="no program yet", expected="a program"
-            )
-        return DigestIs(digest.value)
-
     # What the guest does.
 
     def guest_readable(self) -> None:
@@ -176,8 +170,7 @@ class Runtime:
     def _guest_answered(self, answer: isolate.FromGuest) -> None:
         match answer:
             case isolate.Loaded(code_size) if self._loading is not None:
-                self._code.made(code_size)
-                dialogue, slot = self._end_loading()
+                dialogue, slot = self._end_loading(code_size)
                 self.computation.program_loaded(slot)
                 self._answers.append((dialogue, Done(), None))
             case isolate.LoadRefused(code) if self._loading is not None:
@@ -220,10 +213,11 @@ class Runtime:
 
     def _conclude(self, job: Job, finished: isolate.Finished, content: Content) -> None:
         receipt = self._sign(self._receipt(job, finished, content))
+        output: Content | None = content
         if not finished.wrote_output:
             content.close()
-        wrote = content if finished.wrote_output else None
-        outcome = RunResult(finished.return_code, wrote, receipt)
+            output = None
+        outcome = RunResult(finished.return_code, output, receipt)
         self.computation.run_finished(outcome, finished.message)
         readers, self._readers = self._readers, []
         for reader in readers:
@@ -263,17 +257,13 @@ class Runtime:
         self._answers.append((reader, result, output))
 
     def _failed(
-        self,
-        reason: RefusalReason,
-        code: str,
-        frames: Sequence[TrapFrame] = (),
-        message: str = "",
+        self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
     ) -> None:
         self._drop_job()
         self._refuse_readers(self.computation.run_failed(reason, code, frames, message))
 
     def _distrust_guest(self) -> None:
-        """The guest broke its side of the protocol: it is not to be believed any further."""
+        """End a guest that broke its side of the protocol: a program may have taken it over."""
         self.guest.kill()
         self._guest_lost(GuestLostError("protocol"))
 
@@ -286,12 +276,12 @@ class Runtime:
             self._answers.append((dialogue, refusal.answer, None))
         self._refuse_readers(refusal)
 
-    def _end_loading(self) -> tuple[Dialogue, Slot]:
+    def _end_loading(self, code_size: int = 0) -> tuple[Dialogue, Slot]:
         """Forget the program that was being loaded; who provided it and in which place."""
         assert self._loading is not None
         (dialogue, slot, content), self._loading = self._loading, None
         content.close()
-        self._code.discard()
+        self._code.loading_ended(code_size)
         return dialogue, slot
 
     def _drop_job(self) -> None:

@@ -8,15 +8,19 @@ from baja import (
     Endpoint,
     HandshakeCompleted,
     LocalError,
-    PeerClosed,
     PeerError,
     PlaintextReceived,
     ServerContext,
 )
-from mexico_city.dialogue import Desk, Dialogue
+from mexico_city.dialogue import Dialogue, RequestHandler
 from veracruz_utils.policy import Policy, PolicyIdentity
 
+HANDSHAKE_TIMEOUT_S: Final = 10.0
+PROGRESS_TIMEOUT_S: Final = 60.0
+"""How long a principal may take over the next byte of a request or upload it has begun."""
+IDLE_TIMEOUT_S: Final = 1800.0
 _MAX_PENDING_BYTES: Final = 1024 * 1024
+"""What one session may have of unsent bytes: a result is read on as its principal takes it."""
 
 
 class Session:
@@ -27,49 +31,43 @@ class Session:
     Args:
         context: our side of TLS.
         policy: who is let in.
-        desk: where requests are decided.
+        handler: where requests are decided.
         now: the time to judge certificates at.
         admits: whether another session of this principal may be had now.
-        stirred: called when there is something to send, whoever caused it.
+        ready: called when there is something to send, whoever caused it.
     """
 
     def __init__(
         self,
         context: ServerContext,
         policy: Policy,
-        desk: Desk,
+        handler: RequestHandler,
         *,
         now: datetime,
         admits: Callable[[PolicyIdentity], bool],
-        stirred: Callable[[], None],
+        ready: Callable[[], None],
     ) -> None:
         self._endpoint: Endpoint = context.endpoint(now=now)
         self._policy = policy
-        self._desk = desk
+        self._handler = handler
         self._admits = admits
-        self._stirred = stirred
+        self._ready = ready
         self._dialogue: Dialogue | None = None
         self._ended = False
 
     @property
     def identity(self) -> PolicyIdentity | None:
-        """The principal that has been let in."""
+        """The principal that has been let in; None before that."""
         return None if self._dialogue is None else self._dialogue.identity
 
     @property
-    def established(self) -> bool:
-        """Whether a principal has been let in."""
-        return self._dialogue is not None
-
-    @property
-    def midway(self) -> bool:
-        """Whether the other side owes us bytes that it announced."""
-        return self._dialogue is None or self._dialogue.midway
-
-    @property
-    def waiting(self) -> bool:
-        """Whether it is our turn: an answer is pending or under way."""
-        return self._dialogue is not None and not self._dialogue.listening and not self.over
+    def timeout_s(self) -> float:
+        """How long the other side may be silent, in seconds; forever while we owe it an answer."""
+        if self._dialogue is None:
+            return HANDSHAKE_TIMEOUT_S
+        if self._dialogue.midway:
+            return PROGRESS_TIMEOUT_S
+        return IDLE_TIMEOUT_S if self._dialogue.listening else float("inf")
 
     @property
     def backlog(self) -> bool:
@@ -96,9 +94,7 @@ class Session:
                         self._let_in(event.peer_certificate)
                     case PlaintextReceived() if self._dialogue is not None:
                         self._dialogue.receive(event.data)
-                    case PeerClosed():
-                        self._ended = True
-                    case _:
+                    case _:  # the end, or plaintext of somebody who was not let in
                         self._ended = True
         except (PeerError, LocalError):
             self._ended = True
@@ -135,8 +131,8 @@ class Session:
         if identity is None or not self._admits(identity):
             self._ended = True
             return
-        self._dialogue = Dialogue(identity, self._desk, self._send)
+        self._dialogue = Dialogue(identity, self._handler, self._send)
 
     def _send(self, data: bytes) -> None:
         self._endpoint.send(data)
-        self._stirred()
+        self._ready()
