@@ -34,7 +34,7 @@ class Party:
     def load(self) -> None:
         slot = self.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
         self.computation.check_program(slot, content_of(PROGRAM))
-        self.computation.program_loaded(slot)
+        self.computation.program_loaded()
 
     def ask(self, who: int = READER_1):
         return self.computation.request_result(self.policy.identities[who])
@@ -83,7 +83,7 @@ def test_the_program_has_no_digest_to_tell_until_it_is_loaded():
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
     party.computation.check_program(slot, content_of(PROGRAM))
     assert party.computation.program_digest is None
-    party.computation.program_loaded(slot)
+    party.computation.program_loaded()
     assert party.computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
 
 
@@ -108,8 +108,8 @@ def test_one_upload_of_the_program_at_a_time():
 
 def test_a_program_that_the_engine_refuses_is_an_error_for_good():
     party = Party()
-    slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
-    answer = party.computation.program_refused(slot, "start-section").answer
+    party.reserve(AUTHOR, ContentKind.PROGRAM)
+    answer = party.computation.program_refused("start-section").answer
     assert (answer.reason, answer.found) == (RefusalReason.PROGRAM_REFUSED, "start-section")
     late = refusal(party.reserve, AUTHOR, ContentKind.PROGRAM)
     assert late.found == "ERROR (the program was refused: start-section)"

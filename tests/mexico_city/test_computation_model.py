@@ -229,7 +229,7 @@ class Requests(RuleBasedStateMachine):
                 self.computation.provide(slot, content)
             return
         package = self.computation.provide(slot, content)
-        assert (package.client_id, package.package_id) == (who, number)
+        assert (package.slot.client_id, package.slot.package_id) == (who, number)
         self.model.taken[kind][who, number] = size
         self.model.advance()
 
@@ -243,10 +243,10 @@ class Requests(RuleBasedStateMachine):
             return
         self.computation.check_program(slot, content)
         if not compiles:
-            self.computation.program_refused(slot, "malformed")
+            self.computation.program_refused("malformed")
             self.model.fail()
             return
-        self.computation.program_loaded(slot)
+        self.computation.program_loaded()
         self.model.state = ComputationState.DATA_SOURCES_LOADING
         self.model.advance()
 
@@ -278,7 +278,7 @@ class Requests(RuleBasedStateMachine):
                 (found.inputs, ContentKind.DATA),
                 (found.streams, ContentKind.STREAM),
             ):
-                assert [each.client_id for each in packages] == model.orders[kind]
+                assert [each.slot.client_id for each in packages] == model.orders[kind]
             previous = None if found.previous is None else found.previous.read(0, 99)
             assert previous == model.previous
 

@@ -45,7 +45,7 @@ def fill(inputs: Inputs, kind: ContentKind, keys) -> None:
 
 
 def keys_of(packages: list[Package]) -> list[tuple[int, int]]:
-    return [(each.client_id, each.package_id) for each in packages]
+    return [(each.slot.client_id, each.slot.package_id) for each in packages]
 
 
 @given(deliveries())

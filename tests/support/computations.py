@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mexico_city.content import content_of
-from mexico_city.inputs import Package
+from mexico_city.inputs import Package, Slot
 from psa_attestation.receipts.receipt import commit
 from support.policies import NOW, current_document, identity, text
 from veracruz_utils.digest import Digest
@@ -40,4 +40,5 @@ def package(owner: PolicyIdentity | int, package_id: int, kind, content: bytes =
     client_id = owner if isinstance(owner, int) else owner.client_id
     salt = bytes(32)
     commitment = commit(salt, Digest.of(content).value)
-    return Package(client_id, package_id, kind, content_of(content), Secret(salt), commitment)
+    slot = Slot(kind, client_id, package_id, len(content))
+    return Package(slot, content_of(content), Secret(salt), commitment)

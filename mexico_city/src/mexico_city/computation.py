@@ -117,34 +117,28 @@ class Computation:
         """An input is in.
 
         Raises:
-            DeniedError: the computation failed in the meantime, or there is no salt to be
-                had; the slot is given back.
+            DeniedError: the computation failed in the meantime, or there is no salt to be had; the
+                slot is given back.
         """
         state, _ = _SENDS[slot.kind]
+        self._require_state(state)
         try:
-            self._require_state(state)
-            salt = self._draw_salt()
-        except DeniedError:
+            salt = self._random.fill(_SALT_BYTES)
+        except PlatformError as error:
             self.release(slot)
-            raise
-        package = Package(
-            slot.client_id,
-            slot.package_id,
-            slot.kind,
-            content,
-            Secret(salt),
-            commit(salt, content.digest.value),
-        )
+            raise DeniedError(
+                RefusalReason.BUSY, found="no random bytes for a commitment", expected="try again"
+            ) from error
+        package = Package(slot, content, Secret(salt), commit(salt, content.digest.value))
         self._inputs(slot.kind).fill(package)
         self._settle()
         return package
 
     def check_program(self, slot: Slot, content: Content) -> None:
-        """The program has arrived: it is the policy's, or it is refused and nothing has changed.
+        """The program has arrived: it is the policy's, or it is refused and the slot given back.
 
         Raises:
-            DeniedError: its digest is not the policy's, or the computation failed in the
-                meantime.
+            DeniedError: its digest is not the policy's, or the computation failed in the meantime.
         """
         if content.digest != self.policy.program_digest:
             self.release(slot)
@@ -153,22 +147,16 @@ class Computation:
                 found=f"a program with digest {content.digest}",
                 expected=str(self.policy.program_digest),
             )
-        try:
-            self._require_state(ComputationState.INITIAL)
-        except DeniedError:
-            self.release(slot)
-            raise
+        self._require_state(ComputationState.INITIAL)
 
-    def program_loaded(self, slot: Slot) -> None:
+    def program_loaded(self) -> None:
         """The guest has compiled the program; nobody needs its bytes any more."""
-        self.release(slot)
         self.program_digest = self.policy.program_digest
         self._apply(LifecycleEvent.PROGRAM_LOADED)
         self._settle()
 
-    def program_refused(self, slot: Slot, code: str) -> DeniedError:
+    def program_refused(self, code: str) -> DeniedError:
         """The guest will not run this program, and the policy allows no other."""
-        self.release(slot)
         self._fail(LifecycleEvent.PROGRAM_REFUSED, f"the program was refused: {code}")
         return DeniedError(RefusalReason.PROGRAM_REFUSED, found=code)
 
@@ -308,14 +296,6 @@ class Computation:
         if self.state is ComputationState.ERROR:
             self.failure = failure
             self.close()  # nothing leaves this state: what came in is of no more use
-
-    def _draw_salt(self) -> bytes:
-        try:
-            return self._random.fill(_SALT_BYTES)
-        except PlatformError as error:
-            raise DeniedError(
-                RefusalReason.BUSY, found="no random bytes for a commitment", expected="try again"
-            ) from error
 
 
 def _describe(reason: RefusalReason, code: str) -> str:

@@ -16,18 +16,6 @@ from veracruz_utils.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """One input that is in. `commitment` (32 bytes) stands for it in receipts."""
-
-    client_id: int
-    package_id: int
-    kind: ContentKind
-    content: Content
-    salt: Secret
-    commitment: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Slot:
     """A place that is reserved for one upload until it is filled or given back."""
 
@@ -35,6 +23,16 @@ class Slot:
     client_id: int
     package_id: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One input that is in. `commitment` (32 bytes) stands for it in receipts."""
+
+    slot: Slot
+    content: Content
+    salt: Secret
+    commitment: bytes
 
 
 class Inputs:
@@ -86,7 +84,7 @@ class Inputs:
 
     def fill(self, package: Package) -> None:
         """The upload is in."""
-        key = (package.client_id, package.package_id)
+        key = (package.slot.client_id, package.slot.package_id)
         self._reserved.pop(key, None)
         self._packages[key] = package
 

@@ -50,7 +50,7 @@ class Runtime:
         self.shut_down = False
         self._code = code
         self._sign = sign
-        self._loading: tuple[Dialogue, Slot, Content] | None = None
+        self._loading: tuple[Dialogue, Content] | None = None
         self._job: tuple[Job, int] | None = None
         self._sealing: tuple[Job, isolate.Finished, Sealing] | None = None
         self._readers: list[Dialogue] = []
@@ -100,7 +100,7 @@ class Runtime:
             package = self.computation.provide(slot, content)
             return Accepted(package.salt.reveal(), package.commitment)
         self.computation.check_program(slot, content)
-        self._loading = (dialogue, slot, content)
+        self._loading = (dialogue, content)
         try:
             self.guest.load(content, code=self._code.for_guest, now=time.monotonic())
         except GuestLostError as lost:
@@ -170,12 +170,12 @@ class Runtime:
     def _guest_answered(self, answer: isolate.FromGuest) -> None:
         match answer:
             case isolate.Loaded(code_size) if self._loading is not None:
-                dialogue, slot = self._end_loading(code_size)
-                self.computation.program_loaded(slot)
+                dialogue = self._end_loading(code_size)
+                self.computation.program_loaded()
                 self._answers.append((dialogue, Done(), None))
             case isolate.LoadRefused(code) if self._loading is not None:
-                dialogue, slot = self._end_loading()
-                refusal = self.computation.program_refused(slot, code)
+                dialogue = self._end_loading()
+                refusal = self.computation.program_refused(code)
                 self._answers.append((dialogue, refusal.answer, None))
             case isolate.LimitReached(code) if self._loading is not None:
                 self.guest.kill()
@@ -230,9 +230,9 @@ class Runtime:
             program_digest=policy.program_digest.value,
             inputs=tuple(
                 InputCommitment(
-                    client_id=package.client_id,
-                    package_id=package.package_id,
-                    kind="data" if package.kind is ContentKind.DATA else "stream",
+                    client_id=package.slot.client_id,
+                    package_id=package.slot.package_id,
+                    kind="data" if package.slot.kind is ContentKind.DATA else "stream",
                     commitment=package.commitment,
                 )
                 for package in (*job.inputs, *job.streams)
@@ -271,18 +271,16 @@ class Runtime:
         self._drop_job()
         refusal = self.computation.guest_lost(lost.code, reason=lost.reason)
         if self._loading is not None:
-            dialogue, slot = self._end_loading()
-            self.computation.release(slot)
-            self._answers.append((dialogue, refusal.answer, None))
+            self._answers.append((self._end_loading(), refusal.answer, None))
         self._refuse_readers(refusal)
 
-    def _end_loading(self, code_size: int = 0) -> tuple[Dialogue, Slot]:
-        """Forget the program that was being loaded; who provided it and in which place."""
+    def _end_loading(self, code_size: int = 0) -> Dialogue:
+        """Forget the program that was being loaded; who provided it."""
         assert self._loading is not None
-        (dialogue, slot, content), self._loading = self._loading, None
+        (dialogue, content), self._loading = self._loading, None
         content.close()
         self._code.loading_ended(code_size)
-        return dialogue, slot
+        return dialogue
 
     def _drop_job(self) -> None:
         if self._job is not None:

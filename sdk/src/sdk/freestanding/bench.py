@@ -125,7 +125,7 @@ class _Bench:
             loaded = guest.load(module, seconds=self._terms.compile_seconds)
         finally:
             module.close()
-        self._computation.program_loaded(slot)
+        self._computation.program_loaded()
         return loaded
 
     def _provide(self, kind: ContentKind, source: Source) -> None:
