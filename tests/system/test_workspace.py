@@ -1,8 +1,9 @@
-"""The house rules that no other tool checks: versions, pins, public names, markers."""
+"""The house rules that no other tool checks: versions, pins, public names, words, markers."""
 
 import ast
 import importlib
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -78,12 +79,67 @@ def test_a_package_says_that_it_is_typed_and_what_it_is(package):
     assert len((ROOT / package / "README.md").read_text().splitlines()) >= 5
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_says_where_more_is_to_be_read_and_what_it_is_for(package):
+    table = project(package)
+    page = f"https://pypi.org/project/{table['name']}/"  # the only address the project has
+    assert table["urls"] == {"Documentation": page, "Changelog": f"{page}#history"}
+    assert len(table["keywords"]) >= 3
+    kinds = {classifier.partition(" :: ")[0] for classifier in table["classifiers"]}
+    assert kinds >= {"Development Status", "Programming Language", "Topic", "Typing"}
+    least = table["requires-python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {least}" in table["classifiers"]
+    assert table["license"] == "MIT"  # an expression: with one, no classifier may name a licence
+
+
+def test_only_what_is_run_by_its_name_may_be_executed():
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this is no checkout")
+    rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
+    executable = [path for mode, _, _, path in rows if mode == "100755"]
+    assert [path for path in executable if not (ROOT / path).read_bytes().startswith(b"#!")] == []
+
+
+def test_the_text_of_readmes_is_wrapped():
+    long = []
+    for path in (path for path in ROOT.rglob("README.md") if not _is_foreign(path)):
+        code = False
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code ^= line.lstrip().startswith("```")
+            if len(line) > 120 and not code and not line.startswith(("|", "```")):
+                long.append(f"{path.relative_to(ROOT)}:{number}")
+    assert long == []
+
+
+def test_a_class_name_has_one_meaning_in_the_whole_tree():
+    defined: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for path in (ROOT / package / "src").rglob("*.py"):
+            if {"templates", "_pb"} & set(path.parts):
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    defined.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in defined.items() if len(paths) > 1} == {}
+
+
 def test_the_locks_pin_every_package_by_hash_and_name_no_index():
     for lock in ("requirements.lock", "requirements-dev.lock"):
         text = (ROOT / lock).read_text()
         pinned = re.findall(r"^\S+==\S+(?: ;[^\\\n]*)? \\$", text, re.MULTILINE)
         assert len(pinned) == len(re.findall(r"^[a-zA-Z0-9]", text, re.MULTILINE))
         assert "://" not in text
+
+
+def _is_foreign(path: Path) -> bool:
+    """Not ours: in an environment, a build folder or another cache."""
+    return any(
+        part in {"build", "dist", "target"} or part.startswith(".")
+        for part in path.relative_to(ROOT).parts
+    )
 
 
 def _as_ruff_sorts(name: str) -> tuple[int, str]:

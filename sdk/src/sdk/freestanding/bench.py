@@ -12,7 +12,7 @@ from mexico_city.errors import DeniedError
 from platform_services import LinuxRandomSource
 from sdk.errors import NotAllowedError
 from sdk.freestanding.guest import GuestOptions
-from sdk.freestanding.messages import Loaded
+from sdk.freestanding.messages import ModuleLoaded
 from sdk.freestanding.process import CallListener, GuestProcess, GuestStoppedError
 from sdk.freestanding.report import RoundReport, RunEnding, RunReport
 from sdk.freestanding.sources import Source, assign
@@ -115,7 +115,7 @@ class _Bench:
             cache=options.cache,
         )
 
-    def _load(self, guest: GuestProcess) -> Loaded:
+    def _load(self, guest: GuestProcess) -> ModuleLoaded:
         """Have the policy and then the engine accept the program."""
         upload = Upload(ContentKind.PROGRAM, 0, len(self._code))
         slot = self._computation.reserve(self._terms.provider, upload)

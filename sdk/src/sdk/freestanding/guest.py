@@ -91,7 +91,7 @@ class FreestandingGuest:
     def _tell(self, message: messages.Message) -> None:
         self._channel.sendall(frame(messages.encode(message)))
 
-    def _load(self, code: bytes) -> messages.Loaded:
+    def _load(self, code: bytes) -> messages.ModuleLoaded:
         options = self._options
         cache = CodeCache.in_directory(options.cache) if options.cache else None
         kind = ProfiledProgram if options.profile else ObservedProgram
@@ -102,7 +102,9 @@ class FreestandingGuest:
             code, strategy=options.strategy, limits=options.limits, cache=cache
         )
         compile_s = time.perf_counter() - checked
-        return messages.Loaded(checked - started, compile_s, from_cache=not self._program.compiled)
+        return messages.ModuleLoaded(
+            checked - started, compile_s, from_cache=not self._program.compiled
+        )
 
     def _run(self, inputs: RunInputs, output_file: int) -> messages.Message:
         assert self._program is not None

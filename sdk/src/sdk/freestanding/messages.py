@@ -16,7 +16,7 @@ MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ModuleLoaded:
     """The program is ready; `compile_seconds` is what a cache took to give it, `from_cache`."""
 
     check_seconds: float
@@ -70,10 +70,10 @@ class Stopped:
     said: str = ""
 
 
-Message: TypeAlias = Loaded | HostCallEvent | Profiled | Returned | Stopped
+Message: TypeAlias = ModuleLoaded | HostCallEvent | Profiled | Returned | Stopped
 
 _TYPES: Final = {
-    type_.__name__: type_ for type_ in (Loaded, HostCallEvent, Profiled, Returned, Stopped)
+    type_.__name__: type_ for type_ in (ModuleLoaded, HostCallEvent, Profiled, Returned, Stopped)
 }
 
 

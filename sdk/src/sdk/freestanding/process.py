@@ -64,7 +64,7 @@ class GuestProcess:
             _be_guest(theirs, options, parent)
         theirs.close()
 
-    def load(self, module: Content, *, seconds: float) -> messages.Loaded:
+    def load(self, module: Content, *, seconds: float) -> messages.ModuleLoaded:
         """Check and compile the module, within `seconds`.
 
         Raises:
@@ -78,7 +78,7 @@ class GuestProcess:
         self._compiling = True
         answer = self._answer(seconds)
         self._compiling = False
-        assert isinstance(answer, messages.Loaded)
+        assert isinstance(answer, messages.ModuleLoaded)
         return answer
 
     def run(self, job: Job, *, seconds: float) -> tuple[messages.Returned, Content | None]:

@@ -6,7 +6,7 @@ from enum import Enum
 
 from execution_engine.abi_text import return_code_name
 from execution_engine.strategy import engine_version
-from sdk.freestanding.messages import Loaded, Profiled, Returned, Stopped
+from sdk.freestanding.messages import ModuleLoaded, Profiled, Returned, Stopped
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
 
@@ -126,7 +126,7 @@ class RunReport:
     program_bytes: int
     strategy: Strategy
     policy: Digest | None
-    loaded: Loaded | None = None
+    loaded: ModuleLoaded | None = None
     refused: Stopped | None = None
     rounds: Sequence[RoundReport] = ()
 
