@@ -71,6 +71,11 @@ def nested(depth: int) -> bytes:
     return of_body(b"\x02\x40" * depth + b"\x0b" * depth + b"\x41\x00")
 
 
+def nested_values(depth: int) -> bytes:
+    """So many blocks inside one another, each of which passes a number on: slow to compile."""
+    return of_body(b"\x02\x7f" * depth + b"\x41\x00" + b"\x0b" * depth)
+
+
 def large_function(size: int) -> bytes:
     """A function of so many bytes, none of them idle."""
     start, step, rest = b"\x01\x01\x7f", b"\x20\x00\x41\x07\x6c\x21\x00", b"\x20\x00"
