@@ -10,7 +10,7 @@ import pytest
 
 from colima import decode, encode, tabasco
 from psa_attestation.tokens.instance_id import instance_id_of
-from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentState, patiently
+from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentState, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
@@ -58,7 +58,7 @@ def call(database, tmp_path):
 
 @pytest.fixture
 def root():
-    return SoftwareRoot(new_key())
+    return SoftwareRoot(new_key(), measurement=MEASUREMENT, version="4.2")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def registered(root, database):
 
 
 def enrolled_with(call, source) -> OwnEnrolment:
-    return enrol(call, source, measurement=MEASUREMENT, version="4.2")
+    return enrol(call, source)
 
 
 def test_a_fresh_key_is_enrolled_with_what_vouches_for_it(call, registered, database):
@@ -262,7 +262,7 @@ def test_an_attester_waits_for_a_tabasco_that_is_not_there_yet(monkeypatch):
         return enrolment
 
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    assert patiently(renew, patience_s=60) is enrolment
+    assert enrol_with_retry(renew, patience_s=60) is enrolment
     assert len(attempts) == 3
 
 
@@ -277,7 +277,7 @@ def test_patience_has_an_end_and_a_refusal_is_final():
         raise EnrolmentRefusedError("no")
 
     with pytest.raises(UnreachableError, match="nowhere"):
-        patiently(unreachable, patience_s=0)
+        enrol_with_retry(unreachable, patience_s=0)
     with pytest.raises(EnrolmentRefusedError):
-        patiently(refused, patience_s=60)
+        enrol_with_retry(refused, patience_s=60)
     assert len(refusals) == 1

@@ -35,7 +35,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def evidence_of(source):
-    data = source.evidence(measurement=bytes(32), version="1", binding=BINDING)
+    data = source.evidence(BINDING)
     native = NativeEvidence.decode(data)
     assert native.kind == source.platform
     return native
@@ -213,7 +213,7 @@ def test_an_answer_that_is_cut_is_an_error_of_ours(cut):
 def test_an_attestation_key_off_its_curve_is_an_error_of_ours():
     answer = bytearray(FakeTpm()(struct.pack(">HIII", 0x8001, 14, 0x173, 0x81010002)))
     answer[answer.index(struct.pack(">HH", 3, 0x10)) + 8] ^= 1
-    with pytest.raises(EvidenceUnavailableError, match="the attestation key is none"):
+    with pytest.raises(EvidenceUnavailableError, match="no usable attestation key"):
         TpmSource(exchange=lambda _: bytes(answer))
 
 
@@ -231,7 +231,7 @@ def test_a_tpm_that_fails_later_is_told():
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "software"])
 def test_a_source_that_is_not_there_is_an_error_and_nothing_stands_in(name, tmp_path):
     SoftwareRoot.create(tmp_path)  # which would be at hand
-    told = rf"--evidence {name} needs .*(/dev/|/sys/).*nothing stands in for it"
+    told = rf"--evidence {name} needs .*(/dev/|/sys/).*there is no fallback"
     with pytest.raises(SonoraError, match=told):
         source_named(name, tmp_path)
 

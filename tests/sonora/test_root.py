@@ -1,5 +1,6 @@
 import os
 import stat
+from importlib.metadata import version
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -9,9 +10,9 @@ from psa_attestation.evidence.software import verify_software_evidence
 from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.errors import SonoraError
 from sonora.evidence.software import KEY_FILE, PUBLIC_KEY_FILE, SoftwareRoot
+from sonora.measurement import measure_this_process, measurement_of
 
 BINDING = bytes(32)
-MEASUREMENT = b"\x5a" * 32
 
 
 def write_key(state, key, *, mode=0o600) -> None:
@@ -50,11 +51,12 @@ def test_a_permissive_umask_changes_nothing_about_the_key(tmp_path):
 def test_evidence_is_verified_with_the_public_half(tmp_path):
     public = serialization.load_pem_public_key(SoftwareRoot.create(tmp_path).read_bytes())
     root = SoftwareRoot.load(tmp_path)
-    evidence = root.evidence(measurement=MEASUREMENT, version="1.2", binding=BINDING)
+    evidence = root.evidence(BINDING)
     verified = verify_software_evidence(
         evidence, key_for={instance_id_of(public): public}.get, binding=BINDING
     )
-    assert (verified.measurement, verified.version) == (MEASUREMENT, "1.2")
+    assert verified.measurement == measurement_of(measure_this_process())
+    assert verified.version == version("veracruz-sonora")
     assert root.platform == "linux-software-root"
 
 

@@ -227,9 +227,7 @@ def _of_platforms():
 
     def nsm(data: bytes) -> object:
         answers = [described, data]
-        return NsmSource(lambda _: answers.pop(0)).evidence(
-            measurement=b"", version="", binding=bytes(32)
-        )
+        return NsmSource(lambda _: answers.pop(0)).evidence(bytes(32))
 
     yield Parser("nsm", nsm, (answer,), SonoraError)
     fake = FakeTpm()

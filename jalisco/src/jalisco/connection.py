@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic
-from types import TracebackType
 from typing import Final, Self
 
 from baja import HandshakeCompleted, PeerClosed, PeerError, PlaintextReceived, TlsError, TlsFault
@@ -117,12 +116,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _shake_hands(self, timeout_s: float) -> None:

@@ -13,13 +13,12 @@ import click
 
 from colima import tabasco
 from sonora.coverage import coverage_of
-from sonora.enrolled_key import EnrolledKey, patiently
+from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, source_named
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
-from sonora.measurement import measure_this_process, measurement_of
 from sonora.measurement_diff import changes_since
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import Sonora, SonoraServer
@@ -163,7 +162,7 @@ def serve(
     """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM.
 
     --evidence says what vouches for this machine: a software root's key in a file, or the
-    evidence of hardware. A source that is not there is an error, nothing stands in for it.
+    evidence of hardware. A source that is not there is an error; there is no fallback.
     """
     source = source_named(evidence, state)
     path = socket_path or state / "sonora.sock"
@@ -181,8 +180,6 @@ def serve(
                 peer=f"tabasco at {tabasco_address}",
             ),
             source,
-            measurement=measurement_of(measure_this_process()),
-            version=version("veracruz-sonora"),
         )
         enrolled = _enrolled(renew, _kept(evidence, state), patience_s=patience)
         sonora = Sonora(launcher, enrolled, version=version("veracruz-mexico-city"))
@@ -207,10 +204,10 @@ def _enrolled(
     renew: Callable[[], OwnEnrolment], kept: SealedEnrolment | None, *, patience_s: float
 ) -> EnrolledKey:
     if kept is None:
-        return EnrolledKey(renew, first=partial(patiently, renew, patience_s=patience_s))
+        return EnrolledKey(renew, first=partial(enrol_with_retry, renew, patience_s=patience_s))
     return EnrolledKey(
         lambda: kept.keep(renew()),
-        first=lambda: kept.resume() or kept.keep(patiently(renew, patience_s=patience_s)),
+        first=lambda: kept.resume() or kept.keep(enrol_with_retry(renew, patience_s=patience_s)),
     )
 
 

@@ -117,9 +117,9 @@ class EnrolledKey:
         with self._lock:
             now = time.monotonic()
             if self._state is EnrolmentState.GOOD and now >= self._current.renew_at:
-                self._happened(EnrolmentEvent.RENEWAL_DUE)
+                self._apply(EnrolmentEvent.RENEWAL_DUE)
             if self._state is EnrolmentState.DUE and now >= self._current.expires_at:
-                self._happened(EnrolmentEvent.TIME_OVER)
+                self._apply(EnrolmentEvent.TIME_OVER)
             return self._state
 
     def _may_ask_again(self) -> bool:
@@ -139,20 +139,20 @@ class EnrolledKey:
             enrolment = renew()
         except Exception:
             with self._lock:
-                self._happened(EnrolmentEvent.FAILED)
+                self._apply(EnrolmentEvent.FAILED)
                 self._next_attempt = time.monotonic() + _RETRY_S
             raise
         with self._lock:
-            self._happened(EnrolmentEvent.ENROLLED)
+            self._apply(EnrolmentEvent.ENROLLED)
             self._next_attempt = enrolment.renew_at
             self._current = enrolment
         return enrolment
 
-    def _happened(self, event: EnrolmentEvent) -> None:
+    def _apply(self, event: EnrolmentEvent) -> None:
         self._state = NEXT[self._state, event]
 
 
-def patiently(renew: Callable[[], OwnEnrolment], *, patience_s: float) -> OwnEnrolment:
+def enrol_with_retry(renew: Callable[[], OwnEnrolment], *, patience_s: float) -> OwnEnrolment:
     """Enrol, trying again for so many seconds while Tabasco cannot be reached; 0 tries once.
 
     Pauses grow from half a second to 15, with chance in them, so that many attesters that lost one
@@ -166,11 +166,11 @@ def patiently(renew: Callable[[], OwnEnrolment], *, patience_s: float) -> OwnEnr
         retry=retry_if_exception_type(UnreachableError),
         wait=wait_exponential_jitter(multiplier=0.5, max=15, jitter=1),
         stop=stop_after_delay(patience_s),
-        before_sleep=_tell,
+        before_sleep=_log_attempt,
         reraise=True,
     )
     return attempts(renew)
 
 
-def _tell(state: RetryCallState) -> None:
+def _log_attempt(state: RetryCallState) -> None:
     _LOG.warning("tabasco cannot be reached, attempt %d: trying again", state.attempt_number)

@@ -35,14 +35,12 @@ class OwnEnrolment:
     expires_at: float
 
 
-def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: str) -> OwnEnrolment:
+def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
     """Enrol a fresh key.
 
     Args:
         call: how Tabasco is reached.
         source: of this root attester's native evidence.
-        measurement: of this root attester, 32 bytes.
-        version: of this root attester.
 
     Raises:
         EnrolmentRefusedError: Tabasco does not accept the evidence.
@@ -66,7 +64,7 @@ def enrol(call: Call, source: EvidenceSource, *, measurement: bytes, version: st
         challenge=begun.challenge,
         public_key=public_key,
     )
-    evidence = source.evidence(measurement=measurement, version=version, binding=binding)
+    evidence = source.evidence(binding)
     request = tabasco.CompleteEnrolmentRequest(
         begun.challenge, source.platform, evidence, public_key, _prove_possession(key, binding)
     )

@@ -36,7 +36,7 @@ _NEEDS: Final[Mapping[str, str]] = {
 
 
 def source_named(name: str, state: Path) -> EvidenceSource:
-    """The source of this name, which is there: nothing stands in for it.
+    """The source of this name, which is there: there is no fallback.
 
     Raises:
         SonoraError: it is not.
@@ -45,5 +45,5 @@ def source_named(name: str, state: Path) -> EvidenceSource:
         return SOURCES[name](state)
     except EvidenceUnavailableError as error:
         raise EvidenceUnavailableError(
-            f"--evidence {name} needs {_NEEDS[name]}: {error}; nothing stands in for it"
+            f"--evidence {name} needs {_NEEDS[name]}: {error}; there is no fallback"
         ) from error

@@ -1,8 +1,8 @@
 """What every source of native evidence offers, and how it reaches the kernel.
 
 A source has its platform make evidence over a binding. Hardware measures the root attester by
-itself; what a software root says about it is what it is told. A source that is not there fails,
-naming what is missing: nothing ever falls back to another one.
+itself; a software root says what this process measured of itself. A source that is not there fails,
+naming what is missing: there is no fallback to another one.
 """
 
 import os
@@ -23,8 +23,8 @@ class EvidenceSource(Protocol):
 
     platform: str
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
-        """Evidence that a root attester with this measurement made `binding` (32 bytes).
+    def evidence(self, binding: bytes) -> bytes:
+        """Evidence that this root attester, as it is measured, made `binding` (32 bytes).
 
         Raises:
             SonoraError: the platform gives none.

@@ -37,12 +37,11 @@ class GramineSource:
                 'set sgx.remote_attestation = "dcap" in the manifest'
             )
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+    def evidence(self, binding: bytes) -> bytes:
         """A quote over `binding`; the hardware says itself what it measures.
 
         Raises:
             EvidenceUnavailableError: Gramine gives none.
         """
-        del measurement, version
         self._files.write(self._folder / "user_report_data", report_data_of(binding))
         return NativeEvidence(self.platform, self._files.read(self._folder / "quote")).encode()

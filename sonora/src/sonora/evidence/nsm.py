@@ -60,13 +60,12 @@ class NsmSource:
         self._exchange = exchange or exchange_with(DEVICE)
         self._ask("DescribeNSM", "DescribeNSM")
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+    def evidence(self, binding: bytes) -> bytes:
         """A document over `binding`; the hypervisor says itself what it measures.
 
         Raises:
             EvidenceUnavailableError: the module gives none.
         """
-        del measurement, version
         wanted = {"user_data": report_data_of(binding), "nonce": None, "public_key": None}
         answer = self._ask({"Attestation": wanted}, "Attestation")
         document = answer.get("document")

@@ -5,6 +5,7 @@ all evidence, and a policy must accept it by that name.
 """
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.evidence.software import mint_software_evidence
 from sonora.errors import SonoraError
+from sonora.measurement import measure_this_process, measurement_of
 from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import LINUX_SOFTWARE
@@ -28,8 +30,13 @@ class SoftwareRoot:
 
     platform = LINUX_SOFTWARE
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(
+        self, key: ec.EllipticCurvePrivateKey, *, measurement: bytes, version: str
+    ) -> None:
+        """A root with this key, for a root attester of this measurement (32 bytes)."""
         self._key = key
+        self._measurement = measurement
+        self._version = version
 
     @classmethod
     def create(cls, state: Path) -> Path:
@@ -64,7 +71,7 @@ class SoftwareRoot:
 
     @classmethod
     def load(cls, state: Path) -> Self:
-        """The root key in the folder `state`.
+        """The root whose key is in the folder `state`; it vouches for this process.
 
         Raises:
             SonoraError: there is none, it is not a P-256 key, or others may read it.
@@ -88,10 +95,14 @@ class SoftwareRoot:
             raise SonoraError(f"{path} is not a private key in PEM") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise SonoraError(f"{path} is not a P-256 key")
-        return cls(key)
+        measurement = measurement_of(measure_this_process())
+        return cls(key, measurement=measurement, version=version("veracruz-sonora"))
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+    def evidence(self, binding: bytes) -> bytes:
         """A PSA token by the root key over `binding`."""
         return mint_software_evidence(
-            root_key=self._key, measurement=measurement, version=version, binding=binding
+            root_key=self._key,
+            measurement=self._measurement,
+            version=self._version,
+            binding=binding,
         )

@@ -59,7 +59,7 @@ class TpmSource:
         """SHA-256 of the attestation key (DER SubjectPublicKeyInfo), for verifiers to register."""
         return hashlib.sha256(self._key).digest()
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+    def evidence(self, binding: bytes) -> bytes:
         """A quote over `binding` and all registers of the SHA-256 bank.
 
         A TPM takes no more than its longest digest, so the binding stands by itself.
@@ -67,7 +67,6 @@ class TpmSource:
         Raises:
             EvidenceUnavailableError: the TPM gives none.
         """
-        del measurement, version
         message, signature = self._quote(binding)
         quote = {
             "message": base64.b64encode(message).decode(),
@@ -104,7 +103,9 @@ class TpmSource:
         try:
             key = _rsa_key(public) if kind == _RSA else _ec_key(public, kind)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise EvidenceUnavailableError(f"the attestation key is none: {error}") from error
+            raise EvidenceUnavailableError(
+                f"no usable attestation key at handle {self._handle:#x}: {error}"
+            ) from error
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def _ask(

@@ -57,13 +57,12 @@ class TsmSource:
         self._files = files or KernelFiles()
         self.platform = self._kind()
 
-    def evidence(self, *, measurement: bytes, version: str, binding: bytes) -> bytes:
+    def evidence(self, binding: bytes) -> bytes:
         """A report or quote over `binding`; the hardware says itself what it measures.
 
         Raises:
             EvidenceUnavailableError: the kernel gives none, or somebody interfered.
         """
-        del measurement, version
         request = self._begin()
         try:
             return self._evidence(request, report_data_of(binding))
