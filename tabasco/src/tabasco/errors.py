@@ -44,7 +44,10 @@ class RejectionReason(StrEnum):
         reason.sentence = sentence
         return reason
 
-    PLATFORM_UNKNOWN = ("platform-unknown", "this service verifies no such platform")
+    PLATFORM_UNKNOWN = (
+        "platform-unknown",
+        "this service does not verify evidence of this platform",
+    )
     CHALLENGE_NOT_LIVE = (
         "challenge-not-live",
         "the challenge is unknown, used or expired, begin a new enrolment",
@@ -53,20 +56,23 @@ class RejectionReason(StrEnum):
         "key-unsuitable",
         "the key is not a P-256 public key in DER SubjectPublicKeyInfo",
     )
-    KEY_TAKEN = ("key-taken", "the key is already known in another place, enrol a fresh one")
+    KEY_TAKEN = ("key-taken", "the key is in use elsewhere, enrol a fresh one")
     KEY_REVOKED = ("key-revoked", "the key was revoked, enrol a fresh one")
     POSSESSION_UNPROVEN = (
         "possession-unproven",
-        "the proof of possession is not by the key to enrol",
+        "the proof of possession is not signed by the key to enrol",
     )
-    ROOT_UNKNOWN = ("root-unknown", "the evidence is by no registered root, see tabasco root add")
+    ROOT_UNKNOWN = (
+        "root-unknown",
+        "the evidence is not signed by a registered root, see tabasco root add",
+    )
     EVIDENCE_REFUSED = (
         "evidence-refused",
         "the evidence is malformed, forged, or for another challenge or key",
     )
     EVIDENCE_UNACCEPTABLE = (
         "evidence-unacceptable",
-        "the evidence is authentic, no appraisal policy accepts it",
+        "the evidence is authentic, but no appraisal policy accepts it",
     )
     MEASUREMENT_REVOKED = ("measurement-revoked", "what was measured is revoked")
     TOKEN_MALFORMED = (
@@ -75,7 +81,7 @@ class RejectionReason(StrEnum):
     )
     TOKEN_FORGED = (
         "token-forged",
-        "the token's signature is not by the enrolled instance it names",
+        "the token is not signed by the enrolled instance it names",
     )
     TOKEN_STALE = ("token-stale", "the token answers another challenge, ask for a fresh one")
     TOKEN_NOT_SECURED = ("token-not-secured", "the token's security lifecycle is not secured")

@@ -8,7 +8,7 @@ import pytest
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
 from support.cca_tokens import PLATFORM_KEY, Recipe
-from tabasco.appraisal.known_names import strange_concerns, strange_measurement
+from tabasco.appraisal.known_names import unknown_concerns, unknown_measurement
 from tabasco.verify.arm.cca import verify_cca
 from tabasco.verify.kinds import EvidenceKind
 
@@ -19,9 +19,9 @@ def test_what_verifiers_give_is_known():
     cca = verify_cca(Recipe().token(), key_for=lambda _: PLATFORM_KEY.public_key())
     for proven in (dcap.Recipe(body={}).verify(), dcap.Recipe(dcap.TDX, 4, body={}).verify(), cca):
         for name in proven.measurements:
-            assert strange_measurement(EvidenceKind(proven.kind), name) is None
+            assert unknown_measurement(EvidenceKind(proven.kind), name) is None
     for index in nitro.MEMBERS["pcrs"]:
-        assert strange_measurement(EvidenceKind.NITRO, f"pcr{index}") is None
+        assert unknown_measurement(EvidenceKind.NITRO, f"pcr{index}") is None
 
 
 def test_every_concern_of_the_reference_is_known():
@@ -31,7 +31,7 @@ def test_every_concern_of_the_reference_is_known():
         name.replace("\u2026", "x").replace("N", "1").replace("AME", "name") for name in names
     ]
     assert len(filled) > 10
-    assert list(strange_concerns(tuple(filled))) == []
+    assert list(unknown_concerns(tuple(filled))) == []
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_every_concern_of_the_reference_is_known():
     ],
 )
 def test_what_no_evidence_has_is_told(kind, name):
-    assert repr(name) in strange_measurement(kind, name)
+    assert repr(name) in unknown_measurement(kind, name)
 
 
 def test_a_concern_that_nobody_has_is_told():
-    assert len(list(strange_concerns(("tdx.pks", "tdx.pkss", "nonsense")))) == 2
+    assert len(list(unknown_concerns(("tdx.pks", "tdx.pkss", "nonsense")))) == 2

@@ -135,7 +135,7 @@ def test_roots_are_added_listed_and_removed(ran, run, root_file):
     assert added["name"] == "lab"
     assert ran("root", "list", "--json") == {"roots": [added]}
     assert added["instance_id"] in ran("root", "list")
-    assert ran("root", "remove", "lab") == "root lab is removed, instances revoked: 0\n"
+    assert ran("root", "remove", "lab") == "root lab is removed, 0 instances are revoked\n"
     assert ran("root", "list", "--json") == {"roots": []}
     assert "no root is trusted" in ran("root", "list")
     assert run("root", "remove", "lab").exit_code == 1
@@ -207,7 +207,7 @@ def test_a_register_that_is_not_there_is_not_made_by_looking(run, state, command
 def test_an_instance_id_that_is_none_is_refused(run, ran, root_file):
     ran("root", "add", "--name", "lab", root_file)
     for text in ("xyz", "00" * 32, "é"):
-        assert "is no instance id" in run("instance", "revoke", text).stderr
+        assert "is not an instance id" in run("instance", "revoke", text).stderr
     assert "there is no instance 0000" in run("instance", "revoke", "00" * 33).stderr
 
 

@@ -83,7 +83,7 @@ def test_an_operator_is_told_what_would_come_of_evidence(tabasco, tmp_path):
     assert (report["kind"], report["refusal"]["reason"]) == ("sgx", "collateral-missing")
     assert printed(tabasco("policy", "explain", quote, "--policy", draft, *at, status=3)) == report
     quote.write_bytes(b"nothing")
-    assert "name the kind" in tabasco("policy", "explain", quote, *at, status=1).stderr
+    assert "give the kind with --kind" in tabasco("policy", "explain", quote, *at, status=1).stderr
     draft.write_bytes(b"version = 0")
     quote.write_bytes(recipe.quote())
     refused = tabasco("policy", "explain", quote, "--policy", draft, *at, status=1)
@@ -137,6 +137,6 @@ def test_revocations_and_the_audit_log_by_command(tabasco, tmp_path):
     ]  # fmt: skip
     found = printed(tabasco("audit", "verify", "--head", head, "--json"))
     assert (found["entries"], found["kept"]) == (3, 2)
-    assert "in its past" in tabasco("audit", "verify", "--head", head).stdout
+    assert "contains the kept head" in tabasco("audit", "verify", "--head", head).stdout
     (tmp_path / "other").write_text("AAAA")
     assert "head" in tabasco("audit", "verify", "--head", tmp_path / "other", status=1).stderr

@@ -158,7 +158,7 @@ def test_what_is_malformed_is_told_before_what_is_missing():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--at", "tomorrow"], "no time such as"),
+        (["--at", "tomorrow"], "not a time such as"),
         (["--nonce", "xyz"], "not hexadecimal"),
         (["--kind", "sgz"], "'sgz' is not one of"),
         (["--accept-status", "Fine"], "is not one of"),

@@ -189,7 +189,7 @@ def test_the_command_fetches_for_evidence_and_refreshes_what_is_kept(vendor, tmp
         assert done.exit_code == status, done.output + done.stderr
         return done
 
-    assert "name EVIDENCE" in run(status=2).stderr
+    assert "give EVIDENCE" in run(status=2).stderr
     (item,) = json.loads(run(SGX_QUOTE, "--json").stdout)["items"]
     assert item["subject"] == "sgx/00a067110000/processor"
     run("--refresh")

@@ -375,9 +375,9 @@ class TestCommands:
             found = run("collateral", "check", "--at", at, "--json", status=status)
             stale = json.loads(found.stdout)["stale"]
             assert len(stale) == status
-            assert ("get it anew" in found.stderr) is bool(status)
-        assert "ended" in run("collateral", "list").stdout
-        assert "1 forgotten" in run("collateral", "prune").stdout
+            assert ("fetch or import it again" in found.stderr) is bool(status)
+        assert "expired" in run("collateral", "list").stdout
+        assert "1 deleted" in run("collateral", "prune").stdout
         assert "no collateral" in run("collateral", "list").stdout
 
     def test_what_is_not_believed_is_named(self, run, tmp_path):

@@ -78,7 +78,7 @@ def test_a_log_that_was_made_anew_is_noticed_by_a_kept_head(log, database, clock
         with database.writing() as session:
             audit.record(session, at=clock(), actor="o", action="t", subject=f"other {number}")
     assert log.verify().number == 6
-    with pytest.raises(TabascoError, match="made anew"):
+    with pytest.raises(TabascoError, match="rewritten"):
         log.verify(kept=kept)
 
 
@@ -141,5 +141,5 @@ def test_a_clock_that_is_far_behind_the_log_is_refused(log):
     newest = log.entries()[-1].at
     log.check_clock(newest)
     log.check_clock(newest - timedelta(hours=1))
-    with pytest.raises(TabascoError, match="set the clock right"):
+    with pytest.raises(TabascoError, match="set the clock"):
         log.check_clock(newest - timedelta(hours=1, seconds=1))

@@ -88,7 +88,7 @@ def test_a_database_of_a_newer_tabasco_is_refused_with_the_remedy_and_left_alone
         raw.execute("update alembic_version set version_num = '9999'")
     raw.close()
     before = path.read_bytes()
-    with pytest.raises(DatabaseError, match=r"written by a newer one: use that one"):
+    with pytest.raises(DatabaseError, match=r"use the newer tabasco that wrote it"):
         Database.open(sqlite_url(path))
     assert path.read_bytes() == before
 

@@ -141,7 +141,7 @@ def test_old_keys_are_for_our_eyes_only_and_deleted_in_the_end(state, clock):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.old_keys_path.stat().st_mode) == 0o700
     file.chmod(0o640)
-    with pytest.raises(Exception, match="others can read"):
+    with pytest.raises(Exception, match="other users can read"):
         state.result_keys()
     state.drop_expired(clock())
     assert file.exists()
@@ -162,8 +162,8 @@ def test_keys_are_listed_rotated_and_dropped_by_command(run, state):
     kept = run("keys", "list", "--json")["keys"]
     assert [key["kid"] for key in kept] == [made["kid"], first["kid"]]
     assert "until" in run("keys", "list")
-    assert "no key" in run("keys", "drop", "0" * 64, code=1)
-    assert "no key" in run("keys", "drop", made["kid"], code=1)
+    assert "there is no old key" in run("keys", "drop", "0" * 64, code=1)
+    assert "there is no old key" in run("keys", "drop", made["kid"], code=1)
     run("keys", "drop", first["kid"])
     run("keys", "rotate", "--overlap", "0")
     (last,) = run("keys", "list", "--json")["keys"]
@@ -178,7 +178,7 @@ def test_a_head_that_a_rotated_key_signed_is_still_verified(run, tmp_path):
     head = tmp_path / "head"
     head.write_text(run("audit", "head"), encoding="ascii")
     run("keys", "rotate")
-    assert "in its past" in run("audit", "verify", "--head", str(head))
+    assert "contains the kept head" in run("audit", "verify", "--head", str(head))
     run("keys", "rotate", "--overlap", "0")
     assert run("audit", "verify", "--head", str(head), "--json")["kept"] == 1
 

@@ -98,9 +98,9 @@ def maker(database):
 def test_a_bundle_replaces_what_its_provider_said_and_nothing_else(database, maker):
     values = ReferenceValues(database)
     mine = values.add(value(value=bytes(64)), at=NOW)
-    assert values.take_in(bundle(maker), at=NOW)[1] == 1
+    assert values.import_bundle(bundle(maker), at=NOW)[1] == 1
     other = [{"kind": "sgx", "measurement": "mrenclave", "value": "11" * 32, "label": "new"}]
-    values.take_in(bundle(maker, 2, other), at=NOW)
+    values.import_bundle(bundle(maker, 2, other), at=NOW)
     assert [(each.provider, each.value) for each in values.all()] == [
         ("operator", mine.value), ("maker", b"\x11" * 32)
     ]  # fmt: skip
@@ -109,9 +109,9 @@ def test_a_bundle_replaces_what_its_provider_said_and_nothing_else(database, mak
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_old_bundle_does_not_return(database, maker, version):
     values = ReferenceValues(database)
-    values.take_in(bundle(maker, 3), at=NOW)
+    values.import_bundle(bundle(maker, 3), at=NOW)
     with pytest.raises(TabascoError, match="a bundle must be newer"):
-        values.take_in(bundle(maker, version, []), at=NOW)
+        values.import_bundle(bundle(maker, version, []), at=NOW)
     assert len(values.all()) == 1
 
 
@@ -119,8 +119,8 @@ def test_a_bundle_by_nobody_we_know_is_refused_whatever_is_in_it(database, maker
     values, stranger = ReferenceValues(database), new_key()
     signed = bundle(maker)
     for data in (bundle(stranger), signed[:-4] + b"AAAA", b"", b"{}", signed.split(b".")[1]):
-        with pytest.raises(TabascoError, match="signed by no registered provider"):
-            values.take_in(data, at=NOW)
+        with pytest.raises(TabascoError, match="not signed by a registered provider"):
+            values.import_bundle(data, at=NOW)
     assert values.all() == []
     assert values.providers()[0].bundle_version == 0
 
@@ -138,7 +138,7 @@ def test_a_bundle_by_nobody_we_know_is_refused_whatever_is_in_it(database, maker
 def test_a_signed_bundle_that_makes_no_sense_changes_nothing(database, maker, changes):
     values = ReferenceValues(database)
     with pytest.raises(TabascoError):
-        values.take_in(bundle(maker, **changes), at=NOW)
+        values.import_bundle(bundle(maker, **changes), at=NOW)
     assert values.all() == []
 
 

@@ -52,7 +52,7 @@ def test_a_name_belongs_to_one_key_and_a_key_to_one_name(roots, clock):
 
 @pytest.mark.parametrize("name", ["", "-lab", "a b", "x" * 65, "lab\n", "läb"])
 def test_a_name_that_would_confuse_people_is_refused(roots, clock, name):
-    with pytest.raises(TabascoError, match="is no name for a root"):
+    with pytest.raises(TabascoError, match="is not a name for a root"):
         roots.add(name, new_key().public_key(), at=clock())
 
 

@@ -128,8 +128,8 @@ def test_an_enrolment_begins_at_one_service_and_ends_at_another(
 
 @pytest.mark.parametrize(
     ("content", "mode", "complaint"),
-    [("00" * 32, 0o644, "others can read"), ("00" * 31, 0o600, "holds no key"),
-     ("zz" * 32, 0o600, "holds no key"), ("00" * 600, 0o600, "more than 1024 bytes")],
+    [("00" * 32, 0o644, "other users can read"), ("00" * 31, 0o600, "not hold a challenge key"),
+     ("zz" * 32, 0o600, "not hold a challenge key"), ("00" * 600, 0o600, "more than 1024 bytes")],
 )  # fmt: skip
 def test_a_key_file_that_is_none_is_refused_before_anything_listens(
     tmp_path, content, mode, complaint

@@ -320,18 +320,18 @@ def test_a_platform_key_comes_by_a_signed_bundle_and_goes_with_the_next(realm, d
     at = int(clock().timestamp())
     keys = {cca.INSTANCE: cca.PLATFORM_KEY.public_key()}
     first = corim.bundle_of_keys(keys, maker, not_before=at - 10)
-    assert desk.values.take_in(first, at=clock())[1] == 1
+    assert desk.values.import_bundle(first, at=clock())[1] == 1
     (kept,) = PlatformKeys(database).all()
     assert (kept.provider, kept.instance) == ("maker", cca.INSTANCE)
     desk.complete(attester.request(desk.begin()))
     other = {b"\x01" + bytes(32): cca.PLATFORM_KEY.public_key()}
-    desk.values.take_in(corim.bundle_of_keys(other, maker, not_before=at - 5), at=clock())
+    desk.values.import_bundle(corim.bundle_of_keys(other, maker, not_before=at - 5), at=clock())
     assert [each.instance for each in PlatformKeys(database).all()] == list(other)
     rival = new_key()
     desk.values.add_provider("rival", rival.public_key(), at=clock())
     clash = corim.bundle_of_keys(dict.fromkeys(other, rival.public_key()), rival, not_before=at)
     with pytest.raises(TabascoError, match="another key for platform"):
-        desk.values.take_in(clash, at=clock())
+        desk.values.import_bundle(clash, at=clock())
 
 
 def test_a_platform_key_is_on_a_curve_that_tokens_are_signed_with(database, clock):

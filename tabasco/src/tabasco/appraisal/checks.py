@@ -76,8 +76,10 @@ def checks(proven: Proven, acceptance: Acceptance) -> Iterator[AppraisalCheck]:
         )
     if acceptance.advisories is not None:
         others = sorted(set(proven.advisories) - acceptance.advisories)
-        told = f"advisories apply: {', '.join(others)}" if others else "none that is not accepted"
-        yield AppraisalCheck("advisories", not others, Fault.ADVISORY, told)
+        detail = (
+            f"advisories apply: {', '.join(others)}" if others else "all that apply are accepted"
+        )
+        yield AppraisalCheck("advisories", not others, Fault.ADVISORY, detail)
     for concern in proven.concerns:
         yield AppraisalCheck(
             concern.name,

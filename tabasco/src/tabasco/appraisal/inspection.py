@@ -1,6 +1,6 @@
 """A report about one piece of evidence: what is proven, what is not, and why it is refused.
 
-Authentic evidence that is not acceptable and bytes that prove nothing are told apart.
+Authentic evidence that is not acceptable is kept apart from bytes that prove nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -162,7 +162,7 @@ def inspect(
 
 
 def _is_forgery(error: EvidenceError | AttestationError) -> bool:
-    """A binding between keys that does not hold is no matter of taste."""
+    """A binding between keys that does not hold is no question of what a policy accepts."""
     return isinstance(error, EvidenceError) and error.fault in {
         Fault.KEY_BINDING,
         Fault.CERTIFICATE_MISMATCH,
@@ -256,9 +256,9 @@ def as_text(found: Inspection) -> str:
     if found.not_proven:
         lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]
     if found.proven is None and found.verdict is EvidenceVerdict.UNACCEPTABLE:
-        lines += ["", "NOT proven: more than who signed; what the bytes say is not told here"]
+        lines += ["", "NOT proven: more than who signed; the content is not shown"]
     elif found.proven is None:
-        lines += ["", "NOT proven: anything at all; what the bytes say is not told here"]
+        lines += ["", "NOT proven: anything at all; the content is not shown"]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """The names that verifiers give: of measurements by kind of evidence, and of concerns.
 
-A policy that asks for a name that nobody gives accepts nothing by it, so a misspelt one is noticed
-when it is too late; whoever writes one is told before. Names of PSA components are their makers'.
+A policy with a name that no verifier gives accepts nothing by it. So whoever writes a policy is
+warned of names that are not here. PSA components have the names that their makers choose.
 """
 
 import re
@@ -35,18 +35,18 @@ _CONCERNS: Final = re.compile(
 )
 
 
-def strange_measurement(kind: EvidenceKind, name: str) -> str | None:
-    """What to tell of a measurement that evidence of this kind never has; None if it may."""
+def unknown_measurement(kind: EvidenceKind, name: str) -> str | None:
+    """A warning of a measurement that evidence of this kind never has; None if it may have it."""
     known = _MEASUREMENTS[kind]
     if re.fullmatch(known, name, re.DOTALL):
         return None
     if not known:
-        return f"evidence of {kind} has no measurements, {name[:64]!r} is one"
+        return f"evidence of {kind} has no measurements, so {name[:64]!r} is never found"
     return f"evidence of {kind} has no measurement {name[:64]!r}: see docs/reference/evidence.md"
 
 
-def strange_concerns(names: tuple[str, ...]) -> Iterator[str]:
-    """What to tell of concerns that no verifier has."""
+def unknown_concerns(names: tuple[str, ...]) -> Iterator[str]:
+    """Warnings of concerns that no verifier raises."""
     for name in names:
         if not _CONCERNS.fullmatch(name):
             yield f"no verifier has a concern {name[:64]!r}: see docs/reference/evidence.md"

@@ -26,7 +26,7 @@ from typing import Annotated, Final, Literal, Self
 import msgspec
 
 from tabasco.appraisal.checks import Acceptance, AppraisalCheck, checks
-from tabasco.appraisal.known_names import strange_concerns, strange_measurement
+from tabasco.appraisal.known_names import unknown_concerns, unknown_measurement
 from tabasco.errors import TabascoError
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
@@ -131,13 +131,13 @@ class AppraisalPolicy:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
         return cls(checked.version, checked.kinds)
 
-    def strange(self) -> Iterator[str]:
-        """What is probably misspelt: names that no verifier gives, and so accept nothing."""
+    def warnings(self) -> Iterator[str]:
+        """Names that no verifier gives, which accept nothing: they are probably misspelt."""
         for kind, policy in self.kinds.items():
             for name in policy.measurements:
-                if (told := strange_measurement(kind, name)) is not None:
-                    yield told
-            yield from strange_concerns(policy.concerns)
+                if (warning := unknown_measurement(kind, name)) is not None:
+                    yield warning
+            yield from unknown_concerns(policy.concerns)
 
     def evaluate(
         self,
@@ -181,7 +181,7 @@ def _certified(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
     """A key that nobody certifies is as good as the policy that names it."""
     key = proven.facts.get(ATTESTATION_KEY)
     if key is not None:
-        detail = f"nobody certifies {ATTESTATION_KEY} {key}, the policy has to ask for it as a fact"
+        detail = f"{ATTESTATION_KEY} {key} is not certified, so the policy has to name it as a fact"
         named = ATTESTATION_KEY in policy.facts
         yield AppraisalCheck(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
 
@@ -200,12 +200,12 @@ def _measurements(
         else:
             values = [bytes.fromhex(each) for each in accepted]
         passed = found is not None and any(hmac.compare_digest(found, each) for each in values)
-        told = "absent" if found is None else found.hex()
-        detail = f"{name} is {told}, the policy accepts {_told(accepted, values)}"
+        shown = "absent" if found is None else found.hex()
+        detail = f"{name} is {shown}, the policy accepts {_acceptable(accepted, values)}"
         yield AppraisalCheck(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
 
 
-def _told(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
+def _acceptable(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:
     if not isinstance(accepted, str):
         return ", ".join(accepted) or "nothing"
     return f"reference values, of which there are {len(values)} now"

@@ -19,17 +19,17 @@ from veracruz_shells.files import write_new_file
 
 @click.group("administrator")
 def administrator() -> None:
-    """Say who may administer over HTTP."""
+    """Manage who may administer over HTTP."""
 
 
 @administrator.command("add")
-@click.option("--name", required=True, help="Who it is, for the audit log.")
+@click.option("--name", required=True, help="Name of the administrator, as in the audit log.")
 @click.option(
     "--role",
     type=click.Choice([each.value for each in AdministratorRole]),
     default=AdministratorRole.READER.value,
     show_default=True,
-    help="A reader sees everything, an admin changes it.",
+    help="A reader sees everything, an admin changes it too.",
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @state_option
@@ -38,7 +38,7 @@ def administrator() -> None:
 def administrator_add(
     *, name: str, role: str, file: Path, state: StateDirectory, database: str | None, as_json: bool
 ) -> None:
-    """Let somebody in, and write their bearer token into FILE, which must not be there yet."""
+    """Add an administrator, and write their bearer token to FILE, which must not exist."""
     write_new_file(file, b"", mode=0o600)
     try:
         with open_database(state, database, create=True) as found:
@@ -47,7 +47,7 @@ def administrator_add(
     except BaseException:
         file.unlink(missing_ok=True)
         raise
-    text = f"{name} is let in as {role}, the token is in {file}; only its digest is kept here"
+    text = f"{name} is added as {role}; the token is in {file}, only its digest is kept here"
     emit({"name": name, "role": role, "token_file": file}, text, as_json=as_json)
 
 
@@ -56,14 +56,14 @@ def administrator_add(
 @database_option
 @json_option
 def administrator_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print who may."""
+    """List the administrators."""
     with open_database(state, database) as found:
         every = Administrators(found).all()
     lines = [f"{each.name}  {each.role}  since {format_time(each.added_at)}" for each in every]
     fields = [
         {"name": each.name, "role": each.role.value, "added_at": each.added_at} for each in every
     ]
-    text = "\n".join(lines) or "nobody may: see tabasco administrator add"
+    text = "\n".join(lines) or "no administrators: see tabasco administrator add"
     emit({"administrators": fields}, text, as_json=as_json)
 
 
@@ -75,7 +75,7 @@ def administrator_list(state: StateDirectory, database: str | None, *, as_json: 
 def administrator_remove(
     name: str, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Let NAME in no more."""
+    """Remove administrator NAME: their token is no longer valid."""
     with open_database(state, database) as found:
         Administrators(found).remove(name, at=current_time())
-    emit({"name": name}, f"{name} is let in no more", as_json=as_json)
+    emit({"name": name}, f"administrator {name} is removed", as_json=as_json)

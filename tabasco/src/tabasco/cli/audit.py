@@ -25,14 +25,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 @click.group("audit")
 def audit() -> None:
-    """See what was decided and done, and that nobody changed the record of it."""
+    """Read the audit log, and verify that it was not changed."""
 
 
 @audit.command("show")
 @click.option("--after", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Begin behind this entry.")  # fmt: skip
+              help="Start after this entry.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True,
-              help="How many entries at most.")  # fmt: skip
+              help="Maximum number of entries.")  # fmt: skip
 @state_option
 @database_option
 @json_option
@@ -67,7 +67,7 @@ def audit_show(
 @database_option
 @json_option
 def audit_head(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print the signed head of the log, to be kept elsewhere and given to `audit verify`."""
+    """Print the signed head of the log; keep it elsewhere, for `audit verify`."""
     with open_database(state, database) as found:
         head = AuditLog(found).head()
     signed = base64.b64encode(head.sign(state.result_key())).decode()
@@ -76,8 +76,10 @@ def audit_head(state: StateDirectory, database: str | None, *, as_json: bool) ->
 
 
 @audit.command("verify")
-@click.option("--head", "file", type=_FILE, help="A signed head that was kept from earlier.")
-@click.option("--key", type=_FILE, help="Whose it is (PEM); by default one of our own result keys.")
+@click.option("--head", "file", type=_FILE, help="Signed head from an earlier `audit head`.")
+@click.option(
+    "--key", type=_FILE, help="Public key that signed it (PEM); by default one of the result keys."
+)
 @state_option
 @database_option
 @json_option
@@ -89,7 +91,7 @@ def audit_verify(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Check that every entry follows from the one before, and that a kept head is among them."""
+    """Check that no entry was changed, and that the log still contains a kept head."""
     kept = None
     if file is not None:
         signers = (
@@ -102,7 +104,7 @@ def audit_verify(
         head = AuditLog(found).verify(kept=kept)
     text = f"the audit log is whole: {head.number} entries, the last is {head.hash.hex()}"
     if kept is not None:
-        text += f"\nit has the kept head, entry {kept.number}, in its past"
+        text += f"\nit contains the kept head, entry {kept.number}"
     emit(
         {"entries": head.number, "hash": head.hash, "kept": None if kept is None else kept.number},
         text,
@@ -115,7 +117,7 @@ def _head_in(file: Path, signers: Sequence[ec.EllipticCurvePublicKey]) -> Head:
     try:
         signed = base64.b64decode(data.strip(), validate=True)
     except ValueError as error:
-        raise TabascoError(f"{file} is no head as tabasco audit head prints it") from error
+        raise TabascoError(f"{file} is not a head that tabasco audit head printed") from error
     for signer in signers[1:]:
         with suppress(TabascoError):
             return Head.verified(signed, signer)

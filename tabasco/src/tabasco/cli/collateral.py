@@ -38,9 +38,9 @@ _SOON: Final = timedelta(days=7)
 
 @click.group("collateral")
 def collateral() -> None:
-    """Keep what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
+    """Manage what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
 
-    Nothing is fetched unless you say 'tabasco collateral fetch'.
+    Only 'tabasco collateral fetch' uses the network.
     """
 
 
@@ -50,11 +50,11 @@ def collateral() -> None:
 @store_option
 @json_option
 def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
-    """Verify and keep the collateral in FILEs, all of it or nothing.
+    """Verify and store the collateral in FILEs, all of it or nothing.
 
     A FILE is a snapshot (zip), Intel's collateral (JSON), or AMD's authorities (PEM), revocation
-    list (DER) or VCEK or VLEK (DER, PEM). It has to be by the vendor's pinned root and valid at
-    some time, not now: collateral of the past verifies evidence of the past.
+    list (DER) or VCEK or VLEK (DER, PEM). It has to be signed under the
+    vendor's pinned root. It may have expired: old collateral verifies old evidence.
     """
     contents: list[tuple[str, bytes]] = []
     for file in files:
@@ -72,7 +72,7 @@ def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
 @store_option
 @json_option
 def export(file: Path, store: Path, *, force: bool, as_json: bool) -> None:
-    """Write all that is kept to a snapshot, for 'tabasco collateral import' elsewhere."""
+    """Write all stored collateral to a snapshot, for 'tabasco collateral import' elsewhere."""
     kept = Store(store)
     count = len(kept.entries())
     if not count:
@@ -85,32 +85,32 @@ def export(file: Path, store: Path, *, force: bool, as_json: bool) -> None:
 @store_option
 @json_option
 def list_(store: Path, *, as_json: bool) -> None:
-    """Print all that is kept, and until when each is good."""
+    """List the stored collateral, and until when each item is valid."""
     entries, now = Store(store).entries(), current_time()
-    text = "\n".join(_line(each, now) for each in entries) or f"no collateral is kept in {store}"
+    text = "\n".join(_line(each, now) for each in entries) or f"there is no collateral in {store}"
     emit({"items": [_fields(each) for each in entries]}, text, as_json=as_json)
 
 
 @collateral.command("check")
 @click.option("--within", "days", type=click.IntRange(0, 3650), default=_SOON.days,
-              show_default=True, metavar="DAYS", help="How soon is too soon to end.")  # fmt: skip
-@click.option("--at", type=TIME, metavar="TIME", show_default="now", help="Seen from when.")
+              show_default=True, metavar="DAYS", help="How many days ahead to look.")  # fmt: skip
+@click.option("--at", type=TIME, metavar="TIME", show_default="now", help="Time to check for.")
 @store_option
 @json_option
 @click.pass_context
 def check(
     context: click.Context, /, days: int, at: datetime | None, store: Path, *, as_json: bool
 ) -> None:
-    """Say what has ended or ends soon, with nothing newer in its place.
+    """List collateral that has expired or expires soon, and has no newer replacement.
 
-    Exit status: 0 all is good for long enough, 1 something is not: fetch or import it anew.
+    Exit status: 0 there is none, 1 there is some: fetch or import it again.
     """
     kept = Store(store)
     for each in kept.entries():
         kept.read(each)  # a file that was changed is an error here, not in a verification
     count = len(kept.ends(at or current_time()))
     stale = warn_of_stale(kept, at or current_time(), within=timedelta(days=days))
-    text = f"{count - len(stale)} of {count} are good for {days} days"
+    text = f"{count - len(stale)} of {count} are valid for {days} days"
     emit({"checked": count, "stale": stale}, text, as_json=as_json)
     if stale:
         context.exit(STALE)
@@ -118,28 +118,28 @@ def check(
 
 @collateral.command("prune")
 @click.option("--before", type=TIME, metavar="TIME", show_default="now",
-              help="Forget what ended before.")  # fmt: skip
+              help="Delete what expired before.")  # fmt: skip
 @store_option
 @json_option
 def prune(before: datetime | None, store: Path, *, as_json: bool) -> None:
-    """Forget what has ended; evidence of that time can then be verified no more."""
+    """Delete expired collateral; evidence of that time can then no longer be verified."""
     gone = Store(store).prune(before=before or current_time())
-    emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} forgotten", as_json=as_json)
+    emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} deleted", as_json=as_json)
 
 
 @collateral.command("fetch")
 @click.argument("files", nargs=-1, metavar="[EVIDENCE]...",
                 type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
-@click.option("--refresh", is_flag=True, help="Get anew all that is kept and can end.")
+@click.option("--refresh", is_flag=True, help="Fetch again all that is stored and can expire.")
 @click.option("--product", type=click.Choice([each.value for each in Product]),
-              help="Of AMD, for reports of version 2, which do not say it.")  # fmt: skip
+              help="AMD product, for reports of version 2, which do not name it.")  # fmt: skip
 @click.option("--pcs", default=INTEL_PCS, show_default=True, metavar="URL",
               help="Intel's service, or a PCCS.")  # fmt: skip
 @click.option("--root-crl", default=INTEL_ROOT_CRL, show_default=True, metavar="URL",
               help="The revocation list of Intel's root.")  # fmt: skip
 @click.option("--kds", default=AMD_KDS, show_default=True, metavar="URL", help="AMD's service.")
 @click.option("--patience", type=click.IntRange(1, 3600), default=120, show_default=True,
-              metavar="SECONDS", help="How long to insist on one answer.")  # fmt: skip
+              metavar="SECONDS", help="How long to retry one request.")  # fmt: skip
 @store_option
 @json_option
 def fetch(
@@ -154,9 +154,9 @@ def fetch(
     refresh: bool,
     as_json: bool,
 ) -> None:
-    """Fetch what the verification of EVIDENCE needs, verify it, and keep it.
+    """Fetch the collateral that EVIDENCE needs, verify it, and store it.
 
-    The only command that uses the network. It tells the vendor which platform you ask about.
+    It alone uses the network, and tells the vendor which platform you ask about.
     """
     kept = Store(store)
     wanted = [each for file in files for each in _wanted(file, product)]
@@ -164,7 +164,7 @@ def fetch(
         wanted += [Wanted(*each) for each in kept.ends(current_time())
                    if each[0] in {ItemKind.INTEL, ItemKind.AMD_CRL}]  # fmt: skip
     if not wanted:
-        raise click.UsageError("name EVIDENCE to fetch for, or --refresh what is kept")
+        raise click.UsageError("give EVIDENCE to fetch for, or --refresh")
     services = Services(pcs, root_crl, kds, patience_s=patience)
     contents = [piece for each in dict.fromkeys(wanted) for piece in services.fetch(each)]
     entries = keep(kept, contents)
@@ -184,13 +184,13 @@ def _wanted(file: Path, product: str | None) -> list[Wanted]:
 def warn_of_stale(
     store: Store, at: datetime, *, within: timedelta = _SOON
 ) -> list[dict[str, object]]:
-    """Say what has ended or ends soon, with nothing newer in its place."""
+    """Warn of collateral that has expired or expires soon, and has no newer replacement."""
     found: list[dict[str, object]] = []
     for (kind, subject), end in sorted(store.ends(at).items()):
         if end < at + within:
             found.append({"kind": kind, "subject": subject, "end": end, "ended": end < at})
-            verb = "ended" if end < at else "ends"
-            note(f"tabasco: {kind} {subject} {verb} at {end}: get it anew")
+            verb = "expired" if end < at else "expires"
+            note(f"warning: {kind} {subject} {verb} at {end}: fetch or import it again")
     return found
 
 
@@ -213,7 +213,7 @@ def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Collateral
 
 
 def _line(entry: CollateralEntry, now: datetime) -> str:
-    state = "good" if entry.valid(now) else "ended" if entry.end < now else "to come"
+    state = "valid" if entry.valid(now) else "expired" if entry.end < now else "not yet valid"
     return (
         f"{entry.kind:<15}  {state:<7}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
         f"{entry.subject}"

@@ -23,7 +23,7 @@ from veracruz_shells.console import emit, json_option
 
 @click.group("instance")
 def instance() -> None:
-    """See who enrolled, and revoke."""
+    """List and revoke enrolled instances."""
 
 
 @instance.command("list")
@@ -31,7 +31,7 @@ def instance() -> None:
 @database_option
 @json_option
 def instance_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print every instance that ever enrolled, newest first."""
+    """List all instances that ever enrolled, newest first."""
     now = current_time()
     with open_database(state, database) as opened:
         found = Instances(opened).all()
@@ -47,7 +47,7 @@ def instance_list(state: StateDirectory, database: str | None, *, as_json: bool)
 def instance_revoke(
     instance_id: str, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Believe nothing more that the instance with this ID (66 hexadecimal digits) signs."""
+    """Revoke the instance with this ID (66 hexadecimal digits): its tokens are refused."""
     now = current_time()
     with open_database(state, database) as opened:
         revoked = Instances(opened).revoke(_identifier(instance_id), at=now)
@@ -61,7 +61,7 @@ def _identifier(text: str) -> bytes:
     except ValueError:
         identifier = b""
     if len(identifier) != INSTANCE_ID_BYTES:
-        raise TabascoError(f"{text[:80]!r} is no instance id: see tabasco instance list")
+        raise TabascoError(f"{text[:80]!r} is not an instance id: see tabasco instance list")
     return identifier
 
 

@@ -37,7 +37,7 @@ def bare_state_option(command: _F) -> _F:
         envvar="TABASCO_STATE",
         show_default="$XDG_STATE_HOME/veracruz/tabasco",
         metavar="DIR",
-        help="Where the result-signing key and the database are.",
+        help="Directory with the result-signing key and the database.",
         callback=_state_of_tenant,
     )(command)
 
@@ -53,7 +53,7 @@ def state_option(command: _F) -> _F:
         is_eager=True,  # the callback of --state has to know
         expose_value=False,
         callback=lambda context, _parameter, value: context.meta.__setitem__(_TENANT, value),
-        help="Whose keys and database; see tabasco tenant.",
+        help="Tenant whose keys and database to use.",
     )
     return option(bare_state_option(command))
 
@@ -71,7 +71,7 @@ def database_option(command: _F) -> _F:
         envvar="TABASCO_DATABASE",
         show_default="tabasco.db in the state directory",
         metavar="URL",
-        help="The database, as sqlite:///PATH or postgresql://USER@HOST/NAME.",
+        help="Database URL: sqlite:///PATH or postgresql://USER@HOST/NAME.",
     )(command)
 
 
@@ -94,8 +94,8 @@ def database_url_of(state: StateDirectory, url: str | None) -> str:
     """
     if url is not None and state.tenant != DEFAULT_TENANT:
         raise TabascoError(
-            f"tenant {state.tenant} has a database of its own: leave --database (and "
-            "TABASCO_DATABASE) away"
+            f"tenant {state.tenant} has its own database: do not give --database or "
+            "TABASCO_DATABASE"
         )
     return url or state.database_url
 
@@ -111,7 +111,7 @@ class _Time(click.ParamType[datetime]):
         try:
             time = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no time such as 2026-02-25T12:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not a time such as 2026-02-25T12:00:00Z", param, ctx)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
@@ -127,7 +127,7 @@ def store_option(command: _F) -> _F:
         envvar="TABASCO_COLLATERAL_STORE",
         show_default="collateral in the state directory",
         metavar="DIR",
-        help="Where collateral is kept; all tenants share it.",
+        help="Directory of stored collateral, which all tenants share.",
         callback=_store_in_state,
     )(command)
 
@@ -207,13 +207,14 @@ def challenge_key_in(file: Path) -> Secret:
     """
     data = read_file(file, limit=1024, what="challenge key")
     if file.stat().st_mode & 0o077:
-        raise TabascoError(f"others can read {file}: chmod 600 it, or make a new one")
+        raise TabascoError(f"other users can read {file}: run chmod 600 on it, or make a new key")
     try:
         key = bytes.fromhex(data.decode("ascii"))
     except ValueError:
         key = b""
     if len(key) < MIN_KEY_BYTES:
         raise TabascoError(
-            f"{file} holds no key: {MIN_KEY_BYTES} random bytes or more, in hexadecimal"
+            f"{file} does not hold a challenge key: expected at least {MIN_KEY_BYTES} random bytes "
+            "in hexadecimal"
         )
     return Secret(key)

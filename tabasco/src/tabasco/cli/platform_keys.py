@@ -16,7 +16,7 @@ from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, ec_key_of_pe
 
 @click.group("platform-key")
 def platform_key() -> None:
-    """Keep the keys of platforms whose evidence comes without a certificate, such as Arm CCA's."""
+    """Manage keys of platforms whose evidence has no certificate, such as Arm CCA."""
 
 
 @platform_key.command("add")
@@ -37,13 +37,13 @@ def add(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Believe what the platform signs with the key in FILE (public, PEM, - for stdin)."""
+    """Trust evidence that the platform signs with the public key in FILE (PEM, - for stdin)."""
     key = _key_in(file)
     with open_database(state, database, create=True) as opened:
         added = PlatformKeys(opened).add(
             EvidenceKind(kind), in_hex(instance), key, at=current_time()
         )
-    emit(_fields(added), f"platform key {added.number} is believed", as_json=as_json)
+    emit(_fields(added), f"platform key {added.number} is added", as_json=as_json)
 
 
 @platform_key.command("list")
@@ -51,13 +51,13 @@ def add(
 @database_option
 @json_option
 def list_(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print every key, with its number."""
+    """List all platform keys, with their numbers."""
     with open_database(state, database) as opened:
         found = PlatformKeys(opened).all()
     lines = [
         f"{each.number:>5}  {each.kind:<9} {each.instance.hex()}  {each.provider}" for each in found
     ]
-    text = "\n".join(lines) or "there are none: see tabasco platform-key add"
+    text = "\n".join(lines) or "no platform keys: see tabasco platform-key add"
     emit({"platform_keys": [_fields(each) for each in found]}, text, as_json=as_json)
 
 
@@ -67,7 +67,7 @@ def list_(state: StateDirectory, database: str | None, *, as_json: bool) -> None
 @database_option
 @json_option
 def remove(number: int, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Believe the key of this number no more; instances that enrolled by it stay enrolled."""
+    """Remove the key with this number; instances that enrolled by it stay enrolled."""
     with open_database(state, database) as opened:
         removed = PlatformKeys(opened).remove(number, at=current_time())
     emit(_fields(removed), f"platform key {number} is removed", as_json=as_json)

@@ -34,7 +34,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 @click.group("policy")
 def policy() -> None:
-    """Say what is accepted of hardware evidence, by appraisal policies."""
+    """Manage appraisal policies, which decide what hardware evidence is accepted."""
 
 
 @policy.command("set")
@@ -43,11 +43,14 @@ def policy() -> None:
 @database_option
 @json_option
 def policy_set(file: Path, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Put the appraisal policy in FILE (TOML, - for stdin) in force; versions only grow."""
+    """Put the appraisal policy in FILE (TOML, - for stdin) in force.
+
+    Its version has to be higher than that of the policy before.
+    """
     document = read_file(file, limit=MAX_POLICY_BYTES, what="appraisal policy")
     with open_database(state, database, create=True) as found:
         stored = Policies(found).put_in_force(document, at=current_time())
-    for each in stored.policy.strange():
+    for each in stored.policy.warnings():
         note(f"warning: {each}")
     text = f"policy version {stored.version} is in force ({stored.digest.hex()[:12]})"
     emit(_policy_fields(stored), text, as_json=as_json)
@@ -62,7 +65,9 @@ def policy_show(state: StateDirectory, database: str | None, *, as_json: bool) -
     with open_database(state, database) as found:
         stored = Policies(found).in_force()
     if stored is None:
-        raise TabascoError("no policy is in force, so no hardware is accepted: tabasco policy set")
+        raise TabascoError(
+            "no policy is in force, so no hardware is accepted: see tabasco policy set"
+        )
     text = stored.document.decode()
     emit(_policy_fields(stored) | {"document": text}, text.rstrip("\n"), as_json=as_json)
 
@@ -72,7 +77,7 @@ def policy_show(state: StateDirectory, database: str | None, *, as_json: bool) -
 @database_option
 @json_option
 def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print the versions there were, the one in force first."""
+    """List all versions of the policy, the one in force first."""
     with open_database(state, database) as found:
         every = Policies(found).all()
     lines = [
@@ -85,15 +90,15 @@ def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -
 @policy.command("explain")
 @click.argument("file", type=_FILE)
 @click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]),
-              help="What FILE is; by default what its form says.")  # fmt: skip
+              help="Evidence kind; detected by default.")  # fmt: skip
 @click.option("--policy", "draft", type=_FILE, metavar="FILE.toml",
-              help="A draft to explain instead of the policy in force.")  # fmt: skip
+              help="Draft to explain instead of the policy in force.")  # fmt: skip
 @click.option("--certificate", type=_FILE, metavar="FILE",
               help="The VCEK or VLEK (PEM or DER), for SEV-SNP.")  # fmt: skip
 @click.option("--authorities", type=_FILE, metavar="FILE.pem",
               help="AMD's certificates above it, for SEV-SNP.")  # fmt: skip
 @click.option("--at", type=TIME, metavar="TIME", show_default="now",
-              help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
+              help="Time to verify for, such as 2026-02-25T12:00:00Z.")  # fmt: skip
 @store_option
 @state_option
 @database_option
@@ -114,9 +119,9 @@ def policy_explain(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Say what would come of the evidence in FILE, check by check, with the reference values kept.
+    """Show how the evidence in FILE would be appraised, check by check, without deciding anything.
 
-    Nothing is decided by it. Exit status: 0 accepted, 3 refused.
+    Exit status: 0 accepted, 3 refused.
     """
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
     parts = {AuxiliaryPart.CERTIFICATE: certificate, AuxiliaryPart.AUTHORITIES: authorities}
@@ -131,7 +136,7 @@ def policy_explain(
     try:
         wanted = EvidenceKind(kind) if kind else kind_of(data)
     except EvidenceError as error:
-        raise TabascoError(f"{file}: {error.detail}: name the kind, by --kind") from error
+        raise TabascoError(f"{file}: {error.detail}: give the kind with --kind") from error
     with open_database(state, database) as found:
         report = explain(
             NativeEvidence(wanted.value, data, auxiliary),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tabasco.appraisal.known_names import strange_measurement
+from tabasco.appraisal.known_names import unknown_measurement
 from tabasco.cli.options import (
     current_time,
     database_option,
@@ -26,17 +26,17 @@ _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group("reference-values")
 def reference_values() -> None:
-    """Keep the values that measurements may have."""
+    """Manage reference values: what measurements may be."""
 
 
 @reference_values.command("add")
 @click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]), required=True,
               help="The kind of evidence.")  # fmt: skip
 @click.option("--measurement", required=True, metavar="NAME",
-              help="Which measurement, by the platform's name, such as mrenclave.")  # fmt: skip
-@click.option("--label", default="", help="What it is the value of, for people.")
-@click.option("--not-before", type=_TIME, help="From when on it counts (UTC).")
-@click.option("--not-after", type=_TIME, help="Until when (UTC).")
+              help="Name of the measurement, such as mrenclave.")  # fmt: skip
+@click.option("--label", default="", help="Free-text label.")
+@click.option("--not-before", type=_TIME, help="Start of its validity (UTC).")
+@click.option("--not-after", type=_TIME, help="End of its validity (UTC).")
 @click.argument("value", metavar="HEX")
 @state_option
 @database_option
@@ -64,8 +64,8 @@ def reference_values_add(
     )
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add(wanted, at=current_time())
-    if (strange := strange_measurement(wanted.kind, wanted.measurement)) is not None:
-        note(f"warning: {strange}")
+    if (warning := unknown_measurement(wanted.kind, wanted.measurement)) is not None:
+        note(f"warning: {warning}")
     emit(_value_fields(added), f"reference value {added.number} is added", as_json=as_json)
 
 
@@ -74,7 +74,7 @@ def reference_values_add(
 @database_option
 @json_option
 def reference_values_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print every value, with its number."""
+    """List all reference values, with their numbers."""
     with open_database(state, database) as found:
         every = ReferenceValues(found).all()
     lines = [
@@ -82,7 +82,7 @@ def reference_values_list(state: StateDirectory, database: str | None, *, as_jso
         f"{each.provider}  {each.label}".rstrip()
         for each in every
     ]
-    text = "\n".join(lines) or "there are none: see tabasco reference-values add"
+    text = "\n".join(lines) or "no reference values: see tabasco reference-values add"
     emit({"reference_values": [_value_fields(each) for each in every]}, text, as_json=as_json)
 
 
@@ -94,7 +94,7 @@ def reference_values_list(state: StateDirectory, database: str | None, *, as_jso
 def reference_values_show(
     number: int, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Print the value of this number."""
+    """Show the reference value with this number."""
     with open_database(state, database) as found:
         fields = _value_fields(ReferenceValues(found).get(number))
     text = "\n".join(f"{name:<12} {value}" for name, value in fields.items() if value is not None)
@@ -109,7 +109,7 @@ def reference_values_show(
 def reference_values_remove(
     number: int, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Forget the value of this number."""
+    """Delete the reference value with this number."""
     with open_database(state, database) as found:
         removed = ReferenceValues(found).remove(number, at=current_time())
     emit(_value_fields(removed), f"reference value {number} is removed", as_json=as_json)
@@ -123,25 +123,25 @@ def reference_values_remove(
 def reference_values_import(
     file: Path, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Take in the bundle in FILE: a JWS over JSON or a CoRIM, signed by a registered provider.
+    """Import the bundle in FILE: a JWS over JSON or a CoRIM, signed by a registered provider.
 
-    It replaces everything that its provider said before.
+    It replaces the values and keys of earlier bundles of that provider.
     """
     bundle = read_file(file, limit=MAX_BUNDLE_BYTES, what="bundle")
     with open_database(state, database) as found:
-        provider, count = ReferenceValues(found).take_in(bundle, at=current_time())
+        provider, count = ReferenceValues(found).import_bundle(bundle, at=current_time())
     fields = {"provider": provider.name, "version": provider.bundle_version, "values": count}
-    text = f"{count} values by {provider.name}, version {provider.bundle_version}, are taken in"
+    text = f"imported {count} values of {provider.name}, version {provider.bundle_version}"
     emit(fields, text, as_json=as_json)
 
 
 @reference_values.group("provider")
 def provider() -> None:
-    """Say whose bundles are taken in."""
+    """Manage the providers whose bundles are accepted."""
 
 
 @provider.command("add")
-@click.option("--name", required=True, help="What to call it.")
+@click.option("--name", required=True, help="Name of the provider.")
 @click.argument("file", type=_FILE)
 @state_option
 @database_option
@@ -149,7 +149,7 @@ def provider() -> None:
 def provider_add(
     name: str, file: Path, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Take in bundles signed by the P-256 key whose public half is in FILE (PEM)."""
+    """Accept bundles signed by the P-256 key whose public half is in FILE (PEM)."""
     key = public_key_in(file)
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add_provider(name, key, at=current_time())
@@ -161,12 +161,12 @@ def provider_add(
 @database_option
 @json_option
 def provider_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print whose bundles are taken in, and the version of the last one."""
+    """List the providers, and the version of the last bundle of each."""
     with open_database(state, database) as found:
         every = ReferenceValues(found).providers()
     text = "\n".join(f"{each.name}  version {each.bundle_version}" for each in every)
     fields = [{"name": each.name, "version": each.bundle_version} for each in every]
-    emit({"providers": fields}, text or "nobody's are", as_json=as_json)
+    emit({"providers": fields}, text or "no provider is registered", as_json=as_json)
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -25,7 +25,7 @@ from veracruz_utils.public_keys import pem_of
 def init(state: StateDirectory, *, as_json: bool) -> None:
     """Make the state directory and the result-signing key, and print the public key.
 
-    A key that is there already stays. `serve` does the same when it starts.
+    An existing key is kept. `serve` does the same when it starts.
     """
     state.prepare()
     _emit_public_key(state, pem_of(state.make_result_key().public_key()), as_json=as_json)
@@ -41,14 +41,14 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
 
 @click.group("keys")
 def key_commands() -> None:
-    """Keep the keys that results are signed with."""
+    """Manage the keys that sign results."""
 
 
 @key_commands.command("list")
 @state_option
 @json_option
 def keys_list(state: StateDirectory, *, as_json: bool) -> None:
-    """Print the keys in use, the current one first."""
+    """List the keys in use, the current one first."""
     now = current_time()
     found = [key for key in state.result_keys() if key.signs(now)]
     lines = [f"{key.kid}  {_until(key)}" for key in found]
@@ -62,7 +62,7 @@ def keys_list(state: StateDirectory, *, as_json: bool) -> None:
     default=DEFAULT_OVERLAP_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="How long the key so far goes on signing for those who pinned it; 0 if it leaked.",
+    help="How long the old key still signs for those who pinned it; 0 if it leaked.",
 )
 @state_option
 @database_option
@@ -70,10 +70,10 @@ def keys_list(state: StateDirectory, *, as_json: bool) -> None:
 def keys_rotate(
     overlap: int, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Sign with a new key from now on; new policies are to pin it.
+    """Make a new key, which signs from now on and which new policies should pin.
 
-    The key so far signs until the overlap ends for clients whose policy pins it. A service that
-    runs on this state directory goes on with the new key at once.
+    The old key still signs until the overlap ends, for clients whose policy pins it. A service
+    that runs on this state directory uses the new key at once.
     """
     now = current_time()
     with open_database(state, database, create=True) as opened, opened.writing() as session:
@@ -92,12 +92,12 @@ def keys_rotate(
 @database_option
 @json_option
 def keys_drop(kid: str, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Delete key KID, which was rotated out, before its overlap ends."""
+    """Delete the old key KID before its overlap ends."""
     with open_database(state, database, create=True) as opened, opened.writing() as session:
         if not state.drop(kid):
             raise TabascoError(
-                f"no key {kid[:64]!r} was rotated out: see tabasco keys list; "
-                "the current one goes with tabasco keys rotate --overlap 0"
+                f"there is no old key {kid[:64]!r}: see tabasco keys list; "
+                "to replace the current one, use tabasco keys rotate --overlap 0"
             )
         audit.record(
             session,

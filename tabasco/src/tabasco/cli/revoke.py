@@ -23,7 +23,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 @click.group("revoke")
 def revoke() -> None:
-    """Believe something no more; for an instance see `tabasco instance revoke`."""
+    """Revoke a measurement or a key; for an instance see `tabasco instance revoke`."""
 
 
 def _revoke(
@@ -35,14 +35,14 @@ def _revoke(
 
 @revoke.command("measurement")
 @click.argument("value", metavar="HEX")
-@click.option("--reason", default="", help="Why, for people.")
+@click.option("--reason", default="", help="Free-text reason.")
 @state_option
 @database_option
 @json_option
 def revoke_measurement(
     value: str, reason: str, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Believe no runtime and no root attester that measures HEX."""
+    """Revoke measurement HEX, of runtimes and of root attesters."""
     measured = in_hex(value)
     _revoke(Subject.MEASUREMENT, measured, reason, state, database)
     text = f"measurement {measured.hex()[:12]} is revoked"
@@ -51,16 +51,17 @@ def revoke_measurement(
 
 @revoke.command("key")
 @click.argument("file", type=_FILE)
-@click.option("--reason", default="", help="Why, for people.")
+@click.option("--reason", default="", help="Free-text reason.")
 @state_option
 @database_option
 @json_option
 def revoke_key(
     file: Path, reason: str, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Have the P-256 key in FILE (PEM) never enrol again; an instance that has it stays.
+    """Revoke the P-256 key in FILE (PEM): it can no longer enrol.
 
-    A root that has it is removed, and the instances that it vouched for are revoked.
+    An instance that is enrolled with it stays. A root with this key is removed, and the instances
+    that it vouched for are revoked.
     """
     digest = digest_of(public_key_in(file))
     _revoke(Subject.KEY, digest, reason, state, database)
@@ -72,7 +73,7 @@ def revoke_key(
 @database_option
 @json_option
 def revoke_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print every revocation of a measurement or key."""
+    """List all revoked measurements and keys."""
     with open_database(state, database) as found:
         every = Revocations(found).all()
     lines = [

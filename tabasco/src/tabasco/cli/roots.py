@@ -1,4 +1,4 @@
-"""The commands `tabasco root ...`: roots whose native evidence is believed.
+"""The commands `tabasco root ...`: software roots whose evidence is trusted.
 
 They work on the database itself, beside a running service, which sees what they did at once.
 """
@@ -22,11 +22,11 @@ from veracruz_shells.console import emit, json_option
 
 @click.group("root")
 def root() -> None:
-    """Keep the list of roots whose native evidence we believe."""
+    """Manage the software roots whose evidence is trusted."""
 
 
 @root.command("add")
-@click.option("--name", required=True, help="What to call it.")
+@click.option("--name", required=True, help="Name of the root.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @state_option
 @database_option
@@ -34,7 +34,7 @@ def root() -> None:
 def root_add(
     name: str, file: Path, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Believe evidence signed by the P-256 key whose public half is in FILE (PEM, - for stdin)."""
+    """Trust evidence signed by the P-256 key whose public half is in FILE (PEM, - for stdin)."""
     key = public_key_in(file)
     with open_database(state, database, create=True) as opened:
         added = Roots(opened).add(name, key, at=current_time())
@@ -46,7 +46,7 @@ def root_add(
 @database_option
 @json_option
 def root_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Print the roots we believe."""
+    """List the trusted roots."""
     with open_database(state, database) as opened:
         found = Roots(opened).all()
     lines = [f"{each.name}  {each.instance_id.hex()}  {utc_text(each.added_at)}" for each in found]
@@ -60,10 +60,10 @@ def root_list(state: StateDirectory, database: str | None, *, as_json: bool) -> 
 @database_option
 @json_option
 def root_remove(name: str, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Believe root NAME no more, and revoke every instance it vouched for."""
+    """Stop trusting root NAME, and revoke every instance it vouched for."""
     with open_database(state, database) as opened:
         revoked = Roots(opened).remove(name, at=current_time())
-    text = f"root {name} is removed, instances revoked: {revoked}"
+    text = f"root {name} is removed, {revoked} instances are revoked"
     emit({"name": name, "revoked_instances": revoked}, text, as_json=as_json)
 
 

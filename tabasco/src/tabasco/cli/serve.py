@@ -48,13 +48,13 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     default="127.0.0.1:3010",
     show_default=True,
     metavar="HOST:PORT",
-    help="Where to listen; port 0 takes a free one.",
+    help="Address to listen on; port 0 takes a free one.",
 )
 @click.option(
     "--http",
     type=ADDRESS,
     metavar="HOST:PORT",
-    help="Serve HTTP and JSON here, too (needs the extra http); without TLS only on this machine.",
+    help="Also serve HTTP and JSON here (needs the extra http); without TLS on this machine only.",
 )
 @click.option(
     "--http-certificate",
@@ -71,8 +71,8 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
     metavar="FILE.pem",
-    help="Register this software root under the file's name before serving, if it is not yet; "
-    "as 'tabasco root add', it lasts. Can be given several times.",
+    help="Before serving, trust this software root under the name of the file, as 'tabasco root "
+    "add' does. Repeatable.",
 )
 @seconds_option(
     "--challenge-validity",
@@ -179,7 +179,7 @@ def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] 
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
-        raise click.UsageError("--http-certificate and --http-key go together")
+        raise click.UsageError("give both --http-certificate and --http-key, or neither")
     return certificate, key
 
 
@@ -198,4 +198,4 @@ def _trust(roots: Roots, files: tuple[Path, ...]) -> None:
         if roots.find(instance_id_of(key)) is None:
             roots.add(file.stem, key, at=current_time())
     if not roots.all():
-        note("tabasco: no root is trusted, so nobody can enrol: see tabasco root add")
+        note("warning: no root is trusted, so nobody can enrol: see tabasco root add")

@@ -11,9 +11,9 @@ from veracruz_utils.public_keys import pem_of
 
 @click.group("tenant")
 def tenant() -> None:
-    """Keep tenants apart: each has keys, a database and administrators of its own.
+    """Manage tenants: each has its own keys, database and administrators.
 
-    Every other command is about the tenant that --tenant names.
+    The other commands work on the tenant that --tenant names.
     """
 
 
@@ -22,13 +22,13 @@ def tenant() -> None:
 @click.option(
     "--database",
     metavar="URL",
-    show_default="an SQLite file of its own",
-    help="Its database, which nobody else uses.",
+    show_default="an SQLite file in its directory",
+    help="Database URL of this tenant alone.",
 )
 @bare_state_option
 @json_option
 def tenant_add(name: str, database: str | None, state: StateDirectory, *, as_json: bool) -> None:
-    """Make tenant NAME; a service that runs serves it from its next start on."""
+    """Add tenant NAME; a running service serves it after its next start."""
     state.prepare()
     made = add_tenant(state, name, database=database)
     key = pem_of(made.result_key().public_key()).decode()
@@ -44,7 +44,7 @@ def tenant_add(name: str, database: str | None, state: StateDirectory, *, as_jso
 @bare_state_option
 @json_option
 def tenant_list(state: StateDirectory, *, as_json: bool) -> None:
-    """Print the tenants beside the default one."""
+    """List the tenants besides the default one."""
     found = [{"name": each.tenant, "path": each.path} for each in tenants_of(state)]
     text = "\n".join(f"{each['name']}  {each['path']}" for each in found)
-    emit({"tenants": found}, text or "there is only the default one", as_json=as_json)
+    emit({"tenants": found}, text or "no tenants besides the default one", as_json=as_json)

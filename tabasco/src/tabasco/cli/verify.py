@@ -19,7 +19,7 @@ from psa_attestation.jose.jwk import decode_key_set, public_key_of
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.appraisal import inspection
 from tabasco.appraisal.checks import Acceptance
-from tabasco.appraisal.known_names import strange_concerns
+from tabasco.appraisal.known_names import unknown_concerns
 from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy
 from tabasco.cli.collateral import source
 from tabasco.cli.options import TIME, current_time, store_option
@@ -75,8 +75,8 @@ def _means_options(command: _F) -> _F:
             click.option("--mac-key", type=_FILE, metavar="FILE",
                          help="The secret of a COSE_Mac0 token, as raw bytes."),
             click.option("--nonce", type=_Bytes(), metavar="HEX",
-                         help="What the evidence has to answer."),
-            click.option("--audience", help="Whom a Confidential Space token is for."),
+                         help="Nonce that the evidence has to answer."),
+            click.option("--audience", help="Audience of a Confidential Space token."),
         ]
     ):  # fmt: skip
         command = option(command)
@@ -87,19 +87,19 @@ def _acceptance_options(command: _F) -> _F:
     for option in reversed(
         [
             click.option("--policy", type=_FILE, metavar="FILE.toml",
-                         help="An appraisal policy; without one, what is up to date, not "
-                         "debuggable and raises no concern is accepted, whatever it measures."),
+                         help="Appraisal policy; without one, evidence is accepted that is up to "
+                         "date, not debuggable and raises no concern, whatever it measures."),
             click.option("--report-data", type=_Bytes(), metavar="HEX",
-                         help="The report data expected; shorter than 64 bytes, zeros follow."),
+                         help="Expected report data; zeros are appended up to 64 bytes."),
             click.option("--accept-status", "statuses", multiple=True,
                          type=click.Choice([each.value for each in TcbStatus]),
-                         help="A TCB status to accept besides UpToDate. Repeatable."),
+                         help="TCB status to accept besides UpToDate. Repeatable."),
             click.option("--accept-advisory", "advisories", multiple=True,
-                         help="Only these advisories may apply; by default any. Repeatable."),
+                         help="Advisory that may apply; by default any may. Repeatable."),
             click.option("--accept-concern", "concerns", multiple=True,
-                         help="A concern to accept, by its name. Repeatable."),
+                         help="Concern to accept, by its name. Repeatable."),
             click.option("--accept-debug", "debug", is_flag=True,
-                         help="Accept what can be debugged: for development."),
+                         help="Accept debuggable attesters, for development."),
         ]
     ):  # fmt: skip
         command = option(command)
@@ -109,9 +109,9 @@ def _acceptance_options(command: _F) -> _F:
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--kind", type=click.Choice([each.value for each in EvidenceKind]),
-              help="What FILE is; by default what its form says.")  # fmt: skip
+              help="Evidence kind; detected by default.")  # fmt: skip
 @click.option("--at", type=TIME, metavar="TIME", show_default="now",
-              help="The time to verify for, as 2026-02-25T12:00:00Z.")  # fmt: skip
+              help="Time to verify for, such as 2026-02-25T12:00:00Z.")  # fmt: skip
 @_means_options
 @store_option
 @_acceptance_options
@@ -129,8 +129,8 @@ def verify(
 ) -> None:
     """Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
 
-    Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report tells
-    whether it is authentic), 2 wrong usage.
+    Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report
+    says whether it is authentic), 2 wrong usage.
 
     \b
       tabasco verify quote.bin --collateral platform.json --at 2025-06-25
@@ -147,8 +147,8 @@ def verify(
         policy=_policy(options["policy"]),
         at=at or current_time(),
     )
-    for told in strange_concerns(options["concerns"]):
-        note(f"warning: {told}")
+    for warning in unknown_concerns(options["concerns"]):
+        note(f"warning: {warning}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:
         context.exit(inspection.REFUSED)
@@ -217,7 +217,7 @@ def _keys_in(file: Path) -> dict[str, PublicKey]:
 def _loaded(data: bytes, file: Path) -> object:
     if b"PRIVATE KEY" not in data:
         return load_pem_public_key(data)
-    note(f"tabasco: {file} is a private key; its public half is used: keep it elsewhere")
+    note(f"warning: {file} is a private key: keep it elsewhere; its public half is used")
     return load_pem_private_key(data, password=None).public_key()
 
 

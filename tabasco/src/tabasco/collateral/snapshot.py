@@ -58,7 +58,7 @@ def read_snapshot(data: bytes) -> list[tuple[str, bytes]]:
             _check(members)
             return [(each.filename, _content(archive, each)) for each in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise TabascoError(f"the snapshot is no zip that can be read: {error}") from error
+        raise TabascoError(f"the snapshot cannot be read as a zip: {error}") from error
 
 
 def _check(members: list[zipfile.ZipInfo]) -> None:
@@ -69,7 +69,7 @@ def _check(members: list[zipfile.ZipInfo]) -> None:
         raise TabascoError(f"the snapshot has a name twice, or more than {MAX_ITEMS} items")
     for each in members:
         if not _NAME.fullmatch(each.filename):
-            raise TabascoError(f"the snapshot holds {each.filename[:80]!r}, which is no item")
+            raise TabascoError(f"the snapshot holds {each.filename[:80]!r}, which is not an item")
         if each.flag_bits & _ENCRYPTED or each.compress_type not in _METHODS:
             raise TabascoError(f"{each.filename} is encrypted or compressed in another way")
         if each.file_size > MAX_COLLATERAL_BYTES:

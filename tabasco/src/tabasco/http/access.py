@@ -16,7 +16,7 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)]
 
 
 class UnauthenticatedError(Exception):
-    """There is no token, or it is nobody's: which of the two is nobody's business."""
+    """No token was given, or an invalid one; the answer does not say which."""
 
 
 class ForbiddenError(Exception):
@@ -27,7 +27,7 @@ def authenticated(token: str, administrators: Administrators) -> Administrator:
     """Whose token this is.
 
     Raises:
-        UnauthenticatedError: nobody's.
+        UnauthenticatedError: it is nobody's.
     """
     found = administrators.with_token(token)
     if found is None:

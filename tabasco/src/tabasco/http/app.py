@@ -4,7 +4,7 @@ RefusalError       403    its reason and the reason's sentence
 bad request        400    `invalid-request`: which member is wrong, and nothing of its content
 no or bad token    401    `unauthenticated`
 wrong role         403    `forbidden`
-TabascoError       409    to administrators: its text; nobody else causes one
+TabascoError       409    to administrators only: its text
 BusyError          429    `busy`
 anything else      500    `internal`; the log has more
 """

@@ -197,7 +197,7 @@ class EvidenceForm(_StrictForm):
 
 
 class TrustAnchorForm(_StrictForm):
-    """A software root whose evidence is believed."""
+    """A software root whose evidence is trusted."""
 
     name: Name
     public_key: PublicKey
@@ -243,7 +243,7 @@ class ImportedBundleForm(_StrictForm):
 
 
 class ProviderForm(_StrictForm):
-    """Whose bundles are taken in, and the version of the last one."""
+    """A provider whose bundles are accepted, and the version of the last one."""
 
     name: str
     version: int
@@ -303,7 +303,7 @@ class RevocationSubject(StrEnum):
 
 
 class NewRevocationForm(_StrictForm):
-    """Believe this no more: an instance by its id, a measurement, a key by its SHA-256."""
+    """Revoke this: an instance by its id, a measurement, a key by its SHA-256."""
 
     subject: RevocationSubject
     value: Hex

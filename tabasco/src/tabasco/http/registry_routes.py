@@ -1,4 +1,4 @@
-"""The routes for administrators: what is believed, what is believed no more, and the audit log."""
+"""The routes for administrators: what is trusted, what is revoked, and the audit log."""
 
 from typing import Annotated, Final
 
@@ -34,7 +34,7 @@ Body = Annotated[bytes, Depends(_body)]
 
 @router.get("/v1/trust-anchors")
 def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
-    """The software roots whose evidence is believed."""
+    """The software roots whose evidence is trusted."""
     return [
         forms.TrustAnchorForm(name=root.name, public_key=root.public_key)
         for root in Roots(context.database).all()
@@ -45,7 +45,7 @@ def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
 def add_trust_anchor(
     anchor: forms.TrustAnchorForm, context: Given, admin: Admin
 ) -> forms.TrustAnchorForm:
-    """Believe a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
+    """Trust a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
     try:
         key = p256_key_of_der(anchor.public_key)
     except KeyFormatError as error:
@@ -56,7 +56,7 @@ def add_trust_anchor(
 
 @router.delete("/v1/trust-anchors/{name}", status_code=204)
 def remove_trust_anchor(name: str, context: Given, admin: Admin) -> Response:
-    """Believe a root no more, and revoke every instance it vouched for."""
+    """Stop trusting a root, and revoke every instance it vouched for."""
     try:
         Roots(context.database).remove(name, at=context.now(), actor=admin.actor)
     except TabascoError as error:
@@ -101,7 +101,7 @@ def revocations(context: Given, _: Reader) -> list[forms.RevocationForm]:
 def revoke(
     wanted: forms.NewRevocationForm, context: Given, admin: Admin
 ) -> forms.NewRevocationForm:
-    """Believe an instance, a measurement or a key no more; a second time changes nothing."""
+    """Revoke an instance, a measurement or a key; a second time changes nothing."""
     if wanted.subject is forms.RevocationSubject.INSTANCE:
         Instances(context.database).revoke(wanted.value, at=context.now(), actor=admin.actor)
     else:
@@ -143,9 +143,9 @@ def add_reference_value(
     status_code=201,
     openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}},
 )
-def take_in_bundle(bundle: Body, context: Given, admin: Admin) -> forms.ImportedBundleForm:
-    """Take in a bundle that a registered provider signed: a JWS over JSON, or a CoRIM."""
-    provider, count = ReferenceValues(context.database).take_in(
+def import_bundle(bundle: Body, context: Given, admin: Admin) -> forms.ImportedBundleForm:
+    """Import a bundle that a registered provider signed: a JWS over JSON, or a CoRIM."""
+    provider, count = ReferenceValues(context.database).import_bundle(
         bundle, at=context.now(), actor=admin.actor
     )
     return forms.ImportedBundleForm(
@@ -155,7 +155,7 @@ def take_in_bundle(bundle: Body, context: Given, admin: Admin) -> forms.Imported
 
 @router.get("/v1/reference-values/{number}")
 def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceValueForm:
-    """The reference value of this number."""
+    """The reference value with this number."""
     try:
         return _shown(ReferenceValues(context.database).get(number))
     except TabascoError as error:
@@ -164,7 +164,7 @@ def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceVa
 
 @router.delete("/v1/reference-values/{number}", status_code=204)
 def remove_reference_value(number: int, context: Given, admin: Admin) -> Response:
-    """Forget the reference value of this number."""
+    """Delete the reference value with this number."""
     try:
         ReferenceValues(context.database).remove(number, at=context.now(), actor=admin.actor)
     except TabascoError as error:
@@ -174,7 +174,7 @@ def remove_reference_value(number: int, context: Given, admin: Admin) -> Respons
 
 @router.get("/v1/providers")
 def providers(context: Given, _: Reader) -> list[forms.ProviderForm]:
-    """Whose bundles are taken in."""
+    """The providers whose bundles are accepted."""
     return [
         forms.ProviderForm(name=each.name, version=each.bundle_version)
         for each in ReferenceValues(context.database).providers()
@@ -191,7 +191,7 @@ def platform_keys(context: Given, _: Reader) -> list[forms.PlatformKeyForm]:
 def add_platform_key(
     wanted: forms.NewPlatformKeyForm, context: Given, admin: Admin
 ) -> forms.PlatformKeyForm:
-    """Believe what a platform signs with this key; the same again changes nothing."""
+    """Trust evidence that a platform signs with this key; a second time changes nothing."""
     key = key_of(wanted.public_key)
     added = PlatformKeys(context.database).add(
         wanted.kind, wanted.instance, key, at=context.now(), actor=admin.actor
@@ -201,7 +201,7 @@ def add_platform_key(
 
 @router.delete("/v1/platform-keys/{number}", status_code=204)
 def remove_platform_key(number: int, context: Given, admin: Admin) -> Response:
-    """Believe a platform's key no more; instances that enrolled by it stay enrolled."""
+    """Remove a platform's key; instances that enrolled by it stay enrolled."""
     try:
         PlatformKeys(context.database).remove(number, at=context.now(), actor=admin.actor)
     except TabascoError as error:
@@ -221,7 +221,7 @@ def policies(context: Given, _: Reader) -> list[forms.PolicyForm]:
     openapi_extra={"requestBody": {"content": {"application/toml": {}}}},
 )
 def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyForm:
-    """Put an appraisal policy (TOML) in force; versions only grow."""
+    """Put an appraisal policy (TOML) in force; its version has to be higher than the last."""
     stored = Policies(context.database).put_in_force(document, at=context.now(), actor=admin.actor)
     return _policy(stored)
 
@@ -230,7 +230,7 @@ def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyFo
 def explain(
     wanted: forms.ExplanationRequestForm, context: Given, _: Reader
 ) -> forms.ExplanationForm:
-    """What would come of evidence, check by check; nothing is decided by it."""
+    """How evidence would be appraised, check by check; nothing is decided."""
     found = context.service.explain(
         NativeEvidence(wanted.kind, wanted.evidence, wanted.auxiliary),
         document=wanted.policy.encode(),

@@ -58,13 +58,13 @@ class Administrators:
         self._by_digest = database.lookup(_BY_DIGEST)
 
     def add(self, name: str, role: AdministratorRole, *, at: datetime) -> Secret:
-        """Let somebody in from now on; their token, which is not kept.
+        """Add an administrator: their token, which is not kept.
 
         Raises:
-            TabascoError: the name is none, or is in use.
+            TabascoError: the name is malformed or in use.
         """
         if not _NAME.fullmatch(name):
-            raise TabascoError(f"{name[:80]!r} is no name for an administrator: letters, digits")
+            raise TabascoError(f"{name[:80]!r} is not a name: use letters, digits, . _ -")
         token = TOKEN_PREFIX + to_base64url(secrets.token_bytes(32))
         with self._database.writing() as session:
             if session.scalar(select(AdministratorRow).filter_by(name=name)) is not None:
@@ -84,10 +84,10 @@ class Administrators:
         return Secret(token.encode())
 
     def remove(self, name: str, *, at: datetime) -> None:
-        """Have the token of this administrator be worth nothing from now on.
+        """Remove an administrator: their token is no longer valid.
 
         Raises:
-            TabascoError: there is nobody of this name.
+            TabascoError: nobody has this name.
         """
         with self._database.writing() as session:
             gone = delete(AdministratorRow).filter_by(name=name).returning(AdministratorRow.id)

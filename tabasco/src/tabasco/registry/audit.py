@@ -81,7 +81,7 @@ class Head:
         """The head that was signed by `key`.
 
         Raises:
-            TabascoError: it was not, or it is no head.
+            TabascoError: it was not, or it is something else.
         """
         try:
             value = decode(verify1(data, key), _LIMITS)
@@ -90,7 +90,7 @@ class Head:
         match value:
             case [str(label), int(number), bytes(digest)] if label == _HEAD_LABEL and number >= 0:
                 return cls(number, digest)
-        raise TabascoError("what was signed is no head of an audit log")
+        raise TabascoError("the signed content is not the head of an audit log")
 
 
 def record(
@@ -161,7 +161,9 @@ class AuditLog:
         for entry in self._every():
             number += 1
             if entry.number != number:
-                raise TabascoError(f"the audit log has entry {entry.number} where {number} belongs")
+                raise TabascoError(
+                    f"the audit log has entry {entry.number}, expected entry {number}"
+                )
             if entry.hash_after(previous) != entry.hash:
                 raise TabascoError(
                     f"entry {number} of the audit log ({entry.action} at {entry.at.isoformat()}) "
@@ -171,12 +173,12 @@ class AuditLog:
             if kept is not None and kept.number == number and kept.hash != entry.hash:
                 raise TabascoError(
                     f"entry {number} has hash {entry.hash.hex()[:12]}, the head that was kept "
-                    f"says {kept.hash.hex()[:12]}: the log was made anew"
+                    f"says {kept.hash.hex()[:12]}: the log was rewritten"
                 )
         if kept is not None and kept.number > number:
             raise TabascoError(
                 f"the audit log ends at entry {number}, the head that was kept is at "
-                f"{kept.number}: it was cut"
+                f"{kept.number}: its end was removed"
             )
         return Head(number, previous)
 
@@ -190,8 +192,8 @@ class AuditLog:
             newest = session.scalar(select(AuditRow.at).order_by(AuditRow.id.desc()).limit(1))
         if newest is not None and newest > now + _CLOCK_LEEWAY:
             raise TabascoError(
-                f"it is {now.isoformat(timespec='seconds')}, but the audit log goes on until "
-                f"{newest.isoformat(timespec='seconds')}: set the clock right"
+                f"the clock says {now.isoformat(timespec='seconds')}, but the newest entry of the "
+                f"audit log is of {newest.isoformat(timespec='seconds')}: set the clock"
             )
 
     def count(self) -> int:

@@ -65,7 +65,7 @@ class ReferenceValue:
                 f"{len(self.value)}"
             )
         if not 0 < len(self.measurement) <= NAME_CHARS:
-            raise TabascoError(f"{self.measurement[:40]!r} is no name of a measurement")
+            raise TabascoError(f"{self.measurement[:40]!r} is not a name of a measurement")
         if len(self.label) > LABEL_CHARS or not self.label.isprintable():
             raise TabascoError(
                 f"the label {self.label[:40]!r} is not one line of at most {LABEL_CHARS} characters"
@@ -94,7 +94,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody whose bundles are taken in; `bundle_version` is the last one's, 0 before any."""
+    """Somebody whose bundles are accepted; `bundle_version` is the last one's, 0 before any."""
 
     name: str
     public_key: bytes
@@ -134,7 +134,8 @@ def read_bundle(
             value.check()
         return provider, found
     raise TabascoError(
-        "the bundle is signed by no registered provider: see tabasco reference-values provider add"
+        "the bundle is not signed by a registered provider: "
+        "see tabasco reference-values provider add"
     )
 
 

@@ -75,8 +75,8 @@ class Database:
                 alembic.command.upgrade(config, revision)
             except alembic.util.CommandError as error:
                 raise DatabaseError(
-                    f"database {self._name} has a revision that this tabasco does not know, "
-                    "it was written by a newer one: use that one"
+                    f"database {self._name} has a revision that this tabasco does not know: "
+                    "use the newer tabasco that wrote it"
                 ) from error
 
     @contextmanager
@@ -166,7 +166,7 @@ def _engine(url: str, *, connections: int, create: bool) -> tuple[Engine, str]:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseError(f"the database URL is not one: give {forms}") from error
+        raise DatabaseError(f"the database URL is malformed: give {forms}") from error
     if parsed.drivername == "sqlite":
         return sqlite_engine(parsed, connections=connections, create=create)
     if parsed.drivername in {"postgresql", "postgresql+psycopg"}:

@@ -177,7 +177,7 @@ class RevocationRow(Base):
 
 
 class ProviderRow(Base):
-    """A key whose bundles of reference values are taken in, and the version of the last one."""
+    """A key whose bundles of reference values are accepted, and the version of the last one."""
 
     __tablename__ = "providers"
 

@@ -147,7 +147,7 @@ def _check(wanted: PlatformKey) -> None:
         known = ", ".join(KINDS)
         raise TabascoError(f"evidence of {wanted.kind} needs no platform key, that of {known} does")
     if len(wanted.instance) != INSTANCE_ID_BYTES:
-        raise TabascoError(f"{wanted.instance.hex()[:80]!r} is no instance id of 33 bytes")
+        raise TabascoError(f"{wanted.instance.hex()[:80]!r} is not an instance id of 33 bytes")
     key_of(wanted.public_key)
 
 

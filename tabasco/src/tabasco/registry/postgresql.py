@@ -26,8 +26,8 @@ def postgresql_engine(url: URL, *, connections: int) -> tuple[Engine, str]:
     """
     if url.password is not None:
         raise DatabaseError(
-            "a password in a database URL is seen by everybody on this machine: "
-            "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names"
+            "the database URL has a password, which every user of this machine can see: "
+            "put the password into ~/.pgpass or the file that PGPASSFILE names"
         )
     if find_spec("psycopg") is None:
         raise DatabaseError(

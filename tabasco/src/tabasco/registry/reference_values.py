@@ -2,8 +2,8 @@
 
 An appraisal policy draws on them where it says `"reference-values"` instead of a list. A bundle is
 a JWS over JSON or a signed CoRIM, by a provider whose key an operator registered; each has a
-version, which has to be newer than the last one taken in, so that an old bundle cannot return.
-A bundle is taken in whole or not at all, and replaces what its provider said before (`bundles`).
+version, which has to be newer than the last one imported, so that an old bundle cannot return.
+A bundle is imported whole or not at all, and replaces what its provider said before (`bundles`).
 """
 
 import re
@@ -58,7 +58,7 @@ class ReferenceValues:
             return _value(row)
 
     def remove(self, number: int, *, at: datetime, actor: str = audit.OPERATOR) -> ReferenceValue:
-        """Forget a value.
+        """Delete a value.
 
         Raises:
             TabascoError: there is none of this number.
@@ -117,13 +117,15 @@ class ReferenceValues:
         at: datetime,
         actor: str = audit.OPERATOR,
     ) -> Provider:
-        """Take in bundles signed by this key from now on.
+        """Accept bundles signed by this key from now on.
 
         Raises:
             TabascoError: the name or the key is in use.
         """
         if not _NAME.fullmatch(name):
-            raise TabascoError(f"{name[:80]!r} is no name for a provider: letters, digits, . _ -")
+            raise TabascoError(
+                f"{name[:80]!r} is not a name for a provider: use letters, digits, . _ -"
+            )
         public_key = der_of(key)
         with self._database.writing() as session:
             taken = session.scalar(
@@ -140,12 +142,12 @@ class ReferenceValues:
         return Provider(name, public_key, 0)
 
     def providers(self) -> list[Provider]:
-        """Everybody whose bundles are taken in, by name."""
+        """The providers, by name."""
         with self._database.reading() as session:
             rows = session.scalars(select(ProviderRow).order_by(ProviderRow.name))
             return [Provider(row.name, row.public_key, row.bundle_version) for row in rows]
 
-    def take_in(
+    def import_bundle(
         self, bundle: bytes, *, at: datetime, actor: str = audit.OPERATOR
     ) -> tuple[Provider, int]:
         """Replace what a provider said by what it says in this bundle: who, and how much that is.
@@ -161,7 +163,7 @@ class ReferenceValues:
             if version <= row.bundle_version:
                 raise TabascoError(
                     f"the bundle of {provider.name} has version {version}, version "
-                    f"{row.bundle_version} was taken in already: a bundle must be newer"
+                    f"{row.bundle_version} was imported already: a bundle must be newer"
                 )
             row.bundle_version = version
             session.execute(delete(ReferenceValueRow).filter_by(provider=provider.name))
@@ -170,7 +172,7 @@ class ReferenceValues:
                 if session.scalar(_same(value)) is None:
                     session.add(_row(value, at))
                     session.flush()
-            _record(session, "take-in-bundle", f"{provider.name} version {version}", at, actor)
+            _record(session, "import-bundle", f"{provider.name} version {version}", at, actor)
         count = len(found.values) + len(found.keys)
         return Provider(provider.name, provider.public_key, version), count
 

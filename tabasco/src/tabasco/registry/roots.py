@@ -52,7 +52,7 @@ class Roots:
         """
         if not _NAME.fullmatch(name):
             raise TabascoError(
-                f"{name[:80]!r} is no name for a root: letters, digits, '.', '_', '-', at most 64"
+                f"{name[:80]!r} is not a name for a root: use letters, digits, . _ -, at most 64"
             )
         identifier = instance_id_of(key)
         with self._database.writing() as session:

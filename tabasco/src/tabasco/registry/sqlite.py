@@ -45,9 +45,11 @@ def sqlite_engine(url: URL, *, connections: int, create: bool) -> tuple[Engine, 
         DatabaseError: it names no file, or one that cannot be used.
     """
     if url.query or url.host:
-        raise DatabaseError("a sqlite database URL has a path alone: give sqlite:///PATH")
+        raise DatabaseError("the SQLite database URL has more than a path: give sqlite:///PATH")
     if url.database in (None, "", ":memory:"):
-        raise DatabaseError("a database in memory forgets what it acknowledged: give a file")
+        raise DatabaseError(
+            "a database in memory loses the enrolments it acknowledged: give a file"
+        )
     path = Path(str(url.database))
     _make_private(path, create=create)
     engine = create_engine(

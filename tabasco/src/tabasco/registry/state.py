@@ -203,7 +203,7 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     except OSError as error:
         raise TabascoError(f"result-signing key {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:
-        raise TabascoError(f"others can read {path}: chmod 600 it, or make a new one")
+        raise TabascoError(f"other users can read {path}: run chmod 600 on it, or make a new key")
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -26,11 +26,11 @@ def add_tenant(state: StateDirectory, name: str, *, database: str | None) -> Sta
     """Make a tenant, with a result key and an empty database.
 
     Raises:
-        VeracruzError: the name is none or is taken, or the database cannot be opened.
+        VeracruzError: the name is malformed or in use, or the database cannot be opened.
     """
     if not _NAME.fullmatch(name) or name == DEFAULT_TENANT:
         raise TabascoError(
-            f"{name[:80]!r} is no name for a tenant: a-z, 0-9 and '-', at most 63, "
+            f"{name[:80]!r} is not a name for a tenant: use a-z, 0-9 and '-', at most 63, "
             f"and not {DEFAULT_TENANT!r}"
         )
     tenant = state.tenant_named(name)

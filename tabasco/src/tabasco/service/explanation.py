@@ -1,4 +1,4 @@
-"""What would come of evidence under a policy, check by check; nothing is decided or written.
+"""How evidence would be appraised under a policy, check by check; nothing is decided or written.
 
 An operator asks it why an attester is refused, or what a draft of a policy would do. The report is
 that of `tabasco verify`, with the reference values of the database.
@@ -44,7 +44,7 @@ def explain(
         TabascoError: it is no evidence that we know, or no policy.
     """
     if native.kind not in {each.value for each in EvidenceKind}:
-        raise TabascoError(f"{native.kind[:40]!r} is no kind of evidence")
+        raise TabascoError(f"{native.kind[:40]!r} is not a kind of evidence")
     references = ReferenceValues(database)
     return inspect(
         native.raw,
@@ -65,5 +65,7 @@ def explain(
 def _in_force(database: Database) -> AppraisalPolicy:
     stored = Policies(database).in_force()
     if stored is None:
-        raise TabascoError("no policy is in force, so no hardware is accepted: tabasco policy set")
+        raise TabascoError(
+            "no policy is in force, so no hardware is accepted: see tabasco policy set"
+        )
     return stored.policy

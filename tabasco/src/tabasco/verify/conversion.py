@@ -1,4 +1,4 @@
-"""Errors of `psa_attestation`, told in the words of evidence verification."""
+"""Errors of `psa_attestation` as errors of evidence."""
 
 import contextlib
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _FAULTS: Final = {
 
 
 @contextlib.contextmanager
-def told_as_evidence(what: str) -> Iterator[None]:
+def as_evidence_error(what: str) -> Iterator[None]:
     """An `AttestationError` inside leaves as an `EvidenceError` about `what`."""
     try:
         yield

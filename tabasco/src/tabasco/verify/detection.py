@@ -66,7 +66,7 @@ def kind_of(data: bytes) -> EvidenceKind:
         raise EvidenceError(
             Fault.UNKNOWN_KIND,
             VerificationStage.FORMAT,
-            f"{len(data)} bytes that are none of {kinds}",
+            f"{len(data)} bytes that have the form of none of {kinds}",
         )
     return found
 

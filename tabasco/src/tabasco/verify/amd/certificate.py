@@ -81,11 +81,13 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
     name = found.common_name
     if name not in _NAMES or not _is_plain_leaf(found):
         raise EvidenceError(
-            Fault.CHAIN, VerificationStage.CHAIN, f"{name[:64]!r} is no endorsement key of SEV-SNP"
+            Fault.CHAIN,
+            VerificationStage.CHAIN,
+            f"{name[:64]!r} is not an endorsement key of SEV-SNP",
         )
     times = der.children(found.validity)
     if len(times) != 2:
-        raise der.malformed("a time of validity has no two ends")
+        raise der.malformed("a validity does not have two times")
     return EndorsementKey(
         kind=_NAMES[name],
         issuer=found.issuer.encoded,

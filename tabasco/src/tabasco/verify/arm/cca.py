@@ -26,7 +26,7 @@ from tabasco.verify.arm.cca_claims import (
     decode_realm,
     realm_key,
 )
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, member, octets
@@ -62,7 +62,7 @@ def parse_cca(data: bytes) -> CcaToken:
     Raises:
         EvidenceError: stage `format`.
     """
-    with told_as_evidence("the token"):
+    with as_evidence_error("the token"):
         collection = decode(data, _LIMITS)
     if not isinstance(collection, Tag):
         raise malformed("the token is not a collection of a platform and a realm token")
@@ -104,10 +104,10 @@ def verify_cca(
             VerificationStage.SIGNATURE,
             f"no key is registered for platform {token.platform.instance_id.hex()}",
         )
-    with told_as_evidence("the platform token's signature"):
+    with as_evidence_error("the platform token's signature"):
         token.platform_message.verify(key)
     # (2) the realm, by the key it names
-    with told_as_evidence("the realm token's signature"):
+    with as_evidence_error("the realm token's signature"):
         token.realm_message.verify(realm_key(token.realm))
     # (3) that the platform vouches for this key
     _check_binding(token)
@@ -130,7 +130,7 @@ def _message(parts: Mapping[Key, Value], key: int, name: str, *, wrapped: bool) 
         record = array(part, name, (2, 3))
         integer(record[0], f"{name}'s content format", (_EAT_CWT,))
         part = record[1]
-    with told_as_evidence(name):
+    with as_evidence_error(name):
         message = parse(octets(part, name, _PART_SIZES))
     if message.kind is not CoseKind.SIGN1:
         raise malformed(f"{name} is not signed but has a MAC")

@@ -14,7 +14,7 @@ from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
 from psa_attestation.cbor.values import Key, Value
 from psa_attestation.cose.keys import decode_cose_key, key_of_point
 from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.members import array, integer, mapping, member, octets, text
 
@@ -108,7 +108,7 @@ def decode_platform(payload: bytes) -> PlatformClaims:
     lifecycle = integer(
         member(members, _LIFECYCLE, "the lifecycle"), "the lifecycle", range(0x10000)
     )
-    with told_as_evidence("the platform's claims"):
+    with as_evidence_error("the platform's claims"):
         lifecycle_of(lifecycle)
     return PlatformClaims(
         challenge=_octets(members, _NONCE, "the platform's challenge", _HASHES),
@@ -157,14 +157,14 @@ def realm_key(claims: RealmClaims) -> ec.EllipticCurvePublicKey:
     Raises:
         EvidenceError: it is none.
     """
-    with told_as_evidence("the realm's key"):
+    with as_evidence_error("the realm's key"):
         if len(claims.public_key) == _RAW_POINT_BYTES:
             return key_of_point(claims.public_key)
         return decode_cose_key(claims.public_key)
 
 
 def _members(payload: bytes, name: str) -> dict[Key, Value]:
-    with told_as_evidence(name):
+    with as_evidence_error(name):
         return mapping(decode(payload, _LIMITS), name)
 
 
@@ -211,7 +211,7 @@ def _component(members: Mapping[Key, Value]) -> PlatformComponent:
 def _public_key(members: Mapping[Key, Value]) -> bytes:
     key = octets(member(members, _REALM_KEY, "the realm's key"), "the realm's key", range(1, 513))
     if len(key) != _RAW_POINT_BYTES:
-        with told_as_evidence("the realm's key"):
+        with as_evidence_error("the realm's key"):
             decode_cose_key(key)
     return key
 

@@ -18,7 +18,7 @@ from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
 from psa_attestation.cbor.values import Key, Value
 from psa_attestation.cose.messages import CoseKind, Message
 from psa_attestation.cose.signing import ALG
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, octets, text
@@ -83,7 +83,7 @@ def parse_nitro(data: bytes) -> NitroDocument:
     Raises:
         EvidenceError: stage `format`.
     """
-    with told_as_evidence("the document"):
+    with as_evidence_error("the document"):
         message = _message(decode(data, _ENVELOPE))
         content = decode(message.payload, _PAYLOAD)
     members = mapping(content, "the document's content")
@@ -184,7 +184,7 @@ def _verify_path(
 
 
 def _verify_signature(document: NitroDocument, key: ec.EllipticCurvePublicKey) -> None:
-    with told_as_evidence("the document's signature"):
+    with as_evidence_error("the document's signature"):
         document.message.verify(key)
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Concern, Proven
@@ -106,7 +106,7 @@ def _parse(token: str) -> _Token:
     parts = token.split(".")
     if len(parts) != 3:
         raise malformed(f"a token of {len(parts)} parts, a signed one has three")
-    with told_as_evidence("the token"):
+    with as_evidence_error("the token"):
         header = decode_json(from_base64url(parts[0], "the header"))
         claims = decode_json(from_base64url(parts[1], "the claims"))
         signature = from_base64url(parts[2], "the signature")

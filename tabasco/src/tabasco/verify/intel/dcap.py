@@ -93,7 +93,9 @@ def _check_quote_signature(quote: DcapQuote) -> None:
         key = key_of_point(b"\x04" + quote.attestation_key)
     except AttestationError as error:
         raise EvidenceError(
-            Fault.MALFORMED, VerificationStage.SIGNATURE, "the attestation key is no point of P-256"
+            Fault.MALFORMED,
+            VerificationStage.SIGNATURE,
+            "the attestation key is not a point of P-256",
         ) from error
     if not verified(key, quote.signature, quote.signed):
         raise EvidenceError(
@@ -120,7 +122,9 @@ def _check_platform_chain(
     names = [certificates.common_name(certificate) for certificate in chain]
     if len(chain) != 3 or names[0] != PCK_NAME or names[1] not in PCK_ISSUERS:
         raise EvidenceError(
-            Fault.CHAIN, VerificationStage.CHAIN, f"{names[0][:64]!r} is no platform's certificate"
+            Fault.CHAIN,
+            VerificationStage.CHAIN,
+            f"{names[0][:64]!r} is not a platform's certificate",
         )
     for authority in chain[1:]:
         certificates.p256_key(authority)

@@ -83,9 +83,9 @@ def parse(text: str, what: str) -> Members:
     try:
         value = read_json(text.encode(), max_bytes=_MAX_TEXT_BYTES, floats=False)
     except JsonError as error:
-        raise malformed(f"{what} is not JSON as we read it: {error}") from error
+        raise malformed(f"{what} cannot be read: it {error}") from error
     if not isinstance(value, dict):
-        raise malformed(f"{what} is no JSON object")
+        raise malformed(f"{what} is not a JSON object")
     return Members(value, what)
 
 

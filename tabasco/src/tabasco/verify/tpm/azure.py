@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
@@ -115,7 +115,7 @@ def runtime_claims(report: HclReport) -> Mapping[str, JsonValue]:
     Raises:
         EvidenceError: it is no JSON object.
     """
-    with told_as_evidence("the runtime data"):
+    with as_evidence_error("the runtime data"):
         claims = decode_json(report.runtime_data)
     if not isinstance(claims, dict):
         raise malformed("the runtime data is not an object")
@@ -133,8 +133,8 @@ def _attestation_key(claims: Mapping[str, JsonValue]) -> rsa.RSAPublicKey:
         raise malformed(f"the runtime data has not one RSA key named {_KEY_NAME}")
     modulus = found[0].get("n")
     if not isinstance(modulus, str) or len(modulus) > 1024:
-        raise malformed("the attestation key has no modulus")
-    with told_as_evidence("the attestation key"):
+        raise malformed("the modulus of the attestation key is missing")
+    with as_evidence_error("the attestation key"):
         number = int.from_bytes(from_base64url(modulus, "its modulus"), "big")
     try:
         key = usable_key(rsa.RSAPublicNumbers(65537, number).public_key())

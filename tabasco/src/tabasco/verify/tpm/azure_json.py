@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import HclReport, parse_hcl
@@ -54,7 +54,7 @@ def parse_azure(data: bytes) -> AzureEvidence:
     Raises:
         EvidenceError: stage `format`.
     """
-    with told_as_evidence("the evidence"):
+    with as_evidence_error("the evidence"):
         document = decode_json(data)
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise malformed("the evidence is not an object with a version")
@@ -66,7 +66,7 @@ def parse_azure(data: bytes) -> AzureEvidence:
         )
     quote = document.get("tpm_quote")
     if not isinstance(quote, dict):
-        raise malformed("the evidence has no tpm_quote")
+        raise malformed("tpm_quote is missing in the evidence")
     report = parse_hcl(_base64url(document, "hcl_report"))
     return AzureEvidence(
         report=report,
@@ -88,11 +88,11 @@ def _registers(value: JsonValue) -> dict[int, bytes]:
 def _base64url(document: Mapping[str, JsonValue], name: str) -> bytes:
     value = document.get(name)
     if not isinstance(value, str):
-        raise malformed(f"the evidence has no {name}")
+        raise malformed(f"{name} is missing in the evidence")
     bare = value.rstrip("=")
     if len(value) != len(bare) and value != bare + "=" * (-len(bare) % 4):
         raise malformed(f"{name} is not padded as base64url is")
-    with told_as_evidence(name):
+    with as_evidence_error(name):
         return from_base64url(bare, name)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.jose.strict_json import decode_json
-from tabasco.verify.conversion import told_as_evidence
+from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
 from tabasco.verify.tpm.quote import Registers
 from tabasco.verify.tpm.structures import QuoteSignature, parse_signature
@@ -42,7 +42,7 @@ def parse_tpm(data: bytes) -> TpmEvidence:
     Raises:
         EvidenceError: stage `format`.
     """
-    with told_as_evidence("the evidence"):
+    with as_evidence_error("the evidence"):
         document = decode_json(data)
     if not isinstance(document, dict) or document.keys() != {"ak_public", "tpm_quote"}:
         raise malformed("the evidence is not an object of ak_public and tpm_quote")

@@ -116,7 +116,7 @@ def pem_blocks(text: bytes, *, stage: VerificationStage = VerificationStage.CHAI
     blocks = text.split(_PEM_BEGIN)
     if blocks[0].strip(b"\r\n") or not 1 < len(blocks) <= MAX_CHAIN + 1:
         raise EvidenceError(
-            Fault.MALFORMED, stage, f"no PEM text of one to {MAX_CHAIN} certificates"
+            Fault.MALFORMED, stage, f"not a PEM text of one to {MAX_CHAIN} certificates"
         )
     return [_pem_body(block, stage) for block in blocks[1:]]
 
@@ -124,12 +124,12 @@ def pem_blocks(text: bytes, *, stage: VerificationStage = VerificationStage.CHAI
 def _pem_body(block: bytes, stage: VerificationStage) -> bytes:
     body, end, rest = block.partition(_PEM_END)
     if not end or rest.strip(b"\r\n"):
-        raise EvidenceError(Fault.MALFORMED, stage, "something stands between PEM certificates")
+        raise EvidenceError(Fault.MALFORMED, stage, "there is other text between PEM certificates")
     digits = body.replace(b"\r", b"").replace(b"\n", b"")
     try:
         encoded = binascii.a2b_base64(digits, strict_mode=True)
     except ValueError as error:
-        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is no base64") from error
+        raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is not base64") from error
     if binascii.b2a_base64(encoded, newline=False) != digits:
         raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate's base64 is not canonical")
     return encoded
@@ -210,7 +210,7 @@ def check_authority(
     """Refuse what is not said to be an authority with so many authorities below it."""
     is_authority, most = _authority_of(certificate, stage)
     if not is_authority:
-        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is no authority")
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not an authority")
     if most is not None and authorities_below > most:
         raise EvidenceError(
             Fault.CHAIN,
@@ -292,7 +292,9 @@ def _check_outline(encoded: bytes, stage: VerificationStage) -> None:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate has serial number 0")
     if found.algorithm not in _ALGORITHMS:
         raise EvidenceError(
-            Fault.UNSUPPORTED_ALGORITHM, stage, "a certificate is signed in a way we do not accept"
+            Fault.UNSUPPORTED_ALGORITHM,
+            stage,
+            "a certificate is signed with an algorithm that is not accepted",
         )
 
 
@@ -303,7 +305,7 @@ def _outline_of(certificate: x509.Certificate, stage: VerificationStage) -> Cert
             raise EvidenceError(
                 Fault.CHAIN,
                 stage,
-                f"{name(certificate)} has critical extension {identifier}, which we do not read",
+                f"{name(certificate)} has critical extension {identifier}, which is not known here",
             )
     return found
 

@@ -134,7 +134,7 @@ def time(element: Element) -> datetime:
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
-        raise malformed("a DER time is no time") from error
+        raise malformed("a DER time is out of range") from error
 
 
 def attributes(pairs: Sequence[Element]) -> dict[str, Element]:

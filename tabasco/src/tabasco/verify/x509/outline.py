@@ -72,7 +72,9 @@ def outline(encoded: bytes) -> CertificateOutline:
     members = der.sequence(body, *_MEMBERS)
     version, serial, inner, issuer, validity, subject, key, tagged = members
     if version.encoded != _VERSION_3 or inner.encoded != algorithm.encoded:
-        raise der.malformed("a certificate is not of version 3, or of two minds on its signature")
+        raise der.malformed(
+            "a certificate is not of version 3, or its inner and outer signature algorithms differ"
+        )
     return CertificateOutline(
         signed=body.encoded,
         algorithm=algorithm.encoded,
