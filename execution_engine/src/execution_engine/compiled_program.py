@@ -33,7 +33,7 @@ from execution_engine.module_host import ModuleHost
 from execution_engine.module_run import call_types, run_module
 from execution_engine.run import CallWrapper, RunInputs, RunOutcome
 from execution_engine.stack import run_on_stack
-from execution_engine.static_limits import check_header, check_static_limits, is_component
+from execution_engine.static_limits import check_static_limits, is_component
 from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
 from execution_engine.text import sanitised
 from execution_engine.traps import engine_error, raise_host_failure
@@ -93,7 +93,6 @@ class CompiledProgram:
             ModuleRefusedError: it is not one we run.
         """
         # What keeps the compiler busy is looked at before it, what only it knows afterwards.
-        check_header(code, limits)
         check_static_limits(code, limits)
         settings = settings_of(strategy, limits, component=is_component(code))
         digest = Digest.of(code)

@@ -16,7 +16,7 @@ from wasmtime.component import (
 
 from execution_engine import abi, world
 from execution_engine.abi import FunctionType
-from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.errors import Problem, RefusalCode, refuse_first
 from execution_engine.interface import Import, ModuleSummary
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
@@ -49,36 +49,31 @@ def check_component_interface(
     with component.type as type_:
         imports = [_item(engine, name, one.ty) for name, one in type_.imports(engine).items()]
         exports = [_item(engine, name, one.ty) for name, one in type_.exports(engine).items()]
-    for problem in interface_problems(imports, exports):
-        raise problem
+    refuse_first(interface_problems(imports, exports))
     return component_summary(imports, exports, digest)
 
 
 def interface_problems(
     imports: Sequence[ComponentItem], exports: Sequence[ComponentItem]
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is wrong with what a component imports and exports."""
     for wanted in imports:
         yield from _import_problems(wanted)
-    found = False
+    has_main = False
     for export in exports:
         if export.name != abi.ENTRY_POINT:
-            yield ModuleRefusedError(
-                RefusalCode.FORBIDDEN_EXPORT,
-                f"{quoted(export.name)} is exported, only {abi.ENTRY_POINT!r} may be",
-            )
+            detail = f"{quoted(export.name)} is exported, only {abi.ENTRY_POINT!r} may be"
+            yield RefusalCode.FORBIDDEN_EXPORT, detail
             continue
-        found = True
+        has_main = True
         if export.type != world.MAIN_TYPE:
-            yield ModuleRefusedError(
-                RefusalCode.EXPORT_TYPE,
+            detail = (
                 f"{abi.ENTRY_POINT!r} is {quoted(export.type or export.sort)}, "
-                f"it must be {world.MAIN_TYPE}",
+                f"it must be {world.MAIN_TYPE}"
             )
-    if not found:
-        yield ModuleRefusedError(
-            RefusalCode.EXPORT_TYPE, f"no function is exported as {abi.ENTRY_POINT!r}"
-        )
+            yield RefusalCode.EXPORT_TYPE, detail
+    if not has_main:
+        yield RefusalCode.EXPORT_TYPE, f"no function is exported as {abi.ENTRY_POINT!r}"
 
 
 def component_summary(
@@ -96,28 +91,20 @@ def component_summary(
     )
 
 
-def _import_problems(wanted: ComponentItem) -> Iterator[ModuleRefusedError]:
+def _import_problems(wanted: ComponentItem) -> Iterator[Problem]:
     name = quoted(wanted.name)
     if wanted.name != world.INTERFACE:
-        yield ModuleRefusedError(
-            RefusalCode.FORBIDDEN_IMPORT,
-            f"{name} is imported, the host gives {world.INTERFACE} only",
-        )
+        detail = f"{name} is imported, the host gives {world.INTERFACE} only"
+        yield RefusalCode.FORBIDDEN_IMPORT, detail
     elif wanted.sort != "instance":
-        yield ModuleRefusedError(
-            RefusalCode.IMPORT_KIND, f"{name} is a {wanted.sort}, it is an interface"
-        )
+        yield RefusalCode.IMPORT_KIND, f"{name} is a {wanted.sort}, it is an interface"
     for function, type_ in wanted.functions:
         ours = world.FUNCTIONS.get(function)
         if ours is None:
-            yield ModuleRefusedError(
-                RefusalCode.FORBIDDEN_IMPORT, f"{quoted(function)} is not one of the host calls"
-            )
+            yield RefusalCode.FORBIDDEN_IMPORT, f"{quoted(function)} is not one of the host calls"
         elif type_ != ours.type:
-            yield ModuleRefusedError(
-                RefusalCode.IMPORT_TYPE,
-                f"{function} is imported with type {quoted(type_)}, its type is {ours.type}",
-            )
+            detail = f"{function} is imported with type {quoted(type_)}, its type is {ours.type}"
+            yield RefusalCode.IMPORT_TYPE, detail
 
 
 def _item(engine: Engine, name: str, found: object) -> ComponentItem:

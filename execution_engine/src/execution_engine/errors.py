@@ -10,8 +10,10 @@ names of its functions on the stack) would carry its secrets out: it is in attri
 see it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from veracruz_utils.errors import VeracruzError
 
@@ -78,12 +80,26 @@ class EngineError(VeracruzError):
 
 
 class ModuleRefusedError(EngineError):
-    """The module is not one we run, for one reason; `detail` names both sides."""
+    """The module is not one we run; nothing of it ran."""
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"program refused ({code}): {detail}")
         self.code = code
         self.detail = detail
+
+
+# One reason not to run a module: its code, and a text that names both sides.
+Problem: TypeAlias = tuple[RefusalCode, str]
+
+
+def refuse_first(problems: Iterable[Problem]) -> None:
+    """Raise the first problem, if there is one.
+
+    Raises:
+        ModuleRefusedError: there is.
+    """
+    for code, detail in problems:
+        raise ModuleRefusedError(code, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from wasmtime import FuncType, Module
 
 from execution_engine import _capi, abi
 from execution_engine.abi import FunctionType
-from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.errors import Problem, RefusalCode, refuse_first
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
 
@@ -57,37 +57,26 @@ def check_module_interface(module: Module, digest: Digest) -> ModuleSummary:
     )
     exports = {one.name: _kind_and_type(one.type) for one in module.exports}
     has_memory = exports.get(abi.MEMORY, _NONE)[0] == "memory"
-    for problem in module_interface_problems(imports, has_memory=has_memory):
-        raise problem
+    refuse_first(module_interface_problems(imports, has_memory=has_memory))
     _, entry = exports.get(abi.ENTRY_POINT, _NONE)
     _, initializer = exports.get(abi.INITIALIZER, _NONE)
     return ModuleSummary(digest, imports, entry, initializer == abi.INITIALIZER_TYPE)
 
 
-def module_interface_problems(
-    imports: Iterable[Import], *, has_memory: bool
-) -> Iterator[ModuleRefusedError]:
+def module_interface_problems(imports: Iterable[Import], *, has_memory: bool) -> Iterator[Problem]:
     """What is wrong with a core module's imports, or that it exports no memory of its own."""
     for one in imports:
         name = f"{quoted(one.module)}.{quoted(one.name)}"
         call = abi.IMPORTS.get(one.name) if one.module == abi.MODULE else None
         if one.kind != "func":
-            yield ModuleRefusedError(
-                RefusalCode.IMPORT_KIND, f"{name} is a {one.kind}, the host gives functions only"
-            )
+            yield RefusalCode.IMPORT_KIND, f"{name} is a {one.kind}, the host gives functions only"
         elif call is None:
-            yield ModuleRefusedError(
-                RefusalCode.FORBIDDEN_IMPORT, f"{name} is not one of the host calls"
-            )
+            yield RefusalCode.FORBIDDEN_IMPORT, f"{name} is not one of the host calls"
         elif one.type != call.type:
-            yield ModuleRefusedError(
-                RefusalCode.IMPORT_TYPE,
-                f"{name} is imported with type {one.type}, its type is {call.type}",
-            )
+            detail = f"{name} is imported with type {one.type}, its type is {call.type}"
+            yield RefusalCode.IMPORT_TYPE, detail
     if not has_memory:
-        yield ModuleRefusedError(
-            RefusalCode.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}"
-        )
+        yield RefusalCode.NO_MEMORY, f"no memory of its own is exported as {abi.MEMORY!r}"
 
 
 def _kind_and_type(found: object) -> tuple[str, FunctionType | None]:

@@ -1,6 +1,6 @@
 """How much a program may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Self
 
 from veracruz_utils.policy import Limits
@@ -29,7 +29,7 @@ class EngineLimits:
         stack_bytes: the program's stack of calls; a host call has its own.
         function_bytes: size of one function's body.
         locals: locals of one function, without its parameters.
-        nesting: blocks of one function inside one another.
+        nesting: blocks of one function inside one another; `wasm.examination` looks at it.
         tables: tables of the module.
         table_elements: elements of one table, initial and grown.
     """
@@ -47,24 +47,10 @@ class EngineLimits:
     tables: int = 8
     table_elements: int = 500_000
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """What each function is held to before it is compiled: bytes, locals, nesting."""
-        return self.function_bytes, self.locals, self.nesting
-
     @classmethod
     def from_policy(cls, limits: Limits) -> Self:
         """The limits a policy sets; those of compiling and inputs are for who holds the process."""
+        same = (each.name for each in fields(cls) if hasattr(limits, each.name))
         return cls(
-            module_bytes=limits.program_bytes,
-            memory_bytes=limits.memory_bytes,
-            output_bytes=limits.output_bytes,
-            run_seconds=limits.run_seconds,
-            fuel=limits.fuel,
-            random_bytes=limits.random_bytes,
-            stack_bytes=limits.stack_bytes,
-            function_bytes=limits.function_bytes,
-            locals=limits.locals,
-            nesting=limits.nesting,
-            table_elements=limits.table_elements,
+            module_bytes=limits.program_bytes, **{name: getattr(limits, name) for name in same}
         )

@@ -26,14 +26,14 @@ _RANDOM_PIECE: Final = 1024 * 1024
 class GuestMemory:
     """Linear memory, bounds checked; it grows under us but never moves.
 
-    Args:
+    Attributes:
         now: gives all of the memory as it is now, writable.
     """
 
-    __slots__ = ("_now", "_view")
+    __slots__ = ("_view", "now")
 
     def __init__(self, now: Callable[[], memoryview]) -> None:
-        self._now = now
+        self.now = now
         self._view = now()
 
     def window(self, start: int, size: int) -> memoryview:
@@ -44,18 +44,13 @@ class GuestMemory:
         """
         end = start + size
         if end > len(self._view):
-            self._view = self._now()  # it may have grown since the last look
+            self._view = self.now()  # it may have grown since the last look
             if end > len(self._view):
                 raise TrapError(
                     TrapCode.OUT_OF_BOUNDS_HOST_CALL,
                     debug=f"{size} bytes at {start}, memory has {len(self._view)}",
                 )
         return self._view[start:end]
-
-    def size(self) -> int:
-        """Bytes of memory now."""
-        self._view = self._now()
-        return len(self._view)
 
     def release(self) -> None:
         """Let go of the memory; nothing of it may be touched afterwards."""

@@ -61,5 +61,5 @@ class ObservedProgram(CompiledProgram):
     def _call_main(self, store: Store, host: Host) -> int:
         return_code = super()._call_main(store, host)
         memory = host.memory if isinstance(host, ModuleHost) else None
-        self._memory_peak = None if memory is None else memory.size()
+        self._memory_peak = None if memory is None else len(memory.now())
         return return_code

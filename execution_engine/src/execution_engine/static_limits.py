@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
 from execution_engine.limits import PAGE_BYTES, EngineLimits
 from execution_engine.reader import (
     COMPONENT_VERSION,
@@ -49,44 +49,34 @@ def is_component(code: bytes) -> bool:
     return code[:8] == MAGIC + COMPONENT_VERSION
 
 
-def check_header(code: bytes, limits: EngineLimits) -> None:
-    """Check that the bytes begin as a module or a component, and are not too many.
-
-    Raises:
-        ModuleRefusedError: they do not, or are.
-    """
+def header_problems(code: bytes, limits: EngineLimits) -> Iterator[Problem]:
+    """That the bytes do not begin as a module or a component, or are too many."""
     if len(code) > limits.module_bytes:
-        raise ModuleRefusedError(
-            RefusalCode.TOO_LARGE,
+        detail = (
             f"{len(code)} bytes, the limit is {limits.module_bytes}: "
-            "a policy sets it as program_bytes",
+            "a policy sets it as program_bytes"
         )
-    if code[:4] != MAGIC:  # the compiler would take the text format too
-        raise ModuleRefusedError(
-            RefusalCode.NOT_WASM, "it does not begin with the bytes 00 61 73 6d"
-        )
-    if code[4:8] not in (MODULE_VERSION, COMPONENT_VERSION):
-        raise ModuleRefusedError(
-            RefusalCode.VERSION,
+        yield RefusalCode.TOO_LARGE, detail
+    elif code[:4] != MAGIC:  # the compiler would take the text format too
+        yield RefusalCode.NOT_WASM, "it does not begin with the bytes 00 61 73 6d"
+    elif code[4:8] not in (MODULE_VERSION, COMPONENT_VERSION):
+        detail = (
             f"version bytes are {code[4:8].hex(' ')}, not 01 00 00 00 (a module) or "
-            "0d 00 01 00 (a component)",
+            "0d 00 01 00 (a component)"
         )
+        yield RefusalCode.VERSION, detail
 
 
 def check_static_limits(code: bytes, limits: EngineLimits) -> None:
-    """Check a program's sizes, before the validator and the compiler work on it.
-
-    Args:
-        code: it has passed `check_header`.
-        limits: what it is held to.
+    """Check a program's header and sizes, before the validator and the compiler work on it.
 
     Raises:
         ModuleRefusedError: the first thing that is too large, or not allowed.
     """
+    refuse_first(header_problems(code, limits))
     try:
         for module in _core_modules(code):
-            for problem in size_problems(_read_sizes(module), limits):
-                raise problem
+            refuse_first(size_problems(_read_sizes(module), limits))
     except TooManyError as error:
         raise ModuleRefusedError(RefusalCode.TOO_MANY_ENTRIES, str(error)) from error
     except BinaryError as error:
@@ -95,36 +85,26 @@ def check_static_limits(code: bytes, limits: EngineLimits) -> None:
 
 def size_problems(
     sizes: ModuleSizes, limits: EngineLimits, *, imported: int = 0
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is too large in a core module; function indexes count `imported` functions first."""
     if sizes.start is not None:
         # It would call the host before the host knows the memory of the instance.
-        yield ModuleRefusedError(
-            RefusalCode.START_SECTION, f"it starts function {sizes.start} by itself"
-        )
+        yield RefusalCode.START_SECTION, f"it starts function {sizes.start} by itself"
     for pages in sizes.memories:
         if (size := pages * PAGE_BYTES) > limits.memory_bytes:
-            yield ModuleRefusedError(
-                RefusalCode.MEMORY_SIZE,
-                f"{size} bytes of memory at first, the limit is {limits.memory_bytes}",
-            )
+            detail = f"{size} bytes of memory at first, the limit is {limits.memory_bytes}"
+            yield RefusalCode.MEMORY_SIZE, detail
     for elements in sizes.tables:
         if elements > limits.table_elements:
-            yield ModuleRefusedError(
-                RefusalCode.TABLE_SIZE,
-                f"a table of {elements} elements, the limit is {limits.table_elements}",
-            )
+            detail = f"a table of {elements} elements, the limit is {limits.table_elements}"
+            yield RefusalCode.TABLE_SIZE, detail
     for index, (size, count) in enumerate(sizes.bodies, imported):
         if size > limits.function_bytes:
-            yield ModuleRefusedError(
-                RefusalCode.FUNCTION_SIZE,
-                f"function {index} has {size} bytes, the limit is {limits.function_bytes}",
-            )
+            detail = f"function {index} has {size} bytes, the limit is {limits.function_bytes}"
+            yield RefusalCode.FUNCTION_SIZE, detail
         if count > limits.locals:
-            yield ModuleRefusedError(
-                RefusalCode.LOCALS,
-                f"function {index} has {count} locals, the limit is {limits.locals}",
-            )
+            detail = f"function {index} has {count} locals, the limit is {limits.locals}"
+            yield RefusalCode.LOCALS, detail
 
 
 def _core_modules(code: bytes) -> Iterator[WasmReader]:

@@ -45,13 +45,11 @@ def check(
     limits = limits or EngineLimits()
     seen = examine(code, limits=limits)
     digest = seen.summary.digest if seen.summary else Digest.of(code)
-    findings = [
-        Finding.of(RULES_OF_THE_ENGINE[problem.code], problem.detail) for problem in seen.problems
-    ]
+    findings = [Finding.of(RULES_OF_THE_ENGINE[found], detail) for found, detail in seen.problems]
     found = None
     if seen.summary is not None:
         findings.extend(_entry_findings(seen.summary))
-    if not any(problem.code in _UNREADABLE_INSIDE for problem in seen.problems):
+    if not any(found in _UNREADABLE_INSIDE for found, _ in seen.problems):
         found, more = _look_inside(seen)
         findings.extend(more)
     if program not in (None, digest):

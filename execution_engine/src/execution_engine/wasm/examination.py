@@ -14,13 +14,13 @@ from execution_engine import abi
 from execution_engine.abi import FunctionType
 from execution_engine.compiled_program import MAX_INSTANCES
 from execution_engine.component_interface import component_summary, interface_problems
-from execution_engine.errors import ModuleRefusedError, RefusalCode
+from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
 from execution_engine.interface import ModuleSummary, module_interface_problems
 from execution_engine.limits import EngineLimits
 from execution_engine.reader import MODULE_VERSION, BinaryError, TooManyError
 from execution_engine.static_limits import (
     ModuleSizes,
-    check_header,
+    header_problems,
     is_component,
     size_problems,
 )
@@ -54,7 +54,7 @@ class Examination:
     """
 
     summary: ModuleSummary | None
-    problems: tuple[ModuleRefusedError, ...]
+    problems: tuple[Problem, ...]
     module: Binary | None = None
     shapes: FunctionShapes | None = None
 
@@ -65,30 +65,27 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
     Raises:
         ModuleRefusedError: the first thing wrong with it.
     """
-    check_header(code, limits)
+    refuse_first(header_problems(code, limits))
     with make_engine(_ANY_ENGINE) as engine:
         if is_component(code):
             outline = _read_component(code)
-            for problem in _outline_problems(outline):
-                raise problem
-            for problem in _inner_problems(engine, code, outline, limits):
-                raise problem
+            refuse_first(_outline_problems(outline))
+            refuse_first(_inner_problems(engine, code, outline, limits))
             return component_summary(outline.imports, outline.exports, Digest.of(code))
         module = _read_module(code)
-        for problem in _module_problems(engine, module, FunctionShapes(module), limits):
-            raise problem
+        refuse_first(_module_problems(engine, module, FunctionShapes(module), limits))
         return _summary(module)
 
 
 def examine(code: bytes, *, limits: EngineLimits) -> Examination:
     """What `code` is, and everything for which we do not run it; nothing is compiled."""
     try:
-        check_header(code, limits)
+        refuse_first(header_problems(code, limits))
         if is_component(code):
             return _examine_component(code, limits)
         module = _read_module(code)
     except ModuleRefusedError as error:
-        return Examination(None, (error,))
+        return Examination(None, ((error.code, error.detail),))
     shapes = FunctionShapes(module)
     with make_engine(_ANY_ENGINE) as engine:
         problems = tuple(_module_problems(engine, module, shapes, limits))
@@ -127,7 +124,7 @@ def _read_component(code: bytes) -> ComponentOutline:
 
 def _module_problems(
     engine: Engine, module: Binary, shapes: FunctionShapes, limits: EngineLimits
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is wrong with a core module that is a program by itself."""
     export = module.exported(abi.MEMORY, "memory")
     own = export is not None and export.index >= module.imported("memory")
@@ -139,16 +136,16 @@ def _module_problems(
 
 def _code_problems(
     engine: Engine, module: Binary, shapes: FunctionShapes, limits: EngineLimits
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is wrong with a core module's code, whether it stands alone or in a component."""
     yield from shape_problems(module, shapes, limits)
     try:
         Module.validate(engine, module.code)
     except WasmtimeError as error:
-        yield ModuleRefusedError(RefusalCode.INVALID, sanitised(error))
+        yield RefusalCode.INVALID, sanitised(error)
 
 
-def _outline_problems(outline: ComponentOutline) -> Iterator[ModuleRefusedError]:
+def _outline_problems(outline: ComponentOutline) -> Iterator[Problem]:
     """What is wrong with a component on its outermost level."""
     yield from interface_problems(outline.imports, outline.exports)
     for count, most, what in (
@@ -157,39 +154,35 @@ def _outline_problems(outline: ComponentOutline) -> Iterator[ModuleRefusedError]
         (outline.canons, MAX_CANONS, "canonical functions"),
     ):
         if count > most:
-            yield ModuleRefusedError(
-                RefusalCode.TOO_MANY_ENTRIES, f"{count} {what}, at most {most}"
-            )
+            yield RefusalCode.TOO_MANY_ENTRIES, f"{count} {what}, at most {most}"
 
 
 def _inner_problems(
     engine: Engine, code: bytes, outline: ComponentOutline, limits: EngineLimits
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is wrong inside a component whose outline is right."""
     found = False
     for problem in _core_problems(engine, code, outline, limits):
         found = True
         yield problem
     if not found and (error := error_outside_code(code)) is not None:
-        yield ModuleRefusedError(RefusalCode.INVALID, error)
+        yield RefusalCode.INVALID, error
 
 
 def _core_problems(
     engine: Engine, code: bytes, outline: ComponentOutline, limits: EngineLimits
-) -> Iterator[ModuleRefusedError]:
+) -> Iterator[Problem]:
     """What is wrong with each core module by itself, and with all of them together."""
     sizes: list[ModuleSizes] = []
     for start, size in outline.modules:
         inner = code[start : start + size]
         if inner[4:8] != MODULE_VERSION:
-            yield ModuleRefusedError(
-                RefusalCode.MALFORMED, f"at offset {start} is no core module of version 1"
-            )
+            yield RefusalCode.MALFORMED, f"at offset {start} is no core module of version 1"
             continue
         try:
             module = _read_module(inner)
         except ModuleRefusedError as error:
-            yield ModuleRefusedError(error.code, f"core module at offset {start}: {error.detail}")
+            yield error.code, f"core module at offset {start}: {error.detail}"
             continue
         yield from size_problems(module.sizes(), limits, imported=module.imported("func"))
         yield from _code_problems(engine, module, FunctionShapes(module), limits)
@@ -197,18 +190,14 @@ def _core_problems(
     yield from _count_problems(sizes, limits)
 
 
-def _count_problems(
-    modules: list[ModuleSizes], limits: EngineLimits
-) -> Iterator[ModuleRefusedError]:
+def _count_problems(modules: list[ModuleSizes], limits: EngineLimits) -> Iterator[Problem]:
     """What there are too many of in the core modules of a program, all together."""
     memories = sum(bool(sizes.memories) for sizes in modules)  # the validator allows each but one
     tables = sum(len(sizes.tables) for sizes in modules)
     if memories > 1:
-        yield ModuleRefusedError(RefusalCode.MEMORY_SIZE, f"{memories} memories, the limit is 1")
+        yield RefusalCode.MEMORY_SIZE, f"{memories} memories, the limit is 1"
     if tables > limits.tables:
-        yield ModuleRefusedError(
-            RefusalCode.TABLE_SIZE, f"{tables} tables, the limit is {limits.tables}"
-        )
+        yield RefusalCode.TABLE_SIZE, f"{tables} tables, the limit is {limits.tables}"
 
 
 def _summary(module: Binary) -> ModuleSummary:
