@@ -215,7 +215,7 @@ def keep(store: Store, contents: Sequence[tuple[str, bytes]]) -> list[Collateral
 def _line(entry: CollateralEntry, now: datetime) -> str:
     state = "valid" if entry.valid(now) else "expired" if entry.end < now else "not yet valid"
     return (
-        f"{entry.kind:<15}  {state:<7}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
+        f"{entry.kind:<15}  {state:<13}  {entry.start:%Y-%m-%d} to {entry.end:%Y-%m-%d %H:%M}  "
         f"{entry.subject}"
     )
 
