@@ -237,7 +237,7 @@ def test_a_stream_that_ends_without_the_isolates_farewell_is_not_trusted():
 
     with session_with(cut_short) as session:
         session.send_frame(b"get 10")
-        with pytest.raises(SessionLostError, match="without a farewell"):
+        with pytest.raises(SessionLostError, match="without a closing alert"):
             session.receive_frame(timeout_s=PATIENCE_S)
         with pytest.raises(SessionError, match="cannot be used any more"):
             session.send_frame(b"hello?")
@@ -270,7 +270,7 @@ def test_an_upload_into_a_stream_that_ended_tells_how_it_ended():
         yield next(isolate.session(chunks, context))
 
     with (
-        pytest.raises(SessionLostError, match="without a farewell"),
+        pytest.raises(SessionLostError, match="without a closing alert"),
         session_with(cut_short) as session,
     ):
         session.send_content(bytes(64 << 20))

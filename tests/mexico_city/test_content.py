@@ -122,9 +122,9 @@ def test_a_result_is_immutable_before_all_of_it_was_read():
 @pytest.mark.parametrize(
     ("size", "limit", "why"),
     [
-        (4, 4, "an output file has 5 bytes, 4 were announced"),
-        (6, 6, "an output file has 5 bytes, 6 were announced"),
-        (5, 4, "an output file of 5 bytes, the limit is 4"),
+        (4, 4, "the output file has 5 bytes, 4 were announced"),
+        (6, 6, "the output file has 5 bytes, 6 were announced"),
+        (5, 4, "the output file has 5 bytes, the limit is 4"),
     ],
 )
 def test_a_result_of_another_size_is_refused_and_closed(size, limit, why):

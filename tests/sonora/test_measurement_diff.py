@@ -32,7 +32,7 @@ def test_files_are_added_removed_and_changed_by_name(tmp_path):
 def test_a_file_that_is_no_measurement_is_named(tmp_path, text):
     path = tmp_path / "other"
     path.write_text(text)
-    with pytest.raises(SonoraError, match=f"{path} is no output of sonora measure"):
+    with pytest.raises(SonoraError, match=f"{path} is not the output of sonora measure"):
         changes_since(path, {})
 
 

@@ -9,46 +9,27 @@ A session that raised `PeerError` is over. What it still wants to tell the peer 
 """
 
 from enum import StrEnum
-from typing import Final
 
 from veracruz_utils.errors import VeracruzError
 
 
 class TlsFault(StrEnum):
-    """The closed list of what a peer can do wrong; the values are stable names for logs."""
+    """The closed list of what a peer can do wrong; the values say it, for people."""
 
-    MALFORMED = "malformed"
-    HANDSHAKE_TOO_LONG = "handshake-too-long"
-    WRONG_VERSION = "wrong-version"
-    WRONG_SUITE = "wrong-suite"
-    WRONG_PROTOCOL = "wrong-protocol"
-    NO_CERTIFICATE = "no-certificate"
-    UNKNOWN_CERTIFICATE = "unknown-certificate"
-    EXPIRED_CERTIFICATE = "expired-certificate"
-    PREMATURE_CERTIFICATE = "premature-certificate"
-    WRONG_KEY = "wrong-key"
-    BAD_RECORD = "bad-record"
-    TRUNCATED = "truncated"
-    REFUSED_OUR_CERTIFICATE = "refused-our-certificate"
-    ALERT = "alert"
-
-
-_TEXTS: Final = {
-    TlsFault.MALFORMED: "peer sent bytes that are not valid TLS",
-    TlsFault.HANDSHAKE_TOO_LONG: "peer did not finish its handshake in the bytes allowed for it",
-    TlsFault.WRONG_VERSION: "peer does not speak the TLS version the policy asks for",
-    TlsFault.WRONG_SUITE: "peer does not offer the ciphersuite the policy asks for",
-    TlsFault.WRONG_PROTOCOL: "peer does not agree on the application protocol veracruz/1",
-    TlsFault.NO_CERTIFICATE: "peer showed no certificate",
-    TlsFault.UNKNOWN_CERTIFICATE: "peer showed a certificate that is not pinned",
-    TlsFault.EXPIRED_CERTIFICATE: "peer showed a pinned certificate that has expired",
-    TlsFault.PREMATURE_CERTIFICATE: "peer showed a pinned certificate that is not valid yet",
-    TlsFault.WRONG_KEY: "peer does not hold the private key of the certificate it showed",
-    TlsFault.BAD_RECORD: "peer sent a record that fails its integrity check",
-    TlsFault.TRUNCATED: "peer's bytes ended without a closing alert",
-    TlsFault.REFUSED_OUR_CERTIFICATE: "peer refused our certificate",
-    TlsFault.ALERT: "peer ended the session with an alert",
-}
+    MALFORMED = "peer sent bytes that are not valid TLS"
+    HANDSHAKE_TOO_LONG = "peer did not finish its handshake in the bytes allowed for it"
+    WRONG_VERSION = "peer does not speak the TLS version the policy asks for"
+    WRONG_SUITE = "peer does not offer the ciphersuite the policy asks for"
+    WRONG_PROTOCOL = "peer does not agree on the application protocol veracruz/1"
+    NO_CERTIFICATE = "peer showed no certificate"
+    UNKNOWN_CERTIFICATE = "peer showed a certificate that is not pinned"
+    EXPIRED_CERTIFICATE = "peer showed a pinned certificate that has expired"
+    PREMATURE_CERTIFICATE = "peer showed a pinned certificate that is not valid yet"
+    WRONG_KEY = "peer does not hold the private key of the certificate it showed"
+    BAD_RECORD = "peer sent a record that fails its integrity check"
+    TRUNCATED = "peer's bytes ended without a closing alert"
+    REFUSED_OUR_CERTIFICATE = "peer refused our certificate"
+    ALERT = "peer ended the session with an alert"
 
 
 class TlsError(VeracruzError):
@@ -75,7 +56,7 @@ class PeerError(TlsError):
         self.fault = fault
         self.alert = alert
         self.certificate_digest = certificate_digest
-        text = _TEXTS[fault]
+        text = fault.value
         if alert is not None:
             text += f" (alert: {alert})"
         if certificate_digest is not None:

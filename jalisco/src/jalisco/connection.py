@@ -163,10 +163,10 @@ class Connection:
                 f"{self._transport.peer} takes no more bytes: it or the isolate is stuck"
             ) from error
         except SessionError:
-            self._hear_last_words()
+            self._take_pending_input()
             raise
 
-    def _hear_last_words(self) -> None:
+    def _take_pending_input(self) -> None:
         """Take in what came before the transport went; an alert says more than its end."""
         while not self._peer_closed:
             try:
@@ -175,12 +175,12 @@ class Connection:
                 return
             for plaintext in self._take_in(data):
                 self._frames.feed(plaintext)
-        raise self._farewell()
+        raise self._closed()
 
     def _receive(self, deadline: float, duty: str) -> list[bytes]:
         """Plaintext from the next bytes of the transport; `duty` is what the isolate owes us."""
         if self._peer_closed:
-            raise self._farewell()
+            raise self._closed()
         try:
             data = self._transport.receive(max(0.0, deadline - monotonic()))
         except TimeoutError as error:
@@ -192,7 +192,7 @@ class Connection:
         self._flush()
         return plaintexts
 
-    def _farewell(self) -> SessionLostError:
+    def _closed(self) -> SessionLostError:
         peer = self._transport.peer
         return SessionLostError(f"the isolate behind {peer} closed the session: start again")
 
@@ -233,12 +233,12 @@ class Connection:
                 )
             case TlsFault.UNKNOWN_CERTIFICATE | TlsFault.WRONG_KEY:
                 return WrongIsolateError(
-                    f"what answers behind {peer} shows certificate {error.certificate_digest}, "
+                    f"what answers behind {peer} has certificate {error.certificate_digest}, "
                     f"the attested one is {self._endpoint.server_certificate_digest}: attest again"
                 )
             case TlsFault.TRUNCATED:
                 return SessionLostError(
-                    f"the session behind {peer} ended without a farewell: "
+                    f"the session behind {peer} ended without a closing alert: "
                     "see that the isolate runs, then start again"
                 )
             case TlsFault.WRONG_VERSION | TlsFault.WRONG_SUITE:

@@ -55,23 +55,23 @@ def _failure(peer: str, error: grpc.RpcError, *, answered: bool) -> SessionError
     """What a gRPC status means to a principal, and what can be done."""
     call = cast("grpc.Call", error)  # what a stream raises is both
     code = call.code()
-    told = f"{code.name} {(call.details() or '')[:120]!r}"
+    status = f"{code.name} {(call.details() or '')[:120]!r}"
     match code:
         case grpc.StatusCode.RESOURCE_EXHAUSTED if not answered:
-            return BridgeBusyError(f"{peer} takes no further session now ({told}): try again later")
+            return BridgeBusyError(f"{peer} takes no further session ({status}): try again later")
         case grpc.StatusCode.UNIMPLEMENTED:
-            return SessionError(f"{peer} is another service ({told}): correct the address")
+            return SessionError(f"{peer} is another service ({status}): correct the address")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return SessionLostError(f"the session with {peer} was open longer than is allowed")
         case grpc.StatusCode.UNAVAILABLE if not answered:
             return SessionLostError(str(error_of_call(error, peer=peer, remedy=_REMEDY)))
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
             return SessionLostError(
-                f"{peer} went away in the middle of the session ({told}): "
+                f"{peer} went away in the middle of the session ({status}): "
                 "see that it runs, then start again"
             )
         case _:
-            return SessionError(f"{peer} ended the session ({told})")
+            return SessionError(f"{peer} ended the session ({status})")
 
 
 class SinaloaTransport:

@@ -116,15 +116,15 @@ class Sealing(_File):
 
     def _seal(self, limit: int) -> None:
         if self._size > limit:
-            raise RuntimeFailure(f"an output file of {self._size} bytes, the limit is {limit}")
+            raise RuntimeFailure(f"the output file has {self._size} bytes, the limit is {limit}")
         try:
             fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, _SEALS)
         except OSError as error:
-            raise RuntimeFailure("an output file is still mapped for writing") from error
+            raise RuntimeFailure("the output file is still mapped for writing") from error
         # Only now: before the seals its writer could still have changed it.
         found = os.fstat(self.descriptor).st_size
         if found != self._size:
-            raise RuntimeFailure(f"an output file has {found} bytes, {self._size} were announced")
+            raise RuntimeFailure(f"the output file has {found} bytes, {self._size} were announced")
 
 
 def content_of(data: bytes) -> Content:

@@ -175,7 +175,17 @@ class Front:
         if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
             return
-        self._connect(channel)
+        session = Session(
+            self._context,
+            self._runtime.computation.policy,
+            self._runtime,
+            now=datetime.now(UTC),
+            admits=self._admits,
+            ready=lambda: self._ready.add(connection),
+        )
+        connection = _Connection(channel, session, time.monotonic())
+        self._connections[connection] = None
+        self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _sonora(self) -> None:
         """Sonora sends nothing after the start: whatever can be read here is its end."""
@@ -196,19 +206,6 @@ class Front:
             channel.close()
 
     # Sessions.
-
-    def _connect(self, channel: socket.socket) -> None:
-        session = Session(
-            self._context,
-            self._runtime.computation.policy,
-            self._runtime,
-            now=datetime.now(UTC),
-            admits=self._admits,
-            ready=lambda: self._ready.add(connection),
-        )
-        connection = _Connection(channel, session, time.monotonic())
-        self._connections[connection] = None
-        self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _make_room(self) -> bool:
         """Whether there is room for one more; the longest of unfinished handshakes gives way."""

@@ -13,7 +13,7 @@ import socket
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
-from baja import EndpointConfig, KeyAndCertificate, ServerContext, make_certificate
+from baja import EndpointConfig, ServerContext, make_certificate
 from colima import frame, isolate
 from mexico_city import lockdown
 from mexico_city.code_exchange import CodeExchange
@@ -63,7 +63,10 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
 
 def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
     try:
-        identity = _make_identity(policy)
+        # A fresh key that never leaves this process; the certificate is what gets attested.
+        identity = make_certificate(
+            name=NAME, not_before=datetime.now(UTC) - _CLOCK_SKEW, not_after=policy.expires_at
+        )
         config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
         context = ServerContext(config, accepted=[each.certificate for each in policy.identities])
     except VeracruzError as error:
@@ -108,13 +111,6 @@ def _require_means(policy: Policy) -> None:
             f"the policy needs {needed} open files, an isolate may have {files}: "
             "start sonora with a higher limit (ulimit -n)"
         )
-
-
-def _make_identity(policy: Policy) -> KeyAndCertificate:
-    """A fresh key that never leaves this process, and its certificate."""
-    return make_certificate(
-        name=NAME, not_before=datetime.now(UTC) - _CLOCK_SKEW, not_after=policy.expires_at
-    )
 
 
 def _fork_guest(policy: Policy) -> GuestLink:

@@ -119,7 +119,7 @@ class Bridge:
                 _LOG.warning("session refused: %d are open", self._open)
                 raise CallError(
                     CallStatus.RESOURCE_EXHAUSTED,
-                    f"{self._max_sessions} sessions are open, as many as may be: try again later",
+                    f"{self._max_sessions} sessions are open, which is the limit: try again later",
                 )
             self._open += 1
         try:

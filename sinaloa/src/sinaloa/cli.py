@@ -97,7 +97,7 @@ def _check(agreed: Policy, isolate: IsolateLink) -> None:
     launched = isolate.launched
     if launched.policy_digest != agreed.digest.value:
         raise SinaloaError(
-            f"sonora launched policy {launched.policy_digest.hex()}, asked for was {agreed.digest}"
+            f"sonora launched policy {launched.policy_digest.hex()}, expected {agreed.digest}"
         )
     accepted = agreed.accepted(launched.platform)
     if accepted is None or launched.measurement not in accepted.measurements:

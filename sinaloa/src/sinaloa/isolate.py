@@ -229,7 +229,7 @@ class IsolateLink:
 
     def _next_answer(self) -> "Future[bytes]":
         if not self._pending:
-            raise WireError("sonora answers what nobody asked")
+            raise WireError("unsolicited answer from sonora")
         return self._pending.popleft()
 
 
@@ -276,7 +276,7 @@ def _read_launched(connection: socket.socket, name: str) -> Launched:
         case None:
             raise ConnectionResetError
         case other:
-            raise WireError(f"a {type(other).__name__} came, not an isolate")
+            raise WireError(f"expected Launched, got {type(other).__name__}")
 
 
 def _read(connection: socket.socket) -> FromSonora | None:
@@ -294,4 +294,4 @@ def _receive_socket(connection: socket.socket) -> socket.socket:
         return socket.socket(fileno=descriptor)
     except OSError as error:
         os.close(descriptor)
-        raise WireError("what came with the isolate is no socket") from error
+        raise WireError("the descriptor that came with the isolate is not a socket") from error

@@ -136,7 +136,7 @@ def measure(
     type=click.Choice(list(SOURCES)),
     default="software",
     show_default=True,
-    help="What vouches for this machine: a software root (protects nothing from its owner), "
+    help="What vouches for this machine: a software root (no protection from its owner), "
     "Gramine-SGX, Linux configfs-tsm (SEV-SNP, TDX, CCA), AWS NSM, or a TPM.",
 )
 @click.option(

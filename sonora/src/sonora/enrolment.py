@@ -70,7 +70,7 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
     )
     done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
     if done.instance_id != instance_id_of(key.public_key()):
-        raise SonoraError("tabasco answers with the instance id of another key")
+        raise SonoraError("tabasco answered with the instance id of another key than the one sent")
     return OwnEnrolment(
         key,
         done.instance_id,

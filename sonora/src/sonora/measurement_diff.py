@@ -65,7 +65,7 @@ def changes_since(earlier: Path, now: Mapping[str, str]) -> Changes:
         before = msgspec.json.decode(data, type=_Listing).files
     except (msgspec.MsgspecError, ValueError) as error:
         raise SonoraError(
-            f"{earlier} is no output of sonora measure --files --json: {error}"
+            f"{earlier} is not the output of sonora measure --files --json: {error}"
         ) from None
     return Changes(
         added=tuple(sorted(now.keys() - before.keys())),

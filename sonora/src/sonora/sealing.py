@@ -74,12 +74,12 @@ class GramineSealer:
         try:
             return self._cipher().decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _LABEL)
         except (InvalidTag, ValueError) as error:
-            raise SonoraError("sealed by another enclave or machine, or changed") from error
+            raise SonoraError("sealed by another enclave or machine, or changed since") from error
 
     def _cipher(self) -> AESGCM:
         key = self._files.read(self._path)
         if len(key) not in _KEY_SIZES:
-            raise SonoraError(f"{self._path} has {len(key)} bytes, which is no sealing key")
+            raise SonoraError(f"{self._path} has {len(key)} bytes, a sealing key has 16 or 32")
         derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_LABEL)
         return AESGCM(derive.derive(key))
 
@@ -132,9 +132,9 @@ class SealedEnrolment:
             case [bytes(encoded), int(renew_at), int(expires_at)]:
                 key = serialization.load_der_private_key(encoded, password=None)
             case _:
-                raise SonoraError("it is no enrolment")
+                raise SonoraError("malformed enrolment")
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise SonoraError("it holds no key to sign with")
+            raise SonoraError("its key is not an elliptic-curve key")
         shift = time.monotonic() - self._now()
         identifier = instance_id_of(key.public_key())
         return OwnEnrolment(key, identifier, renew_at + shift, expires_at + shift)

@@ -100,7 +100,7 @@ def _read_all(descriptor: int) -> bytes:
     while piece := os.read(descriptor, MAX_FILE_BYTES + 1 - len(data)):
         data += piece
         if len(data) > MAX_FILE_BYTES:
-            raise EvidenceUnavailableError(f"a file of more than {MAX_FILE_BYTES} bytes")
+            raise EvidenceUnavailableError(f"the file has more than {MAX_FILE_BYTES} bytes")
     return data
 
 

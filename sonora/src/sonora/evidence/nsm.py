@@ -85,7 +85,7 @@ class NsmSource:
                 raise EvidenceUnavailableError(f"the module answers {code[:40]!r}")
             case dict() if isinstance(answer := found.get(name), dict):
                 return answer
-        raise EvidenceUnavailableError(f"the module's answer is no {name}")
+        raise EvidenceUnavailableError(f"the module sent a malformed answer to {name}")
 
 
 def exchange_with(device: Path) -> Exchange:

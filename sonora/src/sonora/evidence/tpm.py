@@ -89,7 +89,7 @@ class TpmSource:
             answer.take(4)  # the update counter
             given = answer.selection()
             if answer.number(4) != len(given) or not given:
-                raise EvidenceUnavailableError("the TPM does not give its registers")
+                raise EvidenceUnavailableError("the TPM did not return the requested registers")
             values |= {index: answer.sized() for index in given}
         return [values[index] for index in REGISTERS]
 
@@ -134,7 +134,7 @@ class _Answer:
         """The tag, the size and the code, which has to be that of success."""
         self.take(2)
         if self.number(4) != len(self._data):
-            raise EvidenceUnavailableError("the TPM's answer is cut")
+            raise EvidenceUnavailableError("the TPM's answer is too short")
         if (code := self.number(4)) != 0:
             raise EvidenceUnavailableError(f"the TPM answers with error {code:#x}")
 
@@ -148,7 +148,7 @@ class _Answer:
     def take(self, size: int) -> bytes:
         taken = self._data[self._at : self._at + size]
         if size < 0 or len(taken) != size:
-            raise EvidenceUnavailableError("the TPM's answer is cut")
+            raise EvidenceUnavailableError("the TPM's answer is too short")
         self._at += size
         return taken
 
@@ -162,7 +162,7 @@ class _Answer:
     def selection(self) -> list[int]:
         """A TPML_PCR_SELECTION of one bank."""
         if self.number(4) != 1 or self.number(2) != _SHA256:
-            raise EvidenceUnavailableError("the TPM has no registers of SHA-256")
+            raise EvidenceUnavailableError("the TPM returned no registers of the SHA-256 bank")
         bits = int.from_bytes(self.take(self.number(1)), "little")
         return [index for index in REGISTERS if bits >> index & 1]
 
@@ -185,11 +185,15 @@ def _rsa_key(public: _Answer) -> rsa.RSAPublicKey:
 
 def _ec_key(public: _Answer, kind: int) -> ec.EllipticCurvePublicKey:
     if kind != _ECC:
-        raise EvidenceUnavailableError(f"the attestation key is of type {kind:#x}")
+        raise EvidenceUnavailableError(
+            f"the attestation key is of type {kind:#x}, expected RSA or ECC"
+        )
     curve = _CURVES.get(public.number(2))
     public.scheme()  # the key derivation's
     if curve is None:
-        raise EvidenceUnavailableError("the attestation key is on a curve not used here")
+        raise EvidenceUnavailableError(
+            "the attestation key is on an unsupported curve: expected P-256, P-384 or P-521"
+        )
     x, y = int.from_bytes(public.sized()), int.from_bytes(public.sized())
     return ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
 

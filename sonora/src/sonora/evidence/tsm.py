@@ -89,7 +89,7 @@ class TsmSource:
         if provider not in _KINDS:
             known = ", ".join(_KINDS)
             raise EvidenceUnavailableError(
-                f"{self._folder} is of provider {provider[:40]!r}, we know {known}"
+                f"{self._folder} is of provider {provider[:40]!r}, supported are {known}"
             )
         return _KINDS[provider]
 
@@ -119,7 +119,7 @@ def certificates(table: bytes) -> dict[str, bytes]:
         guid = UUID(bytes_le=entry[:16])
         offset, size = (int.from_bytes(entry[at : at + 4], "little") for at in (16, 20))
         if offset + size > len(table):
-            raise EvidenceUnavailableError("the host's table of certificates is cut")
+            raise EvidenceUnavailableError("the host's table of certificates is malformed")
         content = table[offset : offset + size]
         if guid in _KEYS:
             found[AuxiliaryPart.CERTIFICATE] = content
