@@ -217,7 +217,7 @@ def test_a_service_that_dies_is_named_and_the_others_are_ended(
 def test_a_disk_without_room_is_told(demo):
     running = demo(preexec_fn=_with_little_room)
     assert running.end() == 1
-    assert "tabasco did not start; it said:" in running.complaint
+    assert "tabasco did not start; its last output:" in running.complaint
 
 
 def _with_little_room() -> None:

@@ -170,9 +170,7 @@ def test_a_package_is_taken_once(computation):
 
 def test_a_package_that_the_order_has_no_place_for_is_refused(computation):
     sent = computation.durango("data send", computation.file(b"more"), "--package", 1, client=NORTH)
-    sent.refused(
-        3, "not expected: data package 1 of client 1", "the policy's order leaves no place"
-    )
+    sent.refused(3, "not expected: data package 1 of client 1", "the policy's order has no place")
 
 
 def test_a_datum_is_refused_when_none_is_expected(stack):
@@ -223,7 +221,7 @@ def test_whoever_waits_is_served_when_the_others_have_acted(fresh):
 
 def test_a_second_program_comes_too_late(computation):
     sent = computation.durango("program send", computation.file(COLLECTOR), client=AUTHOR)
-    sent.refused(1, "DATA_SOURCES_LOADING, expected INITIAL", "it comes too late")
+    sent.refused(1, "DATA_SOURCES_LOADING, expected INITIAL", "it is too late for this")
 
 
 def test_a_second_round_waits_for_the_end_of_the_first(computation):

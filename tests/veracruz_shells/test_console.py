@@ -111,7 +111,7 @@ def run(program: Path, *args: str, **environment: str) -> subprocess.CompletedPr
         (
             "bug",
             1,
-            "demo-tool: internal error, which --debug shows in full: KeyError('oops')\n",
+            "demo-tool: internal error, run with --debug for the traceback: KeyError('oops')\n",
         ),
     ],
 )

@@ -2,7 +2,9 @@
 
 import json
 from contextlib import suppress
+from typing import Annotated
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -135,3 +137,25 @@ def test_any_damage_gives_a_policy_or_a_policy_error(make, position, junk, cut):
     damaged = raw[:at] + junk + raw[at + cut :]
     with suppress(PolicyError):
         assert Policy.parse(damaged, at=NOW).raw == damaged
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"a": 1, "b": 2, "c": 3}, "Object contains unknown field `c`"),
+        ({"a": 1}, "Object missing required field `b`"),
+        ({"a": "1", "b": 2}, "Expected `int`, got `str` - at `$.a`"),
+        ({"a": 1, "b": -1}, "Expected `int` >= 0 - at `$.b`"),
+        ([], "Expected `object`, got `array`"),
+    ],
+)
+def test_the_schema_library_says_it_in_the_words_that_are_looked_for(value, words):
+    """It has no codes: where the locked version says it otherwise, `policy._document` follows."""
+
+    class Form(msgspec.Struct, forbid_unknown_fields=True):
+        a: int
+        b: Annotated[int, msgspec.Meta(ge=0)]
+
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(value, Form)
+    assert str(caught.value) == words

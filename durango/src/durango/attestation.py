@@ -88,8 +88,8 @@ def pinned_key(policy: Policy, given: bytes | None) -> bytes:
         return given
     if given is not None and given != policy.tabasco_key:
         raise TabascoKeyError(
-            f"the key of Tabasco given is {Digest.of(given)}, "
-            f"the policy names {Digest.of(policy.tabasco_key)}: leave the option away"
+            f"the key given for Tabasco is {Digest.of(given)}, "
+            f"the policy names {Digest.of(policy.tabasco_key)}: omit --tabasco-key"
         )
     return policy.tabasco_key
 
@@ -187,4 +187,4 @@ def _ask(
             data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer)
         return colima.decode(answer, data)
     except colima.WireError as error:
-        raise ProtocolError(f"{peer} sent an answer that is none: {error}") from error
+        raise ProtocolError(f"{peer} sent a malformed answer: {error}") from error

@@ -6,7 +6,7 @@ VeracruzError
 │ ├ TabascoKeyError           Tabasco's result key is missing, or is not one
 │ ├ AttestationFileError      a file does not hold a saved attestation
 │ ├ ContentError              a file to send or to write cannot be used
-│ ├ ProtocolError             the isolate did not keep to the protocol; nothing it said counts
+│ ├ ProtocolError             the isolate did not keep to the protocol; no answer of it is used
 │ ├ ProgramFailedError        the program returned a code other than 0
 │ └ RequestFailedError        the isolate could not do it now, or the run failed
 └ RefusedError                exit 3
@@ -128,8 +128,8 @@ _REMEDIES = {
     RefusalReason.BUSY: "try again in a moment",
     RefusalReason.WRONG_PROGRAM: "send the program whose digest is in the policy",
     RefusalReason.PROGRAM_REFUSED: "see `tlaxcala check`: make a policy for a program that runs",
-    RefusalReason.DUPLICATE_PACKAGE: "it is in already; give another input another --package",
-    RefusalReason.NOT_EXPECTED: "the policy's order leaves no place for it",
+    RefusalReason.DUPLICATE_PACKAGE: "it was sent already; number another input by --package",
+    RefusalReason.NOT_EXPECTED: "the policy's order has no place for it",
     RefusalReason.TOO_LARGE: "send less, or agree on a policy with larger limits",
     RefusalReason.BAD_REQUEST: "check that both sides run the same version of Veracruz",
     RefusalReason.TRAPPED: "the program has a defect or cannot read these inputs",
@@ -152,9 +152,9 @@ def _remedy(answer: Refused) -> str:
     if answer.reason is not RefusalReason.WRONG_STATE:
         return _REMEDIES[answer.reason]
     if answer.found.startswith(ComputationState.ERROR.name):
-        return "nothing leads out of this: have the delegate start the computation anew"
+        return "this state is final: have the delegate start the computation anew"
     if _comes_late(answer):
-        return "it comes too late, see `durango status`"
+        return "it is too late for this, see `durango status`"
     return "see `durango status`, and --wait to wait for the others"
 
 

@@ -1,4 +1,4 @@
-"""How a failed computation is told to the program's author."""
+"""The report of a failed computation for the program's author."""
 
 from colima.runtime import FailureReport, TrapFrame
 from durango._words import printable

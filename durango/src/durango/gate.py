@@ -38,7 +38,7 @@ from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 CLOCK_LEEWAY_S: Final = 30
 """By how many seconds this machine's clock and Tabasco's may differ."""
 
-_ASK_AGAIN: Final = "attest again; if it stays so, somebody between is tampering"
+_ASK_AGAIN: Final = "attest again; if it fails again, somebody in between changes messages"
 _SIGNATURE_STAGES: Final = frozenset({Stage.ENCODING, Stage.ENVELOPE, Stage.KEY, Stage.SIGNATURE})
 
 
@@ -55,6 +55,7 @@ def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetim
         GateError: a check failed; no later one was made.
     """
     gate = _Gate(evidence, policy)
+    # Tabasco's result first: until step 4 ties the token to it, anybody may have made the token.
     ear = gate.examine_result(tabasco_key, at)
     runtime = gate.examine_token()
     return Attestation(
@@ -115,11 +116,11 @@ class _Gate:
         except AttestationError as error:
             raise GateError(
                 GateCheck.TOKEN_FORM,
-                found=f"a token that is not one ({error})",
+                found=f"a malformed token ({error})",
                 expected="a PSA token about one runtime",
                 remedy="check that the delegate runs the same version of Veracruz",
             ) from error
-        self._require(  # (6)
+        self._require(  # (6) a token of an earlier isolate, with its certificate, must not return
             GateCheck.TOKEN_CHALLENGE,
             found=runtime.challenge.hex(),
             expected=self._evidence.challenge.hex(),
@@ -168,6 +169,7 @@ class _Gate:
 
     def _examine_status(self, ear: Ear) -> None:
         """Step 5: every part of what was appraised has to be affirmed."""
+        # Every part: one that is affirmed must not stand for another that is not.
         for name, appraisal in ear.submods.items():
             if appraisal.status is not Tier.AFFIRMING:
                 raise GateError(
@@ -181,6 +183,7 @@ class _Gate:
 
     def _examine_platform(self, runtime: RuntimeClaims) -> None:
         """Steps 7 and 8: the kind of isolate, and the runtime in it, are ones the policy names."""
+        # By name: the software root is accepted under its own and never in place of another.
         accepted = self._policy.accepted(runtime.platform)
         if accepted is None:
             names = " or ".join(platform.name for platform in self._policy.platforms)
@@ -193,6 +196,7 @@ class _Gate:
                 "this one",
             )
         self._pass(GateCheck.PLATFORM, _platform(runtime.platform), "the platforms my policy names")
+        # Of this platform: a measurement accepted on stronger hardware is not accepted here.
         if runtime.measurement not in accepted.measurements:
             named = " or ".join(sorted(value.hex() for value in accepted.measurements)[:8])
             raise GateError(
@@ -240,13 +244,13 @@ def _result_refused(
     if error.code in {ErrorCode.EXPIRED, ErrorCode.NOT_YET_VALID}:
         return GateError(
             GateCheck.RESULT_TIME,
-            found=f"a result out of its time ({error})",
+            found=f"an expired or not yet valid result ({error})",
             expected=f"one in force at {timestamp(at)}",
-            remedy="attest again, and see that the clocks of this machine and Tabasco's are right",
+            remedy="attest again; if it stays so, compare the clocks of this machine and Tabasco's",
         )
     return GateError(
         GateCheck.RESULT_FORM,
-        found=f"a result that is not one ({error})",
+        found=f"a malformed result ({error})",
         expected="an attestation result (EAR)",
         remedy="check the address of Tabasco, and that it runs the same version of Veracruz",
     )

@@ -1,4 +1,4 @@
-"""A policy told to people: who may do what, what is accepted, what deserves a second look."""
+"""A policy for people to read: who may do what, what is accepted, what to look at twice."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

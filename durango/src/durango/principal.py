@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final, Self
 
 from baja import EndpointConfig
@@ -47,7 +46,7 @@ _POLL_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class FetchedResult:
-    """How a run ended well.
+    """What a run gave that ended well.
 
     Attributes:
         output_size: bytes of the result; None when the program wrote none.
@@ -142,13 +141,13 @@ class Principal:
     def send_data(
         self, package_id: int, source: Source, *, on_progress: Progress | None = None
     ) -> CommitmentOpening:
-        """Provide an input; what is needed to find it in a receipt one day.
+        """Provide an input; the opening that proves it in a receipt.
 
         Args:
-            package_id: tells apart the inputs of this principal; the program sees them in rising
-                order of it.
+            package_id: the number of the input among those of this principal; the program sees
+                them in rising order.
             source: bytes, a path, or a binary file; read in pieces, whatever its size.
-            on_progress: is told how many bytes went.
+            on_progress: called with the number of bytes sent.
 
         Raises:
             RefusedError: not this principal's to send, no place for it, or too large.
@@ -167,7 +166,7 @@ class Principal:
         """The result in memory, None when the program wrote none; the first request runs it.
 
         Raises:
-            NotAuthorisedError: this principal is no reader.
+            NotAuthorisedError: this principal is not a reader.
             ProgramFailedError: the program returned an error code.
             RequestFailedError: not everything is in, or the run failed.
             ProtocolError: the result is larger than 256 MiB; use `save_result`.
@@ -189,17 +188,17 @@ class Principal:
         """Begin another round: same program and data, new streams.
 
         Raises:
-            NotAuthorisedError: this principal is no reader.
+            NotAuthorisedError: this principal is not a reader.
             RequestFailedError: this round is not finished.
         """
         require_reader(self._policy, self._member, "begin another round")
         self._session.ask("next round", runtime.NextRound(), runtime.Done)
 
     def shutdown(self) -> None:
-        """Tell the isolate that this reader is done; it ends when all readers have said so.
+        """Ask for the end; the isolate ends when every reader has asked.
 
         Raises:
-            NotAuthorisedError: this principal is no reader.
+            NotAuthorisedError: this principal is not a reader.
         """
         require_reader(self._policy, self._member, "ask for shutdown")
         self._session.ask("shutdown", runtime.Shutdown(), runtime.Done)
@@ -264,12 +263,7 @@ class Principal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _send_input(
@@ -291,7 +285,7 @@ class Principal:
         opening = CommitmentOpening(self.client_id, package_id, kind, digest, Secret(answer.salt))
         if opening.commitment != answer.commitment:
             raise ProtocolError(
-                f"the isolate committed to something else than {content.name}: "
+                f"the isolate committed to other content than {content.name}: "
                 "do not rely on its result"
             )
         return opening

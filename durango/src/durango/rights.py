@@ -115,7 +115,7 @@ def require_sender(policy: Policy, member: PolicyIdentity, kind: ContentKind) ->
 
 
 def require_reader(policy: Policy, member: PolicyIdentity, act: str) -> None:
-    """Refuse what is for readers only, if `member` is none.
+    """Refuse what is for readers only to a member who is not one.
 
     Raises:
         NotAuthorisedError: it lacks the role.
@@ -129,7 +129,7 @@ def require_place(
     """Refuse an input that the policy's order has no place for.
 
     Raises:
-        NotAuthorisedError: `member` is in no place of it, or the number is none.
+        NotAuthorisedError: `member` has no place in it, or the number is out of range.
     """
     if not 0 <= package_id <= _MAX_PACKAGE_ID:
         raise NotAuthorisedError(

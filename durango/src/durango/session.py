@@ -15,7 +15,7 @@ from jalisco import Connection, SessionError
 from veracruz_utils.digest import Digest
 
 Progress = Callable[[int], object]
-"""Is told the number of bytes that have just been taken or given."""
+"""Called with the number of bytes that have just been sent or received."""
 
 _AnswerT = TypeVar("_AnswerT")
 
@@ -58,8 +58,8 @@ class PrincipalSession:
             request: announces it.
             content: of the size announced.
             expected: the answer that says it is in.
-            patience_s: how long that answer may take beyond the usual.
-            on_progress: is told of every piece.
+            patience_s: how long that answer may take beyond `timeout_s`.
+            on_progress: called with the size of every piece.
 
         Raises:
             As `ask`.
@@ -107,7 +107,7 @@ class PrincipalSession:
         return Digest(sha256.digest()), result
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Close the connection."""
         self._connection.close()
 
     def _send(self, request: runtime.Request) -> None:
@@ -118,7 +118,7 @@ class PrincipalSession:
         try:
             return runtime.RESPONSE.decode(payload)
         except WireError as error:
-            raise ProtocolError(f"the isolate sent an answer that is none: {error}") from error
+            raise ProtocolError(f"the isolate sent a malformed answer: {error}") from error
 
     def _expect(self, name: str, answer: runtime.Response, expected: type[_AnswerT]) -> _AnswerT:
         if isinstance(answer, expected):
@@ -131,7 +131,7 @@ class PrincipalSession:
         )
 
     def _explain_interruption(self, name: str, error: SessionError) -> NoReturn:
-        """The isolate stopped listening in the middle of an upload: perhaps it said why."""
+        """Raise the refusal that the isolate sent before it broke off an upload, or `error`."""
         try:
             answer = self._receive(0)
         except SessionError:

@@ -5,7 +5,7 @@
       └ AttestationError        carries `code`, `stage` and `detail`
 
 `ErrorCode` and `Stage` are closed sets with stable names: callers, tests and other programs compare
-them and never the text. A service tells strangers less than this: the code goes into its own log.
+them and never the text. A service answers strangers with less: the code goes into its own log.
 """
 
 from enum import StrEnum, unique

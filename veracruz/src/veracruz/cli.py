@@ -30,7 +30,7 @@ def demo(*, as_json: bool) -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
-    with Demo(_tell_in_json if as_json else _tell) as demonstration:
+    with Demo(_note_step if as_json else _print_step) as demonstration:
         report = demonstration.run()
     facts = {
         "program": PROGRAM,
@@ -45,11 +45,11 @@ def demo(*, as_json: bool) -> None:
     emit(facts, _text(report), as_json=as_json)
 
 
-def _tell(line: str, seconds: float) -> None:
+def _print_step(line: str, seconds: float) -> None:
     click.echo(f"{seconds:6.2f} s  {line}")
 
 
-def _tell_in_json(line: str, seconds: float) -> None:
+def _note_step(line: str, seconds: float) -> None:
     note(f"{seconds:6.2f} s  {line}")
 
 

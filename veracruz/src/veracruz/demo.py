@@ -54,8 +54,8 @@ _ROLES: Final = {
 }
 """Who takes part, in the order of their client ids: each has one role and no other."""
 
-Tell = Callable[[str, float], None]
-"""Is told what was done, in one line, and how long it took in seconds."""
+OnStep = Callable[[str, float], None]
+"""Called with what a step did, in one line, and how long it took in seconds."""
 
 
 @dataclass(slots=True)
@@ -78,8 +78,8 @@ class DemoReport:
 class Demo:
     """The parts of the demonstration, in order; `run` does them all."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, on_step: OnStep) -> None:
+        self._on_step = on_step
         self._stack = ExitStack()
         self._parties: dict[str, Identity] = {}
 
@@ -113,11 +113,11 @@ class Demo:
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[list[str]]:
-        """Tell of a step when it is done: the line is what the block appends."""
+        """Report a step when it is done: the line is what the block appends."""
         begun = time.monotonic()
         lines: list[str] = []
         yield lines
-        self._tell(" ".join(lines), time.monotonic() - begun)
+        self._on_step(" ".join(lines), time.monotonic() - begun)
 
     def _service(self, program: str, *arguments: str) -> Service:
         service = Service(program, arguments, cwd=self._folder)

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Final, Self
 
 from veracruz.errors import ServiceError
@@ -63,8 +62,8 @@ class Service:
         """
         self._news.wait(_START_S)
         if not self.address:
-            said = "\n  ".join(self._lines)
-            raise ServiceError(f"{self.name} did not start; it said:\n  {said}")
+            output = "\n  ".join(self._lines)
+            raise ServiceError(f"{self.name} did not start; its last output:\n  {output}")
         return self.address
 
     @property
@@ -108,12 +107,7 @@ class Service:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _start(self) -> None:

@@ -60,7 +60,7 @@ class _Program(click.Command):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401 - click's
     ) -> click.Context:
-        """Read the command line; without colours if NO_COLOR says so, which click ignores."""
+        """Read the command line; no colours if NO_COLOR is set, which click ignores."""
         if os.environ.get("NO_COLOR"):
             extra.setdefault("color", False)
         with _ending(self.name):
@@ -165,7 +165,7 @@ json_option = click.option(
 
 
 def _start_log(context: click.Context, _: click.Parameter, form: str) -> None:
-    """Say what happens on standard error, as text or as one JSON object a line."""
+    """Start the log on standard error, as text or as one JSON object a line."""
     handler = logging.StreamHandler()
     prog = context.find_root().info_name
     handler.setFormatter(
@@ -181,7 +181,7 @@ log_option = click.option(
     show_default=True,
     expose_value=False,
     callback=_start_log,
-    help="How to say on standard error what happens.",
+    help="The format of the log, which goes to standard error.",
 )
 """Adds `--log-format`, for services, and starts their log."""
 
@@ -198,7 +198,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
 
 
 def note(text: str) -> None:
-    """Say something that is not a result, on a line of standard error."""
+    """Print a line that is not a result, on standard error."""
     click.echo(text, err=True)
 
 
@@ -226,7 +226,7 @@ def _ending(prog: str | None) -> Iterator[None]:
         where = f" ({error.filename})" if error.filename else ""
         status, text = 1, f"{error.strerror or error}{where}"
     except Exception as error:  # noqa: BLE001 - a person sees this, not a traceback
-        status, text = 1, f"internal error, which --debug shows in full: {error!r:.300}"
+        status, text = 1, f"internal error, run with --debug for the traceback: {error!r:.300}"
     else:
         return
     if _debug.get():
@@ -250,7 +250,7 @@ def _with_common_options(
         is_eager=True,
         expose_value=False,
         callback=_note_debug,
-        help="Show where in the program an error comes from.",
+        help="Print the traceback of an error.",
     )
     return version(debug(function))
 

@@ -24,7 +24,7 @@ def why_not_bound(address: Address) -> str:
 
 
 @contextmanager
-def signals_to(wishes: "queue.SimpleQueue[signal.Signals | None]") -> Iterator[None]:
+def signals_to(requests: "queue.SimpleQueue[signal.Signals | None]") -> Iterator[None]:
     """Put SIGTERM and SIGINT into a queue instead of acting on them; for the main thread.
 
     A signal may interrupt the `get` of the same queue: of all queues and locks only this kind
@@ -32,7 +32,7 @@ def signals_to(wishes: "queue.SimpleQueue[signal.Signals | None]") -> Iterator[N
     """
 
     def note(number: int, _frame: FrameType | None) -> None:
-        wishes.put(signal.Signals(number))
+        requests.put(signal.Signals(number))
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

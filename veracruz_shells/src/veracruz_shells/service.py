@@ -31,7 +31,6 @@ from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
 from typing import Final, Self, TypeAlias, cast
 
 import grpc
@@ -52,6 +51,7 @@ StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]
 _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 _LOG: Final = logging.getLogger(__name__)
 _MAX_DETAILS: Final = 400  # characters of text in a status
+# What failed is read from the status code alone; this only finds the system's reason to show in it.
 _CONNECT_FAILURE: Final = re.compile(
     r"(?:[Cc]onnect(?: to remote host)?: |lookup error:)([A-Za-z ]{1,40}?)(?: for |[^A-Za-z ]|$)"
 )
@@ -121,7 +121,7 @@ class GrpcService:
             name: _stream_handler(name, method) for name, method in (streams or {}).items()
         }
         self._serving = False
-        self._wishes: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
+        self._stop_requests: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
         self._server: grpc.Server | None = None
 
     def __enter__(self) -> Self:
@@ -130,7 +130,7 @@ class GrpcService:
         Raises:
             VeracruzError: the address cannot be listened on.
         """
-        _keep_memory(self._limits.message_bytes)
+        _warm_allocator(self._limits.message_bytes)
         server = grpc.server(
             futures.ThreadPoolExecutor(self._limits.calls, thread_name_prefix="call"),
             handlers=self._handlers(),
@@ -150,12 +150,7 @@ class GrpcService:
         self._serving = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     @property
@@ -184,18 +179,18 @@ class GrpcService:
         Returns:
             The signal, or None for `stop`.
         """
-        with signals_to(self._wishes):
+        with signals_to(self._stop_requests):
             on_ready()
-            wish = self._wishes.get()
+            request = self._stop_requests.get()
             self._serving = False
             if on_stopping is not None:
                 on_stopping()
             self._end()
-        return wish
+        return request
 
     def stop(self) -> None:
         """Make `serve_until_signalled` return; callable from any thread, any number of times."""
-        self._wishes.put(None)
+        self._stop_requests.put(None)
 
     def _end(self) -> None:
         self._serving = False
@@ -236,7 +231,7 @@ def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Chan
     Raises:
         VeracruzError: `address` is not `host:port`.
     """
-    _keep_memory(max_message_bytes)
+    _warm_allocator(max_message_bytes)
     return grpc.insecure_channel(
         str(Address.parse(address)),
         options=[
@@ -321,7 +316,7 @@ def is_serving(channel: grpc.Channel, *, service: str = "", timeout_s: float = 2
 
 def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
     def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-        with _failures_told(name, context):
+        with _errors_as_status(name, context):
             return method(request)
 
     return grpc.unary_unary_rpc_method_handler(answer)
@@ -329,14 +324,14 @@ def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
 
 def _stream_handler(name: str, method: StreamMethod) -> _Handler:
     def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        with _failures_told(name, context):
+        with _errors_as_status(name, context):
             yield from method(chunks, context)
 
     return grpc.stream_stream_rpc_method_handler(answer)
 
 
 @contextmanager
-def _failures_told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
+def _errors_as_status(name: str, context: grpc.ServicerContext) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError:
@@ -362,7 +357,7 @@ def _code_of(error: VeracruzError) -> grpc.StatusCode:
     return grpc.StatusCode.FAILED_PRECONDITION
 
 
-def _keep_memory(message_bytes: int) -> None:
+def _warm_allocator(message_bytes: int) -> None:
     """Have the memory of a message kept for the next one, not given back to the system each time.
 
     The C library's allocator learns from the size of a block that is freed which sizes come and go

@@ -42,7 +42,9 @@ class Address:
         if form is None:
             raise VeracruzError(f"{text[:80]!r} is not HOST:PORT, such as 127.0.0.1:3010")
         if form["six"] is not None and ":" not in form["six"]:
-            raise VeracruzError(f"{text[:80]!r} has brackets around what is no IPv6 address")
+            raise VeracruzError(
+                f"{text[:80]!r} has brackets around something else than an IPv6 address"
+            )
         return cls(form["six"] or form["host"], int(form["port"]))
 
     @property

@@ -15,7 +15,7 @@ from veracruz_shells.console import emit, json_option, write_new_file
 
 @click.command("attest")
 @access_options
-@click.option("--output", type=FILE, help="Keep the attestation in this file.")
+@click.option("--output", type=FILE, help="Write the attestation to this file.")
 @force_option
 @json_option
 def attest_command(*, access: Access, output: Path | None, force: bool, as_json: bool) -> None:

@@ -28,7 +28,7 @@ def identity() -> None:
     type=click.Path(path_type=Path),
     default=Path(),
     show_default="here",
-    help="A folder, for NAME.cert.pem and NAME.key.pem in it; or what stands before .cert.pem.",
+    help="A folder for NAME.cert.pem and NAME.key.pem, or a path without the ending .cert.pem.",
 )
 @click.option(
     "--days",

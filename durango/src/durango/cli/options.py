@@ -76,7 +76,7 @@ class Membership:
         return require_member(self.access.policy, self.identity)
 
     def connect(self) -> tuple[Principal, Attestation]:
-        """A session, and what was checked before it; tells on standard error what it relies on."""
+        """A session, and the attestation that it relies on, which is noted on standard error."""
         require_member(self.access.policy, self.identity)
         attestation = self._attested()
         note(
@@ -127,7 +127,7 @@ _WHERE: Final = (
         show_default=True,
         metavar="SECONDS",
         envvar="DURANGO_TIMEOUT",
-        help="How long to wait for an answer, besides what the program may take.",
+        help="How long to wait for an answer, not counting the program's run time.",
     ),
 )
 _WHO: Final = (
@@ -145,7 +145,7 @@ _WHO: Final = (
         "--attestation",
         type=FILE,
         envvar="DURANGO_ATTESTATION",
-        help="A file of `durango attest`, checked anew, instead of attesting now.",
+        help="Use this file of `durango attest`, which is checked anew, instead of attesting now.",
     ),
 )
 policy_argument = click.argument("policy", type=FILE)
@@ -154,9 +154,9 @@ wait_option = click.option(
     type=click.FloatRange(0, 7 * 86400),
     default=0.0,
     metavar="SECONDS",
-    help="How long to wait for the other principals to do their part first.",
+    help="How long to wait until the other principals have done their part.",
 )
-force_option = click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+force_option = click.option("--force", is_flag=True, help="Overwrite an existing file.")
 
 
 def access_options(command: _CommandT) -> Callable[..., object]:

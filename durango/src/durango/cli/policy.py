@@ -46,14 +46,19 @@ def policy() -> None:
     help="A principal and its roles, as in bob.cert.pem DataProvider,ResultReader; repeatable. "
     "Client ids are 0, 1, 2 in the order given. Roles: " + ", ".join(Role) + ".",
 )
-@click.option("--program", type=FILE, required=True, help="The program; its digest is named.")
+@click.option(
+    "--program", type=FILE, required=True, help="The program; the policy names its digest."
+)
 @click.option(
     "--data-order",
     metavar="IDS",
     help="Client ids of input 0, 1, ...  [default: each DataProvider once, in order]",
 )
 @click.option(
-    "--stream-order", metavar="IDS", default="", help="The same for the streams of a round."
+    "--stream-order",
+    metavar="IDS",
+    default="",
+    help="Client ids of stream 0, 1, ... of every round.  [default: none]",
 )
 @click.option(
     "--platform",
@@ -67,7 +72,8 @@ def policy() -> None:
     "measurement_files",
     type=FILE,
     multiple=True,
-    help="The same, from what `sonora measure --json` prints; repeatable.",
+    help="A file that `sonora measure --json` printed, with an accepted platform and "
+    "measurement; repeatable.",
 )
 @click.option("--sinaloa", type=ADDRESS, required=True, help="Where the bridge will be.")
 @click.option("--tabasco", type=ADDRESS, required=True, help="The attestation service.")
@@ -77,9 +83,17 @@ def policy() -> None:
     envvar="DURANGO_TABASCO_KEY",
     help="Tabasco's public result key (PEM); not for the format of 2021.",
 )
-@click.option("--expires", metavar="TIME", help="When it ends, as 2027-01-31T00:00:00Z.")
-@click.option("--days", type=click.IntRange(1, 3650), help="The same, from now.  [default: 30]")
-@click.option("--ciphersuite", metavar="NAME", help="The only one used.  [default: the format's]")
+@click.option("--expires", metavar="TIME", help="When the policy ends, as 2027-01-31T00:00:00Z.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    help="When the policy ends, in days from now.  [default: 30]",
+)
+@click.option(
+    "--ciphersuite",
+    metavar="NAME",
+    help="The only cipher suite that is used.  [default: the format's first]",
+)
 @click.option(
     "--strategy",
     type=click.Choice([strategy.value for strategy in Strategy]),
@@ -97,11 +111,11 @@ def policy() -> None:
     "limits",
     multiple=True,
     metavar="NAME=VALUE",
-    help="As in input_bytes=64MiB or run_seconds=30; repeatable.",
+    help="A limit, as in input_bytes=64MiB or run_seconds=30; repeatable.",
 )
 @click.option(
     "--format", "format_name", type=click.Choice(list(FORMATS)), default="current",
-    show_default=True, help="How it is written.",
+    show_default=True, help="The policy's format.",
 )  # fmt: skip
 @click.option("--output", type=FILE, required=True, help="The file to write.")
 @force_option
@@ -156,7 +170,7 @@ def new(
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
     _warn(made, now)
     if not _begins_as_webassembly(program):
-        note(f"warning: {program} is no WebAssembly: no isolate will run it")
+        note(f"warning: {program} is not WebAssembly: no isolate will run it")
 
 
 def _begins_as_webassembly(program: Path) -> bool:
@@ -177,7 +191,7 @@ def show(*, policy: Path, as_json: bool) -> None:
 @policy_argument
 @json_option
 def check(*, policy: Path, as_json: bool) -> None:
-    """Say whether POLICY can be used, and what deserves a second look; status 3 if it cannot."""
+    """Check that POLICY can be used, and print warnings; exit status 3 if it cannot."""
     found = load_policy(policy)
     warnings = policy_warnings(found, at=datetime.now(UTC))
     text = [f"policy {found.digest} can be used"]

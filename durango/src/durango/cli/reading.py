@@ -57,7 +57,9 @@ def get_result(
     The file gets its name only when the whole result is there and the receipt fits it.
     """
     if as_json and output == _STDOUT:
-        raise click.UsageError("--json and --output - both want standard output")
+        raise click.UsageError(
+            "--json and --output - both write to standard output: give --output a file"
+        )
     for path in (output, receipt):
         if path is not None and path != _STDOUT:
             refuse_existing(path, force=force)
@@ -111,10 +113,12 @@ def _save(
 
 def _require_result(outcome: FetchedResult) -> None:
     if outcome.output_size is None:
-        raise DurangoError("the program ended well and wrote no result: there is nothing to fetch")
+        raise DurangoError(
+            "the program ended without an error and wrote no result: there is nothing to fetch"
+        )
 
 
-@click.group("round", help="Go on with another round.")
+@click.group("round", help="Begin another round.")
 def round_group() -> None:
     """The group."""
 
@@ -145,8 +149,8 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
 def status(*, membership: Membership, as_json: bool) -> None:
     """Show where the computation of POLICY stands.
 
-    The program's provider is told how a failed computation failed; and, if the policy says debug,
-    where in the program, what it returned and what it said.
+    The program's provider sees how a failed computation failed; and, if the policy says debug,
+    where in the program, what it returned and its message.
     """
     principal, attestation = membership.connect()
     with principal:
@@ -185,7 +189,7 @@ def status(*, membership: Membership, as_json: bool) -> None:
 @membership_options
 @json_option
 def shutdown(*, membership: Membership, as_json: bool) -> None:
-    """Say that you need no more results; when all readers have, the isolate ends."""
+    """Ask for the end of the computation; the isolate ends when all readers have asked."""
     _require_reader(membership, "ask for shutdown")
     principal, _ = membership.connect()
     with principal:
@@ -194,7 +198,7 @@ def shutdown(*, membership: Membership, as_json: bool) -> None:
     names = ", ".join(str(client_id) for client_id in readers)
     emit(
         {"client_id": principal.client_id, "readers": readers},
-        f"client {principal.client_id} is done; the isolate ends when all readers ({names}) are",
+        f"client {principal.client_id} has asked; the isolate ends when all readers ({names}) have",
         as_json=as_json,
     )
 
@@ -215,7 +219,7 @@ def _description(found: StateIs, policy: Policy) -> str:
         ComputationState.INITIAL: f"waiting for the program{_from(author)}",
         ComputationState.DATA_SOURCES_LOADING: f"waiting for data{data}",
         ComputationState.STREAM_SOURCES_LOADING: f"waiting for stream items{streams}",
-        ComputationState.READY_TO_EXECUTE: "all is in; the first reader's request runs the program",
+        ComputationState.READY_TO_EXECUTE: "ready: the first reader's request runs the program",
         ComputationState.FINISHED_EXECUTING: "the result can be fetched",
         ComputationState.ERROR: "the run failed; the computation has to be started anew",
     }[found.state]

@@ -31,12 +31,12 @@ def receipt() -> None:
 )
 @click.option("--policy", type=FILE, required=True, help="Your copy of the policy.")
 @tabasco_key_option
-@click.option("--result", type=FILE, help="The result, to see that it is the receipt's.")
+@click.option("--result", type=FILE, help="The result file, to check that the receipt is about it.")
 @click.option(
     "--opening",
     type=FILE,
     multiple=True,
-    help="Of an input you sent, to see that the program saw it; repeatable.",
+    help="The opening of an input you sent, to check that the program saw it; repeatable.",
 )
 @json_option
 def verify(
@@ -49,7 +49,7 @@ def verify(
     opening: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Check RECEIPT offline, on any day after.
+    """Check RECEIPT offline, at any later time.
 
     Attestation and policy are judged as of the moment the attestation was made: a receipt stays
     good when they have expired.

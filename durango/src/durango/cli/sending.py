@@ -23,7 +23,7 @@ from veracruz_shells.console import emit, json_option, progress, write_new_file
 from veracruz_shells.files import refuse_existing
 
 _ACCEPTING: Final = {
-    # Who comes too late for data need not wait to be told; another round takes streams again.
+    # Data that comes too late is refused at once; streams may wait for another round.
     ContentKind.DATA: tuple(ComputationState)[ComputationState.DATA_SOURCES_LOADING.value :],
     ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING,),
 }
@@ -33,12 +33,12 @@ _package_option = click.option(
     type=click.IntRange(0, (1 << 32) - 1),
     default=0,
     show_default=True,
-    help="Tells your inputs apart; the program sees them in rising order.",
+    help="The number of this input among yours; the program sees them in rising order.",
 )
 _opening_option = click.option(
     "--opening",
     type=FILE,
-    help="Keep here what proves one day that a receipt speaks of this input (mode 0600).",
+    help="Write the opening needed to prove this input in a receipt to this file (mode 0600).",
 )
 
 

@@ -53,7 +53,7 @@ def order_of(text: str | None, members: Iterable[PolicyIdentity]) -> list[int]:
     if text is None:
         return [member.client_id for member in members if Role.DATA_PROVIDER in member.roles]
     if not _IDS.fullmatch(text):
-        raise click.UsageError(f"{text[:80]!r} is no list of client ids, such as 1,2,2")
+        raise click.UsageError(f"{text[:80]!r} is not a list of client ids, such as 1,2,2")
     return [int(item) for item in text.split(",") if item.strip()]
 
 
@@ -93,13 +93,15 @@ def expiry(text: str | None, days: int | None, *, now: datetime) -> datetime:
     if text is None:
         return now + timedelta(days=days or _USUAL_DAYS)
     if days is not None:
-        raise click.UsageError("--expires and --days both say when it ends: give one")
+        raise click.UsageError(
+            "--expires and --days both say when the policy ends: give one of them"
+        )
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise click.UsageError(f"{text[:40]!r} is no time such as 2027-01-31T00:00:00Z")
+        raise click.UsageError(f"{text[:40]!r} is not a time such as 2027-01-31T00:00:00Z")
     return moment.astimezone(UTC)
 
 
@@ -127,4 +129,6 @@ def _role(name: str) -> Role:
     try:
         return Role(name)
     except ValueError:
-        raise click.UsageError(f"{name[:40]!r} is no role: choose from {', '.join(Role)}") from None
+        raise click.UsageError(
+            f"{name[:40]!r} is not a role: choose from {', '.join(Role)}"
+        ) from None

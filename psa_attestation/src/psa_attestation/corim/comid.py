@@ -151,7 +151,7 @@ def _pair(value: Value, name: str) -> tuple[Value, list[Value]]:
         raise refused(ErrorCode.CLAIM_VALUE, f"{name} has {len(parts)} parts, two are needed")
     entries = array(parts[1], name, max_entries=_MAX_ENTRIES)
     if not entries:
-        raise refused(ErrorCode.CLAIM_VALUE, f"{name} says nothing")
+        raise refused(ErrorCode.CLAIM_VALUE, f"{name} is empty")
     return parts[0], entries
 
 
@@ -171,7 +171,7 @@ def _environment(value: Value) -> Environment:
     members = mapping(value, "an environment")
     about = mapping(members[0], "a class") if 0 in members else {}
     if not about and not {1, 2} & members.keys():
-        raise refused(ErrorCode.CLAIM_VALUE, "an environment says whom it is about")
+        raise refused(ErrorCode.CLAIM_VALUE, "an environment does not say whom it is about")
     if 2 in members:
         raise refused(ErrorCode.CLAIM_VALUE, "statements about groups are not read")
     return Environment(

@@ -67,7 +67,7 @@ def _check_element(measurement: Measurement) -> None:
         given = bool(measurement.digests)
     else:
         raise refused(
-            ErrorCode.CLAIM_VALUE, f"{str(measurement.key)[:40]!r} is no element of a realm"
+            ErrorCode.CLAIM_VALUE, f"{str(measurement.key)[:40]!r} is not an element of a realm"
         )
     if not given:
         raise refused(ErrorCode.CLAIM_VALUE, f"{measurement.key} does not say its value")

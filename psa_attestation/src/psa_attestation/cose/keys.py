@@ -53,7 +53,7 @@ def key_of_point(point: bytes) -> ec.EllipticCurvePublicKey:
                 return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
             except ValueError as error:
                 raise _error(f"the key's point is not on {curve.name}") from error
-    raise _error(f"{len(point)} bytes are no uncompressed point of a curve used here")
+    raise _error(f"{len(point)} bytes are not an uncompressed point of a curve used here")
 
 
 def _error(detail: str) -> AttestationError:

@@ -72,10 +72,12 @@ class Message:
         Raises:
             AttestationError: the message is not `key`'s, or not made for this kind of key.
         """
+        # Everybody has the public key: taken for a MAC's secret, it would let anybody forge.
         if isinstance(key, MacKey) != (self.kind is CoseKind.MAC0):
             raise _error(
                 ErrorCode.TYPE_CONFUSION, "a MAC needs a symmetric key, a signature a public key"
             )
+        # The key was made for one algorithm; a message must not talk us into a weaker one.
         if self.algorithm not in identifiers_for(key):
             raise _error(
                 ErrorCode.ALG_KEY_MISMATCH,
@@ -103,6 +105,7 @@ def parse(data: bytes, limits: DecodeLimits = ENVELOPE_LIMITS) -> Message:
     if not isinstance(elements, list) or len(elements) != 4:
         raise _error(ErrorCode.MALFORMED, "a COSE message is an array of four elements")
     protected, unprotected, payload, proof = elements
+    # Detached: what the signature covers would come from elsewhere, as somebody chooses.
     if payload is None:
         raise _error(ErrorCode.PAYLOAD_NIL, "the payload is detached")
     if not (isinstance(protected, bytes) and isinstance(payload, bytes)):
@@ -147,8 +150,10 @@ def _algorithm(kind: CoseKind, protected: dict[Key, Value], unprotected: dict[Ke
     for label in (*protected, *unprotected):
         if isinstance(label, bytes):
             raise _error(ErrorCode.MALFORMED, "a header label is an integer or text")
+    # One reader would take the signed value, another the one that anybody can change.
     if not protected.keys().isdisjoint(unprotected):
         raise _error(ErrorCode.LABEL_IN_BOTH_BUCKETS, "a header parameter is in both buckets")
+    # Unprotected, it could be changed on the way to another algorithm for the same key.
     if ALG not in protected:
         raise _error(ErrorCode.ALG_NOT_PROTECTED, "alg is not in the protected header")
     _check_critical(protected, unprotected)
@@ -163,6 +168,7 @@ def _check_critical(protected: dict[Key, Value], unprotected: dict[Key, Value]) 
     labels = protected[CRIT]
     if not isinstance(labels, list) or not labels:
         raise _error(ErrorCode.CRIT, "crit is not a list of labels")
+    # The signer asks that whoever does not understand these refuses (RFC 9052 section 3.1).
     for label in labels:
         understood = type(label) is int and label in _UNDERSTOOD
         if not understood or label not in protected:

@@ -85,6 +85,7 @@ def verify_signature(key: ec.EllipticCurvePublicKey, signature: bytes, data: byt
     """
     algorithm = algorithm_of(key)
     size = algorithm.coordinate_bytes
+    # r and s are cut by length: another length would give one signature several forms.
     if len(signature) != 2 * size:
         raise AttestationError(
             ErrorCode.SIGNATURE_ENCODING,

@@ -65,9 +65,9 @@ class NativeEvidence:
             case [str(label), str(kind), bytes(raw), dict(parts)] if label == _LABEL:
                 pass
             case _:
-                raise _malformed("it is no native evidence of version 1")
+                raise _malformed("it is not native evidence of version 1")
         if not 0 < len(kind) <= 32 or not kind.isascii() or not kind.isprintable():
-            raise _malformed("the kind is no name")
+            raise _malformed("the kind is not a name")
         auxiliary: dict[str, bytes] = {}
         for name, value in parts.items():
             if not isinstance(name, str) or not isinstance(value, bytes) or len(name) > 32:

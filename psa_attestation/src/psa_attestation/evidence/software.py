@@ -116,7 +116,7 @@ def verify_software_evidence(
             Stage.BINDING,
             f"the evidence is of platform {claims.platform!r}, expected {LINUX_SOFTWARE_PLATFORM}",
         )
-    # A token about a runtime is no evidence of its root attester.
+    # A token about a runtime must not pass for evidence of its root attester.
     if claims.certificate_digest is not None or claims.policy_digest is not None:
         raise _not_evidence("it is a token about a runtime")
     return _evidence(claims)
@@ -135,5 +135,7 @@ def _evidence(claims: Claims) -> SoftwareEvidence:
 
 def _not_evidence(why: str) -> AttestationError:
     return AttestationError(
-        ErrorCode.TYPE_CONFUSION, Stage.BINDING, f"the token is no software root evidence: {why}"
+        ErrorCode.TYPE_CONFUSION,
+        Stage.BINDING,
+        f"the token is not evidence of the software root: {why}",
     )

@@ -96,6 +96,7 @@ def commit(salt: bytes, digest: bytes) -> bytes:
     Readers of the receipt cannot try out likely inputs against it; the provider, who was told the
     32-byte salt, can show that its input was used.
     """
+    # Without the salt, whoever holds the receipt could guess a small input and compare digests.
     return binding_digest(_COMMITMENT_LABEL, salt, digest)
 
 

@@ -68,6 +68,7 @@ def verify_ear(
 
 def check_nonce(ear: Ear, nonce: bytes) -> None:
     """Refuse a result for another nonce, or for none."""
+    # A result without a nonce, or for another, may be one of the past, replayed.
     if ear.nonce is None:
         raise refused(ErrorCode.MISSING_CLAIM, "the result carries no nonce")
     if not hmac.compare_digest(ear.nonce, nonce):

@@ -159,9 +159,7 @@ def _components(members: Mapping[Key, Value], profile: PsaProfile) -> tuple[Soft
     key = KEYS[profile].software_components
     if profile is PsaProfile.PSA_IOT_1 and NO_MEASUREMENTS in members:
         if key in members:
-            raise refused(
-                ErrorCode.CLAIM_VALUE, "measurements are both given and said to be absent"
-            )
+            raise refused(ErrorCode.CLAIM_VALUE, "measurements are given and declared absent")
         integer(members[NO_MEASUREMENTS], "no software measurements", (1,))
         return ()
     name = "software components"

@@ -39,5 +39,5 @@ def lifecycle_of(value: int) -> Lifecycle:
         return Lifecycle(value >> 8)
     except ValueError:
         raise AttestationError(
-            ErrorCode.LIFECYCLE_RANGE, Stage.CLAIMS, f"lifecycle {value:#x} is no state"
+            ErrorCode.LIFECYCLE_RANGE, Stage.CLAIMS, f"lifecycle {value:#x} is not a state"
         ) from None

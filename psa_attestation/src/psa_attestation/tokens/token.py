@@ -106,6 +106,7 @@ def check_nonce(found: bytes, expected: bytes) -> None:
     Raises:
         AttestationError: `nonce-mismatch`.
     """
+    # A token of an earlier exchange is authentic as well: without this it could be replayed.
     if not hmac.compare_digest(found, expected):
         raise AttestationError(
             ErrorCode.NONCE_MISMATCH,
@@ -116,6 +117,7 @@ def check_nonce(found: bytes, expected: bytes) -> None:
 
 def _check_lifecycle(claims: Claims, lifecycles: frozenset[Lifecycle]) -> None:
     state = claims.lifecycle_state
+    # In any other state whoever debugs the device can use its attestation key.
     if state not in lifecycles or state not in TRUSTWORTHY:
         raise AttestationError(
             ErrorCode.LIFECYCLE_UNTRUSTED,

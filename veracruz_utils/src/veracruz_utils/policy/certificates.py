@@ -90,7 +90,7 @@ def _problem_of(certificate: x509.Certificate) -> str | None:
         case rsa.RSAPublicKey() | ec.EllipticCurvePublicKey() | ed25519.Ed25519PublicKey():
             pass
         case _:
-            return "has a key that is none of RSA, ECDSA and Ed25519"
+            return "has a key of another kind than RSA, ECDSA and Ed25519"
     if certificate.issuer == certificate.subject:
         try:
             certificate.verify_directly_issued_by(certificate)

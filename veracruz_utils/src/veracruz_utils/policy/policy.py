@@ -40,7 +40,7 @@ class Policy:
         data_provision_order: whose input has index 0, 1, ... in the program; client ids.
         streaming_order: the same for the stream items of each round.
         program_digest: SHA-256 of the program.
-        debug: whether the program's provider is told where in the program a run failed.
+        debug: whether the program's provider learns what it says and where in it a run failed.
         strategy: how the program is executed.
         limits: what the computation may use.
     """
@@ -72,7 +72,7 @@ class Policy:
             at: the time it is, with a time zone; the policy and its certificates must be valid.
 
         Raises:
-            PolicyError: it cannot be used; the error tells the first reason and its place.
+            PolicyError: it cannot be used; the error has the first reason and its place.
         """
         if at.utcoffset() is None:
             raise ValueError("the time a policy is judged at needs a time zone")

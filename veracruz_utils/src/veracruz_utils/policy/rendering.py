@@ -56,7 +56,7 @@ def render_policy(
         streaming_order: client ids.
         program_digest: SHA-256 of the program.
         strategy: how the program is executed.
-        debug: whether the program's provider is told where in the program a run failed.
+        debug: whether the program's provider learns what it says and where in it a run failed.
         limits: None leaves the defaults unsaid; a 2021 policy cannot say any.
         policy_format: which format to write.
 
