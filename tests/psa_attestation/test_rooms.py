@@ -24,7 +24,6 @@ def test_who_signs_receipts_loads_nothing_that_reads_or_verifies():
         "cose",
         "cose.algorithms",
         "cose.signing",
-        "errors",
         "receipts",
         "receipts.receipt",
         "receipts.signing",

@@ -9,7 +9,7 @@ from psa_attestation.corim.bundle import read_unsigned_corim
 from psa_attestation.corim.comid import Comid
 from psa_attestation.corim.profiles import CCA_PROFILE
 from support.psa_tokens import sign1_by_hand
-from veracruz_utils.public_keys import pem_of
+from veracruz_utils.key_files import pem_of
 
 _ENDS = 4_000_000_000
 

@@ -13,19 +13,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from support.enrolment import new_key, pem, spki
+from veracruz_utils.key_files import digest_of, ec_key_of_pem, p256_key_of_pem, pem_of
 from veracruz_utils.public_keys import (
     NIST_CURVES,
     P256,
     P384,
     KeyFormatError,
     der_of,
-    digest_of,
     ec_key,
     ec_key_of_der,
-    ec_key_of_pem,
     p256_key_of_der,
-    p256_key_of_pem,
-    pem_of,
 )
 
 

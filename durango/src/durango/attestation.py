@@ -22,8 +22,9 @@ from psa_attestation.errors import AttestationError
 from veracruz_shells.service import open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
+from veracruz_utils.key_files import p256_key_of_pem
 from veracruz_utils.policy import Policy
-from veracruz_utils.public_keys import KeyFormatError, der_of, p256_key_of_pem
+from veracruz_utils.public_keys import KeyFormatError, der_of
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _MAX_MESSAGE_BYTES: Final = 256 * 1024

@@ -43,7 +43,6 @@ class ErrorCode(StrEnum):
     UTF8 = "utf8"
     SIMPLE_VALUE = "simple-value"
     UNEXPECTED_TAG = "unexpected-tag"
-    NOT_ENCODABLE = "not-encodable"
 
     # envelope (COSE)
     MISSING_TAG_18 = "missing-tag-18"

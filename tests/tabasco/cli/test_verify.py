@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from support.psa_tokens import DEVICE, sign1_by_hand
 from tabasco.cli import main
-from veracruz_utils.public_keys import pem_of
+from veracruz_utils.key_files import pem_of
 
 REPOSITORY = Path(__file__).parents[3]
 OWN = REPOSITORY / "tests" / "vectors" / "tabasco"

@@ -21,7 +21,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing, ResultKey
 from tabasco.registry.state import StateDirectory
 from tabasco.service.attestation import AttestationService, Settings
-from veracruz_utils.public_keys import digest_of
+from veracruz_utils.key_files import digest_of
 
 PLATFORM = "linux-software-root"
 CHALLENGE = bytes(range(32))

@@ -30,7 +30,8 @@ from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_utils.public_keys import der_of, pem_of
+from veracruz_utils.key_files import pem_of
+from veracruz_utils.public_keys import der_of
 
 REPORT_DATA = {dcap.SGX: 320, dcap.TDX: 520}
 CHALLENGE = bytes(range(32))

@@ -11,7 +11,7 @@ from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.instances import Instances
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.roots import Roots
-from veracruz_utils.public_keys import digest_of
+from veracruz_utils.key_files import digest_of
 
 CHALLENGE = bytes(range(32))
 

@@ -1,7 +1,9 @@
-"""Public keys: elliptic-curve ones read in one way, and how large an RSA one may be."""
+"""Public keys: elliptic-curve ones read in one way, and how large an RSA one may be.
+
+`key_files` has what deals with PEM, which no isolate does.
+"""
 
 import functools
-import hashlib
 from collections.abc import Collection
 from typing import Final
 
@@ -11,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_der_public_key,
-    load_pem_public_key,
 )
 
 from veracruz_utils.errors import VeracruzError
@@ -44,11 +45,6 @@ def p256_key_of_der(der: bytes) -> ec.EllipticCurvePublicKey:
     return ec_key_of_der(der, P256)
 
 
-def p256_key_of_pem(pem: bytes) -> ec.EllipticCurvePublicKey:
-    """The P-256 key in a PEM file; see `ec_key_of_pem`."""
-    return ec_key_of_pem(pem, P256)
-
-
 def ec_key(key: object, curves: Collection[str]) -> ec.EllipticCurvePublicKey:
     """`key`, as a certificate or a library gives it, if it is a public key on one of `curves`.
 
@@ -79,30 +75,6 @@ def ec_key_of_der(der: bytes, curves: Collection[str]) -> ec.EllipticCurvePublic
     return key
 
 
-def ec_key_of_pem(pem: bytes, curves: Collection[str]) -> ec.EllipticCurvePublicKey:
-    """The key on one of `curves` in a PEM file.
-
-    Raises:
-        KeyFormatError: anything else is in it, a private key for instance.
-    """
-    if b"PRIVATE KEY" in pem:
-        raise KeyFormatError("holds a private key: give the public key alone")
-    try:
-        return ec_key(load_pem_public_key(pem), curves)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFormatError("is not a public key in PEM") from error
-
-
 def der_of(key: ec.EllipticCurvePublicKey) -> bytes:
     """`key` as DER SubjectPublicKeyInfo."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def pem_of(key: ec.EllipticCurvePublicKey) -> bytes:
-    """`key` as PEM, with a newline at its end."""
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def digest_of(key: ec.EllipticCurvePublicKey) -> bytes:
-    """The SHA-256 of the key's DER SubjectPublicKeyInfo: how a key is named."""
-    return hashlib.sha256(der_of(key)).digest()

@@ -13,8 +13,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
-from psa_attestation.cbor.values import Key, Tag, Value, cbor_error
-from psa_attestation.errors import ErrorCode
+from psa_attestation.cbor.values import Key, Tag, Value
+from psa_attestation.errors import AttestationError, ErrorCode, Stage
 
 NO_TAG: Final[Container[int]] = frozenset()
 ANY_TAG: Final[Container[int]] = range(2**64)
@@ -219,3 +219,8 @@ class _CborReader:
             return False
         self.position += 1
         return True
+
+
+def cbor_error(code: ErrorCode, detail: str) -> AttestationError:
+    """The error of bad CBOR."""
+    return AttestationError(code, Stage.ENCODING, detail)

@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any, Final
 
-from psa_attestation.cbor.values import Encodable, Key, Tag, cbor_error
-from psa_attestation.errors import ErrorCode
+from psa_attestation.cbor.values import Encodable, Key, Tag, WritingError
 
 
 def encode(value: Encodable) -> bytes:
     """`value` in deterministic CBOR: shortest heads and floats, map keys in bytewise order.
 
     Raises:
-        AttestationError: an integer outside 64 bits or a type that CBOR has no place for.
+        WritingError: an integer outside 64 bits or a type that CBOR has no place for.
     """
     encoder = _ENCODERS.get(type(value), _encode_other)
     return encoder(value)
@@ -27,7 +26,7 @@ def _encode_other(value: object) -> bytes:
     for kind, encoder in _ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value)
-    raise cbor_error(ErrorCode.NOT_ENCODABLE, f"a {type(value).__name__} has no CBOR form here")
+    raise WritingError(f"a {type(value).__name__} has no CBOR form here")
 
 
 def _encode_integer(value: int) -> bytes:
@@ -49,14 +48,14 @@ def _head(major: int, argument: int) -> bytes:
     for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if argument < 1 << (8 * size):
             return bytes(((major << 5) | info,)) + argument.to_bytes(size, "big")
-    raise cbor_error(ErrorCode.NOT_ENCODABLE, "an integer does not fit 64 bits")
+    raise WritingError("an integer does not fit 64 bits")
 
 
 def _encode_text(text: str) -> bytes:
     try:
         data = text.encode()
     except UnicodeEncodeError as error:
-        raise cbor_error(ErrorCode.NOT_ENCODABLE, "text holds a lone surrogate") from error
+        raise WritingError("text holds a lone surrogate") from error
     return _head(3, len(data)) + data
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
-from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.errors import VeracruzError
 
 Key: TypeAlias = int | str | bytes
 Value: TypeAlias = Union[
@@ -29,6 +29,5 @@ class Tag:
     value: Value
 
 
-def cbor_error(code: ErrorCode, detail: str) -> AttestationError:
-    """The error of bad CBOR."""
-    return AttestationError(code, Stage.ENCODING, detail)
+class WritingError(VeracruzError):
+    """What we were asked to write or to sign has no form: the caller's mistake, not a refusal."""

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from psa_attestation.cbor.members import array, integer, mapping, octets, refused, required, text
 from psa_attestation.cbor.values import Key, Tag, Value
-from psa_attestation.cose.algorithms import algorithm_of
 from psa_attestation.cose.keys import decode_cose_key, public_key_of_cose_key
+from psa_attestation.cose.verification import verification_algorithm
 from psa_attestation.errors import ErrorCode
 
 _UUID, _OID, _BYTES, _UEID = 37, 111, 560, 550
@@ -286,7 +286,7 @@ def _public_key(value: Value) -> ec.EllipticCurvePublicKey:
         raise refused(ErrorCode.KEY_UNSUPPORTED, "a key cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise refused(ErrorCode.KEY_UNSUPPORTED, "a key is not on an elliptic curve")
-    algorithm_of(key)
+    verification_algorithm(key)
     return key
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.cbor.values import WritingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,11 @@ def algorithm_of(
     """The only algorithm `key` is used with.
 
     Raises:
-        AttestationError: the key's curve is not P-256, P-384 or P-521.
+        WritingError: the key's curve is not P-256, P-384 or P-521.
     """
     try:
         return _BY_CURVE[key.curve.name]
     except KeyError:
-        raise AttestationError(
-            ErrorCode.KEY_UNSUPPORTED,
-            Stage.KEY,
-            f"a key on {key.curve.name} is not used here, only P-256, P-384 and P-521 are",
+        raise WritingError(
+            f"a key on {key.curve.name} is not used here, only P-256, P-384 and P-521 are"
         ) from None

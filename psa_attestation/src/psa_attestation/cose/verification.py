@@ -10,7 +10,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from psa_attestation.cose.algorithms import SIGNATURE_ALGORITHMS, algorithm_of
+from psa_attestation.cbor.values import WritingError
+from psa_attestation.cose.algorithms import (
+    SIGNATURE_ALGORITHMS,
+    SignatureAlgorithm,
+    algorithm_of,
+)
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from veracruz_utils.secret import Secret
 
@@ -77,13 +82,25 @@ SIGNATURE_IDENTIFIERS: Final = frozenset(
 MAC_IDENTIFIERS: Final = frozenset(algorithm.value for algorithm in MacAlgorithm)
 
 
+def verification_algorithm(key: ec.EllipticCurvePublicKey) -> SignatureAlgorithm:
+    """The only algorithm that a signature is verified with by `key`.
+
+    Raises:
+        AttestationError: `key-unsupported`: the key's curve is not P-256, P-384 or P-521.
+    """
+    try:
+        return algorithm_of(key)
+    except WritingError as error:
+        raise AttestationError(ErrorCode.KEY_UNSUPPORTED, Stage.KEY, str(error)) from error
+
+
 def verify_signature(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> None:
     """Return if `signature` is `key`'s over `data`; a high s counts (RFC 9053 allows it).
 
     Raises:
         AttestationError: `signature-encoding` for a wrong length, `signature` otherwise.
     """
-    algorithm = algorithm_of(key)
+    algorithm = verification_algorithm(key)
     size = algorithm.coordinate_bytes
     # r and s are cut by length: another length would give one signature several forms.
     if len(signature) != 2 * size:
@@ -103,7 +120,7 @@ def identifiers_for(key: VerificationKey) -> tuple[int, ...]:
     """The `alg` values that a message verified with `key` may carry."""
     if isinstance(key, MacKey):
         return (key.algorithm.value,)
-    return algorithm_of(key).identifiers
+    return verification_algorithm(key).identifiers
 
 
 def _not_valid() -> AttestationError:

@@ -9,6 +9,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.cose.algorithms import algorithm_of
+from psa_attestation.cose.verification import verification_algorithm
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.strict_json import decode_json, encode_json
@@ -41,8 +42,8 @@ def public_key_of(jwk: JsonValue) -> ec.EllipticCurvePublicKey:
         key = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
     except ValueError as error:
         raise _error(f"the key's point is not on {name}") from error
-    if "alg" in jwk and jwk["alg"] != algorithm_of(key).name:
-        raise _error(f"the key names another algorithm than {algorithm_of(key).name}")
+    if "alg" in jwk and jwk["alg"] != verification_algorithm(key).name:
+        raise _error(f"the key names another algorithm than {verification_algorithm(key).name}")
     return key
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.cose.algorithms import SIGNATURE_ALGORITHMS, algorithm_of
-from psa_attestation.cose.verification import verify_signature
+from psa_attestation.cose.verification import verification_algorithm, verify_signature
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.jwk import public_key_of
@@ -58,10 +58,9 @@ def verify_jws(
     _check_header(header, types)
     alg = _algorithm(header.get("alg"))
     key = _key(header, keys)
-    if alg != algorithm_of(key).name:
-        raise _error(
-            ErrorCode.ALG_KEY_MISMATCH, f"alg is {alg}, the key is for {algorithm_of(key).name}"
-        )
+    expected = verification_algorithm(key).name
+    if alg != expected:
+        raise _error(ErrorCode.ALG_KEY_MISMATCH, f"alg is {alg}, the key is for {expected}")
     payload = from_base64url(parts[1], "the payload")
     signature = from_base64url(parts[2], "the signature")
     verify_signature(key, signature, f"{parts[0]}.{parts[1]}".encode())

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from psa_attestation.binding import binding_digest
-from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from psa_attestation.cbor.values import WritingError
 
 RECEIPT_FORMAT: Final = "veracruz-receipt-v1"
 MAX_RECEIPT_BYTES: Final = 256 * 1024
@@ -59,8 +59,8 @@ class Receipt:
     """What a runtime did in one round, within the limits that the module's docstring gives.
 
     Raises:
-        AttestationError: `claim-value`: a field is beyond its limits, so that nothing is signed
-            that a reader would refuse.
+        WritingError: a field is beyond its limits, so that nothing is signed that a reader would
+            refuse.
     """
 
     policy_digest: bytes
@@ -102,6 +102,4 @@ def commit(salt: bytes, digest: bytes) -> bytes:
 
 def _check(holds: bool, otherwise: str) -> None:  # noqa: FBT001
     if not holds:
-        raise AttestationError(
-            ErrorCode.CLAIM_VALUE, Stage.CLAIMS, f"the receipt is refused: {otherwise}"
-        )
+        raise WritingError(f"no receipt says this: {otherwise}")

@@ -4,9 +4,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.cbor.encoding import encode
-from psa_attestation.cbor.values import Encodable
+from psa_attestation.cbor.values import Encodable, WritingError
 from psa_attestation.cose.signing import X5CHAIN, sign1
-from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.receipts.receipt import INPUT_KINDS, RECEIPT_FORMAT, InputCommitment, Receipt
 
 
@@ -19,13 +18,11 @@ def sign_receipt(receipt: Receipt, key: ec.EllipticCurvePrivateKey, certificate:
         certificate: the runtime's TLS certificate in DER.
 
     Raises:
-        AttestationError: `certificate` is not `key`'s, or `key` is not on P-256.
+        WritingError: `certificate` is not `key`'s, or `key` is not on P-256.
     """
     public_key = x509.load_der_x509_certificate(certificate).public_key()
     if public_key != key.public_key() or key.curve.name != "secp256r1":
-        raise AttestationError(
-            ErrorCode.CERTIFICATE, Stage.KEY, "the certificate is not of the P-256 key that signs"
-        )
+        raise WritingError("the certificate is not of the P-256 key that signs")
     return sign1(encode(_encode_receipt(receipt)), key, unprotected={X5CHAIN: certificate})
 
 

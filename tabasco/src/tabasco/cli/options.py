@@ -15,7 +15,8 @@ from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from tabasco.registry.tenants import existing_tenant
 from veracruz_shells.console import read_file
-from veracruz_utils.public_keys import KeyFormatError, p256_key_of_pem
+from veracruz_utils.key_files import p256_key_of_pem
+from veracruz_utils.public_keys import KeyFormatError
 from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024

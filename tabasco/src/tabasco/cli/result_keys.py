@@ -16,7 +16,7 @@ from tabasco.registry import audit
 from tabasco.registry.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
-from veracruz_utils.public_keys import pem_of
+from veracruz_utils.key_files import pem_of
 
 
 @click.command("init")

@@ -16,7 +16,7 @@ from tabasco.cli.options import (
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
-from veracruz_utils.public_keys import digest_of
+from veracruz_utils.key_files import digest_of
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 

@@ -6,7 +6,7 @@ from tabasco.cli.options import bare_state_option
 from tabasco.registry.state import StateDirectory
 from tabasco.registry.tenants import add_tenant, tenants_of
 from veracruz_shells.console import emit, json_option
-from veracruz_utils.public_keys import pem_of
+from veracruz_utils.key_files import pem_of
 
 
 @click.group("tenant")

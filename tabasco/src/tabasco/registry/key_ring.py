@@ -17,7 +17,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.jose.jwk import encode_key_set
-from veracruz_utils.public_keys import digest_of
+from veracruz_utils.key_files import digest_of
 
 DEFAULT_OVERLAP_DAYS: Final = 30
 

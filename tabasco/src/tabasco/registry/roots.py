@@ -14,7 +14,8 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RevocationRow, RootRow
-from veracruz_utils.public_keys import der_of, digest_of
+from veracruz_utils.key_files import digest_of
+from veracruz_utils.public_keys import der_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
