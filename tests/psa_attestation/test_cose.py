@@ -68,6 +68,13 @@ def test_what_is_maced_verifies_with_its_key(algorithm):
         parse(message).verify(key)
 
 
+def test_how_deep_a_protected_header_nests_is_bounded():
+    nested = [[[]]]
+    assert verify1(sign1_by_hand(b"c", protected={1: -7, 99: nested}), PUBLIC) == b"c"
+    with refused(ErrorCode.NESTING_LIMIT, Stage.ENCODING):
+        verify1(sign1_by_hand(b"c", protected={1: -7, 99: [nested]}), PUBLIC)
+
+
 class TestSignature:
     def verify_with(self, signature):
         header = bytes.fromhex("a10126")
