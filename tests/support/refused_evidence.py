@@ -9,9 +9,11 @@ from tabasco.verify import EvidenceError, Fault, VerificationStage
 
 
 @contextlib.contextmanager
-def refused(fault: Fault, stage: VerificationStage | None = None) -> Iterator[None]:
-    """What is inside is refused for this fault (and at this stage)."""
-    with pytest.raises(EvidenceError) as caught:
+def refused(
+    fault: Fault, stage: VerificationStage | None = None, *, match: str | None = None
+) -> Iterator[None]:
+    """What is inside is refused for this fault (and at this stage, in words that match)."""
+    with pytest.raises(EvidenceError, match=match) as caught:
         yield
     assert caught.value.fault is fault, str(caught.value)
     if stage is not None:

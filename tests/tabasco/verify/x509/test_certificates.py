@@ -47,6 +47,38 @@ def test_a_chain_has_a_leaf_and_a_root_and_a_bound():
         check(LEAF, *[MIDDLE] * 8, ROOT)
 
 
+def test_a_chain_as_long_as_is_read_holds():
+    chain = [ROOT]
+    for number in range(certificates.MAX_CHAIN - 2):
+        chain.insert(0, issue(f"middle {number}", chain[0], authority()))
+    longest = [issue("leaf", chain[0], Form()), *chain]
+    assert len(longest) == certificates.MAX_CHAIN
+    assert check(*longest) == NOON + YEAR
+    chain.insert(0, issue("one more", chain[0], authority()))
+    with refused(Fault.CHAIN, VerificationStage.CHAIN, match="a chain of 9 certificates"):
+        check(issue("leaf", chain[0], Form()), *chain)
+
+
+def test_the_root_counts_the_authorities_below_it():
+    root = issue("root", None, authority(path_length=1))
+    middle = issue("middle", root, authority())
+    assert check(issue("leaf", middle, Form()), middle, root, root=root)
+    lower = issue("lower", middle, authority())
+    with refused(Fault.CHAIN, VerificationStage.CHAIN, match="allows 1 authorities below it"):
+        check(issue("leaf", lower, Form()), lower, middle, root, root=root)
+
+
+def test_a_leaf_that_does_not_say_its_uses_may_sign():
+    assert check(issue("leaf", ROOT, Form(usage=False)), ROOT)
+
+
+def test_what_is_remembered_of_a_certificate_does_not_outlive_its_time():
+    for _ in range(2):
+        assert check(LEAF, MIDDLE, ROOT)
+        with refused(Fault.EXPIRED, VerificationStage.CHAIN):
+            check(LEAF, MIDDLE, ROOT, at=NOON + YEAR + SECOND)
+
+
 def test_every_link_is_issued_by_the_next():
     impostor = issue("middle", ROOT, authority())
     with refused(Fault.CHAIN, VerificationStage.CHAIN):
@@ -117,10 +149,41 @@ def test_bytes_after_a_certificate_are_refused():
 
 
 def test_serial_number_zero_is_refused_before_the_library_warns_of_it():
-    encoded = LEAF.der.replace(bytes.fromhex("02021267"), bytes.fromhex("02020000"), 1)
-    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-        certificates.load(encoded)
-    assert bytes.fromhex("02021267") in LEAF.der
+    first = issue("leaf", ROOT, Form(serial=1)).der
+    numbered = bytes.fromhex("a003020102 020101")
+    assert certificates.load(first)
+    assert first.count(numbered) == 1
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="serial number 0"):
+        certificates.load(first.replace(numbered, numbered[:-1] + b"\0"))
+
+
+def test_a_certificate_has_at_most_the_bytes_that_are_read():
+    def sized(size):
+        for padding in range(size - 500, size):
+            filler = library.UnrecognizedExtension(
+                library.ObjectIdentifier("1.2.3"), bytes(padding)
+            )
+            made = issue("leaf", ROOT, Form(extensions=[(filler, False)])).der
+            if len(made) == size:
+                return made
+        raise AssertionError(size)
+
+    limit = certificates.MAX_CERTIFICATE_BYTES
+    assert certificates.load(sized(limit))
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN, match=f"at most {limit} are read"):
+        certificates.load(sized(limit + 1))
+
+
+def test_a_pem_text_has_at_most_the_bytes_that_are_read():
+    limit = 2 * certificates.MAX_CHAIN * certificates.MAX_CERTIFICATE_BYTES
+    text = LEAF.pem.ljust(limit, b"\n")
+    assert certificates.load_pem(text) == (LEAF.certificate,)
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="too large"):
+        certificates.load_pem(text + b"\n")
+
+
+def test_a_pem_text_has_at_most_the_certificates_of_a_chain():
+    assert len(certificates.load_pem(LEAF.pem * certificates.MAX_CHAIN)) == certificates.MAX_CHAIN
 
 
 def test_a_certificate_signed_by_an_algorithm_off_our_list_is_refused():
