@@ -1,4 +1,5 @@
 import secrets
+import shutil
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,8 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
 from tabasco.service.attestation import AttestationService, Settings
+
+TABLES = text("select tablename from pg_tables where schemaname = 'public'")
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +26,44 @@ def postgresql():
 
 
 @pytest.fixture(scope="session")
+def _new_file(tmp_path_factory):
+    """An empty database that has been migrated, which takes longer than most tests."""
+    path = tmp_path_factory.mktemp("new") / "tabasco.db"
+    Database.open(sqlite_url(path)).close()
+    return path
+
+
+@pytest.fixture(scope="session")
 def _shared_database(postgresql):
+    """A database for one test after the other, and the names of its tables."""
     with Database.open(postgresql.database("shared")) as database:
-        yield database
+        with database.reading() as session:
+            tables = set(session.scalars(TABLES))
+            for table in tables - {"alembic_version"}:
+                assert session.scalar(text(f"select count(*) from {table}")) == 0
+        yield database, tables
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     """An empty database, of each kind that there is."""
     if request.param == "sqlite":
-        with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+        new = request.getfixturevalue("_new_file")
+        with Database.open(sqlite_url(shutil.copy2(new, tmp_path / "tabasco.db"))) as database:
             yield database
         return
-    database = request.getfixturevalue("_shared_database")
+    database, tables = request.getfixturevalue("_shared_database")
     yield database
     with database.writing() as session:
-        session.execute(text("drop schema public cascade"))
-        session.execute(text("create schema public"))
-    database.migrate()
+        whole = set(session.scalars(TABLES)) == tables
+        if whole:
+            used = ", ".join(sorted(tables - {"alembic_version"}))
+            session.execute(text(f"truncate {used} restart identity"))
+        else:  # a test took something away
+            session.execute(text("drop schema public cascade"))
+            session.execute(text("create schema public"))
+    if not whole:
+        database.migrate()
 
 
 @pytest.fixture
