@@ -94,6 +94,13 @@ def test_a_handshake_that_does_not_end_is_cut_off_at_32_kib(step):
     assert failure_of(endpoint, flood[honest:]).fault is TlsFault.HANDSHAKE_TOO_LONG
 
 
+def test_the_last_byte_of_32_kib_is_the_one_that_is_too_much():
+    flood, endpoint = endless_hello(), CONTEXT.endpoint(now=NOW)
+    assert endpoint.receive_data(flood[: 32 * 1024 - 1]) == []
+    fault = failure_of(endpoint, flood[32 * 1024 - 1 : 32 * 1024]).fault
+    assert fault is TlsFault.HANDSHAKE_TOO_LONG
+
+
 @each_version
 def test_a_handshake_left_half_way_is_a_truncation_at_either_end(suite):
     left, right = pair(suite)

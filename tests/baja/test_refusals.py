@@ -4,6 +4,7 @@ import warnings
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
@@ -13,7 +14,9 @@ from baja import (
     HandshakeCompleted,
     KeyAndCertificate,
     LocalError,
+    PeerClosed,
     PeerError,
+    Phase,
     ServerContext,
     TlsFault,
 )
@@ -264,3 +267,54 @@ def test_a_peer_that_was_not_judged_in_this_session_is_refused(fault, certificat
     left._tls.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     left._check.fault, left._check.certificate = fault, certificate
     assert refusal(left, right).fault is (fault or TlsFault.UNKNOWN_CERTIFICATE)
+
+
+def almost_connected(suite, accepted):
+    """(client, server) of a handshake of which only the client's last flight is missing."""
+    left = client(ALICE, suite)
+    right = server_context(*accepted, suite=suite).endpoint(now=NOW)
+    left.start()
+    carry(left, right)
+    carry(right, left)
+    return left, right
+
+
+class TestWhatOpenSslLetPass:
+    """The checks after the handshake hold by themselves, whatever OpenSSL made sure of."""
+
+    def refused(self, left, right, fault):
+        with pytest.raises(PeerError) as caught:
+            carry(left, right)
+        assert caught.value.fault is fault
+        assert right.phase is Phase.FAILED
+        assert right.pending_output > 0
+        if left.phase is Phase.OPEN:
+            assert carry(right, left)[-1] == PeerClosed()
+
+    @each_version
+    def test_a_certificate_that_was_not_judged_in_this_session(self, suite, monkeypatch):
+        left, right = almost_connected(suite, [ALICE.certificate, MALLORY.certificate])
+        shown = crypto.X509.from_cryptography(x509.load_der_x509_certificate(MALLORY.certificate))
+        monkeypatch.setattr(right._tls, "get_peer_certificate", lambda: shown)
+        self.refused(left, right, TlsFault.UNKNOWN_CERTIFICATE)
+
+    @each_version
+    @pytest.mark.parametrize("spoken", [b"", b"http/1.1"])
+    def test_another_protocol(self, suite, spoken, monkeypatch):
+        left, right = almost_connected(suite, [ALICE.certificate])
+        monkeypatch.setattr(right._tls, "get_alpn_proto_negotiated", lambda: spoken)
+        self.refused(left, right, TlsFault.WRONG_PROTOCOL)
+
+    @each_version
+    def test_another_suite(self, suite, monkeypatch):
+        left, right = almost_connected(suite, [ALICE.certificate])
+        monkeypatch.setattr(right._tls, "get_cipher_name", lambda: "TLS_SHA256_SHA256")
+        self.refused(left, right, TlsFault.WRONG_SUITE)
+
+
+def test_closing_a_session_that_failed_says_nothing_more():
+    left, right = client(MALLORY), server_context(ALICE.certificate).endpoint(now=NOW)
+    refusal(left, right)
+    assert right.data_to_send() != b""
+    right.close()
+    assert right.data_to_send() == b""

@@ -67,6 +67,7 @@ def test_starting_again_says_nothing_new():
 
 
 def test_pending_output_counts_what_data_to_send_hands_out():
+    assert [end.pending_output for end in pair()] == [0, 0]
     client, _ = connected()
     client.send(b"x" * 1_000_000)
     waiting = client.pending_output
