@@ -91,7 +91,7 @@ def mutants(path: str) -> list[Mutant]:
         with suppress(SyntaxError):  # such as the star before keyword-only arguments, as a product
             compile(code, path, "exec")
             each = _described(path, source, tree, code)
-            if not each.before.startswith("@dataclass("):  # its promises are for mypy to hold
+            if not _left_alone(each):
                 found[code] = each
     return sorted(found.values(), key=lambda each: (each.line, each.after))
 
@@ -116,6 +116,16 @@ def _by_dropping(source: str, tree: ast.Module) -> Iterator[str]:
         kept = lines[first].encode()[: node.col_offset].decode()
         rest = lines[last - 1].encode()[node.end_col_offset :].decode()
         yield "".join([*lines[:first], f"{kept}pass{rest}", *lines[last:]])
+
+
+def _left_alone(mutant: Mutant) -> bool:
+    """Whether no test could be asked to find it.
+
+    The flags of dataclasses are for mypy to hold, and many constants of modules are sizes that
+    decide how fast something goes; what a constant bounds is tested at its bound, by its name.
+    """
+    constant = None if mutant.within else re.match(r"_?[A-Z0-9_]+(: Final)? = ", mutant.before)
+    return constant is not None or mutant.before.startswith("@dataclass(")
 
 
 def _described(path: str, source: str, tree: ast.Module, code: str) -> Mutant:

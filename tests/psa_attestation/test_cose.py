@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits
 from psa_attestation.cbor.values import WritingError
+from psa_attestation.cose import messages, signing
 from psa_attestation.cose.messages import parse, verify1
 from psa_attestation.cose.signing import sign1
 from psa_attestation.cose.verification import MacAlgorithm, MacKey
@@ -73,6 +74,12 @@ def test_how_deep_a_protected_header_nests_is_bounded():
     assert verify1(sign1_by_hand(b"c", protected={1: -7, 99: nested}), PUBLIC) == b"c"
     with refused(ErrorCode.NESTING_LIMIT, Stage.ENCODING):
         verify1(sign1_by_hand(b"c", protected={1: -7, 99: [nested]}), PUBLIC)
+
+
+def test_labels_and_identifiers_are_those_of_the_registry():
+    """IANA, "CBOR Object Signing and Encryption (COSE)"."""
+    assert (messages.ALG, messages.CONTENT_TYPE, messages.KID, signing.X5CHAIN) == (1, 3, 4, 33)
+    assert [algorithm.value for algorithm in MacAlgorithm] == [5, 6, 7]
 
 
 class TestSignature:

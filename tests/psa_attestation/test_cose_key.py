@@ -49,6 +49,11 @@ def test_a_key_that_is_none_is_refused(changes):
         decode_cose_key(cbor2.dumps(members(DEVICE, 1) | changes))
 
 
+def test_a_point_that_is_not_on_its_curve_is_refused_as_such():
+    with pytest.raises(AttestationError, match="is not on secp256r1"):
+        key_of_point(b"\x04" + bytes(63) + b"\x01")
+
+
 @pytest.mark.parametrize(
     "data",
     [
