@@ -35,6 +35,7 @@ class Form:
     authority: bool | None = False
     path_length: int | None = None
     signs_certificates: bool = False
+    signs_lists: bool | None = None  # as certificates
     usage: bool = True
     start: datetime = NOON - YEAR
     end: datetime = NOON + YEAR
@@ -111,7 +112,7 @@ def usage(form: Form) -> x509.KeyUsage:
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=form.signs_certificates,
-        crl_sign=form.signs_certificates,
+        crl_sign=form.signs_certificates if form.signs_lists is None else form.signs_lists,
         encipher_only=False,
         decipher_only=False,
     )

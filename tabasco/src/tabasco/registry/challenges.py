@@ -136,6 +136,7 @@ class StatelessChallenges:
             BusyError: too many were used and have not expired.
         """
         head, code = challenge[: _TIME_BYTES + _RANDOM_BYTES], challenge[-16:]
+        # The code first: nobody learns of a time or a row by what is not from us.
         if len(challenge) != CHALLENGE_BYTES or not hmac.compare_digest(
             code, self._code(head, platform)
         ):

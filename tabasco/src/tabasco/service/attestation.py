@@ -163,7 +163,7 @@ class AttestationService:
 
     def _record_refusal(self, platform: str, error: RefusalError, *, action: str = "enrol") -> None:
         if error.reason in {RejectionReason.CHALLENGE_NOT_LIVE, RejectionReason.PLATFORM_UNKNOWN}:
-            return  # anybody can be refused for these, at no cost and for ever
+            return  # anybody can cause these for free, without end: the log would fill the disk
         with self._database.writing() as session:
             audit.record(
                 session,

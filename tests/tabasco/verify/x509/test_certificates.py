@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 from cryptography import x509 as library
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,10 +50,10 @@ def test_a_chain_has_a_leaf_and_a_root_and_a_bound():
 
 def test_a_chain_as_long_as_is_read_holds():
     chain = [ROOT]
-    for number in range(certificates.MAX_CHAIN - 2):
+    for number in range(6):
         chain.insert(0, issue(f"middle {number}", chain[0], authority()))
     longest = [issue("leaf", chain[0], Form()), *chain]
-    assert len(longest) == certificates.MAX_CHAIN
+    assert len(longest) == 8
     assert check(*longest) == NOON + YEAR
     chain.insert(0, issue("one more", chain[0], authority()))
     with refused(Fault.CHAIN, VerificationStage.CHAIN, match="a chain of 9 certificates"):
@@ -157,25 +158,35 @@ def test_serial_number_zero_is_refused_before_the_library_warns_of_it():
         certificates.load(first.replace(numbered, numbered[:-1] + b"\0"))
 
 
-def test_a_certificate_has_at_most_the_bytes_that_are_read():
-    def sized(size):
-        for padding in range(size - 500, size):
-            filler = library.UnrecognizedExtension(
-                library.ObjectIdentifier("1.2.3"), bytes(padding)
-            )
-            made = issue("leaf", ROOT, Form(extensions=[(filler, False)])).der
-            if len(made) == size:
-                return made
-        raise AssertionError(size)
+def test_a_key_that_cannot_be_read_is_refused_with_its_certificate():
+    point = LEAF.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    off_curve = point[:-1] + bytes([point[-1] ^ 1])
+    assert LEAF.der.count(point) == 1
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="cannot be read"):
+        certificates.load(LEAF.der.replace(point, off_curve))
 
-    limit = certificates.MAX_CERTIFICATE_BYTES
+
+def test_a_certificate_has_at_most_the_bytes_that_are_read():
+    # Signed by RSA, whose signatures are all of one length.
+    root = issue("root", None, authority(key=rsa.generate_private_key(65537, 2048)))
+
+    def padded(count):
+        filler = library.UnrecognizedExtension(library.ObjectIdentifier("1.2.3"), bytes(count))
+        return issue("leaf", root, Form(extensions=[(filler, False)], key=LEAF.key)).der
+
+    def sized(size):
+        made = padded(15_000 + size - len(padded(15_000)))
+        assert len(made) == size
+        return made
+
+    limit = 16 * 1024
     assert certificates.load(sized(limit))
     with refused(Fault.MALFORMED, VerificationStage.CHAIN, match=f"at most {limit} are read"):
         certificates.load(sized(limit + 1))
 
 
 def test_a_pem_text_has_at_most_the_bytes_that_are_read():
-    limit = 2 * certificates.MAX_CHAIN * certificates.MAX_CERTIFICATE_BYTES
+    limit = 2 * 8 * 16 * 1024
     text = LEAF.pem.ljust(limit, b"\n")
     assert certificates.load_pem(text) == (LEAF.certificate,)
     with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="too large"):
@@ -183,7 +194,7 @@ def test_a_pem_text_has_at_most_the_bytes_that_are_read():
 
 
 def test_a_pem_text_has_at_most_the_certificates_of_a_chain():
-    assert len(certificates.load_pem(LEAF.pem * certificates.MAX_CHAIN)) == certificates.MAX_CHAIN
+    assert len(certificates.load_pem(LEAF.pem * 8)) == 8
 
 
 def test_a_certificate_signed_by_an_algorithm_off_our_list_is_refused():

@@ -43,11 +43,18 @@ def test_a_list_signed_by_another_key_is_not_taken():
         check(revocation_list(ROOT, key=ec.generate_private_key(ec.SECP256R1())))
 
 
-def test_an_issuer_that_may_not_sign_lists_is_not_believed():
-    form = Form(authority=True)
+@pytest.mark.parametrize(
+    "form", [Form(authority=True), authority(signs_lists=False)], ids=["neither", "certificates"]
+)
+def test_an_issuer_that_may_not_sign_lists_is_not_believed(form):
     issuer = issue("issuer", ROOT, form)
     with refused(Fault.COLLATERAL_SIGNATURE, VerificationStage.COLLATERAL):
         check(revocation_list(issuer), issuer=issuer)
+
+
+def test_an_issuer_that_may_sign_lists_alone_is_believed():
+    issuer = issue("issuer", ROOT, authority(signs_certificates=False, signs_lists=True))
+    assert check(revocation_list(issuer), issuer=issuer)
 
 
 def test_a_list_is_used_in_its_own_time_alone():

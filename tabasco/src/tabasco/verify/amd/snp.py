@@ -136,6 +136,7 @@ def _authorities(text: bytes, key: EndorsementKey) -> tuple[x509.Certificate, ..
     """The key's issuer by name, and that issuer's own; whether they are so is checked later."""
     given = certificates.load_pem(text)
     names = [certificates.outline_of(each).subject.encoded for each in given]
+    # The issuer is looked up by name, so a second one of that name could be put before it.
     if len(set(names)) != len(names):
         raise EvidenceError(
             Fault.CHAIN, VerificationStage.CHAIN, "two authorities have the same name"
@@ -156,6 +157,7 @@ def _check_endorsement(
     key: EndorsementKey, issuer: x509.Certificate, product: Product, *, at: datetime
 ) -> None:
     wanted = _AUTHORITIES[key.kind] + product.name.capitalize()
+    # The authority of one product, or of chips, must not vouch for another, or for a provider.
     if certificates.common_name(issuer) != wanted:
         raise EvidenceError(
             Fault.CHAIN,

@@ -67,6 +67,7 @@ def verify_dcap(
     Raises:
         EvidenceError: it proves nothing.
     """
+    # What a step reads is signed by what an earlier one checked; the first to fail is the reason.
     quote = parse_quote(data, padded=padded)
     _check_quote_signature(quote)  # (1)
     _check_key_binding(quote)  # (2)
@@ -79,6 +80,7 @@ def verify_dcap(
             "the quoting enclave's report is not signed by the platform's key",
         )
     ends = [_check_platform_chain(chain, roots=roots, at=at)]  # (4)
+    # By the very root that (4) pinned, so that no other authority speaks of this platform.
     statements = verify_collateral(collateral, root=chain[-1], at=at)  # (5)
     ends += [statements.valid_until, _check_revocation(chain, collateral, statements, at=at)]  # (6)
     platform = platform_of(chain[0])
@@ -106,6 +108,7 @@ def _check_quote_signature(quote: DcapQuote) -> None:
 
 
 def _check_key_binding(quote: DcapQuote) -> None:
+    # All 64 bytes: what stands behind the digest was chosen by nobody we know.
     digest = hashlib.sha256(quote.attestation_key + quote.qe_auth_data).digest()
     if quote.qe_report.report_data != digest + bytes(32):
         raise EvidenceError(
@@ -119,6 +122,7 @@ def _check_platform_chain(
     chain: tuple[x509.Certificate, ...], *, roots: Collection[bytes], at: datetime
 ) -> datetime:
     end = certificates.check_chain(chain, roots=roots, at=at)
+    # The signers of collateral end in the same root: the names keep them from being platforms.
     names = [certificates.common_name(certificate) for certificate in chain]
     if len(chain) != 3 or names[0] != PCK_NAME or names[1] not in PCK_ISSUERS:
         raise EvidenceError(

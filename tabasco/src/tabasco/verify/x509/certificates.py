@@ -36,7 +36,7 @@ from veracruz_utils.public_keys import KeyFormatError
 from veracruz_utils.public_keys import p256_key as p256_key_in
 
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
-MAX_CHAIN: Final = 8
+MAX_CHAIN: Final = 8  # the longest that a vendor uses is AWS's, of five
 _REMEMBERED: Final = 128
 
 _PSS_PARAMETERS: Final = (
@@ -130,6 +130,7 @@ def _pem_body(block: bytes, stage: VerificationStage) -> bytes:
         encoded = binascii.a2b_base64(digits, strict_mode=True)
     except ValueError as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate is not base64") from error
+    # Bits behind the last byte would let one certificate be written in several ways.
     if binascii.b2a_base64(encoded, newline=False) != digits:
         raise EvidenceError(Fault.MALFORMED, stage, "a PEM certificate's base64 is not canonical")
     return encoded
@@ -172,6 +173,7 @@ def check_issuers(
     stage: VerificationStage = VerificationStage.CHAIN,
 ) -> datetime:
     """As `check_chain`, for the authorities alone: from the leaf's issuer to the root."""
+    # Before anything is verified: names and keys of a root can be copied, its bytes cannot.
     if digest(chain[-1]) not in roots:
         raise EvidenceError(
             Fault.UNKNOWN_ROOT,
@@ -179,6 +181,7 @@ def check_issuers(
             f"the chain ends in {name(chain[-1])}, sha256 {digest(chain[-1]).hex()}, not in a "
             "pinned root",
         )
+    # Each by itself, so that a leaf that somebody was sold cannot issue further certificates.
     for depth, certificate in enumerate(chain):
         check_authority(certificate, authorities_below=depth, stage=stage)
     for issued, issuing in itertools.pairwise(chain):
@@ -288,8 +291,10 @@ def _check_outline(encoded: bytes, stage: VerificationStage) -> None:
         usage(found, _DIGITAL_SIGNATURE)
     except EvidenceError as error:
         raise EvidenceError(error.fault, stage, error.detail) from error
+    # Two lists of revoked certificates could mean others by it; RFC 5280 4.1.2.2 forbids it.
     if found.serial == 0:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate has serial number 0")
+    # A closed list: SHA-1, MD5 and parameters nobody looks at have forged certificates before.
     if found.algorithm not in _ALGORITHMS:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,

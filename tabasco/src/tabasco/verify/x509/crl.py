@@ -72,6 +72,7 @@ def check(
         EvidenceError: stage `collateral`.
     """
     named = der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
+    # The list of another authority under the same root is authentic, and says nothing of this one.
     if named.encoded != outline_of(issuer).subject.encoded:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
@@ -79,6 +80,7 @@ def check(
             f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
         )
     _check_signed(crl.public_bytes(Encoding.DER), issuer)
+    # A list without an end could be withheld for ever, with all that was revoked since.
     if crl.next_update_utc is None:
         raise _malformed("a CRL does not say when it ends")
     check_validity(

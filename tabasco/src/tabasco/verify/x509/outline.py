@@ -71,6 +71,7 @@ def outline(encoded: bytes) -> CertificateOutline:
     body, algorithm, signature = der.signed(encoded)
     members = der.sequence(body, *_MEMBERS)
     version, serial, inner, issuer, validity, subject, key, tagged = members
+    # Only the inner identifier is signed: whoever may change the outer one picks the algorithm.
     if version.encoded != _VERSION_3 or inner.encoded != algorithm.encoded:
         raise der.malformed(
             "a certificate is not of version 3, or its inner and outer signature algorithms differ"
@@ -111,6 +112,7 @@ def usage(found: CertificateOutline, bit: int) -> bool | None:
     if not 2 <= len(content) <= 3 or content[0] > 7:
         raise der.malformed("a key usage is not well formed")
     bits = content[1:]
+    # Unused bits count as not set, whatever stands there.
     return bit < 8 * len(bits) - content[0] and bool(bits[bit // 8] & 0x80 >> bit % 8)
 
 
