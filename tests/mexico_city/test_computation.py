@@ -2,7 +2,14 @@ import hashlib
 
 import pytest
 
-from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus, Upload
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    RefusalReason,
+    ResponseStatus,
+    TrapFrame,
+    Upload,
+)
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
@@ -96,6 +103,17 @@ def test_another_program_is_refused_by_its_digest_and_the_right_one_may_follow()
     assert answer.expected == hashlib.sha256(PROGRAM).hexdigest()
     party.load()
     assert party.state is ComputationState.READY_TO_EXECUTE
+
+
+def test_a_program_that_arrives_after_the_computation_failed_is_refused():
+    party = Party()
+    slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
+    party.computation.guest_lost("signal-9")
+    answer = refusal(party.computation.check_program, slot, content_of(PROGRAM))
+    assert (answer.reason, answer.found) == (
+        RefusalReason.WRONG_STATE,
+        "ERROR (guest lost: signal-9)",
+    )
 
 
 def test_one_upload_of_the_program_at_a_time():
@@ -322,6 +340,18 @@ def test_without_streams_the_next_round_is_ready_at_once():
     party.run()
     party.next_round()
     assert party.state is ComputationState.READY_TO_EXECUTE
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_where_a_program_failed_and_what_it_said_is_told_with_debug_alone(debug):
+    party = Party(debug=debug)
+    party.load()
+    party.ask()
+    frames = [TrapFrame(7, 0x1F4, "divide")]
+    party.computation.run_failed(RefusalReason.TRAPPED, "unreachable", frames, "by zero")
+    report = party.computation.failure_report(party.policy.identities[AUTHOR])
+    assert report.failure == "trapped: unreachable"
+    assert (report.frames, report.message) == ((tuple(frames), "by zero") if debug else ((), ""))
 
 
 def test_what_a_round_said_is_not_told_of_the_next():
