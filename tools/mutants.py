@@ -295,8 +295,12 @@ def _module(
     if outcome != "survived":
         raise SystemExit(f"{path}: its tests fail without any mutant ({outcome})")
     outcomes, survivors = Counter[str](), []
-    listed = {name for name in known if name[0] == path}
     each_of = mutants(path)
+    alike = Counter(mutant.name for mutant in each_of)
+    listed = {name for name in known if name[0] == path and alike[name] <= 1}
+    for name in known:
+        if alike[name] > 1:
+            _say(f"  listed as equivalent, but {alike[name]} mutants read so: {name[3]}")
     _say(f"{path}: {len(each_of)} mutants, {took_s:.0f} s for all of its tests")
     attempt = partial(_try, tests, 60 + 10 * took_s)
     for mutant, outcome in workers.map(attempt, each_of):
