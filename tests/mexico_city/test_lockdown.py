@@ -1,0 +1,192 @@
+"""What a locked-down process can no longer do, asked of a real one."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from support.patience import PATIENCE_S
+
+SETUP = """
+import ctypes, json, os, resource, signal, sys, threading
+from mexico_city import lockdown
+from mexico_city.errors import RuntimeFailure
+from veracruz_utils.policy import Limits
+
+prctl = ctypes.CDLL(None).prctl
+out = int(sys.argv[1])
+
+def tell(value):
+    os.write(out, json.dumps(value).encode())
+
+def enter(*more):
+    lockdown.enter(keep={out, *more}, parent=os.getppid())
+"""
+
+
+def locked_down(body: str) -> tuple[object, subprocess.CompletedProcess[bytes]]:
+    """What a process tells after `SETUP` and this, and how it ended."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor
+        done = subprocess.run(
+            [sys.executable, "-c", SETUP + textwrap.dedent(body), str(writing)],
+            pass_fds=[writing],
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        os.close(writing)
+        return json.loads(told.read() or b"null"), done
+
+
+def test_a_locked_down_process_has_given_up_all_that_it_does_not_need():
+    told, done = locked_down(
+        """
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        kept, _ = os.pipe()
+        enter(kept)
+
+        def is_open(number):
+            try:
+                return bool(os.fstat(number))
+            except OSError:
+                return False
+
+        death = ctypes.c_int()
+        prctl(2, ctypes.byref(death), 0, 0, 0)  # PR_GET_PDEATHSIG
+        tell({
+            "descriptors": [number for number in range(200) if is_open(number)] == [0, 1, 2, *sorted((out, kept))],
+            "standard": [os.readlink(f"/proc/self/fd/{number}") for number in (0, 1)],
+            "dies with its parent": death.value == signal.SIGKILL,
+            "dumpable": prctl(3, 0, 0, 0, 0),  # PR_GET_DUMPABLE
+            "no new privileges": prctl(39, 0, 0, 0, 0),  # PR_GET_NO_NEW_PRIVS
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "files": resource.getrlimit(resource.RLIMIT_NOFILE),
+        })
+        """  # noqa: E501 - a program of its own
+    )
+    assert told == {
+        "descriptors": True,
+        "standard": ["/dev/null", "/dev/null"],
+        "dies with its parent": True,
+        "dumpable": 0,
+        "no new privileges": 1,
+        "core": [0, 0],
+        "files": [128, 128],
+    }, done.stderr.decode()
+
+
+def test_nothing_is_loaded_that_was_not_there_before():
+    told, _ = locked_down(
+        """
+        enter()
+        try:
+            import sqlite3
+        except ModuleNotFoundError as error:
+            tell([str(error), error.name])
+        """
+    )
+    assert told == ["module sqlite3 was not measured", "sqlite3"]
+
+
+def test_a_process_whose_parent_is_gone_does_not_go_on():
+    told, _ = locked_down(
+        """
+        try:
+            lockdown.enter(keep={out}, parent=os.getpid())
+        except RuntimeFailure as error:
+            tell(str(error))
+        """
+    )
+    assert told == "the parent of this process is gone"
+
+
+def test_no_text_of_an_exception_is_printed_wherever_it_is_raised():
+    _, done = locked_down(
+        """
+        class Careless:
+            def __del__(self):
+                raise ValueError("a secret")
+
+        def fail():
+            raise KeyError("a secret")
+
+        enter()
+        Careless()
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        try:
+            fail()
+        except KeyError as error:
+            lockdown.report_failure("guest", type(error))
+        lockdown.report_failure("guest", None)
+        """
+    )
+    told = ["callback failed: ValueError", "thread failed: KeyError"]
+    assert done.stderr.decode().splitlines() == [
+        *told,
+        "guest failed: KeyError",
+        "guest failed: None",
+    ]
+    assert done.returncode == 0
+
+
+def test_what_a_library_prints_as_it_aborts_is_not_seen_but_a_failure_is():
+    _, done = locked_down(
+        """
+        enter()
+        lockdown.mute_libraries()
+        os.write(2, b"a secret in the text of an abort")
+        lockdown.report_failure("guest", KeyError)
+        """
+    )
+    assert done.stderr == b"guest failed: KeyError\n"
+
+
+def test_who_leaves_runs_nothing_that_was_registered_before():
+    told, done = locked_down(
+        """
+        import atexit
+        atexit.register(lambda: tell("ran"))
+        lockdown.end(7)
+        """
+    )
+    assert (told, done.returncode) == (None, 7)
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["while compiling", "in a run"])
+def test_memory_is_bounded_by_the_limits_of_the_policy_and_a_little_more(allowed):
+    mib = 1024 * 1024
+    told, done = locked_down(
+        f"""
+        limits = Limits(compile_memory_bytes=64 * {mib}, memory_bytes=64 * {mib})
+        before = lockdown._data_bytes()
+        lockdown.bound_memory(limits)
+        if {allowed}:
+            lockdown.allow_run_memory()
+
+        def fits(size):
+            try:
+                bytearray(size)
+            except MemoryError:
+                return False
+            return True
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        slack = 16 * {mib}
+        stack = limits.stack_bytes
+        tell([fits(60 * {mib}), fits(110 * {mib}), fits(200 * {mib}),
+              soft - before - slack, hard - before - slack - stack])
+        """
+    )
+    compiling, running = 64 * mib, 128 * mib
+    *fits, soft, hard = told
+    assert fits == [True, allowed, False], done.stderr.decode()
+    assert 0 <= hard - running < mib
+    if not allowed:
+        assert 0 <= soft - compiling < mib
