@@ -143,6 +143,7 @@ def test_what_a_library_prints_as_it_aborts_is_not_seen_but_a_failure_is():
         lockdown.mute_libraries()
         os.write(2, b"a secret in the text of an abort")
         lockdown.report_failure("guest", KeyError)
+        lockdown.end(0)
         """
     )
     assert done.stderr == b"guest failed: KeyError\n"
