@@ -9,6 +9,7 @@ import msgspec
 
 from sonora.errors import SonoraError
 from veracruz_shells.files import read_file
+from veracruz_utils.strict_json import JsonError, read_json
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -62,8 +63,8 @@ def changes_since(earlier: Path, now: Mapping[str, str]) -> Changes:
     """
     data = read_file(earlier, limit=MAX_BYTES, what="measurement")
     try:
-        before = msgspec.json.decode(data, type=_Listing).files
-    except (msgspec.MsgspecError, ValueError) as error:
+        before = msgspec.convert(read_json(data, max_bytes=MAX_BYTES), _Listing).files
+    except (JsonError, msgspec.ValidationError) as error:
         raise SonoraError(
             f"{earlier} is not the output of sonora measure --files --json: {error}"
         ) from None

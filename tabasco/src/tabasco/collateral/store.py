@@ -28,6 +28,7 @@ from tabasco.verify.amd.report import Product
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from veracruz_shells.files import read_file, write_new_file
+from veracruz_utils.strict_json import JsonError, read_json
 
 MAX_ITEMS: Final = 10_000
 _MAX_INDEX_BYTES: Final = 16 * 1024 * 1024
@@ -190,8 +191,8 @@ class Store:
             return _Index()
         data = read_file(path, limit=_MAX_INDEX_BYTES, what="index of collateral")
         try:
-            return msgspec.json.decode(data, type=_Index)
-        except msgspec.DecodeError as error:
+            return msgspec.convert(read_json(data, max_bytes=_MAX_INDEX_BYTES), _Index)
+        except (JsonError, msgspec.ValidationError) as error:
             raise TabascoError(
                 f"{path} is damaged ({error}): move the directory away and import again"
             ) from error
