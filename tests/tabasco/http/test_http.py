@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from psa_attestation.jose.jwk import decode_key_set
+from psa_attestation.jose.jws import sign_jws
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support.enrolment import RootAttester, new_key, spki
@@ -33,7 +34,9 @@ from tabasco.http import Context, HttpService, TlsFiles, create_app
 from tabasco.http.bodies import MAX_BODY_BYTES
 from tabasco.registry.administrators import TOKEN_PREFIX, AdministratorRole, Administrators
 from tabasco.registry.audit import AuditLog, Head
+from tabasco.registry.bundles import BUNDLE_TYPE
 from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.reference_values import ReferenceValues
 from veracruz import Service
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
@@ -359,6 +362,31 @@ def test_a_bundle_that_nobody_registered_signed_is_refused(admin):
     refused = admin.post("/v1/reference-values/bundles", content=b"a.b.c")
     assert (refused.status_code, refused.json()["error"]) == (409, "refused")
     assert "not signed by a registered provider" in refused.json()["message"]
+
+
+def test_a_bundle_of_a_registered_provider_is_imported_once(admin, database, clock):
+    key = new_key()
+    ReferenceValues(database).add_provider("maker", key.public_key(), at=clock())
+    values = [{"kind": "tdx", "measurement": "mrtd", "value": "11" * 48}]
+    document = json.dumps({"version": 3, "values": values}).encode()
+    bundle = sign_jws(document, key, typ=BUNDLE_TYPE, kid=None)
+    imported = admin.post("/v1/reference-values/bundles", content=bundle)
+    assert imported.json() == {"provider": "maker", "version": 3, "values": 1}
+    assert admin.post("/v1/reference-values/bundles", content=bundle).status_code == 409
+    assert admin.get("/v1/providers").json() == [{"name": "maker", "version": 3}]
+
+
+def test_numbers_and_times_that_are_none_are_invalid_requests(admin):
+    value = {"kind": "sgx", "measurement": "mrenclave", "value": "ab" * 32}
+    for wrong in ({"kind": "abacus"}, {"not_before": "soon"}, {"value": "xyz"}):
+        refused = admin.post("/v1/reference-values", json=value | wrong)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request")
+    for number in (0, -1, 2**63, 2**80, "x"):
+        for kept in ("reference-values", "platform-keys"):
+            assert admin.delete(f"/v1/{kept}/{number}").status_code in {400, 404}
+        assert admin.get(f"/v1/reference-values/{number}").status_code in {400, 404}
+        found = admin.get("/v1/audit/entries", params={"after": number})
+        assert found.status_code == (200 if number == 0 else 400)
 
 
 def test_platform_keys_are_added_listed_and_removed(admin):

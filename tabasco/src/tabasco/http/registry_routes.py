@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 
 from psa_attestation.evidence.native import NativeEvidence
 from tabasco.appraisal.inspection import as_json
@@ -22,6 +22,9 @@ from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)
 _Count = Annotated[int, Query(ge=1, le=1000)]
+_MAX_NUMBER: Final = 2**63 - 1
+"""Of a row; a database fails at greater ones."""
+_Number = Annotated[int, Path(ge=0, le=_MAX_NUMBER)]
 
 
 async def _body(request: Request) -> bytes:
@@ -154,7 +157,7 @@ def import_bundle(bundle: Body, context: Given, admin: Admin) -> forms.ImportedB
 
 
 @router.get("/v1/reference-values/{number}")
-def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceValueForm:
+def reference_value(number: _Number, context: Given, _: Reader) -> forms.ReferenceValueForm:
     """The reference value with this number."""
     try:
         return _shown(ReferenceValues(context.database).get(number))
@@ -163,7 +166,7 @@ def reference_value(number: int, context: Given, _: Reader) -> forms.ReferenceVa
 
 
 @router.delete("/v1/reference-values/{number}", status_code=204)
-def remove_reference_value(number: int, context: Given, admin: Admin) -> Response:
+def remove_reference_value(number: _Number, context: Given, admin: Admin) -> Response:
     """Delete the reference value with this number."""
     try:
         ReferenceValues(context.database).remove(number, at=context.now(), actor=admin.actor)
@@ -200,7 +203,7 @@ def add_platform_key(
 
 
 @router.delete("/v1/platform-keys/{number}", status_code=204)
-def remove_platform_key(number: int, context: Given, admin: Admin) -> Response:
+def remove_platform_key(number: _Number, context: Given, admin: Admin) -> Response:
     """Remove a platform's key; instances that enrolled by it stay enrolled."""
     try:
         PlatformKeys(context.database).remove(number, at=context.now(), actor=admin.actor)
@@ -248,7 +251,10 @@ def audit_head(context: Given, _: Reader) -> forms.AuditHeadForm:
 
 @router.get("/v1/audit/entries")
 def audit_entries(
-    context: Given, _: Reader, after: Annotated[int, Query(ge=0)] = 0, most: _Count = 100
+    context: Given,
+    _: Reader,
+    after: Annotated[int, Query(ge=0, le=_MAX_NUMBER)] = 0,
+    most: _Count = 100,
 ) -> list[forms.AuditEntryForm]:
     """Entries of the audit log in their order."""
     return [
