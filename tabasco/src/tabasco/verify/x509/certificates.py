@@ -93,8 +93,6 @@ def _load(encoded: bytes, stage: VerificationStage) -> x509.Certificate:
         certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
-    except x509.InvalidVersion as error:
-        raise EvidenceError(Fault.UNSUPPORTED_VERSION, stage, "a certificate's version") from error
     return certificate
 
 
