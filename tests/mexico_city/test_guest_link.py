@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from colima import frame, isolate
-from colima.runtime import ContentKind
+from colima import frame, isolate, read_frame
+from colima.runtime import ContentKind, TrapFrame
+from mexico_city import guest_link
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.guest_link import GuestLink, GuestLostError
@@ -194,3 +195,38 @@ def test_a_run_comes_with_its_inputs_and_an_empty_file_for_the_output():
         assert os.pread(output, 99, 0) == b"after"
         for descriptor in [*received, output]:
             os.close(descriptor)
+
+
+def test_a_program_is_handed_over_with_the_file_for_its_code():
+    with guest() as one:
+        one.link.load(PROGRAM, code=CODE, now=100)
+        payload = read_frame(one.channel.recv)
+        assert isolate.TO_GUEST.decode(payload) == isolate.Load(PROGRAM.size, 0)
+        module, code = receive_descriptors(one.channel, 2)
+        assert os.pread(module, 99, 0) == b"module"
+        assert os.path.sameopenfile(code, CODE[0])
+        os.close(module)
+        os.close(code)
+
+
+def test_a_run_after_a_program_was_loaded_has_the_limit_of_a_run():
+    with guest() as one:
+        one.link.load(PROGRAM, code=CODE, now=100)
+        one.say(isolate.Loaded(0))
+        one.link.receive()
+        os.close(one.link.run(JOB, now=100))
+        assert lost(one.link.check_deadline, 120) == "time"
+
+
+def test_the_front_waits_for_a_request_to_be_taken_for_a_bounded_time():
+    with guest() as one:
+        assert one.link.channel.gettimeout() == guest_link._SEND_TIMEOUT_S
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "d\u00e9j\u00e0", "\x00"])
+def test_a_name_that_is_not_plain_is_not_passed_on(name):
+    with guest() as one:
+        os.close(one.link.run(JOB, now=100))
+        one.say(isolate.Trapped("unreachable", (TrapFrame(1, 2, name),)))
+        assert lost(one.link.receive) == "protocol"
+        assert one.gone
