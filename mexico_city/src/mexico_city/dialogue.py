@@ -18,6 +18,7 @@ from veracruz_utils.policy import PolicyIdentity
 
 _PIECE_BYTES: Final = 256 * 1024
 _STEPS_AT_ONCE: Final = 16
+"""Requests of one principal in a turn of the loop: a flood of them must not keep others waiting."""
 _NO_ROOM: Final = DeniedError(RefusalReason.TOO_LARGE, expected="content that fits the isolate")
 
 

@@ -22,6 +22,7 @@ from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
 MAX_SESSIONS: Final = 256
+"""More than a bridge opens at once (200), which is not to be relied on; each is two open files."""
 MAX_SESSIONS_EACH: Final = 128
 """Of one principal, so that none takes the places of all others."""
 _DRAIN_S: Final = 5.0

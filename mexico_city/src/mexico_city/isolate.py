@@ -34,6 +34,7 @@ NAME: Final = "runtime.veracruz"
 FAILED: Final = 70
 """The exit status of an isolate that failed."""
 _CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far a principal's clock may be behind ours."""
 _OTHER_FILES: Final = 64
 """Open files besides two per session, its socket and its content, and one per input."""
 

@@ -127,6 +127,7 @@ class Session:
             self._dialogue.close()
 
     def _let_in(self, certificate: bytes) -> None:
+        # By the exact certificate: TLS proved its key, and only here is it somebody of the policy.
         identity = self._policy.identity_of(certificate)
         if identity is None or not self._admits(identity):
             self._ended = True
