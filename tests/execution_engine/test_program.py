@@ -635,7 +635,7 @@ def test_the_stack_of_calls_is_as_large_as_its_limit(run, stack_bytes):
 
 @pytest.mark.parametrize("stack_bytes", [-1, 0, 1, 2**16 - 1, 2**26 + 1, 2**64])
 def test_a_stack_too_small_or_too_large_is_refused(run, stack_bytes):
-    with pytest.raises(EngineError, match="stack of"):
+    with pytest.raises(EngineError, match="stack_bytes"):
         run(main("(i32.const 0)"), stack_bytes=stack_bytes)
 
 

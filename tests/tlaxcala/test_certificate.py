@@ -140,7 +140,7 @@ def test_white_space_and_order_do_not_matter():
 def test_a_difference_says_both_sides_cut_to_a_bearable_length():
     [difference] = found(altered(entry="x" * 1000))
     assert str(difference).startswith('entry: the certificate says "xxx')
-    assert str(difference).endswith('found is "() -> (i32)"')
+    assert str(difference).endswith('found "() -> (i32)"')
     assert len(str(difference)) < 200
 
 

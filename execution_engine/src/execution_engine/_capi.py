@@ -225,7 +225,7 @@ def trap_text(cause: TrapCode) -> str:
 
 
 def stack_frames(error: Trap | WasmtimeError) -> tuple[StackFrame, ...]:
-    """The innermost calls of a trap, or of an error that tells of one; at most 20."""
+    """The innermost calls of a trap, or of an error that reports one; at most 20."""
     trace = bindings.wasm_trap_trace
     if isinstance(error, WasmtimeError):
         trace = bindings.wasmtime_error_wasm_trace

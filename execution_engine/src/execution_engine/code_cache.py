@@ -2,8 +2,8 @@
 
 For developers' tools; an isolate gets compiled code from its front process. An entry is bound to
 what it was compiled from (see `code_tag`) under a key that nobody but the owner of the cache has,
-and is checked before a byte of it reaches the engine. What is not exactly what was kept, for
-whatever reason, is as good as absent.
+and is checked before a byte of it reaches the engine. An entry that is not exactly what was
+kept, for whatever reason, counts as absent.
 """
 
 import hashlib
@@ -125,8 +125,8 @@ class _Memory:
 class _Directory:
     """Entries in files; the one that was not read for longest makes room.
 
-    A file that cannot be read, written or removed is none: a cache must not keep a program from
-    being loaded.
+    A file that cannot be read, written or removed counts as absent: a cache must not keep a program
+    from being loaded.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -164,7 +164,7 @@ class _Directory:
 
 
 def _key_in(path: Path) -> Secret:
-    """The key of the cache in this folder, made when there is none."""
+    """The key of the cache in this folder, made if it does not exist."""
     file = path / _KEY_NAME
     if not file.exists():
         with _draft(path, secrets.token_bytes(_KEY_BYTES)) as draft, suppress(FileExistsError):

@@ -43,7 +43,7 @@ from veracruz_utils.policy import Strategy
 
 # An interpreter's component with its libraries has forty core modules.
 MAX_INSTANCES: Final = 200
-# How the engine words what the system refused it: it has no code for that.
+# What the engine says when the system gives it no memory: it has no code for that.
 _NO_MEMORY: Final = "cannot allocate memory"
 
 
@@ -86,11 +86,11 @@ class CompiledProgram:
     ) -> Self:
         """Check and compile a module or a component.
 
-        With a `cache` the compiled code is taken from there, or put there. The checks are made
-        all the same: limits may have changed.
+        With a `cache` the compiled code is taken from there, or put there. The checks are made in
+        either case: limits may have changed.
 
         Raises:
-            ModuleRefusedError: it is not one we run.
+            ModuleRefusedError: the engine does not run it.
         """
         # What keeps the compiler busy is looked at before it, what only it knows afterwards.
         check_static_limits(code, limits)
@@ -127,7 +127,7 @@ class CompiledProgram:
             inputs: what the guest may read; the buffers must not change meanwhile.
             random: where its random bytes come from.
             output_sink: gets the result straight from the guest's memory, as a view that is valid
-                during that call only. A run that fails afterwards has no result all the same.
+                during that call only. If the run fails afterwards, it has no result.
             wrap_call: what is put around each host call; what it raises ends the run.
 
         Raises:
@@ -159,7 +159,7 @@ class CompiledProgram:
         self.close()
 
     def _wait(self, ended: threading.Event) -> None:
-        """Wait for the end of a run; who can bring it about says how."""
+        """Wait for the end of a run; a subclass that can end it does so here."""
         ended.wait()
 
     def _arm(self, store: Store) -> None:

@@ -79,7 +79,7 @@ def interface_problems(
 def component_summary(
     imports: Iterable[ComponentItem], exports: Iterable[ComponentItem], digest: Digest
 ) -> ModuleSummary:
-    """The summary of a component; `main` is told with its s32 as an i32."""
+    """The summary of a component; the s32 that `main` returns is given as an i32."""
     types = (one.type for one in exports if one.name == abi.ENTRY_POINT)
     return ModuleSummary(
         digest,
@@ -97,7 +97,7 @@ def _import_problems(wanted: ComponentItem) -> Iterator[Problem]:
         detail = f"{name} is imported, the host gives {world.INTERFACE} only"
         yield RefusalCode.FORBIDDEN_IMPORT, detail
     elif wanted.sort != "instance":
-        yield RefusalCode.IMPORT_KIND, f"{name} is a {wanted.sort}, it is an interface"
+        yield RefusalCode.IMPORT_KIND, f"{name} is imported as a {wanted.sort}, it is an interface"
     for function, type_ in wanted.functions:
         ours = world.FUNCTIONS.get(function)
         if ours is None:

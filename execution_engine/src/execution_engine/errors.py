@@ -122,10 +122,10 @@ class TrapError(EngineError):
     """The program ended itself by a trap; what it had written is dropped.
 
     Attributes:
-        code: how.
+        code: how it ended.
         debug: numbers the program chose; for its author, never for a log.
-        frames: where; likewise.
-        message: what it said before, likewise; see `message`.
+        frames: the calls on its stack; for its author, never for a log.
+        message: what it said to its author before (see `message`), for nobody else.
     """
 
     def __init__(

@@ -94,5 +94,7 @@ class Host:
 def _hold(buffer: Buffer, held: ExitStack) -> memoryview:
     view = held.enter_context(memoryview(buffer).cast("B"))
     if len(view) > _MAX_U32:
-        raise LimitError(LimitCode.INPUT_SIZE, f"{len(view)} bytes, a program can see {_MAX_U32}")
+        raise LimitError(
+            LimitCode.INPUT_SIZE, f"an input of {len(view)} bytes, the limit is {_MAX_U32}"
+        )
     return view

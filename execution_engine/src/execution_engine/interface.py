@@ -31,7 +31,7 @@ class ModuleSummary:
 
     `entry` is the type of the function exported as `main`, whatever it is, or None without one: a
     module whose `entry` is not in `abi.ENTRY_TYPES` loads, and ends at its first run. A component
-    imports functions of `world.INTERFACE`; its `entry` is told as that of a core module.
+    imports functions of `world.INTERFACE`; its `entry` is given as that of a core module.
     """
 
     digest: Digest
@@ -47,7 +47,7 @@ class ModuleSummary:
 
 
 def check_module_interface(module: Module, digest: Digest) -> ModuleSummary:
-    """What a compiled module is, when it imports host calls alone and exports its memory.
+    """The summary of a compiled module that imports only host calls and exports its memory.
 
     Raises:
         ModuleRefusedError: the first thing wrong with it.

@@ -31,7 +31,7 @@ def run_module(
 
     Raises:
         Trap: the module ended itself.
-        WasmtimeError: likewise, or a limit of the store does not allow it.
+        WasmtimeError: it ended itself, or a limit of the store does not allow it.
     """
     # Nothing of the module runs any more when they go.
     callbacks = {

@@ -1,4 +1,4 @@
-"""Runs that are told of: how often a program called its host, and how much memory it had."""
+"""Runs with figures for developers: how often a program called its host, how much memory it had."""
 
 from collections import Counter
 from collections.abc import Mapping

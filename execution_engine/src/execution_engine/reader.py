@@ -14,7 +14,7 @@ MAX_ENTRIES: Final = 100_000
 
 
 class BinaryError(EngineError):
-    """The bytes are no WebAssembly module; `offset` says where that shows."""
+    """The bytes are not a WebAssembly module; `offset` is where that was found."""
 
     def __init__(self, what: str, offset: int) -> None:
         super().__init__(f"{what} at offset {offset}")

@@ -14,7 +14,7 @@ class RunInputs:
 
     Attributes:
         inputs: the static inputs, in the order the program counts them.
-        streams: this round's stream inputs, likewise.
+        streams: this round's stream inputs, in the order the program counts them.
         previous_result: None in the first round; from the second on the previous round's result,
             empty when that round wrote none.
     """

@@ -67,8 +67,8 @@ class EngineSettings:
     def __post_init__(self) -> None:
         if not _LEAST_STACK_BYTES <= self.stack_bytes <= _MOST_STACK_BYTES:
             raise EngineError(
-                f"a stack of {self.stack_bytes} bytes, "
-                f"it must have {_LEAST_STACK_BYTES} to {_MOST_STACK_BYTES}"
+                f"stack_bytes is {self.stack_bytes}, "
+                f"it must be {_LEAST_STACK_BYTES} to {_MOST_STACK_BYTES}"
             )
 
 

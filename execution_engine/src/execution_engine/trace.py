@@ -28,7 +28,7 @@ Trace = Callable[[HostCallEvent], None]
 
 
 def traced(trace: Trace) -> CallWrapper:
-    """What tells `trace` of every host call, once it is answered, in the thread of the run."""
+    """A wrapper that calls `trace` after every host call, in the thread of the run."""
 
     def around(name: str, call: HostFunction) -> HostFunction:
         def call_and_tell(*arguments: Any) -> Any:  # noqa: ANN401 - as the call has them

@@ -1,8 +1,8 @@
 """A certificate: that a module assumes only the ABI, for others to check again.
 
-It is a convenience and no authority: nothing signs it, and who relies on it makes it anew from the
-module. That is possible because its bytes follow from the module, the limits and the versions
-alone; `differences` is the comparison.
+It is a convenience and not an authority: nothing signs it, and whoever relies on it makes it again
+from the module. That is possible because its bytes depend on the module, the limits and the
+versions only; `differences` compares the two.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ STATIC_LIMITS: Final = (
     "tables",
     "table_elements",
 )
-# Who made it says nothing about the module: another version may well say the same of it.
+# Not about the module: another version of tool or engine may come to the same result.
 _MADE_BY: Final = ("tool", "engine")
 _MAX_SHOWN: Final = 100
 _ABSENT: Final = object()
@@ -43,13 +43,13 @@ _ABSENT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a certificate says something else than is found.
+    """A value in a certificate that differs from what was found.
 
     Attributes:
-        path: where.
-        certificate: what it says there, as JSON; None where it says nothing.
-        found: what is so, as JSON; None for what no certificate says.
-        matters: whether it is about the module, and not about what made the certificate.
+        path: of the value.
+        certificate: the value in the certificate, as JSON; None if it has none.
+        found: the value that was found, as JSON; None if certificates have no such value.
+        matters: whether it is about the module; versions of tool and engine are not.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Difference:
 
     def __str__(self) -> str:
         says, found = self.certificate or "nothing", self.found or "nothing"
-        return f"{self.path}: the certificate says {says}, found is {found}"
+        return f"{self.path}: the certificate says {says}, found {found}"
 
 
 def certify(report: CertificationReport, *, limits: EngineLimits) -> bytes:
@@ -67,29 +67,31 @@ def certify(report: CertificationReport, *, limits: EngineLimits) -> bytes:
 
     Args:
         report: what was found.
-        limits: what it was held to.
+        limits: the limits it was checked against.
 
     Raises:
         CertificateError: the module breaks a rule.
     """
     if not report.certified:
         broken = ", ".join(dict.fromkeys(finding.code for finding in report.findings))
-        raise CertificateError(f"module {report.digest} is refused ({broken}): no certificate")
+        raise CertificateError(
+            f"module {report.digest} is refused ({broken}): it gets no certificate"
+        )
     return (json.dumps(_document(report, limits), indent=2) + "\n").encode()
 
 
 def differences(
     certificate: bytes, report: CertificationReport, *, limits: EngineLimits
 ) -> tuple[Difference, ...]:
-    """What a certificate says otherwise than was found; nothing where it holds in every word.
+    """Every difference between a certificate and what was found; empty if it holds.
 
     Args:
-        certificate: the bytes of a file that says it is one.
-        report: what is found in the module, now.
-        limits: what it was held to, now.
+        certificate: the bytes of the file.
+        report: what was found in the module now.
+        limits: the limits it was checked against now.
 
     Raises:
-        CertificateError: the bytes are no certificate.
+        CertificateError: the bytes are not a certificate.
     """
     theirs, ours = _parse(certificate), _document(report, limits)
     try:
@@ -136,7 +138,9 @@ def _parse(certificate: bytes) -> Mapping[str, object]:
         raise CertificateError(f"not a certificate: its format is not {FORMAT!r}")
     if (version := value.get("format_version")) != FORMAT_VERSION:
         shown = printable(repr(version), 20)
-        raise CertificateError(f"certificate of version {shown}, we read {FORMAT_VERSION}")
+        raise CertificateError(
+            f"the certificate has format_version {shown}, expected {FORMAT_VERSION}"
+        )
     return value
 
 

@@ -27,7 +27,7 @@ from tlaxcala.rules import (
 )
 from veracruz_utils.digest import Digest
 
-# A module may break a rule a hundred thousand times; nobody reads on after some.
+# A module may break a rule a hundred thousand times: more findings than these are only counted.
 MAX_ALIKE: Final = 20
 _UNREADABLE_INSIDE: Final = frozenset({RefusalCode.MALFORMED, RefusalCode.INVALID})
 

@@ -36,7 +36,7 @@ def _explain(context: click.Context, _option: click.Parameter, code: str | None)
         return
     rule = RULES.get(code.upper())
     if rule is None:
-        raise click.BadParameter(f"{code[:20]!r} is none of {', '.join(RULES)}")
+        raise click.BadParameter(f"unknown code {code[:20]!r}; known codes: {', '.join(RULES)}")
     click.echo(_explanation(rule))
     context.exit()
 
@@ -51,13 +51,13 @@ explain_option: Final = click.option(
     is_eager=True,
     expose_value=False,
     callback=_explain,
-    help="Say what a finding's code means and what to do about it, and exit.",
+    help="Explain the code of a finding and what to do about it, and exit.",
 )
 policy_option: Final = click.option(
     "--policy",
     "policy_file",
     type=click.Path(path_type=Path),
-    help="Hold modules to this policy's limits and program digest, not to the default limits.",
+    help="Check against this policy's limits and program digest instead of the default limits.",
 )
 module_argument: Final = click.argument("module", metavar="MODULE", type=click.Path(path_type=Path))
 
@@ -69,7 +69,7 @@ module_argument: Final = click.argument("module", metavar="MODULE", type=click.P
 )
 @explain_option
 def main() -> None:
-    """The group; what it does is in its commands."""
+    """The group of commands."""
 
 
 @main.command("check")
@@ -88,7 +88,7 @@ def check_files(
     as_json: bool,  # noqa: FBT001
     as_sarif: bool,  # noqa: FBT001
 ) -> None:
-    """Say of each FILE whether the engine would load it and could run it; `-` is standard input.
+    """Report for each FILE whether the engine would load and run it; `-` is standard input.
 
     A module is certified when it imports nothing but host calls, with their types, exports the
     memory and entry point that the engine uses, has no start section, keeps to the supported
@@ -123,9 +123,9 @@ def check_files(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="Where the certificate goes.",
+    help="File to write the certificate to.",
 )
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @policy_option
 @click.pass_context
 def certify_module(
@@ -135,10 +135,10 @@ def certify_module(
     force: bool,  # noqa: FBT001
     policy_file: Path | None,
 ) -> None:
-    """Write a certificate of MODULE, if it is certified, for others to `tlaxcala verify`.
+    """Check MODULE and write a certificate that others can check with `tlaxcala verify`.
 
-    Its bytes follow from the module, the limits and the versions alone. Exit status 1: the module
-    is refused, and no file is written.
+    The bytes of a certificate depend on the module, the limits and the versions only. Exit status
+    1: the module is refused, and no file is written.
     """
     limits, program = _terms(policy_file)
     verdict = judge(module, limits=limits, program=program)
@@ -162,11 +162,11 @@ def verify_certificate(
     policy_file: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Check MODULE anew, and that all that CERTIFICATE says of it is so.
+    """Check MODULE again, and compare the result with CERTIFICATE.
 
     Nothing in the certificate is trusted, and the limits are not taken from it: give the policy it
-    was made with. Only who made it may differ (tool and engine), which is said. Exit status 0: the
-    module is certified and the certificate holds; 1: not so.
+    was made with. Only the versions of tool and engine may differ; a difference is reported. Exit
+    status 0: the module is certified and the certificate holds; 1: otherwise.
     """
     limits, program = _terms(policy_file)
     raw = read_file(certificate, limit=MAX_CERTIFICATE_BYTES, what="certificate")

@@ -1,15 +1,15 @@
-"""What ends a command of Tlaxcala otherwise than by a verdict.
+"""Errors that end a command of Tlaxcala without a verdict.
 
 TlaxcalaError        exit_code 1
-└ CertificateError   the file is no certificate of ours
+└ CertificateError   the file is not a certificate
 """
 
 from veracruz_utils.errors import VeracruzError
 
 
 class TlaxcalaError(VeracruzError):
-    """Nothing can be said."""
+    """There is no verdict."""
 
 
 class CertificateError(TlaxcalaError):
-    """The bytes are no certificate; those of another module are one all the same."""
+    """The bytes are not a certificate, or none can be made."""

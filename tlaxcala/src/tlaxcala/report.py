@@ -1,4 +1,4 @@
-"""What Tlaxcala says of a module."""
+"""What Tlaxcala reports about a module."""
 
 from dataclasses import asdict, dataclass
 from typing import Self

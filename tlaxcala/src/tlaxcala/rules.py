@@ -45,8 +45,9 @@ ENTRY_TYPE: Final = Rule(
 WRONG_PROGRAM: Final = Rule(
     "TLX007",
     "the module is not the program of the policy",
-    "A policy names its program by the SHA-256 of the module's bytes; an isolate takes no other.",
-    "give the module that the policy was made for, or make the policy anew with this digest",
+    "A policy names its program by the SHA-256 of the module's bytes; an isolate accepts no other "
+    "program.",
+    "give the module that the policy was made for, or make a new policy with this digest",
 )
 DATA_OUTSIDE: Final = Rule(
     "TLX033",

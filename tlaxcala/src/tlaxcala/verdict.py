@@ -1,4 +1,4 @@
-"""What is said of one file, to people and to programs."""
+"""The verdict on one file, for people and for programs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Verdict:
 
     @property
     def certified(self) -> bool:
-        """Whether there is nothing to find fault with."""
+        """Whether there are no findings."""
         return not self.findings
 
     @property
@@ -98,7 +98,7 @@ def _custom_lines(profile: ModuleProfile) -> Iterator[str]:
         names = _listed(tuple(one.name for one in custom.listed))
         yield f"custom sections: {custom.count}, {custom.size} bytes: {names}"
     for one in custom.producers:
-        yield f"says of its making: {one.field} {one.name} {one.version}".rstrip()
+        yield f"made by, as it says itself: {one.field} {one.name} {one.version}".rstrip()
     if custom.named_functions is not None:
         yield f"names {custom.named_functions} functions"
 

@@ -81,7 +81,7 @@ def _core_instances(reader: WasmReader, outline: ComponentOutline, _spaces: _Spa
             reader.u32()
             for _ in reader.vector():
                 reader.name()
-                _expect(reader, 0x12, "an argument that is no instance")
+                _expect(reader, 0x12, "an argument is not an instance")
                 reader.u32()
         elif form == 1:
             for _ in reader.vector():
@@ -150,7 +150,7 @@ def _exports(reader: WasmReader, outline: ComponentOutline, spaces: _Spaces) -> 
             raise PartError("an export that says its type again", reader.at)
         if sort == _FUNC:
             if index >= len(spaces.functions):
-                raise BinaryError(f"function {index} is exported, there is none", reader.at)
+                raise BinaryError(f"function {index} is exported, and does not exist", reader.at)
             type_ = spaces.functions[index]
             spaces.functions.append(type_)
             outline.exports.append(ComponentItem(name, "func", type_ or "imported"))
@@ -191,7 +191,7 @@ def _item(name: str, reader: WasmReader, types: Types) -> ComponentItem:
     if sort == _INSTANCE:
         functions = _at(types, reader.u32(), reader)
         if isinstance(functions, str):
-            raise BinaryError("an instance whose type is none of instances", reader.at)
+            raise BinaryError("an instance has a type that is not an instance type", reader.at)
         return ComponentItem(name, "instance", functions=functions)
     if sort == _TYPE:
         if reader.byte() != 0:
@@ -209,7 +209,7 @@ def _at(types: Types, index: int, reader: WasmReader) -> Type:
 def _text(types: Types, index: int, reader: WasmReader) -> str:
     found = _at(types, index, reader)
     if not isinstance(found, str):
-        raise BinaryError(f"type {index} is of an instance", reader.at)
+        raise BinaryError(f"type {index} is an instance type", reader.at)
     return found
 
 

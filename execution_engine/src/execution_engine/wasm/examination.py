@@ -160,7 +160,7 @@ def _outline_problems(outline: ComponentOutline) -> Iterator[Problem]:
 def _inner_problems(
     engine: Engine, code: bytes, outline: ComponentOutline, limits: EngineLimits
 ) -> Iterator[Problem]:
-    """What is wrong inside a component whose outline is right."""
+    """What is wrong inside a component; its outermost level has no problems."""
     found = False
     for problem in _core_problems(engine, code, outline, limits):
         found = True
@@ -177,7 +177,7 @@ def _core_problems(
     for start, size in outline.modules:
         inner = code[start : start + size]
         if inner[4:8] != MODULE_VERSION:
-            yield RefusalCode.MALFORMED, f"at offset {start} is no core module of version 1"
+            yield RefusalCode.MALFORMED, f"the core module at offset {start} is not of version 1"
             continue
         try:
             module = _read_module(inner)

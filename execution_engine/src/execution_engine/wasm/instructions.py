@@ -50,7 +50,7 @@ class FunctionShape:
 
 
 def function_shape(code: bytes, body: Body) -> FunctionShape:
-    """The shape of the function whose body this is.
+    """The shape of the function with this body.
 
     Raises:
         BinaryError: something in it is not an instruction that we know.
