@@ -3,8 +3,6 @@
 import os
 import re
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -30,12 +28,11 @@ needs_rust = pytest.mark.skipif(not has_rust(), reason="Debian's Rust for WebAss
 
 
 @pytest.fixture
-def follow(tmp_path):
+def follow(tmp_path, quick_path):
     """A function that does what a page says in an empty folder, and gives what was printed."""
-    paths = f"{sysconfig.get_path('scripts')}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {
         **os.environ,
-        "PATH": paths,
+        "PATH": quick_path,
         "SDK": str(ROOT / "sdk"),
         "VECTORS": str(ROOT / "tests/vectors"),
     }

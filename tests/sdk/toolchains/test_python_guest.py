@@ -29,7 +29,7 @@ from sdk.toolchains import python
 from sdk.toolchains.sources import source_folder
 from support.guests import CountingRandom
 from support.stack import DATA, PI, RESULT, Stack
-from veracruz_utils.policy import Strategy
+from veracruz_utils.policy import Limits, Strategy
 
 pytestmark = [
     pytest.mark.skipif(
@@ -40,6 +40,8 @@ pytestmark = [
 GUESTS = Path(__file__).parents[1] / "guests"
 EXAMPLE = "statistics-of-two-tables"
 MODEL = EXAMPLES[EXAMPLE]
+PATIENT = Limits(compile_seconds=600, run_seconds=600)
+"""CPython compiles for half a minute on a machine that does nothing else."""
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +61,7 @@ def everything(tmp_path_factory):
 @pytest.fixture(scope="session")
 def programs(everything):
     """It, compiled by the strategy that was asked for."""
-    limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20)
+    limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20, run_seconds=600)
     loaded = {}
     for strategy in Strategy:
         loaded[strategy] = Program.load(
@@ -222,7 +224,9 @@ def test_a_program_in_python_runs_in_an_isolate_and_is_compiled_once(tmp_path, e
     stack = Stack(tmp_path)
     try:
         for _ in range(2):
-            with stack.computation(*roles, program=everything, data=[1, 2, 3]) as computation:
+            with stack.computation(
+                *roles, program=everything, data=[1, 2, 3], limits=PATIENT
+            ) as computation:
                 with computation.connect(0) as author:
                     began = time.monotonic()
                     author.send_program(everything)
