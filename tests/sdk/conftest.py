@@ -15,7 +15,7 @@ from veracruz_utils.policy import Strategy
 DEFAULT_LIMITS = EngineLimits()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)  # more than there are examples: a strategy compiles each once
 def _loaded(module, strategy, limits):
     return Program.load(module, strategy=strategy, limits=limits)
 

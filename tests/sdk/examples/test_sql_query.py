@@ -311,7 +311,7 @@ def test_sources_that_are_missing_from_what_was_fetched_are_an_error(cargo):
 def test_without_cargo_nothing_can_be_fetched(monkeypatch, tmp_path):
     monkeypatch.setattr(fetched.shutil, "which", lambda name: None)
     manifest = source_folder("examples") / NAME / fetched.MANIFEST
-    with pytest.raises(SourceUnavailableError, match="cargo, which fetches sources, is missing"):
+    with pytest.raises(SourceUnavailableError, match="cargo is missing, which fetches the sources"):
         fetched.fetch_sources(manifest, tmp_path)
 
 

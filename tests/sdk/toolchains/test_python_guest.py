@@ -1,7 +1,6 @@
 """Programs in Python: built by componentize-py once, run by both strategies.
 
-The first load of a strategy compiles CPython, which takes its time: the programs of this module are
-kept in one cache for the session.
+The first load of a strategy compiles CPython, which takes its time: one worker does both for all.
 """
 
 import hashlib
@@ -28,15 +27,13 @@ from sdk.examples import EXAMPLES, Case
 from sdk.toolchains import python
 from sdk.toolchains.sources import source_folder
 from support.guests import CountingRandom
+from support.shared_work import shared_folder
 from support.stack import DATA, PI, RESULT, Stack
 from veracruz_utils.policy import Limits, Strategy
 
-pytestmark = [
-    pytest.mark.skipif(
-        find_spec("componentize_py") is None, reason="needs componentize-py: veracruz-sdk[python]"
-    ),
-    pytest.mark.xdist_group("python-guest"),
-]
+pytestmark = pytest.mark.skipif(
+    find_spec("componentize_py") is None, reason="needs componentize-py: veracruz-sdk[python]"
+)
 GUESTS = Path(__file__).parents[1] / "guests"
 EXAMPLE = "statistics-of-two-tables"
 MODEL = EXAMPLES[EXAMPLE]
@@ -47,7 +44,13 @@ PATIENT = Limits(compile_seconds=600, run_seconds=600)
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory):
     """The component of guests/everything.py, with the example as a module beside it."""
-    folder = tmp_path_factory.mktemp("program")
+    with shared_folder(tmp_path_factory, "python-guest") as folder:
+        if not folder.joinpath("everything.wasm").is_file():
+            build_everything(folder)
+        return folder.joinpath("everything.wasm").read_bytes()
+
+
+def build_everything(folder):
     (folder / "veracruz.toml").write_text('name = "everything"\nlanguage = "python"\n')
     shutil.copyfile(GUESTS / "everything.py", folder / "main.py")
     shutil.copyfile(source_folder("examples") / EXAMPLE / "main.py", folder / "example.py")
@@ -55,18 +58,18 @@ def everything(tmp_path_factory):
     (folder / "veracruz.py").write_text("NAME = 'mine'\n")
     command = Path(sysconfig.get_path("scripts"), "veracruz-sdk")
     subprocess.run([command, "build", folder], check=True)
-    return (folder / "everything.wasm").read_bytes()
 
 
 @pytest.fixture(scope="session")
-def programs(everything):
+def programs(everything, tmp_path_factory):
     """It, compiled by the strategy that was asked for."""
     limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20, run_seconds=600)
-    loaded = {}
-    for strategy in Strategy:
-        loaded[strategy] = Program.load(
-            everything, strategy=strategy, limits=limits, cache=CodeCache.in_memory()
-        )
+    with shared_folder(tmp_path_factory, "python-guest") as folder:
+        cache = CodeCache.in_directory(folder / "code")
+        loaded = {
+            strategy: Program.load(everything, strategy=strategy, limits=limits, cache=cache)
+            for strategy in Strategy
+        }
     yield loaded
     for program in loaded.values():
         program.close()
@@ -105,13 +108,18 @@ def test_text_is_written_as_utf_8_and_what_is_printed_is_said(run):
 
 def test_what_an_exception_is_and_where_it_came_from_is_said(run):
     assert run("error").message.splitlines() == [
-        "  veracruz_author.py, line 106, in main",
-        "  veracruz_author.py, line 58, in error",
+        f"  veracruz_author.py, line {line_of('return globals()')}, in main",
+        f"  veracruz_author.py, line {line_of('return 1 // 0')}, in error",
         "ZeroDivisionError: division by zero",
     ]
     assert run("fail").message.splitlines()[-1] == "Failure: not what was expected"
     assert "import it at the top" in run("late").message
     assert run("nothing").message == ""
+
+
+def line_of(text):
+    lines = (GUESTS / "everything.py").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
 def test_of_much_that_is_printed_little_is_asked_of_the_host(run):

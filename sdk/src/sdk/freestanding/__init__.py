@@ -1,6 +1,6 @@
 """Runs programs outside any isolate, on the same engine, and reports all that can be known of it.
 
-This is for the author of a program and for data nobody has to protect: an isolate would never tell
+This is for the author of a program and for data that are not secret: an isolate would never say
 where a program trapped, or with what numbers. What decides is what decides in an isolate: the
 computation of `mexico_city` (roles, orders, rounds), the limits of `execution_engine`, a process
 of its own for the guest.
