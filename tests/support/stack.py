@@ -22,6 +22,7 @@ from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
 from sonora.evidence.software import SoftwareRoot
+from support import command_server
 from support.patience import PATIENCE_S
 from support.processes import children
 from support.runtime_guests import HELLO
@@ -90,10 +91,11 @@ def run(
     *arguments: object,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    scripts: Path = SCRIPTS,
 ) -> Finished:
     """A command of ours as a user runs it, to its end."""
     done = subprocess.run(
-        [SCRIPTS / program, *map(str, arguments)],
+        [scripts / program, *map(str, arguments)],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -216,9 +218,8 @@ class Computation:
         if self.tabasco_key is not None:
             where += ["--tabasco-key", self.stack.tabasco_key_file]
         who = [] if client is None else self.who(client)
-        return run(
-            "durango", *command.split(), self.policy_file, *arguments, *where, *who, cwd=self.folder
-        )
+        words = [*command.split(), self.policy_file, *arguments, *where, *who]
+        return run("durango", *words, cwd=self.folder, scripts=self.stack.commands)
 
     def who(self, client: int | Identity) -> list[object]:
         """The options that name a principal's files, which are written now."""
@@ -275,6 +276,8 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._services = ExitStack()
+        self.commands = self._services.enter_context(command_server.commands(["durango"], folder))
+        """Where `durango` is, which needs no start-up of its own there."""
         self._made = 0
         self.root = SoftwareRoot.create(folder / "sonora")
         self.start_tabasco()

@@ -346,7 +346,7 @@ def test_a_program_without_a_result_is_told(stack):
         computation.send_program()
         path = computation.folder / "result"
         asked = computation.durango("result get", "--output", path, client=0)
-        asked.refused(1, "the program ended well and wrote no result")
+        asked.refused(1, "the program ended without an error and wrote no result")
         assert not path.exists()
 
 
