@@ -35,6 +35,7 @@ pytestmark = pytest.mark.skipif(
     find_spec("componentize_py") is None, reason="needs componentize-py: veracruz-sdk[python]"
 )
 GUESTS = Path(__file__).parents[1] / "guests"
+PATIENT = Limits(compile_seconds=600, run_seconds=600)
 EXAMPLE = "statistics-of-two-tables"
 MODEL = EXAMPLES[EXAMPLE]
 PATIENT = Limits(compile_seconds=600, run_seconds=600)
