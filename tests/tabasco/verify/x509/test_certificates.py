@@ -1,3 +1,4 @@
+from base64 import b64decode, b64encode
 from datetime import timedelta
 
 import pytest
@@ -37,7 +38,8 @@ def test_only_a_pinned_root_ends_a_chain():
     other = issue("root", None, authority(key=ROOT.key, serial=2))
     with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
         check(LEAF, MIDDLE, other)
-    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
+    ended = f"ends in 'middle', sha256 {certificates.digest(MIDDLE.certificate).hex()}, not in"
+    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN, match=ended):
         check(LEAF, MIDDLE)
 
 
@@ -122,6 +124,24 @@ def test_a_chain_is_no_longer_than_its_authorities_allow():
 def test_an_authority_is_no_leaf():
     with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(MIDDLE, ROOT)
+
+
+def test_an_authority_is_no_leaf_whatever_its_key_may_sign():
+    for path_length in (None, 0, 1):
+        form = Form(authority=True, path_length=path_length)
+        with refused(Fault.CHAIN, VerificationStage.CHAIN, match="is an authority, not a signer"):
+            check(issue("leaf", ROOT, form), ROOT)
+
+
+def test_both_ends_belong_to_the_time_of_validity():
+    for at in (NOON, NOON + SECOND):
+        certificates.check_validity(NOON, NOON + SECOND, at=at, what="it")
+    with refused(Fault.NOT_YET_VALID, VerificationStage.COLLATERAL, match="it is valid from"):
+        certificates.check_validity(
+            NOON, NOON, at=NOON - SECOND, what="it", stage=VerificationStage.COLLATERAL
+        )
+    with refused(Fault.EXPIRED, VerificationStage.CHAIN, match="it was valid until"):
+        certificates.check_validity(NOON, NOON, at=NOON + SECOND, what="it")
 
 
 def test_a_leaf_for_other_uses_signs_no_evidence():
@@ -221,8 +241,23 @@ def test_what_is_no_pem_of_certificates_alone_is_refused(text):
 
 def test_base64_is_read_strictly():
     first, _, rest = LEAF.pem.partition(b"\n")
-    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-        certificates.load_pem(first + b"\n!" + rest)
+    for text in (first + b"\n!" + rest, first + b"\n" + rest.replace(b"=", b"")[:-30]):
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
+            certificates.load_pem(text)
+
+
+def test_base64_is_written_in_one_way():
+    data = LEAF.der + b"\0"
+    while len(data) % 3 == 0:  # so that the last digit has bits left over
+        data += b"\0"
+    digits = b64encode(data)
+    bare = digits.rstrip(b"=")
+    other = bare[:-1] + bytes([bare[-1] + 1]) + digits[len(bare) :]
+    assert b64decode(other) == b64decode(digits)
+    for text, complaint in ((digits, "follow"), (other, "not canonical")):
+        pem = certificates._PEM_BEGIN + b"\n" + text + b"\n" + certificates._PEM_END + b"\n"
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN, match=complaint):
+            certificates.load_pem(pem)
 
 
 @given(st.binary(max_size=200))
