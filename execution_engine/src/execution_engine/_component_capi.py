@@ -8,10 +8,10 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from wasmtime import Store, WasmtimeError
+from wasmtime import WasmtimeError
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
-from wasmtime.component import Component, Linker, LinkerInstance
+from wasmtime.component import LinkerInstance
 
 from execution_engine._capi import address_view
 
@@ -65,30 +65,6 @@ def define(place: LinkerInstance, name: str, callback: _C) -> None:
     )
     if error:
         raise WasmtimeError._from_ptr(error)  # noqa: SLF001
-
-
-def call_main(linker: Linker, store: Store, component: Component, name: str) -> int:
-    """Instantiate the component and call a function of it that takes nothing and gives an s32.
-
-    Raises:
-        WasmtimeError: it trapped, or a limit of the store does not allow it.
-    """
-    context = store._context()  # noqa: SLF001  the package gives no other way to it
-    function = linker.instantiate(store, component).get_func(store, name)
-    assert function is not None, "checked before"
-    answer: _C = bindings.wasmtime_component_val()
-    error: _C = bindings.wasmtime_component_func_call(
-        ctypes.byref(function._func),  # noqa: SLF001
-        context,
-        None,
-        0,
-        ctypes.byref(answer),
-        1,
-    )
-    if error:
-        raise WasmtimeError._from_ptr(error)  # noqa: SLF001
-    assert answer.kind == ffi.WASMTIME_COMPONENT_S32.value, "checked before"
-    return int(answer.of.s32)
 
 
 def _lift(value: _C) -> Value:

@@ -33,4 +33,6 @@ def run_component(
             with linker.root() as root, root.add_instance(world.INTERFACE) as place:
                 for name, callback in callbacks.items():
                     capi.define(place, name, callback)
-        return capi.call_main(linker, store, component, abi.ENTRY_POINT)
+        main = linker.instantiate(store, component).get_func(store, abi.ENTRY_POINT)
+        assert main is not None, "its interface was checked"
+        return int(main(store))

@@ -74,24 +74,11 @@ class WasmReader:
         size = self.u32()
         return WasmReader(self.data, self.skip(size), self.at)
 
-    def name(self) -> str:
-        """A length and as many bytes of UTF-8."""
-        part = self.part()
-        try:
-            return self.data[part.at : part.end].decode()
-        except UnicodeDecodeError:
-            raise BinaryError("name is not UTF-8", part.at) from None
-
     def vector(self) -> range:
         """One index for each entry of the vector that begins here; its entries come next."""
         if (count := self.u32()) > MAX_ENTRIES:
             raise TooManyError(f"{count} entries, at most {MAX_ENTRIES}", self.at)
         return range(count)
-
-    def finish(self, what: str) -> None:
-        """Insist that everything was read."""
-        if self.at != self.end:
-            raise BinaryError(f"{what} is longer than its content", self.at)
 
 
 def sections(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, WasmReader]]:

@@ -15,6 +15,7 @@ from execution_engine.abi import FunctionType
 from execution_engine.interface import Import
 from execution_engine.reader import MAX_ENTRIES, BinaryError, TooManyError, WasmReader, sections
 from execution_engine.static_limits import ModuleSizes
+from execution_engine.wasm.reading import expect_end, read_name
 
 KINDS: Final = ("func", "table", "memory", "global", "tag")
 _VALUE_TYPES: Final = {
@@ -163,13 +164,13 @@ def _read_section(section: int, reader: WasmReader, binary: Binary) -> None:
             binary.bodies.extend(_body(reader) for _ in reader.vector())
         case _:  # globals, elements, data and tags: nothing here depends on them
             return
-    reader.finish(f"section {section}")
+    expect_end(reader, f"section {section}")
 
 
 def _read_custom(reader: WasmReader, binary: Binary) -> None:
     if len(binary.custom_sections) >= MAX_ENTRIES:
         raise TooManyError(f"more than {MAX_ENTRIES} custom sections", reader.at)
-    binary.custom_sections.append(CustomSection(reader.name(), reader.at, reader.end))
+    binary.custom_sections.append(CustomSection(read_name(reader), reader.at, reader.end))
 
 
 def _declaration(reader: WasmReader, types: list[FunctionType]) -> FunctionType:
@@ -224,7 +225,7 @@ def _kind(reader: WasmReader) -> str:
 
 
 def _import(reader: WasmReader, types: list[FunctionType]) -> Import:
-    module, name, kind = reader.name(), reader.name(), _kind(reader)
+    module, name, kind = read_name(reader), read_name(reader), _kind(reader)
     type_: FunctionType | None = None
     match kind:
         case "func":
@@ -243,7 +244,7 @@ def _import(reader: WasmReader, types: list[FunctionType]) -> Import:
 
 
 def _export(reader: WasmReader) -> Export:
-    return Export(reader.name(), _kind(reader), reader.u32())
+    return Export(read_name(reader), _kind(reader), reader.u32())
 
 
 def _body(reader: WasmReader) -> Body:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from execution_engine.component_interface import ComponentItem
 from execution_engine.reader import BinaryError, WasmReader, sections
+from execution_engine.wasm.reading import expect_end, read_name
 
 _PRIMITIVES: Final = {
     0x7F: "bool", 0x7E: "s8", 0x7D: "u8", 0x7C: "s16", 0x7B: "u16", 0x7A: "s32", 0x79: "u32",
@@ -69,7 +70,7 @@ def parse(code: bytes) -> ComponentOutline:
             if read is None:
                 raise PartError(f"section {section} has {_PARTS.get(section, 'unknown')}", offset)
             read(content, outline, spaces)
-            content.finish(f"section {section}")
+            expect_end(content, f"section {section}")
     return outline
 
 
@@ -80,12 +81,12 @@ def _core_instances(reader: WasmReader, outline: ComponentOutline, _spaces: _Spa
             outline.instances += 1
             reader.u32()
             for _ in reader.vector():
-                reader.name()
+                read_name(reader)
                 _expect(reader, 0x12, "an argument is not an instance")
                 reader.u32()
         elif form == 1:
             for _ in reader.vector():
-                reader.name()
+                read_name(reader)
                 reader.byte()
                 reader.u32()
         else:
@@ -99,10 +100,10 @@ def _aliases(reader: WasmReader, _outline: ComponentOutline, spaces: _Spaces) ->
         target = reader.byte()
         if target == 1 and core is not None:  # a core export
             reader.u32()
-            reader.name()
+            read_name(reader)
         elif target == 0 and sort == _FUNC:  # a function of the imported instance
             reader.u32()
-            reader.name()
+            read_name(reader)
             spaces.functions.append(None)
         else:
             raise PartError(f"an alias of sort {sort}, target {target}", reader.at)
@@ -180,7 +181,7 @@ def _extern_name(reader: WasmReader) -> str:
     form = reader.byte()
     if form > 1:
         raise PartError(f"a name of form 0x{form:02x}", reader.at - 1)
-    return reader.name()
+    return read_name(reader)
 
 
 def _item(name: str, reader: WasmReader, types: Types) -> ComponentItem:
@@ -260,7 +261,7 @@ def _members(reader: WasmReader, types: Types) -> Iterator[tuple[str, str]]:
     if (count := reader.u32()) > _MAX_MEMBERS:
         raise PartError(f"a type of {count} members, at most {_MAX_MEMBERS}", reader.at)
     for _ in range(count):
-        yield reader.name(), _value(reader, types)
+        yield read_name(reader), _value(reader, types)
 
 
 def _value(reader: WasmReader, types: Types) -> str:
@@ -284,14 +285,14 @@ def _record(reader: WasmReader, types: Types) -> str:
 def _variant(reader: WasmReader, types: Types) -> str:
     cases = []
     for _ in reader.vector():
-        name, type_ = reader.name(), _optional(reader, types)
+        name, type_ = read_name(reader), _optional(reader, types)
         _expect(reader, 0, "a case that refines another")
         cases.append(f"{name}({type_})")
     return f"variant {{{', '.join(cases)}}}"
 
 
 def _names(reader: WasmReader, _types: Types) -> str:
-    return f"one or some of {{{', '.join(reader.name() for _ in reader.vector())}}}"
+    return f"one or some of {{{', '.join(read_name(reader) for _ in reader.vector())}}}"
 
 
 def _list(reader: WasmReader, types: Types) -> str:

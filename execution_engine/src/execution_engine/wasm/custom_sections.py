@@ -11,6 +11,7 @@ from typing import Final
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.text import printable
 from execution_engine.wasm.binary import Binary
+from execution_engine.wasm.reading import read_name
 
 # More than these are counted and not listed.
 MAX_LISTED: Final = 32
@@ -86,9 +87,9 @@ def _readable_producers(content: WasmReader) -> tuple[Producer, ...]:
 def _producers(reader: WasmReader) -> Iterator[Producer]:
     left = MAX_LISTED
     for _ in range(reader.u32()):
-        field = reader.name()
+        field = read_name(reader)
         for _ in range(reader.u32()):
-            name, version = reader.name(), reader.name()
+            name, version = read_name(reader), read_name(reader)
             if left == 0:
                 return
             left -= 1

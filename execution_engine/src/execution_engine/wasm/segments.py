@@ -10,6 +10,7 @@ from typing import Final
 
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.wasm.binary import Binary
+from execution_engine.wasm.reading import expect_end
 
 _GLOBALS, _ELEMENTS, _DATA = 6, 9, 11
 _WORD: Final = 1 << 32
@@ -56,15 +57,15 @@ def read_setup(module: Binary) -> Setup:
     for _ in range(reader.u32()):
         reader.skip(2)  # its type, and whether it changes
         _constant(reader, setup.references)
-    reader.finish("section of globals")
+    expect_end(reader, "section of globals")
     reader = module.section(_ELEMENTS)
     for _ in range(reader.u32()):
         setup.elements.append(_element_segment(reader, setup.references))
-    reader.finish("section of elements")
+    expect_end(reader, "section of elements")
     reader = module.section(_DATA)
     for _ in range(reader.u32()):
         setup.data.append(_data_segment(reader))
-    reader.finish("section of data")
+    expect_end(reader, "section of data")
     return setup
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from execution_engine.reader import WasmReader
+from execution_engine.wasm.reading import read_name
 from sdk.errors import BuildError
 from sdk.toolchains.tool import refusal, run_tool
 
@@ -187,7 +188,7 @@ def _without_dwarf(module: bytes) -> bytes:
     while whole.at < whole.end:
         begin, section = whole.at, whole.byte()
         start = whole.skip(whole.u32())
-        custom = section == 0 and WasmReader(module, start, whole.at).name()
+        custom = section == 0 and read_name(WasmReader(module, start, whole.at))
         if not custom or not custom.startswith(".debug_"):
             parts.append(module[begin : whole.at])
     return b"".join(parts)
