@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import traceback
@@ -271,8 +272,8 @@ def main() -> int:
         for row in table.get("equivalent", [])
         for after in row["after"]
     }
-    folder = ROOT / "build/mutants"
-    shutil.rmtree(folder, ignore_errors=True)
+    (ROOT / "build").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="mutants-", dir=ROOT / "build"))
     survivors: list[Mutant] = []
     with ProcessPoolExecutor(
         wanted.jobs, multiprocessing.get_context("fork"), _begin_worker, (folder,)
