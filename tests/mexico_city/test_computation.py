@@ -428,3 +428,23 @@ def test_a_new_round_forgets_who_asked_for_the_end():
     party.next_round()
     assert not party.vote(READER_2)
     assert party.vote(READER_1)
+
+
+def test_a_computation_whose_guest_is_lost_no_longer_runs():
+    party = Party()
+    party.load()
+    party.computation.request_result(party.policy.identities[READER_1])
+    assert party.computation.running
+    party.computation.guest_lost("signal-9")
+    assert not party.computation.running
+
+
+def test_nobody_but_the_programs_provider_gets_a_failure_report():
+    party = Party()
+    party.computation.guest_lost("signal-9")
+    for who in (FIRST, SECOND, READER_1, READER_2):
+        with pytest.raises(DeniedError) as refused:
+            party.computation.failure_report(party.policy.identities[who])
+        assert refused.value.answer.reason is RefusalReason.WRONG_ROLE
+    report = party.computation.failure_report(party.policy.identities[AUTHOR])
+    assert report.failure == "guest lost: signal-9"
