@@ -178,6 +178,18 @@ def test_serial_number_zero_is_refused_before_the_library_warns_of_it():
         certificates.load(first.replace(numbered, numbered[:-1] + b"\0"))
 
 
+@pytest.mark.parametrize(
+    ("member", "written", "otherwise"),
+    [(MIDDLE, "30060101ff020100", "3006010101020100"), (LEAF, "03020780", "03020880")],
+    ids=["basic-constraints", "key-usage"],
+)
+def test_what_is_not_in_der_is_refused_when_the_certificate_is_read(member, written, otherwise):
+    before, after = bytes.fromhex(written), bytes.fromhex(otherwise)
+    assert member.der.count(before) == 1
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
+        certificates.load(member.der.replace(before, after))
+
+
 def test_a_key_that_cannot_be_read_is_refused_with_its_certificate():
     point = LEAF.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     off_curve = point[:-1] + bytes([point[-1] ^ 1])
