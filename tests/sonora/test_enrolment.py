@@ -58,7 +58,7 @@ def call(database, tmp_path):
 
 @pytest.fixture
 def root():
-    return SoftwareRoot(new_key(), measurement=MEASUREMENT, version="4.2")
+    return SoftwareRoot(new_key(), measure=lambda: MEASUREMENT, version="4.2")
 
 
 @pytest.fixture

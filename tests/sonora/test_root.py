@@ -1,5 +1,7 @@
+import importlib.util
 import os
 import stat
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -58,6 +60,25 @@ def test_evidence_is_verified_with_the_public_half(tmp_path):
     assert verified.measurement == measurement_of(measure_this_process())
     assert verified.version == version("veracruz-sonora")
     assert root.platform == "linux-software-root"
+
+
+def test_what_was_loaded_after_the_root_is_in_its_evidence(tmp_path):
+    public = serialization.load_pem_public_key(SoftwareRoot.create(tmp_path).read_bytes())
+    root = SoftwareRoot.load(tmp_path)
+    (tmp_path / "loaded_later.py").write_text("")
+    specification = importlib.util.spec_from_file_location(
+        "loaded_later", tmp_path / "loaded_later.py"
+    )
+    before = measurement_of(measure_this_process())
+    sys.modules["loaded_later"] = importlib.util.module_from_spec(specification)
+    try:
+        evidence = root.evidence(BINDING)
+    finally:
+        del sys.modules["loaded_later"]
+    verified = verify_software_evidence(
+        evidence, key_for={instance_id_of(public): public}.get, binding=BINDING
+    )
+    assert verified.measurement != before
 
 
 @pytest.mark.parametrize("there_already", [KEY_FILE, PUBLIC_KEY_FILE])

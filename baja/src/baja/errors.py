@@ -14,7 +14,7 @@ from veracruz_utils.errors import VeracruzError
 
 
 class TlsFault(StrEnum):
-    """The closed list of what a peer can do wrong; the values say it, for people."""
+    """What a peer can do wrong, a closed list: names for programs and logs, texts for people."""
 
     MALFORMED = "peer sent bytes that are not valid TLS"
     HANDSHAKE_TOO_LONG = "peer did not finish its handshake in the bytes allowed for it"

@@ -5,7 +5,7 @@ VeracruzError
 │ ├ IdentityError             a certificate or key file is not what it should be
 │ ├ TabascoKeyError           Tabasco's result key is missing, or is not one
 │ ├ AttestationFileError      a file does not hold a saved attestation
-│ ├ ContentError              a file to send or to write cannot be used
+│ ├ ContentError              a file to send cannot be used
 │ ├ ProtocolError             the isolate did not keep to the protocol; no answer of it is used
 │ ├ ProgramFailedError        the program returned a code other than 0
 │ └ RequestFailedError        the isolate could not do it now, or the run failed

@@ -26,10 +26,10 @@ class RequestHandler(Protocol):
     """Where requests are decided. None for an answer means that it comes later, by `answer`."""
 
     def request(self, dialogue: "Dialogue", request: Request) -> Response | Slot | None:
-        """Decide a request; a `Slot` says that its content may come. Raises Refusal."""
+        """Decide a request; a `Slot` says that its content may come. Raises DeniedError."""
 
     def provided(self, dialogue: "Dialogue", slot: Slot, content: Content) -> Response | None:
-        """All of an upload is here. Raises Refusal."""
+        """All of an upload is here. Raises DeniedError."""
 
     def abandoned(self, slot: Slot) -> None:
         """An upload will not be finished."""

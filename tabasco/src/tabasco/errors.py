@@ -30,7 +30,7 @@ class BusyError(TabascoError):
 
 
 class RejectionReason(StrEnum):
-    """Why the service says no, and the sentence that a caller is told after that.
+    """Why the service says no, and the sentence that a caller gets with it.
 
     The values are part of the wire and do not change.
     """

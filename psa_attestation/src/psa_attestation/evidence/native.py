@@ -16,7 +16,6 @@ from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 
 MAX_NATIVE_EVIDENCE_BYTES: Final = 64 * 1024
-REPORT_DATA_BYTES: Final = 64
 _LABEL: Final = "veracruz-native-evidence-1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_NATIVE_EVIDENCE_BYTES, max_items=64, max_depth=3)
 _MAX_PARTS: Final = 8

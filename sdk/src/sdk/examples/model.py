@@ -12,7 +12,7 @@ Language: TypeAlias = Literal["rust", "c", "python"]
 
 @dataclass(frozen=True, slots=True)
 class NamedType:
-    """A type with a name, for `--type`; `expression` is what `sdk.pinecone.parse_type` reads."""
+    """A type with a name, for `--type`; `sdk.encoding.pinecone.parse_type` reads `expression`."""
 
     name: str
     expression: str

@@ -53,7 +53,7 @@ class FreestandingGuest:
     """The one program of this process, and its runs; see `mexico_city.guest.Guest`.
 
     Args:
-        channel: takes what is told of a run before it has ended.
+        channel: takes what is reported of a run before it has ended.
         options: how this process works.
     """
 
@@ -82,7 +82,7 @@ class FreestandingGuest:
         return loaded
 
     def run(self, inputs: RunInputs, output_file: int) -> messages.Message:
-        """Run the program once, and tell how before that ends if it is to be told."""
+        """Run the program once; report on the channel how that ended, if that is asked for."""
         ending = self._run(inputs, output_file)
         if isinstance(self._program, ProfiledProgram) and self._program.profile is not None:
             self._tell(self._program.profile)

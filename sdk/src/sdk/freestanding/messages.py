@@ -40,7 +40,7 @@ class Profiled:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A run has ended by returning; `said` is the message of `execution_engine.Outcome`."""
+    """A run has ended by returning; `said` is the message of `execution_engine.run.RunOutcome`."""
 
     return_code: int
     output_size: int | None

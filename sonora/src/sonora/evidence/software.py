@@ -5,6 +5,7 @@ all evidence, and a policy must accept it by that name.
 """
 
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Self
@@ -31,11 +32,11 @@ class SoftwareRoot:
     platform = LINUX_SOFTWARE
 
     def __init__(
-        self, key: ec.EllipticCurvePrivateKey, *, measurement: bytes, version: str
+        self, key: ec.EllipticCurvePrivateKey, *, measure: Callable[[], bytes], version: str
     ) -> None:
-        """A root with this key, for a root attester of this measurement (32 bytes)."""
+        """A root with this key, for a root attester that `measure` measures (32 bytes)."""
         self._key = key
-        self._measurement = measurement
+        self._measure = measure
         self._version = version
 
     @classmethod
@@ -95,14 +96,20 @@ class SoftwareRoot:
             raise SonoraError(f"{path} is not a private key in PEM") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise SonoraError(f"{path} is not a P-256 key")
-        measurement = measurement_of(measure_this_process())
-        return cls(key, measurement=measurement, version=version("veracruz-sonora"))
+        return cls(
+            key,
+            measure=lambda: measurement_of(measure_this_process()),
+            version=version("veracruz-sonora"),
+        )
 
     def evidence(self, binding: bytes) -> bytes:
-        """A PSA token by the root key over `binding`."""
+        """A PSA token by the root key over `binding`, with the measurement of this process by now.
+
+        Measured anew each time: what was loaded since the last one runs here as well.
+        """
         return mint_software_evidence(
             root_key=self._key,
-            measurement=self._measurement,
+            measurement=self._measure(),
             version=self._version,
             binding=binding,
         )

@@ -27,7 +27,7 @@ def authenticated(token: str, administrators: Administrators) -> Administrator:
     """Whose token this is.
 
     Raises:
-        UnauthenticatedError: it is nobody's.
+        UnauthenticatedError: no administrator has this token.
     """
     found = administrators.with_token(token)
     if found is None:

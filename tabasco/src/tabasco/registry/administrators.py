@@ -112,7 +112,7 @@ class Administrators:
             ]
 
     def with_token(self, token: str) -> Administrator | None:
-        """Whose token this is; None if it is nobody's."""
+        """The administrator with this token, or None."""
         if not _TOKEN.fullmatch(token):
             return None
         digest = _digest(token)

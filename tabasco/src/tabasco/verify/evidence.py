@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from psa_attestation.errors import AttestationError
 from tabasco.verify.amd.report import parse_report
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import verify_cca
@@ -52,7 +51,7 @@ def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
     if collateral is None and means.source is not None:
         collateral = means.source.for_quote(data, at)
     if collateral is None:
-        parse_quote(data)  # what is no quote is told first
+        parse_quote(data)  # a malformed quote is refused first
         raise missing("collateral", "a quote is verified with Intel's collateral")
     roots = INTEL_ROOTS if means.roots is None else means.roots
     return verify_dcap(data, collateral=collateral, at=at, roots=roots)
@@ -69,7 +68,7 @@ def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
             revoked = means.source.revoked_for(means.certificate, at)
         return Endorsements(means.certificate, means.authorities, revoked)
     if means.source is None:
-        parse_report(data)  # what is no report is told first
+        parse_report(data)  # a malformed report is refused first
         if means.certificate is not None:
             raise missing("chain (--authorities)", "AMD's certificates above the VCEK or VLEK")
         raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
@@ -151,6 +150,3 @@ _VERIFIERS: Final[Mapping[EvidenceKind, Callable[[bytes, Means, datetime], Prove
     EvidenceKind.EAR: verify_result,
     EvidenceKind.CORIM: verify_bundle,
 }
-
-REFUSALS: Final = (EvidenceError, AttestationError)
-"""What `verify_evidence` raises."""

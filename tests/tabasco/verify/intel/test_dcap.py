@@ -321,6 +321,11 @@ class TestCollateral:
             with refused(Fault.MALFORMED, VerificationStage.COLLATERAL):
                 parse('{"version":3,"tcb":{"svn":1,"svn":2}}')
 
+    def test_a_revocation_list_may_be_as_large_as_collateral_allows(self):
+        size = 4 << 20
+        collateral = Recipe(collateral_changes={"pck_crl": bytes(size).hex()}).collateral()
+        assert len(collateral.pck_crl) == size
+
     def test_a_platforms_chain_that_comes_along_is_not_looked_at(self):
         Recipe(collateral_changes={"pck_certificate_chain": "of somebody"}).verify()
 

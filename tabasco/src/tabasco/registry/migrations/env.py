@@ -1,4 +1,4 @@
-"""Alembic's entry: `tabasco.database` hands it a connection inside a transaction.
+"""Alembic's entry: `tabasco.registry.database` hands it a connection inside a transaction.
 
 That transaction is the caller's to commit, and both kinds of database undo table definitions as
 well as rows.

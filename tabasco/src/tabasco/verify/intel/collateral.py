@@ -73,7 +73,9 @@ class Collateral:
                 f"collateral has {len(data)} bytes, at most {MAX_COLLATERAL_BYTES} are read"
             )
         try:
-            members = json_members.parse(data.decode("utf-8"), "collateral")
+            members = json_members.parse(
+                data.decode("utf-8"), "collateral", max_bytes=MAX_COLLATERAL_BYTES
+            )
         except UnicodeDecodeError as error:
             raise json_members.malformed("collateral is not UTF-8") from error
         names = [field.name for field in fields(cls)]

@@ -8,7 +8,8 @@ from typing import Any, Final, NoReturn
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from veracruz_utils.strict_json import JsonError, read_json
 
-_MAX_TEXT_BYTES: Final = 1 << 20
+_MAX_STATEMENT_BYTES: Final = 1 << 20
+"""Of one statement of Intel; those published have some ten KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,14 @@ class Members:
         raise malformed(f"{self.what}: {name!r} is missing or not as it should be")
 
 
-def parse(text: str, what: str) -> Members:
+def parse(text: str, what: str, *, max_bytes: int = _MAX_STATEMENT_BYTES) -> Members:
     """The one object that a JSON text is.
 
     Raises:
         EvidenceError: stage `collateral`.
     """
     try:
-        value = read_json(text.encode(), max_bytes=_MAX_TEXT_BYTES, floats=False)
+        value = read_json(text.encode(), max_bytes=max_bytes, floats=False)
     except JsonError as error:
         raise malformed(f"{what} cannot be read: it {error}") from error
     if not isinstance(value, dict):
