@@ -19,6 +19,12 @@ CAUSES = {
     ("cose", "signed-03"): _SEVERAL,
 }
 
+# Formats that Tabasco does not read yet. Whoever adds one takes its folder out of here.
+UNREAD = {
+    "azure-cvm", "cca-more", "csv", "eat", "eventlog", "gcp", "maa", "nitrotpm", "nvidia",
+    "snp-more", "tpm-more",
+}  # fmt: skip
+
 
 @pytest.mark.skipif(not SHARED.exists(), reason="../shared/vectors is not there")
 def test_every_verdict_is_the_expected_one_or_has_a_cause():
@@ -35,6 +41,5 @@ def test_every_verdict_is_the_expected_one_or_has_a_cause():
     ]
     sys.stdout.write("\n".join(lines))
     assert differing.keys() == CAUSES.keys()
-    assert {each.folder for each in found} == {
-        each.name for each in SHARED.iterdir() if each.is_dir()
-    }
+    folders = {each.name for each in SHARED.iterdir() if each.is_dir()}
+    assert {each.folder for each in found} == folders - UNREAD
