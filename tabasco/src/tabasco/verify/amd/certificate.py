@@ -31,6 +31,7 @@ from tabasco.verify.x509.outline import (
 from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 _AMD: Final = "1.3.6.1.4.1.3704.1"
+# AMD 57230, extensions of the VCEK; .3.4 to .3.7 are reserved.
 _SPL: Final = {
     "boot_loader": f"{_AMD}.3.1",
     "tee": f"{_AMD}.3.2",
@@ -115,6 +116,7 @@ def tcb_of(key: EndorsementKey, product: Product) -> SnpTcb:
     """The security versions that the key is for: with others, the chip has another key."""
     versions = {name: _spl(key, identifier) for name, identifier in _SPL.items()}
     if product is Product.TURIN:
+        # Only Turin has this component; its versions are laid out otherwise in the report as well.
         versions["fmc"] = _spl(key, _FMC_SPL)
     return SnpTcb(**versions)
 
@@ -137,6 +139,7 @@ def _is_plain_leaf(found: CertificateOutline) -> bool:
 
 
 def _verified(key: EndorsementKey, signer: rsa.RSAPublicKey) -> bool:
+    # The very parameters that `RSA_PSS_SHA384` lists, so that none of them is taken as it comes.
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
     try:
         signer.verify(key.signature, key.signed, scheme, hashes.SHA384())

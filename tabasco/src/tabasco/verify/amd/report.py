@@ -130,6 +130,7 @@ def parse_report(data: bytes) -> SnpReport:
             VerificationStage.FORMAT,
             f"signature algorithm {number(0x34, 4)}",
         )
+    # Bit 0: an author key is given; bits 2 to 4: which key signed (56860).
     keys = number(0x48, 4)
     r, s = _signature(data[SIGNED_BYTES:])
     return SnpReport(
@@ -187,6 +188,7 @@ def _signature(data: bytes) -> tuple[int, int]:
 
 
 def _product(family: int, model: int) -> Product:
+    # CPUID's combined family and model, which reports carry since version 3.
     if family == 0x19 and model < 0x10:
         return Product.MILAN
     if family == 0x19 and (0x10 <= model < 0x20 or 0xA0 <= model < 0xB0):

@@ -53,7 +53,9 @@ AMD_ROOTS: Final[Mapping[bytes, Product]] = MappingProxyType(
 """SHA-256 of the certificates ARK-Milan, ARK-Genoa and ARK-Turin, as AMD publishes them
 (kdsintf.amd.com/vcek/v1/{Milan,Genoa,Turin}/cert_chain)."""
 
+# Beginnings of the common names of AMD's ASK and ASVK; the product's name follows.
 _AUTHORITIES: Final = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}
+# Bits of the guest's policy (AMD 56860, table "Guest Policy").
 _MIGRATE_MA: Final = 1 << 18
 _DEBUG: Final = 1 << 19
 
@@ -99,6 +101,7 @@ def verify_snp(
     key = _endorsement_key(endorsements.key)
     chain = _authorities(endorsements.authorities, key)
     ends = [certificates.check_issuers(chain, roots=roots.keys(), at=at), key.end]  # (1)
+    # By the pinned root: a report says its product only since version 3, and is not verified yet.
     product = roots[certificates.digest(chain[-1])]
     _check_endorsement(key, chain[0], product, at=at)
     if endorsements.crl is not None:
@@ -176,6 +179,7 @@ def _check_revocation(
     issuer, root = chain
     revoked = crl.load(data)
     end = crl.check(revoked, root, at=at)
+    # No VCEK can be on it, as all of them have serial number 0: it speaks of authorities.
     crl.check_not_revoked(revoked, issuer)
     return end
 
@@ -201,8 +205,10 @@ def _check_match(report: SnpReport, key: EndorsementKey, product: Product) -> No
     reported, certified = SnpTcb.from_bytes(report.reported_tcb, product), tcb_of(key, product)
     if reported != certified:
         raise _mismatch(f"it reports {reported}, the certificate is for {certified}")
+    # A VLEK is the provider's, and not bound to a chip.
     if key.kind is SigningKey.VCEK:
         chip = hardware_id_of(key, product)
+        # Turin's id has 8 bytes; so a report whose chip id the host masks with zeros is refused.
         if report.chip_id != chip.ljust(64, b"\0"):
             raise _mismatch("it is of another chip than the certificate")
 

@@ -97,6 +97,7 @@ def verify_cca(
     """
     token = parse_cca(data)
     # (1) the platform, by the key registered for it
+    # The id is not authentic yet: it only chooses the key, under which it then has to be signed.
     key = key_for(token.platform.instance_id)
     if key is None:
         raise EvidenceError(
@@ -138,6 +139,7 @@ def _message(parts: Mapping[Key, Value], key: int, name: str, *, wrapped: bool) 
 
 
 def _check_binding(token: CcaToken) -> None:
+    # Over the bytes of the claim as they are: another encoding of the same key is another key.
     digest = hashlib.new(token.realm.key_hash, token.realm.public_key).digest()
     if not hmac.compare_digest(digest, token.platform.challenge):
         raise EvidenceError(

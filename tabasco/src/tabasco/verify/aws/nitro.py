@@ -155,8 +155,10 @@ def _message(value: Value) -> Message:
         isinstance(protected, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)
     ):
         raise malformed("protected header, payload and signature are byte strings")
+    # The signature does not cover it (RFC 9052 4.4), so nothing may stand there.
     if unprotected != {}:
         raise malformed("the unprotected header is not an empty map")
+    # Of definite length here: only the payload and its envelope come otherwise from AWS.
     headers = decode(protected, DecodeLimits(max_bytes=64, max_items=8, max_depth=2))
     algorithm = headers.get(ALG) if isinstance(headers, dict) and len(headers) == 1 else None
     if type(algorithm) is not int or algorithm != _ES384:
@@ -198,6 +200,7 @@ def _pcrs(value: Value) -> dict[int, bytes]:
         integer(index, "a PCR's index", _PCRS): octets(digest, f"PCR{index!r:.8}", _PCR_SIZES)
         for index, digest in mapping(value, "pcrs").items()
     }
+    # `debug` is read from these three, so a document without them would hide it.
     if not pcrs.keys() >= set(_IMAGE_PCRS):
         raise malformed("PCR0, PCR1 or PCR2 is missing")
     return pcrs

@@ -77,6 +77,7 @@ def verify_confidential_space(
     chain_end = certificates.check_chain(chain, roots=roots, at=at)
     _verify_signature(chain[0].public_key(), parsed)
     claims = parsed.claims
+    # A token for another service could be passed on to us by that service.
     if claims.get("iss") != ISSUER or claims.get("aud") != audience:
         raise EvidenceError(
             Fault.REPORT_DATA,
@@ -85,6 +86,7 @@ def verify_confidential_space(
         )
     end = _check_times(claims, at, clock_skew)
     found = _text(claims, "eat_nonce")
+    # As bytes: of texts that are not ASCII, compare_digest raises.
     if nonce is not None and not hmac.compare_digest(found.encode(), nonce.encode()):
         raise EvidenceError(
             Fault.NONCE, VerificationStage.BINDING, f"the token answers nonce {found[:80]!r}"
@@ -112,6 +114,7 @@ def _parse(token: str) -> _Token:
         signature = from_base64url(parts[2], "the signature")
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise malformed("the token's header or content is not an object")
+    # A token must not pick its algorithm: `none`, or HMAC under a public key (RFC 8725 2.1).
     if header.get("alg") != "RS256" or not header.keys() <= _HEADERS:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM,
@@ -127,6 +130,7 @@ def _chain(value: JsonValue) -> tuple[bytes, ...]:
     chain: list[bytes] = []
     for entry in value:
         try:
+            # RFC 7515 4.1.6: plain base64 here, unlike everywhere else in a JWS.
             chain.append(base64.b64decode(entry if isinstance(entry, str) else "-", validate=True))
         except ValueError as error:
             raise malformed("a certificate in x5c is not base64") from error
@@ -159,6 +163,7 @@ def _check_times(claims: Mapping[str, JsonValue], at: datetime, skew: timedelta)
             VerificationStage.APPRAISAL,
             f"the token starts at {start}, it is {at}",
         )
+    # RFC 7519 4.1.4: `exp` itself is too late already.
     if at - skew >= end:
         raise EvidenceError(
             Fault.EXPIRED, VerificationStage.APPRAISAL, f"the token ended at {end}, it is {at}"
@@ -168,6 +173,7 @@ def _check_times(claims: Mapping[str, JsonValue], at: datetime, skew: timedelta)
 
 def _time(claims: Mapping[str, JsonValue], name: str) -> datetime:
     value = claims.get(name)
+    # Not isinstance: JSON's true is an int to Python.
     if type(value) is not int or value not in _TIMES:
         raise malformed(f"{name} is not a time in whole seconds")
     return datetime.fromtimestamp(0, UTC) + timedelta(seconds=value)

@@ -118,6 +118,7 @@ def verify_collateral(
         collateral.pck_crl_issuer_chain, stage=VerificationStage.COLLATERAL
     )
     roots = {certificates.digest(root)}
+    # The root's list comes first: signers are looked up in it below.
     ends = [
         crl.check(root_crl, root, at=at),
         certificates.check_issuers(issuers, roots=roots, at=at, stage=VerificationStage.COLLATERAL),
@@ -139,6 +140,7 @@ def verify_collateral(
         signer, end = _signer(chain, root, root_crl, at=at)
         ends.append(end)
         _check_statement(signer, signature, text, what)
+    # Parsed only now that it is Intel's: a parser of JSON is much to show to just anybody.
     tcb_info = _tcb_info(collateral.tcb_info)
     qe_identity = _qe_identity(collateral.qe_identity)
     for what, statement in (("TCB info", tcb_info), ("QE identity", qe_identity)):
@@ -149,6 +151,7 @@ def verify_collateral(
 
 def verified(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
     """Whether `signature`, r and s of 32 bytes each, is by `key` over `data`, with SHA-256."""
+    # Python would read shorter halves as other numbers: one signature, one form.
     if len(signature) != 64:
         return False
     r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
@@ -230,6 +233,7 @@ def _text(data: bytes) -> str:
 
 def _field(members: json_members.Members, name: str) -> bytes:
     text = members.text(name)
+    # JSON may hold half a surrogate pair: its bytes match no signature, and raise nothing here.
     if name not in _BINARY:
         return text.encode("utf-8", "surrogatepass")
     try:

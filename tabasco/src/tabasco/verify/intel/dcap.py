@@ -92,6 +92,7 @@ def verify_dcap(
 
 def _check_quote_signature(quote: DcapQuote) -> None:
     try:
+        # Quotes leave out the 04 of an uncompressed point (SEC 1, 2.3.3).
         key = key_of_point(b"\x04" + quote.attestation_key)
     except AttestationError as error:
         raise EvidenceError(
@@ -130,6 +131,7 @@ def _check_platform_chain(
             VerificationStage.CHAIN,
             f"{names[0][:64]!r} is not a platform's certificate",
         )
+    # The path takes any algorithm of its list; Intel's authorities have keys on P-256 alone.
     for authority in chain[1:]:
         certificates.p256_key(authority)
     return end
@@ -145,6 +147,7 @@ def _check_revocation(
     leaf, authority, _ = chain
     platforms = crl.load(collateral.pck_crl)
     end = crl.check(platforms, authority, at=at)
+    # (5) has checked the root's list; the root is on none, as its bytes are pinned.
     crl.check_not_revoked(statements.root_crl, authority)
     crl.check_not_revoked(platforms, leaf)
     return end
@@ -159,6 +162,7 @@ def _check_match(tee: Tee, platform: Platform, statements: Statements) -> None:
             f"the quote is of {tee.name}, the TCB info of {info.tee.name}, "
             f"the QE identity of {identity.tee.name}",
         )
+    # TCB info of another model is authentic as well, and may call up to date what is not so here.
     if (platform.fmspc, platform.pce_id) != (info.fmspc, info.pce_id):
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
@@ -189,6 +193,7 @@ def _proven(
         "fmspc": platform.fmspc.hex(),
         "pce_id": platform.pce_id.hex(),
         "pce_svn": platform.pce_svn,
+        # The certificate has integers of any size here, and `bytes` would raise for a larger one.
         "platform_svns": bytes(min(svn, 255) for svn in platform.svns).hex(),
         "qe_svn": quote.qe_report.isv_svn,
         "tcb_evaluation": statements.tcb_info.evaluation,

@@ -16,6 +16,7 @@ from tabasco.verify.x509.certificates import outline_of
 PCK_NAME: Final = "Intel SGX PCK Certificate"
 PCK_ISSUERS: Final = frozenset({"Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"})
 
+# Intel's arc: .2 is the TCB (1 to 16 components, 17 the PCE's), .3 the PCE's id, .4 the FMSPC.
 _SGX: Final = "1.2.840.113741.1.13.1"
 _TCB: Final = f"{_SGX}.2"
 _COMPONENTS: Final = 16

@@ -14,6 +14,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 MAX_QUOTE_BYTES: Final = 64 * 1024
 INTEL_QE_VENDOR: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
+# Types by number: keys 2 is ECDSA on P-256; certification data 5 is the PCK chain, 6 a QE report.
 _HEADER_BYTES: Final = 48
 _ECDSA_P256: Final = 2
 _PCK_CHAIN: Final = 5
@@ -48,6 +49,7 @@ class EnclaveReport:
     @property
     def debug(self) -> bool:
         """Whether the enclave's memory is open to a debugger."""
+        # ATTRIBUTES.DEBUG is bit 1 (Intel SDM volume 3D, 38.7.1).
         return bool(self.attributes[0] & 2)
 
 
@@ -155,6 +157,7 @@ def parse_quote(data: bytes, *, padded: bool = True) -> DcapQuote:
     signed = data[: reader.position]
     parts = _QuoteReader(reader.take(reader.number(4)))
     rest = reader.rest()
+    # Only zeros: whatever else stands behind the quote is signed by nobody.
     if any(rest) or (rest and not padded):
         raise EvidenceError(
             Fault.TRAILING_BYTES, VerificationStage.FORMAT, f"{len(rest)} bytes follow the quote"
@@ -204,6 +207,7 @@ def _header(header: bytes) -> tuple[int, Tee]:
     tee = int.from_bytes(header[4:8], "little")
     if tee not in {each.value for each in Tee} or (version == 3 and tee != Tee.SGX.value):
         raise _malformed(f"TEE type {tee:#x} in a quote of version {version}")
+    # Says it early; whether the enclave is really Intel's is shown by its identity, (8) of `dcap`.
     if header[12:28] != INTEL_QE_VENDOR:
         raise EvidenceError(
             Fault.ENCLAVE_IDENTITY,

@@ -94,15 +94,18 @@ def worst(*standings: Standing) -> Standing:
     """The standing of a whole whose parts have these standings."""
     advisories = frozenset[str]().union(*(each.advisories for each in standings))
     statuses = {each.status for each in standings}
+    # These two win over all others; revoked first, as it is what Intel itself says.
     for fatal in (TcbStatus.REVOKED, TcbStatus.UNSUPPORTED):
         if fatal in statuses:
             return Standing(fatal, advisories)
     relaunch = statuses - _TRAITS.keys()
     traits = frozenset[str]().union(*(_TRAITS[each] for each in statuses & _TRAITS.keys()))
+    # Intel has no status for out of date with hardening needed: out of date says more.
     if _OLD in traits:
         traits -= {_HARDEN}
     if not relaunch or _OLD in traits:
         return Standing(_BY_TRAITS[traits], advisories)
+    # `TcbStatus` is declared with the worst last.
     return Standing(max(relaunch, key=list(TcbStatus).index), advisories)
 
 

@@ -98,6 +98,7 @@ def certify(report: HclReport, hardware: Proven) -> CertifiedKey:
             f"the report is of {report.kind}, the evidence of {hardware.kind}",
         )
     digest = hashlib.new(report.hash_name, report.runtime_data).digest()
+    # All 64 bytes: what stands behind the digest must not be open to choice.
     if not hmac.compare_digest(hardware.report_data, digest.ljust(64, b"\0")):
         raise EvidenceError(
             Fault.KEY_BINDING,

@@ -150,6 +150,7 @@ def _check_registers(quote: TpmQuote, registers: Registers, hash_name: str) -> N
     # A value that the quote does not cover would be believed without anybody having signed it.
     if covered != given or not any(covered.values()):
         raise malformed("the registers given are not those that the quote covers")
+    # TPM2_Quote hashes registers by the hash of its signing scheme, in the order of the selections.
     digest = hashlib.new(hash_name)
     for selection in quote.selections:
         for index in selection.registers:

@@ -95,6 +95,7 @@ class QuoteSignature:
     def _padding(self) -> padding.AsymmetricPadding:
         if self.scheme == "rsassa":
             return padding.PKCS1v15()
+        # TPMs differ in the length of the salt they use, so it is taken from the signature.
         return padding.PSS(padding.MGF1(self.algorithm), padding.PSS.AUTO)
 
 
@@ -201,6 +202,7 @@ def _selection(reader: _TpmReader) -> Selection:
     if number not in _BANKS or not 0 < size <= 4:
         raise malformed(f"the quote covers bank {number:#06x} with {size} bytes of registers")
     bits = int.from_bytes(reader.take(size), "little")
+    # TPM 2.0 part 2, TPMS_PCR_SELECTION: register 0 is the lowest bit of the first byte.
     registers = tuple(index for index in range(8 * size) if bits >> index & 1)
     return Selection(_BANKS[number], registers)
 

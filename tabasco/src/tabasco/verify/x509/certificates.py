@@ -37,6 +37,7 @@ from veracruz_utils.public_keys import p256_key as p256_key_in
 
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 MAX_CHAIN: Final = 8  # the longest that a vendor uses is AWS's, of five
+# Bounded: evidence with ever new certificates must not fill the memory.
 _REMEMBERED: Final = 128
 
 _PSS_PARAMETERS: Final = (
@@ -52,6 +53,7 @@ RSA_PSS_SHA384: Final = frozenset(
 """AlgorithmIdentifiers of RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt; the second
 writes out the default of the trailer field, as AMD's authorities do."""
 
+# Whole identifiers: RSA carries NULL as its parameters (RFC 4055 5), ECDSA none (RFC 5758 3.2).
 _ALGORITHMS: Final = frozenset(
     RSA_PSS_SHA384
     | {
@@ -63,7 +65,9 @@ _ALGORITHMS: Final = frozenset(
         bytes.fromhex("300d06092a864886f70d01010d0500"),  # RSA PKCS #1 v1.5 with SHA-512
     }
 )
+# RFC 5280 4.2: a certificate with a critical extension that is not understood is refused.
 _KNOWN_CRITICAL: Final = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
+# Bits of a key usage (RFC 5280 4.2.1.3), counted from the highest of its first byte.
 _DIGITAL_SIGNATURE, _CERTIFICATE_SIGN, _LIST_SIGN = 0, 5, 6
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
@@ -90,6 +94,7 @@ def _load(encoded: bytes, stage: VerificationStage) -> x509.Certificate:
     _check_outline(encoded, stage)
     try:
         certificate = x509.load_der_x509_certificate(encoded)
+        # The library reads the key when it is asked: a malformed one is to fail here.
         certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
@@ -109,6 +114,7 @@ def load_pem(
 
 def pem_blocks(text: bytes, *, stage: VerificationStage = VerificationStage.CHAIN) -> list[bytes]:
     """The DER of each certificate in a PEM text, unread."""
+    # Base64 with its line ends takes 4/3 of the DER: twice as much bounds it before it is split.
     if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
     blocks = text.split(_PEM_BEGIN)
@@ -182,6 +188,7 @@ def check_issuers(
     # Each by itself, so that a leaf that somebody was sold cannot issue further certificates.
     for depth, certificate in enumerate(chain):
         check_authority(certificate, authorities_below=depth, stage=stage)
+    # Not the root by itself: its bytes are pinned, and its own signature would prove nothing more.
     for issued, issuing in itertools.pairwise(chain):
         _check_issued(issued, issuing, stage)
     for certificate in chain:
@@ -198,6 +205,7 @@ def check_leaf(
         raise EvidenceError(
             Fault.CHAIN, stage, f"{name(certificate)} is an authority, not a signer of evidence"
         )
+    # A leaf that names no usage may sign (RFC 5280 4.2.1.3); an authority has to name its own.
     if usage(found, _DIGITAL_SIGNATURE) is False:
         raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
 
@@ -230,6 +238,7 @@ def check_validity(
     stage: VerificationStage = VerificationStage.CHAIN,
 ) -> None:
     """Refuse what is not valid at `at`; both ends belong to the time of validity."""
+    # RFC 5280 4.1.2.5: notBefore and notAfter are themselves within the time of validity.
     if at < start:
         raise EvidenceError(Fault.NOT_YET_VALID, stage, f"{what} is valid from {start}, it is {at}")
     if at > end:
@@ -319,6 +328,7 @@ def _authority_of(
 ) -> tuple[bool, int | None]:
     found = _outline_of(certificate, stage)
     is_authority, most = authority(found)
+    # RFC 5280 4.2.1.3: authorities have to carry a key usage, so one without is none.
     return is_authority and bool(usage(found, _CERTIFICATE_SIGN)), most
 
 
@@ -327,6 +337,7 @@ def _check_issued(
     issued: x509.Certificate, issuing: x509.Certificate, stage: VerificationStage
 ) -> None:
     try:
+        # It compares the names too; whether the issuer is an authority, or valid, it does not ask.
         issued.verify_directly_issued_by(issuing)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise EvidenceError(

@@ -29,6 +29,7 @@ _ALGORITHMS: Final = frozenset(
         SignatureAlgorithmOID.RSA_WITH_SHA384,
     }
 )
+# Without 2.5.29.27 (deltas) and .28 (lists for some only), which are always critical.
 _KNOWN: Final = frozenset({"2.5.29.20", "2.5.29.35"})  # its number, its authority's key
 _EXTENSIONS: Final = 0xA0
 
@@ -57,6 +58,7 @@ def load(encoded: bytes) -> x509.CertificateRevocationList:
             raise _malformed(f"a CRL has critical extension {identifier}")
     try:
         crl = x509.load_der_x509_crl(encoded)
+        # The library reads times when it is asked: a malformed one is to fail here.
         _ = (crl.last_update_utc, crl.next_update_utc)
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise _malformed("a CRL cannot be read") from error
@@ -73,6 +75,7 @@ def check(
     """
     named = der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
     # The list of another authority under the same root is authentic, and says nothing of this one.
+    # As encoded: stricter than the comparison of RFC 5280 7.1, and nothing is left to interpret.
     if named.encoded != outline_of(issuer).subject.encoded:
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
@@ -100,6 +103,7 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
         EvidenceError: `REVOKED`.
     """
     try:
+        # The serial number is enough: lists with entries of other issuers are refused in `load`.
         entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
     except (ValueError, TypeError) as error:
         raise _malformed("an entry of a CRL cannot be read") from error
@@ -113,6 +117,7 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
 
 @functools.lru_cache(maxsize=16)  # lists come again with every piece of evidence
 def _check_signed(encoded: bytes, issuer: x509.Certificate) -> None:
+    # From its bytes, as the same list comes as a new object with every piece of evidence.
     if not may_sign_lists(issuer) or not _signed(x509.load_der_x509_crl(encoded), issuer):
         raise EvidenceError(
             Fault.COLLATERAL_SIGNATURE,

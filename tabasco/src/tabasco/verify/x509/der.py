@@ -54,6 +54,7 @@ def children(element: Element, *, limit: int = 64) -> tuple[Element, ...]:
     found: list[Element] = []
     position = 0
     while position < len(element.content):
+        # The longest sequence of Intel's has 18 members: 16 components, and the PCE and the CPU.
         if len(found) == limit:
             raise malformed(f"more than {limit} DER values in one")
         child, position = _read_at(element.content, position)
@@ -85,6 +86,7 @@ def common_name(name: Element) -> str:
             named = attributes([pair]).get(_COMMON_NAME)
             if named is not None and named.tag in _TEXTS:
                 found.append(named.content.decode("utf-8", "replace"))
+    # Of two names, one would be checked here and the other shown to people elsewhere.
     return found[0] if len(found) == 1 else ""
 
 
@@ -119,6 +121,7 @@ def object_identifier(element: Element) -> str:
         if byte < 0x80:
             arcs.append(value)
             value = 0
+    # X.690 8.19.4: the first two arcs share a number; below 2 the second may be 40 and more.
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
@@ -160,12 +163,14 @@ def _read_at(data: bytes, start: int) -> tuple[Element, int]:
     if len(data) - start < 2:
         raise malformed("a DER value is cut off")
     tag, size = data[start], data[start + 1]
+    # Tags above 30 take more bytes; RFC 5280 has none of them.
     if tag & 0x1F == 0x1F:
         raise malformed("a DER value has a long tag")
     position = start + 2
     if size >= 0x80:
         count = size & 0x7F
         octets = data[position : position + count]
+        # Three bytes of length are 16 MiB, more than any certificate or list that is read.
         if not 1 <= count <= 3 or len(octets) < count:
             raise malformed("a DER length is indefinite, too large or cut off")
         size = int.from_bytes(octets)

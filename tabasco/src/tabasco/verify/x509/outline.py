@@ -15,6 +15,7 @@ from tabasco.verify.x509 import der
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 KEY_USAGE: Final = "2.5.29.15"
 
+# Version to extensions; the unique identifiers between (RFC 5280 4.1.2.8) are nobody's: refused.
 _MEMBERS: Final = (
     0xA0,
     der.INTEGER,
@@ -26,6 +27,7 @@ _MEMBERS: Final = (
     0xA3,
 )
 _VERSION_3: Final = bytes.fromhex("a003020102")
+# X.690 11.1: DER writes true in one way only.
 _TRUE: Final = b"\xff"
 
 
@@ -99,6 +101,7 @@ def authority(found: CertificateOutline) -> tuple[bool, int | None]:
     is_authority = bool(members) and members[0].tag == der.BOOLEAN
     if is_authority and members.pop(0).content != _TRUE:  # false is the default: never written
         raise der.malformed("basic constraints are not in DER")
+    # RFC 5280 4.2.1.9: a length of path stands only in the certificate of an authority.
     if len(members) > 1 or (members and not is_authority):
         raise der.malformed("basic constraints have more than they should")
     return is_authority, der.integer(members[0]) if members else None
@@ -122,6 +125,7 @@ def extensions(wrapper: der.Element) -> Mapping[str, Extension]:
     for extension in der.children(der.read(wrapper.content, der.SEQUENCE)):
         members = list(der.children(der.expect(extension, der.SEQUENCE)))
         critical = len(members) == 3
+        # X.690 11.5: a default is never written, so `critical` is there only when it is true.
         if critical and der.expect(members.pop(1), der.BOOLEAN).content != _TRUE:
             raise der.malformed("an extension's `critical` is not in DER")
         if len(members) != 2:
