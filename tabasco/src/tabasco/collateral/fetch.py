@@ -32,9 +32,12 @@ AMD_KDS: Final = "https://kdsintf.amd.com"
 
 _CALL_S: Final = 30.0
 _PIECE: Final = 64 * 1024
+# AMD's service answers 429 to many requests at once, and passes for it after a pause.
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+# Cut out of the answer, never parsed and written again: the signature is over these very bytes.
 _SIGNED: Final = re.compile(rb'\{"(\w+)":(\{.*\}),"signature":"([0-9a-fA-F]{128})"\}\s*', re.DOTALL)
+# KDS's names (57230) in the order of `key_subject`; the last is for Turin alone.
 _SPLS: Final = ("blSPL", "teeSPL", "snpSPL", "ucodeSPL", "fmcSPL")
 
 
@@ -195,8 +198,10 @@ def _read(answer: http.client.HTTPResponse, end: float, url: str) -> bytes:
     data = bytearray()
     while piece := answer.read(_PIECE):
         data += piece
+        # Counted as it comes: a length in the head is only what the server says.
         if len(data) > MAX_COLLATERAL_BYTES:
             raise FetchError(f"{url} answers with more than {MAX_COLLATERAL_BYTES} bytes")
+        # The timeout of a connection counts anew for each read: a server that drips never meets it.
         if time.monotonic() > end:
             raise FetchError(f"{url} is too slow")
     return bytes(data)

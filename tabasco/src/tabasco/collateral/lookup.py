@@ -21,6 +21,7 @@ def subject_of_quote(data: bytes) -> str:
     Raises:
         EvidenceError: it is no quote with a platform's certificate.
     """
+    # Nothing is verified yet: what is read here only chooses collateral, which is then checked.
     quote = parse_quote(data)
     chain = certificates.load_pem(quote.pck_chain)
     issuer = certificates.common_name(chain[1]) if len(chain) > 1 else ""
@@ -64,6 +65,7 @@ class StoredCollateral:
             EvidenceError: there are none; or it is no report.
         """
         report = parse_report(data)
+        # Reports before version 3 do not say it: the authorities of its key decide.
         for product in Product if report.product is None else (report.product,):
             subject = subject_of_report(report, product)
             given = certificate or self.store.find(ItemKind.AMD_KEY, subject, at)

@@ -115,6 +115,7 @@ class Store:
         """
         path = self._object(entry.sha256)
         data = read_file(path, limit=MAX_COLLATERAL_BYTES, what="collateral")
+        # Verified at import; this shows that it is still the same.
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise TabascoError(f"{path} was changed since it was imported: import it again")
         return data
@@ -136,6 +137,7 @@ class Store:
             present = {each.sha256 for each in index.items}
             entries = [_entry(each, at) for each in items]
             for item in items:
+                # Of all before any is written: one rollback among them leaves the store as it was.
                 _check_floor(index, item)
                 _raise_floor(index, item)
             for item, entry in zip(items, entries, strict=True):
@@ -152,6 +154,7 @@ class Store:
         with self._changing() as index:
             gone = [each for each in index.items if each.end < before]
             index.items = [each for each in index.items if each.end >= before]
+        # After the index: what dies in between leaves a file too many, not an entry without one.
         for each in gone:
             self._object(each.sha256).unlink(missing_ok=True)
         return gone

@@ -11,6 +11,7 @@ from tabasco.registry import audit
 from tabasco.registry.administrators import Administrator, AdministratorRole, Administrators
 from tabasco.registry.database import Database
 
+# No auto_error: FastAPI would answer in a form of its own.
 _SCHEME: Final = HTTPBearer(auto_error=False, description="The token of an administrator.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)]
 

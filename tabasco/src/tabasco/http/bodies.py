@@ -46,6 +46,7 @@ class BoundedBodies:
                 scope, receive, send
             )
         else:
+            # Only with the body at hand: a slow client holds no turn.
             async with self._turns:
                 await self._app(scope, _replay(body, receive), send)
 

@@ -26,6 +26,7 @@ class TimedHeads(H11Protocol):
         super().data_received(data)
         if not self._idle():
             self._forget()
+        # Not anew for each byte: a client that drips would never be late.
         elif self._late is None:
             self._await_head()
 

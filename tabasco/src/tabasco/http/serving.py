@@ -49,14 +49,18 @@ class HttpService:
             app,
             http=TimedHeads,
             lifespan="off",
+            # By default uvicorn would set up the logging of the whole process.
             log_config=None,
             access_log=False,
             server_header=False,
+            # X-Forwarded-For can be written by anybody, and no proxy of ours is known here.
             proxy_headers=False,
             ws="none",
+            # One more is answered 503 by uvicorn, and never seen by the application.
             limit_concurrency=_MAX_CONNECTIONS,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=_GRACE_S,
+            # Bounds a head; how long it may take is seen to by `TimedHeads`.
             h11_max_incomplete_event_size=16 * 1024,
             ssl_certfile=None if tls is None else tls.certificate,
             ssl_keyfile=None if tls is None else tls.key,
@@ -83,6 +87,7 @@ class HttpService:
             reason = (error.strerror or str(error)).lower()
             raise VeracruzError(f"cannot listen on {self._address} for HTTP: {reason}") from error
         self._address = Address(self._address.host, self._socket.getsockname()[1])
+        # Outside the main thread uvicorn leaves signals alone: they are the gRPC service's.
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http"
         )

@@ -115,6 +115,7 @@ class Administrators:
         """The administrator with this token, or None."""
         if not _TOKEN.fullmatch(token):
             return None
+        # Looked up by digest: how long the index takes tells nothing about a token.
         digest = _digest(token)
         found = self._by_digest(digest)
         if found is None:

@@ -60,6 +60,7 @@ class AuditEntry:
 
     def hash_after(self, previous: bytes) -> bytes:
         """What the hash has to be when the entry before has this one."""
+        # As a list in JSON, fields cannot run into each other: no two entries have the same text.
         fields = [self.number, self.at.isoformat(), self.actor, self.action]
         text = json.dumps([*fields, self.subject, self.outcome], ensure_ascii=True)
         return hashlib.sha256(_LABEL + previous + text.encode()).digest()
@@ -156,6 +157,7 @@ class AuditLog:
                 had the kept head.
         """
         number, previous = 0, _FIRST
+        # Every log began empty: such a head is kept by all of them, and has no entry to compare.
         if kept is not None and kept.number == 0:
             kept = None
         for entry in self._every():

@@ -24,6 +24,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.models import ChallengeRow
 from veracruz_utils.secret import Secret
 
+# Seconds in 4 bytes would end in 2106. Time, 11 random bytes and 16 of code make CHALLENGE_BYTES.
 _TIME_BYTES: Final = 5
 _RANDOM_BYTES: Final = 11
 _MAC_LABEL: Final = b"veracruz-tabasco-challenge-v1\0"
@@ -153,12 +154,14 @@ class StatelessChallenges:
                 ChallengeRow(
                     digest=digest,
                     platform=platform,
+                    # A service whose clock is late must not find it forgotten and take it again.
                     expires_at=issued + self._validity + _LEEWAY,
                     used_at=at,
                 )
             )
 
     def _code(self, head: bytes, platform: str) -> bytes:
+        # The purpose is under the code: a nonce of a session is no challenge of an enrolment.
         message = _MAC_LABEL + head + platform.encode()
         return hmac.digest(self._key.reveal(), message, "sha256")[:16]
 
@@ -179,5 +182,6 @@ def _why(session: Session, challenge: bytes, at: datetime) -> str:
     return "expired" if row.expires_at <= at else "other platform"
 
 
+# Digests are kept: whoever reads the database learns no challenge that could still be answered.
 def _digest(challenge: bytes) -> bytes:
     return hashlib.sha256(challenge).digest()

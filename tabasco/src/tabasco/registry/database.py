@@ -68,6 +68,7 @@ class Database:
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to `revision`, by default the newest this software knows."""
         config = alembic.config.Config()
+        # Alembic interpolates % in its options, and a path may have one.
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self._translated(), self._writer.begin() as connection:
             config.attributes["connection"] = connection
@@ -147,6 +148,7 @@ class Lookup:
         """The row, if there is one."""
         with (
             self._translated(),
+            # Closing gives it back to the pool, which rolls back what the driver began by itself.
             closing(self._engine.raw_connection()) as connection,
             closing(connection.cursor()) as cursor,
         ):

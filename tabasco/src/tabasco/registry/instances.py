@@ -85,8 +85,10 @@ class Instances:
                     instance_id=enrolment.instance_id, public_key=enrolment.public_key
                 )
                 session.add(row)
+            # A key that was stolen and revoked would otherwise come back by enrolling again.
             elif row.revoked_at is not None:
                 raise RefusalError(RejectionReason.KEY_REVOKED)
+            # A root of one platform must not take over what the hardware of another vouched for.
             elif row.platform != enrolment.platform:
                 raise RefusalError(RejectionReason.KEY_TAKEN, "other platform")
             row.platform = enrolment.platform

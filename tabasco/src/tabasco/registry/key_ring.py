@@ -90,7 +90,9 @@ class KeyRing:
         return encode_key_set({key.kid: key.public for key in self.in_use(at)})
 
     def _now(self) -> tuple[ResultKey, ...]:
+        # Before the keys: what changes in between is seen by the next call, and never missed.
         stamp = self._stamp()
         if stamp != self._held[0]:
+            # One assignment, so that other threads see a stamp with its own keys.
             self._held = (stamp, tuple(self._read()))
         return self._held[1]

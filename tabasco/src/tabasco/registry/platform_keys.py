@@ -131,6 +131,7 @@ def replace_keys(
         if row is None:
             session.add(_row(each, provider, at))
             session.flush()
+        # A provider may confirm a key that somebody else registered, never replace it.
         elif row.public_key != each.public_key:
             raise TabascoError(
                 f"the bundle has another key for platform {each.instance.hex()} than {row.provider}"

@@ -14,6 +14,7 @@ from tabasco.errors import DatabaseError
 
 LOCK_TIMEOUT_MS: Final = 10_000
 CONNECT_TIMEOUT_S: Final = 10
+# PostgreSQL takes a signed number of 64 bits: this one is positive, as its first byte is "t".
 _LOCK: Final = int.from_bytes(b"tabasco\0")
 """The advisory lock of those who write."""
 

@@ -96,6 +96,7 @@ class Revocations:
 
     def holds(self, value: bytes) -> bool:
         """Whether this measurement, or the key with this digest, is revoked."""
+        # By the value alone: both are digests, and none is of a program and of a key at once.
         return self._by_value(value) is not None
 
     def holds_key(self, public_key: bytes) -> bool:

@@ -69,6 +69,7 @@ class Roots:
             if row is None:
                 row = RootRow(instance_id=identifier, public_key=der_of(key))
                 session.add(row)
+            # The old row again: instances it vouched for were revoked with it, and stay so.
             row.name, row.added_at, row.removed_at = name, at, None
             session.flush()
             audit.record(session, at=at, actor=actor, action="add-root", subject=name)

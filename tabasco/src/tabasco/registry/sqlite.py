@@ -56,6 +56,7 @@ def sqlite_engine(url: URL, *, connections: int, create: bool) -> tuple[Engine, 
         URL.create("sqlite", database=str(path)),
         pool_size=connections,
         max_overflow=0,
+        # Errors are logged, and the values of a statement do not belong there.
         hide_parameters=True,
     )
     event.listen(engine, "connect", _configure)
@@ -88,6 +89,7 @@ def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        # Whoever can write the file must not have functions of theirs run from its schema.
         "trusted_schema=OFF",
     ):
         _until_not_busy(connection.execute, f"PRAGMA {pragma}").close()

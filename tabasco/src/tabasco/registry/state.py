@@ -145,6 +145,7 @@ class StateDirectory:
         write_new_file(
             self.old_keys_path / name, self.key_path.read_bytes(), mode=0o600, force=True
         )
+        # The old key is safe on disk before the current one is replaced.
         _sync_directory(self.old_keys_path)
         write_new_file(self.key_path, _new_key(), mode=0o600, force=True)
         _sync_directory(self.path)

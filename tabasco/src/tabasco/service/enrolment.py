@@ -82,9 +82,11 @@ class Enrolments:
             public_key=request.public_key,
         )
         _verify_possession(request.proof_of_possession, key, binding)
+        # After the proof: only who holds the key learns that it is revoked.
         if self._revocations.holds_key(request.public_key):
             raise RefusalError(RejectionReason.KEY_REVOKED)
         # (3) something we trust vouches for what holds it
+        # Costly, and so behind a challenge that was used up and a proof that holds.
         proven = verifier.verify(request.evidence, binding=binding, at=at)
         if self._revocations.holds(proven.measurement):
             raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the root attester")

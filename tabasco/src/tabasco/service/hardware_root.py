@@ -109,6 +109,7 @@ class HardwareRoot:
     def _proven(self, evidence: bytes, at: datetime) -> Proven:
         try:
             native = NativeEvidence.decode(evidence)
+            # Each platform has a verifier of its own: evidence of one enrols on no other.
             if native.kind != self._kind:
                 raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "other kind")
             return verify_evidence(native.raw, self._kind, means=self._means(native), at=at)

@@ -99,8 +99,10 @@ class Results:
         # An instance has no say about another platform than the one it proved.
         if claims.platform != instance.platform:
             raise RefusalError(RejectionReason.PLATFORM_MISMATCH)
+        # Looked up for each result: a revocation counts at once, for runtimes that run already too.
         if self._revocations.holds(claims.measurement):
             raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the runtime")
+        # A result must not outlive the enrolment that it rests on.
         issued, expires = int(at.timestamp()), min(at + self._validity, instance.expires_at)
         if int(expires.timestamp()) <= issued:
             raise RefusalError(RejectionReason.INSTANCE_EXPIRED, "within this second")
@@ -136,6 +138,7 @@ class Results:
             if instance is None:
                 return None
             found.append(instance)
+            # Kept in `found` all the same: the reason for the refusal is read from there.
             if instance.state(at) is not InstanceState.LIVE:
                 return None
             return p256_key_of_der(instance.public_key)

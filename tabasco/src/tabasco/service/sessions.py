@@ -91,10 +91,12 @@ class Sessions:
         binding = session_binding(submission.kind, submission.nonce, submission.public_key)
         proven, stored, decision = verifier.appraise(submission.evidence, binding=binding, at=at)
         refused = decision.refused_by
+        # No result at all: it would speak of a key and nonce that this evidence is not about.
         if refused is not None and refused.fault is Fault.REPORT_DATA:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "report data")
         self._record(submission.kind, decision, at)
         expires = min(at + self._validity, proven.valid_until)
+        # Results count whole seconds: this one would be over when it is made.
         if int(expires.timestamp()) <= int(at.timestamp()):
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "ends within this second")
         ear = Ear(
@@ -136,6 +138,7 @@ def session_binding(kind: str, nonce: bytes, public_key: bytes) -> bytes:
 def appraisal_of(proven: Proven, decision: Decision, policy: str, nonce: bytes) -> Appraisal:
     """What a result says of an attester: never better than the worst that the policy found."""
     failed = {check.fault for check in decision.checks if not check.passed}
+    # A policy may be content with what the vector calls weak, so the worse of the two counts.
     vector = _vector(proven, failed)
     status = max(vector.worst, Tier.CONTRAINDICATED if failed else Tier.AFFIRMING)
     return Appraisal(status=status, trust_vector=vector, policy_ids=(policy,), nonce=nonce)

@@ -78,6 +78,7 @@ class LinuxSoftwareRoot:
             unknown = error.code is ErrorCode.UNKNOWN_INSTANCE
             reason = RejectionReason.ROOT_UNKNOWN if unknown else RejectionReason.EVIDENCE_REFUSED
             raise RefusalError(reason, error.code) from error
+        # It is shown on terminals later: no control characters from somebody else.
         if len(proven.version) > NAME_CHARS or not proven.version.isprintable():
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "version")
         (signer,) = signers
