@@ -28,6 +28,7 @@ _VALUE_TYPES: Final = {
     0x6F: "externref",
 }
 _REFERENCE_TYPES: Final = frozenset({0x70, 0x6F})
+# The limit on parameters and results in the JavaScript interface, which engines share.
 _MAX_ARITY: Final = 1000
 # Section ids in the order the standard gives them; 0 (custom) may stand anywhere.
 _SECTION_ORDER: Final = {
@@ -139,6 +140,7 @@ def parse(code: bytes) -> Binary:
         last = place
         binary.places[section] = reader.at, reader.end
         _read_section(section, reader, binary)
+    # Whoever pairs types with bodies by their place must not run past the shorter list.
     if (declared := len(binary.functions)) != (defined := len(binary.bodies)):
         raise BinaryError(f"{declared} functions are declared, {defined} have code", len(code))
     return binary
@@ -251,6 +253,7 @@ def _body(reader: WasmReader) -> Body:
     body, count = reader.part(), 0
     start, size = body.at, body.end - body.at
     for _ in body.vector():
+        # Locals are counted by runs: a few bytes declare four billion, which the limits refuse.
         count += body.u32()
         _value_type(body)
     return Body(offset=start, size=size, locals=count, code=body.at)

@@ -47,6 +47,7 @@ def _without_code(module: bytes) -> bytes:
     for offset, section, content in sections(module, 0, len(module)):
         if section == _CODE:
             count = content.u32()
+            # As many bodies as before: the format wants one for each function declared.
             parts.append(_section(section, _leb128(count) + _TRAP * count))
         elif section != _CUSTOM:
             parts.append(module[offset : content.end])

@@ -96,6 +96,7 @@ def _examine_component(code: bytes, limits: EngineLimits) -> Examination:
     outline = _read_component(code)
     with make_engine(_ANY_ENGINE) as engine:
         outside = tuple(_outline_problems(outline))
+        # What is wrong outside would be found once more by the validation of the skeleton.
         look = _core_problems if outside else _inner_problems
         problems = (*outside, *look(engine, code, outline, limits))
     summary = component_summary(outline.imports, outline.exports, Digest.of(code))
@@ -140,6 +141,7 @@ def _code_problems(
     """What is wrong with a core module's code, whether it stands alone or in a component."""
     yield from shape_problems(module, shapes, limits)
     try:
+        # Has the last word on what is valid: our readers look only at what they need.
         Module.validate(engine, module.code)
     except WasmtimeError as error:
         yield RefusalCode.INVALID, sanitised(error)

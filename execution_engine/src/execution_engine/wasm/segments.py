@@ -14,6 +14,7 @@ from execution_engine.wasm.reading import expect_end
 
 _GLOBALS, _ELEMENTS, _DATA = 6, 9, 11
 _WORD: Final = 1 << 32
+# i32.add, sub and mul, then those of i64: extended constant expressions (WebAssembly 3.0).
 _ARITHMETIC: Final[dict[int, Callable[[int, int], int]]] = {
     0x6A: lambda left, right: left + right,
     0x6B: lambda left, right: left - right,
@@ -106,6 +107,7 @@ def _flags(reader: WasmReader, *, most: int) -> int:
 
 def _constant(reader: WasmReader, references: set[int]) -> int | None:
     """The value of a constant expression as an unsigned i32, or None for any other type."""
+    # A stack: None stands for a value that is only known when the module runs.
     values: list[int | None] = []
     while (opcode := reader.byte()) != 0x0B:
         if opcode in _ARITHMETIC or opcode in _LONG_ARITHMETIC:
@@ -125,6 +127,7 @@ def _computed(opcode: int, left: int | None, right: int | None) -> int | None:
 
 
 def _operand(opcode: int, reader: WasmReader, references: set[int]) -> int | None:
+    # In order: i32, i64, f32, f64.const; global.get; ref.null, ref.func; v128.const.
     match opcode:
         case 0x41:
             return _signed(reader) % _WORD
