@@ -58,10 +58,12 @@ class GuestProcess:
         self._compiling = False
         self._decoder = FrameDecoder(messages.MAX_FRAME_BYTES)
         self._channel, theirs = socket.socketpair()
+        # Asked before the fork: afterwards the parent may be gone, and another be in its place.
         parent = os.getpid()
         self._process_id = os.fork()
         if self._process_id == 0:
             _be_guest(theirs, options, parent)
+        # With our copy closed, the end of the process is the end of what can be read.
         theirs.close()
 
     def load(self, module: Content, *, seconds: float) -> messages.ModuleLoaded:
@@ -102,6 +104,7 @@ class GuestProcess:
     def close(self) -> None:
         """End the process, at once and whatever it does."""
         if self._process_id:
+            # Forgotten first: once it was waited for, the number may be somebody else's.
             process_id, self._process_id = self._process_id, 0
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGKILL)
@@ -186,6 +189,7 @@ def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoR
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it
         lockdown.enter(keep={channel.fileno()}, parent=parent)
+        # Just before the guest: the bound is what the process uses by now, and the allowance.
         lockdown.bound_memory(options.allowance)
         serve(channel, FreestandingGuest(channel, options), messages.encode)
         status = 0

@@ -78,6 +78,7 @@ def compile_cargo(folder: Path, *, debug: bool = False) -> bytes:
     if debug:
         environment["CARGO_PROFILE_RELEASE_STRIP"] = "debuginfo"
         flags += [f"--cfg={rust.DEBUG_CFG}", f"-C{rust.DEBUG_LINK}"]
+    # RUSTFLAGS is split at spaces, which the path of a folder may have.
     environment |= {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
     build = [tool, "build", "--release", "--locked", "--offline", "--target", _TARGET]
     build += ["--target-dir", str(folder / "target"), "--message-format=json-render-diagnostics"]
@@ -127,8 +128,10 @@ def _environment() -> dict[str, str]:
         **kept,
         # This cargo reads a registry's index in one piece otherwise, which takes minutes.
         "CARGO_UNSTABLE_SPARSE_REGISTRY": "true",
+        # What cargo says is searched for words in English.
         "LC_ALL": "C",
         "RUSTC": rust.compiler(),
+        # Lets a released cargo accept the unstable option above.
         "RUSTC_BOOTSTRAP": "1",
     }
 

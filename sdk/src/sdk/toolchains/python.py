@@ -54,12 +54,14 @@ def compile_python(source: Path) -> bytes:
         output = folder / "program.wasm"
         command = [
             str(tool), "--quiet", "-d", str(folder / "world.wit"), "-w", "guest",
+            # An isolate offers no WASI: what CPython imports of it becomes a trap inside.
             "componentize", "--stub-wasi", "-p", str(folder), "-p", str(source.resolve().parent),
             "veracruz_app", "-o", str(output),
         ]  # fmt: skip
         _run(command, folder, source)
         code = without_initialisation(output.read_bytes())
     try:
+        # The author learns it now: the isolate would refuse it with all parties waiting.
         check_module(code, limits=EngineLimits(module_bytes=PROGRAM_BYTES))
     except ModuleRefusedError as error:
         raise BuildError(f"{source} builds a component that isolates do not run: {error}") from None
@@ -88,6 +90,7 @@ def _kept(code: bytes) -> Iterator[bytes]:
 
 
 def _run(command: list[str], folder: Path, source: Path) -> None:
+    # Little of the user's: the interpreter that runs in there is frozen into what others get.
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(folder),

@@ -46,6 +46,7 @@ def _take_at(step: int | str, take: Take, reader: WireReader) -> Value:
 def _(_: kinds.Bool) -> Take:
     def take(reader: WireReader) -> bool:
         byte = reader.take(1)[0]
+        # Any other byte would be a second way to write true.
         if byte > 1:
             raise PineconeError(f"a bool is 0 or 1, not {byte}")
         return byte == 1
@@ -68,6 +69,7 @@ def _(kind: kinds.Integer | kinds.Float) -> Take:
 def _(_: kinds.Char) -> Take:
     def take(reader: WireReader) -> str:
         point = int.from_bytes(reader.take(4), "little")
+        # A char of Rust is a Unicode scalar value: surrogates are none.
         if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
             raise PineconeError(f"{point:#x} is not a character")
         return chr(point)
@@ -95,6 +97,7 @@ def _(kind: kinds.Sequence) -> Take:
     def take(reader: WireReader) -> list[Value]:
         elements: list[Value] = []
         seen: dict[bytes, int] = {}
+        # `grammar` refuses elements of no bytes, so what is left of the input bounds the count.
         for index in range(reader.count(element_size)):
             start = reader.position
             try:

@@ -174,6 +174,7 @@ def _is_inline(content: TypeKind) -> bool:
 
 
 _INTEGER_CODES: Final = {
+    # usize takes 8 bytes in the format, although guests have pointers of 32 bits.
     "u8": "B", "u16": "H", "u32": "I", "u64": "Q", "usize": "Q",
     "i8": "b", "i16": "h", "i32": "i", "i64": "q", "isize": "q",
 }  # fmt: skip

@@ -47,6 +47,7 @@ class WireReader:
                 continue
             if value > MAX_VARINT:
                 break
+            # One encoding for each value: data with the same content has the same digest.
             if byte == 0 and shift:
                 raise PineconeError("a varint is not in its shortest form")
             return value
@@ -55,6 +56,7 @@ class WireReader:
     def count(self, least_size: int) -> int:
         """The length of a sequence whose elements take at least `least_size` bytes each."""
         count = self.varint()
+        # Before anything is made: a few bytes could announce 2**64 elements.
         if count * least_size > self.remaining:
             raise PineconeError(
                 f"{count} elements of at least {least_size} bytes are announced, "
@@ -65,6 +67,7 @@ class WireReader:
 
 def record_distinct(encoded: bytes, seen: dict[bytes, int]) -> None:
     """Notes one more element of a set or key of a map; equal ones have equal encodings."""
+    # Bytes and not values: to Python 0.0 equals -0.0, and NaN does not equal itself.
     if encoded in seen:
         raise RepeatedError(seen[encoded])
     seen[encoded] = len(seen)
