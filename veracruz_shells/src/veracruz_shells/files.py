@@ -26,6 +26,7 @@ def read_file(path: Path, *, limit: int, what: str) -> bytes:
         VeracruzError: it cannot be read, or is larger.
     """
     with _as_error(f"cannot read {what} {path}"), _opened(path) as file:
+        # One byte more tells a file that is too large from one that just fits.
         data = file.read(limit + 1)
     if len(data) > limit:
         raise VeracruzError(f"{what} {path} has more than {limit} bytes: is it the right file?")
@@ -57,10 +58,12 @@ def new_file(path: Path, *, mode: int, force: bool = False) -> Iterator[BinaryIO
     """
     refuse_existing(path, force=force)
     with _as_error(f"cannot write {path}"):
+        # In the same folder: a name is given in one step only within one file system.
         descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
         with _as_error(f"cannot write {path}", (OSError,)):
             with os.fdopen(descriptor, "wb") as file:
+                # Before anything is in it: until then mkstemp lets only its owner read it.
                 os.fchmod(descriptor, mode)
                 yield file
                 file.flush()
@@ -77,6 +80,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     Raises:
         VeracruzError: something is at `path` already, and `force` is not given.
     """
+    # lexists: a link that leads nowhere is something at this place too.
     if not force and os.path.lexists(path):
         raise VeracruzError(
             f"{path} exists already: choose another name, or overwrite it with --force"

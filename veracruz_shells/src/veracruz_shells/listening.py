@@ -17,6 +17,7 @@ def why_not_bound(address: Address) -> str:
             0
         ]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # gRPC says only that it failed: the system is asked once more for its reason.
             probe.bind(place)
     except OSError as error:
         return (error.strerror or str(error)).lower()

@@ -50,6 +50,7 @@ StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 _LOG: Final = logging.getLogger(__name__)
+# A status travels in the trailers, which a peer bounds (8 KiB by default in gRPC).
 _MAX_DETAILS: Final = 400  # characters of text in a status
 # What failed is read from the status code alone; this only finds the system's reason to show in it.
 _CONNECT_FAILURE: Final = re.compile(
@@ -135,6 +136,7 @@ class GrpcService:
             futures.ThreadPoolExecutor(self._limits.calls, thread_name_prefix="call"),
             handlers=self._handlers(),
             options=_server_options(self._limits),
+            # As many as threads: one more is refused, not queued behind streams that may last.
             maximum_concurrent_rpcs=self._limits.calls,
         )
         try:
@@ -195,6 +197,7 @@ class GrpcService:
     def _end(self) -> None:
         self._serving = False
         if self._server is not None:
+            # A little longer than the grace, after which gRPC cancels what is left.
             self._server.stop(self._limits.grace_s).wait(self._limits.grace_s + 5)
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
@@ -236,10 +239,12 @@ def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Chan
         str(Address.parse(address)),
         options=[
             *_common_options(receive=max_message_bytes, send=max_message_bytes),
+            # A proxy named in the environment would see all of it: this is plain text.
             ("grpc.enable_http_proxy", 0),
             ("grpc.use_local_subchannel_pool", 1),  # one channel's failures do not delay the next
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 2_000),
+            # No limit: a stream may wait long for a computation, kept by pings alone.
             ("grpc.http2.max_pings_without_data", 0),
         ],
     )
@@ -381,6 +386,7 @@ def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
         *_common_options(receive=limits.message_bytes, send=limits.answer_bytes),
         ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
         ("grpc.max_concurrent_streams", limits.calls),
+        # Less than the 30 s of our own clients, or else their pings would be strikes.
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
         ("grpc.http2.max_ping_strikes", 2),
     )
