@@ -109,6 +109,7 @@ def _outside(
     rule: Rule, unit: str, segments: Sequence[Segment], rooms: Sequence[int]
 ) -> Iterator[Finding]:
     for index, segment in enumerate(segments):
+        # An offset from an imported global is known only when the module runs.
         if segment.target is None or segment.offset is None:
             continue
         room, end = rooms[segment.target], segment.offset + segment.size

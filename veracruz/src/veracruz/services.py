@@ -36,6 +36,7 @@ class Service:
     ) -> None:
         self.name = program
         self.address = ""
+        # -P: a folder `tabasco` where the user happens to stand is not what is meant.
         self._command = [sys.executable, "-P", "-m", program, *arguments]
         self._environment = environment
         self._cwd = cwd
@@ -115,6 +116,7 @@ class Service:
             self._command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            # Read by a thread for as long as it runs: a pipe that is full would stop the service.
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
