@@ -153,6 +153,7 @@ class Endpoint:
                 self._handshake_bytes += fed
                 self._handshake()
                 events.append(self._admit())
+            # At once: data may be behind the end of the handshake, and no more bytes need come.
             self._read(events)
         except SSL.WantReadError:
             self._collect_output()
@@ -160,6 +161,7 @@ class Endpoint:
             raise self._failure(TlsFault.WRONG_PROTOCOL) from None
         except SSL.Error as error:
             raise self._openssl_failure(error) from error
+        # Never more than that: `_slice_bytes` feeds no byte beyond it.
         if self._phase is Phase.HANDSHAKE and self._handshake_bytes == MAX_HANDSHAKE_BYTES:
             raise self._failure(TlsFault.HANDSHAKE_TOO_LONG)
 
