@@ -137,6 +137,7 @@ def _parse(protobuf: type[Message], data: bytes | memoryview) -> Message:
         parsed = protobuf.FromString(bytes(data))
     except DecodeError as error:
         raise WireError(f"{len(data)} bytes that are not a {protobuf.__name__}") from error
+    # Kept, they would be written again, and the comparison would not see them.
     parsed.DiscardUnknownFields()
     if _serialize(parsed) != data:
         raise WireError(f"a {protobuf.__name__} with unknown, repeated or reordered fields")
