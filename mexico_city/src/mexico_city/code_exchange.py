@@ -118,6 +118,7 @@ class CodeExchange:
         assert self._key is not None
         if offer.size > MAX_CODE_BYTES or os.fstat(descriptor).st_size != offer.size:
             return False
+        # Unsealed, it could change after the check, or be cut while it is mapped: that is a SIGBUS.
         if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED != _SEALED:
             return False
         with (

@@ -140,6 +140,7 @@ class Computation:
         Raises:
             DeniedError: its digest is not the policy's, or the computation failed in the meantime.
         """
+        # The file is sealed: nobody can change it between this check and the guest's use of it.
         if content.digest != self.policy.program_digest:
             self.release(slot)
             raise DeniedError(
@@ -231,12 +232,14 @@ class Computation:
         if self._guest_lost:
             raise DeniedError(RefusalReason.GUEST_LOST, found="no guest process for another round")
         assert self.outcome is not None
+        # Empty, not absent: a program tells its first round by there being no previous result.
         previous = self.outcome.output or content_of(b"")
         if self._previous is not None:
             self._previous.close()
         self._previous = previous
         self.outcome = None
         self._streams.close()
+        # A vote is about the round that its reader saw, and must not end a later one.
         self._asked_for_shutdown.clear()
         self.round += 1
         self._apply(LifecycleEvent.ROUND_BEGUN)

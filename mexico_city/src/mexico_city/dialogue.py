@@ -74,6 +74,7 @@ class Dialogue:
     def receive(self, data: bytes) -> None:
         """Take what the principal sent."""
         rest = memoryview(data)
+        # What waits in the decoder goes first; without any, content need not be copied through it.
         if self._upload is not None and not len(self._decoder):
             share = rest[: self._upload[1].remaining]
             self._write(share)

@@ -53,6 +53,7 @@ class _Connection:
 
     def deadline(self) -> float:
         """When to give the session up, in seconds of the monotonic clock."""
+        # A principal that takes nothing of its answer must not hold its place and 1 MiB of output.
         if self.unsent and self.session.identity is not None:
             return self.last_progress + PROGRESS_TIMEOUT_S
         if self.session.over and not self.unsent:
@@ -194,6 +195,7 @@ class Front:
 
     def _serve(self, connection: _Connection) -> None:
         """Take what a session has sent; what there is to send goes out as the turn ends."""
+        # An earlier event of the same batch may have dropped it, to make room for another.
         if connection not in self._connections:
             return
         self._ready.add(connection)
@@ -212,6 +214,7 @@ class Front:
         """Whether there is room for one more; the longest of unfinished handshakes gives way."""
         if len(self._connections) < MAX_SESSIONS:
             return True
+        # Strangers give way: a handshake costs them nothing, and must not keep principals out.
         for connection in self._connections:
             if connection.session.identity is None:
                 self._drop(connection)

@@ -107,6 +107,7 @@ class IsolateGuest:
             return isolate.LimitReached(limit.code)
         except MemoryError:
             return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
+        # Not before: a module that makes the compiler greedy must not get a run's memory as well.
         lockdown.allow_run_memory()
         return isolate.Loaded(compiled.written)
 

@@ -173,6 +173,7 @@ class GuestLink:
         """Kill the guest if it still runs, and wait for its end; how it ended."""
         self.alive = False
         self.deadline = None
+        # Nobody but us reaps it, so the id cannot be another process's by now.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process_id, signal.SIGKILL)
         _, status = os.waitpid(self._process_id, 0)

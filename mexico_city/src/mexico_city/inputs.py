@@ -61,6 +61,7 @@ class Inputs:
             DeniedError: the client provided it, is providing it, or has no place left.
         """
         client_id, package_id = slot.client_id, slot.package_id
+        # Those on their way count: two sessions of one client could each be given the last place.
         keys = (*self._packages, *self._reserved)
         taken = [package for client, package in keys if client == client_id]
         if package_id in taken:

@@ -53,6 +53,7 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
     try:
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
         _require_means(policy)
+        # Before `_serve` makes the key: a program that takes its guest over must not find it there.
         guest = _fork_guest(policy)
     except VeracruzError as error:
         return _refuse(sonora, error)

@@ -56,6 +56,7 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The soft limit is 1024 by custom; a policy may order thousands of inputs, each an open file.
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # What is loaded from here on would execute without having been measured.
     sys.meta_path[:] = [_NothingElse()]
@@ -75,6 +76,7 @@ def bound_memory(limits: Limits) -> None:
     compiling = _data_bytes() + _SLACK_BYTES + limits.compile_memory_bytes
     running = compiling + limits.memory_bytes + limits.stack_bytes
     # The hard limit is the one for runs: `allow_run_memory` cannot go beyond it, nor a program.
+    # Not RLIMIT_AS: the engine reserves 4 GiB of addresses that it may never touch.
     resource.setrlimit(resource.RLIMIT_DATA, (compiling, running))
 
 
@@ -106,7 +108,9 @@ def _close_all_but(keep: Collection[int]) -> None:
     for descriptor in sorted(keep):
         os.closerange(start, descriptor)
         start = descriptor + 1
+    # 2**20 is the kernel's bound on any process's descriptors (fs.nr_open), unless it was raised.
     os.closerange(start, 2**20)
+    # Closed alone, 0 and 1 would be the numbers of the next files, and prints would go into them.
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):
         os.dup2(null, standard)
@@ -115,5 +119,6 @@ def _close_all_but(keep: Collection[int]) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
+    # The kernel refuses NO_NEW_PRIVS unless the arguments that it does not use are 0.
     if _LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         raise RuntimeFailure(f"prctl({option}) failed with errno {ctypes.get_errno()}")
