@@ -21,6 +21,7 @@ def ec_key_of_pem(pem: bytes, curves: Collection[str]) -> ec.EllipticCurvePublic
     Raises:
         KeyFormatError: anything else is in it, a private key for instance.
     """
+    # Told apart from other mistakes: this one has put a secret where public keys are kept.
     if b"PRIVATE KEY" in pem:
         raise KeyFormatError("holds a private key: give the public key alone")
     try:

@@ -68,6 +68,7 @@ def read_json(
         raise JsonError(
             JsonErrorCode.TOO_LARGE, f"has {len(data)} bytes, at most {max_bytes} are read"
         )
+    # Before the parser: it recurses, and would give up at a depth that depends on its caller.
     _check_depth(data, max_depth)
 
     def integer(digits: str) -> int:

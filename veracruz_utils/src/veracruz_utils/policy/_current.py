@@ -63,6 +63,7 @@ def read_current(document: Mapping[str, object], *, at: datetime) -> tuple[Share
         PolicyError: for the first of its own terms that is wrong.
     """
     version = document.get("policy_version")
+    # By `type`, for True equals 1.
     if type(version) is not int or version != VERSION:
         raise PolicyError(
             PolicyErrorCode.UNSUPPORTED_VERSION,

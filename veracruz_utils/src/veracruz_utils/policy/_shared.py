@@ -96,6 +96,7 @@ def _check_beside(identity: PolicyIdentity, earlier: Sequence[PolicyIdentity], p
             raise PolicyError(
                 PolicyErrorCode.DUPLICATED_CLIENT_ID, f"client {number} appears twice", path=path
             )
+        # TLS tells principals apart by their certificates, so one certificate is one principal.
         if other.certificate == identity.certificate:
             raise PolicyError(
                 PolicyErrorCode.DUPLICATED_CERTIFICATE,

@@ -75,6 +75,7 @@ def _pem_decode(text: str, label: str, code: PolicyErrorCode, path: str) -> byte
         der = base64.b64decode(body, validate=True)
     except binascii.Error as error:
         raise PolicyError(code, "has a PEM body that is not base64", path=path) from error
+    # The decoder drops the unused bits of the last character, whatever they are.
     if base64.b64encode(der).decode() != body:
         raise PolicyError(code, "has a PEM body with stray bits at its end", path=path)
     return der
@@ -91,6 +92,7 @@ def _problem_of(certificate: x509.Certificate) -> str | None:
             pass
         case _:
             return "has a key of another kind than RSA, ECDSA and Ed25519"
+    # Of others the issuer's key is not here; the pin on the exact bytes does not need it.
     if certificate.issuer == certificate.subject:
         try:
             certificate.verify_directly_issued_by(certificate)

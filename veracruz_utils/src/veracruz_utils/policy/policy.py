@@ -77,6 +77,7 @@ class Policy:
         if at.utcoffset() is None:
             raise ValueError("the time a policy is judged at needs a time zone")
         document = load_document(raw)
+        # Never both in turn: 2021's laxer rules must not read what is wrong by today's.
         read = read_current if "policy_version" in document else read_2021
         form, own = read(document, at=at)
         identities = shared.read_identities(form.identities, at=at)
