@@ -25,6 +25,7 @@ from execution_engine.text import printable
 _U32: Final = 0xFFFFFFFF
 _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
+# What wasmtime gives for a place that it does not know.
 _NO_OFFSET: Final = 2**64 - 1
 _TRAP_MESSAGE: Final = b"host call"
 _FEATURE: Final = re.compile("wasmtime_config_wasm_(.+)_set")

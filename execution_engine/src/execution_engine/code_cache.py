@@ -132,6 +132,7 @@ class _Directory:
     def __init__(self, path: Path, max_bytes: int) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
+        # Whoever may write here could put other files in the place of ours, the key among them.
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise EngineError(f"the code cache {path} is open to others: choose another folder")
         self._path = path
@@ -151,6 +152,7 @@ class _Directory:
             if len(entry) <= self._max_bytes:
                 self._make_room(len(entry))
                 with _draft(self._path, entry) as draft:
+                    # By renaming: a reader at the same time sees all of an entry or none of it.
                     draft.replace(self._path / (name + _SUFFIX))
 
     def _make_room(self, size: int) -> None:
@@ -193,6 +195,7 @@ def _draft(folder: Path, content: bytes) -> Iterator[Path]:
 
 def _read_own_file(path: Path, limit: int) -> bytes:
     """The first `limit` bytes and one more of a file, which is no link."""
+    # Without waiting: of a named pipe in its place nobody may ever open the other end.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         # No more room is asked for than the file takes: memory may be limited.

@@ -87,6 +87,7 @@ def make_engine(settings: EngineSettings) -> Engine:
     config.gc_support = False
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
+    # Processors differ in the bits of their NaNs: results would depend on where they were computed.
     config.cranelift_nan_canonicalization = True
     _capi.set_wasm_stack(config, settings.stack_bytes)
     config.memory_reservation = _RESERVATION_BYTES

@@ -185,6 +185,7 @@ def _lane_access(reader: WasmReader) -> int:
 
 def _jump_table(reader: WasmReader) -> int:
     count = reader.u32()
+    # A target takes a byte at least: a false count is refused before we loop over it.
     if count >= reader.end - reader.at:
         raise BinaryError(f"jump table of {count} targets reaches past the end", reader.at)
     for _ in range(count + 1):
