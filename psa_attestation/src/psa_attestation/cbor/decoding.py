@@ -114,6 +114,7 @@ class _CborReader:
         return self._data[start:end]
 
     def _wide(self, form: int) -> int:
+        # 28 to 30 are reserved (RFC 8949 section 3).
         if form > 27:
             raise cbor_error(ErrorCode.MALFORMED, f"reserved length form {form}")
         return int.from_bytes(self._take(1 << (form - 24)), "big")
@@ -126,6 +127,7 @@ class _CborReader:
             )
 
     def _check_depth(self, depth: int) -> None:
+        # Items are read by recursion: the input must not choose the depth of our stack.
         if depth >= self._limits.max_depth:
             raise cbor_error(
                 ErrorCode.NESTING_LIMIT, f"nested deeper than {self._limits.max_depth}"
@@ -164,6 +166,7 @@ class _CborReader:
         key = self.item(depth)
         if type(key) not in _KEY_TYPES or not isinstance(key, int | str | bytes):
             raise cbor_error(ErrorCode.MAP_KEY, "a map key is neither an integer nor a string")
+        # RFC 8949 section 5.6: of two values one reader takes the first, another the last.
         if key in result:
             raise cbor_error(ErrorCode.DUPLICATE_KEY, f"map key {key!r:.40} occurs twice")
         result[key] = self.item(depth)
@@ -205,10 +208,12 @@ class _CborReader:
         while not self._at_break():
             self._charge(1)
             initial = self._data[self.position] if self.position < len(self._data) else _BREAK
+            # RFC 8949 section 3.2.3: chunks are definite strings of the same major type.
             if initial >> 5 != major or initial & 0x1F == _INDEFINITE:
                 raise cbor_error(
                     ErrorCode.MALFORMED, "a chunk is not a definite string of its kind"
                 )
+            # A definite string has nothing in it, so its depth does not count.
             chunks.append(self.item(0))
         if major == 2:
             return b"".join(chunk for chunk in chunks if isinstance(chunk, bytes))

@@ -34,6 +34,7 @@ def _encode_integer(value: int) -> bytes:
 
 
 def _encode_map(value: Mapping[Key, Encodable]) -> bytes:
+    # By the encoded keys, bytewise; the order by length first is RFC 7049's (RFC 8949 4.2.3).
     pairs = sorted((encode(key), encode(member)) for key, member in value.items())
     return _head(5, len(pairs)) + b"".join([key + member for key, member in pairs])
 
@@ -61,6 +62,7 @@ def _encode_text(text: str) -> bytes:
 
 def _encode_float(number: float) -> bytes:
     if math.isnan(number):
+        # One form for all NaNs (RFC 8949 section 4.2.2): each payload would be a form of its own.
         return b"\xf9\x7e\x00"
     for info, form in ((25, ">e"), (26, ">f"), (27, ">d")):
         try:

@@ -33,11 +33,13 @@ class SignatureAlgorithm:
 
     def sign(self, key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
         """The signature over `data`: r, then s, each of fixed length, big-endian."""
+        # The library writes DER, COSE wants two numbers of fixed length (RFC 9053 section 2.1).
         r, s = decode_dss_signature(key.sign(data, ec.ECDSA(self.hash_algorithm)))
         size = self.coordinate_bytes
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
+# -9, -51 and -52 are ESP256, ESP384 and ESP512 of RFC 9864.
 SIGNATURE_ALGORITHMS: Final = (
     SignatureAlgorithm("ES256", (-7, -9), "secp256r1", hashes.SHA256(), 32),
     SignatureAlgorithm("ES384", (-35, -51), "secp384r1", hashes.SHA384(), 48),

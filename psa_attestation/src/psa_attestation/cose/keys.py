@@ -32,10 +32,12 @@ def public_key_of_cose_key(value: Value) -> ec.EllipticCurvePublicKey:
     if not isinstance(value, dict) or type(value.get(_KTY)) is not int or value[_KTY] != _EC2:
         raise _error("the key is not of type EC2")
     curve = value.get(_CRV)
+    # True equals 1, and would name P-256.
     if not isinstance(curve, int) or curve is True or curve not in _CURVES:
         raise _error("the key is not on P-256, P-384 or P-521")
     x, y = value.get(_X), value.get(_Y)
     size = (_CURVES[curve].key_size + 7) // 8
+    # Leading zeros stay (RFC 9053 section 7.1.1), so that a key has one form.
     if not (isinstance(x, bytes) and isinstance(y, bytes) and len(x) == len(y) == size):
         raise _error(f"the key's coordinates are not of {size} bytes each")
     return key_of_point(b"\x04" + x + y)

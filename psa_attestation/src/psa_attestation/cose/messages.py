@@ -138,6 +138,7 @@ def _untag(value: Value) -> tuple[CoseKind, Value]:
 
 
 def _headers(protected: bytes) -> dict[Key, Value]:
+    # RFC 9052 section 3: a header without parameters may be no bytes at all.
     if not protected:
         return {}
     headers = decode(protected, DecodeLimits(max_bytes=len(protected), max_depth=4))

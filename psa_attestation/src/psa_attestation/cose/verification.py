@@ -46,6 +46,7 @@ class MacKey:
     algorithm: MacAlgorithm = MacAlgorithm.HMAC_256
 
     def __post_init__(self) -> None:
+        # RFC 2104 section 3: a key shorter than the hash is weaker than it.
         if len(self.secret) < self.algorithm.tag_bytes:
             raise AttestationError(
                 ErrorCode.KEY_UNSUPPORTED,
@@ -64,6 +65,7 @@ class MacKey:
         Raises:
             AttestationError: `signature-encoding` for a wrong length, `signature` otherwise.
         """
+        # A shorter tag is guessed sooner: its length is not for the message to choose.
         if len(tag) != self.algorithm.tag_bytes:
             raise AttestationError(
                 ErrorCode.SIGNATURE_ENCODING,

@@ -42,6 +42,7 @@ def public_key_of(jwk: JsonValue) -> ec.EllipticCurvePublicKey:
         key = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
     except ValueError as error:
         raise _error(f"the key's point is not on {name}") from error
+    # RFC 7517 section 4.4: what the key is meant for, which must be what we use it for.
     if "alg" in jwk and jwk["alg"] != verification_algorithm(key).name:
         raise _error(f"the key names another algorithm than {verification_algorithm(key).name}")
     return key
@@ -79,6 +80,7 @@ def decode_key_set(data: bytes) -> dict[str, ec.EllipticCurvePublicKey]:
     keys: dict[str, ec.EllipticCurvePublicKey] = {}
     for entry in entries:
         kid = entry.get("kid") if isinstance(entry, dict) else None
+        # Two keys of one name: which of them counts would depend on the reader.
         if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID or kid in keys:
             raise _error("a key has no kid of its own")
         if isinstance(entry, dict) and entry.get("use", "sig") != "sig":

@@ -63,6 +63,7 @@ def verify_jws(
         raise _error(ErrorCode.ALG_KEY_MISMATCH, f"alg is {alg}, the key is for {expected}")
     payload = from_base64url(parts[1], "the payload")
     signature = from_base64url(parts[2], "the signature")
+    # RFC 7515 section 5.2: over the text as it came, not as we would write it.
     verify_signature(key, signature, f"{parts[0]}.{parts[1]}".encode())
     return payload
 
@@ -71,6 +72,7 @@ def _check_header(header: Mapping[str, JsonValue], types: frozenset[str]) -> Non
     refused = sorted(_REFUSED & header.keys())
     if refused:
         raise _error(ErrorCode.CRIT, f"header parameter {refused[0]} is not used here")
+    # RFC 8725 section 3.11: no kind of token may pass for another; RFC 7515 makes it optional.
     if "typ" not in header:
         return
     typ = header["typ"]
@@ -109,6 +111,7 @@ def _key(
 def _algorithm(alg: JsonValue) -> str:
     if isinstance(alg, str) and alg in _NAMES:
         return alg
+    # The attack of RFC 8725 section 2.1: a MAC whose secret is the public key, which all have.
     if alg in ("HS256", "HS384", "HS512"):
         raise _error(ErrorCode.TYPE_CONFUSION, f"alg is {alg}, a MAC, and the keys are public")
     raise _error(ErrorCode.ALG_UNKNOWN, f"alg {str(alg)[:20]!r} is not used here")

@@ -26,6 +26,7 @@ from psa_attestation.binding import binding_digest
 from psa_attestation.cbor.values import WritingError
 
 RECEIPT_FORMAT: Final = "veracruz-receipt-v1"
+# An input takes 46 bytes at most, so all of them 184 KiB; the rest is for the certificate.
 MAX_RECEIPT_BYTES: Final = 256 * 1024
 MAX_RECEIPT_INPUTS: Final = 4096
 

@@ -32,6 +32,7 @@ _UINT64: Final = range(2**64)
 _ENVELOPE: Final = DecodeLimits(
     max_bytes=MAX_RECEIPT_BYTES, max_items=64, max_depth=8, tags=ENVELOPE_LIMITS.tags
 )
+# An input is five items: an array, and four in it.
 _PAYLOAD: Final = DecodeLimits(
     max_bytes=MAX_RECEIPT_BYTES, max_items=64 + 5 * MAX_RECEIPT_INPUTS, max_depth=4
 )

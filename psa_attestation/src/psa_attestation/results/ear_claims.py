@@ -20,6 +20,7 @@ PROFILE, SUBMODS = 265, 266
 STATUS, VECTOR, RAW_EVIDENCE, POLICY_IDS, VERIFIER_ID = 1000, 1001, 1002, 1003, 1004
 DEVELOPER, BUILD = 0, 1
 
+# Above that a reader of JSON may round (RFC 8259 section 6).
 _TIMES: Final = range(2**53)
 _NONCE_SIZES: Final = range(8, 65)  # RFC 9711 section 4.1
 _MAX_TEXT: Final = 256
@@ -179,6 +180,7 @@ def _appraisal(value: Value, profile: EarProfile) -> Appraisal:
     members = mapping(value, "an appraisal")
     status = Tier(integer(required(members, STATUS, "status"), "status", tuple(Tier)))
     vector = _vector(members[VECTOR]) if VECTOR in members else TrustVector()
+    # Who looks at the status alone must not be told better than the worst of the claims.
     if status < vector.worst:
         raise refused(
             ErrorCode.STATUS_BETTER_THAN_VECTOR,

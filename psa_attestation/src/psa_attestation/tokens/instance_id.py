@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 
 INSTANCE_ID_BYTES: Final = 33
+# The type RAND of a UEID (RFC 9711 section 4.2.1).
 _RAND: Final = b"\x01"
 
 

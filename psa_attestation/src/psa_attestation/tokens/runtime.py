@@ -46,6 +46,7 @@ class RuntimeClaims:
             AttestationError: `type-confusion`: they are about something else.
         """
         platform, component = claims.platform, _only_component(claims)
+        # Two claims name the platform: readers of either must see the same one.
         if platform is None or claims.implementation_id != implementation_id_of(platform):
             raise _not_a_runtime("its implementation id is not that of a platform it names")
         if component.measurement_type != _COMPONENT or component.version is None:

@@ -68,6 +68,7 @@ def verify_token(
 
     Standard: RFC 9783 section 8.
     """
+    # A claim says which key signed, so claims are read before (4), and not believed.
     message = parse(token, TOKEN_LIMITS)  # (1) the envelope
     claims = decode_claims(message.payload, profiles)  # (2) the claims' syntax
     key = _registered(key_for, claims.instance_id)  # (3) the key, by claim
