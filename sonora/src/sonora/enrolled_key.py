@@ -103,6 +103,7 @@ class EnrolledKey:
         """
         if self._after_time_passed() is EnrolmentState.ENDED:
             with self._renewing:
+                # Once more with the lock: whoever had it may have enrolled again.
                 if self._after_time_passed() is EnrolmentState.ENDED:
                     self._enrol(self._renew)
         elif self._may_ask_again() and self._renewing.acquire(blocking=False):
@@ -115,6 +116,7 @@ class EnrolledKey:
 
     def _after_time_passed(self) -> EnrolmentState:
         with self._lock:
+            # The monotonic clock: to set the machine's back must not prolong an enrolment.
             now = time.monotonic()
             if self._state is EnrolmentState.GOOD and now >= self._current.renew_at:
                 self._apply(EnrolmentEvent.RENEWAL_DUE)

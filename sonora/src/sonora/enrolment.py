@@ -47,6 +47,7 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
         SonoraError: Tabasco enrolled something else.
         UnreachableError: Tabasco does not answer.
     """
+    # Before Tabasco is asked: so our end is never after its own, however long its answer takes.
     now = time.monotonic()
     key = ec.generate_private_key(ec.SECP256R1())
     public_key = key.public_key().public_bytes(
@@ -58,6 +59,7 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
         tabasco.BeginEnrolmentRequest(source.platform),
         tabasco.BeginEnrolmentResponse,
     )
+    # Key, challenge and audience in one digest: evidence cannot be moved to another of them.
     binding = enrolment_binding(
         platform=source.platform,
         audience=ENROLMENT_AUDIENCE,
@@ -65,10 +67,12 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
         public_key=public_key,
     )
     evidence = source.evidence(binding)
+    # The proof: evidence shows that we know the public key, not that we have the private one.
     request = tabasco.CompleteEnrolmentRequest(
         begun.challenge, source.platform, evidence, public_key, _prove_possession(key, binding)
     )
     done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
+    # Tokens name the key by this id: under another one they would count as somebody else's.
     if done.instance_id != instance_id_of(key.public_key()):
         raise SonoraError("tabasco answered with the instance id of another key than the one sent")
     return OwnEnrolment(

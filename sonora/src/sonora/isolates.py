@@ -157,8 +157,10 @@ class LinuxLauncher:
                 raise LaunchError(f"{MAX_ISOLATES} isolates run already; end one of them first")
             launched = Isolate(self._next_id, b"", b"", control, private)
             self._next_id += 1
+            # Before the zygote is asked: `_answered` drops news of isolates not in here.
             self._isolates[launched.isolate_id] = launched
         try:
+            # Closed here once they are sent: a second holder would hide the isolate's end from us.
             with control_inside, private_inside:
                 self._spawn(launched.isolate_id, policy, control_inside, private_inside)
             self._await_spawned(launched)
@@ -329,6 +331,7 @@ class LinuxLauncher:
 
 
 def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:
+    # Without '', which is the working directory: whoever writes there could add modules.
     paths = [path for path in sys.path if path]
     arguments = [*_ZYGOTE, str(channel.fileno()), json.dumps(paths)]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
@@ -336,6 +339,7 @@ def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:
         pass_fds=[channel.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        # LD_PRELOAD and the like of our environment would run in what is being measured.
         env={},
         cwd="/",
         process_group=0,  # a terminal's Ctrl-C is the service's to handle

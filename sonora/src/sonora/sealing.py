@@ -66,6 +66,7 @@ class GramineSealer:
 
     def seal(self, data: bytes) -> bytes:
         """`data`, sealed."""
+        # Random, since a counter would have to survive restarts; a few of 96 bits do not repeat.
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher().encrypt(nonce, data, _LABEL)
 
@@ -80,6 +81,7 @@ class GramineSealer:
         key = self._files.read(self._path)
         if len(key) not in _KEY_SIZES:
             raise SonoraError(f"{self._path} has {len(key)} bytes, a sealing key has 16 or 32")
+        # Whatever else uses the platform's key must not come to use the same cipher key.
         derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_LABEL)
         return AESGCM(derive.derive(key))
 
@@ -100,6 +102,7 @@ class SealedEnrolment:
 
     def keep(self, enrolment: OwnEnrolment) -> OwnEnrolment:
         """`enrolment` itself, kept if it can be; what cannot be sealed is not written."""
+        # The monotonic clock begins anew with each boot, so the file has times of the calendar.
         shift = self._now() - time.monotonic()
         key = enrolment.key.private_bytes(
             serialization.Encoding.DER,

@@ -44,6 +44,7 @@ _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
 _MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
+# A token is a signature by the one enrolled key: a bridge in a loop must not starve others.
 TOKENS_EACH: Final = 600
 """Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
 TOKEN_WINDOW_S: Final = 60.0
@@ -101,6 +102,7 @@ class _Bridge(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
+        # Not `settimeout`, which would bound the wait for the next request as well.
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)
         try:
             message = self._receive_first()
@@ -136,8 +138,10 @@ class _Bridge(socketserver.BaseRequestHandler):
         )
         self._send(launched)
         send_descriptors(self.request, [isolate.control.fileno()])
+        # A second holder would keep the isolate from seeing that the bridge is gone.
         isolate.control.close()
         isolate.on_end = self._stop_listening
+        # It may have ended before there was anything to call.
         if isolate.ended.is_set():
             self._stop_listening()
 
@@ -204,6 +208,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         self._path = path
         self._connections: set[socket.socket] = set()
         _remove_stale(path)
+        # Others could connect between the making of the socket and a later chmod.
         before = os.umask(0o177)
         try:
             super().__init__(str(path), _Bridge)
@@ -231,6 +236,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002
         """Name an unforeseen failure of one connection; the others go on."""
+        # Its kind alone: the text of an exception may quote what a bridge sent.
         kind = sys.exc_info()[0]
         _LOG.error("connection failed: %s", kind.__name__ if kind else None)
 
@@ -250,6 +256,7 @@ def _remove_stale(path: Path) -> None:
         return
     with socket.socket(socket.AF_UNIX) as probe:
         try:
+            # A socket's file outlives its process: only a refused connection says it is stale.
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)

@@ -49,12 +49,14 @@ class SharedCode:
 
         The descriptor is the caller's to close.
         """
+        # Label and digest have fixed lengths, so no two programs share what is hashed.
         key = hmac.digest(self._secret.reveal(), _LABEL + program.value, "sha256")
         with self._lock:
             entry = self._entries.get((program, name))
             if entry is None:
                 return isolate.CodeOffer(key, b"", 0), []
             self._entries.move_to_end((program, name))
+            # A duplicate: the entry may make room for another before the offer is sent.
             return isolate.CodeOffer(key, entry.tag, entry.size), [os.dup(entry.descriptor)]
 
     def take(self, program: Digest, name: bytes, made: isolate.CodeMade, descriptor: int) -> bool:
@@ -81,6 +83,7 @@ class SharedCode:
     def _keepable(self, size: int, descriptor: int) -> bool:
         """Whether the file has this size for good."""
         with contextlib.suppress(OSError):
+            # A front that a program took over may send any file, one that can still change too.
             sealed = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED == _SEALED
             return sealed and 0 < size == os.fstat(descriptor).st_size <= self._max_bytes
         return False

@@ -24,6 +24,7 @@ from sonora.measurement import measure_this_process, measurement_of
 def main(descriptor: int) -> NoReturn:
     """Be the zygote on this channel."""
     channel = socket.socket(fileno=descriptor)
+    # Before it is measured: what this loads is covered, and an isolate can load nothing more.
     runtime.warm_up()
     digests = measure_this_process()
     files = tuple(isolate.MeasuredFile(name, digest) for name, digest in digests.items())
@@ -33,6 +34,7 @@ def main(descriptor: int) -> NoReturn:
     except BrokenPipeError:
         sys.exit(0)  # the service ended while we started
     gc.collect()
+    # Or the collector of every isolate would write to, and so copy, all pages it shares with us.
     gc.freeze()
     zygote.serve()
     sys.exit(0)

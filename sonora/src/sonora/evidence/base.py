@@ -96,6 +96,7 @@ class KernelFiles:
 
 
 def _read_all(descriptor: int) -> bytes:
+    # To the end, whatever the size says: the kernel's files have it as 0 or as a page.
     data = b""
     while piece := os.read(descriptor, MAX_FILE_BYTES + 1 - len(data)):
         data += piece

@@ -20,6 +20,7 @@ from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.evidence.base import EvidenceUnavailableError
 
 DEVICE: Final = Path("/dev/nsm")
+# The most that the kernel's driver lets through (drivers/misc/nsm.c, NSM_RESPONSE_MAX_SIZE).
 MAX_ANSWER_BYTES: Final = 0x3000
 _LIMITS: Final = DecodeLimits(
     max_bytes=MAX_ANSWER_BYTES, max_items=64, max_depth=4, allow_indefinite=True
@@ -58,6 +59,7 @@ class NsmSource:
 
     def __init__(self, exchange: Exchange | None = None) -> None:
         self._exchange = exchange or exchange_with(DEVICE)
+        # Asked so that a missing module fails the start of Sonora, not an enrolment.
         self._ask("DescribeNSM", "DescribeNSM")
 
     def evidence(self, binding: bytes) -> bytes:
@@ -101,6 +103,7 @@ def exchange_with(device: Path) -> Exchange:
 
     def exchange(request: bytes) -> bytes:
         answer = ctypes.create_string_buffer(MAX_ANSWER_BYTES)
+        # Both have names until the call is over: an address alone keeps no buffer alive.
         given = ctypes.create_string_buffer(request, len(request))
         message = _Message(
             _Buffer(ctypes.addressof(given), len(request)),
@@ -110,6 +113,7 @@ def exchange_with(device: Path) -> Exchange:
             fcntl.ioctl(descriptor, _REQUEST, message)
         except OSError as error:
             raise EvidenceUnavailableError(f"{device}: {error.strerror}") from error
+        # The driver has written the answer's length into the message.
         return answer.raw[: min(message.response.size, MAX_ANSWER_BYTES)]
 
     return exchange

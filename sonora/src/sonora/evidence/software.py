@@ -80,6 +80,7 @@ class SoftwareRoot:
         path = state / KEY_FILE
         try:
             with path.open("rb") as file:
+                # Of the open file: what is at this path could be another one when it is read.
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise SonoraError(f"{path} may be read by others; chmod 600 it")
                 content = file.read(_MAX_KEY_BYTES)

@@ -22,6 +22,7 @@ from psa_attestation.evidence.native import NativeEvidence
 from sonora.evidence.base import EvidenceUnavailableError
 
 DEVICE: Final = Path("/dev/tpmrm0")
+# Beside 0x81010001, where TCG's provisioning guidance puts the endorsement key.
 KEY_HANDLE: Final = 0x81010002
 REGISTERS: Final = tuple(range(24))
 _MAX_ANSWER_BYTES: Final = 4096
@@ -31,6 +32,7 @@ _PASSWORD_SESSION: Final = 0x40000009
 _SHA256, _NULL = 0x000B, 0x0010
 _RSA, _ECC = 0x0001, 0x0023
 _CURVES: Final = {3: ec.SECP256R1(), 4: ec.SECP384R1(), 5: ec.SECP521R1()}
+# A TPM writes 0 for it.
 _DEFAULT_EXPONENT: Final = 65537
 Exchange = Callable[[bytes], bytes]
 """A command of the TPM, and its answer."""
@@ -67,6 +69,7 @@ class TpmSource:
         Raises:
             EvidenceUnavailableError: the TPM gives none.
         """
+        # It signs a digest of the registers; the values beside it are the verifier's to hash.
         message, signature = self._quote(binding)
         quote = {
             "message": base64.b64encode(message).decode(),
@@ -77,6 +80,7 @@ class TpmSource:
         return NativeEvidence(self.platform, json.dumps(document).encode()).encode()
 
     def _quote(self, extra_data: bytes) -> tuple[bytes, bytes]:
+        # No scheme of ours: a restricted key signs by its own alone.
         body = sized(extra_data) + _u16(_NULL) + _selection(REGISTERS)
         answer = self._ask(_QUOTE, _u32(self._handle), body, authorised=True)
         return answer.sized(), answer.rest_of_parameters()
@@ -111,6 +115,7 @@ class TpmSource:
     def _ask(
         self, command: int, handles: bytes, body: bytes, *, authorised: bool = False
     ) -> "_Answer":
+        # An empty password: access to the device is what protects the key's use.
         authorisation = _u32(_PASSWORD_SESSION) + _u16(0) + b"\0" + _u16(0)
         sessions = _u32(len(authorisation)) + authorisation if authorised else b""
         rest = _u32(command) + handles + sessions + body
@@ -211,6 +216,7 @@ def exchange_with(device: Path) -> Exchange:
 
     def exchange(command: bytes) -> bytes:
         try:
+            # The device takes a whole command in one write and gives the answer to one read.
             os.write(descriptor, command)
             return os.read(descriptor, _MAX_ANSWER_BYTES)
         except OSError as error:

@@ -23,6 +23,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "tdx_guest": "tdx",
     "arm_cca_guest": "arm-cca",
 }
+# ATTESTATION_REPORT of AMD's SEV-SNP firmware interface, signature included.
 _REPORT_BYTES: Final = 1184
 _ENTRY_BYTES: Final = 24
 _MAX_ENTRIES: Final = 16
@@ -94,6 +95,7 @@ class TsmSource:
         return _KINDS[provider]
 
     def _begin(self) -> Path:
+        # Two attesters with one name would write into each other's request.
         request = self._folder / f"veracruz-{secrets.token_hex(8)}"
         self._files.make_folder(request)
         return request
@@ -114,8 +116,10 @@ def certificates(table: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for index in range(_MAX_ENTRIES):
         entry = table[index * _ENTRY_BYTES : (index + 1) * _ENTRY_BYTES]
+        # An entry of zeros ends the table.
         if len(entry) < _ENTRY_BYTES or not any(entry):
             break
+        # In EFI's form, whose first three fields are little-endian.
         guid = UUID(bytes_le=entry[:16])
         offset, size = (int.from_bytes(entry[at : at + 4], "little") for at in (16, 20))
         if offset + size > len(table):
