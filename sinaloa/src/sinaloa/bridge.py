@@ -98,6 +98,7 @@ class Bridge:
         return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
 
     def _session(self, chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        # The place first: whoever is refused costs no socket pair, and the isolate nothing.
         with self._place():
             session = BridgeSession(self._isolate.open_session(), context.cancel)
             with self._registered(session):
@@ -105,6 +106,7 @@ class Bridge:
                     target=session.upload, args=(chunks,), name="upload", daemon=True
                 )
                 uploading.start()
+                # False: the call is over by now, and gRPC will not call it any more.
                 if not context.add_callback(session.hang_up):
                     session.hang_up()
                 yield from session.download()
@@ -146,6 +148,7 @@ class Bridge:
             since = time.monotonic() - self._stall_s
             with self._lock:
                 stalled = [session for session in self._sessions if session.stalled(since)]
+            # Without the lock: every session takes it as it ends, some of them because of this.
             for session in stalled:
                 _LOG.warning("session cut off: a side took nothing for too long")
                 session.cut(

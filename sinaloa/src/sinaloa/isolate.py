@@ -124,10 +124,12 @@ class IsolateLink:
         answer: Future[bytes] = Future()
         with self._asking:
             self._check_running()
+            # In one step with the sending: Sonora answers in the order of the requests it got.
             self._pending.append(answer)
             self._send_to_sonora(MintToken(challenge))
         try:
             return answer.result(_TOKEN_S)
+        # It stays in the queue: a late answer must not pass for that to the next challenge.
         except TimeoutError:
             raise SonoraUnreachableError(f"{self._name} did not answer in {_TOKEN_S:g} s") from None
 
@@ -155,6 +157,7 @@ class IsolateLink:
         with self._ended:
             self._on_end = lambda: None
         with contextlib.suppress(OSError):
+            # Half of it: Sonora sees our end, and can still say how the isolate had ended before.
             self._connection.shutdown(socket.SHUT_WR)
         self._watcher.join(_END_S)
         for channel in (self._connection, self._control):
@@ -184,6 +187,7 @@ class IsolateLink:
         except (OSError, WireError):
             end = End.SONORA_GONE
         with self._ended:
+            # Before the queue is emptied: an `attest` either sees the end or is in the queue.
             self._end = end
             callback = self._on_end
         with self._asking:

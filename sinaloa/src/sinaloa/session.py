@@ -25,6 +25,7 @@ class BridgeSession:
         self._channel = channel
         self._cancel = cancel
         self._lock = threading.Lock()
+        # Closed while the other thread uses it, its number could become another session's.
         self._users = 2
         self._upload_since: float | None = time.monotonic()  # silence counts until the first piece
         self._download_since: float | None = None
