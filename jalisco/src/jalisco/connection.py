@@ -99,6 +99,7 @@ class Connection:
                 deadline = monotonic() + timeout_s
                 pieces = self._receive(deadline, f"go on sending within {timeout_s:g} s")
             for piece in pieces:
+                # The next frame may have come in the same record; it must not be taken for content.
                 self._frames.feed(memoryview(piece)[missing:])
                 part = piece[:missing]
                 missing -= len(part)
@@ -189,6 +190,7 @@ class Connection:
                 "see that it runs, or allow more time"
             ) from error
         plaintexts = self._take_in(data)
+        # TLS itself may owe an answer: a step of the handshake, a new key, a closing alert.
         self._flush()
         return plaintexts
 
@@ -200,6 +202,7 @@ class Connection:
         """What the isolate's bytes say, in plaintext; empty `data` is their end."""
         try:
             if not data:
+                # Raises without a closing alert: whoever cuts an answer must not pass for its end.
                 self._endpoint.receive_end()
                 self._peer_closed = True
             events = self._endpoint.receive_data(data)

@@ -57,6 +57,7 @@ def _failure(peer: str, error: grpc.RpcError, *, answered: bool) -> SessionError
     code = call.code()
     status = f"{code.name} {(call.details() or '')[:120]!r}"
     match code:
+        # In the middle of a stream gRPC says the same of a message that is too large.
         case grpc.StatusCode.RESOURCE_EXHAUSTED if not answered:
             return BridgeBusyError(f"{peer} takes no further session ({status}): try again later")
         case grpc.StatusCode.UNIMPLEMENTED:
@@ -137,6 +138,7 @@ class SinaloaTransport:
         self._outbound.close()
         self._inbound.close()
         self._reader.join(self._close_timeout_s)
+        # After the wait: cancelling drops what gRPC has taken and not sent yet.
         self._call.cancel()
         self._reader.join(self._close_timeout_s)
         self._channel.close()
