@@ -55,6 +55,7 @@ def attest(
         UnreachableError: the bridge or Tabasco is not there.
     """
     key = pinned_key(policy, tabasco_key)
+    # One for both questions: neither an old token nor an old result answers it.
     challenge = secrets.token_bytes(verifier.CHALLENGE_BYTES)
     token = _ask(
         bridge.AttestResponse,
@@ -87,6 +88,7 @@ def pinned_key(policy: Policy, given: bytes | None) -> bytes:
                 "from a source you trust and give it with --tabasco-key"
             )
         return given
+    # Never the given one: an option must not replace the key that all principals agreed on.
     if given is not None and given != policy.tabasco_key:
         raise TabascoKeyError(
             f"the key given for Tabasco is {Digest.of(given)}, "
@@ -143,6 +145,7 @@ class SavedAttestation:
                 "attested_at": int(seconds),
                 **others,
             } if form == _FORMAT and not others and 0 <= seconds < 1 << 34:
+                # Below 2**34, in the year 2514, `datetime` takes any number of seconds.
                 return cls(Evidence(challenge, token, result), datetime.fromtimestamp(seconds, UTC))
             case _:
                 raise AttestationFileError(

@@ -44,6 +44,7 @@ class UploadContent:
             while remaining:
                 piece = self._file.read(min(remaining, PIECE_BYTES))
                 remaining -= len(piece)
+                # One that grew is refused too: the announced bytes would be a part of it.
                 if not piece or (not remaining and self._file.read(1)):
                     raise ContentError(
                         f"{self.name} changed while it was read, it had {self.size} bytes: "
@@ -103,6 +104,7 @@ def _can_seek(file: BinaryIO) -> bool:
     """Whether the file has a size: devices let themselves be sought and have none."""
     try:
         return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    # Not a file of the system, such as BytesIO: it knows by itself.
     except io.UnsupportedOperation:
         return file.seekable()
 

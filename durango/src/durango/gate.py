@@ -86,6 +86,7 @@ class _Gate:
         challenge = self._evidence.challenge.hex()
         pin = Digest.of(tabasco_key)
         try:
+            # (1) the signature before (3) and (2): what is not signed says nothing.
             ear = verify_ear(
                 self._evidence.result,
                 key=_public_key(tabasco_key),

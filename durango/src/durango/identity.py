@@ -143,6 +143,7 @@ def parse_certificate(pem: bytes, *, name: str) -> x509.Certificate:
         IdentityError: none, several, not PEM, not X.509, or for a key we do not use.
     """
     labels = _labels(pem)
+    # A policy pins one certificate: which one of a chain is meant would be a guess.
     if labels != ["CERTIFICATE"]:
         raise IdentityError(f"{name} holds {_listed(labels)}, one certificate in PEM is needed")
     try:
@@ -205,6 +206,7 @@ def _listed(labels: list[str]) -> str:
 def _read(path: Path, what: str) -> bytes:
     try:
         with path.open("rb") as file:
+            # The byte more tells what is too large; without a bound a device would never end.
             data = file.read(MAX_PEM_BYTES + 1)
     except OSError as error:
         raise IdentityError(f"{what} file {path} cannot be read: {error.strerror}") from error

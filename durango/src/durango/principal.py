@@ -105,6 +105,7 @@ class Principal:
         require_attested(policy, attestation, now)
         endpoint = ClientEndpoint(
             EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate),
+            # All that is believed of whoever answers: the bridge's address proves nothing.
             server_certificate_digest=attestation.certificate_digest,
             server_name=SERVER_NAME,
         )
@@ -128,6 +129,7 @@ class Principal:
         require_sender(self._policy, self._member, ContentKind.PROGRAM)
         with open_content(source) as content:
             require_size(content, self._policy.limits.program_bytes, "program_bytes")
+            # The isolate refuses a wrong file when it has all of it; here it does not leave.
             require_program(content, self._policy)
             digest, _ = self._session.upload(
                 runtime.Upload(ContentKind.PROGRAM, 0, content.size),
@@ -282,6 +284,7 @@ class Principal:
                 patience_s=0,
                 on_progress=on_progress,
             )
+        # Only the salt is the isolate's: our own digest under it shows what was taken in.
         opening = CommitmentOpening(self.client_id, package_id, kind, digest, Secret(answer.salt))
         if opening.commitment != answer.commitment:
             raise ProtocolError(
@@ -296,11 +299,13 @@ class Principal:
         patience_s = limits.compile_seconds + limits.run_seconds
         digest, answer = self._session.fetch(write, limit=limit, patience_s=patience_s)
         if isinstance(answer, runtime.ProgramFailed):
+            # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)
             raise ProgramFailedError(answer.return_code, answer.receipt)
         return FetchedResult(
             output_size=answer.size if answer.present else None,
             output_digest=digest if answer.present else None,
+            # Without a result this is the digest of no bytes, as it is in the receipt.
             receipt=self._verify(answer.receipt, return_code=0, output=digest),
             signed_receipt=answer.receipt,
         )

@@ -93,6 +93,7 @@ class CommitmentOpening:
                     package_id,
                     ContentKind.DATA if kind == "data" else ContentKind.STREAM,
                     _hexadecimal(digest),
+                    # A salt has the form of a digest: 32 bytes in lowercase hexadecimal.
                     Secret(_hexadecimal(salt).value),
                 )
             case _:
@@ -189,6 +190,7 @@ def _find(receipt: Receipt, opening: CommitmentOpening) -> None:
 
 
 def _is_u32(number: int) -> bool:
+    # By `type`, for the pattern `int()` matches True as well.
     return type(number) is int and 0 <= number < 1 << 32
 
 

@@ -72,6 +72,7 @@ class PrincipalSession:
                 self._connection.send_content(piece)
             except SessionError as error:
                 self._explain_interruption(name, error)
+            # Over the very bytes that went out: the file may become another, the opening not.
             sha256.update(piece)
             if on_progress is not None:
                 on_progress(len(piece))
