@@ -66,103 +66,61 @@ def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
     emit(facts, f"sent program {digest}, {content.size} bytes", as_json=as_json)
 
 
-@click.group("data", help="Provide data.")
-def data() -> None:
-    """The group."""
+def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> click.Group:
+    """The commands about inputs of one kind; `summary` and `send` are their help."""
+
+    @click.group(name, help=summary)
+    def group() -> None:
+        """The group."""
+
+    @group.command("send", help=send)
+    @membership_options
+    @click.argument("file", type=FILE)
+    @_package_option
+    @_opening_option
+    @wait_option
+    @force_option
+    @json_option
+    def send_input(
+        *,
+        membership: Membership,
+        file: Path,
+        package: int,
+        opening: Path | None,
+        wait: float,
+        force: bool,
+        as_json: bool,
+    ) -> None:
+        require_sender(membership.access.policy, membership.member, kind)
+        require_place(membership.access.policy, membership.member, kind, package)
+        if opening is not None:
+            refuse_existing(opening, force=force)
+        with open_content(file) as content:
+            principal, attestation = membership.connect()
+            with principal:
+                wait_for(principal, _ACCEPTING[kind], wait)
+                provide = principal.send_data if kind is ContentKind.DATA else principal.send_stream
+                with progress("sending", length=content.size) as advance:
+                    made = provide(package, content, on_progress=advance)
+        if opening is not None:
+            write_new_file(opening, made.to_json(), mode=0o600, force=force)
+        _emit_input(made, content.size, opening, attestation, as_json=as_json)
+
+    return group
 
 
-@data.command("send")
-@membership_options
-@click.argument("file", type=FILE)
-@_package_option
-@_opening_option
-@wait_option
-@force_option
-@json_option
-def send_data(
-    *,
-    membership: Membership,
-    file: Path,
-    package: int,
-    opening: Path | None,
-    wait: float,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Send the input in FILE (`-` is standard input) to the isolate of POLICY."""
-    _send_input(
-        ContentKind.DATA,
-        membership,
-        file,
-        package,
-        opening_file=opening,
-        wait_s=wait,
-        force=force,
-        as_json=as_json,
-    )
-
-
-@click.group("stream", help="Provide stream items.")
-def stream() -> None:
-    """The group."""
-
-
-@stream.command("send")
-@membership_options
-@click.argument("file", type=FILE)
-@_package_option
-@_opening_option
-@wait_option
-@force_option
-@json_option
-def send_stream(
-    *,
-    membership: Membership,
-    file: Path,
-    package: int,
-    opening: Path | None,
-    wait: float,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Send this round's stream item in FILE (`-` is standard input) to the isolate of POLICY."""
-    _send_input(
-        ContentKind.STREAM,
-        membership,
-        file,
-        package,
-        opening_file=opening,
-        wait_s=wait,
-        force=force,
-        as_json=as_json,
-    )
-
-
-def _send_input(
-    kind: ContentKind,
-    membership: Membership,
-    file: Path,
-    package: int,
-    *,
-    opening_file: Path | None,
-    wait_s: float,
-    force: bool,
-    as_json: bool,
-) -> None:
-    require_sender(membership.access.policy, membership.member, kind)
-    require_place(membership.access.policy, membership.member, kind, package)
-    if opening_file is not None:
-        refuse_existing(opening_file, force=force)
-    with open_content(file) as content:
-        principal, attestation = membership.connect()
-        with principal:
-            wait_for(principal, _ACCEPTING[kind], wait_s)
-            send = principal.send_data if kind is ContentKind.DATA else principal.send_stream
-            with progress("sending", length=content.size) as advance:
-                opening = send(package, content, on_progress=advance)
-    if opening_file is not None:
-        write_new_file(opening_file, opening.to_json(), mode=0o600, force=force)
-    _emit_input(opening, content.size, opening_file, attestation, as_json=as_json)
+data = _input_group(
+    "data",
+    ContentKind.DATA,
+    summary="Provide data.",
+    send="Send the input in FILE (`-` is standard input) to the isolate of POLICY.",
+)
+stream = _input_group(
+    "stream",
+    ContentKind.STREAM,
+    summary="Provide stream items.",
+    send="Send this round's stream item in FILE (`-` is standard input) to the isolate of POLICY.",
+)
 
 
 def _emit_input(
