@@ -189,6 +189,19 @@ def test_what_is_no_request_is_refused_and_the_next_is_served(client):
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "APPLICATION/x+Json", "application/jwk-set+json"]
+)
+def test_json_by_any_of_its_names_says_everything_once(client, kind):
+    refused = client.post(
+        "/v1/enrolment-challenges",
+        content=f'{{"platform": "y", "platform": "{PLATFORM}"}}',
+        headers={"Content-Type": kind},
+    )
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request")
+    assert "twice" in refused.json()["message"]
+
+
 def test_a_challenge_that_is_none_is_an_invalid_request(client, attester):
     for challenge in ("", "AA", "AA==", "+" * 43, b64(bytes(31)), b64(bytes(33))):
         refused = verify(client, attester, challenge=challenge)

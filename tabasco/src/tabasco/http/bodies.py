@@ -6,6 +6,7 @@ requests, so that is refused here.
 """
 
 import asyncio
+import re
 from typing import Final
 
 from starlette.responses import JSONResponse
@@ -18,6 +19,7 @@ MAX_BODY_BYTES: Final = 128 * 1024
 BODY_TIMEOUT_S: Final = 10.0
 MAX_AT_WORK: Final = 16
 """Requests that are worked on at the same time, each with a connection to the database."""
+_JSON: Final = re.compile(rb"application\s*/\s*(?:.*\+)?json")
 _LARGE: Final = ("/v1/reference-values/bundles", "/v1/policies", "/v1/policies/explain")
 
 
@@ -84,8 +86,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _is_json(scope: Scope) -> bool:
+    """Whether the framework reads the body as JSON: `application/json`, or another `+json`."""
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return any(kind.partition(b";")[0].strip().lower() == b"application/json" for kind in kinds)
+    return any(_JSON.fullmatch(kind.partition(b";")[0].strip().lower()) for kind in kinds)
 
 
 def _check_json(body: bytes, limit: int) -> None:
