@@ -797,6 +797,13 @@ def test_a_forged_receipt_is_refused(finished):
     assert "not by the attested isolate" in finished.complain(*verify(finished), status=3)
 
 
+def test_a_file_that_is_no_receipt_is_named_as_such(finished):
+    (finished.folder / "receipt").write_bytes(b"a result, or whatever else")
+    said = finished.complain(*verify(finished), status=3)
+    assert "this is not a receipt" in said
+    assert "give the file of 'result get --receipt'" in said
+
+
 def test_a_receipt_of_another_isolate_is_refused(finished):
     finished.rig.launch(finished.rig.isolate.policy)
     finished.run(

@@ -12,7 +12,7 @@ from typing import Final, Self
 from colima.runtime import ContentKind
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
-from psa_attestation.errors import AttestationError
+from psa_attestation.errors import AttestationError, Stage
 from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
 from psa_attestation.receipts.verification import verify_receipt as verify_signed
 from veracruz_utils.digest import Digest
@@ -124,6 +124,10 @@ def verify_receipt(
     try:
         receipt = verify_signed(signed, certificate_digest=attestation.certificate_digest.value)
     except AttestationError as error:
+        if error.stage in (Stage.ENCODING, Stage.ENVELOPE):
+            raise ReceiptError(
+                f"this is not a receipt: {error}; give the file of 'result get --receipt'"
+            ) from error
         raise ReceiptError(f"the receipt is not by the attested isolate: {error}") from error
     # (2) It is about this policy and its program, run in the way the policy says.
     _same("policy", receipt.policy_digest.hex(), str(policy.digest))

@@ -380,6 +380,11 @@ class TestCommands:
         assert "1 deleted" in run("collateral", "prune").stdout
         assert "no collateral" in run("collateral", "list").stdout
 
+    def test_a_store_with_nothing_in_it_is_not_one_where_all_is_well(self, run, tmp_path):
+        elsewhere = tmp_path / "mistyped"
+        told = run("collateral", "check", "--store", elsewhere, status=1).stderr
+        assert f"there is no collateral in {elsewhere}" in told
+
     def test_what_is_not_believed_is_named(self, run, tmp_path):
         file = tmp_path / "foreign.json"
         file.write_bytes(issued(-1))

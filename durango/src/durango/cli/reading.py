@@ -195,10 +195,10 @@ def shutdown(*, membership: Membership, as_json: bool) -> None:
     with principal:
         principal.shutdown()
     readers = sorted(membership.access.policy.result_readers)
-    names = ", ".join(str(client_id) for client_id in readers)
+    names = ", ".join(f"client {client_id}" for client_id in readers)
     emit(
         {"client_id": principal.client_id, "readers": readers},
-        f"client {principal.client_id} has asked; the isolate ends when all readers ({names}) have",
+        f"client {principal.client_id} has asked; the isolate ends when every reader has ({names})",
         as_json=as_json,
     )
 

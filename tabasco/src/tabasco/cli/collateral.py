@@ -73,10 +73,8 @@ def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
 @json_option
 def export(file: Path, store: Path, *, force: bool, as_json: bool) -> None:
     """Write all stored collateral to a snapshot, for 'tabasco collateral import' elsewhere."""
-    kept = Store(store)
+    kept = _filled(store)
     count = len(kept.entries())
-    if not count:
-        raise TabascoError(f"there is no collateral in {store}: import some first")
     write_new_file(file, write_snapshot(kept), mode=0o644, force=force)
     emit({"file": file, "items": count}, f"{count} items in {file}", as_json=as_json)
 
@@ -105,7 +103,7 @@ def check(
 
     Exit status: 0 there is none, 1 there is some: fetch or import it again.
     """
-    kept = Store(store)
+    kept = _filled(store)  # a mistyped folder must not look like one where all is well
     for each in kept.entries():
         kept.read(each)  # a file that was changed is an error here, not in a verification
     count = len(kept.ends(at or current_time()))
@@ -230,3 +228,17 @@ def _fields(entry: CollateralEntry) -> dict[str, object]:
         "sha256": entry.sha256,
         "imported": entry.imported,
     }
+
+
+def _filled(folder: Path) -> Store:
+    """The store in a folder that has something in it.
+
+    Raises:
+        TabascoError: there is nothing.
+    """
+    kept = Store(folder)
+    if not kept.entries():
+        raise TabascoError(
+            f"there is no collateral in {folder}: import some first, or name its folder by --store"
+        )
+    return kept

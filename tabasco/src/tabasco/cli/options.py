@@ -181,11 +181,11 @@ def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
     Raises:
         VeracruzError: the file cannot be read, or something else is in it.
     """
-    data = read_file(file, limit=_MAX_PEM_BYTES, what="root key")
+    data = read_file(file, limit=_MAX_PEM_BYTES, what="public key")
     try:
         return p256_key_of_pem(data)
     except KeyFormatError as error:
-        raise TabascoError(f"root key {file} {error}") from error
+        raise TabascoError(f"public key {file} {error}") from error
 
 
 def in_hex(text: str) -> bytes:

@@ -130,7 +130,8 @@ def verify(
     """Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
 
     Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report
-    says whether it is authentic), 2 wrong usage.
+    says whether it is authentic; without collateral or a key that cannot be established), 2 wrong
+    usage.
 
     \b
       tabasco verify quote.bin --collateral platform.json --at 2025-06-25
