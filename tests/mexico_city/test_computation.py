@@ -243,6 +243,15 @@ def test_inputs_of_a_round_share_a_limit_that_counts_what_is_on_its_way():
     party.reserve(FIRST, ContentKind.STREAM, size=2)
 
 
+def test_the_streams_of_a_round_count_together():
+    party = Party(streams=[1, 2], limits={"total_input_bytes": 10})
+    party.load()
+    party.send(FIRST, ContentKind.STREAM, content=b"6 byte")
+    answer = refusal(party.reserve, SECOND, ContentKind.STREAM, size=5)
+    assert (answer.reason, answer.found) == (RefusalReason.TOO_LARGE, "11 bytes of inputs in all")
+    party.reserve(SECOND, ContentKind.STREAM, size=4)
+
+
 def test_the_program_is_no_input_and_takes_nothing_of_their_limit():
     party = Party(data=[1], limits={"total_input_bytes": 4})
     party.load()
@@ -352,6 +361,48 @@ def test_where_a_program_failed_and_what_it_said_is_told_with_debug_alone(debug)
     report = party.computation.failure_report(party.policy.identities[AUTHOR])
     assert report.failure == "trapped: unreachable"
     assert (report.frames, report.message) == ((tuple(frames), "by zero") if debug else ((), ""))
+
+
+@pytest.mark.parametrize(("code", "failure"), [(0, ""), (-4, "returned: -4")])
+def test_with_debug_the_report_names_a_return_code_other_than_0(code, failure):
+    party = Party(debug=True)
+    party.load()
+    party.run(code=code)
+    report = party.computation.failure_report(party.policy.identities[AUTHOR])
+    assert report.failure == failure
+
+
+def test_of_a_long_failure_a_refusal_says_the_beginning():
+    party = Party()
+    party.load()
+    party.ask()
+    party.computation.run_failed(RefusalReason.TRAPPED, "x" * 150)
+    answer = refusal(party.ask)
+    assert answer.found.startswith("ERROR (trapped: xxx")
+    assert len(answer.found) == 160
+
+
+def test_at_the_end_nothing_is_left_of_inputs_and_results():
+    party = Party(data=[1], streams=[1])
+    party.load()
+    data = party.send(FIRST, ContentKind.DATA)
+    party.send(FIRST, ContentKind.STREAM)
+    party.run(b"first")
+    party.next_round()
+    stream = party.send(FIRST, ContentKind.STREAM)
+    previous = party.run(b"second").previous
+    output = party.computation.outcome.output
+    party.computation.close()
+    for content in (data.content, stream.content, previous, output):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            content.read(0, 1)
+
+
+def test_an_end_without_a_result_is_an_end():
+    party = Party()
+    party.load()
+    party.run(None)
+    party.computation.close()
 
 
 def test_what_a_round_said_is_not_told_of_the_next():
