@@ -14,6 +14,7 @@ from veracruz_utils.policy.ciphersuites import (
     ciphersuite_named,
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
 from veracruz_utils.policy.policy import Policy
 from veracruz_utils.policy.values import (
     DATA_SENDERS,
@@ -35,12 +36,14 @@ __all__ = [
     "MAX_POLICY_BYTES",
     "PROGRAM_SENDERS",
     "RESULT_READERS",
+    "RUNTIME_LAYERS",
     "STREAM_SENDERS",
     "TLS_1_2_SUITES",
     "TLS_1_3_SUITES",
     "AcceptedPlatform",
     "Address",
     "CipherSuite",
+    "IsolationLayer",
     "Limits",
     "Policy",
     "PolicyError",
