@@ -188,3 +188,17 @@ def test_memory_is_bounded_by_the_limits_of_the_policy_and_a_little_more(allowed
     assert 0 <= hard - running < mib
     if not allowed:
         assert 0 <= soft - compiling < mib
+
+
+def test_a_failure_that_cannot_be_told_is_no_failure_of_its_own():
+    told, _ = locked_down(
+        """
+        reading, writing = os.pipe()
+        os.dup2(writing, 2)
+        os.close(reading)
+        enter()
+        lockdown.report_failure("guest", KeyError)
+        tell("went on")
+        """
+    )
+    assert told == "went on"

@@ -19,7 +19,10 @@ MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 
 @message(pb.Spawn)
 class Spawn:
-    """Fork an isolate for this policy; its control socket and its private channel follow."""
+    """Fork an isolate for this policy.
+
+    Its control socket, its private channel and what it has for standard error follow.
+    """
 
     isolate_id: int
     policy: bytes
@@ -43,10 +46,9 @@ class ZygoteReady:
 
 @message(pb.Spawned)
 class Spawned:
-    """The isolate's front process runs under this process id."""
+    """The isolate's front process runs; a pidfd of it follows."""
 
     isolate_id: int
-    process_id: int
 
 
 @message(pb.SpawnFailed)

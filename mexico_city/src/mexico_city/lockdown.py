@@ -6,6 +6,7 @@ was not measured, no text of an exception printed, and no life beyond its parent
 Landlock and seccomp have their place here, in `enter`.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -52,9 +53,7 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     if os.getppid() != parent:
         raise RuntimeFailure("the parent of this process is gone")
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    # Not dumpable: no core file, and no ptrace or /proc/PID/mem for processes of the same user.
-    _prctl(_PR_SET_DUMPABLE, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_others_out()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The soft limit is 1024 by custom; a policy may order thousands of inputs, each an open file.
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -65,10 +64,22 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     threading.excepthook = lambda failed: report_failure("thread", failed.exc_type)
 
 
+def keep_others_out() -> None:
+    """Not dumpable: no core file, and no ptrace or /proc/PID/mem for processes of the same user.
+
+    Raises:
+        RuntimeFailure: the kernel refuses.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def report_failure(where: str, kind: type[BaseException] | None) -> None:
     """Name the kind of an unforeseen failure on standard error; its text could hold secrets."""
-    sys.stderr.write(f"{where} failed: {kind.__name__ if kind else None}\n")
-    sys.stderr.flush()
+    # Sonora stops reading from who writes too much, and may be gone.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{where} failed: {kind.__name__ if kind else None}\n")
+        sys.stderr.flush()
 
 
 def bound_memory(limits: Limits) -> None:

@@ -20,6 +20,7 @@ from sonora.evidence import SOURCES, source_named
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from sonora.measurement_diff import changes_since
+from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import Sonora, SonoraServer
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
@@ -50,6 +51,8 @@ state_option = click.option(
 )
 def main() -> None:
     """Be the group of the commands below."""
+    # Of all commands, and before any of them reads a key.
+    protect_this_process()
 
 
 @main.command()

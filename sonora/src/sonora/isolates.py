@@ -17,12 +17,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
+from sonora import standard_error
 from sonora.errors import LaunchError, SonoraError
+from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Policy
@@ -59,7 +61,7 @@ class Isolate:
         policy_digest: SHA-256 of the policy it holds.
         control: the socket over which its sessions are handed to it.
         private: the channel it ends with.
-        process_id: of its front process.
+        process: its front process.
         exit_code: how that ended; negative codes are signals.
         ended: set when it has.
         on_end: called then, in the launcher's thread: it must neither wait nor raise.
@@ -70,10 +72,15 @@ class Isolate:
     policy_digest: bytes
     control: socket.socket
     private: socket.socket
-    process_id: int = 0
+    process: ProcessHandle | None = None
     exit_code: int | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     on_end: Callable[[], None] = lambda: None
+
+    @property
+    def process_id(self) -> int:
+        """Of its front process, for people; 0 when there is none."""
+        return self.process.process_id if self.process else 0
 
     def close(self) -> None:
         """End the isolate if it still runs."""
@@ -81,9 +88,10 @@ class Isolate:
             self.private.shutdown(socket.SHUT_RDWR)  # a thread may listen to it
         self.private.close()
         self.control.close()
-        if self.process_id and not self.ended.wait(_END_S):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process_id, signal.SIGKILL)
+        if self.process is not None:
+            if not self.ended.wait(_END_S):
+                self.process.kill()
+            self.process.close()
 
 
 class Launcher(Protocol):
@@ -114,14 +122,16 @@ class LinuxLauncher:
     def __init__(self, platform: str = LINUX_SOFTWARE) -> None:
         self.platform = platform
         self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = _start_zygote(theirs)
+        errors, log = standard_error.follow("zygote", standard_error.ZYGOTE)
+        with theirs, errors:
+            self._process = _start_zygote(theirs, errors)
         try:
             ready = self._await_zygote()
         except BaseException:  # an interrupt, too, must leave no process behind
             self._process.kill()
             self._process.wait()
             self._channel.close()
+            log.join(_END_S)  # what it said belongs before our own error
             raise
         self.measurement = ready.measurement
         self.files = {file.name: file.digest for file in ready.files}
@@ -130,7 +140,7 @@ class LinuxLauncher:
         self._closing = False
         self._lock = threading.Lock()
         self._sending = threading.Lock()
-        self._spawned: dict[int, isolate.Spawned | isolate.SpawnFailed] = {}
+        self._spawned: dict[int, ProcessHandle | isolate.SpawnFailed] = {}
         self._news = threading.Condition()
         self._isolates: dict[int, Isolate] = {}
         self._code = SharedCode()
@@ -159,10 +169,12 @@ class LinuxLauncher:
             self._next_id += 1
             # Before the zygote is asked: `_answered` drops news of isolates not in here.
             self._isolates[launched.isolate_id] = launched
+        errors, _ = standard_error.follow(f"isolate {launched.isolate_id}")
         try:
             # Closed here once they are sent: a second holder would hide the isolate's end from us.
-            with control_inside, private_inside:
-                self._spawn(launched.isolate_id, policy, control_inside, private_inside)
+            with control_inside, private_inside, errors:
+                ends = [control_inside.fileno(), private_inside.fileno(), errors.fileno()]
+                self._spawn(launched.isolate_id, policy, ends)
             self._await_spawned(launched)
             ready = self._await_ready(launched)
             program = Policy.parse(policy, at=datetime.now(UTC)).program_digest
@@ -207,17 +219,15 @@ class LinuxLauncher:
         self._channel.settimeout(_ZYGOTE_START_S)
         ready = self._receive()
         if not isinstance(ready, isolate.ZygoteReady):
-            raise SonoraError("the zygote did not start; its standard error says why")
+            raise SonoraError("the zygote did not start; what it said is above")
         self._channel.settimeout(None)
         return ready
 
-    def _spawn(
-        self, isolate_id: int, policy: bytes, control: socket.socket, private: socket.socket
-    ) -> None:
+    def _spawn(self, isolate_id: int, policy: bytes, descriptors: list[int]) -> None:
         try:
             with self._sending:
                 self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy))))
-                send_descriptors(self._channel, [control.fileno(), private.fileno()])
+                send_descriptors(self._channel, descriptors)
         except OSError as error:
             raise LaunchError("the zygote is gone; start Sonora again") from error
 
@@ -229,9 +239,9 @@ class LinuxLauncher:
             answer = self._spawned.pop(launched.isolate_id, None)
         if isinstance(answer, isolate.SpawnFailed):
             raise LaunchError(answer.reason)
-        if not isinstance(answer, isolate.Spawned):
+        if answer is None:
             raise LaunchError("the zygote did not fork an isolate in time")
-        launched.process_id = answer.process_id
+        launched.process = answer
 
     def _await_ready(self, launched: Isolate) -> isolate.RuntimeReady:
         launched.private.settimeout(_LAUNCH_S)
@@ -282,7 +292,9 @@ class LinuxLauncher:
         with self._lock:
             self._isolates.pop(launched.isolate_id, None)
         with self._news:
-            self._spawned.pop(launched.isolate_id, None)
+            late = self._spawned.pop(launched.isolate_id, None)
+        if isinstance(late, ProcessHandle):
+            late.close()
 
     def _receive(self) -> isolate.FromZygote | None:
         try:
@@ -295,8 +307,14 @@ class LinuxLauncher:
         while (message := self._receive()) is not None:
             if isinstance(message, isolate.Exited):
                 self._exited(message)
-            elif isinstance(message, isolate.Spawned | isolate.SpawnFailed):
-                self._answered(message)
+            elif isinstance(message, isolate.SpawnFailed):
+                self._answered(message.isolate_id, message)
+            elif isinstance(message, isolate.Spawned):
+                try:
+                    (pidfd,) = receive_descriptors(self._channel, 1)
+                except (OSError, PlatformError):
+                    break
+                self._answered(message.isolate_id, ProcessHandle(pidfd))
         with self._news:
             lost, self._closing = not self._closing, True
             self._news.notify_all()
@@ -308,14 +326,19 @@ class LinuxLauncher:
             self._lost = lost
             on_lost = self._on_lost
         for launched in ended.values():
+            if launched.process is not None:
+                launched.process.kill()
             self._end(launched, -signal.SIGKILL)
         if lost:
             on_lost()
 
-    def _answered(self, message: isolate.Spawned | isolate.SpawnFailed) -> None:
+    def _answered(self, isolate_id: int, answer: ProcessHandle | isolate.SpawnFailed) -> None:
         with self._news:
-            if message.isolate_id in self._isolates:  # or else it was given up meanwhile
-                self._spawned[message.isolate_id] = message
+            if isolate_id in self._isolates:
+                self._spawned[isolate_id] = answer
+            elif isinstance(answer, ProcessHandle):  # it was given up meanwhile
+                answer.kill()
+                answer.close()
             self._news.notify_all()
 
     def _exited(self, message: isolate.Exited) -> None:
@@ -330,7 +353,7 @@ class LinuxLauncher:
         launched.on_end()
 
 
-def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:
+def _start_zygote(channel: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     # Without '', which is the working directory: whoever writes there could add modules.
     paths = [path for path in sys.path if path]
     arguments = [*_ZYGOTE, str(channel.fileno()), json.dumps(paths)]
@@ -339,6 +362,7 @@ def _start_zygote(channel: socket.socket) -> subprocess.Popen[bytes]:
         pass_fds=[channel.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=errors,
         # LD_PRELOAD and the like of our environment would run in what is being measured.
         env={},
         cwd="/",

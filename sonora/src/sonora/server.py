@@ -119,7 +119,7 @@ class _Bridge(socketserver.BaseRequestHandler):
             _LOG.warning("launch refused: %s", error)
             self._send(Failed(str(error)[:500]))
             return
-        _LOG.info("isolate %d launched", isolate.isolate_id)
+        _LOG.info("isolate %d launched: process %d", isolate.isolate_id, isolate.process_id)
         try:
             self._announce(isolate)
             self._mint_tokens(sonora, isolate)

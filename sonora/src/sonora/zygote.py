@@ -17,12 +17,13 @@ from typing import NoReturn
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
 from mexico_city import lockdown
-from platform_services.descriptors import receive_descriptors
+from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora.measurement import measure_this_process, measurement_of
 
 
 def main(descriptor: int) -> NoReturn:
     """Be the zygote on this channel."""
+    lockdown.keep_others_out()
     channel = socket.socket(fileno=descriptor)
     # Before it is measured: what this loads is covered, and an isolate can load nothing more.
     runtime.warm_up()
@@ -66,27 +67,29 @@ class _Zygote:
         if payload is None:
             return False
         spawn = decode(isolate.Spawn, payload)
-        control, private = receive_descriptors(self._channel, 2)
+        control, private, errors = receive_descriptors(self._channel, 3)
         try:
-            process_id = self._fork(spawn, control, private)
-            self._watch(spawn.isolate_id, process_id)
+            process_id = self._fork(spawn, control, private, errors)
+            watch = self._watch(spawn.isolate_id, process_id)
         except OSError as error:
             self.tell(isolate.SpawnFailed(spawn.isolate_id, f"fork failed: {error.strerror}"))
         else:
-            self.tell(isolate.Spawned(spawn.isolate_id, process_id))
+            self.tell(isolate.Spawned(spawn.isolate_id))
+            send_descriptors(self._channel, [watch])
         finally:
             os.close(control)
             os.close(private)
+            os.close(errors)
         return True
 
-    def _fork(self, spawn: isolate.Spawn, control: int, private: int) -> int:
+    def _fork(self, spawn: isolate.Spawn, control: int, private: int, errors: int) -> int:
         zygote = os.getpid()
         process_id = os.fork()
         if process_id == 0:
-            _be_isolate(spawn.policy, control, private, zygote)
+            _be_isolate(spawn.policy, control, private, errors, zygote)
         return process_id
 
-    def _watch(self, isolate_id: int, process_id: int) -> None:
+    def _watch(self, isolate_id: int, process_id: int) -> int:
         try:
             watch = os.pidfd_open(process_id)
         except OSError:
@@ -94,6 +97,7 @@ class _Zygote:
             os.waitpid(process_id, 0)
             raise
         self._selector.register(watch, selectors.EVENT_READ, (isolate_id, process_id, watch))
+        return watch
 
     def _reap(self, isolate_id: int, process_id: int, watch: int) -> None:
         _, status = os.waitpid(process_id, 0)
@@ -102,9 +106,10 @@ class _Zygote:
         self.tell(isolate.Exited(isolate_id, os.waitstatus_to_exitcode(status)))
 
 
-def _be_isolate(policy: bytes, control: int, private: int, zygote: int) -> NoReturn:
+def _be_isolate(policy: bytes, control: int, private: int, errors: int, zygote: int) -> NoReturn:
     status = runtime.FAILED
     try:
+        os.dup2(errors, 2)
         status = runtime.run(policy, control=control, private=private, parent=zygote)
     except BaseException as error:  # noqa: BLE001 - nothing of an isolate's failure may be printed
         lockdown.report_failure("isolate", type(error))

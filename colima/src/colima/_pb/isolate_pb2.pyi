@@ -31,12 +31,10 @@ class ZygoteReady(_message.Message):
     def __init__(self, measurement: _Optional[bytes] = ..., files: _Optional[_Iterable[_Union[MeasuredFile, _Mapping]]] = ...) -> None: ...
 
 class Spawned(_message.Message):
-    __slots__ = ("isolate_id", "process_id")
+    __slots__ = ("isolate_id",)
     ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
-    PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
     isolate_id: int
-    process_id: int
-    def __init__(self, isolate_id: _Optional[int] = ..., process_id: _Optional[int] = ...) -> None: ...
+    def __init__(self, isolate_id: _Optional[int] = ...) -> None: ...
 
 class SpawnFailed(_message.Message):
     __slots__ = ("isolate_id", "reason")
