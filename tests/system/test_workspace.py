@@ -23,7 +23,7 @@ def project(package: str) -> dict:
 
 
 def test_every_component_of_the_map_is_a_package_at_the_root():
-    assert set(PACKAGES) == COMPONENTS | {"veracruz", "veracruz_shells"}
+    assert set(PACKAGES) == COMPONENTS | {"veracruz", "veracruz_image", "veracruz_shells"}
 
 
 def test_all_packages_have_one_version():
