@@ -69,9 +69,11 @@ def test_an_isolate_is_a_process_of_the_zygote_with_a_guest_of_its_own(isolates,
 
 def test_closing_an_isolate_twice_is_closing_it(isolates, policy):
     launched = isolates.launcher.launch(policy)
+    assert launched.process_id > 0
     launched.close()
     launched.close()
     assert launched.ended.is_set()
+    assert launched.process_id == 0
 
 
 def test_the_end_of_an_isolate_is_told_with_how_it_ended(isolates, policy):
@@ -133,10 +135,11 @@ def test_launches_from_several_threads_do_not_get_in_each_others_way(isolates, p
     with ThreadPoolExecutor(6) as pool:
         launched = list(pool.map(lambda _: isolates.launcher.launch(policy), range(6)))
     assert len({each.certificate_digest for each in launched}) == 6
-    assert len({each.process_id for each in launched}) == 6
+    processes = {each.process_id for each in launched}
+    assert len(processes) == 6
     for each in launched:
         each.close()
-    assert gone(each.process_id for each in launched)
+    assert gone(processes)
 
 
 def test_a_lost_zygote_is_the_end_of_its_isolates_and_is_told():

@@ -15,6 +15,7 @@ from colima.codec import Envelope, at_most, exactly, message
 from colima.runtime import MAX_FRAMES, MAX_MESSAGE_CHARS, TrapFrame
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
+MAX_LAYERS: Final = 16
 
 
 @message(pb.Spawn)
@@ -76,11 +77,13 @@ class RuntimeReady:
     """The runtime made its key inside and holds this policy (SHA-256 digests, 32 bytes).
 
     `code_name` (32 bytes) stands for the compiled code it can use: program, engine and settings.
+    `layers` name those of its sandbox that are in force (`veracruz_utils.policy.IsolationLayer`).
     """
 
     certificate_digest: Annotated[bytes, exactly(32)]
     policy_digest: Annotated[bytes, exactly(32)]
     code_name: Annotated[bytes, exactly(32)]
+    layers: Annotated[tuple[str, ...], at_most(MAX_LAYERS)]
 
 
 @message(pb.RuntimeRefused)

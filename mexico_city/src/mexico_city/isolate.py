@@ -80,7 +80,7 @@ def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.so
     code = CodeExchange(policy, private)
     runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
     front = Front(runtime, context, control=socket.socket(fileno=control), private=private)
-    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name)
+    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, ())
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
         code.receive_offer()

@@ -49,8 +49,9 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     # Descriptors first: a channel of another isolate must not be open while anything else is done.
     _close_all_but({2, *keep})
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have ended before that call, which then never comes to effect.
-    if os.getppid() != parent:
+    # The parent may have ended before that call, which then never comes to effect. 0 is a parent
+    # outside our pid namespace.
+    if os.getppid() not in {0, parent}:
         raise RuntimeFailure("the parent of this process is gone")
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     keep_others_out()

@@ -27,7 +27,7 @@ from sonora.errors import LaunchError, SonoraError
 from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Policy
+from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, IsolationLayer, Policy
 
 MAX_ISOLATES: Final = 16
 _ZYGOTE_START_S: Final = 60.0
@@ -61,6 +61,7 @@ class Isolate:
         policy_digest: SHA-256 of the policy it holds.
         control: the socket over which its sessions are handed to it.
         private: the channel it ends with.
+        layers: those of its sandbox that are in force.
         process: its front process.
         exit_code: how that ended; negative codes are signals.
         ended: set when it has.
@@ -72,6 +73,7 @@ class Isolate:
     policy_digest: bytes
     control: socket.socket
     private: socket.socket
+    layers: frozenset[IsolationLayer] = frozenset()
     process: ProcessHandle | None = None
     exit_code: int | None = None
     ended: threading.Event = field(default_factory=threading.Event)
@@ -256,6 +258,10 @@ class LinuxLauncher:
             raise LaunchError("the isolate did not say that it is ready")
         launched.certificate_digest = report.certificate_digest
         launched.policy_digest = report.policy_digest
+        try:
+            launched.layers = frozenset(map(IsolationLayer, report.layers))
+        except ValueError as error:
+            raise LaunchError("the isolate named a layer that is none of ours") from error
         return report
 
     def _offer_code(self, launched: Isolate, program: Digest, name: bytes) -> None:

@@ -17,6 +17,7 @@ from typing import NoReturn
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
 from mexico_city import lockdown
+from mexico_city.sandbox import namespaces
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora.measurement import measure_this_process, measurement_of
 
@@ -46,6 +47,7 @@ class _Zygote:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._own = os.pidfd_open(os.getpid())
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ)
 
@@ -84,7 +86,7 @@ class _Zygote:
 
     def _fork(self, spawn: isolate.Spawn, control: int, private: int, errors: int) -> int:
         zygote = os.getpid()
-        process_id = os.fork()
+        process_id = namespaces.fork_apart(self._own)
         if process_id == 0:
             _be_isolate(spawn.policy, control, private, errors, zygote)
         return process_id

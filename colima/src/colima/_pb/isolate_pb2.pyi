@@ -65,14 +65,16 @@ class FromZygote(_message.Message):
     def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., spawned: _Optional[_Union[Spawned, _Mapping]] = ..., failed: _Optional[_Union[SpawnFailed, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ...) -> None: ...
 
 class RuntimeReady(_message.Message):
-    __slots__ = ("certificate_digest", "policy_digest", "code_name")
+    __slots__ = ("certificate_digest", "policy_digest", "code_name", "layers")
     CERTIFICATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     CODE_NAME_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
     certificate_digest: bytes
     policy_digest: bytes
     code_name: bytes
-    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., code_name: _Optional[bytes] = ...) -> None: ...
+    layers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., code_name: _Optional[bytes] = ..., layers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RuntimeRefused(_message.Message):
     __slots__ = ("reason",)
