@@ -1,8 +1,8 @@
 """Messages inside the root attestation isolate and inside an isolate, in frames on socket pairs.
 
 Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnFailed`, `Exited`.
-The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `CodeOffer`, once; then the
-runtime `CodeMade`, if it compiled.
+The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalChallenge`, once; the
+runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, each comes with a byte of its own (`send_fds`).
 """
@@ -16,6 +16,9 @@ from colima.runtime import MAX_FRAMES, MAX_MESSAGE_CHARS, TrapFrame
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 MAX_LAYERS: Final = 16
+MAX_CERTIFICATE_BYTES: Final = 4096
+MAX_PROOF_BYTES: Final = 128
+"""More than an ECDSA signature on P-256 has, in DER."""
 
 
 @message(pb.Spawn)
@@ -104,8 +107,23 @@ class CodeMade:
     size: int
 
 
-FromRuntime = RuntimeReady | RuntimeRefused | CodeMade
+@message(pb.LocalAnswer)
+class LocalAnswer:
+    """The runtime's TLS certificate (DER), and its key's signature over challenge and claims."""
+
+    certificate: Annotated[bytes, at_most(MAX_CERTIFICATE_BYTES)]
+    proof: Annotated[bytes, at_most(MAX_PROOF_BYTES)]
+
+
+FromRuntime = RuntimeReady | RuntimeRefused | CodeMade | LocalAnswer
 FROM_RUNTIME: Final[Envelope[FromRuntime]] = Envelope(pb.FromRuntime, *get_args(FromRuntime))
+
+
+@message(pb.LocalChallenge)
+class LocalChallenge:
+    """Show which isolate this is, over these 32 bytes, which were never sent before."""
+
+    nonce: Annotated[bytes, exactly(32)]
 
 
 @message(pb.CodeOffer)
@@ -121,7 +139,8 @@ class CodeOffer:
     size: int
 
 
-TO_RUNTIME: Final[Envelope[CodeOffer]] = Envelope(pb.ToRuntime, CodeOffer)
+ToRuntime = CodeOffer | LocalChallenge
+TO_RUNTIME: Final[Envelope[ToRuntime]] = Envelope(pb.ToRuntime, *get_args(ToRuntime))
 
 
 @message(pb.Load)

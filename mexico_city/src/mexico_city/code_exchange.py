@@ -73,6 +73,8 @@ class CodeExchange:
         if payload is None:
             raise RuntimeFailure("sonora is gone")
         offer = isolate.TO_RUNTIME.decode(payload)
+        if not isinstance(offer, isolate.CodeOffer):
+            raise RuntimeFailure("sonora sent no offer of code")
         self._key = Secret(offer.key)
         if offer.size:
             (descriptor,) = receive_descriptors(self._sonora, 1)

@@ -22,6 +22,7 @@ from mexico_city.errors import PolicyUnusableError
 from mexico_city.front import MAX_SESSIONS, Front, IsolateExit
 from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
+from mexico_city.local_attestation import answer_challenge
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, Receipt
@@ -39,11 +40,12 @@ _OTHER_FILES: Final = 64
 """Open files besides two per session, its socket and its content, and one per input."""
 
 
-def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
+def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, parent: int) -> int:
     """Be the isolate of this policy; the exit status to leave with (`IsolateExit` or `FAILED`).
 
     Args:
         policy_bytes: the policy, as it was given to Sonora.
+        measurement: of the image that this process runs from.
         control: the descriptor on which the bridge hands over sessions.
         private: the descriptor of the channel to Sonora.
         parent: the process id of the zygote.
@@ -58,12 +60,14 @@ def run(policy_bytes: bytes, *, control: int, private: int, parent: int) -> int:
     except VeracruzError as error:
         return _refuse(sonora, error)
     try:
-        return _serve(policy, guest, control=control, private=sonora)
+        return _serve(policy, guest, measurement, control=control, private=sonora)
     finally:
         guest.kill()  # and reap it: who inherits it may leave a zombie in the process table
 
 
-def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.socket) -> int:
+def _serve(
+    policy: Policy, guest: GuestLink, measurement: bytes, *, control: int, private: socket.socket
+) -> int:
     try:
         # A fresh key that never leaves this process; the certificate is what gets attested.
         identity = make_certificate(
@@ -83,6 +87,7 @@ def _serve(policy: Policy, guest: GuestLink, *, control: int, private: socket.so
     ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, ())
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
+        answer_challenge(private, identity, policy.digest.value, measurement)
         code.receive_offer()
     except VeracruzError:
         return IsolateExit.SONORA_GONE

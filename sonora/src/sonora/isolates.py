@@ -17,13 +17,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
+from mexico_city.local_attestation import LocalClaims
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora import standard_error
 from sonora.errors import LaunchError, SonoraError
+from sonora.local_attestation import LinuxMeans, attest_locally
 from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
@@ -63,6 +66,7 @@ class Isolate:
         private: the channel it ends with.
         layers: those of its sandbox that are in force.
         process: its front process.
+        attested: whether it has answered Sonora's challenge, and rightly.
         exit_code: how that ended; negative codes are signals.
         ended: set when it has.
         on_end: called then, in the launcher's thread: it must neither wait nor raise.
@@ -75,6 +79,7 @@ class Isolate:
     private: socket.socket
     layers: frozenset[IsolationLayer] = frozenset()
     process: ProcessHandle | None = None
+    attested: bool = False
     exit_code: int | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     on_end: Callable[[], None] = lambda: None
@@ -162,6 +167,7 @@ class LinuxLauncher:
             )
         control, control_inside = socket.socketpair()
         private, private_inside = socket.socketpair()
+        LinuxMeans.prepare(private)
         with self._lock:
             if len(self._isolates) >= MAX_ISOLATES:
                 for end in (control, control_inside, private, private_inside):
@@ -179,6 +185,7 @@ class LinuxLauncher:
                 self._spawn(launched.isolate_id, policy, ends)
             self._await_spawned(launched)
             ready = self._await_ready(launched)
+            self._attest(launched, Digest.of(policy))
             program = Policy.parse(policy, at=datetime.now(UTC)).program_digest
             self._offer_code(launched, program, ready.code_name)
         except LaunchError:
@@ -263,6 +270,17 @@ class LinuxLauncher:
         except ValueError as error:
             raise LaunchError("the isolate named a layer that is none of ours") from error
         return report
+
+    def _attest(self, launched: Isolate, policy: Digest) -> None:
+        assert launched.process is not None
+        if launched.policy_digest != policy.value:
+            raise LaunchError("the isolate holds another policy than it was given")
+        claims = LocalClaims(launched.certificate_digest, policy.value, self.measurement)
+        means = LinuxMeans(launched.process, Path(f"/proc/{self._process.pid}/root"))
+        attest_locally(launched.private, claims, means)
+        # What follows comes with descriptors, for which the sender's name would leave no room.
+        launched.private.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        launched.attested = True
 
     def _offer_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
         """Tell the isolate what there is of its program, and wait for more in a thread."""

@@ -83,7 +83,13 @@ class Sonora:
         self._version = version
 
     def mint(self, isolate: Isolate, challenge: bytes) -> bytes:
-        """A PSA token that vouches for `isolate` over this challenge."""
+        """A PSA token that vouches for `isolate` over this challenge.
+
+        Raises:
+            VeracruzError: it was never attested, or there is no enrolled key now.
+        """
+        if not isolate.attested:
+            raise SonoraError("the isolate has not answered Sonora's challenge")
         return mint_runtime_token(
             key=self._enrolled.key(),
             challenge=challenge,

@@ -12,6 +12,8 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from colima import decode, frame, framing, isolate
@@ -30,9 +32,10 @@ def main(descriptor: int) -> NoReturn:
     runtime.warm_up()
     digests = measure_this_process()
     files = tuple(isolate.MeasuredFile(name, digest) for name, digest in digests.items())
-    zygote = _Zygote(channel)
+    measurement = measurement_of(digests)
+    zygote = _Zygote(channel, measurement)
     try:
-        zygote.tell(isolate.ZygoteReady(measurement_of(digests), files))
+        zygote.tell(isolate.ZygoteReady(measurement, files))
     except BrokenPipeError:
         sys.exit(0)  # the service ended while we started
     gc.collect()
@@ -45,9 +48,10 @@ def main(descriptor: int) -> NoReturn:
 class _Zygote:
     """The loop: requests from the service, ends of isolates."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, measurement: bytes) -> None:
         self._channel = channel
         self._own = os.pidfd_open(os.getpid())
+        self._measurement = measurement
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel, selectors.EVENT_READ)
 
@@ -88,7 +92,17 @@ class _Zygote:
         zygote = os.getpid()
         process_id = namespaces.fork_apart(self._own)
         if process_id == 0:
-            _be_isolate(spawn.policy, control, private, errors, zygote)
+            _be_isolate(
+                errors,
+                partial(
+                    runtime.run,
+                    spawn.policy,
+                    measurement=self._measurement,
+                    control=control,
+                    private=private,
+                    parent=zygote,
+                ),
+            )
         return process_id
 
     def _watch(self, isolate_id: int, process_id: int) -> int:
@@ -108,11 +122,11 @@ class _Zygote:
         self.tell(isolate.Exited(isolate_id, os.waitstatus_to_exitcode(status)))
 
 
-def _be_isolate(policy: bytes, control: int, private: int, errors: int, zygote: int) -> NoReturn:
+def _be_isolate(errors: int, run: Callable[[], int]) -> NoReturn:
     status = runtime.FAILED
     try:
         os.dup2(errors, 2)
-        status = runtime.run(policy, control=control, private=private, parent=zygote)
+        status = run()
     except BaseException as error:  # noqa: BLE001 - nothing of an isolate's failure may be printed
         lockdown.report_failure("isolate", type(error))
     lockdown.end(status)

@@ -90,15 +90,31 @@ class CodeMade(_message.Message):
     size: int
     def __init__(self, tag: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
+class LocalAnswer(_message.Message):
+    __slots__ = ("certificate", "proof")
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    certificate: bytes
+    proof: bytes
+    def __init__(self, certificate: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
+
 class FromRuntime(_message.Message):
-    __slots__ = ("ready", "refused", "code_made")
+    __slots__ = ("ready", "refused", "code_made", "answer")
     READY_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CODE_MADE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     ready: RuntimeReady
     refused: RuntimeRefused
     code_made: CodeMade
-    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ...) -> None: ...
+    answer: LocalAnswer
+    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ..., answer: _Optional[_Union[LocalAnswer, _Mapping]] = ...) -> None: ...
+
+class LocalChallenge(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    def __init__(self, nonce: _Optional[bytes] = ...) -> None: ...
 
 class CodeOffer(_message.Message):
     __slots__ = ("key", "tag", "size")
@@ -111,10 +127,12 @@ class CodeOffer(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., tag: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
 class ToRuntime(_message.Message):
-    __slots__ = ("code_offer",)
+    __slots__ = ("code_offer", "challenge")
     CODE_OFFER_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     code_offer: CodeOffer
-    def __init__(self, code_offer: _Optional[_Union[CodeOffer, _Mapping]] = ...) -> None: ...
+    challenge: LocalChallenge
+    def __init__(self, code_offer: _Optional[_Union[CodeOffer, _Mapping]] = ..., challenge: _Optional[_Union[LocalChallenge, _Mapping]] = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("size", "code_size")
