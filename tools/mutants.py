@@ -9,6 +9,7 @@ says why it behaves as the original does. Exit status: 0 when no other mutant su
 import argparse
 import ast
 import difflib
+import itertools
 import multiprocessing
 import os
 import re
@@ -55,6 +56,7 @@ PRELOADED = (
 )  # fmt: skip
 DATA_BYTES = 4 << 30
 NOT_RUN = 70
+WAITING = 5  # times as long as it may work, a test may wait
 OUTCOMES = {0: "survived", 1: "killed", 2: "killed: no import", 4: "killed: no import"}
 
 
@@ -99,9 +101,14 @@ def mutants(path: str) -> list[Mutant]:
 
 def _by_operators(source: str) -> Iterator[str]:
     for name in OPERATORS:
-        operator, occurrence = get_operator(f"core/{name}")(), 0
-        while (code := mutate_code(source, operator, occurrence)) is not None:
-            occurrence += 1
+        operator = get_operator(f"core/{name}")()
+        for occurrence in itertools.count():
+            try:
+                code = mutate_code(source, operator, occurrence)
+            except AttributeError:  # cosmic-ray cannot replace a dotted name in a tuple of them
+                continue
+            if code is None:
+                break
             if code != source:
                 yield code
 
@@ -137,6 +144,8 @@ def _described(path: str, source: str, tree: ast.Module, code: str) -> Mutant:
         (changes[0][1], changes[-1][2]),
         (changes[0][3], changes[-1][4]),
     )
+    while first + 1 < last and not old[first].strip():
+        first += 1  # above a decorator that was removed
     before, after = (" ".join(map(str.strip, part)) for part in (old[first:last], new[begin:end]))
     return Mutant(path, first + 1, _around(tree, first + 1), before, after, code)
 
@@ -197,11 +206,11 @@ class Copy:
         child = os.fork()
         if child == 0:
             try:
-                os._exit(_test(tests))
+                os._exit(_test(tests, limit_s))
             except BaseException:  # noqa: BLE001 a child must not go on as a worker
                 traceback.print_exc()
                 os._exit(NOT_RUN)
-        end = time.monotonic() + limit_s
+        end = time.monotonic() + WAITING * limit_s
         while True:
             process, status = os.waitpid(child, os.WNOHANG)
             if process:
@@ -211,6 +220,8 @@ class Copy:
                 os.waitpid(child, 0)
                 return "killed: no end"
             time.sleep(0.02)
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # what its tests had started
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
             return f"killed: signal {-code}"
@@ -221,9 +232,12 @@ def _is_ours(entry: str) -> bool:
     return Path(entry).name == "src" and Path(entry).parent.parent == ROOT
 
 
-def _test(tests: list[str]) -> int:
+def _test(tests: list[str], limit_s: float) -> int:
     """Run tests in this process, which is the worker's child; pytest's status."""
     os.setsid()
+    # What runs in circles is ended by its own work, so that a busy machine may wait longer.
+    cpu_s = int(limit_s)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, resource.RLIM_INFINITY))
     log = os.open("mutant.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     os.dup2(log, 1)
@@ -303,7 +317,7 @@ def _module(
         if alike[name] > 1:
             _say(f"  listed as equivalent, but {alike[name]} mutants read so: {name[3]}")
     _say(f"{path}: {len(each_of)} mutants, {took_s:.0f} s for all of its tests")
-    attempt = partial(_try, tests, 60 + 10 * took_s)
+    attempt = partial(_try, tests, 10 + 3 * took_s)
     for mutant, outcome in workers.map(attempt, each_of):
         if outcome == "survived" and mutant.name in listed:
             outcomes["equivalent"] += 1

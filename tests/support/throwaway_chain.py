@@ -82,6 +82,7 @@ def revocation_list(
     start: datetime = NOON - timedelta(days=1),
     end: datetime = NOON + timedelta(days=1),
     key=None,
+    algorithm: hashes.HashAlgorithm | None = None,
     extensions=(),
 ) -> bytes:
     """A revocation list in DER, signed by `key` where it is not the issuer's."""
@@ -96,7 +97,7 @@ def revocation_list(
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    crl = builder.sign(key or issuer.key, hashes.SHA256())
+    crl = builder.sign(key or issuer.key, algorithm or hashes.SHA256())
     return crl.public_bytes(serialization.Encoding.DER)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.refused_evidence import refused
 from support.throwaway_chain import NOON, YEAR, Form, authority, issue
 from tabasco.verify import EvidenceError, Fault, VerificationStage
-from tabasco.verify.x509 import certificates, der
+from tabasco.verify.x509 import certificates
 
 ROOT = issue("root", None, authority())
 MIDDLE = issue("middle", ROOT, authority(path_length=0))
@@ -290,49 +290,3 @@ def test_a_certificate_with_one_bit_flipped_does_not_hold(bit):
             roots={certificates.digest(ROOT.certificate)},
             at=NOON,
         )
-
-
-class TestDer:
-    def test_an_integer_is_in_its_shortest_form_and_not_negative(self):
-        assert der.integer(der.read(b"\x02\x02\x00\xff", der.INTEGER)) == 255
-        for encoded in ("020100ff", "0200", "0201ff", "02020001", "0216" + "01" * 22):
-            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-                der.integer(der.read(bytes.fromhex(encoded), der.INTEGER))
-
-    @pytest.mark.parametrize(
-        "encoded", ["", "30", "3080", "308100", "30820001", "3005", "3f0100", "3084000000"]
-    )
-    def test_lengths_are_definite_shortest_and_exact(self, encoded):
-        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-            der.read(bytes.fromhex(encoded), der.SEQUENCE)
-
-    def test_identifiers_are_read_in_dotted_form(self):
-        def dotted(encoded):
-            return der.object_identifier(der.read(bytes.fromhex(encoded), der.OBJECT_IDENTIFIER))
-
-        assert dotted("060a2a864886f84d010d0101") == "1.2.840.113741.1.13.1.1"
-        assert dotted("0603883703") == "2.999.3"
-        for encoded in ("0600", "06022a80", "06032a8001"):
-            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-                dotted(encoded)
-
-    def test_times_are_of_two_forms_alone(self):
-        def read(text, tag):
-            return der.time(der.Element(tag, text, b"")).isoformat()
-
-        assert read(b"491231235959Z", der.UTC_TIME) == "2049-12-31T23:59:59+00:00"
-        assert read(b"500101000000Z", der.UTC_TIME) == "1950-01-01T00:00:00+00:00"
-        assert read(b"20500101000000Z", der.GENERALIZED_TIME) == "2050-01-01T00:00:00+00:00"
-        for text in (b"4912312359Z", b"491331235959Z", b"4912312359590", b"\xb2912312359599"):
-            with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-                read(text, der.UTC_TIME)
-
-    def test_an_attribute_twice_is_refused(self):
-        pair = der.read(bytes.fromhex("300606022a030500"), der.SEQUENCE)
-        assert set(der.attributes([pair])) == {"1.2.3"}
-        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-            der.attributes([pair, pair])
-
-    def test_the_number_of_members_is_bounded(self):
-        with refused(Fault.MALFORMED, VerificationStage.CHAIN):
-            der.children(der.read(b"\x30\x82\x00\x84" + b"\x05\x00" * 66, der.SEQUENCE))
