@@ -4,13 +4,13 @@ from datetime import timedelta
 import pytest
 from cryptography import x509 as library
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.refused_evidence import refused
-from support.throwaway_chain import NOON, YEAR, Form, authority, issue
+from support.throwaway_chain import NOON, YEAR, Form, Member, authority, issue
 from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import certificates
 
@@ -36,11 +36,11 @@ def test_a_good_chain_says_when_its_first_certificate_ends():
 
 def test_only_a_pinned_root_ends_a_chain():
     other = issue("root", None, authority(key=ROOT.key, serial=2))
-    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN):
-        check(LEAF, MIDDLE, other)
-    ended = f"ends in 'middle', sha256 {certificates.digest(MIDDLE.certificate).hex()}, not in"
-    with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN, match=ended):
-        check(LEAF, MIDDLE)
+    for chain, ends_in in (([LEAF, MIDDLE, other], "root"), ([LEAF, MIDDLE], "middle")):
+        digest = certificates.digest(chain[-1].certificate).hex()
+        ended = f"ends in '{ends_in}', sha256 {digest}, not in"
+        with refused(Fault.UNKNOWN_ROOT, VerificationStage.CHAIN, match=ended):
+            check(*chain)
 
 
 def test_a_chain_has_a_leaf_and_a_root_and_a_bound():
@@ -88,6 +88,10 @@ def test_every_link_is_issued_by_the_next():
         check(LEAF, impostor, ROOT)
     with refused(Fault.CHAIN, VerificationStage.CHAIN):
         check(LEAF, ROOT)
+    stranger = issue("middle", issue("root", None, authority()), authority())
+    leaf = issue("leaf", stranger, Form())
+    with refused(Fault.CHAIN, VerificationStage.CHAIN, match="'middle' is not issued by 'root'"):
+        check(leaf, stranger, ROOT)
 
 
 def test_the_time_of_validity_ends_with_its_last_second():
@@ -99,6 +103,18 @@ def test_the_time_of_validity_ends_with_its_last_second():
         check(LEAF, MIDDLE, ROOT, at=NOON - YEAR - SECOND)
 
 
+@pytest.mark.parametrize("short", range(3), ids=["leaf", "middle", "root"])
+def test_every_certificate_of_a_chain_is_in_its_time(short):
+    ends = [NOON + SECOND if each == short else NOON + YEAR for each in range(3)]
+    root = issue("root", None, authority(end=ends[2]))
+    middle = issue("middle", root, authority(end=ends[1]))
+    leaf = issue("leaf", middle, Form(end=ends[0]))
+    assert check(leaf, middle, root, root=root, at=NOON + SECOND) == NOON + SECOND
+    name = ("leaf", "middle", "root")[short]
+    with refused(Fault.EXPIRED, VerificationStage.CHAIN, match=f"'{name}' was valid until"):
+        check(leaf, middle, root, root=root, at=NOON + 2 * SECOND)
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -106,8 +122,9 @@ def test_the_time_of_validity_ends_with_its_last_second():
         Form(authority=None, signs_certificates=True),
         authority(usage=False),
         authority(signs_certificates=False),
+        authority(signs_certificates=False, signs_lists=True),
     ],
-    ids=["end-entity", "no-constraints", "no-usage", "other-usage"],
+    ids=["end-entity", "no-constraints", "no-usage", "other-usage", "lists-alone"],
 )
 def test_who_issues_has_to_be_an_authority(form):
     middle = issue("middle", ROOT, form)
@@ -198,6 +215,25 @@ def test_a_key_that_cannot_be_read_is_refused_with_its_certificate():
         certificates.load(LEAF.der.replace(point, off_curve))
 
 
+@pytest.mark.parametrize(
+    ("known", "unknown"),
+    [("2a8648ce3d030107", "2a8648ce3d03017f"), ("2a8648ce3d0201", "2a8648ce3d027f")],
+    ids=["curve", "kind"],
+)
+def test_a_key_that_the_library_does_not_know_is_refused_with_its_certificate(known, unknown):
+    before, after = bytes.fromhex(known), bytes.fromhex(unknown)
+    assert LEAF.der.count(before) == 1
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="cannot be read"):
+        certificates.load(LEAF.der.replace(before, after))
+
+
+def test_a_key_that_signs_nothing_has_issued_nothing():
+    middle = issue("middle", ROOT, authority(key=x25519.X25519PrivateKey.generate()))
+    leaf = issue("leaf", Member(middle.certificate, ROOT.key), Form())
+    with refused(Fault.CHAIN, VerificationStage.CHAIN, match="'leaf' is not issued by 'middle'"):
+        check(leaf, middle, ROOT)
+
+
 def test_a_certificate_has_at_most_the_bytes_that_are_read():
     # Signed by RSA, whose signatures are all of one length.
     root = issue("root", None, authority(key=rsa.generate_private_key(65537, 2048)))
@@ -256,6 +292,12 @@ def test_base64_is_read_strictly():
     for text in (first + b"\n!" + rest, first + b"\n" + rest.replace(b"=", b"")[:-30]):
         with refused(Fault.MALFORMED, VerificationStage.CHAIN):
             certificates.load_pem(text)
+
+
+def test_what_is_no_base64_is_refused():
+    for digits in (b"A", b"AAAAA", b"AA"):
+        with refused(Fault.MALFORMED, VerificationStage.CHAIN, match="is not base64"):
+            certificates.load_pem(certificates._PEM_BEGIN + digits + certificates._PEM_END)
 
 
 def test_base64_is_written_in_one_way():

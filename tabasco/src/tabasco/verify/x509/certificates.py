@@ -96,7 +96,7 @@ def _load(encoded: bytes, stage: VerificationStage) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(encoded)
         # The library reads the key when it is asked: a malformed one is to fail here.
         certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate cannot be read") from error
     return certificate
 
@@ -339,7 +339,7 @@ def _check_issued(
     try:
         # It compares the names too; whether the issuer is an authority, or valid, it does not ask.
         issued.verify_directly_issued_by(issuing)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, InvalidSignature) as error:
         raise EvidenceError(
             Fault.CHAIN, stage, f"{name(issued)} is not issued by {name(issuing)}"
         ) from error
