@@ -114,6 +114,97 @@ def test_nor_can_it_be_made_of_what_was_found(entries):
         Manifest.of(entries)
 
 
+@pytest.mark.parametrize(
+    ("size", "words"), [(4 * 1024 * 1024, "end of a line"), (4 * 1024 * 1024 + 1, "at most")]
+)
+def test_a_text_has_at_most_4_mib(size, words):
+    with pytest.raises(ManifestError, match=words):
+        Manifest.parse(HEAD.encode().ljust(size, b"x"))
+
+
+def test_a_line_that_is_refused_is_named_by_its_number():
+    for bad in ("x", f"file 644 c 0 {HEX[:-1]}", "folder 755 a"):
+        with pytest.raises(ManifestError, match="line 4 of the manifest"):
+            Manifest.parse(lines("folder 755 a", "folder 755 b", bad))
+
+
+def test_an_image_has_at_most_20_000_paths():
+    folders = {f"{number:05}": ImageFolder(0o755) for number in range(20_000)}
+    assert len(Manifest.of(folders).entries) == 20_000
+    with pytest.raises(ManifestError, match="20001 paths"):
+        Manifest.of(folders | {"x": ImageFolder(0o755)})
+
+
+def test_the_files_have_at_most_1_gib():
+    def manifest(size):
+        files = [ImageFile(0o644, each, Digest(bytes(32))) for each in (size - 7, 7)]
+        return Manifest.of({"a": files[0], "b": ImageFolder(0o755), "c": files[1]})
+
+    assert manifest(1 << 30).content_bytes == 1 << 30
+    with pytest.raises(ManifestError, match="the files have 1073741825 bytes"):
+        manifest((1 << 30) + 1)
+
+
+def nested(depth):
+    return {"/".join("d" * (level + 1)): ImageFolder(0o755) for level in range(depth)}
+
+
+def test_a_path_has_at_most_250_characters():
+    folders = nested(75)
+    deepest = list(folders)[-1]
+    for size in (250, 251):
+        path = f"{deepest}/".ljust(size, "x")
+        if size == 250:
+            assert path in Manifest.of(folders | {path: FILE}).entries
+        else:
+            with pytest.raises(ManifestError, match="no path"):
+                Manifest.of(folders | {path: FILE})
+
+
+def test_a_link_has_at_most_250_characters():
+    folders = nested(84) | {"d/x": FILE, "d/xy": FILE}
+    deepest = list(nested(84))[-1]
+    for target in ("../" * 83 + "x", "../" * 83 + "xy"):
+        entries = folders | {f"{deepest}/l": ImageLink(target)}
+        if len(target) == 250:
+            assert Manifest.of(entries)
+        else:
+            with pytest.raises(ManifestError, match="leaves the image"):
+                Manifest.of(entries)
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "holds"),
+    [
+        ("d/d/d/l", "x", True),
+        ("d/d/d/l", "../y", True),
+        ("d/d/d/l", "../../z", True),
+        ("d/d/d/l", "../../../d/z", True),
+        ("d/d/d/l", "..", True),
+        ("d/d/d/l", "../..", True),
+        ("d/d/d/l", "../x", False),
+        ("d/d/d/l", "../z", False),
+        ("d/d/d/l", "../../y", False),
+        ("d/d/d/l", "../../../z", False),
+        ("d/d/d/l", "../../..", False),
+        ("d/d/d/l", "../../../../d", False),
+        ("l", "d/z", True),
+        ("l", "z", False),
+        ("l", "..", False),
+        ("d/l", "z", True),
+        ("d/l", "d/y", True),
+        ("d/l", "d/..", False),
+    ],
+)
+def test_a_link_is_followed_from_the_folder_that_it_lies_in(link, target, holds):
+    entries = nested(3) | {"d/d/d/x": FILE, "d/d/y": FILE, "d/z": FILE, link: ImageLink(target)}
+    if holds:
+        assert Manifest.of(entries).entries[link] == ImageLink(target)
+    else:
+        with pytest.raises(ManifestError, match="is a link"):
+            Manifest.of(entries)
+
+
 names = st.text(st.sampled_from("ab._-+"), min_size=1, max_size=3).filter(
     lambda name: name not in {".", ".."}
 )

@@ -16,7 +16,7 @@ class ImageDifference:
 
     Attributes:
         path: in the second image; in the first, if it was removed.
-        what: `added`, `removed`, `changed`, `renamed`, `re-linked`, `mode` or `kind`.
+        what: `added`, `removed`, `changed`, `renamed`, `re-linked`, `size`, `mode` or `kind`.
         detail: what was there, and what is.
     """
 
@@ -63,6 +63,8 @@ def _changed(
                 told.append(
                     ImageDifference(path, "changed", f"{now.digest.short}, was {was.digest.short}")
                 )
+            elif was.size != now.size:  # one of the two manifests is wrong about it
+                told.append(ImageDifference(path, "size", f"{now.size}, was {was.size}"))
             return told
     return [ImageDifference(path, "kind", f"{_kind(after)}, was {_kind(before)}")]
 
