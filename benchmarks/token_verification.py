@@ -21,7 +21,7 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.service.attestation import AttestationService, Settings
-from veracruz_utils.policy import LINUX_SOFTWARE
+from veracruz_utils.policy import LINUX_SOFTWARE, IsolationLayer
 from veracruz_utils.public_keys import der_of
 
 _TOKENS = 300
@@ -110,6 +110,7 @@ def _request(key: ec.EllipticCurvePrivateKey) -> VerifyTokenRequest:
         runtime_version="0",
         certificate_digest=secrets.token_bytes(32),
         policy_digest=secrets.token_bytes(32),
+        isolation=frozenset(IsolationLayer),
     )
     return VerifyTokenRequest(token, challenge)
 

@@ -27,7 +27,7 @@ from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_utils.policy import Limits, Role
+from veracruz_utils.policy import IsolationLayer, Limits, Role
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -82,6 +82,11 @@ def test_the_policy_page_lists_every_limit_with_its_default():
         drawn[name.strip("`")] = int(found[1]) * units[found[2]] if found else None
     for field in fields(Limits):
         assert drawn[field.name] == field.default, field.name
+
+
+def test_the_policy_page_lists_every_layer_of_isolation_in_order():
+    named = [cells[0].strip("`") for cells in rows("reference/policy.md") if len(cells) == 2]
+    assert [name for name in named if name in set(IsolationLayer)] == list(IsolationLayer)
 
 
 def test_the_policy_page_names_every_role():

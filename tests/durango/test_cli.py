@@ -15,7 +15,13 @@ from durango.cli import main
 from durango.policies import policy_warnings
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, Policy, PolicyFormat
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
+    IsolationLayer,
+    Policy,
+    PolicyFormat,
+)
 
 DURANGO = Path(sys.executable).with_name("durango")
 SOFTWARE = "a software root of trust: it protects nothing against the owner"
@@ -345,6 +351,33 @@ def test_a_measurement_comes_from_what_sonora_printed(world):
     assert made.accepted("nitro").measurements == {b"\xef" * 32}
 
 
+@pytest.mark.parametrize(
+    ("words", "layers"),
+    [
+        ([], RUNTIME_LAYERS),
+        (["runtime"], RUNTIME_LAYERS),
+        (["runtime", "separate-user"], RUNTIME_LAYERS | {IsolationLayer.SEPARATE_USER}),
+        (["seccomp", "landlock"], {IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK}),
+        (["none"], frozenset()),
+    ],
+)
+def test_a_policy_says_the_least_isolation_that_it_accepts(world, words, layers):
+    options = [option for word in words for option in ("--isolation", word)]
+    facts = world.as_json(*new_policy(world, *usual(world), *options))
+    assert facts["isolation"] == [layer for layer in IsolationLayer if layer in layers]
+    text = (world.folder / "new.json").read_bytes()
+    assert Policy.parse(text, at=now()).isolation == layers
+
+
+def test_a_policy_that_asks_for_less_than_the_runtime_gives_is_warned_of(world):
+    few = world.run(*new_policy(world, *usual(world), "--isolation", "not-dumpable")).stderr
+    assert "warning: it does not ask for" in few
+    assert "no-new-privileges" in few
+    none = world.run(*new_policy(world, *usual(world), "--isolation", "none", "--force")).stderr
+    assert "it asks for no layer of isolation" in none
+    assert "isolation" not in world.run(*new_policy(world, *usual(world), "--force")).stderr
+
+
 def test_a_policy_of_2021_is_written_too(world):
     platform = ("--platform", f"{LINUX_SOFTWARE}={MEASUREMENT.hex()}")
     world.run(*new_policy(world, *platform, "--format", "2021"))
@@ -363,6 +396,8 @@ def test_a_policy_of_2021_is_written_too(world):
         (["--expires", "tomorrow"], "not a time such as"),
         (["--expires", "2027-01-31T00:00:00Z", "--days", "1"], "give one"),
         (["--identity", "nowhere", "Reader"], "No such file"),
+        (["--isolation", "walls"], "separate-user"),
+        (["--isolation", "none", "--isolation", "seccomp"], "none stands alone"),
         (["--measurement-file", "PROGRAM"], "sonora measure --json"),
         (["--sinaloa", "nowhere"], "HOST:PORT"),
     ],
@@ -423,6 +458,9 @@ def test_a_policy_is_shown_with_what_its_platforms_protect_against(world):
     facts = world.as_json("policy", "show", str(world.policy))
     assert facts["identities"][2]["inputs"] == [1]
     assert facts["limits"]["run_seconds"] == 300
+    asked = [layer for layer in IsolationLayer if layer in RUNTIME_LAYERS]
+    assert facts["isolation"] == asked
+    assert f"isolation  at least {', '.join(asked)}" in text
 
 
 def test_a_policy_is_checked(world):
@@ -472,7 +510,10 @@ def test_attest_says_what_was_checked_against_what(world):
         assert word in text
     facts = world.as_json("attest", str(world.policy))
     assert facts["protection"].startswith(SOFTWARE)
-    assert len(facts["checks"]) == 11
+    assert len(facts["checks"]) == 12
+    asked = [layer for layer in IsolationLayer if layer in RUNTIME_LAYERS]
+    assert facts["isolation"] == asked
+    assert f"layers of isolation in force: {', '.join(asked)}" in text
     assert facts["certificate_digest"] == str(Digest.of(world.rig.isolate.identity.certificate))
 
 

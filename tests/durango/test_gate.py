@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durango import Evidence, GateCheck, GateError, judge
+from psa_attestation.cose.signing import sign1
 from psa_attestation.evidence.software import implementation_id_of
 from psa_attestation.results.appraisal import Appraisal, Tier
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import VerifierId
 from psa_attestation.tokens.claims import SoftwareComponent
+from psa_attestation.tokens.claims_codec import encode_claims
 from psa_attestation.tokens.token import mint_token
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, AcceptedPlatform, Policy
+from veracruz_utils.policy import LINUX_SOFTWARE, AcceptedPlatform, IsolationLayer, Policy
 
 ATTESTER = Attester()
 RIG = Rig(ATTESTER)
@@ -68,6 +70,7 @@ def test_an_honest_attestation_passes_and_says_what_was_checked():
         GateCheck.MEASUREMENT,
         GateCheck.POLICY,
         GateCheck.LIFECYCLE,
+        GateCheck.ISOLATION,
         GateCheck.CERTIFICATE,
     ]
 
@@ -184,7 +187,7 @@ def test_one_part_that_is_not_affirmed_spoils_the_whole():
     assert "'root'" in str(error)
 
 
-# (6) to (11) the token
+# (6) to (12) the token
 
 
 @pytest.mark.parametrize("token", [b"", b"\xd2", b"x" * 100])
@@ -264,6 +267,48 @@ def test_an_isolate_that_is_not_secured_is_refused_even_under_a_debug_policy(lif
         GateCheck.LIFECYCLE, evidence(claims=replace(claims, lifecycle=lifecycle)), policy=policy
     )
     assert "expected secured" in str(error)
+
+
+@pytest.mark.parametrize("layer", IsolationLayer)
+def test_an_isolate_that_lacks_a_layer_the_policy_asks_for_is_refused(layer):
+    policy = RIG.policy(isolation=frozenset(IsolationLayer))
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    others = frozenset(IsolationLayer) - {layer}
+    error = refused(
+        GateCheck.ISOLATION, evidence(claims=replace(claims, isolation=others)), policy=policy
+    )
+    found, _, expected = str(error).partition("expected")
+    assert layer not in found
+    assert all(other in found for other in others)
+    assert f"{layer} is not in force" in expected
+    assert "sonora doctor" in expected
+    every = replace(claims, isolation=frozenset(IsolationLayer))
+    assert judged(evidence(claims=every), policy=policy).isolation == frozenset(IsolationLayer)
+
+
+@pytest.mark.parametrize("isolation", [None, frozenset()])
+def test_an_isolate_of_which_no_layer_is_known_is_refused(isolation):
+    error = refused(GateCheck.ISOLATION, evidence(claims=replace(HONEST, isolation=isolation)))
+    assert "found no layer" in str(error)
+
+
+def test_more_layers_than_the_policy_asks_for_are_welcome():
+    policy = RIG.policy(isolation=frozenset({IsolationLayer.SECCOMP}))
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    every = replace(claims, isolation=frozenset(IsolationLayer))
+    assert judged(evidence(claims=every), policy=policy)
+
+
+def test_a_policy_that_asks_for_no_layer_accepts_an_isolate_without_any():
+    policy = RIG.policy(isolation=frozenset())
+    claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
+    found = judged(evidence(claims=replace(claims, isolation=None)), policy=policy)
+    assert found.isolation == frozenset()
+
+
+def test_a_layer_that_this_version_does_not_know_is_not_read():
+    payload = encode_claims(HONEST).replace(b"not-dumpable", b"not-readable")
+    refused(GateCheck.TOKEN_FORM, evidence(token=sign1(payload, ATTESTER.sonora_key)))
 
 
 def test_a_token_without_a_certificate_is_refused():

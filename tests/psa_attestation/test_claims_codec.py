@@ -17,6 +17,7 @@ from support.psa_tokens import (
     refused,
     with_claims,
 )
+from veracruz_utils.policy import IsolationLayer
 
 RFC = frozenset({PsaProfile.RFC9783})
 ALL = frozenset(PsaProfile)
@@ -56,12 +57,15 @@ def test_the_optional_claims_are_read():
             -76000: "example",
             -76001: DIGEST,
             -76002: DIGEST,
+            -76003: ["landlock", "seccomp"],
         }
     )
     assert (claims.boot_seed, claims.certification_reference) == (bytes(8), "1234567890123-12345")
     assert claims.verification_service == "https://verifier.example"
     assert claims.platform == "example"
     assert claims.certificate_digest == claims.policy_digest == DIGEST
+    assert claims.isolation == {IsolationLayer.LANDLOCK, IsolationLayer.SECCOMP}
+    assert read().isolation is None
 
 
 @pytest.mark.parametrize("claim", list(RFC9783_CLAIMS))
@@ -70,7 +74,7 @@ def test_every_mandatory_claim_has_to_be_there(claim):
         read(without=claim)
 
 
-@pytest.mark.parametrize("claim", [*RFC9783_CLAIMS, 268, 2398, 2400, -76000, -76001, -76002])
+@pytest.mark.parametrize("claim", [*RFC9783_CLAIMS, 268, 2398, 2400, *range(-76003, -75999)])
 @pytest.mark.parametrize(
     "value", [True, False, None, 1.0, 12288.0, {}, {1: 2}, cbor2.CBORTag(999, b"")], ids=repr
 )
@@ -86,7 +90,7 @@ def test_a_claim_of_bytes_is_no_number_and_no_text(claim, value):
         read({claim: value})
 
 
-@pytest.mark.parametrize("claim", [265, 2394, 2395, 2398, 2399, 2400, -76000])
+@pytest.mark.parametrize("claim", [265, 2394, 2395, 2398, 2399, 2400, -76000, -76003])
 def test_a_claim_of_another_type_is_no_bytes(claim):
     with refused(ErrorCode.CLAIM_TYPE):
         read({claim: b"\x01"})
@@ -142,6 +146,19 @@ def test_a_claim_of_another_type_is_no_bytes(claim):
         (-76000, "x" * 65, ErrorCode.CLAIM_VALUE),
         (-76001, bytes(31), ErrorCode.CLAIM_VALUE),
         (-76002, bytes(33), ErrorCode.CLAIM_VALUE),
+        (-76003, ["seccomp", "landlock"], ErrorCode.CLAIM_VALUE),
+        (-76003, ["seccomp", "seccomp"], ErrorCode.CLAIM_VALUE),
+        (-76003, ["Seccomp"], ErrorCode.CLAIM_VALUE),
+        (-76003, ["seccomp "], ErrorCode.CLAIM_VALUE),
+        (-76003, [""], ErrorCode.CLAIM_VALUE),
+        (-76003, ["landlock", "x" * 65], ErrorCode.CLAIM_VALUE),
+        (-76003, ["landlock", "zzz"], ErrorCode.CLAIM_VALUE),
+        (-76003, [f"{number:03}" for number in range(10)], ErrorCode.CLAIM_VALUE),
+        (-76003, "seccomp", ErrorCode.CLAIM_TYPE),
+        (-76003, [1], ErrorCode.CLAIM_TYPE),
+        (-76003, [b"seccomp"], ErrorCode.CLAIM_TYPE),
+        (-76003, [["seccomp"]], ErrorCode.CLAIM_TYPE),
+        (-76003, {"seccomp": True}, ErrorCode.CLAIM_TYPE),
     ],
 )
 def test_a_claim_beyond_its_limits_is_refused(claim, value, code):
@@ -166,6 +183,8 @@ def test_a_claim_beyond_its_limits_is_refused(claim, value, code):
         (2399, [{2: DIGEST, 5: DIGEST}] * 64),
         (2399, [{2: DIGEST, 5: DIGEST, 3: 1, 77: "later"}]),
         (-76000, "x" * 64),
+        (-76003, []),
+        (-76003, sorted(IsolationLayer)),
     ],
 )
 def test_a_claim_at_its_limits_is_read(claim, value):
@@ -239,8 +258,10 @@ class TestProfiles:
             read_legacy({-75000: "tag:psacertified.org,2023:psa#tfm"})
 
     def test_our_own_claims_belong_to_the_newest_profile(self):
-        claims = read(PSA_2_0_0 | {-76000: "example", -76001: b"anything", -76002: 7})
+        foreign = {-76000: "example", -76001: b"anything", -76002: 7, -76003: "anything"}
+        claims = read(PSA_2_0_0 | foreign)
         assert (claims.platform, claims.certificate_digest, claims.policy_digest) == (None,) * 3
+        assert claims.isolation is None
 
     @pytest.mark.parametrize("claim", [-75001, -75002, -75003, -75004, -75006, -75008, -75009])
     def test_every_mandatory_claim_of_the_oldest_profile_has_to_be_there(self, claim):
@@ -307,6 +328,7 @@ claim_sets = st.builds(
     platform=st.none() | texts,
     certificate_digest=st.none() | digests,
     policy_digest=st.none() | digests,
+    isolation=st.none() | st.frozensets(st.sampled_from(IsolationLayer)),
 )
 
 

@@ -84,6 +84,7 @@ def test_a_token_about_a_runtime_is_no_evidence_even_under_the_same_key():
         runtime_version="0.1.0",
         certificate_digest=bytes(32),
         policy_digest=bytes(32),
+        isolation=frozenset(),
     )
     with refused(ErrorCode.TYPE_CONFUSION, Stage.BINDING):
         verify(token)

@@ -9,6 +9,7 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.runtime import RuntimeClaims, mint_runtime_token
 from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from support.psa_tokens import CHALLENGE, DEVICE, DEVICE_384, INSTANCE, key_for, refused
+from veracruz_utils.policy import IsolationLayer
 
 RUNTIME = {
     "challenge": CHALLENGE,
@@ -17,6 +18,7 @@ RUNTIME = {
     "runtime_version": "0.1.0",
     "certificate_digest": b"\x22" * 32,
     "policy_digest": b"\x33" * 32,
+    "isolation": frozenset({IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK}),
 }
 TOKEN = mint_runtime_token(key=DEVICE, **RUNTIME)
 CLAIMS = verify_token(TOKEN, key_for=key_for, nonce=CHALLENGE)
@@ -35,7 +37,20 @@ def test_a_token_says_everything_about_its_runtime():
         policy_digest=b"\x33" * 32,
         instance_id=INSTANCE,
         challenge=CHALLENGE,
+        isolation=frozenset({IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK}),
     )
+
+
+def test_a_token_that_does_not_say_leaves_no_layer_known():
+    assert RuntimeClaims.of(changed(isolation=None)).isolation == frozenset()
+
+
+@pytest.mark.parametrize("layers", [frozenset(), frozenset(IsolationLayer)])
+def test_a_token_says_all_layers_and_says_none(layers):
+    token = mint_runtime_token(key=DEVICE, **RUNTIME | {"isolation": layers})
+    claims = verify_token(token, key_for=key_for, nonce=CHALLENGE)
+    assert claims.isolation == layers
+    assert RuntimeClaims.of(claims).isolation == layers
 
 
 def test_a_token_is_laid_out_as_agreed():
@@ -57,7 +72,8 @@ def test_a_token_carries_the_instance_id_of_its_key():
 
 
 def test_a_token_fits_the_wire():
-    assert len(mint_runtime_token(key=DEVICE, **RUNTIME | {"challenge": bytes(64)})) < 4096
+    largest = {"challenge": bytes(64), "isolation": frozenset(IsolationLayer)}
+    assert len(mint_runtime_token(key=DEVICE, **RUNTIME | largest)) < 4096
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
-from veracruz_utils.policy import Policy, Role
+from veracruz_utils.policy import RUNTIME_LAYERS, Policy, Role
 
 KEY = new_key()
 INSTANCE = instance_id_of(KEY.public_key())
@@ -176,6 +176,7 @@ def test_a_token_vouches_for_this_isolate_over_this_challenge(door, policy):
                 policy_digest=launched.policy_digest,
                 instance_id=INSTANCE,
                 challenge=challenge,
+                isolation=RUNTIME_LAYERS,
             )
         control.close()
 

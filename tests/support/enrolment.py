@@ -116,4 +116,5 @@ class RootAttester:
             runtime_version="4.5.6",
             certificate_digest=hashlib.sha256(b"certificate").digest(),
             policy_digest=hashlib.sha256(b"policy").digest(),
+            isolation=frozenset(),
         )

@@ -42,6 +42,7 @@ from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
     AcceptedPlatform,
@@ -98,6 +99,7 @@ class Attester:
             platform=LINUX_SOFTWARE,
             certificate_digest=Digest.of(certificate).value,
             policy_digest=policy_digest.value,
+            isolation=RUNTIME_LAYERS,
         )
 
     def token(self, claims: Claims) -> bytes:

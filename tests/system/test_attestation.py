@@ -173,6 +173,7 @@ def test_a_token_by_a_key_that_is_not_enrolled_is_refused(computation, stack):
             runtime_version="0.1.0",
             certificate_digest=bytes(32),
             policy_digest=computation.policy.digest.value,
+            isolation=frozenset(),
         )
 
     with bridge_that(forge) as bridge:

@@ -23,6 +23,8 @@ from support.policies import (
 )
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
+    IsolationLayer,
     Limits,
     Policy,
     PolicyFormat,
@@ -72,6 +74,7 @@ def test_the_current_format_gives_all_its_fields():
                 {"name": LINUX_SOFTWARE, "measurements": ["5a" * 32, "6b" * 32]},
                 {"name": "nitro", "measurements": ["7C" * 48]},
             ],
+            "isolation": ["seccomp", "image-root"],
             "limits": {"run_seconds": 5, "fuel": 1000},
         }
     )
@@ -84,7 +87,18 @@ def test_the_current_format_gives_all_its_fields():
     assert policy.accepted("nitro").measurements == {b"\x7c" * 48}
     assert policy.accepted("sgx") is None
     assert policy.strategy is Strategy.JIT
+    assert policy.isolation == {IsolationLayer.SECCOMP, IsolationLayer.IMAGE_ROOT}
     assert policy.limits == Limits(run_seconds=5, fuel=1000)
+
+
+def test_a_policy_that_says_nothing_of_isolation_asks_for_all_that_the_runtime_brings_about():
+    assert parse(current_document()).isolation == RUNTIME_LAYERS
+    assert parse(current_document() | {"isolation": []}).isolation == frozenset()
+
+
+def test_a_policy_of_2021_asks_for_no_layer_and_cannot():
+    assert parse(document_2021()).isolation == frozenset()
+    assert parse(document_2021() | {"isolation": ["seccomp"]}).isolation == frozenset()
 
 
 def test_the_format_of_2021_gives_all_its_fields():

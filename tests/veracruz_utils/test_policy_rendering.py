@@ -12,10 +12,12 @@ from support.policies import DAY, NOW, certificate, key_of, public_key_der
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Address,
+    IsolationLayer,
     Limits,
     Policy,
     PolicyError,
@@ -91,6 +93,7 @@ def said(draw) -> dict:
         "ciphersuite": draw(st.sampled_from(TLS_1_3_SUITES)),
         "strategy": draw(st.sampled_from(Strategy)),
         "debug": draw(st.booleans()),
+        "isolation": draw(st.frozensets(st.sampled_from(IsolationLayer))),
         "limits": draw(st.builds(Limits, run_seconds=st.integers(1, 99), fuel=st.just(5))),
         "tabasco_key": CURRENT["tabasco_key"],
     }
@@ -113,8 +116,15 @@ def test_a_rendered_policy_says_what_was_rendered(words):
 
 def test_every_field_of_a_policy_can_be_rendered():
     derived = {"raw", "digest", "format"}
-    rendered = set(CURRENT) | {"streaming_order", "debug", "limits"}
+    rendered = set(CURRENT) | {"streaming_order", "debug", "limits", "isolation"}
     assert {field.name for field in fields(Policy)} - derived == rendered - {"at"}
+
+
+def test_a_rendered_policy_says_its_layers_also_where_they_are_the_default():
+    assert json.loads(render_policy(**CURRENT))["isolation"] == [
+        layer.value for layer in IsolationLayer if layer in RUNTIME_LAYERS
+    ]
+    assert json.loads(render_policy(**CURRENT | {"isolation": frozenset()}))["isolation"] == []
 
 
 def test_certificates_have_the_form_of_2021():
@@ -157,6 +167,7 @@ def test_times_are_in_utc_and_rounded_down():
         (CURRENT | {"ciphersuite": TLS_1_2_SUITES[0]}, "ciphersuite-unsupported"),
         (CURRENT | {"sinaloa": Address("a", 0)}, "url-invalid"),
         (OF_2021 | {"ciphersuite": TLS_1_3_SUITES[0]}, "ciphersuite-unsupported"),
+        (OF_2021 | {"isolation": RUNTIME_LAYERS}, "invalid-value"),
         (OF_2021 | {"limits": Limits(fuel=1)}, "invalid-value"),
         (OF_2021 | {"tabasco_key": CURRENT["tabasco_key"]}, "invalid-value"),
         (

@@ -1,12 +1,20 @@
 """How outputs and errors write what others chose, and times."""
 
+from collections.abc import Collection
 from datetime import datetime
+
+from veracruz_utils.policy import IsolationLayer
 
 
 def printable(text: str, *, most: int = 120) -> str:
     """Somebody else's words, cut, and quoted if they could do anything to a terminal."""
     cut = text[:most]
     return cut if cut.isprintable() else repr(cut)
+
+
+def layer_names(layers: Collection[IsolationLayer]) -> str:
+    """Layers of isolation in the order in which they are documented, or that there is none."""
+    return ", ".join(layer for layer in IsolationLayer if layer in layers) or "no layer"
 
 
 def timestamp(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import IsolationLayer
 
 
 class GateCheck(StrEnum):
@@ -22,6 +23,7 @@ class GateCheck(StrEnum):
     MEASUREMENT = "measurement"
     POLICY = "policy"
     LIFECYCLE = "lifecycle"
+    ISOLATION = "isolation"
     CERTIFICATE = "certificate"
 
 
@@ -66,6 +68,7 @@ class Attestation:
         version: of the runtime, as its makers call it.
         certificate_digest: SHA-256 of the isolate's TLS certificate; nothing else is talked to.
         policy_digest: of the policy the isolate holds, which is the principal's own.
+        isolation: the layers in force around it; all that the policy asks for are among them.
         instance_id: of the root attester that vouches for the isolate, 33 bytes.
         verifier: who says so, in its own words.
         issued_at: when Tabasco said so.
@@ -79,6 +82,7 @@ class Attestation:
     version: str
     certificate_digest: Digest
     policy_digest: Digest
+    isolation: frozenset[IsolationLayer]
     instance_id: bytes
     verifier: str
     issued_at: datetime

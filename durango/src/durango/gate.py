@@ -9,8 +9,10 @@ further.
     (2) it answers my challenge                              (8) the policy names the measurement
     (3) it is in force now                                   (9) the isolate holds my exact policy
     (4) it is about the token I was given                   (10) the lifecycle is `secured`
-    (5) Tabasco affirms what it found                       (11) a certificate is vouched for: the
-    (6) the token answers my challenge                           only one TLS will accept
+    (5) Tabasco affirms what it found                       (11) every layer of isolation that the
+    (6) the token answers my challenge                           policy asks for is in force
+                                                            (12) a certificate is vouched for: the
+                                                                 only one TLS will accept
 
 Time and bytes come in, a verified value or `GateError` comes out; there is no input or output here.
 """
@@ -20,7 +22,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from durango._words import printable, timestamp
+from durango._words import layer_names, printable, timestamp
 from durango.errors import GateError
 from durango.evidence import Attestation, Evidence, GateCheck, Passed
 from durango.platforms import protection
@@ -65,6 +67,7 @@ def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetim
         version=runtime.version,
         certificate_digest=Digest(runtime.certificate_digest),
         policy_digest=Digest(runtime.policy_digest),
+        isolation=runtime.isolation,
         instance_id=runtime.instance_id,
         verifier=_verifier(ear),
         issued_at=_moment(ear.issued_at),
@@ -110,7 +113,7 @@ class _Gate:
         return ear
 
     def examine_token(self) -> RuntimeClaims:
-        """Steps 6 to 11: what the isolate's root attester says, vouched for by Tabasco."""
+        """Steps 6 to 12: what the isolate's root attester says, vouched for by Tabasco."""
         try:
             claims = read_unverified_claims(self._evidence.token)
             runtime = RuntimeClaims.of(claims)
@@ -144,7 +147,8 @@ class _Gate:
             against="what a production isolate must say",
             remedy="have the delegate run an isolate that is not open to debugging",
         )
-        self._pass(  # (11) RuntimeClaims has made sure that there is one, of 32 bytes
+        self._examine_isolation(runtime)
+        self._pass(  # (12) RuntimeClaims has made sure that there is one, of 32 bytes
             GateCheck.CERTIFICATE,
             runtime.certificate_digest.hex(),
             "the only certificate TLS accepts",
@@ -211,6 +215,24 @@ class _Gate:
             GateCheck.MEASUREMENT,
             f"{runtime.measurement.hex()} (runtime {runtime.version[:40]!r})",
             f"the measurements my policy names for {accepted.name}",
+        )
+
+    def _examine_isolation(self, runtime: RuntimeClaims) -> None:
+        """Step 11: what the root attester does not say is in force counts as not in force."""
+        missing = self._policy.isolation - runtime.isolation
+        if missing:
+            raise GateError(
+                GateCheck.ISOLATION,
+                found=layer_names(runtime.isolation),
+                expected=f"at least {layer_names(self._policy.isolation)}, which my policy asks "
+                f"for; {layer_names(missing)} is not in force",
+                remedy="have the delegate run `sonora doctor`, which says what that machine lacks "
+                "for it and what to do, or agree on a policy that asks for less",
+            )
+        self._pass(
+            GateCheck.ISOLATION,
+            layer_names(runtime.isolation),
+            f"the layers my policy asks for: {layer_names(self._policy.isolation)}",
         )
 
     def _require(

@@ -6,10 +6,18 @@ from typing import Final
 
 from cryptography import x509
 
-from durango._words import printable, timestamp
+from durango._words import layer_names, printable, timestamp
 from durango.platforms import protection
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, STREAM_SENDERS, Policy, PolicyIdentity, Role
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
+    STREAM_SENDERS,
+    IsolationLayer,
+    Policy,
+    PolicyIdentity,
+    Role,
+)
 
 _SOON: Final = timedelta(days=1)
 
@@ -36,6 +44,7 @@ def policy_facts(policy: Policy) -> dict[str, object]:
             }
             for platform in policy.platforms
         ],
+        "isolation": [layer for layer in IsolationLayer if layer in policy.isolation],
         "data_provision_order": list(policy.data_provision_order),
         "streaming_order": list(policy.streaming_order),
         "limits": {
@@ -59,6 +68,7 @@ def policy_text(policy: Policy) -> str:
         rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
         rows += [("", f"measurement {value.hex()}") for value in sorted(platform.measurements)]
     rows += [
+        ("isolation", f"at least {layer_names(policy.isolation)}"),
         ("sinaloa", str(policy.sinaloa)),
         ("tabasco", f"{policy.tabasco}, {_key_line(policy)}"),
         ("TLS", policy.ciphersuite.name),
@@ -77,6 +87,16 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
     ]
     if not policy.platforms:
         warnings.append("it names no measurement of any runtime: attestation will refuse them all")
+    if not policy.isolation:
+        warnings.append(
+            "it asks for no layer of isolation: an isolate that nothing keeps apart from its host "
+            "is accepted"
+        )
+    elif RUNTIME_LAYERS - policy.isolation:
+        warnings.append(
+            f"it does not ask for {layer_names(RUNTIME_LAYERS - policy.isolation)}: an isolate "
+            "without is accepted"
+        )
     if policy.debug:
         warnings.append(
             "debug is on: what the program says, and where it fails, go to its provider: that may "

@@ -28,7 +28,7 @@ from platform_services import LinuxRandomSource
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, Receipt
 from psa_attestation.receipts.signing import sign_receipt
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import CipherSuite, Policy, TlsVersion
+from veracruz_utils.policy import RUNTIME_LAYERS, CipherSuite, Policy, TlsVersion
 
 NAME: Final = "runtime.veracruz"
 """The DNS name in the runtime's certificate; nobody resolves it, the certificate is pinned."""
@@ -84,7 +84,8 @@ def _serve(
     code = CodeExchange(policy, private)
     runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
     front = Front(runtime, context, control=socket.socket(fileno=control), private=private)
-    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, ())
+    layers = tuple(sorted(RUNTIME_LAYERS))  # `lockdown.enter` raises where one is not in force
+    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, layers)
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
         answer_challenge(private, identity, policy.digest.value, measurement)

@@ -98,6 +98,7 @@ class Sonora:
             runtime_version=self._version,
             certificate_digest=isolate.certificate_digest,
             policy_digest=isolate.policy_digest,
+            isolation=isolate.layers,
         )
 
 

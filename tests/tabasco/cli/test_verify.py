@@ -8,7 +8,7 @@ import cbor2
 import pytest
 from click.testing import CliRunner
 
-from support.psa_tokens import DEVICE, sign1_by_hand
+from support.psa_tokens import DEVICE, sign1_by_hand, with_claims
 from tabasco.cli import main
 from veracruz_utils.key_files import pem_of
 
@@ -379,3 +379,19 @@ def test_a_token_with_the_claims_of_2021_is_verified_by_the_key_given(tmp_path):
     stale = report(token, "--key", key, "--nonce", "00" * 32, status=3)
     assert stale["refusal"]["reason"] == "nonce-mismatch"
     assert "names no instance" in report(token, status=3)["refusal"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "fact"),
+    [
+        ({}, {}),
+        ({-76003: []}, {"isolation": "none"}),
+        ({-76003: ["landlock", "seccomp"]}, {"isolation": "landlock seccomp"}),
+    ],
+)
+def test_the_layers_that_a_token_says_are_in_force_are_a_fact(tmp_path, claim, fact):
+    token, key = tmp_path / "token.cbor", tmp_path / "device.pem"
+    token.write_bytes(sign1_by_hand(with_claims(claim)))
+    key.write_bytes(pem_of(DEVICE.public_key()))
+    facts = report(token, "--key", key)["proven"]["facts"]
+    assert {name: value for name, value in facts.items() if name == "isolation"} == fact

@@ -146,6 +146,7 @@ def test_evidence_that_is_a_token_about_a_runtime_is_refused(service, attester):
         runtime_version="1",
         certificate_digest=bytes(32),
         policy_digest=bytes(32),
+        isolation=frozenset(),
     )
     request = replace(attester.enrolment(challenge), evidence=token)
     assert reason(service, request) is RejectionReason.EVIDENCE_REFUSED

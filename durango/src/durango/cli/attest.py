@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from durango._words import timestamp
+from durango._words import layer_names, timestamp
 from durango.attestation import SavedAttestation
 from durango.cli.options import FILE, Access, access_options, attestation_facts, force_option
 from durango.evidence import Attestation
@@ -50,6 +50,7 @@ def _text(attestation: Attestation) -> str:
     lines.append(
         f"accepted: isolate {attestation.certificate_digest}\n"
         f"until {timestamp(attestation.expires_at)}, on {attestation.platform},\n"
-        f"{protection(attestation.platform)}"
+        f"{protection(attestation.platform)};\n"
+        f"layers of isolation in force: {layer_names(attestation.isolation)}"
     )
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_shells.console import ADDRESS, note, read_file
 from veracruz_utils.address import Address
-from veracruz_utils.policy import MAX_POLICY_BYTES, Policy, PolicyIdentity
+from veracruz_utils.policy import MAX_POLICY_BYTES, IsolationLayer, Policy, PolicyIdentity
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
@@ -238,6 +238,7 @@ def attestation_facts(attestation: Attestation) -> dict[str, object]:
         "protection": protection(attestation.platform),
         "measurement": attestation.measurement.hex(),
         "runtime_version": attestation.version,
+        "isolation": [layer for layer in IsolationLayer if layer in attestation.isolation],
         "certificate_digest": str(attestation.certificate_digest),
         "policy_digest": str(attestation.policy_digest),
         "instance_id": attestation.instance_id.hex(),

@@ -13,8 +13,11 @@ from durango.cli.options import (
     policy_argument,
 )
 from durango.cli.terms import (
+    EVERY_RUNTIME_LAYER,
     FORMATS,
+    NO_LAYER,
     expiry,
+    isolation_of,
     limits_of,
     measurements_in,
     members_of,
@@ -26,7 +29,7 @@ from durango.content import open_content
 from durango.policies import policy_facts, policy_text, policy_warnings
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
 from veracruz_utils.address import Address
-from veracruz_utils.policy import Policy, PolicyFormat, Role, Strategy
+from veracruz_utils.policy import IsolationLayer, Policy, PolicyFormat, Role, Strategy
 from veracruz_utils.policy.rendering import render_policy
 
 
@@ -114,6 +117,16 @@ def policy() -> None:
     help="A limit, as in input_bytes=64MiB or run_seconds=30; repeatable.",
 )
 @click.option(
+    "--isolation",
+    "isolation",
+    type=click.Choice([EVERY_RUNTIME_LAYER, *map(str, IsolationLayer), NO_LAYER]),
+    multiple=True,
+    help="A layer that must be in force around the isolate; repeatable. An isolate without it is "
+    "refused. `runtime` is all that the runtime brings about by itself, on a machine that allows "
+    "it; `separate-user` depends on how Sonora is set up there; `none` accepts an isolate that "
+    "nothing keeps apart from its host.  [default: runtime]",
+)
+@click.option(
     "--format", "format_name", type=click.Choice(list(FORMATS)), default="current",
     show_default=True, help="The policy's format.",
 )  # fmt: skip
@@ -137,6 +150,7 @@ def new(
     strategy: str,
     debug: bool,
     limits: tuple[str, ...],
+    isolation: tuple[str, ...],
     format_name: str,
     output: Path,
     force: bool,
@@ -163,6 +177,7 @@ def new(
         strategy=Strategy(strategy),
         debug=debug,
         limits=limits_of(limits),
+        isolation=isolation_of(isolation),
         policy_format=FORMATS[format_name],
     )
     made = Policy.parse(text, at=now)

@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from durango.identity import load_certificate
 from veracruz_shells.console import read_file
 from veracruz_utils.policy import (
+    RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     CipherSuite,
+    IsolationLayer,
     Limits,
     PolicyFormat,
     PolicyIdentity,
@@ -25,6 +27,8 @@ from veracruz_utils.policy import (
 )
 from veracruz_utils.strict_json import JsonError, read_json
 
+EVERY_RUNTIME_LAYER: Final = "runtime"
+NO_LAYER: Final = "none"
 FORMATS: Final = {"current": PolicyFormat.CURRENT, "2021": PolicyFormat.VERACRUZ_2021}
 
 _PLATFORM: Final = re.compile(r"([A-Za-z0-9._-]{1,64})=((?:[0-9a-fA-F]{2}){1,64})")
@@ -123,6 +127,18 @@ def limits_of(given: Sequence[str]) -> Limits | None:
             )
         values[match[1]] = int(match[2]) * _UNITS[match[3]]
     return Limits(**values) if values else None
+
+
+def isolation_of(given: Sequence[str]) -> frozenset[IsolationLayer] | None:
+    """The layers that these words ask for; None leaves it to the format."""
+    if not given:
+        return None
+    if NO_LAYER in given:
+        if len(given) > 1:
+            raise click.UsageError(f"--isolation {NO_LAYER} stands alone")
+        return frozenset()
+    named = frozenset(IsolationLayer(name) for name in given if name != EVERY_RUNTIME_LAYER)
+    return named | RUNTIME_LAYERS if EVERY_RUNTIME_LAYER in given else named
 
 
 def _role(name: str) -> Role:

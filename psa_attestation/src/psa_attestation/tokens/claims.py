@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
+from veracruz_utils.policy.isolation import IsolationLayer
 
 
 @unique
@@ -54,6 +55,8 @@ class Claims:
         platform: our claim -76000, the kind of isolate, at most 64 characters.
         certificate_digest: our claim -76001, SHA-256 of the isolate's TLS certificate (DER).
         policy_digest: our claim -76002, SHA-256 of the global policy's bytes.
+        isolation: our claim -76003, the layers that the isolate is walled in by; None where the
+            token does not say.
     """
 
     profile: PsaProfile
@@ -69,6 +72,7 @@ class Claims:
     platform: str | None = None
     certificate_digest: bytes | None = None
     policy_digest: bytes | None = None
+    isolation: frozenset[IsolationLayer] | None = None
 
     @property
     def lifecycle_state(self) -> Lifecycle:

@@ -5,6 +5,7 @@ refused whole, or two verifiers could read two nonces from it. Claims that no pr
 ignored, as RFC 9783 section 5.1.3 demands.
 """
 
+import itertools
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -17,6 +18,7 @@ from psa_attestation.tokens._profiles import FOREIGN_KEYS, KEYS, NO_MEASUREMENTS
 from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.instance_id import check_instance_id
 from psa_attestation.tokens.lifecycle import lifecycle_of
+from veracruz_utils.policy.isolation import IsolationLayer
 
 MAX_COMPONENTS: Final = 64
 _MAX_TEXT: Final = 1024
@@ -28,7 +30,9 @@ _INT32: Final = range(-(2**31), 2**31)
 _PLATFORM: Final = -76000
 _CERTIFICATE_DIGEST: Final = -76001
 _POLICY_DIGEST: Final = -76002
+_ISOLATION: Final = -76003
 MAX_PLATFORM_CHARS: Final = 64
+_MAX_LAYER_CHARS: Final = 64
 
 # Tags are let through because claims nobody knows may carry them; a known claim never does.
 _LIMITS: Final = DecodeLimits(max_bytes=8 * 1024, max_items=1024, max_depth=12, tags=ANY_TAG)
@@ -66,6 +70,7 @@ def encode_claims(claims: Claims) -> bytes:
         _PLATFORM: claims.platform,
         _CERTIFICATE_DIGEST: claims.certificate_digest,
         _POLICY_DIGEST: claims.policy_digest,
+        _ISOLATION: None if claims.isolation is None else sorted(map(str, claims.isolation)),
     }
     return encode(_present(members))
 
@@ -129,6 +134,7 @@ def _claims(members: Mapping[Key, Value], profile: PsaProfile) -> Claims:
         platform=_optional_text(ours, _PLATFORM, MAX_PLATFORM_CHARS),
         certificate_digest=_optional_digest(ours, _CERTIFICATE_DIGEST),
         policy_digest=_optional_digest(ours, _POLICY_DIGEST),
+        isolation=_isolation(ours),
     )
 
 
@@ -209,3 +215,19 @@ def _optional_text(members: Mapping[Key, Value], key: int, max_chars: int) -> st
 
 def _optional_digest(members: Mapping[Key, Value], key: int) -> bytes | None:
     return octets(members[key], f"claim {key}", (32,)) if key in members else None
+
+
+def _isolation(members: Mapping[Key, Value]) -> frozenset[IsolationLayer] | None:
+    if _ISOLATION not in members:
+        return None
+    entries = array(members[_ISOLATION], "the isolation", max_entries=len(IsolationLayer))
+    names = [text(entry, "a layer of isolation", max_chars=_MAX_LAYER_CHARS) for entry in entries]
+    if any(earlier >= later for earlier, later in itertools.pairwise(names)):
+        raise refused(ErrorCode.CLAIM_VALUE, "the layers of isolation are not in order, each once")
+    # An unknown one is refused: what it promises could not be compared with any policy.
+    unknown = set(names) - set(IsolationLayer)
+    if unknown:
+        raise refused(
+            ErrorCode.CLAIM_VALUE, f"{min(unknown)[:40]!r} is not a layer of isolation known here"
+        )
+    return frozenset(map(IsolationLayer, names))

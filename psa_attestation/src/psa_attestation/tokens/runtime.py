@@ -11,6 +11,7 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.lifecycle import SECURED
 from psa_attestation.tokens.token import mint_token
+from veracruz_utils.policy.isolation import IsolationLayer
 
 _COMPONENT: Final = "ARoT"
 _CLIENT_ID: Final = 1
@@ -28,6 +29,7 @@ class RuntimeClaims:
         policy_digest: SHA-256 of the policy it holds.
         instance_id: the root attester that vouches for it, 33 bytes.
         challenge: the challenge that the token answers.
+        isolation: the layers that its isolate is known to be walled in by.
     """
 
     platform: str
@@ -37,6 +39,7 @@ class RuntimeClaims:
     policy_digest: bytes
     instance_id: bytes
     challenge: bytes
+    isolation: frozenset[IsolationLayer]
 
     @classmethod
     def of(cls, claims: Claims) -> Self:
@@ -61,6 +64,8 @@ class RuntimeClaims:
             policy_digest=claims.policy_digest,
             instance_id=claims.instance_id,
             challenge=claims.nonce,
+            # What is not said is not known, and what is not known counts for nothing.
+            isolation=claims.isolation or frozenset(),
         )
 
 
@@ -73,6 +78,7 @@ def mint_runtime_token(
     runtime_version: str,
     certificate_digest: bytes,
     policy_digest: bytes,
+    isolation: frozenset[IsolationLayer],
 ) -> bytes:
     """A token that answers `challenge` and vouches for one runtime.
 
@@ -84,6 +90,7 @@ def mint_runtime_token(
         runtime_version: as its makers call it.
         certificate_digest: SHA-256 of the runtime's TLS certificate (DER).
         policy_digest: SHA-256 of the policy's bytes.
+        isolation: the layers in force around the runtime.
     """
     return mint_token(
         Claims(
@@ -101,6 +108,7 @@ def mint_runtime_token(
             platform=platform,
             certificate_digest=certificate_digest,
             policy_digest=policy_digest,
+            isolation=isolation,
         ),
         key,
     )

@@ -111,6 +111,7 @@ def terms_without_policy(
         debug=True,
         strategy=strategy,
         limits=limits,
+        isolation=frozenset(),
     )
     return Terms(
         policy=policy,

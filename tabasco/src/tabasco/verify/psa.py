@@ -47,6 +47,7 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
             "implementation-id": claims.implementation_id.hex(),
             "lifecycle": claims.lifecycle_state.name.lower(),
             "client-id": claims.client_id,
+            **_isolation(claims),
         },
         concerns=()
         if claims.profile is PsaProfile.RFC9783
@@ -58,6 +59,12 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
             ),
         ),
     )
+
+
+def _isolation(claims: Claims) -> dict[str, str]:
+    """Our claim of the layers in force, where the token makes it."""
+    layers = claims.isolation
+    return {} if layers is None else {"isolation": " ".join(sorted(layers)) or "none"}
 
 
 def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:

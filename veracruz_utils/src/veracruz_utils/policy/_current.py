@@ -21,6 +21,7 @@ from veracruz_utils.policy._shared import (
 from veracruz_utils.policy.certificates import public_key_from_pem
 from veracruz_utils.policy.ciphersuites import TLS_1_3_SUITES
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
 from veracruz_utils.policy.values import AcceptedPlatform, Limits, PolicyFormat
 
 VERSION: Final = 1
@@ -53,6 +54,7 @@ class _Form(SharedForm, forbid_unknown_fields=True, kw_only=True):
     expires_at: str
     platforms: list[_Platform]
     program_digest: str
+    isolation: list[IsolationLayer] | msgspec.UnsetType = msgspec.UNSET
     limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type]
 
 
@@ -83,6 +85,7 @@ def read_current(document: Mapping[str, object], *, at: datetime) -> tuple[Share
         program_digest=program_digest,
         tabasco_key=public_key_from_pem(form.tabasco_key, path="$.tabasco_key"),
         limits=Limits(**msgspec.structs.asdict(form.limits)),
+        isolation=_read_isolation(form.isolation),
     )
 
 
@@ -119,6 +122,19 @@ def _read_platforms(entries: list[_Platform]) -> tuple[AcceptedPlatform, ...]:
     if not platforms:
         raise _missing("no platform is accepted, so no isolate could ever run this", "$.platforms")
     return tuple(platforms.values())
+
+
+def _read_isolation(entries: list[IsolationLayer] | msgspec.UnsetType) -> frozenset[IsolationLayer]:
+    if isinstance(entries, msgspec.UnsetType):
+        return RUNTIME_LAYERS  # only who says so accepts less
+    for index, layer in enumerate(entries):
+        if layer in entries[:index]:
+            raise PolicyError(
+                PolicyErrorCode.INVALID_VALUE,
+                f"{layer.value!r} appears twice",
+                path=f"$.isolation[{index}]",
+            )
+    return frozenset(entries)
 
 
 def _missing(detail: str, path: str) -> PolicyError:

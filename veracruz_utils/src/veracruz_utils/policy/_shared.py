@@ -15,6 +15,7 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.isolation import IsolationLayer
 from veracruz_utils.policy.values import (
     DATA_SENDERS,
     STREAM_SENDERS,
@@ -62,6 +63,7 @@ class OwnTerms:
     program_digest: Digest
     tabasco_key: bytes | None
     limits: Limits
+    isolation: frozenset[IsolationLayer]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from veracruz_utils.policy._current import read_current
 from veracruz_utils.policy._document import load_document
 from veracruz_utils.policy._veracruz_2021 import read_2021
 from veracruz_utils.policy.ciphersuites import CipherSuite, ciphersuite_named
+from veracruz_utils.policy.isolation import IsolationLayer
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
     Limits,
@@ -43,6 +44,7 @@ class Policy:
         debug: whether the program's provider learns what it says and where in it a run failed.
         strategy: how the program is executed.
         limits: what the computation may use.
+        isolation: the layers that the isolate must at least be walled in by.
     """
 
     raw: bytes = field(repr=False)
@@ -61,6 +63,7 @@ class Policy:
     debug: bool
     strategy: Strategy
     limits: Limits
+    isolation: frozenset[IsolationLayer]
 
     @classmethod
     def parse(cls, raw: bytes, *, at: datetime) -> Self:
@@ -100,6 +103,7 @@ class Policy:
             debug=form.debug,
             strategy=form.execution_strategy,
             limits=own.limits,
+            isolation=own.isolation,
         )
 
     def identity_of(self, certificate_der: bytes) -> PolicyIdentity | None:

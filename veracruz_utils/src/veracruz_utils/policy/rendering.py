@@ -12,6 +12,7 @@ from veracruz_utils.policy._current import VERSION
 from veracruz_utils.policy._veracruz_2021 import PLATFORM_FIELDS
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
 from veracruz_utils.policy.policy import Policy
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
@@ -39,6 +40,7 @@ def render_policy(
     strategy: Strategy,
     debug: bool = False,
     limits: Limits | None = None,
+    isolation: frozenset[IsolationLayer] | None = None,
     policy_format: PolicyFormat = PolicyFormat.CURRENT,
 ) -> bytes:
     """The text of a policy that says this; the same values always give the same text.
@@ -58,6 +60,8 @@ def render_policy(
         strategy: how the program is executed.
         debug: whether the program's provider learns what it says and where in it a run failed.
         limits: None leaves the defaults unsaid; a 2021 policy cannot say any.
+        isolation: the least that is accepted; None is all that the runtime brings about by itself,
+            in a 2021 policy, which cannot say any, nothing.
         policy_format: which format to write.
 
     Raises:
@@ -77,9 +81,11 @@ def render_policy(
     if policy_format is PolicyFormat.CURRENT:
         document = {"policy_version": VERSION, **document}
         document |= _only_current(tabasco_key, expires_at, platforms, program_digest, limits)
+        least = RUNTIME_LAYERS if isolation is None else isolation
+        document["isolation"] = [layer.value for layer in IsolationLayer if layer in least]
     else:
-        if tabasco_key is not None or limits not in {None, Limits()}:
-            raise _unspeakable("Tabasco's key or limits")
+        if tabasco_key is not None or limits not in {None, Limits()} or isolation:
+            raise _unspeakable("Tabasco's key, limits or isolation")
         document |= _only_2021(expires_at, platforms, program_digest)
     text = json.dumps(document, indent=2).encode() + b"\n"
     # By the one reader: nothing is written that an isolate would refuse.
