@@ -28,10 +28,12 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import verify_token
 from sonora import server as module
+from sonora.bridge_access import BridgeAccess
 from sonora.enrolled_key import EnrolledKey
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
-from sonora.server import Sonora, SonoraServer
+from sonora.server import BridgeSocket, Sonora, SonoraServer
+from sonora.users import own_user
 from support import runtime_guests as guests
 from support.enrolment import new_key
 from support.isolate_rig import Rig, new_party
@@ -44,6 +46,7 @@ from veracruz_utils.policy import RUNTIME_LAYERS, Policy, Role
 KEY = new_key()
 INSTANCE = instance_id_of(KEY.public_key())
 CHALLENGE = bytes(range(32))
+OURS = BridgeAccess(own_user())
 
 
 class Bridge:
@@ -80,12 +83,12 @@ class Bridge:
 class Door:
     """A running server; `enrolled` may be replaced."""
 
-    def __init__(self, isolates, path) -> None:
+    def __init__(self, isolates, path, access=None) -> None:
         self.path = path
         self.launcher = isolates.launcher
         enrolled = EnrolledKey(lambda: OwnEnrolment(KEY, INSTANCE, math.inf, math.inf))
         self.sonora = Sonora(self.launcher, enrolled, version="7.8")
-        self.server = SonoraServer(path, self.sonora)
+        self.server = SonoraServer(BridgeSocket(path, access or OURS), self.sonora)
         self._thread = threading.Thread(target=self.server.serve_forever, args=[0.01])
         self._thread.start()
 
@@ -365,15 +368,15 @@ def test_a_socket_that_nobody_listens_on_is_replaced(isolates, tmp_path, policy)
 
 def test_a_socket_that_another_listens_on_is_left_alone(door, policy):
     with pytest.raises(SonoraError, match=r"another sonora listens on .*; stop it or choose"):
-        SonoraServer(door.path, door.sonora)
+        BridgeSocket(door.path, OURS)
     assert works(door, policy)
 
 
-def test_a_path_that_cannot_be_a_socket_is_named_with_the_reason(door, tmp_path):
+def test_a_path_that_cannot_be_a_socket_is_named_with_the_reason(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SonoraError, match=r"cannot listen on .*file: Address already in use"):
-        SonoraServer(tmp_path / "file", door.sonora)
+        BridgeSocket(tmp_path / "file", OURS)
     with pytest.raises(SonoraError, match=r"cannot listen on .*: AF_UNIX path too long"):
-        SonoraServer(tmp_path / ("x" * 120), door.sonora)
+        BridgeSocket(tmp_path / ("x" * 120), OURS)
     with pytest.raises(SonoraError, match=r"cannot listen on .*: No such file or directory"):
-        SonoraServer(tmp_path / "no" / "folder", door.sonora)
+        BridgeSocket(tmp_path / "no" / "folder", OURS)

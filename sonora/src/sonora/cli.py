@@ -12,17 +12,19 @@ from typing import Final
 import click
 
 from colima import tabasco
+from sonora.bridge_access import BridgeAccess
 from sonora.coverage import coverage_of
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
-from sonora.evidence import SOURCES, source_named
+from sonora.evidence import SOURCES, EvidenceSource, source_named
 from sonora.evidence.software import SoftwareRoot
 from sonora.isolates import LinuxLauncher
 from sonora.measurement_diff import changes_since
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
-from sonora.server import Sonora, SonoraServer
+from sonora.server import BridgeSocket, Sonora, SonoraServer
+from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_utils.address import Address
@@ -33,6 +35,12 @@ _TABASCO_TIMEOUT_S: Final = 20.0
 _WARNING: Final = (
     f"platform {LINUX_SOFTWARE}: a software root of trust, "
     "no protection from whoever owns or administers this machine"
+)
+
+_ROOT_WARNING: Final = (
+    "SONORA RUNS AS ROOT. A flaw in what an isolate runs, or in Sonora, is",
+    "then the end of this whole machine. Make a user for it, give it --state,",
+    "and start it with --user NAME (and the bridge with --bridge-user NAME).",
 )
 
 state_option = click.option(
@@ -124,7 +132,22 @@ def measure(
     "--socket",
     "socket_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Unix socket for bridges, for this user alone.  [default: sonora.sock in --state]",
+    help="Unix socket for bridges.  [default: sonora.sock in --state]",
+)
+@click.option(
+    "--user",
+    metavar="NAME|UID",
+    help="Give up root and run as this user; for a Sonora that root starts.",
+)
+@click.option(
+    "--bridge-user",
+    metavar="NAME|UID",
+    help="Let this user connect to the socket, besides the user that Sonora runs as.",
+)
+@click.option(
+    "--bridge-group",
+    metavar="NAME|GID",
+    help="Let the members of this group connect, instead of one user.",
 )
 @click.option(
     "--listen",
@@ -157,6 +180,9 @@ def serve(
     state: Path,
     tabasco_address: Address,
     socket_path: Path | None,
+    user: str | None,
+    bridge_user: str | None,
+    bridge_group: str | None,
     listen: Address,
     evidence: str,
     patience: int,
@@ -166,13 +192,25 @@ def serve(
 
     --evidence says what vouches for this machine: a software root's key in a file, or the
     evidence of hardware. A source that is not there is an error; there is no fallback.
+
+    Run Sonora and the bridge as two users: --bridge-user or --bridge-group lets the bridge in. Who
+    has Sonora's own user id has its isolates.
     """
-    source = source_named(evidence, state)
+    if bridge_user is not None and bridge_group is not None:
+        raise click.UsageError("give --bridge-user or --bridge-group, not both")
+    owner = own_user() if user is None else find_user(user)
+    access = BridgeAccess(
+        owner,
+        user=None if bridge_user is None else find_user(bridge_user),
+        group=None if bridge_group is None else find_group(bridge_group),
+    )
     path = socket_path or state / "sonora.sock"
-    with (
-        contextlib.closing(LinuxLauncher(source.platform)) as launcher,
-        contextlib.closing(open_channel(str(tabasco_address))) as channel,
-    ):
+    warnings = _warn_of_root(owner)
+    with contextlib.ExitStack() as stack:
+        door = stack.enter_context(contextlib.closing(BridgeSocket(path, access)))
+        source = _source_as(owner, evidence, state) if user else source_named(evidence, state)
+        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(source.platform)))
+        channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
         renew = partial(
             enrol,
             lambda method, request: unary(
@@ -191,11 +229,39 @@ def serve(
             "platform": launcher.platform,
             "measurement": launcher.measurement,
             "instance_id": enrolled.instance_id,
+            "user": owner.name,
+            "bridge": _bridge_of(access),
+            "warnings": warnings,
         }
-        with _serving(SonoraServer(path, sonora)) as server:
+        with _serving(SonoraServer(door, sonora)) as server:
             lost = _serve_health(listen, launcher, server, facts, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
+
+
+def _warn_of_root(owner: User) -> list[str]:
+    if owner.uid != ROOT:
+        return []
+    note("\n".join(["", "*" * 72, *(f"*  {line}" for line in _ROOT_WARNING), "*" * 72, ""]))
+    return [" ".join(_ROOT_WARNING)]
+
+
+def _source_as(owner: User, evidence: str, state: Path) -> EvidenceSource:
+    """The source of evidence, with root given up for `owner` behind us."""
+    require_owned(state, owner)
+    # Devices are opened while we may; a key in a file has to be the new user's own.
+    opened = None if evidence == "software" else source_named(evidence, state)
+    become(owner)
+    return opened or source_named(evidence, state)
+
+
+def _bridge_of(access: BridgeAccess) -> dict[str, object]:
+    """Who may connect besides Sonora's own user, for programs."""
+    return {
+        "user": access.user.name if access.user else None,
+        "group": access.group,
+        "separate": access.separate,
+    }
 
 
 def _kept(evidence: str, state: Path) -> SealedEnrolment | None:

@@ -34,6 +34,7 @@ from colima.sonora import (
 )
 from platform_services.descriptors import send_descriptors
 from psa_attestation.tokens.runtime import mint_runtime_token
+from sonora.bridge_access import BridgeAccess, Peer, RefusalLog
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
@@ -44,6 +45,7 @@ _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
 _MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
+_BACKLOG: Final = 64
 # A token is a signature by the one enrolled key: a bridge in a loop must not starve others.
 TOKENS_EACH: Final = 600
 """Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
@@ -200,32 +202,75 @@ def _decode(payload: bytes | None) -> ToSonora | None:
     return None if payload is None else TO_SONORA.decode(payload)
 
 
-class SonoraServer(socketserver.ThreadingUnixStreamServer):
-    """The listening socket, for its owner alone; a thread per bridge.
+class BridgeSocket:
+    """The listening socket at `path`, for who has access and nobody else.
+
+    It listens at once: a second Sonora sees that this one is there.
 
     Raises:
-        SonoraError: another Sonora listens there, or the path cannot be used.
+        SonoraError: another Sonora listens there, the path cannot be used, or a bridge could not
+            reach it.
     """
 
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, path: Path, sonora: Sonora) -> None:
-        self.sonora = sonora
-        self._path = path
-        self._connections: set[socket.socket] = set()
+    def __init__(self, path: Path, access: BridgeAccess) -> None:
+        self.path = path
+        self.access = access
         _remove_stale(path)
+        self.listener = socket.socket(socket.AF_UNIX)
         # Others could connect between the making of the socket and a later chmod.
         before = os.umask(0o177)
         try:
-            super().__init__(str(path), _Bridge)
+            self.listener.bind(str(path))
         except OSError as error:
+            self.listener.close()
             reason = error.strerror or error
             raise SonoraError(
                 f"cannot listen on {path}: {reason}: choose another --socket"
             ) from error
         finally:
             os.umask(before)
+        try:
+            access.require_reachable(path.parent)
+            access.grant(path)
+            self.listener.listen(_BACKLOG)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop listening and remove the file."""
+        self.listener.close()
+        # In a folder of root's it stays: the next Sonora finds that nobody listens there.
+        with contextlib.suppress(PermissionError):
+            self.path.unlink(missing_ok=True)
+
+
+class SonoraServer(socketserver.ThreadingUnixStreamServer):
+    """What serves the bridges that come to a socket; a thread for each."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, door: BridgeSocket, sonora: Sonora) -> None:
+        self.sonora = sonora
+        self._door = door
+        self._connections: set[socket.socket] = set()
+        self._refusals = RefusalLog()
+        super().__init__(str(door.path), _Bridge, bind_and_activate=False)
+        self.socket.close()
+        self.socket = door.listener
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ANN401, ARG002
+        """Whether who connected may; asked before anything it sent is read."""
+        try:
+            peer = Peer.of(request)
+        except OSError:
+            return False
+        if self._door.access.admits(peer):
+            return True
+        if (line := self._refusals.line(peer)) is not None:
+            _LOG.warning("%s", line)
+        return False
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
         """Forget a connection that is over."""
@@ -254,7 +299,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        self._path.unlink(missing_ok=True)
+        self._door.close()
 
 
 def _remove_stale(path: Path) -> None:
