@@ -8,6 +8,7 @@ import stat
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -28,17 +29,18 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.runtime import RuntimeClaims
 from psa_attestation.tokens.token import verify_token
 from sonora import server as module
-from sonora.bridge_access import BridgeAccess
+from sonora.bridge_access import BridgeAccess, Peer
 from sonora.enrolled_key import EnrolledKey
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.server import BridgeSocket, Sonora, SonoraServer
-from sonora.users import own_user
+from sonora.users import User, find_user, own_user
 from support import runtime_guests as guests
 from support.enrolment import new_key
 from support.isolate_rig import Rig, new_party
 from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
+from support.users import BRIDGE, SONORA, STRANGER, as_user, needs_root, open_folder
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
 from veracruz_utils.policy import RUNTIME_LAYERS, Policy, Role
@@ -343,6 +345,97 @@ def test_more_connections_than_allowed_are_refused_until_one_ends(door, policy, 
 
 def test_the_socket_is_for_its_owner_alone(door):
     assert stat.S_IMODE(door.path.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def shared(isolates):
+    """A door for another user as well, in a folder that it can reach."""
+    with open_folder() as folder:
+        access = BridgeAccess(own_user(), user=find_user(str(BRIDGE)))
+        one = Door(isolates, folder / "sonora.sock", access)
+        yield one
+        one.stop()
+    assert eventually(lambda: one.fronts() == [])
+
+
+def token_as(number: int, path, policy: bytes) -> str:
+    """The token, or what else a user gets who connects and asks for an isolate and a token."""
+
+    def act() -> str:
+        bridge = Bridge(path)
+        bridge.launch(policy)
+        bridge.say(MintToken(CHALLENGE))
+        return bridge.hear().token.hex()
+
+    return as_user(number, act)
+
+
+@needs_root
+def test_a_bridge_of_another_user_gets_its_isolate_and_its_token(shared, policy):
+    token = bytes.fromhex(token_as(BRIDGE, shared.path, policy))
+    claims = verify_token(token, key_for={INSTANCE: KEY.public_key()}.get, nonce=CHALLENGE)
+    assert RuntimeClaims.of(claims).policy_digest == Digest.of(policy).value
+
+
+@needs_root
+def test_who_else_connects_is_closed_before_anything_is_read_and_logged(shared, policy, caplog):
+    shared.path.chmod(0o777)  # whatever became of the file
+    said = token_as(STRANGER, shared.path, policy)
+    assert said.startswith(("BrokenPipeError", "ConnectionResetError", "AssertionError: None"))
+    assert eventually(lambda: f"of user {STRANGER}" in caplog.text)
+    assert shared.fronts() == []
+    assert works(shared, policy)
+
+
+@needs_root
+def test_strangers_who_try_again_and_again_fill_no_log(shared, policy, caplog):
+    shared.path.chmod(0o777)
+
+    def knock() -> None:
+        for _ in range(100):
+            with socket.socket(socket.AF_UNIX) as channel:
+                channel.connect(str(shared.path))
+                channel.recv(1)
+
+    assert as_user(STRANGER, knock) == "None"
+    assert works(shared, policy)
+    refused = [line for line in caplog.messages if "connection refused" in line]
+    assert 1 <= len(refused) <= 10
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda door, sonora: os.kill(sonora, 0),
+        lambda door, sonora: os.open(f"/proc/{sonora}/mem", os.O_RDONLY),
+        lambda door, sonora: list(Path(f"/proc/{sonora}/fd").iterdir()),
+        lambda door, sonora: os.kill(children(door.launcher._process.pid)[0], 0),
+        lambda door, sonora: signal.pidfd_send_signal(os.pidfd_open(sonora), 0),
+        lambda door, sonora: list(door.path.parent.iterdir()),
+        lambda door, sonora: door.path.unlink(),
+        lambda door, sonora: door.path.chmod(0o777),
+        lambda door, sonora: (door.path.parent / "another.sock").touch(),
+    ],
+)  # fmt: skip
+def test_a_bridge_of_another_user_can_do_nothing_but_speak(shared, policy, attempt):
+    """Beside the socket there is nothing of Sonora's that it can open, signal or change."""
+    with shared.bridge() as ours:
+        _, control = ours.launch(policy)
+        sonora = os.getpid()
+        assert as_user(BRIDGE, lambda: attempt(shared, sonora)).startswith("PermissionError")
+        control.close()
+
+
+@needs_root
+def test_an_isolate_is_separate_only_from_a_bridge_of_another_user(isolates, policy):
+    """Sonora here is root, who is separate from nobody; `separates` has the other cases."""
+    owner = User("sonora", SONORA, SONORA, frozenset({SONORA}))
+    access = BridgeAccess(owner, user=find_user(str(BRIDGE)))
+    cases = {BRIDGE: True, SONORA: False, 0: False}
+    assert {uid: access.separates(Peer(1, uid, frozenset())) for uid in cases} == cases
+    root = BridgeAccess(find_user("0"), user=find_user(str(BRIDGE)))
+    assert not root.separates(Peer(1, BRIDGE, frozenset()))
 
 
 def test_stopping_ends_every_isolate_and_removes_the_socket(isolates, tmp_path, policy):

@@ -90,6 +90,10 @@ class BridgeAccess:
             return peer.uid == self.user.uid
         return self.group is not None and self.group in peer.groups
 
+    def separates(self, peer: Peer) -> bool:
+        """Whether this peer is somebody else than Sonora, and neither of them is root."""
+        return ROOT not in {self.owner.uid, peer.uid} and peer.uid != self.owner.uid
+
     def require_reachable(self, folder: Path) -> None:
         """Refuse a folder that keeps the bridge out.
 

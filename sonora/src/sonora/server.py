@@ -39,6 +39,7 @@ from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import IsolationLayer
 
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_MESSAGE_S: Final = 10.0
@@ -128,7 +129,14 @@ class _Bridge(socketserver.BaseRequestHandler):
             _LOG.warning("launch refused: %s", error)
             self._send(Failed(str(error)[:500]))
             return
-        _LOG.info("isolate %d launched: process %d", isolate.isolate_id, isolate.process_id)
+        if self.server.access.separates(Peer.of(self.request)):
+            isolate.layers |= {IsolationLayer.SEPARATE_USER}
+        _LOG.info(
+            "isolate %d launched: process %d, layers: %s",
+            isolate.isolate_id,
+            isolate.process_id,
+            ", ".join(sorted(isolate.layers)),
+        )
         try:
             self._announce(isolate)
             self._mint_tokens(sonora, isolate)
@@ -253,6 +261,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, door: BridgeSocket, sonora: Sonora) -> None:
         self.sonora = sonora
+        self.access = door.access
         self._door = door
         self._connections: set[socket.socket] = set()
         self._refusals = RefusalLog()
@@ -266,7 +275,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
             peer = Peer.of(request)
         except OSError:
             return False
-        if self._door.access.admits(peer):
+        if self.access.admits(peer):
             return True
         if (line := self._refusals.line(peer)) is not None:
             _LOG.warning("%s", line)
