@@ -201,7 +201,9 @@ def test_shell_completion_prints_something(tmp_path):
     "command",
     [
         [], ["identity"], ["identity", "new"], ["identity", "show"], ["policy"], ["policy", "new"],
-        ["policy", "show"], ["policy", "check"], ["attest"], ["program", "send"],
+        ["policy", "show"], ["policy", "check"], ["release"], ["release", "trust"],
+        ["release", "distrust"], ["release", "add"], ["release", "remove"], ["release", "list"],
+        ["attest"], ["program", "send"],
         ["data", "send"], ["stream", "send"], ["result", "get"], ["round", "next"], ["status"],
         ["shutdown"], ["receipt", "verify"],
     ],
@@ -389,7 +391,8 @@ def test_a_policy_of_2021_is_written_too(world):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (["--platform", "nitro"], "is not NAME=HEX"),
+        (["--platform", "nitro=x"], "is not NAME or NAME=HEX"),
+        (["--platform", "nitro"], "does not say which runtime"),
         (["--limit", "nonsense=1"], "run_seconds"),
         (["--limit", "run_seconds=1", "--limit", "run_seconds=2"], "given once"),
         (["--data-order", "1;2"], "not a list of client ids"),

@@ -12,6 +12,7 @@ VeracruzError
 └ RefusedError                exit 3
   ├ GateError                 the attestation does not fit the principal's own policy
   ├ NotAuthorisedError        the policy does not give this to this identity
+  ├ ReleaseError              a release, or a key for releases, is not one that is trusted here
   ├ ReceiptError              a receipt does not fit the policy, the attestation or the files
   └ RequestRefusedError       the isolate refused: role, program or limits of the policy
 """
@@ -64,6 +65,10 @@ class ProgramFailedError(DurangoError):
 
 class NotAuthorisedError(RefusedError):
     """The policy does not give this to this identity."""
+
+
+class ReleaseError(RefusedError):
+    """A release of the runtime, or a key for releases, is not one that is trusted here."""
 
 
 class ReceiptError(RefusedError):

@@ -1,5 +1,6 @@
 """The runtime image: what is in it, what it is measured as, and what differs between two."""
 
+from veracruz_image.architecture import ARCHITECTURES, architecture_of
 from veracruz_image.archive import unpack, write_archive
 from veracruz_image.differences import ImageDifference, differences
 from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink, Irregular
@@ -9,6 +10,7 @@ from veracruz_image.image import measurement_of, read_manifest, verify_image
 from veracruz_image.manifest import Manifest
 
 __all__ = [
+    "ARCHITECTURES",
     "MANIFEST",
     "ROOT",
     "ImageChangedError",
@@ -21,6 +23,7 @@ __all__ = [
     "Irregular",
     "Manifest",
     "ManifestError",
+    "architecture_of",
     "check",
     "copy",
     "differences",

@@ -5,6 +5,7 @@ from durango.cli.identity import identity
 from durango.cli.policy import policy
 from durango.cli.reading import result, round_group, shutdown, status
 from durango.cli.receipt import receipt
+from durango.cli.release import release
 from durango.cli.sending import data, program, stream
 from veracruz_shells.console import command_group
 
@@ -23,6 +24,7 @@ def main() -> None:
 for _command in (
     identity,
     policy,
+    release,
     attest_command,
     program,
     data,

@@ -156,6 +156,15 @@ wait_option = click.option(
     metavar="SECONDS",
     help="How long to wait until the other principals have done their part.",
 )
+releases_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=lambda: click.get_app_dir("durango"),
+    show_default="~/.config/durango",
+    envvar="DURANGO_CONFIG",
+    help="The folder with the releases that you know and the release keys that you trust.",
+)
+"""Adds `--config`, passed as `config: Path`."""
 force_option = click.option("--force", is_flag=True, help="Overwrite an existing file.")
 
 

@@ -11,6 +11,7 @@ from durango.cli.options import (
     load_policy,
     load_tabasco_key,
     policy_argument,
+    releases_option,
 )
 from durango.cli.terms import (
     EVERY_RUNTIME_LAYER,
@@ -26,7 +27,10 @@ from durango.cli.terms import (
     suite_of,
 )
 from durango.content import open_content
+from durango.pinned_runtimes import describe_runtimes, pinned_runtimes, runtime_warnings
 from durango.policies import policy_facts, policy_text, policy_warnings
+from durango.releases import Releases
+from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
 from veracruz_utils.address import Address
 from veracruz_utils.policy import IsolationLayer, Policy, PolicyFormat, Role, Strategy
@@ -67,9 +71,32 @@ def policy() -> None:
     "--platform",
     "platforms",
     multiple=True,
-    metavar="NAME=HEX",
-    help="An accepted kind of isolate and the measurement of a runtime on it; repeatable.",
+    metavar="NAME[=HEX]",
+    help="An accepted kind of isolate, and the measurement of a runtime on it; without =HEX, what "
+    "--release and --image say. Repeatable.",
 )
+@click.option(
+    "--release",
+    "versions",
+    multiple=True,
+    metavar="VERSION",
+    help="Accept the runtime of this release, which a key signed that you trust: see `durango "
+    "release`. Repeatable.",
+)
+@click.option(
+    "--architecture",
+    metavar="NAME",
+    help="For which machines, as x86_64, where a release has images for several.",
+)
+@click.option(
+    "--image",
+    "images",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    metavar="FOLDER|FILE",
+    help="Accept the runtime in this image, which you built or checked yourself. Repeatable.",
+)
+@releases_option
 @click.option(
     "--measurement-file",
     "measurement_files",
@@ -140,6 +167,10 @@ def new(
     data_order: str | None,
     stream_order: str,
     platforms: tuple[str, ...],
+    versions: tuple[str, ...],
+    architecture: str | None,
+    images: tuple[Path, ...],
+    config: Path,
     measurement_files: tuple[Path, ...],
     sinaloa: Address,
     tabasco: Address,
@@ -161,7 +192,10 @@ def new(
     members = members_of(identities)
     with open_content(program) as content:
         program_digest = content.digest()
-    accepted = platforms_of([*platforms, *map(measurements_in, measurement_files)])
+    releases = Releases(config, at=now)
+    runtimes = [_of_release(releases, version, architecture) for version in versions]
+    runtimes += [_of_image(path) for path in images]
+    accepted = platforms_of([*platforms, *map(measurements_in, measurement_files)], runtimes)
     text = render_policy(
         at=now,
         identities=members,
@@ -188,6 +222,22 @@ def new(
         note(f"warning: {program} is not WebAssembly: no isolate will run it")
 
 
+def _of_release(releases: Releases, version: str, architecture: str | None) -> bytes:
+    known = releases.find(version)
+    machines, measurement = known.measurement(architecture)
+    note(
+        f"release {version} for {machines} measures {measurement.hex()}, "
+        f"says key {known.signed_by.short}"
+    )
+    return measurement
+
+
+def _of_image(path: Path) -> bytes:
+    manifest = verify_image(path)
+    note(f"{path} measures {manifest.measurement}, for {architecture_of(manifest)}")
+    return manifest.measurement.value
+
+
 def _begins_as_webassembly(program: Path) -> bool:
     with program.open("rb") as file:
         return file.read(4) == b"\0asm"
@@ -204,14 +254,26 @@ def show(*, policy: Path, as_json: bool) -> None:
 
 @policy.command("check")
 @policy_argument
+@releases_option
 @json_option
-def check(*, policy: Path, as_json: bool) -> None:
-    """Check that POLICY can be used, and print warnings; exit status 3 if it cannot."""
-    found = load_policy(policy)
-    warnings = policy_warnings(found, at=datetime.now(UTC))
-    text = [f"policy {found.digest} can be used"]
+def check(*, policy: Path, config: Path, as_json: bool) -> None:
+    """Check that POLICY can be used, and print warnings; exit status 3 if it cannot.
+
+    Which release of the runtime a measurement belongs to is told by the releases you know: see
+    `durango release`.
+    """
+    found, now = load_policy(policy), datetime.now(UTC)
+    releases = Releases(config, at=now)
+    pinned = pinned_runtimes(found, releases)
+    warnings = policy_warnings(found, at=now) + runtime_warnings(pinned, releases)
+    text = [f"policy {found.digest} can be used", *describe_runtimes(pinned)]
     text += [f"warning: {warning}" for warning in warnings]
-    emit({"digest": found.digest, "warnings": warnings}, "\n".join(text), as_json=as_json)
+    facts = {
+        "digest": found.digest,
+        "runtimes": [each.facts for each in pinned],
+        "warnings": warnings,
+    }
+    emit(facts, "\n".join(text), as_json=as_json)
 
 
 def _key_to_name(path: Path | None, policy_format: PolicyFormat) -> bytes | None:

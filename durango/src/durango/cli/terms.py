@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from durango.identity import load_certificate
 from veracruz_shells.console import read_file
 from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
     RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
@@ -31,7 +32,7 @@ EVERY_RUNTIME_LAYER: Final = "runtime"
 NO_LAYER: Final = "none"
 FORMATS: Final = {"current": PolicyFormat.CURRENT, "2021": PolicyFormat.VERACRUZ_2021}
 
-_PLATFORM: Final = re.compile(r"([A-Za-z0-9._-]{1,64})=((?:[0-9a-fA-F]{2}){1,64})")
+_PLATFORM: Final = re.compile(r"([A-Za-z0-9._-]{1,64})(?:=((?:[0-9a-fA-F]{2}){1,64}))?")
 _IDS: Final = re.compile(r"\s*(?:[0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)?\s*")
 _LIMIT: Final = re.compile(r"([a-z_]+)=([0-9]{1,20})(KiB|MiB|GiB|)")
 _UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -61,17 +62,35 @@ def order_of(text: str | None, members: Iterable[PolicyIdentity]) -> list[int]:
     return [int(item) for item in text.split(",") if item.strip()]
 
 
-def platforms_of(given: Iterable[str]) -> list[AcceptedPlatform]:
-    """Platforms from `NAME=HEX`; a name given more than once accepts all of its measurements."""
+def platforms_of(given: Iterable[str], images: Sequence[bytes]) -> list[AcceptedPlatform]:
+    """Platforms from `NAME` and `NAME=HEX`; a name given more than once accepts all that it says.
+
+    Args:
+        given: the words; a `NAME` alone stands for all of `images`.
+        images: measurements that were taken from releases and images.
+    """
     measurements: dict[str, set[bytes]] = {}
+    used = False
     for text in given:
         match = _PLATFORM.fullmatch(text)
         if match is None:
-            raise click.UsageError(f"{text[:80]!r} is not NAME=HEX, such as nitro=5d0f...")
-        measurements.setdefault(match[1], set()).add(bytes.fromhex(match[2]))
+            raise click.UsageError(f"{text[:80]!r} is not NAME or NAME=HEX, such as nitro=5d0f...")
+        if match[2] is None and not images:
+            raise click.UsageError(
+                f"--platform {match[1]} alone does not say which runtime is accepted there: give "
+                f"--release or --image, or --platform {match[1]}=HEX"
+            )
+        used = used or match[2] is None
+        values = images if match[2] is None else [bytes.fromhex(match[2])]
+        measurements.setdefault(match[1], set()).update(values)
+    if images and not used:
+        raise click.UsageError(
+            "say on which kind of isolate that runtime is accepted, "
+            f"such as --platform {LINUX_SOFTWARE}"
+        )
     if not measurements:
         raise click.UsageError(
-            "a policy accepts at least one runtime: give --platform or --measurement-file"
+            "a policy accepts at least one runtime: give --release or --image, and --platform"
         )
     return [AcceptedPlatform(name, frozenset(values)) for name, values in measurements.items()]
 

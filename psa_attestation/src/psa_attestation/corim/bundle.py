@@ -22,15 +22,20 @@ from psa_attestation.errors import AttestationError, ErrorCode, Stage
 
 MAX_CORIM_BYTES: Final = 512 * 1024
 
-_CORIM, _COMID, _URI, _OID, _TIME = 501, 506, 32, 111, 1
+CORIM: Final = 501
+COMID: Final = 506
+TIME: Final = 1
+CONTENT: Final = "application/rim+cbor"
+META: Final = 8
+"""Where a protected header says who signed, and until when that holds."""
+_URI, _OID = 32, 111
 _OTHER_TAGS: Final = frozenset({505, 508})  # CoSWID and trust lists: left alone
-_CONTENT_TYPE: Final = "application/rim+cbor"
-_META, _CWT_CLAIMS = 8, 15
+_CWT_CLAIMS: Final = 15
 _TIMES: Final = range(2**53)
 _LIMITS: Final = DecodeLimits(
     max_bytes=MAX_CORIM_BYTES, max_items=64 * 1024, max_depth=24, tags=ANY_TAG
 )
-_ENVELOPE: Final = DecodeLimits(
+ENVELOPE: Final = DecodeLimits(
     max_bytes=MAX_CORIM_BYTES, max_items=256, max_depth=8, tags=messages.ENVELOPE_LIMITS.tags
 )
 _MAX_TAGS: Final = 256
@@ -74,12 +79,12 @@ def verify_corim(
     Raises:
         AttestationError: anything else.
     """
-    message = messages.parse(data, _ENVELOPE)
+    message = messages.parse(data, ENVELOPE)
     payload = message.verify(key)
     header = mapping(decode(message.protected, _LIMITS), "the protected header")
-    if header.get(messages.CONTENT_TYPE) != _CONTENT_TYPE:
+    if header.get(messages.CONTENT_TYPE) != CONTENT:
         raise AttestationError(
-            ErrorCode.TYPE_CONFUSION, Stage.ENVELOPE, f"the content is not {_CONTENT_TYPE}"
+            ErrorCode.TYPE_CONFUSION, Stage.ENVELOPE, f"the content is not {CONTENT}"
         )
     signer, start, end = _signer(header)
     corim = read_unsigned_corim(payload, at=at, profiles=profiles)
@@ -101,8 +106,8 @@ def read_unsigned_corim(data: bytes, *, at: int, profiles: Collection[str] | Non
         AttestationError: stage `encoding`, `claims` or `freshness`.
     """
     value = decode(data, _LIMITS)
-    if not isinstance(value, Tag) or value.number != _CORIM:
-        raise refused(ErrorCode.UNEXPECTED_TAG, f"a CoRIM has tag {_CORIM}")
+    if not isinstance(value, Tag) or value.number != CORIM:
+        raise refused(ErrorCode.UNEXPECTED_TAG, f"a CoRIM has tag {CORIM}")
     members = mapping(value.value, "the CoRIM")
     profile = _profile(members[3]) if 3 in members else None
     if profiles is not None and profile not in profiles:
@@ -134,7 +139,7 @@ def _comids(value: Value) -> tuple[Comid, ...]:
 
 
 def _comid(tag: Tag) -> Comid:
-    if tag.number != _COMID:
+    if tag.number != COMID:
         raise refused(ErrorCode.UNEXPECTED_TAG, f"tag {tag.number} in a bundle is not known")
     content = octets(tag.value, "a CoMID", range(1, MAX_CORIM_BYTES))
     return comid_of(decode(content, _LIMITS))
@@ -150,8 +155,8 @@ def _profile(value: Value) -> str:
 
 def _signer(header: Mapping[Key, Value]) -> tuple[str, int | None, int | None]:
     """Who signed, and from when to when."""
-    if _META in header:
-        meta = octets(header[_META], "the signer's statement", range(1, 4097))
+    if META in header:
+        meta = octets(header[META], "the signer's statement", range(1, 4097))
         members = mapping(decode(meta, _LIMITS), "the signer's statement")
         signer = mapping(required(members, 0, "the signer"), "the signer")
         name = text(required(signer, 0, "the signer"), "the signer", max_chars=1024)
@@ -177,7 +182,7 @@ def _validity(value: Value) -> tuple[int | None, int | None]:
 
 
 def _time(value: Value) -> int:
-    if not isinstance(value, Tag) or value.number != _TIME:
+    if not isinstance(value, Tag) or value.number != TIME:
         raise refused(ErrorCode.CLAIM_TYPE, "a time has tag 1")
     return integer(value.value, "a time", _TIMES)
 

@@ -21,6 +21,7 @@ def sign1(
     payload: bytes,
     key: ec.EllipticCurvePrivateKey,
     *,
+    protected: Mapping[int, Value] = _NO_HEADERS,
     unprotected: Mapping[int, Value] = _NO_HEADERS,
     external_aad: bytes = b"",
 ) -> bytes:
@@ -29,13 +30,14 @@ def sign1(
     Args:
         payload: the content.
         key: on P-256, P-384 or P-521.
+        protected: header parameters that are signed too, besides the algorithm.
         unprotected: header parameters that anybody may change on the way.
         external_aad: context that is signed but not carried.
     """
     algorithm = algorithm_of(key)
-    protected = encode({ALG: algorithm.identifiers[0]})
-    signature = algorithm.sign(key, to_be_signed(SIGN1_CONTEXT, protected, external_aad, payload))
-    return encode(Tag(SIGN1_TAG, [protected, dict(unprotected.items()), payload, signature]))
+    header = encode({**protected, ALG: algorithm.identifiers[0]})
+    signature = algorithm.sign(key, to_be_signed(SIGN1_CONTEXT, header, external_aad, payload))
+    return encode(Tag(SIGN1_TAG, [header, dict(unprotected.items()), payload, signature]))
 
 
 def to_be_signed(context: str, protected: bytes, external_aad: bytes, payload: bytes) -> bytes:

@@ -13,7 +13,8 @@ from psa_attestation.tokens.lifecycle import SECURED
 from psa_attestation.tokens.token import mint_token
 from veracruz_utils.policy.isolation import IsolationLayer
 
-_COMPONENT: Final = "ARoT"
+COMPONENT: Final = "ARoT"
+"""The type of the one component that a runtime's token measures."""
 _CLIENT_ID: Final = 1
 
 
@@ -52,7 +53,7 @@ class RuntimeClaims:
         # Two claims name the platform: readers of either must see the same one.
         if platform is None or claims.implementation_id != implementation_id_of(platform):
             raise _not_a_runtime("its implementation id is not that of a platform it names")
-        if component.measurement_type != _COMPONENT or component.version is None:
+        if component.measurement_type != COMPONENT or component.version is None:
             raise _not_a_runtime("its component is not a runtime with a version")
         if claims.certificate_digest is None or claims.policy_digest is None:
             raise _not_a_runtime("the certificate or policy digest is missing")
@@ -102,7 +103,7 @@ def mint_runtime_token(
             lifecycle=SECURED,
             software_components=(
                 SoftwareComponent(
-                    runtime_measurement, UNSIGNED, _COMPONENT, runtime_version, "sha-256"
+                    runtime_measurement, UNSIGNED, COMPONENT, runtime_version, "sha-256"
                 ),
             ),
             platform=platform,
