@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from colima.runtime import ComputationState, FailureReport, GetFailureReport
+from durango import Identity
 from durango.cli import main
 from durango.policies import policy_warnings
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
@@ -480,7 +481,6 @@ def test_a_policy_is_checked(world):
         lambda text: text.replace(b'"debug"', b'"debug": true, "debug"'),
         lambda text: text.replace(b'"debug"', b'"unknown": true, "debug"'),
         lambda text: text.replace(b"PiProvider", b"DataProvider"),
-        lambda text: text.replace(b'"expires_at": "20', b'"expires_at": "19'),
         lambda text: b"",
     ],
 )
@@ -490,6 +490,14 @@ def test_a_policy_that_cannot_be_used_is_refused_everywhere(world, spoil):
     for command in (["policy", "check", path], ["policy", "show", path], ["attest", path]):
         assert "durango: policy: " in world.complain(*command, status=3)
     assert world.rig.isolate.seen == []
+
+
+def test_a_policy_that_has_expired_is_refused_by_who_checks_it(world):
+    raw = world.policy.read_bytes()
+    world.policy.write_bytes(raw.replace(b'"expires_at": "20', b'"expires_at": "19'))
+    for command in ("check", "show"):
+        told = world.complain("policy", command, str(world.policy), status=3)
+        assert "durango: policy: $.expires_at: the isolate's certificate ends at 19" in told
 
 
 def test_a_good_policy_has_no_warnings_of_ours(world):
@@ -854,3 +862,68 @@ def test_a_receipt_of_another_isolate_is_refused(finished):
         "attest", str(finished.policy), "--output", str(finished.folder / "attestation"), "--force"
     )
     assert "certificate-mismatch" in finished.complain(*verify(finished), status=3)
+
+
+# Until the isolate is gone a principal can ask, fetch and end, whatever has expired meanwhile.
+
+
+def expired(world, *, who: str = "", **changes) -> str:
+    """A computation ready to run, of which the policy or the certificate of `who` has expired."""
+    past = now() - DAY * 3 / 2
+    for name in ("alice", "bob", "carol"):
+        lifetime = DAY if name == who else 4 * DAY
+        identity = Identity.create(name, not_before=now() - 2 * DAY, lifetime=lifetime)
+        setattr(world.rig, name, identity)
+        world.write_identity(name, identity)
+    world.launch(world.rig.policy(at=past, **changes))
+    isolate = world.rig.isolate
+    isolate.program = PROGRAM
+    isolate.inputs = {(1, 0): b"bob's", (2, 0): b"carol's"}
+    isolate.state = ComputationState.READY_TO_EXECUTE
+    return str(world.policy)
+
+
+def reads_and_ends(world, policy: str, result: Path) -> None:
+    carol = world.who("carol")
+    assert world.run("status", policy, *carol).stdout.startswith("READY_TO_EXECUTE: ready")
+    world.run("result", "get", policy, *carol, "--output", str(result))
+    assert result.read_bytes() == b"bob'scarol's"
+    world.run("shutdown", policy, *carol)
+    assert world.rig.isolate.goodbyes == {2}
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_the_end_of_somebody_elses_certificate_keeps_nobody_from_reading(world, tmp_path, who):
+    policy = expired(world, who=who)
+    ended = getattr(world.rig, who)
+    reads_and_ends(world, policy, tmp_path / "result")
+    world.run("attest", policy)
+    seen = list(world.rig.isolate.seen)
+    send = ["data", "send", policy, world.file("more", b"a secret"), *world.who("carol")]
+    told = world.complain(*send, status=3)
+    assert "certificate: expired at" in told
+    told = world.complain("round", "next", policy, *world.who("carol"), status=3)
+    assert "certificate: expired at" in told
+    told = world.complain("status", policy, *world.who(who), status=3)
+    assert f"certificate {ended.digest.short} expired at" in told
+    assert "make a new identity" in told
+    assert world.rig.isolate.seen == seen
+
+
+def test_the_end_of_the_policy_keeps_nobody_from_an_isolate_that_is_still_there(world, tmp_path):
+    over = now() - DAY / 2
+    policy = expired(world, expires_at=over)
+    reads_and_ends(world, policy, tmp_path / "result")
+    for send in (
+        ["data", "send", policy, world.file("more", b"a secret"), *world.who("carol")],
+        ["program", "send", policy, str(world.program), *world.who("alice")],
+    ):
+        assert "$.expires_at: the isolate's certificate ends at" in world.complain(*send, status=3)
+
+
+def test_an_isolate_that_is_gone_by_its_policys_end_is_told_as_that(world):
+    over = now() - DAY / 2
+    policy = expired(world, expires_at=over)
+    away = ["--sinaloa", "127.0.0.1:1"]
+    told = world.complain("status", policy, *world.who("carol"), *away, status=3)
+    assert f"durango: the policy expired at {over:%Y-%m-%dT%H:%M:%SZ}, and its isolate" in told

@@ -21,7 +21,7 @@ from durango import (
     verify_receipt,
 )
 from durango.content import PIECE_BYTES
-from jalisco import IsolateRefusedError, WrongIsolateError
+from jalisco import IsolateRefusedError, SessionLostError, WrongIsolateError
 from support.patience import PATIENCE_S
 from support.principal_rig import DAY, PROGRAM, SALT, key_der, new_identity, now
 from veracruz_utils.address import Address
@@ -386,6 +386,26 @@ def test_a_refusal_in_the_middle_of_an_upload_says_why(rig):
     rig.isolate.refuses_midway = True
     with connect(rig, rig.bob) as bob, pytest.raises(RequestRefusedError, match="too large"):
         bob.send_data(0, bytes(64 * PIECE_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (RefusalReason.EXPIRED, 3),
+        (RefusalReason.SHUT_DOWN, 1),
+        (RefusalReason.STALLED, 1),
+        (RefusalReason.FLOODED, 1),
+    ],
+)
+def test_why_an_isolate_closed_a_session_is_told_at_the_next_request(rig, reason, status):
+    with connect(rig, rig.carol) as carol:
+        rig.isolate.last_word = runtime.Refused(ResponseStatus.GENERIC, reason, "this is why")
+        carol.state()
+        with pytest.raises((RequestFailedError, RequestRefusedError), match="this is why") as told:
+            carol.state()
+        assert told.value.exit_code == status
+        with pytest.raises(SessionLostError):
+            carol.state()
 
 
 def test_an_isolate_that_vanishes_in_the_middle_of_an_upload_is_unreachable(rig):

@@ -4,10 +4,12 @@ import mmap
 import os
 import socket
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 
 import pytest
 
 from colima import isolate, runtime
+from colima.isolate import IsolateExit
 from colima.runtime import (
     ComputationState,
     ContentKind,
@@ -16,12 +18,11 @@ from colima.runtime import (
     RefusalReason,
     Shutdown,
 )
-from jalisco import SessionError
+from jalisco import SessionError, SessionLostError
 from mexico_city import front, session
-from mexico_city.front import IsolateExit
 from support.local_front import close_all, local_front
 from support.patience import PATIENCE_S
-from support.processes import eventually, state
+from support.processes import eventually, open_files, state
 from support.runtime_guests import HELLO
 from veracruz_utils.policy import Role
 
@@ -60,6 +61,15 @@ def closed(channel: socket.socket) -> bool:
     return True
 
 
+def reason_of_end(caller) -> tuple[RefusalReason, str]:
+    """Why the front ends this session: its last word, after which it closes in TLS."""
+    last = caller.next_answer()
+    assert isinstance(last, runtime.Refused)
+    with pytest.raises(SessionLostError, match="closed the session"):
+        caller.next_answer()
+    return last.reason, last.found
+
+
 def refuses(channel: socket.socket, byte: int) -> bool:
     """Whether a byte more comes too late."""
     try:
@@ -89,8 +99,10 @@ def test_who_stops_mid_upload_is_closed_and_its_place_is_free_again(isolates, sh
         with rig.session(1) as stalled:
             stalled.begin_upload(ContentKind.DATA, 100)
             stalled.connection.send_content(b"some")
-            with pytest.raises(SessionError):
-                stalled.next_answer()
+            assert reason_of_end(stalled) == (
+                RefusalReason.STALLED,
+                "nothing came for 1 s in the middle of a request or an upload",
+            )
         with rig.session(1) as again:
             assert isinstance(again.data(b"all of it"), runtime.Accepted)
 
@@ -98,8 +110,7 @@ def test_who_stops_mid_upload_is_closed_and_its_place_is_free_again(isolates, sh
 def test_who_asks_nothing_for_long_is_closed(isolates, short_times):
     with local_front(isolates, [[PI, READER]], program=HELLO) as rig, rig.session(0) as idle:
         idle.state()
-        with pytest.raises(SessionError):
-            idle.next_answer()
+        assert reason_of_end(idle) == (RefusalReason.STALLED, "nothing came for 2 s")
 
 
 def test_who_waits_for_a_result_may_wait_longer_than_any_of_these(isolates, short_times):
@@ -107,8 +118,7 @@ def test_who_waits_for_a_result_may_wait_longer_than_any_of_these(isolates, shor
         ready(rig)
         with rig.session(1) as reader, rig.session(1) as idle:
             reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
-            with pytest.raises(SessionError):
-                idle.next_answer()
+            assert reason_of_end(idle)[0] is RefusalReason.STALLED
             rig.guest.run(b"late")
             assert reader.content_of(reader.next_answer()) == b"late"
 
@@ -270,3 +280,26 @@ def is_let_in(rig) -> bool:
             return caller.state() in ComputationState
     except SessionError:
         return False
+
+
+def secrets_held() -> int:
+    """How many inputs and outputs are open in this process."""
+    return sum(each.startswith("/memfd:content") for each in open_files(os.getpid()))
+
+
+def test_at_expiry_secrets_are_gone_before_anybody_has_read_of_it(isolates):
+    others = secrets_held()  # of tests before this one
+    roles = [[PI], [DATA], [READER]]
+    soon = timedelta(seconds=5)
+    with local_front(isolates, roles, program=HELLO, data=[1], expires_in=soon) as rig:
+        ready(rig)
+        with rig.session(1) as provider, rig.session(2) as stuck:
+            provider.data(b"a secret")
+            stuck.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            rig.guest.run(os.urandom(8 * MIB))
+            assert isinstance(stuck.next_answer(), runtime.ResultIs)
+            assert secrets_held() > others
+            assert eventually(lambda: secrets_held() <= others)
+            assert rig.endings == []  # it waits a little for the reader that does not read
+            assert state(rig.guest.process.pid) is None
+            assert rig.ended() is IsolateExit.EXPIRED

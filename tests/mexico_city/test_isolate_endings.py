@@ -3,17 +3,21 @@
 import os
 import signal
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mexico_city.front import IsolateExit
+from colima import runtime
+from colima.isolate import IsolateExit
+from colima.runtime import RefusalReason
+from jalisco import SessionLostError
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
 from support.processes import children, eventually, open_files, state
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Role
+from veracruz_utils.policy import Limits, Role
 
 PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
 
@@ -139,3 +143,89 @@ def test_the_policy_digest_is_over_its_exact_bytes(isolates, rig):
     with isolates.launch(raw, rig.parties) as another:
         assert another.isolate.policy_digest == Digest.of(raw).value
         assert another.isolate.policy_digest != rig.isolate.policy_digest
+
+
+def last_word(caller) -> runtime.Refused:
+    """What the isolate says of itself before it closes this session, in TLS."""
+    word = caller.next_answer()
+    assert isinstance(word, runtime.Refused)
+    with pytest.raises(SessionLostError, match="closed the session"):
+        caller.next_answer()
+    return word
+
+
+def soon(isolates, roles, **terms):
+    """A computation whose policy expires in a few seconds."""
+    return isolates.computation(roles, expires_in=timedelta(seconds=5), **terms)
+
+
+def test_an_isolate_ends_when_its_policy_expires_and_says_so_to_everybody(isolates):
+    roles = [[PI], [DATA], [READER]]
+    with soon(isolates, roles, program=guests.HELLO, data=[1]) as rig:
+        with rig.session(0) as idle, rig.session(1) as sending, rig.session(1) as midway:
+            assert idle.program(guests.HELLO) == runtime.Done()
+            assert isinstance(sending.data(b"a secret"), runtime.Accepted)
+            midway.connection.send_content(b"\x20")  # a part of a frame
+            told = [last_word(each) for each in (idle, sending, midway)]
+        expiry = f"the policy expired at {rig.policy.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        assert {(word.reason, word.found) for word in told} == {(RefusalReason.EXPIRED, expiry)}
+        assert datetime.now(UTC) >= rig.policy.expires_at
+        assert ends(rig, IsolateExit.EXPIRED)
+
+
+def test_an_upload_and_a_wait_for_a_result_end_with_the_policy(isolates):
+    roles = [[PI], [DATA], [READER]]
+    with soon(isolates, roles, program=guests.ENDLESS, data=[1, 1]) as rig:
+        with rig.session(0) as author, rig.session(1) as provider, rig.session(2) as reader:
+            assert author.program(guests.ENDLESS) == runtime.Done()
+            provider.data(b"one")
+            provider.data(b"two", 1)
+            reader.connection.send_frame(runtime.REQUEST.encode(runtime.GetResult()))
+            assert last_word(reader).reason is RefusalReason.EXPIRED
+            assert last_word(provider).reason is RefusalReason.EXPIRED
+        assert ends(rig, IsolateExit.EXPIRED)
+
+
+def test_a_silent_stranger_does_not_hold_up_the_end_of_a_policy(isolates):
+    with (
+        soon(isolates, [[PI, READER]], program=guests.HELLO) as rig,
+        rig.raw_session(),
+        rig.raw_session() as stranger,
+    ):
+        stranger.sendall(b"\x16\x03\x01")
+        assert ends(rig, IsolateExit.EXPIRED)
+
+
+def test_an_isolate_without_a_session_ends_when_the_policys_patience_does(isolates):
+    limits = Limits(idle_seconds=2)
+    with isolates.computation([[PI, READER]], program=guests.HELLO, limits=limits) as rig:
+        with rig.session(0) as caller:
+            # Longer than that patience, in a session: the isolate is in use.
+            time.sleep(limits.idle_seconds + 1)
+            caller.state()
+        with rig.raw_session():  # a stranger is nobody's use of it
+            assert ends(rig, IsolateExit.IDLE)
+
+
+def test_a_run_that_nobody_waits_for_is_use_of_an_isolate(isolates):
+    limits = Limits(idle_seconds=1, run_seconds=4)
+    with isolates.computation([[PI, READER]], program=guests.ENDLESS, limits=limits) as rig:
+        with rig.session(0) as caller:
+            caller.program(guests.ENDLESS)
+            caller.connection.send_frame(runtime.REQUEST.encode(runtime.GetResult()))
+            caller.connection.send_frame(runtime.REQUEST.encode(runtime.GetState()))
+        time.sleep(limits.idle_seconds + 1.5)
+        with rig.session(0) as caller:
+            assert isinstance(caller.ask(runtime.GetState()), runtime.StateIs)
+        assert ends(rig, IsolateExit.IDLE)
+
+
+def test_who_stays_to_the_quorum_is_told_of_it(isolates):
+    with isolates.computation([[PI], [READER]], program=guests.HELLO) as rig:
+        with rig.session(0) as watching, rig.session(1) as reader:
+            watching.state()
+            assert reader.ask(runtime.Shutdown()) == runtime.Done()
+            word = last_word(watching)
+        assert word.reason is RefusalReason.SHUT_DOWN
+        assert word.found == "every result reader asked for shutdown"
+        assert ends(rig, IsolateExit.QUORUM)

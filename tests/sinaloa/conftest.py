@@ -58,7 +58,11 @@ def serve(sonora) -> Callable[..., Rig]:
             IsolateLink.launch(sonora.path, b"policy") as isolate,
             Bridge(isolate, max_sessions=max_sessions, **settings) as bridge,
             GrpcService(
-                "127.0.0.1:0", unary=bridge.unary, streams=bridge.streams, limits=bridge.limits
+                "127.0.0.1:0",
+                unary=bridge.unary,
+                by_peer=bridge.by_peer,
+                streams=bridge.streams,
+                limits=bridge.limits,
             ) as service,
             open_channel(service.address, max_message_bytes=(1 << 20) + 1024) as channel,
         ):

@@ -117,13 +117,15 @@ def test_the_isolate_sees_the_end_of_what_the_principal_sends(serve, sonora):
         assert b"".join(rig.session(iter([CHUNK] * 5))) == b"%d" % (5 << 20)
 
 
-def test_one_session_too_many_is_refused_and_the_next_is_served(serve):
+def test_one_session_too_many_is_refused_and_the_next_is_served(serve, sonora):
+    sonora.lets_in = True
     with serve(max_sessions=2) as rig:
         outboxes = [Outbox(), Outbox()]
         calls = [rig.session(outbox) for outbox in outboxes]
         for outbox, call in zip(outboxes, calls, strict=True):
             outbox.send(b"x")
             assert next(call) == b"x"
+        eventually(lambda: all(place.let_in.is_set() for place in rig.bridge._places._taken))
         refused = rig.session(iter([b"y"]))
         assert code_of(refused) is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "2 sessions are open" in refused.details()

@@ -195,10 +195,14 @@ def test_a_vanishing_sonora_ends_it_with_status_1(start, sonora):
     assert "sonora went away" in said
 
 
-def test_the_number_of_sessions_can_be_set(start):
+def test_the_number_of_sessions_can_be_set(start, sonora):
+    sonora.lets_in = True
     with start("--max-sessions", "1") as sinaloa, sinaloa.open() as channel:
         call = channel.stream_stream(f"/{SERVICE}/Session")(grpc_pause(), timeout=PATIENCE_S)
         assert next(call) == b"x"
+        for _ in range(2):  # what the isolate said before the second answer has been heard
+            attest = channel.unary_unary(f"/{SERVICE}/Attest")
+            attest(encode(AttestRequest(bytes(32))), timeout=PATIENCE_S)
         with pytest.raises(grpc.RpcError) as caught:
             session(channel, [b"y"])
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -92,7 +92,7 @@ def test_a_refusal_to_vouch_is_passed_on(sonora):
 
 
 @pytest.mark.parametrize(
-    ("ending", "end"), [(IsolateEnding.QUORUM, End.QUORUM), (IsolateEnding.FAILURE, End.FAILURE)]
+    ("ending", "end"), [(ending, End[ending.name]) for ending in IsolateEnding]
 )
 def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:

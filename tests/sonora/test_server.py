@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from colima import frame, read_frame, runtime
+from colima import decode, frame, read_frame, runtime
+from colima.isolate import LetIn
 from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
@@ -162,6 +163,7 @@ def test_a_bridge_gets_an_isolate_that_serves_and_ends_with_its_quorum(door, pol
         assert bridge.hear() == Ended(IsolateEnding.QUORUM)
         assert bridge.hear() is None
         control.settimeout(PATIENCE_S)
+        assert decode(LetIn, read_frame(control.recv)) == LetIn(1)
         assert control.recv(1) == b""
         control.close()
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,10 +12,12 @@ from types import SimpleNamespace
 
 from baja import EndpointConfig, KeyAndCertificate, ServerContext
 from colima import frame, isolate, read_frame
+from colima.isolate import IsolateExit
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
-from mexico_city.front import Front, IsolateExit
+from mexico_city.front import Front
 from mexico_city.guest_link import GuestLink
+from mexico_city.lifetime import Lifetime
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from platform_services.descriptors import receive_descriptors
@@ -90,6 +93,7 @@ class LocalFront(Rig):
         self.front = Front(
             self.runtime,
             ServerContext(config, accepted=accepted),
+            Lifetime(policy, wall=datetime.now(UTC), now=time.monotonic()),
             control=control_inside,
             private=private_inside,
         )

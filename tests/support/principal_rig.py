@@ -150,6 +150,7 @@ class Isolate:
         self.answer_with: Callable[[runtime.Request], runtime.Response | None] = lambda _: None
         self.spoil_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
         self.spoil_acceptance: Callable[[runtime.Accepted], runtime.Accepted] = lambda same: same
+        self.last_word: runtime.Refused | None = None
         self.refuses_midway = False
         self.vanishes_midway = False
 
@@ -175,6 +176,8 @@ class Isolate:
             except PeerError:
                 yield endpoint.data_to_send()
                 return
+            if talk is not None and talk.over and self.last_word is not None:
+                endpoint.close()
             data = endpoint.data_to_send()
             for start in range(0, len(data), sinaloa.MAX_CHUNK_BYTES):
                 yield data[start : start + sinaloa.MAX_CHUNK_BYTES]
@@ -251,6 +254,9 @@ class _Talk:
             if payload is None:
                 return
             self._request(runtime.REQUEST.decode(payload))
+            if self._isolate.last_word is not None:
+                self._answer(self._isolate.last_word)
+                self.over = True
 
     def _request(self, request: runtime.Request) -> None:
         isolate = self._isolate
@@ -363,8 +369,9 @@ class Rig:
             ),
         ]
 
-    def policy(self, **changes: object) -> Policy:
-        """A policy for this rig; `changes` go to `render_policy`."""
+    def policy(self, *, at: datetime | None = None, **changes: object) -> Policy:
+        """A policy for this rig, made `at` that time; `changes` go to `render_policy`."""
+        at = at or now()
         fields: dict = {
             "identities": self.members(),
             "sinaloa": self.sinaloa,
@@ -377,7 +384,7 @@ class Rig:
             "program_digest": Digest.of(PROGRAM),
             "strategy": Strategy.JIT,
         } | changes
-        return Policy.parse(render_policy(at=now(), **fields), at=now())
+        return Policy.parse(render_policy(at=at, **fields), at=at)
 
     def policy_2021(self) -> Policy:
         """The same in the format of 2021."""

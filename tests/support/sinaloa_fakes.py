@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from colima import frame, read_frame
+from colima import encode, frame, read_frame
+from colima.isolate import LetIn
 from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
@@ -64,9 +65,15 @@ def wait_for_hang_up(channel: socket.socket) -> None:
 class FakeIsolate:
     """What sits behind a control socket: a thread per session, each running `serve`."""
 
-    def __init__(self, control: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        serve: Callable[[socket.socket], None],
+        lets_in: Callable[[], bool],
+    ) -> None:
         self.control = control
         self.serve = serve
+        self.lets_in = lets_in
         self.sessions: list[socket.socket] = []
         self.session_ended = threading.Semaphore(0)
         self._threads = [_start(self._admit)]
@@ -79,7 +86,13 @@ class FakeIsolate:
                     break
                 channel = socket.socket(fileno=descriptors[0])
                 self.sessions.append(channel)
+                if self.lets_in():
+                    self.let_in(len(self.sessions))
                 self._threads.append(_start(self._run, channel))
+
+    def let_in(self, number: int) -> None:
+        """Say that the session handed over as this one has shaken hands."""
+        self.control.sendall(frame(encode(LetIn(number))))
 
     def _run(self, channel: socket.socket) -> None:
         with channel, contextlib.suppress(OSError):
@@ -104,6 +117,7 @@ class FakeSonora:
     Attributes:
         launch: makes the answer to `Launch` instead of `Launched`; None for the usual one.
         vouch: makes the answer to a `MintToken`; None answers nothing.
+        lets_in: whether its isolates let in whoever comes, from now on.
     """
 
     def __init__(self, path: Path, serve: Callable[[socket.socket], None] = echo) -> None:
@@ -111,6 +125,7 @@ class FakeSonora:
         self.serve = serve
         self.launch: Callable[[socket.socket, bytes], FromSonora | None] | None = None
         self.vouch: Callable[[bytes], FromSonora | None] = lambda challenge: Token(b"t" + challenge)
+        self.lets_in = False
         self.policies: list[bytes] = []
         self.isolates: list[FakeIsolate] = []
         self.connections: list[socket.socket] = []
@@ -175,7 +190,7 @@ class FakeSonora:
 
     def _launch(self, connection: socket.socket, policy: bytes) -> None:
         control, theirs = socket.socketpair()
-        self.isolates.append(FakeIsolate(control, self.serve))
+        self.isolates.append(FakeIsolate(control, self.serve, lambda: self.lets_in))
         launched = launched_with(policy, len(self.isolates))
         connection.sendall(frame(FROM_SONORA.encode(launched)))
         with theirs:

@@ -176,13 +176,17 @@ class Computation:
 
     @contextmanager
     def connect(
-        self, client: int | Identity, attestation: Attestation | None = None
+        self,
+        client: int | Identity,
+        attestation: Attestation | None = None,
+        *,
+        via: Address | None = None,
     ) -> Iterator[Principal]:
         with Principal.connect(
             self.policy,
             self.party(client),
             attestation or self.attest(),
-            sinaloa=self.address,
+            sinaloa=via or self.address,
             timeout_s=PATIENCE_S,
         ) as principal:
             yield principal
@@ -333,6 +337,7 @@ class Stack:
         tabasco: Address | None = None,
         measurement: bytes | None = None,
         platform: str = LINUX_SOFTWARE,
+        expires_in: timedelta = DAY,
     ) -> bytes:
         """A policy that this stack can serve, unless told otherwise."""
         now = datetime.now(UTC)
@@ -346,7 +351,7 @@ class Stack:
             sinaloa=Address("127.0.0.1", port),
             tabasco=tabasco or self.tabasco_address,
             tabasco_key=self.tabasco_key if current else None,
-            expires_at=now + DAY,
+            expires_at=now + expires_in,
             ciphersuite=suite or (TLS_1_3_SUITES if current else TLS_1_2_SUITES)[0],
             platforms=[AcceptedPlatform(platform, frozenset({measurement or self.measurement}))],
             data_provision_order=data,

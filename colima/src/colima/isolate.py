@@ -3,10 +3,12 @@
 Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnFailed`, `Exited`.
 The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalChallenge`, once; the
 runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled.
+The front process to the bridge, on the control socket over which sessions come: `LetIn`.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, each comes with a byte of its own (`send_fds`).
 """
 
+import enum
 from dataclasses import field
 from typing import Annotated, Final, get_args
 
@@ -63,9 +65,19 @@ class SpawnFailed:
     reason: Annotated[str, at_most(512)]
 
 
+class IsolateExit(enum.IntEnum):
+    """How an isolate's front process ended of itself: its exit status."""
+
+    QUORUM = 0
+    BRIDGE_GONE = 3
+    SONORA_GONE = 4
+    EXPIRED = 5
+    IDLE = 6
+
+
 @message(pb.Exited)
 class Exited:
-    """The isolate's front process ended; negative codes are signals."""
+    """The isolate's front process ended, as `IsolateExit` says; negative codes are signals."""
 
     isolate_id: int
     exit_code: int
@@ -137,6 +149,16 @@ class CodeOffer:
     key: Annotated[bytes, exactly(32)] = field(repr=False)
     tag: Annotated[bytes, exactly(32, or_none=True)]
     size: int
+
+
+@message(pb.LetIn)
+class LetIn:
+    """The principal of this session proved to be one of the policy's.
+
+    `session` counts the sessions that were handed over, from 1.
+    """
+
+    session: int
 
 
 ToRuntime = CodeOffer | LocalChallenge

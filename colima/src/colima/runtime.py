@@ -1,6 +1,7 @@
 """Messages between a principal and the runtime, inside TLS, each in a frame.
 
-One request, one answer. Two carry raw content besides: after `Proceed` the principal sends the
+One request, one answer; and perhaps, before the runtime closes a session, a `Refused` that nobody
+asked for and that says why. Two carry raw content besides: after `Proceed` the principal sends the
 `Upload.size` bytes it announced and gets its answer when the last has arrived; after `ResultIs` the
 runtime sends `ResultIs.size` bytes.
 """
@@ -44,6 +45,11 @@ class RefusalReason(enum.Enum):
     LIMIT_REACHED = 11
     GUEST_LOST = 12
     ERROR_CODE_RETURNED = 13
+    # Why the isolate ends a session: it comes in place of the next answer, and nothing after it.
+    SHUT_DOWN = 14
+    EXPIRED = 15
+    STALLED = 16
+    FLOODED = 17
 
 
 class ContentKind(enum.Enum):

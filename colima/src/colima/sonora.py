@@ -49,6 +49,10 @@ class IsolateEnding(enum.Enum):
     """Every result reader asked for shutdown."""
     FAILURE = 2
     """Anything else."""
+    EXPIRED = 3
+    """The policy's time was over."""
+    IDLE = 4
+    """Nobody had a session for as long as the policy allows."""
 
 
 @message(pb.Launched)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 import colima
 from colima import sinaloa as bridge
 from colima import tabasco as verifier
+from durango.endings import expiry_explained
 from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
@@ -52,18 +53,20 @@ def attest(
 
     Raises:
         GateError: a check failed; see `durango.gate`.
+        PolicyExpiredError: the policy's time is over, and the bridge is not there any more.
         UnreachableError: the bridge or Tabasco is not there.
     """
     key = pinned_key(policy, tabasco_key)
     # One for both questions: neither an old token nor an old result answers it.
     challenge = secrets.token_bytes(verifier.CHALLENGE_BYTES)
-    token = _ask(
-        bridge.AttestResponse,
-        f"sinaloa at {sinaloa or policy.sinaloa}",
-        f"/{bridge.SERVICE}/Attest",
-        bridge.AttestRequest(challenge),
-        timeout_s=timeout_s,
-    ).token
+    with expiry_explained(policy):
+        token = _ask(
+            bridge.AttestResponse,
+            f"sinaloa at {sinaloa or policy.sinaloa}",
+            f"/{bridge.SERVICE}/Attest",
+            bridge.AttestRequest(challenge),
+            timeout_s=timeout_s,
+        ).token
     result = _ask(
         verifier.VerifyTokenResponse,
         f"tabasco at {tabasco or policy.tabasco}",

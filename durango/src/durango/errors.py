@@ -13,6 +13,7 @@ VeracruzError
   ├ GateError                 the attestation does not fit the principal's own policy
   ├ NotAuthorisedError        the policy does not give this to this identity
   ├ ReleaseError              a release, or a key for releases, is not one that is trusted here
+  ├ PolicyExpiredError        the policy's time is over, and the isolate gone
   ├ ReceiptError              a receipt does not fit the policy, the attestation or the files
   └ RequestRefusedError       the isolate refused: role, program or limits of the policy
 """
@@ -71,6 +72,10 @@ class ReleaseError(RefusedError):
     """A release of the runtime, or a key for releases, is not one that is trusted here."""
 
 
+class PolicyExpiredError(RefusedError):
+    """The policy's time is over, and the isolate gone with everything in it."""
+
+
 class ReceiptError(RefusedError):
     """A receipt does not fit the policy, the attestation or the files it is held against."""
 
@@ -125,6 +130,7 @@ _BY_POLICY = frozenset(
         RefusalReason.DUPLICATE_PACKAGE,
         RefusalReason.NOT_EXPECTED,
         RefusalReason.TOO_LARGE,
+        RefusalReason.EXPIRED,
     }
 )
 
@@ -141,6 +147,11 @@ _REMEDIES = {
     RefusalReason.LIMIT_REACHED: "agree on a policy with larger limits",
     RefusalReason.GUEST_LOST: "start the computation anew",
     RefusalReason.ERROR_CODE_RETURNED: "the program reports an error of its own",
+    RefusalReason.SHUT_DOWN: "the computation is over: have the delegate start it anew if need be",
+    RefusalReason.EXPIRED: "the isolate ended with everything in it: agree on a policy with a "
+    "later end",
+    RefusalReason.STALLED: "connect again, and go on without such a pause",
+    RefusalReason.FLOODED: "connect again by a client that sends whole requests and large records",
 }
 
 

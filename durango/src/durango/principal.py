@@ -15,12 +15,14 @@ from baja.client import ClientEndpoint
 from colima import runtime
 from colima.runtime import ComputationState, ContentKind, RefusalReason
 from durango.content import Source, open_content
+from durango.endings import expiry_explained
 from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
 from durango.evidence import Attestation
 from durango.identity import Identity
 from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,
+    require_in_force,
     require_member,
     require_place,
     require_program,
@@ -89,7 +91,8 @@ class Principal:
         """A session with the isolate that `attestation` is about.
 
         Args:
-            policy: the principal's own copy.
+            policy: the principal's own copy, whatever it says of dates: those are judged before
+                anything is sent, and not to ask, to fetch and to end.
             identity: who the principal is; one of the policy's.
             attestation: from `attest`, for this policy and still in force.
             sinaloa: where the bridge is, if not where the policy says.
@@ -110,8 +113,10 @@ class Principal:
             server_name=SERVER_NAME,
         )
         transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
-        connection = Connection.open(transport, endpoint, timeout_s=timeout_s)
-        return cls(PrincipalSession(connection, timeout_s=timeout_s), policy, member, attestation)
+        with expiry_explained(policy):
+            connection = Connection.open(transport, endpoint, timeout_s=timeout_s)
+        session = PrincipalSession(connection, policy, timeout_s=timeout_s)
+        return cls(session, policy, member, attestation)
 
     @property
     def client_id(self) -> int:
@@ -127,6 +132,7 @@ class Principal:
             ContentError: the file cannot be read.
         """
         require_sender(self._policy, self._member, ContentKind.PROGRAM)
+        require_in_force(self._policy, datetime.now(UTC))
         with open_content(source) as content:
             require_size(content, self._policy.limits.program_bytes, "program_bytes")
             # The isolate refuses a wrong file when it has all of it; here it does not leave.
@@ -194,6 +200,7 @@ class Principal:
             RequestFailedError: this round is not finished.
         """
         require_reader(self._policy, self._member, "begin another round")
+        require_in_force(self._policy, datetime.now(UTC))
         self._session.ask("next round", runtime.NextRound(), runtime.Done)
 
     def shutdown(self) -> None:
@@ -273,6 +280,7 @@ class Principal:
     ) -> CommitmentOpening:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
+        require_in_force(self._policy, datetime.now(UTC))
         with open_content(source) as content:
             limits = self._policy.limits
             require_size(content, limits.input_bytes, "input_bytes")

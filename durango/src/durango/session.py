@@ -10,9 +10,11 @@ from typing import NoReturn, TypeVar
 
 from colima import WireError, runtime
 from durango.content import UploadContent
+from durango.endings import expiry_explained
 from durango.errors import ProtocolError, refusal
 from jalisco import Connection, SessionError
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy
 
 Progress = Callable[[int], object]
 """Called with the number of bytes that have just been sent or received."""
@@ -25,11 +27,13 @@ class PrincipalSession:
 
     Args:
         connection: to the isolate.
+        policy: the isolate's.
         timeout_s: for each answer that nothing has to be computed for.
     """
 
-    def __init__(self, connection: Connection, *, timeout_s: float) -> None:
+    def __init__(self, connection: Connection, policy: Policy, *, timeout_s: float) -> None:
         self._connection = connection
+        self._policy = policy
         self._timeout_s = timeout_s
 
     def ask(self, name: str, request: runtime.Request, expected: type[_AnswerT]) -> _AnswerT:
@@ -37,11 +41,13 @@ class PrincipalSession:
 
         Raises:
             RequestRefusedError, RequestFailedError: the isolate said no.
+            PolicyExpiredError: it is gone, as the policy says.
             ProtocolError: it answered something else.
             SessionError: it did not answer.
         """
-        self._send(request)
-        return self._expect(name, self._receive(self._timeout_s), expected)
+        with expiry_explained(self._policy):
+            self._send(name, request)
+            return self._expect(name, self._receive(self._timeout_s), expected)
 
     def upload(
         self,
@@ -67,16 +73,17 @@ class PrincipalSession:
         name = request.kind.name.lower()
         self.ask(name, request, runtime.Proceed)
         sha256 = hashlib.sha256()
-        for piece in content.pieces():
-            try:
-                self._connection.send_content(piece)
-            except SessionError as error:
-                self._explain_interruption(name, error)
-            # Over the very bytes that went out: the file may become another, the opening not.
-            sha256.update(piece)
-            if on_progress is not None:
-                on_progress(len(piece))
-        answer = self._receive(self._timeout_s + patience_s)
+        with expiry_explained(self._policy):
+            for piece in content.pieces():
+                try:
+                    self._connection.send_content(piece)
+                except SessionError as error:
+                    self._explain_interruption(name, error)
+                # Over the very bytes that went out: the file may become another, the opening not.
+                sha256.update(piece)
+                if on_progress is not None:
+                    on_progress(len(piece))
+            answer = self._receive(self._timeout_s + patience_s)
         return Digest(sha256.digest()), self._expect(name, answer, expected)
 
     def fetch(
@@ -92,8 +99,18 @@ class PrincipalSession:
         Raises:
             As `ask`.
         """
-        self._send(runtime.GetResult())
-        answer = self._receive(self._timeout_s + patience_s)
+        with expiry_explained(self._policy):
+            self._send("result", runtime.GetResult())
+            answer = self._receive(self._timeout_s + patience_s)
+            return self._take_result(answer, write, limit=limit)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _take_result(
+        self, answer: runtime.Response, write: Callable[[bytes], object], *, limit: int
+    ) -> tuple[Digest, runtime.ResultIs | runtime.ProgramFailed]:
         sha256 = hashlib.sha256()
         if isinstance(answer, runtime.ProgramFailed):
             return Digest(sha256.digest()), answer
@@ -107,12 +124,11 @@ class PrincipalSession:
             write(piece)
         return Digest(sha256.digest()), result
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _send(self, request: runtime.Request) -> None:
-        self._connection.send_frame(runtime.REQUEST.encode(request))
+    def _send(self, name: str, request: runtime.Request) -> None:
+        try:
+            self._connection.send_frame(runtime.REQUEST.encode(request))
+        except SessionError as error:
+            self._explain_interruption(name, error)
 
     def _receive(self, timeout_s: float) -> runtime.Response:
         payload = self._connection.receive_frame(timeout_s=timeout_s)
@@ -132,7 +148,7 @@ class PrincipalSession:
         )
 
     def _explain_interruption(self, name: str, error: SessionError) -> NoReturn:
-        """Raise the refusal that the isolate sent before it broke off an upload, or `error`."""
+        """Raise what the isolate said before it closed the session, or `error`."""
         try:
             answer = self._receive(0)
         except SessionError:

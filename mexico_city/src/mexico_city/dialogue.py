@@ -119,14 +119,29 @@ class Dialogue:
         else:
             self.backlog = self._free
 
+    def end(self, why: DeniedError, *, at_once: bool) -> None:
+        """Take nothing more, and say why if a message has a place now.
+
+        Args:
+            why: comes in place of an answer, asked for or not.
+            at_once: cut off a result that is on its way out; otherwise it goes on, in silence.
+        """
+        if self.over:
+            return
+        self.over = True
+        if self._upload is not None:
+            self._give_up_upload()
+        if self._outgoing is None:
+            self._refuse(why)
+        elif at_once:  # in the middle of content any message would pass for content
+            self._drop_outgoing()
+
     def close(self) -> None:
         """The session is over; whatever was under way is given up."""
         self.over = True
         if self._upload is not None:
             self._give_up_upload()
-        if self._outgoing is not None:
-            self._outgoing.close()
-            self._outgoing = None
+        self._drop_outgoing()
         self._handler.left(self)
 
     @property
@@ -206,6 +221,11 @@ class Dialogue:
         self._upload = None
         writer.close()
         self._handler.abandoned(slot)
+
+    def _drop_outgoing(self) -> None:
+        if self._outgoing is not None:
+            self._outgoing.close()
+            self._outgoing = None
 
     def _refuse(self, refusal: DeniedError) -> None:
         self._send(frame(RESPONSE.encode(refusal.answer)))

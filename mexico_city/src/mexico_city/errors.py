@@ -28,6 +28,10 @@ _STATUS = {
     RefusalReason.LIMIT_REACHED: ResponseStatus.VM_ERROR,
     RefusalReason.GUEST_LOST: ResponseStatus.VM_ERROR,
     RefusalReason.PROGRAM_REFUSED: ResponseStatus.VM_ERROR,
+    RefusalReason.SHUT_DOWN: ResponseStatus.GENERIC,
+    RefusalReason.EXPIRED: ResponseStatus.GENERIC,
+    RefusalReason.STALLED: ResponseStatus.GENERIC,
+    RefusalReason.FLOODED: ResponseStatus.GENERIC,
 }
 
 

@@ -6,15 +6,20 @@ fails in an unforeseen way is closed, and the others go on.
 """
 
 import contextlib
-import enum
 import selectors
 import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from baja import ServerContext
+from colima import encode, frame
+from colima.isolate import IsolateExit, LetIn
+from colima.runtime import RefusalReason
+from mexico_city.errors import DeniedError
+from mexico_city.lifetime import Lifetime, ending_of
 from mexico_city.runtime import Runtime
 from mexico_city.session import PROGRESS_TIMEOUT_S, Session
 from platform_services import PlatformError
@@ -28,14 +33,10 @@ MAX_SESSIONS_EACH: Final = 128
 _DRAIN_S: Final = 5.0
 _TICK_S: Final = 1.0
 _RECEIVE_BYTES: Final = 256 * 1024
-
-
-class IsolateExit(enum.IntEnum):
-    """How the front ended; the exit status of its process."""
-
-    QUORUM = 0
-    BRIDGE_GONE = 3
-    SONORA_GONE = 4
+_ENDINGS_TOLD: Final = {
+    IsolateExit.QUORUM: RefusalReason.SHUT_DOWN,
+    IsolateExit.EXPIRED: RefusalReason.EXPIRED,
+}
 
 
 class _Connection:
@@ -45,7 +46,8 @@ class _Connection:
     loop. So each call here says MSG_DONTWAIT itself.
     """
 
-    def __init__(self, channel: socket.socket, session: Session, now: float) -> None:
+    def __init__(self, number: int, channel: socket.socket, session: Session, now: float) -> None:
+        self.number = number
         self.channel = channel
         self.session = session
         self.unsent = memoryview(b"")
@@ -101,12 +103,14 @@ class Front:
         self,
         runtime: Runtime,
         context: ServerContext,
+        lifetime: Lifetime,
         *,
         control: socket.socket,
         private: socket.socket,
     ) -> None:
         self._runtime = runtime
         self._context = context
+        self._lifetime = lifetime
         self._control = control
         self._private = private
         # One for all: a new one of this size for every few bytes that come costs more than they.
@@ -114,6 +118,7 @@ class Front:
         self._selector = selectors.DefaultSelector()
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
         self._ready: set[_Connection] = set()
+        self._handed_over = 0
         self._next_look = 0.0
         self._ending: IsolateExit | None = None
 
@@ -130,23 +135,29 @@ class Front:
                 else:
                     key.data()
             self._end_turn()
-        if self._ending is IsolateExit.QUORUM:
-            self._drain()
+        if self._ending in _ENDINGS_TOLD:
+            self._drain(self._ending)
         for connection in list(self._connections):
             self._drop(connection)
         self._selector.close()
         return self._ending
 
     def _select_timeout(self) -> float:
-        """How long to wait for events, in seconds: not past the moment when the guest is due."""
+        """How long to wait for events, in seconds: not past what is due."""
         if self._ready or self._runtime.busy:
             return 0.0
+        now = time.monotonic()
+        wait = min(_TICK_S, self._lifetime.remaining_s(now))
         due = self._runtime.guest.deadline
-        return _TICK_S if due is None else min(_TICK_S, max(0.0, due - time.monotonic()))
+        return wait if due is None else min(wait, max(0.0, due - now))
 
     def _end_turn(self) -> None:
-        """End a turn of the loop: answers, deadlines, the quorum."""
+        """End a turn of the loop: answers, deadlines, the end of all."""
         now = time.monotonic()
+        # First: once the policy's time is over nobody gets an answer any more.
+        if self._lifetime.expired(wall=datetime.now(UTC), now=now):
+            self._ending = IsolateExit.EXPIRED
+            return
         # Answers before sending, sending before deadlines: a session whose answer has just become
         # due is not closed for having waited for it.
         self._runtime.check_guest(now)
@@ -155,13 +166,22 @@ class Front:
         self._flush_ready(now)
         if now >= self._next_look:
             self._next_look = now + _TICK_S
-            for connection in list(self._connections):
-                if now >= connection.deadline():
-                    self._drop(connection)
+            self._look_at_deadlines(now)
         if not self._runtime.guest.alive:
             self._forget_guest()
         if self._runtime.shut_down and self._ending is None:
             self._ending = IsolateExit.QUORUM
+
+    def _look_at_deadlines(self, now: float) -> None:
+        for connection in list(self._connections):
+            if now >= connection.deadline():
+                self._give_up(connection, now)
+        # A run goes on without a session; strangers, who could keep anything alive, do not count.
+        in_use = self._runtime.guest.deadline is not None or any(
+            connection.session.identity is not None for connection in self._connections
+        )
+        if self._lifetime.idled(in_use=in_use, now=now) and self._ending is None:
+            self._ending = IsolateExit.IDLE
 
     # The four kinds of sources; the guest's is `Runtime.guest_readable`.
 
@@ -173,6 +193,7 @@ class Front:
         except (PlatformError, OSError):
             self._ending = IsolateExit.BRIDGE_GONE
             return
+        self._handed_over += 1
         # Only a Unix socket: with any other the isolate would be on the network itself.
         if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
@@ -182,10 +203,10 @@ class Front:
             self._runtime.computation.policy,
             self._runtime,
             now=datetime.now(UTC),
-            admits=self._admits,
+            admits=lambda identity: self._admits(connection, identity),
             ready=lambda: self._ready.add(connection),
         )
-        connection = _Connection(channel, session, time.monotonic())
+        connection = _Connection(self._handed_over, channel, session, time.monotonic())
         self._connections[connection] = None
         self._selector.register(channel, selectors.EVENT_READ, connection)
 
@@ -221,10 +242,26 @@ class Front:
                 return True
         return False
 
-    def _admits(self, identity: PolicyIdentity) -> bool:
-        """Whether this principal may have another session."""
+    def _admits(self, connection: _Connection, identity: PolicyIdentity) -> bool:
+        """Whether this principal may have another session, this one; the bridge is told if so."""
         mine = [each for each in self._connections if each.session.identity == identity]
-        return len(mine) < MAX_SESSIONS_EACH
+        if len(mine) >= MAX_SESSIONS_EACH:
+            return False
+        notice = frame(encode(LetIn(connection.number)))
+        # Never waiting: a bridge that does not read its notices harms nobody's session but its own.
+        with contextlib.suppress(OSError):
+            self._control.send(notice, socket.MSG_DONTWAIT)
+        return True
+
+    def _give_up(self, connection: _Connection, now: float) -> None:
+        """End a session whose time is up; who is let in and reads is told why."""
+        session = connection.session
+        if session.identity is None or session.over or connection.unsent:
+            self._drop(connection)
+            return
+        self._guarded(connection, session.give_up)
+        connection.last_progress = now
+        self._ready.add(connection)
 
     def _flush_ready(self, now: float) -> None:
         ready, self._ready = self._ready, set()
@@ -271,14 +308,20 @@ class Front:
         connection.session.close()
         connection.channel.close()
 
-    def _drain(self) -> None:
-        """Send every session what is still to be sent, for a few seconds in all."""
+    def _drain(self, ending: IsolateExit) -> None:
+        """Tell every session why it ends, for a few seconds in all."""
         for source in (self._control, self._private):
             self._selector.unregister(source)
         self._runtime.guest.kill()
         self._forget_guest()
-        for connection in self._connections:
-            connection.session.end()
+        wiped = ending is IsolateExit.EXPIRED
+        if wiped:  # before anybody is told, who may be slow to read it
+            self._runtime.wipe()
+        why = DeniedError(
+            _ENDINGS_TOLD[ending], found=ending_of(self._runtime.computation.policy, ending)
+        )
+        for connection in list(self._connections):
+            self._guarded(connection, partial(connection.session.end, why, at_once=wiped))
         self._ready = set(self._connections)
         deadline = time.monotonic() + _DRAIN_S
         while self._connections and (now := time.monotonic()) < deadline:

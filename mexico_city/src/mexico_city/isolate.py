@@ -10,18 +10,21 @@ that process's exit status.
 import os
 import resource
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from baja import EndpointConfig, ServerContext, make_certificate
 from colima import frame, isolate
+from colima.isolate import IsolateExit
 from mexico_city import lockdown
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError
-from mexico_city.front import MAX_SESSIONS, Front, IsolateExit
+from mexico_city.front import MAX_SESSIONS, Front
 from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
+from mexico_city.lifetime import Lifetime
 from mexico_city.local_attestation import answer_challenge
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
@@ -83,7 +86,10 @@ def _serve(
 
     code = CodeExchange(policy, private)
     runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
-    front = Front(runtime, context, control=socket.socket(fileno=control), private=private)
+    lifetime = Lifetime(policy, wall=datetime.now(UTC), now=time.monotonic())
+    front = Front(
+        runtime, context, lifetime, control=socket.socket(fileno=control), private=private
+    )
     layers = tuple(sorted(RUNTIME_LAYERS))  # `lockdown.enter` raises where one is not in force
     ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, layers)
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))

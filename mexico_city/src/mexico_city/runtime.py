@@ -138,6 +138,15 @@ class Runtime:
             elif content is not None:
                 content.close()
 
+    def wipe(self) -> None:
+        """Drop every secret, at once; nobody will be answered any more."""
+        self._drop_job()
+        answers, self._answers = self._answers, []
+        for _, _, content in answers:
+            if content is not None:
+                content.close()
+        self.computation.close()
+
     @property
     def busy(self) -> bool:
         """Whether there is something to do at once: to `deliver` answers, or to `go_on`."""

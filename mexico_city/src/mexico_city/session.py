@@ -12,7 +12,9 @@ from baja import (
     PlaintextReceived,
     ServerContext,
 )
+from colima.runtime import RefusalReason
 from mexico_city.dialogue import Dialogue, RequestHandler
+from mexico_city.errors import DeniedError
 from veracruz_utils.policy import Policy, PolicyIdentity
 
 HANDSHAKE_TIMEOUT_S: Final = 10.0
@@ -114,11 +116,18 @@ class Session:
             self._endpoint.close()
         return self._endpoint.data_to_send()
 
-    def end(self) -> None:
-        """Read nothing more; the rest of an answer and a goodbye go out with `data_to_send`."""
+    def end(self, why: DeniedError, *, at_once: bool) -> None:
+        """Read nothing more; `why` and a goodbye go out with `data_to_send`, see `Dialogue.end`."""
         self._ended = True
         if self._dialogue is not None:
-            self._dialogue.over = True
+            self._dialogue.end(why, at_once=at_once)
+
+    def give_up(self) -> None:
+        """End a session whose principal let `timeout_s` pass, and say so."""
+        assert self._dialogue is not None
+        waited = f"nothing came for {self.timeout_s:.0f} s"
+        midway = " in the middle of a request or an upload" if self._dialogue.midway else ""
+        self.end(DeniedError(RefusalReason.STALLED, found=waited + midway), at_once=True)
 
     def close(self) -> None:
         """The connection is gone."""
@@ -129,10 +138,14 @@ class Session:
     def _let_in(self, certificate: bytes) -> None:
         # By the exact certificate: TLS proved its key, and only here is it somebody of the policy.
         identity = self._policy.identity_of(certificate)
-        if identity is None or not self._admits(identity):
+        if identity is None:
             self._ended = True
             return
+        admitted = self._admits(identity)
         self._dialogue = Dialogue(identity, self._handler, self._send)
+        if not admitted:
+            too_many = f"client {identity.client_id} has as many sessions as it may"
+            self.end(DeniedError(RefusalReason.BUSY, found=too_many), at_once=True)
 
     def _send(self, data: bytes) -> None:
         self._endpoint.send(data)

@@ -17,15 +17,27 @@ from colima.sinaloa import (
     DescribeIsolateResponse,
 )
 from sinaloa.isolate import IsolateLink
+from sinaloa.peers import AttestationQuota, peer_of
+from sinaloa.places import GaveWayError, Places
 from sinaloa.session import BridgeSession
-from veracruz_shells.service import CallError, CallStatus, ServiceLimits, StreamMethod, UnaryMethod
+from veracruz_shells.service import (
+    CallError,
+    CallStatus,
+    PeerMethod,
+    ServiceLimits,
+    StreamMethod,
+    UnaryMethod,
+)
 from veracruz_utils.errors import UnreachableError
 
 # isort: split
 import grpc
 
 _LOG: Final = logging.getLogger(__name__)
-_OTHER_CALLS: Final = 16  # beside sessions: attestation, health, and refusals of sessions
+_OTHER_CALLS: Final = 64
+"""Beside sessions: attestation, health, and sessions that are being refused or give way."""
+_CALLS_EACH: Final = 64
+"""On one connection, so that none takes all; a principal's own client has one at a time."""
 _TICK_S: Final = 5.0
 _Message = TypeVar("_Message", AttestRequest, DescribeIsolateRequest)
 
@@ -42,16 +54,17 @@ class Bridge:
 
         Args:
             isolate: where the sessions go.
-            max_sessions: at once; one more is refused as RESOURCE_EXHAUSTED.
+            max_sessions: at once. For one more another gives way that has not shaken hands; if all
+                have, it is refused as RESOURCE_EXHAUSTED.
             stall_s: how long either side of a session may leave a piece untaken, and a principal
                 stay silent at its beginning, in seconds.
         """
         self._isolate = isolate
         self._max_sessions = max_sessions
         self._stall_s = stall_s
-        self._lock = threading.Lock()
-        self._sessions: set[BridgeSession] = set()
-        self._open = 0
+        self._places = Places(max_sessions)
+        self._asking = threading.Lock()
+        self._quota = AttestationQuota()
         self._over = threading.Event()
         self._watchdog = threading.Thread(target=self._cut_stalled, name="watchdog", daemon=True)
 
@@ -67,7 +80,12 @@ class Bridge:
     @property
     def unary(self) -> Mapping[str, UnaryMethod]:
         """The methods of one request and one response, by full name."""
-        return {f"/{SERVICE}/Attest": self._attest, f"/{SERVICE}/Describe": self._describe}
+        return {f"/{SERVICE}/Describe": self._describe}
+
+    @property
+    def by_peer(self) -> Mapping[str, PeerMethod]:
+        """Those that look at who asks."""
+        return {f"/{SERVICE}/Attest": self._attest}
 
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
@@ -78,18 +96,22 @@ class Bridge:
     def limits(self) -> ServiceLimits:
         """What a service of these methods should hold."""
         return ServiceLimits(
-            message_bytes=MAX_CHUNK_BYTES + 1024, calls=self._max_sessions + _OTHER_CALLS
+            message_bytes=MAX_CHUNK_BYTES + 1024,
+            calls=self._max_sessions + _OTHER_CALLS,
+            calls_each=_CALLS_EACH,
         )
 
     def cut_sessions(self) -> None:
         """End all sessions, as the bridge itself is ending."""
-        with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
+        for session in self._places.sessions():
             session.cut(UnreachableError("the session was cut off: the bridge is ending"))
 
-    def _attest(self, request: bytes) -> bytes:
+    def _attest(self, request: bytes, peer: str) -> bytes:
         challenge = _read(AttestRequest, request).challenge
+        peer = peer_of(peer)
+        known = self._places.knows(peer)
+        with self._asking:
+            self._quota.take(peer, known=known, now=time.monotonic())
         return encode(AttestResponse(self._isolate.attest(challenge)))
 
     def _describe(self, request: bytes) -> bytes:
@@ -99,9 +121,13 @@ class Bridge:
 
     def _session(self, chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-        with self._place():
-            session = BridgeSession(self._isolate.open_session(), context.cancel)
-            with self._registered(session):
+        with self._places.place(peer_of(context.peer())) as place:
+            channel = self._isolate.open_session(place.let_in)
+            session = BridgeSession(channel, context.cancel)
+            if not self._places.occupy(place, session):
+                channel.close()
+                raise GaveWayError
+            with _logged():
                 uploading = threading.Thread(
                     target=session.upload, args=(chunks,), name="upload", daemon=True
                 )
@@ -113,42 +139,11 @@ class Bridge:
                 if session.cut_off is not None:
                     raise session.cut_off
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """A place among the sessions that may be open."""
-        with self._lock:
-            if self._open >= self._max_sessions:
-                _LOG.warning("session refused: %d are open", self._open)
-                raise CallError(
-                    CallStatus.RESOURCE_EXHAUSTED,
-                    f"{self._max_sessions} sessions are open, which is the limit: try again later",
-                )
-            self._open += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._open -= 1
-
-    @contextmanager
-    def _registered(self, session: BridgeSession) -> Iterator[None]:
-        with self._lock:
-            self._sessions.add(session)
-        _LOG.info("session opened")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._sessions.discard(session)
-            _LOG.info("session ended")
-
     def _cut_stalled(self) -> None:
         """The watchdog's thread."""
         while not self._over.wait(min(_TICK_S, self._stall_s)):
             since = time.monotonic() - self._stall_s
-            with self._lock:
-                stalled = [session for session in self._sessions if session.stalled(since)]
-            # Without the lock: every session takes it as it ends, some of them because of this.
+            stalled = [each for each in self._places.sessions() if each.stalled(since)]
             for session in stalled:
                 _LOG.warning("session cut off: a side took nothing for too long")
                 session.cut(
@@ -157,6 +152,15 @@ class Bridge:
                         "the session was cut off: a side was idle too long",
                     )
                 )
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    _LOG.info("session opened")
+    try:
+        yield
+    finally:
+        _LOG.info("session ended")
 
 
 def _read(kind: type[_Message], request: bytes) -> _Message:

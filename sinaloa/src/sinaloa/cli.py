@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
+_BY_POLICY: Final = frozenset({End.QUORUM, End.EXPIRED, End.IDLE})
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -64,17 +66,19 @@ def serve(
 ) -> None:
     """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
 
-    Ends with status 0 when all result readers have asked for shutdown, or on SIGTERM; the isolate
-    ends with it.
+    Ends with status 0 when all result readers have asked for shutdown, when the policy expires,
+    when nobody had a session for its idle_seconds, or on SIGTERM; the isolate ends with it.
     """
     raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
     agreed = Policy.parse(raw, at=datetime.now(UTC))
+    describe = partial(_describe, agreed)
     with (
-        IsolateLink.launch(sonora, raw) as isolate,
+        IsolateLink.launch(sonora, raw, describe=describe) as isolate,
         Bridge(isolate, max_sessions=max_sessions) as bridge,
         GrpcService(
             listen or agreed.sinaloa,
             unary=bridge.unary,
+            by_peer=bridge.by_peer,
             streams=bridge.streams,
             limits=bridge.limits,
         ) as service,
@@ -86,10 +90,19 @@ def serve(
             on_stopping=lambda: None if isolate.end else bridge.cut_sessions(),
         )
         end = isolate.end
-    if end is End.QUORUM:
-        note(f"sinaloa: done: {end.value}")
+    if end in _BY_POLICY:
+        note(f"sinaloa: done: {describe(end)}")
     elif end is not None:
-        raise SinaloaError(f"{end.value}: its memory and everything in it is gone; start again")
+        raise SinaloaError(f"{describe(end)}: its memory and everything in it is gone; start again")
+
+
+def _describe(agreed: Policy, end: End) -> str:
+    """How the isolate of this policy ended, for principals and the delegate."""
+    if end is End.EXPIRED:
+        return f"{end.value} at {agreed.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    if end is End.IDLE:
+        return f"{end.value} (idle_seconds = {agreed.limits.idle_seconds})"
+    return str(end.value)
 
 
 def _check(agreed: Policy, isolate: IsolateLink) -> None:

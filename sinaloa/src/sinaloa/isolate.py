@@ -2,7 +2,7 @@
 
 One connection to Sonora is one isolate; `colima.sonora` has the protocol. A thread watches that
 connection and the control socket. Either one closing is the isolate's end; Sonora's last message
-says what kind of end it was.
+says what kind of end it was. Over the control socket the isolate tells which sessions it let in.
 """
 
 import contextlib
@@ -17,8 +17,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Self
+from weakref import WeakValueDictionary
 
-from colima import WireError, frame, read_frame
+from colima import FrameDecoder, WireError, decode, frame, read_frame
+from colima.isolate import LetIn
 from colima.sonora import (
     FROM_SONORA,
     TO_SONORA,
@@ -40,14 +42,28 @@ _TOKEN_S: Final = 30.0
 _STEP_S: Final = 10.0  # for one message, or one session handed over
 _END_S: Final = 6.0  # for Sonora's word on an isolate that is gone; it may need 5 to kill it
 _BUFFER_BYTES: Final = 1 << 20
+_NOTICES_BYTES: Final = 4096
 
 
 class End(enum.Enum):
     """How an isolate ended."""
 
     QUORUM = "every result reader asked for shutdown"
+    EXPIRED = "the policy expired"
+    IDLE = "nobody had a session for as long as the policy allows"
     FAILURE = "the isolate ended unexpectedly"
     SONORA_GONE = "sonora went away, and the isolate with it"
+
+
+Describe = Callable[[End], str]
+"""Says in words how an isolate ended."""
+
+_ENDINGS: Final = {
+    IsolateEnding.QUORUM: End.QUORUM,
+    IsolateEnding.EXPIRED: End.EXPIRED,
+    IsolateEnding.IDLE: End.IDLE,
+    IsolateEnding.FAILURE: End.FAILURE,
+}
 
 
 class IsolateLink:
@@ -58,16 +74,25 @@ class IsolateLink:
     """
 
     def __init__(
-        self, name: str, launched: Launched, connection: socket.socket, control: socket.socket
+        self,
+        name: str,
+        launched: Launched,
+        connection: socket.socket,
+        control: socket.socket,
+        describe: Describe,
     ) -> None:
         """Watch over an isolate; `launch` makes one."""
         self.launched = launched
+        self._describe = describe
         self._name = name
         self._connection = connection
         self._control = control
         self._pending: deque[Future[bytes]] = deque()
         self._asking = threading.Lock()
         self._handing_over = threading.Lock()
+        self._handed_over = 0
+        self._strangers: WeakValueDictionary[int, threading.Event] = WeakValueDictionary()
+        self._notices = FrameDecoder()
         self._ended = threading.Condition()
         self._end: End | None = None
         self._on_end: Callable[[], None] = lambda: None
@@ -75,12 +100,15 @@ class IsolateLink:
         self._watcher.start()
 
     @classmethod
-    def launch(cls, sonora: Path, policy: bytes) -> Self:
+    def launch(
+        cls, sonora: Path, policy: bytes, *, describe: Describe = lambda end: end.value
+    ) -> Self:
         """A new isolate that holds exactly this policy.
 
         Args:
             sonora: the Unix socket Sonora listens on.
             policy: the policy's text.
+            describe: how errors name the isolate's end.
 
         Raises:
             SonoraUnreachableError: nobody listens there, or does not answer in time.
@@ -93,7 +121,7 @@ class IsolateLink:
         except BaseException:
             connection.close()
             raise
-        return cls(name, launched, connection, control)
+        return cls(name, launched, connection, control, describe)
 
     def __enter__(self) -> Self:
         return self
@@ -133,8 +161,11 @@ class IsolateLink:
         except TimeoutError:
             raise SonoraUnreachableError(f"{self._name} did not answer in {_TOKEN_S:g} s") from None
 
-    def open_session(self) -> socket.socket:
+    def open_session(self, let_in: threading.Event | None = None) -> socket.socket:
         """A new session: this end of a socket pair whose other end the isolate now has.
+
+        Args:
+            let_in: set when the isolate has let the session in, if somebody still holds it then.
 
         Raises:
             SonoraUnreachableError, SinaloaError: the isolate ended, or takes no sessions.
@@ -147,6 +178,10 @@ class IsolateLink:
             try:
                 with self._handing_over:
                     send_descriptors(self._control, [theirs.fileno()])
+                    # Before any byte of the session is sent, and so before its notice can come.
+                    self._handed_over += 1
+                    if let_in is not None:
+                        self._strangers[self._handed_over] = let_in
             except OSError as error:
                 ours.close()
                 raise SinaloaError("the isolate takes no session: it is ending or stuck") from error
@@ -171,7 +206,7 @@ class IsolateLink:
         if self._end is End.SONORA_GONE:
             raise SonoraUnreachableError(self._end.value)
         if self._end is not None:
-            raise SinaloaError(f"the isolate has ended: {self._end.value}")
+            raise SinaloaError(f"the isolate has ended: {self._describe(self._end)}")
 
     def _send_to_sonora(self, message: MintToken) -> None:
         try:
@@ -192,7 +227,7 @@ class IsolateLink:
             callback = self._on_end
         with self._asking:
             for answer in self._pending:
-                answer.set_exception(SonoraUnreachableError(end.value))
+                answer.set_exception(SonoraUnreachableError(self._describe(end)))
             self._pending.clear()
         callback()
 
@@ -209,9 +244,22 @@ class IsolateLink:
                     end = self._receive()
                     if end is not None:
                         return end
-                else:  # the isolate never writes there, so it has closed it
+                elif not self._take_notices():
                     selector.unregister(self._control)
                     deadline = time.monotonic() + _END_S
+
+    def _take_notices(self) -> bool:
+        """Take what the isolate says on its control socket; False when it has closed it."""
+        try:
+            data = self._control.recv(_NOTICES_BYTES)
+            self._notices.feed(data)
+            while (payload := self._notices.next_frame()) is not None:
+                let_in = self._strangers.pop(decode(LetIn, payload).session, None)
+                if let_in is not None:
+                    let_in.set()
+        except (OSError, WireError):
+            return False  # what it says there makes no sense: it is as good as gone
+        return bool(data)
 
     def _receive(self) -> End | None:
         """Take Sonora's next message; what it says of the isolate's end."""
@@ -220,7 +268,7 @@ class IsolateLink:
             case None:
                 return End.SONORA_GONE
             case Ended(ending):
-                return End.QUORUM if ending is IsolateEnding.QUORUM else End.FAILURE
+                return _ENDINGS[ending]
             case Token(token):
                 self._next_answer().set_result(token)
             case Failed(reason):

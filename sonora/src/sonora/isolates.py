@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -186,7 +185,7 @@ class LinuxLauncher:
             self._await_spawned(launched)
             ready = self._await_ready(launched)
             self._attest(launched, Digest.of(policy))
-            program = Policy.parse(policy, at=datetime.now(UTC)).program_digest
+            program = Policy.parse(policy, at=None).program_digest
             self._offer_code(launched, program, ready.code_name)
         except LaunchError:
             self._abandon(launched)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from colima import WireError, frame, read_frame
+from colima.isolate import IsolateExit
 from colima.sonora import (
     FROM_SONORA,
     MAX_LAUNCH_BYTES,
@@ -42,13 +43,18 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import IsolationLayer
 
 _LOG: Final = logging.getLogger(__name__)
+_ENDINGS: Final[dict[int | None, IsolateEnding]] = {
+    IsolateExit.QUORUM: IsolateEnding.QUORUM,
+    IsolateExit.EXPIRED: IsolateEnding.EXPIRED,
+    IsolateExit.IDLE: IsolateEnding.IDLE,
+}
 _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
 _MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
 _BACKLOG: Final = 64
 # A token is a signature by the one enrolled key: a bridge in a loop must not starve others.
-TOKENS_EACH: Final = 600
+TOKENS_EACH: Final = 1200
 """Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
 TOKEN_WINDOW_S: Final = 60.0
 
@@ -182,7 +188,7 @@ class _Bridge(socketserver.BaseRequestHandler):
     def _conclude(self, isolate: Isolate) -> None:
         """Tell the bridge how the isolate ended if it did; end it if it did not."""
         if isolate.ended.is_set():
-            ending = IsolateEnding.QUORUM if isolate.exit_code == 0 else IsolateEnding.FAILURE
+            ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
             with contextlib.suppress(OSError):
                 self._send(Ended(ending))
         isolate.close()

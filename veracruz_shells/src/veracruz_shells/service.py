@@ -45,6 +45,9 @@ HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 UnaryMethod = Callable[[bytes], bytes]
 """Answers one request with one response."""
 
+PeerMethod = Callable[[bytes, str], bytes]
+"""The same, told by whom it is asked, as gRPC names a peer: `ipv4:192.0.2.7:40112`."""
+
 StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
 """Reads messages from the client as it likes, and yields messages to it."""
 
@@ -83,12 +86,14 @@ class ServiceLimits:
         message_bytes: size of one request.
         answer_bytes: size of one answer.
         calls: in progress at once; one more is refused as RESOURCE_EXHAUSTED.
+        calls_each: of these on one connection, where one more waits; None is as many as in all.
         grace_s: how long calls in progress may go on once the service ends, in seconds.
     """
 
     message_bytes: int = 4 << 20
     answer_bytes: int = 4 << 20
     calls: int = 16
+    calls_each: int | None = None
     grace_s: float = 5.0
 
 
@@ -104,6 +109,7 @@ class GrpcService:
         address: Address | str,
         *,
         unary: Mapping[str, UnaryMethod],
+        by_peer: Mapping[str, PeerMethod] | None = None,
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
     ) -> None:
@@ -112,12 +118,16 @@ class GrpcService:
         Args:
             address: where to listen; port 0 takes a free one.
             unary: by full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
+            by_peer: by full name.
             streams: by full name.
             limits: None for the usual ones.
         """
         self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
         self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
+        self._methods |= {
+            name: _peer_handler(name, method) for name, method in (by_peer or {}).items()
+        }
         self._methods |= {
             name: _stream_handler(name, method) for name, method in (streams or {}).items()
         }
@@ -327,6 +337,14 @@ def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
     return grpc.unary_unary_rpc_method_handler(answer)
 
 
+def _peer_handler(name: str, method: PeerMethod) -> _Handler:
+    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        with _errors_as_status(name, context):
+            return method(request, context.peer())
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
 def _stream_handler(name: str, method: StreamMethod) -> _Handler:
     def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with _errors_as_status(name, context):
@@ -385,7 +403,7 @@ def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
     return (
         *_common_options(receive=limits.message_bytes, send=limits.answer_bytes),
         ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
-        ("grpc.max_concurrent_streams", limits.calls),
+        ("grpc.max_concurrent_streams", limits.calls_each or limits.calls),
         # Less than the 30 s of our own clients, or else their pings would be strikes.
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
         ("grpc.http2.max_ping_strikes", 2),

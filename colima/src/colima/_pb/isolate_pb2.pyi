@@ -110,6 +110,12 @@ class FromRuntime(_message.Message):
     answer: LocalAnswer
     def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ..., answer: _Optional[_Union[LocalAnswer, _Mapping]] = ...) -> None: ...
 
+class LetIn(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    def __init__(self, session: _Optional[int] = ...) -> None: ...
+
 class LocalChallenge(_message.Message):
     __slots__ = ("nonce",)
     NONCE_FIELD_NUMBER: _ClassVar[int]

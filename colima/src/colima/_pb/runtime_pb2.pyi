@@ -34,6 +34,10 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LIMIT_REACHED: _ClassVar[Reason]
     GUEST_LOST: _ClassVar[Reason]
     ERROR_CODE_RETURNED: _ClassVar[Reason]
+    SHUT_DOWN: _ClassVar[Reason]
+    EXPIRED: _ClassVar[Reason]
+    STALLED: _ClassVar[Reason]
+    FLOODED: _ClassVar[Reason]
 
 class ContentKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -72,6 +76,10 @@ TRAPPED: Reason
 LIMIT_REACHED: Reason
 GUEST_LOST: Reason
 ERROR_CODE_RETURNED: Reason
+SHUT_DOWN: Reason
+EXPIRED: Reason
+STALLED: Reason
+FLOODED: Reason
 CONTENT_KIND_UNSPECIFIED: ContentKind
 PROGRAM: ContentKind
 DATA: ContentKind

@@ -11,9 +11,13 @@ class Ending(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDING_UNSPECIFIED: _ClassVar[Ending]
     QUORUM: _ClassVar[Ending]
     FAILURE: _ClassVar[Ending]
+    EXPIRED: _ClassVar[Ending]
+    IDLE: _ClassVar[Ending]
 ENDING_UNSPECIFIED: Ending
 QUORUM: Ending
 FAILURE: Ending
+EXPIRED: Ending
+IDLE: Ending
 
 class Launch(_message.Message):
     __slots__ = ("policy",)

@@ -184,7 +184,7 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         if str(policy) == "-":
             raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
-        access = Access(load_policy(policy), key, sinaloa, tabasco, timeout)
+        access = Access(load_policy(policy, at=None), key, sinaloa, tabasco, timeout)
         return command(access=access, **others)
 
     return _with_options(run, (policy_argument, *_WHERE))
@@ -213,10 +213,9 @@ def wait_for(principal: Principal, states: tuple[ComputationState, ...], wait_s:
         principal.wait_for(*states, timeout_s=wait_s)
 
 
-def load_policy(path: Path, *, at: datetime | None = None) -> Policy:
-    """The policy in a file, good at that time, which is now unless it is given."""
-    raw = read_file(path, limit=MAX_POLICY_BYTES, what="policy")
-    return Policy.parse(raw, at=at or datetime.now(UTC))
+def load_policy(path: Path, *, at: datetime | None) -> Policy:
+    """The policy in a file, good at that time, or whatever its dates if that is None."""
+    return Policy.parse(read_file(path, limit=MAX_POLICY_BYTES, what="policy"), at=at)
 
 
 def load_tabasco_key(path: Path | None) -> bytes | None:

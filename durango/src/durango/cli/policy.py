@@ -248,7 +248,7 @@ def _begins_as_webassembly(program: Path) -> bool:
 @json_option
 def show(*, policy: Path, as_json: bool) -> None:
     """Show who may do what under POLICY, and what is accepted."""
-    found = load_policy(policy)
+    found = load_policy(policy, at=datetime.now(UTC))
     emit(policy_facts(found), policy_text(found), as_json=as_json)
 
 
@@ -262,7 +262,8 @@ def check(*, policy: Path, config: Path, as_json: bool) -> None:
     Which release of the runtime a measurement belongs to is told by the releases you know: see
     `durango release`.
     """
-    found, now = load_policy(policy), datetime.now(UTC)
+    now = datetime.now(UTC)
+    found = load_policy(policy, at=now)
     releases = Releases(config, at=now)
     pinned = pinned_runtimes(found, releases)
     warnings = policy_warnings(found, at=now) + runtime_warnings(pinned, releases)

@@ -1,5 +1,6 @@
 """Sending the program, data and stream items."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from durango.cli.options import (
 from durango.content import open_content
 from durango.evidence import Attestation
 from durango.receipts import CommitmentOpening
-from durango.rights import require_place, require_sender
+from durango.rights import require_in_force, require_place, require_sender
 from veracruz_shells.console import emit, json_option, progress, write_new_file
 from veracruz_shells.files import refuse_existing
 
@@ -54,6 +55,7 @@ def program() -> None:
 def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
     """Send the program in FILE, once it is certain to be the one that POLICY names."""
     require_sender(membership.access.policy, membership.member, ContentKind.PROGRAM)
+    require_in_force(membership.access.policy, datetime.now(UTC))
     with open_content(file) as content:
         principal, attestation = membership.connect()
         with principal, progress("sending", length=content.size) as advance:
@@ -93,6 +95,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     ) -> None:
         require_sender(membership.access.policy, membership.member, kind)
         require_place(membership.access.policy, membership.member, kind, package)
+        require_in_force(membership.access.policy, datetime.now(UTC))
         if opening is not None:
             refuse_existing(opening, force=force)
         with open_content(file) as content:

@@ -58,7 +58,9 @@ class _Form(SharedForm, forbid_unknown_fields=True, kw_only=True):
     limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type]
 
 
-def read_current(document: Mapping[str, object], *, at: datetime) -> tuple[SharedForm, OwnTerms]:
+def read_current(
+    document: Mapping[str, object], *, at: datetime | None
+) -> tuple[SharedForm, OwnTerms]:
     """A policy of the current format: what it shares with the other, and its own terms, checked.
 
     Raises:

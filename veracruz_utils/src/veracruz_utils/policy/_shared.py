@@ -75,8 +75,12 @@ def placed_at(path: str, code: PolicyErrorCode = PolicyErrorCode.INVALID_VALUE) 
         raise PolicyError(code, str(error), path=path) from error
 
 
-def read_identities(entries: Sequence[IdentityForm], *, at: datetime) -> tuple[PolicyIdentity, ...]:
-    """The principals, each with one valid certificate of its own, an id of its own and a role.
+def read_identities(
+    entries: Sequence[IdentityForm], *, at: datetime | None
+) -> tuple[PolicyIdentity, ...]:
+    """The principals, each with one certificate of its own, an id of its own and a role.
+
+    Their certificates are valid at `at`, unless that is None.
 
     Raises:
         PolicyError: for the first entry that is not so, or is the second with a program.
@@ -180,13 +184,13 @@ def read_measurement(text: str, *, sizes: tuple[int, ...], path: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def check_expiry(expires_at: datetime, *, at: datetime, path: str) -> None:
-    """Refuse a computation that has ended before it began.
+def check_expiry(expires_at: datetime, *, at: datetime | None, path: str) -> None:
+    """Refuse a computation that has ended before it began; any time will do when `at` is None.
 
     Raises:
         PolicyError: `enclave-expired`.
     """
-    if expires_at <= at:
+    if at is not None and expires_at <= at:
         raise PolicyError(
             PolicyErrorCode.ENCLAVE_EXPIRED,
             f"the isolate's certificate ends at {expires_at:%Y-%m-%dT%H:%M:%SZ}, "

@@ -49,7 +49,9 @@ class _Form2021(SharedForm, kw_only=True):
     mexico_city_hash_linux_software: str | None = None
 
 
-def read_2021(document: Mapping[str, object], *, at: datetime) -> tuple[SharedForm, OwnTerms]:
+def read_2021(
+    document: Mapping[str, object], *, at: datetime | None
+) -> tuple[SharedForm, OwnTerms]:
     """A policy of 2021: what it shares with the current format, and its own terms, checked.
 
     Raises:

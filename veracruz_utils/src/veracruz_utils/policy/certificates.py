@@ -23,8 +23,8 @@ _BLOCK: Final = re.compile(
 )
 
 
-def certificate_from_pem(text: str, *, at: datetime, path: str) -> bytes:
-    """The DER of exactly one X.509 certificate that is valid at `at`.
+def certificate_from_pem(text: str, *, at: datetime | None, path: str) -> bytes:
+    """The DER of exactly one X.509 certificate that is valid at `at`, or ever if that is None.
 
     Lines may have any length, as the body's newlines carry no meaning.
 
@@ -42,7 +42,8 @@ def certificate_from_pem(text: str, *, at: datetime, path: str) -> bytes:
         problem = f"does not parse as X.509: {str(error)[:120]!r}"
     if problem is not None:
         raise PolicyError(PolicyErrorCode.CERTIFICATE_INVALID, problem, path=path)
-    _check_dates(certificate, at, path)
+    if at is not None:
+        _check_dates(certificate, at, path)
     return der
 
 

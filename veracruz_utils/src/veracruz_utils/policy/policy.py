@@ -66,18 +66,19 @@ class Policy:
     isolation: frozenset[IsolationLayer]
 
     @classmethod
-    def parse(cls, raw: bytes, *, at: datetime) -> Self:
+    def parse(cls, raw: bytes, *, at: datetime | None) -> Self:
         """The policy with this text, in either format, which can be used at `at`.
 
         Args:
             raw: JSON, at most `MAX_POLICY_BYTES`. With a `policy_version` it is of the current
                 format, without one of 2021's.
             at: the time it is, with a time zone; the policy and its certificates must be valid.
+                None judges no dates: for whoever asks and fetches and sends nothing.
 
         Raises:
             PolicyError: it cannot be used; the error has the first reason and its place.
         """
-        if at.utcoffset() is None:
+        if at is not None and at.utcoffset() is None:
             raise ValueError("the time a policy is judged at needs a time zone")
         document = load_document(raw)
         # Never both in turn: 2021's laxer rules must not read what is wrong by today's.

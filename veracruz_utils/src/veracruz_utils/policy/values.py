@@ -102,6 +102,7 @@ class Limits:
         stack_bytes: the program's stack of calls.
         random_bytes: random bytes that one run may draw.
         compile_memory_bytes: memory for making the program ready.
+        idle_seconds: how long the isolate waits without a principal's session and without a run.
 
     Raises:
         PolicyError: a limit is too small for any program or beyond what an isolate can give.
@@ -123,6 +124,7 @@ class Limits:
     stack_bytes: int = _limit(8 * _MIB, least=64 * _KIB, most=64 * _MIB)
     random_bytes: int = _limit(256 * _MIB, most=64 * _GIB)
     compile_memory_bytes: int = _limit(1 * _GIB, most=64 * _GIB)
+    idle_seconds: int = _limit(24 * 3600, most=366 * 24 * 3600)
 
     def __post_init__(self) -> None:
         for each in fields(self):

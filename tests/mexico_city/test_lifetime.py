@@ -1,0 +1,56 @@
+"""When the end of an isolate is due, by two clocks."""
+
+from datetime import timedelta
+
+import pytest
+
+from mexico_city.lifetime import Lifetime
+from support.computations import policy
+from support.policies import NOW
+from veracruz_utils.policy import Limits
+
+START = 1000.0
+TERM = policy([["PiProvider", "ResultReader"]]).expires_at - NOW
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def lifetime() -> Lifetime:
+    agreed = policy([["PiProvider", "ResultReader"]], limits={"idle_seconds": 60})
+    return Lifetime(agreed, wall=NOW, now=START)
+
+
+@pytest.mark.parametrize(
+    ("wall", "elapsed", "expired"),
+    [
+        (timedelta(), timedelta(), False),
+        (TERM - SECOND, TERM - SECOND, False),
+        (TERM, TERM, True),
+        (TERM + SECOND, SECOND, True),  # slept meanwhile, or the clock was set right
+        (-TERM, TERM, True),  # the clock was set back: that prolongs nothing
+        (-TERM, TERM - SECOND, False),
+    ],
+)
+def test_it_expires_by_whichever_clock_is_there_first(lifetime, wall, elapsed, expired):
+    now = START + elapsed.total_seconds()
+    assert lifetime.expired(wall=NOW + wall, now=now) is expired
+
+
+def test_what_remains_is_never_negative(lifetime):
+    assert lifetime.remaining_s(START + 1) == TERM.total_seconds() - 1
+    assert lifetime.remaining_s(START + TERM.total_seconds() + 5) == 0
+
+
+def test_its_patience_begins_anew_with_every_use(lifetime):
+    assert not lifetime.idled(in_use=False, now=START + 59)
+    assert not lifetime.idled(in_use=True, now=START + 59.5)
+    assert not lifetime.idled(in_use=False, now=START + 119)
+    assert lifetime.idled(in_use=False, now=START + 119.5)
+
+
+def test_its_patience_begins_with_it(lifetime):
+    assert lifetime.idled(in_use=False, now=START + 60)
+
+
+def test_a_policy_that_says_nothing_waits_for_a_day():
+    assert Limits().idle_seconds == 24 * 3600
