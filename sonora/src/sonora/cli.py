@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ import click
 from colima import tabasco
 from sonora.bridge_access import BridgeAccess
 from sonora.coverage import coverage_of
+from sonora.doctor import diagnose, layers_of_this_host
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
@@ -28,7 +29,7 @@ from sonora.users import ROOT, User, become, find_group, find_user, own_user, re
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_utils.address import Address
-from veracruz_utils.policy import LINUX_SOFTWARE
+from veracruz_utils.policy import LINUX_SOFTWARE, RUNTIME_LAYERS, IsolationLayer
 
 _LOG: Final = logging.getLogger(__name__)
 _TABASCO_TIMEOUT_S: Final = 20.0
@@ -115,6 +116,20 @@ def measure(
         text = "\n".join([measurement, *(f"{digest}  {name}" for name, digest in listed.items())])
     emit(value, text, as_json=as_json)
     note(coverage.as_text())
+
+
+@main.command()
+@json_option
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool) -> None:
+    """Say which layers of isolation this host gives, and what else Sonora needs.
+
+    Each thing is tried, in a process that ends with the attempt. Exit status 1 if something is
+    missing that policies with the default terms require.
+    """
+    diagnosis = diagnose()
+    emit(diagnosis.as_json(), diagnosis.as_text(), as_json=as_json)
+    context.exit(0 if diagnosis.complete else 1)
 
 
 @main.command()
@@ -209,6 +224,10 @@ def serve(
     with contextlib.ExitStack() as stack:
         door = stack.enter_context(contextlib.closing(BridgeSocket(path, access)))
         source = _source_as(owner, evidence, state) if user else source_named(evidence, state)
+        # While this process has one thread: each layer is tried in a fork of it.
+        layers = layers_of_this_host() & RUNTIME_LAYERS
+        if access.separate:
+            layers |= {IsolationLayer.SEPARATE_USER}
         launcher = stack.enter_context(contextlib.closing(LinuxLauncher(source.platform)))
         channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
         renew = partial(
@@ -231,10 +250,12 @@ def serve(
             "instance_id": enrolled.instance_id,
             "user": owner.name,
             "bridge": _bridge_of(access),
+            "layers": sorted(layers),
+            "layers_missing": sorted(set(IsolationLayer) - layers),
             "warnings": warnings,
         }
         with _serving(SonoraServer(door, sonora)) as server:
-            lost = _serve_health(listen, launcher, server, facts, as_json=as_json)
+            lost = _serve_health(listen, launcher, server, facts, layers, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
 
@@ -253,6 +274,12 @@ def _source_as(owner: User, evidence: str, state: Path) -> EvidenceSource:
     opened = None if evidence == "software" else source_named(evidence, state)
     become(owner)
     return opened or source_named(evidence, state)
+
+
+def _layers_in_words(layers: Collection[IsolationLayer]) -> str:
+    missing = sorted(set(IsolationLayer) - set(layers))
+    told = f"layers of isolation in force: {', '.join(sorted(layers)) or 'none'}"
+    return f"{told}; not: {', '.join(missing)} (see: sonora doctor)" if missing else told
 
 
 def _bridge_of(access: BridgeAccess) -> dict[str, object]:
@@ -296,6 +323,7 @@ def _serve_health(
     launcher: LinuxLauncher,
     server: SonoraServer,
     facts: dict[str, object],
+    layers: Collection[IsolationLayer],
     *,
     as_json: bool,
 ) -> bool:
@@ -310,6 +338,7 @@ def _serve_health(
         def ready() -> None:
             if launcher.platform == LINUX_SOFTWARE:
                 note(f"sonora: {_WARNING}")
+            note(f"sonora: {_layers_in_words(layers)}")
             note(f"sonora: ready on {facts['socket']}, health on {service.address}")
             if as_json:
                 emit({"ready": True, "health": service.address, **facts}, "", as_json=True)

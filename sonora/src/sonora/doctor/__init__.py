@@ -1,0 +1,16 @@
+"""`sonora doctor`: what this host gives an isolate to be walled in by, and what it lacks.
+
+`layers` tries each layer of isolation, `machine` looks at what else Sonora needs, `throwaway` has
+things tried in a process that ends with the attempt, `findings` are what is found.
+"""
+
+from sonora.doctor.findings import Diagnosis, Finding, State
+from sonora.doctor.layers import layers_of_this_host, try_layers
+from sonora.doctor.machine import look_at_machine
+
+__all__ = ["Diagnosis", "Finding", "State", "diagnose", "layers_of_this_host"]
+
+
+def diagnose() -> Diagnosis:
+    """All that there is to know of this host."""
+    return Diagnosis((*try_layers(), *look_at_machine()))

@@ -1,0 +1,313 @@
+"""The layers of isolation, each tried as the start of an isolate does it.
+
+Every attempt is made in a child of its own, in namespaces of its own where it mounts something, and
+is gone with it. A version number says what a kernel could do; only the attempt says what this
+machine, with its security modules and its container around us, lets us do.
+"""
+
+import ctypes
+import os
+import resource
+import struct
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mexico_city.sandbox import kernel, namespaces
+from sonora.doctor.findings import Finding, State
+from sonora.doctor.throwaway import Unable, attempt
+from veracruz_utils.policy import IsolationLayer
+
+_NEWNS: Final = 0x00020000
+_NEWCGROUP: Final = 0x02000000
+_NEWUTS: Final = 0x04000000
+_NEWIPC: Final = 0x08000000
+_NEWUSER: Final = 0x10000000
+_NEWPID: Final = 0x20000000
+_NEWNET: Final = 0x40000000
+_NAMESPACES: Final = {
+    "mount": _NEWNS,
+    "pid": _NEWPID,
+    "net": _NEWNET,
+    "ipc": _NEWIPC,
+    "uts": _NEWUTS,
+    "cgroup": _NEWCGROUP,
+}
+_APART: Final = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
+_MS_READ_ONLY: Final = 0x1
+_MS_REMOUNT: Final = 0x20
+_MS_REC: Final = 0x4000
+_MS_PRIVATE: Final = 0x40000
+_SET_DUMPABLE: Final = 4
+_CAPBSET_READ: Final = 23
+_CAPBSET_DROP: Final = 24
+_SET_NO_NEW_PRIVS: Final = 38
+_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
+_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
+_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
+_LANDLOCK_WHOLE: Final = 6
+"""The version from which Landlock also closes abstract sockets and signals."""
+_ALLOW_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+_MOST_CAPABILITIES: Final = 64
+
+_SYSCTLS: Final = Path("/proc/sys")
+# What stops user namespaces, by the file that says so: what it says then, and how to mend it.
+_SWITCHES: Final = {
+    "kernel/apparmor_restrict_unprivileged_userns": (
+        "1",
+        "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile with 'userns,'",
+    ),
+    "kernel/unprivileged_userns_clone": ("0", "sysctl kernel.unprivileged_userns_clone=1"),
+    "user/max_user_namespaces": ("0", "sysctl user.max_user_namespaces=15000"),
+}
+
+
+def try_layers() -> tuple[Finding, ...]:
+    """A finding for each layer, and for what the first of them rest on."""
+    return (
+        _user_namespaces(),
+        _other_namespaces(),
+        _image_root(),
+        _capabilities(),
+        _tried(
+            "no new privileges",
+            IsolationLayer.NO_NEW_PRIVILEGES,
+            lambda: str(kernel.prctl(_SET_NO_NEW_PRIVS, 1) or ""),
+            "Whatever is executed gives an isolate no privilege that it does not have.",
+            "use a kernel from 3.5 on",
+        ),
+        _tried(
+            "not dumpable",
+            IsolationLayer.NOT_DUMPABLE,
+            _be_closed_to_others,
+            "Other processes of Sonora's user cannot read or trace an isolate.",
+            "look for what changes fs.suid_dumpable or the rights to /proc",
+        ),
+        _tried(
+            "limits",
+            IsolationLayer.LIMITS,
+            _set_limits,
+            "An isolate is bounded in memory, files and processes by the kernel.",
+            "give Sonora the right to lower its limits (setrlimit, prlimit64)",
+        ),
+        _landlock(),
+        _tried(
+            "seccomp filter",
+            IsolationLayer.SECCOMP,
+            _install_filter,
+            "An isolate can make only the system calls of a list.",
+            "use a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp",
+        ),
+    )
+
+
+def layers_of_this_host() -> frozenset[IsolationLayer]:
+    """The layers that this host gives."""
+    return frozenset(
+        each.layer for each in try_layers() if each.layer is not None and each.state is State.GOOD
+    )
+
+
+def _tried(
+    name: str,
+    layer: IsolationLayer | None,
+    act: Callable[[], str | None],
+    means: str,
+    remedy: str,
+) -> Finding:
+    done, said = attempt(act)
+    if done:
+        return Finding(name, State.GOOD, said or "yes", means, layer=layer)
+    return Finding(name, State.MISSING, said, means, remedy, layer)
+
+
+def _user_namespaces() -> Finding:
+    return _tried(
+        "user namespaces",
+        None,
+        _use_user_namespace,
+        "By them an unprivileged Sonora gives isolates a root and namespaces of their own.",
+        _switch_remedy(),
+    )
+
+
+def _other_namespaces() -> Finding:
+    lacking = [
+        name for name, flag in _NAMESPACES.items() if not attempt(partial(_unshare, flag))[0]
+    ]
+    means = "An isolate sees no process, mount, network, queue or host name but its own."
+    layer = IsolationLayer.NAMESPACES
+    if lacking:
+        found = f"no namespace of its own for: {', '.join(lacking)}"
+        return Finding("namespaces", State.MISSING, found, means, _switch_remedy(), layer)
+    return _tried("namespaces", layer, _fork_as_a_zygote, means, _switch_remedy())
+
+
+def _image_root() -> Finding:
+    return _tried(
+        "root of its own",
+        IsolationLayer.IMAGE_ROOT,
+        _take_another_root,
+        "The root of an isolate is a checked, read-only copy of the runtime image, and no more.",
+        _switch_remedy(),
+    )
+
+
+def _capabilities() -> Finding:
+    return _tried(
+        "capabilities",
+        IsolationLayer.CAPABILITIES,
+        _drop_capabilities,
+        "An isolate has no capability and can gain none.",
+        _switch_remedy(),
+    )
+
+
+def _landlock() -> Finding:
+    means = "A second fence, beside the root: no file, port, abstract socket or foreign process."
+    layer, name = IsolationLayer.LANDLOCK, "Landlock"
+    done, said = attempt(_enter_landlock)
+    if not done:
+        remedy = "use a kernel from 5.13 on with landlock in its list of modules (lsm=landlock,...)"
+        return Finding(name, State.MISSING, said, means, remedy, layer)
+    version = int(said)
+    if version < _LANDLOCK_WHOLE:
+        said = f"version {version}: files, but not all of ports, abstract sockets and signals"
+        return Finding(name, State.GOOD, said, means, layer=layer)
+    return Finding(name, State.GOOD, f"version {version}", means, layer=layer)
+
+
+def _switch_remedy() -> str:
+    for name, (closed, remedy) in _SWITCHES.items():
+        try:
+            if (_SYSCTLS / name).read_text("ascii").strip() == closed:
+                return remedy
+        except OSError:
+            continue
+    return (
+        "if this is a container, let it make user namespaces and mount in them "
+        "(for Docker: --security-opt seccomp=FILE, --security-opt apparmor=unconfined)"
+    )
+
+
+def _unshare(flags: int) -> None:
+    """Enter namespaces, in a user namespace or else, as root may, without one."""
+    try:
+        _unshare_as_user(flags)
+    except OSError:
+        kernel.call("unshare", flags)
+
+
+def _unshare_as_user(flags: int) -> None:
+    user, group = os.geteuid(), os.getegid()
+    # Who is closed to others cannot write its own maps either. This child has no secret.
+    kernel.prctl(_SET_DUMPABLE, 1)
+    kernel.call("unshare", _NEWUSER | flags)
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
+
+
+def _use_user_namespace() -> None:
+    _unshare_as_user(_APART)
+    _mount_privately()
+
+
+def _mount_privately() -> None:
+    """Use a power that namespaces are to give: some hosts give only their names."""
+    # First: nothing that is mounted from here on may turn up outside.
+    kernel.call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
+    kernel.call("mount", b"tmpfs", b"/tmp", b"tmpfs", 0, b"size=64k")
+
+
+def _fork_as_a_zygote() -> None:
+    """Be a zygote, number 1 of its pid namespace, that forks an isolate into one of its own."""
+    _unshare(_APART)
+    _require_child(_fork_an_isolate)
+
+
+def _fork_an_isolate() -> None:
+    own = os.pidfd_open(os.getpid())
+    process_id = namespaces.fork_apart(own)
+    if process_id == 0:
+        os._exit(0 if namespaces.enter() else 1)
+    _, status = os.waitpid(process_id, 0)
+    if status != 0:
+        raise Unable("an isolate cannot enter namespaces of its own inside those of the zygote")
+
+
+def _require_child(act: Callable[[], None]) -> None:
+    done, said = attempt(act)
+    if not done:
+        raise Unable(said)
+
+
+def _take_another_root() -> None:
+    _unshare(_APART)
+    _mount_privately()
+    Path("/tmp/probe").write_bytes(b"")  # noqa: S108 - the tmpfs that was just mounted there
+    kernel.call("mount", None, b"/tmp", None, _MS_REMOUNT | _MS_READ_ONLY, None)
+    os.chdir("/tmp")  # noqa: S108 - see above
+    kernel.system_call(_PIVOT_ROOT[os.uname().machine], b".", b".")
+    kernel.call("umount2", b".", 2)
+    os.chdir("/")
+    if os.listdir("/") != ["probe"]:  # noqa: PTH208 - pathlib would load a module from a lost root
+        raise Unable("another root than the one that was made")
+
+
+def _drop_capabilities() -> None:
+    try:
+        _unshare_as_user(0)
+    except OSError:
+        if os.geteuid() != 0:
+            raise
+    for each in range(_MOST_CAPABILITIES):
+        try:
+            kernel.prctl(_CAPBSET_READ, each)
+        except OSError:
+            return  # the one after the last
+        kernel.prctl(_CAPBSET_DROP, each)
+
+
+def _be_closed_to_others() -> str | None:
+    kernel.prctl(_SET_DUMPABLE, 0)
+    if os.geteuid() == 0:
+        return "yes, for all but root, which Sonora is here"
+    ours = os.getpid()
+
+    def open_memory() -> None:
+        os.close(os.open(f"/proc/{ours}/mem", os.O_RDONLY))
+
+    if attempt(open_memory)[0]:
+        raise Unable("another process of this user can open its memory all the same")
+    return None
+
+
+def _set_limits() -> None:
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_MSGQUEUE):
+        resource.setrlimit(limit, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
+    resource.setrlimit(resource.RLIMIT_NPROC, (8, 8))
+
+
+def _enter_landlock() -> str:
+    version = kernel.system_call(_LANDLOCK_CREATE, None, 0, 1)
+    kernel.prctl(_SET_NO_NEW_PRIVS, 1)
+    ruleset = kernel.system_call(_LANDLOCK_CREATE, struct.pack("Q", 0b100), 8, 0)  # to read files
+    kernel.system_call(_LANDLOCK_RESTRICT, ruleset, 0)
+    try:
+        os.close(os.open("/proc/self/status", os.O_RDONLY))
+    except PermissionError:
+        return str(version)
+    raise Unable("a file was opened that it should have kept closed")
+
+
+def _install_filter() -> None:
+    number = _SECCOMP.get(os.uname().machine)
+    if number is None:
+        raise Unable(f"not known for {os.uname().machine}")
+    kernel.prctl(_SET_NO_NEW_PRIVS, 1)
+    # One instruction, "allow": what counts is whether the kernel takes a filter at all.
+    code = ctypes.create_string_buffer(_ALLOW_ALL, len(_ALLOW_ALL))
+    kernel.system_call(number, 1, 0, struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)))
