@@ -222,8 +222,9 @@ def serve(
     path = socket_path or state / "sonora.sock"
     warnings = _warn_of_root(owner)
     with contextlib.ExitStack() as stack:
+        source = None if user else source_named(evidence, state)
         door = stack.enter_context(contextlib.closing(BridgeSocket(path, access)))
-        source = _source_as(owner, evidence, state) if user else source_named(evidence, state)
+        source = source or _source_as(owner, evidence, state)
         # While this process has one thread: each layer is tried in a fork of it.
         layers = layers_of_this_host() & RUNTIME_LAYERS
         if access.separate:
@@ -268,7 +269,7 @@ def _warn_of_root(owner: User) -> list[str]:
 
 
 def _source_as(owner: User, evidence: str, state: Path) -> EvidenceSource:
-    """The source of evidence, with root given up for `owner` behind us."""
+    """The source of evidence; root is given up for `owner` when this returns."""
     require_owned(state, owner)
     # Devices are opened while we may; a key in a file has to be the new user's own.
     opened = None if evidence == "software" else source_named(evidence, state)
