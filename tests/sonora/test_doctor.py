@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from mexico_city.sandbox import kernel
 from sonora import doctor
 from sonora.cli import main
-from sonora.doctor import Diagnosis, Finding, State, findings, layers, machine, throwaway
+from sonora.doctor import Diagnosis, FindingState, HostFinding, findings, layers, machine, throwaway
 from sonora.doctor.throwaway import Unable, attempt
 from support.processes import children
 from veracruz_utils.policy import IsolationLayer
@@ -74,7 +74,7 @@ def test_every_layer_is_looked_at_once_and_everything_says_what_it_means():
         assert each.means.endswith(".")
         assert each.found
         assert "\n" not in each.found + each.means + each.remedy
-        if each.state is State.MISSING:
+        if each.state is FindingState.MISSING:
             assert each.remedy
 
 
@@ -198,7 +198,7 @@ def test_the_clock_is_what_the_kernel_says_of_it(monkeypatch, state, status, fou
     monkeypatch.setattr(machine.kernel, "call", adjtimex)
     clock = machine._clock()
     assert clock.found == found
-    assert clock.state is (State.GOOD if "within" in found else State.NOTE)
+    assert clock.state is (FindingState.GOOD if "within" in found else FindingState.NOTE)
 
 
 def test_a_clock_that_cannot_be_asked_is_said_so(monkeypatch):
@@ -212,24 +212,24 @@ def test_a_clock_that_cannot_be_asked_is_said_so(monkeypatch):
 @pytest.mark.parametrize(
     ("most", "state", "found"),
     [
-        (1_000_000, State.GOOD, "1000000, enough for every policy"),
-        (1024, State.NOTE, "1024: policies of up to 384 inputs"),
-        (256, State.MISSING, "256: policies of up to 0 inputs"),
+        (1_000_000, FindingState.GOOD, "1000000, enough for every policy"),
+        (1024, FindingState.NOTE, "1024: policies of up to 384 inputs"),
+        (256, FindingState.MISSING, "256: policies of up to 0 inputs"),
     ],
 )
 def test_open_files_are_held_against_what_a_policy_may_order(monkeypatch, most, state, found):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
     files = machine._open_files()
     assert (files.state, files.found) == (state, found)
-    assert (files.remedy == "") is (state is State.GOOD)
+    assert (files.remedy == "") is (state is FindingState.GOOD)
 
 
 @pytest.mark.parametrize(
     ("scope", "state", "found"),
     [
-        (None, State.NOTE, "not there"),
-        ("0", State.NOTE, "off"),
-        ("1", State.GOOD, "ptrace_scope 1"),
+        (None, FindingState.NOTE, "not there"),
+        ("0", FindingState.NOTE, "off"),
+        ("1", FindingState.GOOD, "ptrace_scope 1"),
     ],
 )
 def test_yama_is_what_its_switch_says(tmp_path, monkeypatch, scope, state, found):
@@ -255,7 +255,7 @@ def test_hardware_that_is_there_and_hardware_that_is_not(monkeypatch):
     assert machine._hardware("nsm").found.startswith(("not there: /dev/nsm", "there: platform"))
     monkeypatch.setattr(machine, "SOURCES", {"nsm": lambda _: SimpleNamespace(platform="nitro")})
     found = machine._hardware("nsm")
-    assert (found.state, found.found) == (State.GOOD, "there: platform nitro")
+    assert (found.state, found.found) == (FindingState.GOOD, "there: platform nitro")
 
 
 # Trying things.
@@ -286,18 +286,18 @@ def test_what_is_tried_may_take_its_process_down_or_never_end(monkeypatch):
 # The command.
 
 
-def finding(state: State, layer: IsolationLayer | None) -> Finding:
-    return Finding("a thing", state, "as it is", "It is a thing.", "mend it", layer)
+def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
+    return HostFinding("a thing", state, "as it is", "It is a thing.", "mend it", layer)
 
 
 @pytest.mark.parametrize(
     ("given", "status"),
     [
-        (finding(State.GOOD, IsolationLayer.LANDLOCK), 0),
-        (finding(State.MISSING, IsolationLayer.LANDLOCK), 1),
-        (finding(State.MISSING, IsolationLayer.SECCOMP), 0),
-        (finding(State.MISSING, None), 0),
-        (finding(State.NOTE, None), 0),
+        (finding(FindingState.GOOD, IsolationLayer.LANDLOCK), 0),
+        (finding(FindingState.MISSING, IsolationLayer.LANDLOCK), 1),
+        (finding(FindingState.MISSING, IsolationLayer.SECCOMP), 0),
+        (finding(FindingState.MISSING, None), 0),
+        (finding(FindingState.NOTE, None), 0),
     ],
 )
 def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatch, given, status):
@@ -306,11 +306,11 @@ def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatc
     monkeypatch.setattr("sonora.cli.protect_this_process", lambda: None)
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status
-    assert ("mend it" in said.output) is (given.state is not State.GOOD)
+    assert ("mend it" in said.output) is (given.state is not FindingState.GOOD)
     assert ("are not served here: a thing" in said.output) is (status == 1)
     told = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
     assert told["complete"] is (status == 0)
-    assert told["layers"] == ([given.layer] if given.state is State.GOOD else [])
+    assert told["layers"] == ([given.layer] if given.state is FindingState.GOOD else [])
     assert told["findings"] == [
         {
             "name": "a thing", "state": given.state, "found": "as it is", "means": "It is a thing.",

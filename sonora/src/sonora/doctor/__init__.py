@@ -4,11 +4,11 @@
 things tried in a process that ends with the attempt, `findings` are what is found.
 """
 
-from sonora.doctor.findings import Diagnosis, Finding, State
+from sonora.doctor.findings import Diagnosis, FindingState, HostFinding
 from sonora.doctor.layers import layers_of_this_host, try_layers
 from sonora.doctor.machine import look_at_machine
 
-__all__ = ["Diagnosis", "Finding", "State", "diagnose", "layers_of_this_host"]
+__all__ = ["Diagnosis", "FindingState", "HostFinding", "diagnose", "layers_of_this_host"]
 
 
 def diagnose() -> Diagnosis:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from veracruz_utils.policy import RUNTIME_LAYERS, IsolationLayer
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """How a thing stands."""
 
     GOOD = "good"
@@ -17,7 +17,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HostFinding:
     """One thing that was looked at.
 
     Attributes:
@@ -30,7 +30,7 @@ class Finding:
     """
 
     name: str
-    state: State
+    state: FindingState
     found: str
     means: str
     remedy: str = ""
@@ -56,7 +56,7 @@ class Finding:
     def as_text(self) -> str:
         """For people: a line, and where something is to be done what and why."""
         lines = [f"{self.state:8} {self.name:22} {self.found}"]
-        if self.state is not State.GOOD:
+        if self.state is not FindingState.GOOD:
             lines.append(f"{'':9}{self.means}")
             if self.remedy:
                 lines.append(f"{'':9}-> {self.remedy}")
@@ -67,18 +67,18 @@ class Finding:
 class Diagnosis:
     """All findings, in the order in which they were made."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[HostFinding, ...]
 
     @property
     def layers(self) -> frozenset[IsolationLayer]:
         """The layers that this host gives."""
-        good = (each for each in self.findings if each.state is State.GOOD)
+        good = (each for each in self.findings if each.state is FindingState.GOOD)
         return frozenset(each.layer for each in good if each.layer is not None)
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing that a policy with the default terms requires."""
-        return all(each.state is State.GOOD for each in self.findings if each.required)
+        return all(each.state is FindingState.GOOD for each in self.findings if each.required)
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
@@ -99,5 +99,5 @@ class Diagnosis:
         return "\n".join([*(each.as_text() for each in self.findings), "", end])
 
     @property
-    def _good(self) -> list[Finding]:
-        return [each for each in self.findings if each.state is State.GOOD]
+    def _good(self) -> list[HostFinding]:
+        return [each for each in self.findings if each.state is FindingState.GOOD]

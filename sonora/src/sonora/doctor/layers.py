@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from mexico_city.sandbox import kernel, namespaces
-from sonora.doctor.findings import Finding, State
+from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
 from veracruz_utils.policy import IsolationLayer
 
@@ -63,7 +63,7 @@ _SWITCHES: Final = {
 }
 
 
-def try_layers() -> tuple[Finding, ...]:
+def try_layers() -> tuple[HostFinding, ...]:
     """A finding for each layer, and for what the first of them rest on."""
     return (
         _user_namespaces(),
@@ -105,7 +105,9 @@ def try_layers() -> tuple[Finding, ...]:
 def layers_of_this_host() -> frozenset[IsolationLayer]:
     """The layers that this host gives."""
     return frozenset(
-        each.layer for each in try_layers() if each.layer is not None and each.state is State.GOOD
+        each.layer
+        for each in try_layers()
+        if each.layer is not None and each.state is FindingState.GOOD
     )
 
 
@@ -115,14 +117,14 @@ def _tried(
     act: Callable[[], str | None],
     means: str,
     remedy: str,
-) -> Finding:
+) -> HostFinding:
     done, said = attempt(act)
     if done:
-        return Finding(name, State.GOOD, said or "yes", means, layer=layer)
-    return Finding(name, State.MISSING, said, means, remedy, layer)
+        return HostFinding(name, FindingState.GOOD, said or "yes", means, layer=layer)
+    return HostFinding(name, FindingState.MISSING, said, means, remedy, layer)
 
 
-def _user_namespaces() -> Finding:
+def _user_namespaces() -> HostFinding:
     return _tried(
         "user namespaces",
         None,
@@ -132,7 +134,7 @@ def _user_namespaces() -> Finding:
     )
 
 
-def _other_namespaces() -> Finding:
+def _other_namespaces() -> HostFinding:
     lacking = [
         name for name, flag in _NAMESPACES.items() if not attempt(partial(_unshare, flag))[0]
     ]
@@ -140,11 +142,13 @@ def _other_namespaces() -> Finding:
     layer = IsolationLayer.NAMESPACES
     if lacking:
         found = f"no namespace of its own for: {', '.join(lacking)}"
-        return Finding("namespaces", State.MISSING, found, means, _switch_remedy(), layer)
+        return HostFinding(
+            "namespaces", FindingState.MISSING, found, means, _switch_remedy(), layer
+        )
     return _tried("namespaces", layer, _fork_as_a_zygote, means, _switch_remedy())
 
 
-def _image_root() -> Finding:
+def _image_root() -> HostFinding:
     return _tried(
         "root of its own",
         IsolationLayer.IMAGE_ROOT,
@@ -154,7 +158,7 @@ def _image_root() -> Finding:
     )
 
 
-def _capabilities() -> Finding:
+def _capabilities() -> HostFinding:
     return _tried(
         "capabilities",
         IsolationLayer.CAPABILITIES,
@@ -164,18 +168,18 @@ def _capabilities() -> Finding:
     )
 
 
-def _landlock() -> Finding:
+def _landlock() -> HostFinding:
     means = "A second fence, beside the root: no file, port, abstract socket or foreign process."
     layer, name = IsolationLayer.LANDLOCK, "Landlock"
     done, said = attempt(_enter_landlock)
     if not done:
         remedy = "use a kernel from 5.13 on with landlock in its list of modules (lsm=landlock,...)"
-        return Finding(name, State.MISSING, said, means, remedy, layer)
+        return HostFinding(name, FindingState.MISSING, said, means, remedy, layer)
     version = int(said)
     if version < _LANDLOCK_WHOLE:
         said = f"version {version}: files, but not all of ports, abstract sockets and signals"
-        return Finding(name, State.GOOD, said, means, layer=layer)
-    return Finding(name, State.GOOD, f"version {version}", means, layer=layer)
+        return HostFinding(name, FindingState.GOOD, said, means, layer=layer)
+    return HostFinding(name, FindingState.GOOD, f"version {version}", means, layer=layer)
 
 
 def _switch_remedy() -> str:

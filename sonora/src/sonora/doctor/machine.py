@@ -10,7 +10,7 @@ from typing import Final
 from mexico_city.front import MAX_SESSIONS
 from mexico_city.sandbox import kernel
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS
-from sonora.doctor.findings import Finding, State
+from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
 from sonora.evidence import SOURCES
 from sonora.evidence.base import EvidenceUnavailableError
@@ -28,7 +28,7 @@ _STA_UNSYNC: Final = 0x40
 _TIME_ERROR: Final = 5
 
 
-def look_at_machine() -> tuple[Finding, ...]:
+def look_at_machine() -> tuple[HostFinding, ...]:
     """A finding for each thing."""
     return (
         _user(),
@@ -42,22 +42,24 @@ def look_at_machine() -> tuple[Finding, ...]:
     )
 
 
-def _user() -> Finding:
+def _user() -> HostFinding:
     user = own_user()
     means = "Who has Sonora's user id has its isolates; who has root has the machine."
     if user.uid == ROOT:
         remedy = "give Sonora and the bridge a user each: sonora serve --user A --bridge-user B"
-        return Finding("user", State.NOTE, "root", means, remedy)
+        return HostFinding("user", FindingState.NOTE, "root", means, remedy)
     remedy = "give the bridge another one: sonora serve --bridge-user NAME"
-    return Finding("user", State.NOTE, str(user), means, remedy)
+    return HostFinding("user", FindingState.NOTE, str(user), means, remedy)
 
 
-def _memory_files() -> Finding:
+def _memory_files() -> HostFinding:
     means = "Programs, inputs and results are anonymous files that nobody can change any more."
     done, said = attempt(_seal_a_file)
     if done:
-        return Finding("memory files", State.GOOD, "yes, and they can be sealed", means)
-    return Finding("memory files", State.MISSING, said, means, "use a kernel from 3.17 on")
+        return HostFinding("memory files", FindingState.GOOD, "yes, and they can be sealed", means)
+    return HostFinding(
+        "memory files", FindingState.MISSING, said, means, "use a kernel from 3.17 on"
+    )
 
 
 def _seal_a_file() -> None:
@@ -71,7 +73,7 @@ def _seal_a_file() -> None:
     raise Unable("a sealed file was written")
 
 
-def _secret_memory() -> Finding:
+def _secret_memory() -> HostFinding:
     means = "Memory that even root's debugger does not read; nothing here relies on it."
 
     def make() -> None:
@@ -79,48 +81,60 @@ def _secret_memory() -> Finding:
 
     done, said = attempt(make)
     if done:
-        return Finding("memfd_secret", State.NOTE, "there", means)
+        return HostFinding("memfd_secret", FindingState.NOTE, "there", means)
     remedy = "start the kernel with secretmem.enable=1 (from 5.14 on; by default from 6.5 on)"
-    return Finding("memfd_secret", State.NOTE, f"not there: {said}", means, remedy)
+    return HostFinding("memfd_secret", FindingState.NOTE, f"not there: {said}", means, remedy)
 
 
-def _tracing() -> Finding:
+def _tracing() -> HostFinding:
     means = "Yama keeps processes of one user from tracing each other, also before they are closed."
     try:
         scope = int(_YAMA.read_text("ascii"))
     except (OSError, ValueError):
         remedy = "use a kernel with yama in its list of modules, or one user for each service"
-        return Finding("Yama", State.NOTE, "not there", means, remedy)
+        return HostFinding("Yama", FindingState.NOTE, "not there", means, remedy)
     if scope == 0:
-        return Finding("Yama", State.NOTE, "off", means, "sysctl kernel.yama.ptrace_scope=1")
-    return Finding("Yama", State.GOOD, f"ptrace_scope {scope}", means)
+        return HostFinding(
+            "Yama", FindingState.NOTE, "off", means, "sysctl kernel.yama.ptrace_scope=1"
+        )
+    return HostFinding("Yama", FindingState.GOOD, f"ptrace_scope {scope}", means)
 
 
-def _cgroups() -> Finding:
+def _cgroups() -> HostFinding:
     means = "Limits for Sonora and all its isolates together; Sonora sets none itself."
     remedy = "start Sonora in a cgroup with memory.max and pids.max, as by systemd's MemoryMax="
     try:
         controllers = set(_CGROUPS.read_text("ascii").split())
     except OSError:
-        return Finding("cgroups", State.NOTE, "no version 2 here", means, remedy)
+        return HostFinding("cgroups", FindingState.NOTE, "no version 2 here", means, remedy)
     there = sorted(controllers & _CONTROLLERS)
-    return Finding("cgroups", State.NOTE, f"version 2 with {', '.join(there)}", means, remedy)
+    return HostFinding(
+        "cgroups", FindingState.NOTE, f"version 2 with {', '.join(there)}", means, remedy
+    )
 
 
-def _open_files() -> Finding:
+def _open_files() -> HostFinding:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     inputs = most - 2 * MAX_SESSIONS - _OTHER_FILES
     means = f"An isolate has a file for each input of its policy, and two for each session. \
 A policy orders {MAX_RECEIPT_INPUTS} inputs at most."
     needed = MAX_RECEIPT_INPUTS + 2 * MAX_SESSIONS + _OTHER_FILES
     if inputs >= MAX_RECEIPT_INPUTS:
-        return Finding("open files", State.GOOD, f"{most}, enough for every policy", means)
+        return HostFinding(
+            "open files", FindingState.GOOD, f"{most}, enough for every policy", means
+        )
     found = f"{most}: policies of up to {max(0, inputs)} inputs"
     remedy = f"start Sonora with a higher limit: ulimit -Hn {needed}"
-    return Finding("open files", State.NOTE if inputs > 0 else State.MISSING, found, means, remedy)
+    return HostFinding(
+        "open files",
+        FindingState.NOTE if inputs > 0 else FindingState.MISSING,
+        found,
+        means,
+        remedy,
+    )
 
 
-def _clock() -> Finding:
+def _clock() -> HostFinding:
     """By adjtimex(2), which changes nothing when it is asked for no mode."""
     means = "Policies, certificates and enrolments end by the clock: a wrong one ends them wrongly."
     remedy = "synchronise it, as by chrony or timedatectl set-ntp true"
@@ -129,16 +143,22 @@ def _clock() -> Finding:
     try:
         state = kernel.call("adjtimex", ctypes.addressof(timex))
     except OSError as error:
-        return Finding("clock", State.NOTE, f"not known: {error.strerror}", means, remedy)
+        return HostFinding(
+            "clock", FindingState.NOTE, f"not known: {error.strerror}", means, remedy
+        )
     long = ctypes.sizeof(ctypes.c_long)
     status = ctypes.c_int.from_buffer(timex, 5 * long).value
     if state == _TIME_ERROR or status & _STA_UNSYNC:
-        return Finding("clock", State.NOTE, "the kernel calls it not synchronised", means, remedy)
+        return HostFinding(
+            "clock", FindingState.NOTE, "the kernel calls it not synchronised", means, remedy
+        )
     error_us = ctypes.c_long.from_buffer(timex, 3 * long).value
-    return Finding("clock", State.GOOD, f"synchronised within {error_us / 1000:.0f} ms", means)
+    return HostFinding(
+        "clock", FindingState.GOOD, f"synchronised within {error_us / 1000:.0f} ms", means
+    )
 
 
-def _hardware(name: str) -> Finding:
+def _hardware(name: str) -> HostFinding:
     means = f"Evidence of hardware for sonora serve --evidence {name}."
 
     def ask() -> str:
@@ -152,4 +172,6 @@ def _hardware(name: str) -> Finding:
 
     done, said = attempt(answer)
     found = f"there: platform {said}" if done else f"not there: {said}"
-    return Finding(f"evidence {name}", State.GOOD if done else State.NOTE, found, means)
+    return HostFinding(
+        f"evidence {name}", FindingState.GOOD if done else FindingState.NOTE, found, means
+    )
