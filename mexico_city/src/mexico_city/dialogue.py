@@ -60,6 +60,12 @@ class Dialogue:
         self._outgoing: Content | None = None
         self._sent = 0
         self.backlog = False
+        self._decided = 0
+
+    def take_decided(self) -> int:
+        """How many requests and uploads were decided since this was asked last."""
+        decided, self._decided = self._decided, 0
+        return decided
 
     @property
     def listening(self) -> bool:
@@ -162,6 +168,7 @@ class Dialogue:
         return True
 
     def _decide(self, request: Request) -> None:
+        self._decided += 1
         try:
             decision = self._handler.request(self, request)
         except DeniedError as refusal:

@@ -12,6 +12,7 @@ from baja import (
     PlaintextReceived,
     ServerContext,
 )
+from baja.records import RecordCounter
 from colima.runtime import RefusalReason
 from mexico_city.dialogue import Dialogue, RequestHandler
 from mexico_city.errors import DeniedError
@@ -23,6 +24,15 @@ PROGRESS_TIMEOUT_S: Final = 60.0
 IDLE_TIMEOUT_S: Final = 1800.0
 _MAX_PENDING_BYTES: Final = 1024 * 1024
 """What one session may have of unsent bytes: a result is read on as its principal takes it."""
+
+
+_RECORDS_AT_ONCE: Final = 32
+"""Of one session in a turn of the loop; full ones are more bytes than are received at once."""
+_RECORD_WORTH_BYTES: Final = 512
+_MOST_THIN_RECORDS: Final = 1024
+"""That a session may send beyond one for each request and for each 512 bytes. No client comes near
+that sends a request in one record and content in full ones; a flood of KeyUpdates, of which it
+takes one in gigabytes, or of single bytes is there at once."""
 
 
 class Session:
@@ -55,6 +65,9 @@ class Session:
         self._admits = admits
         self._ready = ready
         self._dialogue: Dialogue | None = None
+        self._records = RecordCounter()
+        self._unopened = memoryview(b"")
+        self._thin = 0
         self._ended = False
 
     @property
@@ -73,8 +86,9 @@ class Session:
 
     @property
     def backlog(self) -> bool:
-        """Whether requests are here that `data_to_send` has still to decide."""
-        return self._dialogue is not None and self._dialogue.backlog
+        """Whether there is something here that `data_to_send` has still to look at."""
+        decides = self._dialogue is not None and self._dialogue.backlog
+        return decides or (bool(self._unopened) and self._wanted)
 
     @property
     def over(self) -> bool:
@@ -84,28 +98,59 @@ class Session:
     @property
     def listening(self) -> bool:
         """Whether the other side's next bytes are wanted."""
+        return self._wanted and not self._unopened
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether there is a use now for what the other side sends or has sent."""
         wanted = self._dialogue is None or self._dialogue.listening
         return wanted and not self.over and self._endpoint.pending_output < _MAX_PENDING_BYTES
 
     def receive_data(self, data: bytes | memoryview) -> None:
-        """Take what the other side sent; a broken session ends, with its alert left to send."""
+        """Take what the other side sent; a broken session ends, with its alert left to send.
+
+        Of many records a few are opened at once, and the others are `backlog`.
+        """
+        assert not self._unopened
+        rest = self._open_records(memoryview(data))
+        if rest:
+            self._unopened = memoryview(bytes(rest))  # what we were given is somebody else's buffer
+
+    def _open_records(self, data: memoryview) -> memoryview:
+        """Open a few records; the data behind them."""
+        known = self._dialogue is not None
+        size, records = self._records.take(data, _RECORDS_AT_ONCE)
         try:
-            for event in self._endpoint.receive_data(data):
+            for event in self._endpoint.receive_data(data[:size]):
                 match event:
                     case HandshakeCompleted():
                         self._let_in(event.peer_certificate)
                     case PlaintextReceived() if self._dialogue is not None:
+                        self._thin -= len(event.data) // _RECORD_WORTH_BYTES
                         self._dialogue.receive(event.data)
                     case _:  # the end, or plaintext of somebody who was not let in
                         self._ended = True
         except (PeerError, LocalError):
             self._ended = True
+        if known:  # the records of a handshake are few, and counted by their bytes
+            self._count_thin(records)
+        return data[size:]
+
+    def _count_thin(self, records: int) -> None:
+        """Close a session that has sent many records for nothing."""
+        assert self._dialogue is not None
+        self._thin = max(0, self._thin + records - self._dialogue.take_decided())
+        if self._thin > _MOST_THIN_RECORDS:
+            flood = f"{_MOST_THIN_RECORDS} records that brought next to nothing"
+            self.end(DeniedError(RefusalReason.FLOODED, found=flood), at_once=True)
 
     def data_to_send(self) -> bytes:
         """The bytes the other side must get next, a bounded part of a long result at a time.
 
         Empty when there is nothing to send now; of a session that is over, for good.
         """
+        if self._unopened and self._wanted:
+            self._unopened = self._open_records(self._unopened)
         dialogue = self._dialogue
         if dialogue is not None:
             if dialogue.backlog:
