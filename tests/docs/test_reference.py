@@ -18,11 +18,14 @@ from execution_engine.wit import wit
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation.errors import ErrorCode, Stage
 from sdk.encoding.pinecone import encode_from_json, parse_type
+from sonora.bridge_access import REFUSAL_WINDOW_S, REFUSALS
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
 from sonora.evidence import SOURCES
 from sonora.isolates import MAX_ISOLATES
+from sonora.local_attestation import ANSWER_S
 from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
+from sonora.standard_error import ISOLATE
 from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
@@ -187,7 +190,21 @@ def test_the_page_of_sonora_lists_the_sources_and_the_limits():
         ["isolates at a time", str(MAX_ISOLATES)],
         ["tokens for one isolate", f"{TOKENS_EACH} in {TOKEN_WINDOW_S:.0f} s"],
         ["connections of bridges", str(4 * MAX_ISOLATES)],
-    ] == [row for row in cells if row[0].startswith(("isolates at", "tokens for", "connections"))]
+        [
+            "refused connections that are logged",
+            f"{REFUSALS} in {REFUSAL_WINDOW_S:.0f} s; the others are counted",
+        ],
+        ["an isolate's answer to Sonora's challenge", f"{ANSWER_S:.0f} s"],
+        ["a line of an isolate in the log", f"{ISOLATE.line_bytes} bytes"],
+        [
+            "lines of an isolate in the log",
+            f"{ISOLATE.lines} in {ISOLATE.window_s:.0f} s, {ISOLATE.total_lines} in all",
+        ],
+        [
+            "bytes of an isolate that are read",
+            f"{ISOLATE.total_bytes}, then its pipe is closed",
+        ],
+    ] == cells[[row[0] for row in cells].index("isolates at a time") :][:8]
 
 
 def test_the_encoding_page_shows_what_is_encoded():

@@ -1,6 +1,9 @@
 """Things done as another user of this machine, in a process of its own that ends with them."""
 
+import functools
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -11,6 +14,10 @@ import pytest
 
 SONORA, BRIDGE, STRANGER = 61001, 61002, 61003
 """Numbers of users and of their groups; none has to be in the list of users."""
+
+# Ours and what we depend on, without the standard library, which is each interpreter's own.
+_PATHS = [path for path in sys.path if "site-packages" in path or path.endswith("/src")]
+_WITH_PATHS = f"import sys\nsys.path[:0] = {_PATHS!r}\n"
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be several users")
 
@@ -45,3 +52,28 @@ def open_folder():
         yield folder
     finally:
         rmtree(folder)
+
+
+@functools.cache
+def everybodys_python() -> str:
+    """A Python of this version that every user can run, or a skipped test."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for each in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+        # All of it has to be readable: what is imported late is read by the user that it runs as.
+        code = "import encodings.idna, sqlite3, ssl, sonora.cli; print('ran')"
+        run = functools.partial(
+            subprocess.run, [each, "-c", _WITH_PATHS + code], capture_output=True, text=True,
+            check=False, env={}, cwd="/",
+        )  # fmt: skip
+        if Path(each).exists() and as_user(STRANGER, lambda run=run: run().stdout) == "ran\n":
+            return each
+    pytest.skip(f"no Python {version} here, or none of our packages, that every user can read")
+
+
+def commands_for_everybody(names: tuple[str, ...], folder: Path) -> None:
+    """Our commands as scripts that every user can run."""
+    for name in names:
+        script = folder / name
+        code = f"from {name}.cli import main\nmain()\n"
+        script.write_text(f"#!{everybodys_python()} -P\n{_WITH_PATHS}{code}")
+        script.chmod(0o755)

@@ -19,6 +19,9 @@ from typing import Final, Self
 from sonora.errors import SonoraError
 from sonora.users import ROOT, User, can_traverse
 
+REFUSALS: Final = 10
+"""Refused connections that are logged in `REFUSAL_WINDOW_S`."""
+REFUSAL_WINDOW_S: Final = 60.0
 _PEERCRED: Final = struct.Struct("@iII")
 """`struct ucred`."""
 _SO_PEERGROUPS: Final = 59
@@ -144,7 +147,7 @@ class RefusalLog:
     A user who may not connect can try as often as it likes, and must not fill a disk by it.
     """
 
-    def __init__(self, most: int = 10, window_s: float = 60.0) -> None:
+    def __init__(self, most: int = REFUSALS, window_s: float = REFUSAL_WINDOW_S) -> None:
         self._most = most
         self._window_s = window_s
         self._began = float("-inf")
