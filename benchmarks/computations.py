@@ -11,6 +11,7 @@ from typing import Self
 
 from durango import Attestation, Identity, Principal, attest
 from sonora.evidence.software import SoftwareRoot
+from sonora.image.local import local_image
 from sonora.isolates import LinuxLauncher
 from tabasco.registry.state import StateDirectory
 from veracruz.services import Service
@@ -72,7 +73,7 @@ class Deployment:
                 stack, "tabasco", "--listen", "127.0.0.1:0",
                 "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
             )  # fmt: skip
-            with closing(LinuxLauncher()) as launcher:
+            with closing(LinuxLauncher(local_image())) as launcher:
                 self.measurement = launcher.measurement
             self._tabasco = tabasco.wait_ready()
             self.sonora = self._serve(

@@ -50,12 +50,14 @@ def test_a_request_survives_the_wire(kind, package_id, size):
 
 
 @given(
-    names=st.lists(st.tuples(st.text(max_size=40), st.binary(min_size=32, max_size=32))),
+    places=st.lists(
+        st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.text(max_size=40)),
+        max_size=runtime.MAX_FRAMES,
+    )
 )
-def test_nested_and_repeated_messages_survive_the_wire(names):
-    files = tuple(isolate.MeasuredFile(name, digest) for name, digest in names)
-    ready = isolate.ZygoteReady(bytes(32), files)
-    assert isolate.FROM_ZYGOTE.decode(isolate.FROM_ZYGOTE.encode(ready)) == ready
+def test_nested_and_repeated_messages_survive_the_wire(places):
+    trapped = isolate.Trapped("code", tuple(runtime.TrapFrame(*place) for place in places))
+    assert isolate.FROM_GUEST.decode(isolate.FROM_GUEST.encode(trapped)) == trapped
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda envelope: envelope.protobuf.__name__)

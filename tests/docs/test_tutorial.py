@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sonora.image.local import local_image
 from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,11 @@ class Shell:
         self.folder = folder
         self.output = ""
         self.services: list[subprocess.Popen] = []
-        self.environment = {**os.environ, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+        self.environment = {
+            **os.environ,
+            "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
+            "SONORA_IMAGE": str(local_image().folder),
+        }
 
     def do(self, command: str) -> None:
         if command.startswith("mkdir"):

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from psa_attestation.evidence.software import verify_software_evidence
 from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.errors import SonoraError
+from sonora.evidence.own_process import measure_this_process, measurement_of
 from sonora.evidence.software import KEY_FILE, PUBLIC_KEY_FILE, SoftwareRoot
-from sonora.measurement import measure_this_process, measurement_of
 
 BINDING = bytes(32)
 

@@ -183,7 +183,7 @@ def test_a_token_vouches_for_this_isolate_over_this_challenge(door, policy):
                 policy_digest=launched.policy_digest,
                 instance_id=INSTANCE,
                 challenge=challenge,
-                isolation=RUNTIME_LAYERS,
+                isolation=RUNTIME_LAYERS | door.launcher.layers,
             )
         control.close()
 

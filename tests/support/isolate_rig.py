@@ -13,6 +13,8 @@ from baja import EndpointConfig, KeyAndCertificate, make_certificate
 from baja.client import ClientEndpoint
 from colima import runtime
 from jalisco import Connection, SessionLostError
+from sonora.image.local import local_image
+from sonora.image.source import RuntimeImage
 from sonora.isolates import Isolate, LinuxLauncher
 from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
@@ -153,8 +155,9 @@ class Rig:
 class RigMaker:
     """Launches isolates for policies made to order."""
 
-    def __init__(self) -> None:
-        self.launcher = LinuxLauncher()
+    def __init__(self, image: RuntimeImage | None = None) -> None:
+        self.image = image or local_image()
+        self.launcher = LinuxLauncher(self.image)
 
     def policy(
         self,

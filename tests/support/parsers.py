@@ -248,10 +248,7 @@ def _of_messages():
         "runtime.REQUEST": (runtime.REQUEST, runtime.Upload(runtime.ContentKind.DATA, 1, 300)),
         "sonora.TO_SONORA": (sonora.TO_SONORA, sonora.MintToken(bytes(32))),
         "sonora.FROM_SONORA": (sonora.FROM_SONORA, sonora.Failed("why")),
-        "isolate.FROM_ZYGOTE": (
-            isolate.FROM_ZYGOTE,
-            isolate.ZygoteReady(bytes(32), (isolate.MeasuredFile("module:a", bytes(32)),)),
-        ),
+        "isolate.FROM_ZYGOTE": (isolate.FROM_ZYGOTE, isolate.SpawnFailed(1, "why")),
     }
     for name, (envelope, message) in envelopes.items():
         yield Parser(f"colima {name}", envelope.decode, (envelope.encode(message),), WireError)

@@ -22,6 +22,7 @@ from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
 from sonora.evidence.software import SoftwareRoot
+from sonora.image.local import local_image
 from support import command_server
 from support.patience import PATIENCE_S
 from support.processes import children
@@ -285,9 +286,9 @@ class Stack:
         self._made = 0
         self.root = SoftwareRoot.create(folder / "sonora")
         self.start_tabasco()
+        self.image = local_image()
+        self.measurement = self.image.measurement.value
         self.sonora = self.start_sonora()
-        measured = run("sonora", "measure", "--json").done().json
-        self.measurement = bytes.fromhex(measured["measurement"])
         self.sonora.wait_ready()
         self.sonora_said = self.sonora.last_words  # before later lines push it out
         key = StateDirectory(folder / "tabasco").result_key().public_key()
@@ -314,7 +315,7 @@ class Stack:
         """A root isolate on this socket; the stack's own unless told otherwise."""
         return self.serve(
             "sonora", "--state", self.folder / "sonora", "--tabasco", self.tabasco_address,
-            "--socket", self.folder / name,
+            "--socket", self.folder / name, "--image", self.image.folder,
         )  # fmt: skip
 
     @property

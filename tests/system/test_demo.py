@@ -87,7 +87,7 @@ def test_every_step_is_told_with_its_time_and_what_was_checked_against_what(demo
     steps = [line for line in running.lines if re.match(r" *\d+\.\d\d s  ", line)]
     told = "\n".join(steps)
     for words in (
-        "measured the installed runtime",
+        "took a local image",
         "tabasco, the attestation service, is ready",
         "sonora, the root isolate, is enrolled; its platform is linux-software-root: software,",
         "no protection from this machine's owner",

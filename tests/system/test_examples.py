@@ -8,6 +8,7 @@ import pytest
 from colima.runtime import ComputationState
 from sdk.examples import EXAMPLES, programs
 from sdk.examples.policy_template import orders, parties, policy_command
+from sonora.image.local import local_image
 from support.stack import new_party, run
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
@@ -17,7 +18,8 @@ SIZE = 40
 
 @pytest.fixture(scope="module")
 def measurement():
-    return run("sonora", "measure", "--json").done().out
+    folder = local_image().folder
+    return run("sonora", "measure", "--image", folder, "--json").done().out
 
 
 def policy_of(example, members, folder, stack, measurement, *, module=None):

@@ -34,20 +34,9 @@ class Spawn:
     policy: bytes
 
 
-@message(pb.MeasuredFile)
-class MeasuredFile:
-    """A file that executes in the runtime: its name there and its SHA-256 (32 bytes)."""
-
-    name: str
-    digest: Annotated[bytes, exactly(32)]
-
-
 @message(pb.ZygoteReady)
 class ZygoteReady:
-    """The runtime is loaded; `measurement` (32 bytes) is over `files`."""
-
-    measurement: Annotated[bytes, exactly(32)]
-    files: tuple[MeasuredFile, ...]
+    """The runtime is loaded."""
 
 
 @message(pb.Spawned)

@@ -8,13 +8,13 @@ Landlock and seccomp have their place here, in `enter`.
 
 import contextlib
 import ctypes
+import mmap
 import os
 import resource
 import signal
 import sys
 import threading
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final, NoReturn
 
 from mexico_city.errors import RuntimeFailure
@@ -40,14 +40,16 @@ def enter(*, keep: Collection[int], parent: int) -> None:
     """Give up what the isolate does not need.
 
     Args:
-        keep: the descriptors to keep besides standard error.
+        keep: the descriptors to keep besides 0 to 2; these are /dev/null and standard error.
         parent: the process id of the process whose end must be ours too.
 
     Raises:
         RuntimeFailure: the kernel refuses, or the parent is gone already.
     """
     # Descriptors first: a channel of another isolate must not be open while anything else is done.
-    _close_all_but({2, *keep})
+    # 0 and 1 are /dev/null: closed, they would be the numbers of the next files, and prints would
+    # go into them.
+    _close_all_but({0, 1, 2, *keep})
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have ended before that call, which then never comes to effect. 0 is a parent
     # outside our pid namespace.
@@ -110,24 +112,35 @@ def end(status: int) -> NoReturn:
 
 
 def _data_bytes() -> int:
-    """What this process has by now of the memory that RLIMIT_DATA counts; proc(5), `statm`."""
-    pages = Path("/proc/self/statm").read_bytes().split()[5]
-    return int(pages) * resource.getpagesize()
+    """What this process has by now of the memory that RLIMIT_DATA counts, to the page.
+
+    There is no /proc in an isolate to read it from: it is the lowest limit that a page fits under.
+    """
+    page = resource.getpagesize()
+    usual = resource.getrlimit(resource.RLIMIT_DATA)
+    low, high = 0, 1 << 40 if usual[1] == resource.RLIM_INFINITY else usual[1]
+    try:
+        while high - low > page:
+            middle = (low + high) // 2
+            resource.setrlimit(resource.RLIMIT_DATA, (middle, usual[1]))
+            try:
+                mmap.mmap(-1, page, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+                high = middle
+            except (OSError, MemoryError):
+                low = middle
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, usual)
+    return high
 
 
 def _close_all_but(keep: Collection[int]) -> None:
     start = 0
     for descriptor in sorted(keep):
-        os.closerange(start, descriptor)
+        if start < descriptor:  # of an empty range from 0 it closes everything
+            os.closerange(start, descriptor)
         start = descriptor + 1
     # 2**20 is the kernel's bound on any process's descriptors (fs.nr_open), unless it was raised.
     os.closerange(start, 2**20)
-    # Closed alone, 0 and 1 would be the numbers of the next files, and prints would go into them.
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(null, standard)
-    if null > 1:
-        os.close(null)
 
 
 def _prctl(option: int, value: int) -> None:

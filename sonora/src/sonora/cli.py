@@ -13,19 +13,19 @@ import click
 
 from colima import tabasco
 from sonora.bridge_access import BridgeAccess
-from sonora.coverage import coverage_of
 from sonora.doctor import diagnose, layers_of_this_host
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, EvidenceSource, source_named
 from sonora.evidence.software import SoftwareRoot
+from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
-from sonora.measurement_diff import changes_since
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
 from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
+from veracruz_image import verify_image
 from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_utils.address import Address
@@ -50,6 +50,14 @@ state_option = click.option(
     default=Path("sonora"),
     show_default=True,
     help="Folder of the software root's key.",
+)
+image_option = click.option(
+    "--image",
+    "image_path",
+    type=click.Path(path_type=Path, exists=True),
+    envvar="SONORA_IMAGE",
+    metavar="FOLDER|FILE",
+    help="The runtime image that isolates run from.  [default: the installed release's]",
 )
 
 
@@ -79,43 +87,17 @@ def init(state: Path, *, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--files", "with_files", is_flag=True, help="Also list every file it covers.")
-@click.option(
-    "--diff",
-    "earlier",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    metavar="FILE.json",
-    help="Say what differs from an earlier `measure --files --json`; exit status 1 if anything.",
-)
+@image_option
 @json_option
-@click.pass_context
-def measure(
-    context: click.Context, *, with_files: bool, earlier: Path | None, as_json: bool
-) -> None:
-    """Print the measurement of the runtime installed here, which policies pin.
+def measure(image_path: Path | None, *, as_json: bool) -> None:
+    """Print the measurement of the runtime image, which policies pin.
 
-    It is a digest over the interpreter, the native libraries and every Python module that
-    execute in an isolate, and does not depend on where they are installed.
+    It is the digest of the image's manifest, which names every file that an isolate can load. The
+    image is held against its manifest first.
     """
-    with contextlib.closing(LinuxLauncher()) as launcher:
-        measurement, files = launcher.measurement.hex(), launcher.files
-    listed = {name: digest.hex() for name, digest in files.items()}
-    if earlier is not None:
-        changes = changes_since(earlier, listed)
-        emit(changes.as_json(), changes.as_text(), as_json=as_json)
-        context.exit(1 if changes else 0)
-    coverage = coverage_of(listed)
-    value: dict[str, object] = {
-        "platform": LINUX_SOFTWARE,
-        "measurement": measurement,
-        "covered": coverage.as_json(),
-    }
-    text = measurement
-    if with_files:
-        value["files"] = listed
-        text = "\n".join([measurement, *(f"{digest}  {name}" for name, digest in listed.items())])
-    emit(value, text, as_json=as_json)
-    note(coverage.as_text())
+    measurement = verify_image(find_image(image_path).folder).measurement
+    value = {"platform": LINUX_SOFTWARE, "measurement": measurement}
+    emit(value, str(measurement), as_json=as_json)
 
 
 @main.command()
@@ -180,6 +162,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     help="What vouches for this machine: a software root (no protection from its owner), "
     "Gramine-SGX, Linux configfs-tsm (SEV-SNP, TDX, CCA), AWS NSM, or a TPM.",
 )
+@image_option
 @click.option(
     "--patience",
     type=click.IntRange(0, 3600),
@@ -200,6 +183,7 @@ def serve(
     bridge_group: str | None,
     listen: Address,
     evidence: str,
+    image_path: Path | None,
     patience: int,
     as_json: bool,
 ) -> None:
@@ -229,7 +213,9 @@ def serve(
         layers = layers_of_this_host() & RUNTIME_LAYERS
         if access.separate:
             layers |= {IsolationLayer.SEPARATE_USER}
-        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(source.platform)))
+        image = find_image(image_path)
+        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(image, source.platform)))
+        layers |= launcher.layers
         channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
         renew = partial(
             enrol,

@@ -6,18 +6,15 @@ against the machine's root, which is why its platform is named a software root.
 """
 
 import contextlib
-import json
 import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
 from mexico_city.local_attestation import LocalClaims
@@ -25,6 +22,8 @@ from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora import standard_error
 from sonora.errors import LaunchError, SonoraError
+from sonora.image.launch import start_image
+from sonora.image.source import RuntimeImage
 from sonora.local_attestation import LinuxMeans, attest_locally
 from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
@@ -37,20 +36,6 @@ _LAUNCH_S: Final = 20.0
 _END_S: Final = 5.0
 
 _LOG = logging.getLogger(__name__)
-
-_ZYGOTE: Final = (
-    "-I",  # no environment variables, no user packages, no working directory
-    "-S",  # no .pth files
-    "-B",
-    "-X",
-    "pycache_prefix=/dev/null",  # no compiled caches: what is measured is what is compiled
-    "-c",
-    (
-        "import json, sys; sys.path[:0] = json.loads(sys.argv[2]);"
-        " from sonora.zygote import main; main(int(sys.argv[1]))"
-    ),
-)
-"""The interpreter's arguments; then come the channel's descriptor and a JSON list of paths."""
 
 
 @dataclass(slots=True)
@@ -118,29 +103,37 @@ class LinuxLauncher:
 
     Attributes:
         platform: what the machine, and so its isolates, are vouched for as.
-        measurement: of the runtime, 32 bytes.
-        files: what it is over: names and their SHA-256.
+        measurement: of the runtime image, whose copy was checked, 32 bytes.
+        layers: of every isolate's sandbox, those that the start of the image brings about.
 
     Raises:
         SonoraError: the zygote does not start.
+        ImageError: there is no such image.
     """
 
-    def __init__(self, platform: str = LINUX_SOFTWARE) -> None:
+    def __init__(self, image: RuntimeImage, platform: str = LINUX_SOFTWARE) -> None:
+        """Start the zygote out of this image; `platform` is what the machine is vouched for as."""
         self.platform = platform
         self._channel, theirs = socket.socketpair()
         errors, log = standard_error.follow("zygote", standard_error.ZYGOTE)
-        with theirs, errors:
-            self._process = _start_zygote(theirs, errors)
         try:
-            ready = self._await_zygote()
-        except BaseException:  # an interrupt, too, must leave no process behind
-            self._process.kill()
-            self._process.wait()
+            with theirs, errors:
+                started = start_image(image, theirs.fileno(), errors)
+            self._process = started.zygote
+            try:
+                self._await_zygote()
+            except BaseException:  # an interrupt, too, must leave no process behind
+                self._process.kill()
+                self._process.wait()
+                raise
+            finally:
+                started.remove_copy()
+        except BaseException:
             self._channel.close()
             log.join(_END_S)  # what it said belongs before our own error
             raise
-        self.measurement = ready.measurement
-        self.files = {file.name: file.digest for file in ready.files}
+        self.measurement = image.measurement.value
+        self.layers = frozenset({IsolationLayer.IMAGE_ROOT} if started.own_root else ())
         self._on_lost: Callable[[], None] = lambda: None
         self._lost = False
         self._closing = False
@@ -214,22 +207,19 @@ class LinuxLauncher:
         self._closing = True
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
+        if not self._process.wait(_END_S):
             self._process.kill()
             self._process.wait()
         self._listener.join()
         self._channel.close()
         self._code.close()
 
-    def _await_zygote(self) -> isolate.ZygoteReady:
+    def _await_zygote(self) -> None:
         self._channel.settimeout(_ZYGOTE_START_S)
         ready = self._receive()
         if not isinstance(ready, isolate.ZygoteReady):
             raise SonoraError("the zygote did not start; what it said is above")
         self._channel.settimeout(None)
-        return ready
 
     def _spawn(self, isolate_id: int, policy: bytes, descriptors: list[int]) -> None:
         try:
@@ -265,7 +255,7 @@ class LinuxLauncher:
         launched.certificate_digest = report.certificate_digest
         launched.policy_digest = report.policy_digest
         try:
-            launched.layers = frozenset(map(IsolationLayer, report.layers))
+            launched.layers = frozenset(map(IsolationLayer, report.layers)) | self.layers
         except ValueError as error:
             raise LaunchError("the isolate named a layer that is none of ours") from error
         return report
@@ -374,20 +364,3 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
-
-
-def _start_zygote(channel: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    # Without '', which is the working directory: whoever writes there could add modules.
-    paths = [path for path in sys.path if path]
-    arguments = [*_ZYGOTE, str(channel.fileno()), json.dumps(paths)]
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, *arguments],
-        pass_fds=[channel.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        # LD_PRELOAD and the like of our environment would run in what is being measured.
-        env={},
-        cwd="/",
-        process_group=0,  # a terminal's Ctrl-C is the service's to handle
-    )

@@ -1,7 +1,8 @@
 """The zygote: a process with the runtime loaded, which forks an isolate per computation.
 
-It is single-threaded, compiles no WebAssembly, holds no key and imports no grpc, so a fork of it is
-a clean copy that is ready in milliseconds. It speaks with Sonora's service alone, over one socket
+It runs out of the runtime image (`sonora.image`), and what is not in that it cannot load. It is
+single-threaded, compiles no WebAssembly, holds no key and imports no grpc, so a fork of it is a
+clean copy that is ready in milliseconds. It speaks with Sonora's service alone, over one socket
 pair (`colima.isolate`): `Spawn` in; `ZygoteReady` once, then `Spawned`, `SpawnFailed`, `Exited`.
 It ends when the service closes the channel, and every isolate ends with it.
 """
@@ -21,21 +22,16 @@ from mexico_city import isolate as runtime
 from mexico_city import lockdown
 from mexico_city.sandbox import namespaces
 from platform_services.descriptors import receive_descriptors, send_descriptors
-from sonora.measurement import measure_this_process, measurement_of
 
 
-def main(descriptor: int) -> NoReturn:
-    """Be the zygote on this channel."""
+def main(descriptor: int, measurement: bytes) -> NoReturn:
+    """Be the zygote on this channel, out of the image of this measurement."""
     lockdown.keep_others_out()
     channel = socket.socket(fileno=descriptor)
-    # Before it is measured: what this loads is covered, and an isolate can load nothing more.
     runtime.warm_up()
-    digests = measure_this_process()
-    files = tuple(isolate.MeasuredFile(name, digest) for name, digest in digests.items())
-    measurement = measurement_of(digests)
     zygote = _Zygote(channel, measurement)
     try:
-        zygote.tell(isolate.ZygoteReady(measurement, files))
+        zygote.tell(isolate.ZygoteReady())
     except BrokenPipeError:
         sys.exit(0)  # the service ended while we started
     gc.collect()

@@ -22,7 +22,8 @@ from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
 from sonora.evidence.software import SoftwareRoot
-from sonora.isolates import LinuxLauncher
+from sonora.image.local import local_image
+from sonora.image.source import RuntimeImage, find_image, installed_archive
 from tabasco.registry.state import StateDirectory
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
@@ -100,8 +101,9 @@ class Demo:
             "tabasco", "serve", "--listen", "127.0.0.1:0",
             "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
         )  # fmt: skip
-        measurement = self._measure()  # while Tabasco starts
-        self._start_trust(tabasco)
+        image = self._take_image()  # while Tabasco starts
+        measurement = image.measurement.value
+        self._start_trust(tabasco, image)
         policy = self._write_policy(measurement, tabasco.address)
         sinaloa = self._start_bridge(policy)
         report = DemoReport(policy.digest, policy.program_digest, measurement)
@@ -129,15 +131,19 @@ class Demo:
         with undisturbed():
             self._stack.close()
 
-    def _measure(self) -> bytes:
-        """What the principals accept: they measure the runtime they have installed themselves."""
+    def _take_image(self) -> RuntimeImage:
+        """The runtime image that the principals accept: the release's, or else one built here."""
         with self._step() as line:
-            with contextlib.closing(LinuxLauncher()) as launcher:
-                measurement = launcher.measurement
-            line.append(f"measured the installed runtime: {measurement.hex()[:12]}")
-        return measurement
+            if installed_archive() is not None:
+                image = find_image()
+                line.append(f"took the release's runtime image: {image.measurement.short}")
+            else:
+                image = local_image()
+                line.append("took a local image, built from this installation alone, which is no")
+                line.append(f"release: {image.measurement.short}")
+        return image
 
-    def _start_trust(self, tabasco: Service) -> None:
+    def _start_trust(self, tabasco: Service, image: RuntimeImage) -> None:
         """Wait for Tabasco, which knows the root's key; start Sonora, which enrols with it."""
         with self._step() as line:
             address = tabasco.wait_ready()
@@ -146,6 +152,7 @@ class Demo:
             sonora = self._service(
                 "sonora", "serve", "--tabasco", address, "--listen", "127.0.0.1:0",
                 "--state", str(self._folder / "sonora"), "--socket", _SOCKET,
+                "--image", str(image.folder),
             )  # fmt: skip
             sonora.wait_ready()
             line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")

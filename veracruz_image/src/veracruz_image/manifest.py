@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink
+from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink, Irregular
 from veracruz_image.errors import ManifestError
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
@@ -45,14 +45,19 @@ class Manifest:
     entries: Mapping[str, ImageEntry]
 
     @classmethod
-    def of(cls, entries: Mapping[str, ImageEntry]) -> Self:
-        """The manifest of these entries.
+    def of(cls, found: Mapping[str, ImageEntry | Irregular]) -> Self:
+        """The manifest of what was found at these paths.
 
         Raises:
             ManifestError: an image cannot have them.
         """
+        entries: dict[str, ImageEntry] = {}
+        for path, entry in sorted(found.items()):
+            if isinstance(entry, Irregular):
+                raise ManifestError(f"{path[:100]!r} is a {entry.what}: no image has one")
+            entries[path] = entry
         _check(entries)
-        return cls(dict(sorted(entries.items())))
+        return cls(entries)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

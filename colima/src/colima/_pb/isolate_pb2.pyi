@@ -14,21 +14,9 @@ class Spawn(_message.Message):
     policy: bytes
     def __init__(self, isolate_id: _Optional[int] = ..., policy: _Optional[bytes] = ...) -> None: ...
 
-class MeasuredFile(_message.Message):
-    __slots__ = ("name", "digest")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    DIGEST_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    digest: bytes
-    def __init__(self, name: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
-
 class ZygoteReady(_message.Message):
-    __slots__ = ("measurement", "files")
-    MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
-    FILES_FIELD_NUMBER: _ClassVar[int]
-    measurement: bytes
-    files: _containers.RepeatedCompositeFieldContainer[MeasuredFile]
-    def __init__(self, measurement: _Optional[bytes] = ..., files: _Optional[_Iterable[_Union[MeasuredFile, _Mapping]]] = ...) -> None: ...
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Spawned(_message.Message):
     __slots__ = ("isolate_id",)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.evidence.software import mint_software_evidence
 from sonora.errors import SonoraError
-from sonora.measurement import measure_this_process, measurement_of
+from sonora.evidence.own_process import measure_this_process, measurement_of
 from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import LINUX_SOFTWARE

@@ -1,15 +1,8 @@
-"""The measurement of a runtime: a digest over the files that execute in it.
+"""The measurement of this process, Sonora's service, for the evidence of a software root.
 
-Covered, each by its SHA-256 under a name that does not depend on where it is installed:
-
-- `module:NAME`: the source or extension file of every Python module that is loaded;
-- `native:NAME`: every other native library that is mapped, by its file name; of several that share
-  one, all but the first (by digest) have `#1`, `#2`, ... behind it;
-- `interpreter`: the program file of the process, with the modules frozen into it.
-
-It is taken in the zygote itself when everything is loaded, and an isolate loads nothing after that
-(`mexico_city.lockdown`). The zygote runs without compiled caches, so the source files it names are
-what it compiled. The kernel is not covered.
+It is a digest over the files that execute here, each by its SHA-256 under a name that does not
+depend on where it is installed: `interpreter`, `module:NAME`, `native:NAME`. What runs in isolates
+is not among them: that is the runtime image, and its measurement is another.
 """
 
 import hashlib
@@ -19,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-LABEL: Final = b"veracruz-runtime-measurement-v1"
+LABEL: Final = b"veracruz-service-measurement-v1"
 
 
 def measured_files(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
@@ -28,8 +21,11 @@ def measured_files(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
     places = set()
     for name, module in modules.items():
         spec = getattr(module, "__spec__", None)
-        if spec is not None and spec.has_location and spec.origin is not None:
-            path = Path(spec.origin)
+        # A module that another one put in its own place may have no specification, but a file.
+        file = spec.origin if spec is not None and spec.has_location else None
+        file = file or (getattr(module, "__file__", None) if spec is None else None)
+        if file is not None:
+            path = Path(file)
             files[f"module:{name}"] = path
             places.add(path.resolve())
     interpreter = files["interpreter"].resolve()

@@ -1,0 +1,124 @@
+"""Sonora's side of the start of a zygote out of an image."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Final
+
+from sonora.errors import SonoraError
+from sonora.image.processes import apart
+from sonora.image.source import RuntimeImage
+
+_START_S: Final = 60.0
+
+
+class ZygoteProcess:
+    """The zygote, a child of this process that `subprocess` did not start.
+
+    Safe to share between threads.
+
+    Attributes:
+        pid: its process id.
+    """
+
+    def __init__(self, process_id: int) -> None:
+        self.pid = process_id
+        self._descriptor = os.pidfd_open(process_id)
+        self._lock = threading.Lock()
+        self._reaped = False
+
+    def kill(self) -> None:
+        """End it if it still runs."""
+        with self._lock, suppress(ProcessLookupError):
+            if not self._reaped:
+                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for its end, and reap it; whether it has ended."""
+        with self._lock:
+            if self._reaped:
+                return True
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLIN)
+            if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+                return False
+            os.waitpid(self.pid, 0)
+            os.close(self._descriptor)
+            self._reaped = True
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class StartedImage:
+    """An image that runs as the zygote.
+
+    Attributes:
+        zygote: its process.
+        own_root: whether the checked copy is the root of all that it sees; else the kernel gives
+            no namespaces, and it sees what this user sees.
+        place: the folder where the copy is, or else was, mounted; `remove_copy` when all is loaded.
+    """
+
+    zygote: ZygoteProcess
+    own_root: bool
+    place: tempfile.TemporaryDirectory[str]
+
+    def remove_copy(self) -> None:
+        """Leave nothing to exchange: what is loaded stays loaded."""
+        self.place.cleanup()
+
+
+def start_image(image: RuntimeImage, channel: int, errors: IO[bytes]) -> StartedImage:
+    """Start the zygote out of a private copy of the image, which was checked.
+
+    Args:
+        image: what to start.
+        channel: the descriptor of the zygote's end of its channel.
+        errors: what the zygote and its start write their standard error to.
+
+    Raises:
+        SonoraError: it cannot be started, or the copy is not what the manifest says.
+    """
+    place = tempfile.TemporaryDirectory(prefix="veracruz-image-")
+    try:
+        answer = _starter(image, place.name, channel, errors)
+        return StartedImage(
+            ZygoteProcess(int(answer["process_id"])), bool(answer["own_root"]), place
+        )
+    except BaseException:
+        place.cleanup()
+        raise
+
+
+def _starter(
+    image: RuntimeImage, place: str, channel: int, errors: IO[bytes]
+) -> dict[str, int | bool]:
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        apart("starter", str(image.root), place, str(channel)),
+        pass_fds=[channel],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={},
+        cwd="/",
+        process_group=0,  # a terminal's Ctrl-C is the service's to handle
+    ) as starter:
+        try:
+            said, _ = starter.communicate(image.manifest.text, timeout=_START_S)
+        except BaseException:  # an interrupt, too, must leave no process behind
+            starter.kill()
+            raise
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        raise SonoraError("the runtime image was not started; what was said is above") from None
+    if "error" in answer:
+        raise SonoraError(f"the runtime image was not started: {answer['error']}")
+    found: dict[str, int | bool] = answer
+    return found
