@@ -31,7 +31,7 @@ class Link:
         front, inside = socket.socketpair()
         self.process = subprocess.Popen(["/bin/sleep", "600"])
         self.link = GuestLink(front, self.process.pid, policy.limits)
-        guest = IsolateGuest(policy, CountingRandom())
+        guest = IsolateGuest(policy, CountingRandom(), compiled=lambda: None)
         self.thread = threading.Thread(
             target=serve, args=(inside, guest, isolate.FROM_GUEST.encode)
         )

@@ -76,6 +76,15 @@ def set_wasm_stack(config: Config, size: int) -> None:
     config.max_wasm_stack = size
 
 
+def reserve_callbacks(count: int) -> None:
+    """Have memory for so many callbacks at a time, for when there is no more to be had for them.
+
+    It is executable memory, which stays with the process when they go.
+    """
+    callbacks = [_Finalizer(lambda _: None) for _ in range(count)]
+    del callbacks
+
+
 def host_function(
     arity: int, body: Callable[..., int], failures: list[BaseException]
 ) -> "ctypes._FuncPointer":

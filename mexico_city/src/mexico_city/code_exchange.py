@@ -25,7 +25,7 @@ from typing import Final
 from colima import frame, isolate, read_frame
 from execution_engine.code_tag import code_context, code_tag
 from execution_engine.compiled_program import settings_of
-from mexico_city.content import Content, Sealing, anonymous_file
+from mexico_city.content import Content, Sealing, anonymous_file, file_size
 from mexico_city.errors import RuntimeFailure
 from mexico_city.limits import engine_limits
 from platform_services.descriptors import receive_descriptors, send_descriptors
@@ -118,7 +118,7 @@ class CodeExchange:
     def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> bool:
         """Whether the file is `size` bytes that cannot change, and a front process vouched for."""
         assert self._key is not None
-        if offer.size > MAX_CODE_BYTES or os.fstat(descriptor).st_size != offer.size:
+        if offer.size > MAX_CODE_BYTES or file_size(descriptor) != offer.size:
             return False
         # Unsealed, it could change after the check, or be cut while it is mapped: that is a SIGBUS.
         if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED != _SEALED:

@@ -22,7 +22,6 @@ from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
 from execution_engine.run import RunInputs
 from execution_engine.strategy import EngineSettings
-from mexico_city import lockdown
 from mexico_city.limits import engine_limits
 from platform_services import RandomSource
 from platform_services.descriptors import receive_descriptors
@@ -85,21 +84,30 @@ def _view(descriptor: int, size: int, files: contextlib.ExitStack) -> memoryview
 
 
 class IsolateGuest:
-    """The guest of an isolate: its answers say no more than a principal may know."""
+    """The guest of an isolate: its answers say no more than a principal may know.
 
-    def __init__(self, policy: Policy, random: RandomSource) -> None:
+    Args:
+        policy: which strategy, which limits, and whether the program's author is told more.
+        random: what the program's random bytes come from.
+        compiled: called once the program is, before anything of it runs.
+    """
+
+    def __init__(
+        self, policy: Policy, random: RandomSource, *, compiled: Callable[[], None]
+    ) -> None:
         self._strategy = policy.strategy
         self._debug = policy.debug
         self._limits = engine_limits(policy.limits)
         self._random = random
+        self._compiled = compiled
         self._program: CompiledProgram | None = None
 
     def load(self, module: bytes, code: memoryview, code_file: int) -> isolate.FromGuest:
         """Check and compile `module`, see `Guest`."""
-        compiled = _Code(code, code_file)
+        code_there = _Code(code, code_file)
         try:
             self._program = CompiledProgram.load(
-                module, strategy=self._strategy, limits=self._limits, cache=compiled
+                module, strategy=self._strategy, limits=self._limits, cache=code_there
             )
         except ModuleRefusedError as refused:
             return isolate.LoadRefused(refused.code)
@@ -108,8 +116,8 @@ class IsolateGuest:
         except MemoryError:
             return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
         # Not before: a module that makes the compiler greedy must not get a run's memory as well.
-        lockdown.allow_run_memory()
-        return isolate.Loaded(compiled.written)
+        self._compiled()
+        return isolate.Loaded(code_there.written)
 
     def run(self, inputs: RunInputs, output_file: int) -> isolate.FromGuest:
         """Run the program once, see `Guest`."""

@@ -1,7 +1,7 @@
 """An isolate: the front process and the guest process it forks, in this order.
 
-    zygote ──fork──▶ lockdown ──fork──▶ guest: compiles and runs, no key
-                        └─────────────▶ front: makes the key, reports to Sonora, serves
+    zygote ──fork──▶ sandbox ──fork──▶ guest: compiles and runs, no key
+                        └────────────▶ front: makes the key, reports to Sonora, serves
 
 Both exist before any secret does. `run` is called in a freshly forked process and its result is
 that process's exit status.
@@ -9,16 +9,18 @@ that process's exit status.
 
 import os
 import resource
+import signal
 import socket
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from baja import EndpointConfig, ServerContext, make_certificate
 from colima import frame, isolate
 from colima.isolate import IsolateExit
-from mexico_city import lockdown
-from mexico_city.code_exchange import CodeExchange
+from execution_engine import strategy
+from mexico_city.code_exchange import MAX_CODE_BYTES, CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError
 from mexico_city.front import MAX_SESSIONS, Front
@@ -27,11 +29,19 @@ from mexico_city.guest_link import GuestLink
 from mexico_city.lifetime import Lifetime
 from mexico_city.local_attestation import answer_challenge
 from mexico_city.runtime import Runtime
+from mexico_city.sandbox import entry, failures, limits
 from platform_services import LinuxRandomSource
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, Receipt
 from psa_attestation.receipts.signing import sign_receipt
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import RUNTIME_LAYERS, CipherSuite, Policy, TlsVersion
+from veracruz_utils.policy import (
+    CipherSuite,
+    IsolationLayer,
+    Policy,
+    PolicyError,
+    Strategy,
+    TlsVersion,
+)
 
 NAME: Final = "runtime.veracruz"
 """The DNS name in the runtime's certificate; nobody resolves it, the certificate is pinned."""
@@ -53,23 +63,34 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
         private: the descriptor of the channel to Sonora.
         parent: the process id of the zygote.
     """
-    lockdown.enter(keep={control, private}, parent=parent)
+    layers = entry.enter(keep={control, private}, parent=parent)
+    # Before `_serve` makes the key: a program that takes its guest over must not find it there.
+    # Before the policy is looked at, too: from here on no process of the isolate can fork another.
+    channel, guest_id = _fork_guest(policy_bytes)
+    layers |= entry.enter_front(guest=guest_id)
     sonora = socket.socket(fileno=private)
     try:
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
-        _require_means(policy)
-        # Before `_serve` makes the key: a program that takes its guest over must not find it there.
-        guest = _fork_guest(policy)
+        _bound_front(policy)
     except VeracruzError as error:
+        os.kill(guest_id, signal.SIGKILL)
+        os.waitpid(guest_id, 0)
         return _refuse(sonora, error)
+    guest = GuestLink(channel, guest_id, policy.limits)
     try:
-        return _serve(policy, guest, measurement, control=control, private=sonora)
+        return _serve(policy, guest, measurement, layers, control=control, private=sonora)
     finally:
         guest.kill()  # and reap it: who inherits it may leave a zombie in the process table
 
 
 def _serve(
-    policy: Policy, guest: GuestLink, measurement: bytes, *, control: int, private: socket.socket
+    policy: Policy,
+    guest: GuestLink,
+    measurement: bytes,
+    layers: Collection[IsolationLayer],
+    *,
+    control: int,
+    private: socket.socket,
 ) -> int:
     try:
         # A fresh key that never leaves this process; the certificate is what gets attested.
@@ -90,8 +111,9 @@ def _serve(
     front = Front(
         runtime, context, lifetime, control=socket.socket(fileno=control), private=private
     )
-    layers = tuple(sorted(RUNTIME_LAYERS))  # `lockdown.enter` raises where one is not in force
-    ready = isolate.RuntimeReady(identity.digest.value, policy.digest.value, code.name, layers)
+    ready = isolate.RuntimeReady(
+        identity.digest.value, policy.digest.value, code.name, tuple(sorted(layers))
+    )
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:
         answer_challenge(private, identity, policy.digest.value, measurement)
@@ -107,13 +129,14 @@ def _refuse(sonora: socket.socket, error: VeracruzError) -> int:
     return FAILED
 
 
-def _require_means(policy: Policy) -> None:
-    """Refuse a policy that would fail at its end: more inputs than a receipt or this process holds.
+def _bound_front(policy: Policy) -> None:
+    """Give up what the front needs for no session and no input of this policy.
 
     Raises:
-        PolicyUnusableError: it is such a policy.
+        PolicyUnusableError: it would fail at its end, by more inputs than a receipt or this process
+            holds.
     """
-    inputs = len(policy.data_provision_order) + len(policy.streaming_order)
+    inputs = _inputs(policy)
     if inputs > MAX_RECEIPT_INPUTS:
         raise PolicyUnusableError(
             f"the policy orders {inputs} inputs a round, a receipt lists {MAX_RECEIPT_INPUTS}"
@@ -125,33 +148,58 @@ def _require_means(policy: Policy) -> None:
             f"the policy needs {needed} open files, an isolate may have {files}: "
             "start sonora with a higher limit (ulimit -n)"
         )
+    given = policy.limits
+    largest = max(given.program_bytes, given.input_bytes, given.output_bytes, MAX_CODE_BYTES)
+    limits.bound_files(files=needed, file_bytes=largest)
+    limits.bound_front_memory()
 
 
-def _fork_guest(policy: Policy) -> GuestLink:
+def _inputs(policy: Policy) -> int:
+    return len(policy.data_provision_order) + len(policy.streaming_order)
+
+
+def _fork_guest(policy_bytes: bytes) -> tuple[socket.socket, int]:
+    """The channel to the guest process, and its id."""
     ours, theirs = socket.socketpair()
     front = os.getpid()
     process_id = os.fork()
     if process_id == 0:
-        _be_guest(policy, theirs, front)
+        _be_guest(policy_bytes, theirs, front)
     theirs.close()
-    return GuestLink(ours, process_id, policy.limits)
+    return ours, process_id
 
 
-def _be_guest(policy: Policy, channel: socket.socket, front: int) -> NoReturn:
+def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoReturn:
     status = FAILED
     try:
-        lockdown.enter(keep={channel.fileno()}, parent=front)
-        lockdown.mute_libraries()
-        lockdown.bound_memory(policy.limits)
-        serve(channel, IsolateGuest(policy, LinuxRandomSource()), isolate.FROM_GUEST.encode)
+        entry.enter_guest(keep={channel.fileno()}, parent=front)
+        policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
+        largest = max(policy.limits.output_bytes, MAX_CODE_BYTES)
+        # Each input is open twice while it is mapped.
+        limits.bound_files(files=2 * _inputs(policy) + _OTHER_FILES, file_bytes=largest)
+        limits.bound_memory(policy.limits)
+        settle = _settle
+        if policy.strategy is Strategy.INTERPRETATION:
+            entry.settle_guest()  # at once: nothing of the program's is ever machine code
+            settle = limits.allow_run_memory
+        guest = IsolateGuest(policy, LinuxRandomSource(), compiled=settle)
+        serve(channel, guest, isolate.FROM_GUEST.encode)
         status = 0
+    except PolicyError:
+        pass  # the front refuses it, and says why
     except BaseException as error:  # noqa: BLE001 - nothing of a guest's failure may be printed
-        lockdown.report_failure("guest", type(error))
-    lockdown.end(status)
+        failures.report("guest", type(error))
+    failures.end(status)
+
+
+def _settle() -> None:
+    limits.allow_run_memory()
+    entry.settle_guest()
 
 
 def warm_up() -> None:
-    """Load all that the start of an isolate loads, by making and forgetting a key."""
+    """Load and reserve what an isolate needs and may not get later; makes and forgets a key."""
+    strategy.warm_up()
     now = datetime.now(UTC)
     identity = make_certificate(name=NAME, not_before=now, not_after=now + _CLOCK_SKEW)
     suite = CipherSuite("", TlsVersion.TLS_1_3, "TLS_AES_256_GCM_SHA384")

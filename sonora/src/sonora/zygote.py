@@ -19,14 +19,13 @@ from typing import NoReturn
 
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
-from mexico_city import lockdown
-from mexico_city.sandbox import namespaces
+from mexico_city.sandbox import failures, namespaces, privileges
 from platform_services.descriptors import receive_descriptors, send_descriptors
 
 
 def main(descriptor: int, measurement: bytes) -> NoReturn:
     """Be the zygote on this channel, out of the image of this measurement."""
-    lockdown.keep_others_out()
+    privileges.keep_others_out()
     channel = socket.socket(fileno=descriptor)
     runtime.warm_up()
     zygote = _Zygote(channel, measurement)
@@ -124,5 +123,5 @@ def _be_isolate(errors: int, run: Callable[[], int]) -> NoReturn:
         os.dup2(errors, 2)
         status = run()
     except BaseException as error:  # noqa: BLE001 - nothing of an isolate's failure may be printed
-        lockdown.report_failure("isolate", type(error))
-    lockdown.end(status)
+        failures.report("isolate", type(error))
+    failures.end(status)

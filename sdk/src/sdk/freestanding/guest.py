@@ -19,8 +19,8 @@ from execution_engine.observed_program import ObservedProgram
 from execution_engine.run import RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module
-from mexico_city import lockdown
 from mexico_city.guest import write_all
+from mexico_city.sandbox.limits import allow_run_memory
 from platform_services import LinuxRandomSource
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
@@ -78,7 +78,7 @@ class FreestandingGuest:
             )
         except EngineError as error:  # such as a cache that others could write
             return messages.Stopped(RunEnding.FAILED.name, "engine", str(error))
-        lockdown.allow_run_memory()
+        allow_run_memory()
         return loaded
 
     def run(self, inputs: RunInputs, output_file: int) -> messages.Message:

@@ -18,11 +18,11 @@ from typing import Final, NoReturn
 from colima import FrameDecoder, frame, isolate
 from execution_engine.errors import LimitCode, LimitError
 from execution_engine.trace import HostCallEvent
-from mexico_city import lockdown
 from mexico_city.computation import Job
 from mexico_city.content import Content, Sealing, anonymous_file
 from mexico_city.guest import serve
 from mexico_city.guest_link import run_request
+from mexico_city.sandbox import entry, failures, limits
 from platform_services.descriptors import send_descriptors
 from sdk.errors import SdkError
 from sdk.freestanding import messages
@@ -188,12 +188,12 @@ def _be_guest(channel: socket.socket, options: GuestOptions, parent: int) -> NoR
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it
-        lockdown.enter(keep={channel.fileno()}, parent=parent)
+        entry.settle(keep={channel.fileno()}, parent=parent)
         # Just before the guest: the bound is what the process uses by now, and the allowance.
-        lockdown.bound_memory(options.allowance)
+        limits.bound_memory(options.allowance)
         serve(channel, FreestandingGuest(channel, options), messages.encode)
         status = 0
     except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
         sys.stderr.write("".join(traceback.format_exception(error)))
         sys.stderr.flush()
-    lockdown.end(status)
+    failures.end(status)

@@ -39,5 +39,5 @@ class IsolationLayer(StrEnum):
     """Its root attester runs as neither root nor the user of the bridge."""
 
 
-RUNTIME_LAYERS: Final = frozenset({IsolationLayer.NO_NEW_PRIVILEGES, IsolationLayer.NOT_DUMPABLE})
+RUNTIME_LAYERS: Final = frozenset(IsolationLayer) - {IsolationLayer.SEPARATE_USER}
 """What the runtime brings about by itself, on every machine that allows it."""

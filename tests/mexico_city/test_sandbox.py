@@ -1,4 +1,4 @@
-"""What a locked-down process can no longer do, asked of a real one."""
+"""What a process has given up before it is walled in, asked of a real one."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from support.patience import PATIENCE_S
 
 SETUP = """
 import ctypes, json, os, resource, signal, sys, threading
-from mexico_city import lockdown
+from mexico_city.sandbox import entry, failures, limits
 from mexico_city.errors import RuntimeFailure
 from veracruz_utils.policy import Limits
 
@@ -22,12 +22,12 @@ out = int(sys.argv[1])
 def tell(value):
     os.write(out, json.dumps(value).encode())
 
-def enter(*more):
-    lockdown.enter(keep={out, *more}, parent=os.getppid())
+def settle(*more):
+    entry.settle(keep={out, *more}, parent=os.getppid())
 """
 
 
-def locked_down(body: str) -> tuple[object, subprocess.CompletedProcess[bytes]]:
+def settled(body: str) -> tuple[object, subprocess.CompletedProcess[bytes]]:
     """What a process tells after `SETUP` and this, and how it ended."""
     reading, writing = os.pipe()
     with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor
@@ -42,13 +42,13 @@ def locked_down(body: str) -> tuple[object, subprocess.CompletedProcess[bytes]]:
         return json.loads(told.read() or b"null"), done
 
 
-def test_a_locked_down_process_has_given_up_all_that_it_does_not_need():
-    told, done = locked_down(
+def test_a_settled_process_has_given_up_all_that_it_does_not_need():
+    told, done = settled(
         """
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         kept, _ = os.pipe()
-        enter(kept)
+        settle(kept)
 
         there = sorted(int(name) for name in os.listdir("/proc/self/fd"))
         listing = next(number for number in range(out + 100) if number not in (0, 1, 2, out, kept))
@@ -76,9 +76,9 @@ def test_a_locked_down_process_has_given_up_all_that_it_does_not_need():
 
 
 def test_nothing_is_loaded_that_was_not_there_before():
-    told, _ = locked_down(
+    told, _ = settled(
         """
-        enter()
+        settle()
         try:
             import sqlite3
         except ModuleNotFoundError as error:
@@ -89,10 +89,10 @@ def test_nothing_is_loaded_that_was_not_there_before():
 
 
 def test_a_process_whose_parent_is_gone_does_not_go_on():
-    told, _ = locked_down(
+    told, _ = settled(
         """
         try:
-            lockdown.enter(keep={out}, parent=os.getpid())
+            entry.settle(keep={out}, parent=os.getpid())
         except RuntimeFailure as error:
             tell(str(error))
         """
@@ -101,7 +101,7 @@ def test_a_process_whose_parent_is_gone_does_not_go_on():
 
 
 def test_no_text_of_an_exception_is_printed_wherever_it_is_raised():
-    _, done = locked_down(
+    _, done = settled(
         """
         class Careless:
             def __del__(self):
@@ -110,7 +110,7 @@ def test_no_text_of_an_exception_is_printed_wherever_it_is_raised():
         def fail():
             raise KeyError("a secret")
 
-        enter()
+        settle()
         Careless()
         thread = threading.Thread(target=fail)
         thread.start()
@@ -118,8 +118,8 @@ def test_no_text_of_an_exception_is_printed_wherever_it_is_raised():
         try:
             fail()
         except KeyError as error:
-            lockdown.report_failure("guest", type(error))
-        lockdown.report_failure("guest", None)
+            failures.report("guest", type(error))
+        failures.report("guest", None)
         """
     )
     told = ["callback failed: ValueError", "thread failed: KeyError"]
@@ -132,24 +132,24 @@ def test_no_text_of_an_exception_is_printed_wherever_it_is_raised():
 
 
 def test_what_a_library_prints_as_it_aborts_is_not_seen_but_a_failure_is():
-    _, done = locked_down(
+    _, done = settled(
         """
-        enter()
-        lockdown.mute_libraries()
+        settle()
+        failures.mute_libraries()
         os.write(2, b"a secret in the text of an abort")
-        lockdown.report_failure("guest", KeyError)
-        lockdown.end(0)
+        failures.report("guest", KeyError)
+        failures.end(0)
         """
     )
     assert done.stderr == b"guest failed: KeyError\n"
 
 
 def test_who_leaves_runs_nothing_that_was_registered_before():
-    told, done = locked_down(
+    told, done = settled(
         """
         import atexit
         atexit.register(lambda: tell("ran"))
-        lockdown.end(7)
+        failures.end(7)
         """
     )
     assert (told, done.returncode) == (None, 7)
@@ -158,13 +158,13 @@ def test_who_leaves_runs_nothing_that_was_registered_before():
 @pytest.mark.parametrize("allowed", [False, True], ids=["while compiling", "in a run"])
 def test_memory_is_bounded_by_the_limits_of_the_policy_and_a_little_more(allowed):
     mib = 1024 * 1024
-    told, done = locked_down(
+    told, done = settled(
         f"""
-        limits = Limits(compile_memory_bytes=64 * {mib}, memory_bytes=64 * {mib})
-        before = lockdown._data_bytes()
-        lockdown.bound_memory(limits)
+        given = Limits(compile_memory_bytes=64 * {mib}, memory_bytes=64 * {mib})
+        before = limits._data_bytes()
+        limits.bound_memory(given)
         if {allowed}:
-            lockdown.allow_run_memory()
+            limits.allow_run_memory()
 
         def fits(size):
             try:
@@ -175,7 +175,7 @@ def test_memory_is_bounded_by_the_limits_of_the_policy_and_a_little_more(allowed
 
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         slack = 16 * {mib}
-        stack = limits.stack_bytes
+        stack = given.stack_bytes
         tell([fits(60 * {mib}), fits(110 * {mib}), fits(200 * {mib}),
               soft - before - slack, hard - before - slack - stack])
         """
@@ -189,13 +189,13 @@ def test_memory_is_bounded_by_the_limits_of_the_policy_and_a_little_more(allowed
 
 
 def test_a_failure_that_cannot_be_told_is_no_failure_of_its_own():
-    told, _ = locked_down(
+    told, _ = settled(
         """
         reading, writing = os.pipe()
         os.dup2(writing, 2)
         os.close(reading)
-        enter()
-        lockdown.report_failure("guest", KeyError)
+        settle()
+        failures.report("guest", KeyError)
         tell("went on")
         """
     )
