@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from durango import Identity
+from sonora.image.local import local_image
 from support.patience import PATIENCE_S
 from support.processes import children, eventually
 from support.runtime_guests import HELLO
@@ -46,7 +48,11 @@ class Machine:
         scripts = folder / "bin"
         scripts.mkdir(mode=0o755)
         commands_for_everybody(("sonora", "sinaloa", "durango"), scripts)
-        self.environment = {"PATH": f"{scripts}:{os.environ['PATH']}"}
+        shutil.copytree(local_image().folder, folder / "image", symlinks=True)
+        self.environment = {
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "SONORA_IMAGE": str(folder / "image"),
+        }
         self.port = _free_port()
         text = PAGE.read_text()
         for name, here in (

@@ -22,12 +22,21 @@ _MAX_ID: Final = 2**32 - 2
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user: its name, or its number as text where it has none; its groups, the first its own."""
+    """A user of this machine.
+
+    Attributes:
+        name: its number as text where it has none.
+        uid: its number.
+        gid: its own group.
+        groups: all of its groups.
+        home: its home, which may not be there.
+    """
 
     name: str
     uid: int
     gid: int
     groups: frozenset[int]
+    home: str = "/nonexistent"
 
     def __str__(self) -> str:
         return self.name
@@ -49,7 +58,7 @@ def find_user(text: str) -> User:
             ) from None
         return User(text, number, number, frozenset({number}))
     groups = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, groups)
+    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir)
 
 
 def find_group(text: str) -> int:
@@ -89,6 +98,9 @@ def become(user: User) -> None:
     _require_no_way_back(user)
     # To become another user made this process dumpable again, if fs.suid_dumpable is set.
     protect_this_process()
+    # What is kept for a user is not kept in root's home.
+    os.environ["HOME"] = user.home
+    os.environ.pop("XDG_CACHE_HOME", None)
     _require_readable(user)
 
 
