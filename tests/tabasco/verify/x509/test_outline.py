@@ -80,12 +80,22 @@ def test_basic_constraints_in_another_form_are_refused(value):
         ("03020780", {0}),
         ("03020204", {5}),
         ("03020106", {5, 6}),
+        ("03020001", {7}),
         ("030200ff", {0, 1, 2, 3, 4, 5, 6, 7}),
         ("0303070080", {8}),
         ("03030704ff", {5, 8}),
         ("030207ff", {0}),
     ],
-    ids=["first", "certificates", "lists-too", "eight", "ninth", "two-bytes", "unused-bits-set"],
+    ids=[
+        "first",
+        "certificates",
+        "lists-too",
+        "last",
+        "eight",
+        "ninth",
+        "two-bytes",
+        "unused-bits-set",
+    ],
 )
 def test_a_key_is_for_the_uses_whose_bits_are_set(value, bits):
     found = saying(KEY_USAGE, value)
