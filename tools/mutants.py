@@ -52,7 +52,8 @@ OPERATORS = (
 DROPPED = ast.Expr | ast.Raise | ast.Delete | ast.AugAssign
 PRELOADED = (
     "hypothesis.strategies", "msgspec", "click", "cryptography.x509", "OpenSSL.SSL",
-    "google.protobuf.descriptor", "wasmtime", "sqlalchemy.orm",
+    "google.protobuf.descriptor", "wasmtime", "sqlalchemy.orm", "alembic.command", "psycopg",
+    "anyio.pytest_plugin", "xdist.plugin",
 )  # fmt: skip
 DATA_BYTES = 4 << 30
 NOT_RUN = 70
@@ -183,6 +184,11 @@ class Copy:
         sources = [str(each) for each in sorted(self._folder.glob("*/src"))]
         sys.path[:] = [*sources, *(each for each in sys.path if not _is_ours(each))]
         os.environ["PYTHONPATH"] = os.pathsep.join(sources)
+        # Whatever the environment says: compiling all modules again for each mutant takes longer
+        # than most tests.
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self._changes = int(time.time())
         for module in PRELOADED:
             __import__(module)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +12,22 @@ from veracruz_image import (
     ROOT,
     ImageChangedError,
     ImageError,
+    ImageFile,
+    ImageFolder,
+    ImageLink,
     Manifest,
     check,
     copy,
+    found_in,
     measurement_of,
     open_folder,
     read_manifest,
     verify_image,
 )
 from veracruz_image import folder as module
+from veracruz_image.folder import put_file
+from veracruz_image.manifest import FORMAT
+from veracruz_utils.digest import Digest
 
 
 def test_a_folder_is_what_its_manifest_says(image):
@@ -33,6 +41,27 @@ def test_times_and_owners_count_for_nothing_and_neither_does_the_place(image, tm
     for path in (image / ROOT).rglob("*"):
         os.utime(path, (1, 1), follow_symlinks=False)
     assert measurement_of(image.rename(tmp_path / "elsewhere")) == before
+
+
+def test_what_is_found_is_what_was_written(image):
+    with open_folder(image / ROOT) as root:
+        found = found_in(root)
+    assert list(found) == [
+        "lib", "usr", "usr/bin", "usr/bin/python3", "usr/lib", "usr/lib/libc.so",
+        "usr/lib/libc.so.6", "usr/lib/python3", "usr/lib/python3/empty.py",
+        "usr/lib/python3/os.py",
+    ]  # fmt: skip
+    assert found["usr"] == ImageFolder(0o755)
+    assert found["lib"] == ImageLink("usr/lib")
+    assert found["usr/bin/python3"] == ImageFile(0o755, 4, Digest.of(b"\x7fELF"))
+    assert found["usr/lib/libc.so"] == ImageFile(0o755, 4000, Digest.of(b"libc" * 1000))
+    assert found["usr/lib/python3/empty.py"] == ImageFile(0o644, 0, Digest.of(b""))
+
+
+def test_the_manifest_of_a_folder_is_read_whatever_is_in_it(image):
+    before = read_manifest(image)
+    (image / ROOT / "usr/bin/python3").unlink()
+    assert read_manifest(image) == before
 
 
 def exchange(path, content):
@@ -132,6 +161,87 @@ def test_a_folder_that_holds_more_than_any_image_is_given_up(image, tmp_path, mo
         pytest.raises(ImageError, match="more than the 100 bytes"),
     ):
         copy(source, target)
+
+
+def test_a_folder_may_hold_as_much_as_an_image(image, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ENTRIES", 10)
+    assert verify_image(image)
+    monkeypatch.setattr(module, "MAX_ENTRIES", 9)
+    with pytest.raises(ImageError, match="more paths than the 9"):
+        verify_image(image)
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "_PIECE_BYTES", 1000)
+    for most in (4015, 4014):
+        monkeypatch.setattr(module, "MAX_CONTENT_BYTES", most)
+        (tmp_path / str(most)).mkdir()
+        with open_folder(image / ROOT) as source, open_folder(tmp_path / str(most)) as target:
+            if most == 4015:
+                copy(source, target)
+                check(target, read_manifest(image), what="copy")
+            else:
+                with pytest.raises(ImageError, match="more than the 4014 bytes"):
+                    copy(source, target)
+
+
+def test_a_file_of_the_largest_size_is_read_to_its_end(image, monkeypatch):
+    monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 4000)
+    monkeypatch.setattr(module, "_PIECE_BYTES", 1000)
+    assert verify_image(image)
+    with (image / ROOT / "usr/lib/libc.so").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ImageChangedError, match=r"usr/lib/libc.so: changed"):
+        verify_image(image)
+
+
+def test_a_path_is_looked_at_up_to_500_characters(image):
+    folder = image / ROOT / ("d" * 249)
+    folder.mkdir()
+    (folder / ("e" * 250)).touch()
+    with pytest.raises(ImageChangedError, match=r"e{250}: added"):
+        verify_image(image)
+    (folder / ("e" * 251)).touch()
+    with pytest.raises(ImageError, match="or deeper ones"):
+        verify_image(image)
+
+
+def test_a_file_is_closed_to_others_until_all_of_it_is_there(tmp_path):
+    def pieces():
+        for _ in range(2):
+            assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+            yield b"piece"
+
+    with open_folder(tmp_path) as root:
+        assert put_file(root, "new", 0o755, pieces()) == 10
+    assert (tmp_path / "new").read_bytes() == b"piecepiece"
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o755
+
+
+def open_descriptors():
+    return sorted(Path("/proc/self/fd").iterdir())
+
+
+def test_nothing_is_left_open(image, tmp_path):
+    (tmp_path / "copy").mkdir()
+    before = open_descriptors()
+    verify_image(image)
+    with open_folder(image / ROOT) as source, open_folder(tmp_path / "copy") as target:
+        copy(source, target)
+    assert open_descriptors() == before
+
+
+def test_a_folder_that_cannot_be_read_is_named(image):
+    with open_folder(image / ROOT) as root:
+        pass
+    with pytest.raises(ImageError, match=r"^the folder: bad file descriptor$"):
+        check(root, read_manifest(image), what="closed")
+
+
+def test_a_manifest_is_read_no_further_than_it_may_be_long(image):
+    most = 4 * 1024 * 1024
+    for more in (1, 10):
+        (image / MANIFEST).write_bytes(FORMAT.encode() + b"\n" + b"x" * (most - 27 + more))
+        with pytest.raises(ImageError, match=f"has {most + 1} bytes, at most {most} are read"):
+            read_manifest(image)
 
 
 def test_a_folder_that_is_too_deep_is_given_up(image):
