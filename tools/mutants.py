@@ -299,7 +299,8 @@ def main() -> int:
         wanted.jobs, multiprocessing.get_context("fork"), _begin_worker, (folder,)
     ) as workers:
         for row in rows:
-            survivors += _module(workers, row["path"], row["tests"], known)
+            left_out = ["-k", f"not {row['without']}"] if "without" in row else []
+            survivors += _module(workers, row["path"], [*row["tests"], *left_out], known)
     shutil.rmtree(folder, ignore_errors=True)
     for each in survivors:
         _say(f"\n{each.path}:{each.line} in {each.within or 'the module'}")

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from colima.tabasco import BeginEnrolmentRequest
+from colima.tabasco import BeginEnrolmentRequest, DescribeServiceRequest
 from psa_attestation.tokens.runtime import mint_runtime_token
 from support.enrolment import RootAttester, SoftwareRoot, es256, new_key, spki
 from tabasco import BusyError, DatabaseError, RefusalError, RejectionReason
@@ -220,6 +220,10 @@ def test_a_revoked_key_does_not_come_back(service, attester, instances, clock):
     instances.revoke(attester.instance_id, at=clock())
     assert reason(service, attester.enrolment(begin(service))) is RejectionReason.KEY_REVOKED
     assert instances.find(attester.instance_id).state(clock()) == "revoked"
+
+
+def test_the_platforms_that_can_be_enrolled_are_described(service):
+    assert PLATFORM in service.describe(DescribeServiceRequest()).platforms
 
 
 def test_the_key_of_a_root_is_not_enrolled(service, root):

@@ -1,6 +1,7 @@
 """What is revoked is believed no more."""
 
 import hashlib
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -70,3 +71,17 @@ def test_a_revoked_key_does_not_enrol_and_another_does(service, attester, root, 
     assert refusal(lambda: enrol(service, attester)) is RejectionReason.KEY_REVOKED
     enrol(service, RootAttester(root))
     assert [each.reason for each in Revocations(database).all()] == ["lost"]
+
+
+def test_only_who_holds_a_key_learns_that_it_is_revoked_and_before_evidence_is_looked_at(
+    service, attester, database, clock
+):
+    digest = digest_of(attester.key.public_key())
+    Revocations(database).add(Subject.KEY, digest, "lost", at=clock())
+    for change, reason in (
+        ({"evidence": b""}, RejectionReason.KEY_REVOKED),
+        ({"proof_of_possession": bytes(64)}, RejectionReason.POSSESSION_UNPROVEN),
+    ):
+        begun = service.begin_enrolment(BeginEnrolmentRequest("linux-software-root"))
+        request = replace(attester.enrolment(begun.challenge), **change)
+        assert refusal(lambda request=request: service.complete_enrolment(request)) is reason

@@ -80,8 +80,8 @@ class Results:
         challenge: bytes,
         *,
         at: datetime,
-        pinned_key: bytes = b"",
-        as_jwt: bool = False,
+        pinned_key: bytes,
+        as_jwt: bool,
     ) -> AttestationResult:
         """A signed result about `token`.
 
@@ -89,7 +89,7 @@ class Results:
             token: a PSA token.
             challenge: what it has to answer.
             at: the time.
-            pinned_key: the digest of the result key that the relying party has pinned.
+            pinned_key: the digest of the result key that the relying party has pinned, or nothing.
             as_jwt: in JSON, for those who read no CBOR.
 
         Raises:
