@@ -1,5 +1,6 @@
 """The front's side of the guest process, with real processes that do as they are told."""
 
+import dataclasses
 import os
 import signal
 import socket
@@ -29,9 +30,9 @@ FINISHED = isolate.Finished(0, wrote_output=False, output_size=0, run_ms=1, fuel
 class Guest:
     """A process that sleeps; the test speaks for it on its end of the channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, *command: str) -> None:
         front, self.channel = socket.socketpair()
-        self.process = subprocess.Popen(["/bin/sleep", "600"])
+        self.process = subprocess.Popen(command or ["/bin/sleep", "600"])
         self.link = GuestLink(front, self.process.pid, LIMITS)
 
     def say(self, answer: isolate.FromGuest) -> None:
@@ -44,8 +45,8 @@ class Guest:
 
 
 @contextmanager
-def guest():
-    one = Guest()
+def guest(*command):
+    one = Guest(*command)
     try:
         yield one
     finally:
@@ -58,6 +59,7 @@ def guest():
 def lost(call, *args, **terms) -> str:
     with pytest.raises(GuestLostError) as error:
         call(*args, **terms)
+    assert str(error.value) == error.value.code
     return error.value.code
 
 
@@ -111,6 +113,46 @@ def test_a_guest_that_died_is_told_apart_by_how():
         one.channel.close()
         os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
         assert lost(one.link.receive) == "signal-11"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("exit 0", "exit-0"), ("exit 3", "exit-3"), ("kill -HUP $$", "signal-1")],
+)
+def test_a_guest_that_ended_by_itself_is_told_apart_by_how(command, code):
+    with guest("/bin/sh", "-c", command) as one:
+        one.channel.close()
+        os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
+        assert lost(one.link.receive) == code
+
+
+def test_a_guest_that_ends_with_a_request_unread_is_told_apart_by_how():
+    with guest() as one:
+        one.link.load(PROGRAM, code=CODE, now=100)
+        one.channel.close()  # which resets the connection
+        assert lost(one.link.receive) == "signal-9"
+        assert one.gone
+
+
+def test_a_guest_that_aborts_when_it_has_compiled_did_not_lack_memory():
+    with guest() as one:
+        one.link.load(PROGRAM, code=CODE, now=100)
+        one.say(isolate.Loaded(0))
+        one.link.receive()
+        one.process.send_signal(signal.SIGABRT)
+        one.channel.close()
+        os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOWAIT)
+        assert lost(one.link.receive) == "signal-6"
+
+
+def test_without_room_for_an_output_the_guest_is_lost(monkeypatch):
+    def no_room():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(guest_link, "anonymous_file", no_room)
+    with guest() as one:
+        assert lost(one.link.run, JOB, now=100) == "no-room"
+        assert one.gone
 
 
 @pytest.mark.parametrize(
@@ -230,3 +272,51 @@ def test_a_name_that_is_not_plain_is_not_passed_on(name):
         one.say(isolate.Trapped("unreachable", (TrapFrame(1, 2, name),)))
         assert lost(one.link.receive) == "protocol"
         assert one.gone
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        isolate.Trapped("unreachable", (TrapFrame(1, 2, "main"),), "first\n\tsecond"),
+        isolate.Trapped("unreachable", (TrapFrame(1, 2, ""), TrapFrame(3, 4, "a b"))),
+        dataclasses.replace(FINISHED, message="d\u00e9j\u00e0"),
+        isolate.LimitReached("memory"),
+    ],
+)
+def test_what_is_plain_is_passed_on(answer):
+    with guest() as one:
+        os.close(one.link.run(JOB, now=100))
+        one.say(answer)
+        assert one.link.receive() == answer
+        assert one.link.alive
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        isolate.Trapped("unreachable", (TrapFrame(1, 2, "main"),), "\x1b[2J"),
+        isolate.Trapped("unreachable", (TrapFrame(1, 2, "a"), TrapFrame(3, 4, "\x7f"))),
+        dataclasses.replace(FINISHED, message="\x1b[2J"),
+    ],
+)
+def test_a_message_that_is_not_plain_is_not_passed_on(answer):
+    with guest() as one:
+        os.close(one.link.run(JOB, now=100))
+        one.say(answer)
+        assert lost(one.link.receive) == "protocol"
+        assert one.gone
+
+
+def test_a_guest_that_answers_twice_at_once_ends():
+    with guest() as one:
+        os.close(one.link.run(JOB, now=100))
+        answer = frame(isolate.FROM_GUEST.encode(FINISHED))
+        one.channel.sendall(answer + answer)
+        assert lost(one.link.receive) == "protocol"
+        assert one.gone
+
+
+def test_a_run_of_the_first_round_has_no_previous_result():
+    message, descriptors = guest_link.run_request(JOB)
+    assert message == isolate.Run((4,), (), has_previous=False, previous=0)
+    assert descriptors == [JOB.inputs[0].content.descriptor]

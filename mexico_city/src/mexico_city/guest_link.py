@@ -196,7 +196,7 @@ def run_request(job: Job) -> tuple[isolate.Run, list[int]]:
 
 
 def _is_plain(name: str) -> bool:
-    return name.isascii() and (name == "" or name.isprintable())
+    return name.isascii() and name.isprintable()
 
 
 def _is_of_the_engine(answer: isolate.FromGuest) -> bool:
