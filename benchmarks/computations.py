@@ -10,6 +10,7 @@ from socket import create_server
 from typing import Self
 
 from durango import Attestation, Identity, Principal, attest
+from sonora.doctor import layers_of_this_host
 from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
 from sonora.isolates import LinuxLauncher
@@ -19,6 +20,7 @@ from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Policy,
@@ -123,6 +125,7 @@ class Deployment:
             platforms=[AcceptedPlatform(LINUX_SOFTWARE, frozenset({self.measurement}))],
             program_digest=Digest.of(program),
             strategy=Strategy.JIT,
+            isolation=RUNTIME_LAYERS & layers_of_this_host(),
             data_provision_order=data,
             streaming_order=streams,
         )

@@ -35,6 +35,7 @@ def follow(tmp_path, quick_path):
         "PATH": quick_path,
         "SDK": str(ROOT / "sdk"),
         "VECTORS": str(ROOT / "tests/vectors"),
+        "DURANGO_CONFIG": str(tmp_path / "config"),
     }
 
     def do(page: str) -> str:
@@ -94,6 +95,11 @@ def test_a_first_program_is_written_in_rust(follow):
 @pytest.mark.timeout(300)
 def test_a_program_is_debugged(follow):
     assert "input_size" in follow("how-to/debug-a-program.md")
+
+
+def test_a_release_is_trusted(follow):
+    printed = follow("how-to/trust-a-release.md")
+    assert f"{'11' * 32} is release 0.1.0 for x86_64, says 'Example releases'" in printed
 
 
 def test_reference_values_are_published(follow):

@@ -40,7 +40,10 @@ FIELDS = {
     "debug and lifecycle": {
         GATE: "test_an_isolate_that_is_not_secured_is_refused_even_under_a_debug_policy",
     },
-    "isolation": {GATE: "test_an_isolate_that_lacks_a_layer_the_policy_asks_for_is_refused"},
+    "isolation": {
+        GATE: "test_an_isolate_that_lacks_a_layer_the_policy_asks_for_is_refused",
+        SYSTEM: "test_an_isolate_without_a_layer_that_the_policy_asks_for_is_refused",
+    },
     "expiry": {
         GATE: "test_an_expired_result_is_refused",
         SYSTEM: "test_an_attestation_is_good_until_its_result_expires",

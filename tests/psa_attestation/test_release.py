@@ -1,6 +1,7 @@
 """Releases of the runtime image: one form, and every other bundle is refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -13,6 +14,7 @@ from psa_attestation.corim.profiles import PSA_PROFILE
 from psa_attestation.corim.release import ImageRelease, sign_release, verify_release
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
+from veracruz_utils.key_files import p256_key_of_pem
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -59,6 +61,14 @@ def test_a_release_is_read_as_it_was_signed():
 
 def test_a_release_is_the_corim_that_others_would_write():
     assert verify(by_hand()) == RELEASE
+
+
+def test_the_release_in_the_vectors_is_read():
+    folder = Path(__file__).parents[1] / "vectors" / "releases"
+    key = p256_key_of_pem((folder / "release-key.pem").read_bytes())
+    data = (folder / "veracruz-runtime-image-0.1.0.corim").read_bytes()
+    assert len(data) < 1024
+    assert verify(data, key=key).measurements == RELEASE.measurements
 
 
 def test_who_reads_any_bundle_reads_a_release():

@@ -22,6 +22,7 @@ from baja import PeerError
 from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
 from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
 from psa_attestation.corim.bundle import read_unsigned_corim
+from psa_attestation.corim.release import ImageRelease, sign_release, verify_release
 from psa_attestation.cose.keys import decode_cose_key
 from psa_attestation.cose.messages import parse
 from psa_attestation.errors import AttestationError
@@ -177,6 +178,16 @@ def _of_bundles():
     bundle = cbor2.CBORTag(501, {0: "id", 1: tags, 3: cbor2.CBORTag(32, "tag:x"), 4: validity})
     yield Parser("comid", read_comid, (comid,))
     yield Parser("corim", lambda data: read_unsigned_corim(data, at=AT), (cbor2.dumps(bundle),))
+    release = ImageRelease("0.1.0", {"x86_64": b"\x11" * 32}, "maker", AT - 9, AT + 9)
+    yield Parser("release", _release, (cbor2.loads(sign_release(release, DEVICE)).value[2],))
+
+
+def _release(payload: bytes) -> object:
+    times = {0: cbor2.CBORTag(1, AT - 9), 1: cbor2.CBORTag(1, AT + 9)}
+    meta = cbor2.dumps({0: {0: "maker"}, 1: times})
+    protected = {1: -7, 3: "application/rim+cbor", 8: meta}
+    signed = sign1_by_hand(payload, protected=protected)
+    return verify_release(signed, key=DEVICE.public_key(), at=AT)
 
 
 def _of_others():

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from baja.client import ClientEndpoint
 from colima import runtime
 from durango import Attestation, Identity, Principal, attest
 from jalisco import Connection, SinaloaTransport
+from sonora.doctor import layers_of_this_host
 from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
 from support import command_server
@@ -33,10 +35,12 @@ from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     CipherSuite,
+    IsolationLayer,
     Limits,
     Policy,
     PolicyFormat,
@@ -51,6 +55,12 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 DAY = timedelta(days=1)
 PI, DATA, RESULT = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
 Roles = Sequence[Role]
+
+
+@cache
+def runtime_layers_here() -> frozenset[IsolationLayer]:
+    """What the runtime brings about by itself, as far as this host allows it."""
+    return RUNTIME_LAYERS & layers_of_this_host()
 
 
 def new_party(name: str = "party", *, lifetime: timedelta = DAY) -> Identity:
@@ -339,8 +349,9 @@ class Stack:
         measurement: bytes | None = None,
         platform: str = LINUX_SOFTWARE,
         expires_in: timedelta = DAY,
+        isolation: frozenset[IsolationLayer] | None = None,
     ) -> bytes:
-        """A policy that this stack can serve, unless told otherwise."""
+        """A policy that this stack can serve on this host, unless told otherwise."""
         now = datetime.now(UTC)
         current = policy_format is PolicyFormat.CURRENT
         return render_policy(
@@ -361,6 +372,7 @@ class Stack:
             strategy=strategy,
             limits=limits,
             debug=debug,
+            isolation=isolation or (runtime_layers_here() if current else None),
             policy_format=policy_format,
         )
 

@@ -23,12 +23,12 @@ from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.evidence.software import SoftwareRoot
 from support.patience import PATIENCE_S
 from support.runtime_guests import HELLO, RANDOM
-from support.stack import PI, RESULT, Computation, run
+from support.stack import PI, RESULT, Computation, run, runtime_layers_here
 from veracruz import Service
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
-from veracruz_utils.policy import LINUX_SOFTWARE, PolicyFormat
+from veracruz_utils.policy import LINUX_SOFTWARE, IsolationLayer, PolicyFormat
 
 Forge = Callable[[bytes], bytes]
 """A bridge's answer to a challenge."""
@@ -267,6 +267,19 @@ def test_a_policy_of_2021_needs_tabascos_key_from_elsewhere(stack):
         asked.refused(1, "the policy names no key of Tabasco", "--tabasco-key")
         told = computation.durango("attest").done().out
         assert "software root of trust" in told
+
+
+def test_an_isolate_says_which_layers_are_in_force(computation):
+    assert computation.attest().isolation >= runtime_layers_here()
+    assert runtime_layers_here()
+
+
+def test_an_isolate_without_a_layer_that_the_policy_asks_for_is_refused(stack):
+    every = frozenset(IsolationLayer)  # the bridge of these tests is the user that Sonora is
+    with stack.computation([PI, RESULT], program=HELLO, isolation=every) as computation:
+        asked = run("durango", "attest", computation.policy_file, "--sinaloa", computation.address)
+        told = asked.refused(3, "attestation refused at isolation", "sonora doctor")
+        assert "separate-user" in told.rpartition("asks for;")[2]
 
 
 def test_the_software_root_is_refused_by_name_where_the_policy_asks_for_hardware(stack):

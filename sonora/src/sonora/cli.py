@@ -19,6 +19,7 @@ from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, EvidenceSource, source_named
 from sonora.evidence.software import SoftwareRoot
+from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
 from sonora.process import protect_this_process
@@ -70,6 +71,9 @@ def main() -> None:
     """Be the group of the commands below."""
     # Of all commands, and before any of them reads a key.
     protect_this_process()
+
+
+main.add_command(image)
 
 
 @main.command()

@@ -21,6 +21,7 @@ from sdk.encoding.tables import decode_table, encode_table
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
+from sonora.doctor import layers_of_this_host
 from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
 from sonora.image.source import RuntimeImage, find_image, installed_archive
@@ -32,6 +33,7 @@ from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    RUNTIME_LAYERS,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Policy,
@@ -173,7 +175,8 @@ class Demo:
             policy = Policy.parse(raw, at=now)
             line.append(f"wrote the policy {policy.digest.short}: program {PROGRAM}")
             line.append(f"{policy.program_digest.short}, data of north and south,")
-            line.append("result for reader alone")
+            line.append("result for reader alone;")
+            line.append(_asked(policy))
         return policy
 
     def _render(self, measurement: bytes, tabasco: str, now: datetime) -> bytes:
@@ -194,6 +197,8 @@ class Demo:
             data_provision_order=providers,
             program_digest=Digest.of(programs.load(PROGRAM)),
             strategy=Strategy.JIT,
+            # So that there is something to see on every machine; real policies ask for all.
+            isolation=RUNTIME_LAYERS & layers_of_this_host(),
         )
 
     def _start_bridge(self, policy: Policy) -> Service:
@@ -210,7 +215,8 @@ class Demo:
             line.append(f"{name} checked the isolate against its own policy file: fresh challenge,")
             line.append(f"Tabasco's key, platform {attestation.platform},")
             line.append(f"measurement {attestation.measurement.hex()[:12]},")
-            line.append(f"policy {attestation.policy_digest.short};")
+            line.append(f"policy {attestation.policy_digest.short},")
+            line.append(f"{len(attestation.isolation)} layers of isolation;")
             line.append(f"TLS is pinned to certificate {attestation.certificate_digest.short}")
         return attestation
 
@@ -269,6 +275,17 @@ def _require_inputs(outcome: FetchedResult, openings: list[CommitmentOpening]) -
     named = {each.commitment for each in outcome.receipt.inputs}
     if named != {opening.commitment for opening in openings}:
         raise ServiceError("the receipt names other inputs than were provided")
+
+
+def _asked(policy: Policy) -> str:
+    """Which layers of isolation a policy asks for, and which this machine does not give."""
+    missing = RUNTIME_LAYERS - policy.isolation
+    if not missing:
+        return "all layers of isolation are asked for"
+    return (
+        f"of the layers of isolation this machine does not give {', '.join(sorted(missing))}, "
+        "so they are not asked for: see sonora doctor"
+    )
 
 
 def _free_port() -> int:
