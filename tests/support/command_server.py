@@ -33,17 +33,22 @@ sys.exit(status[0] if status else "the command server is gone")
 
 
 @contextlib.contextmanager
-def commands(names: Sequence[str], folder: Path) -> Iterator[Path]:
-    """A folder for PATH, in which each command does what the installed one of that name does."""
+def commands(names: Sequence[str], folder: Path, *, within: Sequence[str] = ()) -> Iterator[Path]:
+    """A folder for PATH, in which each command does what the installed one of that name does.
+
+    `within` is a command line that runs another in some surroundings, and becomes it; the process
+    is in the file `pid` of the folder.
+    """
     address = str(folder / "server")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
         server = subprocess.Popen(
-            [sys.executable, __file__, str(listener.fileno()), *names],
+            [*within, sys.executable, __file__, str(listener.fileno()), *names],
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
+    (folder / "pid").write_text(str(server.pid))
     for name in names:
         client = folder / name
         client.write_text(_CLIENT.format(python=sys.executable, address=address, name=name))

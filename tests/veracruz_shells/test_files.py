@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import stat
@@ -7,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_shells.files import new_file, read_file, refuse_existing, write_new_file
+from veracruz_shells.files import (
+    NewFile,
+    new_file,
+    read_file,
+    refuse_existing,
+    write_new_file,
+    write_new_files,
+)
 from veracruz_utils.errors import VeracruzError
 
 
@@ -212,3 +220,49 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         new_file(tmp_path / "no" / "result", mode=0o600),
     ):
         pass
+
+
+# Files that belong together, and room that is reserved.
+
+
+def pair(folder: Path) -> tuple[NewFile, NewFile]:
+    return NewFile(folder / "key", b"k", 0o600), NewFile(folder / "certificate", b"c", 0o644)
+
+
+def test_files_that_belong_together_are_made_together(tmp_path):
+    write_new_files(*pair(tmp_path))
+    found = {each.name: (each.read_bytes(), each.stat().st_mode & 0o777)
+             for each in tmp_path.iterdir()}  # fmt: skip
+    assert found == {"key": (b"k", 0o600), "certificate": (b"c", 0o644)}
+
+
+def test_of_files_that_belong_together_none_is_made_when_one_cannot_be(tmp_path):
+    (tmp_path / "certificate").write_bytes(b"another's")
+    with pytest.raises(VeracruzError, match="certificate exists already"):
+        write_new_files(*pair(tmp_path))
+    assert [each.name for each in tmp_path.iterdir()] == ["certificate"]
+
+
+def test_a_name_that_cannot_be_given_takes_those_back_that_were(tmp_path, monkeypatch):
+    link = Path.hardlink_to
+
+    def refuse_the_second(self, target):
+        if self.name == "certificate":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse_the_second)
+    with pytest.raises(VeracruzError, match=r"cannot write .*certificate: no space left on device"):
+        write_new_files(*pair(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_reserved_and_not_written_is_not_in_the_file(tmp_path):
+    with new_file(tmp_path / "file", mode=0o600, reserve=4096) as file:
+        assert os.fstat(file.fileno()).st_size == 4096
+        file.write(b"short")
+    assert (tmp_path / "file").read_bytes() == b"short"
+
+
+def test_the_content_of_a_new_file_does_not_show(tmp_path):
+    assert "secret" not in repr(NewFile(tmp_path / "file", b"secret", 0o600))

@@ -29,6 +29,7 @@ from tabasco.registry.state import StateDirectory
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
 from veracruz.services import Service
+from veracruz_shells.files import write_new_file
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -171,7 +172,7 @@ class Demo:
             line.append(f"made the identities of {', '.join(_ROLES)}")
         with self._step() as line:
             raw = self._render(measurement, tabasco, now)
-            self._policy_file.write_bytes(raw)
+            write_new_file(self._policy_file, raw, mode=0o644)
             policy = Policy.parse(raw, at=now)
             line.append(f"wrote the policy {policy.digest.short}: program {PROGRAM}")
             line.append(f"{policy.program_digest.short}, data of north and south,")

@@ -5,7 +5,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -33,6 +34,15 @@ def read_file(path: Path, *, limit: int, what: str) -> bytes:
     return data
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to make: its path, its content, and its permissions whatever the umask says."""
+
+    path: Path
+    data: bytes = field(repr=False)
+    mode: int
+
+
 def write_new_file(path: Path, data: bytes, *, mode: int, force: bool = False) -> None:
     """Make a file that is there whole, with exactly this mode, or not at all.
 
@@ -45,33 +55,55 @@ def write_new_file(path: Path, data: bytes, *, mode: int, force: bool = False) -
     Raises:
         VeracruzError: it exists already (without `force`), or cannot be written.
     """
-    with new_file(path, mode=mode, force=force) as file:
-        file.write(data)
+    write_new_files(NewFile(path, data, mode), force=force)
+
+
+def write_new_files(*files: NewFile, force: bool = False) -> None:
+    """Make files that belong together: all of them, or none.
+
+    Raises:
+        VeracruzError: as `write_new_file`, for the first that fails.
+    """
+    with ExitStack() as drafts:
+        made = []
+        for each in files:
+            draft = drafts.enter_context(_draft(each.path, mode=each.mode, force=force))
+            draft.file.write(each.data)
+            draft.settle()
+            made.append(draft)
+        # Not before all of them are on the disk: then it has room for names alone to find.
+        named: list[_Draft] = []
+        try:
+            for draft in made:
+                draft.publish(force=force)
+                named.append(draft)
+        except VeracruzError:
+            for draft in named if not force else ():
+                draft.path.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
-def new_file(path: Path, *, mode: int, force: bool = False) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, mode: int, force: bool = False, reserve: int = 0) -> Iterator[BinaryIO]:
     """A file to write; it gets its name when the context ends well, and is gone otherwise.
+
+    Args:
+        path: the file; its folder exists.
+        mode: as `write_new_file`.
+        force: as `write_new_file`.
+        reserve: room that the disk has to give at once, in bytes: for what cannot be had again when
+            there turns out to be none.
 
     Raises:
         VeracruzError: as `write_new_file`.
     """
-    refuse_existing(path, force=force)
-    with _as_error(f"cannot write {path}"):
-        # In the same folder: a name is given in one step only within one file system.
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with _as_error(f"cannot write {path}", (OSError,)):
-            with os.fdopen(descriptor, "wb") as file:
-                # Before anything is in it: until then mkstemp lets only its owner read it.
-                os.fchmod(descriptor, mode)
-                yield file
-                file.flush()
-                os.fsync(descriptor)  # before it has its name: a crash leaves all of it or nothing
-            _publish(Path(draft), path, force=force)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(draft)  # noqa: PTH108 - it was moved away, or is a second name
+    with _draft(path, mode=mode, force=force) as draft:
+        if reserve:
+            os.posix_fallocate(draft.file.fileno(), 0, reserve)
+        yield draft.file
+        draft.file.truncate()  # what was reserved and not written
+        draft.settle()
+        draft.publish(force=force)
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -87,19 +119,65 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         )
 
 
-def _publish(draft: Path, path: Path, *, force: bool) -> None:
-    """Give `draft` the name `path`; without `force`, unless something has it."""
-    if not force:
-        try:
-            path.hardlink_to(draft)  # unlike a rename, it replaces nothing that appeared meanwhile
-        except OSError as error:
-            refuse_existing(path, force=False)
-            if error.errno not in _NO_LINKS:
-                raise
-            # A file system without hard links cannot do this in one step.
-        else:
-            return
-    draft.replace(path)
+class _Draft:
+    """A file on its way to its name."""
+
+    def __init__(self, path: Path, draft: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.file = file
+        self._draft = draft
+
+    def settle(self) -> None:
+        """Have its content on the disk: a crash then leaves all of it or nothing."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def publish(self, *, force: bool) -> None:
+        """Give it its name; without `force`, unless something has it."""
+        with _as_error(f"cannot write {self.path}"):
+            if not force:
+                try:
+                    # Unlike a rename, it replaces nothing that appeared meanwhile.
+                    self.path.hardlink_to(self._draft)
+                except OSError as error:
+                    refuse_existing(self.path, force=False)
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    # A file system without hard links cannot do this in one step.
+                else:
+                    return
+            self._draft.replace(self.path)
+
+
+@contextmanager
+def _draft(path: Path, *, mode: int, force: bool) -> Iterator[_Draft]:
+    """A draft of a file, which is gone at the end or has become it."""
+    refuse_existing(path, force=force)
+    with _as_error(f"cannot write {path}"):
+        # In the same folder: a name is given in one step only within one file system.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with _as_error(f"cannot write {path}", (OSError,)), _file_of(descriptor) as file:
+            # Before anything is in it: until then mkstemp lets only its owner read it.
+            os.fchmod(descriptor, mode)
+            yield _Draft(path, Path(name), file)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108 - it was moved away, or is a second name
+
+
+@contextmanager
+def _file_of(descriptor: int) -> Iterator[BinaryIO]:
+    """A file to write; what is left in its buffer when something fails is dropped."""
+    file = os.fdopen(descriptor, "wb")
+    try:
+        yield file
+    except BaseException:
+        # Closing would write what is left: fail in the same way, and keep the descriptor open.
+        with suppress(OSError):
+            file.close()
+        raise
+    file.close()
 
 
 @contextmanager

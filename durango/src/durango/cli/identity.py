@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from durango._words import printable, timestamp
 from durango.cli.options import FILE, force_option
 from durango.identity import Identity, load_certificate
-from veracruz_shells.console import emit, json_option, write_new_file
-from veracruz_shells.files import refuse_existing
+from veracruz_shells.console import emit, json_option
+from veracruz_shells.files import NewFile, write_new_files
 from veracruz_utils.digest import Digest
 
 
@@ -48,9 +48,12 @@ def new(*, name: str, output: Path, days: int, force: bool, as_json: bool) -> No
     prefix = output / name if output.is_dir() else output
     certificate = prefix.with_name(f"{prefix.name}.cert.pem")
     key = prefix.with_name(f"{prefix.name}.key.pem")
-    refuse_existing(certificate, force=force)
-    write_new_file(key, made.key_pem(), mode=0o600, force=force)
-    write_new_file(certificate, made.certificate_pem(), mode=0o644, force=force)
+    # Both or none: a key without its certificate would be in the way of another try.
+    write_new_files(
+        NewFile(key, made.key_pem(), 0o600),
+        NewFile(certificate, made.certificate_pem(), 0o644),
+        force=force,
+    )
     emit(
         {"certificate": certificate, "key": key, "certificate_digest": made.digest},
         f"certificate {certificate} ({made.digest})\nkey         {key}: keep it to yourself",

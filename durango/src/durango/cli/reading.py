@@ -1,5 +1,6 @@
 """Fetching results, and looking after the computation."""
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -104,6 +105,9 @@ def _save(
             return outcome
         with new_file(output, mode=0o600, force=force) as file:
             outcome = principal.save_result(file.write)
+            file.flush()
+            # On the disk before the receipt has its name: there is none without its result.
+            os.fsync(file.fileno())
             keep(outcome.signed_receipt)
             _require_result(outcome)
             return outcome

@@ -1,5 +1,7 @@
 """Sending the program, data and stream items."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,10 +20,10 @@ from durango.cli.options import (
 )
 from durango.content import open_content
 from durango.evidence import Attestation
-from durango.receipts import CommitmentOpening
+from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening
 from durango.rights import require_in_force, require_place, require_sender
-from veracruz_shells.console import emit, json_option, progress, write_new_file
-from veracruz_shells.files import refuse_existing
+from veracruz_shells.console import emit, json_option, progress
+from veracruz_shells.files import new_file
 
 _ACCEPTING: Final = {
     # Data that comes too late is refused at once; streams may wait for another round.
@@ -96,17 +98,15 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         require_sender(membership.access.policy, membership.member, kind)
         require_place(membership.access.policy, membership.member, kind, package)
         require_in_force(membership.access.policy, datetime.now(UTC))
-        if opening is not None:
-            refuse_existing(opening, force=force)
-        with open_content(file) as content:
+        # Before anything is sent: without its opening an input that is in proves nothing, for good.
+        with _room_for(opening, force=force) as keep, open_content(file) as content:
             principal, attestation = membership.connect()
             with principal:
                 wait_for(principal, _ACCEPTING[kind], wait)
                 provide = principal.send_data if kind is ContentKind.DATA else principal.send_stream
                 with progress("sending", length=content.size) as advance:
                     made = provide(package, content, on_progress=advance)
-        if opening is not None:
-            write_new_file(opening, made.to_json(), mode=0o600, force=force)
+            keep(made.to_json())
         _emit_input(made, content.size, opening, attestation, as_json=as_json)
 
     return group
@@ -124,6 +124,16 @@ stream = _input_group(
     summary="Provide stream items.",
     send="Send this round's stream item in FILE (`-` is standard input) to the isolate of POLICY.",
 )
+
+
+@contextmanager
+def _room_for(opening: Path | None, *, force: bool) -> Iterator[Callable[[bytes], object]]:
+    """Room on the disk for an opening, if one is to be kept; what keeps it."""
+    if opening is None:
+        yield lambda _: None
+        return
+    with new_file(opening, mode=0o600, force=force, reserve=MAX_OPENING_BYTES) as file:
+        yield file.write
 
 
 def _emit_input(

@@ -1,6 +1,7 @@
 """The commands `encode` and `decode`, which both of our programs have, and those for CSV."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,8 @@ import click
 from sdk.encoding import csv_cells, pinecone, tables
 from sdk.errors import TypeExpressionError
 from sdk.examples import named_types
-from veracruz_shells.console import read_file, write_new_file
+from veracruz_shells.console import read_file
+from veracruz_shells.files import NewFile, write_new_files
 
 _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_SCHEMA_BYTES: Final = 1024 * 1024
@@ -149,10 +151,17 @@ def _read_schema(path: Path) -> csv_cells.Schema:
 
 def write(path: Path, data: bytes, *, force: bool, mode: int = 0o600) -> None:
     """Write a new file, or to standard output if its name is `-`."""
-    if path == _STDIO:
-        sys.stdout.buffer.write(data)
-    else:
-        write_new_file(path, data, mode=mode, force=force)
+    write_all([(path, data)], force=force, mode=mode)
+
+
+def write_all(files: Iterable[tuple[Path, bytes]], *, force: bool, mode: int = 0o600) -> None:
+    """Write new files, all or none of them, and to standard output what is to go to `-`."""
+    contents = list(files)
+    made = [NewFile(path, data, mode) for path, data in contents if path != _STDIO]
+    write_new_files(*made, force=force)
+    for path, data in contents:
+        if path == _STDIO:
+            sys.stdout.buffer.write(data)
 
 
 def _refuse_header_of_json(form: str, *, header: bool) -> None:

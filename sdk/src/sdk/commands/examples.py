@@ -49,8 +49,8 @@ def generate_people(
 ) -> None:
     """Write two CSV files of invented people."""
     lists = people.generate_people(seed=seed, size=size, overlap=overlap)
-    for path, each in zip((first, second), lists, strict=True):
-        encoding.write(path, people.people_csv(each).encode(), force=force, mode=0o644)
+    contents = [people.people_csv(each).encode() for each in lists]
+    encoding.write_all(zip((first, second), contents, strict=True), force=force, mode=0o644)
 
 
 def _generator_of(name: str) -> click.Command:
@@ -67,9 +67,11 @@ def _generator_of(name: str) -> click.Command:
                   help="Folder to write to.")  # fmt: skip
     @encoding.force_option
     def command(*, seed: int, size: int, folder: Path, force: bool) -> None:
-        for file, content in data_files.data_files(example, example.generate(seed, size)):
-            encoding.write(folder / file, content, force=force, mode=0o644)
-            click.echo(str(folder / file))
+        made = data_files.data_files(example, example.generate(seed, size))
+        contents = [(folder / file, content) for file, content in made]
+        encoding.write_all(contents, force=force, mode=0o644)
+        for path, _ in contents:
+            click.echo(str(path))
 
     return command
 

@@ -20,7 +20,9 @@ from sdk.toolchains.fetched import MANIFEST, fetch_sources
 from sdk.toolchains.rust import compile_rust
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c, compile_c_with_libc
+from veracruz_shells.files import write_new_file
 from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
 
 _T = TypeVar("_T")
 
@@ -119,9 +121,9 @@ def write_examples(
     try:
         for name, module in built.items():
             if isinstance(module, bytes):
-                (folder / f"{name}.wasm").write_bytes(module)
-    except OSError as error:
-        raise BuildError(f"cannot write {error.filename}: {error.strerror}") from None
+                write_new_file(folder / f"{name}.wasm", module, mode=0o644, force=True)
+    except VeracruzError as error:
+        raise BuildError(str(error)) from error
     return tuple(
         Built(name, Digest.of(module)) if isinstance(module, bytes) else module
         for name, module in built.items()

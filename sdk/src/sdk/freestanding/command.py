@@ -17,7 +17,7 @@ from sdk.freestanding.report import RunEnding, RunReport
 from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_shells.console import emit, note, read_file, write_new_file
-from veracruz_shells.files import refuse_existing
+from veracruz_shells.files import NewFile, refuse_existing, write_new_files
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
@@ -175,10 +175,14 @@ def _status_text(status: int) -> str:
 
 def _hand_over(report: RunReport, output: Path | None, *, force: bool, on_stdout: bool) -> None:
     if output and _ROUND in output.name:
-        for each in report.rounds:
-            if each.ending is RunEnding.SUCCEEDED and each.result is not None:
-                path = output.with_name(output.name.replace(_ROUND, str(each.number)))
-                write_new_file(path, each.result, mode=0o600, force=force)
+        results = [
+            NewFile(
+                output.with_name(output.name.replace(_ROUND, str(each.number))), each.result, 0o600
+            )
+            for each in report.rounds
+            if each.ending is RunEnding.SUCCEEDED and each.result is not None
+        ]
+        write_new_files(*results, force=force)
         return
     result = report.last.result
     if result is None or report.ending is not RunEnding.SUCCEEDED:  # an isolate would not give it

@@ -10,7 +10,10 @@ A program in Rust is the file main.rs, or what a Cargo.toml says, then with `std
 
 import json
 import re
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -171,12 +174,12 @@ def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
         raise ProjectError(f"std is for programs in rust, not in {language}")
     if not _NAME.fullmatch(name):
         raise ProjectError(f"{name!r} cannot be the name of a program; {_NAME_RULE}")
-    _make(folder)
-    head = f'name = "{name}"\nlanguage = "{language}"\n'
-    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
-    _copy(files("sdk.projects").joinpath("templates", "rust-std" if std else language), folder)
-    if std:
-        add_libraries(folder, libraries=source_folder("c").parent)
+    with _made(folder):
+        head = f'name = "{name}"\nlanguage = "{language}"\n'
+        write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+        _copy(files("sdk.projects").joinpath("templates", "rust-std" if std else language), folder)
+        if std:
+            add_libraries(folder, libraries=source_folder("c").parent)
     return open_project(folder)
 
 
@@ -198,17 +201,17 @@ def project_of_example(folder: Path, example: str) -> Project:
             f"its own source is in {own}"
         )
     language = "rust" if how == "cargo" else how
-    _make(folder)
-    head = f'name = "{example}"\nlanguage = "{language}"\n'
-    write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
-    _copy(source_folder("examples") / example, folder)
-    if how == "cargo":
-        add_libraries(folder, libraries=source_folder("c").parent)
-        use_libraries_within(folder)
-    if EXAMPLES[example].check is None:
-        folder.joinpath("tests").mkdir()
-        text = _case_of(EXAMPLES[example])
-        write_new_file(folder / "tests/sample.toml", text.encode(), mode=0o644, force=False)
+    with _made(folder):
+        head = f'name = "{example}"\nlanguage = "{language}"\n'
+        write_new_file(folder / PROJECT_FILE, head.encode(), mode=0o644, force=False)
+        _copy(source_folder("examples") / example, folder)
+        if how == "cargo":
+            add_libraries(folder, libraries=source_folder("c").parent)
+            use_libraries_within(folder)
+        if EXAMPLES[example].check is None:
+            folder.joinpath("tests").mkdir()
+            text = _case_of(EXAMPLES[example])
+            write_new_file(folder / "tests/sample.toml", text.encode(), mode=0o644, force=False)
     return open_project(folder)
 
 
@@ -229,13 +232,23 @@ def _case_of(example: Example) -> str:
     return "\n".join([*lines, ""])
 
 
-def _make(folder: Path) -> None:
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that is made, and filled meanwhile; or else nothing of it is left."""
     try:
         folder.mkdir()
     except FileExistsError:
         raise ProjectError(f"{folder} exists already") from None
     except OSError as error:
         raise ProjectError(f"cannot create {folder}: {error.strerror}") from None
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or "some of it cannot be copied"
+            raise ProjectError(f"cannot create {folder}: {reason}") from error
+        raise
 
 
 def _copy(source: Traversable, target: Path) -> None:

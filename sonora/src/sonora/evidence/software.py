@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psa_attestation.evidence.software import mint_software_evidence
 from sonora.errors import SonoraError
 from sonora.evidence.own_process import measure_this_process, measurement_of
-from veracruz_shells.files import write_new_file
-from veracruz_utils.errors import VeracruzError
+from veracruz_shells.files import NewFile, write_new_files
 from veracruz_utils.policy import LINUX_SOFTWARE
 
 KEY_FILE: Final = "software-root.key.pem"
@@ -62,12 +61,10 @@ class SoftwareRoot:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SonoraError(f"{error.filename}: {error.strerror}") from error
-        write_new_file(state / KEY_FILE, secret, mode=0o600)
-        try:
-            write_new_file(state / PUBLIC_KEY_FILE, public, mode=0o644)
-        except VeracruzError:
-            (state / KEY_FILE).unlink()  # a root is made as a whole or not at all
-            raise
+        write_new_files(  # a root is made as a whole or not at all
+            NewFile(state / KEY_FILE, secret, 0o600),
+            NewFile(state / PUBLIC_KEY_FILE, public, 0o644),
+        )
         return state / PUBLIC_KEY_FILE
 
     @classmethod

@@ -1,6 +1,7 @@
 """The commands about who may administer over HTTP: `tabasco administrator ...`."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -14,7 +15,9 @@ from tabasco.cli.options import (
 from tabasco.registry.administrators import AdministratorRole, Administrators
 from tabasco.registry.state import StateDirectory
 from veracruz_shells.console import emit, json_option
-from veracruz_shells.files import write_new_file
+from veracruz_shells.files import new_file
+
+_MAX_TOKEN_BYTES: Final = 256
 
 
 @click.group("administrator")
@@ -39,14 +42,13 @@ def administrator_add(
     *, name: str, role: str, file: Path, state: StateDirectory, database: str | None, as_json: bool
 ) -> None:
     """Add an administrator, and write their bearer token to FILE, which must not exist."""
-    write_new_file(file, b"", mode=0o600)
-    try:
-        with open_database(state, database, create=True) as found:
-            token = Administrators(found).add(name, AdministratorRole(role), at=current_time())
-        write_new_file(file, token.reveal() + b"\n", mode=0o600, force=True)
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+    # Before there is a token: its digest alone is kept, so one that is not written is lost.
+    with (
+        new_file(file, mode=0o600, reserve=_MAX_TOKEN_BYTES) as kept,
+        open_database(state, database, create=True) as found,
+    ):
+        token = Administrators(found).add(name, AdministratorRole(role), at=current_time())
+        kept.write(token.reveal() + b"\n")
     text = f"{name} is added as {role}; the token is in {file}, only its digest is kept here"
     emit({"name": name, "role": role, "token_file": file}, text, as_json=as_json)
 

@@ -8,6 +8,7 @@ Migrations run inside one writing transaction, so of two processes that start to
 and the other finds the work done, and a failing migration leaves the old state.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from tabasco.registry.sqlite import sqlite_engine, sqlite_url
 __all__ = ["Database", "Lookup", "sqlite_url"]
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+_NO_ROOM: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 
 
 class Database:
@@ -115,8 +118,11 @@ class Database:
             yield
         except (SQLAlchemyError, self._driver_error) as error:
             driver = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
-            cause = " ".join(str(driver or type(error).__name__).split())
-            raise DatabaseError(f"database {self._name} cannot be used: {cause[:300]}") from error
+            cause = " ".join(str(driver or type(error).__name__).split())[:300]
+            # SQLite says either of these on a disk without room, depending on what it was about.
+            if getattr(driver, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM:
+                cause += ": is its disk full?"
+            raise DatabaseError(f"database {self._name} cannot be used: {cause}") from error
 
 
 class Lookup:

@@ -142,12 +142,15 @@ class StateDirectory:
         old = ResultKey.of(self.result_key())
         self.old_keys_path.mkdir(mode=0o700, exist_ok=True)
         name = f"{old.kid}.until-{int(until.timestamp())}.pem"
-        write_new_file(
-            self.old_keys_path / name, self.key_path.read_bytes(), mode=0o600, force=True
-        )
+        kept = self.old_keys_path / name
+        write_new_file(kept, self.key_path.read_bytes(), mode=0o600, force=True)
         # The old key is safe on disk before the current one is replaced.
         _sync_directory(self.old_keys_path)
-        write_new_file(self.key_path, _new_key(), mode=0o600, force=True)
+        try:
+            write_new_file(self.key_path, _new_key(), mode=0o600, force=True)
+        except VeracruzError:
+            kept.unlink()  # it is still the current one
+            raise
         _sync_directory(self.path)
         return ResultKey.of(self.result_key())
 

@@ -10,12 +10,14 @@ service's own state is the tenant `default`.
 
 import hmac
 import re
+import shutil
 from typing import Final
 
 from tabasco.errors import TabascoError
 from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from veracruz_shells.files import write_new_file
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.secret import Secret
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -39,10 +41,14 @@ def add_tenant(state: StateDirectory, name: str, *, database: str | None) -> Sta
     if database is not None:
         Database.open(database, connections=1).close()
     tenant.prepare()
-    if database is not None:
-        write_new_file(tenant.database_file, database.encode() + b"\n", mode=0o600)
-    tenant.make_result_key()
-    Database.open(tenant.database_url, connections=1).close()
+    try:
+        if database is not None:
+            write_new_file(tenant.database_file, database.encode() + b"\n", mode=0o600)
+        tenant.make_result_key()
+        Database.open(tenant.database_url, connections=1).close()
+    except VeracruzError:
+        shutil.rmtree(tenant.path)  # or the half of a tenant would be in the way of another try
+        raise
     return tenant
 
 
