@@ -43,9 +43,14 @@ class KilledError(Exception):
 
 
 class Injection:
-    """A process that makes the system calls it is told to; it never goes on by itself again."""
+    """A process that makes the system calls it is told to; it never goes on by itself again.
+
+    Attributes:
+        replaced: whether it became another program, and can make no more of them.
+    """
 
     def __init__(self, process_id: int) -> None:
+        self.replaced = False
         self.process_id = process_id
         self._ptrace(_ATTACH)
         self._wait()
@@ -106,7 +111,8 @@ class Injection:
                 break  # else a signal that came meanwhile, which it is not given
         registers = self._registers()
         if registers["rip"] != self._at + len(code):
-            return 0  # it is another program by now
+            self.replaced = True
+            return 0
         result = registers["rax"]
         return result - _U64 if result >= _U64 - 4095 else result
 
