@@ -17,9 +17,13 @@ SONORA, BRIDGE, STRANGER = 61001, 61002, 61003
 
 # Ours and what we depend on, without the standard library, which is each interpreter's own.
 _PATHS = [path for path in sys.path if "site-packages" in path or path.endswith("/src")]
-_WITH_PATHS = f"import sys\nsys.path[:0] = {_PATHS!r}\n"
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be several users")
+
+
+def with_paths(*more: str) -> str:
+    """Code that lets a Python which is not ours find what ours finds, and these folders."""
+    return f"import sys\nsys.path[:0] = {[*more, *_PATHS]!r}\n"
 
 
 def as_user(number: int, act: Callable[[], object], *, groups: tuple[int, ...] = ()) -> str:
@@ -62,7 +66,7 @@ def everybodys_python() -> str:
         # All of it has to be readable: what is imported late is read by the user that it runs as.
         code = "import encodings.idna, sqlite3, ssl, sonora.cli; print('ran')"
         run = functools.partial(
-            subprocess.run, [each, "-c", _WITH_PATHS + code], capture_output=True, text=True,
+            subprocess.run, [each, "-c", with_paths() + code], capture_output=True, text=True,
             check=False, env={}, cwd="/",
         )  # fmt: skip
         if Path(each).exists() and as_user(STRANGER, lambda run=run: run().stdout) == "ran\n":
@@ -75,5 +79,5 @@ def commands_for_everybody(names: tuple[str, ...], folder: Path) -> None:
     for name in names:
         script = folder / name
         code = f"from {name}.cli import main\nmain()\n"
-        script.write_text(f"#!{everybodys_python()} -P\n{_WITH_PATHS}{code}")
+        script.write_text(f"#!{everybodys_python()} -P\n{with_paths()}{code}")
         script.chmod(0o755)

@@ -17,13 +17,13 @@ from typing import Final
 from mexico_city.sandbox import kernel, namespaces
 from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
+from sonora.image import kernel_calls
 from veracruz_utils.policy import IsolationLayer
 
 _NEWNS: Final = 0x00020000
 _NEWCGROUP: Final = 0x02000000
 _NEWUTS: Final = 0x04000000
 _NEWIPC: Final = 0x08000000
-_NEWUSER: Final = 0x10000000
 _NEWPID: Final = 0x20000000
 _NEWNET: Final = 0x40000000
 _NAMESPACES: Final = {
@@ -35,8 +35,6 @@ _NAMESPACES: Final = {
     "cgroup": _NEWCGROUP,
 }
 _APART: Final = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
-_MS_READ_ONLY: Final = 0x1
-_MS_REMOUNT: Final = 0x20
 _MS_REC: Final = 0x4000
 _MS_PRIVATE: Final = 0x40000
 _SET_DUMPABLE: Final = 4
@@ -44,7 +42,6 @@ _CAPBSET_READ: Final = 23
 _CAPBSET_DROP: Final = 24
 _SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
-_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
 _LANDLOCK_WHOLE: Final = 6
 """The version from which Landlock also closes abstract sockets and signals."""
@@ -204,13 +201,10 @@ def _unshare(flags: int) -> None:
 
 
 def _unshare_as_user(flags: int) -> None:
-    user, group = os.geteuid(), os.getegid()
-    # Who is closed to others cannot write its own maps either. This child has no secret.
-    kernel.prctl(_SET_DUMPABLE, 1)
-    kernel.call("unshare", _NEWUSER | flags)
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
+    map_ids = kernel_calls.enter_user_namespace()
+    map_ids()
+    if flags:
+        kernel.call("unshare", flags)
 
 
 def _use_user_namespace() -> None:
@@ -248,14 +242,12 @@ def _require_child(act: Callable[[], None]) -> None:
 
 
 def _take_another_root() -> None:
-    _unshare(_APART)
-    _mount_privately()
-    Path("/tmp/probe").write_bytes(b"")  # noqa: S108 - the tmpfs that was just mounted there
-    kernel.call("mount", None, b"/tmp", None, _MS_REMOUNT | _MS_READ_ONLY, None)
-    os.chdir("/tmp")  # noqa: S108 - see above
-    kernel.system_call(_PIVOT_ROOT[os.uname().machine], b".", b".")
-    kernel.call("umount2", b".", 2)
-    os.chdir("/")
+    _unshare(_NEWNS)
+    kernel_calls.keep_mounts_apart()
+    mount = kernel_calls.empty_file_system({"size": "64k"})
+    os.mkdir("probe", dir_fd=mount)
+    kernel_calls.make_read_only(mount)
+    kernel_calls.make_root(mount, "/tmp")  # noqa: S108 - any folder, of this child's own view
     if os.listdir("/") != ["probe"]:  # noqa: PTH208 - pathlib would load a module from a lost root
         raise Unable("another root than the one that was made")
 

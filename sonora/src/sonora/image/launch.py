@@ -5,13 +5,17 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 from sonora.errors import SonoraError
+from sonora.image.kernel_calls import unreadable
 from sonora.image.processes import apart
 from sonora.image.source import RuntimeImage
 
@@ -96,19 +100,35 @@ def start_image(image: RuntimeImage, channel: int, errors: IO[bytes]) -> Started
         raise
 
 
+@contextmanager
+def _interpreter() -> Iterator[int]:
+    """This interpreter's program, to be executed and not read."""
+    with Path(sys.executable).open("rb") as file:
+        descriptor = unreadable(file.fileno())
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _starter(
     image: RuntimeImage, place: str, channel: int, errors: IO[bytes]
 ) -> dict[str, int | bool]:
-    with subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        apart("starter", str(image.root), place, str(channel)),
-        pass_fds=[channel],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env={},
-        cwd="/",
-        process_group=0,  # a terminal's Ctrl-C is the service's to handle
-    ) as starter:
+    with (
+        _interpreter() as interpreter,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            apart("starter", str(image.root), place, str(channel)),
+            # Closed to other processes of this user before it can say so itself.
+            executable=f"/proc/self/fd/{interpreter}",
+            pass_fds=[channel, interpreter],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={},
+            cwd="/",
+            process_group=0,  # a terminal's Ctrl-C is the service's to handle
+        ) as starter,
+    ):
         try:
             said, _ = starter.communicate(image.manifest.text, timeout=_START_S)
         except BaseException:  # an interrupt, too, must leave no process behind

@@ -1,6 +1,6 @@
 """Starting the zygote out of an image: run in a process of its own, which ends when it has.
 
-    starter: new namespaces ─▶ private file system ─▶ copy ─▶ read-only ─▶ check ─▶ root of all
+    starter: copy, read-only ─▶ check ─▶ new namespaces ─▶ the copy is the root of all
         └─clone─▶ the image's interpreter as the zygote, pid 1 of its namespace
 
 What is checked is the copy, which nobody else can reach: whatever happens to the folder it came
@@ -8,49 +8,53 @@ from, then or later, the zygote and its isolates load what the manifest names. W
 gives no namespaces the copy is made in a folder, which is removed as soon as everything is loaded;
 it is as safe from others as a folder of this user is.
 
+Nobody can look into it on the way either, not even another process of the same user, who owns the
+user namespaces that are made here and so has every power in them (user_namespaces(7)):
+
+- Starter and zygote are executed from files that nobody may read (`unreadable`): such a process is
+  closed to others from its first instruction.
+- A process that is executed in a user namespace is open to the owner of that all the same, unless
+  the namespace does not map the group of the file that was executed. So ids are mapped only after
+  the zygote was executed.
+- The copy is made in another user namespace than the zygote's, since files need mapped ids.
+- Who is closed cannot write its own maps. A child does it, open, with nothing in its hands.
+
 The zygote becomes a child of the service and not of the starter, as which it would need somebody to
 wait for it.
 """
 
-import ctypes
 import json
 import os
-import signal
+import socket
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
 from typing import Final, NoReturn
 
+from sonora.errors import SonoraError
+from sonora.image import kernel_calls as kernel
 from sonora.image.layout import ImageLayout
+from sonora.process import protect_this_process
 from veracruz_image import Manifest, check, copy, open_folder
 from veracruz_utils.errors import VeracruzError
 
-_CLONE_PARENT: Final = 0x00008000
-_NEWNS: Final = 0x00020000
-_NEWCGROUP: Final = 0x02000000
-_NEWUTS: Final = 0x04000000
-_NEWIPC: Final = 0x08000000
-_NEWUSER: Final = 0x10000000
-_NEWPID: Final = 0x20000000
-_NEWNET: Final = 0x40000000
-_APART: Final = _NEWNS | _NEWCGROUP | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
-_MS_RDONLY: Final = 0x1
-_MS_NOSUID: Final = 0x2
-_MS_NODEV: Final = 0x4
-_MS_REMOUNT: Final = 0x20
-_MS_REC: Final = 0x4000
-_MS_PRIVATE: Final = 0x40000
-_MNT_DETACH: Final = 0x2
-_SYSTEM_CALLS: Final = {"x86_64": (56, 155), "aarch64": (220, 41)}
-"""The numbers of clone and pivot_root."""
 _SLACK_BYTES: Final = 4 * 1024 * 1024
 """For the folders and links of an image, and what is more in it than its manifest says."""
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_LIBC.syscall.restype = ctypes.c_long
-_READ_ONLY: Final = _MS_RDONLY | _MS_NOSUID | _MS_NODEV
+_SAID_BYTES: Final = 4096
 _ZYGOTE: Final = (
     "from sonora.zygote import main; main(int(sys.argv[2]), bytes.fromhex(sys.argv[3]))"
 )
+
+
+class NamespacesBy(Enum):
+    """How this process can have namespaces of its own."""
+
+    USER = "in a user namespace"
+    """The zygote has no power over the machine then, even if root started it."""
+    ROOT = "as root"
+    NONE = "not at all"
 
 
 def main(image: str, place: str, channel: str) -> NoReturn:
@@ -62,20 +66,24 @@ def main(image: str, place: str, channel: str) -> NoReturn:
         channel: the descriptor of the zygote's channel.
     """
     try:
+        protect_this_process()
         manifest = Manifest.parse(sys.stdin.buffer.read())
-        with open_folder(Path(image)) as source:
-            apart = _enter(place, manifest)
-            with open_folder(Path(place)) as root:
-                copy(source, root)
-                if apart:
-                    _mount(None, place, None, _READ_ONLY | _MS_REMOUNT)
-                check(root, manifest, what=image)
-        null = os.open(os.devnull, os.O_RDWR)  # there is none in an image
-        if apart:
-            _make_root(place)
-        prefix, measurement = "" if apart else place, str(manifest.measurement)
-        command = ImageLayout.of(manifest).command(prefix, _ZYGOTE, channel, measurement)
-        zygote = _clone(command, null)
+        means = _means_of_this_host()
+        with _copied(image, place, manifest, means) as root:
+            check(root, manifest, what=image)
+            layout = ImageLayout.of(manifest)
+            # Out of the copy, once that is checked.
+            found = os.open(layout.loader, os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
+            loader = kernel.unreadable(found)
+            null = os.open(os.devnull, os.O_RDWR)  # there is none in an image
+            apart = means is not NamespacesBy.NONE
+            prefix = "" if apart else place
+            command = layout.command(prefix, _ZYGOTE, channel, str(manifest.measurement))
+
+            def start() -> int:
+                return _start(command, loader, null)
+
+            zygote = _start_apart(start, root, place, means) if apart else start()
         answer: dict[str, object] = {"process_id": zygote, "own_root": apart}
     except (VeracruzError, OSError) as error:
         answer = {"error": str(error)}
@@ -83,81 +91,119 @@ def main(image: str, place: str, channel: str) -> NoReturn:
     sys.exit(0)
 
 
-def _enter(place: str, manifest: Manifest) -> bool:
-    """Enter namespaces of our own, with an empty file system at `place`, if the kernel lets us.
-
-    With a user namespace the zygote has no power over the machine even if root started it; without
-    one it takes root to make the others.
-    """
-    for flags in (_NEWUSER | _APART, _APART):
+def _means_of_this_host() -> NamespacesBy:
+    for means in (NamespacesBy.USER, NamespacesBy.ROOT):
         # Tried in another process: with half of it we could not go on the other way.
-        if _succeeds(flags, place, manifest):
-            _try(flags, place, manifest)
-            return True
-    return False
+        process_id = os.fork()
+        if process_id == 0:
+            with suppress(OSError):
+                os.close(_make_file_system(means, {}))
+                _enter(means)
+                os._exit(0)
+            os._exit(1)
+        if os.waitpid(process_id, 0)[1] == 0:
+            return means
+    return NamespacesBy.NONE
 
 
-def _succeeds(flags: int, place: str, manifest: Manifest) -> bool:
+def _enter(means: NamespacesBy) -> Callable[[], None]:
+    """Enter all namespaces; what is to be called once something was executed in them."""
+    # By itself: in the pid namespace the first child is number 1, which is to be the zygote.
+    map_ids = kernel.enter_user_namespace() if means is NamespacesBy.USER else _map_nothing
+    kernel.call("unshare", kernel.APART)
+    kernel.keep_mounts_apart()
+    return map_ids
+
+
+def _map_nothing() -> None:
+    """Root is who it is."""
+
+
+def _start_apart(start: Callable[[], int], root: int, place: str, means: NamespacesBy) -> int:
+    map_ids = _enter(means)
+    kernel.make_root(root, place)
+    if means is NamespacesBy.USER:
+        kernel.keep_powers()
+    zygote = start()
+    map_ids()
+    return zygote
+
+
+@contextmanager
+def _copied(image: str, place: str, manifest: Manifest, means: NamespacesBy) -> Iterator[int]:
+    """The copy's open root: of a file system of its own, or of the folder `place`."""
+    if means is NamespacesBy.NONE:
+        with open_folder(Path(image)) as source, open_folder(Path(place)) as root:
+            copy(source, root)
+            yield root
+        return
+    mount = _copy_apart(image, manifest, means)
+    try:
+        # The descriptor of a file system without a place keeps it, and lists nothing.
+        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=mount)
+        try:
+            yield root
+        finally:
+            os.close(root)
+    finally:
+        os.close(mount)
+
+
+def _copy_apart(image: str, manifest: Manifest, means: NamespacesBy) -> int:
+    """A file system with a copy of the image, read-only and mounted nowhere."""
+    ours, theirs = socket.socketpair()
     process_id = os.fork()
     if process_id == 0:
-        with suppress(BaseException):
-            _try(flags, place, manifest)
-            os._exit(0)
-        os._exit(1)
-    return os.waitpid(process_id, 0)[1] == 0
+        _be_copier(image, manifest, means, theirs)
+    theirs.close()
+    with ours:
+        said, mounts, _, _ = socket.recv_fds(ours, _SAID_BYTES, 1)
+    os.waitpid(process_id, 0)
+    if not mounts:
+        raise SonoraError(said.decode("utf-8", "replace") or "the image could not be copied")
+    return mounts[0]
 
 
-def _try(flags: int, place: str, manifest: Manifest) -> None:
-    user, group = os.geteuid(), os.getegid()
-    _call("unshare", flags)
-    if flags & _NEWUSER:
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
-    # What is mounted in here must not turn up outside, nor the other way round.
-    _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
-    size = manifest.content_bytes + 4096 * len(manifest.entries) + _SLACK_BYTES
-    inodes = 2 * len(manifest.entries) + 16
-    options = f"mode=755,size={size},nr_inodes={inodes}"
-    _mount("tmpfs", place, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+def _be_copier(
+    image: str, manifest: Manifest, means: NamespacesBy, channel: socket.socket
+) -> NoReturn:
+    try:
+        size = manifest.content_bytes + 4096 * len(manifest.entries) + _SLACK_BYTES
+        inodes = 2 * len(manifest.entries) + 16
+        options = {"mode": "755", "size": str(size), "nr_inodes": str(inodes)}
+        # Before the namespaces: the folder may be one that our number in them cannot enter.
+        with open_folder(Path(image)) as source:
+            mount = _make_file_system(means, options)
+            copy(source, mount)
+        kernel.make_read_only(mount)
+        socket.send_fds(channel, [b"x"], [mount])
+    except (VeracruzError, OSError) as error:
+        channel.send(str(error).encode()[:_SAID_BYTES])
+    finally:
+        os._exit(0)
 
 
-def _make_root(place: str) -> None:
-    """Make the copy the root of everything; nothing of the old one stays within reach."""
-    os.chdir(place)
-    _, pivot_root = _SYSTEM_CALLS[os.uname().machine]
-    _call("syscall", pivot_root, b".", b".")
-    _call("umount2", b".", _MNT_DETACH)
-    os.chdir("/")
+def _make_file_system(means: NamespacesBy, options: Mapping[str, str]) -> int:
+    """An empty one, by namespaces that this process enters for it."""
+    if means is NamespacesBy.USER:
+        map_ids = kernel.enter_user_namespace(kernel.NEWNS)
+        map_ids()
+    return kernel.empty_file_system(options)
 
 
-def _clone(command: list[str], null: int) -> int:
-    """Start the zygote as a sibling of this process; its process id, as our parent sees it."""
-    clone, _ = _SYSTEM_CALLS[os.uname().machine]
-    process_id = _call("syscall", clone, _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+def _start(command: list[str], loader: int, null: int) -> int:
+    """Start the zygote; its process id, as our parent sees it, once it was executed."""
+    executed, executing = os.pipe2(os.O_CLOEXEC)
+    process_id = kernel.fork_sibling()
     if process_id == 0:
         try:
             os.dup2(null, 0)
             os.dup2(null, 1)
             # LD_PRELOAD and the like of anybody's environment would run in what was measured.
-            os.execve(command[0], command, {})  # noqa: S606 - the image's loader
+            os.execve(loader, command, {})  # noqa: S606 - the image's loader
         finally:
             os._exit(1)
+    os.close(executing)
+    os.read(executed, 1)  # its end: the other holder was executed, or is gone
+    os.close(executed)
     return process_id
-
-
-def _mount(
-    source: str | None, target: str, kind: str | None, flags: int, options: str | None = None
-) -> None:
-    texts = [None if each is None else os.fsencode(each) for each in (source, target, kind)]
-    _call("mount", *texts, flags, None if options is None else options.encode())
-
-
-def _call(name: str, *arguments: int | bytes | None) -> int:
-    # Of full width each: a variadic function would read garbage above an int of 32 bits.
-    given = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
-    result = int(getattr(_LIBC, name)(*given))
-    if result == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-    return result
