@@ -324,7 +324,7 @@ def _module(
         if alike[name] > 1:
             _say(f"  listed as equivalent, but {alike[name]} mutants read so: {name[3]}")
     _say(f"{path}: {len(each_of)} mutants, {took_s:.0f} s for all of its tests")
-    attempt = partial(_try, tests, 10 + 3 * took_s)
+    attempt = partial(_try, tests, 5 + 2 * took_s)
     for mutant, outcome in workers.map(attempt, each_of):
         if outcome == "survived" and mutant.name in listed:
             outcomes["equivalent"] += 1

@@ -298,11 +298,11 @@ def test_of_many_records_at_once_the_rest_is_backlog_and_not_lost():
 def test_records_behind_a_request_that_waits_for_its_answer_stay_unopened():
     peer = Peer()
     writer = peer.by_hand()
-    records = module._RECORDS_AT_ONCE * 3
+    records = MOST + 2 * module._RECORDS_AT_ONCE  # a flood, if they were opened
     peer.session.receive_data(
         writer.data(said(GetResult())) + b"".join(writer.data(STATE) for _ in range(records))
     )
-    for _ in range(5):
+    for _ in range(records // module._RECORDS_AT_ONCE):
         assert not peer.session.backlog
         assert peer.take() == []
     peer.give(b"")
