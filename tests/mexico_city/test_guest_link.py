@@ -32,6 +32,7 @@ class Guest:
 
     def __init__(self, *command: str) -> None:
         front, self.channel = socket.socketpair()
+        self.channel.settimeout(1)  # what is to come here is there at once
         self.process = subprocess.Popen(command or ["/bin/sleep", "600"])
         self.link = GuestLink(front, self.process.pid, LIMITS)
 
@@ -51,6 +52,7 @@ def guest(*command):
         yield one
     finally:
         one.link.kill()
+        one.process.kill()
         one.process.wait()
         one.channel.close()
         one.link.channel.close()
