@@ -217,8 +217,8 @@ def serve(
         layers = layers_of_this_host() & RUNTIME_LAYERS
         if access.separate:
             layers |= {IsolationLayer.SEPARATE_USER}
-        image = find_image(image_path)
-        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(image, source.platform)))
+        runtime = find_image(image_path)
+        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(runtime, source.platform)))
         layers |= launcher.layers
         channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
         renew = partial(

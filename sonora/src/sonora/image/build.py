@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import source_from_cache
 from pathlib import Path, PurePosixPath
@@ -26,8 +26,15 @@ _STANDARD: Final = f"usr/{sys.platlibdir}/{_VERSION}"
 _PACKAGES: Final = f"{_STANDARD}/site-packages"
 
 
-def build_image(folder: Path) -> list[Path]:
+STEPS: Final = 4
+
+
+def build_image(folder: Path, *, on_step: Callable[[], None] = lambda: None) -> list[Path]:
     """Make an image out of the installation that runs this, in a folder that is not there yet.
+
+    Args:
+        folder: where it will be; the folder that this is in exists.
+        on_step: called after each of its `STEPS`.
 
     Returns:
         The files of the installation that it is made of.
@@ -41,7 +48,7 @@ def build_image(folder: Path) -> list[Path]:
         # Beside it: a folder gets its name in one step within one file system only.
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
             made = Path(draft) / "image"
-            sources = _build(made)
+            sources = _build(made, on_step)
             made.rename(folder)
     except OSError as error:
         where = error.filename or folder
@@ -121,8 +128,9 @@ class _Places:
         return next((each for each in self._entries if file.startswith(f"{each}/")), None)
 
 
-def _build(folder: Path) -> list[Path]:
+def _build(folder: Path, on_step: Callable[[], None]) -> list[Path]:
     loaded = _Loaded.collect()
+    on_step()
     root = folder / ROOT
     native = {}
     for place, file in sorted(loaded.files.items()):
@@ -134,13 +142,16 @@ def _build(folder: Path) -> list[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     _require_libraries(native)
+    on_step()
     run_apart("compiling", str(root), environment={"PYTHONHASHSEED": "0"})
+    on_step()
     loader = native[_PYTHON].interpreter
     _set_modes(root, [_PYTHON, _loader(loader)])
     _link_loader(root, loader)
     with open_folder(root) as opened:
         manifest = Manifest.of(found_in(opened))
     (folder / MANIFEST).write_bytes(manifest.text)
+    on_step()
     return list(loaded.files.values())
 
 
