@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock wheels clean help
+.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock image wheels clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -96,8 +96,12 @@ abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its referen
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples
 
-wheels: $(BIN)/.installed-dev ## a wheel of every component in dist/
+image: $(BIN)/.installed-dev ## the wheel with the runtime image of this installation, in dist/
+	$(BIN)/python tools/runtime_image.py dist
+
+wheels: $(BIN)/.installed-dev ## a wheel of every component, and of the runtime image, in dist/
 	@rm -rf dist
+	@$(BIN)/python tools/runtime_image.py dist >/dev/null
 	@for project in $(PROJECTS); do \
 	  $(BIN)/python -m build --wheel --no-isolation --outdir dist "$$(dirname $$project)" >/dev/null || exit 1; \
 	done

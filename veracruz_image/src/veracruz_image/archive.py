@@ -44,7 +44,7 @@ def write_archive(folder: Path, file: BinaryIO) -> Manifest:
     """
     text = (folder / MANIFEST).read_bytes()
     manifest = Manifest.parse(text)
-    with lzma.open(file, "wb", preset=6) as packed:
+    with lzma.open(file, "wb", preset=3) as packed:
         packed.write(_header(MANIFEST, ImageFile(0o644, len(text), Digest.of(text))))
         packed.write(text + _padding(len(text)))
         for path, entry in manifest.entries.items():

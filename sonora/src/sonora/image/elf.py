@@ -13,6 +13,7 @@ from sonora.errors import SonoraError
 MAGIC: Final = b"\x7fELF"
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NULL, _NEEDED, _STRINGS, _NAME, _RPATH, _RUNPATH = 0, 1, 5, 14, 15, 29
+_MUCH_BYTES: Final = 1024 * 1024
 _ENTRY: Final = struct.Struct("<QQ")
 
 
@@ -25,7 +26,8 @@ class NativeFile:
         name: what others call it (SONAME); empty if it says nothing.
         needed: the names of the libraries it needs.
         search: where it looks for them first; `$ORIGIN` is its own folder.
-        plain: its bytes without those places that are no part of an image.
+        plain: its bytes without those places that are no part of an image, and without what is for
+            debuggers alone if that is much.
     """
 
     interpreter: str
@@ -52,7 +54,7 @@ def _parse(data: bytes) -> tuple[str, str, tuple[str, ...], tuple[str, ...], byt
         raise ValueError("not 64-bit little-endian ELF")
     segments = list(_segments(data))
     interpreter = next((_text(data, at) for kind, at, _, _ in segments if kind == _INTERPRETER), "")
-    name, plain = "", data
+    name, plain = "", _stripped(data, max(at + size for _, at, size, _ in segments))
     dynamic = next(((at, size) for kind, at, size, _ in segments if kind == _DYNAMIC), (0, 0))
     entries = list(_dynamic(data, *dynamic))
     strings = 0
@@ -80,8 +82,21 @@ def _parse(data: bytes) -> tuple[str, str, tuple[str, ...], tuple[str, ...], byt
         kept += [(_NULL, 0)] * (len(entries) - len(kept))
         at, _ = dynamic
         written = b"".join(_ENTRY.pack(*entry) for entry in kept)
-        plain = data[:at] + written + data[at + len(written) :]
+        plain = plain[:at] + written + plain[at + len(written) :]
     return interpreter, name, tuple(needed), tuple(search), plain
+
+
+def _stripped(data: bytes, end: int) -> bytes:
+    """The file up to the end of what is ever loaded, if much is behind that.
+
+    Otherwise as it is: a library of a distribution can then be compared with that distribution's.
+    """
+    if len(data) - end <= _MUCH_BYTES:
+        return data
+    header = bytearray(data[:64])
+    header[40:48] = bytes(8)  # where the sections are listed, which only tools read; how many; and
+    header[60:64] = bytes(4)  # which of them has their names
+    return bytes(header) + data[64:end]
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
