@@ -30,7 +30,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from sonora.image.build import build_image
-from sonora.image.contents import packages_of, require_locked
+from sonora.image.contents import packages_of
 from sonora.image.source import ARCHIVE, RELEASE
 from veracruz_image import MANIFEST, Manifest, read_manifest, write_archive
 from veracruz_image.architecture import architecture_of
@@ -62,9 +62,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as draft:
         image = Path(draft) / "image"
-        sources = build_image(image)
+        sources = build_image(image, lock=given.lock)
         packages = packages_of(sources)
-        require_locked(packages, given.lock)
         manifest = read_manifest(image)
         archive = Path(draft) / ARCHIVE
         with archive.open("wb") as file:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
 from sonora.errors import SonoraError
+from sonora.image.contents import packages_of, require_locked
 from sonora.image.elf import MAGIC, NativeFile
 from sonora.image.layout import LIBRARIES
 from sonora.image.processes import run_apart, search_path
@@ -29,11 +30,14 @@ _PACKAGES: Final = f"{_STANDARD}/site-packages"
 STEPS: Final = 4
 
 
-def build_image(folder: Path, *, on_step: Callable[[], None] = lambda: None) -> list[Path]:
+def build_image(
+    folder: Path, *, lock: Path | None = None, on_step: Callable[[], None] = lambda: None
+) -> list[Path]:
     """Make an image out of the installation that runs this, in a folder that is not there yet.
 
     Args:
         folder: where it will be; the folder that this is in exists.
+        lock: a lock of pip; packages in other versions are refused.
         on_step: called after each of its `STEPS`.
 
     Returns:
@@ -48,7 +52,7 @@ def build_image(folder: Path, *, on_step: Callable[[], None] = lambda: None) -> 
         # Beside it: a folder gets its name in one step within one file system only.
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
             made = Path(draft) / "image"
-            sources = _build(made, on_step)
+            sources = _build(made, lock, on_step)
             made.rename(folder)
     except OSError as error:
         where = error.filename or folder
@@ -128,8 +132,10 @@ class _Places:
         return next((each for each in self._entries if file.startswith(f"{each}/")), None)
 
 
-def _build(folder: Path, on_step: Callable[[], None]) -> list[Path]:
+def _build(folder: Path, lock: Path | None, on_step: Callable[[], None]) -> list[Path]:
     loaded = _Loaded.collect()
+    if lock is not None:
+        require_locked(packages_of(loaded.files.values()), lock)
     on_step()
     root = folder / ROOT
     native = {}

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from sonora.image.build import STEPS, build_image
-from sonora.image.contents import packages_of, require_locked
+from sonora.image.contents import packages_of
 from sonora.image.signing import parse_release_key, sign_images
 from veracruz_image import differences, read_manifest, verify_image, write_archive
 from veracruz_shells.console import emit, json_option, note, progress, read_file, write_new_file
@@ -45,16 +45,13 @@ def build(folder: Path, *, archive: Path | None, lock: Path | None, as_json: boo
     From the same files it is the same to the last byte, whenever and wherever it is made.
     """
     with progress("building", length=STEPS + (archive is not None)) as step:
-        sources = build_image(folder, on_step=lambda: step(1))
-        packages = packages_of(sources)
-        if lock is not None:
-            require_locked(packages, lock)
+        sources = build_image(folder, lock=lock, on_step=lambda: step(1))
         manifest = read_manifest(folder)
         if archive is not None:
             with new_file(archive, mode=0o644) as file:
                 write_archive(folder, file)
             step(1)
-    versions = {name: each.version for name, each in packages.items()}
+    versions = {name: each.version for name, each in packages_of(sources).items()}
     value = {
         "folder": folder,
         "archive": archive,
