@@ -177,7 +177,7 @@ def _limits_line(policy: Policy) -> str:
         f"program {_size(limits.program_bytes)}, input {_size(limits.input_bytes)}, "
         f"inputs in all {_size(limits.total_input_bytes)}, result {_size(limits.output_bytes)}, "
         f"memory {_size(limits.memory_bytes)}, run {limits.run_seconds} s, "
-        f"compile {limits.compile_seconds} s, fuel {fuel}"
+        f"compile {limits.compile_seconds} s, idle {limits.idle_seconds} s, fuel {fuel}"
     )
 
 
