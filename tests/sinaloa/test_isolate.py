@@ -175,6 +175,17 @@ def test_nobody_there_is_told_with_the_remedy(tmp_path):
     assert caught.value.exit_code == 4
 
 
+def test_a_sonora_that_lets_this_user_not_in_is_told_with_the_remedy(monkeypatch, tmp_path):
+    def refused(_socket, _path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(
+        module.socket, "socket", type("Closed", (socket.socket,), {"connect": refused})
+    )
+    with pytest.raises(SonoraUnreachableError, match="is closed to this user: start it with --br"):
+        IsolateLink.launch(tmp_path / "sonora.sock", b"policy")
+
+
 @pytest.mark.parametrize("name", ["stale.sock", "a file", "n" * 200, "a\0b"])
 def test_what_is_no_listening_socket_is_unreachable(tmp_path, name):
     if name == "stale.sock":

@@ -258,6 +258,18 @@ def test_hardware_that_is_there_and_hardware_that_is_not(monkeypatch):
     assert (found.state, found.found) == (FindingState.GOOD, "there: platform nitro")
 
 
+def test_the_image_is_found_by_its_measurement_or_missed(monkeypatch, tmp_path, isolates):
+    found = machine._image(isolates.image.folder)
+    assert found.state is FindingState.GOOD
+    assert found.found == f"{isolates.image.measurement} in {isolates.image.folder}"
+    monkeypatch.setattr(machine, "installed_archive", lambda: None)
+    none = machine._image(None)
+    assert (none.state, none.found, none.required) == (FindingState.MISSING, "none", True)
+    assert "sonora image build" in none.remedy
+    (tmp_path / "manifest").write_text("nothing")
+    assert machine._image(tmp_path).state is FindingState.MISSING
+
+
 # Trying things.
 
 
@@ -302,7 +314,7 @@ def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
 )
 def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatch, given, status):
     monkeypatch.setattr(findings, "RUNTIME_LAYERS", frozenset({IsolationLayer.LANDLOCK}))
-    monkeypatch.setattr("sonora.cli.diagnose", lambda: Diagnosis((given,)))
+    monkeypatch.setattr("sonora.cli.diagnose", lambda _: Diagnosis((given,)))
     monkeypatch.setattr("sonora.cli.protect_this_process", lambda: None)
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status

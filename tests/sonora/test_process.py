@@ -86,8 +86,12 @@ def attach(process_id: int) -> None:
     LIBC.ptrace(PTRACE_DETACH, process_id, 0, 0)
 
 
+def read_nothing(process_id: int) -> None:
+    os.close(os.open(f"/proc/{process_id}/mem", os.O_RDONLY))
+
+
 ATTEMPTS = {
-    "mem": lambda one: os.close(os.open(f"/proc/{one}/mem", os.O_RDONLY)),
+    "mem": read_nothing,
     "environ": lambda one: Path(f"/proc/{one}/environ").read_bytes(),
     "descriptors": lambda one: list(Path(f"/proc/{one}/fd").iterdir()),
     "ptrace": attach,
@@ -105,6 +109,17 @@ def test_another_process_of_the_same_user_is_kept_out(attempt):
         assert as_nobody(lambda: ATTEMPTS[attempt](protected)) in {
             "Permission denied", "Operation not permitted",
         }  # fmt: skip
+
+
+def test_a_handle_says_whether_another_process_of_that_user_can_look_into_it():
+    def look(process_id: int) -> None:
+        if not ProcessHandle(os.pidfd_open(process_id)).is_open_to_us():
+            raise OSError(0, "closed")
+
+    with sleeper(give_up_root) as control, sleeper(give_up_root, protect_this_process) as protected:
+        found = as_nobody(lambda: read_nothing(control))
+        assert as_nobody(lambda: look(control)) == ("OPEN" if found == "OPEN" else "closed")
+        assert as_nobody(lambda: look(protected)) == "closed"
 
 
 def test_a_process_that_is_traced_already_says_so():

@@ -128,9 +128,10 @@ def test_a_folder_of_keys_that_is_somebody_elses_comes_with_the_remedy(tmp_path)
     own = own_user()
     (tmp_path / "key").touch()
     require_owned(tmp_path, own)
-    require_owned(tmp_path / "not-there-yet", NOBODY)
-    with pytest.raises(SonoraError, match=f"belongs to {own}, .*: chown -R nobody {tmp_path}"):
-        require_owned(tmp_path, NOBODY)
+    other = User("other", os.getuid() + 1, 0, frozenset())
+    require_owned(tmp_path / "not-there-yet", other)
+    with pytest.raises(SonoraError, match=f"belongs to {own}, .*: chown -R other {tmp_path}"):
+        require_owned(tmp_path, other)
 
 
 @needs_root

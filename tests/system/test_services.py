@@ -1,6 +1,7 @@
 """The services as processes: ready, healthy, ended cleanly, refusing to start with a reason."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from colima import sinaloa, tabasco
 from colima.runtime import ComputationState
+from sonora.users import own_user
 from support.patience import PATIENCE_S
 from support.processes import eventually, runs
 from support.runtime_guests import ENDLESS, HELLO
@@ -75,6 +77,31 @@ def test_a_program_reads_where_a_service_listens_from_one_json_object(
         service.send_signal(signal.SIGINT)
         assert service.stdout.read() == ""
     assert service.returncode == 0
+
+
+def test_sonora_says_as_whom_it_runs_and_which_layers_are_in_force(stack, tmp_path):
+    service = subprocess.Popen(
+        [
+            SCRIPTS / "sonora", "serve", "--state", stack.folder / "sonora", "--json",
+            "--tabasco", str(stack.tabasco_address), "--socket", tmp_path / "another.sock",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    with service:
+        facts = json.loads(service.stdout.readline())
+        service.send_signal(signal.SIGTERM)
+        said = service.stderr.read()
+    assert service.returncode == 0
+    assert facts["user"] == own_user().name
+    assert facts["bridge"] == {"user": None, "group": None, "separate": False}
+    assert "separate-user" in facts["layers_missing"]
+    assert not set(facts["layers"]) & set(facts["layers_missing"])
+    assert f"layers of isolation in force: {', '.join(facts['layers'])}; not: " in said
+    as_root = os.getuid() == 0
+    assert ("SONORA RUNS AS ROOT" in said) is as_root
+    assert (facts["warnings"] != []) is as_root
 
 
 # Ended.

@@ -290,6 +290,12 @@ def _connect(sonora: Path, name: str) -> socket.socket:
     connection.settimeout(_STEP_S)
     try:
         connection.connect(str(sonora))
+    except PermissionError as error:
+        connection.close()
+        raise SonoraUnreachableError(
+            f"{name} is closed to this user: start it with --bridge-user or --bridge-group, "
+            "and a --socket in a folder that this user can enter"
+        ) from error
     except (OSError, ValueError) as error:
         connection.close()
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

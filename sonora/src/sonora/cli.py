@@ -105,15 +105,16 @@ def measure(image_path: Path | None, *, as_json: bool) -> None:
 
 
 @main.command()
+@image_option
 @json_option
 @click.pass_context
-def doctor(context: click.Context, *, as_json: bool) -> None:
+def doctor(context: click.Context, *, image_path: Path | None, as_json: bool) -> None:
     """Say which layers of isolation this host gives, and what else Sonora needs.
 
     Each thing is tried, in a process that ends with the attempt. Exit status 1 if something is
     missing that policies with the default terms require.
     """
-    diagnosis = diagnose()
+    diagnosis = diagnose(image_path)
     emit(diagnosis.as_json(), diagnosis.as_text(), as_json=as_json)
     context.exit(0 if diagnosis.complete else 1)
 

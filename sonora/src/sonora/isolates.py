@@ -27,6 +27,7 @@ from sonora.image.source import RuntimeImage
 from sonora.local_attestation import LinuxMeans, attest_locally
 from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
+from sonora.users import ROOT
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, IsolationLayer, Policy
 
@@ -256,6 +257,9 @@ class LinuxLauncher:
         launched.policy_digest = report.policy_digest
         try:
             launched.layers = frozenset(map(IsolationLayer, report.layers)) | self.layers
+            # Root opens everything, so as root there is only the isolate's word for it.
+            if os.geteuid() != ROOT and launched.process and launched.process.is_open_to_us():
+                launched.layers -= {IsolationLayer.NOT_DUMPABLE}
         except ValueError as error:
             raise LaunchError("the isolate named a layer that is none of ours") from error
         return report

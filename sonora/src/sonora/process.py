@@ -61,6 +61,14 @@ class ProcessHandle:
             return max(0, int(fields["Pid"]))
         return 0
 
+    def is_open_to_us(self) -> bool:
+        """Whether this process can open its memory, as any other of the same user then can."""
+        try:
+            os.close(os.open(f"/proc/{self.process_id}/mem", os.O_RDONLY))
+        except OSError:
+            return False
+        return True
+
     def kill(self) -> None:
         """End it by SIGKILL if it still runs."""
         with self._lock, contextlib.suppress(ProcessLookupError):

@@ -4,6 +4,8 @@
 things tried in a process that ends with the attempt, `findings` are what is found.
 """
 
+from pathlib import Path
+
 from sonora.doctor.findings import Diagnosis, FindingState, HostFinding
 from sonora.doctor.layers import layers_of_this_host, try_layers
 from sonora.doctor.machine import look_at_machine
@@ -11,6 +13,6 @@ from sonora.doctor.machine import look_at_machine
 __all__ = ["Diagnosis", "FindingState", "HostFinding", "diagnose", "layers_of_this_host"]
 
 
-def diagnose() -> Diagnosis:
-    """All that there is to know of this host."""
-    return Diagnosis((*try_layers(), *look_at_machine()))
+def diagnose(image: Path | None = None) -> Diagnosis:
+    """All that there is to know of this host, and of this image or the installed release's."""
+    return Diagnosis((*try_layers(), *look_at_machine(image)))

@@ -27,6 +27,7 @@ class HostFinding:
         means: what it is for.
         remedy: what to do, if there is something to do.
         layer: the layer of isolation that it is, if it is one.
+        needed: nothing goes without it.
     """
 
     name: str
@@ -35,11 +36,12 @@ class HostFinding:
     means: str
     remedy: str = ""
     layer: IsolationLayer | None = None
+    needed: bool = False
 
     @property
     def required(self) -> bool:
         """Whether a policy with the default terms is not served without it."""
-        return self.layer in RUNTIME_LAYERS
+        return self.needed or self.layer in RUNTIME_LAYERS
 
     def as_json(self) -> dict[str, object]:
         """For programs."""

@@ -14,7 +14,10 @@ from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
 from sonora.evidence import SOURCES
 from sonora.evidence.base import EvidenceUnavailableError
+from sonora.image.source import installed_archive
 from sonora.users import ROOT, own_user
+from veracruz_image import read_manifest
+from veracruz_utils.errors import VeracruzError
 
 _YAMA: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 _CGROUPS: Final = Path("/sys/fs/cgroup/cgroup.controllers")
@@ -28,9 +31,10 @@ _STA_UNSYNC: Final = 0x40
 _TIME_ERROR: Final = 5
 
 
-def look_at_machine() -> tuple[HostFinding, ...]:
-    """A finding for each thing."""
+def look_at_machine(image: Path | None) -> tuple[HostFinding, ...]:
+    """A finding for each thing; `image` is what isolates are to run from, if not the release's."""
     return (
+        _image(image),
         _user(),
         _memory_files(),
         _secret_memory(),
@@ -40,6 +44,21 @@ def look_at_machine() -> tuple[HostFinding, ...]:
         _clock(),
         *(_hardware(name) for name in SOURCES if name != "software"),
     )
+
+
+def _image(path: Path | None) -> HostFinding:
+    means = "What isolates run from, and nothing else; policies pin its measurement."
+    name = "runtime image"
+    chosen = installed_archive() if path is None else path
+    if chosen is None:
+        remedy = "install veracruz-runtime-image, or build one: sonora image build FOLDER"
+        return HostFinding(name, FindingState.MISSING, "none", means, remedy, needed=True)
+    try:
+        measurement = read_manifest(chosen).measurement
+    except VeracruzError as error:
+        remedy = "build or install it again"
+        return HostFinding(name, FindingState.MISSING, str(error), means, remedy, needed=True)
+    return HostFinding(name, FindingState.GOOD, f"{measurement} in {chosen}", means, needed=True)
 
 
 def _user() -> HostFinding:
