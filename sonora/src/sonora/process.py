@@ -56,9 +56,9 @@ class ProcessHandle:
     def process_id(self) -> int:
         """Its id here, for people; 0 when it is reaped, or not of this namespace."""
         with self._lock, contextlib.suppress(OSError):
-            text = Path(f"/proc/self/fdinfo/{self._descriptor}").read_text("ascii")
-            fields = dict(line.split(":", 1) for line in text.splitlines())
-            return max(0, int(fields["Pid"]))
+            lines = Path(f"/proc/self/fdinfo/{self._descriptor}").read_bytes().splitlines()
+            fields = dict(line.split(b":", 1) for line in lines)
+            return max(0, int(fields[b"Pid"]))
         return 0
 
     def is_open_to_us(self) -> bool:
