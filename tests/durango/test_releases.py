@@ -1,6 +1,7 @@
 """Releases: no key is trusted that was not compared, no file that a trusted key did not sign."""
 
 import importlib.util
+import os
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 
@@ -111,12 +112,32 @@ def test_a_key_in_the_folder_that_was_not_compared_is_not_used(releases, folder)
         releases.keys()
 
 
-@pytest.mark.parametrize("place", ["file", "folder"])
-def test_keys_that_others_could_have_put_there_are_not_used(releases, place):
+def test_a_generous_umask_does_not_let_others_write(folder):
+    before = os.umask(0)
+    try:
+        releases = Releases(folder, at=NOW)
+        releases.trust(PEM, fingerprint=Digest.from_hex(FINGERPRINT), name="key")
+    finally:
+        os.umask(before)
+    assert len(releases.keys()) == 1
+
+
+@pytest.mark.parametrize("above", [0, 1, 2])
+@pytest.mark.parametrize("bit", [0o020, 0o002])
+def test_keys_that_others_could_have_put_there_are_not_used(releases, above, bit):
     (trusted,) = releases.keys()
-    path = trusted.path if place == "file" else trusted.path.parent
-    path.chmod(path.stat().st_mode | 0o020)
+    path = [trusted.path, *trusted.path.parents][above]
+    path.chmod(path.stat().st_mode | bit)
     with pytest.raises(ReleaseError, match="others may write"):
+        releases.keys()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("above", [0, 1, 2])
+def test_keys_of_another_user_are_not_used(releases, above):
+    (trusted,) = releases.keys()
+    os.chown([trusted.path, *trusted.path.parents][above], 65534, -1)
+    with pytest.raises(ReleaseError, match="belongs to another user"):
         releases.keys()
 
 

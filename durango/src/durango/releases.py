@@ -6,6 +6,7 @@ of releases that it was given. The installed package with a release's image may 
 which counts as any other. Everything is verified anew whenever it is read.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,7 +119,7 @@ class Releases:
                 "more, from different places; if they still differ, do not use this key"
             )
         path = self._keys / f"{found}.pem"
-        self._keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make(self._keys)
         write_new_file(path, pem_of(key), mode=0o644, force=True)
         return TrustedKey(key, path)
 
@@ -143,9 +144,8 @@ class Releases:
             return []
         keys = []
         for path in sorted(self._keys.glob("*.pem")):
-            for place in (self._keys, path):
-                if place.stat().st_mode & _OTHERS_MAY_WRITE:
-                    raise ReleaseError(f"others may write to {place}: chmod go-w {place}")
+            for place in (self.folder, self._keys, path):
+                _require_own(place)
             data = read_file(path, limit=MAX_KEY_BYTES, what="release key")
             trusted = TrustedKey(_key_of(data, str(path)), path)
             # The name is what was compared when the key was trusted.
@@ -169,7 +169,7 @@ class Releases:
             _agree(found, other)
             if other.path == path and other.release.issued_at > found.release.issued_at:
                 raise ReleaseError(f"{name} is older than what is known of release {version}")
-        self._files.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make(self._files)
         write_new_file(path, data, mode=0o644, force=True)
         return KnownRelease(found.release, found.signed_by, path)
 
@@ -234,6 +234,11 @@ class Releases:
     def _files(self) -> Path:
         return self.folder / "releases"
 
+    def _make(self, folder: Path) -> None:
+        # One by one: `parents` would leave the upper one to the umask, which may let others write.
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
     def _paths(self) -> Iterator[Path]:
         if self._files.is_dir():
             yield from sorted(self._files.glob("*.corim"))
@@ -270,6 +275,15 @@ class Releases:
             f"release {version[:40]!r} is not known, {there}{why}: get the release's signed file "
             "and run `durango release add FILE`"
         )
+
+
+def _require_own(path: Path) -> None:
+    """Refuse what another user of this machine could have put or could change there."""
+    status = path.stat()
+    if status.st_uid not in {0, os.geteuid()}:
+        raise ReleaseError(f"{path} belongs to another user of this machine: make it your own")
+    if status.st_mode & _OTHERS_MAY_WRITE:
+        raise ReleaseError(f"others may write to {path}: chmod go-w {path}")
 
 
 def _agree(one: KnownRelease, other: KnownRelease) -> None:
