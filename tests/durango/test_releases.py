@@ -112,6 +112,43 @@ def test_a_key_in_the_folder_that_was_not_compared_is_not_used(releases, folder)
         releases.keys()
 
 
+def test_keys_and_releases_are_for_all_to_read_in_folders_of_ones_own(tmp_path):
+    folder = tmp_path / "not" / "there" / "yet"
+    releases = Releases(folder, at=NOW)
+    for _ in range(2):  # what was trusted or added may be so again
+        trusted = releases.trust(PEM, fingerprint=Digest.from_hex(FINGERPRINT), name="key")
+        known = add(releases, release_file(tmp_path))
+    assert [path.stat().st_mode & 0o777 for path in (trusted.path, known.path)] == [0o644] * 2
+    folders = (folder, trusted.path.parent, known.path.parent)
+    assert [path.stat().st_mode & 0o777 for path in folders] == [0o700] * 3
+
+
+def test_what_root_put_there_is_not_another_users(releases, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root has files of root's to try it with")
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    assert len(releases.keys()) == 1
+
+
+def test_foreign_words_are_cut_in_errors(releases, tmp_path):
+    known = add(releases, release_file(tmp_path))
+    for action, most in (
+        (lambda: known.measurement("a" * 99), 32),
+        (lambda: releases.remove("a" * 99), 40),
+        (lambda: releases.find("a" * 99), 40),
+    ):
+        with pytest.raises(ReleaseError, match=f"'{'a' * most}'"):
+            action()
+
+
+def test_of_many_files_that_are_not_believed_four_are_told(releases, tmp_path):
+    for number in range(5):
+        add(releases, release_file(tmp_path, version=f"0.{number}.0")).path.write_bytes(b"x")
+    with pytest.raises(ReleaseError) as caught:
+        releases.find("0.1.0")
+    assert str(caught.value).count("not a signed release") == 4
+
+
 def test_a_generous_umask_does_not_let_others_write(folder):
     before = os.umask(0)
     try:

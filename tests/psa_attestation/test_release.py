@@ -85,6 +85,11 @@ def test_who_reads_any_bundle_reads_a_release():
     ]
 
 
+def test_the_signature_says_for_itself_who_made_it_and_until_when_it_counts():
+    header = cbor2.loads(cbor2.loads(SIGNED).value[0])
+    assert header[8] == cbor2.dumps({0: {0: "Veracruz releases"}, 1: VALIDITY})
+
+
 def test_a_key_on_another_curve_signs_too():
     signed = sign_release(RELEASE, DEVICE_384)
     assert verify(signed, key=DEVICE_384.public_key()) == RELEASE
@@ -121,9 +126,30 @@ def test_both_ends_belong_to_it(at):
     assert verify(SIGNED, at=at) == RELEASE
 
 
-def test_a_large_file_is_not_looked_at():
-    with refused(ErrorCode.SIZE_LIMIT):
-        verify(SIGNED + bytes(16 * 1024))
+@pytest.mark.parametrize("size", [16 * 1024, 16 * 1024 + 1])
+def test_a_file_beyond_16_kib_is_not_looked_at(size):
+    protected, _, payload, signature = cbor2.loads(SIGNED).value
+    padding = bytes(size - len(SIGNED) - 4)  # a label and a length, in what anybody may add
+    padded = cbor2.dumps(cbor2.CBORTag(18, [protected, {4: padding}, payload, signature]))
+    assert len(padded) == size
+    if size == 16 * 1024:
+        assert verify(padded) == RELEASE
+    else:
+        with refused(ErrorCode.SIZE_LIMIT):
+            verify(padded)
+
+
+@pytest.mark.parametrize(
+    ("forged", "words"),
+    [
+        (lambda: by_hand(_0="x" * 61), "about '" + "x" * 60 + "'"),
+        (lambda: by_hand(_4=None, meta=no_meta()), "from when to when"),
+        (lambda: by_hand(_4=None, meta=no_meta() | {1: {1: VALIDITY[1]}}), "from when to when"),
+    ],
+)
+def test_what_is_missing_is_told(forged, words):
+    with pytest.raises(AttestationError, match=words):
+        verify(forged())
 
 
 def no_meta():

@@ -6,6 +6,7 @@ of releases that it was given. The installed package with a release's image may 
 which counts as any other. Everything is verified anew whenever it is read.
 """
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -214,8 +215,8 @@ class Releases:
         ]
         if not matching:
             raise ReleaseError(self._unknown(version, judged))
-        for other in matching[1:]:
-            _agree(matching[0], other)
+        for one, other in itertools.combinations(matching, 2):
+            _agree(one, other)
         return max(matching, key=lambda each: each.release.issued_at)
 
     def of_measurement(self, measurement: bytes) -> tuple[KnownRelease, str] | None:
