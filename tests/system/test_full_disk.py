@@ -142,7 +142,7 @@ def failed(disk, done: Finished) -> str:
     """What a command said that found no room; it named the file."""
     assert done.status == 1, (done.status, done.out, done.err)
     assert str(disk.path) in done.err
-    assert re.search("no space left on device|is its disk full", done.err), done.err
+    assert re.search("(?i)no space left on device|is its disk full", done.err), done.err
     assert "internal error" not in done.err
     return done.err
 
@@ -193,6 +193,12 @@ def test_a_cache_of_code_does_without_what_it_cannot_write(disk, run):
     disk.free()
     run(words).done()
     assert set(disk.content()) == set(known)
+
+
+def test_of_an_image_for_which_there_is_no_room_nothing_is_left(disk, run):
+    disk.fill(leaving=100)
+    failed(disk, run("sonora image build {disk}/image --archive {disk}/archive"))
+    assert disk.content() == {}
 
 
 def test_an_opening_is_written_or_nothing_is_sent(disk, stack):
@@ -257,10 +263,10 @@ KNOWN = {
     "veracruz_image/src/veracruz_image/folder.py",
     # Devices, pipes and files of the kernel, and a mount that was just made.
     "mexico_city/src/mexico_city/sandbox/descriptors.py",
-    "sonora/src/sonora/doctor/layers.py",
     "sonora/src/sonora/evidence/base.py",
     "sonora/src/sonora/evidence/nsm.py",
     "sonora/src/sonora/evidence/tpm.py",
+    "sonora/src/sonora/image/kernel_calls.py",
     "sonora/src/sonora/image/starter.py",
     "sonora/src/sonora/standard_error.py",
 }
@@ -277,4 +283,4 @@ def test_every_place_that_opens_a_file_for_writing_is_known():
         for path in ROOT.glob("*/src/**/*.py")
         if opens.search(path.read_text())
     }
-    assert found == KNOWN
+    assert not found - KNOWN, "write by veracruz_shells.files, or try it on a full disk and say why"
