@@ -245,3 +245,17 @@ def test_an_isolate_whose_standard_error_is_closed_for_a_flood_goes_on(isolates,
 def flood(file) -> None:
     for _ in range(1_000_000):
         file.write(b"flood\n" * 1000)
+
+
+def test_an_isolate_that_gets_no_pipe_takes_no_place(isolates, policy, monkeypatch):
+    def refuse(_name):
+        raise OSError(24, "Too many open files")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patched:
+        patched.setattr(module.standard_error, "follow", refuse)
+        with pytest.raises(LaunchError, match="no pipe for what the isolate says: Too many open"):
+            isolates.launcher.launch(policy)
+    assert isolates.launcher._isolates == {}
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    isolates.launcher.launch(policy).close()

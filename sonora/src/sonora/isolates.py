@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 from colima import WireError, encode, frame, isolate, read_frame
 from mexico_city.local_attestation import LocalClaims
@@ -170,10 +170,13 @@ class LinuxLauncher:
             self._next_id += 1
             # Before the zygote is asked: `_answered` drops news of isolates not in here.
             self._isolates[launched.isolate_id] = launched
-        errors, _ = standard_error.follow(f"isolate {launched.isolate_id}")
         try:
             # Closed here once they are sent: a second holder would hide the isolate's end from us.
-            with control_inside, private_inside, errors:
+            with (
+                control_inside,
+                private_inside,
+                _followed(f"isolate {launched.isolate_id}") as errors,
+            ):
                 ends = [control_inside.fileno(), private_inside.fileno(), errors.fileno()]
                 self._spawn(launched.isolate_id, policy, ends)
             self._await_spawned(launched)
@@ -368,3 +371,12 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
+
+
+def _followed(name: str) -> IO[bytes]:
+    """What a process is given for standard error, to be logged behind this name."""
+    try:
+        errors, _ = standard_error.follow(name)
+    except OSError as error:
+        raise LaunchError(f"no pipe for what the isolate says: {error.strerror}") from error
+    return errors
