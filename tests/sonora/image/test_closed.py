@@ -8,6 +8,7 @@ machine's root all of it is open.
 import contextlib
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,6 +31,17 @@ policy = maker.policy([(new_party("p"), [Role.PI_PROVIDER, Role.RESULT_READER])]
 isolate = maker.launcher.launch(policy)
 print(maker.launcher._process.pid, isolate.process_id, sorted(isolate.layers), flush=True)
 sys.stdin.read()
+"""
+# As in a container that forbids them: the image is then copied into a folder, and run from there.
+WITHOUT_NAMESPACES = """
+import ctypes, struct
+from mexico_city.sandbox import kernel
+code = b"".join(struct.pack("HBBI", *each) for each in [
+    (0x20, 0, 0, 0), (0x15, 0, 1, 272), (0x06, 0, 0, 0x50000 | 1), (0x06, 0, 0, 0x7FFF0000),
+])
+buffer = ctypes.create_string_buffer(code, len(code))
+kernel.prctl(38, 1)
+kernel.system_call(317, 1, 0, struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer)))
 """
 SNOOP = """
 import os, sys
@@ -65,7 +77,7 @@ ATTEMPTS = {
 
 
 @contextlib.contextmanager
-def started(folder: Path, image, code: str, *arguments: str):
+def started(code: str, *arguments: str):
     """This Python code as a process of the user SONORA."""
     tests = str(Path(__file__).parents[2])
     program = with_paths(tests) + code
@@ -80,20 +92,24 @@ def started(folder: Path, image, code: str, *arguments: str):
             process.kill()
 
 
-@pytest.fixture(scope="module")
-def machine(image):
+@pytest.fixture(scope="module", params=["namespaces", "no namespaces"])
+def machine(image, request):
     """The image, and an isolate that SONORA runs, watched from before it was started."""
+    if request.param == "no namespaces" and platform.machine() != "x86_64":
+        pytest.skip("the number of unshare is that of x86-64")
+    prepare = WITHOUT_NAMESPACES if request.param == "no namespaces" else ""
     with open_folder() as folder:
         shutil.copytree(image.folder, folder / "image", symlinks=True)
         with (
-            started(folder, image, SNOOP) as snoop,
-            started(folder, image, SONORA_AND_AN_ISOLATE, str(folder / "image")) as sonora,
+            started(SNOOP) as snoop,
+            started(prepare + SONORA_AND_AN_ISOLATE, str(folder / "image")) as sonora,
         ):
             zygote, front, layers = sonora.stdout.readline().split(maxsplit=2)
             snoop.kill()
             seen = {int(line) for line in snoop.stdout}
             processes = {"zygote": int(zygote), "front": int(front)}
             (processes["guest"],) = children(int(front))
+            assert ("image-root" in layers) is (not prepare)
             yield processes, seen, layers
     assert eventually(lambda: not [each for each in processes.values() if runs(each)])
 
