@@ -5,19 +5,17 @@ is gone with it. A version number says what a kernel could do; only the attempt 
 machine, with its security modules and its container around us, lets us do.
 """
 
-import ctypes
 import os
-import resource
-import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mexico_city.sandbox import kernel, namespaces
+from mexico_city.sandbox import kernel, landlock, limits, namespaces, privileges, seccomp
 from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
 from sonora.image import kernel_calls
+from sonora.users import ROOT
 from veracruz_utils.policy import IsolationLayer
 
 _NEWNS: Final = 0x00020000
@@ -37,16 +35,9 @@ _NAMESPACES: Final = {
 _APART: Final = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
 _MS_REC: Final = 0x4000
 _MS_PRIVATE: Final = 0x40000
-_SET_DUMPABLE: Final = 4
-_CAPBSET_READ: Final = 23
-_CAPBSET_DROP: Final = 24
-_SET_NO_NEW_PRIVS: Final = 38
-_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
-_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
+_LANDLOCK_CREATE: Final = 444
 _LANDLOCK_WHOLE: Final = 6
 """The version from which Landlock also closes abstract sockets and signals."""
-_ALLOW_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
-_MOST_CAPABILITIES: Final = 64
 
 _SYSCTLS: Final = Path("/proc/sys")
 # What stops user namespaces, by the file that says so: what it says then, and how to mend it.
@@ -70,7 +61,7 @@ def try_layers() -> tuple[HostFinding, ...]:
         _tried(
             "no new privileges",
             IsolationLayer.NO_NEW_PRIVILEGES,
-            lambda: str(kernel.prctl(_SET_NO_NEW_PRIVS, 1) or ""),
+            privileges.gain_none,
             "Whatever is executed gives an isolate no privilege that it does not have.",
             "use a kernel from 3.5 on",
         ),
@@ -256,19 +247,15 @@ def _drop_capabilities() -> None:
     try:
         _unshare_as_user(0)
     except OSError:
-        if os.geteuid() != 0:
+        if os.geteuid() != ROOT:
             raise
-    for each in range(_MOST_CAPABILITIES):
-        try:
-            kernel.prctl(_CAPBSET_READ, each)
-        except OSError:
-            return  # the one after the last
-        kernel.prctl(_CAPBSET_DROP, each)
+    if not privileges.drop_capabilities():
+        raise Unable("the bounding set cannot be emptied")
 
 
 def _be_closed_to_others() -> str | None:
-    kernel.prctl(_SET_DUMPABLE, 0)
-    if os.geteuid() == 0:
+    privileges.keep_others_out()
+    if os.geteuid() == ROOT:
         return "yes, for all but root, which Sonora is here"
     ours = os.getpid()
 
@@ -281,29 +268,30 @@ def _be_closed_to_others() -> str | None:
 
 
 def _set_limits() -> None:
-    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_MSGQUEUE):
-        resource.setrlimit(limit, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
-    resource.setrlimit(resource.RLIMIT_NPROC, (8, 8))
+    limits.bound_process(alone=False)
+    limits.bound_files(files=64, file_bytes=0)
+    limits.bound_front_memory()
 
 
 def _enter_landlock() -> str:
     version = kernel.system_call(_LANDLOCK_CREATE, None, 0, 1)
-    kernel.prctl(_SET_NO_NEW_PRIVS, 1)
-    ruleset = kernel.system_call(_LANDLOCK_CREATE, struct.pack("Q", 0b100), 8, 0)  # to read files
-    kernel.system_call(_LANDLOCK_RESTRICT, ruleset, 0)
-    try:
-        os.close(os.open("/proc/self/status", os.O_RDONLY))
-    except PermissionError:
+    privileges.gain_none()
+    if landlock.enter() and not _opens("/proc/self/status"):
         return str(version)
     raise Unable("a file was opened that it should have kept closed")
 
 
 def _install_filter() -> None:
-    number = _SECCOMP.get(os.uname().machine)
-    if number is None:
-        raise Unable(f"not known for {os.uname().machine}")
-    kernel.prctl(_SET_NO_NEW_PRIVS, 1)
-    # One instruction, "allow": what counts is whether the kernel takes a filter at all.
-    code = ctypes.create_string_buffer(_ALLOW_ALL, len(_ALLOW_ALL))
-    kernel.system_call(number, 1, 0, struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)))
+    privileges.gain_none()
+    if not seccomp.confine_guest():
+        raise Unable(f"not on {os.uname().machine}, or not by this kernel")
+    if _opens("/proc/self/status"):
+        raise Unable("a system call was made that it should have refused")
+
+
+def _opens(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
