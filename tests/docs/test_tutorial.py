@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from sonora.image.local import local_image
 from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -37,11 +36,7 @@ class Shell:
         self.folder = folder
         self.output = ""
         self.services: list[subprocess.Popen] = []
-        self.environment = {
-            **os.environ,
-            "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
-            "SONORA_IMAGE": str(local_image().folder),
-        }
+        self.environment = {**os.environ, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
 
     def do(self, command: str) -> None:
         if command.startswith("mkdir"):

@@ -345,15 +345,6 @@ def test_a_new_policy_warns_of_what_deserves_a_second_look(world):
     assert "no order has a place" in told
 
 
-def test_a_measurement_comes_from_what_sonora_printed(world):
-    printed = json.dumps({"platform": "nitro", "measurement": "ef" * 32, "files": {}})
-    path = world.file("measurement.json", printed.encode())
-    key = ("--tabasco-key", str(world.folder / "tabasco.pem"))
-    world.run(*new_policy(world, "--measurement-file", path, *key))
-    made = Policy.parse((world.folder / "new.json").read_bytes(), at=now())
-    assert made.accepted("nitro").measurements == {b"\xef" * 32}
-
-
 @pytest.mark.parametrize(
     ("words", "layers"),
     [
@@ -402,12 +393,10 @@ def test_a_policy_of_2021_is_written_too(world):
         (["--identity", "nowhere", "Reader"], "No such file"),
         (["--isolation", "walls"], "separate-user"),
         (["--isolation", "none", "--isolation", "seccomp"], "none stands alone"),
-        (["--measurement-file", "PROGRAM"], "sonora measure --json"),
         (["--sinaloa", "nowhere"], "HOST:PORT"),
     ],
 )
 def test_terms_nobody_can_read_are_wrong_usage(world, change, text):
-    change = [str(world.program) if word == "PROGRAM" else word for word in change]
     status = 1 if "nowhere" in change and "--identity" in change else 2
     told = world.complain(*new_policy(world, *usual(world), *change), status=status)
     assert text in " ".join(told.replace("│", "").split())

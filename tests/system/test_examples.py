@@ -10,25 +10,20 @@ from sdk.examples import EXAMPLES, programs
 from sdk.examples.policy_template import orders, parties, policy_command
 from sonora.image.local import local_image
 from support.stack import new_party, run
+from veracruz_image import MANIFEST
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
 SIZE = 40
 
 
-@pytest.fixture(scope="module")
-def measurement():
-    folder = local_image().folder
-    return run("sonora", "measure", "--image", folder, "--json").done().out
-
-
-def policy_of(example, members, folder, stack, measurement, *, module=None):
+def policy_of(example, members, folder, stack, *, module=None):
     """What the template's command writes, in a folder where everybody's files are."""
     module = module or programs.load(example.name)
     for party, identity in zip(parties(example), members, strict=True):
         folder.joinpath(party.certificate).write_bytes(identity.certificate_pem())
     folder.joinpath(f"{example.name}.wasm").write_bytes(module)
-    folder.joinpath("measurement.json").write_text(measurement)
+    folder.joinpath("image").symlink_to(local_image().folder / MANIFEST)
     folder.joinpath("tabasco.pem").write_bytes(stack.tabasco_key_file.read_bytes())
     command = policy_command(example).replace("127.0.0.1:3010", str(stack.tabasco_address))
     program, *arguments = shlex.split(command.replace("\\\n", ""))
@@ -47,11 +42,11 @@ def provide(computation, clients, contents, send):
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", programs.NAMES)
-def test_an_example_computes_in_an_isolate_what_python_does(stack, measurement, tmp_path, name):
+def test_an_example_computes_in_an_isolate_what_python_does(stack, tmp_path, name):
     example = EXAMPLES[name]
     case = example.generate(11, 5 if example.streams else SIZE)
     members = [new_party(f"party-{number}") for number in range(len(parties(example)))]
-    raw = policy_of(example, members, tmp_path, stack, measurement)
+    raw = policy_of(example, members, tmp_path, stack)
     data_from, streams_from = orders(example)
     reader = len(members) - 1
     results = []
@@ -74,13 +69,11 @@ def test_an_example_computes_in_an_isolate_what_python_does(stack, measurement, 
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {*programs.NAMES}))
-def test_an_example_whose_module_is_not_shipped_has_a_policy_too(
-    stack, measurement, tmp_path, name
-):
+def test_an_example_whose_module_is_not_shipped_has_a_policy_too(stack, tmp_path, name):
     example = EXAMPLES[name]
     module = programs.load("nop")  # in place of the one that is to be built
     members = [new_party(f"party-{number}") for number in range(len(parties(example)))]
-    raw = policy_of(example, members, tmp_path, stack, measurement, module=module)
+    raw = policy_of(example, members, tmp_path, stack, module=module)
     policy = Policy.parse(raw, at=datetime.now(UTC))
     assert policy.data_provision_order == orders(example)[0]
     assert policy.program_digest == Digest.of(module)

@@ -20,7 +20,6 @@ from durango.cli.terms import (
     expiry,
     isolation_of,
     limits_of,
-    measurements_in,
     members_of,
     order_of,
     platforms_of,
@@ -97,14 +96,6 @@ def policy() -> None:
     help="Accept the runtime in this image, which you built or checked yourself. Repeatable.",
 )
 @releases_option
-@click.option(
-    "--measurement-file",
-    "measurement_files",
-    type=FILE,
-    multiple=True,
-    help="A file that `sonora measure --json` printed, with an accepted platform and "
-    "measurement; repeatable.",
-)
 @click.option("--sinaloa", type=ADDRESS, required=True, help="Where the bridge will be.")
 @click.option("--tabasco", type=ADDRESS, required=True, help="The attestation service.")
 @click.option(
@@ -171,7 +162,6 @@ def new(
     architecture: str | None,
     images: tuple[Path, ...],
     config: Path,
-    measurement_files: tuple[Path, ...],
     sinaloa: Address,
     tabasco: Address,
     tabasco_key: Path | None,
@@ -195,7 +185,7 @@ def new(
     releases = Releases(config, at=now)
     runtimes = [_of_release(releases, version, architecture) for version in versions]
     runtimes += [_of_image(path) for path in images]
-    accepted = platforms_of([*platforms, *map(measurements_in, measurement_files)], runtimes)
+    accepted = platforms_of(platforms, runtimes)
     text = render_policy(
         at=now,
         identities=members,

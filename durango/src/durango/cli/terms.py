@@ -11,7 +11,6 @@ import click
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from durango.identity import load_certificate
-from veracruz_shells.console import read_file
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     RUNTIME_LAYERS,
@@ -26,7 +25,6 @@ from veracruz_utils.policy import (
     Role,
     ciphersuite_named,
 )
-from veracruz_utils.strict_json import JsonError, read_json
 
 EVERY_RUNTIME_LAYER: Final = "runtime"
 NO_LAYER: Final = "none"
@@ -37,7 +35,6 @@ _IDS: Final = re.compile(r"\s*(?:[0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)?\s*")
 _LIMIT: Final = re.compile(r"([a-z_]+)=([0-9]{1,20})(KiB|MiB|GiB|)")
 _UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LIMIT_NAMES: Final = tuple(field.name for field in fields(Limits))
-_MAX_MEASUREMENT_FILE_BYTES: Final = 4 * 1024 * 1024  # with the list of the measured files
 _USUAL_DAYS: Final = 30
 
 
@@ -93,22 +90,6 @@ def platforms_of(given: Iterable[str], images: Sequence[bytes]) -> list[Accepted
             "a policy accepts at least one runtime: give --release or --image, and --platform"
         )
     return [AcceptedPlatform(name, frozenset(values)) for name, values in measurements.items()]
-
-
-def measurements_in(path: Path) -> str:
-    """`NAME=HEX` from a file with what `sonora measure --json` prints."""
-    data = read_file(path, limit=_MAX_MEASUREMENT_FILE_BYTES, what="measurement")
-    try:
-        found = read_json(data, max_bytes=_MAX_MEASUREMENT_FILE_BYTES)
-    except JsonError as error:
-        raise click.UsageError(
-            f"{path} is not what `sonora measure --json` prints: it {error}"
-        ) from error
-    match found:
-        case {"platform": str(platform), "measurement": str(measurement)}:
-            return f"{platform}={measurement}"
-        case _:
-            raise click.UsageError(f"{path} is not what `sonora measure --json` prints")
 
 
 def expiry(text: str | None, days: int | None, *, now: datetime) -> datetime:

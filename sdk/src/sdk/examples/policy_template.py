@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sdk.examples import Example
-from veracruz_utils.policy import Role
+from veracruz_utils.policy import LINUX_SOFTWARE, Role
 
 PROGRAM_PROVIDER: Final = "program provider"
 RESULT_READER: Final = "result reader"
@@ -68,7 +68,8 @@ def policy_command(example: Example) -> str:
     """The whole command, for a shell: with the addresses of one machine, to be replaced."""
     options = policy_options(example)
     options += [
-        ["--measurement-file", "measurement.json"],
+        ["--image", "image"],
+        ["--platform", LINUX_SOFTWARE],
         ["--sinaloa", "127.0.0.1:3011"],
         ["--tabasco", "127.0.0.1:3010"],
         ["--tabasco-key", "tabasco.pem"],
