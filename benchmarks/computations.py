@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,6 @@ from durango import Attestation, Identity, Principal, attest
 from sonora.doctor import layers_of_this_host
 from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
-from sonora.isolates import LinuxLauncher
 from tabasco.registry.state import StateDirectory
 from veracruz.services import Service
 from veracruz_utils.address import Address
@@ -75,12 +74,13 @@ class Deployment:
                 stack, "tabasco", "--listen", "127.0.0.1:0",
                 "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
             )  # fmt: skip
-            with closing(LinuxLauncher(local_image())) as launcher:
-                self.measurement = launcher.measurement
+            image = local_image()
+            self.measurement = image.measurement.value
             self._tabasco = tabasco.wait_ready()
             self.sonora = self._serve(
                 stack, "sonora", "--tabasco", self._tabasco, "--listen", "127.0.0.1:0",
                 "--state", str(self._folder / "sonora"), "--socket", str(self.socket),
+                "--image", str(image.folder),
             )  # fmt: skip
             self.sonora.wait_ready()
             self._stack = stack.pop_all()
