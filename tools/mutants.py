@@ -50,11 +50,7 @@ OPERATORS = (
     "ReplaceUnaryOperator_Delete_Not", "ReplaceUnaryOperator_Delete_USub",
 )  # fmt: skip
 DROPPED = ast.Expr | ast.Raise | ast.Delete | ast.AugAssign
-PRELOADED = (
-    "hypothesis.strategies", "msgspec", "click", "cryptography.x509", "OpenSSL.SSL",
-    "google.protobuf.descriptor", "wasmtime", "sqlalchemy.orm", "alembic.command", "psycopg",
-    "anyio.pytest_plugin", "xdist.plugin",
-)  # fmt: skip
+LOADED = Path("loaded.txt")
 DATA_BYTES = 4 << 30
 NOT_RUN = 70
 WAITING = 5  # times as long as it may work, a test may wait
@@ -190,8 +186,8 @@ class Copy:
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self._changes = int(time.time())
-        for module in PRELOADED:
-            __import__(module)
+
+        self._ours = {each.name for each in self._folder.glob("*/src/*")} | {"tests", "support"}
 
     def outcome(self, path: str, code: str, tests: list[str], limit_s: float) -> str:
         """`survived`, or how the module with this code was found out."""
@@ -201,6 +197,18 @@ class Copy:
             return self._run(tests, limit_s)
         finally:
             self._write(path, original)
+            self._preload()
+
+    def _preload(self) -> None:
+        """Load what the tests that ran last had loaded and that is not ours: no mutant changes it.
+
+        It takes longer than most tests, and so is done once for all that this process forks.
+        """
+        names = LOADED.read_text().split() if LOADED.exists() else []
+        for name in names:
+            if name not in sys.modules and name.partition(".")[0] not in self._ours:
+                with suppress(Exception):
+                    __import__(name)
 
     def _write(self, path: str, code: str) -> None:
         """The module's code, with a time of change by which no compiled code is taken for it."""
@@ -250,6 +258,7 @@ def _test(tests: list[str], limit_s: float) -> int:
     os.dup2(log, 2)
     options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     code = pytest.main([*options, *tests])
+    LOADED.write_text("\n".join(sys.modules))
     sys.stdout.flush()
     return int(code)
 

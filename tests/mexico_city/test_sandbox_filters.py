@@ -64,25 +64,6 @@ def meant(rules, default: int, number: int, arguments) -> int:
     return default
 
 
-WORDS = st.sampled_from([0, 1, 2, 3, 0x80000000, 0xFFFFFFFF])
-VALUES = st.builds(lambda low, high: low | high << 32, WORDS, WORDS)
-CONDITIONS = st.builds(Condition, st.integers(0, 5), WORDS, WORDS, st.booleans())
-RULES = st.builds(
-    CallRule,
-    st.sampled_from(["a", "b", "c", "not of this machine"]),
-    st.lists(st.lists(CONDITIONS, max_size=3).map(tuple), max_size=3).map(tuple),
-    st.sampled_from([EPERM, ALLOW, KILL]),
-)
-VERDICTS = st.sampled_from([ALLOW, EPERM])
-NUMBERS = st.sampled_from([0, 1, 2, 3, 98, 99, 100, 101, 0xFFFFFFFF])
-
-
-@given(st.lists(RULES, max_size=5), VERDICTS, NUMBERS, st.lists(VALUES, min_size=6, max_size=6))
-def test_a_program_does_what_its_rules_say(rules, default, number, arguments):
-    program = assemble(rules, SMALL, default=default)
-    assert verdict(program, number, arguments, audit=7) == meant(rules, default, number, arguments)
-
-
 @pytest.mark.parametrize("number", [0, 1, 99, 100])
 def test_calls_of_another_architecture_end_the_process(number):
     program = assemble(bpf.allow("a b c"), SMALL, default=ALLOW)
@@ -322,3 +303,22 @@ def test_without_filters_in_the_kernel_or_numbers_of_the_machine_nothing_is_conf
         assert confine() is False
     finally:
         seccomp._architecture.cache_clear()
+
+
+WORDS = st.sampled_from([0, 1, 2, 3, 0x80000000, 0xFFFFFFFF])
+VALUES = st.builds(lambda low, high: low | high << 32, WORDS, WORDS)
+CONDITIONS = st.builds(Condition, st.integers(0, 5), WORDS, WORDS, st.booleans())
+RULES = st.builds(
+    CallRule,
+    st.sampled_from(["a", "b", "c", "not of this machine"]),
+    st.lists(st.lists(CONDITIONS, max_size=3).map(tuple), max_size=3).map(tuple),
+    st.sampled_from([EPERM, ALLOW, KILL]),
+)
+VERDICTS = st.sampled_from([ALLOW, EPERM])
+NUMBERS = st.sampled_from([0, 1, 2, 3, 98, 99, 100, 101, 0xFFFFFFFF])
+
+
+@given(st.lists(RULES, max_size=5), VERDICTS, NUMBERS, st.lists(VALUES, min_size=6, max_size=6))
+def test_a_program_does_what_its_rules_say(rules, default, number, arguments):
+    program = assemble(rules, SMALL, default=default)
+    assert verdict(program, number, arguments, audit=7) == meant(rules, default, number, arguments)
