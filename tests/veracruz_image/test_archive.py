@@ -193,7 +193,7 @@ def test_a_second_stream_behind_the_first_is_refused(archive):
 
 def test_an_archive_that_wants_much_memory_or_says_a_large_manifest_is_refused(archive):
     content = lzma.decompress(archive.read_bytes())
-    greedy = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 * 1024 * 1024}]
+    greedy = [{"id": lzma.FILTER_LZMA2, "dict_size": 192 * 1024 * 1024, "mf": lzma.MF_HC3}]
     archive.write_bytes(lzma.compress(content, filters=greedy))
     with pytest.raises(ImageError, match=r"(?i)memory"):
         verify_image(archive)
