@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from mexico_city.lifetime import Lifetime
+from colima.isolate import IsolateExit
+from mexico_city.lifetime import Lifetime, ending_of
 from support.computations import policy
 from support.policies import NOW
 from veracruz_utils.policy import Limits
@@ -26,6 +27,7 @@ def lifetime() -> Lifetime:
         (timedelta(), timedelta(), False),
         (TERM - SECOND, TERM - SECOND, False),
         (TERM, TERM, True),
+        (TERM, SECOND, True),
         (TERM + SECOND, SECOND, True),  # slept meanwhile, or the clock was set right
         (-TERM, TERM, True),  # the clock was set back: that prolongs nothing
         (-TERM, TERM - SECOND, False),
@@ -54,3 +56,9 @@ def test_its_patience_begins_with_it(lifetime):
 
 def test_a_policy_that_says_nothing_waits_for_a_day():
     assert Limits().idle_seconds == 24 * 3600
+
+
+def test_its_end_is_named_with_the_time_of_the_policy():
+    agreed = policy([["PiProvider", "ResultReader"]])
+    assert ending_of(agreed, IsolateExit.EXPIRED) == "the policy expired at 2026-12-31T23:59:59Z"
+    assert ending_of(agreed, IsolateExit.QUORUM) == "every result reader asked for shutdown"

@@ -79,8 +79,11 @@ def test_a_refusal_costs_nothing_of_anybodys_share(small):
 def test_a_window_ends_and_the_next_begins_with_the_first_that_asks(small):
     take(small, "loud", 3)
     refused(small, "loud", now=59.9)
-    small.quota = small.take("loud", known=False, now=60.0)
-    small.take("friend", known=True, now=61.0)
+    small.take("loud", known=False, now=60.0)
+    for _ in range(5):
+        small.take("friend", known=True, now=61.0)
+    refused(small, "friend", known=True, now=119.9)
+    small.take("friend", known=True, now=120.0)
 
 
 def test_the_shares_leave_sonora_room_for_two_windows():

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from sinaloa.places import GaveWayError, Place, Places
-from veracruz_shells.service import CallError
+from veracruz_shells.service import CallError, CallStatus
 
 
 class Session:
@@ -110,3 +110,15 @@ def test_a_peer_that_was_let_in_stays_known():
     with places.place("q"):
         pass
     assert (places.knows("p"), places.knows("q")) == (True, False)
+
+
+def test_the_sessions_are_those_that_are_there(hall):
+    _, session = hall.take("m", let_in=True)
+    with hall.places.place("slow"):
+        assert hall.places.sessions() == [session]
+
+
+def test_who_gave_way_is_told_to_try_again():
+    told = GaveWayError()
+    assert told.status is CallStatus.RESOURCE_EXHAUSTED
+    assert "gave way to another" in str(told)
