@@ -153,6 +153,18 @@ def test_a_host_without_sealed_memory_files_is_found_out():
     assert findings_where(lambda: forbid(MEMFD_CREATE))["memory files"]["state"] == "missing"
 
 
+def test_a_host_that_executes_no_memory_files_is_found_out(monkeypatch):
+    assert machine._unreadable_programs().state is FindingState.GOOD
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "vm.memfd_noexec is 2")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    found = machine._unreadable_programs()
+    assert (found.state, found.found) == (FindingState.NOTE, "memory files are not executed here")
+    assert "vm.memfd_noexec" in found.remedy
+
+
 @pytest.mark.parametrize("name", layers._SWITCHES)
 def test_the_switch_that_forbids_user_namespaces_is_named(tmp_path, monkeypatch, name):
     monkeypatch.setattr(layers, "_SYSCTLS", tmp_path)

@@ -11,13 +11,17 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.processes import children, eventually, runs
-from support.users import SONORA, as_user, everybodys_python, needs_root, open_folder, with_paths
+from support.users import SONORA, as_user, everybodys_python, open_folder, with_paths
 
+# Any unprivileged user: who runs these tests, if that is one.
+USER = os.getuid() or SONORA
+AS_USER = {"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 SONORA_AND_AN_ISOLATE = """
@@ -78,13 +82,12 @@ ATTEMPTS = {
 
 @contextlib.contextmanager
 def started(code: str, *arguments: str):
-    """This Python code as a process of the user SONORA."""
+    """This Python code as a process of that user."""
     tests = str(Path(__file__).parents[2])
     program = with_paths(tests) + code
     with subprocess.Popen(
-        [everybodys_python(), "-P", "-c", program, *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env={},
-        user=SONORA, group=SONORA, extra_groups=[],
+        [everybodys_python() if AS_USER else sys.executable, "-P", "-c", program, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env={}, **AS_USER,
     ) as process:  # fmt: skip
         try:
             yield process
@@ -94,7 +97,7 @@ def started(code: str, *arguments: str):
 
 @pytest.fixture(scope="module", params=["namespaces", "no namespaces"])
 def machine(image, request):
-    """The image, and an isolate that SONORA runs, watched from before it was started."""
+    """An isolate that an unprivileged user runs, watched from before it was started."""
     if request.param == "no namespaces" and platform.machine() != "x86_64":
         pytest.skip("the number of unshare is that of x86-64")
     prepare = WITHOUT_NAMESPACES if request.param == "no namespaces" else ""
@@ -114,28 +117,24 @@ def machine(image, request):
     assert eventually(lambda: not [each for each in processes.values() if runs(each)])
 
 
-@needs_root
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 @pytest.mark.parametrize("which", ["zygote", "front", "guest"])
 def test_another_process_of_sonoras_user_is_kept_out(machine, which, attempt):
     processes, _, _ = machine
-    control = subprocess.Popen(
-        ["/bin/sleep", "600"], user=SONORA, group=SONORA, extra_groups=[], cwd="/"
-    )
+    control = subprocess.Popen(["/bin/sleep", "600"], cwd="/", **AS_USER)
     try:
         assert eventually(lambda: Path(f"/proc/{control.pid}/comm").read_text() == "sleep\n")
-        said = as_user(SONORA, lambda: ATTEMPTS[attempt](control.pid))
+        said = as_user(USER, lambda: ATTEMPTS[attempt](control.pid))
         if "PermissionError" in said:
             pytest.skip(f"the kernel closes every process here: {said}")
         assert "Error" not in said
     finally:
         control.kill()
         control.wait()
-    said = as_user(SONORA, lambda: ATTEMPTS[attempt](processes[which]))
+    said = as_user(USER, lambda: ATTEMPTS[attempt](processes[which]))
     assert said.startswith("PermissionError"), said
 
 
-@needs_root
 def test_no_instant_was_left_to_look_into_the_zygote_or_an_isolate(machine):
     """Somebody tried to open every process of this user again and again while they started."""
     processes, seen, _ = machine

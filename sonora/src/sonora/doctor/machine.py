@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import resource
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from sonora.doctor.findings import FindingState, HostFinding
 from sonora.doctor.throwaway import Unable, attempt
 from sonora.evidence import SOURCES
 from sonora.evidence.base import EvidenceUnavailableError
+from sonora.image.kernel_calls import unreadable
 from sonora.image.source import installed_archive
 from sonora.users import ROOT, own_user
 from veracruz_image import read_manifest
@@ -37,6 +39,7 @@ def look_at_machine(image: Path | None) -> tuple[HostFinding, ...]:
         _image(image),
         _user(),
         _memory_files(),
+        _unreadable_programs(),
         _secret_memory(),
         _tracing(),
         _cgroups(),
@@ -90,6 +93,25 @@ def _seal_a_file() -> None:
     except PermissionError:
         return
     raise Unable("a sealed file was written")
+
+
+def _unreadable_programs() -> HostFinding:
+    name = "unreadable programs"
+    means = "The zygote is closed to Sonora's own user from its first instruction on."
+    done, said = attempt(_execute_unreadable)
+    if done:
+        return HostFinding(name, FindingState.GOOD, "yes, out of memory files", means)
+    remedy = "let memory files be executed: sysctl vm.memfd_noexec=1 (or 0)"
+    return HostFinding(name, FindingState.NOTE, said, means, remedy)
+
+
+def _execute_unreadable() -> None:
+    program = os.open(sys.executable, os.O_RDONLY)
+    copy = unreadable(program)
+    if os.path.sameopenfile(program, copy):
+        raise Unable("memory files are not executed here")
+    # What is executed takes this child's place, and ends as it should or not.
+    os.execve(copy, [sys.executable, "-I", "-S", "-c", ""], {})  # noqa: S606 - our own interpreter
 
 
 def _secret_memory() -> HostFinding:
