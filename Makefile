@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock image wheels clean help
+.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -106,6 +106,9 @@ wheels: $(BIN)/.installed-dev ## a wheel of every component, and of the runtime 
 	  $(BIN)/python -m build --wheel --no-isolation --outdir dist "$$(dirname $$project)" >/dev/null || exit 1; \
 	done
 	@ls dist
+
+distributions: wheels ## as root: the wheels on Debian 13 and on Debian testing, made by debootstrap
+	tools/distributions.sh
 
 lock: $(BIN)/.installed-dev ## resolve the third-party packages anew
 	$(BIN)/python tools/lock.py

@@ -106,3 +106,10 @@ def test_reference_values_are_published(follow):
     printed = follow("how-to/publish-reference-values.md")
     assert "policy version 1 is in force" in printed
     assert "revoke-measurement" in printed.splitlines()[-1]
+
+
+def test_runtime_images_are_built_checked_and_compared(follow):
+    printed = follow("how-to/build-and-compare-runtime-images.md").splitlines()
+    assert len(printed) == 4
+    assert printed[0] == printed[1] == printed[2]
+    assert printed[3] == "the same image"

@@ -36,15 +36,20 @@ _SIZE: Final = slice(124, 135)
 """Where a header has the size of its file, in octal digits."""
 
 
-def write_archive(folder: Path, file: BinaryIO) -> Manifest:
+def write_archive(folder: Path, file: BinaryIO, *, preset: int = 3) -> Manifest:
     """Write the image in `folder`, which is checked on the way, as an archive.
+
+    Args:
+        folder: the image.
+        file: where the archive is written to.
+        preset: of xz, 0 to 9: smaller files, in several times the time.
 
     Raises:
         ImageError: it cannot be read, or is not what its manifest says.
     """
     text = (folder / MANIFEST).read_bytes()
     manifest = Manifest.parse(text)
-    with lzma.open(file, "wb", preset=3) as packed:
+    with lzma.open(file, "wb", preset=preset) as packed:
         packed.write(_header(MANIFEST, ImageFile(0o644, len(text), Digest.of(text))))
         packed.write(text + _padding(len(text)))
         for path, entry in manifest.entries.items():
