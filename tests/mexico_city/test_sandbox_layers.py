@@ -365,13 +365,17 @@ class TestLimits:
     @pytest.mark.parametrize("used", [0, 1, 2, 3, 12_345, 2**20 - 2, 2**20 - 1])
     def test_what_is_in_use_is_found_by_asking_the_limit(self, played, used):
         set_to = []
+
+        def set_limit(_, pair):
+            set_to.append(pair)
+            assert len(set_to) <= 22, "a search by halves of a million ends sooner"
+
         played.play(resource, "getrlimit", (5, 7))
-        played.play(resource, "setrlimit", lambda _, pair: set_to.append(pair))
+        played.play(resource, "setrlimit", set_limit)
         played.play(limits, "_one_page_fits", lambda: set_to[-1][0] >= (used + 1) * self.PAGE)
         assert limits._data_bytes() == used * self.PAGE
         assert set_to[-1] == (5, 7)
         assert all(hard == 7 for _, hard in set_to)
-        assert len(set_to) <= 22
 
     def test_the_limit_is_as_before_whatever_happens(self, played):
         played.play(resource, "getrlimit", (5, 7))
