@@ -1,9 +1,10 @@
 """Make the wheel that brings a release's runtime image.
 
-python tools/runtime_image.py FOLDER [--lock requirements.lock]
+python tools/runtime_image.py FOLDER [--lock requirements.lock] [--key KEY.pem --signer NAME]
 
 The wheel holds the image as an archive, its manifest, a bill of materials (CycloneDX) and the
-licences of all that is bundled. From the same installation it is the same to the last byte, but for
+licences of all that is bundled; with a release key, also the signed file that `durango` takes the
+measurement from. From the same installation it is the same to the last byte, but for that file and
 what xz of another version may make of the same content; the measurement is over the content.
 """
 
@@ -19,6 +20,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -29,8 +31,10 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from durango.releases import INSTALLED_FILE
 from sonora.image.build import build_image
 from sonora.image.contents import packages_of
+from sonora.image.signing import parse_release_key, sign_images
 from sonora.image.source import ARCHIVE, RELEASE
 from veracruz_image import MANIFEST, Manifest, read_manifest, write_archive
 from veracruz_image.architecture import architecture_of
@@ -38,6 +42,7 @@ from veracruz_image.architecture import architecture_of
 ROOT = Path(__file__).parent.parent
 NAME = "veracruz-runtime-image"
 _TIME = (1980, 1, 1, 0, 0, 0)
+_LIFETIME = timedelta(days=730)
 _INIT = '''"""The runtime image of a release of Veracruz; `sonora` finds and checks it."""
 
 __all__: list[str] = []
@@ -59,7 +64,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lock", type=Path, default=ROOT / "requirements.lock")
+    parser.add_argument("--key", type=Path, help="the private release key (PEM)")
+    parser.add_argument("--signer", help="how who releases it is called")
     given = parser.parse_args()
+    if (given.key is None) != (given.signer is None):
+        parser.error("--key and --signer belong together")
     with tempfile.TemporaryDirectory() as draft:
         image = Path(draft) / "image"
         sources = build_image(image, lock=given.lock)
@@ -76,8 +85,18 @@ def main() -> None:
             f"{RELEASE}/{MANIFEST}": manifest.text,
             f"{RELEASE}/sbom.cdx.json": _bill(manifest, packages, libraries),
         }
+        if given.key is not None:
+            files[f"{RELEASE}/{INSTALLED_FILE}"] = _signed(image, given.key, given.signer)
         wheel = _write_wheel(given.folder, manifest, files, _licences(packages, libraries))
     sys.stdout.write(f"{wheel}\n{manifest.measurement}\n")
+
+
+def _signed(image: Path, key: Path, signer: str) -> bytes:
+    """What the release measures, signed by who releases it."""
+    private = parse_release_key(key.read_bytes(), name=str(key))
+    terms = {"version": _version(), "signer": signer}
+    _, data = sign_images([image], private, **terms, at=datetime.now(UTC), lifetime=_LIFETIME)
+    return data
 
 
 def _libraries(sources: list[Path], packages: Mapping[str, Distribution]) -> Iterator[Library]:
