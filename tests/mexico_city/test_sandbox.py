@@ -8,7 +8,9 @@ import textwrap
 
 import pytest
 
+from support.isolate_rig import new_party
 from support.patience import PATIENCE_S
+from veracruz_utils.policy import Role
 
 SETUP = """
 import ctypes, json, os, resource, signal, sys, threading
@@ -200,3 +202,34 @@ def test_a_failure_that_cannot_be_told_is_no_failure_of_its_own():
         """
     )
     assert told == "went on"
+
+
+def test_an_isolate_whose_guest_is_not_walled_in_makes_no_key(isolates):
+    policy = isolates.policy(
+        [(new_party("only"), [Role.PI_PROVIDER, Role.RESULT_READER])], program=b""
+    )
+    told, done = settled(
+        f"""
+        import socket
+        from colima import isolate as wire, read_frame
+        from mexico_city import isolate
+        private, inside = socket.socketpair()
+        control, _ = socket.socketpair()
+
+        def refuse(**_):
+            raise OSError("no")
+
+        entry.enter = entry.enter_front = lambda **_: frozenset()
+        entry.enter_guest = refuse
+        isolate.make_certificate = None
+        status = isolate.run(
+            bytes.fromhex("{policy.hex()}"), measurement=bytes(32),
+            control=control.detach(), private=inside.detach(), parent=os.getppid(),
+        )
+        report = wire.FROM_RUNTIME.decode(read_frame(private.recv))
+        tell([type(report).__name__, report.reason, status])
+        """
+    )
+    reason = "the guest process ended before it was walled in"
+    assert told == ["RuntimeRefused", reason, 70], done.stderr.decode()
+    assert done.stderr == b"guest failed: OSError\n"

@@ -22,7 +22,7 @@ from colima.isolate import IsolateExit
 from execution_engine import strategy
 from mexico_city.code_exchange import MAX_CODE_BYTES, CodeExchange
 from mexico_city.computation import Computation
-from mexico_city.errors import PolicyUnusableError
+from mexico_city.errors import PolicyUnusableError, RuntimeFailure
 from mexico_city.front import MAX_SESSIONS, Front
 from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
@@ -49,6 +49,8 @@ FAILED: Final = 70
 """The exit status of an isolate that failed."""
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far a principal's clock may be behind ours."""
+_WALLED_IN: Final = b"\1"
+"""The first a guest says: the front makes no key before, and reports no layer."""
 _OTHER_FILES: Final = 64
 """Open files besides two per session, its socket and its content, and one per input."""
 
@@ -65,13 +67,16 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
     """
     layers = entry.enter(keep={control, private}, parent=parent)
     # Before `_serve` makes the key: a program that takes its guest over must not find it there.
-    # Before the policy is looked at, too: from here on no process of the isolate can fork another.
+    # Before the policy is looked at, too: that is done within the final walls, where nothing forks.
     channel, guest_id = _fork_guest(policy_bytes)
     layers |= entry.enter_front(guest=guest_id)
     sonora = socket.socket(fileno=private)
     try:
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
         _bound_front(policy)
+        # Now, and not before: it reads the policy at the same time.
+        if channel.recv(1) != _WALLED_IN:
+            raise RuntimeFailure("the guest process ended before it was walled in")
     except VeracruzError as error:
         os.kill(guest_id, signal.SIGKILL)
         os.waitpid(guest_id, 0)
@@ -183,6 +188,7 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoRetu
             entry.settle_guest()  # at once: nothing of the program's is ever machine code
             settle = limits.allow_run_memory
         guest = IsolateGuest(policy, LinuxRandomSource(), compiled=settle)
+        channel.sendall(_WALLED_IN)
         serve(channel, guest, isolate.FROM_GUEST.encode)
         status = 0
     except PolicyError:

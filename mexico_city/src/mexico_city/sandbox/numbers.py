@@ -22,15 +22,15 @@ class Architecture:
 
 # name, x86-64, aarch64; "-" where there is no such call.
 _TABLE: Final = """
-read 0 63; write 1 64; readv 19 65; writev 20 66; close 3 57; lseek 8 62; pread64 17 67; fstat 5 80
+read 0 63; write 1 64; close 3 57; lseek 8 62; pread64 17 67; fstat 5 80
 mmap 9 222; mprotect 10 226; munmap 11 215; mremap 25 216; madvise 28 233; brk 12 214
 rt_sigaction 13 134; rt_sigprocmask 14 135; rt_sigreturn 15 139; sigaltstack 131 132
 restart_syscall 219 128; futex 202 98; sched_yield 24 124; sched_getaffinity 204 123
 getrandom 318 278; clock_gettime 228 113; clock_nanosleep 230 115; gettimeofday 96 169
 getpid 39 172; gettid 186 178; exit 60 93; exit_group 231 94; rseq 334 293
 set_robust_list 273 99; membarrier 324 283; ioctl 16 29; fcntl 72 25; prlimit64 302 261
-recvfrom 45 207; sendto 44 206; recvmsg 47 212; sendmsg 46 211; shutdown 48 210
-getsockname 51 204; getpeername 52 205; getsockopt 55 209; setsockopt 54 208
+recvfrom 45 207; sendto 44 206; recvmsg 47 212; sendmsg 46 211
+getsockname 51 204; getpeername 52 205; getsockopt 55 209
 epoll_create1 291 20; epoll_ctl 233 21; epoll_wait 232 -; epoll_pwait 281 22; poll 7 -; ppoll 271 73
 memfd_create 319 279; kill 62 129; wait4 61 260; clone 56 220; clone3 435 435; tgkill 234 131
 seccomp 317 277

@@ -37,7 +37,7 @@ _THREAD: Final = 0x003D0F00
 # Memory, signals, clocks, locks, random numbers; itself.
 _COMMON: Final = [
     *allow(
-        """read write readv writev close fstat munmap mremap brk
+        """read write close fstat munmap mremap brk
         rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
         futex sched_yield sched_getaffinity getrandom clock_gettime clock_nanosleep gettimeofday
         getpid gettid exit exit_group rseq set_robust_list recvfrom recvmsg poll ppoll lseek"""
@@ -68,7 +68,7 @@ _FRONT: Final = [
     *_COMMON,
     *_NO_EXECUTION,
     *allow(
-        """sendmsg getsockname getpeername getsockopt setsockopt shutdown
+        """sendmsg getsockname getpeername getsockopt
         epoll_create1 epoll_ctl epoll_wait epoll_pwait pread64"""
     ),
     CallRule("memfd_create", ((equal(1, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING),),)),
