@@ -25,7 +25,7 @@ from veracruz_image import (
     verify_image,
 )
 from veracruz_image import folder as module
-from veracruz_image.folder import put_file
+from veracruz_image.folder import put_file, put_folder
 from veracruz_image.manifest import FORMAT
 from veracruz_utils.digest import Digest
 
@@ -214,6 +214,25 @@ def test_a_file_is_closed_to_others_until_all_of_it_is_there(tmp_path):
         assert put_file(root, "new", 0o755, pieces()) == 10
     assert (tmp_path / "new").read_bytes() == b"piecepiece"
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o755
+
+
+def test_a_folder_is_made_open_to_all_whatever_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with open_folder(tmp_path) as root:
+            put_folder(root, "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 4, 5, 9, 10, 11])
+def test_of_a_file_no_more_is_read_than_is_wanted(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(module, "_PIECE_BYTES", 2)
+    (tmp_path / "file").write_bytes(b"0123456789")
+    with (tmp_path / "file").open("rb", buffering=0) as file:
+        assert b"".join(module._pieces(file.fileno(), most)) == b"0123456789"[:most]
+        assert file.tell() == min(most, 10)
 
 
 def open_descriptors():
