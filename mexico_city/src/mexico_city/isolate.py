@@ -74,7 +74,7 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
     try:
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
         _bound_front(policy)
-        # Now, and not before: it reads the policy at the same time.
+        # Now, and not before: it enters its walls at the same time.
         if channel.recv(1) != _WALLED_IN:
             raise RuntimeFailure("the guest process ended before it was walled in")
     except VeracruzError as error:
@@ -178,6 +178,8 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoRetu
     status = FAILED
     try:
         entry.enter_guest(keep={channel.fileno()}, parent=front)
+        channel.sendall(_WALLED_IN)
+        # The rest while the front makes its key.
         policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
         largest = max(policy.limits.output_bytes, MAX_CODE_BYTES)
         # Each input is open twice while it is mapped.
@@ -188,7 +190,6 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoRetu
             entry.settle_guest()  # at once: nothing of the program's is ever machine code
             settle = limits.allow_run_memory
         guest = IsolateGuest(policy, LinuxRandomSource(), compiled=settle)
-        channel.sendall(_WALLED_IN)
         serve(channel, guest, isolate.FROM_GUEST.encode)
         status = 0
     except PolicyError:
