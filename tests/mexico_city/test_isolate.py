@@ -3,6 +3,8 @@
 import struct
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from colima import runtime
 from colima.runtime import (
@@ -15,10 +17,11 @@ from colima.runtime import (
 )
 from psa_attestation.receipts.receipt import commit
 from psa_attestation.receipts.verification import verify_receipt
+from sonora import local_attestation
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Limits, Role, Strategy
+from veracruz_utils.policy import IsolationLayer, Limits, Role, Strategy
 
 PI, DATA, READER = Role.PI_PROVIDER, Role.DATA_PROVIDER, Role.RESULT_READER
 STREAM = Role.STREAM_PROVIDER
@@ -52,6 +55,24 @@ def test_a_program_without_data_runs_and_every_isolate_draws_its_own_numbers(iso
             assert only.state() is ComputationState.FINISHED_EXECUTING
             results.add(output)
     assert len(results) == 2
+
+
+def test_isolates_forked_from_one_zygote_have_keys_of_their_own(isolates, monkeypatch):
+    """OpenSSL's generator takes no notice of a fork into another pid namespace."""
+    keys = set()
+    require_signature = local_attestation._require_signature
+
+    def noted(answer, transcript):
+        key = x509.load_der_x509_certificate(answer.certificate).public_key()
+        keys.add(key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+        return require_signature(answer, transcript)
+
+    monkeypatch.setattr(local_attestation, "_require_signature", noted)
+    for _ in range(3):
+        with isolates.computation([[PI, READER]], program=guests.RANDOM) as rig:
+            if IsolationLayer.NAMESPACES not in rig.isolate.layers:
+                pytest.skip("this host gives no namespaces, and processes tell by their id")
+    assert len(keys) == 3
 
 
 @BOTH_STRATEGIES

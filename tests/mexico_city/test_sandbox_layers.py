@@ -26,7 +26,8 @@ from mexico_city.sandbox import (
 from veracruz_utils.policy import IsolationLayer as Layer
 from veracruz_utils.policy import Limits
 
-ALWAYS = {Layer.NO_NEW_PRIVILEGES, Layer.NOT_DUMPABLE, Layer.LIMITS}
+ALWAYS = {Layer.NO_NEW_PRIVILEGES, Layer.NOT_DUMPABLE}
+OF_THE_HOST = {Layer.NAMESPACES, Layer.LIMITS, Layer.CAPABILITIES, Layer.LANDLOCK}
 
 
 class Played:
@@ -85,7 +86,7 @@ def test_an_isolate_enters_layer_by_layer(played, layers, monkeypatch):
     played.play(namespaces, "enter", lambda: played.calls.append(("(namespaces)",)) or True)
     played.play(landlock, "enter", lambda: played.calls.append(("(landlock)",)) or True)
     found = entry.enter(keep={5}, parent=4)
-    assert found == ALWAYS | {Layer.NAMESPACES, Layer.CAPABILITIES, Layer.LANDLOCK}
+    assert found == ALWAYS | OF_THE_HOST
     assert played.calls == [
         ("close_all_but", {5}),
         ("enter",),
@@ -103,17 +104,16 @@ def test_an_isolate_enters_layer_by_layer(played, layers, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("lack", "layer"),
+    ("lack", "lost"),
     [
-        ("apart", Layer.NAMESPACES),
-        ("powerless", Layer.CAPABILITIES),
-        ("fenced", Layer.LANDLOCK),
+        ("apart", {Layer.NAMESPACES, Layer.LIMITS}),
+        ("powerless", {Layer.CAPABILITIES}),
+        ("fenced", {Layer.LANDLOCK}),
     ],
 )
-def test_a_layer_that_the_host_does_not_give_is_not_reported(played, layers, lack, layer):
+def test_a_layer_that_the_host_does_not_give_is_not_reported(played, layers, lack, lost):
     given(played, **{lack: False})
-    every = ALWAYS | {Layer.NAMESPACES, Layer.CAPABILITIES, Layer.LANDLOCK}
-    assert entry.enter(keep=(), parent=4) == every - {layer}
+    assert entry.enter(keep=(), parent=4) == (ALWAYS | OF_THE_HOST) - lost
     assert ("bound_process", ("alone", lack != "apart")) in played.calls
 
 
@@ -361,6 +361,12 @@ class TestLimits:
             ("setrlimit", resource.RLIMIT_DATA, (compiling, compiling + (1 << 25) + (1 << 20))),
             ("setrlimit", resource.RLIMIT_DATA, (7, 7)),
         ]
+
+    def test_addresses_are_bounded_above_what_is_mapped(self, played):
+        played.play(resource, "setrlimit")
+        limits.bound_addresses(mapped_bytes=123)
+        most = (64 << 30) + 123
+        assert played.calls == [("setrlimit", resource.RLIMIT_AS, (most, most))]
 
     @pytest.mark.parametrize("used", [0, 1, 2, 3, 12_345, 2**20 - 2, 2**20 - 1])
     def test_what_is_in_use_is_found_by_asking_the_limit(self, played, used):

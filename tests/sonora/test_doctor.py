@@ -117,11 +117,11 @@ def test_a_host_without_seccomp_is_found_out():
 def test_a_host_without_namespaces_is_found_out_and_the_other_layers_are_still_there():
     usual = findings_where()
     found = findings_where(lambda: forbid(UNSHARE))
-    for name in ("user namespaces", "namespaces", "root of its own"):
+    for name in ("user namespaces", "namespaces", "root of its own", "limits"):
         assert found[name]["state"] == "missing", name
         assert found[name]["remedy"]
     assert "mount, pid, net, ipc, uts, cgroup" in found["namespaces"]["found"]
-    for name in ("no new privileges", "not dumpable", "limits", "Landlock", "seccomp filter"):
+    for name in ("no new privileges", "not dumpable", "Landlock", "seccomp filter"):
         assert found[name]["state"] == usual[name]["state"], name
 
 

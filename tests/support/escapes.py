@@ -204,6 +204,11 @@ ATTEMPTS: Final[dict[str, Attempt]] = {
     "write to a file of Sonora's": _plain(1, KEPT_FILE, b"x", 1),
     "executable file in memory": _plain(319, b"escaped\0", 0x10),
     "memory that is executable": _plain(9, 0, 4096, 7, 0x22, -1, 0),
+    "memory that no limit counts": _plain(9, 0, 4096, 3, 0x21, -1, 0),
+    "memory that grows by itself": _plain(9, 0, 4096, 3, 0x122, -1, 0),
+    "make a mapping larger": lambda code, _: code.call(
+        25, code.call(9, 0, 4096, 3, 0x22, -1, 0), 4096, 8192, 1
+    ),
     "make memory executable": lambda code, _: code.call(10, code.put(b"") & -4096, 4096, 5),
     "another list of system calls": _plain(317, 0, 0, 0),
     "call of x32": _plain(0x40000000 | 39),

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from baja import EndpointConfig, ServerContext, make_certificate
+from baja.randomness import reseed
 from colima import frame, isolate
 from colima.isolate import IsolateExit
 from execution_engine import strategy
@@ -97,6 +98,8 @@ def _serve(
     control: int,
     private: socket.socket,
 ) -> int:
+    # The zygote, other isolates and our guest have a copy of the generator's state.
+    reseed()
     try:
         # A fresh key that never leaves this process; the certificate is what gets attested.
         identity = make_certificate(
@@ -157,6 +160,7 @@ def _bound_front(policy: Policy) -> None:
     largest = max(given.program_bytes, given.input_bytes, given.output_bytes, MAX_CODE_BYTES)
     limits.bound_files(files=needed, file_bytes=largest)
     limits.bound_front_memory()
+    limits.bound_addresses(mapped_bytes=MAX_CODE_BYTES)
 
 
 def _inputs(policy: Policy) -> int:
@@ -185,6 +189,7 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoRetu
         # Each input is open twice while it is mapped.
         limits.bound_files(files=2 * _inputs(policy) + _OTHER_FILES, file_bytes=largest)
         limits.bound_memory(policy.limits)
+        limits.bound_addresses(mapped_bytes=_inputs(policy) * policy.limits.input_bytes)
         settle = _settle
         if policy.strategy is Strategy.INTERPRETATION:
             entry.settle_guest()  # at once: nothing of the program's is ever machine code

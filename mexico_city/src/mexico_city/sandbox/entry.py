@@ -72,8 +72,9 @@ def enter(*, keep: Collection[int], parent: int) -> frozenset[IsolationLayer]:
         {
             IsolationLayer.NO_NEW_PRIVILEGES,
             IsolationLayer.NOT_DUMPABLE,
-            IsolationLayer.LIMITS,
             *[IsolationLayer.NAMESPACES] * apart,
+            # Elsewhere nothing bounds its processes: they count together with the user's others.
+            *[IsolationLayer.LIMITS] * apart,
             *[IsolationLayer.CAPABILITIES] * powerless,
             *[IsolationLayer.LANDLOCK] * fenced,
         }

@@ -10,6 +10,10 @@ _SLACK_BYTES: Final = 16 * 1024 * 1024
 """Headroom above present use and the policy's limits."""
 _FRONT_BYTES: Final = 1024 * 1024 * 1024
 """What the front may allocate: of a session some 2 MiB at most, and its inputs are files."""
+_ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
+"""Of addresses, besides mapped inputs: the engine reserves 4 GiB for each memory of a program.
+
+Page tables of what is only ever read are in no other limit: here they take 128 MiB at most."""
 _PROCESSES: Final = 8
 """Front, guest, the guest's run, and those of its runs before that are not reaped yet."""
 _PAGE_BYTES: Final = resource.getpagesize()
@@ -47,8 +51,13 @@ def bound_memory(limits: Limits) -> None:
     compiling = _data_bytes() + _SLACK_BYTES + limits.compile_memory_bytes
     running = compiling + limits.memory_bytes + limits.stack_bytes
     # The hard limit is the one for runs: `allow_run_memory` cannot go beyond it, nor a program.
-    # Not RLIMIT_AS: the engine reserves 4 GiB of addresses that it may never touch.
     resource.setrlimit(resource.RLIMIT_DATA, (compiling, running))
+
+
+def bound_addresses(*, mapped_bytes: int) -> None:
+    """Let this process have no more addresses than it needs, with files of so many bytes mapped."""
+    most = _ADDRESS_BYTES + mapped_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def allow_run_memory() -> None:

@@ -23,7 +23,7 @@ class Architecture:
 # name, x86-64, aarch64; "-" where there is no such call.
 _TABLE: Final = """
 read 0 63; write 1 64; close 3 57; lseek 8 62; pread64 17 67; fstat 5 80
-mmap 9 222; mprotect 10 226; munmap 11 215; mremap 25 216; madvise 28 233; brk 12 214
+mmap 9 222; mprotect 10 226; munmap 11 215; madvise 28 233; brk 12 214
 rt_sigaction 13 134; rt_sigprocmask 14 135; rt_sigreturn 15 139; sigaltstack 131 132
 restart_syscall 219 128; futex 202 98; sched_yield 24 124; sched_getaffinity 204 123
 getrandom 318 278; clock_gettime 228 113; clock_nanosleep 230 115; gettimeofday 96 169

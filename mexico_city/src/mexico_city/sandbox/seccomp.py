@@ -27,6 +27,9 @@ _ACTION_AVAILABLE: Final = 2
 _TSYNC: Final = 1
 _REFUSED: Final = bpf.refuse()
 _PROT_EXEC: Final = 4
+_MAP_SHARED: Final = 0x01
+_MAP_ANONYMOUS: Final = 0x20
+_MAP_GROWSDOWN: Final = 0x0100
 _FIONBIO: Final = 0x5421
 _MADV_DONTNEED: Final = 4
 _MADV_FREE: Final = 8
@@ -37,7 +40,7 @@ _THREAD: Final = 0x003D0F00
 # Memory, signals, clocks, locks, random numbers; itself.
 _COMMON: Final = [
     *allow(
-        """read write close fstat munmap mremap brk
+        """read write close fstat munmap brk
         rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
         futex sched_yield sched_getaffinity getrandom clock_gettime clock_nanosleep gettimeofday
         getpid gettid exit exit_group rseq set_robust_list recvfrom recvmsg poll ppoll lseek"""
@@ -48,6 +51,13 @@ _COMMON: Final = [
     CallRule("ioctl", ((equal(1, _FIONBIO),),), bpf.refuse(errno.ENOTTY)),
     CallRule("clone3", otherwise=bpf.refuse(errno.ENOSYS)),
 ]
+
+# Memory of its own, or a file: RLIMIT_DATA counts neither shared memory nor what grows by itself.
+# No mremap at all, which would make more of the executable pages of Python's callbacks.
+_COUNTED: Final = (
+    (without(3, _MAP_SHARED), without(3, _MAP_GROWSDOWN)),
+    (without(3, _MAP_ANONYMOUS), without(3, _MAP_GROWSDOWN)),
+)
 
 _NO_EXECUTION: Final = [
     CallRule("mmap", ((without(2, _PROT_EXEC),),)),
@@ -66,7 +76,8 @@ _ATTACKS: Final = kill(
 
 _FRONT: Final = [
     *_COMMON,
-    *_NO_EXECUTION,
+    CallRule("mmap", tuple((without(2, _PROT_EXEC), *case) for case in _COUNTED)),
+    CallRule("mprotect", ((without(2, _PROT_EXEC),),)),
     *allow(
         """sendmsg getsockname getpeername getsockopt
         epoll_create1 epoll_ctl epoll_wait epoll_pwait pread64"""
@@ -85,7 +96,8 @@ _FRONT: Final = [
 
 _GUEST: Final = [
     *_COMMON,
-    *allow("mmap mprotect membarrier"),
+    CallRule("mmap", _COUNTED),
+    *allow("mprotect membarrier"),
     CallRule("fcntl", ((equal(1, fcntl.F_DUPFD_CLOEXEC),),)),  # for a view of a file
     CallRule("clone", ((equal(0, _THREAD),),)),  # a run has a thread, for a stack of its size
     CallRule("seccomp", ((equal(0, _SET_MODE_FILTER),),)),  # for `forbid_executable_memory`

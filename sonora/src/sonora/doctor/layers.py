@@ -53,9 +53,10 @@ _SWITCHES: Final = {
 
 def try_layers() -> tuple[HostFinding, ...]:
     """A finding for each layer, and for what the first of them rest on."""
+    apart = _other_namespaces()
     return (
         _user_namespaces(),
-        _other_namespaces(),
+        apart,
         _image_root(),
         _capabilities(),
         _tried(
@@ -72,13 +73,7 @@ def try_layers() -> tuple[HostFinding, ...]:
             "Other processes of Sonora's user cannot read or trace an isolate.",
             "look for what changes fs.suid_dumpable or the rights to /proc",
         ),
-        _tried(
-            "limits",
-            IsolationLayer.LIMITS,
-            _set_limits,
-            "An isolate is bounded in memory, files and processes by the kernel.",
-            "give Sonora the right to lower its limits (setrlimit, prlimit64)",
-        ),
+        _limits(alone=apart.state is FindingState.GOOD),
         _landlock(),
         _tried(
             "seccomp filter",
@@ -134,6 +129,16 @@ def _other_namespaces() -> HostFinding:
             "namespaces", FindingState.MISSING, found, means, _switch_remedy(), layer
         )
     return _tried("namespaces", layer, _fork_as_a_zygote, means, _switch_remedy())
+
+
+def _limits(*, alone: bool) -> HostFinding:
+    name, layer = "limits", IsolationLayer.LIMITS
+    means = "An isolate is bounded in memory, files and processes by the kernel."
+    if not alone:
+        found = "without namespaces nothing bounds its processes"
+        return HostFinding(name, FindingState.MISSING, found, means, _switch_remedy(), layer)
+    remedy = "give Sonora the right to lower its limits (setrlimit, prlimit64)"
+    return _tried(name, layer, _set_limits, means, remedy)
 
 
 def _image_root() -> HostFinding:
