@@ -407,9 +407,11 @@ def escape_table(user: int = 0) -> dict[str, dict[str, str]]:
             sys.executable, "-m", "support.escapes", "--json", "--user", str(user),
         ],
         env={**os.environ, "PYTHONPATH": str(_TESTS)},
-        stdout=subprocess.PIPE,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, dict[str, str]] = json.loads(done.stdout)
     return found
 
