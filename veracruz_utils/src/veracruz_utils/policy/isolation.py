@@ -27,7 +27,7 @@ class IsolationLayer(StrEnum):
     """No core of it is written, and no other process of its user can trace or read it."""
 
     LIMITS = "limits"
-    """Its memory, files, descriptors and processes are bounded, by itself and not with its user's."""
+    """Its memory, files, descriptors and processes are bounded, apart from its user's others."""
 
     LANDLOCK = "landlock"
     """The kernel's Landlock refuses it every file."""
