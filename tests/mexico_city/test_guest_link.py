@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -15,6 +16,7 @@ from mexico_city import guest_link
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.guest_link import GuestLink, GuestLostError
+from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors
 from support.computations import package
 from support.processes import open_files, runs, state
@@ -224,21 +226,35 @@ def test_a_guest_that_takes_nothing_is_lost_and_leaves_no_output_behind():
 
 
 def test_a_run_comes_with_its_inputs_and_an_empty_file_for_the_output():
-    with guest() as one:
+    with guest() as one, ThreadPoolExecutor(1) as pool:
         previous = content_of(b"before")
         streams = [package(1, n, ContentKind.STREAM, b"%d" % n) for n in range(210)]
-        output = one.link.run(Job(JOB.inputs, streams, previous), now=100)
-        header = one.channel.recv(4)
-        run = isolate.TO_GUEST.decode(one.channel.recv(int.from_bytes(header, "little")))
+        running = pool.submit(one.link.run, Job(JOB.inputs, streams, previous), now=100)
+        run = isolate.TO_GUEST.decode(read_frame(one.channel.recv))
         assert (run.inputs, len(run.streams)) == ((4,), 210)
         assert (run.has_previous, run.previous) == (True, 6)
         received = receive_descriptors(one.channel, 213)
+        output = running.result()
         contents = [os.pread(descriptor, 99, 0) for descriptor in received]
         assert contents == [b"data", *(b"%d" % n for n in range(210)), b"before", b""]
         os.write(received[-1], b"after")
         assert os.pread(output, 99, 0) == b"after"
         for descriptor in [*received, output]:
             os.close(descriptor)
+
+
+@pytest.mark.parametrize("acknowledgement", [b"", b"\1"])
+def test_a_guest_gets_no_second_batch_before_it_took_the_first(monkeypatch, acknowledgement):
+    monkeypatch.setattr(guest_link, "_SEND_TIMEOUT_S", 0.2)
+    with guest() as one:
+        one.channel.sendall(acknowledgement)
+        streams = [package(1, n, ContentKind.STREAM, b"") for n in range(100)]
+        assert lost(one.link.run, Job([], streams, None), now=100) == "protocol"
+        one.link.channel.shutdown(socket.SHUT_WR)
+        read_frame(one.channel.recv)
+        with pytest.raises(PlatformError, match="32 descriptors came, 101 were announced"):
+            receive_descriptors(one.channel, 101)
+        assert one.gone
 
 
 def test_a_program_is_handed_over_with_the_file_for_its_code():

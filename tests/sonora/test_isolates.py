@@ -1,23 +1,28 @@
 """The launcher and its zygote: what they start ends, and nothing of it stays behind."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from colima import frame, isolate
 from sonora import isolates as module
 from sonora.errors import LaunchError
+from sonora.isolates import Isolate, LinuxLauncher
 from support import runtime_guests as guests
 from support.isolate_rig import RigMaker, new_party
 from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs, state
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Role
+from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, IsolationLayer, Role
 
 READY = """
 import sys
@@ -259,3 +264,67 @@ def test_an_isolate_that_gets_no_pipe_takes_no_place(isolates, policy, monkeypat
     assert isolates.launcher._isolates == {}
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     isolates.launcher.launch(policy).close()
+
+
+def test_a_launch_whose_descriptors_do_not_come_fails_alone(isolates, policy, monkeypatch):
+    def refused(channel, _descriptors):
+        channel.sendall(b"\0")
+        raise OSError(errno.ETOOMANYREFS, "Too many references")
+
+    running = isolates.launcher.launch(policy)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "send_descriptors", refused)
+        with pytest.raises(LaunchError, match="on their way between processes; try again"):
+            isolates.launcher.launch(policy)
+    isolates.launcher.launch(policy).close()
+    assert not running.ended.is_set()
+    running.close()
+
+
+@pytest.fixture
+def reporting():
+    """An isolate as the launcher knows it, and the test at the end that the isolate has."""
+    private, inside = socket.socketpair()
+    control, other = socket.socketpair()
+    with private, inside, control, other:
+        yield Isolate(1, b"", b"", control, private), inside
+
+
+def test_an_isolate_is_not_believed_a_layer_that_sonora_alone_brings(
+    isolates, reporting, monkeypatch
+):
+    launched, inside = reporting
+    monkeypatch.setattr(isolates.launcher, "layers", frozenset())
+    ready = isolate.RuntimeReady(bytes(32), bytes(32), bytes(32), tuple(sorted(IsolationLayer)))
+    inside.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
+    isolates.launcher._await_ready(launched)
+    sonoras = {IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER}
+    assert launched.layers == set(IsolationLayer) - sonoras
+
+
+def test_an_isolate_is_not_believed_a_layer_that_the_host_does_not_give(isolates):
+    given = {IsolationLayer.NO_NEW_PRIVILEGES}
+    with closing(LinuxLauncher(isolates.image, given=given)) as launcher:
+        launched = launcher.launch(policy_of(isolates))
+        assert launched.layers == given | launcher.layers
+        launched.close()
+
+
+def test_an_isolate_has_one_deadline_for_all_of_its_report(isolates, reporting, monkeypatch):
+    launched, inside = reporting
+    monkeypatch.setattr(module, "_LAUNCH_S", 0.2)
+    over = threading.Event()
+
+    def trickle() -> None:
+        inside.sendall((60_000).to_bytes(4, "little"))
+        while not over.wait(0.02):
+            inside.sendall(b"?")
+
+    trickling = threading.Thread(target=trickle)
+    trickling.start()
+    try:
+        with pytest.raises(LaunchError, match="ended before it was ready"):
+            isolates.launcher._await_ready(launched)
+    finally:
+        over.set()
+        trickling.join()

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from sonora.errors import SonoraError
-from sonora.process import ProcessHandle, protect_this_process
+from sonora.process import ProcessHandle, allow_open_files, protect_this_process
 from support.patience import PATIENCE_S
 from support.processes import eventually, runs, state
+from support.users import as_user
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
@@ -26,6 +28,15 @@ from sonora.process import protect_this_process
 protect_this_process()
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """
+
+
+def test_a_process_may_have_all_the_open_files_that_there_may_be():
+    def limits() -> object:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, 600))
+        allow_open_files()
+        return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert as_user(os.getuid(), limits) == "(600, 600)"
 
 
 def give_up_root() -> None:

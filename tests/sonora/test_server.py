@@ -353,7 +353,7 @@ def test_the_socket_is_for_its_owner_alone(door):
 def shared(isolates):
     """A door for another user as well, in a folder that it can reach."""
     with open_folder() as folder:
-        access = BridgeAccess(own_user(), user=find_user(str(BRIDGE)))
+        access = BridgeAccess(own_user(), user=find_user(f"{BRIDGE}:{BRIDGE}"))
         one = Door(isolates, folder / "sonora.sock", access)
         yield one
         one.stop()
@@ -433,10 +433,10 @@ def test_a_bridge_of_another_user_can_do_nothing_but_speak(shared, policy, attem
 def test_an_isolate_is_separate_only_from_a_bridge_of_another_user(isolates, policy):
     """Sonora here is root, who is separate from nobody; `separates` has the other cases."""
     owner = User("sonora", SONORA, SONORA, frozenset({SONORA}))
-    access = BridgeAccess(owner, user=find_user(str(BRIDGE)))
+    access = BridgeAccess(owner, user=find_user(f"{BRIDGE}:{BRIDGE}"))
     cases = {BRIDGE: True, SONORA: False, 0: False}
     assert {uid: access.separates(Peer(1, uid, frozenset())) for uid in cases} == cases
-    root = BridgeAccess(find_user("0"), user=find_user(str(BRIDGE)))
+    root = BridgeAccess(find_user("0"), user=find_user(f"{BRIDGE}:{BRIDGE}"))
     assert not root.separates(Peer(1, BRIDGE, frozenset()))
 
 

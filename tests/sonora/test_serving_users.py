@@ -31,8 +31,15 @@ def test_who_is_not_there_is_named(state, option):
     )
 
 
+@pytest.mark.parametrize("option", ["--user", "--bridge-user"])
+def test_a_number_without_an_account_does_not_get_the_group_of_that_number(state, option):
+    run("sonora", "serve", "--state", state, option, SONORA).refused(
+        1, f"there is no user '{SONORA}'", f"or give its group as well: {SONORA}:GID"
+    )
+
+
 def test_the_folder_of_the_keys_is_never_opened_for_a_bridge(state):
-    run("sonora", "serve", "--state", state, "--bridge-user", BRIDGE).refused(
+    run("sonora", "serve", "--state", state, "--bridge-user", f"{BRIDGE}:{BRIDGE}").refused(
         1, f"{state} is closed to it. Choose another --socket, in a folder without keys"
     )
     assert state.stat().st_mode & 0o777 == 0o700
@@ -40,8 +47,8 @@ def test_the_folder_of_the_keys_is_never_opened_for_a_bridge(state):
 
 @needs_root
 def test_keys_that_are_roots_own_are_not_used_by_another_user(state):
-    run("sonora", "serve", "--state", state, "--user", SONORA).refused(
-        1, f"{state} belongs to root", f"chown -R {SONORA} {state}"
+    run("sonora", "serve", "--state", state, "--user", f"{SONORA}:{SONORA}").refused(
+        1, f"{state} belongs to root", f"chown -R {SONORA}:{SONORA} {state}"
     )
 
 

@@ -23,8 +23,16 @@ def test_a_user_is_found_by_name_and_by_number():
     assert own_user().uid == os.getuid()
 
 
-def test_a_number_needs_no_entry_in_the_list_of_users():
-    assert find_user("4294960000") == User("4294960000", 4294960000, 4294960000, {4294960000})
+def test_a_number_without_an_account_comes_with_its_group():
+    found = find_user("4294960000:61999")
+    assert found == User("4294960000:61999", 4294960000, 61999, frozenset({61999}))
+    with pytest.raises(SonoraError, match=r"or give its group as well: 4294960000:GID"):
+        find_user("4294960000")
+
+
+@needs_root
+def test_a_process_without_an_account_is_known_by_its_numbers():
+    assert as_user(STRANGER, own_user) == f"{STRANGER}:{STRANGER}"
 
 
 @pytest.mark.parametrize("find", [find_user, find_group])
@@ -104,7 +112,7 @@ def test_a_half_given_up_root_is_noticed(monkeypatch):
 
 @needs_root
 def test_who_is_not_root_becomes_nobody_else_but_may_be_itself():
-    assert "only root can become nobody, this is 61003: start Sonora as that user" in as_user(
+    assert "only root can become nobody, this is 61003:61003: start Sonora as that user" in as_user(
         STRANGER, partial(become, NOBODY)
     )
     root = find_user("root")

@@ -5,7 +5,7 @@ The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalCha
 runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled.
 The front process to the bridge, on the control socket over which sessions come: `LetIn`.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
-Where a docstring says that descriptors follow, each comes with a byte of its own (`send_fds`).
+Where a docstring says that descriptors follow, they come as `platform_services.descriptors` says.
 """
 
 import enum

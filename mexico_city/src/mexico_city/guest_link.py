@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from typing import Final
 
 from colima import FrameDecoder, WireError, frame, isolate
@@ -22,7 +23,7 @@ from platform_services.descriptors import send_descriptors
 from veracruz_utils.policy import Limits
 
 _SEND_TIMEOUT_S: Final = 5.0
-"""For a request of a few KiB, which the socket takes at once unless the guest stopped reading."""
+"""For a request and its descriptors, which a guest takes at once unless it stopped reading."""
 _OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
 """How the compiler ends a process that gets no more memory."""
 _REFUSALS: Final = frozenset(RefusalCode)
@@ -141,9 +142,11 @@ class GuestLink:
             raise GuestLostError("no-room") from error
 
     def _send(self, message: isolate.ToGuest, descriptors: list[int]) -> None:
+        began = time.monotonic()
         try:
             self.channel.sendall(frame(isolate.TO_GUEST.encode(message)))
-            send_descriptors(self.channel, descriptors)
+            left = _SEND_TIMEOUT_S - (time.monotonic() - began)
+            send_descriptors(self.channel, descriptors, timeout_s=left)
         except OSError as error:
             self.kill()
             raise GuestLostError("protocol") from error

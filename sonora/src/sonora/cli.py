@@ -22,7 +22,7 @@ from sonora.evidence.software import SoftwareRoot
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
-from sonora.process import protect_this_process
+from sonora.process import allow_open_files, protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
 from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
@@ -138,12 +138,12 @@ def doctor(context: click.Context, *, image_path: Path | None, as_json: bool) ->
 )
 @click.option(
     "--user",
-    metavar="NAME|UID",
+    metavar="NAME|UID|UID:GID",
     help="Give up root and run as this user; for a Sonora that root starts.",
 )
 @click.option(
     "--bridge-user",
-    metavar="NAME|UID",
+    metavar="NAME|UID|UID:GID",
     help="Let this user connect to the socket, besides the user that Sonora runs as.",
 )
 @click.option(
@@ -210,6 +210,7 @@ def serve(
     )
     path = socket_path or state / "sonora.sock"
     warnings = _warn_of_root(owner)
+    allow_open_files()
     with contextlib.ExitStack() as stack:
         source = None if user else source_named(evidence, state)
         door = stack.enter_context(contextlib.closing(BridgeSocket(path, access)))
@@ -219,7 +220,9 @@ def serve(
         if access.separate:
             layers |= {IsolationLayer.SEPARATE_USER}
         runtime = find_image(image_path)
-        launcher = stack.enter_context(contextlib.closing(LinuxLauncher(runtime, source.platform)))
+        launcher = stack.enter_context(
+            contextlib.closing(LinuxLauncher(runtime, source.platform, given=layers))
+        )
         layers |= launcher.layers
         channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
         renew = partial(

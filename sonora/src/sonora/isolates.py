@@ -6,12 +6,14 @@ against the machine's root, which is why its platform is named a software root.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -29,12 +31,20 @@ from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
 from sonora.users import ROOT
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, IsolationLayer, Policy
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    MAX_POLICY_BYTES,
+    RUNTIME_LAYERS,
+    IsolationLayer,
+    Policy,
+)
 
 MAX_ISOLATES: Final = 16
 _ZYGOTE_START_S: Final = 60.0
 _LAUNCH_S: Final = 20.0
 _END_S: Final = 5.0
+_NOT_ITS_TO_SAY: Final = frozenset({IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER})
+"""Layers that Sonora alone brings about, and knows of."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -112,8 +122,20 @@ class LinuxLauncher:
         ImageError: there is no such image.
     """
 
-    def __init__(self, image: RuntimeImage, platform: str = LINUX_SOFTWARE) -> None:
-        """Start the zygote out of this image; `platform` is what the machine is vouched for as."""
+    def __init__(
+        self,
+        image: RuntimeImage,
+        platform: str = LINUX_SOFTWARE,
+        *,
+        given: Collection[IsolationLayer] = RUNTIME_LAYERS,
+    ) -> None:
+        """Start the zygote.
+
+        Args:
+            image: what it is started out of.
+            platform: what the machine is vouched for as.
+            given: the layers that this host was found to give; no isolate is believed to have more.
+        """
         self.platform = platform
         self._channel, theirs = socket.socketpair()
         errors, log = standard_error.follow("zygote", standard_error.ZYGOTE)
@@ -135,6 +157,7 @@ class LinuxLauncher:
             raise
         self.measurement = image.measurement.value
         self.layers = frozenset({IsolationLayer.IMAGE_ROOT} if started.own_root else ())
+        self._believed = frozenset(given) - _NOT_ITS_TO_SAY
         self._on_lost: Callable[[], None] = lambda: None
         self._lost = False
         self._closing = False
@@ -231,6 +254,11 @@ class LinuxLauncher:
                 self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy))))
                 send_descriptors(self._channel, descriptors)
         except OSError as error:
+            if error.errno == errno.ETOOMANYREFS:
+                raise LaunchError(
+                    "too many open files of Sonora's user are on their way between processes; "
+                    "try again"
+                ) from error
             raise LaunchError("the zygote is gone; start Sonora again") from error
 
     def _await_spawned(self, launched: Isolate) -> None:
@@ -246,9 +274,14 @@ class LinuxLauncher:
         launched.process = answer
 
     def _await_ready(self, launched: Isolate) -> isolate.RuntimeReady:
-        launched.private.settimeout(_LAUNCH_S)
+        deadline = time.monotonic() + _LAUNCH_S
+
+        def receive(size: int) -> bytes:
+            launched.private.settimeout(max(0.001, deadline - time.monotonic()))
+            return launched.private.recv(size)
+
         try:
-            payload = read_frame(launched.private.recv)
+            payload = read_frame(receive)
             report = isolate.FROM_RUNTIME.decode(payload or b"")
         except (OSError, WireError) as error:
             raise LaunchError("the isolate ended before it was ready") from error
@@ -259,7 +292,8 @@ class LinuxLauncher:
         launched.certificate_digest = report.certificate_digest
         launched.policy_digest = report.policy_digest
         try:
-            launched.layers = frozenset(map(IsolationLayer, report.layers)) | self.layers
+            named = frozenset(map(IsolationLayer, report.layers))
+            launched.layers = named & self._believed | self.layers
             # Root opens everything, so as root there is only the isolate's word for it.
             if os.geteuid() != ROOT and launched.process and launched.process.is_open_to_us():
                 launched.layers -= {IsolationLayer.NOT_DUMPABLE}
@@ -323,6 +357,14 @@ class LinuxLauncher:
         except (OSError, WireError):
             return None
 
+    def _receive_process(self, spawned: isolate.Spawned) -> ProcessHandle | isolate.SpawnFailed:
+        try:
+            (pidfd,) = receive_descriptors(self._channel, 1)
+        except (OSError, PlatformError) as error:
+            # If it is the channel that failed, there is no next message.
+            return isolate.SpawnFailed(spawned.isolate_id, f"not launched: {error}")
+        return ProcessHandle(pidfd)
+
     def _listen(self) -> None:
         while (message := self._receive()) is not None:
             if isinstance(message, isolate.Exited):
@@ -330,11 +372,7 @@ class LinuxLauncher:
             elif isinstance(message, isolate.SpawnFailed):
                 self._answered(message.isolate_id, message)
             elif isinstance(message, isolate.Spawned):
-                try:
-                    (pidfd,) = receive_descriptors(self._channel, 1)
-                except (OSError, PlatformError):
-                    break
-                self._answered(message.isolate_id, ProcessHandle(pidfd))
+                self._answered(message.isolate_id, self._receive_process(message))
         with self._news:
             lost, self._closing = not self._closing, True
             self._news.notify_all()

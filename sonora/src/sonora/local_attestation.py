@@ -11,8 +11,8 @@ and accepts one answer, in time, if all of this holds:
 
 A wrong, late, replayed or missing answer is the end of the isolate, and no token is signed for one
 that was not attested. The means of a Linux process are what the kernel says: whose process wrote
-the answer, and which folder is its root. Of a kind with hardware they are a local report over the
-transcript.
+the answer and, to the machine's root alone, which folder is its root. Of a kind with hardware they
+are a local report over the transcript.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class LocalMeans(Protocol):
 
 
 class LinuxMeans:
-    """A Linux process: the kernel says who wrote to the private channel, and from which root.
+    """A Linux process: the kernel says who wrote to the private channel; to root, from which root.
 
     Args:
         process: the isolate's front process, held since it was forked.
@@ -85,13 +85,15 @@ class LinuxMeans:
         return data
 
     def require(self, transcript: bytes, answer: isolate.LocalAnswer) -> None:  # noqa: ARG002
-        """Check that the launched process alone wrote it, and has the image for its root."""
+        """Check that the launched process alone wrote it; as root, that its root is the image."""
         process_id = self._process.process_id
         # Still running, it is the only process of this id: what the kernel named is this one.
         if process_id == 0 or self._senders != {process_id}:
             raise LaunchError("the answer to Sonora's challenge came from another process")
-        # The kernel shows a root to who may trace the process: to root, and where user namespaces
-        # are in force to their owner. Elsewhere nobody but the process itself could tell.
+        # The kernel shows a root to who may trace the process. Zygote and isolates cannot be traced
+        # but by the machine's root: for any other user it is not compared, here or by other means.
+        # What stands for it is the pidfd: the process was forked by the zygote, whose root Sonora
+        # made of the checked copy before it started it.
         with contextlib.suppress(PermissionError):
             try:
                 root = Path(f"/proc/{process_id}/root").stat()

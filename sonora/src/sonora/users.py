@@ -25,7 +25,7 @@ class User:
     """A user of this machine.
 
     Attributes:
-        name: its number as text where it has none.
+        name: its numbers as text, UID:GID, where it has none.
         uid: its number.
         gid: its own group.
         groups: all of its groups.
@@ -43,20 +43,25 @@ class User:
 
 
 def find_user(text: str) -> User:
-    """The user of this name or number; a number needs no entry in the list of users.
+    """The user of this name or number; one without an account is `UID:GID`.
 
     Raises:
         SonoraError: there is none.
     """
+    uid, gid = (_number(part) for part in (text.partition(":")[0], text.partition(":")[2]))
+    if uid is not None and gid is not None:
+        return User(f"{uid}:{gid}", uid, gid, frozenset({gid}))
     number = _number(text)
     try:
         entry = pwd.getpwnam(text) if number is None else pwd.getpwuid(number)
     except KeyError:
-        if number is None:
-            raise SonoraError(
-                f"there is no user {text!r:.80}; make one: useradd --system {text:.40}"
-            ) from None
-        return User(text, number, number, frozenset({number}))
+        # The group of the same number would be somebody else's: 27 is sudo, 42 shadow.
+        remedy = (
+            f"make one: useradd --system {text:.40}"
+            if number is None
+            else f"make an account of that number, or give its group as well: {text}:GID"
+        )
+        raise SonoraError(f"there is no user {text!r:.80}; {remedy}") from None
     groups = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir)
 
@@ -80,7 +85,11 @@ def find_group(text: str) -> int:
 
 def own_user() -> User:
     """The user that this process runs as."""
-    return find_user(str(os.geteuid()))
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        return find_user(str(uid))
+    except SonoraError:
+        return User(f"{uid}:{gid}", uid, gid, frozenset({gid, *os.getgroups()}))
 
 
 def become(user: User) -> None:
@@ -116,7 +125,7 @@ def require_owned(folder: Path, user: User) -> None:
         owner = path.lstat().st_uid
         if owner != user.uid:
             raise SonoraError(
-                f"{path} belongs to {find_user(str(owner))}, and Sonora is to run as {user}: "
+                f"{path} belongs to {_name_of(owner)}, and Sonora is to run as {user}: "
                 f"chown -R {user} {folder}"
             )
 
@@ -185,6 +194,13 @@ def _require_readable(user: User) -> None:
                 f"{user} cannot read {path}: install Veracruz, and the Python it runs on, "
                 "where every user can read it, such as /usr, /usr/local or /opt"
             )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _number(text: str) -> int | None:

@@ -20,6 +20,7 @@ from typing import NoReturn
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
 from mexico_city.sandbox import failures, namespaces, privileges
+from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 
 
@@ -68,7 +69,12 @@ class _Zygote:
         if payload is None:
             return False
         spawn = decode(isolate.Spawn, payload)
-        control, private, errors = receive_descriptors(self._channel, 3)
+        # One isolate's misfortune is never the zygote's end, which would be all isolates' end.
+        try:
+            control, private, errors = receive_descriptors(self._channel, 3)
+        except PlatformError as error:
+            self.tell(isolate.SpawnFailed(spawn.isolate_id, f"not launched: {error}"))
+            return True
         try:
             process_id = self._fork(spawn, control, private, errors)
             watch = self._watch(spawn.isolate_id, process_id)
@@ -76,7 +82,11 @@ class _Zygote:
             self.tell(isolate.SpawnFailed(spawn.isolate_id, f"fork failed: {error.strerror}"))
         else:
             self.tell(isolate.Spawned(spawn.isolate_id))
-            send_descriptors(self._channel, [watch])
+            try:
+                send_descriptors(self._channel, [watch])
+            except OSError:
+                # The service, if it is there, has seen that no pidfd came.
+                signal.pidfd_send_signal(watch, signal.SIGKILL)
         finally:
             os.close(control)
             os.close(private)

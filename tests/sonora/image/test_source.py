@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from sonora.errors import SonoraError
+from sonora.image import source
 from sonora.image.source import RELEASE, find_image, installed_archive
 from sonora.isolates import LinuxLauncher
 from support.images import remade, replace
@@ -38,6 +39,16 @@ def test_an_archive_is_unpacked_once_and_started_from_there(image, archive, cach
     assert find_image(archive).folder.stat().st_ino == was
     LinuxLauncher(found).close()
     assert [path.name for path in found.folder.parent.iterdir()] == [str(image.measurement)]
+
+
+def test_no_manifest_is_read_twice(image, archive, monkeypatch):
+    unpacked = find_image(archive)
+    read = []
+    manifest_of = source.read_manifest
+    monkeypatch.setattr(source, "read_manifest", lambda at: read.append(at) or manifest_of(at))
+    assert find_image(archive) == unpacked
+    assert find_image(image.folder) == image
+    assert read == [archive, unpacked.folder, image.folder]
 
 
 def test_what_was_unpacked_and_then_changed_is_refused(archive):

@@ -56,7 +56,7 @@ def find_image(path: Path | None = None) -> RuntimeImage:
             " one with `sonora image build FOLDER` and name it with --image"
         )
     if not chosen.is_dir():
-        chosen = _unpacked(chosen)
+        return _unpacked(chosen)
     return RuntimeImage(chosen.absolute(), read_manifest(chosen))
 
 
@@ -74,14 +74,15 @@ def cache_folder() -> Path:
     return Path(base) / "veracruz"
 
 
-def _unpacked(archive: Path) -> Path:
-    """The folder of an archive's image, unpacked once; whoever starts it checks it again."""
-    measurement = read_manifest(archive).measurement
-    folder = cache_folder() / "images" / str(measurement)
+def _unpacked(archive: Path) -> RuntimeImage:
+    """An archive's image, unpacked once; whoever starts it holds it against the manifest again."""
+    manifest = read_manifest(archive)
+    folder = (cache_folder() / "images" / str(manifest.measurement)).absolute()
+    image = RuntimeImage(folder, manifest)
     if folder.is_dir():
-        if read_manifest(folder).measurement != measurement:
+        if read_manifest(folder).measurement != manifest.measurement:
             raise SonoraError(f"{folder} holds another image than its name says: remove it")
-        return folder
+        return image
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unpacking.", dir=folder.parent) as draft:
@@ -91,4 +92,4 @@ def _unpacked(archive: Path) -> Path:
         # Somebody else may have unpacked the same meanwhile.
         if not folder.is_dir():
             raise SonoraError(f"cannot unpack the image to {folder}: {error.strerror}") from error
-    return folder
+    return image
