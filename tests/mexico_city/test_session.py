@@ -436,6 +436,14 @@ def test_a_record_for_each_request_is_no_flood():
     assert not flooded(peer, [writer.data(STATE) for _ in range(2 * MOST)])
 
 
+def test_many_small_inputs_are_no_flood():
+    peer = Peer(handler=Taking())
+    writer = peer.by_hand()
+    for _ in range(2 * MOST):
+        records = [writer.data(said(Upload(ContentKind.DATA, 0, 1))), writer.data(b"x")]
+        assert not flooded(peer, records)
+
+
 @pytest.mark.parametrize(("size", "too_many"), [(1, True), (512, False)])
 def test_content_in_tiny_records_is_a_flood_and_in_small_ones_is_none(size, too_many):
     peer = Peer(handler=Taking())

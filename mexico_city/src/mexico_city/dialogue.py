@@ -203,6 +203,7 @@ class Dialogue:
         if writer.remaining:
             return False
         self._upload = None
+        self._decided += 1
         content = writer.finish()
         try:
             self._settle(self._handler.provided(self, slot, content))

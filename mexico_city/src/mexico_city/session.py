@@ -30,7 +30,7 @@ _RECORDS_AT_ONCE: Final = 32
 """Of one session in a turn of the loop; full ones are more bytes than are received at once."""
 _RECORD_WORTH_BYTES: Final = 512
 _MOST_THIN_RECORDS: Final = 1024
-"""That a session may send beyond one for each request and for each 512 bytes. No client comes near
+"""That a session may send beyond one for each request, upload and 512 bytes. No client comes near
 that sends a request in one record and content in full ones; a flood of KeyUpdates, of which it
 takes one in gigabytes, or of single bytes is there at once."""
 
