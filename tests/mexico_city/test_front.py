@@ -260,7 +260,7 @@ def test_what_a_principal_began_goes_on_when_it_leaves(isolates):
 
 
 def test_one_principal_does_not_get_all_places(isolates, monkeypatch):
-    monkeypatch.setattr(front, "MAX_SESSIONS_EACH", 3)
+    monkeypatch.setattr(front, "sessions_each", {2: 3}.__getitem__)
     with local_front(isolates, [[PI], [READER]], program=HELLO) as rig, ExitStack() as stack:
         for _ in range(3):
             last = stack.enter_context(rig.session(0))

@@ -197,16 +197,30 @@ def test_a_vanishing_sonora_ends_it_with_status_1(start, sonora):
 
 def test_the_number_of_sessions_can_be_set(start, sonora):
     sonora.lets_in = True
-    with start("--max-sessions", "1") as sinaloa, sinaloa.open() as channel:
-        call = channel.stream_stream(f"/{SERVICE}/Session")(grpc_pause(), timeout=PATIENCE_S)
-        assert next(call) == b"x"
+    with start("--max-sessions", "32") as sinaloa, sinaloa.open() as channel:
+        open_session = channel.stream_stream(f"/{SERVICE}/Session")
+        calls = [open_session(grpc_pause(), timeout=PATIENCE_S) for _ in range(32)]
+        for call in calls:
+            assert next(call) == b"x"
         for _ in range(2):  # what the isolate said before the second answer has been heard
             attest = channel.unary_unary(f"/{SERVICE}/Attest")
             attest(encode(AttestRequest(bytes(32))), timeout=PATIENCE_S)
         with pytest.raises(grpc.RpcError) as caught:
             session(channel, [b"y"])
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        call.cancel()
+        assert "32 sessions are open" in caught.value.details()
+        for call in calls:
+            call.cancel()
+
+
+def test_so_few_places_that_one_principal_could_take_all_are_refused(policy, sonora):
+    result = run("serve", policy, "--sonora", sonora.path, "--max-sessions", "31")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "sinaloa: --max-sessions is 31, expected at least 32 for 1 principals, of "
+        "whom each may have 16: one could keep the others out\n"
+    )
+    assert sonora.policies == []
 
 
 def test_a_runtime_the_policy_does_not_accept_is_warned_of(start, policy):

@@ -86,16 +86,17 @@ class FakeIsolate:
                     break
                 channel = socket.socket(fileno=descriptors[0])
                 self.sessions.append(channel)
-                if self.lets_in():
-                    self.let_in(len(self.sessions))
-                self._threads.append(_start(self._run, channel))
+                self._threads.append(_start(self._run, channel, len(self.sessions)))
 
     def let_in(self, number: int) -> None:
         """Say that the session handed over as this one has shaken hands."""
         self.control.sendall(frame(encode(LetIn(number))))
 
-    def _run(self, channel: socket.socket) -> None:
+    def _run(self, channel: socket.socket, number: int) -> None:
         with channel, contextlib.suppress(OSError):
+            # As with an isolate: a handshake takes bytes of the session.
+            if self.lets_in() and channel.recv(1, socket.MSG_PEEK):
+                self.let_in(number)
             self.serve(channel)
         self.session_ended.release()
 

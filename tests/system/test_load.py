@@ -7,6 +7,7 @@ import pytest
 
 import colima
 from colima import sinaloa as wire
+from colima.isolate import places_for, sessions_each
 from durango import attest
 from jalisco import SinaloaTransport
 from support.patience import PATIENCE_S
@@ -15,6 +16,7 @@ from support.runtime_guests import COLLECTOR, HELLO
 from support.stack import DATA, PI, RESULT, Computation
 from veracruz_shells.service import CallError, CallStatus, open_channel, unary
 from veracruz_utils.address import Address
+from veracruz_utils.errors import VeracruzError
 
 ATTEST = f"/{wire.SERVICE}/Attest"
 SESSION = f"/{wire.SERVICE}/Session"
@@ -54,7 +56,7 @@ def test_strangers_of_many_addresses_leave_attestations_for_who_was_let_in(stack
             author.send_program(HELLO)
         strangers = [
             ways.enter_context(relay(f"127.0.0.{number}", computation.address))
-            for number in range(2, 9)
+            for number in range(2, 16)
         ]
         answered = [attestations(way, 200) for way in strangers]
         assert answered[-1] == 0
@@ -94,6 +96,23 @@ def test_half_open_sessions_end_no_session_that_has_shaken_hands(stack):
         with half_open(computation.address, 230):
             whole_work(computation)
             assert reader.result()[0]
+
+
+def test_a_principal_that_takes_all_the_sessions_it_can_keeps_no_other_from_its_work(stack):
+    roles = [[PI], [DATA], [RESULT], [RESULT]]
+    with (
+        stack.computation(*roles, program=COLLECTOR, data=[1]) as computation,
+        ExitStack() as taken,
+    ):
+        attestation = computation.attest()
+        for _ in range(sessions_each(len(roles))):
+            greedy = taken.enter_context(computation.connect(3, attestation))
+            assert greedy.state()
+        for _ in range(2 * places_for(len(roles))):
+            with pytest.raises(VeracruzError), computation.connect(3, attestation) as refused:
+                refused.state()
+        whole_work(computation)
+        assert greedy.state()
 
 
 def whole_work(computation: Computation) -> None:

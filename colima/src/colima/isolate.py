@@ -21,6 +21,22 @@ MAX_LAYERS: Final = 16
 MAX_CERTIFICATE_BYTES: Final = 4096
 MAX_PROOF_BYTES: Final = 128
 """More than an ECDSA signature on P-256 has, in DER."""
+MAX_PLACES: Final = 200
+"""For sessions, at a bridge."""
+_MOST_SESSIONS_EACH: Final = 16
+
+
+def sessions_each(principals: int) -> int:
+    """How many sessions the isolate lets one principal have, of so many in the policy.
+
+    All principals together leave places of a bridge free for who is shaking hands (`places_for`).
+    """
+    return max(1, min(_MOST_SESSIONS_EACH, MAX_PLACES // (principals + 1)))
+
+
+def places_for(principals: int) -> int:
+    """The places a bridge needs, so that no principal can take those of the others."""
+    return min(MAX_PLACES, (principals + 1) * sessions_each(principals))
 
 
 @message(pb.Spawn)

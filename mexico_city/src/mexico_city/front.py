@@ -16,7 +16,7 @@ from typing import Final
 
 from baja import ServerContext
 from colima import encode, frame
-from colima.isolate import IsolateExit, LetIn
+from colima.isolate import IsolateExit, LetIn, sessions_each
 from colima.runtime import RefusalReason
 from mexico_city.errors import DeniedError
 from mexico_city.lifetime import Lifetime, ending_of
@@ -27,9 +27,7 @@ from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
 MAX_SESSIONS: Final = 256
-"""More than a bridge opens at once (200), which is not to be relied on; each is two open files."""
-MAX_SESSIONS_EACH: Final = 128
-"""Of one principal, so that none takes the places of all others."""
+"""More than a bridge opens at once, which is not to be relied on; each is two open files."""
 _DRAIN_S: Final = 5.0
 _TICK_S: Final = 1.0
 _RECEIVE_BYTES: Final = 256 * 1024
@@ -245,7 +243,7 @@ class Front:
     def _admits(self, connection: _Connection, identity: PolicyIdentity) -> bool:
         """Whether this principal may have another session, this one; the bridge is told if so."""
         mine = [each for each in self._connections if each.session.identity == identity]
-        if len(mine) >= MAX_SESSIONS_EACH:
+        if len(mine) >= sessions_each(len(self._runtime.computation.policy.identities)):
             return False
         notice = frame(encode(LetIn(connection.number)))
         # Never waiting: a bridge that does not read its notices harms nobody's session but its own.

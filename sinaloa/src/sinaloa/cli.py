@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from colima.isolate import MAX_PLACES, places_for, sessions_each
 from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import End, IsolateLink
@@ -25,6 +26,7 @@ from veracruz_utils.address import Address
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
 _BY_POLICY: Final = frozenset({End.QUORUM, End.EXPIRED, End.IDLE})
+_USUAL_PLACES: Final = 64
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -54,15 +56,13 @@ def main() -> None:
 )
 @click.option(
     "--max-sessions",
-    type=click.IntRange(1, 200),
-    default=64,
-    show_default=True,
-    help="Sessions that may be open at once.",
+    type=click.IntRange(1, MAX_PLACES),
+    help="Sessions that may be open at once.  [default: 64, or what the policy's principals need]",
 )
 @log_option
 @json_option
 def serve(
-    policy: Path, sonora: Path, listen: Address | None, max_sessions: int, *, as_json: bool
+    policy: Path, sonora: Path, listen: Address | None, max_sessions: int | None, *, as_json: bool
 ) -> None:
     """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
 
@@ -71,10 +71,11 @@ def serve(
     """
     raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
     agreed = Policy.parse(raw, at=datetime.now(UTC))
+    places = _places(agreed, max_sessions)
     describe = partial(_describe, agreed)
     with (
         IsolateLink.launch(sonora, raw, describe=describe) as isolate,
-        Bridge(isolate, max_sessions=max_sessions) as bridge,
+        Bridge(isolate, max_sessions=places) as bridge,
         GrpcService(
             listen or agreed.sinaloa,
             unary=bridge.unary,
@@ -94,6 +95,21 @@ def serve(
         note(f"sinaloa: done: {describe(end)}")
     elif end is not None:
         raise SinaloaError(f"{describe(end)}: its memory and everything in it is gone; start again")
+
+
+def _places(agreed: Policy, wanted: int | None) -> int:
+    """For sessions, of which no principal may take so many that another finds none."""
+    principals = len(agreed.identities)
+    needed = places_for(principals)
+    if wanted is None:
+        return max(_USUAL_PLACES, needed)
+    if wanted < needed:
+        raise SinaloaError(
+            f"--max-sessions is {wanted}, expected at least {needed} for {principals} "
+            f"principals, of whom each may have {sessions_each(principals)}: one could keep the "
+            "others out"
+        )
+    return wanted
 
 
 def _describe(agreed: Policy, end: End) -> str:
