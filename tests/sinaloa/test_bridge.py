@@ -17,6 +17,7 @@ from colima.sinaloa import (
 )
 from colima.sonora import Failed, IsolateEnding
 from support.patience import PATIENCE_S
+from support.silent_calls import silent_calls
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
 from veracruz_shells.service import CallError, CallStatus, is_serving, unary
 from veracruz_utils.errors import UnreachableError
@@ -66,12 +67,13 @@ def threads_named(name: str) -> int:
     return sum(thread.name == name for thread in threading.enumerate())
 
 
-def eventually(condition) -> None:
+def eventually(condition) -> bool:
     """Wait for what other threads are about to bring about."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    return True
 
 
 def test_bytes_go_to_the_isolate_and_back_unchanged(serve):
@@ -266,6 +268,19 @@ def test_chunks_have_a_limit(serve):
         call = rig.session(iter([bytes(MAX_CHUNK_BYTES + 2000)]))
         assert code_of(call) is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert list(rig.session(iter([b"next"]))) == [b"next"]
+
+
+@pytest.mark.parametrize("name", ["Attest", "Describe", "Session"])
+def test_calls_that_say_nothing_keep_nobody_out(serve, name):
+    with serve() as rig:
+        method = f"/{SERVICE}/{name}"
+        with silent_calls(rig.service.address, method, connections=3) as silent:
+            assert eventually(lambda: sum(call.done() for call in silent) > len(silent) // 2)
+            for _ in range(5):
+                assert is_serving(rig.channel, service=SERVICE)
+                assert ask(rig, "Describe", colima.encode(DescribeIsolateRequest()))
+                assert ask(rig, "Attest", colima.encode(AttestRequest(b"c" * 32)))
+                assert list(rig.session(iter([b"x"]))) == [b"x"]
 
 
 def test_a_token_comes_from_sonora(serve):

@@ -97,10 +97,10 @@ def test_a_session_that_gave_way_before_it_was_there_finds_its_place_gone(hall):
 
 def test_a_peer_is_known_from_the_moment_it_is_let_in(hall):
     place, _ = hall.take("p")
-    assert not hall.places.knows("p")
+    assert hall.places.sites_beside("p") == 0
     place.let_in.set()
-    assert hall.places.knows("p")
-    assert not hall.places.knows("q")
+    assert hall.places.sites_beside("p") == 1
+    assert hall.places.sites_beside("q") == 0
 
 
 def test_a_peer_that_was_let_in_stays_known():
@@ -109,7 +109,7 @@ def test_a_peer_that_was_let_in_stays_known():
         place.let_in.set()
     with places.place("q"):
         pass
-    assert (places.knows("p"), places.knows("q")) == (True, False)
+    assert (places.sites_beside("p"), places.sites_beside("q")) == (1, 0)
 
 
 def test_the_sessions_are_those_that_are_there(hall):

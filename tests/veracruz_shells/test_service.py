@@ -7,11 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 
 import grpc
 import pytest
 
 from support.patience import PATIENCE_S
+from support.processes import eventually
+from support.relay import relay
+from support.silent_calls import silent_calls
+from veracruz_shells import service as service_module
 from veracruz_shells.service import (
     CallError,
     CallStatus,
@@ -22,6 +27,7 @@ from veracruz_shells.service import (
     open_channel,
     unary,
 )
+from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 NAME = "example.v1.Example"
@@ -245,6 +251,92 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
         release.set()
         assert held.result() == b"done"
         assert _once_there_is_room(lambda: ask(two, "Echo", b"x")) == b"x"
+
+
+@pytest.mark.parametrize("method", [f"/{NAME}/Echo", "/grpc.health.v1.Health/Check"])
+def test_calls_without_a_request_keep_nobody_out(method):
+    with (
+        example(calls=2, on_connection=64, request_s=600) as service,
+        silent_calls(service.address, method, connections=3) as held,
+    ):
+        # All have come, and as many wait as may: the others had to give way.
+        most = service_module._ARRIVALS
+        assert eventually(lambda: sum(call.done() for call in held) >= len(held) - most)
+        with open_channel(service.address) as channel:
+            for _ in range(20):
+                assert ask(channel, "Echo", b"x") == b"x"
+                assert is_serving(channel)
+        assert not all(call.done() for call in held)
+
+
+def test_a_call_whose_request_does_not_come_in_time_is_ended():
+    with (
+        example(request_s=0.2) as service,
+        silent_calls(service.address, f"/{NAME}/Echo", connections=1, each=3) as held,
+    ):
+        for call in held:
+            assert call.exception(PATIENCE_S).code() is grpc.StatusCode.CANCELLED
+
+
+def test_calls_without_a_request_do_not_hold_up_the_end():
+    with ExitStack() as stack:
+        with example(request_s=600, grace_s=600) as service:
+            calls = silent_calls(service.address, f"/{NAME}/Echo", connections=1, each=3)
+            held = stack.enter_context(calls)
+            assert eventually(lambda: len(service._arrivals._waiting) == 3)
+        codes = {call.exception(PATIENCE_S).code() for call in held}
+        assert codes <= {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_call_that_ends_without_a_request_is_told_so(channel):
+    with pytest.raises(grpc.RpcError) as caught:
+        channel.stream_unary(f"/{NAME}/Echo")(iter(()), timeout=PATIENCE_S)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == "the call has no request"
+
+
+def test_one_address_does_not_get_all_calls_and_streams_take_none_of_them():
+    release, entered = threading.Event(), threading.Semaphore(0)
+
+    def hold(request: bytes) -> bytes:
+        entered.release()
+        release.wait(PATIENCE_S)
+        return b"done"
+
+    methods = {f"/{NAME}/Hold": hold, f"/{NAME}/Echo": lambda request: request}
+    with ExitStack() as stack:
+        stack.callback(release.set)
+        service = stack.enter_context(
+            GrpcService(
+                "127.0.0.1:0",
+                unary=methods,
+                streams={f"/{NAME}/Shout": shout},
+                limits=ServiceLimits(calls=3, calls_of_peer=2, streams=1),
+            )
+        )
+        loud = stack.enter_context(open_channel(service.address))
+        from_elsewhere = relay("127.0.0.2", Address.parse(service.address))
+        other = stack.enter_context(open_channel(str(stack.enter_context(from_elsewhere))))
+        stream = loud.stream_stream(f"/{NAME}/Shout")(_one_and_wait(release))
+        assert next(stream) == b"A"
+        held = [loud.unary_unary(f"/{NAME}/Hold").future(b"") for _ in range(2)]
+        for _ in held:
+            assert entered.acquire(timeout=PATIENCE_S)
+        with pytest.raises(CallError, match="too many calls are in progress") as caught:
+            ask(loud, "Echo", b"x")
+        assert caught.value.status is CallStatus.RESOURCE_EXHAUSTED
+        assert ask(other, "Echo", b"x") == b"x"
+        assert is_serving(loud)
+        with pytest.raises(grpc.RpcError) as refused:
+            next(other.stream_stream(f"/{NAME}/Shout")(iter([b"b"])))
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        release.set()
+        assert [call.result(PATIENCE_S) for call in held] == [b"done"] * 2
+
+
+def _one_and_wait(release):
+    yield b"a"
+    release.wait(PATIENCE_S)
 
 
 def _once_there_is_room(call):

@@ -17,9 +17,10 @@ from colima.sinaloa import (
     DescribeIsolateResponse,
 )
 from sinaloa.isolate import IsolateLink
-from sinaloa.peers import AttestationQuota, peer_of
+from sinaloa.peers import AttestationQuota
 from sinaloa.places import GaveWayError, Places
 from sinaloa.session import BridgeSession
+from veracruz_shells.calls import peer_of
 from veracruz_shells.service import (
     CallError,
     CallStatus,
@@ -34,9 +35,12 @@ from veracruz_utils.errors import UnreachableError
 import grpc
 
 _LOG: Final = logging.getLogger(__name__)
-_OTHER_CALLS: Final = 64
-"""Beside sessions: attestation, health, and sessions that are being refused or give way."""
-_CALLS_EACH: Final = 64
+_CALLS: Final = 64
+"""Beside sessions: attestation and description."""
+_CALLS_OF_PEER: Final = 16
+_OTHER_SESSIONS: Final = 64
+"""Beside those that have a place: such as are being refused or give way."""
+_ON_CONNECTION: Final = 64
 """On one connection, so that none takes all; a principal's own client has one at a time."""
 _TICK_S: Final = 5.0
 _Message = TypeVar("_Message", AttestRequest, DescribeIsolateRequest)
@@ -97,8 +101,10 @@ class Bridge:
         """What a service of these methods should hold."""
         return ServiceLimits(
             message_bytes=MAX_CHUNK_BYTES + 1024,
-            calls=self._max_sessions + _OTHER_CALLS,
-            calls_each=_CALLS_EACH,
+            calls=_CALLS,
+            calls_of_peer=_CALLS_OF_PEER,
+            streams=self._max_sessions + _OTHER_SESSIONS,
+            on_connection=_ON_CONNECTION,
         )
 
     def cut_sessions(self) -> None:
@@ -108,10 +114,9 @@ class Bridge:
 
     def _attest(self, request: bytes, peer: str) -> bytes:
         challenge = _read(AttestRequest, request).challenge
-        peer = peer_of(peer)
-        known = self._places.knows(peer)
+        sites = self._places.sites_beside(peer)
         with self._asking:
-            self._quota.take(peer, known=known, now=time.monotonic())
+            self._quota.take(peer, sites=sites, now=time.monotonic())
         return encode(AttestResponse(self._isolate.attest(challenge)))
 
     def _describe(self, request: bytes) -> bytes:

@@ -9,7 +9,6 @@ were let in have a share of their own that no stranger can use up.
 import ipaddress
 from collections import Counter, OrderedDict
 from typing import Final
-from urllib.parse import unquote
 
 from veracruz_shells.service import CallError, CallStatus
 
@@ -19,81 +18,106 @@ RESERVED: Final = 200
 """Of these, for peers that were let in before."""
 ATTESTATIONS_EACH: Final = 120
 """For one peer that was not let in yet."""
+ATTESTATIONS_EACH_SCARCE: Final = 20
+"""The same, once strangers have taken half of what is there for them."""
 ATTESTATIONS_EACH_KNOWN: Final = 300
 """For one peer that was."""
+_PEERS_OF_SITE: Final = 2
+"""One site may have as much as so many of its peers."""
+_LEAST_SHARE: Final = 10
+"""What a site of peers that were let in has of the reserve, however many sites there are."""
 WINDOW_S: Final = 60.0
 _MOST_KNOWN: Final = 4096
 
 
-def peer_of(name: str) -> str:
-    """What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits.
-
-    Args:
-        name: as gRPC has it, such as `ipv4:192.0.2.7:40112` or `ipv6:[2001:db8::1]:40112`.
-    """
-    kind, _, place = unquote(name).partition(":")
-    host = place.rpartition(":")[0].strip("[]").partition("%")[0]
+def site_of(peer: str) -> str:
+    """What counts as one site: of a peer of IPv6 its network of 48 bits, else the peer itself."""
     try:
-        address = ipaddress.ip_address(host)
+        network = ipaddress.IPv6Network(peer)
     except ValueError:
-        return kind  # a Unix socket, or nothing we know: all of its kind are one
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    # Whoever has one address of such a network has all 2**64.
-    return str(ipaddress.ip_network((address, 64), strict=False))
+        return peer
+    return str(network.supernet(new_prefix=48))
 
 
 class KnownPeers:
-    """The peers that were let in, the latest few thousand of them."""
+    """The peers that were let in, the latest few thousand of them.
+
+    Attributes:
+        sites: how many of them each site has.
+    """
 
     def __init__(self, most: int = _MOST_KNOWN) -> None:
         self._most = most
         self._peers: OrderedDict[str, None] = OrderedDict()
+        self.sites: Counter[str] = Counter()
 
     def __contains__(self, peer: str) -> bool:
         return peer in self._peers
 
     def add(self, peer: str) -> None:
         """A session from there was let in."""
+        if peer not in self._peers:
+            self.sites[site_of(peer)] += 1
         self._peers[peer] = None
         self._peers.move_to_end(peer)
         if len(self._peers) > self._most:
-            self._peers.popitem(last=False)
+            forgotten, _ = self._peers.popitem(last=False)
+            self.sites -= Counter([site_of(forgotten)])
 
 
 class AttestationQuota:
-    """How often the isolate was attested for whom lately, counted in windows of time."""
+    """How often the isolate was attested for whom lately, counted in windows of time.
+
+    A site of peers that were let in has a share of the reserve. What they take beyond it comes out
+    of what is there for everybody, as all that strangers take.
+    """
 
     def __init__(self) -> None:
         self._began = 0.0
-        self._strangers: Counter[str] = Counter()
-        self._known: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._taken_at: Counter[str] = Counter()
+        self._reserve: Counter[str] = Counter()
+        self._common = 0
 
-    def take(self, peer: str, *, known: bool, now: float) -> None:
-        """Count one more for `peer`, at `now` in seconds of the monotonic clock.
+    def take(self, peer: str, *, sites: int, now: float) -> None:
+        """Count one more for `peer`.
+
+        Args:
+            peer: as `calls.peer_of` says.
+            sites: how many there are of peers that were let in, this one's among them; 0 when it
+                was not let in.
+            now: in seconds of the monotonic clock.
 
         Raises:
             CallError: it had its share, or all of its kind had theirs.
         """
         if now >= self._began + WINDOW_S:
             self._began = now
-            self._strangers.clear()
-            self._known.clear()
-        mine, each = (
-            (self._known, ATTESTATIONS_EACH_KNOWN)
-            if known
-            else (self._strangers, ATTESTATIONS_EACH)
-        )
-        if mine[peer] >= each:
+            self._common = 0
+            self._taken.clear()
+            self._taken_at.clear()
+            self._reserve.clear()
+        common = ATTESTATIONS - RESERVED
+        if sites:
+            each = ATTESTATIONS_EACH_KNOWN
+        else:
+            each = ATTESTATIONS_EACH if 2 * self._common < common else ATTESTATIONS_EACH_SCARCE
+        site = site_of(peer)
+        if self._taken[peer] >= each or self._taken_at[site] >= _PEERS_OF_SITE * each:
             raise _refused(f"{each} attestations in {WINDOW_S:.0f} s from one address")
-        strangers, friends = self._strangers.total(), self._known.total()
-        if strangers + friends >= ATTESTATIONS or (
-            not known and strangers >= ATTESTATIONS - RESERVED
-        ):
+        if self._reserve[site] < _share(sites) and self._reserve.total() < RESERVED:
+            self._reserve[site] += 1
+        elif self._common < common:
+            self._common += 1
+        else:
             raise _refused(f"all attestations of {WINDOW_S:.0f} s are given out")
-        mine[peer] += 1
+        self._taken[peer] += 1
+        self._taken_at[site] += 1
+
+
+def _share(sites: int) -> int:
+    """What one of so many sites has of the reserve; with one left for who is let in next."""
+    return max(_LEAST_SHARE, RESERVED // (sites + 1)) if sites else 0
 
 
 def _refused(why: str) -> CallError:

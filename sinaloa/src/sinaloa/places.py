@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sinaloa.peers import KnownPeers
+from sinaloa.peers import KnownPeers, site_of
 from sinaloa.session import BridgeSession
 from veracruz_shells.service import CallError, CallStatus
 
@@ -29,7 +29,7 @@ class Place:
     """The place of one session.
 
     Attributes:
-        peer: whose it is, as `peers.peer_of` says.
+        peer: whose it is, as `calls.peer_of` says.
         let_in: set once the isolate has let the session in.
         session: what has the place, once it is there.
     """
@@ -85,10 +85,13 @@ class Places:
         with self._lock:
             return [place.session for place in self._taken if place.session is not None]
 
-    def knows(self, peer: str) -> bool:
-        """Whether a session of `peer` was let in, lately or now."""
+    def sites_beside(self, peer: str) -> int:
+        """How many sites sessions were let in from, lately or now; 0 when none was of `peer`."""
         with self._lock:
-            return peer in self._known or peer in self._let_in_now()
+            here = self._let_in_now()
+            if peer not in self._known and peer not in here:
+                return 0
+            return len(self._known.sites.keys() | {site_of(each) for each in here})
 
     def _let_in_now(self) -> set[str]:
         return {place.peer for place in self._taken if place.let_in.is_set()}

@@ -12,6 +12,8 @@ from colima import decode, encode
 from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot
 from support.patience import PATIENCE_S
+from support.processes import eventually
+from support.silent_calls import silent_calls
 from tabasco.grpc.methods import LIMITS, methods_of
 from veracruz_shells.service import (
     CallError,
@@ -162,6 +164,15 @@ def test_of_concurrent_clients_with_one_challenge_exactly_one_is_enrolled(server
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["enrolled", "refused", "refused", "refused"]
+
+
+def test_calls_that_say_nothing_keep_nobody_out(server, client):
+    method = f"/{wire.SERVICE}/VerifyToken"
+    with silent_calls(server.address, method, connections=5, each=16) as silent:
+        assert eventually(lambda: any(call.done() for call in silent))
+        for _ in range(5):
+            client("Describe", wire.DescribeServiceRequest())
+            assert is_serving(client.channel)
 
 
 def test_many_clients_enrol_and_verify_side_by_side(server, root):

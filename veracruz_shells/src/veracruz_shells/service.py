@@ -36,6 +36,7 @@ from typing import Final, Self, TypeAlias, cast
 import grpc
 from grpc_health.v1 import health_pb2
 
+from veracruz_shells.calls import Arrivals, CallSlots, peer_of
 from veracruz_shells.listening import signals_to, why_not_bound
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
@@ -46,7 +47,7 @@ UnaryMethod = Callable[[bytes], bytes]
 """Answers one request with one response."""
 
 PeerMethod = Callable[[bytes, str], bytes]
-"""The same, told by whom it is asked, as gRPC names a peer: `ipv4:192.0.2.7:40112`."""
+"""The same, told by whom it is asked, as `calls.peer_of` says."""
 
 StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
 """Reads messages from the client as it likes, and yields messages to it."""
@@ -55,6 +56,9 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 _LOG: Final = logging.getLogger(__name__)
 # A status travels in the trailers, which a peer bounds (8 KiB by default in gRPC).
 _MAX_DETAILS: Final = 400  # characters of text in a status
+# Threads, beside those of calls in progress: for calls whose request is to come, and for refusals.
+_ARRIVALS: Final = 64
+_REFUSALS: Final = 32
 # What failed is read from the status code alone; this only finds the system's reason to show in it.
 _CONNECT_FAILURE: Final = re.compile(
     r"(?:[Cc]onnect(?: to remote host)?: |lookup error:)([A-Za-z ]{1,40}?)(?: for |[^A-Za-z ]|$)"
@@ -85,15 +89,22 @@ class ServiceLimits:
     Attributes:
         message_bytes: size of one request.
         answer_bytes: size of one answer.
-        calls: in progress at once; one more is refused as RESOURCE_EXHAUSTED.
-        calls_each: of these on one connection, where one more waits; None is as many as in all.
+        calls: of one request, in progress at once; one more is refused as RESOURCE_EXHAUSTED.
+        calls_of_peer: of these for one peer, as `calls.peer_of` says; None is half of them.
+        streams: in progress at once, beside the calls of one request.
+        on_connection: of both, where one more waits; None is as many as in all.
+        request_s: how long a request may take to come, in seconds; until it is there a call
+            holds no place of `calls`, and gives way when there are too many such.
         grace_s: how long calls in progress may go on once the service ends, in seconds.
     """
 
     message_bytes: int = 4 << 20
     answer_bytes: int = 4 << 20
     calls: int = 16
-    calls_each: int | None = None
+    calls_of_peer: int | None = None
+    streams: int = 16
+    on_connection: int | None = None
+    request_s: float = 10.0
     grace_s: float = 5.0
 
 
@@ -124,12 +135,17 @@ class GrpcService:
         """
         self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
-        self._methods = {name: _unary_handler(name, method) for name, method in unary.items()}
-        self._methods |= {
-            name: _peer_handler(name, method) for name, method in (by_peer or {}).items()
+        limits = self._limits
+        of_peer = limits.calls_of_peer or max(1, limits.calls // 2)
+        self._calls = CallSlots(limits.calls, of_peer)
+        self._streams = CallSlots(limits.streams, limits.streams)
+        self._arrivals = Arrivals(_ARRIVALS, limits.request_s)
+        told = {name: _without_peer(method) for name, method in unary.items()} | dict(by_peer or {})
+        self._methods = {
+            name: self._unary_handler(name, method, self._calls) for name, method in told.items()
         }
         self._methods |= {
-            name: _stream_handler(name, method) for name, method in (streams or {}).items()
+            name: self._stream_handler(name, method) for name, method in (streams or {}).items()
         }
         self._serving = False
         self._stop_requests: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
@@ -142,12 +158,13 @@ class GrpcService:
             VeracruzError: the address cannot be listened on.
         """
         _warm_allocator(self._limits.message_bytes)
+        most = self._limits.calls + self._limits.streams + _ARRIVALS + _REFUSALS
         server = grpc.server(
-            futures.ThreadPoolExecutor(self._limits.calls, thread_name_prefix="call"),
+            futures.ThreadPoolExecutor(most, thread_name_prefix="call"),
             handlers=self._handlers(),
             options=_server_options(self._limits),
             # As many as threads: one more is refused, not queued behind streams that may last.
-            maximum_concurrent_rpcs=self._limits.calls,
+            maximum_concurrent_rpcs=most,
         )
         try:
             port = server.add_insecure_port(str(self._address))
@@ -158,6 +175,7 @@ class GrpcService:
             ) from error
         self._address = Address(self._address.host, port)
         self._server = server
+        self._arrivals.start()
         server.start()
         self._serving = True
         return self
@@ -207,20 +225,23 @@ class GrpcService:
     def _end(self) -> None:
         self._serving = False
         if self._server is not None:
+            ended = self._server.stop(self._limits.grace_s)
+            self._arrivals.stop()
             # A little longer than the grace, after which gRPC cancels what is left.
-            self._server.stop(self._limits.grace_s).wait(self._limits.grace_s + 5)
+            ended.wait(self._limits.grace_s + 5)
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
         services: dict[str, dict[str, _Handler]] = {}
         for full_name, handler in self._methods.items():
             service, _, name = full_name.removeprefix("/").partition("/")
             services.setdefault(service, {})[name] = handler
-        check = grpc.unary_unary_rpc_method_handler(
-            self._check_health,
-            request_deserializer=health_pb2.HealthCheckRequest.FromString,
-            response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
-        )
-        self._known = {"", *services}
+        # By what is asked, in bytes: a name has one encoding, and strangers' bytes no parser.
+        self._known = {
+            health_pb2.HealthCheckRequest(service=name).SerializeToString()
+            for name in ("", *services)
+        }
+        # Without a slot: whether we serve is told however busy we are.
+        check = self._unary_handler("health", _without_peer(self._check_health), None)
         return [
             grpc.method_handlers_generic_handler(HEALTH_SERVICE, {"Check": check}),
             *(
@@ -229,13 +250,33 @@ class GrpcService:
             ),
         ]
 
-    def _check_health(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> health_pb2.HealthCheckResponse:
-        if request.service not in self._known:
-            context.abort(grpc.StatusCode.NOT_FOUND, "no such service here")
+    def _check_health(self, request: bytes) -> bytes:
+        if request not in self._known:
+            raise CallError(CallStatus.NOT_FOUND, "no such service here")
         response = health_pb2.HealthCheckResponse
-        return response(status=response.SERVING if self._serving else response.NOT_SERVING)
+        status = response.SERVING if self._serving else response.NOT_SERVING
+        return response(status=status).SerializeToString()
+
+    def _unary_handler(self, name: str, method: PeerMethod, slots: CallSlots | None) -> _Handler:
+        # A stream to gRPC, whose own wait for the one request of a call has no end.
+        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            with _errors_as_status(name, context):
+                peer = peer_of(context.peer())
+                with self._arrivals.waiting(peer, context.cancel):
+                    request = next(requests, None)
+                if request is None:
+                    raise CallError(CallStatus.INVALID_ARGUMENT, "the call has no request")
+                with _slot(slots, peer):
+                    return method(request, peer)
+
+        return grpc.stream_unary_rpc_method_handler(answer)
+
+    def _stream_handler(self, name: str, method: StreamMethod) -> _Handler:
+        def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            with _errors_as_status(name, context), _slot(self._streams, peer_of(context.peer())):
+                yield from method(chunks, context)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
 
 
 def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Channel:
@@ -329,28 +370,25 @@ def is_serving(channel: grpc.Channel, *, service: str = "", timeout_s: float = 2
     return status == health_pb2.HealthCheckResponse.SERVING
 
 
-def _unary_handler(name: str, method: UnaryMethod) -> _Handler:
-    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-        with _errors_as_status(name, context):
-            return method(request)
-
-    return grpc.unary_unary_rpc_method_handler(answer)
+def _without_peer(method: UnaryMethod) -> PeerMethod:
+    return lambda request, _: method(request)
 
 
-def _peer_handler(name: str, method: PeerMethod) -> _Handler:
-    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-        with _errors_as_status(name, context):
-            return method(request, context.peer())
-
-    return grpc.unary_unary_rpc_method_handler(answer)
-
-
-def _stream_handler(name: str, method: StreamMethod) -> _Handler:
-    def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        with _errors_as_status(name, context):
-            yield from method(chunks, context)
-
-    return grpc.stream_stream_rpc_method_handler(answer)
+@contextmanager
+def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
+    """A place among the calls in progress, where those are counted."""
+    if slots is None:
+        yield
+        return
+    if not slots.take(peer):
+        raise CallError(
+            CallStatus.RESOURCE_EXHAUSTED,
+            "too many calls are in progress, of one address or of all: try again later",
+        )
+    try:
+        yield
+    finally:
+        slots.give_back(peer)
 
 
 @contextmanager
@@ -403,7 +441,7 @@ def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
     return (
         *_common_options(receive=limits.message_bytes, send=limits.answer_bytes),
         ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
-        ("grpc.max_concurrent_streams", limits.calls_each or limits.calls),
+        ("grpc.max_concurrent_streams", limits.on_connection or limits.calls + limits.streams),
         # Less than the 30 s of our own clients, or else their pings would be strikes.
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
         ("grpc.http2.max_ping_strikes", 2),

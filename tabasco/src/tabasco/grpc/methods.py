@@ -36,7 +36,7 @@ from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
 
-LIMITS: Final = ServiceLimits(message_bytes=MAX_EVIDENCE_BYTES + 4096, calls=16)
+LIMITS: Final = ServiceLimits(message_bytes=MAX_EVIDENCE_BYTES + 4096, calls=16, calls_of_peer=8)
 """What clients may make the service hold; the database needs as many connections as `calls`."""
 
 _log = logging.getLogger(__name__)

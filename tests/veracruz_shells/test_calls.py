@@ -1,0 +1,85 @@
+"""Who counts as one peer, how many calls each may have, and which that wait are given up."""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from support.processes import eventually
+from veracruz_shells.calls import Arrivals, CallSlots, peer_of
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("ipv4:192.0.2.7:40112", "192.0.2.7"),
+        ("ipv4:192.0.2.7:40113", "192.0.2.7"),
+        ("ipv6:%5B2001:db8::1%5D:40112", "2001:db8::/64"),
+        ("ipv6:[2001:db8::ffff:1]:40112", "2001:db8::/64"),
+        ("ipv6:[2001:db8:0:1::1]:40112", "2001:db8:0:1::/64"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:40112", "fe80::/64"),
+        ("ipv6:[::ffff:192.0.2.7]:40112", "192.0.2.7"),
+        ("unix:", "unix"),
+        ("unix:/run/a", "unix"),
+        ("", ""),
+    ],
+)
+def test_a_peer_is_an_address_or_a_network_of_64_bits(name, peer):
+    assert peer_of(name) == peer
+
+
+def test_of_one_peer_and_of_all_together_so_many_calls_are_in_progress():
+    slots = CallSlots(3, 2)
+    assert [slots.take(peer) for peer in "aaabc"] == [True, True, False, True, False]
+    slots.give_back("a")
+    assert [slots.take(peer) for peer in "bca"] == [True, False, False]
+
+
+@pytest.fixture
+def given_up():
+    return []
+
+
+@pytest.fixture
+def wait(given_up):
+    """Have a call wait for its request until the test is over."""
+    with ExitStack() as stack:
+
+        def wait(arrivals: Arrivals, peer: str, name: str) -> None:
+            stack.enter_context(arrivals.waiting(peer, lambda: given_up.append(name)))
+
+        yield wait
+
+
+def test_when_too_many_wait_the_oldest_gives_way_of_the_peer_that_has_most(wait, given_up):
+    arrivals = Arrivals(3, 60)
+    for peer, name in (("p", "principal"), ("a", "one"), ("a", "two"), ("a", "three")):
+        wait(arrivals, peer, name)
+    assert given_up == ["one"]
+    wait(arrivals, "b", "newcomer")
+    assert given_up == ["one", "two"]
+    wait(arrivals, "c", "last")
+    assert given_up == ["one", "two", "principal"]  # all have one, and it waits longest
+
+
+def test_a_call_whose_request_has_come_is_not_given_up(wait, given_up):
+    arrivals = Arrivals(1, 0.01)
+    with arrivals.waiting("p", lambda: given_up.append("p")):
+        pass
+    wait(arrivals, "a", "one")
+    assert given_up == []
+    arrivals.start()
+    assert eventually(lambda: given_up == ["one"])
+    arrivals.stop()
+    arrivals.stop()
+    assert given_up == ["one"]
+
+
+def test_at_the_end_all_that_wait_are_given_up_and_nothing_is_left(wait, given_up):
+    arrivals = Arrivals(3, 60)
+    arrivals.start()
+    wait(arrivals, "a", "one")
+    wait(arrivals, "b", "two")
+    arrivals.stop()
+    assert given_up == ["one", "two"]
+    assert not any(each.name == "arrivals" for each in threading.enumerate())
