@@ -67,9 +67,12 @@ def trust(*, key: Path, fingerprint: Digest, config: Path, as_json: bool) -> Non
 @release.command("distrust")
 @click.argument("fingerprint", type=_Fingerprint())
 @releases_option
-def distrust(*, fingerprint: Digest, config: Path) -> None:
+@json_option
+def distrust(*, fingerprint: Digest, config: Path, as_json: bool) -> None:
     """Trust the key with this FINGERPRINT no longer, nor what it signed."""
     _releases(config).distrust(fingerprint)
+    value = {"fingerprint": fingerprint, "trusted": False}
+    emit(value, f"no longer trusted: {fingerprint}", as_json=as_json)
 
 
 @release.command("add")
@@ -86,9 +89,11 @@ def add(*, file: Path, config: Path, as_json: bool) -> None:
 @release.command("remove")
 @click.argument("version")
 @releases_option
-def remove(*, version: str, config: Path) -> None:
+@json_option
+def remove(*, version: str, config: Path, as_json: bool) -> None:
     """Know release VERSION no longer, which was added."""
     _releases(config).remove(version)
+    emit({"version": version, "known": False}, f"removed release {version}", as_json=as_json)
 
 
 @release.command("list")
