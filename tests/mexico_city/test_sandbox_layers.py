@@ -257,26 +257,26 @@ class TestNamespaces:
             played.calls.clear()
             played.play(os, "fork", child)
             assert namespaces.fork_apart(8) == child
-            assert played.calls == [self.NEW, ("fork",), self.BACK]
+            assert played.calls == [self.BACK, self.NEW, ("fork",), self.BACK]
 
     def test_the_child_stays_in_it(self, played):
         played.play(kernel, "call", 0)
         played.play(os, "fork", 0)
         assert namespaces.fork_apart(8) == 0
-        assert played.calls == [self.NEW, ("fork",)]
+        assert played.calls == [self.BACK, self.NEW, ("fork",)]
 
-    def test_without_a_pid_namespace_there_is_no_way_back_to_find(self, played):
+    def test_without_a_way_back_no_pid_namespace_is_begun(self, played):
         played.play(kernel, "call", OSError(errno.EPERM, "no"))
         played.play(os, "fork", 77)
         assert namespaces.fork_apart(8) == 77
-        assert played.calls == [self.NEW, ("fork",)]
+        assert played.calls == [self.BACK, ("fork",)]
 
     def test_a_fork_that_fails_finds_back_too(self, played):
         played.play(kernel, "call", 0)
         played.play(os, "fork", OSError(errno.EAGAIN, "no more processes"))
         with pytest.raises(OSError, match="no more processes"):
             namespaces.fork_apart(8)
-        assert played.calls == [self.NEW, ("fork",), self.BACK]
+        assert played.calls == [self.BACK, self.NEW, ("fork",), self.BACK]
 
     @pytest.mark.parametrize("pid", [0, 1, 2])
     def test_an_isolate_enters_all_others_and_lets_no_mount_in(self, played, pid):

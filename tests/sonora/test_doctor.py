@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import signal
 import struct
 import time
@@ -280,6 +281,14 @@ def test_the_image_is_found_by_its_measurement_or_missed(monkeypatch, tmp_path, 
     assert "sonora image build" in none.remedy
     (tmp_path / "manifest").write_text("nothing")
     assert machine._image(tmp_path).state is FindingState.MISSING
+    manifest = isolates.image.folder / "manifest.txt"
+    assert machine._image(manifest).state is FindingState.MISSING, "a manifest cannot be run"
+    changed = tmp_path / "changed"
+    shutil.copytree(isolates.image.folder, changed, symlinks=True)
+    victim = next(changed.rglob("os.py"))
+    victim.chmod(0o644)
+    victim.write_bytes(victim.read_bytes() + b"#")
+    assert "os.py" in machine._image(changed).found
 
 
 # Trying things.
@@ -331,7 +340,7 @@ def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatc
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status
     assert ("mend it" in said.output) is (given.state is not FindingState.GOOD)
-    assert ("are not served here: a thing" in said.output) is (status == 1)
+    assert ("by a policy of default terms: a thing" in said.output) is (status == 1)
     told = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
     assert told["complete"] is (status == 0)
     assert told["layers"] == ([given.layer] if given.state is FindingState.GOOD else [])

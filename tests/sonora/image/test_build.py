@@ -38,6 +38,12 @@ def test_an_image_built_again_at_another_place_is_the_same_to_the_last_byte(imag
     assert again.measurement == image.measurement
 
 
+def test_an_image_is_the_same_whatever_its_folder_is_called_by(image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build_image(Path("relative"))
+    assert verify_image(Path("relative")).measurement == image.measurement
+
+
 def test_of_our_modules_an_image_has_those_that_are_written_down(image):
     found = {name for name in modules_of(image) if name.partition(".")[0] in PACKAGES}
     lines = LISTED.read_text().splitlines()

@@ -34,6 +34,8 @@ def fork_apart(own: int) -> int:
     """
     apart = False
     with contextlib.suppress(OSError):
+        # Nothing changes by it, but it says whether there is a way back before we go.
+        kernel.call("setns", own, _NEWPID)
         kernel.call("unshare", _NEWPID)
         apart = True
     process_id = -1

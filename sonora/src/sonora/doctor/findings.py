@@ -96,7 +96,7 @@ class Diagnosis:
         end = (
             "policies with the default terms are served here"
             if self.complete
-            else f"policies with the default terms are not served here: {', '.join(missing)}"
+            else f"principals refuse this host by a policy of default terms: {', '.join(missing)}"
         )
         return "\n".join([*(each.as_text() for each in self.findings), "", end])
 

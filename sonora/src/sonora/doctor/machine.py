@@ -18,7 +18,8 @@ from sonora.evidence.base import EvidenceUnavailableError
 from sonora.image.kernel_calls import unreadable
 from sonora.image.source import installed_archive
 from sonora.users import ROOT, own_user
-from veracruz_image import read_manifest
+from veracruz_image import Manifest, verify_image
+from veracruz_image.archive import check_archive
 from veracruz_utils.errors import VeracruzError
 
 _YAMA: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -57,11 +58,19 @@ def _image(path: Path | None) -> HostFinding:
         remedy = "install veracruz-runtime-image, or build one: sonora image build FOLDER"
         return HostFinding(name, FindingState.MISSING, "none", means, remedy, needed=True)
     try:
-        measurement = read_manifest(chosen).measurement
-    except VeracruzError as error:
+        measurement = _whole(chosen).measurement
+    except (VeracruzError, OSError) as error:
         remedy = "build or install it again"
         return HostFinding(name, FindingState.MISSING, str(error), means, remedy, needed=True)
     return HostFinding(name, FindingState.GOOD, f"{measurement} in {chosen}", means, needed=True)
+
+
+def _whole(image: Path) -> Manifest:
+    """The manifest of an image that can be started: what it says is there, and unchanged."""
+    if image.is_dir():
+        return verify_image(image)
+    with image.open("rb") as file:
+        return check_archive(file, what=str(image))
 
 
 def _user() -> HostFinding:

@@ -137,7 +137,7 @@ def _build(folder: Path, lock: Path | None, on_step: Callable[[], None]) -> list
     if lock is not None:
         require_locked(packages_of(loaded.files.values()), lock)
     on_step()
-    root = folder / ROOT
+    root = folder.absolute() / ROOT  # the compiling process has another working folder
     native = {}
     for place, file in sorted(loaded.files.items()):
         content = file.read_bytes()

@@ -13,7 +13,10 @@ from typing import NoReturn
 
 def main(root: str) -> NoReturn:
     """Compile all that is below the folder `root`."""
-    for path in sorted(Path(root).rglob("*.py")):
+    sources = sorted(Path(root).rglob("*.py"))
+    if not sources:
+        sys.exit(f"there is no module in {root}")
+    for path in sources:
         py_compile.compile(
             str(path),
             cfile=cache_from_source(str(path), optimization=""),
