@@ -38,6 +38,8 @@ OPEN: Final = "open"
 """What an attempt says that got through."""
 
 _TESTS: Final = Path(__file__).parent.parent
+_OWN: Final = next(each for each in ("/mnt", "/media") if not str(_TESTS).startswith(f"{each}/"))
+"""Where an empty file system is in here; not over /tmp, where a checkout may lie."""
 _AT_FDCWD: Final = -100
 _ABSTRACT: Final = b"\0veracruz-escapes"
 
@@ -155,7 +157,7 @@ _NO_LIMIT: Final = struct.pack("QQ", *[resource.getrlimit(resource.RLIMIT_CORE)[
 
 ATTEMPTS: Final[dict[str, Attempt]] = {
     "read a file": _open("/etc/passwd"),
-    "create a file": _open("/tmp/escaped", _WRITE),
+    "create a file": _open(f"{_OWN}/escaped", _WRITE),
     "create shared memory by name": _open("/dev/shm/escaped", _WRITE),
     "look at a path": _plain(262, _AT_FDCWD, b"/etc\0", bytes(256), 0),
     "read a process's environment": _open("/proc/{victim}/environ"),
@@ -183,7 +185,7 @@ ATTEMPTS: Final[dict[str, Attempt]] = {
     "pidfd of a process": lambda code, world: code.call(434, world.victim, 0),
     "take a process's descriptor": _descriptor_of_another,
     "new user namespace": _plain(272, 0x10000000),
-    "mount": _plain(165, b"none\0", b"/mnt\0", b"tmpfs\0", 0, 0),
+    "mount": _plain(165, b"none\0", b"/srv\0", b"tmpfs\0", 0, 0),
     "change root": _plain(161, b"/\0"),
     "host name": _plain(170, b"escaped", 7),
     "become another user": _plain(105, 0),
@@ -265,7 +267,7 @@ class Surroundings:
         self._started: list[subprocess.Popen[str]] = []
         self._keeper: subprocess.Popen[str] | None = None
         self.layers: list[str] = []
-        self._kept = Path(tempfile.mkdtemp()) / "file"
+        self._kept = Path(tempfile.mkdtemp(dir=_OWN)) / "file"
         self._terminal, terminal = pty.openpty()
         file = os.open(self._kept, _WRITE)
         os.dup2(file, KEPT_FILE)
@@ -316,7 +318,7 @@ class Surroundings:
             pass_fds=[KEPT_FILE, KEPT_TERMINAL],
             **other,
             cwd="/",
-            env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "SECRET": "environment"},
+            env={"PATH": "/usr/bin:/bin", "HOME": _OWN, "SECRET": "environment"},
         )
         self._started.append(process)
         return process
@@ -362,11 +364,10 @@ def tried(user: int) -> dict[str, dict[str, str]]:
     """Every attempt in every kind of process of this user."""
     image = local_image().folder
     # Over those of the machine: what is written here must not stay.
-    _mount("-t", "tmpfs", "none", "/var/tmp")
-    copy = Path("/var/tmp/image")
-    shutil.copytree(image, copy, symlinks=True)
-    for folder in ("/tmp", "/dev/shm"):
+    for folder in (_OWN, "/dev/shm"):
         _mount("-t", "tmpfs", "-o", "mode=1777", "none", folder)
+    copy = Path(_OWN) / "image"
+    shutil.copytree(image, copy, symlinks=True)
     if user:
         _let_everybody_read(Path(sys.base_prefix))
         for each in (copy, *copy.rglob("*")):
