@@ -58,6 +58,9 @@ class Machine:
         for name, here in (
             ("/var/lib/veracruz", f"{folder}/state"),
             ("/run/veracruz", f"{folder}/run"),
+            # Who is in no list of users is named with its group.
+            ("user veracruz-sonora", f"user {SONORA}:{SONORA}"),
+            ("user veracruz-sinaloa", f"user {BRIDGE}:{BRIDGE}"),
             ("veracruz-sonora", str(SONORA)),
             ("veracruz-sinaloa", str(BRIDGE)),
             (":3010", f":{self.port}"),

@@ -129,7 +129,7 @@ def test_a_session_that_arrives_as_the_guest_is_lost_is_served(isolates):
         isolates.computation([[PI, READER]], program=guests.HELLO) as rig,
         ExitStack() as stack,
     ):
-        for _ in range(20):  # so that the next descriptor would be the lost guest's
+        for _ in range(10):  # so that the next descriptor would be the lost guest's
             stack.enter_context(rig.session(0)).state()
         with standstill(rig):
             guest = guest_of(rig)
