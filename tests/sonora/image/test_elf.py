@@ -49,7 +49,7 @@ def test_a_folder_of_the_machine_that_built_it_is_no_place_to_look_in():
     kept = NativeFile.parse(with_search_path(b"$ORIGIN/../libs"))
     assert kept.search == ("$ORIGIN/../libs",)
     assert kept.plain == with_search_path(b"$ORIGIN/../libs")
-    for places in (b"/root/lib", b"$ORIGIN:/usr/local/lib", b""):
+    for places in (b"/opt/lib", b"$ORIGIN:/usr/local/lib", b""):
         file = NativeFile.parse(with_search_path(places))
         assert file.plain != with_search_path(places)
         again = NativeFile.parse(file.plain)
