@@ -27,7 +27,7 @@ from typing import Final
 
 from sonora.image.local import local_image
 from support.injection import Injection, KilledError, readable_address
-from support.processes import children
+from support.processes import children, eventually, waits_in
 
 NOBODY: Final = 65534
 KEPT_FILE: Final = 77
@@ -42,6 +42,8 @@ _OWN: Final = next(each for each in ("/mnt", "/media") if not str(_TESTS).starts
 """Where an empty file system is in here; not over /tmp, where a checkout may lie."""
 _AT_FDCWD: Final = -100
 _ABSTRACT: Final = b"\0veracruz-escapes"
+_FOR_OTHERS: Final = {45, 232}
+"""recvfrom and epoll_wait: what a process of an isolate is in once it has started."""
 
 # A wall by itself, around a process that does nothing; it prints its id.
 _STAND_IN: Final = """
@@ -292,10 +294,10 @@ class Surroundings:
         self._say("compiled\n" if kind == "guest, compiled" else "new\n")
         assert self._keeper.stdout is not None
         front, *self.layers = self._keeper.stdout.readline().split()
-        if kind == "front":
-            return int(front)
-        (guest,) = children(int(front))
-        return guest
+        (process_id,) = [int(front)] if kind == "front" else children(int(front))
+        # A guest bounds itself while its front serves already, and has no memory as it does.
+        assert eventually(lambda: waits_in(process_id) in _FOR_OTHERS), waits_in(process_id)
+        return process_id
 
     def close(self) -> None:
         for each in self._started:

@@ -30,6 +30,12 @@ def runs(process_id: int) -> bool:
     return state(process_id) not in {None, "Z", "X"}
 
 
+def waits_in(process_id: int) -> int | None:
+    """The number of the system call that a process waits in; None while it runs."""
+    word = Path(f"/proc/{process_id}/syscall").read_text().split()[0]
+    return int(word) if word.isdigit() else None
+
+
 def children(process_id: int) -> list[int]:
     """The processes whose parent this one is, zombies included."""
     everyone = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
