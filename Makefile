@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -92,6 +92,9 @@ commands: $(BIN)/.installed-dev ## rewrite the reference of the commands
 
 abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its reference
 	$(BIN)/python tools/abi.py docs/reference/guest-abi.md
+
+filters: $(BIN)/.installed-dev ## rewrite the programs that filter an isolate's system calls
+	$(BIN)/python -m mexico_city.filters
 
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples

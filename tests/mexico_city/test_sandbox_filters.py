@@ -3,17 +3,23 @@
 import ctypes
 import errno
 import fcntl
+import importlib
 import os
+import runpy
 import signal
 import struct
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexico_city.sandbox import bpf, kernel, seccomp
-from mexico_city.sandbox.bpf import ALLOW, KILL, CallRule, Condition, assemble, refuse
-from mexico_city.sandbox.numbers import ARCHITECTURES, Architecture, architecture
+from mexico_city.filters import ARCHITECTURES, PROCESS, assembler, programs
+from mexico_city.filters.assembler import ALLOW, KILL, CallRule, Condition, assemble, refuse
+from mexico_city.filters.numbers import Architecture
+from mexico_city.sandbox import kernel, seccomp
 
 EPERM = refuse(errno.EPERM)
 SMALL = Architecture(audit=7, foreign_from=100, numbers={"a": 1, "b": 2, "c": 99})
@@ -66,7 +72,7 @@ def meant(rules, default: int, number: int, arguments) -> int:
 
 @pytest.mark.parametrize("number", [0, 1, 99, 100])
 def test_calls_of_another_architecture_end_the_process(number):
-    program = assemble(bpf.allow("a b c"), SMALL, default=ALLOW)
+    program = assemble(assembler.allow("a b c"), SMALL, default=ALLOW)
     assert verdict(program, number, audit=8) == KILL
 
 
@@ -92,9 +98,12 @@ def test_each_argument_is_looked_at_where_it_is():
 
 def test_the_words_for_conditions_mean_what_they_say():
     assert Condition(1, 2, 3) == Condition(1, 2, 3, high=False)
-    assert bpf.equal(3, 7) == Condition(3, 0xFFFFFFFF, 7)
-    assert bpf.without(2, 4) == Condition(2, 4, 0)
-    assert bpf.null(4) == (Condition(4, 0xFFFFFFFF, 0), Condition(4, 0xFFFFFFFF, 0, high=True))
+    assert assembler.equal(3, 7) == Condition(3, 0xFFFFFFFF, 7)
+    assert assembler.without(2, 4) == Condition(2, 4, 0)
+    assert assembler.null(4) == (
+        Condition(4, 0xFFFFFFFF, 0),
+        Condition(4, 0xFFFFFFFF, 0, high=True),
+    )
     assert (refuse(), refuse(errno.ENOSYS)) == (0x00050001, 0x00050026)
 
 
@@ -113,7 +122,7 @@ def test_the_numbers_are_those_of_the_architectures():
 
 
 def test_this_machine_knows_its_own_numbers():
-    here = architecture()
+    here = ARCHITECTURES.get(os.uname().machine)
     if here is None:
         pytest.skip(f"no table for {os.uname().machine}")
     assert kernel.system_call(here.numbers["getpid"]) == os.getpid()
@@ -150,13 +159,20 @@ class Kernel:
 @pytest.fixture(params=["x86_64", "aarch64"])
 def taken(request, monkeypatch):
     """A kernel that takes filters, of each architecture."""
-    table = ARCHITECTURES[request.param]
-    fake = Kernel(table)
-    monkeypatch.setattr(seccomp, "architecture", lambda: table)
+    fake = Kernel(ARCHITECTURES[request.param])
     monkeypatch.setattr(kernel, "system_call", fake.system_call)
-    seccomp._architecture.cache_clear()
-    yield fake
-    seccomp._architecture.cache_clear()
+    with loaded_on(request.param):
+        yield fake
+
+
+@contextmanager
+def loaded_on(machine):
+    """The module as it is on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
+        importlib.reload(seccomp)
+        yield
+    importlib.reload(seccomp)
 
 
 GUEST, SELF = 77, os.getpid()
@@ -306,14 +322,35 @@ def test_without_filters_in_the_kernel_or_numbers_of_the_machine_nothing_is_conf
         assert known
         raise OSError(errno.EINVAL, "no")
 
-    table = ARCHITECTURES["x86_64"] if known else None
-    monkeypatch.setattr(seccomp, "architecture", lambda: table)
     monkeypatch.setattr(kernel, "system_call", refuses)
-    seccomp._architecture.cache_clear()
-    try:
+    with loaded_on("x86_64" if known else "riscv64"):
         assert confine() is False
-    finally:
-        seccomp._architecture.cache_clear()
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_the_programs_that_are_loaded_are_those_that_the_rules_make(machine):
+    made = programs(ARCHITECTURES[machine])
+    folder = Path(seccomp.__file__).parent / "programs" / machine
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == made, "make filters"
+    with loaded_on(machine):
+        assert made == seccomp._PROGRAMS
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_a_program_names_a_process_where_a_condition_compares_it_and_nowhere_else(machine):
+    word, found = struct.pack("I", PROCESS), {}
+    for name, program in programs(ARCHITECTURES[machine]).items():
+        found[name] = program.count(word)
+        compared = [each for each in instructions(program) if each[0] == 0x15]
+        assert [each[3] for each in compared].count(PROCESS) == found[name]
+    assert found == {"front": 2, "guest": 1, "compiled": 0}
+
+
+def test_without_its_programs_nothing_is_loaded_on_a_machine_that_has_them(tmp_path):
+    alone = tmp_path / "seccomp.py"
+    alone.write_bytes(Path(seccomp.__file__).read_bytes())
+    with pytest.raises(FileNotFoundError, match=r"programs/.*/front"):
+        runpy.run_path(str(alone))
 
 
 WORDS = st.sampled_from([0, 1, 2, 3, 0x80000000, 0xFFFFFFFF])

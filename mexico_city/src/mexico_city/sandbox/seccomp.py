@@ -1,107 +1,34 @@
-"""System calls: a list each for the front process and for the guest process, and no others.
+"""System calls: a filter each for the front process and for the guest process (seccomp(2)).
 
-What is not on a list fails with EPERM, for a library may try it and live without. What only an
-attack would try ends the process. `clone3` fails with ENOSYS: its flags lie in memory, where a
-filter cannot look, and the C library then takes `clone`, whose flags it can.
-
-Neither list has a call that takes a path, makes a socket or names another process, but for the
-front's: it may kill the guest, and wait for it.
+`mexico_city.filters` says which calls pass, and makes the programs that lie here, one folder for
+each architecture. They are read as this module is loaded: inside an isolate no file can be.
 """
 
 import ctypes
-import errno
-import fcntl
 import functools
 import os
-import signal
 import struct
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from mexico_city.sandbox import bpf, kernel
-from mexico_city.sandbox.bpf import CallRule, allow, equal, kill, null, without
-from mexico_city.sandbox.numbers import Architecture, architecture
+from mexico_city.sandbox import kernel
 
 _SET_MODE_FILTER: Final = 1
 _ACTION_AVAILABLE: Final = 2
 _TSYNC: Final = 1
-_REFUSED: Final = bpf.refuse()
-_PROT_EXEC: Final = 4
-_MAP_SHARED: Final = 0x01
-_MAP_ANONYMOUS: Final = 0x20
-_MAP_GROWSDOWN: Final = 0x0100
-_FIONBIO: Final = 0x5421
-_MADV_DONTNEED: Final = 4
-_MADV_FREE: Final = 8
-# CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM, _SETTLS, _PARENT_SETTID, _CHILD_CLEARTID:
-# what the C library's pthread_create asks for. No process, and no namespace.
-_THREAD: Final = 0x003D0F00
-
-# Memory, signals, clocks, locks, random numbers; itself.
-_COMMON: Final = [
-    *allow(
-        """read write close fstat munmap brk
-        rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
-        futex sched_yield sched_getaffinity getrandom clock_gettime clock_nanosleep gettimeofday
-        getpid gettid exit exit_group rseq set_robust_list recvfrom recvmsg poll ppoll lseek"""
-    ),
-    CallRule("madvise", ((equal(2, _MADV_DONTNEED),), (equal(2, _MADV_FREE),))),
-    CallRule("prlimit64", ((equal(0, 0),),)),  # its own, of which it can raise none
-    CallRule("sendto", ((*null(4),),)),  # to whoever is at the other end, to nobody by address
-    CallRule("ioctl", ((equal(1, _FIONBIO),),), bpf.refuse(errno.ENOTTY)),
-    CallRule("clone3", otherwise=bpf.refuse(errno.ENOSYS)),
-]
-
-# Memory of its own, or a file: RLIMIT_DATA counts neither shared memory nor what grows by itself.
-# No mremap at all, which would make more of the executable pages of Python's callbacks.
-_COUNTED: Final = (
-    (without(3, _MAP_SHARED), without(3, _MAP_GROWSDOWN)),
-    (without(3, _MAP_ANONYMOUS), without(3, _MAP_GROWSDOWN)),
-)
-
-_NO_EXECUTION: Final = [
-    CallRule("mmap", ((without(2, _PROT_EXEC),),)),
-    CallRule("mprotect", ((without(2, _PROT_EXEC),),)),
-]
-
-_ATTACKS: Final = kill(
-    """execve execveat ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp
-    unshare setns mount umount2 pivot_root chroot fsopen fsmount move_mount open_tree
-    mount_setattr io_uring_setup io_uring_enter io_uring_register userfaultfd perf_event_open
-    bpf add_key request_key keyctl shmget shmat shmctl semget msgget personality
-    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff
-    acct quotactl settimeofday clock_settime adjtimex clock_adjtime name_to_handle_at
-    open_by_handle_at iopl ioperm modify_ldt"""
-)
-
-_FRONT: Final = [
-    *_COMMON,
-    CallRule("mmap", tuple((without(2, _PROT_EXEC), *case) for case in _COUNTED)),
-    CallRule("mprotect", ((without(2, _PROT_EXEC),),)),
-    *allow(
-        """sendmsg getsockname getpeername getsockopt
-        epoll_create1 epoll_ctl epoll_wait epoll_pwait pread64"""
-    ),
-    CallRule("memfd_create", ((equal(1, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING),),)),
-    CallRule(
-        "fcntl",
-        (
-            (equal(1, fcntl.F_ADD_SEALS),),
-            (equal(1, fcntl.F_GET_SEALS),),
-            (equal(1, fcntl.F_DUPFD_CLOEXEC),),
-            (equal(1, fcntl.F_GETFL),),
-        ),
-    ),
-]
-
-_GUEST: Final = [
-    *_COMMON,
-    CallRule("mmap", _COUNTED),
-    *allow("mprotect membarrier"),
-    CallRule("fcntl", ((equal(1, fcntl.F_DUPFD_CLOEXEC),),)),  # for a view of a file
-    CallRule("clone", ((equal(0, _THREAD),),)),  # a run has a thread, for a stack of its size
-    CallRule("seccomp", ((equal(0, _SET_MODE_FILTER),),)),  # for `forbid_executable_memory`
-]
+_KILL_PROCESS: Final = 0x80000000
+_NUMBERS: Final = {"x86_64": 317, "aarch64": 277}
+"""Of the system call that takes a filter."""
+_ANY_PROCESS: Final = struct.pack("I", 0x7FEDCBA9)
+"""Stands in a program for the process it is about; left there, it would be about none."""
+_MACHINE: Final = os.uname().machine
+_FOLDER: Final = Path(__file__).parent / "programs" / _MACHINE
+# On a machine with programs a missing one is an error here: nothing starts without.
+_PROGRAMS: Final = {
+    name: (_FOLDER / name).read_bytes()
+    for name in ("front", "guest", "compiled")
+    if _MACHINE in _NUMBERS
+}
 
 
 def confine_front(guest: int) -> bool:
@@ -112,11 +39,7 @@ def confine_front(guest: int) -> bool:
     Raises:
         OSError: it should have.
     """
-    rules = [
-        CallRule("kill", ((equal(0, guest), equal(1, signal.SIGKILL)),)),
-        CallRule("wait4", ((equal(0, guest),),)),
-    ]
-    return _install([*_FRONT, *rules, *_ATTACKS])
+    return _install("front", guest)
 
 
 def confine_guest() -> bool:
@@ -127,9 +50,7 @@ def confine_guest() -> bool:
     Raises:
         OSError: it should have.
     """
-    # How the C library and the engine end a process that they give up.
-    abort = CallRule("tgkill", ((equal(0, os.getpid()), equal(2, signal.SIGABRT)),))
-    return _install([*_GUEST, abort, *_ATTACKS])
+    return _install("guest", os.getpid())
 
 
 def forbid_executable_memory() -> bool:
@@ -142,33 +63,33 @@ def forbid_executable_memory() -> bool:
     Raises:
         OSError: it should have.
     """
-    return _install([*_NO_EXECUTION, CallRule("seccomp")], default=bpf.ALLOW)
+    return _install("compiled", 0)
 
 
 @functools.cache
-def _architecture() -> Architecture | None:
-    """Of this machine, if its kernel filters system calls and we know its numbers.
+def _is_available() -> bool:
+    """Whether this machine's kernel filters system calls, and we have programs for it.
 
     Asked once in a process: later a filter does not let us ask.
     """
-    here = architecture()
-    if here is not None:
-        kill = struct.pack("I", bpf.KILL)
-        try:
-            kernel.system_call(here.numbers["seccomp"], _ACTION_AVAILABLE, 0, kill)
-        except OSError:
-            return None
-    return here
-
-
-def _install(rules: Sequence[CallRule], *, default: int = _REFUSED) -> bool:
-    here = _architecture()
-    if here is None:
+    if _MACHINE not in _NUMBERS:
         return False
-    program = bpf.assemble(rules, here, default=default)
+    try:
+        kernel.system_call(
+            _NUMBERS[_MACHINE], _ACTION_AVAILABLE, 0, struct.pack("I", _KILL_PROCESS)
+        )
+    except OSError:
+        return False
+    return True
+
+
+def _install(name: str, process_id: int) -> bool:
+    if not _is_available():
+        return False
+    program = _PROGRAMS[name].replace(_ANY_PROCESS, struct.pack("I", process_id))
     memory = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: the number of instructions, and where they are.
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(memory))
     # For all threads: one that was left out could do what this one may not.
-    kernel.system_call(here.numbers["seccomp"], _SET_MODE_FILTER, _TSYNC, header)
+    kernel.system_call(_NUMBERS[_MACHINE], _SET_MODE_FILTER, _TSYNC, header)
     return True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mexico_city.sandbox.numbers import Architecture
+from mexico_city.filters.numbers import Architecture
 
 ALLOW: Final = 0x7FFF0000
 KILL: Final = 0x80000000
@@ -89,7 +89,9 @@ def kill(names: str) -> list[CallRule]:
     return [CallRule(name, otherwise=KILL) for name in names.split()]
 
 
-def assemble(rules: Sequence[CallRule], architecture: Architecture, *, default: int) -> bytes:
+def assemble(
+    rules: Sequence[CallRule], architecture: Architecture, *, default: int = refuse()
+) -> bytes:
     """The program; a rule for a call that the architecture does not have is left out."""
     program: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),

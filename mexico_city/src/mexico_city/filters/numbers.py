@@ -1,6 +1,5 @@
 """The numbers of system calls, by their names in Linux's tables."""
 
-import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,8 +57,3 @@ ARCHITECTURES: Final = {
     "x86_64": Architecture(0xC000003E, 0x40000000, _numbers(1)),
     "aarch64": Architecture(0xC00000B7, None, _numbers(2)),
 }
-
-
-def architecture() -> Architecture | None:
-    """Of this machine; None if it is one without a table here."""
-    return ARCHITECTURES.get(os.uname().machine)
