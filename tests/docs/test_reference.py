@@ -24,8 +24,8 @@ from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
 from sonora.evidence import SOURCES
 from sonora.isolates import MAX_ISOLATES
 from sonora.local_attestation import ANSWER_S
-from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH
 from sonora.standard_error import ISOLATE
+from sonora.token_limit import TOKEN_WINDOW_S, TOKENS_EACH
 from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault

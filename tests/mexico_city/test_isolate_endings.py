@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from colima import runtime
-from colima.isolate import IsolateExit
+from colima import decode, read_frame, runtime
+from colima.isolate import IsolateExit, LetIn
 from colima.runtime import RefusalReason
 from jalisco import SessionLostError
 from sonora.errors import LaunchError
@@ -37,9 +37,39 @@ def ends(rig, how: int) -> bool:
     return eventually(lambda: [state(each) for each in processes] == [None] * len(processes))
 
 
-def test_the_end_of_the_bridge_is_the_end_of_the_isolate(rig):
-    rig.isolate.control.close()
-    assert ends(rig, IsolateExit.BRIDGE_GONE)
+def is_left(rig) -> bool:
+    """Whether the isolate has closed its end of the control socket, and runs."""
+    rig.isolate.control.settimeout(PATIENCE_S)
+    while rig.isolate.control.recv(4096):
+        pass  # notices of sessions
+    return not rig.isolate.ended.is_set()
+
+
+def test_a_bridge_that_goes_takes_its_sessions_and_nothing_else(rig):
+    with rig.session(0) as author, rig.session(1) as idle:
+        assert author.program(guests.HELLO) == runtime.Done()
+        rig.isolate.control.shutdown(socket.SHUT_WR)
+        assert is_left(rig)
+        with pytest.raises(SessionLostError):
+            idle.next_answer()
+    rig.isolate.take_bridge()
+    with rig.session(0) as reader:
+        assert reader.result()[1] == b"hello"
+
+
+def test_another_bridge_takes_the_place_of_one_that_is_still_there(rig):
+    before = rig.isolate.control.dup()
+    with before, rig.session(1) as idle:
+        rig.isolate.take_bridge()
+        with pytest.raises(SessionLostError):
+            idle.next_answer()
+        for number in (1, 2):  # sessions are counted anew
+            with rig.session(0) as caller:
+                caller.state()
+                assert decode(LetIn, read_frame(rig.isolate.control.recv)) == LetIn(number)
+        before.settimeout(PATIENCE_S)
+        while before.recv(4096):
+            pass
 
 
 def test_the_end_of_sonora_is_the_end_of_the_isolate(rig):
@@ -66,9 +96,12 @@ def test_open_sessions_do_not_hold_up_the_end(rig):
         lambda control: socket.send_fds(control, [b"\0"], [0, 1]),
     ],
 )
-def test_a_bridge_that_does_not_keep_to_one_socket_a_byte_ends_the_isolate(rig, hand_over):
+def test_a_bridge_that_does_not_keep_to_one_socket_a_byte_is_left(rig, hand_over):
     hand_over(rig.isolate.control)
-    assert ends(rig, IsolateExit.BRIDGE_GONE)
+    assert is_left(rig)
+    rig.isolate.take_bridge()
+    with rig.session(0) as caller:
+        caller.state()
 
 
 def test_a_socket_of_another_kind_is_not_served(rig):

@@ -54,6 +54,12 @@ def test_its_patience_begins_with_it(lifetime):
     assert lifetime.idled(in_use=False, now=START + 60)
 
 
+def test_it_waits_for_another_bridge_from_when_one_was_there_last(lifetime):
+    assert not lifetime.abandoned(attached=True, now=START + 5000)
+    assert not lifetime.abandoned(attached=False, now=START + 5599)
+    assert lifetime.abandoned(attached=False, now=START + 5600)
+
+
 def test_a_policy_that_says_nothing_waits_for_a_day():
     assert Limits().idle_seconds == 24 * 3600
 

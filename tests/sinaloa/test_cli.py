@@ -114,6 +114,7 @@ def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
             "measurement": MEASUREMENT.hex(),
             "certificate_digest": CERTIFICATE_DIGEST.hex(),
             "isolate_id": 1,
+            "found_again": False,
         }
         with sinaloa.open() as channel:
             assert is_serving(channel)
@@ -247,6 +248,13 @@ def test_no_sonora_is_status_4_with_the_remedy(policy, tmp_path):
     )
 
 
+def test_it_says_that_it_found_its_isolate_again(start, sonora):
+    sonora.found_again = True
+    with start() as sinaloa:
+        assert sinaloa.said.endswith(f", isolate 1 on {PLATFORM}, found again\n")
+        assert sinaloa.facts["found_again"] is True
+
+
 def test_a_refused_launch_is_status_1(policy, sonora):
     sonora.launch = refuse
     result = run("serve", policy, "--sonora", sonora.path, "--json")
@@ -260,7 +268,8 @@ def test_an_isolate_with_another_policy_is_not_served(policy, sonora):
         with control, theirs:
             connection.sendall(frame(FROM_SONORA.encode(launched_with(raw + b"\n"))))
             socket.send_fds(connection, [b"\0"], [theirs.fileno()])
-            connection.recv(1)  # until the bridge gives up
+            while connection.recv(64):
+                pass  # until the bridge gives up
         return Failed("too late")
 
     sonora.launch = launch_another

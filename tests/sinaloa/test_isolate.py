@@ -104,6 +104,12 @@ def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
             isolate.attest(bytes(32))
 
 
+def test_closing_ends_the_isolate_for_good(sonora):
+    with IsolateLink.launch(sonora.path, b"policy"):
+        assert not sonora.released
+    assert sonora.released
+
+
 def test_an_end_before_anyone_asks_is_told_when_someone_does(sonora):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         sonora.end_isolate(IsolateEnding.QUORUM)

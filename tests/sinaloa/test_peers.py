@@ -123,7 +123,7 @@ def test_a_window_ends_and_the_next_begins_with_the_first_that_asks(small):
 
 def test_the_shares_leave_sonora_room_for_two_windows():
     # 600 now and 600 in our next window, which may both be in one of Sonora's.
-    from sonora.server import TOKEN_WINDOW_S, TOKENS_EACH  # noqa: PLC0415 - beside its one use
+    from sonora.token_limit import TOKEN_WINDOW_S, TOKENS_EACH  # noqa: PLC0415 - beside its one use
 
     assert 2 * peers.ATTESTATIONS <= TOKENS_EACH
     assert peers.WINDOW_S == TOKEN_WINDOW_S

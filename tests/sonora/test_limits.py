@@ -3,7 +3,7 @@
 import pytest
 
 from sonora.errors import SonoraError
-from sonora.server import TokenLimit
+from sonora.token_limit import TokenLimit
 
 
 def test_an_isolate_is_vouched_for_so_often_in_a_window_and_then_again():

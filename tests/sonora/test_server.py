@@ -1,5 +1,6 @@
 """Sonora's door, with real isolates behind it and a bridge that may do what it likes."""
 
+import dataclasses
 import math
 import os
 import signal
@@ -24,6 +25,7 @@ from colima.sonora import (
     Launch,
     Launched,
     MintToken,
+    Release,
     Token,
 )
 from psa_attestation.tokens.instance_id import instance_id_of
@@ -78,6 +80,11 @@ class Bridge:
         data, (control,), _, _ = socket.recv_fds(self.channel, 1, 1)
         assert len(data) == 1
         return launched, socket.socket(fileno=control)
+
+    def release(self) -> None:
+        """End the isolate."""
+        self.say(Release())
+        assert self.hear() is None
 
     def close(self) -> None:
         self.channel.close()
@@ -146,7 +153,9 @@ def works(door, policy) -> bool:
         _, control = bridge.launch(policy)
         bridge.say(MintToken(CHALLENGE))
         with control:
-            return isinstance(bridge.hear(), Token)
+            vouched = isinstance(bridge.hear(), Token)
+        bridge.release()
+        return vouched
 
 
 def test_a_bridge_gets_an_isolate_that_serves_and_ends_with_its_quorum(door, policy, parties):
@@ -270,15 +279,117 @@ def test_a_launched_bridge_may_be_silent_for_longer(door, policy, monkeypatch):
         control.close()
 
 
-def test_the_end_of_the_connection_is_the_end_of_the_isolate(door, policy):
+def test_a_bridge_that_says_so_ends_its_isolate(door, policy):
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
         front = door.front()
         processes = [front, *children(front)]
+        bridge.release()
     with control:
         control.settimeout(PATIENCE_S)
         assert control.recv(1) == b""
     assert eventually(lambda: not [each for each in processes if runs(each)])
+
+
+def leave(door, policy, parties) -> Launched:
+    """A bridge that goes without a word, when its isolate has the program."""
+    with door.bridge() as bridge:
+        launched, control = bridge.launch(policy)
+        assert not launched.found_again
+        with control, rig_of(launched, control, policy, parties).session(0) as only:
+            assert only.program(guests.HELLO) == runtime.Done()
+    return launched
+
+
+def test_a_bridge_that_went_without_a_word_leaves_its_isolate_to_the_next(door, policy, parties):
+    left = leave(door, policy, parties)
+    with door.bridge() as bridge:
+        found, control = bridge.launch(policy)
+        assert found == dataclasses.replace(left, found_again=True)
+        bridge.say(MintToken(CHALLENGE))
+        claims = verify_token(
+            bridge.hear().token, key_for={INSTANCE: KEY.public_key()}.get, nonce=CHALLENGE
+        )
+        assert RuntimeClaims.of(claims).certificate_digest == left.certificate_digest
+        with control, rig_of(found, control, policy, parties).session(0) as only:
+            assert only.result()[1] == b"hello"
+        bridge.release()
+    assert eventually(lambda: door.fronts() == [])
+
+
+def test_another_policy_and_a_bridge_that_is_still_there_share_no_isolate(door, policy, parties):
+    leave(door, policy, parties)
+    with door.bridge() as other, door.bridge() as finder, door.bridge() as late:
+        different, control = other.launch(policy + b"\n")
+        assert not different.found_again
+        found, control_of_finder = finder.launch(policy)
+        assert found.found_again
+        fresh, control_of_late = late.launch(policy)
+        assert not fresh.found_again
+        assert len({each.certificate_digest for each in (different, found, fresh)}) == 3
+        with control, control_of_finder, control_of_late:
+            for bridge in (other, finder, late):
+                bridge.release()
+
+
+def test_a_bridge_whose_end_nobody_has_seen_yet_is_gone_all_the_same(door, policy):
+    asked, answer = threading.Event(), threading.Event()
+
+    def key():
+        asked.set()
+        assert answer.wait(PATIENCE_S)
+        return KEY
+
+    door.sonora._enrolled = SimpleNamespace(key=key)
+    with door.bridge() as bridge:
+        left, control = bridge.launch(policy)
+        bridge.say(MintToken(CHALLENGE))
+        assert asked.wait(PATIENCE_S)  # its thread is busy, and reads nothing
+        control.close()
+    with door.bridge() as bridge:
+        found, control = bridge.launch(policy)
+        assert found == dataclasses.replace(left, found_again=True)
+        answer.set()
+        bridge.say(MintToken(CHALLENGE))
+        assert isinstance(bridge.hear(), Token)
+        control.close()
+        bridge.release()
+
+
+def test_an_isolate_that_ends_while_it_is_held_is_forgotten(door, policy, parties):
+    leave(door, policy, parties)
+    os.kill(door.front(), signal.SIGKILL)
+    assert eventually(lambda: door.fronts() == [])
+    assert eventually(lambda: door.server.holders._holdings == [])
+    with door.bridge() as bridge:
+        fresh, control = bridge.launch(policy)
+        assert not fresh.found_again
+        control.close()
+        bridge.release()
+
+
+def test_held_isolates_count_and_the_refusal_of_another_says_so(door, policy, parties, monkeypatch):
+    monkeypatch.setattr("sonora.isolates.MAX_ISOLATES", 1)
+    leave(door, policy, parties)
+    assert eventually(lambda: [each.isolate.held for each in door.server.holders._holdings])
+    with door.bridge() as bridge:
+        bridge.say(Launch(policy + b"\n"))
+        refused = bridge.hear()
+        assert isinstance(refused, Failed)
+        assert "1 isolates run already, 1 of them without a bridge" in refused.reason
+    with door.bridge() as bridge:
+        found, control = bridge.launch(policy)
+        assert found.found_again
+        control.close()
+        bridge.release()
+    assert works(door, policy + b"\n")
+
+
+def test_sonora_takes_what_it_holds_along(isolates, tmp_path, policy, parties):
+    door = Door(isolates, tmp_path / "sonora.sock")
+    leave(door, policy, parties)
+    door.stop()
+    assert eventually(lambda: door.fronts() == [])
 
 
 def test_an_isolate_that_fails_is_reported_once_as_failed(door, policy):

@@ -20,6 +20,7 @@ from colima.sonora import (
     Launch,
     Launched,
     MintToken,
+    Release,
     Token,
 )
 from support.patience import PATIENCE_S
@@ -119,6 +120,8 @@ class FakeSonora:
         launch: makes the answer to `Launch` instead of `Launched`; None for the usual one.
         vouch: makes the answer to a `MintToken`; None answers nothing.
         lets_in: whether its isolates let in whoever comes, from now on.
+        found_again: what it says of that to who launches.
+        released: whether a bridge has said that its isolate is to end.
     """
 
     def __init__(self, path: Path, serve: Callable[[socket.socket], None] = echo) -> None:
@@ -127,6 +130,8 @@ class FakeSonora:
         self.launch: Callable[[socket.socket, bytes], FromSonora | None] | None = None
         self.vouch: Callable[[bytes], FromSonora | None] = lambda challenge: Token(b"t" + challenge)
         self.lets_in = False
+        self.released = False
+        self.found_again = False
         self.policies: list[bytes] = []
         self.isolates: list[FakeIsolate] = []
         self.connections: list[socket.socket] = []
@@ -192,7 +197,7 @@ class FakeSonora:
     def _launch(self, connection: socket.socket, policy: bytes) -> None:
         control, theirs = socket.socketpair()
         self.isolates.append(FakeIsolate(control, self.serve, lambda: self.lets_in))
-        launched = launched_with(policy, len(self.isolates))
+        launched = launched_with(policy, len(self.isolates), found_again=self.found_again)
         connection.sendall(frame(FROM_SONORA.encode(launched)))
         with theirs:
             socket.send_fds(connection, [b"\0"], [theirs.fileno()])
@@ -200,6 +205,9 @@ class FakeSonora:
     def _mint(self, connection: socket.socket) -> None:
         while (payload := read_frame(connection.recv)) is not None:
             message = TO_SONORA.decode(payload)
+            if isinstance(message, Release):
+                self.released = True
+                return
             assert isinstance(message, MintToken)
             answer = self.vouch(message.challenge)
             if answer is not None:
@@ -212,10 +220,10 @@ def _start(target: Callable[..., None], *args: object) -> threading.Thread:
     return thread
 
 
-def launched_with(policy: bytes, number: int = 1) -> Launched:
+def launched_with(policy: bytes, number: int = 1, *, found_again: bool = False) -> Launched:
     """What Sonora says of an isolate with this policy."""
     digest = hashlib.sha256(policy).digest()
-    return Launched(number, PLATFORM, MEASUREMENT, digest, CERTIFICATE_DIGEST)
+    return Launched(number, PLATFORM, MEASUREMENT, digest, CERTIFICATE_DIGEST, found_again)
 
 
 def refuse(_connection: socket.socket, _policy: bytes) -> Failed:

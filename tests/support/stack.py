@@ -7,6 +7,8 @@ honest client does, the bare wire (`caller`, `raw_stream`).
 """
 
 import json
+import os
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,6 +166,8 @@ class Computation:
     parties: Sequence[Identity]
     program: bytes
     folder: Path
+    sonora: Service
+    bridges: ExitStack
     sinaloa: Service = field(init=False)
     front: int = field(init=False)
     """The process of the isolate's front."""
@@ -274,6 +278,20 @@ class Computation:
         return SinaloaTransport(str(self.address))
 
     # The processes.
+
+    def start_bridge(self, listen: str = "127.0.0.1:0") -> None:
+        """The bridge; another one, when there was one before."""
+        bridge = Service(
+            "sinaloa",
+            ["serve", str(self.policy_file), "--listen", listen, "--sonora", self.sonora.address],
+        )
+        self.sinaloa = self.bridges.enter_context(bridge)
+        self.sinaloa.wait_ready()
+
+    def kill_bridge(self) -> None:
+        """End the bridge without a word."""
+        os.kill(self.sinaloa.process_id, signal.SIGKILL)
+        self.sinaloa.wait(PATIENCE_S)
 
     @property
     def guest(self) -> int:
@@ -408,17 +426,10 @@ class Stack:
         folder = self.folder / f"computation-{self._made}"
         folder.mkdir()
         policy = Policy.parse(raw, at=datetime.now(UTC))
-        computation = Computation(self, policy, parties, program, folder)
-        computation.policy_file.write_bytes(raw)
-        computation.sinaloa = Service(
-            "sinaloa",
-            [
-                "serve", str(computation.policy_file), "--listen", "127.0.0.1:0",
-                "--sonora", sonora.address,
-            ],
-        )  # fmt: skip
-        with computation.sinaloa as bridge:
-            bridge.wait_ready()
+        with ExitStack() as bridges:
+            computation = Computation(self, policy, parties, program, folder, sonora, bridges)
+            computation.policy_file.write_bytes(raw)
+            computation.start_bridge()
             (computation.front,) = set(children(zygote)) - set(others)
             yield computation
 

@@ -102,12 +102,19 @@ def test_a_killed_front_ends_its_isolate_and_bridge_and_tells_who_was_there(runn
 # The bridge.
 
 
-def test_a_killed_bridge_ends_its_isolate_and_tells_who_was_there(running):
+def test_a_killed_bridge_tells_who_was_there_and_the_next_finds_the_isolate(running):
     computation, reader = running
     isolate = [computation.front, computation.guest]
-    kill(computation.sinaloa.process_id)
+    attestation = computation.attest()
+    computation.kill_bridge()
     assert f"sinaloa at {computation.address} went away" in reader.stderr.read()
     assert reader.wait(PATIENCE_S) == 4
+    computation.start_bridge(str(computation.address))
+    assert computation.sinaloa.last_words.endswith(", found again")
+    with computation.connect(0, attestation) as other:
+        assert other.state().running
+    assert [computation.front, computation.guest] == isolate
+    assert computation.sinaloa.stop() == 0
     assert eventually(lambda: not any(map(runs, isolate)))
 
 

@@ -2,7 +2,9 @@
 
 Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnFailed`, `Exited`.
 The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalChallenge`, once; the
-runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled.
+runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled. After
+that Sonora sends no message, and perhaps a byte with a descriptor: the control socket of another
+bridge, which takes the place of the one before.
 The front process to the bridge, on the control socket over which sessions come: `LetIn`.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, they come as `platform_services.descriptors` says.

@@ -2,7 +2,8 @@
 
 One connection is one isolate:
 
-1. the bridge sends `Launch` with the exact bytes of the policy;
+1. the bridge sends `Launch` with the exact bytes of the policy; if Sonora holds an isolate of it
+   whose bridge is gone, and that bridge was of the same user, it is that one;
 2. Sonora answers `Failed`, or `Launched` and then one more byte that carries one file descriptor
    (`socket.send_fds`): the isolate's control socket. For every session the bridge makes a socket
    pair and sends one end over the control socket, again one byte with one descriptor;
@@ -10,7 +11,8 @@ One connection is one isolate:
 4. when the isolate ends Sonora sends `Ended`, once, at any time after `Launched`, and the control
    socket reads as closed.
 
-The isolate is killed when the bridge closes the connection.
+A bridge that wants the isolate ended sends `Release` and closes. One that goes without a word, as
+when its process is killed, leaves the isolate to be held; one that breaks this protocol ends it.
 """
 
 import enum
@@ -26,7 +28,7 @@ MAX_LAUNCH_BYTES: Final = 1024 * 1024 + 64
 
 @message(pb.Launch)
 class Launch:
-    """Start an isolate that holds exactly this policy."""
+    """Give an isolate that holds exactly this policy: one that is held, or a new one."""
 
     policy: bytes
 
@@ -38,7 +40,12 @@ class MintToken:
     challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
 
 
-ToSonora = Launch | MintToken
+@message(pb.Release)
+class Release:
+    """End the isolate; nothing follows."""
+
+
+ToSonora = Launch | MintToken | Release
 TO_SONORA: Final[Envelope[ToSonora]] = Envelope(pb.ToSonora, *get_args(ToSonora))
 
 
@@ -57,13 +64,17 @@ class IsolateEnding(enum.Enum):
 
 @message(pb.Launched)
 class Launched:
-    """The isolate runs; its control socket follows. All digests are 32 bytes."""
+    """The isolate runs; its control socket follows. All digests are 32 bytes.
+
+    `found_again` says that it was held for a bridge that is gone, with all that is in it.
+    """
 
     isolate_id: int
     platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
     measurement: Annotated[bytes, at_most(64)]
     policy_digest: Annotated[bytes, exactly(32)]
     certificate_digest: Annotated[bytes, exactly(32)]
+    found_again: bool = False
 
 
 @message(pb.Token)

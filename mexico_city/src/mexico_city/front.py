@@ -2,7 +2,9 @@
 
 It holds the TLS key. The bridge hands it one end of a socket pair per session over the control
 socket; it neither opens nor accepts anything else. A session that stalls, breaks the protocol or
-fails in an unforeseen way is closed, and the others go on.
+fails in an unforeseen way is closed, and the others go on. A bridge that goes takes its sessions
+along, and nothing else: for a time of the policy, Sonora may hand over the control socket of
+another.
 """
 
 import contextlib
@@ -109,7 +111,7 @@ class Front:
         self._runtime = runtime
         self._context = context
         self._lifetime = lifetime
-        self._control = control
+        self._control: socket.socket | None = None
         self._private = private
         # One for all: a new one of this size for every few bytes that come costs more than they.
         self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
@@ -119,11 +121,11 @@ class Front:
         self._handed_over = 0
         self._next_look = 0.0
         self._ending: IsolateExit | None = None
+        self._attach(control)
 
     def run(self) -> IsolateExit:
         """Serve until the end."""
         guest = self._runtime.guest.channel
-        self._selector.register(self._control, selectors.EVENT_READ, self._admit)
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
         self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
         while self._ending is None:
@@ -178,18 +180,24 @@ class Front:
         in_use = self._runtime.guest.deadline is not None or any(
             connection.session.identity is not None for connection in self._connections
         )
-        if self._lifetime.idled(in_use=in_use, now=now) and self._ending is None:
+        if self._ending is not None:
+            return
+        if self._lifetime.idled(in_use=in_use, now=now):
             self._ending = IsolateExit.IDLE
+        elif self._lifetime.abandoned(attached=self._control is not None, now=now):
+            self._ending = IsolateExit.BRIDGE_GONE
 
     # The four kinds of sources; the guest's is `Runtime.guest_readable`.
 
-    def _admit(self) -> None:
+    def _admit(self, control: socket.socket) -> None:
         """The bridge hands over a session."""
+        if control is not self._control:
+            return  # another took its place earlier in this turn
         try:
-            (descriptor,) = receive_descriptors(self._control, 1)
+            (descriptor,) = receive_descriptors(control, 1)
             channel = socket.socket(fileno=descriptor)
         except (PlatformError, OSError):
-            self._ending = IsolateExit.BRIDGE_GONE
+            self._detach()
             return
         self._handed_over += 1
         # Only a Unix socket: with any other the isolate would be on the network itself.
@@ -209,8 +217,15 @@ class Front:
         self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _sonora(self) -> None:
-        """Sonora sends nothing after the start: whatever can be read here is its end."""
-        self._ending = IsolateExit.SONORA_GONE
+        """Sonora hands over another bridge's control socket; all else it may say is its end."""
+        try:
+            (descriptor,) = receive_descriptors(self._private, 1)
+            control = socket.socket(fileno=descriptor)
+        except (PlatformError, OSError):
+            self._ending = IsolateExit.SONORA_GONE
+            return
+        self._detach()
+        self._attach(control)
 
     def _serve(self, connection: _Connection) -> None:
         """Take what a session has sent; what there is to send goes out as the turn ends."""
@@ -226,6 +241,21 @@ class Front:
         if channel.fileno() >= 0:
             self._selector.unregister(channel)
             channel.close()
+
+    def _attach(self, control: socket.socket) -> None:
+        """Take sessions from here, and count them anew."""
+        self._control = control
+        self._handed_over = 0
+        self._selector.register(control, selectors.EVENT_READ, partial(self._admit, control))
+
+    def _detach(self) -> None:
+        """The bridge is gone, if there was one, and all sessions with it."""
+        for connection in list(self._connections):
+            self._drop(connection)
+        if self._control is not None:
+            self._selector.unregister(self._control)
+            self._control.close()
+            self._control = None
 
     # Sessions.
 
@@ -248,7 +278,8 @@ class Front:
         notice = frame(encode(LetIn(connection.number)))
         # Never waiting: a bridge that does not read its notices harms nobody's session but its own.
         with contextlib.suppress(OSError):
-            self._control.send(notice, socket.MSG_DONTWAIT)
+            if self._control is not None:
+                self._control.send(notice, socket.MSG_DONTWAIT)
         return True
 
     def _give_up(self, connection: _Connection, now: float) -> None:
@@ -308,8 +339,9 @@ class Front:
 
     def _drain(self, ending: IsolateExit) -> None:
         """Tell every session why it ends, for a few seconds in all."""
-        for source in (self._control, self._private):
-            self._selector.unregister(source)
+        self._selector.unregister(self._private)
+        if self._control is not None:
+            self._selector.unregister(self._control)
         self._runtime.guest.kill()
         self._forget_guest()
         wiped = ending is IsolateExit.EXPIRED

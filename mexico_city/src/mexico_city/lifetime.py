@@ -1,16 +1,19 @@
-"""How long an isolate may live: until its policy expires, and not idle for longer than it says."""
+"""How long an isolate may live: until its policy expires, not long idle, nor without a bridge."""
 
 from datetime import datetime
+from typing import Final
 
 from colima.isolate import IsolateExit
 from veracruz_utils.policy import Policy
+
+_DETACHED_S: Final = 600.0
 
 
 class Lifetime:
     """When the end of an isolate is due.
 
     Args:
-        policy: whose `expires_at` and `idle_seconds` count.
+        policy: whose `expires_at`, `idle_seconds` and `detached_seconds` count.
         wall: what time it is, with a time zone.
         now: the same moment in seconds of a monotonic clock.
     """
@@ -22,6 +25,8 @@ class Lifetime:
         self._latest = now + (policy.expires_at - wall).total_seconds()
         self._idle_s = policy.limits.idle_seconds
         self._last_used = now
+        self._detached_s = _DETACHED_S
+        self._last_attached = now
 
     def remaining_s(self, now: float) -> float:
         """Seconds until the policy expires, as far as the monotonic clock tells."""
@@ -36,6 +41,12 @@ class Lifetime:
         if in_use:
             self._last_used = now
         return now >= self._last_used + self._idle_s
+
+    def abandoned(self, *, attached: bool, now: float) -> bool:
+        """Whether no bridge has come for too long; to be asked now and again."""
+        if attached:
+            self._last_attached = now
+        return now >= self._last_attached + self._detached_s
 
 
 def ending_of(policy: Policy, exit_: IsolateExit) -> str:

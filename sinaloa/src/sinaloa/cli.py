@@ -68,6 +68,8 @@ def serve(
 
     Ends with status 0 when all result readers have asked for shutdown, when the policy expires,
     when nobody had a session for its idle_seconds, or on SIGTERM; the isolate ends with it.
+
+    If it is killed, Sonora holds the isolate. Start it again: it finds the isolate as it was.
     """
     raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
     agreed = Policy.parse(raw, at=datetime.now(UTC))
@@ -141,6 +143,7 @@ def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> N
     note(
         f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "
         f"isolate {launched.isolate_id} on {launched.platform}"
+        + (", found again" if launched.found_again else "")
     )
     if as_json:
         facts = {
@@ -151,5 +154,6 @@ def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> N
             "measurement": launched.measurement,
             "certificate_digest": launched.certificate_digest,
             "isolate_id": launched.isolate_id,
+            "found_again": launched.found_again,
         }
         emit(facts, "", as_json=True)

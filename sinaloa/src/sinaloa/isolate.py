@@ -3,6 +3,8 @@
 One connection to Sonora is one isolate; `colima.sonora` has the protocol. A thread watches that
 connection and the control socket. Either one closing is the isolate's end; Sonora's last message
 says what kind of end it was. Over the control socket the isolate tells which sessions it let in.
+The isolate ends with us if we say so (`close`); a bridge that is killed can be started again, and
+finds it as it was.
 """
 
 import contextlib
@@ -31,6 +33,7 @@ from colima.sonora import (
     Launch,
     Launched,
     MintToken,
+    Release,
     Token,
 )
 from platform_services import PlatformError
@@ -67,7 +70,7 @@ _ENDINGS: Final = {
 
 
 class IsolateLink:
-    """A running isolate; ends with `close`, with the process, or on its own.
+    """A running isolate; ends with `close`, or on its own; held by Sonora if our process just dies.
 
     Attributes:
         launched: what Sonora says of it. Only attestation proves any of it.
@@ -103,7 +106,7 @@ class IsolateLink:
     def launch(
         cls, sonora: Path, policy: bytes, *, describe: Describe = lambda end: end.value
     ) -> Self:
-        """A new isolate that holds exactly this policy.
+        """An isolate that holds exactly this policy: that of a bridge that is gone, or a new one.
 
         Args:
             sonora: the Unix socket Sonora listens on.
@@ -191,7 +194,8 @@ class IsolateLink:
         """End the isolate, and wait until Sonora has seen to it; idempotent."""
         with self._ended:
             self._on_end = lambda: None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(SonoraUnreachableError, OSError):
+            self._send_to_sonora(Release())
             # Half of it: Sonora sees our end, and can still say how the isolate had ended before.
             self._connection.shutdown(socket.SHUT_WR)
         self._watcher.join(_END_S)
@@ -208,7 +212,7 @@ class IsolateLink:
         if self._end is not None:
             raise SinaloaError(f"the isolate has ended: {self._describe(self._end)}")
 
-    def _send_to_sonora(self, message: MintToken) -> None:
+    def _send_to_sonora(self, message: MintToken | Release) -> None:
         try:
             self._connection.sendall(frame(TO_SONORA.encode(message)))
         except OSError as error:

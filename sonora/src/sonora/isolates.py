@@ -65,6 +65,7 @@ class Isolate:
         exit_code: how that ended; negative codes are signals.
         ended: set when it has.
         on_end: called then, in the launcher's thread: it must neither wait nor raise.
+        held: whether it has no bridge now, and waits for one.
     """
 
     isolate_id: int
@@ -78,11 +79,31 @@ class Isolate:
     exit_code: int | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     on_end: Callable[[], None] = lambda: None
+    held: bool = False
 
     @property
     def process_id(self) -> int:
         """Of its front process, for people; 0 when there is none."""
         return self.process.process_id if self.process else 0
+
+    def take_bridge(self) -> None:
+        """Have its sessions come over another `control`, from another bridge.
+
+        Raises:
+            LaunchError: it takes none, because it is ending or too many descriptors are under way.
+        """
+        control, inside = socket.socketpair()
+        with inside:
+            try:
+                # In one step, or not at all: a byte without a descriptor would be its end.
+                socket.send_fds(self.private, [b"\0"], [inside.fileno()])
+            except OSError as error:
+                control.close()
+                raise LaunchError("the isolate takes no other bridge") from error
+        self.control.close()
+        self.control = control
+        self.on_end = lambda: None
+        self.held = False
 
     def close(self) -> None:
         """End the isolate if it still runs."""
@@ -188,7 +209,7 @@ class LinuxLauncher:
             if len(self._isolates) >= MAX_ISOLATES:
                 for end in (control, control_inside, private, private_inside):
                     end.close()
-                raise LaunchError(f"{MAX_ISOLATES} isolates run already; end one of them first")
+                raise LaunchError(_too_many(sum(each.held for each in self._isolates.values())))
             launched = Isolate(self._next_id, b"", b"", control, private)
             self._next_id += 1
             # Before the zygote is asked: `_answered` drops news of isolates not in here.
@@ -409,6 +430,14 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
+
+
+def _too_many(held: int) -> str:
+    waiting = (
+        f", {held} of them without a bridge: 'sinaloa serve' with such a policy finds it again, "
+        "and can end it"
+    )
+    return f"{MAX_ISOLATES} isolates run already{waiting if held else ''}; end one of them first"
 
 
 def _followed(name: str) -> IO[bytes]:

@@ -2,8 +2,9 @@
 
 The protocol is `colima.sonora`. Nothing a bridge sends is trusted: frames are bounded, the first
 must come in time, answers must be taken in time, and a connection that breaks the protocol ends
-with its isolate. Each connection has a thread of its own, and nothing a bridge does makes any other
-thread wait.
+with its isolate. Of a connection that just ends, as that of a killed process does, the isolate is
+held for the next bridge (`sonora.holders`). Each connection has a thread of its own, and nothing a
+bridge does makes any other thread wait.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from colima.sonora import (
     Launch,
     Launched,
     MintToken,
+    Release,
     Token,
     ToSonora,
 )
@@ -38,7 +40,9 @@ from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.bridge_access import BridgeAccess, Peer, RefusalLog
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
+from sonora.holders import Holders, Holding
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
+from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import IsolationLayer
 
@@ -53,34 +57,6 @@ _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
 _MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
 _BACKLOG: Final = 64
-# A token is a signature by the one enrolled key: a bridge in a loop must not starve others.
-TOKENS_EACH: Final = 1200
-"""Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
-TOKEN_WINDOW_S: Final = 60.0
-
-
-class TokenLimit:
-    """How often one isolate was vouched for lately, counted in windows of time."""
-
-    def __init__(self, most: int = TOKENS_EACH, window_s: float = TOKEN_WINDOW_S) -> None:
-        self._most = most
-        self._window_s = window_s
-        self._began = 0.0
-        self._count = 0
-
-    def take(self, now: float) -> None:
-        """Count one more, at `now` in seconds of the monotonic clock.
-
-        Raises:
-            SonoraError: there were too many.
-        """
-        if now >= self._began + self._window_s:
-            self._began, self._count = now, 0
-        if self._count >= self._most:
-            raise SonoraError(
-                f"{self._most} tokens in {self._window_s:.0f} s for one isolate: try again later"
-            )
-        self._count += 1
 
 
 class Sonora:
@@ -128,29 +104,58 @@ class _Bridge(socketserver.BaseRequestHandler):
             _LOG.warning("connection dropped: %s", type(error).__name__)
 
     def _serve(self, launch: Launch) -> None:
-        sonora = self.server.sonora
-        try:
-            isolate = sonora.launcher.launch(launch.policy)
-        except LaunchError as error:
-            _LOG.warning("launch refused: %s", error)
-            self._send(Failed(str(error)[:500]))
-            return
-        if self.server.access.separates(Peer.of(self.request)):
-            isolate.layers |= {IsolationLayer.SEPARATE_USER}
+        sonora, holders = self.server.sonora, self.server.holders
+        peer = Peer.of(self.request)
+        holding = holders.take(Digest.of(launch.policy).value, peer.uid, self.request)
+        found_again = holding is not None
+        if holding is None:
+            try:
+                isolate = sonora.launcher.launch(launch.policy)
+            except LaunchError as error:
+                _LOG.warning("launch refused: %s", error)
+                self._send(Failed(str(error)[:500]))
+                return
+            holding = holders.add(isolate, peer.uid, self.request)
+        self._bring_about_layers(holding.isolate, peer)
         _LOG.info(
-            "isolate %d launched: process %d, layers: %s",
-            isolate.isolate_id,
-            isolate.process_id,
-            ", ".join(sorted(isolate.layers)),
+            "isolate %d %s: process %d, layers: %s",
+            holding.isolate.isolate_id,
+            "found again" if found_again else "launched",
+            holding.isolate.process_id,
+            ", ".join(sorted(holding.isolate.layers)),
         )
+        gone = False
         try:
-            self._announce(isolate)
-            self._mint_tokens(sonora, isolate)
+            gone = self._attend(holding, found_again=found_again)
         finally:
-            self._conclude(isolate)
-            _LOG.info("isolate %d ended", isolate.isolate_id)
+            if holders.leave(holding, self.request, hold=gone):
+                self._conclude(holding.isolate)
+            else:
+                _LOG.warning("isolate %d: its bridge is gone", holding.isolate.isolate_id)
 
-    def _announce(self, isolate: Isolate) -> None:
+    def _bring_about_layers(self, isolate: Isolate, peer: Peer) -> None:
+        isolate.layers -= {IsolationLayer.SEPARATE_USER}
+        if self.server.access.separates(peer):
+            isolate.layers |= {IsolationLayer.SEPARATE_USER}
+
+    def _attend(self, holding: Holding, *, found_again: bool) -> bool:
+        """Serve a bridge to its end; whether it went without a word."""
+        isolate = holding.isolate
+        try:
+            self._announce(isolate, found_again=found_again)
+            while (message := self._receive()) is not None and not isolate.ended.is_set():
+                match message:
+                    case MintToken(challenge):
+                        self._mint_token(holding, challenge)
+                    case Release():
+                        return False
+                    case Launch():
+                        raise WireError("a second launch on one connection")
+        except OSError:  # its process is gone, or takes no answers
+            return True
+        return not isolate.ended.is_set()
+
+    def _announce(self, isolate: Isolate, *, found_again: bool) -> None:
         launcher = self.server.sonora.launcher
         launched = Launched(
             isolate.isolate_id,
@@ -158,27 +163,26 @@ class _Bridge(socketserver.BaseRequestHandler):
             launcher.measurement,
             isolate.policy_digest,
             isolate.certificate_digest,
+            found_again,
         )
-        self._send(launched)
-        send_descriptors(self.request, [isolate.control.fileno()])
-        # A second holder would keep the isolate from seeing that the bridge is gone.
-        isolate.control.close()
+        try:
+            self._send(launched)
+            send_descriptors(self.request, [isolate.control.fileno()])
+        finally:
+            # A second holder would keep the isolate from seeing that the bridge is gone.
+            isolate.control.close()
         isolate.on_end = self._stop_listening
         # It may have ended before there was anything to call.
         if isolate.ended.is_set():
             self._stop_listening()
 
-    def _mint_tokens(self, sonora: Sonora, isolate: Isolate) -> None:
-        limit = TokenLimit()
-        while (message := self._receive()) is not None and not isolate.ended.is_set():
-            if not isinstance(message, MintToken):
-                raise WireError("a second launch on one connection")
-            try:
-                limit.take(time.monotonic())
-                self._send(Token(sonora.mint(isolate, message.challenge)))
-            except VeracruzError as error:
-                _LOG.warning("token refused: %s", error)
-                self._send(Failed(str(error)[:500]))
+    def _mint_token(self, holding: Holding, challenge: bytes) -> None:
+        try:
+            holding.tokens.take(time.monotonic())
+            self._send(Token(self.server.sonora.mint(holding.isolate, challenge)))
+        except VeracruzError as error:
+            _LOG.warning("token refused: %s", error)
+            self._send(Failed(str(error)[:500]))
 
     def _stop_listening(self) -> None:
         """Have this connection's own thread find that there is nothing more to receive."""
@@ -192,6 +196,7 @@ class _Bridge(socketserver.BaseRequestHandler):
             with contextlib.suppress(OSError):
                 self._send(Ended(ending))
         isolate.close()
+        _LOG.info("isolate %d ended", isolate.isolate_id)
 
     def _receive_first(self) -> ToSonora | None:
         """The first message, all of it within a time that no trickle of bytes extends."""
@@ -267,6 +272,7 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, door: BridgeSocket, sonora: Sonora) -> None:
         self.sonora = sonora
+        self.holders = Holders()
         self.access = door.access
         self._door = door
         self._connections: set[socket.socket] = set()
@@ -308,9 +314,10 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         _LOG.error("connection failed: %s", kind.__name__ if kind else None)
 
     def stop(self) -> None:
-        """Accept nothing more, end every connection and with it its isolate, remove the socket."""
+        """Accept nothing more, end every connection and every isolate, remove the socket."""
         self.shutdown()
         self.server_close()
+        self.holders.close()
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -31,27 +31,35 @@ class MintToken(_message.Message):
     challenge: bytes
     def __init__(self, challenge: _Optional[bytes] = ...) -> None: ...
 
+class Release(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ToSonora(_message.Message):
-    __slots__ = ("launch", "mint_token")
+    __slots__ = ("launch", "mint_token", "release")
     LAUNCH_FIELD_NUMBER: _ClassVar[int]
     MINT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
     launch: Launch
     mint_token: MintToken
-    def __init__(self, launch: _Optional[_Union[Launch, _Mapping]] = ..., mint_token: _Optional[_Union[MintToken, _Mapping]] = ...) -> None: ...
+    release: Release
+    def __init__(self, launch: _Optional[_Union[Launch, _Mapping]] = ..., mint_token: _Optional[_Union[MintToken, _Mapping]] = ..., release: _Optional[_Union[Release, _Mapping]] = ...) -> None: ...
 
 class Launched(_message.Message):
-    __slots__ = ("isolate_id", "platform", "measurement", "policy_digest", "certificate_digest")
+    __slots__ = ("isolate_id", "platform", "measurement", "policy_digest", "certificate_digest", "found_again")
     ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
     PLATFORM_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FOUND_AGAIN_FIELD_NUMBER: _ClassVar[int]
     isolate_id: int
     platform: str
     measurement: bytes
     policy_digest: bytes
     certificate_digest: bytes
-    def __init__(self, isolate_id: _Optional[int] = ..., platform: _Optional[str] = ..., measurement: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., certificate_digest: _Optional[bytes] = ...) -> None: ...
+    found_again: bool
+    def __init__(self, isolate_id: _Optional[int] = ..., platform: _Optional[str] = ..., measurement: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., certificate_digest: _Optional[bytes] = ..., found_again: _Optional[bool] = ...) -> None: ...
 
 class Token(_message.Message):
     __slots__ = ("token",)
