@@ -22,8 +22,8 @@ from execution_engine.limits import EngineLimits
 from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
-from sdk.encoding.pinecone import TypeKind, Value, decode, parse_type
 from sdk.examples import EXAMPLES, Example, programs
+from veracruz_utils.encoding.pinecone import TypeKind, Value, decode, parse_type
 from veracruz_utils.policy import Strategy
 
 _LIMITS: Final = EngineLimits(run_seconds=None)

@@ -17,7 +17,6 @@ from execution_engine.strategy import OFF, ON
 from execution_engine.wit import wit
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation.errors import ErrorCode, Stage
-from sdk.encoding.pinecone import encode_from_json, parse_type
 from sonora.bridge_access import REFUSAL_WINDOW_S, REFUSALS
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
@@ -30,6 +29,7 @@ from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.encoding.pinecone import encode_from_json, parse_type
 from veracruz_utils.policy import IsolationLayer, Limits, Role
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sdk.encoding.pinecone import encode, parse_type
+from veracruz_utils.encoding.pinecone import encode, parse_type
 
 VALUE = parse_type(
     "(bool, u8, u16, u32, u64, f32, f64, String, Option<String>, Vec<u16>,"

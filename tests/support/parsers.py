@@ -35,9 +35,8 @@ from psa_attestation.results.ear_jwt import verify_ear_jwt
 from psa_attestation.tokens.claims import PsaProfile
 from psa_attestation.tokens.claims_codec import decode_claims
 from psa_attestation.tokens.token import verify_token
-from sdk import SdkError
-from sdk.encoding import csv_cells, pinecone
-from sdk.encoding.pinecone import PineconeError
+from sdk.encoding import csv_cells
+from sdk.errors import SchemaError
 from sonora.errors import SonoraError
 from sonora.evidence.nsm import NsmSource
 from sonora.evidence.tpm import TpmSource
@@ -55,6 +54,9 @@ from support.psa_tokens import (
     key_for,
     sign1_by_hand,
 )
+from veracruz_utils.encoding import pinecone
+from veracruz_utils.encoding.errors import EncodingError, PineconeError, TypeExpressionError
+from veracruz_utils.encoding.walk import check
 from veracruz_utils.policy import Policy, PolicyError
 
 AT = 1_790_000_100
@@ -220,12 +222,20 @@ def _of_others():
     yield Parser(
         "pinecone", lambda data: pinecone.decode(_PEOPLE, data), (people,), error=PineconeError
     )
+    yield Parser("walk", lambda data: check(_PEOPLE, data), (people,), error=PineconeError)
+    expression = str(_PEOPLE).encode()
+    yield Parser(
+        "type", lambda data: pinecone.parse_type(data.decode("latin-1")), (expression,),
+        error=TypeExpressionError,
+    )  # fmt: skip
     schema = b'columns = ["string", "discard", "f64"]\ndelimiter = 59\nhas-headers = true\n'
     cells, read = b'name;note;size\n"a;b";-;1.5\n\xc3\xa9;x;-3e9\n', csv_cells.parse_schema(schema)
     encoded = csv_cells.encode_csv(read, cells).data
-    yield Parser("csv-schema", csv_cells.parse_schema, (schema,), SdkError)
-    yield Parser("csv", lambda data: csv_cells.encode_csv(read, data), (cells,), SdkError)
-    yield Parser("csv-cells", lambda data: csv_cells.decode_csv(read, data), (encoded,), SdkError)
+    yield Parser("csv-schema", csv_cells.parse_schema, (schema,), SchemaError)
+    yield Parser("csv", lambda data: csv_cells.encode_csv(read, data), (cells,), EncodingError)
+    yield Parser(
+        "csv-cells", lambda data: csv_cells.decode_csv(read, data), (encoded,), EncodingError
+    )
 
 
 def _of_platforms():

@@ -9,10 +9,10 @@ import pytest
 
 from colima.runtime import ComputationState
 from durango import RequestFailedError
-from sdk.encoding.pinecone import decode_to_json, encode_from_json
 from sdk.examples.named_types import SCHEMAS
 from support.patience import PATIENCE_S
 from support.shipped_policies import SHAPES, party_of_2021, party_of_today, program_of
+from veracruz_utils.encoding.pinecone import decode_to_json, encode_from_json
 from veracruz_utils.policy import PolicyFormat, Role, Strategy
 
 NEXT_INPUT = {

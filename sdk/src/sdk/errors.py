@@ -1,10 +1,6 @@
 """What can fail in the SDK, as a tree.
 
 SdkError                    (a VeracruzError, exit_code 1)
-├ TypeExpressionError       a type expression is malformed
-├ PineconeError             a value or bytes do not fit their type
-│ └ RepeatedError           an element of a set, or a key of a map, is there twice
-├ TableError                a CSV file does not fit its type
 ├ SchemaError               a schema of a CSV file is malformed
 ├ GenerationError           sample data of this shape cannot be made
 ├ ProjectError              a program's folder, or a case in it, is wrong
@@ -22,51 +18,6 @@ from veracruz_utils.errors import RefusedError, VeracruzError
 
 class SdkError(VeracruzError):
     """Something in the SDK failed."""
-
-
-class TypeExpressionError(SdkError):
-    """A type expression is malformed, or describes a type that has no encoding."""
-
-
-class PineconeError(SdkError):
-    """A value or bytes do not fit their type.
-
-    Attributes:
-        reason: what is wrong, without where.
-        steps: where in the value, from the outside in: the index of an element, the name of a
-            field.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.steps: tuple[int | str, ...] = ()
-
-    def inside(self, step: int | str) -> "PineconeError":
-        """This error, seen from one level further out."""
-        self.steps = (step, *self.steps)
-        return self
-
-    @property
-    def path(self) -> str:
-        """Where in the value, such as `[3].name`; empty for the value itself."""
-        names = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
-        return "".join(names).removeprefix(".")
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" if self.steps else self.reason
-
-
-class RepeatedError(PineconeError):
-    """An element of a set, or a key of a map, is there twice; `first` is the earlier index."""
-
-    def __init__(self, first: int) -> None:
-        super().__init__(f"repeats element {first}")
-        self.first = first
-
-
-class TableError(SdkError):
-    """A CSV file is malformed, or does not fit its type."""
 
 
 class SchemaError(SdkError):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from sdk.cli import main
 from sdk.encoding.csv_cells import NUMBERS, Schema, decode_csv, encode_csv, parse_schema
-from sdk.encoding.csv_codec import Dialect
-from sdk.encoding.pinecone import decode, encode, parse_type
-from sdk.errors import PineconeError, SchemaError, TableError
+from sdk.errors import SchemaError
+from veracruz_utils.encoding.csv_codec import Dialect
+from veracruz_utils.encoding.errors import PineconeError, TableError
+from veracruz_utils.encoding.pinecone import decode, encode, parse_type
 
 CELLS = parse_type("Vec<Vec<Vec<u8>>>")
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from platform_services import ServiceUnavailableError
 from sdk.cli import main
-from sdk.encoding.pinecone import decode, encode
 from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
 from sdk.examples import EXAMPLES, Case, build, programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains import cargo, rust
 from sdk.toolchains.sources import source_folder
 from veracruz_utils.digest import Digest
+from veracruz_utils.encoding.pinecone import decode, encode
 
 DATA_SOURCE_COUNT, BAD_INPUT, SERVICE_UNAVAILABLE = -2, -4, -7
 WITH_CRATES = [name for name in programs.NAMES if build.language_of(name) == "cargo"]

@@ -5,11 +5,11 @@ from importlib.resources import files
 
 import pytest
 
-from sdk.encoding.pinecone import decode, parse_type
-from sdk.errors import PineconeError
 from sdk.examples import EXAMPLES, Case, programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains.sources import source_folder
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.pinecone import decode, parse_type
 
 SHIPPED = [EXAMPLES[name] for name in programs.NAMES]
 shipped = pytest.mark.parametrize("example", SHIPPED, ids=lambda example: example.name)

@@ -5,8 +5,8 @@ import statistics
 
 import pytest
 
-from sdk.encoding.pinecone import decode, encode
 from sdk.examples.named_types import SCHEMAS
+from veracruz_utils.encoding.pinecone import decode, encode
 
 DATA_SOURCE_COUNT, BAD_INPUT, STD_ERROR = -2, -4, 1
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdk.encoding.tables import encode_table
 from sdk.errors import GenerationError
 from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
+from veracruz_utils.encoding.tables import encode_table
 
 PEOPLE_OF_SEED_1 = [  # 4,000 each, 1,200 of whom are in both
     "c95580b17490317995d577fdef677b2c762b5368ad61ced1fe4fecd337fbe87d",

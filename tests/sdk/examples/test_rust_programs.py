@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_services import ServiceUnavailableError
-from sdk.encoding.pinecone import decode, encode
 from sdk.errors import BuildError
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains.rust import compile_rust, compiler
 from sdk.toolchains.sources import source_folder
+from veracruz_utils.encoding.pinecone import decode, encode
 
 STD_ERROR = 1
 DATA_SOURCE_COUNT, BAD_INPUT, SERVICE_UNAVAILABLE = -2, -4, -7

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tlaxcala
-from sdk.encoding.pinecone import decode, encode
 from sdk.errors import BuildError, SourceUnavailableError
 from sdk.examples import EXAMPLES, build, programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains import fetched
 from sdk.toolchains.sources import source_folder
+from veracruz_utils.encoding.pinecone import decode, encode
 
 NAME = "sql-query"
 DATA_SOURCE_COUNT, BAD_INPUT = -2, -4

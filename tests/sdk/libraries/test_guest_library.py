@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from execution_engine.limits import EngineLimits
 from platform_services import ServiceUnavailableError
-from sdk.encoding.pinecone import PineconeError, decode, encode
 from sdk.toolchains import zig
 from sdk.toolchains.sources import source_folder
 from support.guest_values import VALUE, VALUES, damaged
+from veracruz_utils.encoding.pinecone import PineconeError, decode, encode
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdk.encoding import pinecone
 from sdk.toolchains.sources import source_folder
+from veracruz_utils.encoding import pinecone
 
 _SPEC = importlib.util.spec_from_file_location(
     "libveracruz_pinecone", source_folder("python") / "libveracruz" / "pinecone.py"

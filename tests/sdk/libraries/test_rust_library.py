@@ -12,10 +12,10 @@ from execution_engine.limits import EngineLimits
 from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from platform_services import ServiceUnavailableError
-from sdk.encoding.pinecone import PineconeError, decode, encode, parse_type
 from sdk.errors import BuildError, SourceUnavailableError
 from sdk.toolchains import cargo, rust
 from sdk.toolchains.sources import source_folder
+from veracruz_utils.encoding.pinecone import PineconeError, decode, encode, parse_type
 from veracruz_utils.policy import Strategy
 
 pytestmark = pytest.mark.timeout(300)

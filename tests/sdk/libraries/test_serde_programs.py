@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdk.encoding.pinecone import decode, encode
-from sdk.errors import PineconeError
 from sdk.examples import EXAMPLES, Case
 from sdk.examples.named_types import SCHEMAS
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.pinecone import decode, encode
 
 BAD_INPUT = -4
 SURVEY = EXAMPLES["survey-summary"]

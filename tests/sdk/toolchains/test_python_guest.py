@@ -21,7 +21,6 @@ from execution_engine.limits import EngineLimits
 from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from execution_engine.wasm.examination import examine
-from sdk.encoding import pinecone
 from sdk.errors import BuildError
 from sdk.examples import EXAMPLES, Case
 from sdk.toolchains import python
@@ -29,6 +28,7 @@ from sdk.toolchains.sources import source_folder
 from support.guests import CountingRandom
 from support.shared_work import shared_folder
 from support.stack import DATA, PI, RESULT, Stack
+from veracruz_utils.encoding import pinecone
 from veracruz_utils.policy import Limits, Strategy
 
 pytestmark = pytest.mark.skipif(

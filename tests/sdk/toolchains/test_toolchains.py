@@ -19,11 +19,11 @@ from execution_engine.errors import TrapError
 from execution_engine.limits import EngineLimits
 from platform_services import ServiceUnavailableError
 from sdk.cli import main
-from sdk.encoding.pinecone import PineconeError, decode, encode, parse_type
 from sdk.errors import BuildError
 from sdk.toolchains import zig
 from sdk.toolchains.sources import source_folder
 from support.guest_values import VALUE, VALUES, damaged
+from veracruz_utils.encoding.pinecone import PineconeError, decode, encode, parse_type
 
 pytestmark = [
     pytest.mark.timeout(600),

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from durango import Attestation, CommitmentOpening, FetchedResult, Identity, Principal, attest
-from sdk.encoding.tables import decode_table, encode_table
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
@@ -32,6 +31,7 @@ from veracruz.services import Service
 from veracruz_shells.files import write_new_file
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
+from veracruz_utils.encoding.tables import decode_table, encode_table
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     RUNTIME_LAYERS,

@@ -7,11 +7,12 @@ from typing import Final
 
 import click
 
-from sdk.encoding import csv_cells, pinecone, tables
-from sdk.errors import TypeExpressionError
+from sdk.encoding import csv_cells
 from sdk.examples import named_types
 from veracruz_shells.console import read_file
 from veracruz_shells.files import NewFile, write_new_files
+from veracruz_utils.encoding import pinecone, tables
+from veracruz_utils.encoding.errors import TypeExpressionError
 
 _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_SCHEMA_BYTES: Final = 1024 * 1024

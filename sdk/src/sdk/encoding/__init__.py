@@ -1,6 +1,4 @@
-"""The data of programs: values and tables to bytes and back.
+"""Data for programs that take tables of any shape: `csv_cells`, by a schema of the SDK's own.
 
-`pinecone` is the encoding, with its types and their JSON. `csv_codec` reads and writes CSV for the
-two ways to encode it: `tables` for a type that is a table, `csv_cells` as rows of cells, by a
-schema.
+The encoding of values and tables by their type is for everybody: `veracruz_utils.encoding`.
 """

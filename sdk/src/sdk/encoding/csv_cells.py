@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
-from sdk.encoding.csv_codec import (
+from sdk.errors import SchemaError
+from veracruz_utils.encoding.csv_codec import (
     COMMAS,
     Column,
     Dialect,
@@ -23,8 +24,8 @@ from sdk.encoding.csv_codec import (
     reader_of,
     write_rows,
 )
-from sdk.encoding.pinecone import Value, decode, encode, parse_type
-from sdk.errors import PineconeError, SchemaError, TableError
+from veracruz_utils.encoding.errors import PineconeError, TableError
+from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
 
 DISCARD: Final = "discard"
 STRING: Final = "string"

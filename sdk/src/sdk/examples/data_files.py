@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from sdk.encoding.pinecone import TypeKind, kinds
-from sdk.encoding.tables import decode_table
-from sdk.errors import TableError
 from sdk.examples import Case, Example, Input
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import TableError
+from veracruz_utils.encoding.pinecone import TypeKind
+from veracruz_utils.encoding.tables import decode_table
 
 MAX_SIZE: Final = 2**20
 

@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sdk.encoding.pinecone import TypeKind, Value, decode, kinds, parse_type
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.pinecone import TypeKind, Value, decode, parse_type
 
 Language: TypeAlias = Literal["rust", "c", "python"]
 
 
 @dataclass(frozen=True, slots=True)
 class NamedType:
-    """A type with a name, for `--type`; `sdk.encoding.pinecone.parse_type` reads `expression`."""
+    """A type with a name, for `--type`, and the expression that describes it."""
 
     name: str
     expression: str

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import TypeKind, parse_type
-from sdk.errors import TypeExpressionError
 from sdk.examples import EXAMPLES
+from veracruz_utils.encoding.errors import TypeExpressionError
+from veracruz_utils.encoding.pinecone import TypeKind, parse_type
 
 SCHEMAS: Final = {named.name: named for example in EXAMPLES.values() for named in example.types}
 

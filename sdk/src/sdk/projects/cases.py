@@ -22,9 +22,10 @@ from execution_engine.limits import EngineLimits
 from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
-from sdk.encoding import pinecone
-from sdk.errors import PineconeError, ProjectError, TypeExpressionError
+from sdk.errors import ProjectError
 from sdk.examples import named_types, same
+from veracruz_utils.encoding import pinecone
+from veracruz_utils.encoding.errors import PineconeError, TypeExpressionError
 from veracruz_utils.policy import Strategy
 
 RUN_SECONDS: Final = 60.0

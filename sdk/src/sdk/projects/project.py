@@ -20,7 +20,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Protocol
 
-from sdk.encoding import pinecone
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, Example
 from sdk.examples.build import language_of
@@ -30,6 +29,7 @@ from sdk.toolchains.rust import compile_rust
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c, compile_c_with_libc, compile_cpp, compile_zig
 from veracruz_shells.console import write_new_file
+from veracruz_utils.encoding import pinecone
 
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import normal, seeded, whole
 from sdk.examples.model import Case, Example, Input, NamedType, Stream
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _MODEL: Final = NamedType("model", "Vec<f64>", "input and result of federated-averaging")
 _UPDATE: Final = NamedType(

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import normal, seeded, uniform, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _FOREST: Final = NamedType(
     "forest",

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import pick, seeded, shuffle, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _LEAST: Final = NamedType("least-people", "u32", "input 0 of group-by-join")
 _MEMBERS: Final = NamedType("members", "Vec<{id: String, group: String}>", "input 1")

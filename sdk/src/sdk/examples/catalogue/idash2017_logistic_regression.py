@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode, parse_type
 from sdk.examples.draw import normal, seeded
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
 
 _TYPE: Final = "(Vec<Vec<f64>>, Vec<Vec<f64>>, u32, u32, i32, i32)"
 _IDASH: Final = NamedType(

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode, parse_type
 from sdk.examples.draw import seeded, shuffle, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
 
 _VIEWERS: Final = NamedType("viewers", "Vec<{id: String}>", "input 0 of intersection-set-sum")
 _CUSTOMERS: Final = NamedType(

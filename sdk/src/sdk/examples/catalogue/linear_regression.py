@@ -5,9 +5,9 @@ import struct
 from fractions import Fraction
 from typing import Final
 
-from sdk.encoding.pinecone import Value, encode, parse_type
 from sdk.examples.draw import normal, seeded, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, encode, parse_type
 
 _POINTS: Final = NamedType("points", "Vec<(f64, f64)>", "input of linear-regression: x and y")
 _LINE: Final = NamedType("line", "{gradient: f64, intercept: f64}", "result of linear-regression")

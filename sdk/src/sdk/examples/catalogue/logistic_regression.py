@@ -3,9 +3,9 @@
 import math
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode, parse_type
 from sdk.examples.draw import normal, seeded
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
 
 _POINTS: Final = NamedType(
     "labelled-points",

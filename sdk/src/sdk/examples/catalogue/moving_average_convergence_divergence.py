@@ -4,9 +4,9 @@ import struct
 from itertools import pairwise
 from typing import Final
 
-from sdk.encoding.pinecone import Value, encode
 from sdk.examples.draw import normal, seeded, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, encode
 
 _NUMBERS: Final = NamedType(
     "numbers",

@@ -3,9 +3,9 @@
 from itertools import pairwise
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import normal, seeded, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _LAYERS: Final = NamedType(
     "layers", "Vec<{weights: Vec<Vec<f32>>, bias: Vec<f32>}>", "input 0 of neural-network"

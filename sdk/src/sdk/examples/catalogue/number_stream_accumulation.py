@@ -3,9 +3,9 @@
 import struct
 from typing import Final
 
-from sdk.encoding.pinecone import Value
 from sdk.examples.draw import normal, seeded
 from sdk.examples.model import Case, Example, Input, NamedType, Stream
+from veracruz_utils.encoding.pinecone import Value
 
 _NUMBER: Final = NamedType(
     "number", "f64", "inputs, streams and result of number-stream-accumulation"

@@ -4,9 +4,9 @@ import math
 from itertools import combinations
 from typing import Final, cast
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import normal, seeded, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _ROWS: Final = NamedType(
     "measurements", "Vec<Vec<f64>>", "an input of principal-components: rows of one length"

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, encode, parse_type
 from sdk.examples.model import Case, Example, Input, NamedType
 from sdk.examples.people import Person, generate_people
+from veracruz_utils.encoding.pinecone import Value, encode, parse_type
 
 _PEOPLE: Final = NamedType(
     "people",

@@ -3,9 +3,9 @@
 import struct
 from typing import Final
 
-from sdk.encoding.pinecone import Value, encode
 from sdk.examples.draw import seeded, shuffle, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, encode
 
 _SAMPLED: Final = NamedType(
     "sampled",

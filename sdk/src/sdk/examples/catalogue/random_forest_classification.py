@@ -4,9 +4,9 @@ from collections import defaultdict
 from math import dist, fsum
 from typing import Final, TypedDict, cast
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import normal, seeded, shuffle, uniform
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _LABELLED: Final = NamedType(
     "labelled-rows",

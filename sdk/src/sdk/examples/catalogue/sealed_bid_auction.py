@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import seeded, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _TERMS: Final = NamedType(
     "auction-terms", "{second_price: bool, reserve: u64}", "input 0 of sealed-bid-auction"

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import seeded, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _TERMS: Final = NamedType(
     "ballot-terms",

@@ -4,9 +4,9 @@ import csv
 import io
 from typing import Final
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import pick, seeded, shuffle, uniform, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _CELL: Final = "enum {Null, Integer(i64), Real(f64), Text(String)}"
 _QUERY: Final = NamedType("sql", "String", "input 0 of sql-query: the query")

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sdk.encoding.pinecone import Value
 from sdk.examples.draw import pick, seeded
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value
 
 _SIMILARITY: Final = NamedType("similarity", "f64", "result of string-edit-distance, from 0 to 1")
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz \u00e9\u674e"

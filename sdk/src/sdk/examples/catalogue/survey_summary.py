@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from typing import Final, TypedDict, cast
 
-from sdk.encoding.pinecone import Value, decode, encode
 from sdk.examples.draw import pick, seeded, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 _INTERVIEWS: Final = NamedType(
     "interviews",

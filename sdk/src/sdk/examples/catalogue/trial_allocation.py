@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final, TypedDict, cast
 
-from sdk.encoding.pinecone import decode, encode
 from sdk.examples.draw import seeded, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding.pinecone import decode, encode
 
 _PARTICIPANTS: Final = NamedType(
     "participants", "Vec<String>", "an input of trial-allocation: those of one site"

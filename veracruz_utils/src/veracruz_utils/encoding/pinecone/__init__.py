@@ -15,12 +15,12 @@ that are cut off, left over, or not the one encoding of their value. A length in
 allocates more than those bytes could hold.
 """
 
-from sdk.encoding.pinecone.decoder import decode
-from sdk.encoding.pinecone.encoder import encode
-from sdk.encoding.pinecone.grammar import parse_type
-from sdk.encoding.pinecone.json_text import decode_to_json, encode_from_json
-from sdk.encoding.pinecone.kinds import TypeKind, Value
-from sdk.errors import PineconeError, TypeExpressionError
+from veracruz_utils.encoding.errors import PineconeError, TypeExpressionError
+from veracruz_utils.encoding.grammar import parse_type
+from veracruz_utils.encoding.kinds import TypeKind, Value
+from veracruz_utils.encoding.pinecone.decoder import decode
+from veracruz_utils.encoding.pinecone.encoder import encode
+from veracruz_utils.encoding.pinecone.json_text import decode_to_json, encode_from_json
 
 __all__ = [
     "PineconeError",

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdk.encoding.pinecone import TypeExpressionError, TypeKind, parse_type
-from sdk.encoding.pinecone.kinds import depth, least_size
-from sdk.examples import named_types
+from veracruz_utils.encoding.kinds import depth, least_size
+from veracruz_utils.encoding.pinecone import TypeExpressionError, TypeKind, parse_type
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ from sdk.examples import named_types
         ("enum {A((u8,)), B(()), C((u8, u8))}", "enum {A((u8,)), B(()), C(u8, u8)}"),
         ("BTreeMap<(u8, u8), Option<BTreeSet<char>>>", None),
         ("Vec<" * 31 + "u8" + ">" * 31, None),
-        ("(" * 1000 + "u8" + ")" * 1000, "u8"),
+        ("(" * 31 + "u8" + ")" * 31, "u8"),
     ],
 )
 def test_an_expression_is_read_as_rust_would(expression, meaning):
@@ -56,6 +55,7 @@ def test_an_expression_is_read_as_rust_would(expression, meaning):
         ("[u8; 1048577]", "at most 1048576 elements"),
         ("[u8; 9999999999999999999999]", "at most 1048576 elements"),
         ("Vec<" * 32 + "u8" + ">" * 32, "nests deeper than 32"),
+        ("(" * 1000 + "u8" + ")" * 1000, "nests deeper than 32"),
         ("u8" + " " * 5000, "more than 4096 chars"),
     ],
 )
@@ -79,17 +79,3 @@ def test_arbitrary_text_gives_a_type_or_our_error(text):
     assert isinstance(kind, TypeKind)
     assert depth(kind) >= 1
     assert least_size(kind) >= 0
-
-
-@pytest.mark.parametrize("name", named_types.SCHEMAS)
-def test_a_named_type_resolves(name):
-    assert named_types.resolve(name) == parse_type(named_types.SCHEMAS[name].expression)
-
-
-def test_an_expression_resolves_as_itself():
-    assert named_types.resolve("Vec<u8>") == parse_type("Vec<u8>")
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(TypeExpressionError, match=r"unknown type .peple.*named types are .*people"):
-        named_types.resolve("peple")

@@ -7,9 +7,9 @@ from collections.abc import Mapping as AnyMapping
 from functools import lru_cache, singledispatch
 from typing import Final, TypeAlias
 
-from sdk.encoding.pinecone import kinds
-from sdk.encoding.pinecone.wire import put_varint, record_distinct
-from sdk.errors import PineconeError
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.wire import put_varint, record_distinct
 
 Put: TypeAlias = Callable[[object, bytearray], None]
 

@@ -1,10 +1,13 @@
 """Bytes in, bytes out: the cursor and the varint that every type is read and written with."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
-from sdk.errors import PineconeError, RepeatedError
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import PineconeError, RepeatedError
 
 MAX_VARINT: Final = 2**64 - 1
+
+Buffer: TypeAlias = "bytes | memoryview"
 
 
 class WireReader:
@@ -12,7 +15,7 @@ class WireReader:
 
     __slots__ = ("_at", "_data")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Buffer) -> None:
         self._data = data
         self._at = 0
 
@@ -28,14 +31,48 @@ class WireReader:
 
     def since(self, position: int) -> bytes:
         """The bytes read from `position` on."""
-        return self._data[position : self._at]
+        return bytes(self._data[position : self._at])
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
+        self.skip(size)
+        return bytes(self._data[self._at - size : self._at])
+
+    def skip(self, size: int) -> None:
+        """Goes past the next `size` bytes."""
         if size > self.remaining:
             raise PineconeError(f"{size} bytes are needed, {self.remaining} are left")
-        start, self._at = self._at, self._at + size
-        return self._data[start : self._at]
+        self._at += size
+
+    def boolean(self) -> bool:
+        """The next byte, as a bool."""
+        byte = self.take(1)[0]
+        # Any other byte would be a second way to write true.
+        if byte > 1:
+            raise PineconeError(f"a bool is 0 or 1, not {byte}")
+        return byte == 1
+
+    def char(self) -> str:
+        """The next character."""
+        point = int.from_bytes(self.take(4), "little")
+        # A char of Rust is a Unicode scalar value: surrogates are none.
+        if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
+            raise PineconeError(f"{point:#x} is not a character")
+        return chr(point)
+
+    def presence(self) -> bool:
+        """Whether an option's content follows."""
+        tag = self.take(1)[0]
+        if tag > 1:
+            raise PineconeError(f"an option begins with 0 or 1, not {tag}")
+        return tag == 1
+
+    def variant(self, kind: kinds.Enum) -> int:
+        """Which variant of an enum follows."""
+        index, count = self.varint(), len(kind.variants)
+        if index >= count:
+            raise PineconeError(f"variant {index} is not one of the {count} of {kind}")
+        return index
 
     def varint(self) -> int:
         """The next unsigned LEB128 number: at most 64 bits, in its shortest form only."""

@@ -4,10 +4,10 @@ import json
 import math
 from typing import Final
 
-from sdk.encoding.pinecone.decoder import decode
-from sdk.encoding.pinecone.encoder import encode
-from sdk.encoding.pinecone.kinds import TypeKind, Value
-from sdk.errors import PineconeError
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.kinds import TypeKind, Value
+from veracruz_utils.encoding.pinecone.decoder import decode
+from veracruz_utils.encoding.pinecone.encoder import encode
 from veracruz_utils.strict_json import JsonError, read_json
 
 _MAX_TEXT_BYTES: Final = 1 << 30

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Final, Generic, TypeVar
 
-from sdk.encoding.pinecone import Value, kinds
-from sdk.errors import PineconeError, TableError
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import PineconeError, TableError
+from veracruz_utils.encoding.pinecone import Value
 
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)

@@ -6,9 +6,10 @@ itself. An `Option` column is an empty cell for None.
 
 from collections.abc import Iterable, Sequence
 
-from sdk.encoding.csv_codec import Column, Row, cell_of, read_rows, reader_of, write_rows
-from sdk.encoding.pinecone import Value, decode, encode, kinds
-from sdk.errors import PineconeError, RepeatedError, TableError
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.csv_codec import Column, Row, cell_of, read_rows, reader_of, write_rows
+from veracruz_utils.encoding.errors import PineconeError, RepeatedError, TableError
+from veracruz_utils.encoding.pinecone import Value, decode, encode
 
 
 def encode_table(kind: kinds.TypeKind, text: bytes, *, header: bool) -> bytes:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdk.encoding.pinecone import decode, encode, parse_type
-from sdk.encoding.tables import decode_table, encode_table
-from sdk.errors import PineconeError, TableError
 from sdk.examples.named_types import SCHEMAS
+from veracruz_utils.encoding.errors import PineconeError, TableError
+from veracruz_utils.encoding.pinecone import decode, encode, parse_type
+from veracruz_utils.encoding.tables import decode_table, encode_table
 
 PEOPLE = SCHEMAS["people"].kind
 POINTS = SCHEMAS["points"].kind

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import lru_cache, singledispatch
 from typing import TypeAlias
 
-from sdk.encoding.pinecone import kinds
-from sdk.encoding.pinecone.kinds import Value
-from sdk.encoding.pinecone.wire import WireReader, record_distinct
-from sdk.errors import PineconeError
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.kinds import Value
+from veracruz_utils.encoding.wire import WireReader, record_distinct
 
 Take: TypeAlias = Callable[[WireReader], Value]
 
@@ -44,14 +44,7 @@ def _take_at(step: int | str, take: Take, reader: WireReader) -> Value:
 
 @_take_of.register
 def _(_: kinds.Bool) -> Take:
-    def take(reader: WireReader) -> bool:
-        byte = reader.take(1)[0]
-        # Any other byte would be a second way to write true.
-        if byte > 1:
-            raise PineconeError(f"a bool is 0 or 1, not {byte}")
-        return byte == 1
-
-    return take
+    return WireReader.boolean
 
 
 @_take_of.register
@@ -67,14 +60,7 @@ def _(kind: kinds.Integer | kinds.Float) -> Take:
 
 @_take_of.register
 def _(_: kinds.Char) -> Take:
-    def take(reader: WireReader) -> str:
-        point = int.from_bytes(reader.take(4), "little")
-        # A char of Rust is a Unicode scalar value: surrogates are none.
-        if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
-            raise PineconeError(f"{point:#x} is not a character")
-        return chr(point)
-
-    return take
+    return WireReader.char
 
 
 @_take_of.register
@@ -140,10 +126,7 @@ def _(kind: kinds.Option) -> Take:
     take_content = _take_of(kind.content)
 
     def take(reader: WireReader) -> Value:
-        tag = reader.take(1)[0]
-        if tag > 1:
-            raise PineconeError(f"an option begins with 0 or 1, not {tag}")
-        return take_content(reader) if tag else None
+        return take_content(reader) if reader.presence() else None
 
     return take
 
@@ -192,10 +175,7 @@ def _(kind: kinds.Enum) -> Take:
     takes = [(name, _take_of(content) if content else None) for name, content in kind.variants]
 
     def take(reader: WireReader) -> Value:
-        index = reader.varint()
-        if index >= len(takes):
-            raise PineconeError(f"variant {index} is not one of the {len(takes)} of {kind}")
-        name, take_content = takes[index]
+        name, take_content = takes[reader.variant(kind)]
         return {name: _take_at(name, take_content, reader)} if take_content else name
 
     return take

@@ -1,0 +1,112 @@
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from support.typed_values import TYPES, typed_values
+from veracruz_utils.encoding import walk
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.pinecone import decode, encode, parse_type
+from veracruz_utils.encoding.walk import Walk, check
+
+
+@given(typed_values())
+def test_what_encodes_a_value_is_of_its_type(typed):
+    kind, value = typed
+    check(kind, encode(kind, value))
+
+
+def _accepts(of, kind, data):
+    try:
+        of(kind, data)
+    except PineconeError:
+        return False
+    return True
+
+
+@given(TYPES, st.binary(max_size=64))
+@example(parse_type("Vec<(bool, String)>"), b"\x02\x01\x01a\x02\x01b")
+@example(parse_type("HashSet<[u32; 6]>"), b"\x02" + b"\x01" * 48)
+@example(parse_type("HashMap<u8, enum {A, B(char)}>"), b"\x01\x07\x01\x00\xd8\x00\x00")
+def test_a_walk_accepts_what_the_decoder_accepts(kind, data):
+    assert _accepts(check, kind, data) == _accepts(decode, kind, data)
+
+
+@given(typed_values(), st.data())
+def test_a_walk_accepts_what_the_decoder_accepts_of_a_value_with_one_byte_changed(typed, data):
+    kind, value = typed
+    changed = bytearray(encode(kind, value))
+    if changed:
+        changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert _accepts(check, kind, bytes(changed)) == _accepts(decode, kind, bytes(changed))
+
+
+@given(typed_values(), st.integers(1, 5))
+def test_a_walk_tells_of_every_integer_once_and_in_order(typed, most):
+    kind, value = typed
+    found = []
+    data = encode(kind, value)
+    way = Walk(kind, data, on_integer=lambda at, integer: found.append((at, integer)))
+    while not way.step(most):
+        pass
+    assert _integers_of(kind, value, data, found)
+
+
+def _integers_of(kind, value, data, found):
+    """Whether `found` are integers, apart from one another, and as many as the value has."""
+    ends = [at + integer.layout.size for at, integer in found]
+    apart = all(end <= at for end, (at, _) in zip(ends, found[1:], strict=False))
+    text = str(kind)
+    alone = text in {"u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"}
+    if alone:
+        ((at, integer),) = found
+        return at == 0 and integer.layout.unpack(data)[0] == value
+    return apart and all(end <= len(data) for end in ends)
+
+
+def test_integers_are_found_where_they_are():
+    kind = parse_type("{name: String, counts: Vec<(u16, bool)>, least: i8}")
+    data = encode(kind, {"name": "ab", "counts": [(1, True), (2, False)], "least": -3})
+    found = []
+    Walk(kind, data, on_integer=lambda at, integer: found.append((at, str(integer)))).step(1000)
+    assert found == [(4, "u16"), (7, "u16"), (10, "i8")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "data", "message", "offset"),
+    [
+        ("Vec<{a: u8, b: bool}>", b"\x02\x01\x01\x01\x07", r"^\[1\].b: a bool is 0 or 1", 4),
+        ("Vec<u64>", b"\x02" + bytes(8), "2 elements of at least 8 bytes are announced", 0),
+        ("Vec<u64>", b"\x01" + bytes(9), "^1 bytes are left over", 9),
+        ("HashSet<u8>", b"\x02\x05\x05", r"^\[1\]: repeats element 0", 3),
+        ("enum {A, B}", b"\x02", "variant 2 is not one of the 2", 0),
+        ("String", b"\x03a\xffb", "text is not UTF-8 at its byte 1", 1),
+    ],
+)
+def test_bytes_that_are_not_of_the_type_are_refused_with_their_place(
+    expression, data, message, offset
+):
+    with pytest.raises(PineconeError, match=message) as caught:
+        check(parse_type(expression), data)
+    assert caught.value.offset == offset
+
+
+def test_text_in_pieces_may_cut_characters(monkeypatch):
+    monkeypatch.setattr(walk, "_PIECE_BYTES", 3)
+    text = "aé" * 10
+    check(parse_type("String"), encode(parse_type("String"), text))
+    broken = text.encode()[:-1]  # ends within a character
+    with pytest.raises(PineconeError, match="not UTF-8 at its byte 28"):
+        check(parse_type("String"), bytes([len(broken)]) + broken)
+
+
+def test_a_step_goes_no_further_than_it_may():
+    way = Walk(parse_type("Vec<bool>"), b"\x7f" + b"\x01" * 127)
+    steps = 1
+    while not way.step(10):
+        steps += 1
+    assert steps >= 127 / 10
+
+
+def test_numbers_of_a_fixed_size_are_passed_at_once():
+    way = Walk(parse_type("Vec<(f64, [i16; 4])>"), b"\xc0\x84\x3d" + bytes(1_000_000 * 16))
+    assert way.step(10)
