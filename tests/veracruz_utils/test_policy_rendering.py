@@ -116,8 +116,17 @@ def test_a_rendered_policy_says_what_was_rendered(words):
 
 def test_every_field_of_a_policy_can_be_rendered():
     derived = {"raw", "digest", "format"}
+    derived |= {"conduct", "inputs", "streams", "result"}  # of `terms`, by the next test
     rendered = set(CURRENT) | {"streaming_order", "debug", "limits", "isolation"}
     assert {field.name for field in fields(Policy)} - derived == rendered - {"at"}
+
+
+def test_terms_of_conduct_are_rendered_as_they_are_given():
+    terms = {"rounds": 7, "attempts": 2, "consent": "all", "result": {"contributors": 1}}
+    raw = render_policy(**CURRENT, terms=terms)
+    assert {name: json.loads(raw)[name] for name in terms} == terms
+    with pytest.raises(PolicyError):
+        render_policy(**OF_2021, terms=terms)
 
 
 def test_a_rendered_policy_says_its_layers_also_where_they_are_the_default():

@@ -172,6 +172,36 @@ ToRuntime = CodeOffer | LocalChallenge
 TO_RUNTIME: Final[Envelope[ToRuntime]] = Envelope(pb.ToRuntime, *get_args(ToRuntime))
 
 
+@message(pb.ForkGuest)
+class ForkGuest:
+    """Fork a guest process; the descriptor of its end of its channel follows."""
+
+
+@message(pb.EndGuest)
+class EndGuest:
+    """End the guest process, whatever it does."""
+
+
+ToKeeper = ForkGuest | EndGuest
+TO_KEEPER: Final[Envelope[ToKeeper]] = Envelope(pb.ToKeeper, *get_args(ToKeeper))
+
+
+@message(pb.GuestForked)
+class GuestForked:
+    """There is a guest process."""
+
+
+@message(pb.GuestEnded)
+class GuestEnded:
+    """There is no guest process any more; `status` is that of waitpid."""
+
+    status: int
+
+
+FromKeeper = GuestForked | GuestEnded
+FROM_KEEPER: Final[Envelope[FromKeeper]] = Envelope(pb.FromKeeper, *get_args(FromKeeper))
+
+
 @message(pb.Load)
 class Load:
     """Check and compile a module of `size` bytes; its descriptor follows, then one for the code.
@@ -188,13 +218,15 @@ class Load:
 class Run:
     """Run the program once over inputs, streams and previous result of these sizes in bytes.
 
-    A descriptor each follows in that order, then one of an empty file that takes the output.
+    A descriptor each follows in that order, then one of an empty file that takes the output. The
+    program's random numbers come from `seed` (32 bytes) if there is one.
     """
 
     inputs: tuple[int, ...]
     streams: tuple[int, ...]
     has_previous: bool
     previous: int
+    seed: Annotated[bytes, exactly(32, or_none=True)] = field(default=b"", repr=False)
 
 
 ToGuest = Load | Run

@@ -2,8 +2,8 @@
 
 One request, one answer; and perhaps, before the runtime closes a session, a `Refused` that nobody
 asked for and that says why. Two carry raw content besides: after `Proceed` the principal sends the
-`Upload.size` bytes it announced and gets its answer when the last has arrived; after `ResultIs` the
-runtime sends `ResultIs.size` bytes.
+`Upload.size` bytes it announced, from `Proceed.offset` on, and gets its answer when the last has
+arrived; after `ResultIs` the runtime sends the result's `size` bytes, from `offset` on.
 """
 
 import enum
@@ -15,6 +15,10 @@ from colima.codec import Envelope, at_most, exactly, message
 MAX_FRAMES: Final = 20
 MAX_NAME_CHARS: Final = 64
 MAX_MESSAGE_CHARS: Final = 4096
+MAX_SIGNATURE_BYTES: Final = 4096
+MAX_PRINCIPALS: Final = 4096
+MAX_STATE_PLACES: Final = 4097
+"""As many inputs as a receipt lists, and the program."""
 _MAX_FACT_CHARS: Final = 160
 
 
@@ -50,6 +54,34 @@ class RefusalReason(enum.Enum):
     EXPIRED = 15
     STALLED = 16
     FLOODED = 17
+    # What the policy's terms of conduct say.
+    WITHHELD = 18
+    CONSENT_MISSING = 19
+    BUDGET_SPENT = 20
+    ROUNDS_USED = 21
+    RESULTS_USED = 22
+    ATTEMPTS_USED = 23
+    WRONG_CONTENT = 24
+
+
+class Failure(enum.Enum):
+    """How the last run failed, as every principal is told."""
+
+    NONE = 0
+    TRAPPED = 1
+    LIMIT_REACHED = 2
+    GUEST_LOST = 3
+    ERROR_CODE = 4
+    WITHHELD = 5
+    PROGRAM_REFUSED = 6
+
+
+class Filling(enum.Enum):
+    """How far a place of the policy's orders is filled."""
+
+    MISSING = 0
+    ARRIVING = 1
+    FILLED = 2
 
 
 class ContentKind(enum.Enum):
@@ -73,16 +105,56 @@ class ComputationState(enum.Enum):
 
 @message(pb.Upload)
 class Upload:
-    """Announce `size` bytes; `package_id` (u32) tells apart the inputs of one principal."""
+    """Announce `size` bytes; `package_id` (u32) tells apart the inputs of one principal.
+
+    With their SHA-256 as `digest` an upload that was cut off can be gone on with. `replace` says
+    that they come in place of the package that is in under this number.
+    """
 
     kind: ContentKind
     package_id: int
     size: int
+    digest: Annotated[bytes, exactly(32, or_none=True)] = b""
+    replace: bool = False
+
+
+@message(pb.Withdraw)
+class Withdraw:
+    """Take back an own input."""
+
+    kind: ContentKind
+    package_id: int
 
 
 @message(pb.GetResult)
 class GetResult:
-    """Ask for the result; the first such request runs the program."""
+    """Ask for the result; the first such request runs the program.
+
+    `offset` is how many bytes of it the principal has. `retry` asks for another attempt after a run
+    that failed, though no input has changed.
+    """
+
+    offset: int = 0
+    retry: bool = False
+
+
+@message(pb.GetReceipt)
+class GetReceipt:
+    """Ask for a receipt by its number, from 1: there is one of each attempt of each round."""
+
+    number: int
+
+
+@message(pb.Consent)
+class Consent:
+    """Hand over a principal's signature of the policy (COSE_Sign1), one's own or another's."""
+
+    signature: Annotated[bytes, at_most(MAX_SIGNATURE_BYTES)]
+
+
+@message(pb.Revoke)
+class Revoke:
+    """Take one's own consent back; until a run."""
 
 
 @message(pb.NextRound)
@@ -124,13 +196,19 @@ Request = (
     | GetPolicyDigest
     | GetProgramDigest
     | GetFailureReport
+    | Withdraw
+    | GetReceipt
+    | Consent
+    | Revoke
 )
 REQUEST: Final[Envelope[Request]] = Envelope(pb.Request, *get_args(Request))
 
 
 @message(pb.Proceed)
 class Proceed:
-    """The runtime is ready for the content of an `Upload`."""
+    """The runtime is ready for the content of an `Upload`; it has `offset` bytes of it already."""
+
+    offset: int = 0
 
 
 @message(pb.Done)
@@ -150,13 +228,57 @@ class Accepted:
     commitment: Annotated[bytes, exactly(32)]
 
 
+@message(pb.Place)
+class Place:
+    """A place of one of the policy's orders, or the program's.
+
+    `index` is the place in its order, `client_id` who fills it. `package_id` and `size` (bytes) are
+    of what is in it or on its way; `since` is when it came in, in seconds since 1970 by the host's
+    clock, 0 before that.
+    """
+
+    kind: ContentKind
+    index: int
+    client_id: int
+    filling: Filling
+    package_id: int = 0
+    size: int = 0
+    since: int = 0
+
+
 @message(pb.StateIs)
 class StateIs:
-    """The state, the round (from 1) and whether the program is running at this moment."""
+    """Where the computation stands.
+
+    `round` counts from 1, `attempt` the runs begun in it; `running` says whether one is under way.
+    `failure` is how the last of them failed. The three `awaited` are those, by client id, whose
+    word is still missing for what somebody has asked for; `receipts` is how many there are.
+    """
 
     state: ComputationState
     round: int
     running: bool
+    attempt: int = 0
+    failure: Failure = Failure.NONE
+    places: Annotated[tuple[Place, ...], at_most(MAX_STATE_PLACES)] = ()
+    shutdown_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()
+    round_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()
+    consent_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()
+    receipts: int = 0
+
+
+@message(pb.Awaited)
+class Awaited:
+    """The word was counted; it takes that of these, by client id, too."""
+
+    clients: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)]
+
+
+@message(pb.ReceiptIs)
+class ReceiptIs:
+    """A receipt (COSE_Sign1)."""
+
+    receipt: bytes
 
 
 @message(pb.DigestIs)
@@ -168,14 +290,16 @@ class DigestIs:
 
 @message(pb.Result)
 class ResultIs:
-    """`size` bytes of result follow; `present` is False when the program wrote none.
+    """The result has `size` bytes, which follow; `present` is False when the program wrote none.
 
-    `receipt` is the runtime's signed account of the run (COSE_Sign1).
+    They are those from `offset` on: what the principal said it has, or 0. `receipt` is the
+    runtime's signed account of the run (COSE_Sign1).
     """
 
     present: bool
     size: int
     receipt: bytes
+    offset: int = 0
 
 
 @message(pb.ProgramFailed)
@@ -233,5 +357,7 @@ Response = (
     | ProgramFailed
     | Refused
     | FailureReport
+    | Awaited
+    | ReceiptIs
 )
 RESPONSE: Final[Envelope[Response]] = Envelope(pb.Response, *get_args(Response))

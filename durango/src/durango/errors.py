@@ -131,6 +131,12 @@ _BY_POLICY = frozenset(
         RefusalReason.NOT_EXPECTED,
         RefusalReason.TOO_LARGE,
         RefusalReason.EXPIRED,
+        RefusalReason.WITHHELD,
+        RefusalReason.CONSENT_MISSING,
+        RefusalReason.BUDGET_SPENT,
+        RefusalReason.ROUNDS_USED,
+        RefusalReason.RESULTS_USED,
+        RefusalReason.ATTEMPTS_USED,
     }
 )
 
@@ -151,6 +157,13 @@ _REMEDIES = {
     RefusalReason.EXPIRED: "the isolate ended with everything in it: agree on a policy with a "
     "later end",
     RefusalReason.STALLED: "connect again, and go on without such a pause",
+    RefusalReason.WITHHELD: "the policy's `result` says what may be released",
+    RefusalReason.CONSENT_MISSING: "have them sign the policy, see `durango policy status`",
+    RefusalReason.BUDGET_SPENT: "agree on a policy with a larger budget",
+    RefusalReason.ROUNDS_USED: "agree on a policy with more rounds",
+    RefusalReason.RESULTS_USED: "agree on a policy with more results for each reader",
+    RefusalReason.ATTEMPTS_USED: "have the delegate start the computation anew",
+    RefusalReason.WRONG_CONTENT: "send the file again, and leave it as it is meanwhile",
     RefusalReason.FLOODED: "connect again by a client that sends whole requests and large records",
 }
 

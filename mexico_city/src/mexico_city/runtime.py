@@ -89,6 +89,8 @@ class Runtime:
                 return DigestIs(computation.program_digest.value)
             case GetFailureReport():
                 return computation.failure_report(dialogue.identity)
+            case _:
+                raise DeniedError(RefusalReason.BAD_REQUEST, found=type(request).__name__)
 
     def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
         """All of an upload is here.

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/isolate.proto\x12\x13veracruz.isolate.v1\"+\n\x05Spawn\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\"\r\n\x0bZygoteReady\"\x1d\n\x07Spawned\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\"1\n\x0bSpawnFailed\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"/\n\x06\x45xited\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x11\"\xde\x01\n\nFromZygote\x12\x31\n\x05ready\x18\x01 \x01(\x0b\x32 .veracruz.isolate.v1.ZygoteReadyH\x00\x12/\n\x07spawned\x18\x02 \x01(\x0b\x32\x1c.veracruz.isolate.v1.SpawnedH\x00\x12\x32\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32 .veracruz.isolate.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x04 \x01(\x0b\x32\x1b.veracruz.isolate.v1.ExitedH\x00\x42\t\n\x07message\"d\n\x0cRuntimeReady\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\x12\x11\n\tcode_name\x18\x03 \x01(\x0c\x12\x0e\n\x06layers\x18\x04 \x03(\t\" \n\x0eRuntimeRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"%\n\x08\x43odeMade\x12\x0b\n\x03tag\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\"1\n\x0bLocalAnswer\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"\xec\x01\n\x0b\x46romRuntime\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32!.veracruz.isolate.v1.RuntimeReadyH\x00\x12\x36\n\x07refused\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.RuntimeRefusedH\x00\x12\x32\n\tcode_made\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.CodeMadeH\x00\x12\x32\n\x06\x61nswer\x18\x04 \x01(\x0b\x32 .veracruz.isolate.v1.LocalAnswerH\x00\x42\t\n\x07message\"\x18\n\x05LetIn\x12\x0f\n\x07session\x18\x01 \x01(\x04\"\x1f\n\x0eLocalChallenge\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"3\n\tCodeOffer\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0b\n\x03tag\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x86\x01\n\tToRuntime\x12\x34\n\ncode_offer\x18\x01 \x01(\x0b\x32\x1e.veracruz.isolate.v1.CodeOfferH\x00\x12\x38\n\tchallenge\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.LocalChallengeH\x00\x42\t\n\x07message\"\'\n\x04Load\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x11\n\tcode_size\x18\x02 \x01(\x04\"N\n\x03Run\x12\x0e\n\x06inputs\x18\x01 \x03(\x04\x12\x0f\n\x07streams\x18\x02 \x03(\x04\x12\x14\n\x0chas_previous\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x04\"h\n\x07ToGuest\x12)\n\x04load\x18\x01 \x01(\x0b\x32\x19.veracruz.isolate.v1.LoadH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.veracruz.isolate.v1.RunH\x00\x42\t\n\x07message\"\x1b\n\x06Loaded\x12\x11\n\tcode_size\x18\x01 \x01(\x04\"\x1b\n\x0bLoadRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"y\n\x08\x46inished\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x14\n\x0cwrote_output\x18\x02 \x01(\x08\x12\x13\n\x0boutput_size\x18\x03 \x01(\x04\x12\x0e\n\x06run_ms\x18\x04 \x01(\x04\x12\x0c\n\x04\x66uel\x18\x05 \x01(\x04\x12\x0f\n\x07message\x18\x06 \x01(\t\"7\n\x05\x46rame\x12\x10\n\x08\x66unction\x18\x01 \x01(\r\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\"T\n\x07Trapped\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12*\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x1a.veracruz.isolate.v1.Frame\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1c\n\x0cLimitReached\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\x9f\x02\n\tFromGuest\x12-\n\x06loaded\x18\x01 \x01(\x0b\x32\x1b.veracruz.isolate.v1.LoadedH\x00\x12\x38\n\x0cload_refused\x18\x02 \x01(\x0b\x32 .veracruz.isolate.v1.LoadRefusedH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.FinishedH\x00\x12/\n\x07trapped\x18\x04 \x01(\x0b\x32\x1c.veracruz.isolate.v1.TrappedH\x00\x12:\n\rlimit_reached\x18\x05 \x01(\x0b\x32!.veracruz.isolate.v1.LimitReachedH\x00\x42\t\n\x07messageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/isolate.proto\x12\x13veracruz.isolate.v1\"+\n\x05Spawn\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\"\r\n\x0bZygoteReady\"\x1d\n\x07Spawned\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\"1\n\x0bSpawnFailed\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"/\n\x06\x45xited\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x11\"\xde\x01\n\nFromZygote\x12\x31\n\x05ready\x18\x01 \x01(\x0b\x32 .veracruz.isolate.v1.ZygoteReadyH\x00\x12/\n\x07spawned\x18\x02 \x01(\x0b\x32\x1c.veracruz.isolate.v1.SpawnedH\x00\x12\x32\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32 .veracruz.isolate.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x04 \x01(\x0b\x32\x1b.veracruz.isolate.v1.ExitedH\x00\x42\t\n\x07message\"d\n\x0cRuntimeReady\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\x12\x11\n\tcode_name\x18\x03 \x01(\x0c\x12\x0e\n\x06layers\x18\x04 \x03(\t\" \n\x0eRuntimeRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"%\n\x08\x43odeMade\x12\x0b\n\x03tag\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\"1\n\x0bLocalAnswer\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"\xec\x01\n\x0b\x46romRuntime\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32!.veracruz.isolate.v1.RuntimeReadyH\x00\x12\x36\n\x07refused\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.RuntimeRefusedH\x00\x12\x32\n\tcode_made\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.CodeMadeH\x00\x12\x32\n\x06\x61nswer\x18\x04 \x01(\x0b\x32 .veracruz.isolate.v1.LocalAnswerH\x00\x42\t\n\x07message\"\x18\n\x05LetIn\x12\x0f\n\x07session\x18\x01 \x01(\x04\"\x1f\n\x0eLocalChallenge\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"3\n\tCodeOffer\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0b\n\x03tag\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x86\x01\n\tToRuntime\x12\x34\n\ncode_offer\x18\x01 \x01(\x0b\x32\x1e.veracruz.isolate.v1.CodeOfferH\x00\x12\x38\n\tchallenge\x18\x02 \x01(\x0b\x32#.veracruz.isolate.v1.LocalChallengeH\x00\x42\t\n\x07message\"\x0b\n\tForkGuest\"\n\n\x08\x45ndGuest\"s\n\x08ToKeeper\x12.\n\x04\x66ork\x18\x01 \x01(\x0b\x32\x1e.veracruz.isolate.v1.ForkGuestH\x00\x12,\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1d.veracruz.isolate.v1.EndGuestH\x00\x42\t\n\x07message\"\r\n\x0bGuestForked\"\x1c\n\nGuestEnded\x12\x0e\n\x06status\x18\x01 \x01(\r\"}\n\nFromKeeper\x12\x32\n\x06\x66orked\x18\x01 \x01(\x0b\x32 .veracruz.isolate.v1.GuestForkedH\x00\x12\x30\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1f.veracruz.isolate.v1.GuestEndedH\x00\x42\t\n\x07message\"\'\n\x04Load\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x11\n\tcode_size\x18\x02 \x01(\x04\"\\\n\x03Run\x12\x0e\n\x06inputs\x18\x01 \x03(\x04\x12\x0f\n\x07streams\x18\x02 \x03(\x04\x12\x14\n\x0chas_previous\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x04\x12\x0c\n\x04seed\x18\x05 \x01(\x0c\"h\n\x07ToGuest\x12)\n\x04load\x18\x01 \x01(\x0b\x32\x19.veracruz.isolate.v1.LoadH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.veracruz.isolate.v1.RunH\x00\x42\t\n\x07message\"\x1b\n\x06Loaded\x12\x11\n\tcode_size\x18\x01 \x01(\x04\"\x1b\n\x0bLoadRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"y\n\x08\x46inished\x12\x13\n\x0breturn_code\x18\x01 \x01(\x11\x12\x14\n\x0cwrote_output\x18\x02 \x01(\x08\x12\x13\n\x0boutput_size\x18\x03 \x01(\x04\x12\x0e\n\x06run_ms\x18\x04 \x01(\x04\x12\x0c\n\x04\x66uel\x18\x05 \x01(\x04\x12\x0f\n\x07message\x18\x06 \x01(\t\"7\n\x05\x46rame\x12\x10\n\x08\x66unction\x18\x01 \x01(\r\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\"T\n\x07Trapped\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12*\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x1a.veracruz.isolate.v1.Frame\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1c\n\x0cLimitReached\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\x9f\x02\n\tFromGuest\x12-\n\x06loaded\x18\x01 \x01(\x0b\x32\x1b.veracruz.isolate.v1.LoadedH\x00\x12\x38\n\x0cload_refused\x18\x02 \x01(\x0b\x32 .veracruz.isolate.v1.LoadRefusedH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.veracruz.isolate.v1.FinishedH\x00\x12/\n\x07trapped\x18\x04 \x01(\x0b\x32\x1c.veracruz.isolate.v1.TrappedH\x00\x12:\n\rlimit_reached\x18\x05 \x01(\x0b\x32!.veracruz.isolate.v1.LimitReachedH\x00\x42\t\n\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,24 +61,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CODEOFFER']._serialized_end=1038
   _globals['_TORUNTIME']._serialized_start=1041
   _globals['_TORUNTIME']._serialized_end=1175
-  _globals['_LOAD']._serialized_start=1177
-  _globals['_LOAD']._serialized_end=1216
-  _globals['_RUN']._serialized_start=1218
-  _globals['_RUN']._serialized_end=1296
-  _globals['_TOGUEST']._serialized_start=1298
-  _globals['_TOGUEST']._serialized_end=1402
-  _globals['_LOADED']._serialized_start=1404
-  _globals['_LOADED']._serialized_end=1431
-  _globals['_LOADREFUSED']._serialized_start=1433
-  _globals['_LOADREFUSED']._serialized_end=1460
-  _globals['_FINISHED']._serialized_start=1462
-  _globals['_FINISHED']._serialized_end=1583
-  _globals['_FRAME']._serialized_start=1585
-  _globals['_FRAME']._serialized_end=1640
-  _globals['_TRAPPED']._serialized_start=1642
-  _globals['_TRAPPED']._serialized_end=1726
-  _globals['_LIMITREACHED']._serialized_start=1728
-  _globals['_LIMITREACHED']._serialized_end=1756
-  _globals['_FROMGUEST']._serialized_start=1759
-  _globals['_FROMGUEST']._serialized_end=2046
+  _globals['_FORKGUEST']._serialized_start=1177
+  _globals['_FORKGUEST']._serialized_end=1188
+  _globals['_ENDGUEST']._serialized_start=1190
+  _globals['_ENDGUEST']._serialized_end=1200
+  _globals['_TOKEEPER']._serialized_start=1202
+  _globals['_TOKEEPER']._serialized_end=1317
+  _globals['_GUESTFORKED']._serialized_start=1319
+  _globals['_GUESTFORKED']._serialized_end=1332
+  _globals['_GUESTENDED']._serialized_start=1334
+  _globals['_GUESTENDED']._serialized_end=1362
+  _globals['_FROMKEEPER']._serialized_start=1364
+  _globals['_FROMKEEPER']._serialized_end=1489
+  _globals['_LOAD']._serialized_start=1491
+  _globals['_LOAD']._serialized_end=1530
+  _globals['_RUN']._serialized_start=1532
+  _globals['_RUN']._serialized_end=1624
+  _globals['_TOGUEST']._serialized_start=1626
+  _globals['_TOGUEST']._serialized_end=1730
+  _globals['_LOADED']._serialized_start=1732
+  _globals['_LOADED']._serialized_end=1759
+  _globals['_LOADREFUSED']._serialized_start=1761
+  _globals['_LOADREFUSED']._serialized_end=1788
+  _globals['_FINISHED']._serialized_start=1790
+  _globals['_FINISHED']._serialized_end=1911
+  _globals['_FRAME']._serialized_start=1913
+  _globals['_FRAME']._serialized_end=1968
+  _globals['_TRAPPED']._serialized_start=1970
+  _globals['_TRAPPED']._serialized_end=2054
+  _globals['_LIMITREACHED']._serialized_start=2056
+  _globals['_LIMITREACHED']._serialized_end=2084
+  _globals['_FROMGUEST']._serialized_start=2087
+  _globals['_FROMGUEST']._serialized_end=2374
 # @@protoc_insertion_point(module_scope)

@@ -128,6 +128,40 @@ class ToRuntime(_message.Message):
     challenge: LocalChallenge
     def __init__(self, code_offer: _Optional[_Union[CodeOffer, _Mapping]] = ..., challenge: _Optional[_Union[LocalChallenge, _Mapping]] = ...) -> None: ...
 
+class ForkGuest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class EndGuest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ToKeeper(_message.Message):
+    __slots__ = ("fork", "end")
+    FORK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    fork: ForkGuest
+    end: EndGuest
+    def __init__(self, fork: _Optional[_Union[ForkGuest, _Mapping]] = ..., end: _Optional[_Union[EndGuest, _Mapping]] = ...) -> None: ...
+
+class GuestForked(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GuestEnded(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    def __init__(self, status: _Optional[int] = ...) -> None: ...
+
+class FromKeeper(_message.Message):
+    __slots__ = ("forked", "ended")
+    FORKED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    forked: GuestForked
+    ended: GuestEnded
+    def __init__(self, forked: _Optional[_Union[GuestForked, _Mapping]] = ..., ended: _Optional[_Union[GuestEnded, _Mapping]] = ...) -> None: ...
+
 class Load(_message.Message):
     __slots__ = ("size", "code_size")
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -137,16 +171,18 @@ class Load(_message.Message):
     def __init__(self, size: _Optional[int] = ..., code_size: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("inputs", "streams", "has_previous", "previous")
+    __slots__ = ("inputs", "streams", "has_previous", "previous", "seed")
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     HAS_PREVIOUS_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     inputs: _containers.RepeatedScalarFieldContainer[int]
     streams: _containers.RepeatedScalarFieldContainer[int]
     has_previous: bool
     previous: int
-    def __init__(self, inputs: _Optional[_Iterable[int]] = ..., streams: _Optional[_Iterable[int]] = ..., has_previous: _Optional[bool] = ..., previous: _Optional[int] = ...) -> None: ...
+    seed: bytes
+    def __init__(self, inputs: _Optional[_Iterable[int]] = ..., streams: _Optional[_Iterable[int]] = ..., has_previous: _Optional[bool] = ..., previous: _Optional[int] = ..., seed: _Optional[bytes] = ...) -> None: ...
 
 class ToGuest(_message.Message):
     __slots__ = ("load", "run")

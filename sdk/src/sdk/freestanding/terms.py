@@ -15,11 +15,16 @@ from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     TLS_1_3_SUITES,
+    UNLIMITED,
     Address,
+    Agreement,
+    Conduct,
+    InputTerms,
     Limits,
     Policy,
     PolicyFormat,
     PolicyIdentity,
+    ResultTerms,
     Role,
     Strategy,
     ciphersuite_named,
@@ -112,6 +117,16 @@ def terms_without_policy(
         strategy=strategy,
         limits=limits,
         isolation=frozenset(),
+        conduct=Conduct(
+            rounds=UNLIMITED,
+            attempts=1,
+            results_per_reader=UNLIMITED,
+            next_round=Agreement(1, frozenset({ANYONE.client_id})),
+            repairs=False,
+        ),
+        inputs=(InputTerms(),) * inputs,
+        streams=(InputTerms(),) * streams,
+        result=ResultTerms(),
     )
     return Terms(
         policy=policy,

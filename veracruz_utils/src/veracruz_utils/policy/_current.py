@@ -18,6 +18,7 @@ from veracruz_utils.policy._shared import (
     placed_at,
     read_measurement,
 )
+from veracruz_utils.policy._terms import TermsForm
 from veracruz_utils.policy.certificates import public_key_from_pem
 from veracruz_utils.policy.ciphersuites import TLS_1_3_SUITES
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
@@ -32,7 +33,7 @@ _PLATFORM_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
 class _IdentityForm(IdentityForm, forbid_unknown_fields=True):
-    pass
+    name: str = ""
 
 
 class _Platform(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ _Limits = msgspec.defstruct(
 )
 
 
-class _Form(SharedForm, forbid_unknown_fields=True, kw_only=True):
+class _Form(TermsForm, forbid_unknown_fields=True, kw_only=True):
     policy_version: int
     identities: list[_IdentityForm]
     tabasco_key: str
@@ -56,6 +57,9 @@ class _Form(SharedForm, forbid_unknown_fields=True, kw_only=True):
     program_digest: str
     isolation: list[IsolationLayer] | msgspec.UnsetType = msgspec.UNSET
     limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type]
+
+    def names(self) -> list[str]:
+        return [identity.name for identity in self.identities]
 
 
 def read_current(
@@ -88,6 +92,7 @@ def read_current(
         tabasco_key=public_key_from_pem(form.tabasco_key, path="$.tabasco_key"),
         limits=Limits(**msgspec.structs.asdict(form.limits)),
         isolation=_read_isolation(form.isolation),
+        terms=form,
     )
 
 

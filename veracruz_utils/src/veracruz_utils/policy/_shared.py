@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -27,6 +27,10 @@ from veracruz_utils.policy.values import (
     Strategy,
 )
 
+if TYPE_CHECKING:
+    from veracruz_utils.policy._terms import TermsForm
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 ClientIdInOrder = Annotated[int, msgspec.Meta(ge=0)]  # judged as unknown when it is too large
 
@@ -51,6 +55,10 @@ class SharedForm(msgspec.Struct):
     debug: bool
     execution_strategy: Strategy
 
+    def names(self) -> list[str]:
+        """What each entry of `identities` is called; empty without a name, as in 2021."""
+        return [""] * len(self.identities)
+
 
 @dataclass(frozen=True, slots=True)
 class OwnTerms:
@@ -64,6 +72,7 @@ class OwnTerms:
     tabasco_key: bytes | None
     limits: Limits
     isolation: frozenset[IsolationLayer]
+    terms: "TermsForm | None" = None
 
 
 @contextmanager
@@ -75,9 +84,7 @@ def placed_at(path: str, code: PolicyErrorCode = PolicyErrorCode.INVALID_VALUE) 
         raise PolicyError(code, str(error), path=path) from error
 
 
-def read_identities(
-    entries: Sequence[IdentityForm], *, at: datetime | None
-) -> tuple[PolicyIdentity, ...]:
+def read_identities(form: SharedForm, *, at: datetime | None) -> tuple[PolicyIdentity, ...]:
     """The principals, each with one certificate of its own, an id of its own and a role.
 
     Their certificates are valid at `at`, unless that is None.
@@ -86,10 +93,10 @@ def read_identities(
         PolicyError: for the first entry that is not so, or is the second with a program.
     """
     identities: list[PolicyIdentity] = []
-    for index, entry in enumerate(entries):
+    for index, (entry, name) in enumerate(zip(form.identities, form.names(), strict=True)):
         path = f"$.identities[{index}]"
         der = certificate_from_pem(entry.certificate, at=at, path=f"{path}.certificate")
-        identity = PolicyIdentity(entry.id, der, frozenset(entry.roles))
+        identity = PolicyIdentity(entry.id, der, frozenset(entry.roles), name)
         _check_beside(identity, identities, path)
         identities.append(identity)
     return tuple(identities)
@@ -97,7 +104,17 @@ def read_identities(
 
 def _check_beside(identity: PolicyIdentity, earlier: Sequence[PolicyIdentity], path: str) -> None:
     number = identity.client_id
+    if identity.name and not _NAME.fullmatch(identity.name):
+        raise PolicyError(
+            PolicyErrorCode.NAME,
+            f"{identity.name[:80]!r} is not a name of letters, digits, '.', '_' and '-'",
+            path=f"{path}.name",
+        )
     for other in earlier:
+        if identity.name and other.name == identity.name:
+            raise PolicyError(
+                PolicyErrorCode.NAME, f"{identity.name!r} appears twice", path=f"{path}.name"
+            )
         if other.client_id == number:
             raise PolicyError(
                 PolicyErrorCode.DUPLICATED_CLIENT_ID, f"client {number} appears twice", path=path

@@ -36,6 +36,10 @@ class PolicyErrorCode(StrEnum):
     MISSING_PLATFORM = "missing-platform"
     URL_INVALID = "url-invalid"
     LIMIT_OUT_OF_RANGE = "limit-out-of-range"
+    NAME = "name"
+    AGREEMENT = "agreement"
+    INPUT_TERMS = "input-terms"
+    PRIVACY = "privacy"
 
 
 class PolicyError(RefusedError):

@@ -9,8 +9,10 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.policy import _shared as shared
 from veracruz_utils.policy._current import read_current
 from veracruz_utils.policy._document import load_document
+from veracruz_utils.policy._terms import read_terms, terms_of_2021
 from veracruz_utils.policy._veracruz_2021 import read_2021
 from veracruz_utils.policy.ciphersuites import CipherSuite, ciphersuite_named
+from veracruz_utils.policy.conduct import Conduct, InputTerms, ResultTerms
 from veracruz_utils.policy.isolation import IsolationLayer
 from veracruz_utils.policy.values import (
     AcceptedPlatform,
@@ -45,6 +47,10 @@ class Policy:
         strategy: how the program is executed.
         limits: what the computation may use.
         isolation: the layers that the isolate must at least be walled in by.
+        conduct: how often it runs, and who has a say in it.
+        inputs: what each place of `data_provision_order` takes.
+        streams: what each place of `streaming_order` takes.
+        result: what may leave the isolate.
     """
 
     raw: bytes = field(repr=False)
@@ -64,6 +70,10 @@ class Policy:
     strategy: Strategy
     limits: Limits
     isolation: frozenset[IsolationLayer]
+    conduct: Conduct
+    inputs: tuple[InputTerms, ...]
+    streams: tuple[InputTerms, ...]
+    result: ResultTerms
 
     @classmethod
     def parse(cls, raw: bytes, *, at: datetime | None) -> Self:
@@ -84,9 +94,11 @@ class Policy:
         # Never both in turn: 2021's laxer rules must not read what is wrong by today's.
         read = read_current if "policy_version" in document else read_2021
         form, own = read(document, at=at)
-        identities = shared.read_identities(form.identities, at=at)
+        identities = shared.read_identities(form, at=at)
         shared.check_orders(form, identities)
         shared.check_roles(identities)
+        said = own.terms
+        terms = read_terms(said, identities) if said else terms_of_2021(form, identities)
         return cls(
             raw=bytes(raw),
             digest=Digest.of(raw),
@@ -105,6 +117,10 @@ class Policy:
             strategy=form.execution_strategy,
             limits=own.limits,
             isolation=own.isolation,
+            conduct=terms.conduct,
+            inputs=terms.inputs,
+            streams=terms.streams,
+            result=terms.result,
         )
 
     def identity_of(self, certificate_der: bytes) -> PolicyIdentity | None:
@@ -113,6 +129,13 @@ class Policy:
             if identity.certificate == certificate_der:
                 return identity
         return None
+
+    def named(self, client_id: int) -> str:
+        """What messages call the principal with this client id."""
+        for identity in self.identities:
+            if identity.client_id == client_id:
+                return identity.label
+        return f"client {client_id}"
 
     def accepted(self, platform: str) -> AcceptedPlatform | None:
         """The platform of this name, if it is accepted."""

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -41,6 +41,7 @@ def render_policy(
     debug: bool = False,
     limits: Limits | None = None,
     isolation: frozenset[IsolationLayer] | None = None,
+    terms: Mapping[str, object] | None = None,
     policy_format: PolicyFormat = PolicyFormat.CURRENT,
 ) -> bytes:
     """The text of a policy that says this; the same values always give the same text.
@@ -62,13 +63,16 @@ def render_policy(
         limits: None leaves the defaults unsaid; a 2021 policy cannot say any.
         isolation: the least that is accepted; None is all that the runtime brings about by itself,
             in a 2021 policy, which cannot say any, nothing.
+        terms: the fields of `_terms.TermsForm` that are said, as JSON has them; none in a 2021
+            policy.
         policy_format: which format to write.
 
     Raises:
         PolicyError: no such policy can be, or not in this format.
     """
+    members = list(identities)
     document: dict[str, object] = {
-        "identities": [_identity(identity) for identity in identities],
+        "identities": [_identity(identity) for identity in members],
         "sinaloa_url": str(sinaloa),
         "tabasco_url": str(tabasco),
         "ciphersuite": ciphersuite.name,
@@ -83,9 +87,12 @@ def render_policy(
         document |= _only_current(tabasco_key, expires_at, platforms, program_digest, limits)
         least = RUNTIME_LAYERS if isolation is None else isolation
         document["isolation"] = [layer.value for layer in IsolationLayer if layer in least]
+        document |= terms or {}
     else:
-        if tabasco_key is not None or limits not in {None, Limits()} or isolation:
-            raise _unspeakable("Tabasco's key, limits or isolation")
+        if tabasco_key is not None or limits not in {None, Limits()} or isolation or terms:
+            raise _unspeakable("Tabasco's key, limits, isolation or terms of conduct")
+        if any(identity.name for identity in members):
+            raise _unspeakable("names")
         document |= _only_2021(expires_at, platforms, program_digest)
     text = json.dumps(document, indent=2).encode() + b"\n"
     # By the one reader: nothing is written that an isolate would refuse.
@@ -99,8 +106,10 @@ def pem_encode(label: str, der: bytes) -> str:
 
 
 def _identity(identity: PolicyIdentity) -> dict[str, object]:
+    name = {"name": identity.name} if identity.name else {}
     return {
         "id": identity.client_id,
+        **name,
         "certificate": pem_encode("CERTIFICATE", identity.certificate),
         "roles": [role.value for role in Role if role in identity.roles],
     }

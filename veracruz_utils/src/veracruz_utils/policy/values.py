@@ -53,11 +53,18 @@ class PolicyIdentity:
         client_id: the number the policy gives it, below 2**32.
         certificate: X.509, DER.
         roles: what it may do; at least one.
+        name: what the policy calls it; empty when it gives it no name.
     """
 
     client_id: int
     certificate: bytes
     roles: frozenset[Role]
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its name, or its number."""
+        return self.name or f"client {self.client_id}"
 
     @property
     def digest(self) -> Digest:
@@ -103,6 +110,7 @@ class Limits:
         random_bytes: random bytes that one run may draw.
         compile_memory_bytes: memory for making the program ready.
         idle_seconds: how long the isolate waits without a principal's session and without a run.
+        detached_seconds: how long the isolate waits for a bridge when its own is gone.
 
     Raises:
         PolicyError: a limit is too small for any program or beyond what an isolate can give.
@@ -125,6 +133,7 @@ class Limits:
     random_bytes: int = _limit(256 * _MIB, most=64 * _GIB)
     compile_memory_bytes: int = _limit(1 * _GIB, most=64 * _GIB)
     idle_seconds: int = _limit(24 * 3600, most=366 * 24 * 3600)
+    detached_seconds: int = _limit(600, least=0, most=366 * 24 * 3600)
 
     def __post_init__(self) -> None:
         for each in fields(self):
