@@ -109,7 +109,12 @@ def test_the_engine_page_names_limits_that_policies_have():
         cells[2].strip("`") for cells in rows("reference/engine.md") if len(cells) == 3 and cells[2]
     }
     assert named - {"Limit of the policy"} <= limits
-    assert limits - named == {"total_input_bytes", "stack_bytes", "idle_seconds"}
+    assert limits - named == {
+        "total_input_bytes",
+        "stack_bytes",
+        "idle_seconds",
+        "detached_seconds",
+    }
 
 
 def test_the_engine_page_lists_every_feature_that_is_switched():

@@ -228,8 +228,8 @@ class Accepted:
     commitment: Annotated[bytes, exactly(32)]
 
 
-@message(pb.Place)
-class Place:
+@message(pb.InputPlace)
+class InputPlace:
     """A place of one of the policy's orders, or the program's.
 
     `index` is the place in its order, `client_id` who fills it. `package_id` and `size` (bytes) are
@@ -260,7 +260,7 @@ class StateIs:
     running: bool
     attempt: int = 0
     failure: Failure = Failure.NONE
-    places: Annotated[tuple[Place, ...], at_most(MAX_STATE_PLACES)] = ()
+    places: Annotated[tuple[InputPlace, ...], at_most(MAX_STATE_PLACES)] = ()
     shutdown_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()
     round_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()
     consent_awaited: Annotated[tuple[int, ...], at_most(MAX_PRINCIPALS)] = ()

@@ -247,7 +247,7 @@ class Accepted(_message.Message):
     commitment: bytes
     def __init__(self, salt: _Optional[bytes] = ..., commitment: _Optional[bytes] = ...) -> None: ...
 
-class Place(_message.Message):
+class InputPlace(_message.Message):
     __slots__ = ("kind", "index", "client_id", "filling", "package_id", "size", "since")
     KIND_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -282,12 +282,12 @@ class StateIs(_message.Message):
     running: bool
     attempt: int
     failure: Failure
-    places: _containers.RepeatedCompositeFieldContainer[Place]
+    places: _containers.RepeatedCompositeFieldContainer[InputPlace]
     shutdown_awaited: _containers.RepeatedScalarFieldContainer[int]
     round_awaited: _containers.RepeatedScalarFieldContainer[int]
     consent_awaited: _containers.RepeatedScalarFieldContainer[int]
     receipts: int
-    def __init__(self, state: _Optional[_Union[State, str]] = ..., round: _Optional[int] = ..., running: _Optional[bool] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, str]] = ..., places: _Optional[_Iterable[_Union[Place, _Mapping]]] = ..., shutdown_awaited: _Optional[_Iterable[int]] = ..., round_awaited: _Optional[_Iterable[int]] = ..., consent_awaited: _Optional[_Iterable[int]] = ..., receipts: _Optional[int] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[State, str]] = ..., round: _Optional[int] = ..., running: _Optional[bool] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, str]] = ..., places: _Optional[_Iterable[_Union[InputPlace, _Mapping]]] = ..., shutdown_awaited: _Optional[_Iterable[int]] = ..., round_awaited: _Optional[_Iterable[int]] = ..., consent_awaited: _Optional[_Iterable[int]] = ..., receipts: _Optional[int] = ...) -> None: ...
 
 class Awaited(_message.Message):
     __slots__ = ("clients",)

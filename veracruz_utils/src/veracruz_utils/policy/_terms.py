@@ -18,9 +18,9 @@ from veracruz_utils.policy.conduct import (
     Conduct,
     InputTerms,
     Mechanism,
+    PolicyTerms,
     Privacy,
     ResultTerms,
-    PolicyTerms,
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.values import RESULT_READERS, PolicyIdentity
