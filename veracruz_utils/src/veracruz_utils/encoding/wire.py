@@ -1,5 +1,6 @@
 """Bytes in, bytes out: the cursor and the varint that every type is read and written with."""
 
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from veracruz_utils.encoding import kinds
@@ -7,7 +8,37 @@ from veracruz_utils.encoding.errors import PineconeError, RepeatedError
 
 MAX_VARINT: Final = 2**64 - 1
 
-Buffer: TypeAlias = "bytes | memoryview"
+Buffer: TypeAlias = "bytes | memoryview | Window"
+
+_WINDOW_BYTES: Final = 1024 * 1024
+
+
+class Window:
+    """The bytes of a file, a window of which is in memory: that where they were last asked for."""
+
+    __slots__ = ("_held", "_read", "_size", "_start")
+
+    def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
+        """Look through it.
+
+        Args:
+            size: of the file, which does not change.
+            read: gives up to so many bytes (the second) of the file from an offset (the first).
+        """
+        self._size = size
+        self._read = read
+        self._start = 0
+        self._held = b""
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, asked: slice) -> bytes:
+        start, stop, _ = asked.indices(self._size)
+        if not self._start <= start <= stop <= self._start + len(self._held):
+            self._held = self._read(start, max(stop - start, _WINDOW_BYTES))
+            self._start = start
+        return self._held[start - self._start : stop - self._start]
 
 
 class WireReader:
