@@ -25,6 +25,7 @@ from sonora.isolates import MAX_ISOLATES
 from sonora.local_attestation import ANSWER_S
 from sonora.standard_error import ISOLATE
 from sonora.token_limit import TOKEN_WINDOW_S, TOKENS_EACH
+from support import receipts
 from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
@@ -227,3 +228,8 @@ def test_the_tabasco_page_has_every_command_and_every_route():
     for path in description()["paths"]:
         stem = path.removeprefix("/v1/").partition("/")[0]
         assert stem in page, path
+
+
+def test_the_receipts_page_lists_every_field():
+    drawn = [int(cells[0]) for cells in rows("reference/receipts.md") if cells[0].isdigit()]
+    assert drawn == sorted(receipts.MEMBERS)

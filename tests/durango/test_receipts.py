@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from baja import make_certificate
 from colima.runtime import ContentKind
 from durango import CommitmentOpening, ContentError, Evidence, ReceiptError, judge, verify_receipt
-from psa_attestation.receipts.receipt import InputCommitment, Receipt
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd
 from psa_attestation.receipts.signing import sign_receipt
-from support.principal_rig import DAY, Attester, Rig, key_der, now
+from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import RUNTIME_LAYERS
 from veracruz_utils.secret import Secret
 
 ATTESTER = Attester()
@@ -33,17 +34,26 @@ OPENING = CommitmentOpening(2, 5, ContentKind.DATA, Digest.of(b"carol's"), Secre
 RECEIPT = Receipt(
     policy_digest=POLICY.digest.value,
     program_digest=POLICY.program_digest.value,
+    number=1,
+    previous_receipt=None,
+    round=1,
+    attempt=1,
     inputs=(
         InputCommitment(1, 0, "data", b"b" * 32),
         InputCommitment(2, 5, "data", OPENING.commitment),
         InputCommitment(1, 0, "stream", b"s" * 32),
     ),
-    output_digest=Digest.of(b"output").value,
+    end=RunEnd.RETURNED,
     return_code=0,
-    round=1,
+    output_digest=Digest.of(b"output").value,
+    readers=tuple(sorted(POLICY.result_readers)),
     strategy="JIT",
     engine="scripted 1.0",
     run_ms=7,
+    debug=False,
+    isolation=tuple(sorted(RUNTIME_LAYERS)),
+    measurement=MEASUREMENT,
+    host_time=1_790_000_000,
 )
 
 
@@ -72,6 +82,11 @@ def test_a_receipt_by_another_certificate_is_refused():
         ({"inputs": RECEIPT.inputs[1::-1]}, "order of data is client 2, client 1"),
         ({"inputs": RECEIPT.inputs[:2]}, "order of streams is nobody, expected client 1"),
         ({"output_digest": b"x" * 32}, "output"),
+        ({"output_digest": None}, "output is none, expected"),
+        ({"readers": (0,)}, "readers is client 0, expected"),
+        ({"debug": True}, "debug is True, expected False"),
+        ({"measurement": b"x" * 32}, "measurement"),
+        ({"isolation": ("seccomp",)}, "isolation is seccomp, expected namespaces"),
     ],
 )
 def test_a_receipt_that_says_something_else_is_refused_naming_both_sides(change, named):

@@ -7,17 +7,21 @@ from random import Random
 
 import cbor2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from psa_attestation.cose.messages import parse, verify1
 from psa_attestation.cose.signing import sign1
 from psa_attestation.cose.verification import MacAlgorithm, MacKey
 from psa_attestation.errors import AttestationError
+from psa_attestation.receipts.signing import sign_receipt
 from psa_attestation.results.appraisal import Appraisal, Tier
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from support.evidence_mutation import changed_bytes
 from support.mac0 import mac0
 from support.psa_tokens import DEVICE, DEVICE_384, DEVICE_521, RFC9783_CLAIMS, sign1_by_hand
+from support.receipts import CERTIFICATE, HEADER, RECEIPT
 from veracruz_utils.secret import Secret
 
 KEYS = {"Es256": DEVICE, "Es384": DEVICE_384, "Es512": DEVICE_521}
@@ -25,6 +29,7 @@ MACS = {"HMAC256": MacAlgorithm.HMAC_256, "HMAC384": MacAlgorithm.HMAC_384}
 MACS |= {"HMAC512": MacAlgorithm.HMAC_512}
 PAYLOAD = cbor2.dumps(dict(RFC9783_CLAIMS))
 SECRET = bytes(range(64))
+SIGNED = sign_receipt(RECEIPT, DEVICE, CERTIFICATE)
 
 
 def theirs(key):
@@ -39,6 +44,14 @@ def theirs(key):
         y=numbers.public_numbers.y.to_bytes(size),
         d=numbers.private_value.to_bytes(size),
     )
+
+
+def theirs_public(key):
+    """A public P-256 key as the other implementation has them."""
+    from pycose.keys import EC2Key  # noqa: PLC0415
+
+    numbers = key.public_numbers()
+    return EC2Key(crv="P_256", x=numbers.x.to_bytes(32), y=numbers.y.to_bytes(32))
 
 
 def made_by_them(kind, algorithm, key):
@@ -98,6 +111,29 @@ def test_a_result_is_a_token_they_read():
         1_790_000_060,
         {"isolate": {1000: 2}},
     )
+
+
+def test_a_receipt_is_a_signed_statement_they_read():
+    """All that a tool needs that knows SCITT and none of our formats; `support.receipts` has it."""
+    from pycose.headers import ContentType  # noqa: PLC0415
+    from pycose.messages import Sign1Message  # noqa: PLC0415
+
+    protected, unprotected, payload, proof = cbor2.loads(SIGNED).value
+    read = Sign1Message.from_cose_obj(
+        [protected, dict(unprotected), payload, proof], allow_unknown_attributes=True
+    )
+    header = read.phdr | read.uhdr
+    headers = {getattr(key, "identifier", key): value for key, value in header.items()}
+    (certificate,) = (value for key, value in headers.items() if key == 33)
+    issuer = x509.load_der_x509_certificate(certificate)
+    # The issuer's certificate, by its hash in the signed part of the header, has signed it.
+    assert headers[34] == [-16, issuer.fingerprint(hashes.SHA256())]
+    read.key = theirs_public(issuer.public_key())
+    assert read.verify_signature()
+    assert header[ContentType] == "application/vnd.veracruz.receipt+cbor"
+    assert headers[15] == HEADER[15]
+    statement = cbor2.loads(read.payload)
+    assert (statement[0], statement[10]) == ("veracruz-receipt-v2", RECEIPT.output_digest)
 
 
 def test_whatever_we_read_they_read_as_the_same():

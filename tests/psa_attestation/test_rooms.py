@@ -27,6 +27,7 @@ def test_who_signs_receipts_loads_nothing_that_reads_or_verifies():
         "receipts",
         "receipts.receipt",
         "receipts.signing",
+        "statements",
     }
 
 

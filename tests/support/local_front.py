@@ -18,6 +18,7 @@ from mexico_city.computation import Computation
 from mexico_city.front import Front
 from mexico_city.guest_link import GuestLink
 from mexico_city.lifetime import Lifetime
+from mexico_city.receipts import ReceiptBook
 from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from platform_services.descriptors import receive_descriptors
@@ -85,8 +86,9 @@ class LocalFront(Rig):
             return sign_receipt(receipt, identity.private_key, identity.certificate)
 
         self.code = CodeExchange(policy, private_inside)
+        receipts = ReceiptBook(policy, sign, measurement=bytes(32), layers=())
         self.runtime = Runtime(
-            Computation(policy, LinuxRandomSource()), self.guest.link, self.code, sign
+            Computation(policy, LinuxRandomSource()), self.guest.link, self.code, receipts
         )
         config = EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate)
         accepted = [each.certificate for each in policy.identities]

@@ -4,7 +4,6 @@ What is signed is changed below the signature and signed again, so that changes 
 """
 
 import datetime as dt
-import hashlib
 import json
 import struct
 import uuid
@@ -41,7 +40,7 @@ from sonora.errors import SonoraError
 from sonora.evidence.nsm import NsmSource
 from sonora.evidence.tpm import TpmSource
 from sonora.evidence.tsm import certificates
-from support import policies, tls_pair
+from support import policies, receipts, tls_pair
 from support.corim_bundles import read_comid
 from support.evidence_mutation import changed_bytes
 from support.jwts import jwt_by_hand
@@ -193,27 +192,11 @@ def _release(payload: bytes) -> object:
 
 
 def _of_others():
-    members = {
-        0: "veracruz-receipt-v1",
-        1: b"\x01" * 32,
-        2: b"\x02" * 32,
-        3: [[1, 0, 0, b"\x03" * 32]],
-        4: b"\x05" * 32,
-        5: 0,
-        6: 1,
-        7: "JIT",
-        8: "wasmtime",
-        9: 12,
-        10: 34,
-    }
-    certificate = _certificate()
-    digest = hashlib.sha256(certificate).digest()
-
     def receipt(payload: bytes) -> object:
-        signed = sign1_by_hand(payload, unprotected={33: certificate})
-        return verify_receipt(signed, certificate_digest=digest)
+        return verify_receipt(receipts.signed_by_hand(payload), certificate_digest=receipts.DIGEST)
 
-    yield Parser("receipt", receipt, (cbor2.dumps(members),))
+    seeds = (cbor2.dumps(receipts.MEMBERS), cbor2.dumps(receipts.MEMBERS_V1))
+    yield Parser("receipt", receipt, seeds)
     native = NativeEvidence("sev-snp", b"report", {"certificate": b"der"}).encode()
     yield Parser("native-evidence", NativeEvidence.decode, (native,))
     texts = tuple(map(policies.text, (policies.current_document(), policies.document_2021())))

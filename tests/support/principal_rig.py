@@ -29,7 +29,7 @@ from colima.framing import FrameDecoder, frame
 from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus
 from durango import Identity
 from psa_attestation.evidence.software import implementation_id_of
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
 from psa_attestation.receipts.signing import sign_receipt
 from psa_attestation.results.appraisal import Appraisal, Tier
 from psa_attestation.results.ear import sign_ear
@@ -205,13 +205,22 @@ class Isolate:
         receipt = Receipt(
             policy_digest=self.policy.digest.value,
             program_digest=self.policy.program_digest.value,
-            inputs=tuple(commitments),
-            output_digest=hashlib.sha256(content).digest(),
-            return_code=code,
+            number=1,
+            previous_receipt=None,
             round=self.round,
+            attempt=1,
+            inputs=tuple(commitments),
+            end=RunEnd.RETURNED,
+            return_code=code,
+            output_digest=hashlib.sha256(content).digest() if isinstance(output, bytes) else None,
+            readers=tuple(sorted(self.policy.result_readers)),
             strategy=self.policy.strategy.value,
             engine="scripted 1.0",
             run_ms=7,
+            debug=self.policy.debug,
+            isolation=tuple(sorted(RUNTIME_LAYERS)),
+            measurement=MEASUREMENT,
+            host_time=1_790_000_000,
         )
         signed = sign_receipt(
             self.spoil_receipt(receipt), self.identity.private_key, self.identity.certificate

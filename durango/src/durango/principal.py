@@ -310,11 +310,11 @@ class Principal:
             # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)
             raise ProgramFailedError(answer.return_code, answer.receipt)
+        output = digest if answer.present else None
         return FetchedResult(
             output_size=answer.size if answer.present else None,
-            output_digest=digest if answer.present else None,
-            # Without a result this is the digest of no bytes, as it is in the receipt.
-            receipt=self._verify(answer.receipt, return_code=0, output=digest),
+            output_digest=output,
+            receipt=self._verify(answer.receipt, return_code=0, output=output),
             signed_receipt=answer.receipt,
         )
 
@@ -322,9 +322,15 @@ class Principal:
         receipt = verify_receipt(
             signed, attestation=self._attestation, policy=self._policy, output=output
         )
+        if not isinstance(receipt, Receipt):
+            raise ReceiptError("the receipt is of the first format, which no isolate writes today")
         if receipt.return_code != return_code:
             raise ReceiptError(
                 f"the receipt's return code is {receipt.return_code}, "
                 f"the isolate said {return_code}"
+            )
+        if output is None and receipt.output_digest is not None:
+            raise ReceiptError(
+                f"the receipt's output is {receipt.output_digest.hex()}, the isolate gave none"
             )
         return receipt

@@ -6,22 +6,26 @@ signed with that certificate's key, and the key never left the isolate.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from colima.runtime import ContentKind
+from durango._words import layer_names, timestamp
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
 from psa_attestation.errors import AttestationError, Stage
 from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
 from psa_attestation.receipts.verification import verify_receipt as verify_signed
+from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import Policy
+from veracruz_utils.policy import IsolationLayer, Policy
 from veracruz_utils.secret import Secret
 from veracruz_utils.strict_json import JsonError, read_json
 
 MAX_OPENING_BYTES: Final = 4 * 1024
+_OF_THE_ATTESTER: Final = {IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER}
 _KINDS: Final = {ContentKind.DATA: "data", ContentKind.STREAM: "stream"}
 
 
@@ -107,7 +111,7 @@ def verify_receipt(
     policy: Policy,
     output: Digest | None = None,
     openings: Iterable[CommitmentOpening] = (),
-) -> Receipt:
+) -> Receipt | ReceiptV1:
     """What an attested isolate says it did, where that fits the policy and one's own files.
 
     Args:
@@ -116,6 +120,9 @@ def verify_receipt(
         policy: the principal's own copy.
         output: SHA-256 of the result at hand, if it is to be compared.
         openings: of the principal's own inputs, if they are to be found in it.
+
+    Returns:
+        A `ReceiptV1` of a runtime that wrote the first format; it says less.
 
     Raises:
         ReceiptError: a check failed; the message names both sides.
@@ -136,21 +143,24 @@ def verify_receipt(
     # (3) The program saw inputs of the right principals, in the policy's order.
     _same("order of data", _clients(receipt, "data"), _listed(policy.data_provision_order))
     _same("order of streams", _clients(receipt, "stream"), _listed(policy.streaming_order))
-    # (4) This is what it wrote.
+    # (4) The runtime is the one that was attested, and does what the policy says with the result.
+    if isinstance(receipt, Receipt):
+        _check_runtime(receipt, attestation, policy)
+    # (5) This is what it wrote.
     if output is not None:
-        _same("output", receipt.output_digest.hex(), str(output))
-    # (5) My inputs are among those it saw.
+        _same("output", output_of(receipt) or "none", str(output))
+    # (6) My inputs are among those it saw.
     for opening in openings:
         _find(receipt, opening)
     return receipt
 
 
-def receipt_facts(receipt: Receipt) -> dict[str, object]:
+def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
     """What a receipt says, for programs; the keys are stable."""
-    return {
+    facts: dict[str, object] = {
         "policy_digest": receipt.policy_digest.hex(),
         "program_digest": receipt.program_digest.hex(),
-        "output_digest": receipt.output_digest.hex(),
+        "output_digest": output_of(receipt),
         "return_code": receipt.return_code,
         "round": receipt.round,
         "execution_strategy": receipt.strategy,
@@ -159,6 +169,45 @@ def receipt_facts(receipt: Receipt) -> dict[str, object]:
         "fuel": receipt.fuel,
         "inputs": [_input_facts(given) for given in receipt.inputs],
     }
+    if isinstance(receipt, ReceiptV1):
+        return facts
+    return facts | {
+        "number": receipt.number,
+        "previous_receipt": _hex(receipt.previous_receipt),
+        "attempt": receipt.attempt,
+        "end": end_of(receipt),
+        "readers": list(receipt.readers),
+        "debug": receipt.debug,
+        "isolation": list(receipt.isolation),
+        "measurement": receipt.measurement.hex(),
+        "seed": _hex(receipt.seed),
+        "privacy": None if receipt.privacy is None else asdict(receipt.privacy),
+        "host_time": host_time_of(receipt),
+    }
+
+
+def output_of(receipt: Receipt | ReceiptV1) -> str | None:
+    """The digest of the result that its readers may have, in hexadecimal; None without one."""
+    if isinstance(receipt, ReceiptV1) and receipt.return_code != 0:
+        return None  # it has one all the same, of what nobody got
+    return _hex(receipt.output_digest)
+
+
+def end_of(receipt: Receipt) -> str:
+    """How a run ended, in a word or two."""
+    return receipt.end.name.lower().replace("_", " ")
+
+
+def host_time_of(receipt: Receipt) -> str:
+    """When the host's clock said that it was; nobody vouches for it."""
+    try:
+        return timestamp(datetime.fromtimestamp(receipt.host_time, UTC))
+    except (OverflowError, ValueError, OSError):
+        return f"{receipt.host_time} s after 1970"
+
+
+def _hex(digest: bytes | None) -> str | None:
+    return None if digest is None else digest.hex()
 
 
 def _input_facts(given: InputCommitment) -> Mapping[str, object]:
@@ -170,12 +219,23 @@ def _input_facts(given: InputCommitment) -> Mapping[str, object]:
     }
 
 
+def _check_runtime(receipt: Receipt, attestation: Attestation, policy: Policy) -> None:
+    _same("measurement", receipt.measurement.hex(), attestation.measurement.hex())
+    _same("readers", _listed(receipt.readers), _listed(sorted(policy.result_readers)))
+    _same("debug", str(receipt.debug), str(policy.debug))
+    # What its root attester brings about, the runtime within does not see; what the runtime has and
+    # its host was not found to give, is not attested.
+    attested = attestation.isolation - _OF_THE_ATTESTER
+    found = [layer for layer in attested if layer in receipt.isolation]
+    _same("isolation", layer_names(found), layer_names(attested))
+
+
 def _same(what: str, found: str, expected: str) -> None:
     if found != expected:
         raise ReceiptError(f"the receipt's {what} is {found}, expected {expected}")
 
 
-def _clients(receipt: Receipt, kind: str) -> str:
+def _clients(receipt: Receipt | ReceiptV1, kind: str) -> str:
     return _listed(given.client_id for given in receipt.inputs if given.kind == kind)
 
 
@@ -183,7 +243,7 @@ def _listed(client_ids: Iterable[int]) -> str:
     return ", ".join(f"client {client_id}" for client_id in client_ids) or "nobody"
 
 
-def _find(receipt: Receipt, opening: CommitmentOpening) -> None:
+def _find(receipt: Receipt | ReceiptV1, opening: CommitmentOpening) -> None:
     name = f"{_KINDS[opening.kind]} package {opening.package_id} of client {opening.client_id}"
     for given in receipt.inputs:
         place = (given.client_id, given.package_id, given.kind)

@@ -29,6 +29,7 @@ from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
 from mexico_city.lifetime import Lifetime
 from mexico_city.local_attestation import answer_challenge
+from mexico_city.receipts import ReceiptBook
 from mexico_city.runtime import Runtime
 from mexico_city.sandbox import entry, failures, limits
 from platform_services import LinuxRandomSource
@@ -114,7 +115,8 @@ def _serve(
         return sign_receipt(receipt, identity.private_key, identity.certificate)
 
     code = CodeExchange(policy, private)
-    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, sign)
+    receipts = ReceiptBook(policy, sign, measurement=measurement, layers=layers)
+    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, receipts)
     lifetime = Lifetime(policy, wall=datetime.now(UTC), now=time.monotonic())
     front = Front(
         runtime, context, lifetime, control=socket.socket(fileno=control), private=private

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from colima import isolate
 from colima.runtime import (
@@ -26,7 +26,6 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
-from execution_engine.strategy import engine_version
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
@@ -34,22 +33,25 @@ from mexico_city.dialogue import Dialogue
 from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
 from mexico_city.inputs import Slot
-from psa_attestation.receipts.receipt import InputCommitment, Receipt
-
-Sign = Callable[[Receipt], bytes]
+from mexico_city.receipts import END_OF, EndedRun, ReceiptBook
+from psa_attestation.receipts.receipt import RunEnd
 
 
 class Runtime:
     """One computation, its guest process and the principals who wait for it."""
 
     def __init__(
-        self, computation: Computation, guest: GuestLink, code: CodeExchange, sign: Sign
+        self,
+        computation: Computation,
+        guest: GuestLink,
+        code: CodeExchange,
+        receipts: ReceiptBook,
     ) -> None:
         self.computation = computation
         self.guest = guest
         self.shut_down = False
         self._code = code
-        self._sign = sign
+        self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
         self._job: tuple[Job, int] | None = None
         self._sealing: tuple[Job, isolate.Finished, Sealing] | None = None
@@ -142,7 +144,7 @@ class Runtime:
 
     def wipe(self) -> None:
         """Drop every secret, at once; nobody will be answered any more."""
-        self._drop_job()
+        self._drop_job(RefusalReason.EXPIRED)
         answers, self._answers = self._answers, []
         for _, _, content in answers:
             if content is not None:
@@ -207,6 +209,7 @@ class Runtime:
         try:
             sealing = Sealing(output, size=finished.output_size, limit=limit)
         except RuntimeFailure:
+            self._note_failure(job, RefusalReason.GUEST_LOST)
             self._distrust_guest()
             return
         self._sealing = (job, finished, sealing)
@@ -223,7 +226,15 @@ class Runtime:
             self._conclude(job, finished, content)
 
     def _conclude(self, job: Job, finished: isolate.Finished, content: Content) -> None:
-        receipt = self._sign(self._receipt(job, finished, content))
+        released = finished.return_code == 0 and finished.wrote_output
+        report = EndedRun(
+            RunEnd.RETURNED,
+            return_code=finished.return_code,
+            output_digest=content.digest.value if released else None,
+            run_ms=finished.run_ms,
+            fuel=finished.fuel,
+        )
+        receipt = self._receipts.write(job, self.computation.round, report)
         output: Content | None = content
         if not finished.wrote_output:
             content.close()
@@ -233,29 +244,6 @@ class Runtime:
         readers, self._readers = self._readers, []
         for reader in readers:
             self._hand_over(reader, outcome)
-
-    def _receipt(self, job: Job, finished: isolate.Finished, output: Content) -> Receipt:
-        policy = self.computation.policy
-        return Receipt(
-            policy_digest=policy.digest.value,
-            program_digest=policy.program_digest.value,
-            inputs=tuple(
-                InputCommitment(
-                    client_id=package.slot.client_id,
-                    package_id=package.slot.package_id,
-                    kind="data" if package.slot.kind is ContentKind.DATA else "stream",
-                    commitment=package.commitment,
-                )
-                for package in (*job.inputs, *job.streams)
-            ),
-            output_digest=output.digest.value,
-            return_code=finished.return_code,
-            round=self.computation.round,
-            strategy=policy.strategy.value,
-            engine=engine_version(),
-            run_ms=finished.run_ms,
-            fuel=finished.fuel if policy.limits.fuel is not None else None,
-        )
 
     def _hand_over(self, reader: Dialogue, outcome: RunResult) -> None:
         """Answer a reader with the outcome of the round."""
@@ -270,8 +258,13 @@ class Runtime:
     def _failed(
         self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
     ) -> None:
-        self._drop_job()
+        self._drop_job(reason)
         self._refuse_readers(self.computation.run_failed(reason, code, frames, message))
+
+    def _note_failure(self, job: Job, reason: RefusalReason) -> None:
+        """Write the receipt of a run that ended without the program's return."""
+        report = EndedRun(END_OF.get(reason, RunEnd.GUEST_LOST))
+        self._receipts.write(job, self.computation.round, report)
 
     def _distrust_guest(self) -> None:
         """End a guest that broke its side of the protocol: a program may have taken it over."""
@@ -279,7 +272,7 @@ class Runtime:
         self._guest_lost(GuestLostError("protocol"))
 
     def _guest_lost(self, lost: GuestLostError) -> None:
-        self._drop_job()
+        self._drop_job(lost.reason)
         refusal = self.computation.guest_lost(lost.code, reason=lost.reason)
         if self._loading is not None:
             self._answers.append((self._end_loading(), refusal.answer, None))
@@ -293,13 +286,16 @@ class Runtime:
         self._code.loading_ended(code_size)
         return dialogue
 
-    def _drop_job(self) -> None:
+    def _drop_job(self, reason: RefusalReason) -> None:
+        """Forget the run that is under way, if there is one; its receipt says why."""
         if self._job is not None:
-            os.close(self._job[1])
-            self._job = None
+            (job, output), self._job = self._job, None
+            os.close(output)
+            self._note_failure(job, reason)
         if self._sealing is not None:
-            self._sealing[2].close()
-            self._sealing = None
+            (job, _, sealing), self._sealing = self._sealing, None
+            sealing.close()
+            self._note_failure(job, reason)
 
     def _refuse_readers(self, refusal: DeniedError) -> None:
         readers, self._readers = self._readers, []

@@ -5,6 +5,7 @@ Import from the rooms; this package itself loads none of them:
     errors      why something was refused
     binding     digests that tie evidence to its subject
     cbor, cose  strict reading and deterministic writing of both
+    statements  the header of what we sign for everybody: a Signed Statement of SCITT
     receipts    what a runtime did, signed; an isolate loads the writing half and nothing else
     tokens      PSA attestation tokens, and the token about a runtime
     evidence    what a root attester enrols with

@@ -6,6 +6,7 @@ Keys are derived from fixed numbers and signatures are deterministic (RFC 6979),
 gives the same bytes; a test compares them with what is checked in.
 """
 
+import base64
 import datetime as dt
 import hashlib
 import hmac
@@ -181,22 +182,60 @@ def certificate(key):
     return made.public_bytes(Encoding.DER)
 
 
+def statement(certificate, policy, **changes):
+    """The protected header of a Signed Statement: RFC 9943 section 6."""
+    digest = hashlib.sha256(certificate).digest()
+    members = {
+        "alg": (1, -7),
+        "content_type": (3, "application/vnd.veracruz.receipt+cbor"),
+        "claims": (15, {1: named(digest), 2: named(policy)}),
+        "x5t": (34, [-16, digest]),
+    } | changes
+    return cbor2.dumps(dict(member for member in members.values() if member is not None))
+
+
+def named(digest):
+    return "ni:///sha-256;" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def receipts():
     """The receipts, read with the digest of P256's certificate."""
-    members = {
+    first = {
         0: "veracruz-receipt-v1", 1: b"\x01" * 32, 2: b"\x02" * 32,
         3: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]], 4: b"\x05" * 32,
         5: 0, 6: 1, 7: "JIT", 8: "wasmtime 50.0.1", 9: 12, 10: 34_567,
     }  # fmt: skip
+    members = {
+        0: "veracruz-receipt-v2", 1: b"\x01" * 32, 2: b"\x02" * 32, 3: 2, 4: b"\x06" * 32,
+        5: 1, 6: 2, 7: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]], 8: 0, 9: 0,
+        10: b"\x05" * 32, 11: [3], 12: "JIT", 13: "wasmtime 50.0.1", 14: 12, 15: 34_567, 16: False,
+        17: ["landlock", "seccomp"], 18: b"\x07" * 32, 19: b"\x08" * 32,
+        20: {0: "0.5", 1: "1.5", 2: "0", 3: "0"}, 21: ISSUED,
+    }  # fmt: skip
+    trapped = {key: member for key, member in members.items() if key not in (9, 10, 14)} | {8: 1}
     own, other = certificate(P256), certificate(ATTACKER)
-    payload = cbor2.dumps(members)
+    header = statement(own, b"\x01" * 32)
+
+    def receipt(content=members, key=P256, protected=header, chain=own):
+        return sign1(cbor2.dumps(content), key, protected, {33: chain})
+
     return [
-        ("ok-receipt.cbor", sign1(payload, unprotected={33: own}), ""),
-        ("receipt-other-certificate.cbor", sign1(payload, ATTACKER, unprotected={33: other}),
+        ("ok-receipt.cbor", receipt(), ""),
+        ("ok-receipt-of-a-failed-run.cbor", receipt(trapped), ""),
+        ("ok-receipt-version-1.cbor", sign1(cbor2.dumps(first), unprotected={33: own}), ""),
+        ("receipt-other-certificate.cbor", receipt(key=ATTACKER, chain=other),
          "certificate-mismatch"),
-        ("receipt-other-key.cbor", sign1(payload, ATTACKER, unprotected={33: own}), "signature"),
-        ("receipt-unknown-field.cbor",
-         sign1(cbor2.dumps(members | {11: 0}), unprotected={33: own}), "claim-value"),
+        ("receipt-other-key.cbor", receipt(key=ATTACKER), "signature"),
+        ("receipt-unknown-field.cbor", receipt(members | {22: 0}), "claim-value"),
+        ("receipt-result-of-a-failed-run.cbor", receipt(members | {8: 1}), "claim-value"),
+        ("receipt-second-without-a-first.cbor",
+         receipt({key: member for key, member in members.items() if key != 4}), "claim-value"),
+        ("receipt-header-of-another-policy.cbor",
+         receipt(protected=statement(own, b"\x02" * 32)), "claim-value"),
+        ("receipt-header-without-x5t.cbor",
+         receipt(protected=statement(own, b"\x01" * 32, x5t=None)), "claim-value"),
+        ("receipt-version-2-in-the-header-of-1.cbor",
+         sign1(cbor2.dumps(members), unprotected={33: own}), "claim-value"),
     ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from durango.content import open_content
 from durango.platforms import protection
 from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening, receipt_facts, verify_receipt
 from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
+from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_shells.console import emit, json_option, read_file
 
 
@@ -90,7 +91,7 @@ def _load_opening(path: Path) -> CommitmentOpening:
     return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
 
 
-def _inputs(found: Receipt) -> str:
+def _inputs(found: Receipt | ReceiptV1) -> str:
     return (
         ", ".join(
             f"{given.kind} package {given.package_id} of client {given.client_id}"

@@ -9,7 +9,9 @@ from veracruz_utils.policy import Limits
 _SLACK_BYTES: Final = 16 * 1024 * 1024
 """Headroom above present use and the policy's limits."""
 _FRONT_BYTES: Final = 1024 * 1024 * 1024
-"""What the front may allocate: of a session some 2 MiB at most, and its inputs are files."""
+"""What the front may allocate: of a session some 2 MiB at most, and of receipts 64 MiB in all.
+
+Inputs and results are files."""
 _ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
 """Of addresses, besides mapped inputs: the engine reserves 4 GiB for each memory of a program.
 

@@ -52,6 +52,13 @@ def integer(
     return value
 
 
+def boolean(value: Value, name: str) -> bool:
+    """`value`, true or false."""
+    if not isinstance(value, bool):
+        raise _wrong_type(name, "a boolean", value)
+    return value
+
+
 def octets(
     value: Value, name: str, sizes: Container[int], code: ErrorCode = ErrorCode.CLAIM_VALUE
 ) -> bytes:

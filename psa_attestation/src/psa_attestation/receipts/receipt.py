@@ -1,34 +1,59 @@
 """Receipts: what a runtime did, signed with the key of the certificate that was attested.
 
-A receipt is a COSE_Sign1 (ES256, tag 18). `x5chain` (33) in its unprotected header is the runtime's
+A receipt is a Signed Statement of SCITT (`psa_attestation.statements`): a COSE_Sign1 (ES256, tag
+18) whose protected header names the runtime's certificate and the policy. Its content type is
+`application/vnd.veracruz.receipt+cbor`. `x5chain` (33) in its unprotected header is the runtime's
 certificate in DER, which the reader compares with the attested digest before it uses the key in it.
-The payload is a map with exactly these keys:
 
-     0  text      the format, `veracruz-receipt-v1`
+There is one for each run, whether it ended well or not. They are numbered, and each names the
+digest of the one before it, so that none can be left out unseen. The payload is a map with exactly
+these keys; what is absent in some receipts says when:
+
+     0  text      the format, `veracruz-receipt-v2`
      1  bytes 32  SHA-256 of the policy
      2  bytes 32  SHA-256 of the program
-     3  array     the inputs, in the order the program saw them: each an array of
+     3  uint 32   the number of the receipt, from 1
+     4  bytes 32  SHA-256 of the signed receipt before it; absent in the first
+     5  uint 32   the round, from 1
+     6  uint 32   the attempt at this round, from 1
+     7  array     the inputs, in the order the program saw them: each an array of
                   client id (uint 32), package id (uint 32), kind (0 data, 1 stream),
                   commitment (bytes 32)
-     4  bytes 32  SHA-256 of the output
-     5  int 32    the program's return code
-     6  uint 32   the round, from 1
-     7  text      the strategy, at most 32 characters
-     8  text      the engine and its version, at most 64 characters
-     9  uint 64   the run's duration in milliseconds
-    10  uint 64   the fuel used; absent when it was not counted
+     8  uint      how the run ended: 0 the program returned, 1 it trapped, 2 it reached a limit,
+                  3 the process that ran it was lost, 4 it returned and its result was withheld
+     9  int 32    the program's return code; present if and only if it returned (0 or 4)
+    10  bytes 32  SHA-256 of the result that the readers may have; absent when there is none
+    11  array     the client ids (uint 32) of those who may have it
+    12  text      the strategy, at most 32 characters
+    13  text      the engine and its version, at most 64 characters
+    14  uint 64   the run's duration in milliseconds; absent unless the program returned
+    15  uint 64   the fuel used; absent when it was not counted
+    16  bool      whether the policy says `debug`
+    17  array     the layers of isolation that the runtime has, texts of at most 32 characters
+    18  bytes 32  the measurement of the image that the runtime was started from
+    19  bytes 32  the seed of the program's random numbers; absent when they cannot be had again
+    20  map       the privacy budget after this run; absent without one: 0 epsilon spent, 1 epsilon
+                  left, 2 delta spent, 3 delta left, numbers as texts of at most 64 characters
+    21  uint 64   the time, in seconds since 1970, by the host's clock: nobody vouches for it
 """
 
+import enum
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from psa_attestation.binding import binding_digest
 from psa_attestation.cbor.values import WritingError
 
-RECEIPT_FORMAT: Final = "veracruz-receipt-v1"
-# An input takes 46 bytes at most, so all of them 184 KiB; the rest is for the certificate.
+RECEIPT_FORMAT: Final = "veracruz-receipt-v2"
+CONTENT_TYPE: Final = "application/vnd.veracruz.receipt+cbor"
+# An input takes 46 bytes at most, so all of them 184 KiB; a reader 5, so all of them 20 KiB; the
+# rest is for the certificate.
 MAX_RECEIPT_BYTES: Final = 256 * 1024
 MAX_RECEIPT_INPUTS: Final = 4096
+MAX_RECEIPT_READERS: Final = 4096
+MAX_RECEIPT_LAYERS: Final = 16
+MAX_NUMBER_CHARS: Final = 64
+"""Of a number in a privacy budget."""
 
 InputKind = Literal["data", "stream"]
 INPUT_KINDS: Final[tuple[InputKind, ...]] = ("data", "stream")
@@ -38,6 +63,21 @@ _DIGEST_BYTES: Final = 32
 _INT32: Final = range(-(2**31), 2**31)
 _UINT32: Final = range(2**32)
 _UINT64: Final = range(2**64)
+
+
+class RunEnd(enum.Enum):
+    """How a run ended; the value is its number in receipts."""
+
+    RETURNED = 0
+    TRAPPED = 1
+    LIMIT_REACHED = 2
+    GUEST_LOST = 3
+    WITHHELD = 4
+
+    @property
+    def returned(self) -> bool:
+        """Whether the program came to its end."""
+        return self in (RunEnd.RETURNED, RunEnd.WITHHELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +96,22 @@ class InputCommitment:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyBalance:
+    """What a run left of the privacy budget: decimal numbers, as text."""
+
+    epsilon_spent: str
+    epsilon_left: str
+    delta_spent: str
+    delta_left: str
+
+    def __post_init__(self) -> None:
+        for number in (self.epsilon_spent, self.epsilon_left, self.delta_spent, self.delta_left):
+            _check(0 < len(number) <= MAX_NUMBER_CHARS, "a number of the privacy budget is no text")
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a runtime did in one round, within the limits that the module's docstring gives.
+    """What a runtime did in one run, within the limits that the module's docstring gives.
 
     Raises:
         WritingError: a field is beyond its limits, so that nothing is signed that a reader would
@@ -66,29 +120,59 @@ class Receipt:
 
     policy_digest: bytes
     program_digest: bytes
-    inputs: tuple[InputCommitment, ...]
-    output_digest: bytes
-    return_code: int
+    number: int
+    previous_receipt: bytes | None
     round: int
+    attempt: int
+    inputs: tuple[InputCommitment, ...]
+    end: RunEnd
+    return_code: int | None
+    output_digest: bytes | None
+    readers: tuple[int, ...]
     strategy: str
     engine: str
-    run_ms: int
+    run_ms: int | None
+    debug: bool
+    isolation: tuple[str, ...]
+    measurement: bytes
+    host_time: int
     fuel: int | None = None
+    seed: bytes | None = None
+    privacy: PrivacyBalance | None = None
 
     def __post_init__(self) -> None:
-        for digest in (self.policy_digest, self.program_digest, self.output_digest):
-            _check(len(digest) == _DIGEST_BYTES, "a digest is not of 32 bytes")
-        inputs = len(self.inputs)
-        _check(
-            inputs <= MAX_RECEIPT_INPUTS,
-            f"{inputs} inputs, at most {MAX_RECEIPT_INPUTS} are listed",
-        )
-        _check(self.return_code in _INT32, "the return code is not of 32 bits")
-        _check(0 < self.round < 2**32, f"the round is {self.round}, the first is 1")
+        self._check_digests()
+        self._check_lists()
+        for number in (self.number, self.round, self.attempt):
+            _check(0 < number < 2**32, f"a number is {number}, the first is 1")
+        _check((self.number == 1) == (self.previous_receipt is None), "only the first has none")
         _check(len(self.strategy) <= 32, "the strategy has more than 32 characters")
         _check(len(self.engine) <= 64, "the engine has more than 64 characters")
-        _check(self.run_ms in _UINT64, "the duration is not of 64 bits")
-        _check(self.fuel is None or self.fuel in _UINT64, "the fuel is not of 64 bits")
+        for size in (self.run_ms, self.fuel, self.host_time):
+            _check(size is None or size in _UINT64, "a number is not of 64 bits")
+        self._check_end()
+
+    def _check_digests(self) -> None:
+        digests = (self.policy_digest, self.program_digest, self.measurement)
+        others = (self.previous_receipt, self.output_digest, self.seed)
+        for digest in (*digests, *(other for other in others if other is not None)):
+            _check(len(digest) == _DIGEST_BYTES, "a digest is not of 32 bytes")
+
+    def _check_end(self) -> None:
+        """Refuse what contradicts how the run is said to have ended."""
+        code, returned = self.return_code, self.end.returned
+        _check((code is not None) == returned, "a return code goes with a program that returned")
+        _check(code is None or code in _INT32, "the return code is not of 32 bits")
+        _check((self.run_ms is not None) == returned, "a duration goes with one that returned")
+        has_result = self.output_digest is not None
+        _check(not has_result or self.end is RunEnd.RETURNED, "a run that ended so has no result")
+
+    def _check_lists(self) -> None:
+        _check_length(self.inputs, MAX_RECEIPT_INPUTS, "inputs")
+        _check_length(self.readers, MAX_RECEIPT_READERS, "readers")
+        _check_length(self.isolation, MAX_RECEIPT_LAYERS, "layers of isolation")
+        _check(all(each in _UINT32 for each in self.readers), "a client id is not of 32 bits")
+        _check(all(len(each) <= 32 for each in self.isolation), "a layer's name is too long")
 
 
 def commit(salt: bytes, digest: bytes) -> bytes:
@@ -99,6 +183,10 @@ def commit(salt: bytes, digest: bytes) -> bytes:
     """
     # Without the salt, whoever holds the receipt could guess a small input and compare digests.
     return binding_digest(_COMMITMENT_LABEL, salt, digest)
+
+
+def _check_length(entries: tuple[object, ...], most: int, what: str) -> None:
+    _check(len(entries) <= most, f"{len(entries)} {what}, at most {most} are listed")
 
 
 def _check(holds: bool, otherwise: str) -> None:  # noqa: FBT001

@@ -1,0 +1,133 @@
+"""The receipts of a computation: one for each run, numbered, each naming the one before it.
+
+Every member may ask for any of them, of runs that failed as well. The newest 64 MiB are kept, which
+are some tens of thousands of runs with few inputs, and 256 of runs with 4096.
+"""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from colima.runtime import ContentKind, RefusalReason
+from execution_engine.strategy import engine_version
+from mexico_city.computation import Job
+from mexico_city.errors import DeniedError
+from psa_attestation.receipts.receipt import InputCommitment, PrivacyBalance, Receipt, RunEnd
+from veracruz_utils.policy import IsolationLayer, Policy
+
+MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
+
+Sign = Callable[[Receipt], bytes]
+
+END_OF: Final = {
+    RefusalReason.TRAPPED: RunEnd.TRAPPED,
+    RefusalReason.LIMIT_REACHED: RunEnd.LIMIT_REACHED,
+}
+"""How a run ended that the guest or its limits ended; every other end is a lost guest's."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """What the front saw of a run; see `Receipt`."""
+
+    end: RunEnd
+    return_code: int | None = None
+    output_digest: bytes | None = None
+    run_ms: int | None = None
+    fuel: int | None = None
+    privacy: PrivacyBalance | None = None
+
+
+class ReceiptBook:
+    """Writes receipts, and keeps them."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        sign: Sign,
+        *,
+        measurement: bytes,
+        layers: Collection[IsolationLayer],
+        host_time: Callable[[], float] = time.time,
+        kept_bytes: int = MAX_KEPT_BYTES,
+    ) -> None:
+        self.count = 0
+        self._policy = policy
+        self._sign = sign
+        self._measurement = measurement
+        self._layers = tuple(sorted(layers))
+        self._readers = tuple(sorted(policy.result_readers))
+        self._host_time = host_time
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+        self._most_bytes = kept_bytes
+        self._runs_of = (0, 0)
+
+    def write(self, job: Job, turn: int, report: EndedRun) -> bytes:
+        """The signed receipt of a run that has just ended, in round `turn`."""
+        policy = self._policy
+        receipt = Receipt(
+            policy_digest=policy.digest.value,
+            program_digest=policy.program_digest.value,
+            number=self.count + 1,
+            previous_receipt=hashlib.sha256(self._kept[-1]).digest() if self._kept else None,
+            round=turn,
+            attempt=self._attempt(turn),
+            inputs=_commitments(job),
+            end=report.end,
+            return_code=report.return_code,
+            output_digest=report.output_digest,
+            readers=self._readers,
+            strategy=policy.strategy.value,
+            engine=engine_version(),
+            run_ms=report.run_ms,
+            fuel=report.fuel if policy.limits.fuel is not None else None,
+            debug=policy.debug,
+            isolation=self._layers,
+            measurement=self._measurement,
+            host_time=max(0, int(self._host_time())),
+            privacy=report.privacy,
+        )
+        signed = self._sign(receipt)
+        self.count += 1
+        self._runs_of = (turn, receipt.attempt)
+        self._keep(signed)
+        return signed
+
+    def receipt(self, number: int) -> bytes:
+        """The receipt of this number, from 1.
+
+        Raises:
+            DeniedError: there is none, or it is not kept any more.
+        """
+        first = self.count - len(self._kept) + 1
+        if not first <= number <= self.count:
+            kept = f"{first} to {self.count}" if self.count else "no run has ended yet"
+            raise DeniedError(RefusalReason.NOT_EXPECTED, found=f"receipt {number}", expected=kept)
+        return self._kept[number - first]
+
+    def _attempt(self, turn: int) -> int:
+        last, runs = self._runs_of
+        return runs + 1 if last == turn else 1
+
+    def _keep(self, signed: bytes) -> None:
+        self._kept.append(signed)
+        self._kept_bytes += len(signed)
+        # Never the newest, whose digest the next one names.
+        while self._kept_bytes > self._most_bytes:
+            self._kept_bytes -= len(self._kept.popleft())
+
+
+def _commitments(job: Job) -> tuple[InputCommitment, ...]:
+    return tuple(
+        InputCommitment(
+            client_id=package.slot.client_id,
+            package_id=package.slot.package_id,
+            kind="data" if package.slot.kind is ContentKind.DATA else "stream",
+            commitment=package.commitment,
+        )
+        for package in (*job.inputs, *job.streams)
+    )

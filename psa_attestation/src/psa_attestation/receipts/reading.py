@@ -1,0 +1,132 @@
+"""What a receipt's payload says, once it is authentic."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeVar
+
+from psa_attestation.cbor.members import (
+    array,
+    boolean,
+    integer,
+    mapping,
+    octets,
+    refused,
+    required,
+    text,
+)
+from psa_attestation.cbor.values import Key, Value, WritingError
+from psa_attestation.errors import ErrorCode
+from psa_attestation.receipts.receipt import (
+    INPUT_KINDS,
+    MAX_NUMBER_CHARS,
+    MAX_RECEIPT_INPUTS,
+    MAX_RECEIPT_LAYERS,
+    MAX_RECEIPT_READERS,
+    InputCommitment,
+    PrivacyBalance,
+    Receipt,
+    RunEnd,
+)
+
+DIGEST: Final = (32,)
+INT32: Final = range(-(2**31), 2**31)
+UINT32: Final = range(2**32)
+UINT64: Final = range(2**64)
+_FROM_ONE: Final = range(1, 2**32)
+_KEYS: Final = frozenset(range(22))
+_BALANCE: Final = ("epsilon spent", "epsilon left", "delta spent", "delta left")
+
+_T = TypeVar("_T")
+
+
+def read_receipt(members: Mapping[Key, Value]) -> Receipt:
+    """The receipt in a payload whose format is `RECEIPT_FORMAT`.
+
+    Raises:
+        AttestationError: stage `claims`.
+    """
+    if not members.keys() <= _KEYS:
+        raise refused(ErrorCode.CLAIM_VALUE, "the receipt has a field that is not known")
+    digest, number = partial(octets, sizes=DIGEST), partial(integer, allowed=_FROM_ONE)
+    size = partial(integer, allowed=UINT64)
+    try:
+        return Receipt(
+            policy_digest=_have(members, 1, "the policy digest", digest),
+            program_digest=_have(members, 2, "the program digest", digest),
+            number=_have(members, 3, "the receipt's number", number),
+            previous_receipt=_may(members, 4, "the receipt before", digest),
+            round=_have(members, 5, "the round", number),
+            attempt=_have(members, 6, "the attempt", number),
+            inputs=read_inputs(required(members, 7, "inputs")),
+            end=RunEnd(_have(members, 8, "the end", partial(integer, allowed=range(len(RunEnd))))),
+            return_code=_may(members, 9, "the return code", partial(integer, allowed=INT32)),
+            output_digest=_may(members, 10, "the output digest", digest),
+            readers=_have(members, 11, "the readers", _readers),
+            strategy=_have(members, 12, "the strategy", partial(text, max_chars=32)),
+            engine=_have(members, 13, "the engine", partial(text, max_chars=64)),
+            run_ms=_may(members, 14, "the duration", size),
+            fuel=_may(members, 15, "the fuel", size),
+            debug=_have(members, 16, "debug", boolean),
+            isolation=_have(members, 17, "the layers of isolation", _layers),
+            measurement=_have(members, 18, "the measurement", digest),
+            seed=_may(members, 19, "the seed", digest),
+            privacy=_may(members, 20, "the privacy budget", _balance),
+            host_time=_have(members, 21, "the host's time", size),
+        )
+    except WritingError as error:  # each member may be, and not all together
+        raise refused(ErrorCode.CLAIM_VALUE, str(error)) from error
+
+
+def read_inputs(value: Value) -> tuple[InputCommitment, ...]:
+    """The inputs of a receipt of either format.
+
+    Raises:
+        AttestationError: stage `claims`.
+    """
+    entries = array(value, "inputs", max_entries=MAX_RECEIPT_INPUTS)
+    return tuple(_input(entry) for entry in entries)
+
+
+def _input(value: Value) -> InputCommitment:
+    members = array(value, "an input", max_entries=4)
+    if len(members) != 4:
+        raise refused(ErrorCode.CLAIM_VALUE, f"an input has {len(members)} members, expected 4")
+    return InputCommitment(
+        client_id=integer(members[0], "a client id", UINT32),
+        package_id=integer(members[1], "a package id", UINT32),
+        kind=INPUT_KINDS[integer(members[2], "a kind", range(len(INPUT_KINDS)))],
+        commitment=octets(members[3], "a commitment", DIGEST),
+    )
+
+
+def _have(
+    members: Mapping[Key, Value], key: int, name: str, read: Callable[[Value, str], _T]
+) -> _T:
+    return read(required(members, key, name), name)
+
+
+def _may(
+    members: Mapping[Key, Value], key: int, name: str, read: Callable[[Value, str], _T]
+) -> _T | None:
+    return read(members[key], name) if key in members else None
+
+
+def _readers(value: Value, name: str) -> tuple[int, ...]:
+    entries = array(value, name, max_entries=MAX_RECEIPT_READERS)
+    return tuple(integer(entry, "a reader", UINT32) for entry in entries)
+
+
+def _layers(value: Value, name: str) -> tuple[str, ...]:
+    entries = array(value, name, max_entries=MAX_RECEIPT_LAYERS)
+    return tuple(text(entry, "a layer of isolation", max_chars=32) for entry in entries)
+
+
+def _balance(value: Value, name: str) -> PrivacyBalance:
+    members = mapping(value, name)
+    if members.keys() != set(range(len(_BALANCE))):
+        raise refused(ErrorCode.CLAIM_VALUE, f"{name} does not have exactly its four numbers")
+    numbers = (
+        text(members[key], each, min_chars=1, max_chars=MAX_NUMBER_CHARS)
+        for key, each in enumerate(_BALANCE)
+    )
+    return PrivacyBalance(*numbers)

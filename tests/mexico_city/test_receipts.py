@@ -1,0 +1,136 @@
+"""The receipts of a computation, without an isolate: their numbers, their chain, how long kept."""
+
+import hashlib
+
+import pytest
+
+from colima.runtime import ContentKind, RefusalReason
+from mexico_city.computation import Job
+from mexico_city.content import content_of
+from mexico_city.errors import DeniedError
+from mexico_city.inputs import Package, Slot
+from mexico_city.receipts import EndedRun, ReceiptBook
+from psa_attestation.receipts.receipt import PrivacyBalance, RunEnd
+from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.verification import verify_receipt
+from support.computations import policy
+from support.psa_tokens import DEVICE
+from support.receipts import CERTIFICATE, DIGEST
+from veracruz_utils.policy import IsolationLayer
+from veracruz_utils.secret import Secret
+
+POLICY = policy([["PiProvider"], ["DataProvider", "StreamProvider"], ["ResultReader"]], data=[1])
+MEASUREMENT = bytes(range(32))
+DONE = EndedRun(RunEnd.RETURNED, return_code=0, output_digest=b"o" * 32, run_ms=4, fuel=9)
+
+
+def package(kind, package_id, commitment):
+    slot = Slot(kind, 1, package_id, 4)
+    return Package(slot, content_of(b"data"), Secret(b"s" * 32), commitment)
+
+
+JOB = Job(
+    [package(ContentKind.DATA, 7, b"d" * 32)], [package(ContentKind.STREAM, 0, b"e" * 32)], None
+)
+
+
+def new_book(of=POLICY, **how):
+    return ReceiptBook(
+        of,
+        lambda receipt: sign_receipt(receipt, DEVICE, CERTIFICATE),
+        measurement=MEASUREMENT,
+        layers={IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK},
+        **({"host_time": lambda: 1_790_000_000.9} | how),
+    )
+
+
+def read(signed):
+    return verify_receipt(signed, certificate_digest=DIGEST)
+
+
+def test_a_receipt_says_what_ran_where_on_what_and_for_whom():
+    receipt = read(new_book().write(JOB, 1, DONE))
+    assert receipt.policy_digest == POLICY.digest.value
+    assert receipt.program_digest == POLICY.program_digest.value
+    assert [(each.kind, each.client_id, each.package_id) for each in receipt.inputs] == [
+        ("data", 1, 7),
+        ("stream", 1, 0),
+    ]
+    assert [each.commitment for each in receipt.inputs] == [b"d" * 32, b"e" * 32]
+    assert (receipt.end, receipt.return_code) == (RunEnd.RETURNED, 0)
+    assert receipt.output_digest == b"o" * 32
+    assert receipt.readers == (2,)
+    assert receipt.isolation == ("landlock", "seccomp")
+    assert receipt.measurement == MEASUREMENT
+    assert receipt.strategy == POLICY.strategy.value
+    assert receipt.engine.startswith("wasmtime ")
+    assert (receipt.run_ms, receipt.fuel, receipt.debug) == (4, None, False)
+    assert receipt.host_time == 1_790_000_000
+
+
+def test_fuel_is_told_if_the_policy_has_it_counted():
+    metered = policy([["PiProvider", "ResultReader"]], limits={"fuel": 100})
+    assert read(new_book(metered).write(Job([], [], None), 1, DONE)).fuel == 9
+
+
+def test_what_is_left_of_the_privacy_budget_is_told():
+    balance = PrivacyBalance("0.5", "0.5", "0", "0")
+    report = EndedRun(RunEnd.RETURNED, return_code=0, run_ms=1, privacy=balance)
+    assert read(new_book().write(JOB, 1, report)).privacy == balance
+
+
+def test_receipts_are_numbered_and_each_names_the_one_before():
+    book = new_book()
+    signed = [book.write(JOB, 1, DONE) for _ in range(3)]
+    found = [read(each) for each in signed]
+    assert [each.number for each in found] == [1, 2, 3]
+    before = [None, *(hashlib.sha256(each).digest() for each in signed[:2])]
+    assert [each.previous_receipt for each in found] == before
+
+
+def test_attempts_are_counted_in_each_round():
+    book = new_book()
+    lost = EndedRun(RunEnd.GUEST_LOST)
+    runs = [(1, lost), (1, DONE), (2, lost), (2, lost), (2, DONE), (3, DONE)]
+    found = [read(book.write(JOB, turn, report)) for turn, report in runs]
+    assert [(each.round, each.attempt) for each in found] == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (3, 1),
+    ]
+
+
+def test_each_is_kept_for_whoever_asks():
+    book = new_book()
+    signed = [book.write(JOB, 1, DONE) for _ in range(3)]
+    assert [book.receipt(number) for number in (1, 2, 3)] == signed
+    assert book.count == 3
+
+
+@pytest.mark.parametrize(("runs", "number"), [(0, 1), (2, 0), (2, 3), (2, 2**32 - 1)])
+def test_one_that_there_is_not_is_refused(runs, number):
+    book = new_book()
+    for _ in range(runs):
+        book.write(JOB, 1, DONE)
+    with pytest.raises(DeniedError) as caught:
+        book.receipt(number)
+    assert caught.value.answer.reason is RefusalReason.NOT_EXPECTED
+    assert caught.value.answer.expected == ("1 to 2" if runs else "no run has ended yet")
+
+
+def test_of_too_many_the_newest_are_kept_and_the_chain_goes_on():
+    size = len(new_book().write(JOB, 1, DONE))
+    book = new_book(kept_bytes=3 * (size + 100))
+    signed = [book.write(JOB, 1, DONE) for _ in range(20)]
+    assert [book.receipt(number) for number in (18, 19, 20)] == signed[17:]
+    with pytest.raises(DeniedError) as caught:
+        book.receipt(17)
+    assert caught.value.answer.expected == "18 to 20"
+    assert read(signed[-1]).previous_receipt == hashlib.sha256(signed[-2]).digest()
+
+
+def test_a_host_whose_clock_is_before_1970_stops_nobody():
+    assert read(new_book(host_time=lambda: -5.0).write(JOB, 1, DONE)).host_time == 0
