@@ -281,9 +281,9 @@ def test_an_isolate_with_another_policy_is_not_served(policy, sonora):
 @pytest.mark.parametrize(
     ("content", "status", "reason"),
     [
-        (b"{", 3, "policy: is not JSON"),
+        (b"{", 3, "policy.json: is not JSON"),
         (policy_text().replace(b"JIT", b"AOT"), 3, "$.execution_strategy"),
-        (policy_text().replace(b'"expires_at": "20', b'"expires_at": "19'), 3, "later date"),
+        (policy_text().replace(b'"expires_at": "20', b'"expires_at": "19'), 3, "later end"),
         (bytes(MAX_POLICY_BYTES + 1), 1, "more than 1048576 bytes"),
         (None, 1, "no such file"),
     ],

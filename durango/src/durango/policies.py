@@ -114,6 +114,24 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
     return warnings
 
 
+def certificates_out_of_force(policy: Policy, *, at: datetime) -> list[str]:
+    """Whose certificate is not valid at that time, and what follows."""
+    lines = []
+    for identity in policy.identities:
+        certificate = x509.load_der_x509_certificate(identity.certificate)
+        if at > certificate.not_valid_after_utc:
+            state = f"ended at {timestamp(certificate.not_valid_after_utc)}"
+        elif at < certificate.not_valid_before_utc:
+            state = f"is not valid before {timestamp(certificate.not_valid_before_utc)}"
+        else:
+            continue
+        lines.append(
+            f"the certificate of {identity.label} {state}: until there is a policy with a new one "
+            "it can send and fetch nothing"
+        )
+    return lines
+
+
 def places(order: Sequence[int], client_id: int) -> list[int]:
     """The indices under which the program sees the inputs of this client."""
     return [index for index, client in enumerate(order) if client == client_id]
@@ -147,8 +165,7 @@ def _identity_warnings(policy: Policy, identity: PolicyIdentity) -> list[str]:
     ends = x509.load_der_x509_certificate(identity.certificate).not_valid_after_utc
     if ends < policy.expires_at:
         warnings.append(
-            f"the certificate of client {identity.client_id} ends before the policy, "
-            f"at {timestamp(ends)}"
+            f"the certificate of {identity.label} ends before the policy, at {timestamp(ends)}"
         )
     order = (*policy.data_provision_order, *policy.streaming_order)
     provides = STREAM_SENDERS & identity.roles

@@ -22,7 +22,6 @@ from durango.identity import Identity
 from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,
-    require_in_force,
     require_member,
     require_place,
     require_program,
@@ -132,7 +131,7 @@ class Principal:
             ContentError: the file cannot be read.
         """
         require_sender(self._policy, self._member, ContentKind.PROGRAM)
-        require_in_force(self._policy, datetime.now(UTC))
+        self._policy.require_in_force(datetime.now(UTC))
         with open_content(source) as content:
             require_size(content, self._policy.limits.program_bytes, "program_bytes")
             # The isolate refuses a wrong file when it has all of it; here it does not leave.
@@ -200,7 +199,7 @@ class Principal:
             RequestFailedError: this round is not finished.
         """
         require_reader(self._policy, self._member, "begin another round")
-        require_in_force(self._policy, datetime.now(UTC))
+        self._policy.require_in_force(datetime.now(UTC))
         self._session.ask("next round", runtime.NextRound(), runtime.Done)
 
     def shutdown(self) -> None:
@@ -280,7 +279,7 @@ class Principal:
     ) -> CommitmentOpening:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
-        require_in_force(self._policy, datetime.now(UTC))
+        self._policy.require_in_force(datetime.now(UTC))
         with open_content(source) as content:
             limits = self._policy.limits
             require_size(content, limits.input_bytes, "input_bytes")

@@ -78,15 +78,6 @@ def require_attested(policy: Policy, attestation: Attestation, at: datetime) -> 
         )
 
 
-def require_in_force(policy: Policy, at: datetime) -> None:
-    """Refuse to send anything under a policy that has expired, or a certificate of which has.
-
-    Raises:
-        PolicyError: as `Policy.parse`.
-    """
-    Policy.parse(policy.raw, at=at)
-
-
 def require_size(content: UploadContent, limit: int, name: str) -> None:
     """Refuse what is larger than the policy's limit called `name`.
 

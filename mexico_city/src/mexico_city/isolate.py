@@ -74,7 +74,8 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
     layers |= entry.enter_front(guest=guest_id)
     sonora = socket.socket(fileno=private)
     try:
-        policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
+        policy = Policy.parse(policy_bytes, at=None)
+        policy.require_in_force(datetime.now(UTC))
         _bound_front(policy)
         # Now, and not before: it enters its walls at the same time.
         if channel.recv(1) != _WALLED_IN:
@@ -186,7 +187,7 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoRetu
         entry.enter_guest(keep={channel.fileno()}, parent=front)
         channel.sendall(_WALLED_IN)
         # The rest while the front makes its key.
-        policy = Policy.parse(policy_bytes, at=datetime.now(UTC))
+        policy = Policy.parse(policy_bytes, at=None)
         largest = max(policy.limits.output_bytes, MAX_CODE_BYTES)
         # Each input is open twice while it is mapped.
         limits.bound_files(files=2 * _inputs(policy) + _OTHER_FILES, file_bytes=largest)

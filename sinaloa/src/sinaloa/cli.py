@@ -19,11 +19,11 @@ from veracruz_shells.console import (
     json_option,
     log_option,
     note,
-    read_file,
 )
+from veracruz_shells.policy_files import read_policy
 from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
-from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
+from veracruz_utils.policy import Policy, PolicyError
 
 _BY_POLICY: Final = frozenset({End.QUORUM, End.EXPIRED, End.IDLE})
 _USUAL_PLACES: Final = 64
@@ -71,12 +71,15 @@ def serve(
 
     If it is killed, Sonora holds the isolate. Start it again: it finds the isolate as it was.
     """
-    raw = read_file(policy, limit=MAX_POLICY_BYTES, what="policy")
-    agreed = Policy.parse(raw, at=datetime.now(UTC))
+    agreed = read_policy(policy, at=None)
+    try:
+        agreed.require_in_force(datetime.now(UTC))
+    except PolicyError as error:
+        raise error.in_file(str(policy)) from None
     places = _places(agreed, max_sessions)
     describe = partial(_describe, agreed)
     with (
-        IsolateLink.launch(sonora, raw, describe=describe) as isolate,
+        IsolateLink.launch(sonora, agreed.raw, describe=describe) as isolate,
         Bridge(isolate, max_sessions=places) as bridge,
         GrpcService(
             listen or agreed.sinaloa,

@@ -27,8 +27,8 @@ from veracruz_shells.console import (
     read_file,
     write_new_file,
 )
+from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
 
 def _explain(context: click.Context, _option: click.Parameter, code: str | None) -> None:
@@ -196,6 +196,5 @@ def _terms(policy_file: Path | None) -> tuple[EngineLimits, Digest | None]:
     """The limits to hold modules to, and the digest to expect, if any."""
     if policy_file is None:
         return EngineLimits(), None
-    raw = read_file(policy_file, limit=MAX_POLICY_BYTES, what="policy")
-    policy = Policy.parse(raw, at=datetime.now(UTC))
+    policy = read_policy(policy_file, at=datetime.now(UTC))
     return EngineLimits.from_policy(policy.limits), policy.program_digest

@@ -15,11 +15,13 @@ from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest, parse_
 from durango.evidence import Attestation
 from durango.identity import MAX_PEM_BYTES, Identity
 from durango.platforms import protection
+from durango.policies import certificates_out_of_force
 from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_shells.console import ADDRESS, note, read_file
+from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
-from veracruz_utils.policy import MAX_POLICY_BYTES, IsolationLayer, Policy, PolicyIdentity
+from veracruz_utils.policy import IsolationLayer, Policy, PolicyIdentity
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
@@ -83,6 +85,8 @@ class Membership:
             f"attested isolate {attestation.certificate_digest.short} on {attestation.platform}, "
             f"{protection(attestation.platform)}"
         )
+        for ended in certificates_out_of_force(self.access.policy, at=datetime.now(UTC)):
+            note(f"warning: {ended}")
         principal = Principal.connect(
             self.access.policy,
             self.identity,
@@ -184,7 +188,7 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         if str(policy) == "-":
             raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
-        access = Access(load_policy(policy, at=None), key, sinaloa, tabasco, timeout)
+        access = Access(read_policy(policy, at=None), key, sinaloa, tabasco, timeout)
         return command(access=access, **others)
 
     return _with_options(run, (policy_argument, *_WHERE))
@@ -211,11 +215,6 @@ def wait_for(principal: Principal, states: tuple[ComputationState, ...], wait_s:
     """Give the other principals `wait_s` seconds to bring the computation to one of `states`."""
     if wait_s:
         principal.wait_for(*states, timeout_s=wait_s)
-
-
-def load_policy(path: Path, *, at: datetime | None) -> Policy:
-    """The policy in a file, good at that time, or whatever its dates if that is None."""
-    return Policy.parse(read_file(path, limit=MAX_POLICY_BYTES, what="policy"), at=at)
 
 
 def load_tabasco_key(path: Path | None) -> bytes | None:

@@ -8,7 +8,6 @@ import click
 from durango.cli.options import (
     FILE,
     force_option,
-    load_policy,
     load_tabasco_key,
     policy_argument,
     releases_option,
@@ -31,6 +30,7 @@ from durango.policies import policy_facts, policy_text, policy_warnings
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
+from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
 from veracruz_utils.policy import IsolationLayer, Policy, PolicyFormat, Role, Strategy
 from veracruz_utils.policy.rendering import render_policy
@@ -238,7 +238,7 @@ def _begins_as_webassembly(program: Path) -> bool:
 @json_option
 def show(*, policy: Path, as_json: bool) -> None:
     """Show who may do what under POLICY, and what is accepted."""
-    found = load_policy(policy, at=datetime.now(UTC))
+    found = read_policy(policy, at=datetime.now(UTC))
     emit(policy_facts(found), policy_text(found), as_json=as_json)
 
 
@@ -253,7 +253,7 @@ def check(*, policy: Path, config: Path, as_json: bool) -> None:
     `durango release`.
     """
     now = datetime.now(UTC)
-    found = load_policy(policy, at=now)
+    found = read_policy(policy, at=now)
     releases = Releases(config, at=now)
     pinned = pinned_runtimes(found, releases)
     warnings = policy_warnings(found, at=now) + runtime_warnings(pinned, releases)

@@ -23,7 +23,7 @@ from durango.errors import DurangoError, ProgramFailedError
 from durango.failures import failure_facts, failure_lines
 from durango.principal import FetchedResult, Principal
 from durango.receipts import receipt_facts
-from durango.rights import require_in_force, require_reader
+from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option, write_new_file
 from veracruz_shells.files import new_file, refuse_existing
 from veracruz_utils.policy import Policy, Role
@@ -135,7 +135,7 @@ def round_group() -> None:
 def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
     """Begin another round: same program and data, new stream items, the result as previous one."""
     _require_reader(membership, "begin another round")
-    require_in_force(membership.access.policy, datetime.now(UTC))
+    membership.access.policy.require_in_force(datetime.now(UTC))
     principal, _ = membership.connect()
     with principal:
         wait_for(principal, (ComputationState.FINISHED_EXECUTING,), wait)

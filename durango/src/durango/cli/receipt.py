@@ -8,7 +8,6 @@ from durango.cli.options import (
     FILE,
     attestation_facts,
     load_attestation,
-    load_policy,
     load_tabasco_key,
     tabasco_key_option,
 )
@@ -18,6 +17,7 @@ from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening, receipt_facts
 from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.policy_files import read_policy
 
 
 @click.group("receipt", help="Check the runtime's account of a run.")
@@ -56,7 +56,7 @@ def verify(
     good when they have expired.
     """
     saved = load_attestation(attestation)
-    agreed = load_policy(policy, at=saved.attested_at)
+    agreed = read_policy(policy, at=saved.attested_at)
     attested = saved.verify(agreed, tabasco_key=load_tabasco_key(tabasco_key), at=saved.attested_at)
     output = None
     if result is not None:

@@ -21,7 +21,7 @@ from durango.cli.options import (
 from durango.content import open_content
 from durango.evidence import Attestation
 from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening
-from durango.rights import require_in_force, require_place, require_sender
+from durango.rights import require_place, require_sender
 from veracruz_shells.console import emit, json_option, progress
 from veracruz_shells.files import new_file
 
@@ -57,7 +57,7 @@ def program() -> None:
 def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
     """Send the program in FILE, once it is certain to be the one that POLICY names."""
     require_sender(membership.access.policy, membership.member, ContentKind.PROGRAM)
-    require_in_force(membership.access.policy, datetime.now(UTC))
+    membership.access.policy.require_in_force(datetime.now(UTC))
     with open_content(file) as content:
         principal, attestation = membership.connect()
         with principal, progress("sending", length=content.size) as advance:
@@ -97,7 +97,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     ) -> None:
         require_sender(membership.access.policy, membership.member, kind)
         require_place(membership.access.policy, membership.member, kind, package)
-        require_in_force(membership.access.policy, datetime.now(UTC))
+        membership.access.policy.require_in_force(datetime.now(UTC))
         # Before anything is sent: without its opening an input that is in proves nothing, for good.
         with _room_for(opening, force=force) as keep, open_content(file) as content:
             principal, attestation = membership.connect()

@@ -106,6 +106,10 @@ def expiry(text: str | None, days: int | None, *, now: datetime) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise click.UsageError(f"{text[:40]!r} is not a time such as 2027-01-31T00:00:00Z")
+    if moment <= now:
+        raise click.UsageError(
+            f"--expires {text} is over, it is {now:%Y-%m-%dT%H:%M:%SZ}: give a later time"
+        )
     return moment.astimezone(UTC)
 
 

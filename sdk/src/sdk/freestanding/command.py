@@ -18,9 +18,10 @@ from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_shells.console import emit, note, read_file, write_new_file
 from veracruz_shells.files import NewFile, refuse_existing, write_new_files
+from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import MAX_POLICY_BYTES, Limits, Policy, Strategy
+from veracruz_utils.policy import Limits, Strategy
 
 _MIB: Final = 1024 * 1024
 _GIB: Final = 1024 * _MIB
@@ -124,9 +125,7 @@ def _terms(
             raise UsageError(
                 f"--{name.replace('_', '-')} cannot be given with --policy, which decides it"
             )
-    parsed = Policy.parse(
-        read_file(policy, limit=MAX_POLICY_BYTES, what="policy"), at=datetime.now(UTC)
-    )
+    parsed = read_policy(policy, at=datetime.now(UTC))
     reader = None if as_client is None else reader_named(parsed, as_client)
     return terms_of_policy(parsed, reader=reader)
 

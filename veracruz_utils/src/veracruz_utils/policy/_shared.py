@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -210,7 +210,7 @@ def check_expiry(expires_at: datetime, *, at: datetime | None, path: str) -> Non
     if at is not None and expires_at <= at:
         raise PolicyError(
             PolicyErrorCode.ENCLAVE_EXPIRED,
-            f"the isolate's certificate ends at {expires_at:%Y-%m-%dT%H:%M:%SZ}, "
-            f"it is {at:%Y-%m-%dT%H:%M:%S%z} now: agree on a policy with a later date",
+            f"the policy's time ended at {expires_at:%Y-%m-%dT%H:%M:%SZ}, it is "
+            f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now: agree on a policy with a later end",
             path=path,
         )

@@ -5,6 +5,7 @@ RefusedError
 """
 
 from enum import StrEnum
+from typing import Self
 
 from veracruz_utils.errors import RefusedError
 
@@ -51,8 +52,14 @@ class PolicyError(RefusedError):
         detail: the reason, for people.
     """
 
-    def __init__(self, code: PolicyErrorCode, detail: str, *, path: str = "$") -> None:
-        super().__init__(f"policy: {detail}" if path == "$" else f"policy: {path}: {detail}")
+    def __init__(
+        self, code: PolicyErrorCode, detail: str, *, path: str = "$", name: str = "policy"
+    ) -> None:
+        super().__init__(f"{name}: {detail}" if path == "$" else f"{name}: {path}: {detail}")
         self.code = code
         self.path = path
         self.detail = detail
+
+    def in_file(self, name: str) -> Self:
+        """The same of a policy in the file with this name."""
+        return type(self)(self.code, self.detail, path=self.path, name=f"policy {name}")

@@ -123,6 +123,19 @@ class Policy:
             result=terms.result,
         )
 
+    def require_in_force(self, at: datetime) -> None:
+        """Refuse a policy whose time is over; the certificates of its principals are not judged.
+
+        The end of one certificate is the end of that principal's part, which TLS sees to, and of
+        nobody else's.
+
+        Raises:
+            PolicyError: `enclave-expired`.
+        """
+        of_2021 = self.format is PolicyFormat.VERACRUZ_2021
+        path = "$.enclave_cert_expiry" if of_2021 else "$.expires_at"
+        shared.check_expiry(self.expires_at, at=at, path=path)
+
     def identity_of(self, certificate_der: bytes) -> PolicyIdentity | None:
         """The principal with exactly this certificate, if there is one."""
         for identity in self.identities:
