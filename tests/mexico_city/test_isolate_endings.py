@@ -72,6 +72,14 @@ def test_another_bridge_takes_the_place_of_one_that_is_still_there(rig):
             pass
 
 
+def test_an_isolate_waits_for_a_bridge_as_long_as_its_policy_says(isolates):
+    limits = Limits(detached_seconds=2)
+    with isolates.computation([[PI, READER]], program=guests.HELLO, limits=limits) as rig:
+        time.sleep(limits.detached_seconds + 1)  # with a bridge, any time
+        rig.isolate.control.close()
+        assert ends(rig, IsolateExit.BRIDGE_GONE)
+
+
 def test_the_end_of_sonora_is_the_end_of_the_isolate(rig):
     rig.isolate.private.shutdown(socket.SHUT_RDWR)
     assert ends(rig, IsolateExit.SONORA_GONE)

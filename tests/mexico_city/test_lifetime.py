@@ -17,7 +17,9 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def lifetime() -> Lifetime:
-    agreed = policy([["PiProvider", "ResultReader"]], limits={"idle_seconds": 60})
+    agreed = policy(
+        [["PiProvider", "ResultReader"]], limits={"idle_seconds": 60, "detached_seconds": 600}
+    )
     return Lifetime(agreed, wall=NOW, now=START)
 
 
@@ -58,6 +60,13 @@ def test_it_waits_for_another_bridge_from_when_one_was_there_last(lifetime):
     assert not lifetime.abandoned(attached=True, now=START + 5000)
     assert not lifetime.abandoned(attached=False, now=START + 5599)
     assert lifetime.abandoned(attached=False, now=START + 5600)
+
+
+def test_a_policy_may_let_it_wait_for_no_bridge_at_all():
+    agreed = policy([["PiProvider", "ResultReader"]], limits={"detached_seconds": 0})
+    lifetime = Lifetime(agreed, wall=NOW, now=START)
+    assert not lifetime.abandoned(attached=True, now=START)
+    assert lifetime.abandoned(attached=False, now=START)
 
 
 def test_a_policy_that_says_nothing_waits_for_a_day():

@@ -1,12 +1,9 @@
 """How long an isolate may live: until its policy expires, not long idle, nor without a bridge."""
 
 from datetime import datetime
-from typing import Final
 
 from colima.isolate import IsolateExit
 from veracruz_utils.policy import Policy
-
-_DETACHED_S: Final = 600.0
 
 
 class Lifetime:
@@ -25,7 +22,7 @@ class Lifetime:
         self._latest = now + (policy.expires_at - wall).total_seconds()
         self._idle_s = policy.limits.idle_seconds
         self._last_used = now
-        self._detached_s = _DETACHED_S
+        self._detached_s = policy.limits.detached_seconds
         self._last_attached = now
 
     def remaining_s(self, now: float) -> float:
@@ -46,7 +43,7 @@ class Lifetime:
         """Whether no bridge has come for too long; to be asked now and again."""
         if attached:
             self._last_attached = now
-        return now >= self._last_attached + self._detached_s
+        return not attached and now >= self._last_attached + self._detached_s
 
 
 def ending_of(policy: Policy, exit_: IsolateExit) -> str:
