@@ -16,6 +16,7 @@ from colima.runtime import (
     GetResult,
     GetState,
     NextRound,
+    Proceed,
     RefusalReason,
     Refused,
     ResponseStatus,
@@ -139,6 +140,29 @@ def test_a_long_result_goes_out_a_piece_at_a_time():
     assert isinstance(state, StateIs)
 
 
+@pytest.mark.parametrize(("has", "sent_from"), [(0, 0), (4, 4), (6, 6), (7, 0), (2**63, 0)])
+def test_a_result_goes_on_where_its_reader_stopped(has, sent_from):
+    conversation = Conversation()
+    conversation.hear(said(GetResult(offset=has)) + said(GetState()))
+    result, content, _ = conversation.answers
+    assert (result.size, result.offset, content) == (6, sent_from, b"result"[sent_from:])
+
+
+def test_an_upload_goes_on_from_what_is_there():
+    class Half(NotingHandler):
+        def request(self, dialogue, request):
+            arrival = super().request(dialogue, request)
+            arrival.writer.write(b"fo")
+            return arrival
+
+    conversation = Conversation(Half())
+    conversation.hear(said(Upload(ContentKind.DATA, 3, 4)) + b"ur")
+    proceed, accepted = conversation.answers
+    assert proceed == Proceed(2)
+    assert isinstance(accepted, Accepted)
+    assert conversation.handler.notes[-1][1] == b"four"
+
+
 def test_an_empty_result_is_sent_as_one():
     conversation = Conversation(NotingHandler(result=b""))
     conversation.hear(said(GetResult()) + said(GetState()))
@@ -215,12 +239,12 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone():
     assert conversation.dialogue.over
 
 
-def test_a_principal_that_leaves_mid_upload_gives_its_place_back():
+def test_a_principal_that_leaves_mid_upload_breaks_it_off():
     conversation = Conversation()
     conversation.hear(said(Upload(ContentKind.DATA, 3, 4)) + b"fo")
     before = len(open_files(os.getpid()))
     conversation.close()
-    assert conversation.handler.notes[-2:] == [("abandoned", 3), "left"]
+    assert conversation.handler.notes[-2:] == [("broke off", 3), "left"]
     assert len(open_files(os.getpid())) == before - 1
 
 
@@ -242,17 +266,6 @@ def lowered(what: int, limit: int):
         yield
     finally:
         resource.setrlimit(what, (soft, hard))
-
-
-def test_an_upload_that_cannot_be_kept_is_refused_and_its_place_is_free():
-    conversation = Conversation()
-    with lowered(resource.RLIMIT_NOFILE, 0):
-        conversation.hear(said(Upload(ContentKind.DATA, 3, 4)))
-    conversation.hear(said(GetState()))
-    refused, state = conversation.answers
-    assert refused.reason is RefusalReason.TOO_LARGE
-    assert isinstance(state, StateIs)
-    assert conversation.handler.notes[1] == ("abandoned", 3)
 
 
 def test_an_upload_that_outgrows_the_isolate_ends_with_its_session():

@@ -24,9 +24,8 @@ from colima.runtime import (
 from mexico_city import session as module
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
-from mexico_city.inputs import Slot
 from mexico_city.session import Session
-from support.dialogues import NotingHandler
+from support.dialogues import NotingHandler, arrival_of
 from support.isolate_rig import new_party
 from support.tls_writer import RecordWriter, shake_hands
 from veracruz_utils.policy import TLS_1_3_SUITES, PolicyIdentity, Role, ciphersuite_named
@@ -152,7 +151,7 @@ class Taking(NotingHandler):
 
     def request(self, dialogue, request):
         if isinstance(request, Upload):
-            return Slot(request.kind, 7, request.package_id, request.size)
+            return arrival_of(request, dialogue)
         return super().request(dialogue, request)
 
 
@@ -378,7 +377,7 @@ def test_when_the_connection_is_gone_what_was_under_way_is_given_up():
     peer.send(said(Upload(ContentKind.DATA, 3, 10)) + b"some")
     peer.session.close()
     assert peer.session.over
-    assert peer.handler.notes[1:] == [("abandoned", 3), "left"]
+    assert peer.handler.notes[1:] == [("broke off", 3), "left"]
 
 
 def test_who_is_silent_for_too_long_is_told():

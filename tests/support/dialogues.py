@@ -22,7 +22,8 @@ from colima.runtime import (
     StateIs,
     Upload,
 )
-from mexico_city.content import Content, content_of
+from mexico_city.arrivals import Arrival
+from mexico_city.content import Content, ContentWriter, content_of
 from mexico_city.dialogue import Dialogue
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
@@ -34,6 +35,11 @@ UNWANTED = 666
 TOO_LARGE = 1000
 
 
+def arrival_of(request: Upload, dialogue: Dialogue) -> Arrival:
+    slot = Slot(request.kind, 7, request.package_id, request.size)
+    return Arrival(slot, request.digest, ContentWriter(request.size), dialogue)
+
+
 @dataclass
 class NotingHandler:
     """Takes every upload of less than 1000 bytes; results are `result` and come later."""
@@ -42,13 +48,13 @@ class NotingHandler:
     notes: list[object] = field(default_factory=list)
     owed: list[tuple[Dialogue, Response, Content | None]] = field(default_factory=list)
 
-    def request(self, dialogue: Dialogue, request: Request) -> Response | Slot | None:
+    def request(self, dialogue: Dialogue, request: Request) -> Response | Arrival | None:
         self.notes.append(request)
         match request:
             case Upload() if request.size >= TOO_LARGE:
                 raise DeniedError(RefusalReason.TOO_LARGE, found=f"{request.size} bytes")
             case Upload():
-                return Slot(request.kind, 7, request.package_id, request.size)
+                return arrival_of(request, dialogue)
             case GetResult():
                 answer = ResultIs(present=True, size=len(self.result), receipt=b"receipt")
                 self.owed.append((dialogue, answer, content_of(self.result)))
@@ -58,7 +64,8 @@ class NotingHandler:
             case _:
                 return Done()
 
-    def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
+    def provided(self, dialogue: Dialogue, arrival: Arrival, content: Content) -> Response | None:
+        slot = arrival.slot
         self.notes.append((slot, content.read(0, content.size)))
         if slot.package_id == UNWANTED:
             raise DeniedError(RefusalReason.WRONG_PROGRAM)
@@ -68,8 +75,13 @@ class NotingHandler:
             return None
         return Accepted(bytes(32), content.digest.value)
 
-    def abandoned(self, slot: Slot) -> None:
-        self.notes.append(("abandoned", slot.package_id))
+    def abandoned(self, arrival: Arrival) -> None:
+        self.notes.append(("abandoned", arrival.slot.package_id))
+        arrival.writer.close()
+
+    def broke_off(self, dialogue: Dialogue, arrival: Arrival) -> None:
+        self.notes.append(("broke off", arrival.slot.package_id))
+        arrival.writer.close()
 
     def left(self, dialogue: Dialogue) -> None:
         self.notes.append("left")
@@ -117,8 +129,8 @@ def _taken_apart(said: bytes) -> Iterator[Response | bytes]:
         answer = RESPONSE.decode(payload)
         yield answer
         if isinstance(answer, ResultIs):
-            content = decoder.take(answer.size)
-            assert len(content) == answer.size
+            content = decoder.take(answer.size - answer.offset)
+            assert len(content) == answer.size - answer.offset
             yield content
 
 

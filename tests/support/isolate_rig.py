@@ -87,8 +87,10 @@ class Caller:
         payload = self.connection.receive_frame(timeout_s=timeout_s, limit=2**20)
         return runtime.RESPONSE.decode(payload)
 
-    def begin_upload(self, kind: runtime.ContentKind, size: int, package_id: int = 0):
-        return self.ask(runtime.Upload(kind, package_id, size))
+    def begin_upload(
+        self, kind: runtime.ContentKind, size: int, package_id: int = 0, digest: bytes = b""
+    ) -> runtime.Response:
+        return self.ask(runtime.Upload(kind, package_id, size, digest))
 
     def upload(
         self, kind: runtime.ContentKind, content: bytes, package_id: int = 0
@@ -115,7 +117,8 @@ class Caller:
     def content_of(self, answer: runtime.Response) -> bytes:
         if not isinstance(answer, runtime.ResultIs):
             return b""
-        return b"".join(self.connection.receive_content(answer.size, timeout_s=PATIENCE_S))
+        size = answer.size - answer.offset
+        return b"".join(self.connection.receive_content(size, timeout_s=PATIENCE_S))
 
     def state(self) -> runtime.ComputationState:
         answer = self.ask(runtime.GetState())

@@ -95,6 +95,8 @@ class Computation:
         _require_role(identity, roles)
         self._require_state(state)
         self._require_room(upload)
+        if upload.kind is ContentKind.PROGRAM and upload.digest:
+            self._require_program(Digest(upload.digest))
         slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
         if slot.kind is not ContentKind.PROGRAM:
             self._inputs(slot.kind).reserve(slot)
@@ -112,6 +114,38 @@ class Computation:
             self._program_reserved = False
         else:
             self._inputs(slot.kind).release(slot)
+
+    def hold(self, slot: Slot) -> None:
+        """Keep a place again that was released a moment ago."""
+        if slot.kind is ContentKind.PROGRAM:
+            self._program_reserved = True
+        else:
+            self._inputs(slot.kind).hold(slot)
+
+    def holds(self, slot: Slot) -> bool:
+        """Whether a place is kept for this upload."""
+        if slot.kind is ContentKind.PROGRAM:
+            return self._program_reserved and self.state is ComputationState.INITIAL
+        return self._inputs(slot.kind).holds(slot)
+
+    def find(self, identity: PolicyIdentity, upload: Upload) -> Package | None:
+        """The input that is in and is just what `identity` announces, by its digest."""
+        if upload.kind is ContentKind.PROGRAM:
+            return None
+        package = self._inputs(upload.kind).find(identity.client_id, upload.package_id)
+        if package is None or package.content.digest.value != upload.digest:
+            return None
+        return package
+
+    def has_program(self, identity: PolicyIdentity, upload: Upload) -> bool:
+        """Whether the program that `identity` announces, by digest, is in, and is its to send."""
+        return (
+            upload.kind is ContentKind.PROGRAM
+            and bool(PROGRAM_SENDERS & identity.roles)
+            and self.state is not ComputationState.ERROR
+            and self.program_digest is not None
+            and self.program_digest.value == upload.digest
+        )
 
     def provide(self, slot: Slot, content: Content) -> Package:
         """An input is in.
@@ -141,13 +175,11 @@ class Computation:
             DeniedError: its digest is not the policy's, or the computation failed in the meantime.
         """
         # The file is sealed: nobody can change it between this check and the guest's use of it.
-        if content.digest != self.policy.program_digest:
+        try:
+            self._require_program(content.digest)
+        except DeniedError:
             self.release(slot)
-            raise DeniedError(
-                RefusalReason.WRONG_PROGRAM,
-                found=f"a program with digest {content.digest}",
-                expected=str(self.policy.program_digest),
-            )
+            raise
         self._require_state(ComputationState.INITIAL)
 
     def program_loaded(self) -> None:
@@ -273,6 +305,14 @@ class Computation:
         if self.state is not expected:
             found = self.state.name + (f" ({self.failure})" if self.failure else "")
             raise DeniedError(RefusalReason.WRONG_STATE, found=found[:160], expected=expected.name)
+
+    def _require_program(self, digest: Digest) -> None:
+        if digest != self.policy.program_digest:
+            raise DeniedError(
+                RefusalReason.WRONG_PROGRAM,
+                found=f"a program with digest {digest}",
+                expected=str(self.policy.program_digest),
+            )
 
     def _require_room(self, upload: Upload) -> None:
         limits = self.policy.limits

@@ -74,6 +74,11 @@ class ContentWriter(_File):
         self._size = size
         self._sha256 = hashlib.sha256()
 
+    @property
+    def written(self) -> int:
+        """How many bytes are there."""
+        return self._size - self.remaining
+
     def write(self, data: bytes | memoryview) -> None:
         """Add `data`, at most `remaining` bytes."""
         assert len(data) <= self.remaining

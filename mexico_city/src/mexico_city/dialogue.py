@@ -7,32 +7,44 @@ few are decided at once, so that nobody keeps the loop from the others. What req
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 from colima import FrameDecoder, WireError, frame
-from colima.runtime import REQUEST, RESPONSE, Proceed, RefusalReason, Request, Response
-from mexico_city.content import Content, ContentWriter
+from colima.runtime import (
+    REQUEST,
+    RESPONSE,
+    GetResult,
+    Proceed,
+    RefusalReason,
+    Request,
+    Response,
+    ResultIs,
+)
+from mexico_city.arrivals import NO_ROOM, Arrival
+from mexico_city.content import Content
 from mexico_city.errors import DeniedError
-from mexico_city.inputs import Slot
 from veracruz_utils.policy import PolicyIdentity
 
 _PIECE_BYTES: Final = 256 * 1024
 _STEPS_AT_ONCE: Final = 16
 """Requests of one principal in a turn of the loop: a flood of them must not keep others waiting."""
-_NO_ROOM: Final = DeniedError(RefusalReason.TOO_LARGE, expected="content that fits the isolate")
 
 
 class RequestHandler(Protocol):
     """Where requests are decided. None for an answer means that it comes later, by `answer`."""
 
-    def request(self, dialogue: "Dialogue", request: Request) -> Response | Slot | None:
-        """Decide a request; a `Slot` says that its content may come. Raises DeniedError."""
+    def request(self, dialogue: "Dialogue", request: Request) -> Response | Arrival | None:
+        """Decide a request; an `Arrival` says that its content may come. Raises DeniedError."""
 
-    def provided(self, dialogue: "Dialogue", slot: Slot, content: Content) -> Response | None:
+    def provided(self, dialogue: "Dialogue", arrival: Arrival, content: Content) -> Response | None:
         """All of an upload is here. Raises DeniedError."""
 
-    def abandoned(self, slot: Slot) -> None:
-        """An upload will not be finished."""
+    def abandoned(self, arrival: Arrival) -> None:
+        """An upload cannot be finished."""
+
+    def broke_off(self, dialogue: "Dialogue", arrival: Arrival) -> None:
+        """An upload will not be finished in this session."""
 
     def left(self, dialogue: "Dialogue") -> None:
         """The principal is gone; an answer would reach nobody."""
@@ -55,8 +67,9 @@ class Dialogue:
         self._handler = handler
         self._send = send
         self._decoder = FrameDecoder()
-        self._upload: tuple[Slot, ContentWriter] | None = None
+        self._upload: Arrival | None = None
         self._waiting = False
+        self._wanted_from = 0
         self._outgoing: Content | None = None
         self._sent = 0
         self.backlog = False
@@ -82,7 +95,7 @@ class Dialogue:
         rest = memoryview(data)
         # What waits in the decoder goes first; without any, content need not be copied through it.
         if self._upload is not None and not len(self._decoder):
-            share = rest[: self._upload[1].remaining]
+            share = rest[: self._upload.writer.remaining]
             self._write(share)
             rest = rest[len(share) :]
         self._decoder.feed(rest)
@@ -93,6 +106,10 @@ class Dialogue:
         self._waiting = False
         self._outgoing = content
         self._sent = 0
+        if content is not None and isinstance(response, ResultIs):
+            # What is more than there is was of another result.
+            self._sent = self._wanted_from if self._wanted_from <= content.size else 0
+            response = replace(response, offset=self._sent)
         self._send(frame(RESPONSE.encode(response)))
         self.go_on()
 
@@ -136,7 +153,7 @@ class Dialogue:
             return
         self.over = True
         if self._upload is not None:
-            self._give_up_upload()
+            self._break_off()
         if self._outgoing is None:
             self._refuse(why)
         elif at_once:  # in the middle of content any message would pass for content
@@ -146,7 +163,7 @@ class Dialogue:
         """The session is over; whatever was under way is given up."""
         self.over = True
         if self._upload is not None:
-            self._give_up_upload()
+            self._break_off()
         self._drop_outgoing()
         self._handler.left(self)
 
@@ -169,24 +186,17 @@ class Dialogue:
 
     def _decide(self, request: Request) -> None:
         self._decided += 1
+        if isinstance(request, GetResult):
+            self._wanted_from = request.offset
         try:
             decision = self._handler.request(self, request)
         except DeniedError as refusal:
             self._refuse(refusal)
             return
-        if isinstance(decision, Slot):
-            self._begin_upload(decision)
-        else:
-            self._settle(decision)
-
-    def _begin_upload(self, slot: Slot) -> None:
-        try:
-            self._upload = (slot, ContentWriter(slot.size))
-        except OSError:
-            self._handler.abandoned(slot)
-            self._refuse(_NO_ROOM)
-        else:
-            self._settle(Proceed())
+        if isinstance(decision, Arrival):
+            self._upload = decision
+            decision = Proceed(decision.writer.written)
+        self._settle(decision)
 
     def _settle(self, decision: Response | None) -> None:
         if decision is None:
@@ -197,7 +207,7 @@ class Dialogue:
     def _take_content(self) -> bool:
         """Move content from the buffer to its file; whether the upload ended by it."""
         assert self._upload is not None
-        slot, writer = self._upload
+        arrival, writer = self._upload, self._upload.writer
         if writer.remaining and not self._write(memoryview(self._decoder.take(writer.remaining))):
             return True
         if writer.remaining:
@@ -206,7 +216,7 @@ class Dialogue:
         self._decided += 1
         content = writer.finish()
         try:
-            self._settle(self._handler.provided(self, slot, content))
+            self._settle(self._handler.provided(self, arrival, content))
         except DeniedError as refusal:
             content.close()
             self._refuse(refusal)
@@ -216,19 +226,18 @@ class Dialogue:
         """Keep a piece of the upload; False, and the end of the session, when there is no room."""
         assert self._upload is not None
         try:
-            self._upload[1].write(data)
+            self._upload.writer.write(data)
         except OSError:
-            self._give_up_upload()
-            self._refuse(_NO_ROOM)
+            self._handler.abandoned(self._upload)
+            self._upload = None
+            self._refuse(NO_ROOM)
             self.over = True
         return not self.over
 
-    def _give_up_upload(self) -> None:
+    def _break_off(self) -> None:
         assert self._upload is not None
-        slot, writer = self._upload
-        self._upload = None
-        writer.close()
-        self._handler.abandoned(slot)
+        arrival, self._upload = self._upload, None
+        self._handler.broke_off(self, arrival)
 
     def _drop_outgoing(self) -> None:
         if self._outgoing is not None:

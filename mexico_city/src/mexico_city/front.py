@@ -176,6 +176,7 @@ class Front:
         for connection in list(self._connections):
             if now >= connection.deadline():
                 self._give_up(connection, now)
+        self._runtime.forget(now)
         # A run goes on without a session; strangers, who could keep anything alive, do not count.
         in_use = self._runtime.guest.deadline is not None or any(
             connection.session.identity is not None for connection in self._connections

@@ -77,11 +77,23 @@ class Inputs:
                 found=f"{slot.kind.name.lower()} package {package_id} of client {client_id}",
                 expected=f"{places} of that client, {len(taken)} provided",
             )
-        self._reserved[client_id, package_id] = slot.size
+        self.hold(slot)
 
     def release(self, slot: Slot) -> None:
         """The upload is not coming; nothing has changed."""
         self._reserved.pop((slot.client_id, slot.package_id), None)
+
+    def hold(self, slot: Slot) -> None:
+        """Keep a place again that was released a moment ago."""
+        self._reserved[slot.client_id, slot.package_id] = slot.size
+
+    def holds(self, slot: Slot) -> bool:
+        """Whether a place is kept for this upload."""
+        return self._reserved.get((slot.client_id, slot.package_id)) == slot.size
+
+    def find(self, client_id: int, package_id: int) -> Package | None:
+        """The package, if it is in."""
+        return self._packages.get((client_id, package_id))
 
     def fill(self, package: Package) -> None:
         """The upload is in."""

@@ -26,15 +26,17 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
+from mexico_city.arrivals import TAKEN_OVER, Arrival, Arrivals
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
 from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
-from mexico_city.inputs import Slot
 from mexico_city.receipts import END_OF, EndedRun, ReceiptBook
 from psa_attestation.receipts.receipt import RunEnd
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import PROGRAM_SENDERS, PolicyIdentity
 
 
 class Runtime:
@@ -50,6 +52,7 @@ class Runtime:
         self.computation = computation
         self.guest = guest
         self.shut_down = False
+        self._arrivals = Arrivals(computation)
         self._code = code
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
@@ -60,7 +63,7 @@ class Runtime:
 
     # What principals ask; see `dialogue.RequestHandler`.
 
-    def request(self, dialogue: Dialogue, request: Request) -> Response | Slot | None:  # noqa: PLR0911 - one per request
+    def request(self, dialogue: Dialogue, request: Request) -> Response | Arrival | None:  # noqa: PLR0911 - one per request
         """Decide a request.
 
         Raises:
@@ -69,7 +72,7 @@ class Runtime:
         computation = self.computation
         match request:
             case Upload():
-                return computation.reserve(dialogue.identity, request)
+                return self._announced(dialogue, request)
             case GetResult():
                 self._result(dialogue)
                 return None
@@ -94,12 +97,47 @@ class Runtime:
             case _:
                 raise DeniedError(RefusalReason.BAD_REQUEST, found=type(request).__name__)
 
-    def provided(self, dialogue: Dialogue, slot: Slot, content: Content) -> Response | None:
+    def _announced(self, dialogue: Dialogue, upload: Upload) -> Response | Arrival | None:
+        """Let an upload come, or say that it is in: its principal may have missed the answer."""
+        identity = dialogue.identity
+        package = self.computation.find(identity, upload)
+        if package is not None:
+            return Accepted(package.salt.reveal(), package.commitment)
+        if self.computation.has_program(identity, upload):
+            return Done()
+        if self._is_loading(identity, upload):
+            self._wait_for_loading(dialogue)
+            return None
+        return self._arrivals.announce(identity, upload, dialogue)
+
+    def _is_loading(self, identity: PolicyIdentity, upload: Upload) -> bool:
+        if self._loading is None or not PROGRAM_SENDERS & identity.roles:
+            return False
+        announced = (upload.kind, upload.digest)
+        return announced == (ContentKind.PROGRAM, self._loading[1].digest.value)
+
+    def _wait_for_loading(self, dialogue: Dialogue) -> None:
+        """Have the answer to the program go to this session instead of the one that sent it."""
+        assert self._loading is not None
+        before, content = self._loading
+        self._loading = (dialogue, content)
+        before.end(TAKEN_OVER, at_once=True)
+
+    def provided(self, dialogue: Dialogue, arrival: Arrival, content: Content) -> Response | None:
         """All of an upload is here.
 
         Raises:
             DeniedError: it is refused and nothing has changed.
         """
+        self._arrivals.arrived(arrival)
+        slot = arrival.slot
+        if arrival.digest and content.digest.value != arrival.digest:
+            self.computation.release(slot)
+            raise DeniedError(
+                RefusalReason.WRONG_CONTENT,
+                found=f"content with digest {content.digest}",
+                expected=f"{Digest(arrival.digest)}, as announced",
+            )
         if slot.kind is not ContentKind.PROGRAM:
             package = self.computation.provide(slot, content)
             return Accepted(package.salt.reveal(), package.commitment)
@@ -111,9 +149,17 @@ class Runtime:
             self._guest_lost(lost)
         return None
 
-    def abandoned(self, slot: Slot) -> None:
-        """An upload will not be finished."""
-        self.computation.release(slot)
+    def abandoned(self, arrival: Arrival) -> None:
+        """An upload cannot be finished."""
+        self._arrivals.give_up(arrival)
+
+    def broke_off(self, dialogue: Dialogue, arrival: Arrival) -> None:
+        """An upload will not be finished in this session; perhaps in another."""
+        self._arrivals.broke_off(arrival, dialogue, time.monotonic())
+
+    def forget(self, now: float) -> None:
+        """Drop what is of no more use; to be called now and again."""
+        self._arrivals.forget(now)
 
     def left(self, dialogue: Dialogue) -> None:
         """A principal is gone; what it started goes on."""
@@ -149,6 +195,7 @@ class Runtime:
         for _, _, content in answers:
             if content is not None:
                 content.close()
+        self._arrivals.close()
         self.computation.close()
 
     @property
