@@ -486,7 +486,9 @@ def test_a_policy_that_has_expired_is_refused_by_who_checks_it(world):
     world.policy.write_bytes(raw.replace(b'"expires_at": "20', b'"expires_at": "19'))
     for command in ("check", "show"):
         told = world.complain("policy", command, str(world.policy), status=3)
-        assert f"durango: policy {world.policy}: $.expires_at: the policy's time ended at 19" in told
+        assert (
+            f"durango: policy {world.policy}: $.expires_at: the policy's time ended at 19" in told
+        )
 
 
 def test_a_good_policy_has_no_warnings_of_ours(world):

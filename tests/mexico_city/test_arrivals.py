@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from colima.runtime import ContentKind, RefusalReason, Upload
-from mexico_city.arrivals import KEPT_S, TAKEN_OVER, Arrivals
+from mexico_city.arrivals import KEPT_S, TAKEN_OVER, ArrivingUploads
 from mexico_city.computation import Computation
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
@@ -39,7 +39,7 @@ class Party:
         self.computation = Computation(
             policy(ROLES, data=[FIRST, FIRST, SECOND], **terms), CountingRandom()
         )
-        self.arrivals = Arrivals(self.computation)
+        self.arrivals = ArrivingUploads(self.computation)
         if loaded:
             arrival = self.announce(AUTHOR, program())
             self.arrivals.arrived(arrival)

@@ -56,7 +56,7 @@ class Arrival:
         return bool(self.digest) and (self.slot, self.digest) == (slot, upload.digest)
 
 
-class Arrivals:
+class ArrivingUploads:
     """All uploads of a computation that are not in yet."""
 
     def __init__(self, computation: Computation) -> None:

@@ -26,7 +26,7 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
-from mexico_city.arrivals import TAKEN_OVER, Arrival, Arrivals
+from mexico_city.arrivals import TAKEN_OVER, Arrival, ArrivingUploads
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
@@ -52,7 +52,7 @@ class Runtime:
         self.computation = computation
         self.guest = guest
         self.shut_down = False
-        self._arrivals = Arrivals(computation)
+        self._arrivals = ArrivingUploads(computation)
         self._code = code
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
