@@ -231,7 +231,7 @@ def test_ten_rounds_carry_a_sum_over_from_one_to_the_next(isolates, strategy):
         with rig.session(2) as streams, rig.session(3) as reader:
             for turn in range(1, 11):
                 assert reader.ask(runtime.GetState()) == runtime.StateIs(
-                    ComputationState.STREAM_SOURCES_LOADING, turn, running=False
+                    ComputationState.STREAM_SOURCES_LOADING, turn, running=False, receipts=turn - 1
                 )
                 streams.stream(number(turn), 0)
                 streams.stream(number(turn / 8), 1)

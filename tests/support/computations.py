@@ -20,8 +20,9 @@ def policy(
     streams: Sequence[int] = (),
     limits: dict[str, int] | None = None,
     debug: bool = False,
+    **terms: object,
 ) -> Policy:
-    """A policy whose identities 0, 1, ... have these roles."""
+    """A policy whose identities 0, 1, ... have these roles; `terms` are fields besides."""
     document = current_document() | {
         "identities": [
             identity(number, f"party-{number}", *each) for number, each in enumerate(roles)
@@ -31,6 +32,7 @@ def policy(
         "program_digest": str(Digest.of(PROGRAM)),
         "limits": limits or {},
         "debug": debug,
+        **terms,
     }
     return Policy.parse(text(document), at=NOW)
 

@@ -1,7 +1,7 @@
 """Real isolates without services: Sonora's launcher, and principals on plain socket pairs."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -174,6 +174,7 @@ class RigMaker:
         ciphersuite: str = "TLS_AES_256_GCM_SHA384",
         expires_in: timedelta = timedelta(days=1),
         debug: bool = False,
+        terms: Mapping[str, object] | None = None,
     ) -> bytes:
         now = datetime.now(UTC).replace(microsecond=0)
         return render_policy(
@@ -194,6 +195,7 @@ class RigMaker:
             strategy=strategy,
             limits=limits or Limits(),
             debug=debug,
+            terms=terms,
         )
 
     @contextmanager

@@ -18,11 +18,13 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
+from mexico_city.consents import Consents
 from mexico_city.content import Content, content_of
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from platform_services import PlatformError, RandomSource
+from platform_services.seeded import SEED_BYTES
 from psa_attestation.receipts.receipt import commit
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
@@ -46,11 +48,19 @@ _SALT_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run: what the guest needs for it."""
+    """One run: what the guest needs for it.
+
+    Attributes:
+        inputs: what the program reads, in its order.
+        streams: the same of this round's stream items.
+        previous: the result of the round before; None in the first.
+        seed: of the program's random numbers, if the policy says `deterministic`; else empty.
+    """
 
     inputs: Sequence[Package]
     streams: Sequence[Package]
     previous: Content | None
+    seed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class Computation:
         self._data = Inputs(policy.data_provision_order)
         self._streams = Inputs(policy.streaming_order)
         self._asked_for_shutdown: set[int] = set()
+        self.consents = Consents(policy)
 
     # What principals send.
 
@@ -89,11 +100,14 @@ class Computation:
         """A place for what `identity` is about to send.
 
         Raises:
-            DeniedError: wrong role, too early or too late, too much, or not expected.
+            DeniedError: wrong role, too early or too late, without the consents that the policy
+                asks for, too much, or not expected.
         """
         state, roles = _SENDS[upload.kind]
         _require_role(identity, roles)
         self._require_state(state)
+        if upload.kind is not ContentKind.PROGRAM:
+            self.consents.require()
         self._require_room(upload)
         if upload.kind is ContentKind.PROGRAM and upload.digest:
             self._require_program(Digest(upload.digest))
@@ -157,12 +171,10 @@ class Computation:
         state, _ = _SENDS[slot.kind]
         self._require_state(state)
         try:
-            salt = self._random.fill(_SALT_BYTES)
-        except PlatformError as error:
+            salt = self._draw(_SALT_BYTES, "a commitment")
+        except DeniedError:
             self.release(slot)
-            raise DeniedError(
-                RefusalReason.BUSY, found="no random bytes for a commitment", expected="try again"
-            ) from error
+            raise
         package = Package(slot, content, Secret(salt), commit(salt, content.digest.value))
         self._inputs(slot.kind).fill(package)
         self._settle()
@@ -199,7 +211,7 @@ class Computation:
         """The outcome if there is one, a job if the program has to run, None while it runs.
 
         Raises:
-            DeniedError: not a reader, or not everything is in.
+            DeniedError: not a reader, not everything is in, or a consent was taken back.
         """
         _require_role(identity, RESULT_READERS)
         if self.state is ComputationState.FINISHED_EXECUTING:
@@ -207,9 +219,12 @@ class Computation:
         self._require_state(ComputationState.READY_TO_EXECUTE)
         if self.running:
             return None
+        self.consents.require()
+        seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
+        self.consents.bind()
         self.running = True
         self._message = ""  # that of an earlier round says nothing of this one
-        return Job(self._data.in_order(), self._streams.in_order(), self._previous)
+        return Job(self._data.in_order(), self._streams.in_order(), self._previous, seed)
 
     def run_finished(self, outcome: RunResult, message: str = "") -> None:
         """Record a run that returned; its message is kept under `debug` alone."""
@@ -297,6 +312,14 @@ class Computation:
             self.outcome.output.close()
 
     # Inside.
+
+    def _draw(self, size: int, purpose: str) -> bytes:
+        try:
+            return self._random.fill(size)
+        except PlatformError as error:
+            raise DeniedError(
+                RefusalReason.BUSY, found=f"no random bytes for {purpose}", expected="try again"
+            ) from error
 
     def _inputs(self, kind: ContentKind) -> Inputs:
         return self._data if kind is ContentKind.DATA else self._streams

@@ -24,6 +24,7 @@ _STATUS = {
     RefusalReason.WRONG_ROLE: ResponseStatus.INVALID_ROLE,
     RefusalReason.WRONG_STATE: ResponseStatus.NOT_READY,
     RefusalReason.BUSY: ResponseStatus.NOT_READY,
+    RefusalReason.CONSENT_MISSING: ResponseStatus.NOT_READY,
     RefusalReason.TRAPPED: ResponseStatus.VM_ERROR,
     RefusalReason.LIMIT_REACHED: ResponseStatus.VM_ERROR,
     RefusalReason.GUEST_LOST: ResponseStatus.VM_ERROR,

@@ -25,6 +25,7 @@ from execution_engine.strategy import EngineSettings
 from mexico_city.limits import engine_limits
 from platform_services import RandomSource
 from platform_services.descriptors import receive_descriptors
+from platform_services.seeded import SeededRandomSource
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
@@ -37,8 +38,11 @@ class Guest(Protocol[_AnswerT_co]):
     def load(self, module: bytes, code: memoryview, code_file: int) -> _AnswerT_co:
         """Check `module`, and use its compiled `code`; without any, compile into `code_file`."""
 
-    def run(self, inputs: RunInputs, output_file: int) -> _AnswerT_co:
-        """Run the program once; its output goes to a file."""
+    def run(self, inputs: RunInputs, output_file: int, seed: bytes) -> _AnswerT_co:
+        """Run the program once; its output goes to a file.
+
+        Its random numbers come from `seed`, unless that is empty.
+        """
 
 
 def serve(
@@ -72,7 +76,7 @@ def _answer(
     previous = contents.pop() if message.has_previous else None
     streams_from = len(message.inputs)
     inputs = RunInputs(contents[:streams_from], contents[streams_from:], previous)
-    return guest.run(inputs, last)
+    return guest.run(inputs, last, message.seed)
 
 
 def _view(descriptor: int, size: int, files: contextlib.ExitStack) -> memoryview:
@@ -88,7 +92,7 @@ class IsolateGuest:
 
     Args:
         policy: which strategy, which limits, and whether the program's author is told more.
-        random: what the program's random bytes come from.
+        random: what the program's random bytes come from, in runs without a seed.
         compiled: called once the program is, before anything of it runs.
     """
 
@@ -119,12 +123,13 @@ class IsolateGuest:
         self._compiled()
         return isolate.Loaded(code_there.written)
 
-    def run(self, inputs: RunInputs, output_file: int) -> isolate.FromGuest:
+    def run(self, inputs: RunInputs, output_file: int, seed: bytes) -> isolate.FromGuest:
         """Run the program once, see `Guest`."""
         assert self._program is not None
+        random = SeededRandomSource(seed) if seed else self._random
         try:
             outcome = self._program.run(
-                inputs, random=self._random, output_sink=lambda data: write_all(output_file, data)
+                inputs, random=random, output_sink=lambda data: write_all(output_file, data)
             )
         except TrapError as trap:
             if not self._debug:

@@ -194,6 +194,7 @@ def run_request(job: Job) -> tuple[isolate.Run, list[int]]:
         streams=tuple(content.size for content in streams),
         has_previous=job.previous is not None,
         previous=sum(content.size for content in previous),
+        seed=job.seed,
     )
     return message, [content.descriptor for content in (*inputs, *streams, *previous)]
 

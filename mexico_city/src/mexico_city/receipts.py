@@ -89,6 +89,7 @@ class ReceiptBook:
             isolation=self._layers,
             measurement=self._measurement,
             host_time=max(0, int(self._host_time())),
+            seed=job.seed or None,
             privacy=report.privacy,
         )
         signed = self._sign(receipt)

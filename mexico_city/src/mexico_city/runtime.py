@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from colima import isolate
 from colima.runtime import (
     Accepted,
+    Consent,
     ContentKind,
     DigestIs,
     Done,
     GetFailureReport,
     GetPolicyDigest,
     GetProgramDigest,
+    GetReceipt,
     GetResult,
     GetState,
     NextRound,
     ProgramFailed,
+    ReceiptIs,
     RefusalReason,
     Request,
     Response,
     ResultIs,
+    Revoke,
     Shutdown,
     StateIs,
     TrapFrame,
@@ -82,8 +86,31 @@ class Runtime:
             case Shutdown():
                 self.shut_down |= computation.shutdown(dialogue.identity)
                 return Done()
+            case Consent():
+                computation.consents.give(dialogue.identity, request.signature)
+                return Done()
+            case Revoke():
+                computation.consents.revoke(dialogue.identity)
+                return Done()
+            case _:
+                return self._query(dialogue, request)
+
+    def _query(self, dialogue: Dialogue, request: Request) -> Response:
+        """The answer to what changes nothing.
+
+        Raises:
+            DeniedError: it is refused.
+        """
+        computation = self.computation
+        match request:
             case GetState():
-                return StateIs(computation.state, computation.round, computation.running)
+                return StateIs(
+                    computation.state,
+                    computation.round,
+                    computation.running,
+                    consent_awaited=computation.consents.awaited,
+                    receipts=self._receipts.count,
+                )
             case GetPolicyDigest():
                 return DigestIs(computation.policy.digest.value)
             case GetProgramDigest():
@@ -94,6 +121,8 @@ class Runtime:
                 return DigestIs(computation.program_digest.value)
             case GetFailureReport():
                 return computation.failure_report(dialogue.identity)
+            case GetReceipt():
+                return ReceiptIs(self._receipts.receipt(request.number))
             case _:
                 raise DeniedError(RefusalReason.BAD_REQUEST, found=type(request).__name__)
 

@@ -22,6 +22,7 @@ from execution_engine.wasm.examination import check_module
 from mexico_city.guest import write_all
 from mexico_city.sandbox.limits import allow_run_memory
 from platform_services import LinuxRandomSource
+from platform_services.seeded import SeededRandomSource
 from sdk.freestanding import messages
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import RunEnding
@@ -81,9 +82,9 @@ class FreestandingGuest:
         allow_run_memory()
         return loaded
 
-    def run(self, inputs: RunInputs, output_file: int) -> messages.Message:
+    def run(self, inputs: RunInputs, output_file: int, seed: bytes) -> messages.Message:
         """Run the program once; report on the channel how that ended, if that is asked for."""
-        ending = self._run(inputs, output_file)
+        ending = self._run(inputs, output_file, seed)
         if isinstance(self._program, ProfiledProgram) and self._program.profile is not None:
             self._tell(self._program.profile)
         return ending
@@ -106,12 +107,12 @@ class FreestandingGuest:
             checked - started, compile_s, from_cache=not self._program.compiled
         )
 
-    def _run(self, inputs: RunInputs, output_file: int) -> messages.Message:
+    def _run(self, inputs: RunInputs, output_file: int, seed: bytes) -> messages.Message:
         assert self._program is not None
         try:
             outcome = self._program.run(
                 inputs,
-                random=LinuxRandomSource(),
+                random=SeededRandomSource(seed) if seed else LinuxRandomSource(),
                 output_sink=lambda data: write_all(output_file, data),
                 wrap_call=traced(self._tell) if self._options.trace else None,
             )

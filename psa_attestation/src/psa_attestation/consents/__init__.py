@@ -1,0 +1,1 @@
+"""Consents: that a principal agrees to a policy, signed with the key of its certificate."""
