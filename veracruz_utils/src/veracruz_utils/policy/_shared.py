@@ -30,7 +30,8 @@ from veracruz_utils.policy.values import (
 if TYPE_CHECKING:
     from veracruz_utils.policy._terms import TermsForm
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Letters, digits and a few signs: nothing that could do something to a terminal or a list.
+_NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 ClientIdInOrder = Annotated[int, msgspec.Meta(ge=0)]  # judged as unknown when it is too large
 

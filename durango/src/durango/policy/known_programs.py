@@ -1,0 +1,48 @@
+"""Programs that are known here by their digest: those shipped with the SDK."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+from veracruz_utils.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProgram:
+    """What its authors say of a program.
+
+    Attributes:
+        name: as `veracruz-sdk examples` lists it.
+        summary: one line.
+        learns: for each kind of party, what it learns by taking part.
+        codes: its return codes other than 0, each with its reason.
+        result: the type of its result; None if it is not encoded or there is none.
+    """
+
+    name: str
+    summary: str
+    learns: Mapping[str, str] = field(repr=False)
+    codes: Mapping[int, str] = field(repr=False)
+    result: str | None
+
+
+def known_program(digest: Digest) -> KnownProgram | None:
+    """The program with this SHA-256, if it is one of those shipped."""
+    return _known().get(str(digest))
+
+
+@cache
+def _known() -> dict[str, KnownProgram]:
+    text = resources.files("durango.policy").joinpath("known_programs.json").read_text("utf-8")
+    return {
+        digest: KnownProgram(
+            name=said["name"],
+            summary=said["summary"],
+            learns=said["learns"],
+            codes={int(code): reason for code, reason in said["codes"].items()},
+            result=said["result"],
+        )
+        for digest, said in json.loads(text).items()
+    }

@@ -1,0 +1,233 @@
+"""A policy as its author writes it, in TOML.
+
+Principals have names, and what they may do follows from what the file says of them: who gives the
+program, who gives an input, who reads the result. Certificates, keys and the program are named by
+file, and files are looked for beside the TOML. docs/reference/policy-toml.md lists every field.
+"""
+
+import re
+import tomllib
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from durango.errors import DurangoError
+from veracruz_shells.files import read_file
+from veracruz_utils.policy import OPAQUE, IsolationLayer, Mechanism, Role, Strategy
+
+MAX_SOURCE_BYTES: Final = 1 << 20
+_SIZE: Final = re.compile(r"([0-9]{1,19}) ?(KiB|MiB|GiB|)")
+_UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+Size = int | str
+Who = str | list[str]
+
+
+class SourceError(DurangoError):
+    """A TOML file that is no policy."""
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Delegate(_Strict):
+    """Who runs the isolate: where its bridge listens."""
+
+    sinaloa: str
+
+
+class Attestation(_Strict):
+    """Who vouches for the isolate: where it listens, and its result key, a file or PEM."""
+
+    tabasco: str
+    key: str | None = None
+
+
+class Program(_Strict):
+    """The program: a file or a digest; who provides it; how it runs."""
+
+    provider: str = msgspec.field(name="from")
+    file: str | None = None
+    digest: str | None = None
+    strategy: Strategy = Strategy.JIT
+    debug: bool = False
+    deterministic: bool = False
+
+
+class Principal(_Strict):
+    """A principal: its certificate, a file or PEM.
+
+    `id` is its number in the policy, by default the place in the file, from 0. `roles` are what it
+    may do besides what the rest of the file gives it.
+    """
+
+    certificate: str
+    id: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)] | None = None
+    roles: list[Role] = []
+
+
+class Place(_Strict):
+    """One input, or one stream item of each round."""
+
+    provider: str = msgspec.field(name="from")
+    name: str = ""
+    type: str = OPAQUE
+    bytes: Size | None = None
+
+
+class PrivacyTerms(_Strict):
+    """The noise that a result gets; numbers as text, so that they are exact."""
+
+    mechanism: Mechanism
+    epsilon: str
+    total_epsilon: str
+    sensitivity: str
+    delta: str = "0"
+    total_delta: str = "0"
+
+
+class Result(_Strict):
+    """Who reads the result, of how many rounds each, and what may leave."""
+
+    readers: list[str]
+    per_reader: int | None = None
+    type: str = OPAQUE
+    bytes: Size | None = None
+    contributors: int = 0
+    privacy: PrivacyTerms | None = None
+
+
+class Least(_Strict):
+    """So many of these."""
+
+    least: int
+    of: list[str]
+
+
+class Rounds(_Strict):
+    """How many rounds, how many attempts in each, and who agrees to another."""
+
+    most: int | None = None
+    attempts: int | None = None
+    next: str | list[str] | Least | None = None
+
+
+class Platform(_Strict):
+    """An accepted kind of isolate, and the runtimes accepted on it."""
+
+    name: str
+    measurements: list[str] = []
+    releases: list[str] = []
+    images: list[str] = []
+    architecture: str | None = None
+
+
+class PolicySource(_Strict):
+    """The whole file.
+
+    Attributes:
+        principals: by name.
+        inputs: in the order in which the program sees them.
+        streams: likewise.
+        limits: by name; sizes in bytes or as `64MiB`.
+        isolation: the layers that must at least be in force; None is all that the runtime gives.
+        folder: where files are looked for.
+    """
+
+    expires: datetime
+    delegate: Delegate
+    attestation: Attestation
+    program: Program
+    principals: dict[str, Principal]
+    result: Result
+    platforms: list[Platform]
+    inputs: list[Place] = []
+    streams: list[Place] = []
+    rounds: Rounds = msgspec.field(default_factory=Rounds)
+    consent: str | list[str] | Least | None = None
+    limits: dict[str, Size] = {}
+    isolation: list[IsolationLayer] | None = None
+    ciphersuite: str | None = None
+    folder: str = "."
+
+    @property
+    def ends_at(self) -> datetime:
+        """The moment it ends, in UTC."""
+        if self.expires.tzinfo is None:
+            raise SourceError(
+                f"expires: {self.expires.isoformat()} has no time zone: write it as "
+                f"{self.expires.isoformat()}Z for UTC"
+            )
+        return self.expires.astimezone(UTC)
+
+
+def read_source(path: Path) -> PolicySource:
+    """The policy in a TOML file.
+
+    Raises:
+        SourceError: it is not TOML, or not a policy; the message names file and place.
+        VeracruzError: the file cannot be read.
+    """
+    data = read_file(path, limit=MAX_SOURCE_BYTES, what="policy")
+    try:
+        return parse_source(data, folder=path.parent)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
+
+
+def parse_source(data: bytes, *, folder: Path) -> PolicySource:
+    """The policy that this text is.
+
+    Args:
+        data: TOML in UTF-8.
+        folder: where the files that it names are looked for.
+
+    Raises:
+        SourceError: it is not TOML, or not a policy.
+    """
+    try:
+        said = tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise SourceError(f"is not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"is not TOML: {error}") from None
+    except RecursionError:
+        raise SourceError("has too many arrays or tables inside one another") from None
+    if "folder" in said:
+        raise SourceError("unknown field folder")
+    if type(ends := said.get("expires")) is date:  # its beginning, in UTC
+        said["expires"] = datetime(ends.year, ends.month, ends.day, tzinfo=UTC)
+    try:
+        return msgspec.convert({**said, "folder": str(folder)}, PolicySource)
+    except msgspec.ValidationError as error:
+        raise SourceError(_in_toml(str(error))) from None
+
+
+def size_of(given: Size, *, what: str) -> int:
+    """A number of bytes, or of what else a limit counts.
+
+    Raises:
+        SourceError: it is neither a number nor text such as `64MiB`.
+    """
+    if isinstance(given, bool):
+        raise SourceError(f"{what}: {given!r} is not a size such as 1000 or 64MiB")
+    if isinstance(given, int):
+        return given
+    match = _SIZE.fullmatch(given)
+    if match is None:
+        raise SourceError(f"{what}: {given[:40]!r} is not a size such as 1000 or 64MiB")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _in_toml(message: str) -> str:
+    """Msgspec's words, with a place as TOML has it."""
+    what, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    what = what.replace("`", "").replace("Object contains unknown field", "unknown field")
+    what = what.replace("Object missing required field", "missing field")
+    known = "" if path else ", ".join(sorted({*PolicySource.__struct_fields__} - {"folder"}))
+    hint = f"; the fields are {known}" if known and what.startswith("unknown") else ""
+    return f"{path}: {what[:1].lower()}{what[1:]}" if path else f"{what}{hint}"

@@ -1,0 +1,174 @@
+"""A policy written in TOML, and the canonical text that is made of it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from durango.identity import Identity
+from durango.policy.building import build_policy
+from durango.policy.canonical import canonical_json, is_canonical
+from durango.policy.source import SourceError, read_source
+from durango.releases import Releases
+from support.policies import NOW, key_of, pem, public_key_der
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import Agreement, InputTerms, Mechanism, Policy, Role
+
+DAY = timedelta(days=1)
+SOURCE = """
+# Three hospitals and a program.
+expires = 2026-06-20T00:00:00Z
+
+[delegate]
+sinaloa = "bridge.example:3011"
+
+[attestation]
+tabasco = "tabasco.example:3010"
+key = "tabasco.pem"
+
+[program]
+from = "author"
+file = "program.wasm"
+
+[principals."Klinikum Süd"]
+certificate = "south.cert.pem"
+
+[principals.author]
+certificate = "author.cert.pem"
+
+[principals.north]
+certificate = "north.cert.pem"
+
+[[inputs]]
+from = "north"
+name = "patients"
+type = "Vec<u32>"
+bytes = "1MiB"
+
+[[inputs]]
+from = "Klinikum Süd"
+
+[result]
+readers = ["north"]
+type = "Vec<i64>"
+contributors = 2
+
+[result.privacy]
+mechanism = "laplace"
+epsilon = "0.5"
+total_epsilon = "1"
+sensitivity = "1"
+
+[rounds]
+most = 2
+attempts = 5
+next = ["north"]
+
+[[platforms]]
+name = "linux-software-root"
+measurements = ["%s"]
+
+[limits]
+run_seconds = 20
+memory_bytes = "64MiB"
+""" % ("5a" * 32)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for name in ("author", "north", "south"):
+        identity = Identity.create(name, not_before=NOW - DAY, lifetime=60 * DAY)
+        (tmp_path / f"{name}.cert.pem").write_bytes(identity.certificate_pem())
+    (tmp_path / "tabasco.pem").write_text(
+        pem(public_key_der(key_of("tabasco")), "PUBLIC KEY", width=64) + "\n"
+    )
+    (tmp_path / "program.wasm").write_bytes(b"\0asm")
+    return tmp_path
+
+
+def build(folder: Path, source: str = SOURCE) -> bytes:
+    (folder / "policy.toml").write_text(source)
+    found = read_source(folder / "policy.toml")
+    return build_policy(found, releases=Releases(folder, at=NOW), at=NOW)
+
+
+def refused(folder: Path, old: str, new: str) -> str:
+    assert old in SOURCE
+    with pytest.raises(VeracruzError) as refusal:
+        build(folder, SOURCE.replace(old, new))
+    return str(refusal.value)
+
+
+def test_a_policy_says_what_its_source_says(folder):
+    policy = Policy.parse(build(folder), at=NOW)
+    assert [each.name for each in policy.identities] == ["Klinikum Süd", "author", "north"]
+    assert [each.client_id for each in policy.identities] == [0, 1, 2]
+    assert policy.identities[2].roles == {Role.DATA_PROVIDER, Role.RESULT_READER}
+    assert policy.identities[1].roles == {Role.PI_PROVIDER}
+    assert policy.data_provision_order == (2, 0)
+    assert policy.inputs == (InputTerms("patients", "Vec<u32>", 1 << 20), InputTerms())
+    assert policy.program_digest == Digest.of(b"\0asm")
+    assert policy.expires_at == datetime(2026, 6, 20, tzinfo=UTC)
+    assert (policy.conduct.rounds, policy.conduct.attempts) == (2, 5)
+    assert policy.conduct.next_round == Agreement(1, frozenset({2}))
+    assert policy.result.contributors == 2
+    assert policy.result.privacy.mechanism is Mechanism.LAPLACE
+    assert (policy.limits.run_seconds, policy.limits.memory_bytes) == (20, 64 << 20)
+
+
+def test_comments_white_space_and_the_order_of_tables_change_nothing(folder):
+    raw = build(folder)
+    assert is_canonical(raw)
+    spaced = SOURCE.replace("\n\n", "\n\n# a remark\n\n").replace(" = ", "   =   ")
+    assert build(folder, spaced) == raw
+    head, result, rest = SOURCE.partition("[result]")
+    limits = rest[rest.index("[limits]") :]
+    moved = head + limits + "\n" + result + rest[: rest.index("[limits]")]
+    assert build(folder, moved) == raw
+
+
+def test_the_text_is_canonical_json(folder):
+    raw = build(folder)
+    assert b"\n" not in raw.replace(b"\\n", b"")
+    assert canonical_json(json.dumps(json.loads(raw), indent=4).encode()) == raw
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('from = "author"', 'from = "autor"', "program.from: 'autor' is none of the principals"),
+        ('readers = ["north"]', 'readers = ["north", "east"]', "result.readers[1]: 'east'"),
+        ('next = ["north"]', 'next = ["nort"]', "rounds.next[0]: 'nort'"),
+        ("most = 2", "moost = 2", "rounds: unknown field moost"),
+        ('bytes = "1MiB"', 'bytes = "1 MB"', "inputs[0].bytes: '1 MB' is not a size"),
+        ("2026-06-20T00:00:00Z", "2026-06-20T00:00:00", "has no time zone"),
+        ('key = "tabasco.pem"', "", "attestation.key: a policy names the key"),
+        ('file = "program.wasm"', "", "program: give its file or its digest"),
+        ('file = "program.wasm"', 'file = "other.wasm"', "other.wasm"),
+        ("north.cert.pem", "nort.cert.pem", "principals.north.certificate: "),
+        ("run_seconds = 20", "run_second = 20", "limits: unknown limit 'run_second'"),
+        ("run_seconds = 20", "fuel = 9007199254740993", "no canonical JSON says this"),
+        ("[delegate]", "[delegat]", "unknown field delegat"),
+        ('"Vec<i64>"', '"Vec<i64"', "$.result.type"),
+        ("[rounds]", "[rounds", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(folder, old, new, told):
+    assert told in refused(folder, old, new)
+
+
+def test_the_file_is_named_where_its_text_is_wrong(folder):
+    assert str(folder / "policy.toml") in refused(folder, "most = 2", "moost = 2")
+
+
+def test_a_digest_beside_a_file_is_held_against_it(folder):
+    both = f'file = "program.wasm"\ndigest = "{Digest.of(bytes(4))}"'
+    assert "program.digest says" in refused(folder, 'file = "program.wasm"', both)
+
+
+def test_a_source_that_is_no_text_is_refused(folder):
+    (folder / "policy.toml").write_bytes(b"\xff")
+    with pytest.raises(SourceError, match="not UTF-8 at byte 0"):
+        read_source(folder / "policy.toml")
