@@ -11,7 +11,14 @@ from durango.attestation import parse_tabasco_key
 from durango.content import open_content
 from durango.identity import MAX_PEM_BYTES, load_certificate, parse_certificate
 from durango.policy.canonical import canonical_json
-from durango.policy.source import Least, Place, Platform, PolicySource, SourceError, size_of
+from durango.policy.source import (
+    Least,
+    PlaceTable,
+    PlatformTable,
+    PolicySource,
+    SourceError,
+    size_of,
+)
 from durango.releases import Releases
 from veracruz_image import verify_image
 from veracruz_shells.files import read_file
@@ -171,7 +178,9 @@ def _program(source: PolicySource) -> Digest:
     return digest
 
 
-def _platform(source: PolicySource, platform: Platform, releases: Releases) -> AcceptedPlatform:
+def _platform(
+    source: PolicySource, platform: PlatformTable, releases: Releases
+) -> AcceptedPlatform:
     measurements = set()
     for text in platform.measurements:
         try:
@@ -228,7 +237,7 @@ def _agreement(who: str | list[str] | Least | None) -> object:
     return {"least": who.least, "of": who.of} if isinstance(who, Least) else who
 
 
-def _places(places: list[Place], where: str) -> list[dict[str, object]] | None:
+def _places(places: list[PlaceTable], where: str) -> list[dict[str, object]] | None:
     if not any(each.name or each.type != OPAQUE or each.bytes is not None for each in places):
         return None
     entries = []

@@ -33,20 +33,20 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     pass
 
 
-class Delegate(_Strict):
+class DelegateTable(_Strict):
     """Who runs the isolate: where its bridge listens."""
 
     sinaloa: str
 
 
-class Attestation(_Strict):
+class AttestationTable(_Strict):
     """Who vouches for the isolate: where it listens, and its result key, a file or PEM."""
 
     tabasco: str
     key: str | None = None
 
 
-class Program(_Strict):
+class ProgramTable(_Strict):
     """The program: a file or a digest; who provides it; how it runs."""
 
     provider: str = msgspec.field(name="from")
@@ -57,7 +57,7 @@ class Program(_Strict):
     deterministic: bool = False
 
 
-class Principal(_Strict):
+class PrincipalTable(_Strict):
     """A principal: its certificate, a file or PEM.
 
     `id` is its number in the policy, by default the place in the file, from 0. `roles` are what it
@@ -69,7 +69,7 @@ class Principal(_Strict):
     roles: list[Role] = []
 
 
-class Place(_Strict):
+class PlaceTable(_Strict):
     """One input, or one stream item of each round."""
 
     provider: str = msgspec.field(name="from")
@@ -78,7 +78,7 @@ class Place(_Strict):
     bytes: Size | None = None
 
 
-class PrivacyTerms(_Strict):
+class PrivacyTable(_Strict):
     """The noise that a result gets; numbers as text, so that they are exact."""
 
     mechanism: Mechanism
@@ -89,7 +89,7 @@ class PrivacyTerms(_Strict):
     total_delta: str = "0"
 
 
-class Result(_Strict):
+class ResultTable(_Strict):
     """Who reads the result, of how many rounds each, and what may leave."""
 
     readers: list[str]
@@ -97,7 +97,7 @@ class Result(_Strict):
     type: str = OPAQUE
     bytes: Size | None = None
     contributors: int = 0
-    privacy: PrivacyTerms | None = None
+    privacy: PrivacyTable | None = None
 
 
 class Least(_Strict):
@@ -107,7 +107,7 @@ class Least(_Strict):
     of: list[str]
 
 
-class Rounds(_Strict):
+class RoundsTable(_Strict):
     """How many rounds, how many attempts in each, and who agrees to another."""
 
     most: int | None = None
@@ -115,7 +115,7 @@ class Rounds(_Strict):
     next: str | list[str] | Least | None = None
 
 
-class Platform(_Strict):
+class PlatformTable(_Strict):
     """An accepted kind of isolate, and the runtimes accepted on it."""
 
     name: str
@@ -138,15 +138,15 @@ class PolicySource(_Strict):
     """
 
     expires: datetime
-    delegate: Delegate
-    attestation: Attestation
-    program: Program
-    principals: dict[str, Principal]
-    result: Result
-    platforms: list[Platform]
-    inputs: list[Place] = []
-    streams: list[Place] = []
-    rounds: Rounds = msgspec.field(default_factory=Rounds)
+    delegate: DelegateTable
+    attestation: AttestationTable
+    program: ProgramTable
+    principals: dict[str, PrincipalTable]
+    result: ResultTable
+    platforms: list[PlatformTable]
+    inputs: list[PlaceTable] = []
+    streams: list[PlaceTable] = []
+    rounds: RoundsTable = msgspec.field(default_factory=RoundsTable)
     consent: str | list[str] | Least | None = None
     limits: dict[str, Size] = {}
     isolation: list[IsolationLayer] | None = None
