@@ -190,6 +190,43 @@ def test_noise_needs_a_type_and_no_determinism():
     refused("$.deterministic", PolicyErrorCode.PRIVACY, result=result, deterministic=True)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["opaque", "f64", "Vec<(u8, String)>", "HashSet<u8>", "Option<u8>", "bool", "()", "Vec<u9>"],
+)
+def test_noise_is_for_whole_numbers_alone(kind):
+    code = PolicyErrorCode.INVALID_VALUE if kind == "Vec<u9>" else PolicyErrorCode.PRIVACY
+    refused("$.result.type", code, result={"type": kind, "privacy": PRIVACY})
+
+
+@pytest.mark.parametrize("kind", ["i8", "{a: u64, b: [(usize, i16); 3]}", "Vec<Vec<u32>>"])
+def test_every_shape_of_whole_numbers_may_have_noise(kind):
+    assert parse(result={"type": kind, "privacy": PRIVACY}).result.privacy is not None
+
+
+def test_noise_and_debugging_do_not_go_together():
+    result = {"type": "Vec<i64>", "privacy": PRIVACY}
+    refused("$.debug", PolicyErrorCode.PRIVACY, result=result, debug=True)
+
+
+def test_a_number_has_no_more_decimals_than_a_balance_can_tell():
+    tiny = PRIVACY | {"epsilon": "1e-41"}
+    detail = refused(
+        "$.result.privacy.epsilon", PolicyErrorCode.PRIVACY, result={"type": "u8", "privacy": tiny}
+    )
+    assert "more than 40 decimal places" in detail
+
+
+def test_a_type_is_one_of_the_encodings_grammar():
+    policy = parse(inputs=[{"type": "Vec<(u8, f64)>"}, {}], result={"type": "{a: u8}"})
+    assert str(policy.inputs[0].kind) == "Vec<(u8, f64)>"
+    assert policy.inputs[1].kind is None
+    assert str(policy.result.kind) == "{a: u8}"
+    detail = refused("$.inputs[0].type", PolicyErrorCode.INVALID_VALUE, inputs=[{"type": "u9"}, {}])
+    assert "unknown type 'u9'" in detail
+    refused("$.result.type", PolicyErrorCode.INVALID_VALUE, result={"type": ""})
+
+
 @pytest.mark.parametrize("field", ["rounds", "attempts", "results_per_reader"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "3"])
 def test_numbers_of_rounds_are_numbers(field, value):

@@ -10,6 +10,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.errors import TypeExpressionError
+from veracruz_utils.encoding.grammar import parse_type
 from veracruz_utils.policy._shared import SharedForm
 from veracruz_utils.policy.conduct import (
     OPAQUE,
@@ -28,8 +31,9 @@ from veracruz_utils.policy.values import RESULT_READERS, PolicyIdentity
 USUAL_ATTEMPTS: Final = 3
 USUAL_STREAM_ROUNDS: Final = 100
 """Each takes new stream items, and so the doing of whoever gives them."""
-_MOST_TYPE_CHARS: Final = 4096
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?(e-[0-9]{1,2})?")
+_MOST_PLACES: Final = 40
+"""Of a number's decimals: balances are told in as many."""
 _PLACE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 
 _Rounds = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -127,6 +131,13 @@ def read_terms(form: TermsForm, identities: Sequence[PolicyIdentity]) -> PolicyT
             "deterministic",
             path="$.deterministic",
         )
+    if result.privacy is not None and form.debug:
+        raise PolicyError(
+            PolicyErrorCode.PRIVACY,
+            "noise hides nothing from who is told what the program says: a policy has privacy or "
+            "is for debugging",
+            path="$.debug",
+        )
     if result.contributors > len({*data, *streams}):
         raise PolicyError(
             PolicyErrorCode.INPUT_TERMS,
@@ -200,18 +211,42 @@ def _read_inputs(
 def _read_result(form: _ResultForm) -> ResultTerms:
     _check_type(form.type, "$.result.type")
     privacy = None if form.privacy is None else _read_privacy(form.privacy)
-    if privacy is not None and form.type == OPAQUE:
-        raise PolicyError(
-            PolicyErrorCode.PRIVACY,
-            "noise is added to a result of a type that is known: give `type`",
-            path="$.result.type",
-        )
+    if privacy is not None:
+        _check_noisy(form.type, "$.result.type")
     return ResultTerms(form.type, form.bytes, form.contributors, privacy)
 
 
 def _check_type(text: str, path: str) -> None:
-    if not text or len(text) > _MOST_TYPE_CHARS or not text.isprintable():
-        raise PolicyError(PolicyErrorCode.INVALID_VALUE, "is not a type", path=path)
+    if text == OPAQUE:
+        return
+    try:
+        parse_type(text)
+    except TypeExpressionError as error:
+        raise PolicyError(PolicyErrorCode.INVALID_VALUE, str(error), path=path) from error
+
+
+def _check_noisy(text: str, path: str) -> None:
+    """Refuse a type that is anything but integers: each of them gets noise."""
+    if text == OPAQUE:
+        detail = "noise is added to a result of a type that is known: give `type`"
+        raise PolicyError(PolicyErrorCode.PRIVACY, detail, path=path)
+    found = False
+    waiting = [parse_type(text)]
+    while waiting:
+        kind = waiting.pop()
+        found = found or isinstance(kind, kinds.Integer)
+        if not isinstance(kind, kinds.Integer | kinds.Tuple | kinds.Struct | kinds.Array) and (
+            not isinstance(kind, kinds.Sequence) or kind.distinct
+        ):
+            raise PolicyError(
+                PolicyErrorCode.PRIVACY,
+                f"noise is for whole numbers, in tuples, structs, arrays and Vec; {kind} is none",
+                path=path,
+            )
+        waiting += kinds.parts(kind)
+    if not found:
+        detail = f"{text} has no number that could get noise"
+        raise PolicyError(PolicyErrorCode.PRIVACY, detail, path=path)
 
 
 def _read_privacy(form: _PrivacyForm) -> Privacy:
@@ -246,4 +281,11 @@ def _read_number(text: str, path: str) -> Fraction:
         raise PolicyError(
             PolicyErrorCode.PRIVACY, f"{text[:40]!r} is not a number such as 0.5 or 1e-6", path=path
         )
-    return Fraction(text)
+    number = Fraction(text)
+    if 10**_MOST_PLACES % number.denominator:
+        raise PolicyError(
+            PolicyErrorCode.PRIVACY,
+            f"{text[:40]!r} has more than {_MOST_PLACES} decimal places",
+            path=path,
+        )
+    return number

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from veracruz_utils.encoding.grammar import parse_type
+from veracruz_utils.encoding.kinds import TypeKind
+
 UNLIMITED = (1 << 32) - 1
 """As a number of rounds or results: as many as a computation can count."""
 
@@ -75,6 +78,11 @@ class InputTerms:
     type: str = OPAQUE
     most_bytes: int | None = None
 
+    @property
+    def kind(self) -> TypeKind | None:
+        """The type, parsed; None if it is `OPAQUE`."""
+        return None if self.type == OPAQUE else parse_type(self.type)
+
 
 class Mechanism(StrEnum):
     """How noise is drawn."""
@@ -121,6 +129,11 @@ class ResultTerms:
     most_bytes: int | None = None
     contributors: int = 0
     privacy: Privacy | None = None
+
+    @property
+    def kind(self) -> TypeKind | None:
+        """The type, parsed; None if it is `OPAQUE`."""
+        return None if self.type == OPAQUE else parse_type(self.type)
 
 
 @dataclass(frozen=True, slots=True)
