@@ -27,6 +27,7 @@ from durango.errors import (
     RequestFailedError,
     RequestRefusedError,
     TabascoKeyError,
+    WrongInputError,
 )
 from durango.evidence import Attestation, Evidence, GateCheck, Passed
 from durango.gate import judge
@@ -57,6 +58,7 @@ __all__ = [
     "RequestRefusedError",
     "SavedAttestation",
     "TabascoKeyError",
+    "WrongInputError",
     "attest",
     "judge",
     "load_certificate",

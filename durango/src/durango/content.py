@@ -24,10 +24,14 @@ MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 
 
 class UploadContent:
-    """`size` bytes to send, from the current position of a file that can seek."""
+    """`size` bytes to send, from the current position of a file that can seek.
+
+    `known_as` is the type that they were found to be of; None before that.
+    """
 
     def __init__(self, file: BinaryIO, *, name: str) -> None:
         self.name = name
+        self.known_as: str | None = None
         self._file = file
         self._start = file.tell()
         self.size = file.seek(0, os.SEEK_END) - self._start
@@ -46,13 +50,26 @@ class UploadContent:
                 remaining -= len(piece)
                 # One that grew is refused too: the announced bytes would be a part of it.
                 if not piece or (not remaining and self._file.read(1)):
-                    raise ContentError(
-                        f"{self.name} changed while it was read, it had {self.size} bytes: "
-                        "send a copy that nobody writes to"
-                    )
+                    raise self._changed()
                 yield piece
         except OSError as error:
             raise ContentError(f"{self.name} cannot be read: {error.strerror}") from error
+
+    def read(self, offset: int, most: int) -> bytes:
+        """Up to `most` bytes from `offset`.
+
+        Raises:
+            ContentError: the file cannot be read, or is no longer `size` bytes.
+        """
+        wanted = min(most, self.size - offset)
+        try:
+            self._file.seek(self._start + offset)
+            found = self._file.read(wanted)
+        except OSError as error:
+            raise ContentError(f"{self.name} cannot be read: {error.strerror}") from error
+        if len(found) < wanted:
+            raise self._changed()
+        return found
 
     def digest(self) -> Digest:
         """SHA-256 of the bytes; reads all of them."""
@@ -60,6 +77,12 @@ class UploadContent:
         for piece in self.pieces():
             sha256.update(piece)
         return Digest(sha256.digest())
+
+    def _changed(self) -> ContentError:
+        return ContentError(
+            f"{self.name} changed while it was read, it had {self.size} bytes: "
+            "send a copy that nobody writes to"
+        )
 
 
 Source = bytes | bytearray | memoryview | Path | str | BinaryIO | UploadContent

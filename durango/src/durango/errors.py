@@ -12,6 +12,7 @@ VeracruzError
 └ RefusedError                exit 3
   ├ GateError                 the attestation does not fit the principal's own policy
   ├ NotAuthorisedError        the policy does not give this to this identity
+  ├ WrongInputError           a file is not what the policy says of its place
   ├ ReleaseError              a release, or a key for releases, is not one that is trusted here
   ├ PolicyExpiredError        the policy's time is over, and the isolate gone
   ├ ReceiptError              a receipt does not fit the policy, the attestation or the files
@@ -66,6 +67,20 @@ class ProgramFailedError(DurangoError):
 
 class NotAuthorisedError(RefusedError):
     """The policy does not give this to this identity."""
+
+
+class WrongInputError(RefusedError):
+    """A file is not what the policy says of its place; nothing of it was sent.
+
+    Attributes:
+        form: of the text that it is in place of encoded data: `CSV` or `JSON`; None if it is none.
+        header: whether the first row of that text names the columns.
+    """
+
+    def __init__(self, message: str, *, form: str | None = None, header: bool = False) -> None:
+        super().__init__(message)
+        self.form = form
+        self.header = header
 
 
 class ReleaseError(RefusedError):

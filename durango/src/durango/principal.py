@@ -19,6 +19,8 @@ from durango.endings import expiry_explained
 from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
 from durango.evidence import Attestation
 from durango.identity import Identity
+from durango.input_files import check_input
+from durango.places import place_of
 from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,
@@ -157,7 +159,8 @@ class Principal:
             on_progress: called with the number of bytes sent.
 
         Raises:
-            RefusedError: not this principal's to send, no place for it, or too large.
+            RefusedError: not this principal's to send, no place for it, too large, or not of the
+                type that the policy says.
             RequestFailedError: not now.
             ContentError: the file cannot be read.
         """
@@ -284,6 +287,8 @@ class Principal:
             limits = self._policy.limits
             require_size(content, limits.input_bytes, "input_bytes")
             require_size(content, limits.total_input_bytes, "total_input_bytes")
+            place = place_of(self._policy, self._member, kind, package_id)
+            check_input(content, place, self._policy)
             digest, answer = self._session.upload(
                 runtime.Upload(kind, package_id, content.size),
                 content,
