@@ -3,6 +3,8 @@
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.policies import NOW, certificate, current_document, document_2021, pem, text
 from veracruz_utils.policy import (
@@ -15,6 +17,7 @@ from veracruz_utils.policy import (
     PolicyError,
     PolicyErrorCode,
     ResultTerms,
+    decimal_text,
 )
 
 PEOPLE = [
@@ -244,3 +247,14 @@ def test_numbers_of_rounds_are_numbers(field, value):
 )
 def test_unknown_fields_are_refused_inside_as_well(terms, path):
     refused(path, PolicyErrorCode.UNKNOWN_FIELD, **terms)
+
+
+@pytest.mark.parametrize("text", ["0", "7", "0.5", "0.000001", "12.25", "1000"])
+def test_a_decimal_number_is_shown_as_it_was_read(text):
+    assert decimal_text(Fraction(text)) == text
+
+
+@given(st.lists(st.decimals(0, 100, places=8), max_size=5))
+def test_a_sum_of_decimal_numbers_is_shown_exactly(numbers):
+    total = sum(map(Fraction, numbers), Fraction(0))
+    assert Fraction(decimal_text(total)) == total

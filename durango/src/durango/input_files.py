@@ -11,7 +11,7 @@ from colima.runtime import ContentKind
 from durango._words import printable
 from durango.content import UploadContent
 from durango.errors import NotAuthorisedError, WrongInputError
-from durango.places import Place, places
+from durango.input_places import PlaceOfInput, places
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.csv_codec import read_rows
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TableError
@@ -31,7 +31,7 @@ _MAX_OTHER_BYTES: Final = 16 * 1024 * 1024
 _PARTS: Final = 4096
 
 
-def check_input(content: UploadContent, place: Place, policy: Policy) -> None:
+def check_input(content: UploadContent, place: PlaceOfInput, policy: Policy) -> None:
     """Accept content that is what the policy says of its place.
 
     Args:
@@ -58,7 +58,7 @@ def check_input(content: UploadContent, place: Place, policy: Policy) -> None:
     content.known_as = place.terms.type
 
 
-def encoded(content: UploadContent, place: Place, *, header: bool) -> UploadContent:
+def encoded(content: UploadContent, place: PlaceOfInput, *, header: bool) -> UploadContent:
     """CSV or JSON, encoded for its place.
 
     Args:
@@ -133,7 +133,7 @@ def _walk(content: UploadContent, kind: kinds.TypeKind) -> None:
 
 
 def _wrong(
-    content: UploadContent, place: Place, error: PineconeError, policy: Policy
+    content: UploadContent, place: PlaceOfInput, error: PineconeError, policy: Policy
 ) -> WrongInputError:
     assert place.kind is not None
     form = text_form(content, place.kind)

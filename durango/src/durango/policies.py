@@ -8,6 +8,7 @@ from cryptography import x509
 
 from durango._words import layer_names, printable, timestamp
 from durango.platforms import protection
+from durango.policy_terms import terms_facts, terms_rows, terms_warnings
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
@@ -50,6 +51,7 @@ def policy_facts(policy: Policy) -> dict[str, object]:
         "limits": {
             name: getattr(policy.limits, name) for name in policy.limits.__dataclass_fields__
         },
+        **terms_facts(policy),
     }
 
 
@@ -64,6 +66,7 @@ def policy_text(policy: Policy) -> str:
         (f"client {identity.client_id}", _identity_line(policy, identity))
         for identity in policy.identities
     ]
+    rows += terms_rows(policy)
     for platform in policy.platforms:
         rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
         rows += [("", f"measurement {value.hex()}") for value in sorted(platform.measurements)]
@@ -109,6 +112,7 @@ def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
             "it names no key of the attestation service: everyone must get it from a source they "
             "trust and give it with --tabasco-key"
         )
+    warnings += terms_warnings(policy)
     for identity in policy.identities:
         warnings += _identity_warnings(policy, identity)
     return warnings

@@ -20,7 +20,7 @@ from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, Requ
 from durango.evidence import Attestation
 from durango.identity import Identity
 from durango.input_files import check_input
-from durango.places import place_of
+from durango.input_places import place_of
 from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,

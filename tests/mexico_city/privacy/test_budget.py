@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexico_city.privacy.budget import Budget, Loss, decimal_text
+from mexico_city.privacy.budget import Budget, Loss
 
 _DECIMALS = st.decimals(0, 1000, places=6).map(Fraction)
 _PRICES = st.builds(Loss, st.decimals("0.000001", 5, places=6).map(Fraction), _DECIMALS)
@@ -38,14 +38,3 @@ def test_a_total_of_so_many_releases_is_for_exactly_so_many(price, releases):
 )
 def test_a_release_must_fit_in_epsilon_and_in_delta(total, price):
     assert not Budget(total, price).suffices
-
-
-@pytest.mark.parametrize("text", ["0", "7", "0.5", "0.000001", "12.25", "1000"])
-def test_a_decimal_number_is_shown_as_it_was_read(text):
-    assert decimal_text(Fraction(text)) == text
-
-
-@given(st.lists(st.decimals(0, 100, places=8), max_size=5))
-def test_a_sum_of_decimal_numbers_is_shown_exactly(numbers):
-    total = sum(map(Fraction, numbers), Fraction(0))
-    assert Fraction(decimal_text(total)) == total

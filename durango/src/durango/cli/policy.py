@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from durango.cli.disclosure import disclosure_terms
 from durango.cli.options import (
     FILE,
     force_option,
@@ -135,6 +136,38 @@ def policy() -> None:
     help="A limit, as in input_bytes=64MiB or run_seconds=30; repeatable.",
 )
 @click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="INDEX.FIELD=VALUE",
+    help="What input INDEX is, as in 0.name=patients, 0.type='Vec<(u8, f64)>' or 0.bytes=1MiB: "
+    "`durango data send` refuses what is not. Repeatable.",
+)
+@click.option(
+    "--stream",
+    "streams",
+    multiple=True,
+    metavar="INDEX.FIELD=VALUE",
+    help="The same of stream INDEX.",
+)
+@click.option(
+    "--result",
+    "result",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="What a result must be before the runtime releases it, as in type='Vec<i64>', bytes=1KiB "
+    "or contributors=2, the principals whose input is not empty. Repeatable.",
+)
+@click.option(
+    "--privacy",
+    "privacy",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="The noise that the runtime adds to a result of whole numbers, and its budget: "
+    "mechanism=laplace or gaussian, epsilon, delta, total_epsilon, total_delta, sensitivity. "
+    "Repeatable.",
+)
+@click.option(
     "--isolation",
     "isolation",
     type=click.Choice([EVERY_RUNTIME_LAYER, *map(str, IsolationLayer), NO_LAYER]),
@@ -171,6 +204,10 @@ def new(
     strategy: str,
     debug: bool,
     limits: tuple[str, ...],
+    inputs: tuple[str, ...],
+    streams: tuple[str, ...],
+    result: tuple[str, ...],
+    privacy: tuple[str, ...],
     isolation: tuple[str, ...],
     format_name: str,
     output: Path,
@@ -186,6 +223,7 @@ def new(
     runtimes = [_of_release(releases, version, architecture) for version in versions]
     runtimes += [_of_image(path) for path in images]
     accepted = platforms_of(platforms, runtimes)
+    data_places, stream_places = order_of(data_order, members), order_of(stream_order, members)
     text = render_policy(
         at=now,
         identities=members,
@@ -195,13 +233,21 @@ def new(
         expires_at=expiry(expires, days, now=now),
         ciphersuite=suite_of(ciphersuite, FORMATS[format_name]),
         platforms=accepted,
-        data_provision_order=order_of(data_order, members),
-        streaming_order=order_of(stream_order, members),
+        data_provision_order=data_places,
+        streaming_order=stream_places,
         program_digest=program_digest,
         strategy=Strategy(strategy),
         debug=debug,
         limits=limits_of(limits),
         isolation=isolation_of(isolation),
+        terms=disclosure_terms(
+            inputs=inputs,
+            streams=streams,
+            result=result,
+            privacy=privacy,
+            data_order=data_places,
+            stream_order=stream_places,
+        ),
         policy_format=FORMATS[format_name],
     )
     made = Policy.parse(text, at=now)

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from colima.runtime import ComputationState, ContentKind
+from durango.cli.encoding import Encoding, encoding_options, open_input
 from durango.cli.options import (
     FILE,
     Membership,
@@ -81,6 +82,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     @membership_options
     @click.argument("file", type=FILE)
     @_package_option
+    @encoding_options
     @_opening_option
     @wait_option
     @force_option
@@ -90,6 +92,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         membership: Membership,
         file: Path,
         package: int,
+        encoding: Encoding,
         opening: Path | None,
         wait: float,
         force: bool,
@@ -99,7 +102,10 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         require_place(membership.access.policy, membership.member, kind, package)
         membership.access.policy.require_in_force(datetime.now(UTC))
         # Before anything is sent: without its opening an input that is in proves nothing, for good.
-        with _room_for(opening, force=force) as keep, open_content(file) as content:
+        with (
+            open_input(file, membership, kind, package, encoding) as content,
+            _room_for(opening, force=force) as keep,
+        ):
             principal, attestation = membership.connect()
             with principal:
                 wait_for(principal, _ACCEPTING[kind], wait)

@@ -32,7 +32,8 @@ FORMATS: Final = {"current": PolicyFormat.CURRENT, "2021": PolicyFormat.VERACRUZ
 
 _PLATFORM: Final = re.compile(r"([A-Za-z0-9._-]{1,64})(?:=((?:[0-9a-fA-F]{2}){1,64}))?")
 _IDS: Final = re.compile(r"\s*(?:[0-9]{1,10}(?:\s*,\s*[0-9]{1,10})*)?\s*")
-_LIMIT: Final = re.compile(r"([a-z_]+)=([0-9]{1,20})(KiB|MiB|GiB|)")
+_LIMIT: Final = re.compile(r"([a-z_]+)=([0-9]{1,20}(?:KiB|MiB|GiB|))")
+_SIZE: Final = re.compile(r"([0-9]{1,20})(KiB|MiB|GiB|)")
 _UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LIMIT_NAMES: Final = tuple(field.name for field in fields(Limits))
 _USUAL_DAYS: Final = 30
@@ -129,8 +130,16 @@ def limits_of(given: Sequence[str]) -> Limits | None:
                 f"{text[:80]!r} is not NAME=VALUE with a name given once of "
                 f"{', '.join(_LIMIT_NAMES)}"
             )
-        values[match[1]] = int(match[2]) * _UNITS[match[3]]
+        values[match[1]] = size_of(match[2])
     return Limits(**values) if values else None
+
+
+def size_of(text: str) -> int:
+    """A number, or one of bytes with a unit."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise click.UsageError(f"{text[:40]!r} is not a number such as 1024 or 64MiB")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def isolation_of(given: Sequence[str]) -> frozenset[IsolationLayer] | None:

@@ -22,6 +22,7 @@ from veracruz_utils.policy.conduct import (
     Mechanism,
     Privacy,
     ResultTerms,
+    decimal_text,
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
@@ -72,4 +73,5 @@ __all__ = [
     "Strategy",
     "TlsVersion",
     "ciphersuite_named",
+    "decimal_text",
 ]

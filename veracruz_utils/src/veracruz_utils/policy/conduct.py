@@ -151,3 +151,12 @@ class PolicyTerms:
     inputs: tuple[InputTerms, ...] = field(default=())
     streams: tuple[InputTerms, ...] = field(default=())
     result: ResultTerms = field(default=ResultTerms())
+
+
+def decimal_text(number: Fraction) -> str:
+    """A fraction that a decimal number was read as, or a sum of such, as a decimal number."""
+    places, power = 0, 1
+    while power % number.denominator:
+        places, power = places + 1, power * 10
+    digits = str(number.numerator * (power // number.denominator)).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits

@@ -13,7 +13,7 @@ _MAX_TYPE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceOfInput:
     """A place of one of the orders.
 
     Attributes:
@@ -50,20 +50,20 @@ class Place:
         return f"the encoding of {self.terms.type[:_MAX_TYPE_CHARS]}"
 
 
-def places(policy: Policy, content: ContentKind) -> list[Place]:
+def places(policy: Policy, content: ContentKind) -> list[PlaceOfInput]:
     """All places of one order, as the program counts them."""
     data = content is ContentKind.DATA
     order: Sequence[int] = policy.data_provision_order if data else policy.streaming_order
     terms = policy.inputs if data else policy.streams
     return [
-        Place(content, index, client, policy.named(client), each)
+        PlaceOfInput(content, index, client, policy.named(client), each)
         for index, (client, each) in enumerate(zip(order, terms, strict=True))
     ]
 
 
 def place_of(
     policy: Policy, member: PolicyIdentity, content: ContentKind, package_id: int
-) -> Place:
+) -> PlaceOfInput:
     """The place that a package of `member`, who has one in this order, is going to fill.
 
     A principal's packages fill its places in rising order. So package 0 is for the first of them,
@@ -83,5 +83,5 @@ def place_of(
     return own[0] if len(own) == 1 else replace(own[0], index=None)
 
 
-def _one_of(own: Sequence[Place]) -> str:
+def _one_of(own: Sequence[PlaceOfInput]) -> str:
     return " or ".join(place.label for place in own[:5])

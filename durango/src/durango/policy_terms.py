@@ -1,0 +1,111 @@
+"""What a policy says of inputs and of the result, for people to read and for programs."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from colima.runtime import ContentKind
+from durango._words import printable
+from durango.input_places import places
+from veracruz_utils.encoding import kinds
+from veracruz_utils.policy import OPAQUE, InputTerms, Policy, Privacy, decimal_text
+
+
+def terms_facts(policy: Policy) -> dict[str, object]:
+    """For programs; the keys are stable."""
+    result = policy.result
+    return {
+        "inputs": [_input_facts(terms) for terms in policy.inputs],
+        "streams": [_input_facts(terms) for terms in policy.streams],
+        "result": {
+            "type": result.type,
+            "bytes": result.most_bytes,
+            "contributors": result.contributors,
+            "privacy": None if result.privacy is None else _privacy_facts(result.privacy),
+        },
+    }
+
+
+def terms_rows(policy: Policy) -> list[tuple[str, str]]:
+    """For people: a name and a line each."""
+    rows = [
+        (f"{name} {place.index}", f"{place.owner}: {_input_line(place.terms)}")
+        for name, content in (("input", ContentKind.DATA), ("stream", ContentKind.STREAM))
+        for place in places(policy, content)
+        if place.terms != InputTerms()
+    ]
+    result = policy.result
+    said = [] if result.type == OPAQUE else [printable(result.type, most=300)]
+    if result.most_bytes is not None:
+        said.append(f"at most {result.most_bytes} bytes")
+    if result.contributors:
+        said.append(f"released if {result.contributors} principals or more gave an input")
+    if said:
+        rows.append(("result", ", ".join(said)))
+    if result.privacy is not None:
+        rows.append(("privacy", _privacy_line(result.privacy)))
+    return rows
+
+
+def terms_warnings(policy: Policy) -> list[str]:
+    """What deserves a second look."""
+    privacy = policy.result.privacy
+    if privacy is None:
+        return []
+    warnings = []
+    assert policy.result.kind is not None  # noise needs a type
+    if _has_sequence(policy.result.kind):
+        warnings.append(
+            "its result has a Vec: noise is added to the numbers in it, but how many there are "
+            "is released as it is"
+        )
+    if releases(privacy) < policy.conduct.rounds:
+        warnings.append(
+            f"its privacy budget pays for {releases(privacy)} releases, and it has "
+            f"{policy.conduct.rounds} rounds: later ones will be refused"
+        )
+    return warnings
+
+
+def releases(privacy: Privacy) -> int:
+    """How many releases the budget pays for."""
+    counts = [privacy.total_epsilon // privacy.epsilon]
+    if privacy.delta:
+        counts.append(privacy.total_delta // privacy.delta)
+    return min(counts)
+
+
+def _input_facts(terms: InputTerms) -> dict[str, object]:
+    return {"name": terms.name, "type": terms.type, "bytes": terms.most_bytes}
+
+
+def _input_line(terms: InputTerms) -> str:
+    said = [printable(terms.name)] if terms.name else []
+    said.append(printable(terms.type, most=300))
+    if terms.most_bytes is not None:
+        said.append(f"at most {terms.most_bytes} bytes")
+    return ", ".join(said)
+
+
+def _privacy_facts(privacy: Privacy) -> dict[str, object]:
+    numbers: Sequence[tuple[str, Fraction]] = [
+        (name, getattr(privacy, name))
+        for name in ("epsilon", "delta", "total_epsilon", "total_delta", "sensitivity")
+    ]
+    return {
+        "mechanism": privacy.mechanism.value,
+        **{name: decimal_text(number) for name, number in numbers},
+        "releases": releases(privacy),
+    }
+
+
+def _privacy_line(privacy: Privacy) -> str:
+    facts = _privacy_facts(privacy)
+    delta = f", delta {facts['delta']} of {facts['total_delta']}" if privacy.delta else ""
+    return (
+        f"{facts['mechanism']} noise, sensitivity {facts['sensitivity']}; a release costs epsilon "
+        f"{facts['epsilon']} of {facts['total_epsilon']}{delta}: {facts['releases']} in all"
+    )
+
+
+def _has_sequence(kind: kinds.TypeKind) -> bool:
+    return isinstance(kind, kinds.Sequence) or any(map(_has_sequence, kinds.parts(kind)))
