@@ -20,6 +20,7 @@ from colima.runtime import (
 )
 from mexico_city.consents import Consents
 from mexico_city.content import Content, content_of
+from mexico_city.disclosure import Disclosure
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import NEXT, LifecycleEvent
@@ -93,6 +94,7 @@ class Computation:
         self._streams = Inputs(policy.streaming_order)
         self._asked_for_shutdown: set[int] = set()
         self.consents = Consents(policy)
+        self.disclosure = Disclosure(policy, random)
 
     # What principals send.
 
@@ -108,7 +110,7 @@ class Computation:
         self._require_state(state)
         if upload.kind is not ContentKind.PROGRAM:
             self.consents.require()
-        self._require_room(upload)
+        self._require_room(identity, upload)
         if upload.kind is ContentKind.PROGRAM and upload.digest:
             self._require_program(Digest(upload.digest))
         slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
@@ -211,7 +213,8 @@ class Computation:
         """The outcome if there is one, a job if the program has to run, None while it runs.
 
         Raises:
-            DeniedError: not a reader, not everything is in, or a consent was taken back.
+            DeniedError: not a reader, not everything is in, a consent was taken back, or its result
+                could not be released.
         """
         _require_role(identity, RESULT_READERS)
         if self.state is ComputationState.FINISHED_EXECUTING:
@@ -220,11 +223,13 @@ class Computation:
         if self.running:
             return None
         self.consents.require()
+        inputs, streams = self._data.in_order(), self._streams.in_order()
+        self.disclosure.require_run((*inputs, *streams))
         seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
         self.consents.bind()
         self.running = True
         self._message = ""  # that of an earlier round says nothing of this one
-        return Job(self._data.in_order(), self._streams.in_order(), self._previous, seed)
+        return Job(inputs, streams, self._previous, seed)
 
     def run_finished(self, outcome: RunResult, message: str = "") -> None:
         """Record a run that returned; its message is kept under `debug` alone."""
@@ -337,12 +342,13 @@ class Computation:
                 expected=str(self.policy.program_digest),
             )
 
-    def _require_room(self, upload: Upload) -> None:
+    def _require_room(self, identity: PolicyIdentity, upload: Upload) -> None:
         limits = self.policy.limits
         if upload.kind is ContentKind.PROGRAM:
             _require_at_most("program_bytes", limits.program_bytes, upload.size)
             return
         _require_at_most("input_bytes", limits.input_bytes, upload.size)
+        _require_place_size(self.policy, identity, upload)
         # What others have only announced counts: it is going to be here beside this.
         total = self._data.size + self._streams.size + upload.size
         _require_at_most("total_input_bytes", limits.total_input_bytes, total, " of inputs in all")
@@ -366,6 +372,34 @@ class Computation:
 
 def _describe(reason: RefusalReason, code: str) -> str:
     return f"{reason.name.lower().replace('_', ' ')}: {code}"
+
+
+def _require_place_size(policy: Policy, identity: PolicyIdentity, upload: Upload) -> None:
+    """Refuse what is larger than the policy allows for the place that it is going to fill.
+
+    A principal's packages fill its places in rising order. Which one a package is going to fill is
+    only known of numbers below their count, so that no other will do where the sizes differ.
+
+    Raises:
+        DeniedError: it is larger, or its number does not tell its place.
+    """
+    data = upload.kind is ContentKind.DATA
+    order = policy.data_provision_order if data else policy.streaming_order
+    terms = policy.inputs if data else policy.streams
+    own = [index for index, client in enumerate(order) if client == identity.client_id]
+    sizes = {terms[index].most_bytes for index in own}
+    if upload.package_id >= len(own) and len(sizes) > 1:
+        raise DeniedError(
+            RefusalReason.NOT_EXPECTED,
+            found=f"package {upload.package_id} of {identity.label}",
+            expected=f"0 to {len(own) - 1}: its places take different sizes",
+        )
+    if own:
+        index = own[min(upload.package_id, len(own) - 1)]
+        most = terms[index].most_bytes
+        if most is not None:
+            name = f"{'inputs' if data else 'streams'}[{index}].bytes"
+            _require_at_most(name, most, upload.size)
 
 
 def _require_at_most(limit: str, most: int, found: int, of: str = "") -> None:

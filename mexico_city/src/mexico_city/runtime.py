@@ -35,6 +35,7 @@ from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
+from mexico_city.disclosure import Release, WithheldError
 from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
 from mexico_city.receipts import END_OF, EndedRun, ReceiptBook
@@ -61,7 +62,7 @@ class Runtime:
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
         self._job: tuple[Job, int] | None = None
-        self._sealing: tuple[Job, isolate.Finished, Sealing] | None = None
+        self._releasing: tuple[Job, isolate.Finished, Release] | None = None
         self._readers: list[Dialogue] = []
         self._answers: list[tuple[Dialogue, Response, Content | None]] = []
 
@@ -230,7 +231,7 @@ class Runtime:
     @property
     def busy(self) -> bool:
         """Whether there is something to do at once: to `deliver` answers, or to `go_on`."""
-        return bool(self._answers) or self._sealing is not None or self._code.busy
+        return bool(self._answers) or self._releasing is not None or self._code.busy
 
     # What the guest does.
 
@@ -288,38 +289,66 @@ class Runtime:
             self._note_failure(job, RefusalReason.GUEST_LOST)
             self._distrust_guest()
             return
-        self._sealing = (job, finished, sealing)
+        release = self.computation.disclosure.release(
+            sealing, succeeded=finished.return_code == 0, wrote=finished.wrote_output
+        )
+        self._releasing = (job, finished, release)
 
     def go_on(self) -> None:
-        """Do a part of what takes long, while `busy`: reading what the guest wrote."""
+        """Do a part of what takes long, while `busy`: making of what the guest wrote a result."""
         self._code.go_on()
-        if self._sealing is None:
+        if self._releasing is None:
             return
-        job, finished, sealing = self._sealing
-        content = sealing.step()
+        job, finished, release = self._releasing
+        try:
+            content = release.step()
+        except WithheldError as withheld:
+            self._releasing = None
+            self._withhold(job, finished, withheld)
+            return
         if content is not None:
-            self._sealing = None
+            self._releasing = None
             self._conclude(job, finished, content)
 
     def _conclude(self, job: Job, finished: isolate.Finished, content: Content) -> None:
+        disclosure = self.computation.disclosure
         released = finished.return_code == 0 and finished.wrote_output
-        report = EndedRun(
-            RunEnd.RETURNED,
-            return_code=finished.return_code,
-            output_digest=content.digest.value if released else None,
-            run_ms=finished.run_ms,
-            fuel=finished.fuel,
-        )
-        receipt = self._receipts.write(job, self.computation.round, report)
+        if released:
+            disclosure.pay()
+        code = disclosure.return_code(finished.return_code)
+        digest = content.digest.value if released else None
+        receipt = self._report_return(job, finished, RunEnd.RETURNED, code=code, digest=digest)
         output: Content | None = content
         if not finished.wrote_output:
             content.close()
             output = None
-        outcome = RunResult(finished.return_code, output, receipt)
+        outcome = RunResult(code, output, receipt)
         self.computation.run_finished(outcome, finished.message)
         readers, self._readers = self._readers, []
         for reader in readers:
             self._hand_over(reader, outcome)
+
+    def _withhold(self, job: Job, finished: isolate.Finished, withheld: WithheldError) -> None:
+        """The program did well and its result must not be released: nobody gets anything of it."""
+        self._report_return(job, finished, RunEnd.WITHHELD, code=0, digest=None)
+        reason = RefusalReason.WITHHELD
+        message = finished.message
+        self._refuse_readers(self.computation.run_failed(reason, withheld.rule, (), message))
+
+    def _report_return(
+        self, job: Job, finished: isolate.Finished, end: RunEnd, *, code: int, digest: bytes | None
+    ) -> bytes:
+        """The receipt of a run in which the program came to its end."""
+        disclosure = self.computation.disclosure
+        report = EndedRun(
+            end,
+            return_code=code,
+            output_digest=digest,
+            run_ms=finished.run_ms,
+            fuel=disclosure.fuel(finished.fuel),
+            privacy=disclosure.balance,
+        )
+        return self._receipts.write(job, self.computation.round, report)
 
     def _hand_over(self, reader: Dialogue, outcome: RunResult) -> None:
         """Answer a reader with the outcome of the round."""
@@ -339,7 +368,8 @@ class Runtime:
 
     def _note_failure(self, job: Job, reason: RefusalReason) -> None:
         """Write the receipt of a run that ended without the program's return."""
-        report = EndedRun(END_OF.get(reason, RunEnd.GUEST_LOST))
+        balance = self.computation.disclosure.balance
+        report = EndedRun(END_OF.get(reason, RunEnd.GUEST_LOST), privacy=balance)
         self._receipts.write(job, self.computation.round, report)
 
     def _distrust_guest(self) -> None:
@@ -368,9 +398,9 @@ class Runtime:
             (job, output), self._job = self._job, None
             os.close(output)
             self._note_failure(job, reason)
-        if self._sealing is not None:
-            (job, _, sealing), self._sealing = self._sealing, None
-            sealing.close()
+        if self._releasing is not None:
+            (job, _, release), self._releasing = self._releasing, None
+            release.close()
             self._note_failure(job, reason)
 
     def _refuse_readers(self, refusal: DeniedError) -> None:
