@@ -77,7 +77,7 @@ class Disclosure:
         """The fuel of a run that may be told: it depends on the inputs to the last instruction."""
         return used if self._budget is None else None
 
-    def release(self, written: Sealing, *, succeeded: bool, wrote: bool) -> "Release":
+    def release(self, written: Sealing, *, succeeded: bool, wrote: bool) -> "Releasing":
         """What the program wrote, on its way out.
 
         Args:
@@ -86,8 +86,8 @@ class Disclosure:
             wrote: whether it wrote a result.
         """
         if not succeeded:
-            return Release(written, ResultTerms(), None, wrote=wrote)
-        return Release(written, self._terms, self._draw, wrote=wrote)
+            return Releasing(written, ResultTerms(), None, wrote=wrote)
+        return Releasing(written, self._terms, self._draw, wrote=wrote)
 
     def pay(self) -> None:
         """Put a release on the account, before anybody gets any of it."""
@@ -105,7 +105,7 @@ class Disclosure:
         )
 
 
-class Release:
+class Releasing:
     """What a program wrote: sealed, held against the policy, with noise; a part at a time."""
 
     def __init__(

@@ -35,7 +35,7 @@ from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation, Job, RunResult
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
-from mexico_city.disclosure import Release, WithheldError
+from mexico_city.disclosure import Releasing, WithheldError
 from mexico_city.errors import DeniedError, RuntimeFailure
 from mexico_city.guest_link import GuestLink, GuestLostError
 from mexico_city.receipts import END_OF, EndedRun, ReceiptBook
@@ -62,7 +62,7 @@ class Runtime:
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
         self._job: tuple[Job, int] | None = None
-        self._releasing: tuple[Job, isolate.Finished, Release] | None = None
+        self._releasing: tuple[Job, isolate.Finished, Releasing] | None = None
         self._readers: list[Dialogue] = []
         self._answers: list[tuple[Dialogue, Response, Content | None]] = []
 
