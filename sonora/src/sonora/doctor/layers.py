@@ -33,8 +33,6 @@ _NAMESPACES: Final = {
     "cgroup": _NEWCGROUP,
 }
 _APART: Final = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
-_MS_REC: Final = 0x4000
-_MS_PRIVATE: Final = 0x40000
 _LANDLOCK_CREATE: Final = 444
 _LANDLOCK_WHOLE: Final = 6
 """The version from which Landlock also closes abstract sockets and signals."""
@@ -211,7 +209,7 @@ def _use_user_namespace() -> None:
 def _mount_privately() -> None:
     """Use a power that namespaces are to give: some hosts give only their names."""
     # First: nothing that is mounted from here on may turn up outside.
-    kernel.call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
+    kernel_calls.keep_mounts_apart()
     kernel.call("mount", b"tmpfs", b"/tmp", b"tmpfs", 0, b"size=64k")
 
 

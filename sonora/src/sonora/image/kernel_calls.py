@@ -9,13 +9,13 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
+from mexico_city.sandbox.kernel import call
+
 NEWNS: Final = 0x00020000
 NEWUSER: Final = 0x10000000
 APART: Final = NEWNS | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
 """Mount, cgroup, uts, ipc, pid and net namespaces."""
 
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_LIBC.syscall.restype = ctypes.c_long
 _SYSTEM_CALLS: Final = {"x86_64": (56, 155), "aarch64": (220, 41)}
 """Those of clone and pivot_root."""
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT, _MOUNT_SETATTR = 429, 430, 431, 432, 442
@@ -30,21 +30,6 @@ _SET_DUMPABLE, _CAP_AMBIENT, _AMBIENT_RAISE = 4, 47, 2
 _CAPABILITIES_VERSION: Final = 0x20080522
 _MFD_EXEC: Final = 0x10
 """Says that the file is meant to be executed; kernels before 6.3 do not know it."""
-
-
-def call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
-    """Call a function of the C library that gives -1 and sets errno when it fails.
-
-    Raises:
-        OSError: it failed.
-    """
-    # Of full width each: a variadic function would read garbage above an int of 32 bits.
-    given = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
-    result = int(getattr(_LIBC, name)(*given))
-    if result == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-    return result
 
 
 def empty_file_system(options: Mapping[str, str]) -> int:

@@ -33,6 +33,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NoReturn
 
+from mexico_city.sandbox.kernel import call
 from sonora.errors import SonoraError
 from sonora.image import kernel_calls as kernel
 from sonora.image.layout import ImageLayout
@@ -110,7 +111,7 @@ def _enter(means: NamespacesBy) -> Callable[[], None]:
     """Enter all namespaces; what is to be called once something was executed in them."""
     # By itself: in the pid namespace the first child is number 1, which is to be the zygote.
     map_ids = kernel.enter_user_namespace() if means is NamespacesBy.USER else _map_nothing
-    kernel.call("unshare", kernel.APART)
+    call("unshare", kernel.APART)
     kernel.keep_mounts_apart()
     return map_ids
 
