@@ -94,7 +94,7 @@ abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its referen
 	$(BIN)/python tools/abi.py docs/reference/guest-abi.md
 
 filters: $(BIN)/.installed-dev ## rewrite the programs that filter an isolate's system calls
-	$(BIN)/python -m mexico_city.filters
+	$(BIN)/python tools/filters.py mexico_city/src/mexico_city/sandbox/programs
 
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import signal
 import sysconfig
@@ -24,3 +25,21 @@ def quick_path(tmp_path_factory):
     names = ["veracruz-sdk", "freestanding-execution-engine"]
     with commands(names, tmp_path_factory.mktemp("commands")) as folder:
         yield os.pathsep.join([str(folder), sysconfig.get_path("scripts"), os.environ["PATH"]])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Let the collector look at ten thousand tests never: each fork would copy all their pages."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Of three tests that are running one waits for processes, or for a time to be over."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
