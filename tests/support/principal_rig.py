@@ -8,6 +8,7 @@ Tests spoil one thing at a time through the public attributes.
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -144,6 +145,8 @@ class Isolate:
         self.program: bytes | None = None
         self.inputs: dict[tuple[int, int], bytes] = {}
         self.streams: dict[tuple[int, int], bytes] = {}
+        self.partial: dict[tuple[int, runtime.Upload], bytearray] = {}
+        self.ended: tuple[runtime.Response, bytes] | None = None
         self.state = ComputationState.INITIAL
         self.round = 1
         self.goodbyes: set[int] = set()
@@ -284,12 +287,17 @@ class _Talk:
                 }:
                     self._refuse(RefusalReason.WRONG_STATE)
                     return
-                response, content = isolate.outcome()
+                if isolate.ended is None:
+                    isolate.ended = isolate.outcome()
+                response, content = isolate.ended
+                if isinstance(response, runtime.ResultIs):
+                    response = replace(response, offset=request.offset)
                 self._answer(response)
-                self._send(content)
+                self._send(content[request.offset :])
             case runtime.NextRound():
                 isolate.round += 1
                 isolate.streams.clear()
+                isolate.ended = None
                 isolate.state = ComputationState.STREAM_SOURCES_LOADING
                 isolate.settle()
                 self._answer(runtime.Done())
@@ -330,8 +338,9 @@ class _Talk:
         if (self._member.client_id, upload.package_id) in place:
             self._refuse(RefusalReason.DUPLICATE_PACKAGE)
             return
-        self._upload, self._content = upload, bytearray()
-        self._answer(runtime.Proceed())
+        key = (self._member.client_id, upload)
+        self._upload, self._content = upload, isolate.partial.setdefault(key, bytearray())
+        self._answer(runtime.Proceed(len(self._content)))
 
     def _provided(self, upload: runtime.Upload, content: bytes) -> None:
         isolate = self._isolate

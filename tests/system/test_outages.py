@@ -27,6 +27,7 @@ def a_reader_waiting(computation: Computation):
         *(SCRIPTS / "durango", "result", "get", computation.policy_file),
         *("--output", computation.folder / "result"),
         *("--sinaloa", str(computation.address), *computation.who(0)),
+        *("--timeout", "3"),
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as reader:
         with computation.connect(0) as other:

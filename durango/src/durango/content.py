@@ -36,15 +36,15 @@ class UploadContent:
         self._start = file.tell()
         self.size = file.seek(0, os.SEEK_END) - self._start
 
-    def pieces(self) -> Iterator[bytes]:
-        """The bytes, from the first, in pieces of at most `jalisco.PIECE_BYTES`.
+    def pieces(self, offset: int = 0) -> Iterator[bytes]:
+        """The bytes from `offset` on, in pieces of at most `jalisco.PIECE_BYTES`.
 
         Raises:
             ContentError: the file cannot be read, or is no longer `size` bytes.
         """
         try:
-            self._file.seek(self._start)
-            remaining = self.size
+            self._file.seek(self._start + offset)
+            remaining = self.size - offset
             while remaining:
                 piece = self._file.read(min(remaining, PIECE_BYTES))
                 remaining -= len(piece)

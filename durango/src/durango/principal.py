@@ -21,6 +21,7 @@ from durango.evidence import Attestation
 from durango.identity import Identity
 from durango.input_files import check_input
 from durango.input_places import place_of
+from durango.lifeline import Lifeline, Notice
 from durango.receipts import CommitmentOpening, verify_receipt
 from durango.rights import (
     require_attested,
@@ -32,7 +33,8 @@ from durango.rights import (
     require_sender,
     require_size,
 )
-from durango.session import PrincipalSession, Progress
+from durango.session import PrincipalSession
+from durango.transfers import Progress
 from jalisco import Connection, SinaloaTransport
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils.address import Address
@@ -88,6 +90,8 @@ class Principal:
         *,
         sinaloa: Address | None = None,
         timeout_s: float = 60.0,
+        patience_s: float | None = None,
+        notice: Notice = lambda _: None,
     ) -> Self:
         """A session with the isolate that `attestation` is about.
 
@@ -98,6 +102,9 @@ class Principal:
             attestation: from `attest`, for this policy and still in force.
             sinaloa: where the bridge is, if not where the policy says.
             timeout_s: for each answer that needs no program to run.
+            patience_s: how long to try again when the connection breaks later on, each time;
+                `timeout_s` if it is not given. What was sent or fetched is gone on with.
+            notice: called with a line for people when that happens.
 
         Raises:
             NotAuthorisedError: the identity is not the policy's, or the attestation not for it.
@@ -107,16 +114,25 @@ class Principal:
         identity.require_valid(now)
         member = require_member(policy, identity)
         require_attested(policy, attestation, now)
-        endpoint = ClientEndpoint(
-            EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate),
-            # All that is believed of whoever answers: the bridge's address proves nothing.
-            server_certificate_digest=attestation.certificate_digest,
-            server_name=SERVER_NAME,
-        )
-        transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
+
+        def open_connection(timeout_s: float) -> Connection:
+            endpoint = ClientEndpoint(
+                EndpointConfig(policy.ciphersuite, identity.private_key, identity.certificate),
+                # All that is believed of whoever answers: the bridge's address proves nothing.
+                server_certificate_digest=attestation.certificate_digest,
+                server_name=SERVER_NAME,
+            )
+            transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
+            return Connection.open(transport, endpoint, timeout_s=timeout_s)
+
         with expiry_explained(policy):
-            connection = Connection.open(transport, endpoint, timeout_s=timeout_s)
-        session = PrincipalSession(connection, policy, timeout_s=timeout_s)
+            line = Lifeline(
+                open_connection,
+                timeout_s=timeout_s,
+                patience_s=timeout_s if patience_s is None else patience_s,
+                notice=notice,
+            )
+        session = PrincipalSession(line, policy, timeout_s=timeout_s)
         return cls(session, policy, member, attestation)
 
     @property
@@ -138,8 +154,9 @@ class Principal:
             require_size(content, self._policy.limits.program_bytes, "program_bytes")
             # The isolate refuses a wrong file when it has all of it; here it does not leave.
             require_program(content, self._policy)
-            digest, _ = self._session.upload(
-                runtime.Upload(ContentKind.PROGRAM, 0, content.size),
+            digest = self._policy.program_digest
+            self._session.upload(
+                runtime.Upload(ContentKind.PROGRAM, 0, content.size, digest.value),
                 content,
                 runtime.Done,
                 patience_s=self._policy.limits.compile_seconds,
@@ -203,7 +220,7 @@ class Principal:
         """
         require_reader(self._policy, self._member, "begin another round")
         self._policy.require_in_force(datetime.now(UTC))
-        self._session.ask("next round", runtime.NextRound(), runtime.Done)
+        self._session.ask_once("next round", runtime.NextRound(), runtime.Done)
 
     def shutdown(self) -> None:
         """Ask for the end; the isolate ends when every reader has asked.
@@ -289,8 +306,10 @@ class Principal:
             require_size(content, limits.total_input_bytes, "total_input_bytes")
             place = place_of(self._policy, self._member, kind, package_id)
             check_input(content, place, self._policy)
-            digest, answer = self._session.upload(
-                runtime.Upload(kind, package_id, content.size),
+            # First: what the isolate takes in is this and nothing else, whatever the file becomes.
+            digest = content.digest()
+            answer = self._session.upload(
+                runtime.Upload(kind, package_id, content.size, digest.value),
                 content,
                 runtime.Accepted,
                 patience_s=0,

@@ -1,43 +1,43 @@
 """Requests and answers of one session: what goes over the wire, and in which order.
 
 One request at a time, one answer each. An upload is announced, waits for the isolate's word, and is
-answered when its last byte has arrived; a result is announced by its frame and follows it.
+answered when its last byte has arrived; a result is announced by its frame and follows it. When the
+connection breaks, what can be asked twice is asked again, and content goes on where it stopped.
 """
 
-import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn, TypeVar
 
 from colima import WireError, runtime
 from durango.content import UploadContent
 from durango.endings import expiry_explained
 from durango.errors import ProtocolError, refusal
-from jalisco import Connection, SessionError
+from durango.lifeline import Lifeline
+from durango.transfers import Fetching, Progress, Sending
+from jalisco import Connection, SessionError, SessionLostError
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
-
-Progress = Callable[[int], object]
-"""Called with the number of bytes that have just been sent or received."""
 
 _AnswerT = TypeVar("_AnswerT")
 
 
 class PrincipalSession:
-    """An open connection that speaks `colima.runtime`.
+    """A connection that speaks `colima.runtime`.
 
     Args:
-        connection: to the isolate.
+        line: to the isolate.
         policy: the isolate's.
         timeout_s: for each answer that nothing has to be computed for.
     """
 
-    def __init__(self, connection: Connection, policy: Policy, *, timeout_s: float) -> None:
-        self._connection = connection
+    def __init__(self, line: Lifeline, policy: Policy, *, timeout_s: float) -> None:
+        self._line = line
         self._policy = policy
         self._timeout_s = timeout_s
 
     def ask(self, name: str, request: runtime.Request, expected: type[_AnswerT]) -> _AnswerT:
-        """The answer to `request`, which errors call `name`.
+        """The answer to `request`, which errors call `name`, and which may be asked twice.
 
         Raises:
             RequestRefusedError, RequestFailedError: the isolate said no.
@@ -46,8 +46,21 @@ class PrincipalSession:
             SessionError: it did not answer.
         """
         with expiry_explained(self._policy):
-            self._send(name, request)
-            return self._expect(name, self._receive(self._timeout_s), expected)
+            return self._line.persist(partial(self._exchange, name, request, expected))
+
+    def ask_once(self, name: str, request: runtime.Request, expected: type[_AnswerT]) -> _AnswerT:
+        """The answer to a request that must not be carried out twice.
+
+        Raises:
+            As `ask`; after a SessionError it may have been carried out.
+        """
+        with expiry_explained(self._policy):
+            try:
+                return self._line.once(partial(self._exchange, name, request, expected))
+            except SessionLostError as error:
+                raise SessionLostError(
+                    f"{error} (`durango status` tells what became of it)"
+                ) from error
 
     def upload(
         self,
@@ -57,12 +70,12 @@ class PrincipalSession:
         *,
         patience_s: float,
         on_progress: Progress | None,
-    ) -> tuple[Digest, _AnswerT]:
-        """Send content; the SHA-256 of what went, and the answer to it.
+    ) -> _AnswerT:
+        """Send content; the answer to it.
 
         Args:
-            request: announces it.
-            content: of the size announced.
+            request: announces it, by its digest.
+            content: just that.
             expected: the answer that says it is in.
             patience_s: how long that answer may take beyond `timeout_s`.
             on_progress: called with the size of every piece.
@@ -70,21 +83,10 @@ class PrincipalSession:
         Raises:
             As `ask`.
         """
-        name = request.kind.name.lower()
-        self.ask(name, request, runtime.Proceed)
-        sha256 = hashlib.sha256()
+        sending = Sending(request, content, on_progress)
+        attempt = partial(self._send_content, sending, expected, self._timeout_s + patience_s)
         with expiry_explained(self._policy):
-            for piece in content.pieces():
-                try:
-                    self._connection.send_content(piece)
-                except SessionError as error:
-                    self._explain_interruption(name, error)
-                # Over the very bytes that went out: the file may become another, the opening not.
-                sha256.update(piece)
-                if on_progress is not None:
-                    on_progress(len(piece))
-            answer = self._receive(self._timeout_s + patience_s)
-        return Digest(sha256.digest()), self._expect(name, answer, expected)
+            return self._line.persist(attempt, position=lambda: sending.there)
 
     def fetch(
         self, write: Callable[[bytes], object], *, limit: int, patience_s: float
@@ -97,41 +99,81 @@ class PrincipalSession:
             patience_s: how long the program may run.
 
         Raises:
+            DurangoError: it broke off, and meanwhile another result took its place.
             As `ask`.
         """
+        fetching = Fetching(write, limit)
+        attempt = partial(self._fetch_content, fetching, self._timeout_s + patience_s)
         with expiry_explained(self._policy):
-            self._send("result", runtime.GetResult())
-            answer = self._receive(self._timeout_s + patience_s)
-            return self._take_result(answer, write, limit=limit)
+            answer = self._line.persist(attempt, position=lambda: fetching.received)
+        return Digest(fetching.sha256.digest()), answer
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._line.close()
 
-    def _take_result(
-        self, answer: runtime.Response, write: Callable[[bytes], object], *, limit: int
-    ) -> tuple[Digest, runtime.ResultIs | runtime.ProgramFailed]:
-        sha256 = hashlib.sha256()
+    def _send_content(
+        self,
+        sending: Sending,
+        expected: type[_AnswerT],
+        timeout_s: float,
+        connection: Connection,
+    ) -> _AnswerT:
+        request = sending.request
+        name = request.kind.name.lower()
+        answer = self._say(connection, name, request, self._timeout_s)
+        if isinstance(answer, expected):  # it is in, from an attempt whose answer was lost
+            sending.go_to(request.size)
+            self._line.found()
+            return answer
+        sending.go_to(self._expect(name, answer, runtime.Proceed).offset)
+        self._line.found(_going_on(sending.there, request.size))
+        for piece in sending.pieces():
+            try:
+                connection.send_content(piece)
+            except SessionError as error:
+                self._explain_interruption(connection, name, error)
+            sending.sent(len(piece))
+        return self._expect(name, self._receive(connection, timeout_s), expected)
+
+    def _fetch_content(
+        self, fetching: Fetching, timeout_s: float, connection: Connection
+    ) -> runtime.ResultIs | runtime.ProgramFailed:
+        request = runtime.GetResult(offset=fetching.received)
+        answer = self._say(connection, "result", request, timeout_s)
         if isinstance(answer, runtime.ProgramFailed):
-            return Digest(sha256.digest()), answer
+            fetching.require_none()
+            self._line.found()
+            return answer
         result = self._expect("result", answer, runtime.ResultIs)
-        if result.size > limit or (result.size and not result.present):
-            raise ProtocolError(
-                f"the isolate announced a result of {result.size} bytes, at most {limit} are taken"
-            )
-        for piece in self._connection.receive_content(result.size, timeout_s=self._timeout_s):
-            sha256.update(piece)
-            write(piece)
-        return Digest(sha256.digest()), result
+        rest = fetching.begin(result)
+        self._line.found(_going_on(result.offset, result.size))
+        for piece in connection.receive_content(rest, timeout_s=self._timeout_s):
+            fetching.take(piece)
+        return result
 
-    def _send(self, name: str, request: runtime.Request) -> None:
+    def _exchange(
+        self,
+        name: str,
+        request: runtime.Request,
+        expected: type[_AnswerT],
+        connection: Connection,
+    ) -> _AnswerT:
+        answer = self._say(connection, name, request, self._timeout_s)
+        self._line.found()
+        return self._expect(name, answer, expected)
+
+    def _say(
+        self, connection: Connection, name: str, request: runtime.Request, timeout_s: float
+    ) -> runtime.Response:
         try:
-            self._connection.send_frame(runtime.REQUEST.encode(request))
+            connection.send_frame(runtime.REQUEST.encode(request))
         except SessionError as error:
-            self._explain_interruption(name, error)
+            self._explain_interruption(connection, name, error)
+        return self._receive(connection, timeout_s)
 
-    def _receive(self, timeout_s: float) -> runtime.Response:
-        payload = self._connection.receive_frame(timeout_s=timeout_s)
+    def _receive(self, connection: Connection, timeout_s: float) -> runtime.Response:
+        payload = connection.receive_frame(timeout_s=timeout_s)
         try:
             return runtime.RESPONSE.decode(payload)
         except WireError as error:
@@ -147,12 +189,18 @@ class PrincipalSession:
             f"{expected.__name__} was expected"
         )
 
-    def _explain_interruption(self, name: str, error: SessionError) -> NoReturn:
+    def _explain_interruption(
+        self, connection: Connection, name: str, error: SessionError
+    ) -> NoReturn:
         """Raise what the isolate said before it closed the session, or `error`."""
         try:
-            answer = self._receive(0)
+            answer = self._receive(connection, 0)
         except SessionError:
             raise error from None
         if isinstance(answer, runtime.Refused):
             raise refusal(name, answer) from error
         raise error
+
+
+def _going_on(offset: int, size: int) -> str:
+    return f", going on at {100 * offset // size} %" if offset and size else ""

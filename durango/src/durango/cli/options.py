@@ -93,6 +93,7 @@ class Membership:
             attestation,
             sinaloa=self.access.sinaloa,
             timeout_s=self.access.timeout_s,
+            notice=note,
         )
         return principal, attestation
 
@@ -131,7 +132,8 @@ _WHERE: Final = (
         show_default=True,
         metavar="SECONDS",
         envvar="DURANGO_TIMEOUT",
-        help="How long to wait for an answer, not counting the program's run time.",
+        help="How long to wait for an answer, not counting the program's run time, and for a "
+        "connection that broke to come back.",
     ),
 )
 _WHO: Final = (
