@@ -114,7 +114,7 @@ def test_an_empty_input_is_no_contribution_and_nothing_is_run(isolates):
     ):
         answer, _ = reader.result()
         assert receipts_of(rig, reader) == []
-    assert answer.reason is RefusalReason.WITHHELD
+    assert answer.reason is RefusalReason.TOO_FEW_CONTRIBUTORS
     assert answer.found == "1 principals gave an input that is not empty"
     assert answer.expected == "at least 2"
 

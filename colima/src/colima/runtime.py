@@ -62,6 +62,7 @@ class RefusalReason(enum.Enum):
     RESULTS_USED = 22
     ATTEMPTS_USED = 23
     WRONG_CONTENT = 24
+    TOO_FEW_CONTRIBUTORS = 25
 
 
 class Failure(enum.Enum):

@@ -54,14 +54,18 @@ class ProgramFailedError(DurangoError):
     Attributes:
         return_code: the code.
         signed_receipt: the runtime's verified account of the run.
+        meaning: what the code means, in words that go on from it; None if that is not known.
     """
 
-    def __init__(self, return_code: int, signed_receipt: bytes) -> None:
+    def __init__(
+        self, return_code: int, signed_receipt: bytes, *, meaning: str | None = None
+    ) -> None:
         self.return_code = return_code
         self.signed_receipt = signed_receipt
+        self.meaning = meaning
         super().__init__(
             f"the program returned error code {return_code} and there is no result: "
-            "see its documentation, or ask its author, what that means"
+            + (meaning or "see its documentation, or ask its author, what that means")
         )
 
 
@@ -149,6 +153,7 @@ _BY_POLICY = frozenset(
         RefusalReason.WITHHELD,
         RefusalReason.CONSENT_MISSING,
         RefusalReason.BUDGET_SPENT,
+        RefusalReason.TOO_FEW_CONTRIBUTORS,
         RefusalReason.ROUNDS_USED,
         RefusalReason.RESULTS_USED,
         RefusalReason.ATTEMPTS_USED,
@@ -178,6 +183,8 @@ _REMEDIES = {
     RefusalReason.ROUNDS_USED: "agree on a policy with more rounds",
     RefusalReason.RESULTS_USED: "agree on a policy with more results for each reader",
     RefusalReason.ATTEMPTS_USED: "have the delegate start the computation anew",
+    RefusalReason.TOO_FEW_CONTRIBUTORS: "more principals have to give an input that is not empty; "
+    "nothing was run",
     RefusalReason.WRONG_CONTENT: "send the file again, and leave it as it is meanwhile",
     RefusalReason.FLOODED: "connect again by a client that sends whole requests and large records",
 }

@@ -23,6 +23,7 @@ from durango.input_files import check_input
 from durango.input_places import place_of
 from durango.lifeline import Lifeline, Notice
 from durango.receipts import CommitmentOpening, verify_receipt
+from durango.return_codes import meaning_of
 from durango.rights import (
     require_attested,
     require_member,
@@ -332,7 +333,8 @@ class Principal:
         if isinstance(answer, runtime.ProgramFailed):
             # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)
-            raise ProgramFailedError(answer.return_code, answer.receipt)
+            meaning = meaning_of(answer.return_code, self._policy)
+            raise ProgramFailedError(answer.return_code, answer.receipt, meaning=meaning)
         output = digest if answer.present else None
         return FetchedResult(
             output_size=answer.size if answer.present else None,

@@ -56,7 +56,7 @@ class Disclosure:
         given = {package.slot.client_id for package in inputs if package.content.size}
         if len(given) < asked:
             raise DeniedError(
-                RefusalReason.WITHHELD,
+                RefusalReason.TOO_FEW_CONTRIBUTORS,
                 found=f"{len(given)} principals gave an input that is not empty",
                 expected=f"at least {asked}",
             )

@@ -45,6 +45,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RESULTS_USED: _ClassVar[Reason]
     ATTEMPTS_USED: _ClassVar[Reason]
     WRONG_CONTENT: _ClassVar[Reason]
+    TOO_FEW_CONTRIBUTORS: _ClassVar[Reason]
 
 class Failure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -110,6 +111,7 @@ ROUNDS_USED: Reason
 RESULTS_USED: Reason
 ATTEMPTS_USED: Reason
 WRONG_CONTENT: Reason
+TOO_FEW_CONTRIBUTORS: Reason
 FAILURE_NONE: Failure
 FAILURE_TRAPPED: Failure
 FAILURE_LIMIT_REACHED: Failure

@@ -1,10 +1,12 @@
 """The command that writes a policy for an example: its parties, their roles and the orders."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sdk.examples import Example
+from sdk.examples.model import Input
 from veracruz_utils.policy import LINUX_SOFTWARE, Role
 
 PROGRAM_PROVIDER: Final = "program provider"
@@ -61,6 +63,19 @@ def policy_options(example: Example) -> list[list[str]]:
     for name, order in zip(("--data-order", "--stream-order"), orders(example), strict=True):
         if order:
             options.append([name, ",".join(map(str, order))])
+    options += _places("--input", example.inputs) + _places("--stream", example.streams)
+    if example.result is not None:
+        options.append(["--result", f"type={example.result}"])
+    return options
+
+
+def _places(option: str, given: Sequence[Input]) -> list[list[str]]:
+    """What the policy says of each input: its name, and its type where it has one."""
+    options: list[list[str]] = []
+    for index, each in enumerate(given):
+        options.append([option, f"{index}.name={each.label}"])
+        if each.expression is not None:
+            options.append([option, f"{index}.type={each.expression}"])
     return options
 
 
