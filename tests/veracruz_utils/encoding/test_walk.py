@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.typed_values import TYPES, typed_values
-from veracruz_utils.encoding import walk
+from veracruz_utils.encoding import passing, walk
 from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.encoding.pinecone import decode, encode, parse_type
 from veracruz_utils.encoding.walk import Walk, check
@@ -77,7 +77,7 @@ def test_integers_are_found_where_they_are():
         ("Vec<{a: u8, b: bool}>", b"\x02\x01\x01\x01\x07", r"^\[1\].b: a bool is 0 or 1", 4),
         ("Vec<u64>", b"\x02" + bytes(8), "2 elements of at least 8 bytes are announced", 0),
         ("Vec<u64>", b"\x01" + bytes(9), "^1 bytes are left over", 9),
-        ("HashSet<u8>", b"\x02\x05\x05", r"^\[1\]: repeats element 0", 3),
+        ("HashSet<u8>", b"\x02\x05\x05", r"^\[1\]: repeats element 0", 2),
         ("enum {A, B}", b"\x02", "variant 2 is not one of the 2", 0),
         ("String", b"\x03a\xffb", "text is not UTF-8 at its byte 1", 1),
     ],
@@ -92,6 +92,7 @@ def test_bytes_that_are_not_of_the_type_are_refused_with_their_place(
 
 def test_text_in_pieces_may_cut_characters(monkeypatch):
     monkeypatch.setattr(walk, "_PIECE_BYTES", 3)
+    monkeypatch.setattr(passing, "_MOST_TEXT_BYTES", 0)
     text = "aé" * 10
     check(parse_type("String"), encode(parse_type("String"), text))
     broken = text.encode()[:-1]  # ends within a character
@@ -99,12 +100,25 @@ def test_text_in_pieces_may_cut_characters(monkeypatch):
         check(parse_type("String"), bytes([len(broken)]) + broken)
 
 
-def test_a_step_goes_no_further_than_it_may():
-    way = Walk(parse_type("Vec<bool>"), b"\x7f" + b"\x01" * 127)
+@pytest.mark.parametrize("expression", ["Vec<bool>", "Vec<Vec<bool>>", "HashMap<u32, bool>"])
+def test_a_step_goes_no_further_than_it_may(expression):
+    kind, count = parse_type(expression), 10_000
+    content = [] if expression == "Vec<Vec<bool>>" else True
+    value = [(key, content) for key in range(count)] if "Map" in expression else [content] * count
+    way = Walk(kind, encode(kind, value))
     steps = 1
     while not way.step(10):
         steps += 1
-    assert steps >= 127 / 10
+    assert steps >= count / 640
+
+
+def test_a_value_that_is_too_long_to_pass_at_once_is_walked_along(monkeypatch):
+    monkeypatch.setattr(passing, "_MOST_TEXT_BYTES", 2)
+    kind = parse_type("Vec<(String, bool)>")
+    check(kind, encode(kind, [("a", True), ("abc", False)]))
+    with pytest.raises(PineconeError, match=r"^\[1\]\[1\]: a bool is") as caught:
+        check(kind, b"\x02\x01a\x01\x03abc\x02")
+    assert caught.value.offset == 8
 
 
 def test_numbers_of_a_fixed_size_are_passed_at_once():

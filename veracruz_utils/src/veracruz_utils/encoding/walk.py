@@ -8,12 +8,12 @@ Of a set, and of the keys of a map, it remembers what it saw only where it is to
 import codecs
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import repeat
 from typing import Final, TypeAlias
 
 from veracruz_utils.encoding import kinds
-from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.encoding.errors import PineconeError, RepeatedError
+from veracruz_utils.encoding.passing import Pass, free_size, pass_of
 from veracruz_utils.encoding.wire import Buffer, WireReader, record_distinct
 
 OnInteger: TypeAlias = Callable[[int, kinds.Integer], None]
@@ -21,6 +21,8 @@ OnInteger: TypeAlias = Callable[[int, kinds.Integer], None]
 _PIECE_BYTES: Final = 1024 * 1024
 _DIGEST_BYTES: Final = 16
 _SEVERAL: Final = 4096
+_AT_ONCE: Final = 64
+"""Elements that are passed in one part of the way."""
 
 # What is next inside a frame, and its place there; None where a piece of the way was gone already.
 _Part: TypeAlias = tuple[int | str | None, kinds.TypeKind | None]
@@ -61,6 +63,7 @@ class Walk:
         self._reader = WireReader(data)
         self._on_integer = on_integer
         self._distinct = distinct
+        self._passes: dict[int, Pass | None] = {}
         self._frames: list[_Frame] = [iter([(None, kind)])]
         self._steps: list[int | str | None] = [None]
 
@@ -85,7 +88,7 @@ class Walk:
                 self._go()
         except PineconeError as error:
             error.steps = tuple(step for step in self._steps if step is not None)
-            error.offset = start
+            error.offset = start if error.offset is None else error.offset
             raise
         return False
 
@@ -106,14 +109,13 @@ class Walk:
 
     def _visit(self, kind: kinds.TypeKind) -> None:  # noqa: C901, PLR0912 - one case for each kind
         reader = self._reader
-        free = free_size(kind) if self._on_integer is None else None
+        if self._passed(self._pass_of(kind)):
+            return
         match kind:
-            case _ if free is not None:
-                reader.skip(free)
             case kinds.Integer():
                 reader.skip(kind.layout.size)
-                assert self._on_integer is not None  # or it were free
-                self._on_integer(reader.position - kind.layout.size, kind)
+                if self._on_integer is not None:
+                    self._on_integer(reader.position - kind.layout.size, kind)
             case kinds.Float():
                 reader.skip(kind.layout.size)
             case kinds.Bool():
@@ -141,6 +143,27 @@ class Walk:
             case _:
                 raise NotImplementedError(type(kind).__name__)
 
+    def _pass_of(self, kind: kinds.TypeKind) -> Pass | None:
+        """What goes past a value of a type, unless its integers are to be told of."""
+        if self._on_integer is not None:
+            return None
+        key = id(kind)  # it lives as long as the whole type; its hash would be made of all of it
+        if key not in self._passes:
+            self._passes[key] = pass_of(kind)
+        return self._passes[key]
+
+    def _passed(self, go_past: Pass | None) -> bool:
+        """Whether the next value was passed at once; if not, nothing has changed."""
+        if go_past is None:
+            return False
+        start = self._reader.position
+        try:
+            go_past(self._reader)
+        except PineconeError:
+            self._reader.rewind(start)
+            return False
+        return True
+
     def _enter(self, frame: _Frame) -> None:
         self._frames.append(frame)
         self._steps.append(None)
@@ -148,18 +171,22 @@ class Walk:
     # Frames. Each goes on when what it gave was walked along.
 
     def _elements(self, kind: kinds.Sequence) -> _Frame:
-        reader, size = self._reader, free_size(kind.element)
-        count = reader.count(kinds.least_size(kind.element))
-        if kind.distinct and self._distinct:
-            seen: dict[bytes, int] = {}
-            for index in range(count):
-                start = reader.position
-                yield index, kind.element
-                self._record(start, seen)
-        elif size is not None and self._on_integer is None:
+        reader, element = self._reader, kind.element
+        count = reader.count(kinds.least_size(element))
+        seen: dict[bytes, int] | None = {} if kind.distinct and self._distinct else None
+        size = free_size(element) if self._on_integer is None else None
+        if seen is None and size is not None:
             reader.skip(count * size)
-        else:
-            yield from enumerate(repeat(kind.element, count))
+            return
+        go_past = self._pass_of(element)
+        for index in range(count):
+            start = reader.position
+            if not self._passed(go_past):
+                yield index, element
+            elif index % _AT_ONCE == 0:
+                yield index, None
+            if seen is not None:
+                self._record(index, start, seen)
 
     def _pairs(self, kind: kinds.Mapping) -> _Frame:
         reader = self._reader
@@ -169,7 +196,7 @@ class Walk:
             start = reader.position
             yield index, kind.key
             if self._distinct:
-                self._record(start, seen)
+                self._record(index, start, seen)
             yield index, kind.content
 
     def _text(self, size: int) -> _Frame:
@@ -186,25 +213,13 @@ class Walk:
             done += len(piece)
             yield None, None
 
-    def _record(self, start: int, seen: dict[bytes, int]) -> None:
+    def _record(self, index: int, start: int, seen: dict[bytes, int]) -> None:
         encoded = self._reader.since(start)
         if len(encoded) > _DIGEST_BYTES:
             encoded = b"\0" + hashlib.blake2b(encoded, digest_size=_DIGEST_BYTES).digest()
-        record_distinct(encoded, seen)
-
-
-@lru_cache(maxsize=256)
-def free_size(kind: kinds.TypeKind) -> int | None:
-    """The size of every encoding of a type of which any bytes of that size are one, if it is so."""
-    match kind:
-        case kinds.Integer() | kinds.Float():
-            return kind.layout.size
-        case kinds.Array():
-            size = free_size(kind.element)
-            return None if size is None else size * kind.size
-        case kinds.Tuple() | kinds.Struct():
-            sizes = [free_size(part) for part in kinds.parts(kind)]
-            known = [size for size in sizes if size is not None]
-            return sum(known) if len(known) == len(sizes) else None
-        case _:
-            return None
+        try:
+            record_distinct(encoded, seen)
+        except RepeatedError as error:
+            self._steps[-1] = index
+            error.offset = start
+            raise

@@ -75,6 +75,10 @@ class WireReader:
             raise PineconeError(f"{size} bytes are needed, {self.remaining} are left")
         self._at += size
 
+    def rewind(self, position: int) -> None:
+        """Goes back to where it was."""
+        self._at = position
+
     def boolean(self) -> bool:
         """The next byte, as a bool."""
         byte = self.take(1)[0]
