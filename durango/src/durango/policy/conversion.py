@@ -1,0 +1,233 @@
+"""From a policy's text back to TOML, and between the formats as far as they say the same."""
+
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import tomli_w
+
+from durango.errors import DurangoError
+from veracruz_utils.policy import (
+    OPAQUE,
+    TLS_1_2_SUITES,
+    UNLIMITED,
+    Agreement,
+    InputTerms,
+    Limits,
+    Policy,
+    PolicyFormat,
+    PolicyIdentity,
+    Role,
+    ciphersuite_named,
+)
+from veracruz_utils.policy.rendering import pem_encode, render_policy
+
+
+def to_toml(policy: Policy) -> str:
+    """A source that `durango policy build` makes a policy with the same meaning of.
+
+    Certificates and Tabasco's key are in it as PEM, the program by its digest.
+    """
+    names = _names(policy)
+    document: dict[str, object] = {
+        "expires": policy.expires_at,
+        "ciphersuite": policy.ciphersuite.name,
+        "isolation": sorted(layer.value for layer in policy.isolation),
+        "delegate": {"sinaloa": str(policy.sinaloa)},
+        "attestation": _attestation(policy),
+        "program": _program(policy, names),
+        "principals": {
+            names[each.client_id]: _principal(policy, each) for each in policy.identities
+        },
+        "inputs": _places(policy.data_provision_order, policy.inputs, names),
+        "streams": _places(policy.streaming_order, policy.streams, names),
+        "result": _result(policy, names),
+        "rounds": _rounds(policy, names),
+        "platforms": [
+            {"name": each.name, "measurements": sorted(value.hex() for value in each.measurements)}
+            for each in policy.platforms
+        ],
+        "limits": _limits(policy.limits),
+    }
+    if policy.format is PolicyFormat.VERACRUZ_2021:
+        del document["ciphersuite"]  # of TLS 1.2, which the current format does not have
+    if policy.conduct.consent is not None:
+        document["consent"] = _agreement(policy.conduct.consent, names)
+    return tomli_w.dumps(
+        {name: value for name, value in document.items() if value not in ([], {})}
+        | {"isolation": document["isolation"]},
+        multiline_strings=True,
+    )
+
+
+def to_2021(policy: Policy, *, at: datetime, ciphersuite: str) -> bytes:
+    """The same in the format of 2021, if that can say it.
+
+    Args:
+        policy: in the current format.
+        at: the time it is.
+        ciphersuite: of TLS 1.2.
+
+    Raises:
+        DurangoError: it says what the format of 2021 has no words for; the message lists it all.
+        PolicyError: no such policy can be.
+    """
+    if lost := lost_in_2021(policy):
+        raise DurangoError(
+            f"the format of 2021 cannot say {', '.join(lost)}: take it out, or keep this format"
+        )
+    return render_policy(
+        at=at,
+        identities=[
+            PolicyIdentity(each.client_id, each.certificate, each.roles)
+            for each in policy.identities
+        ],
+        sinaloa=policy.sinaloa,
+        tabasco=policy.tabasco,
+        tabasco_key=None,
+        expires_at=policy.expires_at,
+        ciphersuite=ciphersuite_named(ciphersuite, TLS_1_2_SUITES),
+        platforms=policy.platforms,
+        data_provision_order=policy.data_provision_order,
+        streaming_order=policy.streaming_order,
+        program_digest=policy.program_digest,
+        strategy=policy.strategy,
+        debug=policy.debug,
+        policy_format=PolicyFormat.VERACRUZ_2021,
+    )
+
+
+def lost_in_2021(policy: Policy) -> list[str]:
+    """What a policy says that the format of 2021 has no words for, but for names and the key."""
+    conduct, result = policy.conduct, policy.result
+    said = {
+        "limits": policy.limits != Limits(),
+        "consent": conduct.consent is not None,
+        "determinism": conduct.deterministic,
+        "types and sizes of inputs": any(
+            each.type != OPAQUE or each.most_bytes is not None
+            for each in (*policy.inputs, *policy.streams)
+        ),
+        "what may leave": (result.type, result.most_bytes, result.contributors, result.privacy)
+        != (OPAQUE, None, 0, None),
+        "who agrees to another round": conduct.next_round.least > 1,
+        "several measurements of a platform": any(
+            len(each.measurements) > 1 for each in policy.platforms
+        ),
+    }
+    return [what for what, is_said in said.items() if is_said]
+
+
+def _names(policy: Policy) -> dict[int, str]:
+    """A name for everybody; who has none gets one."""
+    return {each.client_id: each.name or f"client-{each.client_id}" for each in policy.identities}
+
+
+def _attestation(policy: Policy) -> dict[str, object]:
+    key = policy.tabasco_key
+    named = {} if key is None else {"key": pem_encode("PUBLIC KEY", key) + "\n"}
+    return {"tabasco": str(policy.tabasco), **named}
+
+
+def _program(policy: Policy, names: dict[int, str]) -> dict[str, object]:
+    (author,) = (each for each in policy.identities if Role.PI_PROVIDER in each.roles)
+    said: dict[str, object] = {
+        "from": names[author.client_id],
+        "digest": str(policy.program_digest),
+        "strategy": policy.strategy.value,
+        "debug": policy.debug,
+    }
+    if policy.conduct.deterministic:
+        said["deterministic"] = True
+    return said
+
+
+def _principal(policy: Policy, identity: PolicyIdentity) -> dict[str, object]:
+    said: dict[str, object] = {
+        "certificate": pem_encode("CERTIFICATE", identity.certificate) + "\n",
+        "id": identity.client_id,
+    }
+    implied = {Role.PI_PROVIDER, Role.RESULT_READER}
+    if identity.client_id in policy.data_provision_order:
+        implied.add(Role.DATA_PROVIDER)
+    if identity.client_id in policy.streaming_order:
+        implied.add(Role.STREAM_PROVIDER)
+    if more := sorted(identity.roles - implied):
+        said["roles"] = [role.value for role in more]
+    return said
+
+
+def _places(
+    order: tuple[int, ...], places: tuple[InputTerms, ...], names: dict[int, str]
+) -> list[dict[str, object]]:
+    said = []
+    for number, place in zip(order, places, strict=True):
+        entry: dict[str, object] = {"from": names[number]}
+        if place.name:
+            entry["name"] = place.name
+        if place.type != OPAQUE:
+            entry["type"] = place.type
+        if place.most_bytes is not None:
+            entry["bytes"] = place.most_bytes
+        said.append(entry)
+    return said
+
+
+def _result(policy: Policy, names: dict[int, str]) -> dict[str, object]:
+    result = policy.result
+    said: dict[str, object] = {
+        "readers": [
+            names[each.client_id] for each in policy.identities if Role.RESULT_READER in each.roles
+        ]
+    }
+    if policy.conduct.results_per_reader != UNLIMITED:
+        said["per_reader"] = policy.conduct.results_per_reader
+    if result.type != OPAQUE:
+        said["type"] = result.type
+    if result.most_bytes is not None:
+        said["bytes"] = result.most_bytes
+    if result.contributors:
+        said["contributors"] = result.contributors
+    privacy = result.privacy
+    if privacy is not None:
+        said["privacy"] = {
+            "mechanism": privacy.mechanism.value,
+            **{
+                name: _decimal(getattr(privacy, name))
+                for name in (
+                    "epsilon",
+                    "delta",
+                    "total_epsilon",
+                    "total_delta",
+                    "sensitivity",
+                )
+            },
+        }
+    return said
+
+
+def _decimal(number: Fraction) -> str:
+    """A fraction that was read from decimal digits, in such digits again."""
+    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"
+
+
+def _rounds(policy: Policy, names: dict[int, str]) -> dict[str, object]:
+    conduct = policy.conduct
+    said: dict[str, object] = {"attempts": conduct.attempts}
+    said["most"] = min(conduct.rounds, 1_000_000)
+    said["next"] = _agreement(conduct.next_round, names)
+    return said
+
+
+def _agreement(agreement: Agreement, names: dict[int, str]) -> object:
+    of = [names[number] for number in sorted(agreement.of)]
+    return of if agreement.least == len(of) else {"least": agreement.least, "of": of}
+
+
+def _limits(limits: Limits) -> dict[str, object]:
+    usual = Limits()
+    return {
+        name: getattr(limits, name)
+        for name in limits.__dataclass_fields__
+        if getattr(limits, name) != getattr(usual, name)
+    }

@@ -1,0 +1,112 @@
+"""What two policies say differently, in the terms of people and not of JSON."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from durango._words import layer_names, timestamp
+from durango.policy.explanation import place_line
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import UNLIMITED, Agreement, Policy, Role
+
+
+@dataclass(frozen=True, slots=True)
+class TermDifference:
+    """A term that differs; `first` or `second` is None where that policy does not have it."""
+
+    term: str
+    first: str | None
+    second: str | None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """For programs; the keys are stable."""
+        return {"term": self.term, "first": self.first, "second": self.second}
+
+    def __str__(self) -> str:
+        if self.first is None:
+            return f"{self.term}: only the second has it: {self.second}"
+        if self.second is None:
+            return f"{self.term}: only the first has it: {self.first}"
+        return f"{self.term}: {self.first} -> {self.second}"
+
+
+def differences(first: Policy, second: Policy) -> list[TermDifference]:
+    """Every term that differs, in the order in which `policy_terms` has them.
+
+    Two policies of which this is empty can still be two: by white space or the order of names.
+    """
+    one, other = policy_terms(first), policy_terms(second)
+    return [
+        TermDifference(term, one.get(term), other.get(term))
+        for term in dict.fromkeys([*one, *other])
+        if one.get(term) != other.get(term)
+    ]
+
+
+def differing_terms(first: Policy, second: Policy) -> str:
+    """The terms that differ in one line, for a refusal of another policy."""
+    terms = [each.term for each in differences(first, second)]
+    if not terms:
+        return "they say the same in another form: only white space or the order of names differs"
+    return f"they differ in {', '.join(terms[:8])}{' and more' if len(terms) > 8 else ''}"
+
+
+def policy_terms(policy: Policy) -> Mapping[str, str]:
+    """Every term of a policy by its name, each as people say it."""
+    return dict(_terms(policy))
+
+
+def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
+    conduct, result = policy.conduct, policy.result
+    yield "format", policy.format.value
+    yield "end", timestamp(policy.expires_at)
+    yield "program", str(policy.program_digest)
+    yield "execution strategy", policy.strategy.value
+    yield "debug", "on" if policy.debug else "off"
+    yield "deterministic", "yes" if conduct.deterministic else "no"
+    yield "sinaloa", str(policy.sinaloa)
+    yield "tabasco", str(policy.tabasco)
+    key = policy.tabasco_key
+    yield "key of tabasco", "none" if key is None else str(Digest.of(key))
+    yield "cipher suite", policy.ciphersuite.name
+    for identity in policy.identities:
+        yield f"{identity.label}, number", str(identity.client_id)
+        yield f"{identity.label}, certificate", str(identity.digest)
+        roles = ", ".join(role.value for role in Role if role in identity.roles)
+        yield f"{identity.label}, roles", roles
+    for kind, order, places in (
+        ("input", policy.data_provision_order, policy.inputs),
+        ("stream", policy.streaming_order, policy.streams),
+    ):
+        for index, (number, place) in enumerate(zip(order, places, strict=True)):
+            what = place_line(place, limit=policy.limits.input_bytes)
+            yield f"{kind} {index}", f"of {policy.named(number)}: {what}"
+    yield "rounds", _count(conduct.rounds)
+    yield "attempts", str(conduct.attempts)
+    yield "results for each reader", _count(conduct.results_per_reader)
+    yield "agreement to another round", _agreement(policy, conduct.next_round)
+    consent = conduct.consent
+    yield "consent", "of nobody" if consent is None else _agreement(policy, consent)
+    yield "type of the result", result.type
+    yield "size of the result", "any" if result.most_bytes is None else str(result.most_bytes)
+    yield "contributors", str(result.contributors)
+    privacy = result.privacy
+    for name in ("mechanism", "epsilon", "delta", "total_epsilon", "total_delta", "sensitivity"):
+        if privacy is not None:
+            yield f"privacy, {name.replace('_', ' ')}", str(getattr(privacy, name))
+    for platform in policy.platforms:
+        for value in sorted(platform.measurements):
+            yield f"platform {platform.name}, measurement {value.hex()[:12]}", value.hex()
+    yield "isolation", layer_names(policy.isolation)
+    for field in fields(policy.limits):
+        value = getattr(policy.limits, field.name)
+        yield f"limit {field.name}", "none" if value is None else str(value)
+
+
+def _count(number: int) -> str:
+    return "any number" if number == UNLIMITED else str(number)
+
+
+def _agreement(policy: Policy, agreement: Agreement) -> str:
+    names = ", ".join(policy.named(number) for number in sorted(agreement.of))
+    return f"{agreement.least} of {names}"

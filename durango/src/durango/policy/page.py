@@ -1,0 +1,123 @@
+"""A policy's explanation as one HTML file: for a lawyer, a data-protection officer, a board.
+
+It loads nothing from anywhere and runs no script, so it can be kept and mailed as it is.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from durango._words import timestamp
+from durango.policy.explanation import Section
+from veracruz_utils.policy import Policy, Role
+
+_STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1c2733; background: #fff }
+h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem }
+code { font-size: .85em; overflow-wrap: anywhere } li { margin: .25rem 0 }
+svg { width: 100%; height: auto; margin: 1rem 0 } .remark { color: #5a6775 }
+@media print { body { margin: 0 } h2 { break-after: avoid } }
+"""
+_ROW: Final = 64
+_LEFT, _MIDDLE, _RIGHT = 10, 300, 610
+_BOX: Final = 200
+
+
+def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
+    """The whole file, in UTF-8."""
+    body = "\n".join(_section(each) for each in sections)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Policy {policy.digest.short}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        "<h1>What this policy means</h1>\n"
+        f'<p class="remark">Policy <code>{policy.digest}</code>, ends '
+        f"{timestamp(policy.expires_at)}. Made by <code>durango policy explain</code>; the policy "
+        "itself is what counts, and everybody can make this page from it.</p>\n"
+        f"{drawing(policy)}\n{body}\n</body>\n</html>\n"
+    )
+
+
+def drawing(policy: Policy) -> str:
+    """Who sends what to the isolate and who gets what of it, as SVG."""
+    givers = _givers(policy)
+    readers = [
+        (each.label, "result") for each in policy.identities if Role.RESULT_READER in each.roles
+    ]
+    height = max(len(givers), len(readers), 3) * _ROW + 50
+    centre = height / 2
+    tip = (
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
+        'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#44617c"/></marker></defs>'
+    )
+    wall = (
+        f'<rect x="{_MIDDLE - 20}" y="14" width="{_BOX + 40}" height="{height - 28:g}" rx="8" '
+        'fill="#f4f1ea" stroke="#b9ae97" stroke-dasharray="6 4"/>'
+    )
+    parts = [
+        f'<svg viewBox="0 0 820 {height:g}" role="img" aria-label="parties and flows">',
+        tip,
+        wall,
+        _text(_MIDDLE + _BOX / 2, 34, f"delegate: {policy.sinaloa}", small=True),
+        _box(_MIDDLE, centre - 24, "isolate", fill="#dfeee3"),
+        _text(_MIDDLE + _BOX / 2, centre + 44, "program and inputs, together", small=True),
+    ]
+    for index, (name, what) in enumerate(givers):
+        y = _row(index, len(givers), height)
+        parts += [_box(_LEFT, y - 24, name), _arrow(_LEFT + _BOX, y, _MIDDLE, centre)]
+        parts.append(_text(_LEFT + _BOX / 2, y + 36, what, small=True))
+    for index, (name, what) in enumerate(readers):
+        y = _row(index, len(readers), height)
+        parts += [_box(_RIGHT, y - 24, name), _arrow(_MIDDLE + _BOX, centre, _RIGHT, y)]
+        parts.append(_text(_RIGHT + _BOX / 2, y + 36, what, small=True))
+    return "\n".join([*parts, "</svg>"])
+
+
+def _givers(policy: Policy) -> list[tuple[str, str]]:
+    given: dict[str, list[str]] = {}
+    for identity in policy.identities:
+        if Role.PI_PROVIDER in identity.roles:
+            given.setdefault(identity.label, []).append("program")
+    for kind, order, terms in (
+        ("input", policy.data_provision_order, policy.inputs),
+        ("stream", policy.streaming_order, policy.streams),
+    ):
+        for index, (number, each) in enumerate(zip(order, terms, strict=True)):
+            given.setdefault(policy.named(number), []).append(each.name or f"{kind} {index}")
+    return [(name, _cut(", ".join(what))) for name, what in given.items()]
+
+
+def _cut(text: str, most: int = 30) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _row(index: int, count: int, height: float) -> float:
+    return height / 2 + (index - (count - 1) / 2) * _ROW
+
+
+def _box(x: float, y: float, label: str, *, fill: str = "#e6eef7") -> str:
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{_BOX}" height="48" rx="6" fill="{fill}" '
+        f'stroke="#44617c"/>{_text(x + _BOX / 2, y + 29, _cut(label, 24))}'
+    )
+
+
+def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
+    return (
+        f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2 - 2:g}" y2="{y2:g}" stroke="#44617c" '
+        'stroke-width="1.5" marker-end="url(#tip)"/>'
+    )
+
+
+def _text(x: float, y: float, text: str, *, small: bool = False) -> str:
+    size = 11 if small else 14
+    return (
+        f'<text x="{x:g}" y="{y:g}" font-size="{size}" text-anchor="middle" '
+        f'font-family="system-ui, sans-serif" fill="#1c2733">{escape(text)}</text>'
+    )
+
+
+def _section(section: Section) -> str:
+    lines = "\n".join(f"<li>{escape(line)}</li>" for line in section.lines)
+    return f"<h2>{escape(section.title)}</h2>\n<ul>\n{lines}\n</ul>"

@@ -1,0 +1,111 @@
+"""Rules about what goes in and what comes out."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from durango.policy.known_programs import known_program
+from durango.policy.rules.rule import Case, Severity, rule
+from veracruz_utils.policy import (
+    OPAQUE,
+    PolicyFormat,
+    Role,
+)
+
+_LARGE_EPSILON: Final = 10
+_LARGE_DELTA: Final = Fraction(1, 10_000)
+
+
+@rule(
+    "P401", Severity.WARNING, "a provider without a place",
+    "give it a place in an order, or take the role away",
+)  # fmt: skip
+def _without_place(case: Case) -> Iterator[str]:
+    for identity in case.policy.identities:
+        provides = identity.roles & {Role.DATA_PROVIDER, Role.STREAM_PROVIDER}
+        if provides and identity not in case.providers:
+            yield (
+                f"{identity.label} is {' and '.join(sorted(provides))}, but no order has a place "
+                "for its input"
+            )
+
+
+@rule("P402", Severity.WARNING, "streams without places", "give the streams an order")
+def _streams_without_places(case: Case) -> Iterator[str]:
+    if case.holders(Role.STREAM_PROVIDER) and not case.policy.streaming_order:
+        yield "there are stream providers, and no stream has a place"
+
+
+@rule(
+    "P403", Severity.NOTE, "inputs of no known type",
+    "give `inputs` types, so that a wrong file is caught before it is sent",
+)  # fmt: skip
+def _opaque_inputs(case: Case) -> Iterator[str]:
+    places = (*case.policy.inputs, *case.policy.streams)
+    opaque = sum(place.type == OPAQUE for place in places)
+    if opaque and case.policy.format is PolicyFormat.CURRENT:
+        yield f"{opaque} of {len(places)} inputs and streams take a file of any content"
+
+
+@rule(
+    "P404", Severity.NOTE, "a result of no known type",
+    "give `result` a type and a size, so that nothing else can leave",
+)  # fmt: skip
+def _opaque_result(case: Case) -> Iterator[str]:
+    if case.policy.result.type == OPAQUE and case.policy.format is PolicyFormat.CURRENT:
+        yield "the result may be anything that the program writes"
+
+
+@rule(
+    "P405", Severity.WARNING, "a result of another type than the program's",
+    "take the type that the program writes",
+)  # fmt: skip
+def _other_result(case: Case) -> Iterator[str]:
+    program = known_program(case.policy.program_digest)
+    said = case.policy.result.type
+    if program and program.result and said not in {OPAQUE, program.result}:
+        yield f"the result is to be {said}, {program.name} writes {program.result}"
+
+
+@rule(
+    "P406", Severity.ERROR, "more is asked for than is allowed", "raise the one or lower the other"
+)
+def _contradiction(case: Case) -> Iterator[str]:
+    limits, result = case.policy.limits, case.policy.result
+    if result.most_bytes is not None and result.most_bytes > limits.output_bytes:
+        yield f"result.bytes is {result.most_bytes}, limits.output_bytes {limits.output_bytes}"
+    for name, places in (("inputs", case.policy.inputs), ("streams", case.policy.streams)):
+        for index, place in enumerate(places):
+            if place.most_bytes is not None and place.most_bytes > limits.input_bytes:
+                yield (
+                    f"{name}[{index}].bytes is {place.most_bytes}, limits.input_bytes "
+                    f"{limits.input_bytes}"
+                )
+
+
+@rule("P407", Severity.WARNING, "a run longer than the policy", "let the policy end later")
+def _long_run(case: Case) -> Iterator[str]:
+    left = (case.policy.expires_at - case.at).total_seconds()
+    if 0 < left < case.policy.limits.run_seconds:
+        yield f"a run may take {case.policy.limits.run_seconds} s, the policy ends in {left:.0f} s"
+
+
+@rule("P408", Severity.WARNING, "a large privacy budget", "an epsilon of 1 or less protects well")
+def _large_epsilon(case: Case) -> Iterator[str]:
+    privacy = case.policy.result.privacy
+    if privacy and privacy.total_epsilon > _LARGE_EPSILON:
+        yield f"epsilon is {float(privacy.total_epsilon):g} in all, which protects next to nothing"
+    if privacy and privacy.total_delta > _LARGE_DELTA:
+        yield (
+            f"delta is {float(privacy.total_delta):g} in all: so often somebody's data may show "
+            "plainly"
+        )
+
+
+@rule(
+    "P409", Severity.WARNING, "a number of items that noise does not hide",
+    "have the program write a fixed number of them",
+)  # fmt: skip
+def _length_shows(case: Case) -> Iterator[str]:
+    if case.policy.result.privacy and "Vec<" in case.policy.result.type:
+        yield "how many items the result has is told as it is; noise changes their values alone"

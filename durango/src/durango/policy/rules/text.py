@@ -1,0 +1,69 @@
+"""Rules about names, keys and the policy's text itself."""
+
+import unicodedata
+from collections.abc import Iterator
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from durango.policy.canonical import is_canonical
+from durango.policy.rules.rule import Case, Severity, rule
+from veracruz_utils.policy import (
+    PolicyFormat,
+)
+
+
+@rule("P501", Severity.NOTE, "principals without names", "give everybody a name")
+def _nameless(case: Case) -> Iterator[str]:
+    nameless = [each.label for each in case.policy.identities if not each.name]
+    if nameless and case.policy.format is PolicyFormat.CURRENT:
+        yield f"{', '.join(nameless)} {'has' if len(nameless) == 1 else 'have'} no name"
+
+
+@rule("P502", Severity.WARNING, "names that look alike", "give them names that nobody mixes up")
+def _look_alike(case: Case) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for identity in case.policy.identities:
+        if not identity.name:
+            continue
+        plain = "".join(unicodedata.normalize("NFKC", identity.name).casefold().split())
+        if plain in seen:
+            yield f"{seen[plain]!r} and {identity.name!r} look alike"
+        seen[plain] = identity.name
+        if len(_scripts(identity.name)) > 1:
+            scripts = " and ".join(sorted(_scripts(identity.name)))
+            yield f"{identity.name!r} has letters of {scripts}"
+
+
+def _scripts(name: str) -> set[str]:
+    return {
+        unicodedata.name(letter, "UNKNOWN").split()[0].capitalize()
+        for letter in name
+        if letter.isalpha()
+    }
+
+
+@rule("P503", Severity.WARNING, "one key for two principals", "have each make a key of its own")
+def _shared_key(case: Case) -> Iterator[str]:
+    seen: dict[bytes, str] = {}
+    for identity in case.policy.identities:
+        public = x509.load_der_x509_certificate(identity.certificate).public_key()
+        key = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if key in seen:
+            yield f"{seen[key]} and {identity.label} have one key: they are one party"
+        seen[key] = identity.label
+
+
+@rule("P504", Severity.NOTE, "the format of 2021", "write it in the current format")
+def _old_format(case: Case) -> Iterator[str]:
+    if case.policy.format is PolicyFormat.VERACRUZ_2021:
+        yield "it cannot say names, types, rounds, limits, isolation or consent"
+
+
+@rule(
+    "P505", Severity.NOTE, "not canonical",
+    "`durango policy build` writes it so; two texts that mean the same are two policies",
+)  # fmt: skip
+def _not_canonical(case: Case) -> Iterator[str]:
+    if case.policy.format is PolicyFormat.CURRENT and not is_canonical(case.policy.raw):
+        yield "its text is not canonical JSON (RFC 8785)"
