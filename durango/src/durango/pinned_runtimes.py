@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from durango.releases import HOW_TO_TRUST, KnownRelease, Releases
+from durango.releases import KnownRelease, Releases
 from veracruz_utils.policy import Policy
 
 
@@ -56,17 +56,4 @@ def describe_runtimes(pinned: list[PinnedRuntime]) -> list[str]:
         f"(key {each.known.signed_by.short})"
         for each in pinned
         if each.known
-    ]
-
-
-def runtime_warnings(pinned: list[PinnedRuntime], releases: Releases) -> list[str]:
-    """A line for each that is of none."""
-    if pinned and not releases.keys():
-        unknown = "whether its measurements are those of releases is not known"
-        return [f"{unknown}, for no key for releases is trusted here: {HOW_TO_TRUST}"]
-    return [
-        f"measurement {each.measurement.hex()}, accepted on {each.platform}, belongs to no release "
-        "that is known here: ask who wrote the policy which runtime it is"
-        for each in pinned
-        if each.known is None
     ]

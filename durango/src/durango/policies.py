@@ -1,4 +1,4 @@
-"""A policy for people to read: who may do what, what is accepted, what to look at twice."""
+"""A policy for people to read: who may do what, and what is accepted."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,12 +8,9 @@ from cryptography import x509
 
 from durango._words import layer_names, printable, timestamp
 from durango.platforms import protection
-from durango.policy_terms import terms_facts, terms_rows, terms_warnings
+from durango.policy_terms import terms_facts, terms_rows
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
-    LINUX_SOFTWARE,
-    RUNTIME_LAYERS,
-    STREAM_SENDERS,
     IsolationLayer,
     Policy,
     PolicyIdentity,
@@ -81,43 +78,6 @@ def policy_text(policy: Policy) -> str:
     return "\n".join(f"{name:<10} {value}".rstrip() for name, value in rows)
 
 
-def policy_warnings(policy: Policy, *, at: datetime) -> list[str]:
-    """What is allowed and still deserves a second look before signing up to it."""
-    warnings = [
-        f"platform {platform.name} is {protection(platform.name)}"
-        for platform in policy.platforms
-        if platform.name == LINUX_SOFTWARE
-    ]
-    if not policy.platforms:
-        warnings.append("it names no measurement of any runtime: attestation will refuse them all")
-    if not policy.isolation:
-        warnings.append(
-            "it asks for no layer of isolation: an isolate that nothing keeps apart from its host "
-            "is accepted"
-        )
-    elif RUNTIME_LAYERS - policy.isolation:
-        warnings.append(
-            f"it does not ask for {layer_names(RUNTIME_LAYERS - policy.isolation)}: an isolate "
-            "without is accepted"
-        )
-    if policy.debug:
-        warnings.append(
-            "debug is on: what the program says, and where it fails, go to its provider: that may "
-            "be anybody's input"
-        )
-    if policy.expires_at - at < _SOON:
-        warnings.append(f"it ends within a day, at {timestamp(policy.expires_at)}")
-    if policy.tabasco_key is None:
-        warnings.append(
-            "it names no key of the attestation service: everyone must get it from a source they "
-            "trust and give it with --tabasco-key"
-        )
-    warnings += terms_warnings(policy)
-    for identity in policy.identities:
-        warnings += _identity_warnings(policy, identity)
-    return warnings
-
-
 def certificates_out_of_force(policy: Policy, *, at: datetime) -> list[str]:
     """Whose certificate is not valid at that time, and what follows."""
     lines = []
@@ -162,23 +122,6 @@ def _identity_line(policy: Policy, identity: PolicyIdentity) -> str:
     gives = f" ({', '.join(inputs + streams)})" if inputs or streams else ""
     subject = printable(certificate.subject.rfc4514_string())
     return f"{roles}{gives}; certificate {identity.digest.short}, {subject}"
-
-
-def _identity_warnings(policy: Policy, identity: PolicyIdentity) -> list[str]:
-    warnings = []
-    ends = x509.load_der_x509_certificate(identity.certificate).not_valid_after_utc
-    if ends < policy.expires_at:
-        warnings.append(
-            f"the certificate of {identity.label} ends before the policy, at {timestamp(ends)}"
-        )
-    order = (*policy.data_provision_order, *policy.streaming_order)
-    provides = STREAM_SENDERS & identity.roles
-    if provides and identity.client_id not in order:
-        warnings.append(
-            f"client {identity.client_id} is {' and '.join(sorted(provides))}, but no order has a "
-            "place for its input"
-        )
-    return warnings
 
 
 def _key_digest(policy: Policy) -> str | None:

@@ -6,7 +6,6 @@ from fractions import Fraction
 from colima.runtime import ContentKind
 from durango._words import printable
 from durango.input_places import places
-from veracruz_utils.encoding import kinds
 from veracruz_utils.policy import OPAQUE, InputTerms, Policy, Privacy, decimal_text
 
 
@@ -44,26 +43,6 @@ def terms_rows(policy: Policy) -> list[tuple[str, str]]:
     if result.privacy is not None:
         rows.append(("privacy", _privacy_line(result.privacy)))
     return rows
-
-
-def terms_warnings(policy: Policy) -> list[str]:
-    """What deserves a second look."""
-    privacy = policy.result.privacy
-    if privacy is None:
-        return []
-    warnings = []
-    assert policy.result.kind is not None  # noise needs a type
-    if _has_sequence(policy.result.kind):
-        warnings.append(
-            "its result has a Vec: noise is added to the numbers in it, but how many there are "
-            "is released as it is"
-        )
-    if releases(privacy) < policy.conduct.rounds:
-        warnings.append(
-            f"its privacy budget pays for {releases(privacy)} releases, and it has "
-            f"{policy.conduct.rounds} rounds: later ones will be refused"
-        )
-    return warnings
 
 
 def releases(privacy: Privacy) -> int:
@@ -105,7 +84,3 @@ def _privacy_line(privacy: Privacy) -> str:
         f"{facts['mechanism']} noise, sensitivity {facts['sensitivity']}; a release costs epsilon "
         f"{facts['epsilon']} of {facts['total_epsilon']}{delta}: {facts['releases']} in all"
     )
-
-
-def _has_sequence(kind: kinds.TypeKind) -> bool:
-    return isinstance(kind, kinds.Sequence) or any(map(_has_sequence, kinds.parts(kind)))

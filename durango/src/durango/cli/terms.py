@@ -51,10 +51,10 @@ def members_of(given: Sequence[tuple[Path, str]]) -> list[PolicyIdentity]:
     ]
 
 
-def order_of(text: str | None, members: Iterable[PolicyIdentity]) -> list[int]:
-    """Client ids with commas between them; without a text, each data provider once."""
+def order_of(text: str | None, members: Iterable[PolicyIdentity], role: Role) -> list[int]:
+    """Client ids with commas between them; without a text, each with this role once."""
     if text is None:
-        return [member.client_id for member in members if Role.DATA_PROVIDER in member.roles]
+        return [member.client_id for member in members if role in member.roles]
     if not _IDS.fullmatch(text):
         raise click.UsageError(f"{text[:80]!r} is not a list of client ids, such as 1,2,2")
     return [int(item) for item in text.split(",") if item.strip()]

@@ -27,6 +27,7 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import (
     OPAQUE,
+    STREAM_SENDERS,
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Limits,
@@ -57,7 +58,7 @@ def build_policy(source: PolicySource, *, releases: Releases, at: datetime) -> b
         PolicyIdentity(
             numbers[name],
             _certificate(source, name, principal.certificate),
-            frozenset({*principal.roles, *_roles_of(source, name)}),
+            frozenset(_roles_of(source, name)),
             name,
         )
         for name, principal in source.principals.items()
@@ -110,15 +111,18 @@ def _named(source: PolicySource) -> Iterable[tuple[str, str]]:
         yield from ((f"{where}[{n}]", each) for n, each in enumerate(names))
 
 
-def _roles_of(source: PolicySource, name: str) -> Iterable[Role]:
+def _roles_of(source: PolicySource, name: str) -> set[Role]:
+    roles = set(source.principals[name].roles)
     if source.program.provider == name:
-        yield Role.PI_PROVIDER
+        roles.add(Role.PI_PROVIDER)
     if any(each.provider == name for each in source.inputs):
-        yield Role.DATA_PROVIDER
-    if any(each.provider == name for each in source.streams):
-        yield Role.STREAM_PROVIDER
+        roles.add(Role.DATA_PROVIDER)
+    # Who provides data may send stream items as well.
+    if any(each.provider == name for each in source.streams) and not roles & STREAM_SENDERS:
+        roles.add(Role.STREAM_PROVIDER)
     if name in source.result.readers:
-        yield Role.RESULT_READER
+        roles.add(Role.RESULT_READER)
+    return roles
 
 
 def _path(source: PolicySource, file: str) -> Path:

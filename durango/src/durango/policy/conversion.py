@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import tomli_w
 
@@ -23,10 +24,14 @@ from veracruz_utils.policy import (
 from veracruz_utils.policy.rendering import pem_encode, render_policy
 
 
-def to_toml(policy: Policy) -> str:
+def to_toml(policy: Policy, *, key: Path | None = None) -> str:
     """A source that `durango policy build` makes a policy with the same meaning of.
 
     Certificates and Tabasco's key are in it as PEM, the program by its digest.
+
+    Args:
+        policy: in any format.
+        key: Tabasco's, where the policy does not name it.
     """
     names = _names(policy)
     document: dict[str, object] = {
@@ -34,7 +39,7 @@ def to_toml(policy: Policy) -> str:
         "ciphersuite": policy.ciphersuite.name,
         "isolation": sorted(layer.value for layer in policy.isolation),
         "delegate": {"sinaloa": str(policy.sinaloa)},
-        "attestation": _attestation(policy),
+        "attestation": _attestation(policy, key),
         "program": _program(policy, names),
         "principals": {
             names[each.client_id]: _principal(policy, each) for each in policy.identities
@@ -123,10 +128,13 @@ def _names(policy: Policy) -> dict[int, str]:
     return {each.client_id: each.name or f"client-{each.client_id}" for each in policy.identities}
 
 
-def _attestation(policy: Policy) -> dict[str, object]:
-    key = policy.tabasco_key
-    named = {} if key is None else {"key": pem_encode("PUBLIC KEY", key) + "\n"}
-    return {"tabasco": str(policy.tabasco), **named}
+def _attestation(policy: Policy, file: Path | None) -> dict[str, object]:
+    said = {"tabasco": str(policy.tabasco)}
+    if policy.tabasco_key is not None:
+        said["key"] = pem_encode("PUBLIC KEY", policy.tabasco_key) + "\n"
+    elif file is not None:
+        said["key"] = str(file.absolute())
+    return {**said}
 
 
 def _program(policy: Policy, names: dict[int, str]) -> dict[str, object]:
@@ -150,7 +158,7 @@ def _principal(policy: Policy, identity: PolicyIdentity) -> dict[str, object]:
     implied = {Role.PI_PROVIDER, Role.RESULT_READER}
     if identity.client_id in policy.data_provision_order:
         implied.add(Role.DATA_PROVIDER)
-    if identity.client_id in policy.streaming_order:
+    elif identity.client_id in policy.streaming_order and Role.DATA_PROVIDER not in identity.roles:
         implied.add(Role.STREAM_PROVIDER)
     if more := sorted(identity.roles - implied):
         said["roles"] = [role.value for role in more]

@@ -96,6 +96,11 @@ def read_current(
     )
 
 
+def form_of_current() -> type[msgspec.Struct]:
+    """The shape of the format, for who publishes a schema of it."""
+    return _Form
+
+
 def _read_time(text: str) -> datetime:
     form = _TIME.fullmatch(text)
     try:

@@ -6,6 +6,8 @@ from typing import Final
 
 from durango.policy.known_programs import known_program
 from durango.policy.rules.rule import Case, Severity, rule
+from durango.policy_terms import releases
+from veracruz_utils.encoding import kinds
 from veracruz_utils.policy import (
     OPAQUE,
     PolicyFormat,
@@ -107,5 +109,26 @@ def _large_epsilon(case: Case) -> Iterator[str]:
     "have the program write a fixed number of them",
 )  # fmt: skip
 def _length_shows(case: Case) -> Iterator[str]:
-    if case.policy.result.privacy and "Vec<" in case.policy.result.type:
-        yield "how many items the result has is told as it is; noise changes their values alone"
+    result = case.policy.result
+    if result.privacy and result.kind is not None and _has_sequence(result.kind):
+        yield (
+            "its result has a Vec: noise is added to the numbers in it, but how many there are is "
+            "released as it is"
+        )
+
+
+@rule(
+    "P410", Severity.WARNING, "a budget for fewer rounds than there are",
+    "raise the total, lower the cost of a release, or allow fewer rounds",
+)  # fmt: skip
+def _budget_ends_early(case: Case) -> Iterator[str]:
+    privacy, rounds = case.policy.result.privacy, case.policy.conduct.rounds
+    if privacy and releases(privacy) < rounds:
+        yield (
+            f"its privacy budget pays for {releases(privacy)} releases, and it has {rounds} "
+            "rounds: later ones will be refused"
+        )
+
+
+def _has_sequence(kind: kinds.TypeKind) -> bool:
+    return isinstance(kind, kinds.Sequence) or any(map(_has_sequence, kinds.parts(kind)))

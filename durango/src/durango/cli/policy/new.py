@@ -1,4 +1,4 @@
-"""`durango policy`: write, show and check the contract of a computation."""
+"""`durango policy new`: a policy from options, a short cut for `policy build`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,6 @@ from durango.cli.options import (
     FILE,
     force_option,
     load_tabasco_key,
-    policy_argument,
     releases_option,
 )
 from durango.cli.terms import (
@@ -26,23 +25,18 @@ from durango.cli.terms import (
     suite_of,
 )
 from durango.content import open_content
-from durango.pinned_runtimes import describe_runtimes, pinned_runtimes, runtime_warnings
-from durango.policies import policy_facts, policy_text, policy_warnings
+from durango.policies import policy_facts, policy_text
+from durango.policy.canonical import canonical_json
+from durango.policy.rules import Severity, check_policy
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
-from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
 from veracruz_utils.policy import IsolationLayer, Policy, PolicyFormat, Role, Strategy
 from veracruz_utils.policy.rendering import render_policy
 
 
-@click.group("policy", help="Write, show and check a policy.")
-def policy() -> None:
-    """The group."""
-
-
-@policy.command("new")
+@click.command("new")
 @click.option(
     "--identity",
     "identities",
@@ -64,8 +58,8 @@ def policy() -> None:
 @click.option(
     "--stream-order",
     metavar="IDS",
-    default="",
-    help="Client ids of stream 0, 1, ... of every round.  [default: none]",
+    help="Client ids of stream 0, 1, ... of every round.  [default: each StreamProvider once, in "
+    "order]",
 )
 @click.option(
     "--platform",
@@ -189,7 +183,7 @@ def new(
     identities: tuple[tuple[Path, str], ...],
     program: Path,
     data_order: str | None,
-    stream_order: str,
+    stream_order: str | None,
     platforms: tuple[str, ...],
     versions: tuple[str, ...],
     architecture: str | None,
@@ -223,7 +217,8 @@ def new(
     runtimes = [_of_release(releases, version, architecture) for version in versions]
     runtimes += [_of_image(path) for path in images]
     accepted = platforms_of(platforms, runtimes)
-    data_places, stream_places = order_of(data_order, members), order_of(stream_order, members)
+    data_places = order_of(data_order, members, Role.DATA_PROVIDER)
+    stream_places = order_of(stream_order, members, Role.STREAM_PROVIDER)
     text = render_policy(
         at=now,
         identities=members,
@@ -250,10 +245,14 @@ def new(
         ),
         policy_format=FORMATS[format_name],
     )
+    if FORMATS[format_name] is PolicyFormat.CURRENT:
+        text = canonical_json(text)
     made = Policy.parse(text, at=now)
     write_new_file(output, text, mode=0o644, force=force)
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
-    _warn(made, now)
+    for finding in check_policy(made, releases=releases, at=now):
+        if finding.rule.severity is not Severity.NOTE:
+            note(str(finding))
     if not _begins_as_webassembly(program):
         note(f"warning: {program} is not WebAssembly: no isolate will run it")
 
@@ -279,40 +278,6 @@ def _begins_as_webassembly(program: Path) -> bool:
         return file.read(4) == b"\0asm"
 
 
-@policy.command("show")
-@policy_argument
-@json_option
-def show(*, policy: Path, as_json: bool) -> None:
-    """Show who may do what under POLICY, and what is accepted."""
-    found = read_policy(policy, at=datetime.now(UTC))
-    emit(policy_facts(found), policy_text(found), as_json=as_json)
-
-
-@policy.command("check")
-@policy_argument
-@releases_option
-@json_option
-def check(*, policy: Path, config: Path, as_json: bool) -> None:
-    """Check that POLICY can be used, and print warnings; exit status 3 if it cannot.
-
-    Which release of the runtime a measurement belongs to is told by the releases you know: see
-    `durango release`.
-    """
-    now = datetime.now(UTC)
-    found = read_policy(policy, at=now)
-    releases = Releases(config, at=now)
-    pinned = pinned_runtimes(found, releases)
-    warnings = policy_warnings(found, at=now) + runtime_warnings(pinned, releases)
-    text = [f"policy {found.digest} can be used", *describe_runtimes(pinned)]
-    text += [f"warning: {warning}" for warning in warnings]
-    facts = {
-        "digest": found.digest,
-        "runtimes": [each.facts for each in pinned],
-        "warnings": warnings,
-    }
-    emit(facts, "\n".join(text), as_json=as_json)
-
-
 def _key_to_name(path: Path | None, policy_format: PolicyFormat) -> bytes | None:
     if path is None and policy_format is PolicyFormat.CURRENT:
         raise click.UsageError(
@@ -320,8 +285,3 @@ def _key_to_name(path: Path | None, policy_format: PolicyFormat) -> bytes | None
             "`tabasco public-key` printed"
         )
     return load_tabasco_key(path)
-
-
-def _warn(made: Policy, now: datetime) -> None:
-    for warning in policy_warnings(made, at=now):
-        note(f"warning: {warning}")

@@ -1,0 +1,106 @@
+"""The text of a policy: made of TOML, and turned from one form into another."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from durango.cli.options import FILE, force_option, releases_option
+from durango.policies import policy_facts, policy_text
+from durango.policy.building import build_policy
+from durango.policy.canonical import canonical_json
+from durango.policy.conversion import to_2021, to_toml
+from durango.policy.rules import Severity, check_policy
+from durango.policy.schema import policy_schema
+from durango.policy.source import parse_source, read_source
+from durango.releases import Releases
+from veracruz_shells.console import emit, json_option, note, write_new_file
+from veracruz_shells.policy_files import read_policy
+from veracruz_utils.policy import TLS_1_2_SUITES, Policy, PolicyFormat
+
+_SUFFIXES: Final = {"toml": ".toml", "json": ".json", "2021": ".2021.json"}
+
+
+@click.command("build")
+@click.argument("source", type=FILE)
+@click.option(
+    "--output", type=FILE, help="The file to write.  [default: SOURCE with .json in place of .toml]"
+)
+@releases_option
+@force_option
+@json_option
+def build(*, source: Path, output: Path | None, config: Path, force: bool, as_json: bool) -> None:
+    """Make the policy that SOURCE, in TOML, describes: canonical JSON, with its digest.
+
+    Comments, white space and the order of tables change nothing. All principals use the file that
+    this writes.
+    """
+    now = datetime.now(UTC)
+    output = output or source.with_suffix(".json")
+    releases = Releases(config, at=now)
+    text = build_policy(read_source(source), releases=releases, at=now)
+    made = Policy.parse(text, at=now)
+    write_new_file(output, text, mode=0o644, force=force)
+    emit(
+        {"file": output, **policy_facts(made)},
+        f"{policy_text(made)}\n\n{output} is policy {made.digest}",
+        as_json=as_json,
+    )
+    for finding in check_policy(made, releases=releases, at=now):
+        if finding.rule.severity is not Severity.NOTE:
+            note(str(finding))
+
+
+@click.command("convert")
+@click.argument("policy", type=FILE)
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(list(_SUFFIXES)),
+    required=True,
+    help="`toml` is a source, `json` the current format, `2021` the format of 2021.",
+)
+@click.option("--output", type=FILE, help="The file to write.  [default: beside POLICY]")
+@click.option(
+    "--tabasco-key",
+    type=FILE,
+    help="The key that a policy of 2021 does not name; needed to make a current one of it.",
+)
+@releases_option
+@force_option
+@json_option
+def convert(
+    *,
+    policy: Path,
+    form: str,
+    output: Path | None,
+    tabasco_key: Path | None,
+    config: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write POLICY in another form, as far as that can say the same; it is another policy then."""
+    now = datetime.now(UTC)
+    found = read_policy(policy, at=None)
+    output = output or policy.with_suffix(_SUFFIXES[form])
+    if form == "toml":
+        text = to_toml(found, key=tabasco_key).encode()
+    elif form == "2021":
+        text = to_2021(found, at=now, ciphersuite=TLS_1_2_SUITES[0].name)
+    elif found.format is PolicyFormat.CURRENT:
+        text = canonical_json(found.raw)
+    else:
+        source = parse_source(to_toml(found, key=tabasco_key).encode(), folder=policy.parent)
+        text = build_policy(source, releases=Releases(config, at=now), at=now)
+    write_new_file(output, text, mode=0o644, force=force)
+    facts: dict[str, object] = {"file": output, "form": form}
+    if form != "toml":
+        facts["digest"] = Policy.parse(text, at=None).digest
+    emit(facts, f"{policy} as {form} is in {output}", as_json=as_json)
+
+
+@click.command("schema")
+def schema() -> None:
+    """Print the JSON schema of the current format."""
+    click.echo(policy_schema())

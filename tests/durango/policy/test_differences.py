@@ -1,0 +1,131 @@
+"""In what two policies differ, and what can be said in both formats."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from durango.errors import DurangoError
+from durango.policy.building import build_policy
+from durango.policy.canonical import canonical_json
+from durango.policy.conversion import to_2021, to_toml
+from durango.policy.differences import differences, differing_terms, policy_terms
+from durango.policy.source import parse_source
+from support.named_policies import ROLES, document, parse
+from support.policies import NOW, document_2021, key_of, pem, public_key_der, text
+from veracruz_shells.policy_files import read_policy
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import TLS_1_2_SUITES, Policy
+
+PRIVACY = {"mechanism": "gaussian", "epsilon": "0.5", "total_epsilon": "2", "sensitivity": "1.25",
+           "delta": "1e-6", "total_delta": "0.00001"}  # fmt: skip
+FULL = {
+    "rounds": 4,
+    "attempts": 2,
+    "results_per_reader": 3,
+    "next_round": {"least": 1, "of": ["reader"]},
+    "consent": ["north", "south"],
+    "inputs": [{"name": "patients", "type": "Vec<u32>", "bytes": 40}, {}, {"type": "u8"}],
+    "result": {"type": "(i64,)", "bytes": 64, "contributors": 2, "privacy": PRIVACY},
+    "limits": {"run_seconds": 7, "fuel": 5000},
+    "isolation": ["seccomp", "landlock"],
+}
+
+
+def test_policies_are_compared_in_the_terms_of_people():
+    second = parse(**{**FULL, "debug": True, "result": {"type": "(i64,)"}})
+    found = {each.term: (each.first, each.second) for each in differences(parse(), second)}
+    assert found["rounds"] == ("1", "4")
+    assert found["debug"] == ("off", "on")
+    assert found["consent"] == ("of nobody", "2 of north, south")
+    assert found["input 0"][1] == "of north: 'patients', a Vec<u32>, at most 40 bytes"
+    assert found["limit run_seconds"][1] == "7"
+    noisy = {each.term: each for each in differences(parse(), parse(**FULL))}
+    assert noisy["privacy, epsilon"].second == "1/2"
+    assert "program" not in found
+
+
+def test_a_principal_more_is_told_as_that():
+    found = {
+        each.term: each for each in differences(parse(), parse({**ROLES, "west": ["ResultReader"]}))
+    }
+    assert found["west, roles"].first is None
+    assert "only the second has it" in str(found["west, roles"])
+
+
+def test_every_field_of_a_policy_is_a_term():
+    one = document()
+    for name, value in {**FULL, "deterministic": False}.items():
+        if name in {"deterministic", "next_round", "results_per_reader"}:
+            continue  # with others alone
+        other = {**one, name: value}
+        assert differences(parse(), Policy.parse(text(other), at=None)), name
+    assert policy_terms(parse())
+
+
+def test_the_same_in_another_form_is_told_as_that():
+    one = parse()
+    other = Policy.parse(canonical_json(one.raw), at=None)
+    assert one.digest != other.digest
+    assert differences(one, other) == []
+    assert "white space" in differing_terms(one, other)
+    assert differing_terms(one, parse(rounds=2, results_per_reader=1)) == "they differ in rounds"
+
+
+@pytest.mark.parametrize("terms", [{}, FULL, {"deterministic": True, "streaming_order": [1]}])
+def test_a_policy_goes_to_toml_and_back_with_the_same_meaning(releases, terms):
+    policy = parse(**terms)
+    source = to_toml(policy)
+    again = build_policy(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
+    assert differences(policy, Policy.parse(again, at=None)) == []
+    assert to_toml(Policy.parse(again, at=None)) == source
+
+
+def test_a_policy_of_2021_becomes_a_current_one_with_a_key(releases, tmp_path):
+    old = Policy.parse(text(document_2021()), at=None)
+    key = tmp_path / "tabasco.pem"
+    key.write_text(pem(public_key_der(key_of("tabasco")), "PUBLIC KEY") + "\n")
+    source = parse_source(to_toml(old, key=key).encode(), folder=tmp_path)
+    new = Policy.parse(build_policy(source, releases=releases, at=NOW), at=None)
+    assert new.program_digest == old.program_digest
+    assert [each.certificate for each in new.identities] == [
+        each.certificate for each in old.identities
+    ]
+    assert (new.conduct.attempts, new.data_provision_order) == (1, old.data_provision_order)
+
+
+def test_what_2021_has_no_words_for_is_not_lost_in_silence():
+    suite = TLS_1_2_SUITES[0].name
+    with pytest.raises(DurangoError) as refusal:
+        to_2021(parse(**FULL), at=NOW, ciphersuite=suite)
+    for what in ("limits", "consent", "types and sizes of inputs", "what may leave"):
+        assert what in str(refusal.value)
+    old = json.loads(to_2021(parse(), at=NOW, ciphersuite=suite))
+    assert old["pi_hash"] == str(parse().program_digest)
+    assert "policy_version" not in old
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"identities": [{"cert": "x", "id": 0, "roles": []}]}, "from before 2021 (it has cert)"),
+        ({"mexico_city_hash": "00"}, "from before 2021 (it has mexico_city_hash)"),
+        ({"runtime_manager_hash_sgx": "0"}, "from April 2021 on"),
+        ({"identities": [{"file_rights": []}], "programs": []}, "from April 2021 on"),
+    ],
+)
+def test_policies_of_other_times_are_told_by_their_time(tmp_path, said, told):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(said))
+    with pytest.raises(VeracruzError) as refusal:
+        read_policy(path, at=None)
+    assert told in str(refusal.value)
+    assert str(path) in str(refusal.value)
+    assert "durango policy build" in str(refusal.value)
+
+
+def test_a_source_in_place_of_a_policy_is_told_as_that(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(to_toml(parse()))
+    with pytest.raises(VeracruzError, match=r"is TOML.*durango policy build"):
+        read_policy(path, at=None)
