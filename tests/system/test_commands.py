@@ -16,6 +16,7 @@ PROGRAMS: dict[str, EntryPoint] = {
     if script.dist is not None and script.dist.name.split("-")[0] == "veracruz"
 }
 PRINTS_DATA = {
+    "durango policy schema",
     "freestanding-execution-engine decode",
     "freestanding-execution-engine encode",
     "tlaxcala certify",

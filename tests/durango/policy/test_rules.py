@@ -1,6 +1,8 @@
 """Each rule: a policy that it is silent about, and one that it speaks of."""
 
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from support.named_policies import ROLES, document, parse
 from support.policies import DAY, NOW, certificate, document_2021, key_of, pem, text
 from veracruz_utils.policy import Policy
 
+TOOLS = Path(__file__).parents[3] / "tools"
 PRIVACY = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "1", "sensitivity": "1"}
 NOISY = next(digest for digest, known in _known().items() if known.name == "noisy-histogram")
 TALLY = next(digest for digest, known in _known().items() if known.name == "secret-ballot")
@@ -137,6 +140,13 @@ def test_the_most_severe_is_told_first(releases):
     severities = [each.rule.severity for each in check_policy(policy, releases=releases, at=NOW)]
     assert severities == sorted(severities, key=list(Severity).index)
     assert severities[0] is Severity.ERROR
+
+
+def test_the_page_of_rules_is_that_of_the_table(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(TOOLS), *sys.path])
+    import policy_rules  # noqa: PLC0415 - a tool, not a package
+
+    assert policy_rules.FILE.read_text() == policy_rules.rendered(), "run tools/policy_rules.py"
 
 
 def test_time_is_what_it_is_told(releases):

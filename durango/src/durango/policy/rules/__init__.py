@@ -10,18 +10,18 @@ from typing import Final
 
 from durango.pinned_runtimes import pinned_runtimes
 from durango.policy.rules import content, people, platforms, text, time
-from durango.policy.rules.rule import Case, Finding, Rule, Severity, all_rules
+from durango.policy.rules.rule import Checked, PolicyRule, Remark, Severity, all_rules
 from durango.releases import Releases
 from veracruz_utils.policy import Policy
 
-__all__ = ["RULES", "Case", "Finding", "Rule", "Severity", "check_policy"]
+__all__ = ["RULES", "Checked", "PolicyRule", "Remark", "Severity", "check_policy"]
 
 _ROOMS: Final = (time, platforms, people, content, text)
 """Where the rules are: loading them lists them."""
 RULES: Final = tuple(all_rules())
 
 
-def check_policy(policy: Policy, *, releases: Releases, at: datetime) -> list[Finding]:
+def check_policy(policy: Policy, *, releases: Releases, at: datetime) -> list[Remark]:
     """What the rules find in a policy, the most severe first.
 
     Args:
@@ -32,7 +32,7 @@ def check_policy(policy: Policy, *, releases: Releases, at: datetime) -> list[Fi
     Raises:
         ReleaseError: the trusted keys cannot be relied on.
     """
-    case = Case(policy, at, tuple(pinned_runtimes(policy, releases)), bool(releases.keys()))
-    found = [Finding(rule, text) for rule in RULES for text in rule.find(case)]
+    checked = Checked(policy, at, tuple(pinned_runtimes(policy, releases)), bool(releases.keys()))
+    found = [Remark(rule, text) for rule in RULES for text in rule.find(checked)]
     by_weight = list(Severity)
     return sorted(found, key=lambda finding: by_weight.index(finding.rule.severity))

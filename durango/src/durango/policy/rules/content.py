@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Final
 
 from durango.policy.known_programs import known_program
-from durango.policy.rules.rule import Case, Severity, rule
+from durango.policy.rules.rule import Checked, Severity, rule
 from durango.policy_terms import releases
 from veracruz_utils.encoding import kinds
 from veracruz_utils.policy import (
@@ -22,10 +22,10 @@ _LARGE_DELTA: Final = Fraction(1, 10_000)
     "P401", Severity.WARNING, "a provider without a place",
     "give it a place in an order, or take the role away",
 )  # fmt: skip
-def _without_place(case: Case) -> Iterator[str]:
-    for identity in case.policy.identities:
+def _without_place(checked: Checked) -> Iterator[str]:
+    for identity in checked.policy.identities:
         provides = identity.roles & {Role.DATA_PROVIDER, Role.STREAM_PROVIDER}
-        if provides and identity not in case.providers:
+        if provides and identity not in checked.providers:
             yield (
                 f"{identity.label} is {' and '.join(sorted(provides))}, but no order has a place "
                 "for its input"
@@ -33,8 +33,8 @@ def _without_place(case: Case) -> Iterator[str]:
 
 
 @rule("P402", Severity.WARNING, "streams without places", "give the streams an order")
-def _streams_without_places(case: Case) -> Iterator[str]:
-    if case.holders(Role.STREAM_PROVIDER) and not case.policy.streaming_order:
+def _streams_without_places(checked: Checked) -> Iterator[str]:
+    if checked.holders(Role.STREAM_PROVIDER) and not checked.policy.streaming_order:
         yield "there are stream providers, and no stream has a place"
 
 
@@ -42,10 +42,10 @@ def _streams_without_places(case: Case) -> Iterator[str]:
     "P403", Severity.NOTE, "inputs of no known type",
     "give `inputs` types, so that a wrong file is caught before it is sent",
 )  # fmt: skip
-def _opaque_inputs(case: Case) -> Iterator[str]:
-    places = (*case.policy.inputs, *case.policy.streams)
+def _opaque_inputs(checked: Checked) -> Iterator[str]:
+    places = (*checked.policy.inputs, *checked.policy.streams)
     opaque = sum(place.type == OPAQUE for place in places)
-    if opaque and case.policy.format is PolicyFormat.CURRENT:
+    if opaque and checked.policy.format is PolicyFormat.CURRENT:
         yield f"{opaque} of {len(places)} inputs and streams take a file of any content"
 
 
@@ -53,8 +53,8 @@ def _opaque_inputs(case: Case) -> Iterator[str]:
     "P404", Severity.NOTE, "a result of no known type",
     "give `result` a type and a size, so that nothing else can leave",
 )  # fmt: skip
-def _opaque_result(case: Case) -> Iterator[str]:
-    if case.policy.result.type == OPAQUE and case.policy.format is PolicyFormat.CURRENT:
+def _opaque_result(checked: Checked) -> Iterator[str]:
+    if checked.policy.result.type == OPAQUE and checked.policy.format is PolicyFormat.CURRENT:
         yield "the result may be anything that the program writes"
 
 
@@ -62,9 +62,9 @@ def _opaque_result(case: Case) -> Iterator[str]:
     "P405", Severity.WARNING, "a result of another type than the program's",
     "take the type that the program writes",
 )  # fmt: skip
-def _other_result(case: Case) -> Iterator[str]:
-    program = known_program(case.policy.program_digest)
-    said = case.policy.result.type
+def _other_result(checked: Checked) -> Iterator[str]:
+    program = known_program(checked.policy.program_digest)
+    said = checked.policy.result.type
     if program and program.result and said not in {OPAQUE, program.result}:
         yield f"the result is to be {said}, {program.name} writes {program.result}"
 
@@ -72,11 +72,11 @@ def _other_result(case: Case) -> Iterator[str]:
 @rule(
     "P406", Severity.ERROR, "more is asked for than is allowed", "raise the one or lower the other"
 )
-def _contradiction(case: Case) -> Iterator[str]:
-    limits, result = case.policy.limits, case.policy.result
+def _contradiction(checked: Checked) -> Iterator[str]:
+    limits, result = checked.policy.limits, checked.policy.result
     if result.most_bytes is not None and result.most_bytes > limits.output_bytes:
         yield f"result.bytes is {result.most_bytes}, limits.output_bytes {limits.output_bytes}"
-    for name, places in (("inputs", case.policy.inputs), ("streams", case.policy.streams)):
+    for name, places in (("inputs", checked.policy.inputs), ("streams", checked.policy.streams)):
         for index, place in enumerate(places):
             if place.most_bytes is not None and place.most_bytes > limits.input_bytes:
                 yield (
@@ -86,15 +86,16 @@ def _contradiction(case: Case) -> Iterator[str]:
 
 
 @rule("P407", Severity.WARNING, "a run longer than the policy", "let the policy end later")
-def _long_run(case: Case) -> Iterator[str]:
-    left = (case.policy.expires_at - case.at).total_seconds()
-    if 0 < left < case.policy.limits.run_seconds:
-        yield f"a run may take {case.policy.limits.run_seconds} s, the policy ends in {left:.0f} s"
+def _long_run(checked: Checked) -> Iterator[str]:
+    left = (checked.policy.expires_at - checked.at).total_seconds()
+    if 0 < left < checked.policy.limits.run_seconds:
+        longest = checked.policy.limits.run_seconds
+        yield f"a run may take {longest} s, the policy ends in {left:.0f} s"
 
 
 @rule("P408", Severity.WARNING, "a large privacy budget", "an epsilon of 1 or less protects well")
-def _large_epsilon(case: Case) -> Iterator[str]:
-    privacy = case.policy.result.privacy
+def _large_epsilon(checked: Checked) -> Iterator[str]:
+    privacy = checked.policy.result.privacy
     if privacy and privacy.total_epsilon > _LARGE_EPSILON:
         yield f"epsilon is {float(privacy.total_epsilon):g} in all, which protects next to nothing"
     if privacy and privacy.total_delta > _LARGE_DELTA:
@@ -108,8 +109,8 @@ def _large_epsilon(case: Case) -> Iterator[str]:
     "P409", Severity.WARNING, "a number of items that noise does not hide",
     "have the program write a fixed number of them",
 )  # fmt: skip
-def _length_shows(case: Case) -> Iterator[str]:
-    result = case.policy.result
+def _length_shows(checked: Checked) -> Iterator[str]:
+    result = checked.policy.result
     if result.privacy and result.kind is not None and _has_sequence(result.kind):
         yield (
             "its result has a Vec: noise is added to the numbers in it, but how many there are is "
@@ -121,8 +122,8 @@ def _length_shows(case: Case) -> Iterator[str]:
     "P410", Severity.WARNING, "a budget for fewer rounds than there are",
     "raise the total, lower the cost of a release, or allow fewer rounds",
 )  # fmt: skip
-def _budget_ends_early(case: Case) -> Iterator[str]:
-    privacy, rounds = case.policy.result.privacy, case.policy.conduct.rounds
+def _budget_ends_early(checked: Checked) -> Iterator[str]:
+    privacy, rounds = checked.policy.result.privacy, checked.policy.conduct.rounds
     if privacy and releases(privacy) < rounds:
         yield (
             f"its privacy budget pays for {releases(privacy)} releases, and it has {rounds} "

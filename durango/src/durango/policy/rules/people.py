@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from durango.policy.known_programs import known_program
-from durango.policy.rules.rule import Case, Severity, rule
+from durango.policy.rules.rule import Checked, Severity, rule
 from veracruz_utils.policy import (
     UNLIMITED,
     PolicyFormat,
@@ -17,8 +17,8 @@ _NOISY: Final = frozenset({"noisy-histogram"})
 
 
 @rule("P301", Severity.WARNING, "debug is on", "turn it off when the program works")
-def _debug(case: Case) -> Iterator[str]:
-    if case.policy.debug:
+def _debug(checked: Checked) -> Iterator[str]:
+    if checked.policy.debug:
         yield (
             "debug is on: what the program says, and where it fails, go to its provider: that may "
             "be anybody's input"
@@ -29,19 +29,23 @@ def _debug(case: Case) -> Iterator[str]:
     "P302", Severity.WARNING, "the author is the only reader",
     "let another principal read as well, or read the program's source",
 )  # fmt: skip
-def _author_reads_alone(case: Case) -> Iterator[str]:
-    readers = case.holders(Role.RESULT_READER)
+def _author_reads_alone(checked: Checked) -> Iterator[str]:
+    readers = checked.holders(Role.RESULT_READER)
     alone = len(readers) == 1 and Role.PI_PROVIDER in readers[0].roles
-    if alone and case.providers and case.providers != readers:
+    if alone and checked.providers and checked.providers != readers:
         yield f"{readers[0].label} gives the program and is the only one who reads the result"
 
 
 @rule(
     "P303", Severity.WARNING, "the sole provider is the reader", "ask what the others are there for"
 )
-def _sole_provider_reads(case: Case) -> Iterator[str]:
-    readers = case.holders(Role.RESULT_READER)
-    if len(case.providers) == 1 and case.providers == readers and len(case.policy.identities) > 1:
+def _sole_provider_reads(checked: Checked) -> Iterator[str]:
+    readers = checked.holders(Role.RESULT_READER)
+    if (
+        len(checked.providers) == 1
+        and checked.providers == readers
+        and len(checked.policy.identities) > 1
+    ):
         yield f"{readers[0].label} is the only one who gives data, and the only one who reads"
 
 
@@ -49,10 +53,10 @@ def _sole_provider_reads(case: Case) -> Iterator[str]:
     "P304", Severity.NOTE, "a reader gives data as well",
     "think of what it can work out of the others' from the result and its own",
 )  # fmt: skip
-def _reader_provides(case: Case) -> Iterator[str]:
-    if len(case.providers) > 1:
-        for reader in case.holders(Role.RESULT_READER):
-            if reader in case.providers:
+def _reader_provides(checked: Checked) -> Iterator[str]:
+    if len(checked.providers) > 1:
+        for reader in checked.holders(Role.RESULT_READER):
+            if reader in checked.providers:
                 yield f"{reader.label} reads the result and gives data"
 
 
@@ -60,11 +64,11 @@ def _reader_provides(case: Case) -> Iterator[str]:
     "P305", Severity.WARNING, "two providers, one of whom reads",
     "have more providers, or a result that hides any one of them",
 )  # fmt: skip
-def _two_providers(case: Case) -> Iterator[str]:
-    readers = case.holders(Role.RESULT_READER)
-    reading = [each for each in case.providers if each in readers]
-    if len(case.providers) == 2 and reading and case.policy.result.privacy is None:
-        (other,) = [each for each in case.providers if each != reading[0]] or reading
+def _two_providers(checked: Checked) -> Iterator[str]:
+    readers = checked.holders(Role.RESULT_READER)
+    reading = [each for each in checked.providers if each in readers]
+    if len(checked.providers) == 2 and reading and checked.policy.result.privacy is None:
+        (other,) = [each for each in checked.providers if each != reading[0]] or reading
         yield (
             f"of two who give data {reading[0].label} reads the result: what is not its own in it "
             f"is {other.label}'s"
@@ -72,9 +76,9 @@ def _two_providers(case: Case) -> Iterator[str]:
 
 
 @rule("P306", Severity.NOTE, "one person alone can end it", "name a second reader")
-def _one_ends(case: Case) -> Iterator[str]:
-    readers = case.holders(Role.RESULT_READER)
-    if len(readers) == 1 and len(case.policy.identities) > 1:
+def _one_ends(checked: Checked) -> Iterator[str]:
+    readers = checked.holders(Role.RESULT_READER)
+    if len(readers) == 1 and len(checked.policy.identities) > 1:
         yield f"{readers[0].label} alone can end the computation for everybody"
 
 
@@ -82,10 +86,10 @@ def _one_ends(case: Case) -> Iterator[str]:
     "P307", Severity.WARNING, "one reader alone can begin further rounds",
     "let `next_round` name those who must agree, or allow one round",
 )  # fmt: skip
-def _one_repeats(case: Case) -> Iterator[str]:
-    conduct = case.policy.conduct
-    alone = conduct.next_round.least == 1 and len(case.policy.identities) > 1
-    if conduct.rounds > 1 and alone and not case.policy.streaming_order:
+def _one_repeats(checked: Checked) -> Iterator[str]:
+    conduct = checked.policy.conduct
+    alone = conduct.next_round.least == 1 and len(checked.policy.identities) > 1
+    if conduct.rounds > 1 and alone and not checked.policy.streaming_order:
         many = "any number of" if conduct.rounds == UNLIMITED else str(conduct.rounds)
         yield f"there may be {many} rounds over the same data, and one reader can begin each"
 
@@ -94,27 +98,27 @@ def _one_repeats(case: Case) -> Iterator[str]:
     "P308", Severity.WARNING, "rounds take a noisy program's noise away",
     "allow one round, or let the runtime add the noise (`result.privacy`)",
 )  # fmt: skip
-def _noise_averaged(case: Case) -> Iterator[str]:
-    program = known_program(case.policy.program_digest)
-    rounds = case.policy.conduct.rounds
-    if program and program.name in _NOISY and rounds > 1 and case.policy.result.privacy is None:
+def _noise_averaged(checked: Checked) -> Iterator[str]:
+    program = known_program(checked.policy.program_digest)
+    rounds = checked.policy.conduct.rounds
+    if program and program.name in _NOISY and rounds > 1 and checked.policy.result.privacy is None:
         many = "any number of" if rounds == UNLIMITED else str(rounds)
         yield f"{program.name} adds new noise in each of {many} rounds: their mean has none"
 
 
 @rule("P309", Severity.NOTE, "nobody has to sign", "ask for `consent`")
-def _no_consent(case: Case) -> Iterator[str]:
-    current = case.policy.format is PolicyFormat.CURRENT
-    if current and case.policy.conduct.consent is None and len(case.policy.identities) > 1:
+def _no_consent(checked: Checked) -> Iterator[str]:
+    current = checked.policy.format is PolicyFormat.CURRENT
+    if current and checked.policy.conduct.consent is None and len(checked.policy.identities) > 1:
         yield "the isolate takes data without anybody's signature of the policy"
 
 
 @rule("P310", Severity.WARNING, "many attempts", "allow a few: each tells how it ended")
-def _many_attempts(case: Case) -> Iterator[str]:
-    if case.policy.conduct.attempts > _MANY_ATTEMPTS:
+def _many_attempts(checked: Checked) -> Iterator[str]:
+    if checked.policy.conduct.attempts > _MANY_ATTEMPTS:
         yield (
-            f"the program may be run {case.policy.conduct.attempts} times in a round, over inputs "
-            "that may be replaced between"
+            f"the program may be run {checked.policy.conduct.attempts} times in a round, over "
+            "inputs that may be replaced between"
         )
 
 
@@ -122,6 +126,6 @@ def _many_attempts(case: Case) -> Iterator[str]:
     "P311", Severity.NOTE, "random numbers that everybody knows",
     "leave `deterministic` out if the program's random numbers are to hide something",
 )  # fmt: skip
-def _deterministic(case: Case) -> Iterator[str]:
-    if case.policy.conduct.deterministic:
+def _deterministic(checked: Checked) -> Iterator[str]:
+    if checked.policy.conduct.deterministic:
         yield "the program's random numbers come from a seed that every principal is told"

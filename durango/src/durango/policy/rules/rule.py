@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Checked:
     """What rules look at.
 
     Attributes:
@@ -50,7 +50,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """A rule.
 
     Attributes:
@@ -65,14 +65,14 @@ class Rule:
     severity: Severity
     title: str
     remedy: str
-    find: Callable[[Case], Iterable[str]]
+    find: Callable[[Checked], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """What a rule found."""
 
-    rule: Rule
+    rule: PolicyRule
     text: str
 
     @property
@@ -89,21 +89,21 @@ class Finding:
         return f"{self.rule.severity}: {self.text}: {self.rule.remedy} [{self.rule.code}]"
 
 
-_RULES: Final[list[Rule]] = []
+_RULES: Final[list[PolicyRule]] = []
 
 
 def rule(
     code: str, severity: Severity, title: str, remedy: str
-) -> Callable[[Callable[[Case], Iterable[str]]], Callable[[Case], Iterable[str]]]:
+) -> Callable[[Callable[[Checked], Iterable[str]]], Callable[[Checked], Iterable[str]]]:
     """A decorator: what it is put on finds what the rule with this code looks for."""
 
-    def add(find: Callable[[Case], Iterable[str]]) -> Callable[[Case], Iterable[str]]:
-        _RULES.append(Rule(code, severity, title, remedy, find))
+    def add(find: Callable[[Checked], Iterable[str]]) -> Callable[[Checked], Iterable[str]]:
+        _RULES.append(PolicyRule(code, severity, title, remedy, find))
         return find
 
     return add
 
 
-def all_rules() -> list[Rule]:
+def all_rules() -> list[PolicyRule]:
     """Every rule of the modules that were loaded, by its code."""
     return sorted(_RULES, key=lambda rule: rule.code)

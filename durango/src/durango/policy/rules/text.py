@@ -7,23 +7,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from durango.policy.canonical import is_canonical
-from durango.policy.rules.rule import Case, Severity, rule
+from durango.policy.rules.rule import Checked, Severity, rule
 from veracruz_utils.policy import (
     PolicyFormat,
 )
 
 
 @rule("P501", Severity.NOTE, "principals without names", "give everybody a name")
-def _nameless(case: Case) -> Iterator[str]:
-    nameless = [each.label for each in case.policy.identities if not each.name]
-    if nameless and case.policy.format is PolicyFormat.CURRENT:
+def _nameless(checked: Checked) -> Iterator[str]:
+    nameless = [each.label for each in checked.policy.identities if not each.name]
+    if nameless and checked.policy.format is PolicyFormat.CURRENT:
         yield f"{', '.join(nameless)} {'has' if len(nameless) == 1 else 'have'} no name"
 
 
 @rule("P502", Severity.WARNING, "names that look alike", "give them names that nobody mixes up")
-def _look_alike(case: Case) -> Iterator[str]:
+def _look_alike(checked: Checked) -> Iterator[str]:
     seen: dict[str, str] = {}
-    for identity in case.policy.identities:
+    for identity in checked.policy.identities:
         if not identity.name:
             continue
         plain = "".join(unicodedata.normalize("NFKC", identity.name).casefold().split())
@@ -44,9 +44,9 @@ def _scripts(name: str) -> set[str]:
 
 
 @rule("P503", Severity.WARNING, "one key for two principals", "have each make a key of its own")
-def _shared_key(case: Case) -> Iterator[str]:
+def _shared_key(checked: Checked) -> Iterator[str]:
     seen: dict[bytes, str] = {}
-    for identity in case.policy.identities:
+    for identity in checked.policy.identities:
         public = x509.load_der_x509_certificate(identity.certificate).public_key()
         key = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if key in seen:
@@ -55,8 +55,8 @@ def _shared_key(case: Case) -> Iterator[str]:
 
 
 @rule("P504", Severity.NOTE, "the format of 2021", "write it in the current format")
-def _old_format(case: Case) -> Iterator[str]:
-    if case.policy.format is PolicyFormat.VERACRUZ_2021:
+def _old_format(checked: Checked) -> Iterator[str]:
+    if checked.policy.format is PolicyFormat.VERACRUZ_2021:
         yield "it cannot say names, types, rounds, limits, isolation or consent"
 
 
@@ -64,6 +64,6 @@ def _old_format(case: Case) -> Iterator[str]:
     "P505", Severity.NOTE, "not canonical",
     "`durango policy build` writes it so; two texts that mean the same are two policies",
 )  # fmt: skip
-def _not_canonical(case: Case) -> Iterator[str]:
-    if case.policy.format is PolicyFormat.CURRENT and not is_canonical(case.policy.raw):
+def _not_canonical(checked: Checked) -> Iterator[str]:
+    if checked.policy.format is PolicyFormat.CURRENT and not is_canonical(checked.policy.raw):
         yield "its text is not canonical JSON (RFC 8785)"
