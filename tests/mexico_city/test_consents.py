@@ -35,7 +35,7 @@ def test_a_policy_that_asks_for_none_needs_none_and_takes_none():
     consents.require()
     assert consents.awaited == ()
     answer = denied(consents.give, free.identities[1], signature(free, 1))
-    assert answer.reason is RefusalReason.WRONG_CONTENT
+    assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
 def test_all_of_them_are_asked_for_until_the_last_is_here():
@@ -79,7 +79,7 @@ def test_the_same_twice_counts_once():
 def test_one_that_is_not_asked_for_is_refused():
     some = policy_of([1, 2])
     answer = denied(Consents(some).give, some.identities[0], signature(some, 0))
-    assert answer.reason is RefusalReason.WRONG_CONTENT
+    assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
 def test_one_to_another_policy_is_refused_and_changes_nothing():
@@ -94,7 +94,7 @@ def test_one_to_another_policy_is_refused_and_changes_nothing():
 def test_a_message_that_is_none_is_refused(change):
     all_ = policy_of("all")
     answer = denied(Consents(all_).give, all_.identities[1], signature(all_, 1)[change])
-    assert answer.reason is RefusalReason.WRONG_CONTENT
+    assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
 def test_a_signature_of_anothers_key_is_refused():

@@ -166,7 +166,7 @@ class TestConsent:
                 given = consent_of(rig, who)
                 forged = given.signature[:-1] + bytes((given.signature[-1] ^ 1,))
                 answer = bearer.ask(runtime.Consent(forged))
-                assert answer.reason is RefusalReason.WRONG_CONTENT
+                assert answer.reason is RefusalReason.NOT_EXPECTED
                 assert bearer.ask(given) == runtime.Done()
             assert bearer.ask(runtime.GetState()).consent_awaited == ()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -29,6 +30,8 @@ from colima import runtime, sinaloa, tabasco
 from colima.framing import FrameDecoder, frame
 from colima.runtime import ComputationState, ContentKind, RefusalReason, ResponseStatus
 from durango import Identity
+from mexico_city.consents import Consents
+from mexico_city.errors import DeniedError
 from psa_attestation.evidence.software import implementation_id_of
 from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
 from psa_attestation.receipts.signing import sign_receipt
@@ -150,6 +153,8 @@ class Isolate:
         self.state = ComputationState.INITIAL
         self.round = 1
         self.goodbyes: set[int] = set()
+        self.receipts: list[bytes] = []
+        self.consents = Consents(policy)
         self.answer_with: Callable[[runtime.Request], runtime.Response | None] = lambda _: None
         self.spoil_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
         self.spoil_acceptance: Callable[[runtime.Accepted], runtime.Accepted] = lambda same: same
@@ -197,6 +202,7 @@ class Isolate:
             self.state = ComputationState.READY_TO_EXECUTE
 
     def outcome(self) -> tuple[runtime.Response, bytes]:
+        """Run the program; what comes of it, with a receipt."""
         output = self.compute({**self.inputs, **{(9, *key): v for key, v in self.streams.items()}})
         self.state = ComputationState.FINISHED_EXECUTING
         code, content = (output, b"") if isinstance(output, int) else (0, output or b"")
@@ -208,8 +214,8 @@ class Isolate:
         receipt = Receipt(
             policy_digest=self.policy.digest.value,
             program_digest=self.policy.program_digest.value,
-            number=1,
-            previous_receipt=None,
+            number=len(self.receipts) + 1,
+            previous_receipt=hashlib.sha256(self.receipts[-1]).digest() if self.receipts else None,
             round=self.round,
             attempt=1,
             inputs=tuple(commitments),
@@ -228,6 +234,7 @@ class Isolate:
         signed = sign_receipt(
             self.spoil_receipt(receipt), self.identity.private_key, self.identity.certificate
         )
+        self.receipts.append(signed)
         if code:
             return runtime.ProgramFailed(code, signed), b""
         return runtime.ResultIs(output is not None, len(content), signed), content
@@ -304,14 +311,39 @@ class _Talk:
             case runtime.Shutdown():
                 isolate.goodbyes.add(self._member.client_id)
                 self._answer(runtime.Done())
+            case runtime.Consent(signature):
+                self._decide(partial(isolate.consents.give, self._member, signature))
             case _:
                 self._query(request)
+
+    def _decide(self, action: Callable[[], None]) -> None:
+        """Done, or as the isolate's own code refuses it."""
+        try:
+            action()
+        except DeniedError as refusal:
+            self._answer(refusal.answer)
+        else:
+            self._answer(runtime.Done())
 
     def _query(self, request: runtime.Request) -> None:
         isolate = self._isolate
         match request:
             case runtime.GetState():
-                self._answer(runtime.StateIs(isolate.state, isolate.round, running=False))
+                self._answer(
+                    runtime.StateIs(
+                        isolate.state,
+                        isolate.round,
+                        running=False,
+                        consent_awaited=isolate.consents.awaited,
+                        receipts=len(isolate.receipts),
+                    )
+                )
+            case runtime.Revoke():
+                self._decide(partial(isolate.consents.revoke, self._member))
+            case runtime.GetReceipt(number) if 0 < number <= len(isolate.receipts):
+                self._answer(runtime.ReceiptIs(isolate.receipts[number - 1]))
+            case runtime.GetReceipt():
+                self._refuse(RefusalReason.NOT_EXPECTED)
             case runtime.GetPolicyDigest():
                 self._answer(runtime.DigestIs(isolate.policy.digest.value))
             case runtime.GetFailureReport() if isolate.state is ComputationState.ERROR:
@@ -331,6 +363,9 @@ class _Talk:
             ContentKind.STREAM: ComputationState.STREAM_SOURCES_LOADING,
         }[upload.kind]
         isolate = self._isolate
+        if upload.kind is not ContentKind.PROGRAM and isolate.consents.awaited:
+            self._decide(isolate.consents.require)
+            return
         if isolate.state is not needed:
             self._refuse(RefusalReason.WRONG_STATE, isolate.state.name, needed.name)
             return

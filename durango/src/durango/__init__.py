@@ -1,4 +1,4 @@
-"""A principal's library: identity, attestation, sending and fetching, receipts.
+"""A principal's library: identity, consent, attestation, sending and fetching, receipts.
 
 policy = Policy.parse(Path("policy.json").read_bytes(), at=datetime.now(UTC))
 identity = Identity.load("alice.cert.pem", "alice.key.pem")
@@ -13,8 +13,11 @@ from durango.attestation import (
     parse_tabasco_key,
     pinned_key,
 )
+from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
+from durango.consents import sign_policy, signer_of
 from durango.errors import (
     AttestationFileError,
+    ConsentError,
     ContentError,
     DurangoError,
     GateError,
@@ -39,6 +42,7 @@ __all__ = [
     "Attestation",
     "AttestationFileError",
     "CommitmentOpening",
+    "ConsentError",
     "ContentError",
     "DurangoError",
     "Evidence",
@@ -53,16 +57,21 @@ __all__ = [
     "Principal",
     "ProgramFailedError",
     "ProtocolError",
+    "ReceiptBundle",
     "ReceiptError",
     "RequestFailedError",
     "RequestRefusedError",
     "SavedAttestation",
     "TabascoKeyError",
+    "VerifiedBundle",
     "WrongInputError",
     "attest",
     "judge",
     "load_certificate",
     "parse_tabasco_key",
     "pinned_key",
+    "sign_policy",
+    "signer_of",
+    "verify_bundle",
     "verify_receipt",
 ]

@@ -15,6 +15,7 @@ VeracruzError
   ├ WrongInputError           a file is not what the policy says of its place
   ├ ReleaseError              a release, or a key for releases, is not one that is trusted here
   ├ PolicyExpiredError        the policy's time is over, and the isolate gone
+  ├ ConsentError              a file is no principal's consent to the policy
   ├ ReceiptError              a receipt does not fit the policy, the attestation or the files
   └ RequestRefusedError       the isolate refused: role, program or limits of the policy
 """
@@ -95,6 +96,10 @@ class PolicyExpiredError(RefusedError):
     """The policy's time is over, and the isolate gone with everything in it."""
 
 
+class ConsentError(RefusedError):
+    """A file is no consent to the policy, or a principal cannot give one."""
+
+
 class ReceiptError(RefusedError):
     """A receipt does not fit the policy, the attestation or the files it is held against."""
 
@@ -128,6 +133,11 @@ class RequestFailedError(DurangoError):
         self.answer = answer
         super().__init__(describe_refusal(request, answer))
 
+    @property
+    def of_a_run(self) -> bool:
+        """Whether it tells of a run that failed, so that there is a receipt of it."""
+        return self.answer.reason in _OF_A_RUN
+
 
 class RequestRefusedError(RefusedError):
     """The isolate refused: the role, the program or a limit of the policy.
@@ -140,7 +150,20 @@ class RequestRefusedError(RefusedError):
         self.answer = answer
         super().__init__(describe_refusal(request, answer))
 
+    @property
+    def of_a_run(self) -> bool:
+        """Whether it tells of a run that failed, so that there is a receipt of it."""
+        return self.answer.reason in _OF_A_RUN
 
+
+_OF_A_RUN = frozenset(
+    {
+        RefusalReason.TRAPPED,
+        RefusalReason.LIMIT_REACHED,
+        RefusalReason.GUEST_LOST,
+        RefusalReason.WITHHELD,
+    }
+)
 _BY_POLICY = frozenset(
     {
         RefusalReason.WRONG_ROLE,
@@ -178,7 +201,8 @@ _REMEDIES = {
     "later end",
     RefusalReason.STALLED: "connect again, and go on without such a pause",
     RefusalReason.WITHHELD: "the policy's `result` says what may be released",
-    RefusalReason.CONSENT_MISSING: "have them sign the policy, see `durango policy status`",
+    RefusalReason.CONSENT_MISSING: "have them sign it (`durango policy sign`) and hand that in "
+    "(`durango policy consent`); `durango policy status` says who has",
     RefusalReason.BUDGET_SPENT: "agree on a policy with a larger budget",
     RefusalReason.ROUNDS_USED: "agree on a policy with more rounds",
     RefusalReason.RESULTS_USED: "agree on a policy with more results for each reader",
@@ -190,16 +214,29 @@ _REMEDIES = {
 }
 
 
+_REMEDIES_OF = {
+    ("consent", RefusalReason.NOT_EXPECTED): "give a file of `durango policy sign` for this very "
+    "policy, by a principal whose consent it asks for",
+    ("consent", RefusalReason.WRONG_ROLE): "have its principal hand it in again",
+    ("receipt", RefusalReason.NOT_EXPECTED): "`durango status` says how many there are",
+    ("revocation", RefusalReason.NOT_EXPECTED): "there is nothing to take back",
+    ("revocation", RefusalReason.WRONG_STATE): "what has run cannot be undone",
+}
+"""Of what means something else in answer to this request."""
+
+
 def describe_refusal(request: str, answer: Refused) -> str:
     """One line on a refusal: what was asked, why not, both sides, and the remedy."""
     reason = answer.reason.name.lower().replace("_", " ")
     # The program's author may have had a hand in these words.
     found = f": {printable(answer.found)}" if answer.found else ""
     expected = f", expected {printable(answer.expected)}" if answer.expected else ""
-    return f"{request} refused, {reason}{found}{expected}: {_remedy(answer)}"
+    return f"{request} refused, {reason}{found}{expected}: {_remedy(request, answer)}"
 
 
-def _remedy(answer: Refused) -> str:
+def _remedy(request: str, answer: Refused) -> str:
+    if (request, answer.reason) in _REMEDIES_OF:
+        return _REMEDIES_OF[request, answer.reason]
     if answer.reason is not RefusalReason.WRONG_STATE:
         return _REMEDIES[answer.reason]
     if answer.found.startswith(ComputationState.ERROR.name):

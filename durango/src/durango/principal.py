@@ -250,6 +250,38 @@ class Principal:
                 return found
             time.sleep(_POLL_S)
 
+    def receipt(self, number: int) -> tuple[Receipt, bytes]:
+        """The receipt of this number, from 1: what it says, verified, and as it was signed.
+
+        Any member may have it. `state` says how many there are.
+
+        Raises:
+            RequestRefusedError: there is none of this number, or it is not kept any more.
+            ReceiptError: what came is not this isolate's receipt of that number.
+        """
+        answer = self._session.ask("receipt", runtime.GetReceipt(number), runtime.ReceiptIs)
+        receipt = self._believe(answer.receipt, output=None)
+        if receipt.number != number:
+            raise ReceiptError(f"receipt {number} was asked for, {receipt.number} came")
+        return receipt, answer.receipt
+
+    def consent(self, signature: bytes) -> None:
+        """Hand in a signed consent to the policy, one's own or another principal's.
+
+        Raises:
+            RequestRefusedError: it is none that the policy asks for.
+        """
+        self._session.ask("consent", runtime.Consent(signature), runtime.Done)
+
+    def revoke_consent(self) -> None:
+        """Take one's own consent back, while there was no run.
+
+        Raises:
+            RequestRefusedError: it was not given.
+            RequestFailedError: a run has begun.
+        """
+        self._session.ask("revocation", runtime.Revoke(), runtime.Done)
+
     def policy_digest(self) -> Digest:
         """The digest of the policy the isolate holds."""
         return Digest(
@@ -343,12 +375,16 @@ class Principal:
             signed_receipt=answer.receipt,
         )
 
-    def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> Receipt:
+    def _believe(self, signed: bytes, *, output: Digest | None) -> Receipt:
         receipt = verify_receipt(
             signed, attestation=self._attestation, policy=self._policy, output=output
         )
         if not isinstance(receipt, Receipt):
             raise ReceiptError("the receipt is of the first format, which no isolate writes today")
+        return receipt
+
+    def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> Receipt:
+        receipt = self._believe(signed, output=output)
         if receipt.return_code != return_code:
             raise ReceiptError(
                 f"the receipt's return code is {receipt.return_code}, "

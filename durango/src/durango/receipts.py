@@ -148,11 +148,35 @@ def verify_receipt(
         _check_runtime(receipt, attestation, policy)
     # (5) This is what it wrote.
     if output is not None:
-        _same("output", output_of(receipt) or "none", str(output))
+        require_output(receipt, output)
     # (6) My inputs are among those it saw.
     for opening in openings:
-        _find(receipt, opening)
+        require_input(receipt, opening)
     return receipt
+
+
+def require_output(receipt: Receipt | ReceiptV1, output: Digest) -> None:
+    """Refuse a receipt of a run that gave another result, or none.
+
+    Raises:
+        ReceiptError: it is one.
+    """
+    _same("output", output_of(receipt) or "none", str(output))
+
+
+def require_input(receipt: Receipt | ReceiptV1, opening: CommitmentOpening) -> None:
+    """Refuse a receipt of a run that did not see the input of this opening.
+
+    Raises:
+        ReceiptError: it is one.
+    """
+    name = f"{_KINDS[opening.kind]} package {opening.package_id} of client {opening.client_id}"
+    for given in receipt.inputs:
+        place = (given.client_id, given.package_id, given.kind)
+        if place == (opening.client_id, opening.package_id, _KINDS[opening.kind]):
+            _same(f"commitment to {name}", given.commitment.hex(), opening.commitment.hex())
+            return
+    raise ReceiptError(f"the receipt knows nothing of {name}: the program did not see it")
 
 
 def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
@@ -184,6 +208,23 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
         "privacy": None if receipt.privacy is None else asdict(receipt.privacy),
         "host_time": host_time_of(receipt),
     }
+
+
+def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
+    """What a receipt says, in a line for people."""
+    inputs = ", ".join(
+        f"{given.kind} package {given.package_id} of {policy.named(given.client_id)}"
+        for given in receipt.inputs
+    )
+    on = f"on {inputs or 'no input'}, {receipt.engine}"
+    if isinstance(receipt, ReceiptV1):
+        ended = f"return code {receipt.return_code}, {receipt.run_ms} ms"
+        return f"round {receipt.round}: {ended}, {on}"
+    which = f"receipt {receipt.number}, round {receipt.round}, attempt {receipt.attempt}"
+    ended = end_of(receipt)
+    if receipt.return_code is not None:
+        ended += f", return code {receipt.return_code}, {receipt.run_ms} ms"
+    return f"{which}: {ended}, {on}; the host's clock said {host_time_of(receipt)}"
 
 
 def output_of(receipt: Receipt | ReceiptV1) -> str | None:
@@ -241,16 +282,6 @@ def _clients(receipt: Receipt | ReceiptV1, kind: str) -> str:
 
 def _listed(client_ids: Iterable[int]) -> str:
     return ", ".join(f"client {client_id}" for client_id in client_ids) or "nobody"
-
-
-def _find(receipt: Receipt | ReceiptV1, opening: CommitmentOpening) -> None:
-    name = f"{_KINDS[opening.kind]} package {opening.package_id} of client {opening.client_id}"
-    for given in receipt.inputs:
-        place = (given.client_id, given.package_id, given.kind)
-        if place == (opening.client_id, opening.package_id, _KINDS[opening.kind]):
-            _same(f"commitment to {name}", given.commitment.hex(), opening.commitment.hex())
-            return
-    raise ReceiptError(f"the receipt knows nothing of {name}: the program did not see it")
 
 
 def _is_u32(number: int) -> bool:

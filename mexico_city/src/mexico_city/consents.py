@@ -69,7 +69,7 @@ class Consents:
             )
         if not consent.is_given_by(message):
             raise DeniedError(
-                RefusalReason.WRONG_CONTENT,
+                RefusalReason.NOT_EXPECTED,
                 found=f"a signature that is not by {self._policy.named(client_id)}",
                 expected="one by the key of its certificate",
             )
@@ -118,7 +118,7 @@ class Consents:
             if found is not None:
                 return found
         raise DeniedError(
-            RefusalReason.WRONG_CONTENT,
+            RefusalReason.NOT_EXPECTED,
             found="no consent that this policy asks for",
             expected=f"one to policy {self._policy.digest}",
         )

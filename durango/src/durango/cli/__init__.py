@@ -1,6 +1,7 @@
 """The command `durango`: parse, call the library, print."""
 
 from durango.cli.attest import attest_command
+from durango.cli.consent import COMMANDS as CONSENT_COMMANDS
 from durango.cli.identity import identity
 from durango.cli.policy import policy
 from durango.cli.reading import result, round_group, shutdown, status
@@ -21,6 +22,8 @@ def main() -> None:
     """The group; each command is a module of this package."""
 
 
+for _command in CONSENT_COMMANDS:
+    policy.add_command(_command)
 for _command in (
     identity,
     policy,

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from colima.runtime import ComputationState, StateIs
+from durango.cli.keeping import BundleFile
 from durango.cli.options import (
     FILE,
     Membership,
@@ -19,13 +20,14 @@ from durango.cli.options import (
     wait_for,
     wait_option,
 )
-from durango.errors import DurangoError, ProgramFailedError
+from durango.errors import DurangoError
 from durango.failures import failure_facts, failure_lines
 from durango.principal import FetchedResult, Principal
 from durango.receipts import receipt_facts
 from durango.rights import require_reader
-from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option
 from veracruz_shells.files import new_file, refuse_existing
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy, Role
 
 _STDOUT: Final = Path("-")
@@ -41,7 +43,12 @@ def result() -> None:
 @click.option(
     "--output", type=FILE, required=True, help="The file for the result; - is standard output."
 )
-@click.option("--receipt", type=FILE, help="The file for the runtime's signed receipt.")
+@click.option(
+    "--receipt",
+    type=FILE,
+    help="Keep the runtime's signed receipt in this file, with the attestation and the policy: all "
+    "that `durango receipt verify` needs. Of a run that failed, too.",
+)
 @wait_option
 @force_option
 @json_option
@@ -73,7 +80,12 @@ def get_result(
             (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING),
             wait,
         )
-        outcome = _save(principal, output, receipt, force=force)
+        kept = BundleFile(receipt, membership.access, attestation, force)
+        try:
+            outcome = _save(principal, output, kept, force=force)
+        except VeracruzError as error:
+            kept.keep_failed(principal, error)
+            raise
     facts = {
         "size": outcome.output_size,
         "digest": outcome.output_digest,
@@ -87,33 +99,22 @@ def get_result(
         emit(facts, text, as_json=as_json)
 
 
-def _save(
-    principal: Principal, output: Path, receipt: Path | None, *, force: bool
-) -> FetchedResult:
+def _save(principal: Principal, output: Path, kept: BundleFile, *, force: bool) -> FetchedResult:
     """Fetch into the file, and keep the receipt even of a run without a result."""
-
-    def keep(signed: bytes) -> None:
-        if receipt is not None:
-            write_new_file(receipt, signed, mode=0o600, force=force)
-
-    try:
-        if output == _STDOUT:
-            outcome = principal.save_result(sys.stdout.buffer.write)
-            sys.stdout.buffer.flush()
-            keep(outcome.signed_receipt)
-            _require_result(outcome)
-            return outcome
-        with new_file(output, mode=0o600, force=force) as file:
-            outcome = principal.save_result(file.write)
-            file.flush()
-            # On the disk before the receipt has its name: there is none without its result.
-            os.fsync(file.fileno())
-            keep(outcome.signed_receipt)
-            _require_result(outcome)
-            return outcome
-    except ProgramFailedError as error:
-        keep(error.signed_receipt)
-        raise
+    if output == _STDOUT:
+        outcome = principal.save_result(sys.stdout.buffer.write)
+        sys.stdout.buffer.flush()
+        kept.keep([outcome.signed_receipt])
+        _require_result(outcome)
+        return outcome
+    with new_file(output, mode=0o600, force=force) as file:
+        outcome = principal.save_result(file.write)
+        file.flush()
+        # On the disk before the receipt has its name: there is none without its result.
+        os.fsync(file.fileno())
+        kept.keep([outcome.signed_receipt])
+        _require_result(outcome)
+        return outcome
 
 
 def _require_result(outcome: FetchedResult) -> None:

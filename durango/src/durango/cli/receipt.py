@@ -1,101 +1,222 @@
-"""`durango receipt`: hold a receipt against the policy, the attestation and one's own files."""
+"""`durango receipt`: get receipts, and hold them against one's own files."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
+from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, VerifiedBundle, verify_bundle
+from durango.cli.keeping import BundleFile
 from durango.cli.options import (
     FILE,
+    Membership,
     attestation_facts,
+    force_option,
     load_attestation,
     load_tabasco_key,
-    tabasco_key_option,
+    membership_options,
 )
 from durango.content import open_content
+from durango.errors import DurangoError, RequestRefusedError
 from durango.platforms import protection
-from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening, receipt_facts, verify_receipt
-from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
-from psa_attestation.receipts.version_1 import ReceiptV1
+from durango.principal import Principal
+from durango.receipts import (
+    MAX_OPENING_BYTES,
+    CommitmentOpening,
+    receipt_facts,
+    receipt_line,
+)
+from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy
+
+_BARE: Final = b"\xd2"
+"""How a signed receipt by itself begins: tag 18 of CBOR. A bundle is a map."""
 
 
-@click.group("receipt", help="Check the runtime's account of a run.")
+@click.group("receipt", help="Get the runtime's account of its runs, and check it.")
 def receipt() -> None:
     """The group."""
 
 
-@receipt.command("verify")
-@click.argument("receipt", type=FILE)
+@receipt.command("get")
+@membership_options
 @click.option(
-    "--attestation", type=FILE, required=True, help="The file of `durango attest --output`."
+    "--number",
+    type=click.IntRange(1, (1 << 32) - 1),
+    help="Which one, from 1.  [default: the newest]",
 )
-@click.option("--policy", type=FILE, required=True, help="Your copy of the policy.")
-@tabasco_key_option
-@click.option("--result", type=FILE, help="The result file, to check that the receipt is about it.")
+@click.option("--all", "every", is_flag=True, help="All that the isolate keeps, in their order.")
+@click.option("--output", type=FILE, required=True, help="The file for the bundle.")
+@force_option
+@json_option
+def get(
+    *,
+    membership: Membership,
+    number: int | None,
+    every: bool,
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Fetch receipts of POLICY's computation, of runs that failed too; every member may.
+
+    The file is all that `durango receipt verify` needs.
+    """
+    if every and number is not None:
+        raise click.UsageError("--all and --number exclude each other")
+    refuse_existing(output, force=force)
+    principal, attestation = membership.connect()
+    with principal:
+        found = _fetch(principal, number, every=every)
+    kept = BundleFile(output, membership.access, attestation, force)
+    kept.keep(signed for _, signed in found)
+    receipts, policy = [each for each, _ in found], membership.access.policy
+    facts = {
+        "file": output,
+        "receipts": [receipt_facts(each) for each in receipts],
+        "attestation": attestation_facts(attestation),
+    }
+    lines = [f"{output} has", *(f"  {receipt_line(each, policy)}" for each in receipts)]
+    emit(facts, "\n".join(lines), as_json=as_json)
+
+
+@receipt.command("verify")
+@click.argument("file", type=FILE)
+@click.option(
+    "--policy",
+    type=FILE,
+    help="Your own copy of the policy, which has to be the file's.",
+)
+@click.option(
+    "--tabasco-key",
+    type=FILE,
+    envvar="DURANGO_TABASCO_KEY",
+    help="Tabasco's public result key (PEM), compared elsewhere, which has to be the file's.",
+)
+@click.option("--result", type=FILE, help="The result file, to check that a receipt is about it.")
 @click.option(
     "--opening",
     type=FILE,
     multiple=True,
     help="The opening of an input you sent, to check that the program saw it; repeatable.",
 )
+@click.option(
+    "--attestation",
+    type=FILE,
+    help="For a receipt by itself, as Veracruz before bundles wrote them: the file of `durango "
+    "attest`. It takes --policy as well.",
+)
 @json_option
 def verify(
     *,
-    receipt: Path,
-    attestation: Path,
-    policy: Path,
+    file: Path,
+    policy: Path | None,
     tabasco_key: Path | None,
     result: Path | None,
     opening: tuple[Path, ...],
+    attestation: Path | None,
     as_json: bool,
 ) -> None:
-    """Check RECEIPT offline, at any later time.
+    """Check the receipts in FILE, a bundle, offline and at any later time.
 
-    Attestation and policy are judged as of the moment the attestation was made: a receipt stays
-    good when they have expired.
+    The file is enough: it has the policy, and the attestation with Tabasco's result, judged as of
+    the moment it was relied on. What all of it rests on is told: the policy, unless --policy says
+    that it is yours, and that policy's key of Tabasco. Compare their digests with what you know.
     """
-    saved = load_attestation(attestation)
-    agreed = read_policy(policy, at=saved.attested_at)
-    attested = saved.verify(agreed, tabasco_key=load_tabasco_key(tabasco_key), at=saved.attested_at)
+    own = None if policy is None else read_policy(policy, at=None)
+    key = load_tabasco_key(tabasco_key)
+    bundle = _load(file, own, key, attestation)
     output = None
     if result is not None:
         with open_content(result) as content:
             output = content.digest()
     openings = [_load_opening(path) for path in opening]
-    found = verify_receipt(
-        read_file(receipt, limit=MAX_RECEIPT_BYTES, what="receipt"),
-        attestation=attested,
-        policy=agreed,
-        output=output,
-        openings=openings,
-    )
-    facts = {"receipt": receipt_facts(found), "attestation": attestation_facts(attested)}
-    text = [
-        f"ok  signed by the attested isolate {attested.certificate_digest}",
-        f"    on {attested.platform}, {protection(attested.platform)}",
-        f"ok  policy  {agreed.digest}",
-        f"ok  program {agreed.program_digest}, {found.strategy}",
-        f"ok  inputs  {_inputs(found)}",
+    found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output, openings=openings)
+    facts = {
+        "receipts": [receipt_facts(each) for each in found.receipts],
+        "attestation": attestation_facts(found.attestation),
+        "policy_digest": found.policy.digest,
+        "policy_is": "yours" if own else "the file's",
+        "tabasco_key_digest": Digest.of(found.tabasco_key),
+        "tabasco_key_is": "yours" if key else "the file's",
+    }
+    agreed = found.policy
+    lines = [
+        *_attested_lines(found),
+        *(f"ok  {receipt_line(each, agreed)}" for each in found.receipts),
     ]
     if output is not None:
-        text.append(f"ok  result  {output}, from {result}")
-    text += [f"ok  opening {path}: the program saw this input" for path in opening]
-    text.append(
-        f"round {found.round}, return code {found.return_code}, {found.run_ms} ms, {found.engine}"
-    )
-    emit(facts, "\n".join(text), as_json=as_json)
+        lines.append(f"ok  result  {output}, from {result}")
+    lines += [f"ok  opening {path}: the program saw this input" for path in opening]
+    lines += _trust_lines(found, own_policy=own is not None, own_key=key is not None)
+    emit(facts, "\n".join(lines), as_json=as_json)
+
+
+def _fetch(principal: Principal, number: int | None, *, every: bool) -> list[tuple[Receipt, bytes]]:
+    """The receipts that are asked for, in their order."""
+    if number is not None:
+        return [principal.receipt(number)]
+    newest = principal.state().receipts
+    if not newest:
+        raise DurangoError("no run has ended yet, so there is no receipt: see `durango status`")
+    found = [principal.receipt(newest)]
+    for earlier in range(newest - 1, 0, -1) if every else ():
+        try:
+            found.append(principal.receipt(earlier))
+        except RequestRefusedError:
+            break  # the isolate keeps the newest
+    return found[::-1]
+
+
+def _load(
+    file: Path, own: Policy | None, key: bytes | None, attestation: Path | None
+) -> ReceiptBundle:
+    data = read_file(file, limit=MAX_BUNDLE_BYTES, what="receipt")
+    if not data.startswith(_BARE):
+        if attestation is not None:
+            raise click.UsageError(f"{file} has its own attestation: omit --attestation")
+        return ReceiptBundle.parse(data)
+    if attestation is None or own is None:
+        raise click.UsageError(
+            f"{file} is a receipt by itself: give --attestation and --policy as well"
+        )
+    beside = key if own.tabasco_key is None else None
+    return ReceiptBundle((data,), load_attestation(attestation), own.raw, beside)
 
 
 def _load_opening(path: Path) -> CommitmentOpening:
     return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
 
 
-def _inputs(found: Receipt | ReceiptV1) -> str:
-    return (
-        ", ".join(
-            f"{given.kind} package {given.package_id} of client {given.client_id}"
-            for given in found.inputs
+def _attested_lines(found: VerifiedBundle) -> list[str]:
+    attested = found.attestation
+    lines = [
+        f"ok  signed by the attested isolate {attested.certificate_digest}",
+        f"    on {attested.platform}, {protection(attested.platform)}",
+        f"ok  policy  {found.policy.digest}",
+        f"ok  program {found.policy.program_digest}, {found.policy.strategy.value}",
+    ]
+    first = found.receipts[0]
+    if isinstance(first, Receipt) and first.number > 1:
+        lines.append(f"    of receipts before number {first.number} the file says nothing")
+    return lines
+
+
+def _trust_lines(found: VerifiedBundle, *, own_policy: bool, own_key: bool) -> list[str]:
+    """What is believed without having been compared with anything of one's own."""
+    lines = []
+    if not own_policy:
+        lines.append(
+            f"this rests on policy {found.policy.digest}, as the file has it: compare it with the "
+            "one that you agreed to, or give --policy"
         )
-        or "none"
-    )
+    if not (own_policy and found.policy.tabasco_key is not None) and not own_key:
+        lines.append(
+            f"and on Tabasco's key {Digest.of(found.tabasco_key)}, as the file has it: compare it "
+            "with what Tabasco publishes, or give --tabasco-key"
+        )
+    return lines

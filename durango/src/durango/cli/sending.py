@@ -10,6 +10,7 @@ import click
 
 from colima.runtime import ComputationState, ContentKind
 from durango.cli.encoding import Encoding, encoding_options, open_input
+from durango.cli.keeping import BundleFile
 from durango.cli.options import (
     FILE,
     Membership,
@@ -43,6 +44,13 @@ _opening_option = click.option(
     "--opening",
     type=FILE,
     help="Write the opening needed to prove this input in a receipt to this file (mode 0600).",
+)
+
+_receipt_option = click.option(
+    "--receipt",
+    type=FILE,
+    help="Keep the attestation that you relied on in this file, with the policy; `durango receipt "
+    "get` has the receipts of the runs, when there are any.",
 )
 
 
@@ -84,6 +92,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     @_package_option
     @encoding_options
     @_opening_option
+    @_receipt_option
     @wait_option
     @force_option
     @json_option
@@ -94,6 +103,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         package: int,
         encoding: Encoding,
         opening: Path | None,
+        receipt: Path | None,
         wait: float,
         force: bool,
         as_json: bool,
@@ -108,6 +118,8 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         ):
             principal, attestation = membership.connect()
             with principal:
+                # Before anything is sent, too: what was relied on is known, whatever comes.
+                BundleFile(receipt, membership.access, attestation, force).keep([])
                 wait_for(principal, _ACCEPTING[kind], wait)
                 provide = principal.send_data if kind is ContentKind.DATA else principal.send_stream
                 with progress("sending", length=content.size) as advance:

@@ -1,0 +1,257 @@
+"""Bundles of receipts, without a network."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baja import make_certificate
+from colima.runtime import ContentKind
+from durango import (
+    Attestation,
+    CommitmentOpening,
+    ContentError,
+    Evidence,
+    Identity,
+    ReceiptError,
+    TabascoKeyError,
+    judge,
+)
+from durango.bundles import ReceiptBundle, verify_bundle
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd
+from psa_attestation.receipts.signing import sign_receipt
+from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
+from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
+from veracruz_utils.policy import RUNTIME_LAYERS, Policy
+from veracruz_utils.secret import Secret
+
+ATTESTER = Attester()
+POLICY = Rig(ATTESTER).policy(terms={"rounds": 5})
+ISOLATE = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
+CHALLENGE = b"c" * 32
+OPENING = CommitmentOpening(2, 5, ContentKind.DATA, Digest.of(b"carol's"), Secret(b"s" * 32))
+
+
+def attested(policy: Policy, *, isolate=ISOLATE, at: datetime | None = None) -> Attestation:
+    at = at or now()
+    token = ATTESTER.token(ATTESTER.claims(CHALLENGE, isolate.certificate, policy.digest))
+    evidence = Evidence(CHALLENGE, token, ATTESTER.result(ATTESTER.ear(token, CHALLENGE, at)))
+    return judge(evidence, policy, tabasco_key=key_der(ATTESTER.tabasco_key), at=at)
+
+
+def receipt(number: int = 1, previous: bytes | None = None, policy: Policy = POLICY) -> Receipt:
+    return Receipt(
+        policy_digest=policy.digest.value,
+        program_digest=policy.program_digest.value,
+        number=number,
+        previous_receipt=None if previous is None else hashlib.sha256(previous).digest(),
+        round=number,
+        attempt=1,
+        inputs=(
+            InputCommitment(1, 0, "data", b"b" * 32),
+            InputCommitment(2, 5, "data", OPENING.commitment),
+        ),
+        end=RunEnd.RETURNED,
+        return_code=0,
+        output_digest=Digest.of(b"output %d" % number).value,
+        readers=(2,),
+        strategy="JIT",
+        engine="scripted 1.0",
+        run_ms=7,
+        debug=False,
+        isolation=tuple(sorted(RUNTIME_LAYERS)),
+        measurement=MEASUREMENT,
+        host_time=1_790_000_000,
+    )
+
+
+def signed(of: Receipt, isolate=ISOLATE) -> bytes:
+    return sign_receipt(of, isolate.private_key, isolate.certificate)
+
+
+def chain(count: int) -> list[bytes]:
+    made: list[bytes] = []
+    for number in range(1, count + 1):
+        made.append(signed(receipt(number, made[-1] if made else None)))
+    return made
+
+
+CHAIN = chain(4)
+ATTESTATION = attested(POLICY)
+
+
+def bundle_of(*receipts: bytes) -> ReceiptBundle:
+    return ReceiptBundle.of(receipts, ATTESTATION, POLICY, tabasco_key=None, at=now())
+
+
+def test_a_bundle_survives_its_file():
+    bundle = bundle_of(*CHAIN)
+    again = ReceiptBundle.parse(bundle.to_bytes())
+    assert again.to_bytes() == bundle.to_bytes()
+    assert again.receipts == tuple(CHAIN)
+    assert again.policy == POLICY.raw
+
+
+def test_its_file_is_a_plain_map():
+    members = cbor2.loads(bundle_of(CHAIN[0]).to_bytes())
+    assert members.keys() == {"format", "receipts", "attestation", "policy"}
+    assert members["format"] == "veracruz-bundle-1"
+
+
+def test_an_honest_bundle_holds():
+    found = verify_bundle(bundle_of(*CHAIN), policy=POLICY, tabasco_key=POLICY.tabasco_key)
+    assert [each.number for each in found.receipts] == [1, 2, 3, 4]
+    assert found.policy == POLICY
+    assert found.attestation.certificate_digest == ATTESTATION.certificate_digest
+
+
+def test_so_does_a_part_of_the_chain():
+    assert len(verify_bundle(bundle_of(*CHAIN[1:3])).receipts) == 2
+
+
+@pytest.mark.parametrize(
+    ("receipts", "said"),
+    [
+        ([CHAIN[0], CHAIN[2]], "receipt 3 comes after receipt 1: one is missing"),
+        ([CHAIN[1], CHAIN[0]], "receipt 1 comes after receipt 2"),
+        ([CHAIN[0], CHAIN[0]], "receipt 1 comes after receipt 1"),
+        ([CHAIN[0], signed(receipt(2, b"another"))], "receipt 2 names another receipt 1"),
+        ([], "no receipt in the bundle"),
+    ],
+)
+def test_a_chain_with_a_fault_is_refused(receipts, said):
+    with pytest.raises(ReceiptError, match=said):
+        verify_bundle(bundle_of(*receipts))
+
+
+def test_a_receipt_by_another_isolate_is_refused_among_others():
+    other = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
+    with pytest.raises(ReceiptError, match="not by the attested isolate"):
+        verify_bundle(bundle_of(CHAIN[0], signed(receipt(2, CHAIN[0]), other)))
+
+
+def test_results_and_inputs_are_looked_for_in_every_receipt():
+    for number in (1, 4):
+        output = Digest.of(b"output %d" % number)
+        verify_bundle(bundle_of(*CHAIN), output=output, openings=[OPENING])
+    with pytest.raises(ReceiptError, match="none of 4 receipts fits"):
+        verify_bundle(bundle_of(*CHAIN), output=Digest.of(b"output 5"))
+    with pytest.raises(ReceiptError, match="output is"):
+        verify_bundle(bundle_of(CHAIN[0]), output=Digest.of(b"output 5"))
+    with pytest.raises(ReceiptError, match="knows nothing of data package 6"):
+        verify_bundle(bundle_of(CHAIN[0]), openings=[replace(OPENING, package_id=6)])
+
+
+def test_ten_years_later_it_holds_as_of_its_time():
+    past = datetime(2016, 5, 4, tzinfo=UTC)
+    rig = Rig(ATTESTER)
+    for name in ("alice", "bob", "carol"):
+        setattr(rig, name, Identity.create(name, not_before=past, lifetime=2 * DAY))
+    policy = rig.policy(at=past, expires_at=past + DAY)
+    isolate = make_certificate(name="isolate", not_before=past, not_after=past + DAY)
+    attestation = attested(policy, isolate=isolate, at=past + timedelta(minutes=1))
+    made = signed(receipt(policy=policy), isolate)
+    at = past + timedelta(minutes=2)
+    bundle = ReceiptBundle.of([made], attestation, policy, tabasco_key=None, at=at)
+    found = verify_bundle(ReceiptBundle.parse(bundle.to_bytes()), policy=policy)
+    assert found.attestation.expires_at < now() - 3000 * DAY
+
+
+def test_a_time_at_which_the_attestation_was_not_in_force_is_refused():
+    bundle = bundle_of(CHAIN[0])
+    late = replace(bundle.attestation, attested_at=ATTESTATION.expires_at + DAY)
+    with pytest.raises(VeracruzError, match="result time"):
+        verify_bundle(replace(bundle, attestation=late))
+
+
+class TestTabascoKey:
+    """A policy of 2021 names none: then the bundle has it, and else it must not."""
+
+    def of_2021(self):
+        policy = Rig(ATTESTER).policy_2021()
+        key = key_der(ATTESTER.tabasco_key)
+        at = now()
+        token = ATTESTER.token(ATTESTER.claims(CHALLENGE, ISOLATE.certificate, policy.digest))
+        result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, at))
+        attestation = judge(Evidence(CHALLENGE, token, result), policy, tabasco_key=key, at=at)
+        made = signed(receipt(policy=policy))
+        return ReceiptBundle.of([made], attestation, policy, tabasco_key=key, at=at), key
+
+    def test_one_beside_a_policy_without_is_kept_and_used(self):
+        bundle, key = self.of_2021()
+        again = ReceiptBundle.parse(bundle.to_bytes())
+        assert verify_bundle(again, tabasco_key=key).tabasco_key == key
+        assert verify_bundle(again).tabasco_key == key
+
+    def test_it_has_to_be_there(self):
+        bundle, _ = self.of_2021()
+        with pytest.raises(TabascoKeyError, match="says no key"):
+            verify_bundle(replace(bundle, tabasco_key=None))
+
+    def test_one_beside_a_policy_that_names_one_is_refused(self):
+        with pytest.raises(TabascoKeyError):
+            verify_bundle(replace(bundle_of(CHAIN[0]), tabasco_key=POLICY.tabasco_key))
+
+    def test_another_than_was_compared_is_refused(self):
+        bundle, _ = self.of_2021()
+        with pytest.raises(TabascoKeyError, match="the key given"):
+            verify_bundle(bundle, tabasco_key=key_der(ATTESTER.sonora_key))
+
+
+def members(**changes: object) -> bytes:
+    found = cbor2.loads(bundle_of(CHAIN[0]).to_bytes()) | changes
+    return cbor2.dumps({key: value for key, value in found.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        cbor2.dumps([]),
+        cbor2.dumps({}),
+        members() + b"\0",
+        members(format="veracruz-bundle-2"),
+        members(format=1),
+        members(more=1),
+        members(receipts=None),
+        members(receipts=b""),
+        members(receipts=["text"]),
+        members(receipts=[bytes(256 * 1024 + 1)]),
+        members(receipts=[b""] * 65_537),
+        members(attestation="text"),
+        members(attestation=bytes(64 * 1024 + 1)),
+        members(policy="{}"),
+        members(policy=bytes((1 << 20) + 1)),
+        members(tabasco_key=b"not a key"),
+        members(tabasco_key="text"),
+        members(tabasco_key=bytes(300)),
+    ],
+)
+def test_what_is_not_a_bundle_is_refused(data):
+    with pytest.raises(ContentError, match="not a bundle"):
+        ReceiptBundle.parse(data)
+
+
+@given(data=st.binary(max_size=200))
+def test_arbitrary_bytes_are_no_bundle(data):
+    with pytest.raises(VeracruzError):
+        ReceiptBundle.parse(data)
+
+
+@given(data=st.data())
+def test_a_bundle_with_a_changed_byte_is_read_as_another_or_refused(data):
+    honest = bytearray(bundle_of(CHAIN[0]).to_bytes())
+    at = data.draw(st.integers(0, len(honest) - 1))
+    honest[at] ^= data.draw(st.integers(1, 255))
+    try:
+        found = verify_bundle(ReceiptBundle.parse(bytes(honest)), policy=POLICY)
+    except VeracruzError:
+        return
+    # What is left is the moment of attestation, and headers that nobody signs.
+    assert found.policy == POLICY
+    assert found.receipts == (receipt(),)
