@@ -63,7 +63,7 @@ def forbid_executable_memory() -> bool:
     Raises:
         OSError: it should have.
     """
-    return _install("compiled", 0)
+    return _install("compiled", os.getpid())
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from sonora.image.source import RuntimeImage, cache_folder
 from veracruz_image import ImageError, read_manifest
 
 _SOURCES: Final = "sources.json"
-"""What the image was made of: each file's size, time and number."""
+"""Whose image it is, and what it was made of: each file's size, time and number."""
 
 
 def local_image(on_build: Callable[[], None] = lambda: None) -> RuntimeImage:
@@ -31,8 +31,8 @@ def local_image(on_build: Callable[[], None] = lambda: None) -> RuntimeImage:
     Raises:
         SonoraError: it cannot be built.
     """
-    prefix = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
-    folder = cache_folder() / "local" / prefix
+    images = cache_folder() / "local"
+    folder = images / hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(folder):
         image, sources = folder / "image", folder / _SOURCES
@@ -40,18 +40,28 @@ def local_image(on_build: Callable[[], None] = lambda: None) -> RuntimeImage:
             on_build()
             sources.unlink(missing_ok=True)
             shutil.rmtree(image, ignore_errors=True)
-            made_of = build_image(image)
-            sources.write_text(json.dumps({str(path): _state(path) for path in made_of}))
+            _remove_abandoned(images)
+            files = {str(path): _state(path) for path in build_image(image)}
+            sources.write_text(json.dumps({"installation": sys.prefix, "files": files}))
         return RuntimeImage(image, read_manifest(image))
 
 
 def _is_current(image: Path, sources: Path) -> bool:
     try:
-        made_of = json.loads(sources.read_text())
+        files = json.loads(sources.read_text())["files"]
         read_manifest(image)
-        return all(_state(Path(path)) == state for path, state in made_of.items())
-    except (OSError, ValueError, ImageError):
+        return all(_state(Path(path)) == state for path, state in files.items())
+    except (OSError, ValueError, KeyError, ImageError):
         return False
+
+
+def _remove_abandoned(images: Path) -> None:
+    """Remove the images of installations that are gone: nobody else would."""
+    for folder in images.iterdir():
+        with suppress(OSError, ValueError, KeyError):
+            made_of = json.loads((folder / _SOURCES).read_text())
+            if not Path(made_of["installation"]).exists():
+                shutil.rmtree(folder)
 
 
 def _state(path: Path) -> list[int]:
