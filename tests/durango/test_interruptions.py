@@ -107,7 +107,7 @@ def test_an_upload_whose_answer_was_lost_is_in(rig, way, connect, notices, loade
     with connect("bob") as bob:
         opening = bob.send_data(0, CONTENT)
     assert opening.commitment == accepted[0].commitment
-    assert notices[-1] == "connected again"
+    assert notices[-1] == "connected again, the isolate has this very data already"
 
 
 def test_a_result_goes_on_where_it_was_cut(rig, way, connect, notices, loaded):

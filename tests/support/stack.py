@@ -196,6 +196,7 @@ class Computation:
         attestation: Attestation | None = None,
         *,
         via: Address | None = None,
+        patience_s: float = 0,
     ) -> Iterator[Principal]:
         with Principal.connect(
             self.policy,
@@ -203,6 +204,7 @@ class Computation:
             attestation or self.attest(),
             sinaloa=via or self.address,
             timeout_s=PATIENCE_S,
+            patience_s=patience_s,
         ) as principal:
             yield principal
 

@@ -219,9 +219,15 @@ def test_whoever_waits_is_served_when_the_others_have_acted(fresh):
     assert (fresh.folder / "result").read_bytes() == b"hello"
 
 
-def test_a_second_program_comes_too_late(computation):
+def test_a_program_and_an_input_that_are_in_are_taken_as_sent(computation):
     sent = computation.durango("program send", computation.file(COLLECTOR), client=AUTHOR)
-    sent.refused(1, "DATA_SOURCES_LOADING, expected INITIAL", "it is too late for this")
+    assert "the isolate has this very program already" in sent.done().err
+    content = computation.file(b"north's")
+    first, again = (
+        computation.durango("data send", content, "--json", client=NORTH).done() for _ in range(2)
+    )
+    assert "the isolate has this very data already" in again.err
+    assert again.json["commitment"] == first.json["commitment"]
 
 
 def test_a_second_round_waits_for_the_end_of_the_first(computation):

@@ -91,11 +91,12 @@ class Lifeline:
             left_s = max(_LEAST_TIMEOUT_S, deadline - time.monotonic())
             timeout_s = min(self._timeout_s, left_s)
 
-    def found(self, going_on: str = "") -> None:
-        """The isolate has answered; tell of it after a break, with these words."""
-        if self._lost:
-            self._lost = False
-            self._notice("connected again" + going_on)
+    def found(self, state: str = "") -> None:
+        """The isolate has answered: tell of the state it is in, and of a break before it."""
+        words = ["connected again"] if self._lost else []
+        self._lost = False
+        if words or state:
+            self._notice(", ".join([*words, *([state] if state else [])]))
 
     def close(self) -> None:
         """End it for good; idempotent."""

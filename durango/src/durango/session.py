@@ -122,9 +122,9 @@ class PrincipalSession:
         request = sending.request
         name = request.kind.name.lower()
         answer = self._say(connection, name, request, self._timeout_s)
-        if isinstance(answer, expected):  # it is in, from an attempt whose answer was lost
+        if isinstance(answer, expected):  # by its digest; perhaps only that answer was lost
             sending.go_to(request.size)
-            self._line.found()
+            self._line.found(f"the isolate has this very {name} already")
             return answer
         sending.go_to(self._expect(name, answer, runtime.Proceed).offset)
         self._line.found(_going_on(sending.there, request.size))
@@ -203,4 +203,4 @@ class PrincipalSession:
 
 
 def _going_on(offset: int, size: int) -> str:
-    return f", going on at {100 * offset // size} %" if offset and size else ""
+    return f"going on at {100 * offset // size} %" if offset and size else ""
