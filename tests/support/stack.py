@@ -370,6 +370,7 @@ class Stack:
         platform: str = LINUX_SOFTWARE,
         expires_in: timedelta = DAY,
         isolation: frozenset[IsolationLayer] | None = None,
+        terms: Mapping[str, object] | None = None,
     ) -> bytes:
         """A policy that this stack can serve on this host, unless told otherwise."""
         now = datetime.now(UTC)
@@ -393,6 +394,7 @@ class Stack:
             limits=limits,
             debug=debug,
             isolation=isolation or (runtime_layers_here() if current else None),
+            terms=terms,
             policy_format=policy_format,
         )
 

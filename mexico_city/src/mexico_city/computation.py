@@ -224,7 +224,7 @@ class Computation:
             return None
         self.consents.require()
         inputs, streams = self._data.in_order(), self._streams.in_order()
-        self.disclosure.require_run((*inputs, *streams))
+        self.disclosure.require_run(inputs, streams)
         seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
         self.consents.bind()
         self.running = True

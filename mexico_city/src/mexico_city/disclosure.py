@@ -5,7 +5,7 @@ it the result's size and type are held against the policy, and noise is added. A
 the front, which the program cannot reach; what does not pass leaves nothing but that it did not.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -19,11 +19,12 @@ from mexico_city.privacy.noising import Noising
 from mexico_city.privacy.sampler import Sampler
 from platform_services import PlatformError, RandomSource
 from psa_attestation.receipts.receipt import PrivacyBalance
+from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.encoding.kinds import TypeKind
 from veracruz_utils.encoding.walk import Walk
 from veracruz_utils.encoding.wire import Window
-from veracruz_utils.policy import Mechanism, Policy, Privacy, ResultTerms, decimal_text
+from veracruz_utils.policy import InputTerms, Mechanism, Policy, Privacy, ResultTerms, decimal_text
 
 _STEP_PARTS: Final = 8192
 _MAX_TYPE_CHARS: Final = 100
@@ -41,19 +42,23 @@ class Disclosure:
     """The terms of release of one computation, and its account of privacy."""
 
     def __init__(self, policy: Policy, random: RandomSource) -> None:
+        self._inputs = policy.inputs
+        self._streams = policy.streams
         self._terms = policy.result
         privacy = policy.result.privacy
         self._budget = None if privacy is None else _budget(privacy)
         self._draw = None if privacy is None else _noise(privacy, Sampler(random))
 
-    def require_run(self, inputs: Iterable[Package]) -> None:
-        """Refuse a run whose result could not be released.
+    def require_run(self, inputs: Sequence[Package], streams: Sequence[Package]) -> None:
+        """Refuse a run on these, in the order of the policy, if its result could not be released.
 
         Raises:
             DeniedError: too few principals gave inputs, or the privacy budget is spent.
         """
         asked = self._terms.contributors
-        given = {package.slot.client_id for package in inputs if package.content.size}
+        places = [*zip(inputs, self._inputs, strict=True)]
+        places += zip(streams, self._streams, strict=True)
+        given = {package.slot.client_id for package, terms in places if _gives(package, terms)}
         if len(given) < asked:
             raise DeniedError(
                 RefusalReason.TOO_FEW_CONTRIBUTORS,
@@ -167,6 +172,14 @@ class Releasing:
             return self._noising.step()
         assert self._walk is not None
         return content if self._walk.step(_STEP_PARTS) else None
+
+
+def _gives(package: Package, terms: InputTerms) -> bool:
+    """Whether an input is not empty: more than an empty list or text, where its type is known."""
+    may_be_empty = kinds.Sequence | kinds.Mapping | kinds.Text | kinds.Option
+    if package.content.size == 1 and isinstance(terms.kind, may_be_empty):
+        return package.content.read(0, 1) != b"\0"
+    return package.content.size > 0
 
 
 def _budget(privacy: Privacy) -> Budget:
