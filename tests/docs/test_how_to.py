@@ -102,6 +102,15 @@ def test_a_release_is_trusted(follow):
     assert f"{'11' * 32} is release 0.1.0 for x86_64, says 'Example releases'" in printed
 
 
+def test_a_policy_is_agreed_on(follow):
+    follow("reference/policy-toml.md")
+    printed = follow("how-to/agree-on-a-policy.md")
+    assert "Klinikum Süd gives input 1: 'patients of south'" in printed
+    assert "ok: private-set-intersection.wasm is the program private-set-intersection" in printed
+    assert "ok: north.cert.pem is you as north (DataProvider)" in printed
+    assert "both are policy" in printed.splitlines()[-1]
+
+
 def test_reference_values_are_published(follow):
     printed = follow("how-to/publish-reference-values.md")
     assert "policy version 1 is in force" in printed

@@ -1,5 +1,6 @@
 import json
 import re
+import tomllib
 
 import pytest
 from click.testing import CliRunner
@@ -250,14 +251,14 @@ def test_the_examples_are_explained(sdk):
     )
 
 
-def test_a_template_of_a_policy_names_parties_roles_and_orders(sdk):
-    text = sdk("policy-template", "number-stream-accumulation").stdout
-    for words in (
-        "--identity program-provider.cert.pem PiProvider",
-        "--identity second-stream-provider.cert.pem StreamProvider",
-        "--identity result-reader.cert.pem ResultReader",
-        "--data-order 1 ",
-        "--stream-order 2,3 ",
-    ):
-        assert words in text
-    assert "--data-order" not in sdk("policy-template", "nop").stdout
+def test_a_template_of_a_policy_is_a_source_with_parties_types_and_orders(sdk):
+    said = tomllib.loads(sdk("policy-template", "number-stream-accumulation").stdout)
+    assert said["program"]["from"] == "program provider"
+    assert said["principals"]["result reader"] == {"certificate": "result-reader.cert.pem"}
+    assert [each["from"] for each in said["streams"]] == [
+        "first stream provider",
+        "second stream provider",
+    ]
+    assert said["inputs"][0]["type"] == "f64"
+    assert said["result"]["readers"] == ["result reader"]
+    assert "inputs" not in tomllib.loads(sdk("policy-template", "nop").stdout)

@@ -1,13 +1,12 @@
 """Every example through real services, under the policy that its template writes."""
 
-import shlex
 from datetime import UTC, datetime
 
 import pytest
 
 from colima.runtime import ComputationState
 from sdk.examples import EXAMPLES, programs
-from sdk.examples.policy_template import orders, parties, policy_command
+from sdk.examples.policy_template import orders, parties, policy_template
 from sonora.image.local import local_image
 from support.stack import new_party, run
 from veracruz_image import MANIFEST
@@ -18,16 +17,17 @@ SIZE = 40
 
 
 def policy_of(example, members, folder, stack, *, module=None):
-    """What the template's command writes, in a folder where everybody's files are."""
+    """The policy that the template makes, in a folder where everybody's files are."""
     module = module or programs.load(example.name)
     for party, identity in zip(parties(example), members, strict=True):
         folder.joinpath(party.certificate).write_bytes(identity.certificate_pem())
     folder.joinpath(f"{example.name}.wasm").write_bytes(module)
     folder.joinpath("image").symlink_to(local_image().folder / MANIFEST)
     folder.joinpath("tabasco.pem").write_bytes(stack.tabasco_key_file.read_bytes())
-    command = policy_command(example).replace("127.0.0.1:3010", str(stack.tabasco_address))
-    program, *arguments = shlex.split(command.replace("\\\n", ""))
-    run(program, *arguments, cwd=folder).done()
+    source = policy_template(example, now=datetime.now(UTC))
+    source = source.replace("127.0.0.1:3010", str(stack.tabasco_address))
+    folder.joinpath("policy.toml").write_text(source)
+    run("durango", "policy", "build", "policy.toml", cwd=folder).done()
     return folder.joinpath("policy.json").read_bytes()
 
 

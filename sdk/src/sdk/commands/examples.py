@@ -1,5 +1,6 @@
 """The commands about example programs: what there is, data and policies for them, their modules."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from sdk import projects
 from sdk.commands import encoding
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, build, data_files, named_types, people, programs
-from sdk.examples.policy_template import policy_command
+from sdk.examples import policy_template as template
 from veracruz_shells.console import emit, json_option, write_new_file
 from veracruz_utils.digest import Digest
 
@@ -96,12 +97,13 @@ def list_all(*, name: str | None, as_json: bool) -> None:
 @click.command("policy-template")
 @click.argument("name", metavar="NAME", type=click.Choice(list(EXAMPLES)))
 def policy_template(*, name: str) -> None:
-    """Print the command that writes a policy for the example NAME.
+    """Print a policy for the example NAME, in TOML, for `durango policy build`.
 
     Certificates are named as `durango identity new` names them, and all services are on this
     machine: change what differs.
     """
-    click.echo(policy_command(EXAMPLES[name]))
+    text = template.policy_template(EXAMPLES[name], now=datetime.now(UTC))
+    click.echo(text, nl=False)
 
 
 @click.command("list-examples")

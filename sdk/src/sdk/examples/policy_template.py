@@ -1,24 +1,25 @@
-"""The command that writes a policy for an example: its parties, their roles and the orders."""
+"""A policy for an example, as a source in TOML: its parties, what they give, and what may leave."""
 
-import shlex
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from sdk.examples import Example
 from sdk.examples.model import Input
-from veracruz_utils.policy import LINUX_SOFTWARE, Role
+from veracruz_utils.policy import LINUX_SOFTWARE
 
 PROGRAM_PROVIDER: Final = "program provider"
 RESULT_READER: Final = "result reader"
+_DAYS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One principal: `name` as the README of the example calls them; and their roles."""
+    """One principal: `name` as the README of the example calls them."""
 
     name: str
-    roles: tuple[Role, ...]
 
     @property
     def certificate(self) -> str:
@@ -31,17 +32,8 @@ def parties(example: Example) -> tuple[Party, ...]:
 
     First who provides the program, then each who provides inputs or streams, then who reads.
     """
-    roles: dict[str, list[Role]] = {PROGRAM_PROVIDER: [Role.PI_PROVIDER]}
-    for given, role in (
-        (example.inputs, Role.DATA_PROVIDER),
-        (example.streams, Role.STREAM_PROVIDER),
-    ):
-        for each in given:
-            held = roles.setdefault(each.party, [])
-            if role not in held:
-                held.append(role)
-    roles.setdefault(RESULT_READER, []).append(Role.RESULT_READER)
-    return tuple(Party(name, tuple(held)) for name, held in roles.items())
+    givers = [each.party for each in (*example.inputs, *example.streams)]
+    return tuple(map(Party, dict.fromkeys([PROGRAM_PROVIDER, *givers, RESULT_READER])))
 
 
 def orders(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -53,41 +45,40 @@ def orders(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
     )
 
 
-def policy_options(example: Example) -> list[list[str]]:
-    """The options of `durango policy new` for an example, each a list of words."""
-    options = [
-        ["--identity", party.certificate, ",".join(role.value for role in party.roles)]
-        for party in parties(example)
-    ]
-    options.append(["--program", f"{example.name}.wasm"])
-    for name, order in zip(("--data-order", "--stream-order"), orders(example), strict=True):
-        if order:
-            options.append([name, ",".join(map(str, order))])
-    options += _places("--input", example.inputs) + _places("--stream", example.streams)
+def policy_template(example: Example, *, now: datetime) -> str:
+    """The source: with the addresses of one machine, to be replaced; `now` is the time it is."""
+    return "\n".join(_lines(example, now)) + "\n"
+
+
+def _lines(example: Example, now: datetime) -> Iterator[str]:
+    yield f"# A policy for {example.name}: {example.summary}."
+    yield "# Change what differs, then: durango policy build policy.toml"
+    yield f"expires = {now + _DAYS:%Y-%m-%d}T00:00:00Z"
+    yield "\n[delegate]  # who runs the isolate: where the bridge listens"
+    yield 'sinaloa = "127.0.0.1:3011"'
+    yield "\n[attestation]  # who vouches for it: where Tabasco listens, and `tabasco public-key`"
+    yield 'tabasco = "127.0.0.1:3010"\nkey = "tabasco.pem"'
+    yield f"\n[program]\nfrom = {_text(PROGRAM_PROVIDER)}\nfile = {_text(example.name + '.wasm')}"
+    for party in parties(example):
+        yield f"\n[principals.{_text(party.name)}]\ncertificate = {_text(party.certificate)}"
+    yield from _places("inputs", example.inputs)
+    yield from _places("streams", example.streams)
+    yield f"\n[result]\nreaders = [{_text(RESULT_READER)}]"
     if example.result is not None:
-        options.append(["--result", f"type={example.result}"])
-    return options
+        yield f"type = {_text(example.result)}"
+    yield "\n[[platforms]]  # a software root protects against nobody who owns the machine"
+    yield f'name = "{LINUX_SOFTWARE}"'
+    yield '# The runtime image that you built or checked; or releases = ["0.1.0"].'
+    yield 'images = ["image"]'
 
 
-def _places(option: str, given: Sequence[Input]) -> list[list[str]]:
-    """What the policy says of each input: its name, and its type where it has one."""
-    options: list[list[str]] = []
-    for index, each in enumerate(given):
-        options.append([option, f"{index}.name={each.label}"])
+def _places(table: str, given: Sequence[Input]) -> Iterator[str]:
+    for each in given:
+        yield f"\n[[{table}]]\nfrom = {_text(each.party)}\nname = {_text(each.label)}"
         if each.expression is not None:
-            options.append([option, f"{index}.type={each.expression}"])
-    return options
+            yield f"type = {_text(each.expression)}"
 
 
-def policy_command(example: Example) -> str:
-    """The whole command, for a shell: with the addresses of one machine, to be replaced."""
-    options = policy_options(example)
-    options += [
-        ["--image", "image"],
-        ["--platform", LINUX_SOFTWARE],
-        ["--sinaloa", "127.0.0.1:3011"],
-        ["--tabasco", "127.0.0.1:3010"],
-        ["--tabasco-key", "tabasco.pem"],
-        ["--output", "policy.json"],
-    ]
-    return " \\\n    ".join(["durango policy new", *map(shlex.join, options)])
+def _text(text: str) -> str:
+    """A text as TOML has it, which is as JSON has it."""
+    return json.dumps(text, ensure_ascii=False)
