@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import re
 import subprocess
 import tomllib
@@ -32,10 +33,16 @@ def test_all_packages_have_one_version():
     assert len({project(package)["version"] for package in PACKAGES}) == 1
 
 
+def requirements(table):
+    """Of a package, those of its extras included."""
+    extras = table.get("optional-dependencies", {}).values()
+    return [*table["dependencies"], *itertools.chain(*extras)]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_siblings_are_pinned_to_that_version(package):
     table = project(package)
-    for requirement in table["dependencies"]:
+    for requirement in requirements(table):
         if requirement.startswith("veracruz-"):
             pinned = requirement.partition(";")[0]
             assert pinned.endswith(f"=={table['version']}"), requirement
@@ -46,7 +53,7 @@ def test_what_a_package_imports_of_its_siblings_is_what_it_depends_on(package):
     names = {project(each)["name"]: each for each in PACKAGES}
     declared = {
         names[re.split(r"[\[=]", requirement)[0]]
-        for requirement in project(package)["dependencies"]
+        for requirement in requirements(project(package))
         if requirement.startswith("veracruz-") and not requirement.startswith(RUNTIME_IMAGE)
     }
     imported = set()

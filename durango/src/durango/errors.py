@@ -8,6 +8,7 @@ VeracruzError
 │ ├ ContentError              a file to send cannot be used
 │ ├ ProtocolError             the isolate did not keep to the protocol; no answer of it is used
 │ ├ ProgramFailedError        the program returned a code other than 0
+│ ├ ReplayError               a run cannot be done again, or something else came of it
 │ └ RequestFailedError        the isolate could not do it now, or the run failed
 └ RefusedError                exit 3
   ├ GateError                 the attestation does not fit the principal's own policy
@@ -68,6 +69,10 @@ class ProgramFailedError(DurangoError):
             f"the program returned error code {return_code} and there is no result: "
             + (meaning or "see its documentation, or ask its author, what that means")
         )
+
+
+class ReplayError(DurangoError):
+    """A run cannot be done again, or something else came of it."""
 
 
 class NotAuthorisedError(RefusedError):

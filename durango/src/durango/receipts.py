@@ -15,7 +15,7 @@ from durango._words import layer_names, timestamp
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
 from psa_attestation.errors import AttestationError, Stage
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, commit
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
 from psa_attestation.receipts.verification import verify_receipt as verify_signed
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
@@ -199,7 +199,7 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
         "number": receipt.number,
         "previous_receipt": _hex(receipt.previous_receipt),
         "attempt": receipt.attempt,
-        "end": end_of(receipt),
+        "end": end_words(receipt.end),
         "readers": list(receipt.readers),
         "debug": receipt.debug,
         "isolation": list(receipt.isolation),
@@ -221,7 +221,7 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
         ended = f"return code {receipt.return_code}, {receipt.run_ms} ms"
         return f"round {receipt.round}: {ended}, {on}"
     which = f"receipt {receipt.number}, round {receipt.round}, attempt {receipt.attempt}"
-    ended = end_of(receipt)
+    ended = end_words(receipt.end)
     if receipt.return_code is not None:
         ended += f", return code {receipt.return_code}, {receipt.run_ms} ms"
     return f"{which}: {ended}, {on}; the host's clock said {host_time_of(receipt)}"
@@ -234,9 +234,9 @@ def output_of(receipt: Receipt | ReceiptV1) -> str | None:
     return _hex(receipt.output_digest)
 
 
-def end_of(receipt: Receipt) -> str:
+def end_words(end: RunEnd) -> str:
     """How a run ended, in a word or two."""
-    return receipt.end.name.lower().replace("_", " ")
+    return end.name.lower().replace("_", " ")
 
 
 def host_time_of(receipt: Receipt) -> str:

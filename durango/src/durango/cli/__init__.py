@@ -7,6 +7,7 @@ from durango.cli.policy import policy
 from durango.cli.reading import result, round_group, shutdown, status
 from durango.cli.receipt import receipt
 from durango.cli.release import release
+from durango.cli.replay import replay_command
 from durango.cli.sending import data, program, stream
 from veracruz_shells.console import command_group
 
@@ -37,5 +38,6 @@ for _command in (
     status,
     shutdown,
     receipt,
+    replay_command,
 ):
     main.add_command(_command)

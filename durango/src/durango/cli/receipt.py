@@ -134,7 +134,7 @@ def verify(
     if result is not None:
         with open_content(result) as content:
             output = content.digest()
-    openings = [_load_opening(path) for path in opening]
+    openings = [load_opening(path) for path in opening]
     found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output, openings=openings)
     facts = {
         "receipts": [receipt_facts(each) for each in found.receipts],
@@ -188,7 +188,8 @@ def _load(
     return ReceiptBundle((data,), load_attestation(attestation), own.raw, beside)
 
 
-def _load_opening(path: Path) -> CommitmentOpening:
+def load_opening(path: Path) -> CommitmentOpening:
+    """The opening in a file."""
     return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
 
 

@@ -1,0 +1,160 @@
+"""Doing a run again: the same program, inputs and random numbers, and whether the same comes of it.
+
+Only under a policy that says `deterministic`: there the receipt tells the seed of the program's
+random numbers, and nothing else that a program can observe differs between machines. Whoever has
+the program and the inputs can do it, anywhere; who has none of them learns nothing by a receipt.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from durango.bundles import VerifiedBundle
+from durango.errors import ReplayError
+from durango.receipts import CommitmentOpening, end_words
+from durango.replay_files import OpenFiles, ReplayFiles, open_files
+from execution_engine.errors import EngineError, LimitError, TrapError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from execution_engine.strategy import engine_version
+from platform_services.seeded import SeededRandomSource
+from psa_attestation.receipts.receipt import Receipt, RunEnd
+from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy
+
+_REPEATABLE: Final = (RunEnd.RETURNED, RunEnd.TRAPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a run that was done again.
+
+    Attributes:
+        receipt: of the run as it was done in the isolate.
+        differences: in what this one differs, a line each; none if it is the same.
+        unproven: inputs that no opening showed to be those of the receipt.
+        engine: which did it now.
+        seconds: how long it took.
+        output: the result, if there is one.
+    """
+
+    receipt: Receipt
+    differences: tuple[str, ...]
+    unproven: tuple[str, ...]
+    engine: str
+    seconds: float
+    output: bytes | None = field(repr=False)
+
+
+def replay(
+    bundle: VerifiedBundle,
+    files: ReplayFiles,
+    *,
+    number: int | None = None,
+    openings: Sequence[CommitmentOpening] = (),
+    seconds: float | None = None,
+) -> Replay:
+    """Do a run of the bundle's again, and compare.
+
+    Args:
+        bundle: verified; for a later round than the first with the receipts of the round before.
+        files: what the run was made of.
+        number: of the receipt; None is the only one, or the newest.
+        openings: of the inputs, which show that the files are what the program saw.
+        seconds: how long it may take here; None is as long as the policy says.
+
+    Raises:
+        ReplayError: the run is none that can be done again, or did not end in time.
+        ReceiptError: a file is not what the receipt says.
+        ContentError: a file cannot be read.
+    """
+    receipt = _chosen(bundle, number)
+    with ExitStack() as held:
+        made_of = open_files(bundle, receipt, files, openings, held)
+        began = time.perf_counter()
+        found = _run(receipt, bundle.policy, made_of, seconds=seconds)
+    taken = time.perf_counter() - began
+    differences = tuple(_differences(receipt, found))
+    return Replay(receipt, differences, made_of.unproven, engine_version(), taken, found.output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a run ended here."""
+
+    end: RunEnd
+    return_code: int | None = None
+    output: bytes | None = None
+    fuel: int | None = None
+
+
+def _chosen(bundle: VerifiedBundle, number: int | None) -> Receipt:
+    fitting = [
+        each
+        for each in bundle.receipts
+        if isinstance(each, Receipt) and number in (None, each.number)
+    ]
+    if not fitting:
+        raise ReplayError(
+            "the file has no receipt that tells how to do its run again"
+            if number is None
+            else f"the file has no receipt {number}"
+        )
+    receipt = fitting[-1]
+    if receipt.seed is None:
+        raise ReplayError(
+            "the policy does not say deterministic, so the program's random numbers are gone and "
+            "the run cannot be done again"
+        )
+    if receipt.end not in _REPEATABLE:
+        raise ReplayError(
+            f"the run of receipt {receipt.number} ended by {end_words(receipt.end)}, which is no "
+            "doing of the program's alone: there is nothing to compare"
+        )
+    return receipt
+
+
+def _run(receipt: Receipt, policy: Policy, made_of: OpenFiles, *, seconds: float | None) -> _Ended:
+    assert receipt.seed is not None
+    limits = EngineLimits.from_policy(policy.limits)
+    if seconds is not None:
+        limits = replace(limits, run_seconds=seconds)
+    try:
+        with Program.load(made_of.program, strategy=policy.strategy, limits=limits) as program:
+            inputs = RunInputs(made_of.inputs, made_of.streams, made_of.previous)
+            outcome = program.run(inputs, random=SeededRandomSource(receipt.seed))
+    except TrapError:
+        return _Ended(RunEnd.TRAPPED)
+    except LimitError as error:
+        raise ReplayError(
+            f"{error}: give it longer with --seconds, or a machine with more memory"
+        ) from error
+    except EngineError as error:
+        raise ReplayError(f"this engine does not run the program: {error}") from error
+    return _Ended(RunEnd.RETURNED, outcome.return_code, outcome.output, outcome.fuel)
+
+
+def _differences(receipt: Receipt, found: _Ended) -> list[str]:
+    there = None if receipt.output_digest is None else receipt.output_digest.hex()
+    # What a program wrote that reports an error goes to nobody, and is in no receipt.
+    released = found.output if found.return_code == 0 else None
+    here = None if released is None else str(Digest.of(released))
+    pairs: list[tuple[str, object, object]] = [
+        ("end", end_words(found.end), end_words(receipt.end)),
+        ("return code", found.return_code, receipt.return_code),
+        ("output", here, there),
+    ]
+    if receipt.engine == engine_version():  # other ones count otherwise
+        pairs.append(("fuel", found.fuel, receipt.fuel))
+    return [
+        f"{what} is {_said(one)} here, {_said(other)} in the receipt"
+        for what, one, other in pairs
+        if one != other
+    ]
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else str(value)
