@@ -190,7 +190,7 @@ def test_a_new_identity_overwrites_nothing_unless_forced(world):
     assert (world.folder / "bob.key.pem").read_bytes() != before
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 65])
+@pytest.mark.parametrize("name", ["", "a,b", "../x", "x" * 65])
 def test_a_name_no_certificate_can_have_is_refused(world, name):
     world.complain("identity", "new", "--name", name, "--output", str(world.folder), status=1)
 

@@ -13,7 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from baja.errors import LocalError
 from veracruz_utils.digest import Digest
 
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+# As in a policy: letters and digits of any script, and few signs between them.
+_NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ def _usage() -> x509.KeyUsage:
 def _refuse_bad_request(name: str, not_before: datetime, not_after: datetime) -> None:
     if not _NAME.fullmatch(name):
         raise LocalError(
-            f"certificate name {name[:80]!r} is not 1 to 64 letters, digits, '.', '_' or '-'"
+            f"certificate name {name[:80]!r} is not 1 to 64 letters, digits, spaces and "
+            ". _ - & ' ( )"
         )
     if not_before.tzinfo is None or not_after.tzinfo is None:
         raise LocalError("certificate dates need a time zone, these have none")
@@ -68,7 +71,8 @@ def make_certificate(
     """A self-signed X.509 v3 certificate for both ends of TLS, and its P-256 key.
 
     Args:
-        name: common name and DNS name; letters, digits, '.', '_' and '-', at most 64.
+        name: common name, at most 64 letters, digits, spaces and a few signs; the DNS name as well
+            where it can be one.
         not_before: first moment of validity (with time zone; whole seconds count).
         not_after: last moment of validity.
         key: the key to certify; a fresh one when absent.
@@ -87,7 +91,7 @@ def make_certificate(
     public = key.public_key()
     uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     try:
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(subject)
@@ -98,10 +102,12 @@ def make_certificate(
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(), critical=True)
             .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(key, hashes.SHA256())
         )
+        if _HOST.fullmatch(name):
+            host = x509.SubjectAlternativeName([x509.DNSName(name)])
+            builder = builder.add_extension(host, critical=False)
+        certificate = builder.sign(key, hashes.SHA256())
     except ValueError as error:  # dates X.509 cannot express
         raise LocalError(f"certificate cannot be made: {error}") from error
     return KeyAndCertificate(key, certificate.public_bytes(serialization.Encoding.DER))

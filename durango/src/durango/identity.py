@@ -1,6 +1,7 @@
 """A principal's certificate and private key."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from baja import PrivateKey, make_certificate
 from durango._words import timestamp
@@ -19,7 +21,11 @@ from veracruz_utils.public_keys import RSA_BITS
 
 MAX_PEM_BYTES: Final = 64 * 1024
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-_KEY_LABELS: Final = frozenset({"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"})
+_KEY_LABELS: Final = frozenset(
+    {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"}
+)
+Password = Callable[[str], bytes]
+"""Gives the password of the file with this name."""
 _MIN_CURVE_BITS: Final = 256
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
@@ -32,12 +38,15 @@ class Identity:
     private_key: PrivateKey = field(repr=False, compare=False)
 
     @classmethod
-    def load(cls, certificate: Path | str, key: Path | str) -> Self:
+    def load(
+        cls, certificate: Path | str, key: Path | str, *, password: Password | None = None
+    ) -> Self:
         """The identity in two PEM files.
 
         Args:
             certificate: one X.509 certificate, for P-256, Ed25519 or RSA.
-            key: its private key, PKCS#8, PKCS#1 or SEC1, not encrypted.
+            key: its private key, PKCS#8, PKCS#1 or SEC1.
+            password: gives the password of an encrypted key; asked for only then.
 
         Raises:
             IdentityError: a file is missing, is something else, or the two do not match.
@@ -46,6 +55,7 @@ class Identity:
             _read(Path(certificate), "certificate"),
             _read(Path(key), "key"),
             names=(str(certificate), str(key)),
+            password=password,
         )
 
     @classmethod
@@ -55,6 +65,7 @@ class Identity:
         key: bytes,
         *,
         names: tuple[str, str] = ("the certificate", "the key"),
+        password: Password | None = None,
     ) -> Self:
         """The identity in two PEM texts; `names` are what errors call them.
 
@@ -62,7 +73,7 @@ class Identity:
             IdentityError: one is something else, or the two do not match.
         """
         parsed = parse_certificate(certificate, name=names[0])
-        private_key = _parse_key(key, name=names[1])
+        private_key = _parse_key(key, name=names[1], password=password)
         if parsed.public_key() != private_key.public_key():
             raise IdentityError(
                 f"{names[1]} is not the key of {names[0]}: "
@@ -71,11 +82,33 @@ class Identity:
         return cls(parsed.public_bytes(serialization.Encoding.DER), private_key)
 
     @classmethod
+    def from_pkcs12(cls, data: bytes, *, password: bytes | None, name: str = "the file") -> Self:
+        """The identity in a PKCS#12 file (RFC 7292), such as browsers and Windows export.
+
+        Args:
+            data: the file.
+            password: of the file; None without one.
+            name: what errors call it.
+
+        Raises:
+            IdentityError: it is none, has another password, or holds no key with its certificate.
+        """
+        try:
+            key, certificate, _ = pkcs12.load_key_and_certificates(data, password)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise IdentityError(f"{name} is not PKCS#12, or has another password") from error
+        if key is None or certificate is None:
+            raise IdentityError(f"{name} holds no private key with its certificate")
+        _require_usable(key.public_key(), name)
+        assert isinstance(key, PrivateKey)
+        return cls(certificate.public_bytes(serialization.Encoding.DER), key)
+
+    @classmethod
     def create(cls, name: str, *, not_before: datetime, lifetime: timedelta) -> Self:
         """A fresh P-256 key and a self-signed certificate for it.
 
         Args:
-            name: common name; letters, digits, '.', '_' and '-', at most 64.
+            name: common name: at most 64 letters, digits, spaces and . _ - & ' ( ).
             not_before: now; the certificate begins a few minutes earlier, for slow clocks.
             lifetime: how long from now it is valid.
 
@@ -97,12 +130,18 @@ class Identity:
         parsed = x509.load_der_x509_certificate(self.certificate)
         return parsed.public_bytes(serialization.Encoding.PEM)
 
-    def key_pem(self) -> bytes:
-        """The private key, unencrypted, as a PKCS#8 PEM text: write it to a file of mode 0600."""
+    def key_pem(self, password: bytes | None = None) -> bytes:
+        """The private key as a PKCS#8 PEM text: write it to a file of mode 0600.
+
+        Args:
+            password: what it is encrypted under; None leaves it as it is.
+        """
         return self.private_key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+            serialization.NoEncryption()
+            if password is None
+            else serialization.BestAvailableEncryption(password),
         )
 
     def require_valid(self, at: datetime) -> None:
@@ -154,19 +193,24 @@ def parse_certificate(pem: bytes, *, name: str) -> x509.Certificate:
     return certificate
 
 
-def _parse_key(pem: bytes, *, name: str) -> PrivateKey:
+def _parse_key(pem: bytes, *, name: str, password: Password | None) -> PrivateKey:
     labels = _labels(pem)
+    secret = None
     if labels == ["ENCRYPTED PRIVATE KEY"] or b"Proc-Type: 4,ENCRYPTED" in pem:
-        raise IdentityError(f"{name} is encrypted: decrypt it into a file that only you can read")
+        if password is None:
+            raise IdentityError(f"{name} is encrypted, and there is no password for it")
+        secret = password(name)
     # OpenSSL writes the curve's parameters in front of a SEC1 key; they are in the key as well.
     keys = [label for label in labels if label != "EC PARAMETERS"]
     if len(keys) != 1 or keys[0] not in _KEY_LABELS:
         raise IdentityError(f"{name} holds {_listed(labels)}, one private key in PEM is needed")
     try:
         key = serialization.load_pem_private_key(
-            pem[pem.index(f"-----BEGIN {keys[0]}-----".encode()) :], password=None
+            pem[pem.index(f"-----BEGIN {keys[0]}-----".encode()) :], password=secret
         )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if secret is not None:
+            raise IdentityError(f"the password is not that of {name}") from error
         raise IdentityError(f"{name} is not a valid private key") from error
     _require_usable(key.public_key(), name)
     assert isinstance(key, PrivateKey)

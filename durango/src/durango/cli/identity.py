@@ -1,5 +1,6 @@
 """`durango identity`: make certificates, look at them."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from durango._words import printable, timestamp
-from durango.cli.options import FILE, force_option
-from durango.identity import Identity, load_certificate
+from durango.cli.options import FILE, force_option, key_password_option, password_from
+from durango.identity import MAX_PEM_BYTES, Identity, load_certificate
 from veracruz_shells.console import emit, json_option
-from veracruz_shells.files import NewFile, write_new_files
+from veracruz_shells.files import NewFile, read_file, write_new_files
 from veracruz_utils.digest import Digest
 
 
@@ -22,7 +23,11 @@ def identity() -> None:
 
 
 @identity.command("new")
-@click.option("--name", required=True, help="Common name: letters, digits, '.', '_' and '-'.")
+@click.option(
+    "--name",
+    required=True,
+    help="Who you are, as in 'Klinikum Süd': letters, digits, spaces and . _ - & ' ( ).",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -37,26 +42,92 @@ def identity() -> None:
     show_default=True,
     help="How long the certificate is valid.",
 )
+@click.option("--encrypt", is_flag=True, help="Encrypt the key under a password.")
+@key_password_option
 @force_option
 @json_option
-def new(*, name: str, output: Path, days: int, force: bool, as_json: bool) -> None:
+def new(
+    *,
+    name: str,
+    output: Path,
+    days: int,
+    encrypt: bool,
+    key_password: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Make a key (mode 0600) and a certificate for it.
 
     The certificate is public: give it to whoever writes the policy. The key is not: it stays here.
     """
     made = Identity.create(name, not_before=datetime.now(UTC), lifetime=timedelta(days=days))
-    prefix = output / name if output.is_dir() else output
+    terms = _KeyTerms(encrypt, key_password)
+    _write(made, name, output, terms, force=force, as_json=as_json)
+
+
+@identity.command("import")
+@click.argument("file", type=FILE)
+@click.option("--name", required=True, help="What the files are to be called.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="A folder for NAME.cert.pem and NAME.key.pem, or a path without the ending .cert.pem.",
+)
+@click.option(
+    "--password", type=FILE, help="A file whose first line is FILE's.  [default: it is asked for]"
+)
+@click.option("--encrypt", is_flag=True, help="Encrypt the key under a password.")
+@key_password_option
+@force_option
+@json_option
+def import_(
+    *,
+    file: Path,
+    name: str,
+    output: Path,
+    password: Path | None,
+    encrypt: bool,
+    key_password: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Take key and certificate out of FILE, in PKCS#12 (.p12, .pfx)."""
+    data = read_file(file, limit=MAX_PEM_BYTES, what="PKCS#12 file")
+    secret = password_from(password)(str(file))
+    found = Identity.from_pkcs12(data, password=secret or None, name=str(file))
+    terms = _KeyTerms(encrypt, key_password)
+    _write(found, name, output, terms, force=force, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyTerms:
+    """Whether a key is encrypted on the disk, and the file with the password if there is one."""
+
+    encrypt: bool
+    password: Path | None
+
+
+def _write(
+    made: Identity, name: str, output: Path, terms: _KeyTerms, *, force: bool, as_json: bool
+) -> None:
+    """Write both files, and say the fingerprint that others compare."""
+    file_name = name.replace(" ", "-")
+    prefix = output / file_name if output.is_dir() else output
     certificate = prefix.with_name(f"{prefix.name}.cert.pem")
     key = prefix.with_name(f"{prefix.name}.key.pem")
+    password = password_from(terms.password)(str(key)) if terms.encrypt else None
     # Both or none: a key without its certificate would be in the way of another try.
     write_new_files(
-        NewFile(key, made.key_pem(), 0o600),
+        NewFile(key, made.key_pem(password), 0o600),
         NewFile(certificate, made.certificate_pem(), 0o644),
         force=force,
     )
     emit(
         {"certificate": certificate, "key": key, "certificate_digest": made.digest},
-        f"certificate {certificate} ({made.digest})\nkey         {key}: keep it to yourself",
+        f"certificate {certificate}\nfingerprint {made.digest}: tell it to the others by another "
+        f"way than the certificate\nkey         {key}: keep it to yourself",
         as_json=as_json,
     )
 

@@ -1,6 +1,7 @@
 """The options that commands share, and what is made of them."""
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import click
 from colima.runtime import ComputationState
 from durango._words import timestamp
 from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest, parse_tabasco_key
+from durango.cli.profiles import PolicyArgument
 from durango.evidence import Attestation
 from durango.identity import MAX_PEM_BYTES, Identity
 from durango.platforms import protection
@@ -25,6 +27,7 @@ from veracruz_utils.policy import IsolationLayer, Policy, PolicyIdentity
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
+_MAX_PASSWORD_BYTES: Final = 4096
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 """A file; `-` is standard input or output where that makes sense."""
 
@@ -136,6 +139,12 @@ _WHERE: Final = (
         "connection that broke to come back.",
     ),
 )
+key_password_option = click.option(
+    "--key-password",
+    type=FILE,
+    envvar="DURANGO_KEY_PASSWORD",
+    help="A file whose first line is the password of an encrypted key.  [default: it is asked for]",
+)
 _WHO: Final = (
     click.option(
         "--certificate",
@@ -147,6 +156,7 @@ _WHO: Final = (
     click.option(
         "--key", type=FILE, required=True, envvar="DURANGO_KEY", help="Your private key (PEM)."
     ),
+    key_password_option,
     click.option(
         "--attestation",
         type=FILE,
@@ -154,7 +164,7 @@ _WHO: Final = (
         help="Use this file of `durango attest`, which is checked anew, instead of attesting now.",
     ),
 )
-policy_argument = click.argument("policy", type=FILE)
+policy_argument = click.argument("policy", type=FILE, cls=PolicyArgument, is_eager=True)
 wait_option = click.option(
     "--wait",
     type=click.FloatRange(0, 7 * 86400),
@@ -207,8 +217,9 @@ def membership_options(command: _CommandT) -> Callable[..., object]:
         return command(membership=Membership(access, identity, attestation), **others)
 
     @functools.wraps(with_access)
-    def run(*, certificate: Path, key: Path, **others: object) -> object:
-        return with_access(identity=load_identity(certificate, key), **others)
+    def run(*, certificate: Path, key: Path, key_password: Path | None, **others: object) -> object:
+        identity = load_identity(certificate, key, key_password)
+        return with_access(identity=identity, **others)
 
     return _with_options(run, _WHO)
 
@@ -227,12 +238,29 @@ def load_tabasco_key(path: Path | None) -> bytes | None:
     return parse_tabasco_key(pem, name=str(path))
 
 
-def load_identity(certificate: Path, key: Path) -> Identity:
+def load_identity(certificate: Path, key: Path, key_password: Path | None = None) -> Identity:
     """The identity in two files; warns of a key that others can read."""
-    identity = Identity.load(certificate, key)
+    identity = Identity.load(certificate, key, password=password_from(key_password))
     if key.stat().st_mode & 0o077:
         note(f"warning: others on this machine may read {key}: chmod 600 {key}")
     return identity
+
+
+def password_from(file: Path | None) -> Callable[[str], bytes]:
+    """What gives a password: the first line of a file, or who sits at the terminal."""
+
+    def password(name: str) -> bytes:
+        if file is not None:
+            first, *_ = read_file(file, limit=_MAX_PASSWORD_BYTES, what="password").split(b"\n")
+            return first.removesuffix(b"\r")
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                f"{name} is encrypted and there is no terminal to ask at: give --key-password FILE"
+            )
+        typed: str = click.prompt(f"password of {name}", hide_input=True, err=True)
+        return typed.encode()
+
+    return password
 
 
 def load_attestation(path: Path) -> SavedAttestation:

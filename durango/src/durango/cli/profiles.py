@@ -1,0 +1,117 @@
+"""The file that saves a principal from saying the same in every command: `config.toml`.
+
+    profile = "north"
+
+    [profiles.north]
+    certificate = "north.cert.pem"
+    key = "north.key.pem"
+    policy = "policy.json"
+
+What a command line or the environment says goes first. Files are looked for beside the file.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from durango.errors import DurangoError
+from veracruz_shells.files import read_file
+
+FILE_NAME: Final = "config.toml"
+_MAX_BYTES: Final = 64 * 1024
+_FILES: Final = ("certificate", "key", "key_password", "policy", "tabasco_key")
+
+
+class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What one profile says; each is the default of the option of that name."""
+
+    certificate: str | None = None
+    key: str | None = None
+    key_password: str | None = None
+    policy: str | None = None
+    tabasco_key: str | None = None
+    sinaloa: str | None = None
+    tabasco: str | None = None
+    timeout: float | None = None
+
+
+class _Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    profile: str | None = None
+    profiles: dict[str, Profile] = {}
+
+
+def defaults_of(folder: Path, name: str | None) -> dict[str, object]:
+    """The defaults that the profile called `name`, or the file's usual one, gives options.
+
+    Args:
+        folder: where `config.toml` is, if there is one.
+        name: which profile; None is the one that the file names, or none.
+
+    Raises:
+        DurangoError: the file is not what it should be, or there is no such profile.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        if name is not None:
+            raise DurangoError(f"there is no profile {name!r}: {path} does not exist")
+        return {}
+    config = _read(path)
+    chosen = config.profile if name is None else name
+    if chosen is None:
+        return {}
+    if chosen not in config.profiles:
+        known = ", ".join(config.profiles) or "none"
+        raise DurangoError(f"{path} has no profile {chosen!r}; it has {known}")
+    said = msgspec.structs.asdict(config.profiles[chosen])
+    return {
+        field: str(folder / Path(value).expanduser()) if field in _FILES else value
+        for field, value in said.items()
+        if value is not None
+    }
+
+
+def default_map(command: click.Command, defaults: Mapping[str, object]) -> dict[str, Any]:
+    """`defaults` for every parameter of that name below `command`, as click takes them."""
+    if isinstance(command, click.Group):
+        return {name: default_map(each, defaults) for name, each in command.commands.items()}
+    names = {parameter.name for parameter in command.params}
+    return {name: value for name, value in defaults.items() if name in names}
+
+
+class PolicyArgument(click.Argument):
+    """The argument POLICY, which may be left out where a profile names one.
+
+    Then the first argument on the command line is the next one's.
+    """
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """As click does, after what was given is where it belongs."""
+        assert isinstance(opts, dict)
+        usual = ctx.lookup_default("policy")
+        names = [each.name for each in ctx.command.params if isinstance(each, click.Argument)]
+        missing = [name for name in names if name not in opts or not isinstance(opts[name], str)]
+        if usual is not None and missing and missing[0] == names[-1] != "policy":
+            for later, earlier in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
+                opts[later] = opts[earlier]
+            opts["policy"] = usual
+        return super().handle_parse_result(ctx, opts, args)
+
+
+def _read(path: Path) -> _Config:
+    raw = read_file(path, limit=_MAX_BYTES, what="configuration")
+    try:
+        return msgspec.convert(tomllib.loads(raw.decode()), _Config)
+    except UnicodeDecodeError as error:
+        raise DurangoError(f"{path} is not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DurangoError(f"{path} is not TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        known = ", ".join(Profile.__struct_fields__)
+        what = str(error).replace("`", "'").replace("$.", "").replace("Object contains ", "")
+        raise DurangoError(f"{path}: {what}; a profile may have {known}") from None
