@@ -102,6 +102,18 @@ def test_each_release_has_noise_of_its_own_until_the_budget_is_spent(computation
     assert not (computation.folder / "result").exists()
 
 
+def test_the_command_line_tells_what_is_left_of_the_budget(computation):
+    provide(computation, [0.5], [1.5])
+    got = computation.durango(
+        "result get", "--output", computation.folder / "result", client=READER
+    ).done()
+    assert "privacy budget: epsilon 0.5 spent, 0.75 left" in got.out
+    kept = computation.folder / "receipt"
+    computation.durango("receipt get", "--output", kept, client=NORTH).done()
+    shown = run("durango", "receipt", "verify", kept, cwd=computation.folder).done()
+    assert "privacy budget: epsilon 0.5 spent, 0.75 left" in shown.out
+
+
 def test_two_isolates_of_one_policy_give_different_results(stack):
     privacy = LAPLACE | {"epsilon": "0.001"}
     found = set()

@@ -224,7 +224,19 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
     ended = end_words(receipt.end)
     if receipt.return_code is not None:
         ended += f", return code {receipt.return_code}, {receipt.run_ms} ms"
-    return f"{which}: {ended}, {on}; the host's clock said {host_time_of(receipt)}"
+    clock = f"the host's clock said {host_time_of(receipt)}"
+    return "; ".join([f"{which}: {ended}, {on}", *balance_lines(receipt), clock])
+
+
+def balance_lines(receipt: Receipt | ReceiptV1) -> list[str]:
+    """What a run left of the privacy budget, in a line for people; no line without a budget."""
+    if isinstance(receipt, ReceiptV1) or receipt.privacy is None:
+        return []
+    found = receipt.privacy
+    line = f"privacy budget: epsilon {found.epsilon_spent} spent, {found.epsilon_left} left"
+    if (found.delta_spent, found.delta_left) != ("0", "0"):
+        line += f"; delta {found.delta_spent} spent, {found.delta_left} left"
+    return [line]
 
 
 def output_of(receipt: Receipt | ReceiptV1) -> str | None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,8 +56,20 @@ def test_noise_is_added_whatever_parts_it_is_done_in(values, parts, data):
     assert found == [min(max(value + extra, 0), 2**32 - 1) for value, extra in pairs]
 
 
-def test_a_result_of_another_type_gets_no_noise():
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_it_was_made_of_is_gone_when_it_is_made():
+    before = descriptors()
+    finished(Noising(content_of(b"\x01\x05"), parse_type("Vec<u8>"), lambda: 0)).close()
+    assert descriptors() == before
+
+
+def test_a_result_of_another_type_gets_no_noise_and_is_gone():
+    before = descriptors()
     work = Noising(content_of(b"\x02" + bytes(9)), parse_type("Vec<u32>"), lambda: 0)
     with pytest.raises(PineconeError, match="1 bytes are left over"):
         finished(work)
     work.close()
+    assert descriptors() == before

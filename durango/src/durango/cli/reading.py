@@ -23,7 +23,7 @@ from durango.cli.options import (
 from durango.errors import DurangoError
 from durango.failures import failure_facts, failure_lines
 from durango.principal import FetchedResult, Principal
-from durango.receipts import receipt_facts
+from durango.receipts import balance_lines, receipt_facts
 from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option
 from veracruz_shells.files import new_file, refuse_existing
@@ -96,7 +96,8 @@ def get_result(
     }
     if output != _STDOUT:
         text = f"result in {output}: {outcome.output_size} bytes, {outcome.output_digest}"
-        emit(facts, text, as_json=as_json)
+        lines = [text, *balance_lines(outcome.receipt)]
+        emit(facts, "\n".join(lines), as_json=as_json)
 
 
 def _save(principal: Principal, output: Path, kept: BundleFile, *, force: bool) -> FetchedResult:

@@ -51,7 +51,6 @@ class Noising:
         """Forget everything; idempotent."""
         self._content.close()
         self._writer.close()
-        self._made.clear()
 
     def _add(self, at: int, integer: Integer) -> None:
         end = at + integer.layout.size
