@@ -20,12 +20,17 @@ class Cutter:
         leads: where new connections go; None refuses them.
         plan: for each of the next connections, how many bytes it lets pass up and down before it is
             cut; None for any number. Those after the last pass everything.
+        holds: whether, instead of a cut, nothing more passes until there is one.
+        held: set when that has happened.
     """
 
     def __init__(self, target: Address) -> None:
         self.leads: Address | None = target
         self.plan: list[tuple[int | None, int | None]] = []
         self.cuts = 0
+        self.holds = False
+        self.held = threading.Event()
+        self._cut = threading.Event()
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +43,7 @@ class Cutter:
         with self._lock:
             channels, self._open = self._open, []
             self.cuts += 1
+            self._cut.set()
         for channel in channels:
             with suppress(OSError):
                 channel.shutdown(socket.SHUT_RDWR)
@@ -64,8 +70,8 @@ class Cutter:
     def _connect(self, ours: socket.socket) -> None:
         if self.leads is None:
             raise ConnectionRefusedError
-        up, down = self.plan.pop(0) if self.plan else (None, None)
         theirs = socket.create_connection((self.leads.host, self.leads.port))
+        up, down = self.plan.pop(0) if self.plan else (None, None)
         with self._lock:
             self._open += [ours, theirs]
         for one, other, limit in ((ours, theirs, up), (theirs, ours, down)):
@@ -82,12 +88,21 @@ class Cutter:
             while data := one.recv(_PIECE_BYTES):
                 passed += len(data)
                 if limit is not None and passed > limit:
-                    with self._lock:
-                        self.cuts += 1
+                    self._stop()
                     break
                 other.sendall(data)
         with suppress(OSError):
             other.shutdown(socket.SHUT_RDWR)
+
+    def _stop(self) -> None:
+        """Cut this connection, or hold it until all are cut."""
+        if self.holds:
+            self._cut.clear()
+            self.held.set()
+            self._cut.wait(PATIENCE_S)
+            return
+        with self._lock:
+            self.cuts += 1
 
 
 @contextmanager

@@ -26,9 +26,11 @@ def _collect(kind: str, noun: str) -> str:
             (br $next)))"""
 
 
-COLLECTOR = module(
-    f"""(func (export "main") (result i32)
+def _collector(before: str = "") -> bytes:
+    return module(
+        f"""(func (export "main") (result i32)
         (local $at i32) (local $i i32) (local $n i32) (local $size i32)
+        {before}
         (local.set $at (i32.const {_OUT}))
         {_collect("input", "input")}
         {_collect("stream", "stream")}
@@ -40,10 +42,20 @@ COLLECTOR = module(
         (drop (call $read_previous_result (local.get $at) (local.get $size)))
         (local.set $at (i32.add (local.get $at) (local.get $size)))
         (call $write_output (i32.const {_OUT}) (i32.sub (local.get $at) (i32.const {_OUT}))))""",
-    memory='(memory (export "memory") 512)',
-    imports=IMPORTS,
-)
+        memory='(memory (export "memory") 512)',
+        imports=IMPORTS,
+    )
+
+
+COLLECTOR = _collector()
 """Writes down all that it was given; `Collected.parse` reads it."""
+DAWDLER = _collector(
+    """(local.set $i (i32.const 2000000000))
+        (loop $again
+            (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+            (br_if $again (local.get $i)))"""
+)
+"""Does the same after a while, in which something can happen to it."""
 
 
 @dataclass(frozen=True)

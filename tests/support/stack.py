@@ -127,8 +127,12 @@ class Caller:
     connection: Connection
 
     def ask(self, request: runtime.Request) -> runtime.Response:
-        self.connection.send_frame(runtime.REQUEST.encode(request))
+        self.begin(request)
         return self.answer()
+
+    def begin(self, request: runtime.Request) -> None:
+        """Ask, and do not wait for the answer."""
+        self.connection.send_frame(runtime.REQUEST.encode(request))
 
     def answer(self) -> runtime.Response:
         return runtime.RESPONSE.decode(self.connection.receive_frame(timeout_s=PATIENCE_S))
@@ -151,10 +155,13 @@ class Caller:
         """Plaintext as it stands, frame or not."""
         self.connection.send_content(data)
 
-    def state(self) -> runtime.ComputationState:
+    def ask_state(self) -> runtime.StateIs:
         found = self.ask(runtime.GetState())
         assert isinstance(found, runtime.StateIs)
-        return found.state
+        return found
+
+    def state(self) -> runtime.ComputationState:
+        return self.ask_state().state
 
 
 @dataclass
@@ -314,6 +321,7 @@ class Stack:
         self.commands = self._services.enter_context(command_server.commands(["durango"], folder))
         """Where `durango` is, which needs no start-up of its own there."""
         self._made = 0
+        self.tabasco_address = Address("127.0.0.1", 0)
         self.root = SoftwareRoot.create(folder / "sonora")
         self.start_tabasco()
         self.image = local_image()
@@ -334,9 +342,9 @@ class Stack:
         return self._services.enter_context(service)
 
     def start_tabasco(self) -> None:
-        """The attestation service; once more, when it was ended, with all that it knew."""
+        """The attestation service; once more, when it was ended, there and with all it knew."""
         self.tabasco = self.serve(
-            "tabasco", "--state", self.folder / "tabasco", "--listen", "127.0.0.1:0",
+            "tabasco", "--state", self.folder / "tabasco", "--listen", self.tabasco_address,
             "--trust-root", self.root,
         )  # fmt: skip
         self.tabasco_address = Address.parse(self.tabasco.wait_ready())
