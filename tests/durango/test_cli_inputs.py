@@ -37,10 +37,10 @@ class Desk:
     def who(self, name):
         return ["--certificate", f"{name}.cert.pem", "--key", f"{name}.key.pem"]
 
-    def run(self, *args, status=0):
+    def run(self, *args, status=0, stdin=None):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
-            result = CliRunner().invoke(main, list(map(str, args)))
+            result = CliRunner().invoke(main, list(map(str, args)), input=stdin)
         assert result.exit_code == status, (result.stdout, result.stderr, result.exception)
         return result
 
@@ -67,6 +67,14 @@ def test_raw_csv_is_refused_with_the_command_that_encodes_it_and_that_works(desk
     assert command[1:3] == ["data", "send"]
     assert {"--encode", "--header", "policy.json", "people.csv", "bob.cert.pem"} <= set(command)
     desk.run(*command[1:])
+    assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
+
+
+def test_raw_text_from_a_pipe_is_refused_with_the_options_that_encode_it(desk):
+    sent = ("data", "send", "policy.json", "-", *desk.who("bob"))
+    told = desk.run(*sent, status=3, stdin=b"name,age\nclare,39\n").stderr
+    assert told.endswith("encode it first, in one step by --encode --header\n")
+    desk.run(*sent, "--encode", "--header", stdin=b"name,age\nclare,39\n")
     assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
 
 

@@ -69,8 +69,8 @@ class Disclosure:
         if budget is not None and not budget.suffices:
             raise DeniedError(
                 RefusalReason.BUDGET_SPENT,
-                found=_loss_text(budget.left) + " left of the privacy budget",
-                expected=_loss_text(budget.price) + " for a release",
+                found=_loss_text(budget.left, budget) + " left of the privacy budget",
+                expected=_loss_text(budget.price, budget) + " for a release",
             )
 
     def return_code(self, code: int) -> int:
@@ -196,8 +196,8 @@ def _noise(privacy: Privacy, sampler: Sampler) -> Callable[[], int]:
     return partial(sampler.gaussian, gaussian_variance(loss, privacy.sensitivity))
 
 
-def _loss_text(loss: Loss) -> str:
-    delta = f", delta {decimal_text(loss.delta)}" if loss.delta else ""
+def _loss_text(loss: Loss, budget: Budget) -> str:
+    delta = f", delta {decimal_text(loss.delta)}" if budget.price.delta else ""
     return f"epsilon {decimal_text(loss.epsilon)}{delta}"
 
 

@@ -63,6 +63,14 @@ def _integers_of(kind, value, data, found):
     return apart and all(end <= len(data) for end in ends)
 
 
+@pytest.mark.parametrize("expression", ["HashSet<bool>", "BTreeMap<bool, ()>"])
+def test_repeats_are_looked_for_only_where_that_is_asked_for(expression):
+    kind, twice = parse_type(expression), b"\x02\x01\x01"
+    assert Walk(kind, twice).step(100)
+    with pytest.raises(PineconeError, match="repeats element 0"):
+        Walk(kind, twice, distinct=True).step(100)
+
+
 def test_integers_are_found_where_they_are():
     kind = parse_type("{name: String, counts: Vec<(u16, bool)>, least: i8}")
     data = encode(kind, {"name": "ab", "counts": [(1, True), (2, False)], "least": -3})
@@ -78,6 +86,9 @@ def test_integers_are_found_where_they_are():
         ("Vec<u64>", b"\x02" + bytes(8), "2 elements of at least 8 bytes are announced", 0),
         ("Vec<u64>", b"\x01" + bytes(9), "^1 bytes are left over", 9),
         ("HashSet<u8>", b"\x02\x05\x05", r"^\[1\]: repeats element 0", 2),
+        ("HashMap<u8, bool>", b"\x02\x05\x00\x05\x01", r"^\[1\]: repeats element 0", 3),
+        ("HashMap<u32, u8>", b"\x02" + bytes(6), "2 elements of at least 5 bytes are announ", 0),
+        ("String", b"\x05ab", "5 elements of at least 1 bytes are announced, 2 bytes are left", 0),
         ("enum {A, B}", b"\x02", "variant 2 is not one of the 2", 0),
         ("String", b"\x03a\xffb", "text is not UTF-8 at its byte 1", 1),
     ],

@@ -65,10 +65,12 @@ def open_input(
         try:
             check_input(content, place, policy)
         except WrongInputError as error:
-            if error.form is None or str(file) == "-":
+            if error.form is None:
                 raise
             options = ["--encode", *(["--header"] if error.header else [])]
-            raise WrongInputError(f"{error}, in one step by\n  {_command(options)}") from error
+            # What came by a pipe has to come again.
+            by = " " + " ".join(options) if str(file) == "-" else f"\n  {_command(options)}"
+            raise WrongInputError(f"{error}, in one step by{by}") from error
         yield content
 
 

@@ -138,10 +138,9 @@ class Walk:
                 self._enter(enumerate(repeat(kind.element, kind.size)))
             case kinds.Tuple():
                 self._enter(iter(enumerate(kind.parts)))
-            case kinds.Struct():
-                self._enter(iter(kind.fields))
             case _:
-                raise NotImplementedError(type(kind).__name__)
+                assert isinstance(kind, kinds.Struct)  # there is no other kind
+                self._enter(iter(kind.fields))
 
     def _pass_of(self, kind: kinds.TypeKind) -> Pass | None:
         """What goes past a value of a type, unless its integers are to be told of."""
