@@ -2,9 +2,11 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,13 @@ GOES_ON = ("durango", "sinaloa", "tabasco")
 """Processes that are started again, or their commands given again, and nothing is lost."""
 IS_LOST = ("front", "zygote", "sonora")
 """Processes with which the isolate goes, and with it all that was in it."""
+
+
+def test_the_page_about_interruptions_has_this_table():
+    page = Path(__file__).parents[2] / "docs/explanation/interruptions.md"
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| ([^|]*) \|$", page.read_text(), re.MULTILINE)
+    lost = {process: not what.startswith("nothing") for process, what in rows}
+    assert lost == dict.fromkeys(GOES_ON, False) | dict.fromkeys(IS_LOST, True)
 
 
 @contextmanager
