@@ -1,17 +1,19 @@
 """Connections that break under a principal: what comes back by itself, and what does not."""
 
+import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 
 from colima import runtime
 from colima.runtime import RefusalReason, ResponseStatus
-from durango import DurangoError, Principal, RequestRefusedError, attest
+from durango import DurangoError, PolicyExpiredError, Principal, RequestRefusedError, attest
 from durango.content import PIECE_BYTES
 from jalisco import SessionLostError, WrongIsolateError
 from support.cutter import Cutter, cutter
 from support.patience import PATIENCE_S
-from support.principal_rig import PROGRAM, Isolate
+from support.principal_rig import PROGRAM, Isolate, now
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
 
@@ -155,6 +157,18 @@ def test_patience_ends_with_the_reason(way, connect, notices):
         with pytest.raises(UnreachableError, match=f"sinaloa at {way.address}"):
             alice.state()
     assert len(notices) == 1
+
+
+def test_nobody_waits_for_an_isolate_whose_policy_has_expired(rig, way, connect, notices):
+    rig.launch(rig.policy(expires_at=now() + timedelta(seconds=2)))
+    with connect("alice") as alice:
+        while now() < rig.isolate.policy.expires_at:
+            time.sleep(0.1)
+        way.leads = None
+        way.cut()
+        with pytest.raises(PolicyExpiredError):
+            alice.state()
+    assert notices == []
 
 
 def test_without_patience_a_break_is_told_at_once(way, connect, notices):

@@ -31,6 +31,7 @@ class Lifeline:
         timeout_s: for that.
         patience_s: how long to try again after a break; 0 takes it as it is.
         notice: told of breaks.
+        is_over: whether nobody is expected to come back any more.
 
     Raises:
         SessionError: there is none to begin with.
@@ -43,11 +44,13 @@ class Lifeline:
         timeout_s: float,
         patience_s: float,
         notice: Notice,
+        is_over: Callable[[], bool],
     ) -> None:
         self._open = open_connection
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._notice = notice
+        self._is_over = is_over
         self._lost = False
         self._closed = False
         # Once: a wrong address, or a bridge that was never there, is worth no patience.
@@ -83,7 +86,7 @@ class Lifeline:
                 now = time.monotonic()
                 if position() > reached:
                     reached, deadline, wait_s = position(), now + self._patience_s, _FIRST_WAIT_S
-                if now + wait_s > deadline:
+                if now + wait_s > deadline or self._is_over():
                     raise
                 self._tell_of_loss(error)
             time.sleep(wait_s)

@@ -132,6 +132,7 @@ class Principal:
                 timeout_s=timeout_s,
                 patience_s=timeout_s if patience_s is None else patience_s,
                 notice=notice,
+                is_over=lambda: datetime.now(UTC) >= policy.expires_at,
             )
         session = PrincipalSession(line, policy, timeout_s=timeout_s)
         return cls(session, policy, member, attestation)
