@@ -7,6 +7,7 @@ from veracruz_utils.encoding import passing, walk
 from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.encoding.pinecone import decode, encode, parse_type
 from veracruz_utils.encoding.walk import Walk, check
+from veracruz_utils.encoding.wire import WireReader
 
 
 @given(typed_values())
@@ -88,6 +89,9 @@ def test_integers_are_found_where_they_are():
         ("HashSet<u8>", b"\x02\x05\x05", r"^\[1\]: repeats element 0", 2),
         ("HashMap<u8, bool>", b"\x02\x05\x00\x05\x01", r"^\[1\]: repeats element 0", 3),
         ("HashMap<u32, u8>", b"\x02" + bytes(6), "2 elements of at least 5 bytes are announ", 0),
+        ("(u8, HashSet<u8>)", b"\x09\x02\x05\x05", r"^\[1\]\[1\]: repeats element 0", 3),
+        ("HashSet<[u8; 16]>", b"\x02" + b"e" * 32, r"^\[1\]: repeats element 0", 17),
+        ("HashSet<[u8; 17]>", b"\x02" + b"e" * 34, r"^\[1\]: repeats element 0", 18),
         ("String", b"\x05ab", "5 elements of at least 1 bytes are announced, 2 bytes are left", 0),
         ("enum {A, B}", b"\x02", "variant 2 is not one of the 2", 0),
         ("String", b"\x03a\xffb", "text is not UTF-8 at its byte 1", 1),
@@ -121,6 +125,35 @@ def test_a_step_goes_no_further_than_it_may(expression):
     while not way.step(10):
         steps += 1
     assert steps >= count / 640
+
+
+@pytest.mark.parametrize(
+    ("expression", "at_once"),
+    [
+        ("{name: String, grade: Option<enum {A, B(u8), C{x: char}}>, sure: bool}", True),
+        ("[bool; 256]", True),
+        ("[bool; 257]", False),
+        ("(u8, Vec<u8>)", False),
+        ("enum {A, B(Vec<u8>)}", False),
+        ("Option<HashMap<u8, u8>>", False),
+        ("HashSet<u8>", False),
+    ],
+)
+def test_what_cannot_take_long_is_passed_at_once(expression, at_once):
+    assert (passing.pass_of(parse_type(expression)) is not None) == at_once
+
+
+@pytest.mark.parametrize("data", [b"\x00", b"\x01\x07", b"\x02A\0\0\0", b"\x03", b"\x01", b"\x02A"])
+def test_what_is_passed_at_once_is_what_a_walk_accepts(data):
+    kind = parse_type("enum {A, B(u8), C{x: char}}")
+    go_past = passing.pass_of(kind)
+
+    def passed(kind, data):
+        reader = WireReader(data)
+        go_past(reader)
+        assert reader.remaining == 0
+
+    assert _accepts(passed, kind, data) == _accepts(decode, kind, data)
 
 
 def test_a_value_that_is_too_long_to_pass_at_once_is_walked_along(monkeypatch):
