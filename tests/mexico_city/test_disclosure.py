@@ -155,3 +155,41 @@ def test_contributors_are_principals_with_an_input_that_is_not_empty():
         assert refused.value.answer.reason is RefusalReason.TOO_FEW_CONTRIBUTORS
         assert refused.value.answer.found == "1 principals gave an input that is not empty"
         assert refused.value.answer.expected == "at least 2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "counts"),
+    [
+        ("opaque", b"", False),
+        ("opaque", b"\0", True),
+        ("Vec<u8>", b"\0", False),
+        ("String", b"\0", False),
+        ("Option<u8>", b"\0", False),
+        ("HashMap<u8, u8>", b"\0", False),
+        ("u8", b"\0", True),
+        ("Vec<u8>", b"\1\0", True),
+        ("Vec<u8>", b"\0\0", True),  # of another type, and not empty
+        ("Vec<u8>", b"\7", True),
+        ("Vec<u8>", b"", False),
+    ],
+)
+def test_an_input_is_empty_by_its_type(kind, given, counts):
+    found = disclosure({"contributors": 1}, data=[1], inputs=[{"type": kind}])
+    inputs = [package(1, 0, ContentKind.DATA, given)]
+    if counts:
+        found.require_run(inputs, [])
+        return
+    with pytest.raises(DeniedError):
+        found.require_run(inputs, [])
+
+
+def test_a_release_that_is_given_up_leaves_nothing_behind():
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    found = disclosure({"type": "Vec<bool>"})
+    releasing = found.release(written(b"\2\1\0"), succeeded=True, wrote=True)
+    releasing.close()
+    releasing = found.release(written(b"\2\1\0"), succeeded=True, wrote=True)
+    assert releasing.step() is None
+    releasing.close()
+    releasing.close()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

@@ -113,6 +113,9 @@ def test_text_in_pieces_may_cut_characters(monkeypatch):
     broken = text.encode()[:-1]  # ends within a character
     with pytest.raises(PineconeError, match="not UTF-8 at its byte 28"):
         check(parse_type("String"), bytes([len(broken)]) + broken)
+    monkeypatch.setattr(walk, "_PIECE_BYTES", 2)
+    with pytest.raises(PineconeError, match="not UTF-8 at its byte 1"):
+        check(parse_type("String"), b"\x03a\xc3a")  # what is wrong ends the piece before
 
 
 @pytest.mark.parametrize("expression", ["Vec<bool>", "Vec<Vec<bool>>", "HashMap<u32, bool>"])
