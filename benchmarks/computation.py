@@ -63,7 +63,7 @@ def _compute(computation: Computation, times: _Times) -> None:
         owner.send_data(0, _INPUT)
         _, outcome = reader.result()
         times.whole.append(time.perf_counter() - begun)
-    times.parts.append(handshakes + outcome.receipt.run_ms / 1000)
+    times.parts.append(handshakes + outcome.receipt.details.run_ms / 1000)
 
 
 if __name__ == "__main__":

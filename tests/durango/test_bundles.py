@@ -1,6 +1,5 @@
 """Bundles of receipts, without a network."""
 
-import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,8 +21,9 @@ from durango import (
     judge,
 )
 from durango.bundles import ReceiptBundle, verify_bundle
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunDetails, RunEnd
 from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.verification import closed_digest
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
@@ -49,20 +49,18 @@ def receipt(number: int = 1, previous: bytes | None = None, policy: Policy = POL
         policy_digest=policy.digest.value,
         program_digest=policy.program_digest.value,
         number=number,
-        previous_receipt=None if previous is None else hashlib.sha256(previous).digest(),
+        previous_receipt=previous and closed_digest(previous),
         round=number,
         attempt=1,
         inputs=(
             InputCommitment(1, 0, "data", b"b" * 32),
             InputCommitment(2, 5, "data", OPENING.commitment),
         ),
-        end=RunEnd.RETURNED,
-        return_code=0,
-        output_digest=Digest.of(b"output %d" % number).value,
+        end=RunEnd.FINISHED,
+        details=RunDetails(0, Digest.of(b"output %d" % number).value, 7),
         readers=(2,),
         strategy="JIT",
         engine="scripted 1.0",
-        run_ms=7,
         debug=False,
         isolation=tuple(sorted(RUNTIME_LAYERS)),
         measurement=MEASUREMENT,
@@ -70,8 +68,9 @@ def receipt(number: int = 1, previous: bytes | None = None, policy: Policy = POL
     )
 
 
-def signed(of: Receipt, isolate=ISOLATE) -> bytes:
-    return sign_receipt(of, isolate.private_key, isolate.certificate)
+def signed(of: Receipt, isolate=ISOLATE, *, closed: bool = False) -> bytes:
+    made = sign_receipt(of, isolate.private_key, isolate.certificate, salt=b"t" * 32)
+    return made.closed if closed else made.opened
 
 
 def chain(count: int) -> list[bytes]:
@@ -82,6 +81,7 @@ def chain(count: int) -> list[bytes]:
 
 
 CHAIN = chain(4)
+ANOTHER = signed(receipt())
 ATTESTATION = attested(POLICY)
 
 
@@ -110,6 +110,18 @@ def test_an_honest_bundle_holds():
     assert found.attestation.certificate_digest == ATTESTATION.certificate_digest
 
 
+def test_open_and_closed_receipts_are_of_one_chain():
+    closed = signed(receipt(2, CHAIN[0]), closed=True)
+    found = verify_bundle(bundle_of(CHAIN[0], closed, signed(receipt(3, closed))))
+    assert [each.details is None for each in found.receipts] == [False, True, False]
+
+
+def test_a_closed_receipt_says_nothing_of_a_result():
+    with pytest.raises(ReceiptError, match="take one that a reader got"):
+        verify_bundle(bundle_of(signed(receipt(), closed=True)), output=Digest.of(b"output 1"))
+    verify_bundle(bundle_of(signed(receipt(), closed=True)), openings=[OPENING])
+
+
 def test_so_does_a_part_of_the_chain():
     assert len(verify_bundle(bundle_of(*CHAIN[1:3])).receipts) == 2
 
@@ -120,7 +132,10 @@ def test_so_does_a_part_of_the_chain():
         ([CHAIN[0], CHAIN[2]], "receipt 3 comes after receipt 1: one is missing"),
         ([CHAIN[1], CHAIN[0]], "receipt 1 comes after receipt 2"),
         ([CHAIN[0], CHAIN[0]], "receipt 1 comes after receipt 1"),
-        ([CHAIN[0], signed(receipt(2, b"another"))], "receipt 2 names another receipt 1"),
+        (
+            [CHAIN[0], signed(receipt(2, ANOTHER))],
+            "receipt 2 names another receipt 1",
+        ),
         ([], "no receipt in the bundle"),
     ],
 )

@@ -22,6 +22,7 @@ from durango import (
 )
 from durango.content import PIECE_BYTES
 from jalisco import IsolateRefusedError, WrongIsolateError
+from psa_attestation.receipts.receipt import RunDetails, RunEnd
 from support.patience import PATIENCE_S
 from support.principal_rig import DAY, PROGRAM, SALT, key_der, new_identity, now
 from veracruz_utils.address import Address
@@ -147,7 +148,7 @@ def test_a_program_without_a_result_has_none_and_a_receipt(rig):
     assert output is None
     assert outcome.output_size is None
     assert outcome.output_digest is None
-    assert outcome.receipt.output_digest is None
+    assert outcome.receipt.details.output_digest is None
 
 
 def test_an_empty_result_is_not_the_same_as_none(rig):
@@ -170,7 +171,7 @@ def test_an_error_code_of_the_program_comes_with_its_receipt(rig):
     receipt = verify_receipt(
         caught.value.signed_receipt, attestation=attestation, policy=rig.isolate.policy
     )
-    assert receipt.return_code == -3
+    assert receipt.details.return_code == -3
 
 
 # Who may connect.
@@ -449,22 +450,31 @@ def test_content_that_belongs_to_no_result_is_a_protocol_error(rig):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "named"),
+    ("changes", "named"),
     [
-        ("output_digest", b"o" * 32, "output"),
-        ("policy_digest", b"p" * 32, "policy"),
-        ("program_digest", b"g" * 32, "program"),
-        ("return_code", 9, "return code"),
-        ("strategy", "Interpretation", "execution strategy"),
-        ("inputs", (), "order of data"),
+        ({"details": RunDetails(0, b"o" * 32, 7)}, "output"),
+        ({"policy_digest": b"p" * 32}, "policy"),
+        ({"program_digest": b"g" * 32}, "program"),
+        ({"end": RunEnd.ERROR_CODE, "details": RunDetails(9, None, 7)}, "output is none"),
+        ({"strategy": "Interpretation"}, "execution strategy"),
+        ({"inputs": ()}, "order of data"),
     ],
 )
-def test_a_result_whose_receipt_does_not_fit_is_refused(rig, field, value, named):
-    rig.isolate.spoil_receipt = lambda receipt: replace(receipt, **{field: value})
+def test_a_result_whose_receipt_does_not_fit_is_refused(rig, changes, named):
+    rig.isolate.spoil_receipt = lambda receipt: replace(receipt, **changes)
     provide_everything(rig)
     with connect(rig, rig.carol) as carol, pytest.raises(ReceiptError, match=named) as caught:
         carol.result()
     assert caught.value.exit_code == 3
+
+
+def test_an_error_code_that_is_not_the_receipts_is_refused(rig):
+    rig.isolate.compute = lambda _: -3
+    details = RunDetails(-4, None, 7)
+    rig.isolate.spoil_receipt = lambda receipt: replace(receipt, details=details)
+    provide_everything(rig)
+    with connect(rig, rig.carol) as carol, pytest.raises(ReceiptError, match="return code is -4"):
+        carol.result()
 
 
 def test_an_upload_of_the_wrong_kind_is_never_announced(rig):

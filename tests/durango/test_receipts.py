@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from baja import make_certificate
 from colima.runtime import ContentKind
 from durango import CommitmentOpening, ContentError, Evidence, ReceiptError, judge, verify_receipt
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd
+from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunDetails, RunEnd
 from psa_attestation.receipts.signing import sign_receipt
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
@@ -43,13 +43,11 @@ RECEIPT = Receipt(
         InputCommitment(2, 5, "data", OPENING.commitment),
         InputCommitment(1, 0, "stream", b"s" * 32),
     ),
-    end=RunEnd.RETURNED,
-    return_code=0,
-    output_digest=Digest.of(b"output").value,
+    end=RunEnd.FINISHED,
+    details=RunDetails(0, Digest.of(b"output").value, 7),
     readers=tuple(sorted(POLICY.result_readers)),
     strategy="JIT",
     engine="scripted 1.0",
-    run_ms=7,
     debug=False,
     isolation=tuple(sorted(RUNTIME_LAYERS)),
     measurement=MEASUREMENT,
@@ -58,8 +56,8 @@ RECEIPT = Receipt(
 
 
 def verified(receipt: Receipt = RECEIPT, *, signer=ISOLATE, **how) -> Receipt:
-    signed = sign_receipt(receipt, signer.private_key, signer.certificate)
-    return verify_receipt(signed, attestation=ATTESTATION, policy=POLICY, **how)
+    signed = sign_receipt(receipt, signer.private_key, signer.certificate, salt=b"t" * 32)
+    return verify_receipt(signed.opened, attestation=ATTESTATION, policy=POLICY, **how)
 
 
 def test_an_honest_receipt_holds():
@@ -81,8 +79,8 @@ def test_a_receipt_by_another_certificate_is_refused():
         ({"inputs": RECEIPT.inputs[:1]}, "order of data is client 1, expected client 1, client 2"),
         ({"inputs": RECEIPT.inputs[1::-1]}, "order of data is client 2, client 1"),
         ({"inputs": RECEIPT.inputs[:2]}, "order of streams is nobody, expected client 1"),
-        ({"output_digest": b"x" * 32}, "output"),
-        ({"output_digest": None}, "output is none, expected"),
+        ({"details": RunDetails(0, b"x" * 32, 7)}, "output"),
+        ({"details": RunDetails(0, None, 7)}, "output is none, expected"),
         ({"readers": (0,)}, "readers is client 0, expected"),
         ({"debug": True}, "debug is True, expected False"),
         ({"measurement": b"x" * 32}, "measurement"),

@@ -14,8 +14,15 @@ from durango.replay_files import ReplayFiles
 from durango.replays import replay
 from execution_engine.strategy import engine_version
 from platform_services.seeded import SeededRandomSource
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
+from psa_attestation.receipts.receipt import (
+    InputCommitment,
+    Receipt,
+    RunDetails,
+    RunEnd,
+    commit,
+)
 from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.verification import closed_digest
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from support.runtime_guests import ENDLESS, FAILING, RANDOM, SILENT, TRAPPING, calling
 from veracruz_utils.digest import Digest
@@ -25,8 +32,15 @@ from veracruz_utils.secret import Secret
 ATTESTER = Attester()
 ISOLATE = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
 CHALLENGE, SEED, SALT = b"c" * 32, bytes(range(32)), b"s" * 32
-RETURNED = {"end": RunEnd.RETURNED, "return_code": 0, "run_ms": 1}
-FAILED = {"end": RunEnd.TRAPPED, "return_code": None, "run_ms": None}
+FAILED = {"end": RunEnd.TRAPPED, "details": RunDetails()}
+
+
+def said_of(output: bytes | None = None, *, fuel: int | None = None, code: int = 0) -> dict:
+    """What a receipt says of a run that returned."""
+    end = RunEnd.ERROR_CODE if code else RunEnd.FINISHED
+    return {"end": end, "details": RunDetails(code, output, 1, fuel)}
+
+
 MIXING = calling(("getrandom", 0, 32), ("read_input", 0, 32, 4), ("write_output", 0, 36))
 
 
@@ -50,7 +64,8 @@ class Run:
         signed: list[bytes] = []
         for number, change in enumerate(changes, start=1):
             receipt = replace(self.receipt(), number=number, **self._after(signed) | change)
-            signed.append(sign_receipt(receipt, ISOLATE.private_key, ISOLATE.certificate))
+            key, certificate = ISOLATE.private_key, ISOLATE.certificate
+            signed.append(sign_receipt(receipt, key, certificate, salt=SALT).opened)
         at = now()
         token = ATTESTER.token(ATTESTER.claims(CHALLENGE, ISOLATE.certificate, self.policy.digest))
         result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, at))
@@ -69,7 +84,6 @@ class Run:
             round=1,
             attempt=1,
             inputs=(InputCommitment(1, 0, "data", commit(SALT, self.digest.value)),),
-            output_digest=None,
             readers=(2,),
             strategy="JIT",
             engine=engine_version(),
@@ -78,11 +92,11 @@ class Run:
             measurement=MEASUREMENT,
             host_time=1,
             seed=SEED,
-            **RETURNED,
+            **said_of(),
         )
 
     def _after(self, signed: list[bytes]) -> dict:
-        return {"previous_receipt": Digest.of(signed[-1]).value} if signed else {}
+        return {"previous_receipt": closed_digest(signed[-1])} if signed else {}
 
     @property
     def files(self) -> ReplayFiles:
@@ -99,9 +113,7 @@ def digest_of_mixing(data: bytes = b"data") -> bytes:
 
 def test_the_same_run_is_the_same(tmp_path):
     run = Run(tmp_path, MIXING)
-    found = replay(
-        run.bundle({"output_digest": digest_of_mixing()}), run.files, openings=[run.opening]
-    )
+    found = replay(run.bundle(said_of(digest_of_mixing())), run.files, openings=[run.opening])
     assert found.differences == ()
     assert found.unproven == ()
     assert Digest.of(found.output).value == digest_of_mixing()
@@ -109,22 +121,22 @@ def test_the_same_run_is_the_same(tmp_path):
 
 def test_an_input_without_its_opening_is_named_as_unproven(tmp_path):
     run = Run(tmp_path, MIXING)
-    found = replay(run.bundle({"output_digest": digest_of_mixing()}), run.files)
+    found = replay(run.bundle(said_of(digest_of_mixing())), run.files)
     assert found.unproven == (f"{run.data} as data package 0 of client 1",)
 
 
 @pytest.mark.parametrize(
     ("program", "said", "differences"),
     [
-        (MIXING, {"output_digest": b"x" * 32}, ["output is"]),
+        (MIXING, said_of(b"x" * 32), ["output is"]),
         (MIXING, {}, ["in the receipt"]),
-        (SILENT, {"output_digest": b"x" * 32}, ["output is none here"]),
-        (FAILING, {}, ["return code is -4 here, 0 in the receipt"]),
-        (FAILING, {"return_code": -4}, []),
-        (FAILING, {"return_code": -5}, ["return code is -4 here, -5"]),
+        (SILENT, said_of(b"x" * 32), ["output is none here"]),
+        (FAILING, {}, ["end is error code here", "return code is -4 here, 0 in the receipt"]),
+        (FAILING, said_of(code=-4), []),
+        (FAILING, said_of(code=-5), ["return code is -4 here, -5"]),
         (TRAPPING, FAILED, []),
-        (TRAPPING, {}, ["end is trapped here, returned", "return code is none here, 0"]),
-        (RANDOM, FAILED, ["end is returned here, trapped", "return code is 0 here", "output is"]),
+        (TRAPPING, {}, ["end is trapped here, finished", "return code is none here, 0"]),
+        (RANDOM, FAILED, ["end is finished here, trapped", "return code is 0 here", "output is"]),
     ],
 )
 def test_what_differs_is_said(tmp_path, program, said, differences):
@@ -137,9 +149,12 @@ def test_what_differs_is_said(tmp_path, program, said, differences):
 
 def test_fuel_is_compared_between_the_same_engines_alone(tmp_path):
     run = Run(tmp_path, SILENT, limits=Limits(fuel=1000))
-    (difference,) = replay(run.bundle({"fuel": 999}), run.files).differences
+    (difference,) = replay(run.bundle(said_of(fuel=999)), run.files).differences
     assert difference.endswith("here, 999 in the receipt")
-    assert replay(run.bundle({"fuel": 999, "engine": "wasmtime 1"}), run.files).differences == ()
+    assert (
+        replay(run.bundle(said_of(fuel=999) | {"engine": "wasmtime 1"}), run.files).differences
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +163,7 @@ def test_fuel_is_compared_between_the_same_engines_alone(tmp_path):
         ({"seed": None}, "does not say deterministic"),
         (FAILED | {"end": RunEnd.LIMIT_REACHED}, "ended by limit reached"),
         (FAILED | {"end": RunEnd.GUEST_LOST}, "ended by guest lost"),
-        ({"end": RunEnd.WITHHELD}, "ended by withheld"),
+        (said_of() | {"end": RunEnd.WITHHELD}, "ended by withheld"),
     ],
 )
 def test_a_run_that_cannot_be_done_again_is_not(tmp_path, said, why):
@@ -172,7 +187,7 @@ def test_a_program_that_this_engine_refuses_is_named_so(tmp_path):
 def test_files_that_are_not_the_receipts_are_refused(tmp_path):
     run, other = Run(tmp_path, MIXING), tmp_path / "other"
     other.write_bytes(b"other")
-    bundle = run.bundle({"output_digest": digest_of_mixing()})
+    bundle = run.bundle(said_of(digest_of_mixing()))
     for files, why in (
         (replace(run.files, program=other), "the receipt's program is"),
         (replace(run.files, inputs=[other]), "other has digest"),
@@ -193,14 +208,14 @@ def test_files_that_are_not_the_receipts_are_refused(tmp_path):
 
 def test_an_empty_input_is_an_input(tmp_path):
     run = Run(tmp_path, RANDOM, data=b"")
-    said = {"output_digest": Digest.of(SeededRandomSource(SEED).fill(32)).value}
+    said = said_of(Digest.of(SeededRandomSource(SEED).fill(32)).value)
     assert replay(run.bundle(said), run.files, openings=[run.opening]).differences == ()
 
 
 def test_after_a_round_without_a_result_the_previous_one_is_empty(tmp_path):
     has_previous = calling(("has_previous_result", 0), ("write_output", 0, 4))
     run = Run(tmp_path, has_previous)
-    said = {"round": 2, "output_digest": Digest.of((1).to_bytes(4, "little")).value}
+    said = {"round": 2} | said_of(Digest.of((1).to_bytes(4, "little")).value)
     bundle = run.bundle(FAILED, {"attempt": 2}, said)
     assert replay(bundle, run.files).differences == ()
     with pytest.raises(ReplayError, match="no receipt of round 1"):
@@ -209,7 +224,7 @@ def test_after_a_round_without_a_result_the_previous_one_is_empty(tmp_path):
 
 def test_the_receipt_is_chosen_by_its_number(tmp_path):
     run = Run(tmp_path, SILENT)
-    bundle = run.bundle({}, {"attempt": 2, "return_code": -1})
+    bundle = run.bundle({}, {"attempt": 2} | said_of(code=-1))
     assert replay(bundle, run.files, number=1).differences == ()
     assert replay(bundle, run.files).receipt.number == 2
     with pytest.raises(ReplayError, match="no receipt 3"):

@@ -94,8 +94,8 @@ def test_three_parties_compute_and_the_receipt_names_what_they_gave(isolates, st
         receipt = verify_receipt(answer.receipt, certificate_digest=rig.isolate.certificate_digest)
         assert receipt.policy_digest == rig.policy.digest.value == rig.isolate.policy_digest
         assert receipt.program_digest == Digest.of(guests.COLLECTOR).value
-        assert receipt.output_digest == Digest.of(output).value
-        assert (receipt.return_code, receipt.round, receipt.fuel) == (0, 1, None)
+        assert receipt.details.output_digest == Digest.of(output).value
+        assert (receipt.details.return_code, receipt.details.fuel, receipt.round) == (0, None, 1)
         assert receipt.strategy == strategy.value
         names = [(each.client_id, each.package_id, each.kind) for each in receipt.inputs]
         assert names == [(2, 0, "data"), (1, 4, "data"), (1, 9, "data")]
@@ -330,7 +330,7 @@ def test_a_return_code_other_than_0_is_told_to_each_reader_each_time(isolates):
             receipt = verify_receipt(
                 answer.receipt, certificate_digest=rig.isolate.certificate_digest
             )
-            assert receipt.return_code == -4
+            assert receipt.details.return_code == -4
         assert author.state() is ComputationState.FINISHED_EXECUTING
 
 

@@ -1,6 +1,5 @@
 """What real isolates prove: receipts of every run for every member, consents, seeds of runs."""
 
-import hashlib
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -14,7 +13,7 @@ from platform_services.seeded import SeededRandomSource
 from psa_attestation.consents.consent import PolicyConsent
 from psa_attestation.consents.signing import sign_consent
 from psa_attestation.receipts.receipt import RunEnd
-from psa_attestation.receipts.verification import verify_receipt
+from psa_attestation.receipts.verification import closed_digest, verify_receipt
 from support import runtime_guests as guests
 from support.isolate_rig import new_party
 from support.policies import DAY, certificate
@@ -57,10 +56,15 @@ def test_every_member_can_have_the_receipt_of_every_round(isolates):
         for who in range(4):
             with rig.session(who) as member:
                 found, signed = receipts_of(rig, member)
-                assert signed == [first.receipt, second.receipt]
+                if who == 3:
+                    assert signed == [first.receipt, second.receipt]
+                else:  # without what is for readers
+                    assert [each.details for each in found] == [None, None]
+                    of_the_reader = [first.receipt, second.receipt]
+                    assert [*map(closed_digest, signed)] == [*map(closed_digest, of_the_reader)]
     assert [(each.number, each.round, each.attempt) for each in found] == [(1, 1, 1), (2, 2, 1)]
-    assert found[1].previous_receipt == hashlib.sha256(signed[0]).digest()
-    assert found[0].output_digest == Digest.of(output).value
+    assert found[1].previous_receipt == closed_digest(signed[0])
+    assert found[0].details.output_digest == Digest.of(output).value
     for receipt in found:
         assert receipt.readers == (3,)
         assert receipt.measurement == isolates.launcher.measurement
@@ -79,7 +83,7 @@ def test_one_of_a_round_that_was_not_run_yet_is_refused(isolates):
     [
         (guests.TRAPPING, Limits(), RunEnd.TRAPPED, None),
         (guests.ENDLESS, Limits(run_seconds=1), RunEnd.LIMIT_REACHED, None),
-        (guests.FAILING, Limits(), RunEnd.RETURNED, -4),
+        (guests.FAILING, Limits(), RunEnd.ERROR_CODE, -4),
     ],
     ids=["trap", "time", "error-code"],
 )
@@ -92,11 +96,12 @@ def test_a_run_that_failed_has_a_receipt_for_every_member(isolates, program, lim
             accepted = provider.data(b"data")
         with rig.session(1) as reader:
             reader.result()
+            opened, _ = receipts_of(rig, reader)
         with rig.session(2) as provider:
-            found, _ = receipts_of(rig, provider)
-    receipt = found[-1]
-    assert (receipt.end, receipt.return_code, receipt.output_digest) == (end, code, None)
-    assert [each.commitment for each in receipt.inputs] == [accepted.commitment]
+            closed, _ = receipts_of(rig, provider)
+    assert (opened[-1].details.return_code, opened[-1].details.output_digest) == (code, None)
+    assert (closed[-1].end, closed[-1].details) == (end, None)
+    assert [each.commitment for each in closed[-1].inputs] == [accepted.commitment]
 
 
 class TestConsent:

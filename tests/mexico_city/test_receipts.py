@@ -1,7 +1,5 @@
 """The receipts of a computation, without an isolate: their numbers, their chain, how long kept."""
 
-import hashlib
-
 import pytest
 
 from colima.runtime import ContentKind, RefusalReason
@@ -10,18 +8,19 @@ from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Package, Slot
 from mexico_city.receipts import EndedRun, ReceiptBook
-from psa_attestation.receipts.receipt import PrivacyBalance, RunEnd
+from psa_attestation.receipts.receipt import PrivacyBalance, RunDetails, RunEnd
 from psa_attestation.receipts.signing import sign_receipt
-from psa_attestation.receipts.verification import verify_receipt
+from psa_attestation.receipts.verification import closed_digest, verify_receipt
 from support.computations import policy
 from support.psa_tokens import DEVICE
-from support.receipts import CERTIFICATE, DIGEST
+from support.receipts import CERTIFICATE, DIGEST, SALT
 from veracruz_utils.policy import IsolationLayer
 from veracruz_utils.secret import Secret
 
 POLICY = policy([["PiProvider"], ["DataProvider", "StreamProvider"], ["ResultReader"]], data=[1])
+AUTHOR, PROVIDER, READER = POLICY.identities
 MEASUREMENT = bytes(range(32))
-DONE = EndedRun(RunEnd.RETURNED, return_code=0, output_digest=b"o" * 32, run_ms=4, fuel=9)
+DONE = EndedRun(RunEnd.FINISHED, return_code=0, output_digest=b"o" * 32, run_ms=4, fuel=9)
 
 
 def package(kind, package_id, commitment):
@@ -37,7 +36,7 @@ JOB = Job(
 def new_book(of=POLICY, **how):
     return ReceiptBook(
         of,
-        lambda receipt: sign_receipt(receipt, DEVICE, CERTIFICATE),
+        lambda receipt: sign_receipt(receipt, DEVICE, CERTIFICATE, salt=SALT),
         measurement=MEASUREMENT,
         layers={IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK},
         **({"host_time": lambda: 1_790_000_000.9} | how),
@@ -57,25 +56,25 @@ def test_a_receipt_says_what_ran_where_on_what_and_for_whom():
         ("stream", 1, 0),
     ]
     assert [each.commitment for each in receipt.inputs] == [b"d" * 32, b"e" * 32]
-    assert (receipt.end, receipt.return_code) == (RunEnd.RETURNED, 0)
-    assert receipt.output_digest == b"o" * 32
+    assert receipt.end is RunEnd.FINISHED
+    assert receipt.details == RunDetails(0, b"o" * 32, 4, None)
     assert receipt.readers == (2,)
     assert receipt.isolation == ("landlock", "seccomp")
     assert receipt.measurement == MEASUREMENT
     assert receipt.strategy == POLICY.strategy.value
     assert receipt.engine.startswith("wasmtime ")
-    assert (receipt.run_ms, receipt.fuel, receipt.debug) == (4, None, False)
+    assert receipt.debug is False
     assert receipt.host_time == 1_790_000_000
 
 
 def test_fuel_is_told_if_the_policy_has_it_counted():
     metered = policy([["PiProvider", "ResultReader"]], limits={"fuel": 100})
-    assert read(new_book(metered).write(Job([], [], None), 1, DONE)).fuel == 9
+    assert read(new_book(metered).write(Job([], [], None), 1, DONE)).details.fuel == 9
 
 
 def test_what_is_left_of_the_privacy_budget_is_told():
     balance = PrivacyBalance("0.5", "0.5", "0", "0")
-    report = EndedRun(RunEnd.RETURNED, return_code=0, run_ms=1, privacy=balance)
+    report = EndedRun(RunEnd.FINISHED, return_code=0, run_ms=1, privacy=balance)
     assert read(new_book().write(JOB, 1, report)).privacy == balance
 
 
@@ -84,7 +83,7 @@ def test_receipts_are_numbered_and_each_names_the_one_before():
     signed = [book.write(JOB, 1, DONE) for _ in range(3)]
     found = [read(each) for each in signed]
     assert [each.number for each in found] == [1, 2, 3]
-    before = [None, *(hashlib.sha256(each).digest() for each in signed[:2])]
+    before = [None, *(closed_digest(each) for each in signed[:2])]
     assert [each.previous_receipt for each in found] == before
 
 
@@ -106,8 +105,27 @@ def test_attempts_are_counted_in_each_round():
 def test_each_is_kept_for_whoever_asks():
     book = new_book()
     signed = [book.write(JOB, 1, DONE) for _ in range(3)]
-    assert [book.receipt(number) for number in (1, 2, 3)] == signed
+    assert [book.receipt(number, READER) for number in (1, 2, 3)] == signed
     assert book.count == 3
+
+
+def test_only_readers_have_it_with_the_details():
+    book = new_book()
+    opened = book.write(JOB, 1, DONE)
+    assert book.receipt(1, READER) == opened
+    for member in (AUTHOR, PROVIDER):
+        closed = book.receipt(1, member)
+        assert read(closed).details is None
+        assert closed_digest(closed) == closed_digest(opened)
+
+
+def test_under_debug_the_author_of_the_program_has_them_too():
+    roles = [["PiProvider"], ["DataProvider"], ["ResultReader"]]
+    told = policy(roles, data=[1], debug=True)
+    book = new_book(told)
+    opened = book.write(JOB, 1, DONE)
+    assert book.receipt(1, told.identities[0]) == opened
+    assert read(book.receipt(1, told.identities[1])).details is None
 
 
 @pytest.mark.parametrize(("runs", "number"), [(0, 1), (2, 0), (2, 3), (2, 2**32 - 1)])
@@ -116,20 +134,20 @@ def test_one_that_there_is_not_is_refused(runs, number):
     for _ in range(runs):
         book.write(JOB, 1, DONE)
     with pytest.raises(DeniedError) as caught:
-        book.receipt(number)
+        book.receipt(number, READER)
     assert caught.value.answer.reason is RefusalReason.NOT_EXPECTED
     assert caught.value.answer.expected == ("1 to 2" if runs else "no run has ended yet")
 
 
 def test_of_too_many_the_newest_are_kept_and_the_chain_goes_on():
-    size = len(new_book().write(JOB, 1, DONE))
-    book = new_book(kept_bytes=3 * (size + 100))
+    size = 512 + len(new_book().write(JOB, 1, DONE)) - len(CERTIFICATE)
+    book = new_book(kept_bytes=3 * size)
     signed = [book.write(JOB, 1, DONE) for _ in range(20)]
-    assert [book.receipt(number) for number in (18, 19, 20)] == signed[17:]
+    assert [book.receipt(number, READER) for number in (18, 19, 20)] == signed[17:]
     with pytest.raises(DeniedError) as caught:
-        book.receipt(17)
+        book.receipt(17, READER)
     assert caught.value.answer.expected == "18 to 20"
-    assert read(signed[-1]).previous_receipt == hashlib.sha256(signed[-2]).digest()
+    assert read(signed[-1]).previous_receipt == closed_digest(signed[-2])
 
 
 def test_a_host_whose_clock_is_before_1970_stops_nobody():

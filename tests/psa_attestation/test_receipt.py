@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import cbor2
 import pytest
@@ -14,35 +15,46 @@ from psa_attestation.receipts.receipt import (
     InputCommitment,
     PrivacyBalance,
     Receipt,
+    RunDetails,
     RunEnd,
     commit,
+    commit_details,
 )
 from psa_attestation.receipts.signing import sign_receipt
-from psa_attestation.receipts.verification import verify_receipt
+from psa_attestation.receipts.verification import closed_digest, verify_receipt
 from support.psa_tokens import DEVICE, DEVICE_384, STRANGER, refused, sign1_by_hand
 from support.receipts import (
     CERTIFICATE,
+    DETAILS,
     DIGEST,
     HEADER,
     MEMBERS,
     RECEIPT,
+    SALT,
     certificate_of,
     changed,
     signed_by_hand,
 )
 
-SIGNED = sign_receipt(RECEIPT, DEVICE, CERTIFICATE)
 FIRST = {"number": 1, "previous_receipt": None}
-FAILED = {"return_code": None, "run_ms": None, "output_digest": None}
+FAILED = RunDetails()
+
+
+def signed(receipt, *, key=DEVICE, certificate=CERTIFICATE, salt=SALT):
+    return sign_receipt(receipt, key, certificate, salt=salt)
+
+
+MESSAGE = signed(RECEIPT)
+SIGNED, CLOSED = MESSAGE.opened, MESSAGE.closed
 
 
 def verify(data):
     return verify_receipt(data, certificate_digest=DIGEST)
 
 
-def read(changes=(), *, without=()):
+def read(changes=(), *, without=(), **how):
     members = {key: member for key, member in MEMBERS.items() if key not in without}
-    return verify(signed_by_hand(cbor2.dumps(members | dict(changes))))
+    return verify(signed_by_hand(cbor2.dumps(members | dict(changes)), **how))
 
 
 def payload_of(signed):
@@ -59,26 +71,14 @@ def test_its_payload_is_what_the_module_documents():
 
 
 def test_what_there_is_none_of_is_absent():
-    receipt = changed(**FIRST, fuel=None, seed=None, privacy=None, output_digest=None)
-    signed = sign_receipt(receipt, DEVICE, CERTIFICATE)
-    assert verify(signed) == receipt
-    assert MEMBERS.keys() - payload_of(signed).keys() == {4, 10, 15, 19, 20}
-
-
-@pytest.mark.parametrize("end", [RunEnd.TRAPPED, RunEnd.LIMIT_REACHED, RunEnd.GUEST_LOST])
-def test_a_run_that_did_not_return_has_a_receipt_without_code_time_and_result(end):
-    signed = sign_receipt(changed(end=end, **FAILED), DEVICE, CERTIFICATE)
-    assert verify(signed).end is end
-    assert MEMBERS.keys() - payload_of(signed).keys() == {9, 10, 14}
-
-
-def test_a_result_that_was_withheld_leaves_no_digest_of_it():
-    receipt = changed(end=RunEnd.WITHHELD, output_digest=None)
-    assert verify(sign_receipt(receipt, DEVICE, CERTIFICATE)) == receipt
+    receipt = changed(**FIRST, seed=None, privacy=None)
+    message = signed(receipt).opened
+    assert verify(message) == receipt
+    assert MEMBERS.keys() - payload_of(message).keys() == {4, 16, 17}
 
 
 def test_a_round_without_inputs_has_a_receipt():
-    assert verify(sign_receipt(changed(inputs=()), DEVICE, CERTIFICATE)).inputs == ()
+    assert verify(signed(changed(inputs=())).opened).inputs == ()
 
 
 def test_the_longest_receipt_fits_a_frame_of_the_wire():
@@ -90,17 +90,116 @@ def test_as_many_inputs_readers_and_layers_as_allowed_fit():
         inputs=(InputCommitment(2**32 - 1, 2**32 - 1, "data", b"\xff" * 32),) * 4096,
         readers=(2**32 - 1,) * 4096,
         isolation=("\N{PILE OF POO}" * 32,) * 16,
+        details=RunDetails(0, bytes(32), 2**64 - 1, 2**64 - 1),
     )
-    assert verify(sign_receipt(receipt, DEVICE, CERTIFICATE)) == receipt
+    assert verify(signed(receipt).opened) == receipt
+
+
+class TestDetails:
+    """What readers alone learn of a run: disclosed beside what is signed, or not."""
+
+    def test_a_closed_receipt_does_not_have_them(self):
+        assert verify(CLOSED) == changed(details=None)
+        for secret in (SALT, DETAILS, b"\x05" * 32):
+            assert secret in SIGNED
+            assert secret not in CLOSED
+
+    def test_both_are_the_same_receipt_to_the_one_after_it(self):
+        assert closed_digest(SIGNED) == closed_digest(CLOSED) == hashlib.sha256(CLOSED).digest()
+
+    def test_they_are_in_the_header_as_the_module_documents(self):
+        unprotected = cbor2.loads(SIGNED).value[1]
+        disclosed = unprotected["veracruz-details"]
+        assert unprotected.keys() == {33, "veracruz-details"}
+        assert list(disclosed) == [SALT, DETAILS]
+        assert dict(cbor2.loads(CLOSED).value[1]) == {33: CERTIFICATE}
+
+    def test_another_salt_is_another_commitment_to_the_same(self):
+        other = signed(RECEIPT, salt=b"t" * 32)
+        assert payload_of(other.closed)[9] != MEMBERS[9]
+        assert verify(other.opened) == RECEIPT
+
+    def test_what_there_is_none_of_is_absent(self):
+        receipt = changed(details=RunDetails(return_code=0, run_ms=1))
+        message = signed(receipt)
+        assert cbor2.loads(message.details) == {0: 0, 2: 1}
+        assert verify(message.opened) == receipt
+
+    @pytest.mark.parametrize("end", [RunEnd.TRAPPED, RunEnd.LIMIT_REACHED, RunEnd.GUEST_LOST])
+    def test_a_run_that_did_not_return_has_none(self, end):
+        message = signed(changed(end=end, details=FAILED))
+        assert cbor2.loads(message.details) == {}
+        assert verify(message.opened).end is end
+
+    def test_a_result_that_was_withheld_leaves_no_digest_of_it(self):
+        receipt = changed(end=RunEnd.WITHHELD, details=RunDetails(0, None, 12))
+        assert verify(signed(receipt).opened) == receipt
+
+    @pytest.mark.parametrize(
+        ("details", "code"),
+        [
+            ((b"t" * 32, DETAILS), ErrorCode.CLAIM_VALUE),
+            ((SALT, DETAILS + b"\0"), ErrorCode.CLAIM_VALUE),
+            ((SALT, bytes(129)), ErrorCode.CLAIM_VALUE),
+            ((SALT[:31], DETAILS), ErrorCode.CLAIM_VALUE),
+            ((SALT,), ErrorCode.CLAIM_VALUE),
+            ((SALT, DETAILS, b""), ErrorCode.CLAIM_VALUE),
+            ((SALT, {0: 0}), ErrorCode.CLAIM_TYPE),
+            ("text", ErrorCode.CLAIM_TYPE),
+            (b"bytes", ErrorCode.CLAIM_TYPE),
+        ],
+    )
+    def test_others_than_the_receipt_is_about_are_refused(self, details, code):
+        with refused(code, Stage.CLAIMS):
+            read(details=details)
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({4: 0}, ErrorCode.CLAIM_VALUE),
+            ({0: 2**31}, ErrorCode.CLAIM_VALUE),
+            ({0: -1}, ErrorCode.CLAIM_VALUE),
+            ({0: True}, ErrorCode.CLAIM_TYPE),
+            ({1: bytes(31)}, ErrorCode.CLAIM_VALUE),
+            ({1: "text"}, ErrorCode.CLAIM_TYPE),
+            ({2: -1}, ErrorCode.CLAIM_VALUE),
+            ({3: 1.0}, ErrorCode.CLAIM_TYPE),
+        ],
+    )
+    def test_a_field_of_them_that_cannot_be_is_refused(self, changes, code):
+        details = cbor2.dumps(cbor2.loads(DETAILS) | changes)
+        with refused(code, Stage.CLAIMS):
+            read({9: commit_details(SALT, details)}, details=(SALT, details))
+
+    @pytest.mark.parametrize("field", [0, 2])
+    def test_one_that_a_run_that_returned_needs_is_missed(self, field):
+        details = cbor2.dumps({k: v for k, v in cbor2.loads(DETAILS).items() if k != field})
+        with refused(ErrorCode.CLAIM_VALUE, Stage.CLAIMS):
+            read({9: commit_details(SALT, details)}, details=(SALT, details))
+
+    def test_of_a_map_that_says_one_twice_none_is_read(self):
+        details = b"\xa2\x00\x00\x00\x01"
+        with refused(ErrorCode.DUPLICATE_KEY):
+            read({9: commit_details(SALT, details)}, details=(SALT, details))
+
+    def test_a_commitment_is_the_documented_transcript(self):
+        assert commit_details(SALT, DETAILS) == MEMBERS[9]
+
+
+def test_a_header_parameter_that_nobody_signs_and_nobody_knows_is_refused():
+    message = cbor2.loads(SIGNED)
+    protected, _, payload, proof = message.value
+    more = {33: CERTIFICATE, "more": 1}
+    with refused(ErrorCode.CLAIM_VALUE, Stage.CLAIMS):
+        verify(cbor2.dumps(cbor2.CBORTag(18, [protected, more, payload, proof])))
 
 
 class TestHeader:
     """What tools of others read: RFC 9943 section 6, RFC 9597, RFC 9360, RFC 6920."""
 
     def test_it_is_that_of_a_signed_statement(self):
-        protected, unprotected, _, _ = cbor2.loads(SIGNED).value
+        protected, *_ = cbor2.loads(SIGNED).value
         assert cbor2.loads(protected) == HEADER
-        assert unprotected == {33: CERTIFICATE}
 
     @pytest.mark.parametrize(
         "header",
@@ -133,7 +232,7 @@ class TestCertificate:
 
     def test_that_of_somebody_else_is_refused(self):
         with refused(ErrorCode.CERTIFICATE_MISMATCH):
-            verify(sign_receipt(RECEIPT, STRANGER, certificate_of(STRANGER)))
+            verify(signed(RECEIPT, key=STRANGER, certificate=certificate_of(STRANGER)).opened)
 
     def test_the_attested_one_with_anothers_signature_is_refused(self):
         with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
@@ -141,7 +240,7 @@ class TestCertificate:
 
     def test_another_one_of_the_same_key_is_refused(self):
         with refused(ErrorCode.CERTIFICATE_MISMATCH):
-            verify(sign_receipt(RECEIPT, DEVICE, certificate_of(DEVICE)))
+            verify(signed(RECEIPT, certificate=certificate_of(DEVICE)).opened)
 
     def test_it_has_to_be_there(self):
         with refused(ErrorCode.MISSING_CLAIM):
@@ -167,12 +266,19 @@ class TestCertificate:
 
     def test_nothing_is_signed_with_another_key(self):
         with pytest.raises(WritingError):
-            sign_receipt(RECEIPT, STRANGER, CERTIFICATE)
+            signed(RECEIPT, key=STRANGER)
         with pytest.raises(WritingError):
-            sign_receipt(RECEIPT, DEVICE_384, certificate_of(DEVICE_384))
+            signed(RECEIPT, key=DEVICE_384, certificate=certificate_of(DEVICE_384))
 
 
-@pytest.mark.parametrize("field", sorted(MEMBERS.keys() - {4, 9, 10, 14, 15, 19, 20}))
+def test_nothing_is_signed_without_details_or_a_salt():
+    with pytest.raises(WritingError):
+        signed(changed(details=None))
+    with pytest.raises(WritingError):
+        signed(RECEIPT, salt=bytes(31))
+
+
+@pytest.mark.parametrize("field", sorted(MEMBERS.keys() - {4, 16, 17}))
 def test_every_field_that_is_not_said_to_be_absent_at_times_has_to_be_there(field):
     with refused(ErrorCode.MISSING_CLAIM, Stage.CLAIMS):
         read(without=[field])
@@ -188,13 +294,13 @@ def test_every_field_is_of_its_type(field, value):
 @pytest.mark.parametrize("field", MEMBERS)
 def test_a_boolean_is_no_number_and_a_number_no_boolean(field):
     with refused(ErrorCode.CLAIM_TYPE, Stage.CLAIMS):
-        read({field: 1 if field == 16 else True})
+        read({field: 1 if field == 13 else True})
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({22: 0}, ErrorCode.CLAIM_VALUE),
+        ({19: 0}, ErrorCode.CLAIM_VALUE),
         ({"0": 0}, ErrorCode.CLAIM_VALUE),
         ({0: "veracruz-receipt-v3"}, ErrorCode.PROFILE_UNKNOWN),
         ({1: bytes(31)}, ErrorCode.CLAIM_VALUE),
@@ -213,30 +319,29 @@ def test_a_boolean_is_no_number_and_a_number_no_boolean(field):
         ({7: [[1, 0, 0, bytes(31)]]}, ErrorCode.CLAIM_VALUE),
         ({7: [[1, 0, True, bytes(32)]]}, ErrorCode.CLAIM_TYPE),
         ({7: [1]}, ErrorCode.CLAIM_TYPE),
-        ({8: 5}, ErrorCode.CLAIM_VALUE),
+        ({8: 6}, ErrorCode.CLAIM_VALUE),
         ({8: -1}, ErrorCode.CLAIM_VALUE),
         ({8: 1}, ErrorCode.CLAIM_VALUE),
         ({8: 4}, ErrorCode.CLAIM_VALUE),
-        ({9: 2**31}, ErrorCode.CLAIM_VALUE),
-        ({10: bytes(31)}, ErrorCode.CLAIM_VALUE),
-        ({11: [-1]}, ErrorCode.CLAIM_VALUE),
-        ({11: [2**32]}, ErrorCode.CLAIM_VALUE),
-        ({11: [0] * 4097}, ErrorCode.CLAIM_VALUE),
-        ({12: "x" * 33}, ErrorCode.CLAIM_VALUE),
-        ({13: "x" * 65}, ErrorCode.CLAIM_VALUE),
-        ({14: -1}, ErrorCode.CLAIM_VALUE),
-        ({15: -1}, ErrorCode.CLAIM_VALUE),
-        ({17: ["x"] * 17}, ErrorCode.CLAIM_VALUE),
-        ({17: ["x" * 33]}, ErrorCode.CLAIM_VALUE),
-        ({17: [1]}, ErrorCode.CLAIM_TYPE),
-        ({18: bytes(48)}, ErrorCode.CLAIM_VALUE),
-        ({19: bytes(16)}, ErrorCode.CLAIM_VALUE),
-        ({20: {}}, ErrorCode.CLAIM_VALUE),
-        ({20: MEMBERS[20] | {4: "0"}}, ErrorCode.CLAIM_VALUE),
-        ({20: MEMBERS[20] | {0: ""}}, ErrorCode.CLAIM_VALUE),
-        ({20: MEMBERS[20] | {3: "1" * 65}}, ErrorCode.CLAIM_VALUE),
-        ({20: MEMBERS[20] | {2: 0}}, ErrorCode.CLAIM_TYPE),
-        ({21: -1}, ErrorCode.CLAIM_VALUE),
+        ({8: 5}, ErrorCode.CLAIM_VALUE),
+        ({9: bytes(31)}, ErrorCode.CLAIM_VALUE),
+        ({9: bytes(32)}, ErrorCode.CLAIM_VALUE),
+        ({10: [-1]}, ErrorCode.CLAIM_VALUE),
+        ({10: [2**32]}, ErrorCode.CLAIM_VALUE),
+        ({10: [0] * 4097}, ErrorCode.CLAIM_VALUE),
+        ({11: "x" * 33}, ErrorCode.CLAIM_VALUE),
+        ({12: "x" * 65}, ErrorCode.CLAIM_VALUE),
+        ({14: ["x"] * 17}, ErrorCode.CLAIM_VALUE),
+        ({14: ["x" * 33]}, ErrorCode.CLAIM_VALUE),
+        ({14: [1]}, ErrorCode.CLAIM_TYPE),
+        ({15: bytes(48)}, ErrorCode.CLAIM_VALUE),
+        ({16: bytes(16)}, ErrorCode.CLAIM_VALUE),
+        ({17: {}}, ErrorCode.CLAIM_VALUE),
+        ({17: MEMBERS[17] | {4: "0"}}, ErrorCode.CLAIM_VALUE),
+        ({17: MEMBERS[17] | {0: ""}}, ErrorCode.CLAIM_VALUE),
+        ({17: MEMBERS[17] | {3: "1" * 65}}, ErrorCode.CLAIM_VALUE),
+        ({17: MEMBERS[17] | {2: 0}}, ErrorCode.CLAIM_TYPE),
+        ({18: -1}, ErrorCode.CLAIM_VALUE),
     ],
 )
 def test_a_field_out_of_bounds_is_refused(changes, code):
@@ -244,10 +349,10 @@ def test_a_field_out_of_bounds_is_refused(changes, code):
         read(changes)
 
 
-@pytest.mark.parametrize("field", [4, 9, 14])
-def test_a_field_that_this_receipt_needs_is_missed(field):
+@pytest.mark.parametrize("how", [{}, {"details": None}])
+def test_a_second_receipt_names_the_first(how):
     with refused(ErrorCode.CLAIM_VALUE, Stage.CLAIMS):
-        read(without=[field])
+        read(without=[4], **how)
 
 
 @pytest.mark.parametrize(
@@ -260,12 +365,10 @@ def test_a_field_that_this_receipt_needs_is_missed(field):
         {"policy_digest": b""},
         {"seed": bytes(31)},
         {"measurement": bytes(33)},
-        {"return_code": 2**31},
-        {"return_code": None},
-        {"run_ms": -1},
-        {"run_ms": None},
         {"end": RunEnd.TRAPPED},
         {"end": RunEnd.WITHHELD},
+        {"end": RunEnd.ERROR_CODE},
+        {"details": FAILED},
         {"engine": "x" * 65},
         {"strategy": "x" * 33},
         {"isolation": ("x" * 33,)},
@@ -278,7 +381,21 @@ def test_a_field_that_this_receipt_needs_is_missed(field):
 )
 def test_nothing_is_signed_that_would_be_refused(changes):
     with pytest.raises(WritingError):
-        sign_receipt(changed(**changes), DEVICE, CERTIFICATE)
+        signed(changed(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"return_code": 2**31},
+        {"output_digest": b""},
+        {"run_ms": -1},
+        {"fuel": 2**64},
+    ],
+)
+def test_nor_details_that_would_be_refused(changes):
+    with pytest.raises(WritingError):
+        RunDetails(**changes)
 
 
 @pytest.mark.parametrize("changes", [(-1, 0, b"c" * 32), (0, 2**32, b"c" * 32), (0, 0, b"c" * 31)])
@@ -325,31 +442,18 @@ commitments = st.builds(
     InputCommitment, uint32, uint32, st.sampled_from(["data", "stream"]), digests
 )
 numbers = st.text(min_size=1, max_size=64)
+codes = st.integers(-(2**31), 2**31 - 1).filter(bool)
+fuels = st.none() | uint64
 ends = st.one_of(
-    st.fixed_dictionaries(
-        {
-            "end": st.just(RunEnd.RETURNED),
-            "return_code": st.integers(-(2**31), 2**31 - 1),
-            "run_ms": uint64,
-            "output_digest": st.none() | digests,
-        }
+    st.tuples(
+        st.just(RunEnd.FINISHED),
+        st.builds(RunDetails, st.just(0), st.none() | digests, uint64, fuels),
     ),
-    st.fixed_dictionaries(
-        {
-            "end": st.just(RunEnd.WITHHELD),
-            "return_code": st.integers(-(2**31), 2**31 - 1),
-            "run_ms": uint64,
-            "output_digest": st.none(),
-        }
+    st.tuples(
+        st.just(RunEnd.WITHHELD), st.builds(RunDetails, st.just(0), st.none(), uint64, fuels)
     ),
-    st.fixed_dictionaries(
-        {
-            "end": st.sampled_from([end for end in RunEnd if not end.returned]),
-            "return_code": st.none(),
-            "run_ms": st.none(),
-            "output_digest": st.none(),
-        }
-    ),
+    st.tuples(st.just(RunEnd.ERROR_CODE), st.builds(RunDetails, codes, st.none(), uint64, fuels)),
+    st.tuples(st.sampled_from([end for end in RunEnd if not end.returned]), st.just(RunDetails())),
 )
 places = st.just({"number": 1, "previous_receipt": None}) | st.fixed_dictionaries(
     {"number": st.integers(2, 2**32 - 1), "previous_receipt": digests}
@@ -368,17 +472,19 @@ others = st.fixed_dictionaries(
         "isolation": st.lists(st.text(max_size=32), max_size=16).map(tuple),
         "measurement": digests,
         "host_time": uint64,
-        "fuel": st.none() | uint64,
         "seed": st.none() | digests,
         "privacy": st.none() | st.builds(PrivacyBalance, numbers, numbers, numbers, numbers),
     }
 )
 
 
-@given(ends, places, others)
-def test_every_receipt_is_read_back(end, place, other):
-    receipt = Receipt(**end, **place, **other)
-    assert verify(sign_receipt(receipt, DEVICE, CERTIFICATE)) == receipt
+@given(ends, places, others, digests)
+def test_every_receipt_is_read_back_open_and_closed(ended, place, other, salt):
+    end, details = ended
+    receipt = Receipt(end=end, details=details, **place, **other)
+    message = signed(receipt, salt=salt)
+    assert verify(message.opened) == receipt
+    assert verify(message.closed) == replace(receipt, details=None)
 
 
 @given(st.binary(max_size=120))

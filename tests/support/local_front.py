@@ -23,7 +23,7 @@ from mexico_city.runtime import Runtime
 from platform_services import LinuxRandomSource
 from platform_services.descriptors import receive_descriptors
 from psa_attestation.receipts.receipt import Receipt
-from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.signing import SignedReceipt, sign_receipt
 from support.isolate_rig import Rig, new_party
 from support.patience import PATIENCE_S
 from veracruz_utils.policy import Policy
@@ -82,8 +82,9 @@ class LocalFront(Rig):
         launched = SimpleNamespace(control=control, certificate_digest=identity.digest.value)
         super().__init__(launched, policy, parties)
 
-        def sign(receipt: Receipt) -> bytes:
-            return sign_receipt(receipt, identity.private_key, identity.certificate)
+        def sign(receipt: Receipt) -> SignedReceipt:
+            key, certificate = identity.private_key, identity.certificate
+            return sign_receipt(receipt, key, certificate, salt=bytes(32))
 
         self.code = CodeExchange(policy, private_inside)
         receipts = ReceiptBook(policy, sign, measurement=bytes(32), layers=())

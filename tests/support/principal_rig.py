@@ -33,8 +33,15 @@ from durango import Identity
 from mexico_city.consents import Consents
 from mexico_city.errors import DeniedError
 from psa_attestation.evidence.software import implementation_id_of
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
+from psa_attestation.receipts.receipt import (
+    InputCommitment,
+    Receipt,
+    RunDetails,
+    RunEnd,
+    commit,
+)
 from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.verification import closed_digest
 from psa_attestation.results.appraisal import Appraisal, Tier
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
@@ -211,29 +218,31 @@ class Isolate:
             for kind, inputs in (("data", self.inputs), ("stream", self.streams))
             for (client, package), value in sorted(inputs.items())
         ]
+        digest = hashlib.sha256(content).digest()
         receipt = Receipt(
             policy_digest=self.policy.digest.value,
             program_digest=self.policy.program_digest.value,
             number=len(self.receipts) + 1,
-            previous_receipt=hashlib.sha256(self.receipts[-1]).digest() if self.receipts else None,
+            previous_receipt=closed_digest(self.receipts[-1]) if self.receipts else None,
             round=self.round,
             attempt=1,
             inputs=tuple(commitments),
-            end=RunEnd.RETURNED,
-            return_code=code,
-            output_digest=hashlib.sha256(content).digest() if isinstance(output, bytes) else None,
+            end=RunEnd.ERROR_CODE if code else RunEnd.FINISHED,
+            details=RunDetails(code, digest if isinstance(output, bytes) else None, 7),
             readers=tuple(sorted(self.policy.result_readers)),
             strategy=self.policy.strategy.value,
             engine="scripted 1.0",
-            run_ms=7,
             debug=self.policy.debug,
             isolation=tuple(sorted(RUNTIME_LAYERS)),
             measurement=MEASUREMENT,
             host_time=1_790_000_000,
         )
         signed = sign_receipt(
-            self.spoil_receipt(receipt), self.identity.private_key, self.identity.certificate
-        )
+            self.spoil_receipt(receipt),
+            self.identity.private_key,
+            self.identity.certificate,
+            salt=SALT,
+        ).opened
         self.receipts.append(signed)
         if code:
             return runtime.ProgramFailed(code, signed), b""

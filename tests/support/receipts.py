@@ -10,7 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from psa_attestation.receipts.receipt import InputCommitment, PrivacyBalance, Receipt, RunEnd
+from psa_attestation.receipts.receipt import (
+    InputCommitment,
+    PrivacyBalance,
+    Receipt,
+    RunDetails,
+    RunEnd,
+)
 from support.psa_tokens import DEVICE, sign1_by_hand
 
 
@@ -24,6 +30,8 @@ def certificate_of(key):
 
 CERTIFICATE = certificate_of(DEVICE)
 DIGEST = hashlib.sha256(CERTIFICATE).digest()
+SALT = b"s" * 32
+DETAILS = cbor2.dumps({0: 0, 1: b"\x05" * 32, 2: 12, 3: 34_567})
 RECEIPT = Receipt(
     policy_digest=b"\x01" * 32,
     program_digest=b"\x02" * 32,
@@ -35,18 +43,15 @@ RECEIPT = Receipt(
         InputCommitment(1, 0, "data", b"\x03" * 32),
         InputCommitment(2, 1, "stream", b"\x04" * 32),
     ),
-    end=RunEnd.RETURNED,
-    return_code=0,
-    output_digest=b"\x05" * 32,
+    end=RunEnd.FINISHED,
+    details=RunDetails(0, b"\x05" * 32, 12, 34_567),
     readers=(3, 4),
     strategy="JIT",
     engine="wasmtime 50.0.1",
-    run_ms=12,
     debug=False,
     isolation=("landlock", "seccomp"),
     measurement=b"\x07" * 32,
     host_time=1_790_000_000,
-    fuel=34_567,
     seed=b"\x08" * 32,
     privacy=PrivacyBalance("0.5", "1.5", "0", "1/1000000"),
 )
@@ -60,19 +65,20 @@ MEMBERS = {
     6: 1,
     7: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]],
     8: 0,
-    9: 0,
-    10: b"\x05" * 32,
-    11: [3, 4],
-    12: "JIT",
-    13: "wasmtime 50.0.1",
-    14: 12,
-    15: 34_567,
-    16: False,
-    17: ["landlock", "seccomp"],
-    18: b"\x07" * 32,
-    19: b"\x08" * 32,
-    20: {0: "0.5", 1: "1.5", 2: "0", 3: "1/1000000"},
-    21: 1_790_000_000,
+    9: hashlib.sha256(
+        b"".join(
+            len(part).to_bytes(8) + part for part in (b"veracruz-run-details-v1", SALT, DETAILS)
+        )
+    ).digest(),
+    10: [3, 4],
+    11: "JIT",
+    12: "wasmtime 50.0.1",
+    13: False,
+    14: ["landlock", "seccomp"],
+    15: b"\x07" * 32,
+    16: b"\x08" * 32,
+    17: {0: "0.5", 1: "1.5", 2: "0", 3: "1/1000000"},
+    18: 1_790_000_000,
 }
 MEMBERS_V1 = {
     0: "veracruz-receipt-v1",
@@ -103,7 +109,12 @@ def changed(**changes):
     return replace(RECEIPT, **changes)
 
 
-def signed_by_hand(payload, *, header=None, certificate=CERTIFICATE, key=DEVICE):
-    """A receipt with any payload, signed by none of our own code."""
+def signed_by_hand(
+    payload, *, header=None, certificate=CERTIFICATE, key=DEVICE, details=(SALT, DETAILS)
+):
+    """A receipt with any payload, signed by none of our own code; without details a closed one."""
     protected = cbor2.dumps(HEADER if header is None else header, canonical=True)
-    return sign1_by_hand(payload, key, protected=protected, unprotected={33: certificate})
+    unprotected = {33: certificate}
+    if details is not None:
+        unprotected["veracruz-details"] = list(details) if isinstance(details, tuple) else details
+    return sign1_by_hand(payload, key, protected=protected, unprotected=unprotected)

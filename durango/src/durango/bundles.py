@@ -5,7 +5,6 @@ is given a bundle by somebody else believes nothing of it that it does not compa
 knows: everybody can make a policy, be its Tabasco, and attest and sign whatever it likes.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ from psa_attestation.cbor.encoding import encode
 from psa_attestation.cbor.values import Value
 from psa_attestation.errors import AttestationError
 from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
+from psa_attestation.receipts.verification import closed_digest
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
@@ -211,7 +211,7 @@ def _check_chain(signed: Sequence[bytes], receipts: Sequence[AnyReceipt]) -> Non
                 f"receipt {other.number} comes after receipt {one.number}: one is missing between, "
                 "or they are out of order"
             )
-        if other.previous_receipt != hashlib.sha256(before).digest():
+        if other.previous_receipt != closed_digest(before):
             raise ReceiptError(
                 f"receipt {other.number} names another receipt {one.number} than there is here"
             )

@@ -386,13 +386,16 @@ class Principal:
 
     def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> Receipt:
         receipt = self._believe(signed, output=output)
-        if receipt.return_code != return_code:
+        details = receipt.details
+        if details is None:
+            raise ReceiptError("the receipt is closed, a reader's is open")
+        if details.return_code != return_code:
             raise ReceiptError(
-                f"the receipt's return code is {receipt.return_code}, "
+                f"the receipt's return code is {details.return_code}, "
                 f"the isolate said {return_code}"
             )
-        if output is None and receipt.output_digest is not None:
+        if output is None and details.output_digest is not None:
             raise ReceiptError(
-                f"the receipt's output is {receipt.output_digest.hex()}, the isolate gave none"
+                f"the receipt's output is {details.output_digest.hex()}, the isolate gave none"
             )
         return receipt

@@ -15,7 +15,13 @@ from durango._words import layer_names, timestamp
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
 from psa_attestation.errors import AttestationError, Stage
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunEnd, commit
+from psa_attestation.receipts.receipt import (
+    InputCommitment,
+    Receipt,
+    RunDetails,
+    RunEnd,
+    commit,
+)
 from psa_attestation.receipts.verification import verify_receipt as verify_signed
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
@@ -156,11 +162,16 @@ def verify_receipt(
 
 
 def require_output(receipt: Receipt | ReceiptV1, output: Digest) -> None:
-    """Refuse a receipt of a run that gave another result, or none.
+    """Refuse a receipt of a run that gave another result, or none, or that does not say.
 
     Raises:
         ReceiptError: it is one.
     """
+    if isinstance(receipt, Receipt) and receipt.details is None:
+        raise ReceiptError(
+            "the receipt is closed, as the isolate gives it to who reads no result, and says "
+            "nothing of that: take one that a reader got"
+        )
     _same("output", output_of(receipt) or "none", str(output))
 
 
@@ -184,15 +195,11 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
     facts: dict[str, object] = {
         "policy_digest": receipt.policy_digest.hex(),
         "program_digest": receipt.program_digest.hex(),
-        "output_digest": output_of(receipt),
-        "return_code": receipt.return_code,
         "round": receipt.round,
         "execution_strategy": receipt.strategy,
         "engine": receipt.engine,
-        "run_ms": receipt.run_ms,
-        "fuel": receipt.fuel,
         "inputs": [_input_facts(given) for given in receipt.inputs],
-    }
+    } | _details_facts(receipt)
     if isinstance(receipt, ReceiptV1):
         return facts
     return facts | {
@@ -200,6 +207,7 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
         "previous_receipt": _hex(receipt.previous_receipt),
         "attempt": receipt.attempt,
         "end": end_words(receipt.end),
+        "open": receipt.details is not None,
         "readers": list(receipt.readers),
         "debug": receipt.debug,
         "isolation": list(receipt.isolation),
@@ -207,6 +215,17 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
         "seed": _hex(receipt.seed),
         "privacy": None if receipt.privacy is None else asdict(receipt.privacy),
         "host_time": host_time_of(receipt),
+    }
+
+
+def _details_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
+    """What only readers learn; None is what there is none of, and all of a closed receipt."""
+    details = receipt if isinstance(receipt, ReceiptV1) else receipt.details or RunDetails()
+    return {
+        "output_digest": output_of(receipt),
+        "return_code": details.return_code,
+        "run_ms": details.run_ms,
+        "fuel": details.fuel,
     }
 
 
@@ -222,8 +241,8 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
         return f"round {receipt.round}: {ended}, {on}"
     which = f"receipt {receipt.number}, round {receipt.round}, attempt {receipt.attempt}"
     ended = end_words(receipt.end)
-    if receipt.return_code is not None:
-        ended += f", return code {receipt.return_code}, {receipt.run_ms} ms"
+    if receipt.details is not None and receipt.details.return_code is not None:
+        ended += f", return code {receipt.details.return_code}, {receipt.details.run_ms} ms"
     clock = f"the host's clock said {host_time_of(receipt)}"
     return "; ".join([f"{which}: {ended}, {on}", *balance_lines(receipt), clock])
 
@@ -241,9 +260,10 @@ def balance_lines(receipt: Receipt | ReceiptV1) -> list[str]:
 
 def output_of(receipt: Receipt | ReceiptV1) -> str | None:
     """The digest of the result that its readers may have, in hexadecimal; None without one."""
-    if isinstance(receipt, ReceiptV1) and receipt.return_code != 0:
-        return None  # it has one all the same, of what nobody got
-    return _hex(receipt.output_digest)
+    if isinstance(receipt, Receipt):
+        return None if receipt.details is None else _hex(receipt.details.output_digest)
+    # It has one for an error code as well, of what nobody got.
+    return _hex(receipt.output_digest) if receipt.return_code == 0 else None
 
 
 def end_words(end: RunEnd) -> str:

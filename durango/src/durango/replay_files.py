@@ -11,13 +11,17 @@ from typing import Final, TypeAlias
 from durango.bundles import VerifiedBundle
 from durango.errors import ContentError, ReceiptError, ReplayError
 from durango.receipts import CommitmentOpening, require_input
-from psa_attestation.receipts.receipt import Receipt
+from psa_attestation.receipts.receipt import Receipt, RunEnd
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
 Content: TypeAlias = bytes | mmap
 
 _READ_BYTES: Final = 1 << 20
+_CLOSED: Final = (
+    "the receipt of the round before is closed and does not tell its result, which the program "
+    "saw: take those that a reader got"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +152,18 @@ def _previous(
     before = [
         each
         for each in bundle.receipts
-        if isinstance(each, Receipt) and each.round == receipt.round - 1 and each.return_code == 0
+        if isinstance(each, Receipt)
+        and each.round == receipt.round - 1
+        and each.end is RunEnd.FINISHED
     ]
     if not before:
         raise ReplayError(
             f"the file has no receipt of round {receipt.round - 1}, whose result the program saw: "
             "get them by `durango receipt get --all`"
         )
-    expected = before[-1].output_digest
+    if before[-1].details is None:
+        raise ReplayError(_CLOSED)
+    expected = before[-1].details.output_digest
     if expected is None:
         return b""  # empty, not absent: so a program tells that there was a round
     if path is None:

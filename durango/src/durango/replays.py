@@ -25,7 +25,7 @@ from psa_attestation.receipts.receipt import Receipt, RunEnd
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
-_REPEATABLE: Final = (RunEnd.RETURNED, RunEnd.TRAPPED)
+_REPEATABLE: Final = (RunEnd.FINISHED, RunEnd.ERROR_CODE, RunEnd.TRAPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +134,24 @@ def _run(receipt: Receipt, policy: Policy, made_of: OpenFiles, *, seconds: float
         ) from error
     except EngineError as error:
         raise ReplayError(f"this engine does not run the program: {error}") from error
-    return _Ended(RunEnd.RETURNED, outcome.return_code, outcome.output, outcome.fuel)
+    end = RunEnd.FINISHED if outcome.return_code == 0 else RunEnd.ERROR_CODE
+    return _Ended(end, outcome.return_code, outcome.output, outcome.fuel)
 
 
 def _differences(receipt: Receipt, found: _Ended) -> list[str]:
-    there = None if receipt.output_digest is None else receipt.output_digest.hex()
-    # What a program wrote that reports an error goes to nobody, and is in no receipt.
-    released = found.output if found.return_code == 0 else None
-    here = None if released is None else str(Digest.of(released))
     pairs: list[tuple[str, object, object]] = [
         ("end", end_words(found.end), end_words(receipt.end)),
-        ("return code", found.return_code, receipt.return_code),
-        ("output", here, there),
     ]
-    if receipt.engine == engine_version():  # other ones count otherwise
-        pairs.append(("fuel", found.fuel, receipt.fuel))
+    if (details := receipt.details) is not None:
+        # What a program wrote that reports an error goes to nobody, and is in no receipt.
+        released = found.output if found.return_code == 0 else None
+        here = None if released is None else str(Digest.of(released))
+        pairs += [
+            ("return code", found.return_code, details.return_code),
+            ("output", here, details.output_digest and details.output_digest.hex()),
+        ]
+        if receipt.engine == engine_version():  # other ones count otherwise
+            pairs.append(("fuel", found.fuel, details.fuel))
     return [
         f"{what} is {_said(one)} here, {_said(other)} in the receipt"
         for what, one, other in pairs

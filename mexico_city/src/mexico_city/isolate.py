@@ -33,8 +33,8 @@ from mexico_city.receipts import ReceiptBook
 from mexico_city.runtime import Runtime
 from mexico_city.sandbox import entry, failures, limits
 from platform_services import LinuxRandomSource
-from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, Receipt
-from psa_attestation.receipts.signing import sign_receipt
+from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS, SALT_BYTES, Receipt
+from psa_attestation.receipts.signing import SignedReceipt, sign_receipt
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import (
     CipherSuite,
@@ -112,12 +112,15 @@ def _serve(
     except VeracruzError as error:
         return _refuse(private, error)
 
-    def sign(receipt: Receipt) -> bytes:
-        return sign_receipt(receipt, identity.private_key, identity.certificate)
+    random = LinuxRandomSource()
+
+    def sign(receipt: Receipt) -> SignedReceipt:
+        salt = random.fill(SALT_BYTES)
+        return sign_receipt(receipt, identity.private_key, identity.certificate, salt=salt)
 
     code = CodeExchange(policy, private)
     receipts = ReceiptBook(policy, sign, measurement=measurement, layers=layers)
-    runtime = Runtime(Computation(policy, LinuxRandomSource()), guest, code, receipts)
+    runtime = Runtime(Computation(policy, random), guest, code, receipts)
     lifetime = Lifetime(policy, wall=datetime.now(UTC), now=time.monotonic())
     front = Front(
         runtime, context, lifetime, control=socket.socket(fileno=control), private=private

@@ -1,7 +1,12 @@
 """The receipts of a computation: one for each run, numbered, each naming the one before it.
 
-Every member may ask for any of them, of runs that failed as well. The newest 64 MiB are kept, which
-are some tens of thousands of runs with few inputs, and 256 of runs with 4096.
+Every member may ask for any of them, of runs that failed as well. What the program says in numbers
+and the digest of its result are in those of readers alone: who may not have the result could find
+it by its digest, and a program could tell its author what it read by its return code or its fuel.
+Under `debug` its author is told as well.
+
+The newest 64 MiB are kept, which are some tens of thousands of runs with few inputs, and 256 of
+runs with 4096.
 """
 
 import hashlib
@@ -15,12 +20,21 @@ from colima.runtime import ContentKind, RefusalReason
 from execution_engine.strategy import engine_version
 from mexico_city.computation import Job
 from mexico_city.errors import DeniedError
-from psa_attestation.receipts.receipt import InputCommitment, PrivacyBalance, Receipt, RunEnd
-from veracruz_utils.policy import IsolationLayer, Policy
+from psa_attestation.receipts.receipt import (
+    InputCommitment,
+    PrivacyBalance,
+    Receipt,
+    RunDetails,
+    RunEnd,
+)
+from psa_attestation.receipts.signing import SignedReceipt
+from veracruz_utils.policy import PROGRAM_SENDERS, IsolationLayer, Policy, PolicyIdentity
 
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
+_FEW_BYTES: Final = 512
+"""Of a receipt besides header and payload: signature, details, and what Python needs."""
 
-Sign = Callable[[Receipt], bytes]
+Sign = Callable[[Receipt], SignedReceipt]
 
 END_OF: Final = {
     RefusalReason.TRAPPED: RunEnd.TRAPPED,
@@ -31,7 +45,7 @@ END_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """What the front saw of a run; see `Receipt`."""
+    """What the front saw of a run; see `RunDetails`."""
 
     end: RunEnd
     return_code: int | None = None
@@ -61,30 +75,33 @@ class ReceiptBook:
         self._layers = tuple(sorted(layers))
         self._readers = tuple(sorted(policy.result_readers))
         self._host_time = host_time
-        self._kept: deque[bytes] = deque()
+        self._kept: deque[SignedReceipt] = deque()
         self._kept_bytes = 0
         self._most_bytes = kept_bytes
         self._runs_of = (0, 0)
 
     def write(self, job: Job, turn: int, report: EndedRun) -> bytes:
-        """The signed receipt of a run that has just ended, in round `turn`."""
+        """The signed receipt, as readers have it, of a run that has just ended in round `turn`."""
         policy = self._policy
+        before = hashlib.sha256(self._kept[-1].closed).digest() if self._kept else None
         receipt = Receipt(
             policy_digest=policy.digest.value,
             program_digest=policy.program_digest.value,
             number=self.count + 1,
-            previous_receipt=hashlib.sha256(self._kept[-1]).digest() if self._kept else None,
+            previous_receipt=before,
             round=turn,
             attempt=self._attempt(turn),
             inputs=_commitments(job),
             end=report.end,
-            return_code=report.return_code,
-            output_digest=report.output_digest,
+            details=RunDetails(
+                return_code=report.return_code,
+                output_digest=report.output_digest,
+                run_ms=report.run_ms,
+                fuel=report.fuel if policy.limits.fuel is not None else None,
+            ),
             readers=self._readers,
             strategy=policy.strategy.value,
             engine=engine_version(),
-            run_ms=report.run_ms,
-            fuel=report.fuel if policy.limits.fuel is not None else None,
             debug=policy.debug,
             isolation=self._layers,
             measurement=self._measurement,
@@ -96,10 +113,10 @@ class ReceiptBook:
         self.count += 1
         self._runs_of = (turn, receipt.attempt)
         self._keep(signed)
-        return signed
+        return signed.opened
 
-    def receipt(self, number: int) -> bytes:
-        """The receipt of this number, from 1.
+    def receipt(self, number: int, member: PolicyIdentity) -> bytes:
+        """The receipt of this number, from 1, with the details if this member may know them.
 
         Raises:
             DeniedError: there is none, or it is not kept any more.
@@ -108,18 +125,27 @@ class ReceiptBook:
         if not first <= number <= self.count:
             kept = f"{first} to {self.count}" if self.count else "no run has ended yet"
             raise DeniedError(RefusalReason.NOT_EXPECTED, found=f"receipt {number}", expected=kept)
-        return self._kept[number - first]
+        signed = self._kept[number - first]
+        knows = member.client_id in self._readers or (
+            self._policy.debug and PROGRAM_SENDERS & member.roles
+        )
+        return signed.opened if knows else signed.closed
 
     def _attempt(self, turn: int) -> int:
         last, runs = self._runs_of
         return runs + 1 if last == turn else 1
 
-    def _keep(self, signed: bytes) -> None:
+    def _keep(self, signed: SignedReceipt) -> None:
         self._kept.append(signed)
-        self._kept_bytes += len(signed)
+        self._kept_bytes += _size(signed)
         # Never the newest, whose digest the next one names.
         while self._kept_bytes > self._most_bytes:
-            self._kept_bytes -= len(self._kept.popleft())
+            self._kept_bytes -= _size(self._kept.popleft())
+
+
+def _size(signed: SignedReceipt) -> int:
+    # The certificate is one for all of them.
+    return _FEW_BYTES + len(signed.protected) + len(signed.payload)
 
 
 def _commitments(job: Job) -> tuple[InputCommitment, ...]:

@@ -123,7 +123,7 @@ class Runtime:
             case GetFailureReport():
                 return computation.failure_report(dialogue.identity)
             case GetReceipt():
-                return ReceiptIs(self._receipts.receipt(request.number))
+                return ReceiptIs(self._receipts.receipt(request.number, dialogue.identity))
             case _:
                 raise DeniedError(RefusalReason.BAD_REQUEST, found=type(request).__name__)
 
@@ -317,7 +317,8 @@ class Runtime:
             disclosure.pay()
         code = disclosure.return_code(finished.return_code)
         digest = content.digest.value if released else None
-        receipt = self._report_return(job, finished, RunEnd.RETURNED, code=code, digest=digest)
+        end = RunEnd.FINISHED if code == 0 else RunEnd.ERROR_CODE
+        receipt = self._report_return(job, finished, end, code=code, digest=digest)
         output: Content | None = content
         if not finished.wrote_output:
             content.close()

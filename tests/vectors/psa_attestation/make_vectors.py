@@ -205,28 +205,34 @@ def receipts():
         3: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]], 4: b"\x05" * 32,
         5: 0, 6: 1, 7: "JIT", 8: "wasmtime 50.0.1", 9: 12, 10: 34_567,
     }  # fmt: skip
+    salt, none = b"s" * 32, cbor2.dumps({})
+    details = cbor2.dumps({0: 0, 1: b"\x05" * 32, 2: 12, 3: 34_567})
     members = {
         0: "veracruz-receipt-v2", 1: b"\x01" * 32, 2: b"\x02" * 32, 3: 2, 4: b"\x06" * 32,
-        5: 1, 6: 2, 7: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]], 8: 0, 9: 0,
-        10: b"\x05" * 32, 11: [3], 12: "JIT", 13: "wasmtime 50.0.1", 14: 12, 15: 34_567, 16: False,
-        17: ["landlock", "seccomp"], 18: b"\x07" * 32, 19: b"\x08" * 32,
-        20: {0: "0.5", 1: "1.5", 2: "0", 3: "0"}, 21: ISSUED,
+        5: 1, 6: 2, 7: [[1, 0, 0, b"\x03" * 32], [2, 1, 1, b"\x04" * 32]], 8: 0,
+        9: run_details(salt, details), 10: [3], 11: "JIT", 12: "wasmtime 50.0.1", 13: False,
+        14: ["landlock", "seccomp"], 15: b"\x07" * 32, 16: b"\x08" * 32,
+        17: {0: "0.5", 1: "1.5", 2: "0", 3: "0"}, 18: ISSUED,
     }  # fmt: skip
-    trapped = {key: member for key, member in members.items() if key not in (9, 10, 14)} | {8: 1}
+    trapped = members | {8: 1, 9: run_details(salt, none)}
     own, other = certificate(P256), certificate(ATTACKER)
     header = statement(own, b"\x01" * 32)
 
-    def receipt(content=members, key=P256, protected=header, chain=own):
-        return sign1(cbor2.dumps(content), key, protected, {33: chain})
+    def receipt(content=members, key=P256, protected=header, chain=own, disclosed=(salt, details)):
+        opened = {} if disclosed is None else {"veracruz-details": list(disclosed)}
+        return sign1(cbor2.dumps(content), key, protected, {33: chain} | opened)
 
     return [
         ("ok-receipt.cbor", receipt(), ""),
-        ("ok-receipt-of-a-failed-run.cbor", receipt(trapped), ""),
+        ("ok-receipt-closed.cbor", receipt(disclosed=None), ""),
+        ("ok-receipt-of-a-failed-run.cbor", receipt(trapped, disclosed=(salt, none)), ""),
         ("ok-receipt-version-1.cbor", sign1(cbor2.dumps(first), unprotected={33: own}), ""),
         ("receipt-other-certificate.cbor", receipt(key=ATTACKER, chain=other),
          "certificate-mismatch"),
         ("receipt-other-key.cbor", receipt(key=ATTACKER), "signature"),
-        ("receipt-unknown-field.cbor", receipt(members | {22: 0}), "claim-value"),
+        ("receipt-unknown-field.cbor", receipt(members | {19: 0}), "claim-value"),
+        ("receipt-details-of-another-salt.cbor", receipt(disclosed=(b"t" * 32, details)),
+         "claim-value"),
         ("receipt-result-of-a-failed-run.cbor", receipt(members | {8: 1}), "claim-value"),
         ("receipt-second-without-a-first.cbor",
          receipt({key: member for key, member in members.items() if key != 4}), "claim-value"),
@@ -237,6 +243,12 @@ def receipts():
         ("receipt-version-2-in-the-header-of-1.cbor",
          sign1(cbor2.dumps(members), unprotected={33: own}), "claim-value"),
     ]  # fmt: skip
+
+
+def run_details(salt, details):
+    """The commitment to the details of a run."""
+    parts = (b"veracruz-run-details-v1", salt, details)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
 
 
 def main(folder):

@@ -11,13 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.cbor.members import mapping, octets, refused, required, text
+from psa_attestation.cbor.values import Key
 from psa_attestation.cose.algorithms import algorithm_of
 from psa_attestation.cose.messages import ENVELOPE_LIMITS, parse
-from psa_attestation.cose.signing import ALG, X5CHAIN
+from psa_attestation.cose.signing import ALG, X5CHAIN, message1
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
-from psa_attestation.receipts.reading import read_receipt
+from psa_attestation.receipts.reading import details_commitment, read_details, read_receipt
 from psa_attestation.receipts.receipt import (
     CONTENT_TYPE,
+    DETAILS,
     MAX_RECEIPT_BYTES,
     MAX_RECEIPT_INPUTS,
     MAX_RECEIPT_READERS,
@@ -28,6 +30,7 @@ from psa_attestation.receipts.version_1 import RECEIPT_FORMAT_1, ReceiptV1, read
 from psa_attestation.statements import statement_header
 from veracruz_utils.public_keys import KeyFormatError, p256_key
 
+_UNPROTECTED: Final[frozenset[Key]] = frozenset({X5CHAIN, DETAILS})
 _ENVELOPE: Final = DecodeLimits(
     max_bytes=MAX_RECEIPT_BYTES, max_items=64, max_depth=8, tags=ENVELOPE_LIMITS.tags
 )
@@ -66,13 +69,35 @@ def verify_receipt(data: bytes, *, certificate_digest: bytes) -> Receipt | Recei
     key = _public_key(certificate)
     members = mapping(decode(message.verify(key), _PAYLOAD), "the receipt")
     form = text(required(members, 0, "the format"), "the format", max_chars=32)
+    if not message.unprotected.keys() <= _UNPROTECTED:
+        raise refused(ErrorCode.CLAIM_VALUE, "an unprotected header parameter is not known")
     if form == RECEIPT_FORMAT_1:
         return read_receipt_v1(members)
     if form != RECEIPT_FORMAT:
         raise refused(ErrorCode.PROFILE_UNKNOWN, f"the format is {form!r}, not {RECEIPT_FORMAT}")
-    receipt = read_receipt(members)
+    details = None
+    if DETAILS in message.unprotected:
+        details = read_details(message.unprotected[DETAILS], members)
+    details_commitment(members)  # there, and well formed, if they are not
+    receipt = read_receipt(members, details)
     _check_header(message.protected, certificate_digest, receipt.policy_digest, key)
     return receipt
+
+
+def closed_digest(data: bytes) -> bytes:
+    """SHA-256 of a receipt without the details of its run: what the receipt after it names.
+
+    Raises:
+        AttestationError: `data` is no COSE_Sign1 with a certificate.
+    """
+    message = parse(data, _ENVELOPE)
+    certificate = octets(
+        required(message.unprotected, X5CHAIN, "the certificate"),
+        "the certificate",
+        range(1, MAX_RECEIPT_BYTES),
+    )
+    closed = message1(message.protected, {X5CHAIN: certificate}, message.payload, message.proof)
+    return hashlib.sha256(closed).digest()
 
 
 def _check_header(
