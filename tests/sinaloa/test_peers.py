@@ -41,16 +41,20 @@ def small(monkeypatch):
     return AttestationQuota()
 
 
-def take(quota: AttestationQuota, peer: str, count: int, *, sites: int = 0) -> None:
+def take(
+    quota: AttestationQuota, peer: str, count: int, *, sites: int = 0, now: float = 0.0
+) -> None:
     for _ in range(count):
-        quota.take(peer, sites=sites, now=0.0)
+        quota.take(peer, sites=sites, now=now)
 
 
-def as_many_as_there_are(quota: AttestationQuota, peer: str, *, sites: int = 0) -> int:
+def as_many_as_there_are(
+    quota: AttestationQuota, peer: str, *, sites: int = 0, now: float = 0.0
+) -> int:
     """What one gets that asks until it is refused."""
     for count in range(1000):
         try:
-            take(quota, peer, 1, sites=sites)
+            take(quota, peer, 1, sites=sites, now=now)
         except CallError:
             return count
     raise AssertionError("no end")
@@ -119,6 +123,29 @@ def test_a_window_ends_and_the_next_begins_with_the_first_that_asks(small):
         small.take("friend", sites=1, now=61.0)
     refused(small, "friend", sites=1, now=119.9)
     small.take("friend", sites=1, now=120.0)
+
+
+def test_in_the_next_window_everything_is_there_again(small):
+    networks = [f"2001:db8:1:{number}::/64" for number in range(100)]
+    strangers = [f"loud {number}" for number in range(100)]
+    for now in (0.0, 60.0, 120.0):
+        of_site = sum(as_many_as_there_are(small, each, now=now) for each in networks)
+        others = sum(as_many_as_there_are(small, each, now=now) for each in strangers)
+        assert (of_site, of_site + others) == (5, 10)
+        assert as_many_as_there_are(small, "friend", sites=1, now=now) == 3
+
+
+def test_a_site_has_as_much_as_two_of_its_peers(small, monkeypatch):
+    monkeypatch.setattr(peers, "ATTESTATIONS", 100)
+    networks = [f"2001:db8:1:{number}::/64" for number in range(100)]
+    assert sum(as_many_as_there_are(small, each) for each in networks) == 2 * 3
+
+
+def test_the_reserve_has_an_end_however_many_sites_have_their_least_share_of_it(small):
+    for number in range(100):
+        as_many_as_there_are(small, f"loud {number}")
+    friends = [f"friend {number}" for number in range(10)]
+    assert [as_many_as_there_are(small, each, sites=10) for each in friends] == [1] * 6 + [0] * 4
 
 
 def test_the_shares_leave_sonora_room_for_two_windows():

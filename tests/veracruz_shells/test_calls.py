@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from support.processes import eventually
+from veracruz_shells import calls
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
 
 
@@ -33,6 +34,9 @@ def test_of_one_peer_and_of_all_together_so_many_calls_are_in_progress():
     assert [slots.take(peer) for peer in "aaabc"] == [True, True, False, True, False]
     slots.give_back("a")
     assert [slots.take(peer) for peer in "bca"] == [True, False, False]
+    for peer in "abb":
+        slots.give_back(peer)
+    assert not slots._held  # not even the names of those that have no call
 
 
 @pytest.fixture
@@ -69,10 +73,24 @@ def test_a_call_whose_request_has_come_is_not_given_up(wait, given_up):
     wait(arrivals, "a", "one")
     assert given_up == []
     arrivals.start()
+    (watchdog,) = (each for each in threading.enumerate() if each.name == "arrivals")
+    assert watchdog.daemon  # it keeps no process that forgets to stop it
     assert eventually(lambda: given_up == ["one"])
     arrivals.stop()
     arrivals.stop()
     assert given_up == ["one"]
+
+
+def test_of_the_calls_that_wait_those_that_are_overdue_are_given_up(wait, given_up, monkeypatch):
+    monkeypatch.setattr(calls, "_TICK_S", 0.01)
+    arrivals = Arrivals(3, 600)
+    for peer, name in (("a", "one"), ("b", "two")):
+        wait(arrivals, peer, name)
+    next(iter(arrivals._waiting)).since -= 601
+    arrivals.start()
+    assert eventually(lambda: given_up)
+    assert given_up == ["one"]
+    arrivals.stop()
 
 
 def test_at_the_end_all_that_wait_are_given_up_and_nothing_is_left(wait, given_up):
