@@ -407,7 +407,7 @@ def test_limits_come_from_the_policy():
     assert limits.module_bytes == given["program_bytes"]
     of_the_process = {
         "program_bytes", "input_bytes", "total_input_bytes", "compile_seconds",
-        "compile_memory_bytes", "idle_seconds",
+        "compile_memory_bytes", "idle_seconds", "detached_seconds",
     }  # fmt: skip
     for name in given.keys() - of_the_process:
         assert getattr(limits, name) == given[name], name

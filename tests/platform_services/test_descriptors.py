@@ -50,6 +50,22 @@ def test_where_the_other_side_is_gone_there_is_no_descriptor(pair):
         receive_descriptors(theirs, 1)
 
 
+def test_a_receiver_that_is_gone_is_not_waited_for(pair, monkeypatch):
+    ours, theirs = pair
+    theirs.close()
+    monkeypatch.setattr(descriptors.time, "sleep", pytest.fail)
+    with pytest.raises(BrokenPipeError):
+        send_descriptors(ours, [0])
+
+
+def test_what_follows_a_batch_that_did_not_come_is_left_for_its_reader(pair):
+    ours, theirs = pair
+    ours.sendall(b"\0next")
+    with pytest.raises(PlatformError, match="0 descriptors came, 1 were announced"):
+        receive_descriptors(theirs, 1)
+    assert theirs.recv(9) == b"next"
+
+
 def test_descriptors_that_were_not_announced_are_closed(pair):
     ours, theirs = pair
     before = len(open_files(os.getpid()))
@@ -70,6 +86,27 @@ def test_a_receiver_that_takes_none_keeps_no_more_than_a_batch_in_flight(pair):
     ours.shutdown(socket.SHUT_WR)
     with pytest.raises(PlatformError, match="32 descriptors came, 4096 were announced"):
         receive_descriptors(theirs, 4096)
+
+
+def test_a_time_that_is_over_is_over_after_the_first_batch(pair):
+    ours, _ = pair
+    with pytest.raises(TimeoutError):
+        send_descriptors(ours, [0] * 33, timeout_s=0)
+
+
+def test_each_batch_is_acknowledged_by_one_byte_and_no_other(pair):
+    ours, theirs = pair
+    theirs.sendall(b"\0\0")
+    send_descriptors(ours, [0] * 96)
+    for sent in range(3):
+        theirs.sendall(b"x")
+        with pytest.raises(ConnectionAbortedError, match="descriptors were not taken"):
+            send_descriptors(ours, [0] * (33 + sent))
+    ours.shutdown(socket.SHUT_WR)
+    batches = 0
+    while len(theirs.recv(1)):
+        batches += 1
+    assert batches == 3 + 3
 
 
 def flooded(act) -> str:
