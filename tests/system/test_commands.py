@@ -16,6 +16,7 @@ PROGRAMS: dict[str, EntryPoint] = {
     if script.dist is not None and script.dist.name.split("-")[0] == "veracruz"
 }
 PRINTS_DATA = {
+    "durango completion",
     "durango policy schema",
     "freestanding-execution-engine decode",
     "freestanding-execution-engine encode",
@@ -37,8 +38,9 @@ def commands(name: str) -> dict[str, click.Command]:
 
     def walk(command: click.Command, words: str):
         if isinstance(command, click.Group):
-            for word, inner in command.commands.items():
-                yield from walk(inner, f"{words} {word}")
+            context = click.Context(command)
+            for word in command.list_commands(context):
+                yield from walk(command.get_command(context, word), f"{words} {word}")
         else:
             yield words, command
 
@@ -117,3 +119,26 @@ def test_a_misspelled_address_is_wrong_usage_everywhere(tmp_path):
         told = CliRunner().invoke(PROGRAMS[program].load(), [str(each) for each in arguments])
         assert told.exit_code == 2, command
         assert "is not HOST:PORT, such as 127.0.0.1:3010" in " ".join(told.stderr.split()), command
+
+
+def test_what_a_list_of_commands_says_is_what_the_commands_say():
+    def walk(group: click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if name in getattr(group, "elsewhere", {}):
+                yield name, group.elsewhere[name][1], command.get_short_help_str(limit=400)
+            if isinstance(command, click.Group):
+                yield from walk(command)
+
+    found = list(walk(PROGRAMS["durango"].load()))
+    assert len(found) > 20
+    for name, listed, said in found:
+        assert listed == said, name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_is_printed_for_each_shell(shell):
+    told = CliRunner().invoke(PROGRAMS["durango"].load(), ["completion", shell])
+    assert told.exit_code == 0
+    assert "_DURANGO_COMPLETE" in told.output

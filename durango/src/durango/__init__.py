@@ -7,36 +7,40 @@ with Principal.connect(policy, identity, attestation) as principal:
 principal.send_data(0, Path("people.csv"))
 """
 
-from durango.attestation import (
-    SavedAttestation,
-    attest,
-    parse_tabasco_key,
-    pinned_key,
-)
-from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
-from durango.consents import sign_policy, signer_of
-from durango.errors import (
-    AttestationFileError,
-    ConsentError,
-    ContentError,
-    DurangoError,
-    GateError,
-    IdentityError,
-    NotAuthorisedError,
-    PolicyExpiredError,
-    ProgramFailedError,
-    ProtocolError,
-    ReceiptError,
-    RequestFailedError,
-    RequestRefusedError,
-    TabascoKeyError,
-    WrongInputError,
-)
-from durango.evidence import Attestation, Evidence, GateCheck, Passed
-from durango.gate import judge
-from durango.identity import Identity, load_certificate
-from durango.principal import FetchedResult, Principal
-from durango.receipts import CommitmentOpening, verify_receipt
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from durango.attestation import (
+        SavedAttestation,
+        attest,
+        parse_tabasco_key,
+        pinned_key,
+    )
+    from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
+    from durango.consents import sign_policy, signer_of
+    from durango.errors import (
+        AttestationFileError,
+        ConsentError,
+        ContentError,
+        DurangoError,
+        GateError,
+        IdentityError,
+        NotAuthorisedError,
+        PolicyExpiredError,
+        ProgramFailedError,
+        ProtocolError,
+        ReceiptError,
+        RequestFailedError,
+        RequestRefusedError,
+        TabascoKeyError,
+        WrongInputError,
+    )
+    from durango.evidence import Attestation, Evidence, GateCheck, Passed
+    from durango.gate import judge
+    from durango.identity import Identity, load_certificate
+    from durango.principal import FetchedResult, Principal
+    from durango.receipts import CommitmentOpening, verify_receipt
 
 __all__ = [
     "Attestation",
@@ -75,3 +79,73 @@ __all__ = [
     "verify_bundle",
     "verify_receipt",
 ]
+
+# Loaded when it is asked for: a command that sends nothing should not wait for TLS and gRPC.
+_HOMES: Final = {
+    name: module
+    for module, names in {
+        "durango.attestation": (
+            "SavedAttestation",
+            "attest",
+            "parse_tabasco_key",
+            "pinned_key",
+        ),
+        "durango.bundles": (
+            "ReceiptBundle",
+            "VerifiedBundle",
+            "verify_bundle",
+        ),
+        "durango.consents": (
+            "sign_policy",
+            "signer_of",
+        ),
+        "durango.errors": (
+            "AttestationFileError",
+            "ConsentError",
+            "ContentError",
+            "DurangoError",
+            "GateError",
+            "IdentityError",
+            "NotAuthorisedError",
+            "PolicyExpiredError",
+            "ProgramFailedError",
+            "ProtocolError",
+            "ReceiptError",
+            "RequestFailedError",
+            "RequestRefusedError",
+            "TabascoKeyError",
+            "WrongInputError",
+        ),
+        "durango.evidence": (
+            "Attestation",
+            "Evidence",
+            "GateCheck",
+            "Passed",
+        ),
+        "durango.gate": ("judge",),
+        "durango.identity": (
+            "Identity",
+            "load_certificate",
+        ),
+        "durango.principal": (
+            "FetchedResult",
+            "Principal",
+        ),
+        "durango.receipts": (
+            "CommitmentOpening",
+            "verify_receipt",
+        ),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from the module where it lives (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'durango' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,12 +8,15 @@ output; all else, errors as well, goes to standard error in plain text, also wit
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from importlib import import_module
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -36,10 +39,12 @@ __all__ = [
     "progress",
     "read_file",
     "single_command",
+    "subgroup",
     "write_new_file",
 ]
 
 INTERRUPTED: Final = 130
+_AGAIN_S: Final = 0.2
 _STATUSES: Final = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "
     "4 peer unreachable, 130 interrupted."
@@ -68,15 +73,57 @@ class _Program(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Do what the command line says, and end as programs of ours do."""
-        with _ending(self.name):
+        with _ending(self.name), _interruptible():
             return super().invoke(ctx)
+
+
+class Subgroup(click.Group):
+    """A group of commands inside a program; it lists them with their whole first sentence.
+
+    Attributes:
+        elsewhere: commands that are loaded when they are wanted: where each is, as
+            `package.module:name`, and what the list of commands says of it.
+    """
+
+    elsewhere: Mapping[str, tuple[str, str]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted({*super().list_commands(ctx), *self.elsewhere})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, loaded if need be."""
+        if cmd_name not in self.commands and cmd_name in self.elsewhere:
+            module, _, name = self.elsewhere[cmd_name][0].partition(":")
+            self.add_command(getattr(import_module(module), name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, wrapped and not cut off; none is loaded for it."""
+        rows = [(name, self._summary(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        if name in self.elsewhere:
+            return self.elsewhere[name][1]
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=400) if command else ""
+
+
+def subgroup(
+    name: str | None = None,
+    **settings: Any,  # noqa: ANN401 - click's
+) -> Callable[[Callable[..., object]], Subgroup]:
+    """`click.group` for a group inside a program."""
+    return click.group(name, cls=Subgroup, **settings)
 
 
 class SingleCommand(_Program):
     """A program that is one command; made by `single_command`."""
 
 
-class CommandGroup(_Program, click.Group):
+class CommandGroup(_Program, Subgroup):
     """A program with commands; made by `command_group`."""
 
 
@@ -209,6 +256,38 @@ def progress(label: str, *, length: int) -> Iterator[Callable[[int], None]]:
         length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield bar.update
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt end the program wherever it comes.
+
+    Raised while an object is finalised or a library calls back, an exception is dropped, and a
+    program would go on. So it is raised again until somebody catches it.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # only the main thread has handlers; and who has one of its own keeps it
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+        raise KeyboardInterrupt
+
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(what.exc_value, KeyboardInterrupt):
+            sys.__unraisablehook__(what)
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        sys.unraisablehook = sys.__unraisablehook__
 
 
 @contextmanager

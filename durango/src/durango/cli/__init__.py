@@ -1,23 +1,52 @@
-"""The command `durango`: parse, call the library, print."""
+"""The command `durango`: parse, call the library, print.
+
+Each command is a module of this package, which is loaded when the command is wanted.
+"""
 
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
-from durango.cli.attest import attest_command
-from durango.cli.consent import COMMANDS as CONSENT_COMMANDS
-from durango.cli.identity import identity
-from durango.cli.policy import policy
-from durango.cli.profiles import default_map, defaults_of
-from durango.cli.reading import result, round_group, shutdown, status
-from durango.cli.receipt import receipt
-from durango.cli.release import release
-from durango.cli.replay import replay_command
-from durango.cli.sending import data, program, stream
-from veracruz_shells.console import command_group
+from veracruz_shells.console import CommandGroup, command_group
 
 __all__ = ["main"]
+
+_COMMANDS: Final = {
+    "attest": (
+        "durango.cli.attest:attest_command",
+        "Check the isolate behind the bridge against your own copy of POLICY.",
+    ),
+    "completion": (
+        "durango.cli.completion:completion",
+        "Print what makes a shell complete the words of commands.",
+    ),
+    "data": ("durango.cli.sending:data", "Provide data."),
+    "identity": ("durango.cli.identity:identity", "Make and show a principal's certificate."),
+    "policy": ("durango.cli.policy:policy", "Write, explain, check, compare and sign policies."),
+    "program": ("durango.cli.sending:program", "Provide the program."),
+    "receipt": (
+        "durango.cli.receipt:receipt",
+        "Get the runtime's account of its runs, and check it.",
+    ),
+    "release": (
+        "durango.cli.release:release",
+        "Say which releases of the runtime you know, and whose.",
+    ),
+    "replay": (
+        "durango.cli.replay:replay_command",
+        "Do the run of a receipt in BUNDLE again on this machine, and compare the results.",
+    ),
+    "result": ("durango.cli.reading:result", "Have the program run and fetch the result."),
+    "round": ("durango.cli.reading:round_group", "Begin another round."),
+    "shutdown": (
+        "durango.cli.reading:shutdown",
+        "Ask for the end of the computation; the isolate ends when all readers have asked.",
+    ),
+    "status": ("durango.cli.reading:status", "Show where the computation of POLICY stands."),
+    "stream": ("durango.cli.sending:stream", "Provide stream items."),
+}
 
 
 @command_group(
@@ -29,31 +58,26 @@ __all__ = ["main"]
     "--profile",
     metavar="NAME",
     envvar="DURANGO_PROFILE",
-    help="Whose files and addresses are meant, of those in config.toml in the folder of --config, "
-    "~/.config/durango or DURANGO_CONFIG.",
+    help="Whose files and addresses are meant, of those in config.toml in ~/.config/durango or "
+    "the folder that DURANGO_CONFIG names.",
 )
 @click.pass_context
 def main(ctx: click.Context, *, profile: str | None) -> None:
-    """The group; each command is a module of this package."""
-    folder = os.environ.get("DURANGO_CONFIG") or click.get_app_dir("durango")
-    ctx.default_map = default_map(ctx.command, defaults_of(Path(folder), profile))
+    """The group."""
+    folder = Path(os.environ.get("DURANGO_CONFIG") or click.get_app_dir("durango"))
+    if profile is None and not (folder / "config.toml").exists():
+        return
+    from durango.cli.profiles import defaults_of  # noqa: PLC0415 - few commands need it
+
+    defaults = defaults_of(folder, profile)
+    assert isinstance(ctx.command, CommandGroup)
+    assert ctx.invoked_subcommand is not None
+    name = ctx.invoked_subcommand
+    command = ctx.command.get_command(ctx, name)
+    inside = command.list_commands(ctx) if isinstance(command, click.Group) else []
+    # A command takes what it has parameters for, and leaves the rest.
+    ctx.default_map = {name: dict.fromkeys(inside, defaults) if inside else defaults}
 
 
-for _command in CONSENT_COMMANDS:
-    policy.add_command(_command)
-for _command in (
-    identity,
-    policy,
-    release,
-    attest_command,
-    program,
-    data,
-    stream,
-    result,
-    round_group,
-    status,
-    shutdown,
-    receipt,
-    replay_command,
-):
-    main.add_command(_command)
+assert isinstance(main, CommandGroup)
+main.elsewhere = _COMMANDS

@@ -173,6 +173,3 @@ def _emit(
 
 def _read(path: Path) -> bytes:
     return read_file(path, limit=MAX_SIGNATURE_BYTES, what="consent")
-
-
-COMMANDS: tuple[click.Command, ...] = (sign, consent, revoke, status)

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from durango._words import printable, timestamp
 from durango.cli.options import FILE, force_option, key_password_option, password_from
 from durango.identity import MAX_PEM_BYTES, Identity, load_certificate
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import NewFile, read_file, write_new_files
 from veracruz_utils.digest import Digest
 
 
-@click.group("identity", help="Make and show a principal's certificate.")
+@subgroup("identity", help="Make and show a principal's certificate.")
 def identity() -> None:
     """The group."""
 

@@ -74,14 +74,6 @@ def defaults_of(folder: Path, name: str | None) -> dict[str, object]:
     }
 
 
-def default_map(command: click.Command, defaults: Mapping[str, object]) -> dict[str, Any]:
-    """`defaults` for every parameter of that name below `command`, as click takes them."""
-    if isinstance(command, click.Group):
-        return {name: default_map(each, defaults) for name, each in command.commands.items()}
-    names = {parameter.name for parameter in command.params}
-    return {name: value for name, value in defaults.items() if name in names}
-
-
 class PolicyArgument(click.Argument):
     """The argument POLICY, which may be left out where a profile names one.
 

@@ -25,7 +25,7 @@ from durango.failures import failure_facts, failure_lines
 from durango.principal import FetchedResult, Principal
 from durango.receipts import balance_lines, receipt_facts
 from durango.rights import require_reader
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import new_file, refuse_existing
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy, Role
@@ -33,7 +33,7 @@ from veracruz_utils.policy import Policy, Role
 _STDOUT: Final = Path("-")
 
 
-@click.group("result", help="Have the program run and fetch the result.")
+@subgroup("result", help="Have the program run and fetch the result.")
 def result() -> None:
     """The group."""
 
@@ -125,7 +125,7 @@ def _require_result(outcome: FetchedResult) -> None:
         )
 
 
-@click.group("round", help="Begin another round.")
+@subgroup("round", help="Begin another round.")
 def round_group() -> None:
     """The group."""
 

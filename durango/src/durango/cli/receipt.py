@@ -27,7 +27,7 @@ from durango.receipts import (
     receipt_line,
 )
 from psa_attestation.receipts.receipt import Receipt
-from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file, subgroup
 from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
@@ -37,7 +37,7 @@ _BARE: Final = b"\xd2"
 """How a signed receipt by itself begins: tag 18 of CBOR. A bundle is a map."""
 
 
-@click.group("receipt", help="Get the runtime's account of its runs, and check it.")
+@subgroup("receipt", help="Get the runtime's account of its runs, and check it.")
 def receipt() -> None:
     """The group."""
 

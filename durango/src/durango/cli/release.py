@@ -16,7 +16,7 @@ from durango.releases import (
     when,
 )
 from psa_attestation.corim.release import MAX_RELEASE_BYTES
-from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file, subgroup
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 
@@ -38,7 +38,7 @@ def _plain(fingerprint: str) -> str:
     return fingerprint.replace(":", "").lower()
 
 
-@click.group("release", help="Say which releases of the runtime you know, and whose.")
+@subgroup("release", help="Say which releases of the runtime you know, and whose.")
 def release() -> None:
     """The group."""
 

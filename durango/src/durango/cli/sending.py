@@ -24,7 +24,7 @@ from durango.content import open_content
 from durango.evidence import Attestation
 from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening
 from durango.rights import require_place, require_sender
-from veracruz_shells.console import emit, json_option, progress
+from veracruz_shells.console import emit, json_option, progress, subgroup
 from veracruz_shells.files import new_file
 
 _ACCEPTING: Final = {
@@ -54,7 +54,7 @@ _receipt_option = click.option(
 )
 
 
-@click.group("program", help="Provide the program.")
+@subgroup("program", help="Provide the program.")
 def program() -> None:
     """The group."""
 
@@ -82,7 +82,7 @@ def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
 def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> click.Group:
     """The commands about inputs of one kind; `summary` and `send` are their help."""
 
-    @click.group(name, help=summary)
+    @subgroup(name, help=summary)
     def group() -> None:
         """The group."""
 

@@ -11,7 +11,7 @@ from sdk.commands import encoding
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, build, data_files, named_types, people, programs
 from sdk.examples import policy_template as template
-from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option, subgroup, write_new_file
 from veracruz_utils.digest import Digest
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -30,7 +30,7 @@ def types(*, as_json: bool) -> None:
     emit({one.name: one.expression for one in named}, text, as_json=as_json)
 
 
-@click.group("generate")
+@subgroup("generate")
 def generate() -> None:
     """Make sample data; the same seed gives the same data everywhere."""
 

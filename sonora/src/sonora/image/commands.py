@@ -10,7 +10,15 @@ from sonora.image.build import STEPS, build_image
 from sonora.image.contents import packages_of
 from sonora.image.signing import parse_release_key, sign_images
 from veracruz_image import differences, read_manifest, verify_image, write_archive
-from veracruz_shells.console import emit, json_option, note, progress, read_file, write_new_file
+from veracruz_shells.console import (
+    emit,
+    json_option,
+    note,
+    progress,
+    read_file,
+    subgroup,
+    write_new_file,
+)
 from veracruz_shells.files import new_file
 
 _PLACE: Final = click.Path(path_type=Path, exists=True)
@@ -18,7 +26,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _MAX_KEY_BYTES: Final = 16 * 1024
 
 
-@click.group()
+@subgroup()
 def image() -> None:
     """Make a runtime image, check one, say what differs between two, sign those of a release.
 

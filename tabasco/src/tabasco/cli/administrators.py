@@ -14,13 +14,13 @@ from tabasco.cli.options import (
 )
 from tabasco.registry.administrators import AdministratorRole, Administrators
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import new_file
 
 _MAX_TOKEN_BYTES: Final = 256
 
 
-@click.group("administrator")
+@subgroup("administrator")
 def administrator() -> None:
     """Manage who may administer over HTTP."""
 

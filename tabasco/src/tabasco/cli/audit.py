@@ -18,12 +18,12 @@ from tabasco.cli.options import (
 from tabasco.errors import TabascoError
 from tabasco.registry.audit import MAX_HEAD_BYTES, AuditLog, Head
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file, subgroup
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
-@click.group("audit")
+@subgroup("audit")
 def audit() -> None:
     """Read the audit log, and verify that it was not changed."""
 

@@ -30,13 +30,13 @@ from tabasco.verify.amd.report import Product
 from tabasco.verify.detection import kind_of, plain
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES
-from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
+from veracruz_shells.console import emit, json_option, note, read_file, subgroup, write_new_file
 
 STALE: Final = 1
 _SOON: Final = timedelta(days=7)
 
 
-@click.group("collateral")
+@subgroup("collateral")
 def collateral() -> None:
     """Manage what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
 

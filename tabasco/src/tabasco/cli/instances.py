@@ -18,10 +18,10 @@ from tabasco.cli.options import (
 from tabasco.errors import TabascoError
 from tabasco.registry.instances import Instance, Instances
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 
 
-@click.group("instance")
+@subgroup("instance")
 def instance() -> None:
     """List and revoke enrolled instances."""
 

@@ -10,12 +10,12 @@ from tabasco.errors import TabascoError
 from tabasco.registry.platform_keys import KINDS, PlatformKeys, RegisteredKey
 from tabasco.registry.state import StateDirectory
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file, subgroup
 from veracruz_utils.key_files import ec_key_of_pem
 from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError
 
 
-@click.group("platform-key")
+@subgroup("platform-key")
 def platform_key() -> None:
     """Manage keys of platforms whose evidence has no certificate, such as Arm CCA."""
 

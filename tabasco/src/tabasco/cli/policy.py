@@ -27,12 +27,12 @@ from tabasco.service.explanation import explain
 from tabasco.verify.detection import kind_of, plain
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
-from veracruz_shells.console import emit, json_option, note, read_file
+from veracruz_shells.console import emit, json_option, note, read_file, subgroup
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
-@click.group("policy")
+@subgroup("policy")
 def policy() -> None:
     """Manage appraisal policies, which decide what hardware evidence is accepted."""
 

@@ -18,13 +18,13 @@ from tabasco.registry.bundles import MAX_BUNDLE_BYTES, ReferenceValue
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.state import StateDirectory
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_shells.console import emit, json_option, note, read_file
+from veracruz_shells.console import emit, json_option, note, read_file, subgroup
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
-@click.group("reference-values")
+@subgroup("reference-values")
 def reference_values() -> None:
     """Manage reference values: what measurements may be."""
 

@@ -15,7 +15,7 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_utils.key_files import pem_of
 
 
@@ -39,7 +39,7 @@ def public_key(state: StateDirectory, *, as_json: bool) -> None:
     _emit_public_key(state, pem_of(state.result_key().public_key()), as_json=as_json)
 
 
-@click.group("keys")
+@subgroup("keys")
 def key_commands() -> None:
     """Manage the keys that sign results."""
 

@@ -15,13 +15,13 @@ from tabasco.cli.options import (
 )
 from tabasco.registry.revocations import Revocations, Subject
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_utils.key_files import digest_of
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
-@click.group("revoke")
+@subgroup("revoke")
 def revoke() -> None:
     """Revoke a measurement or a key; for an instance see `tabasco instance revoke`."""
 

@@ -17,10 +17,10 @@ from tabasco.cli.options import (
 )
 from tabasco.registry.roots import Root, Roots
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 
 
-@click.group("root")
+@subgroup("root")
 def root() -> None:
     """Manage the software roots whose evidence is trusted."""
 

@@ -5,11 +5,11 @@ import click
 from tabasco.cli.options import bare_state_option
 from tabasco.registry.state import StateDirectory
 from tabasco.registry.tenants import add_tenant, tenants_of
-from veracruz_shells.console import emit, json_option
+from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_utils.key_files import pem_of
 
 
-@click.group("tenant")
+@subgroup("tenant")
 def tenant() -> None:
     """Manage tenants: each has its own keys, database and administrators.
 
