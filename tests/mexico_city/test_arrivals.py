@@ -139,6 +139,7 @@ def test_what_broke_off_gives_way_to_what_its_principal_sends_instead(party):
     party.begin(FIRST, data(0))
     party.begin(FIRST, data(1))
     instead = party.announce(FIRST, data(2))
+    assert len(open_files(os.getpid())) == before + 1
     party.announce(FIRST, data(3))
     assert instead.writer.written == 0
     assert len(open_files(os.getpid())) == before + 2
@@ -196,6 +197,12 @@ def test_what_a_computation_waits_for_no_more_is_dropped(party):
     party.computation.guest_lost("signal-9")
     party.arrivals.forget(101.0)
     assert len(open_files(os.getpid())) == before
+    assert refusal(party.announce, FIRST, data()) is RefusalReason.WRONG_STATE
+
+
+def test_what_a_computation_waits_for_no_more_is_not_gone_on_with(party):
+    party.begin(FIRST, data())
+    party.computation.guest_lost("signal-9")
     assert refusal(party.announce, FIRST, data()) is RefusalReason.WRONG_STATE
 
 

@@ -131,8 +131,6 @@ class ArrivingUploads:
                 for each in self._broken_off()
                 if (each.slot.kind, each.slot.client_id) == theirs
             ]
-            if not kept:
-                raise
         for arrival in kept:
             self._computation.release(arrival.slot)
         try:
