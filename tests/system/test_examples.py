@@ -24,7 +24,7 @@ def policy_of(example, members, folder, stack, *, module=None):
     folder.joinpath(f"{example.name}.wasm").write_bytes(module)
     folder.joinpath("image").symlink_to(local_image().folder / MANIFEST)
     folder.joinpath("tabasco.pem").write_bytes(stack.tabasco_key_file.read_bytes())
-    source = policy_template(example, now=datetime.now(UTC))
+    source = policy_template(example)
     source = source.replace("127.0.0.1:3010", str(stack.tabasco_address))
     folder.joinpath("policy.toml").write_text(source)
     run("durango", "policy", "build", "policy.toml", cwd=folder).done()

@@ -162,6 +162,16 @@ def test_the_file_is_named_where_its_text_is_wrong(folder):
     assert str(folder / "policy.toml") in refused(folder, "most = 2", "moost = 2")
 
 
+def test_an_end_may_be_some_days_from_the_day_of_building(folder):
+    policy = Policy.parse(
+        build(folder, SOURCE.replace("expires = 2026-06-20T00:00:00Z", "days = 2")), at=NOW
+    )
+    assert policy.expires_at == datetime(2026, 6, 4, tzinfo=UTC)
+    for ends in ("", "days = 2\nexpires = 2026-06-20"):
+        told = refused(folder, "expires = 2026-06-20T00:00:00Z", ends)
+        assert "give expires or days, and not both" in told
+
+
 def test_a_digest_beside_a_file_is_held_against_it(folder):
     both = f'file = "program.wasm"\ndigest = "{Digest.of(bytes(4))}"'
     assert "program.digest says" in refused(folder, 'file = "program.wasm"', both)

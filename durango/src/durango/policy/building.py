@@ -69,7 +69,7 @@ def build_policy(source: PolicySource, *, releases: Releases, at: datetime) -> b
         sinaloa=_address(source.delegate.sinaloa, "delegate.sinaloa"),
         tabasco=_address(source.attestation.tabasco, "attestation.tabasco"),
         tabasco_key=_tabasco_key(source),
-        expires_at=source.ends_at,
+        expires_at=source.ends_at(at),
         ciphersuite=TLS_1_3_SUITES[0]
         if source.ciphersuite is None
         else ciphersuite_named(source.ciphersuite, TLS_1_3_SUITES),

@@ -7,7 +7,7 @@ file, and files are looked for beside the TOML. docs/reference/policy-toml.md li
 
 import re
 import tomllib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -129,6 +129,8 @@ class PolicySource(_Strict):
     """The whole file.
 
     Attributes:
+        expires: when it ends.
+        days: or how many days after the day on which it is built; another day, another policy.
         principals: by name.
         inputs: in the order in which the program sees them.
         streams: likewise.
@@ -137,13 +139,14 @@ class PolicySource(_Strict):
         folder: where files are looked for.
     """
 
-    expires: datetime
     delegate: DelegateTable
     attestation: AttestationTable
     program: ProgramTable
     principals: dict[str, PrincipalTable]
     result: ResultTable
     platforms: list[PlatformTable]
+    expires: datetime | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
     inputs: list[PlaceTable] = []
     streams: list[PlaceTable] = []
     rounds: RoundsTable = msgspec.field(default_factory=RoundsTable)
@@ -153,9 +156,13 @@ class PolicySource(_Strict):
     ciphersuite: str | None = None
     folder: str = "."
 
-    @property
-    def ends_at(self) -> datetime:
-        """The moment it ends, in UTC."""
+    def ends_at(self, now: datetime) -> datetime:
+        """The moment it ends, in UTC, if it is built now."""
+        if (self.expires is None) == (self.days is None):
+            raise SourceError("give expires or days, and not both")
+        if self.expires is None:
+            midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return midnight + timedelta(days=1 + (self.days or 0))
         if self.expires.tzinfo is None:
             raise SourceError(
                 f"expires: {self.expires.isoformat()} has no time zone: write it as "

@@ -1,6 +1,5 @@
 """The commands about example programs: what there is, data and policies for them, their modules."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -102,8 +101,7 @@ def policy_template(*, name: str) -> None:
     Certificates are named as `durango identity new` names them, and all services are on this
     machine: change what differs.
     """
-    text = template.policy_template(EXAMPLES[name], now=datetime.now(UTC))
-    click.echo(text, nl=False)
+    click.echo(template.policy_template(EXAMPLES[name]), nl=False)
 
 
 @click.command("list-examples")

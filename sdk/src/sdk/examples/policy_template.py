@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from sdk.examples import Example
@@ -12,7 +11,6 @@ from veracruz_utils.policy import LINUX_SOFTWARE
 
 PROGRAM_PROVIDER: Final = "program provider"
 RESULT_READER: Final = "result reader"
-_DAYS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +43,15 @@ def orders(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
     )
 
 
-def policy_template(example: Example, *, now: datetime) -> str:
-    """The source: with the addresses of one machine, to be replaced; `now` is the time it is."""
-    return "\n".join(_lines(example, now)) + "\n"
+def policy_template(example: Example) -> str:
+    """The source: with the addresses of one machine, to be replaced."""
+    return "\n".join(_lines(example)) + "\n"
 
 
-def _lines(example: Example, now: datetime) -> Iterator[str]:
+def _lines(example: Example) -> Iterator[str]:
     yield f"# A policy for {example.name}: {example.summary}."
     yield "# Change what differs, then: durango policy build policy.toml"
-    yield f"expires = {now + _DAYS:%Y-%m-%d}T00:00:00Z"
+    yield "days = 30"
     yield "\n[delegate]  # who runs the isolate: where the bridge listens"
     yield 'sinaloa = "127.0.0.1:3011"'
     yield "\n[attestation]  # who vouches for it: where Tabasco listens, and `tabasco public-key`"
