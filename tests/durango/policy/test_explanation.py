@@ -52,6 +52,22 @@ def test_who_can_stop_repeat_and_end_is_told_with_numbers():
     assert "reader can end all of it, alone." in told()["decides"]
 
 
+def test_what_is_told_of_a_run_is_told_by_reader_and_by_everybody():
+    learns = told()["learns"]
+    assert "how each run ended: well, with an error code" in learns
+    assert "reader learns of each run as well the program's code and how long it took." in learns
+    metered = told(debug=True, limits={"fuel": 5})["learns"]
+    assert (
+        "reader and author learn of each run as well the program's code, how long it took"
+        in metered
+    )
+    assert "the fuel it used" in metered
+    privacy = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "2", "sensitivity": "1"}
+    noisy = told(result={"type": "(i64,)", "privacy": privacy}, limits={"fuel": 5})["learns"]
+    assert "reader learns of each run as well whether the program returned an error code" in noisy
+    assert "fuel" not in noisy
+
+
 def test_noise_and_what_may_leave_are_told():
     privacy = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "2", "sensitivity": "1"}
     learns = told(result={"type": "(i64,)", "contributors": 2, "bytes": 9, "privacy": privacy})

@@ -173,8 +173,10 @@ class _Voice:
         yield from self._edge()
         yield (
             "Every principal learns who has sent what when, its size in bytes, how often the "
-            "program ran, how long, its return code, and how a run failed; never the content."
+            "program ran, and how each run ended: well, with an error code, by a trap, by a limit, "
+            "with its process, or with a result that was withheld; never the content."
         )
+        yield self._of_a_run()
         if policy.debug:
             yield (
                 f"{self._author} learns what the program says while it runs, and where in it a run "
@@ -192,6 +194,17 @@ class _Voice:
                 "The program's random numbers come from a seed that is in the receipts: every "
                 "principal can know them."
             )
+
+    def _of_a_run(self) -> str:
+        told = list(self._readers)
+        if self.policy.debug and self._author not in told:
+            told.append(self._author)
+        verb = "learns" if len(told) == 1 else "learn"
+        private = self.policy.result.privacy is not None
+        code = "whether the program returned an error code" if private else "the program's code"
+        fuel = self.policy.limits.fuel is not None and not private
+        what = [code, "how long it took", *["the fuel it used"] * fuel]
+        return f"{listed(told)} {verb} of each run as well {listed(what)}."
 
     def _edge(self) -> Iterator[str]:
         terms = self.policy.result
