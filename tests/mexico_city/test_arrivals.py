@@ -194,7 +194,7 @@ def test_what_arrives_is_never_forgotten(party):
 def test_what_a_computation_waits_for_no_more_is_dropped(party):
     before = len(open_files(os.getpid()))
     party.begin(FIRST, data())
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("keeper")
     party.arrivals.forget(101.0)
     assert len(open_files(os.getpid())) == before
     assert refusal(party.announce, FIRST, data()) is RefusalReason.WRONG_STATE

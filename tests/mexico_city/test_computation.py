@@ -10,7 +10,8 @@ from colima.runtime import (
     TrapFrame,
     Upload,
 )
-from mexico_city.computation import Computation, Job, RunResult
+from mexico_city.attempts import RunResult
+from mexico_city.computation import Computation, Job
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from platform_services import ServiceUnavailableError
@@ -27,7 +28,8 @@ class Party:
     """A computation, and its identities by their numbers."""
 
     def __init__(self, *, random=None, **terms) -> None:
-        self.policy = policy(terms.pop("roles", ROLES), **terms)
+        once = {"rounds": 99, "attempts": 1}
+        self.policy = policy(terms.pop("roles", ROLES), **(once | terms))
         self.computation = Computation(self.policy, random or CountingRandom())
 
     def reserve(self, who: int, kind: ContentKind, package_id: int = 0, size: int = 1):
@@ -108,7 +110,7 @@ def test_another_program_is_refused_by_its_digest_and_the_right_one_may_follow()
 def test_a_program_that_arrives_after_the_computation_failed_is_refused():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     answer = refusal(party.computation.check_program, slot, content_of(PROGRAM))
     assert (answer.reason, answer.found) == (
         RefusalReason.WRONG_STATE,
@@ -179,7 +181,7 @@ def test_an_input_that_arrives_after_the_computation_failed_is_refused():
     party = Party(data=[1])
     party.load()
     slot = party.reserve(FIRST, ContentKind.DATA)
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     answer = refusal(party.computation.provide, slot, content_of(b"x"))
     assert (answer.reason, answer.found) == (
         RefusalReason.WRONG_STATE,
@@ -287,7 +289,8 @@ def test_a_return_code_other_than_0_is_told_every_time():
     party.load()
     party.run(b"partial", code=-4)
     assert [party.ask().return_code for _ in range(2)] == [-4, -4]
-    assert party.state is ComputationState.FINISHED_EXECUTING
+    assert party.ask().output is None
+    assert party.state is ComputationState.ERROR
 
 
 def test_no_result_before_everything_is_in():
@@ -415,7 +418,7 @@ def test_what_a_round_said_is_not_told_of_the_next():
     assert party.computation.failure_report(author).message == "of round one"
     party.next_round()
     party.ask()
-    party.computation.guest_lost("time", reason=RefusalReason.LIMIT_REACHED)
+    party.computation.run_failed(RefusalReason.LIMIT_REACHED, "time")
     report = party.computation.failure_report(author)
     assert (report.failure, report.message) == ("limit reached: time", "")
 
@@ -439,11 +442,11 @@ def test_no_next_round_before_the_end_of_this_one():
     assert refusal(party.next_round).expected == "FINISHED_EXECUTING"
 
 
-def test_a_lost_guest_leaves_a_finished_result_but_no_next_round():
+def test_a_lost_keeper_leaves_a_finished_result_but_no_next_round():
     party = Party()
     party.load()
     party.run(b"kept")
-    party.computation.guest_lost("exit-70")
+    party.computation.keeper_lost("exit-70")
     assert party.ask().output.read(0, 9) == b"kept"
     answer = refusal(party.next_round)
     assert (answer.reason, answer.status) == (RefusalReason.GUEST_LOST, ResponseStatus.VM_ERROR)
@@ -454,7 +457,7 @@ def test_a_failed_computation_drops_what_came_in():
     party = Party(data=[1, 1], streams=[1])
     party.load()
     kept = [party.send(FIRST, ContentKind.DATA, number) for number in range(2)]
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     assert [each.content.descriptor for each in kept] == [-1, -1]
 
 
@@ -467,7 +470,7 @@ def test_the_end_is_when_every_reader_asked_for_it():
 
 def test_readers_may_ask_for_the_end_after_a_failure():
     party = Party(roles=[[PI], [READER]])
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     assert party.vote(1)
 
 
@@ -481,18 +484,18 @@ def test_a_new_round_forgets_who_asked_for_the_end():
     assert party.vote(READER_1)
 
 
-def test_a_computation_whose_guest_is_lost_no_longer_runs():
+def test_a_computation_whose_keeper_is_lost_no_longer_runs():
     party = Party()
     party.load()
     party.computation.request_result(party.policy.identities[READER_1])
     assert party.computation.running
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     assert not party.computation.running
 
 
 def test_nobody_but_the_programs_provider_gets_a_failure_report():
     party = Party()
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("signal-9")
     for who in (FIRST, SECOND, READER_1, READER_2):
         with pytest.raises(DeniedError) as refused:
             party.computation.failure_report(party.policy.identities[who])

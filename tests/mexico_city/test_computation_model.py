@@ -11,8 +11,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
-from colima.runtime import ComputationState, ContentKind, RefusalReason, Upload
-from mexico_city.computation import Computation, Job, RunResult
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    Failure,
+    Filling,
+    RefusalReason,
+    Upload,
+    Withdraw,
+)
+from mexico_city.attempts import RunResult
+from mexico_city.computation import Computation, Job
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from support.computations import PROGRAM, policy
@@ -34,6 +43,7 @@ WANTED = {
         {"DataProvider", "StreamProvider"},
     ),
 }
+ROUNDS, ATTEMPTS = 3, 2
 PARTIES = st.sampled_from(sorted(ROLES))
 OUTPUTS = st.none() | st.binary(max_size=4)
 OFTEN = st.integers(0, 30).map(lambda drawn: drawn != 17)
@@ -49,22 +59,54 @@ class Model:
         self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
         self.coming: list[tuple[ContentKind, int, int, int]] = []
         self.running = False
-        self.guest = True
+        self.keeper = True
+        self.attempts = 0
+        self.failed: RefusalReason | int | None = None
+        self.changed = False
         self.previous: bytes | None = None
         self.result: bytes | None = None
         self.votes: set[int] = set()
 
     def refuses_upload(
-        self, who: int, kind: ContentKind, number: int, size: int
+        self, who: int, kind: ContentKind, number: int, size: int, *, replace: bool = False
     ) -> RefusalReason | None:
         state, roles = WANTED[kind]
         if not roles & ROLES[who]:
             return RefusalReason.WRONG_ROLE
-        if self.state is not state:
-            return RefusalReason.WRONG_STATE
         if kind is ContentKind.PROGRAM:
-            return self.refuses_program(size)
-        return self.refuses_input(who, kind, number, size)
+            wrong = self.state is not state
+            return RefusalReason.WRONG_STATE if wrong else self.refuses_program(size)
+        there = (who, number) in self.taken[kind]
+        if self.state is not state and not (there and self.changeable(kind)):
+            return RefusalReason.WRONG_STATE
+        if there and replace and not self.changeable(kind):
+            return RefusalReason.WRONG_STATE
+        return self.refuses_input(who, kind, number, size, replace=there and replace)
+
+    def changeable(self, kind: ContentKind) -> bool:
+        loading = self.state in {
+            ComputationState.DATA_SOURCES_LOADING,
+            ComputationState.STREAM_SOURCES_LOADING,
+            ComputationState.READY_TO_EXECUTE,
+        }
+        return loading and not self.running and (kind is ContentKind.STREAM or self.round == 1)
+
+    def refuses_withdrawal(self, who: int, kind: ContentKind, number: int) -> RefusalReason | None:
+        if kind is ContentKind.PROGRAM:
+            return RefusalReason.NOT_EXPECTED
+        if not WANTED[kind][1] & ROLES[who]:
+            return RefusalReason.WRONG_ROLE
+        if not self.changeable(kind):
+            return RefusalReason.WRONG_STATE
+        return None if (who, number) in self.taken[kind] else RefusalReason.NOT_EXPECTED
+
+    def withdraw(self, who: int, kind: ContentKind, number: int) -> None:
+        del self.taken[kind][who, number]
+        self.changed = True
+        if kind is ContentKind.DATA:
+            self.state = ComputationState.DATA_SOURCES_LOADING
+        elif self.state is ComputationState.READY_TO_EXECUTE:
+            self.state = ComputationState.STREAM_SOURCES_LOADING
 
     def refuses_program(self, size: int) -> RefusalReason | None:
         if size > LIMITS["program_bytes"]:
@@ -73,14 +115,17 @@ class Model:
         return RefusalReason.BUSY if coming else None
 
     def refuses_input(
-        self, who: int, kind: ContentKind, number: int, size: int
+        self, who: int, kind: ContentKind, number: int, size: int, *, replace: bool
     ) -> RefusalReason | None:
         inputs = [size for sizes in self.taken.values() for size in sizes.values()]
         inputs += [each[3] for each in self.coming if each[0] is not ContentKind.PROGRAM]
         if size > LIMITS["input_bytes"] or sum(inputs) + size > LIMITS["total_input_bytes"]:
             return RefusalReason.TOO_LARGE
-        theirs = [key for key in self.taken[kind] if key[0] == who]
-        theirs += [(owner, n) for of, owner, n, _ in self.coming if of is kind and owner == who]
+        theirs = {key for key in self.taken[kind] if key[0] == who}
+        coming = {(owner, n) for of, owner, n, _ in self.coming if of is kind and owner == who}
+        if replace and (who, number) not in coming:
+            theirs.remove((who, number))
+        theirs |= coming
         if (who, number) in theirs:
             return RefusalReason.DUPLICATE_PACKAGE
         return RefusalReason.NOT_EXPECTED if len(theirs) >= self.orders[kind].count(who) else None
@@ -102,14 +147,23 @@ class Model:
             if self.state is state and owners == Counter(self.orders[kind]):
                 self.state = after
 
+    def fail_run(self, how: "RefusalReason | int") -> None:
+        self.running = False
+        self.failed = how
+        self.changed = False
+        if self.attempts == ATTEMPTS:
+            self.fail()
+
     def fail(self) -> None:
         self.state = ComputationState.ERROR
         self.running = False
         self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
 
-    def lose_guest(self) -> None:
-        self.guest = False
-        if self.state is not ComputationState.FINISHED_EXECUTING:
+    def lose_keeper(self) -> None:
+        self.keeper = False
+        self.running = False
+        if self.state not in {ComputationState.FINISHED_EXECUTING, ComputationState.ERROR}:
+            self.failed = RefusalReason.GUEST_LOST
             self.fail()
 
 
@@ -129,6 +183,8 @@ class Requests(RuleBasedStateMachine):
             data=data,
             streams=streams,
             limits=LIMITS,
+            rounds=ROUNDS,
+            attempts=ATTEMPTS,
         )
         self.computation = Computation(self.policy, CountingRandom())
         self.model = Model(data, streams)
@@ -142,18 +198,20 @@ class Requests(RuleBasedStateMachine):
             computation.state,
             computation.round,
             computation.running,
-            computation.failure,
-            computation._frames,
+            computation.attempts.begun,
+            computation.attempts.failure,
+            computation.attempts.stale,
             computation.outcome,
             computation.program_digest,
-            computation._guest_lost,
+            computation._keeper_lost,
             kept and (kept.descriptor, kept.size),
-            computation._program_reserved,
+            computation._program,
             dict(computation._data._packages),
             dict(computation._data._reserved),
             dict(computation._streams._packages),
             dict(computation._streams._reserved),
-            set(computation._asked_for_shutdown),
+            computation.shutdown_votes.awaited,
+            computation.round_votes.awaited,
         )
 
     def refused(self, reason, call, *args):
@@ -170,11 +228,12 @@ class Requests(RuleBasedStateMachine):
         kind=st.sampled_from(ContentKind),
         number=st.integers(0, 3),
         size=st.integers(0, 10) | st.integers(60, 70),
+        replace=st.booleans(),
     )
-    def begin_upload(self, who, kind, number, size):
+    def begin_upload(self, who, kind, number, size, replace=False):  # noqa: FBT002 - a rule
         identity = self.policy.identities[who]
-        reason = self.model.refuses_upload(who, kind, number, size)
-        upload = Upload(kind, number, size)
+        reason = self.model.refuses_upload(who, kind, number, size, replace=replace)
+        upload = Upload(kind, number, size, replace=replace)
         if reason is not None:
             self.refused(reason, self.computation.reserve, identity, upload)
             return None
@@ -224,14 +283,27 @@ class Requests(RuleBasedStateMachine):
             self.finish_program(slot, right=right, compiles=compiles)
             return
         content = content_of(bytes(size))
-        if self.model.state is not WANTED[kind][0]:
+        model = self.model
+        wanted = model.changeable(kind) if slot.replaces else model.state is WANTED[kind][0]
+        if not wanted:
             with pytest.raises(DeniedError):
                 self.computation.provide(slot, content)
             return
         package = self.computation.provide(slot, content)
         assert (package.slot.client_id, package.slot.package_id) == (who, number)
-        self.model.taken[kind][who, number] = size
-        self.model.advance()
+        model.taken[kind][who, number] = size
+        model.changed = True
+        model.advance()
+
+    @rule(who=PARTIES, kind=st.sampled_from(ContentKind), number=st.integers(0, 3))
+    def withdraw(self, who, kind, number):
+        identity, request = self.policy.identities[who], Withdraw(kind, number)
+        reason = self.model.refuses_withdrawal(who, kind, number)
+        if reason is not None:
+            self.refused(reason, self.computation.withdraw, identity, request)
+        else:
+            self.computation.withdraw(identity, request)
+            self.model.withdraw(who, kind, number)
 
     def finish_program(self, slot, *, right, compiles):
         content = content_of(PROGRAM if right else b"another")
@@ -244,26 +316,31 @@ class Requests(RuleBasedStateMachine):
         self.computation.check_program(slot, content)
         if not compiles:
             self.computation.program_refused("malformed")
+            self.model.failed = RefusalReason.PROGRAM_REFUSED
             self.model.fail()
             return
         self.computation.program_loaded()
         self.model.state = ComputationState.DATA_SOURCES_LOADING
         self.model.advance()
 
-    @rule(who=PARTIES)
-    def ask_for_the_result(self, who):
+    @rule(who=PARTIES, retry=st.booleans())
+    def ask_for_the_result(self, who, retry=False):  # noqa: FBT002 - a rule
         identity, model = self.policy.identities[who], self.model
         if "ResultReader" not in ROLES[who]:
             self.refused(RefusalReason.WRONG_ROLE, self.computation.request_result, identity)
+        elif model.state is ComputationState.ERROR and isinstance(model.failed, int):
+            assert self.computation.request_result(identity).return_code == model.failed
         elif model.state not in {
             ComputationState.READY_TO_EXECUTE,
             ComputationState.FINISHED_EXECUTING,
         }:
             self.refused(RefusalReason.WRONG_STATE, self.computation.request_result, identity)
+        elif isinstance(model.failed, RefusalReason) and not (retry or model.changed):
+            self.refused(model.failed, self.computation.request_result, identity)
         else:
-            self.check_answer(self.computation.request_result(identity))
+            self.check_answer(self.computation.request_result(identity, retry=retry), retry)
 
-    def check_answer(self, found):
+    def check_answer(self, found, retry):
         model = self.model
         if model.state is ComputationState.FINISHED_EXECUTING:
             assert isinstance(found, RunResult)
@@ -271,9 +348,14 @@ class Requests(RuleBasedStateMachine):
             assert kept == model.result
         elif model.running:
             assert found is None
+        elif model.failed is not None and not (retry or model.changed):
+            assert found.return_code == model.failed
         else:
             assert isinstance(found, Job)
             model.running = True
+            model.attempts += 1
+            model.failed = None
+            model.changed = False
             for packages, kind in (
                 (found.inputs, ContentKind.DATA),
                 (found.streams, ContentKind.STREAM),
@@ -287,6 +369,9 @@ class Requests(RuleBasedStateMachine):
     def run_ends(self, output, code):
         content = None if output is None else content_of(output)
         self.computation.run_finished(RunResult(code, content, b""))
+        if code:
+            self.model.fail_run(code)
+            return
         self.model.running = False
         self.model.state = ComputationState.FINISHED_EXECUTING
         self.model.result = output
@@ -299,14 +384,14 @@ class Requests(RuleBasedStateMachine):
         if succeeds:
             return
         assert self.computation.run_failed(reason, "code").answer.reason is reason
-        self.model.fail()
+        self.model.fail_run(reason)
 
-    @precondition(lambda self: self.model.guest)
+    @precondition(lambda self: self.model.keeper)
     @rule(stays=OFTEN)
-    def guest_goes(self, stays):
+    def keeper_goes(self, stays):
         if not stays:
-            self.computation.guest_lost("signal-9")
-            self.model.lose_guest()
+            self.computation.keeper_lost("keeper")
+            self.model.lose_keeper()
 
     @rule(who=PARTIES)
     def ask_for_another_round(self, who):
@@ -315,11 +400,15 @@ class Requests(RuleBasedStateMachine):
             self.refused(RefusalReason.WRONG_ROLE, self.computation.next_round, identity)
         elif model.state is not ComputationState.FINISHED_EXECUTING:
             self.refused(RefusalReason.WRONG_STATE, self.computation.next_round, identity)
-        elif not model.guest:
+        elif model.round == ROUNDS:
+            self.refused(RefusalReason.ROUNDS_USED, self.computation.next_round, identity)
+        elif not model.keeper:
             self.refused(RefusalReason.GUEST_LOST, self.computation.next_round, identity)
         else:
-            self.computation.next_round(identity)
+            assert self.computation.next_round(identity)
             model.round += 1
+            model.attempts = 0
+            model.failed = None
             model.previous, model.result = model.result or b"", None
             model.votes.clear()
             model.taken[ContentKind.STREAM] = {}
@@ -331,10 +420,10 @@ class Requests(RuleBasedStateMachine):
         identity = self.policy.identities[who]
         if "PiProvider" not in ROLES[who]:
             self.refused(RefusalReason.WRONG_ROLE, self.computation.failure_report, identity)
-        elif self.model.state is not ComputationState.ERROR:
+        elif self.model.failed is None:
             self.refused(RefusalReason.WRONG_STATE, self.computation.failure_report, identity)
         else:
-            assert self.computation.failure_report(identity).failure == self.computation.failure
+            assert self.computation.failure_report(identity).failure
 
     @rule(who=PARTIES)
     def ask_for_the_end(self, who):
@@ -355,6 +444,13 @@ class Requests(RuleBasedStateMachine):
         assert computation.state is model.state
         assert computation.round == model.round
         assert computation.running == model.running
+        assert computation.attempts.begun == model.attempts
+        assert (computation.failure is Failure.NONE) == (model.failed is None)
+        places = [each for each in computation.places if each.filling is Filling.FILLED]
+        if model.state is not ComputationState.ERROR:
+            for kind, taken in model.taken.items():
+                filled = {(each.client_id, each.package_id) for each in places if each.kind is kind}
+                assert filled == set(taken)
         loaded = model.state not in {ComputationState.INITIAL, ComputationState.ERROR}
         if loaded:
             assert computation.program_digest.value == hashlib.sha256(PROGRAM).digest()

@@ -133,7 +133,7 @@ def test_the_end_waits_for_a_reader_that_reads_and_not_for_one_that_does_not(iso
             rig.guest.run(result)
             answer = slow.next_answer()
             with rig.session(1) as another:
-                assert another.ask(Shutdown()) == runtime.Done()
+                assert another.ask(Shutdown()) == runtime.Awaited((2,))
             assert voter.ask(Shutdown()) == runtime.Done()
             assert slow.content_of(answer) == result
             assert rig.ended() is IsolateExit.QUORUM
@@ -219,8 +219,12 @@ def test_a_guest_that_answers_twice_leaves_the_first_answer_standing(isolates):
             rig.guest.say(isolate.Trapped("unreachable"))
             assert eventually(lambda: state(rig.guest.process.pid) is None)
             assert reader.result()[1] == b"once"
-            refused = reader.ask(runtime.NextRound())
-            assert refused.reason is RefusalReason.GUEST_LOST
+            assert reader.ask(runtime.NextRound()) == runtime.Done()
+            reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            rig.guest.renewed()
+            rig.guest.load()
+            rig.guest.run(b"again")
+            assert reader.content_of(reader.next_answer()) == b"again"
 
 
 def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, monkeypatch):

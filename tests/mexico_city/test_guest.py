@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from mexico_city.guest_link import GuestLink
 from support.guests import CountingRandom
 from support.isolate_rig import new_party
 from support.patience import PATIENCE_S
+from support.played_keeper import PlayedKeeper
 from support.runtime_guests import HELLO, TRAPPING
 from veracruz_utils.policy import Policy, Role, Strategy
 
@@ -29,8 +29,9 @@ class Link:
 
     def __init__(self, policy: Policy) -> None:
         front, inside = socket.socketpair()
-        self.process = subprocess.Popen(["/bin/sleep", "600"])
-        self.link = GuestLink(front, self.process.pid, policy.limits)
+        self.keeper = PlayedKeeper()
+        self.front = front
+        self.link = GuestLink(self.keeper.link, front, policy.limits)
         guest = IsolateGuest(policy, CountingRandom(), compiled=lambda: None)
         self.thread = threading.Thread(
             target=serve, args=(inside, guest, isolate.FROM_GUEST.encode)
@@ -56,11 +57,10 @@ class Link:
         return answer
 
     def close(self) -> None:
-        self.link.channel.close()
+        self.front.close()
         self.thread.join(PATIENCE_S)
         self.inside.close()
-        self.link.kill()
-        self.process.wait()
+        self.keeper.close()
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 import dataclasses
 import os
 import signal
-import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -16,9 +14,9 @@ from mexico_city import guest_link
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.guest_link import GuestLink, GuestLostError
-from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors
 from support.computations import package
+from support.played_keeper import PlayedKeeper
 from support.processes import open_files, runs, state
 from veracruz_utils.policy import Limits
 
@@ -33,10 +31,11 @@ class Guest:
     """A process that sleeps; the test speaks for it on its end of the channel."""
 
     def __init__(self, *command: str) -> None:
-        front, self.channel = socket.socketpair()
+        self.keeper = PlayedKeeper(*command)
+        self.front, guest = self.keeper.first()
+        self.channel, self.process = guest.channel, guest.process
         self.channel.settimeout(1)  # what is to come here is there at once
-        self.process = subprocess.Popen(command or ["/bin/sleep", "600"])
-        self.link = GuestLink(front, self.process.pid, LIMITS)
+        self.link = GuestLink(self.keeper.link, self.front, LIMITS)
 
     def say(self, answer: isolate.FromGuest) -> None:
         self.channel.sendall(frame(isolate.FROM_GUEST.encode(answer)))
@@ -54,10 +53,7 @@ def guest(*command):
         yield one
     finally:
         one.link.kill()
-        one.process.kill()
-        one.process.wait()
-        one.channel.close()
-        one.link.channel.close()
+        one.keeper.close()
 
 
 def lost(call, *args, **terms) -> str:
@@ -210,10 +206,68 @@ def test_a_loss_is_reported_once_however_often_it_shows():
         one.link.kill()
 
 
-def test_the_channel_of_a_lost_guest_stays_open_for_its_watcher_to_close():
+class Watcher:
+    """Which channels are watched, and with which numbers."""
+
+    def __init__(self) -> None:
+        self.watched: set[int] = set()
+
+    def watch(self, channel):
+        self.watched.add(channel.fileno())
+
+    def forget(self, channel):
+        self.watched.remove(channel.fileno())
+
+
+def test_the_channel_of_a_lost_guest_is_forgotten_before_its_number_is_anothers():
+    with guest() as one:
+        watcher = Watcher()
+        one.link.watched_by(watcher)
+        assert watcher.watched == {one.front.fileno()}
+        one.link.kill()
+        assert not watcher.watched
+        assert one.front.fileno() < 0
+
+
+def test_a_lost_guest_is_replaced_by_one_that_is_heard_when_it_is_walled_in():
+    with guest() as one:
+        watcher = Watcher()
+        one.link.watched_by(watcher)
+        one.link.load(PROGRAM, code=CODE, now=100)
+        one.say(isolate.Loaded(0))
+        one.link.receive()
+        one.link.kill()
+        assert one.link.renewable
+        one.link.renew()
+        assert len(watcher.watched) == 1
+        assert one.link.alive
+        assert one.link.receive() is None
+        second = one.keeper.guest()
+        assert runs(second.process.pid)
+        one.link.load(PROGRAM, code=CODE, now=100)
+        second.channel.sendall(frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))))
+        assert one.link.receive() == isolate.Loaded(0)
+
+
+def test_a_new_guest_that_is_not_walled_in_is_not_believed():
     with guest() as one:
         one.link.kill()
-        assert one.link.channel.fileno() >= 0
+        one.keeper._walled_in = b""
+        one.link.renew()
+        second = one.keeper.guest()
+        one.link.load(PROGRAM, code=CODE, now=100)
+        second.channel.sendall(frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))))
+        assert lost(one.link.receive) == "protocol"
+        assert state(second.process.pid) is None
+
+
+def test_without_a_keeper_a_guest_is_lost_for_good():
+    with guest() as one:
+        one.keeper.vanish()
+        assert lost(one.link.receive) == "keeper"
+        assert not one.link.renewable
+        assert lost(one.link.renew) == "keeper"
+        assert not one.link.alive
 
 
 def test_a_guest_that_takes_nothing_is_lost_and_leaves_no_output_behind():
@@ -221,7 +275,7 @@ def test_a_guest_that_takes_nothing_is_lost_and_leaves_no_output_behind():
         one.channel.close()
         before = len(open_files(os.getpid()))
         assert lost(one.link.run, JOB, now=100) == "protocol"
-        assert len(open_files(os.getpid())) == before
+        assert len(open_files(os.getpid())) == before - 1  # the channel to the guest
         assert one.gone
 
 
@@ -250,10 +304,11 @@ def test_a_guest_gets_no_second_batch_before_it_took_the_first(monkeypatch, ackn
         one.channel.sendall(acknowledgement)
         streams = [package(1, n, ContentKind.STREAM, b"") for n in range(100)]
         assert lost(one.link.run, Job([], streams, None), now=100) == "protocol"
-        one.link.channel.shutdown(socket.SHUT_WR)
         read_frame(one.channel.recv)
-        with pytest.raises(PlatformError, match="32 descriptors came, 101 were announced"):
-            receive_descriptors(one.channel, 101)
+        for descriptor in receive_descriptors(one.channel, 32):
+            os.close(descriptor)
+        with suppress(ConnectionResetError):
+            assert one.channel.recv(1) == b""
         assert one.gone
 
 
@@ -280,7 +335,7 @@ def test_a_run_after_a_program_was_loaded_has_the_limit_of_a_run():
 
 def test_the_front_waits_for_a_request_to_be_taken_for_a_bounded_time():
     with guest() as one:
-        assert one.link.channel.gettimeout() == guest_link._SEND_TIMEOUT_S
+        assert one.front.gettimeout() == guest_link._SEND_TIMEOUT_S
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "d\u00e9j\u00e0", "\x00"])

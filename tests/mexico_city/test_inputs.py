@@ -40,7 +40,7 @@ def slot(client: int, number: int, size: int = 0, kind: ContentKind = ContentKin
 
 def fill(inputs: Inputs, kind: ContentKind, keys) -> None:
     for client, number in keys:
-        inputs.reserve(slot(client, number, kind=kind))
+        inputs.reserve(slot(client, number, kind=kind), "somebody")
         inputs.fill(package(client, number, kind))
 
 
@@ -75,7 +75,7 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
     inputs = Inputs(order)
     fill(inputs, ContentKind.DATA, keys)
     with pytest.raises(DeniedError) as refused:
-        inputs.reserve(slot(client, number))
+        inputs.reserve(slot(client, number), "somebody")
     duplicate = (client, number) in keys
     expected = RefusalReason.DUPLICATE_PACKAGE if duplicate else RefusalReason.NOT_EXPECTED
     assert refused.value.answer.reason is expected
@@ -85,12 +85,12 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
 
 def test_a_package_on_its_way_counts_as_one_that_is_in():
     inputs = Inputs([1, 1])
-    inputs.reserve(slot(1, 7))
+    inputs.reserve(slot(1, 7), "somebody")
     with pytest.raises(DeniedError) as again:
-        inputs.reserve(slot(1, 7))
-    inputs.reserve(slot(1, 8))
+        inputs.reserve(slot(1, 7), "somebody")
+    inputs.reserve(slot(1, 8), "somebody")
     with pytest.raises(DeniedError) as third:
-        inputs.reserve(slot(1, 9))
+        inputs.reserve(slot(1, 9), "somebody")
     assert again.value.answer.reason is RefusalReason.DUPLICATE_PACKAGE
     assert third.value.answer.reason is RefusalReason.NOT_EXPECTED
     assert not inputs.complete
@@ -98,15 +98,15 @@ def test_a_package_on_its_way_counts_as_one_that_is_in():
 
 def test_a_place_that_is_given_back_may_be_taken_again():
     inputs = Inputs([1])
-    inputs.reserve(slot(1, 7))
+    inputs.reserve(slot(1, 7), "somebody")
     inputs.release(slot(1, 7))
-    inputs.reserve(slot(1, 8))
+    inputs.reserve(slot(1, 8), "somebody")
 
 
 def test_what_is_on_its_way_counts_until_it_is_given_back():
     inputs = Inputs([1, 1])
-    inputs.reserve(slot(1, 7, 5))
-    inputs.reserve(slot(1, 8, 3))
+    inputs.reserve(slot(1, 7, 5), "somebody")
+    inputs.reserve(slot(1, 8, 3), "somebody")
     assert inputs.size == 8
     inputs.fill(package(1, 7, ContentKind.DATA, b"12345"))
     assert inputs.size == 8
@@ -125,8 +125,8 @@ def test_a_refusal_names_what_was_provided_and_what_is_expected():
     inputs = Inputs([1])
     fill(inputs, ContentKind.STREAM, [(1, 0)])
     with pytest.raises(DeniedError) as refused:
-        inputs.reserve(slot(1, 5, kind=ContentKind.STREAM))
-    assert refused.value.answer.found == "stream package 5 of client 1"
+        inputs.reserve(slot(1, 5, kind=ContentKind.STREAM), "somebody")
+    assert refused.value.answer.found == "stream package 5 of somebody"
     assert refused.value.answer.expected == "1 of that client, 1 provided"
 
 

@@ -230,9 +230,9 @@ def test_ten_rounds_carry_a_sum_over_from_one_to_the_next(isolates, strategy):
         total = 0.5
         with rig.session(2) as streams, rig.session(3) as reader:
             for turn in range(1, 11):
-                assert reader.ask(runtime.GetState()) == runtime.StateIs(
-                    ComputationState.STREAM_SOURCES_LOADING, turn, running=False, receipts=turn - 1
-                )
+                state = ComputationState.STREAM_SOURCES_LOADING
+                assert reader.stands_in() == (state, turn, False)
+                assert reader.standing().receipts == turn - 1
                 streams.stream(number(turn), 0)
                 streams.stream(number(turn / 8), 1)
                 total += turn + turn / 8
@@ -331,7 +331,7 @@ def test_a_return_code_other_than_0_is_told_to_each_reader_each_time(isolates):
                 answer.receipt, certificate_digest=rig.isolate.certificate_digest
             )
             assert receipt.details.return_code == -4
-        assert author.state() is ComputationState.FINISHED_EXECUTING
+        assert author.state() is ComputationState.ERROR
 
 
 @BOTH_STRATEGIES
@@ -435,8 +435,9 @@ def test_the_end_takes_every_reader_and_is_answered(isolates):
     ):
         author.program(guests.HELLO)
         first.result()
-        assert first.ask(Shutdown()) == runtime.Done()
-        assert first.ask(Shutdown()) == runtime.Done()
+        assert first.ask(Shutdown()) == runtime.Awaited((2,))
+        assert first.ask(Shutdown()) == runtime.Awaited((2,))
+        assert second.standing().shutdown_awaited == (2,)
         assert not rig.isolate.ended.is_set()
         assert second.result()[1] == b"hello"
         assert second.ask(Shutdown()) == runtime.Done()

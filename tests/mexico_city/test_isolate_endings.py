@@ -15,7 +15,7 @@ from jalisco import SessionLostError
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
-from support.processes import children, eventually, open_files, state
+from support.processes import descendants, eventually, open_files, state
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Role
 
@@ -31,7 +31,7 @@ def rig(isolates):
 def ends(rig, how: int) -> bool:
     """Whether the isolate ends in this way, leaving none of its processes behind."""
     front = rig.isolate.process_id
-    processes = [front, *children(front)] if front else []  # it may have ended by now
+    processes = [front, *descendants(front)] if front else []  # it may have ended by now
     assert rig.isolate.ended.wait(PATIENCE_S)
     assert rig.isolate.exit_code == how
     return eventually(lambda: [state(each) for each in processes] == [None] * len(processes))
@@ -126,12 +126,13 @@ def test_a_socket_of_another_kind_is_not_served(rig):
         assert caller.state()
 
 
-def test_a_killed_front_takes_its_guest_with_it(rig):
-    (guest,) = children(rig.isolate.process_id)
+def test_a_killed_front_takes_its_keeper_and_its_guest_with_it(rig):
+    others = descendants(rig.isolate.process_id)
+    assert len(others) == 2
     os.kill(rig.isolate.process_id, signal.SIGKILL)
     assert rig.isolate.ended.wait(PATIENCE_S)
     assert rig.isolate.exit_code == -signal.SIGKILL
-    assert eventually(lambda: state(guest) in {None, "Z"})
+    assert eventually(lambda: {state(each) for each in others} <= {None, "Z"})
 
 
 def test_an_isolate_reports_its_policy_and_a_certificate_of_its_own(isolates, rig):
@@ -146,8 +147,8 @@ def test_an_isolate_holds_no_descriptor_but_its_own(rig):
     kinds = [each.partition(":")[0] for each in opened if not each.startswith("/memfd:code")]
     # Opened before the image became the root of everything: it has no /dev.
     assert kinds.count("/null") + kinds.count("/dev/null") == 2
-    assert kinds.count("socket") == 3  # to the bridge, to Sonora, to the guest
-    assert len(kinds) == 7  # and the selector's and standard error; code that Sonora had, perhaps
+    assert kinds.count("socket") == 4  # to the bridge, to Sonora, to the keeper and the guest
+    assert len(kinds) == 8  # and the selector's and standard error; code that Sonora had, perhaps
 
 
 @pytest.mark.parametrize(

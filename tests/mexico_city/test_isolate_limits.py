@@ -3,11 +3,11 @@
 import pytest
 
 from colima import isolate, runtime
-from colima.runtime import ComputationState, ContentKind, GetState, RefusalReason
+from colima.runtime import ComputationState, ContentKind, RefusalReason
 from support import hostile_programs as hostile
 from support import runtime_guests as guests
 from support.local_front import close_all, local_front
-from support.processes import children, eventually, state
+from support.processes import eventually, guest_of, state
 from veracruz_utils.policy import Limits, Role, Strategy
 
 PI, READER = Role.PI_PROVIDER, Role.RESULT_READER
@@ -45,7 +45,7 @@ class Attack:
 def assert_serving(rig, *callers) -> None:
     """The computation has failed; sessions old and new are answered all the same."""
     for caller in callers:
-        assert caller.ask(GetState()) == runtime.StateIs(ComputationState.ERROR, 1, running=False)
+        assert caller.stands_in() == (ComputationState.ERROR, 1, False)
     with rig.session(1) as later:
         assert later.ask(runtime.GetPolicyDigest()) == runtime.DigestIs(rig.policy.digest.value)
         late, _ = later.result()
@@ -69,7 +69,7 @@ def test_a_program_without_end_ends_at_its_time(isolates, strategy, code):
 def test_time_runs_out_while_the_front_sleeps(isolates):
     attack = Attack(isolates, guests.ENDLESS, limits=ONE_SECOND)
     with attack.rig as rig:
-        (guest,) = children(rig.isolate.process_id)
+        guest = guest_of(rig.isolate.process_id)
         with rig.session(0) as author:
             author.program(attack.code)
         with rig.session(1) as reader:

@@ -328,8 +328,8 @@ def test_everybody_is_served_while_the_program_runs_to_its_limit(isolates, strat
         author.program(guests.ENDLESS)
         for reader in (first, second):
             reader.connection.send_frame(REQUEST.encode(runtime.GetResult()))
-        running = runtime.StateIs(ComputationState.READY_TO_EXECUTE, 1, running=True)
-        assert eventually(lambda: author.ask(GetState()) == running)
+        running = (ComputationState.READY_TO_EXECUTE, 1, True)
+        assert eventually(lambda: author.stands_in() == running)
         with one.session(1) as another:
             assert another.ask(GetState()).running
         for reader in (first, second):

@@ -49,7 +49,10 @@ def test_a_program_runs_only_after_everything_was_loaded_in_order():
     assert state is ComputationState.FINISHED_EXECUTING
 
 
-@pytest.mark.parametrize("event", [LifecycleEvent.RUN_FINISHED, LifecycleEvent.RUN_FAILED])
+@pytest.mark.parametrize(
+    "event",
+    [LifecycleEvent.RUN_FINISHED, LifecycleEvent.RUN_FAILED, LifecycleEvent.LAST_RUN_FAILED],
+)
 def test_a_run_ends_in_one_state_only(event):
     assert [state for state, of in NEXT if of is event] == [ComputationState.READY_TO_EXECUTE]
 
@@ -63,9 +66,11 @@ def test_a_round_begins_after_a_finished_one_only_and_asks_for_streams_again():
     assert begun == {ComputationState.FINISHED_EXECUTING: ComputationState.STREAM_SOURCES_LOADING}
 
 
-def test_a_lost_guest_is_an_error_unless_the_round_had_finished():
+def test_a_lost_keeper_is_an_error_unless_the_round_had_finished():
     lost = {
-        state: after for (state, event), after in NEXT.items() if event is LifecycleEvent.GUEST_LOST
+        state: after
+        for (state, event), after in NEXT.items()
+        if event is LifecycleEvent.KEEPER_LOST
     }
     finished = lost.pop(ComputationState.FINISHED_EXECUTING)
     assert finished is ComputationState.FINISHED_EXECUTING
@@ -76,7 +81,11 @@ def test_a_lost_guest_is_an_error_unless_the_round_had_finished():
     assert set(lost.values()) == {ComputationState.ERROR}
 
 
-def test_only_the_end_of_a_finished_round_stays_where_it_is():
-    assert [step for step, after in NEXT.items() if step[0] is after] == [
-        (ComputationState.FINISHED_EXECUTING, LifecycleEvent.GUEST_LOST)
-    ]
+def test_what_leaves_a_computation_where_it_is():
+    assert {step for step, after in NEXT.items() if step[0] is after} == {
+        (ComputationState.FINISHED_EXECUTING, LifecycleEvent.KEEPER_LOST),
+        (ComputationState.READY_TO_EXECUTE, LifecycleEvent.RUN_FAILED),
+        (ComputationState.DATA_SOURCES_LOADING, LifecycleEvent.DATA_WITHDRAWN),
+        (ComputationState.DATA_SOURCES_LOADING, LifecycleEvent.STREAM_WITHDRAWN),
+        (ComputationState.STREAM_SOURCES_LOADING, LifecycleEvent.STREAM_WITHDRAWN),
+    }

@@ -74,7 +74,7 @@ def given(played, *, apart=True, powerless=True, fenced=True, filtered=True):
     played.play(namespaces, "enter", apart)
     played.play(privileges, "drop_capabilities", powerless)
     played.play(landlock, "enter", fenced)
-    for name in ("confine_front", "confine_guest", "forbid_executable_memory"):
+    for name in ("confine_front", "confine_keeper", "confine_guest", "forbid_executable_memory"):
         played.play(seccomp, name, filtered)
 
 
@@ -118,18 +118,26 @@ def test_a_layer_that_the_host_does_not_give_is_not_reported(played, layers, lac
 
 
 @pytest.mark.parametrize("filtered", [True, False])
-def test_the_front_is_confined_to_the_guest_it_has(played, layers, filtered):
+def test_the_front_is_confined(played, layers, filtered):
     given(played, filtered=filtered)
-    assert entry.enter_front(guest=9) == ({Layer.SECCOMP} if filtered else set())
-    assert played.calls == [("confine_front", 9)]
+    assert entry.enter_front() == ({Layer.SECCOMP} if filtered else set())
+    assert played.calls == [("confine_front",)]
 
 
-def test_a_guest_keeps_less_than_the_front(played, layers):
-    entry.enter_guest(keep={7}, parent=3)
+def test_a_keeper_keeps_less_than_the_front_and_a_guest_less_than_that(played, layers):
+    entry.enter_keeper(keep={7}, parent=3)
     assert played.calls == [
         ("close_all_but", {7}),
         ("end_with", 3),
         ("mute_libraries",),
+        ("enter",),
+        ("confine_keeper",),
+    ]
+    played.calls.clear()
+    entry.enter_guest(keep={7}, parent=4)
+    assert played.calls == [
+        ("close_all_but", {7, sys.stderr.fileno()}),
+        ("end_with", 4),
         ("enter",),
         ("confine_guest",),
     ]
@@ -330,7 +338,7 @@ class TestLimits:
             ("setrlimit", resource.RLIMIT_MSGQUEUE, (0, 0)),
             ("setrlimit", resource.RLIMIT_MEMLOCK, (0, 0)),
             ("setrlimit", resource.RLIMIT_CORE, (0, 0)),
-            ("setrlimit", resource.RLIMIT_NPROC, (8, 8)),
+            ("setrlimit", resource.RLIMIT_NPROC, (9, 9)),
             ("getrlimit", resource.RLIMIT_NOFILE),
             ("setrlimit", resource.RLIMIT_NOFILE, (128, 128)),
         ]

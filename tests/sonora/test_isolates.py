@@ -20,7 +20,7 @@ from sonora.isolates import Isolate, LinuxLauncher
 from support import runtime_guests as guests
 from support.isolate_rig import RigMaker, new_party
 from support.patience import PATIENCE_S
-from support.processes import children, eventually, runs, state
+from support.processes import children, descendants, eventually, runs, state
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, IsolationLayer, Role
 
@@ -50,7 +50,7 @@ def policy(isolates):
 
 def family(launched) -> list[int]:
     """The processes of an isolate."""
-    return [launched.process_id, *children(launched.process_id)]
+    return [launched.process_id, *descendants(launched.process_id)]
 
 
 def gone(processes) -> bool:
@@ -58,16 +58,16 @@ def gone(processes) -> bool:
     return eventually(lambda: not [each for each in processes if runs(each)])
 
 
-def test_an_isolate_is_a_process_of_the_zygote_with_a_guest_of_its_own(isolates, policy):
+def test_an_isolate_is_a_process_of_the_zygote_with_others_of_its_own(isolates, policy):
     launched = isolates.launcher.launch(policy)
-    front, guest = family(launched)
+    front, keeper, guest = family(launched)
     assert front in children(isolates.launcher._process.pid)
     assert isolates.launcher.platform == LINUX_SOFTWARE
     assert len(launched.certificate_digest) == 32
     assert not launched.ended.is_set()
     launched.close()
     assert launched.ended.wait(PATIENCE_S)
-    assert gone([front, guest])
+    assert gone([front, keeper, guest])
     assert eventually(lambda: state(front) is None)
 
 
@@ -192,8 +192,8 @@ def test_a_killed_sonora_leaves_neither_zygote_nor_isolate():
         text=True,
     ) as sonora:
         zygote, front = map(int, sonora.stdout.readline().split())
-        processes = [zygote, front, *children(front)]
-        assert len(processes) == 3
+        processes = [zygote, front, *descendants(front)]
+        assert len(processes) == 4
         sonora.kill()
     assert gone(processes)
 
@@ -240,7 +240,7 @@ def test_an_isolate_whose_standard_error_is_closed_for_a_flood_goes_on(isolates,
             flood(errors)
         assert eventually(lambda: "no more is read" in caplog.text)
         assert not launched.ended.is_set()
-        assert len(family(launched)) == 2
+        assert len(family(launched)) == 3
     finally:
         launched.close()
     assert launched.exit_code is not None

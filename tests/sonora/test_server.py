@@ -42,7 +42,7 @@ from support import runtime_guests as guests
 from support.enrolment import new_key
 from support.isolate_rig import Rig, new_party
 from support.patience import PATIENCE_S
-from support.processes import children, eventually, runs
+from support.processes import children, descendants, eventually, runs
 from support.users import BRIDGE, SONORA, STRANGER, as_user, needs_root, open_folder
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
@@ -283,7 +283,7 @@ def test_a_bridge_that_says_so_ends_its_isolate(door, policy):
     with door.bridge() as bridge:
         _, control = bridge.launch(policy)
         front = door.front()
-        processes = [front, *children(front)]
+        processes = [front, *descendants(front)]
         bridge.release()
     with control:
         control.settimeout(PATIENCE_S)

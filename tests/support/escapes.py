@@ -27,13 +27,13 @@ from typing import Final
 
 from sonora.image.local import local_image
 from support.injection import Injection, KilledError, readable_address
-from support.processes import children, eventually, waits_in
+from support.processes import eventually, guest_of, keeper_of, waits_in
 
 NOBODY: Final = 65534
 KEPT_FILE: Final = 77
 KEPT_TERMINAL: Final = 78
 ALONE: Final = ("namespaces", "capabilities", "landlock", "seccomp")
-ISOLATE: Final = ("front", "guest", "guest, compiled")
+ISOLATE: Final = ("front", "keeper", "guest", "guest, compiled")
 OPEN: Final = "open"
 """What an attempt says that got through."""
 
@@ -57,7 +57,7 @@ def landlock_alone():
     landlock.enter()
 def seccomp_alone():
     privileges.gain_none()
-    seccomp.confine_front(guest=2)
+    seccomp.confine_front()
 walls = {"capabilities": capabilities, "landlock": landlock_alone, "seccomp": seccomp_alone}
 if sys.argv[1] == "namespaces":
     ready, told = os.pipe()
@@ -218,7 +218,7 @@ ATTEMPTS: Final[dict[str, Attempt]] = {
     "call of x32": _plain(0x40000000 | 39),
     "call of i386": lambda code, _: code.call_32(20),
 }
-# Of the guest, to the front: process 1 to it. Without walls, to a process of the same user.
+# Of the others, to the front: process 1 to it. Without walls, to a process of the same user.
 FRONT_ATTEMPTS: Final[dict[str, Attempt]] = {
     "signal the front": lambda code, world: code.call(62, world.victim, 0),
     "trace the front": ATTEMPTS["trace a process"],
@@ -294,7 +294,8 @@ class Surroundings:
         self._say("compiled\n" if kind == "guest, compiled" else "new\n")
         assert self._keeper.stdout is not None
         front, *self.layers = self._keeper.stdout.readline().split()
-        (process_id,) = [int(front)] if kind == "front" else children(int(front))
+        of_kind = {"front": int, "keeper": keeper_of}.get(kind, guest_of)
+        process_id = of_kind(int(front))
         # A guest bounds itself while its front serves already, and has no memory as it does.
         assert eventually(lambda: waits_in(process_id) in _FOR_OTHERS), waits_in(process_id)
         return process_id
@@ -388,7 +389,7 @@ def tried(user: int) -> dict[str, dict[str, str]]:
             world = World(victim, readable_address(victim), port)
             for row, attempt in ATTEMPTS.items():
                 table.setdefault(row, {})[name] = column.outcome(row, attempt, world)
-            if name in {"none", "guest", "guest, compiled"}:
+            if name == "none" or name in ISOLATE[1:]:
                 front = world if name == "none" else World(1, world.address, port)
                 for row, attempt in FRONT_ATTEMPTS.items():
                     table.setdefault(row, {})[name] = column.outcome(row, attempt, front)

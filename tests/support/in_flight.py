@@ -8,7 +8,7 @@ import socket
 from colima import runtime
 from sonora.errors import LaunchError
 from support.isolate_rig import RigMaker, new_party
-from support.processes import children
+from support.processes import guest_of
 from support.runtime_guests import HELLO
 from veracruz_utils.policy import Role
 
@@ -39,7 +39,7 @@ def others_go_on(maker: RigMaker) -> None:
             with rig.session(0) as sender:
                 for number in range(start, start + 500):
                     sender.data(b"x", number)
-        (guest,) = children(rig.isolate.process_id)
+        guest = guest_of(rig.isolate.process_id)
         os.kill(guest, signal.SIGSTOP)
         caller.connection.send_frame(runtime.REQUEST.encode(runtime.GetResult()))
         assert neighbour.result()[1] == expected

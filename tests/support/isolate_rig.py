@@ -46,6 +46,10 @@ def new_party(name: str, *, days: float = 1) -> KeyAndCertificate:
     )
 
 
+ONE_ATTEMPT: dict[str, object] = {"rounds": 1000, "attempts": 1}
+"""What a policy here says unless a test has it say something else."""
+
+
 class SocketTransport:
     """`jalisco.Transport` over a socket of a pair."""
 
@@ -93,9 +97,14 @@ class Caller:
         return self.ask(runtime.Upload(kind, package_id, size, digest))
 
     def upload(
-        self, kind: runtime.ContentKind, content: bytes, package_id: int = 0
+        self,
+        kind: runtime.ContentKind,
+        content: bytes,
+        package_id: int = 0,
+        *,
+        replace: bool = False,
     ) -> runtime.Response:
-        answer = self.begin_upload(kind, len(content), package_id)
+        answer = self.ask(runtime.Upload(kind, package_id, len(content), replace=replace))
         if answer != runtime.Proceed():
             return answer
         self.connection.send_content(content)
@@ -120,10 +129,18 @@ class Caller:
         size = answer.size - answer.offset
         return b"".join(self.connection.receive_content(size, timeout_s=PATIENCE_S))
 
-    def state(self) -> runtime.ComputationState:
+    def standing(self) -> runtime.StateIs:
         answer = self.ask(runtime.GetState())
         assert isinstance(answer, runtime.StateIs)
-        return answer.state
+        return answer
+
+    def stands_in(self) -> tuple[runtime.ComputationState, int, bool]:
+        """The state, the round, and whether a run is under way."""
+        answer = self.standing()
+        return answer.state, answer.round, answer.running
+
+    def state(self) -> runtime.ComputationState:
+        return self.standing().state
 
 
 class Rig:
@@ -195,7 +212,7 @@ class RigMaker:
             strategy=strategy,
             limits=limits or Limits(),
             debug=debug,
-            terms=terms,
+            terms=ONE_ATTEMPT | (terms or {}),
         )
 
     @contextmanager

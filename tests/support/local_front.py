@@ -26,17 +26,29 @@ from psa_attestation.receipts.receipt import Receipt
 from psa_attestation.receipts.signing import SignedReceipt, sign_receipt
 from support.isolate_rig import Rig, new_party
 from support.patience import PATIENCE_S
+from support.played_keeper import PlayedKeeper
 from veracruz_utils.policy import Policy
 
 
-class PlayedGuest:
+class LocalGuest:
     """What the front takes for its guest: a process that sleeps, the test at its channel."""
 
     def __init__(self, policy: Policy) -> None:
-        front, self.channel = socket.socketpair()
-        self.channel.settimeout(PATIENCE_S)
-        self.process = subprocess.Popen(["/bin/sleep", "600"])
-        self.link = GuestLink(front, self.process.pid, policy.limits)
+        self.keeper = PlayedKeeper()
+        front, self.played = self.keeper.first()
+        self.link = GuestLink(self.keeper.link, front, policy.limits)
+
+    @property
+    def channel(self) -> socket.socket:
+        return self.played.channel
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        return self.played.process
+
+    def renewed(self) -> None:
+        """From now on be the next guest that the front asked for."""
+        self.played = self.keeper.guest()
 
     def hear(self) -> tuple[isolate.ToGuest, list[int]]:
         """The front's next message and its descriptors, which are the test's to close."""
@@ -67,8 +79,7 @@ class PlayedGuest:
 
     def close(self) -> None:
         self.link.kill()
-        self.process.wait()
-        self.channel.close()
+        self.keeper.close()
 
 
 class LocalFront(Rig):
@@ -77,7 +88,7 @@ class LocalFront(Rig):
     def __init__(self, policy: Policy, parties: Sequence[KeyAndCertificate]) -> None:
         control, control_inside = socket.socketpair()
         self.private, private_inside = socket.socketpair()
-        self.guest = PlayedGuest(policy)
+        self.guest = LocalGuest(policy)
         identity = new_party("runtime.veracruz")
         launched = SimpleNamespace(control=control, certificate_digest=identity.digest.value)
         super().__init__(launched, policy, parties)
@@ -114,7 +125,7 @@ class LocalFront(Rig):
         self.private.close()
         self._thread.join(PATIENCE_S)
         self.guest.close()
-        for channel in (self.isolate.control, *self._inside, self.guest.link.channel):
+        for channel in (self.isolate.control, *self._inside):
             channel.close()
 
     def _run(self) -> None:

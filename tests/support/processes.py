@@ -42,6 +42,24 @@ def children(process_id: int) -> list[int]:
     return [each for each in everyone if (fields := _stat(each)) and int(fields[1]) == process_id]
 
 
+def descendants(process_id: int) -> list[int]:
+    """The children of this process, theirs, and so on."""
+    found = children(process_id)
+    return [*found, *[each for child in found for each in descendants(child)]]
+
+
+def keeper_of(front: int) -> int:
+    """Of the isolate of this front process, the one that makes its guests."""
+    (keeper,) = children(front)
+    return keeper
+
+
+def guest_of(front: int) -> int:
+    """Of the isolate of this front process, the guest that there is."""
+    (guest,) = children(keeper_of(front))
+    return guest
+
+
 def open_files(process_id: int) -> list[str]:
     """What each descriptor of the process is, or a skipped test where one may not see that."""
     folder = Path(f"/proc/{process_id}/fd")

@@ -96,6 +96,13 @@ RANDOM = calling(("getrandom", 0, 32), ("write_output", 0, 32))
 HELLO = calling(("write_output", 0, 5), data="hello")
 SILENT = calling(("(local.set $status (i32.const 0))",))
 FAILING = calling(("write_output", 0, 5), ("(return (i32.const -4))",), data="hello")
+WANTS_FOUR = main(
+    """(drop (call $input_size (i32.const 0) (i32.const 0)))
+    (if (i32.ne (i32.load (i32.const 0)) (i32.const 4)) (then (return (i32.const -4))))
+    (drop (call $read_input (i32.const 0) (i32.const 8) (i32.const 4)))
+    (call $write_output (i32.const 8) (i32.const 4))"""
+)
+"""Gives back its input if that has four bytes, and fails with -4 otherwise."""
 TRAPPING = main("unreachable")
 ENDLESS = main("(loop $again (br $again)) (i32.const 0)")
 

@@ -29,7 +29,7 @@ from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
 from support import command_server
 from support.patience import PATIENCE_S
-from support.processes import children
+from support.processes import children, guest_of
 from support.runtime_guests import HELLO
 from tabasco.registry.state import StateDirectory
 from veracruz import Service
@@ -242,12 +242,22 @@ class Computation:
 
     def durango(self, command: str, *arguments: object, client: int | None = None) -> Finished:
         """`durango COMMAND POLICY ARGUMENTS`, of this client if it is one's own."""
+        words = self._words(command, *arguments, client=client)
+        return run("durango", *words, cwd=self.folder, scripts=self.stack.commands)
+
+    def command(self, command: str, *arguments: object, client: int) -> list[str]:
+        """The same, to be run as a process of its own."""
+        return [
+            str(SCRIPTS / "durango"),
+            *map(str, self._words(command, *arguments, client=client)),
+        ]
+
+    def _words(self, command: str, *arguments: object, client: int | None) -> list[object]:
         where = ["--sinaloa", self.address]
         if self.tabasco_key is not None:
             where += ["--tabasco-key", self.stack.tabasco_key_file]
         who = [] if client is None else self.who(client)
-        words = [*command.split(), self.policy_file, *arguments, *where, *who]
-        return run("durango", *words, cwd=self.folder, scripts=self.stack.commands)
+        return [*command.split(), self.policy_file, *arguments, *where, *who]
 
     def who(self, client: int | Identity) -> list[object]:
         """The options that name a principal's files, which are written now."""
@@ -305,8 +315,7 @@ class Computation:
     @property
     def guest(self) -> int:
         """The process of the isolate's guest."""
-        (found,) = children(self.front)
-        return found
+        return guest_of(self.front)
 
     def party(self, client: int | Identity) -> Identity:
         return self.parties[client] if isinstance(client, int) else client

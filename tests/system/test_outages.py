@@ -10,7 +10,7 @@ import pytest
 from colima.runtime import ComputationState
 from durango import RequestFailedError, attest
 from support.patience import PATIENCE_S
-from support.processes import children, eventually, runs
+from support.processes import children, eventually, keeper_of, runs
 from support.runtime_guests import COLLECTOR, ENDLESS, HELLO
 from support.stack import DATA, PI, RESULT, SCRIPTS, Computation, below
 from veracruz_utils.errors import UnreachableError
@@ -49,26 +49,28 @@ def running(stack):
 # The guest.
 
 
-def test_a_guest_killed_in_its_run_fails_the_computation_and_nothing_else(running):
+def test_a_guest_killed_in_its_run_costs_an_attempt_and_nothing_else(running):
     computation, reader = running
     with computation.connect(0) as other:
         kill(computation.guest)
-        assert "guest lost: signal-9: start the computation anew" in reader.stderr.read()
+        assert "guest lost: signal-9: see `durango status`" in reader.stderr.read()
         assert reader.wait(PATIENCE_S) == 1
-        assert other.state().state is ComputationState.ERROR
-        with pytest.raises(RequestFailedError, match=r"ERROR \(guest lost: signal-9\)"):
+        assert other.state().state is ComputationState.READY_TO_EXECUTE
+        with pytest.raises(RequestFailedError, match="guest lost: signal-9"):
             other.result()
+    told = computation.durango("status", client=0).out
+    assert "the process that ran the program ended" in told
+    assert "attempt 1 of 3" in told
     assert runs(computation.front)
     assert computation.shut_down(0) == 0
 
 
-def test_a_guest_killed_before_its_run_fails_the_computation(stack):
+def test_a_guest_killed_before_its_run_is_replaced(stack):
     with stack.computation([PI, DATA, RESULT], program=COLLECTOR, data=(0,)) as computation:
         computation.send_program()
         kill(computation.guest)
-        assert eventually(lambda: computation.state() is ComputationState.ERROR)
-        sent = computation.durango("data send", computation.file(b"late"), client=0)
-        sent.refused(1, "ERROR (guest lost: signal-9)", "start the computation anew")
+        computation.send_data(0, b"not late")
+        assert b"not late" in computation.result(0)
         assert computation.shut_down(0) == 0
 
 
@@ -80,8 +82,17 @@ def test_a_guest_killed_after_its_run_leaves_the_result(stack):
         kill(guest)
         assert eventually(lambda: not runs(guest))
         assert computation.result(0) == b"hello"
-        asked = computation.durango("round next", client=0)
-        asked.refused(1, "guest lost", "start the computation anew")
+        assert computation.shut_down(0) == 0
+
+
+def test_without_the_keeper_of_its_guests_a_computation_fails(stack):
+    with stack.computation([PI, DATA, RESULT], program=COLLECTOR, data=(0,)) as computation:
+        computation.send_program()
+        kill(keeper_of(computation.front))
+        with computation.connect(0) as other:
+            assert eventually(lambda: other.state().state is ComputationState.ERROR)
+        sent = computation.durango("data send", computation.file(b"late"), client=0)
+        sent.refused(1, "ERROR (guest lost: keeper)", "start the computation anew")
         assert computation.shut_down(0) == 0
 
 

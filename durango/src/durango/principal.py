@@ -167,7 +167,12 @@ class Principal:
         return digest
 
     def send_data(
-        self, package_id: int, source: Source, *, on_progress: Progress | None = None
+        self,
+        package_id: int,
+        source: Source,
+        *,
+        replace: bool = False,
+        on_progress: Progress | None = None,
     ) -> CommitmentOpening:
         """Provide an input; the opening that proves it in a receipt.
 
@@ -175,6 +180,7 @@ class Principal:
             package_id: the number of the input among those of this principal; the program sees
                 them in rising order.
             source: bytes, a path, or a binary file; read in pieces, whatever its size.
+            replace: it comes in place of what is in under this number, which stays until then.
             on_progress: called with the number of bytes sent.
 
         Raises:
@@ -183,16 +189,38 @@ class Principal:
             RequestFailedError: not now.
             ContentError: the file cannot be read.
         """
-        return self._send_input(ContentKind.DATA, package_id, source, on_progress)
+        announced = ContentKind.DATA, package_id, replace
+        return self._send_input(*announced, source, on_progress)
 
     def send_stream(
-        self, package_id: int, source: Source, *, on_progress: Progress | None = None
+        self,
+        package_id: int,
+        source: Source,
+        *,
+        replace: bool = False,
+        on_progress: Progress | None = None,
     ) -> CommitmentOpening:
         """Provide a stream item of this round; like `send_data` otherwise."""
-        return self._send_input(ContentKind.STREAM, package_id, source, on_progress)
+        announced = ContentKind.STREAM, package_id, replace
+        return self._send_input(*announced, source, on_progress)
 
-    def result(self) -> tuple[bytes | None, FetchedResult]:
+    def withdraw(self, kind: ContentKind, package_id: int) -> None:
+        """Take back an own input, which is in no result yet.
+
+        Raises:
+            RefusedError: not this principal's, or it is not in.
+            RequestFailedError: a run is under way, or the input is in a result.
+        """
+        require_sender(self._policy, self._member, kind)
+        require_place(self._policy, self._member, kind, package_id)
+        request = runtime.Withdraw(kind, package_id)
+        self._session.ask_once("withdrawal", request, runtime.Done)
+
+    def result(self, *, retry: bool = False) -> tuple[bytes | None, FetchedResult]:
         """The result in memory, None when the program wrote none; the first request runs it.
+
+        Args:
+            retry: have the program run again after a run that failed, though no input changed.
 
         Raises:
             NotAuthorisedError: this principal is not a reader.
@@ -202,36 +230,44 @@ class Principal:
             ReceiptError: the receipt does not fit the result.
         """
         pieces: list[bytes] = []
-        outcome = self._fetch(pieces.append, limit=MAX_RESULT_IN_MEMORY_BYTES)
+        limit = MAX_RESULT_IN_MEMORY_BYTES
+        outcome = self._fetch(pieces.append, limit=limit, retry=retry)
         return None if outcome.output_size is None else b"".join(pieces), outcome
 
-    def save_result(self, write: Callable[[bytes], object]) -> FetchedResult:
+    def save_result(
+        self, write: Callable[[bytes], object], *, retry: bool = False
+    ) -> FetchedResult:
         """The result, handed to `write` piece by piece; the receipt is checked after the last.
 
         Raises:
             As for `result`; what `write` got is then not to be used.
         """
-        return self._fetch(write, limit=self._policy.limits.output_bytes)
+        return self._fetch(write, limit=self._policy.limits.output_bytes, retry=retry)
 
-    def next_round(self) -> None:
-        """Begin another round: same program and data, new streams.
+    def next_round(self) -> tuple[int, ...]:
+        """Ask for another round: same program and data, new streams.
+
+        It has begun if the answer is empty; otherwise these, by client id, have to ask as well.
 
         Raises:
             NotAuthorisedError: this principal is not a reader.
+            RequestRefusedError: the policy allows no other, or asks for the word of others.
             RequestFailedError: this round is not finished.
         """
         require_reader(self._policy, self._member, "begin another round")
         self._policy.require_in_force(datetime.now(UTC))
-        self._session.ask_once("next round", runtime.NextRound(), runtime.Done)
+        return self._session.agree("next round", runtime.NextRound(), twice=False)
 
-    def shutdown(self) -> None:
+    def shutdown(self) -> tuple[int, ...]:
         """Ask for the end; the isolate ends when every reader has asked.
+
+        These, by client id, have not yet.
 
         Raises:
             NotAuthorisedError: this principal is not a reader.
         """
         require_reader(self._policy, self._member, "ask for shutdown")
-        self._session.ask("shutdown", runtime.Shutdown(), runtime.Done)
+        return self._session.agree("shutdown", runtime.Shutdown(), twice=True)
 
     def state(self) -> runtime.StateIs:
         """Where the computation stands."""
@@ -329,7 +365,12 @@ class Principal:
         self.close()
 
     def _send_input(
-        self, kind: ContentKind, package_id: int, source: Source, on_progress: Progress | None
+        self,
+        kind: ContentKind,
+        package_id: int,
+        replace: bool,  # noqa: FBT001 - by position with what announces it
+        source: Source,
+        on_progress: Progress | None,
     ) -> CommitmentOpening:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
@@ -343,7 +384,7 @@ class Principal:
             # First: what the isolate takes in is this and nothing else, whatever the file becomes.
             digest = content.digest()
             answer = self._session.upload(
-                runtime.Upload(kind, package_id, content.size, digest.value),
+                runtime.Upload(kind, package_id, content.size, digest.value, replace),
                 content,
                 runtime.Accepted,
                 patience_s=0,
@@ -358,11 +399,11 @@ class Principal:
             )
         return opening
 
-    def _fetch(self, write: Callable[[bytes], object], *, limit: int) -> FetchedResult:
+    def _fetch(self, write: Callable[[bytes], object], *, limit: int, retry: bool) -> FetchedResult:
         require_reader(self._policy, self._member, "read the result")
         limits = self._policy.limits
         patience_s = limits.compile_seconds + limits.run_seconds
-        digest, answer = self._session.fetch(write, limit=limit, patience_s=patience_s)
+        digest, answer = self._session.fetch(write, limit=limit, patience_s=patience_s, retry=retry)
         if isinstance(answer, runtime.ProgramFailed):
             # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)

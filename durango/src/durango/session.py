@@ -20,6 +20,7 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
 
 _AnswerT = TypeVar("_AnswerT")
+_Expected = type[_AnswerT] | tuple[type[_AnswerT], ...]
 
 
 class PrincipalSession:
@@ -36,7 +37,7 @@ class PrincipalSession:
         self._policy = policy
         self._timeout_s = timeout_s
 
-    def ask(self, name: str, request: runtime.Request, expected: type[_AnswerT]) -> _AnswerT:
+    def ask(self, name: str, request: runtime.Request, expected: _Expected[_AnswerT]) -> _AnswerT:
         """The answer to `request`, which errors call `name`, and which may be asked twice.
 
         Raises:
@@ -48,7 +49,9 @@ class PrincipalSession:
         with expiry_explained(self._policy):
             return self._line.persist(partial(self._exchange, name, request, expected))
 
-    def ask_once(self, name: str, request: runtime.Request, expected: type[_AnswerT]) -> _AnswerT:
+    def ask_once(
+        self, name: str, request: runtime.Request, expected: _Expected[_AnswerT]
+    ) -> _AnswerT:
         """The answer to a request that must not be carried out twice.
 
         Raises:
@@ -61,6 +64,21 @@ class PrincipalSession:
                 raise SessionLostError(
                     f"{error} (`durango status` tells what became of it)"
                 ) from error
+
+    def agree(self, name: str, request: runtime.Request, *, twice: bool) -> tuple[int, ...]:
+        """Ask for what may take others, too: whose word is still missing; nobody's if it is done.
+
+        Args:
+            name: what errors call it.
+            request: what is asked.
+            twice: whether it may be asked twice.
+
+        Raises:
+            As `ask`, or as `ask_once`.
+        """
+        ask = self.ask if twice else self.ask_once
+        answer = ask(name, request, (runtime.Done, runtime.Awaited))
+        return answer.clients if isinstance(answer, runtime.Awaited) else ()
 
     def upload(
         self,
@@ -89,7 +107,12 @@ class PrincipalSession:
             return self._line.persist(attempt, position=lambda: sending.there)
 
     def fetch(
-        self, write: Callable[[bytes], object], *, limit: int, patience_s: float
+        self,
+        write: Callable[[bytes], object],
+        *,
+        limit: int,
+        patience_s: float,
+        retry: bool = False,
     ) -> tuple[Digest, runtime.ResultIs | runtime.ProgramFailed]:
         """The result, handed to `write` in pieces; its SHA-256, and the frame that announced it.
 
@@ -97,12 +120,13 @@ class PrincipalSession:
             write: gets the pieces.
             limit: the largest result taken, in bytes.
             patience_s: how long the program may run.
+            retry: have it run again after a run that failed.
 
         Raises:
             DurangoError: it broke off, and meanwhile another result took its place.
             As `ask`.
         """
-        fetching = Fetching(write, limit)
+        fetching = Fetching(write, limit, retry=retry)
         attempt = partial(self._fetch_content, fetching, self._timeout_s + patience_s)
         with expiry_explained(self._policy):
             answer = self._line.persist(attempt, position=lambda: fetching.received)
@@ -139,7 +163,7 @@ class PrincipalSession:
     def _fetch_content(
         self, fetching: Fetching, timeout_s: float, connection: Connection
     ) -> runtime.ResultIs | runtime.ProgramFailed:
-        request = runtime.GetResult(offset=fetching.received)
+        request = fetching.request()
         answer = self._say(connection, "result", request, timeout_s)
         if isinstance(answer, runtime.ProgramFailed):
             fetching.require_none()
@@ -156,7 +180,7 @@ class PrincipalSession:
         self,
         name: str,
         request: runtime.Request,
-        expected: type[_AnswerT],
+        expected: _Expected[_AnswerT],
         connection: Connection,
     ) -> _AnswerT:
         answer = self._say(connection, name, request, self._timeout_s)
@@ -179,14 +203,17 @@ class PrincipalSession:
         except WireError as error:
             raise ProtocolError(f"the isolate sent a malformed answer: {error}") from error
 
-    def _expect(self, name: str, answer: runtime.Response, expected: type[_AnswerT]) -> _AnswerT:
+    def _expect(
+        self, name: str, answer: runtime.Response, expected: _Expected[_AnswerT]
+    ) -> _AnswerT:
         if isinstance(answer, expected):
             return answer
         if isinstance(answer, runtime.Refused):
             raise refusal(name, answer)
+        kinds = expected if isinstance(expected, tuple) else (expected,)
         raise ProtocolError(
             f"the isolate answered {name} with {type(answer).__name__}, "
-            f"{expected.__name__} was expected"
+            f"{' or '.join(each.__name__ for each in kinds)} was expected"
         )
 
     def _explain_interruption(

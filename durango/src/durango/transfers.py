@@ -55,18 +55,27 @@ class Fetching:
     Args:
         write: gets its pieces.
         limit: the largest that is taken, in bytes.
+        retry: have the program run again after a run that failed.
 
     Attributes:
         received: bytes so far.
         sha256: over them.
     """
 
-    def __init__(self, write: Callable[[bytes], object], limit: int) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], limit: int, *, retry: bool = False
+    ) -> None:
         self.sha256 = hashlib.sha256()
         self.received = 0
         self._write = write
         self._limit = limit
+        self._retry = retry
         self._announced: runtime.ResultIs | None = None
+
+    def request(self) -> runtime.GetResult:
+        """What to ask for; only once for another run, however often a connection breaks."""
+        retry, self._retry = self._retry, False
+        return runtime.GetResult(self.received, retry)
 
     def begin(self, result: runtime.ResultIs) -> int:
         """How many bytes of this result follow now."""

@@ -46,17 +46,27 @@ class CodeExchange:
 
     Attributes:
         name: what stands for this code, 32 bytes: the digest of program, engine and settings.
-        for_guest: descriptor and size of the code; of an empty file and 0 for the guest to fill.
     """
 
     def __init__(self, policy: Policy, sonora: socket.socket) -> None:
         settings = settings_of(policy.strategy, engine_limits(policy.limits))
         self._context = code_context(policy.program_digest, settings)
         self.name = Digest.of(self._context).value
-        self.for_guest = (anonymous_file("code"), 0)
+        self._code: Content | None = None
+        self._file = -1
+        self._asked = False
         self._sonora = sonora
         self._key: Secret | None = None
         self._sealing: Sealing | None = None
+
+    @property
+    def for_guest(self) -> tuple[int, int]:
+        """Descriptor and size of the code; of an empty file and 0 for a guest to fill."""
+        if self._code is not None:
+            return self._code.descriptor, self._code.size
+        if self._file < 0:
+            self._file = anonymous_file("code")
+        return self._file, 0
 
     @property
     def busy(self) -> bool:
@@ -78,24 +88,30 @@ class CodeExchange:
         self._key = Secret(offer.key)
         if offer.size:
             (descriptor,) = receive_descriptors(self._sonora, 1)
-            if self._authentic(descriptor, offer):
-                os.close(self.for_guest[0])
-                self.for_guest = (descriptor, offer.size)
-            else:
+            self._code = self._authentic(descriptor, offer)
+            if self._code is None:
                 os.close(descriptor)
 
     def loading_ended(self, written: int) -> None:
-        """The guest has seen the program, and wrote so many bytes of code before any input.
+        """A guest has seen the program, and wrote so many bytes of code before any input.
 
-        No other time is code taken from a guest: with an input in reach it could put in what a
-        later computation of the same program would then do.
+        Only the first one's is taken, and at no other time: with an input in reach a guest could
+        put in what a later computation of the same program would then do.
         """
-        (descriptor, given), self.for_guest = self.for_guest, (-1, 0)
-        if given or not written:
-            os.close(descriptor)
+        file, self._file = self._file, -1
+        first, self._asked = not self._asked, True
+        if file < 0:
+            return  # it was given code
+        if not first or not written:
+            os.close(file)
             return
         with contextlib.suppress(RuntimeFailure):  # without the code the program runs all the same
-            self._sealing = Sealing(descriptor, size=written, limit=MAX_CODE_BYTES)
+            self._sealing = Sealing(file, size=written, limit=MAX_CODE_BYTES)
+
+    def close(self) -> None:
+        """Forget the code: no guest will be asked to load the program any more."""
+        if self._code is not None:
+            self._code.close()
 
     def go_on(self) -> None:
         """Do a part of reading the code that the guest made; in the end, give it to Sonora."""
@@ -113,19 +129,21 @@ class CodeExchange:
         with contextlib.suppress(OSError):  # Sonora is gone, which the front notices by itself
             self._sonora.sendall(frame(made))
             send_descriptors(self._sonora, [content.descriptor])
-        content.close()
+        self._code = content  # for the next guest, if there is one
 
-    def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> bool:
-        """Whether the file is `size` bytes that cannot change, and a front process vouched for."""
+    def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> Content | None:
+        """The file if it is `size` bytes that cannot change, and a front process vouched for."""
         assert self._key is not None
         if offer.size > MAX_CODE_BYTES or file_size(descriptor) != offer.size:
-            return False
+            return None
         # Unsealed, it could change after the check, or be cut while it is mapped: that is a SIGBUS.
         if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED != _SEALED:
-            return False
+            return None
         with (
             mmap.mmap(descriptor, offer.size, prot=mmap.PROT_READ) as mapping,
             memoryview(mapping) as code,
         ):
-            found = code_tag(self._key, self._context, Digest.of(code))
-        return hmac.compare_digest(found, offer.tag)
+            digest = Digest.of(code)
+        if not hmac.compare_digest(code_tag(self._key, self._context, digest), offer.tag):
+            return None
+        return Content(descriptor, offer.size, digest)

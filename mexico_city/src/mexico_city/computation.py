@@ -6,24 +6,33 @@ the guest has to do comes back as a value (`Job`), and what it answered goes in 
 `run_finished` and so on.
 """
 
-from collections.abc import Sequence
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from colima.runtime import (
     ComputationState,
     ContentKind,
+    Failure,
     FailureReport,
+    Filling,
+    InputPlace,
     RefusalReason,
     TrapFrame,
     Upload,
+    Withdraw,
 )
+from mexico_city.attempts import Attempts, RunFailure, RunResult
 from mexico_city.consents import Consents
 from mexico_city.content import Content, content_of
 from mexico_city.disclosure import Disclosure
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import NEXT, LifecycleEvent
+from mexico_city.room import require_role, require_room
+from mexico_city.votes import Votes
 from platform_services import PlatformError, RandomSource
 from platform_services.seeded import SEED_BYTES
 from psa_attestation.receipts.receipt import commit
@@ -33,9 +42,9 @@ from veracruz_utils.policy import (
     PROGRAM_SENDERS,
     RESULT_READERS,
     STREAM_SENDERS,
+    Agreement,
     Policy,
     PolicyIdentity,
-    Role,
 )
 from veracruz_utils.secret import Secret
 
@@ -45,6 +54,20 @@ _SENDS: Final = {
     ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING, STREAM_SENDERS),
 }
 _SALT_BYTES: Final = 32
+_CHANGES: Final = {
+    ContentKind.DATA: {
+        ComputationState.DATA_SOURCES_LOADING,
+        ComputationState.STREAM_SOURCES_LOADING,
+        ComputationState.READY_TO_EXECUTE,
+    },
+    # Streams may be there before the data are once more.
+    ContentKind.STREAM: {
+        ComputationState.DATA_SOURCES_LOADING,
+        ComputationState.STREAM_SOURCES_LOADING,
+        ComputationState.READY_TO_EXECUTE,
+    },
+}
+"""When inputs of a kind that are in may be replaced or withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +87,44 @@ class Job:
     seed: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended; `output` is None when the program wrote none."""
-
-    return_code: int
-    output: Content | None
-    receipt: bytes
-
-
 class Computation:
-    """The state of one computation under one policy."""
+    """The state of one computation under one policy.
 
-    def __init__(self, policy: Policy, random: RandomSource) -> None:
+    Args:
+        policy: what the principals agreed on.
+        random: for salts, seeds and noise.
+        host_time: the host's clock, for people: nothing is decided by it.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        random: RandomSource,
+        host_time: Callable[[], float] = time.time,
+    ) -> None:
+        conduct = policy.conduct
+        readers = policy.result_readers
         self.policy = policy
         self.state = ComputationState.INITIAL
         self.round = 1
         self.running = False
-        self.failure = ""
-        self._frames: tuple[TrapFrame, ...] = ()
-        self._message = ""
-        self.outcome: RunResult | None = None
-        self.program_digest: Digest | None = None
-        self._random = random
-        self._guest_lost = False
-        self._previous: Content | None = None
-        self._program_reserved = False
-        self._data = Inputs(policy.data_provision_order)
-        self._streams = Inputs(policy.streaming_order)
-        self._asked_for_shutdown: set[int] = set()
+        self.attempts = Attempts(conduct.attempts)
         self.consents = Consents(policy)
         self.disclosure = Disclosure(policy, random)
+        self.outcome: RunResult | None = None
+        self.program_digest: Digest | None = None
+        self.round_votes = Votes(policy, conduct.next_round, "another round")
+        self.shutdown_votes = Votes(policy, Agreement(len(readers), readers), "the end")
+        self._random = random
+        self._host_time = host_time
+        self._message = ""
+        self._keeper_lost = False
+        self._previous: Content | None = None
+        self._program: Slot | None = None
+        self._program_since = 0
+        self._data = Inputs(policy.data_provision_order)
+        self._streams = Inputs(policy.streaming_order)
+        self._taken: dict[int, tuple[int, int]] = {}
 
     # What principals send.
 
@@ -106,42 +136,67 @@ class Computation:
                 asks for, too much, or not expected.
         """
         state, roles = _SENDS[upload.kind]
-        _require_role(identity, roles)
-        self._require_state(state)
-        if upload.kind is not ContentKind.PROGRAM:
-            self.consents.require()
-        self._require_room(identity, upload)
-        if upload.kind is ContentKind.PROGRAM and upload.digest:
-            self._require_program(Digest(upload.digest))
+        require_role(identity, roles)
         slot = Slot(upload.kind, identity.client_id, upload.package_id, upload.size)
-        if slot.kind is not ContentKind.PROGRAM:
-            self._inputs(slot.kind).reserve(slot)
-        elif self._program_reserved:
-            raise DeniedError(
-                RefusalReason.BUSY, found="another upload of the program is under way"
-            )
+        if upload.kind is ContentKind.PROGRAM:
+            self._require_state(state)
+            self._reserve_program(identity, upload, slot)
+            return slot
+        inputs = self._inputs(upload.kind)
+        if inputs.find(identity.client_id, upload.package_id) is None or not upload.replace:
+            if not self._is_duplicate(slot):
+                self._require_state(state)
         else:
-            self._program_reserved = True
+            self._require_changeable(upload.kind)
+            slot = dataclasses.replace(slot, replaces=True)
+        self.consents.require()
+        others = self._data.size + self._streams.size
+        # What others have only announced counts: it is going to be here beside this.
+        require_room(self.policy, identity, upload, others)
+        inputs.reserve(slot, identity.label)
         return slot
+
+    def withdraw(self, identity: PolicyIdentity, request: Withdraw) -> None:
+        """Forget an own input; its place is empty again.
+
+        Raises:
+            DeniedError: wrong role, too late, or it is not in.
+        """
+        if request.kind is ContentKind.PROGRAM:
+            raise DeniedError(
+                RefusalReason.NOT_EXPECTED, found="the program", expected="an input to withdraw"
+            )
+        require_role(identity, _SENDS[request.kind][1])
+        self._require_changeable(request.kind)
+        if not self._inputs(request.kind).remove(identity.client_id, request.package_id):
+            kind = request.kind.name.lower()
+            raise DeniedError(
+                RefusalReason.NOT_EXPECTED,
+                found=f"{kind} package {request.package_id} of {identity.label} is not in",
+                expected="one that is in",
+            )
+        self.attempts.stale = True
+        data = request.kind is ContentKind.DATA
+        self._apply(LifecycleEvent.DATA_WITHDRAWN if data else LifecycleEvent.STREAM_WITHDRAWN)
 
     def release(self, slot: Slot) -> None:
         """The upload is not coming, or was refused at its end."""
         if slot.kind is ContentKind.PROGRAM:
-            self._program_reserved = False
+            self._program = None
         else:
             self._inputs(slot.kind).release(slot)
 
     def hold(self, slot: Slot) -> None:
         """Keep a place again that was released a moment ago."""
         if slot.kind is ContentKind.PROGRAM:
-            self._program_reserved = True
+            self._program = slot
         else:
             self._inputs(slot.kind).hold(slot)
 
     def holds(self, slot: Slot) -> bool:
         """Whether a place is kept for this upload."""
         if slot.kind is ContentKind.PROGRAM:
-            return self._program_reserved and self.state is ComputationState.INITIAL
+            return self._program == slot and self.state is ComputationState.INITIAL
         return self._inputs(slot.kind).holds(slot)
 
     def find(self, identity: PolicyIdentity, upload: Upload) -> Package | None:
@@ -167,18 +222,23 @@ class Computation:
         """An input is in.
 
         Raises:
-            DeniedError: the computation failed in the meantime, or there is no salt to be had; the
-                slot is given back.
+            DeniedError: the computation failed or went on in the meantime, or there is no salt to
+                be had; the slot is given back.
         """
         state, _ = _SENDS[slot.kind]
-        self._require_state(state)
         try:
+            if slot.replaces:
+                self._require_changeable(slot.kind)
+            else:
+                self._require_state(state)
             salt = self._draw(_SALT_BYTES, "a commitment")
         except DeniedError:
             self.release(slot)
             raise
-        package = Package(slot, content, Secret(salt), commit(salt, content.digest.value))
+        since = max(0, int(self._host_time()))
+        package = Package(slot, content, Secret(salt), commit(salt, content.digest.value), since)
         self._inputs(slot.kind).fill(package)
+        self.attempts.stale = True
         self._settle()
         return package
 
@@ -197,45 +257,74 @@ class Computation:
         self._require_state(ComputationState.INITIAL)
 
     def program_loaded(self) -> None:
-        """The guest has compiled the program; nobody needs its bytes any more."""
+        """A guest has compiled the program."""
         self.program_digest = self.policy.program_digest
+        self._program_since = max(0, int(self._host_time()))
         self._apply(LifecycleEvent.PROGRAM_LOADED)
         self._settle()
 
     def program_refused(self, code: str) -> DeniedError:
         """The guest will not run this program, and the policy allows no other."""
-        self._fail(LifecycleEvent.PROGRAM_REFUSED, f"the program was refused: {code}")
-        return DeniedError(RefusalReason.PROGRAM_REFUSED, found=code)
+        failure = RunFailure.of(RefusalReason.PROGRAM_REFUSED, code)
+        return self._end(LifecycleEvent.PROGRAM_REFUSED, failure)
+
+    def program_lost(self, reason: RefusalReason, code: str) -> DeniedError:
+        """The guest ended over this program, and the policy allows no other."""
+        return self._end(LifecycleEvent.PROGRAM_REFUSED, RunFailure.of(reason, code))
 
     # What readers ask.
 
-    def request_result(self, identity: PolicyIdentity) -> RunResult | Job | None:
+    def request_result(
+        self, identity: PolicyIdentity, *, retry: bool = False
+    ) -> RunResult | Job | None:
         """The outcome if there is one, a job if the program has to run, None while it runs.
 
+        After a run that failed the outcome is the same until an input has changed, or with `retry`.
+
         Raises:
-            DeniedError: not a reader, not everything is in, a consent was taken back, or its result
-                could not be released.
+            DeniedError: not a reader, not everything is in, this reader has had its share, the last
+                run failed, a consent was taken back, or its result could not be released.
         """
-        _require_role(identity, RESULT_READERS)
+        require_role(identity, RESULT_READERS)
         if self.state is ComputationState.FINISHED_EXECUTING:
+            self._require_share(identity)
             return self.outcome
+        failure = self.attempts.failure
+        if (
+            self.state is ComputationState.ERROR
+            and failure is not None
+            and isinstance(failure.answer, RunResult)
+        ):
+            return failure.answer
         self._require_state(ComputationState.READY_TO_EXECUTE)
+        self._require_share(identity)
         if self.running:
             return None
-        self.consents.require()
-        inputs, streams = self._data.in_order(), self._streams.in_order()
-        self.disclosure.require_run(inputs, streams)
-        seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
-        self.consents.bind()
-        self.running = True
-        self._message = ""  # that of an earlier round says nothing of this one
-        return Job(inputs, streams, self._previous, seed)
+        if failure is not None and not (retry or self.attempts.stale):
+            if isinstance(failure.answer, DeniedError):
+                raise failure.answer.with_traceback(None)  # or it would grow by each
+            return failure.answer
+        return self._begin_run()
+
+    def handed_over(self, identity: PolicyIdentity) -> None:
+        """This reader gets the result of this round; once more is no other result."""
+        had, last = self._taken.get(identity.client_id, (0, 0))
+        self._taken[identity.client_id] = (had + (last != self.round), self.round)
 
     def run_finished(self, outcome: RunResult, message: str = "") -> None:
-        """Record a run that returned; its message is kept under `debug` alone."""
-        if self.policy.debug:
-            self._message = message
+        """Record a run that returned; its message is kept under `debug` alone.
+
+        An error code is a failure like others, but for a policy of 2021.
+        """
+        told = message if self.policy.debug else ""
         self.running = False
+        if outcome.return_code and self.policy.conduct.repairs:
+            if outcome.output is not None:
+                outcome.output.close()
+            failed = RunResult(outcome.return_code, None, outcome.receipt)
+            self._run_failed(RunFailure.by_code(failed, told))
+            return
+        self._message = told
         self.outcome = outcome
         self._apply(LifecycleEvent.RUN_FINISHED)
 
@@ -244,58 +333,59 @@ class Computation:
     ) -> DeniedError:
         """Record a run that ended early; where, and its message, are kept under `debug` alone."""
         self.running = False
-        if self.policy.debug:
-            self._frames, self._message = tuple(frames), message
-        self._fail(LifecycleEvent.RUN_FAILED, _describe(reason, code))
+        told = (tuple(frames), message) if self.policy.debug else ((), "")
+        self._run_failed(RunFailure.of(reason, code, *told))
         return DeniedError(reason, found=code)
 
-    def guest_lost(
-        self, code: str, *, reason: RefusalReason = RefusalReason.GUEST_LOST
-    ) -> DeniedError:
-        """Record the end of the guest process; a finished round keeps its result."""
+    def keeper_lost(self, code: str) -> DeniedError:
+        """There will be no other guest; a finished round keeps its result."""
         self.running = False
-        self._guest_lost = True
-        if self.state is not ComputationState.ERROR:
-            self._fail(LifecycleEvent.GUEST_LOST, _describe(reason, code))
-        return DeniedError(reason, found=code)
+        self._keeper_lost = True
+        failure = RunFailure.of(RefusalReason.GUEST_LOST, code)
+        if self.state is ComputationState.FINISHED_EXECUTING:
+            return DeniedError(RefusalReason.GUEST_LOST, found=code)
+        return self._end(LifecycleEvent.KEEPER_LOST, failure)
 
     def failure_report(self, identity: PolicyIdentity) -> FailureReport:
-        """Why the computation failed, for the program's provider; with `debug`, how it ended.
+        """How the last run failed, for the program's provider; with `debug`, how it ended.
 
         Raises:
-            DeniedError: not the program's provider, or nothing to report yet.
+            DeniedError: not the program's provider, or nothing to report.
         """
-        _require_role(identity, PROGRAM_SENDERS)
+        require_role(identity, PROGRAM_SENDERS)
         if self.policy.debug and self.state is ComputationState.FINISHED_EXECUTING:
             assert self.outcome is not None
             code = self.outcome.return_code
             return FailureReport(f"returned: {code}" if code else "", (), self._message)
-        self._require_state(ComputationState.ERROR)
-        return FailureReport(self.failure, self._frames, self._message)
+        if self.attempts.failure is None:
+            self._require_state(ComputationState.ERROR)
+        assert self.attempts.failure is not None
+        return self.attempts.failure.report
 
-    def next_round(self, identity: PolicyIdentity) -> None:
-        """Begin another round with this one's output as its previous result.
+    def next_round(self, identity: PolicyIdentity) -> bool:
+        """Ask for another round, with this one's output as its previous result.
+
+        False while others have to ask for it, too (`round_votes`).
 
         Raises:
-            DeniedError: not a reader, no finished round, or no guest to run another.
+            DeniedError: not a reader or none whose word counts, no finished round, none left, or no
+                guest to run another.
         """
-        _require_role(identity, RESULT_READERS)
+        require_role(identity, RESULT_READERS)
         self._require_state(ComputationState.FINISHED_EXECUTING)
-        if self._guest_lost:
+        if self.round >= self.policy.conduct.rounds:
+            raise DeniedError(
+                RefusalReason.ROUNDS_USED,
+                found=f"round {self.round} is over",
+                expected=f"rounds <= {self.policy.conduct.rounds}",
+            )
+        if self._keeper_lost:
             raise DeniedError(RefusalReason.GUEST_LOST, found="no guest process for another round")
-        assert self.outcome is not None
-        # Empty, not absent: a program tells its first round by there being no previous result.
-        previous = self.outcome.output or content_of(b"")
-        if self._previous is not None:
-            self._previous.close()
-        self._previous = previous
-        self.outcome = None
-        self._streams.close()
-        # A vote is about the round that its reader saw, and must not end a later one.
-        self._asked_for_shutdown.clear()
-        self.round += 1
-        self._apply(LifecycleEvent.ROUND_BEGUN)
-        self._settle()
+        self.round_votes.give(identity)
+        if self.round_votes.met:
+            self._begin_round()
+            return True
+        return False
 
     def shutdown(self, identity: PolicyIdentity) -> bool:
         """Count this reader's request; whether every reader has now asked.
@@ -303,9 +393,33 @@ class Computation:
         Raises:
             DeniedError: not a reader.
         """
-        _require_role(identity, RESULT_READERS)
-        self._asked_for_shutdown.add(identity.client_id)
-        return self._asked_for_shutdown >= self.policy.result_readers
+        require_role(identity, RESULT_READERS)
+        self.shutdown_votes.give(identity)
+        return self.shutdown_votes.met
+
+    # What every member is told.
+
+    @property
+    def failure(self) -> Failure:
+        """How the last run failed."""
+        last = self.attempts.failure
+        return Failure.NONE if last is None else last.kind
+
+    @property
+    def places(self) -> tuple[InputPlace, ...]:
+        """The program's place and those of the orders, and what is in them."""
+        providers = [each for each in self.policy.identities if each.roles & PROGRAM_SENDERS]
+        program = InputPlace(ContentKind.PROGRAM, 0, providers[0].client_id, Filling.MISSING)
+        if self._program is not None:
+            program = dataclasses.replace(
+                program,
+                client_id=self._program.client_id,
+                filling=Filling.FILLED if self.program_digest else Filling.ARRIVING,
+                size=self._program.size,
+                since=self._program_since,
+            )
+        data = _places(ContentKind.DATA, self._data)
+        return (program, *data, *_places(ContentKind.STREAM, self._streams))
 
     def close(self) -> None:
         """Drop every secret."""
@@ -318,6 +432,44 @@ class Computation:
 
     # Inside.
 
+    def _reserve_program(self, identity: PolicyIdentity, upload: Upload, slot: Slot) -> None:
+        require_room(self.policy, identity, upload, 0)
+        if upload.digest:
+            self._require_program(Digest(upload.digest))
+        if self._program is not None:
+            raise DeniedError(
+                RefusalReason.BUSY, found="another upload of the program is under way"
+            )
+        self._program = slot
+
+    def _begin_run(self) -> Job:
+        self.consents.require()
+        inputs, streams = self._data.in_order(), self._streams.in_order()
+        self.disclosure.require_run(inputs, streams)
+        seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
+        self.consents.bind()
+        self.running = True
+        self.attempts.begin()
+        self._message = ""  # that of an earlier round says nothing of this one
+        return Job(inputs, streams, self._previous, seed)
+
+    def _begin_round(self) -> None:
+        assert self.outcome is not None
+        # Empty, not absent: a program tells its first round by there being no previous result.
+        previous = self.outcome.output or content_of(b"")
+        if self._previous is not None:
+            self._previous.close()
+        self._previous = previous
+        self.outcome = None
+        self._streams.close()
+        # A word is about the round that its reader saw, and must not count in a later one.
+        self.round_votes.clear()
+        self.shutdown_votes.clear()
+        self.attempts.next_round()
+        self.round += 1
+        self._apply(LifecycleEvent.ROUND_BEGUN)
+        self._settle()
+
     def _draw(self, size: int, purpose: str) -> bytes:
         try:
             return self._random.fill(size)
@@ -329,10 +481,48 @@ class Computation:
     def _inputs(self, kind: ContentKind) -> Inputs:
         return self._data if kind is ContentKind.DATA else self._streams
 
+    def _is_duplicate(self, slot: Slot) -> bool:
+        """Whether it is refused for being in, which says more than the state does."""
+        there = self._inputs(slot.kind).find(slot.client_id, slot.package_id)
+        return there is not None and self._changeable(slot.kind)
+
+    def _changeable(self, kind: ContentKind) -> bool:
+        """Whether inputs of this kind that are in have still been in no result."""
+        used = kind is ContentKind.DATA and self.round > 1
+        return self.state in _CHANGES[kind] and not self.running and not used
+
+    def _require_changeable(self, kind: ContentKind) -> None:
+        if self._changeable(kind):
+            return
+        found = "a run is under way" if self.running else f"{self._where}, round {self.round}"
+        what = "data" if kind is ContentKind.DATA else "streams"
+        raise DeniedError(
+            RefusalReason.WRONG_STATE,
+            found=found[:160],
+            expected=f"{what} that are in no result yet, and no run under way",
+        )
+
+    def _require_share(self, identity: PolicyIdentity) -> None:
+        had, last = self._taken.get(identity.client_id, (0, 0))
+        most = self.policy.conduct.results_per_reader
+        if last != self.round and had >= most:
+            raise DeniedError(
+                RefusalReason.RESULTS_USED,
+                found=f"{identity.label} has had {had} results",
+                expected=f"results_per_reader <= {most}",
+            )
+
+    @property
+    def _where(self) -> str:
+        failure = self.attempts.failure
+        failed = self.state is ComputationState.ERROR and failure is not None
+        return self.state.name + (f" ({failure.told})" if failed and failure else "")
+
     def _require_state(self, expected: ComputationState) -> None:
         if self.state is not expected:
-            found = self.state.name + (f" ({self.failure})" if self.failure else "")
-            raise DeniedError(RefusalReason.WRONG_STATE, found=found[:160], expected=expected.name)
+            raise DeniedError(
+                RefusalReason.WRONG_STATE, found=self._where[:160], expected=expected.name
+            )
 
     def _require_program(self, digest: Digest) -> None:
         if digest != self.policy.program_digest:
@@ -341,17 +531,6 @@ class Computation:
                 found=f"a program with digest {digest}",
                 expected=str(self.policy.program_digest),
             )
-
-    def _require_room(self, identity: PolicyIdentity, upload: Upload) -> None:
-        limits = self.policy.limits
-        if upload.kind is ContentKind.PROGRAM:
-            _require_at_most("program_bytes", limits.program_bytes, upload.size)
-            return
-        _require_at_most("input_bytes", limits.input_bytes, upload.size)
-        _require_place_size(self.policy, identity, upload)
-        # What others have only announced counts: it is going to be here beside this.
-        total = self._data.size + self._streams.size + upload.size
-        _require_at_most("total_input_bytes", limits.total_input_bytes, total, " of inputs in all")
 
     def _apply(self, event: LifecycleEvent) -> None:
         self.state = NEXT[self.state, event]
@@ -363,56 +542,38 @@ class Computation:
         if self.state is ComputationState.STREAM_SOURCES_LOADING and self._streams.complete:
             self._apply(LifecycleEvent.STREAMS_COMPLETE)
 
-    def _fail(self, event: LifecycleEvent, failure: str) -> None:
-        self._apply(event)
-        if self.state is ComputationState.ERROR:
-            self.failure = failure
-            self.close()  # nothing leaves this state: what came in is of no more use
+    def _run_failed(self, failure: RunFailure) -> None:
+        if self.attempts.left:
+            self.attempts.fail(failure)
+            self._apply(LifecycleEvent.RUN_FAILED)
+        else:
+            self._end(LifecycleEvent.LAST_RUN_FAILED, failure)
+
+    def _end(self, event: LifecycleEvent, failure: RunFailure) -> DeniedError:
+        """Fail for good: what came in is of no more use."""
+        if self.state is not ComputationState.ERROR:
+            self.attempts.fail(failure)
+            self._apply(event)
+            self.close()
+        answer = failure.answer
+        return answer if isinstance(answer, DeniedError) else DeniedError(RefusalReason.GUEST_LOST)
 
 
-def _describe(reason: RefusalReason, code: str) -> str:
-    return f"{reason.name.lower().replace('_', ' ')}: {code}"
-
-
-def _require_place_size(policy: Policy, identity: PolicyIdentity, upload: Upload) -> None:
-    """Refuse what is larger than the policy allows for the place that it is going to fill.
-
-    A principal's packages fill its places in rising order. Which one a package is going to fill is
-    only known of numbers below their count, so that no other will do where the sizes differ.
-
-    Raises:
-        DeniedError: it is larger, or its number does not tell its place.
-    """
-    data = upload.kind is ContentKind.DATA
-    order = policy.data_provision_order if data else policy.streaming_order
-    terms = policy.inputs if data else policy.streams
-    own = [index for index, client in enumerate(order) if client == identity.client_id]
-    sizes = {terms[index].most_bytes for index in own}
-    if upload.package_id >= len(own) and len(sizes) > 1:
-        raise DeniedError(
-            RefusalReason.NOT_EXPECTED,
-            found=f"package {upload.package_id} of {identity.label}",
-            expected=f"0 to {len(own) - 1}: its places take different sizes",
-        )
-    if own:
-        index = own[min(upload.package_id, len(own) - 1)]
-        most = terms[index].most_bytes
-        if most is not None:
-            name = f"{'inputs' if data else 'streams'}[{index}].bytes"
-            _require_at_most(name, most, upload.size)
-
-
-def _require_at_most(limit: str, most: int, found: int, of: str = "") -> None:
-    if found > most:
-        raise DeniedError(
-            RefusalReason.TOO_LARGE, found=f"{found} bytes{of}", expected=f"{limit} <= {most}"
-        )
-
-
-def _require_role(identity: PolicyIdentity, roles: frozenset[Role]) -> None:
-    if not roles & identity.roles:
-        raise DeniedError(
-            RefusalReason.WRONG_ROLE,
-            found=f"client {identity.client_id} is " + ", ".join(sorted(identity.roles)),
-            expected=" or ".join(sorted(roles)),
-        )
+def _places(kind: ContentKind, inputs: Inputs) -> list[InputPlace]:
+    found = []
+    for index, (client_id, there) in enumerate(inputs.places()):
+        place = InputPlace(kind, index, client_id, Filling.MISSING)
+        if isinstance(there, Package):
+            place = InputPlace(
+                kind,
+                index,
+                client_id,
+                Filling.FILLED,
+                there.slot.package_id,
+                there.content.size,
+                there.since,
+            )
+        elif there is not None:
+            place = InputPlace(kind, index, client_id, Filling.ARRIVING, *there)
+        found.append(place)
+    return found

@@ -125,9 +125,8 @@ class Front:
 
     def run(self) -> IsolateExit:
         """Serve until the end."""
-        guest = self._runtime.guest.channel
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
-        self._selector.register(guest, selectors.EVENT_READ, self._runtime.guest_readable)
+        self._runtime.guest.watched_by(self)
         while self._ending is None:
             for key, _ in self._selector.select(self._select_timeout()):
                 if isinstance(key.data, _Connection):
@@ -139,6 +138,7 @@ class Front:
             self._drain(self._ending)
         for connection in list(self._connections):
             self._drop(connection)
+        self._runtime.guest.kill()
         self._selector.close()
         return self._ending
 
@@ -167,8 +167,6 @@ class Front:
         if now >= self._next_look:
             self._next_look = now + _TICK_S
             self._look_at_deadlines(now)
-        if not self._runtime.guest.alive:
-            self._forget_guest()
         if self._runtime.shut_down and self._ending is None:
             self._ending = IsolateExit.QUORUM
 
@@ -237,11 +235,13 @@ class Front:
         if connection.interest() & selectors.EVENT_READ:
             self._guarded(connection, lambda: connection.receive(time.monotonic(), self._buffer))
 
-    def _forget_guest(self) -> None:
-        channel = self._runtime.guest.channel
-        if channel.fileno() >= 0:
-            self._selector.unregister(channel)
-            channel.close()
+    def watch(self, channel: socket.socket) -> None:
+        """See `guest_link.ChannelWatcher`."""
+        self._selector.register(channel, selectors.EVENT_READ, self._runtime.guest_readable)
+
+    def forget(self, channel: socket.socket) -> None:
+        """See `guest_link.ChannelWatcher`."""
+        self._selector.unregister(channel)
 
     def _attach(self, control: socket.socket) -> None:
         """Take sessions from here, and count them anew."""
@@ -344,7 +344,6 @@ class Front:
         if self._control is not None:
             self._selector.unregister(self._control)
         self._runtime.guest.kill()
-        self._forget_guest()
         wiped = ending is IsolateExit.EXPIRED
         if wiped:  # before anybody is told, who may be slow to read it
             self._runtime.wipe()

@@ -6,12 +6,11 @@ That is how the policy's time limits are kept: nothing inside the guest stops a 
 Time is given in by the caller, in seconds of a monotonic clock.
 """
 
-import contextlib
 import os
 import signal
 import socket
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from colima import FrameDecoder, WireError, frame, isolate
 from colima.runtime import RefusalReason
@@ -19,6 +18,7 @@ from execution_engine.errors import LimitCode, RefusalCode, TrapCode
 from execution_engine.message import is_plain
 from mexico_city.computation import Job
 from mexico_city.content import Content, anonymous_file
+from mexico_city.keeper import WALLED_IN, Keeper, KeeperLostError
 from platform_services.descriptors import send_descriptors
 from veracruz_utils.policy import Limits
 
@@ -26,6 +26,8 @@ _SEND_TIMEOUT_S: Final = 5.0
 """For a request and its descriptors, which a guest takes at once unless it stopped reading."""
 _OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
 """How the compiler ends a process that gets no more memory."""
+_NO_KEEPER: Final = "keeper"
+"""Nobody knows how the guest ended, and there is no other."""
 _REFUSALS: Final = frozenset(RefusalCode)
 _TRAPS: Final = frozenset(TrapCode)
 _LIMITS: Final = frozenset(LimitCode)
@@ -43,25 +45,72 @@ class GuestLostError(Exception):
         self.reason = reason
 
 
+class ChannelWatcher(Protocol):
+    """Who says when there is something to `GuestLink.receive`."""
+
+    def watch(self, channel: socket.socket) -> None:
+        """Say so of this channel."""
+
+    def forget(self, channel: socket.socket) -> None:
+        """No more of this one, which is about to be closed."""
+
+
 class GuestLink:
-    """The guest process, as the front sees it.
+    """The guest process, as the front sees it: there is one, or none until `renew`.
+
+    Args:
+        keeper: which makes guests and ends them.
+        channel: to the first guest, which is walled in.
+        limits: of the policy.
 
     Attributes:
-        channel: to the guest; it stays open when the guest is lost, so that its descriptor names
-            nothing else while somebody still watches it. The watcher closes it.
         alive: whether the process runs, as far as is known here.
+        loaded: whether it has the program.
         deadline: when the answer is due; None when none is.
     """
 
-    def __init__(self, channel: socket.socket, process_id: int, limits: Limits) -> None:
-        self.channel = channel
+    def __init__(self, keeper: Keeper, channel: socket.socket, limits: Limits) -> None:
         self.alive = True
+        self.loaded = False
         self.deadline: float | None = None
-        self._process_id = process_id
+        self._keeper = keeper
+        self._channel = channel
         self._limits = limits
         self._decoder = FrameDecoder(isolate.MAX_FRAME_BYTES)
         self._time_limit = LimitCode.TIME
+        self._walled_in = True
+        self._watcher: ChannelWatcher | None = None
         channel.settimeout(_SEND_TIMEOUT_S)
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there may be another guest after this one."""
+        return self._keeper.alive
+
+    def watched_by(self, watcher: ChannelWatcher) -> None:
+        """Have the guest's channel watched from now on, and those of later guests."""
+        self._watcher = watcher
+        if self.alive:
+            watcher.watch(self._channel)
+
+    def renew(self) -> None:
+        """Get a new guest in place of the one that is gone; it has no program yet.
+
+        Raises:
+            GuestLostError: there is none to be had.
+        """
+        assert not self.alive
+        try:
+            self._keeper.ask_for_guest()
+            self._channel = self._keeper.guest_channel()
+        except KeeperLostError as error:
+            raise GuestLostError(_NO_KEEPER) from error
+        self.alive = True
+        self._walled_in = False
+        self._decoder = FrameDecoder(isolate.MAX_FRAME_BYTES)
+        self._channel.settimeout(_SEND_TIMEOUT_S)
+        if self._watcher is not None:
+            self._watcher.watch(self._channel)
 
     def load(self, module: Content, *, code: tuple[int, int], now: float) -> None:
         """Have the guest check and compile `module`.
@@ -105,18 +154,22 @@ class GuestLink:
         if not self.alive:
             return None  # it was reported lost before this was noticed
         try:
-            data = self.channel.recv(isolate.MAX_FRAME_BYTES)
+            # Never waiting: what was to be read may have been of the guest before this one.
+            data = self._channel.recv(isolate.MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
         except OSError:
             data = b""
         if not data:
             raise self._ended()
         try:
-            answer = self._read(data)
+            answer = self._read(self._within_walls(data))
         except WireError as error:
             self.kill()
             raise GuestLostError("protocol") from error
         if answer is not None:
             self.deadline = None
+            self.loaded |= isinstance(answer, isolate.Loaded)
         return answer
 
     def check_deadline(self, now: float) -> None:
@@ -144,12 +197,21 @@ class GuestLink:
     def _send(self, message: isolate.ToGuest, descriptors: list[int]) -> None:
         began = time.monotonic()
         try:
-            self.channel.sendall(frame(isolate.TO_GUEST.encode(message)))
+            self._channel.sendall(frame(isolate.TO_GUEST.encode(message)))
             left = _SEND_TIMEOUT_S - (time.monotonic() - began)
-            send_descriptors(self.channel, descriptors, timeout_s=left)
+            send_descriptors(self._channel, descriptors, timeout_s=left)
         except OSError as error:
             self.kill()
             raise GuestLostError("protocol") from error
+
+    def _within_walls(self, data: bytes) -> bytes:
+        """What a guest said after it was walled in, which a new one says first."""
+        if self._walled_in:
+            return data
+        if data[:1] != WALLED_IN:
+            raise WireError("the guest spoke before it was walled in")
+        self._walled_in = True
+        return data[1:]
 
     def _read(self, data: bytes) -> isolate.FromGuest | None:
         self._decoder.feed(data)
@@ -173,14 +235,17 @@ class GuestLink:
         return GuestLostError(code)
 
     def _reap(self) -> str:
-        """Kill the guest if it still runs, and wait for its end; how it ended."""
+        """Have the guest killed if it still runs; how it ended."""
         self.alive = False
+        self.loaded = False
         self.deadline = None
-        # Nobody but us reaps it, so the id cannot be another process's by now.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process_id, signal.SIGKILL)
-        _, status = os.waitpid(self._process_id, 0)
-        code = os.waitstatus_to_exitcode(status)
+        if self._watcher is not None:
+            self._watcher.forget(self._channel)
+        self._channel.close()
+        try:
+            code = self._keeper.end_guest()
+        except KeeperLostError:
+            return _NO_KEEPER
         return f"signal-{-code}" if code < 0 else f"exit-{code}"
 
 

@@ -7,7 +7,7 @@ one is in: for each id in the list, that client's lowest package not yet taken.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from colima.runtime import ContentKind, RefusalReason
 from mexico_city.content import Content
@@ -17,22 +17,30 @@ from veracruz_utils.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place that is reserved for one upload until it is filled or given back."""
+    """A place that is reserved for one upload until it is filled or given back.
+
+    `replaces` says that there is a package in it, which stays until then.
+    """
 
     kind: ContentKind
     client_id: int
     package_id: int
     size: int
+    replaces: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One input that is in. `commitment` (32 bytes) stands for it in receipts."""
+    """One input that is in, `since` so many seconds after 1970 by the host's clock.
+
+    `commitment` (32 bytes) stands for it in receipts.
+    """
 
     slot: Slot
     content: Content
     salt: Secret
     commitment: bytes
+    since: int = 0
 
 
 class Inputs:
@@ -54,27 +62,30 @@ class Inputs:
         here = sum(package.content.size for package in self._packages.values())
         return here + sum(self._reserved.values())
 
-    def reserve(self, slot: Slot) -> None:
-        """Keep a place for this package.
+    def reserve(self, slot: Slot, label: str) -> None:
+        """Keep a place for this package of the principal with this name.
 
         Raises:
-            DeniedError: the client provided it, is providing it, or has no place left.
+            DeniedError: it was provided and is not to be replaced, is being provided, or there is
+                no place left.
         """
         client_id, package_id = slot.client_id, slot.package_id
         # Those on their way count: two sessions of one client could each be given the last place.
-        keys = (*self._packages, *self._reserved)
-        taken = [package for client, package in keys if client == client_id]
+        keys = {*self._packages, *self._reserved}
+        taken = {package for client, package in keys if client == client_id}
+        if slot.replaces and (client_id, package_id) not in self._reserved:
+            taken.discard(package_id)
         if package_id in taken:
             raise DeniedError(
                 RefusalReason.DUPLICATE_PACKAGE,
-                found=f"package {package_id} of client {client_id}, a second time",
-                expected="each package once",
+                found=f"package {package_id} of {label}, a second time",
+                expected="each package once, or to replace it",
             )
         places = self._order.count(client_id)
         if len(taken) >= places:
             raise DeniedError(
                 RefusalReason.NOT_EXPECTED,
-                found=f"{slot.kind.name.lower()} package {package_id} of client {client_id}",
+                found=f"{slot.kind.name.lower()} package {package_id} of {label}",
                 expected=f"{places} of that client, {len(taken)} provided",
             )
         self.hold(slot)
@@ -96,10 +107,18 @@ class Inputs:
         return self._packages.get((client_id, package_id))
 
     def fill(self, package: Package) -> None:
-        """The upload is in."""
+        """The upload is in, and what was in its place is not any more."""
         key = (package.slot.client_id, package.slot.package_id)
         self._reserved.pop(key, None)
+        self.remove(*key)
         self._packages[key] = package
+
+    def remove(self, client_id: int, package_id: int) -> bool:
+        """Forget this package; whether it was in."""
+        package = self._packages.pop((client_id, package_id), None)
+        if package is not None:
+            package.content.close()
+        return package is not None
 
     def in_order(self) -> list[Package]:
         """The packages as the program counts them: index 0, 1, ..."""
@@ -108,6 +127,30 @@ class Inputs:
             for client, keys in itertools.groupby(sorted(self._packages), key=lambda key: key[0])
         }
         return [self._packages[next(waiting[client])] for client in self._order]
+
+    def places(self) -> list[tuple[int, Package | tuple[int, int] | None]]:
+        """For each place of the order its client, and what is in it or on its way.
+
+        That is a package; its number and size; or None. Who numbers packages from 0 fills the
+        places by their numbers, and otherwise in the order of the numbers.
+        """
+        here: dict[int, dict[int, Package | tuple[int, int]]] = {}
+        for (client, number), size in self._reserved.items():
+            here.setdefault(client, {})[number] = (number, size)
+        for (client, number), package in self._packages.items():
+            here.setdefault(client, {})[number] = package
+        found: list[tuple[int, Package | tuple[int, int] | None]] = []
+        seen: dict[int, int] = {}
+        for client in self._order:
+            turn = seen.get(client, 0)
+            seen[client] = turn + 1
+            own = here.get(client, {})
+            numbers = sorted(own)
+            if any(number >= self._order.count(client) for number in numbers):
+                found.append((client, own[numbers[turn]] if turn < len(numbers) else None))
+            else:
+                found.append((client, own.get(turn)))
+        return found
 
     def close(self) -> None:
         """Forget everything."""

@@ -1,12 +1,13 @@
-"""An isolate: the front process and the guest process it forks, in this order.
+"""An isolate: the front process, the keeper it forks and the guest which that forks, in this order.
 
-    zygote ──fork──▶ sandbox ──fork──▶ guest: compiles and runs, no key
+    zygote ──fork──▶ sandbox ──fork──▶ keeper: forks guests ──fork──▶ guest: compiles and runs
                         └────────────▶ front: makes the key, reports to Sonora, serves
 
-Both exist before any secret does. `run` is called in a freshly forked process and its result is
-that process's exit status.
+All exist before any secret does, and later guests come from a process without any (`keeper`). `run`
+is called in a freshly forked process and its result is that process's exit status.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ import socket
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NoReturn
 
 from baja import EndpointConfig, ServerContext, make_certificate
@@ -27,6 +29,7 @@ from mexico_city.errors import PolicyUnusableError, RuntimeFailure
 from mexico_city.front import MAX_SESSIONS, Front
 from mexico_city.guest import IsolateGuest, serve
 from mexico_city.guest_link import GuestLink
+from mexico_city.keeper import WALLED_IN, Keeper, KeeperLostError, keep_guests
 from mexico_city.lifetime import Lifetime
 from mexico_city.local_attestation import answer_challenge
 from mexico_city.receipts import ReceiptBook
@@ -51,8 +54,6 @@ FAILED: Final = 70
 """The exit status of an isolate that failed."""
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far a principal's clock may be behind ours."""
-_WALLED_IN: Final = b"\1"
-"""The first a guest says: the front makes no key before, and reports no layer."""
 _OTHER_FILES: Final = 64
 """Open files besides two per session, its socket and its content, and one per input."""
 
@@ -70,25 +71,27 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
     layers = entry.enter(keep={control, private}, parent=parent)
     # Before `_serve` makes the key: a program that takes its guest over must not find it there.
     # Before the policy is looked at, too: that is done within the final walls, where nothing forks.
-    channel, guest_id = _fork_guest(policy_bytes)
-    layers |= entry.enter_front(guest=guest_id)
+    keeper = _fork_keeper(policy_bytes)
+    layers |= entry.enter_front()
     sonora = socket.socket(fileno=private)
     try:
-        policy = Policy.parse(policy_bytes, at=None)
-        policy.require_in_force(datetime.now(UTC))
-        _bound_front(policy)
-        # Now, and not before: it enters its walls at the same time.
-        if channel.recv(1) != _WALLED_IN:
-            raise RuntimeFailure("the guest process ended before it was walled in")
-    except VeracruzError as error:
-        os.kill(guest_id, signal.SIGKILL)
-        os.waitpid(guest_id, 0)
-        return _refuse(sonora, error)
-    guest = GuestLink(channel, guest_id, policy.limits)
-    try:
+        try:
+            policy = Policy.parse(policy_bytes, at=None)
+            policy.require_in_force(datetime.now(UTC))
+            _bound_front(policy)
+            # Now, and not before: it enters its walls at the same time. The keeper has entered its
+            # own by then. The front makes no key before, and reports no layer.
+            channel = keeper.guest_channel()
+            if channel.recv(1) != WALLED_IN:
+                raise RuntimeFailure("the guest process ended before it was walled in")
+        except KeeperLostError:
+            return _refuse(sonora, RuntimeFailure("there is no process that keeps guests"))
+        except VeracruzError as error:
+            return _refuse(sonora, error)
+        guest = GuestLink(keeper, channel, policy.limits)
         return _serve(policy, guest, measurement, layers, control=control, private=sonora)
     finally:
-        guest.kill()  # and reap it: who inherits it may leave a zombie in the process table
+        keeper.close()
 
 
 def _serve(
@@ -173,22 +176,38 @@ def _inputs(policy: Policy) -> int:
     return len(policy.data_provision_order) + len(policy.streaming_order)
 
 
-def _fork_guest(policy_bytes: bytes) -> tuple[socket.socket, int]:
-    """The channel to the guest process, and its id."""
+def _fork_keeper(policy_bytes: bytes) -> Keeper:
+    """The keeper process, which has been asked for a guest."""
     ours, theirs = socket.socketpair()
     front = os.getpid()
-    process_id = os.fork()
-    if process_id == 0:
-        _be_guest(policy_bytes, theirs, front)
+    # So that the kernel does away with the keeper when it has ended: the front waits for nobody.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if os.fork() == 0:
+        _be_keeper(policy_bytes, theirs, front)
     theirs.close()
-    return ours, process_id
+    keeper = Keeper(ours)
+    with contextlib.suppress(KeeperLostError):  # whoever waits for the guest is told
+        keeper.ask_for_guest()
+    return keeper
 
 
-def _be_guest(policy_bytes: bytes, channel: socket.socket, front: int) -> NoReturn:
+def _be_keeper(policy_bytes: bytes, channel: socket.socket, front: int) -> NoReturn:
     status = FAILED
     try:
-        entry.enter_guest(keep={channel.fileno()}, parent=front)
-        channel.sendall(_WALLED_IN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        entry.enter_keeper(keep={channel.fileno()}, parent=front)
+        keep_guests(channel, partial(_be_guest, policy_bytes))
+        status = 0
+    except BaseException as error:  # noqa: BLE001 - as of a guest
+        failures.report("keeper", type(error))
+    failures.end(status)
+
+
+def _be_guest(policy_bytes: bytes, channel: socket.socket, keeper: int) -> NoReturn:
+    status = FAILED
+    try:
+        entry.enter_guest(keep={channel.fileno()}, parent=keeper)
+        channel.sendall(WALLED_IN)
         # The rest while the front makes its key.
         policy = Policy.parse(policy_bytes, at=None)
         largest = max(policy.limits.output_bytes, MAX_CODE_BYTES)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from colima import isolate
 from colima.runtime import (
     Accepted,
+    Awaited,
+    ComputationState,
     Consent,
     ContentKind,
     DigestIs,
     Done,
+    Failure,
     GetFailureReport,
     GetPolicyDigest,
     GetProgramDigest,
@@ -29,10 +32,12 @@ from colima.runtime import (
     StateIs,
     TrapFrame,
     Upload,
+    Withdraw,
 )
 from mexico_city.arrivals import TAKEN_OVER, Arrival, ArrivingUploads
+from mexico_city.attempts import RunResult
 from mexico_city.code_exchange import CodeExchange
-from mexico_city.computation import Computation, Job, RunResult
+from mexico_city.computation import Computation, Job
 from mexico_city.content import Content, Sealing
 from mexico_city.dialogue import Dialogue
 from mexico_city.disclosure import Releasing, WithheldError
@@ -61,6 +66,8 @@ class Runtime:
         self._code = code
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
+        self._program: Content | None = None
+        self._next: Job | None = None
         self._job: tuple[Job, int] | None = None
         self._releasing: tuple[Job, isolate.Finished, Releasing] | None = None
         self._readers: list[Dialogue] = []
@@ -78,15 +85,21 @@ class Runtime:
         match request:
             case Upload():
                 return self._announced(dialogue, request)
+            case Withdraw():
+                computation.withdraw(dialogue.identity, request)
+                return Done()
             case GetResult():
-                self._result(dialogue)
+                self._result(dialogue, retry=request.retry)
                 return None
             case NextRound():
-                computation.next_round(dialogue.identity)
-                return Done()
+                if computation.next_round(dialogue.identity):
+                    return Done()
+                return Awaited(computation.round_votes.awaited)
             case Shutdown():
-                self.shut_down |= computation.shutdown(dialogue.identity)
-                return Done()
+                if computation.shutdown(dialogue.identity):
+                    self.shut_down = True
+                    return Done()
+                return Awaited(computation.shutdown_votes.awaited)
             case Consent():
                 computation.consents.give(dialogue.identity, request.signature)
                 return Done()
@@ -109,6 +122,11 @@ class Runtime:
                     computation.state,
                     computation.round,
                     computation.running,
+                    attempt=computation.attempts.begun,
+                    failure=computation.failure,
+                    places=computation.places,
+                    shutdown_awaited=computation.shutdown_votes.awaited,
+                    round_awaited=computation.round_votes.awaited,
                     consent_awaited=computation.consents.awaited,
                     receipts=self._receipts.count,
                 )
@@ -173,10 +191,7 @@ class Runtime:
             return Accepted(package.salt.reveal(), package.commitment)
         self.computation.check_program(slot, content)
         self._loading = (dialogue, content)
-        try:
-            self.guest.load(content, code=self._code.for_guest, now=time.monotonic())
-        except GuestLostError as lost:
-            self._guest_lost(lost)
+        self._load(content)
         return None
 
     def abandoned(self, arrival: Arrival) -> None:
@@ -196,9 +211,9 @@ class Runtime:
         if dialogue in self._readers:
             self._readers.remove(dialogue)
 
-    def _result(self, dialogue: Dialogue) -> None:
+    def _result(self, dialogue: Dialogue, *, retry: bool) -> None:
         """See to it that the outcome is handed over, at once or when the run has ended."""
-        found = self.computation.request_result(dialogue.identity)
+        found = self.computation.request_result(dialogue.identity, retry=retry)
         if isinstance(found, RunResult):
             self._hand_over(dialogue, found)
             return
@@ -226,6 +241,7 @@ class Runtime:
             if content is not None:
                 content.close()
         self._arrivals.close()
+        self._forget_program()
         self.computation.close()
 
     @property
@@ -251,23 +267,45 @@ class Runtime:
         except GuestLostError as lost:
             self._guest_lost(lost)
 
-    def _start(self, job: Job) -> None:
+    def _load(self, program: Content) -> None:
+        """Have a guest take the program, a new one if the last is gone."""
         try:
-            self._job = (job, self.guest.run(job, now=time.monotonic()))
+            if not self.guest.alive:
+                self.guest.renew()
+            self.guest.load(program, code=self._code.for_guest, now=time.monotonic())
         except GuestLostError as lost:
             self._guest_lost(lost)
+
+    def _start(self, job: Job) -> None:
+        """Run the program, in a guest that may have to be given it first."""
+        self._next = job
+        if self.guest.loaded:
+            self._run()
+        else:
+            assert self._program is not None
+            self._load(self._program)
+
+    def _run(self) -> None:
+        assert self._next is not None
+        try:
+            output = self.guest.run(self._next, now=time.monotonic())
+        except GuestLostError as lost:
+            self._guest_lost(lost)
+        else:
+            self._job, self._next = (self._next, output), None
 
     def _guest_answered(self, answer: isolate.FromGuest) -> None:
         match answer:
             case isolate.Loaded(code_size) if self._loading is not None:
-                dialogue = self._end_loading(code_size)
+                dialogue, self._program = self._end_loading(code_size)
                 self.computation.program_loaded()
                 self._answers.append((dialogue, Done(), None))
+            case isolate.Loaded(code_size) if self._next is not None:
+                self._code.loading_ended(code_size)
+                self._run()
             case isolate.LoadRefused(code) if self._loading is not None:
-                dialogue = self._end_loading()
-                refusal = self.computation.program_refused(code)
-                self._answers.append((dialogue, refusal.answer, None))
-            case isolate.LimitReached(code) if self._loading is not None:
+                self._give_up_loading(self.computation.program_refused(code))
+            case isolate.LimitReached(code) if self._loading is not None or self._next is not None:
                 self.guest.kill()
                 self._guest_lost(GuestLostError(code, reason=RefusalReason.LIMIT_REACHED))
             case isolate.Finished() if self._job is not None:
@@ -325,6 +363,7 @@ class Runtime:
             output = None
         outcome = RunResult(code, output, receipt)
         self.computation.run_finished(outcome, finished.message)
+        self._after_run()
         readers, self._readers = self._readers, []
         for reader in readers:
             self._hand_over(reader, outcome)
@@ -334,7 +373,9 @@ class Runtime:
         self._report_return(job, finished, RunEnd.WITHHELD, code=0, digest=None)
         reason = RefusalReason.WITHHELD
         message = finished.message
-        self._refuse_readers(self.computation.run_failed(reason, withheld.rule, (), message))
+        refusal = self.computation.run_failed(reason, withheld.rule, (), message)
+        self._after_run()
+        self._refuse_readers(refusal)
 
     def _report_return(
         self, job: Job, finished: isolate.Finished, end: RunEnd, *, code: int, digest: bytes | None
@@ -357,6 +398,7 @@ class Runtime:
             failed = ProgramFailed(outcome.return_code, outcome.receipt)
             self._answers.append((reader, failed, None))
             return
+        self.computation.handed_over(reader.identity)
         output = outcome.output.duplicate() if outcome.output is not None else None
         result = ResultIs(output is not None, output.size if output else 0, outcome.receipt)
         self._answers.append((reader, result, output))
@@ -365,7 +407,16 @@ class Runtime:
         self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
     ) -> None:
         self._drop_job(reason)
-        self._refuse_readers(self.computation.run_failed(reason, code, frames, message))
+        refusal = self.computation.run_failed(reason, code, frames, message)
+        self._after_run()
+        self._refuse_readers(refusal)
+
+    def _after_run(self) -> None:
+        """Part with a guest whose run failed: it must keep nothing for the next attempt."""
+        if self.computation.failure is not Failure.NONE:
+            self.guest.kill()
+        if self.computation.state is ComputationState.ERROR:
+            self._forget_program()
 
     def _note_failure(self, job: Job, reason: RefusalReason) -> None:
         """Write the receipt of a run that ended without the program's return."""
@@ -379,22 +430,43 @@ class Runtime:
         self._guest_lost(GuestLostError("protocol"))
 
     def _guest_lost(self, lost: GuestLostError) -> None:
+        """There is no guest: the program that it was given, or the run, has failed."""
+        running = self.computation.running
         self._drop_job(lost.reason)
-        refusal = self.computation.guest_lost(lost.code, reason=lost.reason)
         if self._loading is not None:
-            self._answers.append((self._end_loading(), refusal.answer, None))
-        self._refuse_readers(refusal)
+            self._give_up_loading(self.computation.program_lost(lost.reason, lost.code))
+        elif running:
+            refusal = self.computation.run_failed(lost.reason, lost.code)
+            self._after_run()
+            self._refuse_readers(refusal)
+        if not self.guest.renewable:
+            self.computation.keeper_lost(lost.code)
+            self._forget_program()
 
-    def _end_loading(self, code_size: int = 0) -> Dialogue:
-        """Forget the program that was being loaded; who provided it."""
+    def _end_loading(self, code_size: int = 0) -> tuple[Dialogue, Content]:
+        """The program is loaded or not; who provided it, and what it is."""
         assert self._loading is not None
-        (dialogue, content), self._loading = self._loading, None
-        content.close()
+        loading, self._loading = self._loading, None
         self._code.loading_ended(code_size)
-        return dialogue
+        return loading
+
+    def _give_up_loading(self, refusal: DeniedError) -> None:
+        dialogue, content = self._end_loading()
+        content.close()
+        self._forget_program()
+        self._answers.append((dialogue, refusal.answer, None))
+
+    def _forget_program(self) -> None:
+        """There will be no run any more."""
+        self._code.close()
+        if self._program is not None:
+            self._program.close()
 
     def _drop_job(self, reason: RefusalReason) -> None:
         """Forget the run that is under way, if there is one; its receipt says why."""
+        if self._next is not None:
+            job, self._next = self._next, None
+            self._note_failure(job, reason)
         if self._job is not None:
             (job, output), self._job = self._job, None
             os.close(output)

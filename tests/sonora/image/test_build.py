@@ -75,8 +75,8 @@ def test_an_image_has_modules_native_files_compiled_forms_filters_and_a_note_of_
         and not isinstance(entry, ImageLink)
     }
     programs = f"mexico_city/sandbox/programs/{os.uname().machine}"
-    (note,) = others - {f"{programs}/{name}" for name in ("front", "guest", "compiled")}
-    assert len(others) == 4
+    (note,) = others - {f"{programs}/{name}" for name in ("front", "keeper", "guest", "compiled")}
+    assert len(others) == 5
     assert re.fullmatch(r"wasmtime-[\d.]+\.dist-info/METADATA", note)
 
 

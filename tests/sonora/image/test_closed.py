@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import children, eventually, runs
+from support.processes import eventually, guest_of, keeper_of, runs
 from support.users import SONORA, as_user, everybodys_python, open_folder, with_paths
 
 # Any unprivileged user: who runs these tests, if that is one.
@@ -111,14 +111,15 @@ def machine(image, request):
             snoop.kill()
             seen = {int(line) for line in snoop.stdout}
             processes = {"zygote": int(zygote), "front": int(front)}
-            (processes["guest"],) = children(int(front))
+            processes["keeper"] = keeper_of(int(front))
+            processes["guest"] = guest_of(int(front))
             assert ("image-root" in layers) is (not prepare)
             yield processes, seen, layers
     assert eventually(lambda: not [each for each in processes.values() if runs(each)])
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-@pytest.mark.parametrize("which", ["zygote", "front", "guest"])
+@pytest.mark.parametrize("which", ["zygote", "front", "keeper", "guest"])
 def test_another_process_of_sonoras_user_is_kept_out(machine, which, attempt):
     processes, _, _ = machine
     control = subprocess.Popen(["/bin/sleep", "600"], cwd="/", **AS_USER)

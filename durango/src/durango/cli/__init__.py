@@ -39,12 +39,15 @@ _COMMANDS: Final = {
         "Do the run of a receipt in BUNDLE again on this machine, and compare the results.",
     ),
     "result": ("durango.cli.reading:result", "Have the program run and fetch the result."),
-    "round": ("durango.cli.reading:round_group", "Begin another round."),
+    "round": ("durango.cli.standing:round_group", "Begin another round."),
     "shutdown": (
-        "durango.cli.reading:shutdown",
+        "durango.cli.standing:shutdown",
         "Ask for the end of the computation; the isolate ends when all readers have asked.",
     ),
-    "status": ("durango.cli.reading:status", "Show where the computation of POLICY stands."),
+    "status": (
+        "durango.cli.standing:status",
+        "Show where the computation of POLICY stands, and whose turn it is.",
+    ),
     "stream": ("durango.cli.sending:stream", "Provide stream items."),
 }
 

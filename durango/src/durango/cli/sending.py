@@ -33,12 +33,20 @@ _ACCEPTING: Final = {
     ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING,),
 }
 
+_REPLACING: Final = _ACCEPTING[ContentKind.DATA]
+"""Whatever may be replaced, and what tells at once that it may not be any more."""
+
 _package_option = click.option(
     "--package",
     type=click.IntRange(0, (1 << 32) - 1),
     default=0,
     show_default=True,
     help="The number of this input among yours; the program sees them in rising order.",
+)
+_replace_option = click.option(
+    "--replace",
+    is_flag=True,
+    help="Send it in place of what is in under this number, which stays until this is in.",
 )
 _opening_option = click.option(
     "--opening",
@@ -90,6 +98,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     @membership_options
     @click.argument("file", type=FILE)
     @_package_option
+    @_replace_option
     @encoding_options
     @_opening_option
     @_receipt_option
@@ -101,6 +110,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
         membership: Membership,
         file: Path,
         package: int,
+        replace: bool,
         encoding: Encoding,
         opening: Path | None,
         receipt: Path | None,
@@ -120,12 +130,26 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
             with principal:
                 # Before anything is sent, too: what was relied on is known, whatever comes.
                 BundleFile(receipt, membership.access, attestation, force).keep([])
-                wait_for(principal, _ACCEPTING[kind], wait)
+                wait_for(principal, _REPLACING if replace else _ACCEPTING[kind], wait)
                 provide = principal.send_data if kind is ContentKind.DATA else principal.send_stream
                 with progress("sending", length=content.size) as advance:
-                    made = provide(package, content, on_progress=advance)
+                    made = provide(package, content, replace=replace, on_progress=advance)
             keep(made.to_json())
         _emit_input(made, content.size, opening, attestation, as_json=as_json)
+
+    @group.command("withdraw", help=f"Take back an own {name} input of POLICY, before a result.")
+    @membership_options
+    @_package_option
+    @json_option
+    def withdraw(*, membership: Membership, package: int, as_json: bool) -> None:
+        require_sender(membership.access.policy, membership.member, kind)
+        require_place(membership.access.policy, membership.member, kind, package)
+        principal, _ = membership.connect()
+        with principal:
+            principal.withdraw(kind, package)
+        text = f"{name} package {package} of {membership.member.label} is withdrawn"
+        facts = {"client_id": principal.client_id, "kind": name, "package_id": package}
+        emit(facts, text, as_json=as_json)
 
     return group
 

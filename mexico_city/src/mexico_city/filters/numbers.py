@@ -32,7 +32,8 @@ recvfrom 45 207; sendto 44 206; recvmsg 47 212; sendmsg 46 211
 getsockname 51 204; getpeername 52 205; getsockopt 55 209
 epoll_create1 291 20; epoll_ctl 233 21; epoll_wait 232 -; epoll_pwait 281 22; poll 7 -; ppoll 271 73
 memfd_create 319 279; kill 62 129; wait4 61 260; clone 56 220; clone3 435 435; tgkill 234 131
-seccomp 317 277
+seccomp 317 277; landlock_create_ruleset 444 444; landlock_restrict_self 446 446
+socketpair 53 199; close_range 436 436; prctl 157 167; getppid 110 173
 execve 59 221; execveat 322 281; ptrace 101 117; process_vm_readv 310 270
 process_vm_writev 311 271; process_madvise 440 440; pidfd_getfd 438 438; kcmp 312 272
 unshare 272 97; setns 308 268; mount 165 40; umount2 166 39; pivot_root 155 41; chroot 161 51

@@ -4,14 +4,16 @@ What is not on a list fails with EPERM, for a library may try it and live withou
 attack would try ends the process. `clone3` fails with ENOSYS: its flags lie in memory, where a
 filter cannot look, and the C library then takes `clone`, whose flags it can.
 
-Neither list has a call that takes a path, makes a socket or names another process, but for the
-front's: it may kill the guest, and wait for it.
+No list has a call that takes a path or names another process, but for the keeper's: it forks, may
+kill and wait for its guest, and makes the pair of sockets between that and the front. It also has
+what a guest needs, whose filter is put over it: a call passes when both let it.
 """
 
 import errno
 import fcntl
 import os
 import signal
+import socket
 from typing import Final
 
 from mexico_city.filters.assembler import (
@@ -28,7 +30,7 @@ from mexico_city.filters.assembler import (
 from mexico_city.filters.numbers import Architecture
 
 PROCESS: Final = 0x7FEDCBA9
-"""Stands for the id of the process that a filter is about: no process has it, and who loads the
+"""Stands for the id of the process that loads a filter: no process has it, and who loads the
 program puts the right one in its place."""
 
 _SET_MODE_FILTER: Final = 1
@@ -36,12 +38,16 @@ _PROT_EXEC: Final = 4
 _MAP_SHARED: Final = 0x01
 _MAP_ANONYMOUS: Final = 0x20
 _MAP_GROWSDOWN: Final = 0x0100
+_SET_PDEATHSIG: Final = 1
+_NEGATIVE: Final = 0x80000000
 _FIONBIO: Final = 0x5421
 _MADV_DONTNEED: Final = 4
 _MADV_FREE: Final = 8
 # CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM, _SETTLS, _PARENT_SETTID, _CHILD_CLEARTID:
 # what the C library's pthread_create asks for. No process, and no namespace.
 _THREAD: Final = 0x003D0F00
+# CLONE_CHILD_SETTID and _CHILD_CLEARTID: what the C library's fork asks for.
+_FORK: Final = 0x01200000 | signal.SIGCHLD
 
 # Memory, signals, clocks, locks, random numbers; itself.
 _COMMON: Final = [
@@ -100,28 +106,41 @@ _FRONT: Final = [
     ),
 ]
 
-_GUEST: Final = [
+_COMPILES: Final = [
     *_COMMON,
     CallRule("mmap", _COUNTED),
     *allow("mprotect membarrier"),
     CallRule("fcntl", ((equal(1, fcntl.F_DUPFD_CLOEXEC),),)),  # for a view of a file
+    CallRule("seccomp", ((equal(0, _SET_MODE_FILTER),),)),  # for a guest's filters
+]
+
+_KEEPER: Final = [
+    *_COMPILES,
+    CallRule("clone", ((equal(0, _THREAD),), (equal(0, _FORK),))),
+    # One process, and never all of a group; Landlock keeps it to those that it forked.
+    CallRule("kill", ((without(0, _NEGATIVE), equal(1, signal.SIGKILL)),)),
+    CallRule("wait4", ((without(0, _NEGATIVE),),)),
+    CallRule("tgkill", ((equal(2, signal.SIGABRT),),)),
+    CallRule("socketpair", ((equal(0, socket.AF_UNIX),),)),
+    # All but the first, and the next, are how a guest enters less than this.
+    *allow("sendmsg close_range landlock_create_ruleset landlock_restrict_self getppid"),
+    CallRule("prctl", ((equal(0, _SET_PDEATHSIG),),)),
+]
+
+_GUEST: Final = [
+    *_COMPILES,
     CallRule("clone", ((equal(0, _THREAD),),)),  # a run has a thread, for a stack of its size
-    CallRule("seccomp", ((equal(0, _SET_MODE_FILTER),),)),  # for `forbid_executable_memory`
 ]
 
 
 def programs(architecture: Architecture) -> dict[str, bytes]:
     """The filters of this architecture, by their names; `PROCESS` stands for a process's id."""
-    front = [
-        *_FRONT,
-        CallRule("kill", ((equal(0, PROCESS), equal(1, signal.SIGKILL)),)),
-        CallRule("wait4", ((equal(0, PROCESS),),)),
-    ]
     # How the C library and the engine end a process that they give up.
     abort = CallRule("tgkill", ((equal(0, PROCESS), equal(2, signal.SIGABRT)),))
     compiled = [*_NO_EXECUTION, CallRule("seccomp")]
     return {
-        "front": assemble([*front, *_ATTACKS], architecture),
+        "front": assemble([*_FRONT, *_ATTACKS], architecture),
+        "keeper": assemble([*_KEEPER, *_ATTACKS], architecture),
         "guest": assemble([*_GUEST, abort, *_ATTACKS], architecture),
         # Over the guest's: what it does not name, that has decided.
         "compiled": assemble(compiled, architecture, default=ALLOW),

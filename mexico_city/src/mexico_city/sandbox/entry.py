@@ -1,13 +1,14 @@
 """Into the sandbox: its layers in the order that makes each of them hold.
 
-    zygote ──fork──▶ `enter` ──fork──▶ guest: `enter_guest` ... compiled: `settle_guest`
-                        └────────────▶ front: `enter_front`
+    zygote ──fork──▶ `enter` ──fork──▶ keeper: `enter_keeper` ──fork──▶ guest: `enter_guest` ...
+                        └────────────▶ front: `enter_front`             compiled: `settle_guest`
 
 All of it comes before there is a key, an input or even a policy. What the host does not give is
 left out and missing in what these return, which Sonora is told and vouches for; what should have
 worked and did not is an error, and the isolate does not start.
 """
 
+import sys
 from collections.abc import Collection
 
 from mexico_city.sandbox import (
@@ -81,13 +82,13 @@ def enter(*, keep: Collection[int], parent: int) -> frozenset[IsolationLayer]:
     )
 
 
-def enter_front(*, guest: int) -> frozenset[IsolationLayer]:
-    """Leave the front process, which has forked its guest, what it needs; what that adds."""
-    return frozenset([IsolationLayer.SECCOMP] * seccomp.confine_front(guest))
+def enter_front() -> frozenset[IsolationLayer]:
+    """Leave the front process, which has forked its keeper, what it needs; what that adds."""
+    return frozenset([IsolationLayer.SECCOMP] * seccomp.confine_front())
 
 
-def enter_guest(*, keep: Collection[int], parent: int) -> None:
-    """Leave the guest process, forked from one that has entered, less than the front keeps.
+def enter_keeper(*, keep: Collection[int], parent: int) -> None:
+    """Leave the keeper process, forked from one that has entered, what it and guests need.
 
     What the host does not give it did not give the front either, which reports it.
 
@@ -98,7 +99,21 @@ def enter_guest(*, keep: Collection[int], parent: int) -> None:
     descriptors.close_all_but(keep)
     privileges.end_with(parent)
     failures.mute_libraries()
-    # A domain of its own inside the front's: the guest must not signal the front.
+    # A domain of its own inside the front's: neither it nor a guest must signal the front.
+    landlock.enter()
+    seccomp.confine_keeper()
+
+
+def enter_guest(*, keep: Collection[int], parent: int) -> None:
+    """Leave a guest process, forked by the keeper, less than that keeps.
+
+    Raises:
+        RuntimeFailure: the keeper is gone already.
+        OSError: the kernel refuses what it gave the keeper.
+    """
+    descriptors.close_all_but({*keep, sys.stderr.fileno()})
+    privileges.end_with(parent)
+    # Inside the keeper's, for the same reason.
     landlock.enter()
     seccomp.confine_guest()
 

@@ -16,8 +16,8 @@ _ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
 """Of addresses, besides mapped inputs: the engine reserves 4 GiB for each memory of a program.
 
 Page tables of what is only ever read are in no other limit: here they take 128 MiB at most."""
-_PROCESSES: Final = 8
-"""Front, guest, the guest's run, and those of its runs before that are not reaped yet."""
+_PROCESSES: Final = 9
+"""Front, keeper, guest, the guest's run, and those of its runs before that are not reaped yet."""
 _PAGE_BYTES: Final = resource.getpagesize()
 
 

@@ -1,4 +1,4 @@
-"""System calls: a filter each for the front process and for the guest process (seccomp(2)).
+"""System calls: a filter each for the front, the keeper and the guest process (seccomp(2)).
 
 `mexico_city.filters` says which calls pass, and makes the programs that lie here, one folder for
 each architecture. They are read as this module is loaded: inside an isolate no file can be.
@@ -20,26 +20,37 @@ _KILL_PROCESS: Final = 0x80000000
 _NUMBERS: Final = {"x86_64": 317, "aarch64": 277}
 """Of the system call that takes a filter."""
 _ANY_PROCESS: Final = struct.pack("I", 0x7FEDCBA9)
-"""Stands in a program for the process it is about; left there, it would be about none."""
+"""Stands in a program for the process that loads it; left there, it would be about none."""
 _MACHINE: Final = os.uname().machine
 _FOLDER: Final = Path(__file__).parent / "programs" / _MACHINE
 # On a machine with programs a missing one is an error here: nothing starts without.
 _PROGRAMS: Final = {
     name: (_FOLDER / name).read_bytes()
-    for name in ("front", "guest", "compiled")
+    for name in ("front", "keeper", "guest", "compiled")
     if _MACHINE in _NUMBERS
 }
 
 
-def confine_front(guest: int) -> bool:
-    """Leave the front process the calls it needs, and power over this one child.
+def confine_front() -> bool:
+    """Leave the front process the calls it needs.
 
     False on a machine that does not do it.
 
     Raises:
         OSError: it should have.
     """
-    return _install("front", guest)
+    return _install("front")
+
+
+def confine_keeper() -> bool:
+    """Leave the keeper process the calls that it and its guests need.
+
+    False on a machine that does not do it.
+
+    Raises:
+        OSError: it should have.
+    """
+    return _install("keeper")
 
 
 def confine_guest() -> bool:
@@ -50,7 +61,7 @@ def confine_guest() -> bool:
     Raises:
         OSError: it should have.
     """
-    return _install("guest", os.getpid())
+    return _install("guest")
 
 
 def forbid_executable_memory() -> bool:
@@ -63,7 +74,7 @@ def forbid_executable_memory() -> bool:
     Raises:
         OSError: it should have.
     """
-    return _install("compiled", os.getpid())
+    return _install("compiled")
 
 
 @functools.cache
@@ -83,10 +94,10 @@ def _is_available() -> bool:
     return True
 
 
-def _install(name: str, process_id: int) -> bool:
+def _install(name: str) -> bool:
     if not _is_available():
         return False
-    program = _PROGRAMS[name].replace(_ANY_PROCESS, struct.pack("I", process_id))
+    program = _PROGRAMS[name].replace(_ANY_PROCESS, struct.pack("I", os.getpid()))
     memory = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: the number of instructions, and where they are.
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(memory))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colima.runtime import ContentKind, Upload
-from mexico_city.computation import Computation, Job, RunResult
+from mexico_city.attempts import RunResult
+from mexico_city.computation import Computation, Job
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from platform_services import LinuxRandomSource
@@ -149,13 +150,20 @@ class _Bench:
         rounds: list[RoundReport] = []
         for number, sources in enumerate(streams, start=1):
             if rounds:
-                self._computation.next_round(self._terms.reader)
+                self._begin_round()
             for each in sources:
                 self._provide(ContentKind.STREAM, each)
             rounds.append(self._round(guest, number))
             if rounds[-1].ending is not RunEnding.SUCCEEDED:
                 break
         return rounds
+
+    def _begin_round(self) -> None:
+        """Ask as those whose word counts, until it is enough."""
+        policy = self._terms.policy
+        for client_id in sorted(policy.conduct.next_round.of):
+            if self._computation.next_round(client_named(policy, client_id)):
+                return
 
     def _round(self, guest: GuestProcess, number: int) -> RoundReport:
         job = self._computation.request_result(self._terms.reader)

@@ -1,0 +1,196 @@
+"""Where a computation stands, for people and for programs: who did what, and whose turn it is."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from colima.runtime import ComputationState, ContentKind, Failure, Filling, InputPlace, StateIs
+from durango._words import printable, timestamp
+from durango.input_places import places
+from veracruz_utils.policy import PROGRAM_SENDERS, UNLIMITED, Policy
+
+_FILLING: Final = {
+    Filling.MISSING: "missing",
+    Filling.ARRIVING: "on its way",
+    Filling.FILLED: "in",
+}
+_FAILURES: Final = {
+    Failure.TRAPPED: "the program trapped",
+    Failure.LIMIT_REACHED: "a limit of the policy was reached",
+    Failure.GUEST_LOST: "the process that ran the program ended",
+    Failure.ERROR_CODE: "the program returned an error code, which its readers and author may see",
+    Failure.WITHHELD: "the result is not what the policy lets out",
+    Failure.PROGRAM_REFUSED: "the program cannot be run",
+}
+_LOADING: Final = {
+    ComputationState.DATA_SOURCES_LOADING: ContentKind.DATA,
+    ComputationState.STREAM_SOURCES_LOADING: ContentKind.STREAM,
+}
+_HEADINGS: Final = ("place", "from", "state", "since", "bytes")
+
+
+def is_final(found: StateIs, policy: Policy) -> bool:
+    """Whether nothing more can come of it: it failed for good, or its last round is over."""
+    if found.state is ComputationState.FINISHED_EXECUTING:
+        return found.round >= policy.conduct.rounds
+    return found.state is ComputationState.ERROR
+
+
+def standing_facts(found: StateIs, policy: Policy) -> dict[str, object]:
+    """All of it, for programs; the keys are stable."""
+    failure = None if found.failure is Failure.NONE else found.failure.name.lower()
+    return {
+        "state": found.state.name,
+        "description": description(found, policy),
+        "final": is_final(found, policy),
+        "round": found.round,
+        "rounds": _count(policy.conduct.rounds),
+        "attempt": found.attempt,
+        "attempts": policy.conduct.attempts,
+        "running": found.running,
+        "last_run_failed": failure,
+        "places": [_place_facts(each, policy) for each in found.places],
+        "shutdown_awaited": _parties(found.shutdown_awaited, policy),
+        "round_awaited": _parties(found.round_awaited, policy),
+        "consent_awaited": _parties(found.consent_awaited, policy),
+        "receipts": found.receipts,
+    }
+
+
+def standing_lines(found: StateIs, policy: Policy) -> list[str]:
+    """All of it, for people: what it means, how often it ran, each place, and who is awaited."""
+    rounds = _count(policy.conduct.rounds)
+    of = "" if rounds is None else f" of {rounds}"
+    lines = [
+        f"{found.state.name}: {description(found, policy)}",
+        f"round   {found.round}{of}, attempt {found.attempt} of {policy.conduct.attempts}",
+    ]
+    for what, awaited in (
+        ("consent to the policy", found.consent_awaited),
+        ("another round", found.round_awaited),
+        ("the end", found.shutdown_awaited),
+    ):
+        if awaited:
+            lines.append(f"awaited for {what}: {names(awaited, policy)}")
+    return [*lines, *_table(found, policy)]
+
+
+def description(found: StateIs, policy: Policy) -> str:
+    """What the state means, and who has to act."""
+    match found.state:
+        case ComputationState.INITIAL:
+            author = next(each for each in policy.identities if each.roles & PROGRAM_SENDERS)
+            return f"waiting for the program of {printable(author.label)}"
+        case ComputationState.DATA_SOURCES_LOADING | ComputationState.STREAM_SOURCES_LOADING:
+            kind = _LOADING[found.state]
+            what = "data" if kind is ContentKind.DATA else "stream items"
+            return f"waiting for {what} of {names(_awaited(found, kind), policy)}"
+        case ComputationState.READY_TO_EXECUTE:
+            return _ready(found, policy)
+        case ComputationState.FINISHED_EXECUTING:
+            readers = names(tuple(sorted(policy.result_readers)), policy)
+            return f"the result can be fetched by {readers}"
+        case ComputationState.ERROR:
+            return f"{_failed(found)}; the delegate has to start the computation anew"
+
+
+def names(client_ids: tuple[int, ...], policy: Policy) -> str:
+    """Who these are, each once."""
+    return ", ".join(printable(policy.named(each)) for each in dict.fromkeys(client_ids))
+
+
+def changes(before: StateIs | None, found: StateIs, policy: Policy) -> list[str]:
+    """What is new since the last look, a line each."""
+    lines = []
+    old = {} if before is None else {(each.kind, each.index): each for each in before.places}
+    for each in found.places:
+        last = old.get((each.kind, each.index))
+        if last is None or (last.filling, last.package_id, last.since) != (
+            each.filling,
+            each.package_id,
+            each.since,
+        ):
+            label, owner, state, since, size = _row(each, policy)
+            detail = f", {size} bytes" if size else ""
+            lines.append(f"{label} of {owner}: {state}{detail}{f', {since}' if since else ''}")
+    told = standing_lines(found, policy)
+    head = [line for line in told if line not in _table(found, policy)]
+    known = [] if before is None else standing_lines(before, policy)
+    return [*[line for line in head if line not in known], *lines]
+
+
+def _ready(found: StateIs, policy: Policy) -> str:
+    if found.running:
+        return "the program is running"
+    readers = names(tuple(sorted(policy.result_readers)), policy)
+    if found.failure is Failure.NONE:
+        return f"ready: the first request of {readers} runs the program"
+    left = policy.conduct.attempts - found.attempt
+    again = f"{left} more attempt{'s' if left != 1 else ''}"
+    owners = tuple(each.client_id for each in found.places if _replaceable(each, found))
+    mend = f": {names(owners, policy)} may replace an input, or" if owners else ":"
+    return (
+        f"there is no result, {_failed(found)}; the policy allows {again}{mend} "
+        f"{readers} may have it run again (`durango result get --retry`)"
+    )
+
+
+def _failed(found: StateIs) -> str:
+    how = _FAILURES.get(found.failure)
+    if how is None:
+        return "the computation failed"
+    return f"the last run failed: {how}" if found.attempt else f"the computation failed: {how}"
+
+
+def _replaceable(place: InputPlace, found: StateIs) -> bool:
+    """Whether what is in a place is in no result yet."""
+    if place.kind is ContentKind.PROGRAM:
+        return False
+    return place.kind is ContentKind.STREAM or found.round == 1
+
+
+def _awaited(found: StateIs, kind: ContentKind) -> tuple[int, ...]:
+    there = [each for each in found.places if each.kind is kind]
+    return tuple(each.client_id for each in there if each.filling is not Filling.FILLED)
+
+
+def _count(number: int) -> int | None:
+    return None if number == UNLIMITED else number
+
+
+def _parties(client_ids: tuple[int, ...], policy: Policy) -> list[dict[str, object]]:
+    return [{"client_id": each, "name": policy.named(each)} for each in client_ids]
+
+
+def _place_facts(place: InputPlace, policy: Policy) -> dict[str, object]:
+    label, _, _, since, _ = _row(place, policy)
+    there = place.filling is not Filling.MISSING
+    return {
+        "kind": place.kind.name.lower(),
+        "index": place.index,
+        "label": label,
+        "client_id": place.client_id,
+        "name": policy.named(place.client_id),
+        "state": _FILLING[place.filling],
+        "package_id": place.package_id if there else None,
+        "size": place.size if there else None,
+        "since": since or None,
+    }
+
+
+def _row(place: InputPlace, policy: Policy) -> tuple[str, str, str, str, str]:
+    label = "program"
+    if place.kind is not ContentKind.PROGRAM:
+        own = places(policy, place.kind)
+        label = own[place.index].label if place.index < len(own) else f"place {place.index}"
+    since = timestamp(datetime.fromtimestamp(place.since, UTC)) if place.since else ""
+    size = "" if place.filling is Filling.MISSING else str(place.size)
+    return label, printable(policy.named(place.client_id)), _FILLING[place.filling], since, size
+
+
+def _table(found: StateIs, policy: Policy) -> list[str]:
+    rows = [_HEADINGS, *(_row(each, policy) for each in found.places)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,330 @@
+"""Runs that fail, and what may be done about it; rounds, and who gets how many results."""
+
+import pytest
+
+from colima.runtime import (
+    ComputationState,
+    ContentKind,
+    Failure,
+    Filling,
+    RefusalReason,
+    Upload,
+    Withdraw,
+)
+from mexico_city.attempts import RunResult
+from mexico_city.computation import Computation, Job
+from mexico_city.content import content_of
+from mexico_city.errors import DeniedError
+from support.computations import PROGRAM, policy
+from support.guests import CountingRandom
+from support.policies import NOW, document_2021, text
+from veracruz_utils.policy import Policy
+
+ROLES = [["PiProvider"], ["DataProvider", "StreamProvider"], ["ResultReader"], ["ResultReader"]]
+AUTHOR, NORTH, READER, OTHER = range(4)
+READY, DATA = ComputationState.READY_TO_EXECUTE, ComputationState.DATA_SOURCES_LOADING
+STREAMS = ComputationState.STREAM_SOURCES_LOADING
+
+
+class Case:
+    """A computation whose program is in, and an input of `NORTH` for each of its places."""
+
+    def __init__(self, *, data=(NORTH,), streams=(), sent=True, **terms) -> None:
+        self.policy = policy(ROLES, data=data, streams=streams, **terms)
+        self.time = 1000.0
+        self.computation = Computation(self.policy, CountingRandom(), lambda: self.time)
+        upload = Upload(ContentKind.PROGRAM, 0, len(PROGRAM))
+        slot = self.computation.reserve(self.policy.identities[AUTHOR], upload)
+        self.computation.check_program(slot, content_of(PROGRAM))
+        self.computation.program_loaded()
+        if sent:
+            for number in range(len(data)):
+                self.send(b"before", number)
+            for number in range(len(streams)):
+                self.send(b"item", number, kind=ContentKind.STREAM)
+
+    def slot(self, content=b"x", number=0, *, replace=False, kind=ContentKind.DATA):
+        upload = Upload(kind, number, len(content), replace=replace)
+        return self.computation.reserve(self.policy.identities[NORTH], upload)
+
+    def send(self, content, number=0, *, replace=False, kind=ContentKind.DATA):
+        slot = self.slot(content, number, replace=replace, kind=kind)
+        return self.computation.provide(slot, content_of(content))
+
+    def withdraw(self, number=0, kind=ContentKind.DATA):
+        self.computation.withdraw(self.policy.identities[NORTH], Withdraw(kind, number))
+
+    def ask(self, who=READER, *, retry=False):
+        return self.computation.request_result(self.policy.identities[who], retry=retry)
+
+    def run(self, *, code=0, retry=False) -> Job:
+        job = self.ask(retry=retry)
+        assert isinstance(job, Job)
+        self.computation.run_finished(RunResult(code, content_of(b"out"), b"receipt"))
+        return job
+
+    def trap(self, *, retry=False):
+        assert isinstance(self.ask(retry=retry), Job)
+        self.computation.run_failed(RefusalReason.TRAPPED, "unreachable")
+
+    def next_round(self, who=READER) -> bool:
+        return self.computation.next_round(self.policy.identities[who])
+
+    @property
+    def state(self):
+        return self.computation.state
+
+
+def refusal(call, *args, **terms):
+    with pytest.raises(DeniedError) as refused:
+        call(*args, **terms)
+    return refused.value.answer
+
+
+def test_the_same_failure_is_told_again_and_nothing_runs_for_it():
+    case = Case()
+    case.trap()
+    for who in (READER, OTHER, READER):
+        answer = refusal(case.ask, who)
+        assert (answer.reason, answer.found) == (RefusalReason.TRAPPED, "unreachable")
+    assert case.computation.attempts.begun == 1
+    assert (case.state, case.computation.failure) == (READY, Failure.TRAPPED)
+
+
+def test_an_error_code_is_told_again_too_and_its_output_is_gone():
+    case = Case()
+    case.run(code=-4)
+    assert [case.ask().return_code for _ in range(2)] == [-4, -4]
+    assert case.ask().output is None
+    assert (case.state, case.computation.failure) == (READY, Failure.ERROR_CODE)
+
+
+@pytest.mark.parametrize("change", ["replaced", "withdrawn and sent", "retry"])
+def test_another_attempt_takes_a_change_or_an_express_wish(change):
+    case = Case()
+    case.trap()
+    if change == "replaced":
+        case.send(b"after", replace=True)
+    elif change == "withdrawn and sent":
+        case.withdraw()
+        case.send(b"after")
+    job = case.ask(retry=change == "retry")
+    assert isinstance(job, Job)
+    content = job.inputs[0].content.read(0, 9)
+    assert content == (b"before" if change == "retry" else b"after")
+    assert case.computation.failure is Failure.NONE
+
+
+def test_a_change_is_good_for_one_attempt():
+    case = Case()
+    case.trap()
+    case.send(b"after", replace=True)
+    case.trap()
+    assert refusal(case.ask).reason is RefusalReason.TRAPPED
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_there_are_as_many_attempts_as_the_policy_says(attempts):
+    case = Case(attempts=attempts)
+    for number in range(attempts):
+        assert case.state is READY
+        case.trap(retry=number > 0)
+    assert case.state is ComputationState.ERROR
+    assert refusal(case.ask, retry=True).found == "ERROR (trapped: unreachable)"
+    assert refusal(case.send, b"after", replace=True).reason is RefusalReason.WRONG_STATE
+
+
+def test_by_default_there_are_three_attempts():
+    assert Case().policy.conduct.attempts == 3
+
+
+def test_the_last_error_code_is_told_in_the_end_as_well():
+    case = Case(attempts=1)
+    case.run(code=7)
+    assert case.state is ComputationState.ERROR
+    assert case.ask().return_code == 7
+    assert "7" not in refusal(case.send, b"x").found  # which is the readers' to know
+
+
+def test_attempts_count_anew_in_every_round():
+    case = Case(rounds=2, attempts=2)
+    case.trap()
+    case.run(retry=True)
+    assert case.next_round()
+    assert case.computation.attempts.begun == 0
+    case.trap()
+    assert case.state is READY
+
+
+def test_inputs_may_be_replaced_before_any_run_and_the_old_one_is_gone_then():
+    case = Case()
+    old = case.computation._data.find(NORTH, 0).content
+    slot = case.slot(b"after", replace=True)
+    assert old.read(0, 9) == b"before"
+    assert case.state is READY
+    case.computation.provide(slot, content_of(b"after"))
+    assert old.descriptor == -1
+    assert case.run().inputs[0].content.read(0, 9) == b"after"
+
+
+def test_a_replacement_that_breaks_off_leaves_the_old_one():
+    case = Case()
+    case.computation.release(case.slot(b"after", replace=True))
+    assert case.run().inputs[0].content.read(0, 9) == b"before"
+
+
+def test_a_replacement_that_arrives_in_a_run_is_refused_and_the_run_has_the_old_one():
+    case = Case()
+    slot = case.slot(b"after", replace=True)
+    job = case.ask()
+    answer = refusal(case.computation.provide, slot, content_of(b"after"))
+    assert (answer.reason, answer.found) == (RefusalReason.WRONG_STATE, "a run is under way")
+    assert job.inputs[0].content.read(0, 9) == b"before"
+    assert not case.computation._data._reserved
+
+
+def test_to_replace_what_is_not_in_is_to_send_it():
+    case = Case(sent=False)
+    case.send(b"first", replace=True)
+    assert case.state is READY
+
+
+def test_one_replacement_of_a_package_at_a_time():
+    case = Case()
+    case.slot(b"after", replace=True)
+    assert refusal(case.slot, b"again", replace=True).reason is RefusalReason.DUPLICATE_PACKAGE
+
+
+@pytest.mark.parametrize("state", [DATA, READY])
+def test_what_is_sent_twice_is_refused_as_such_and_by_name(state):
+    case = Case(data=(NORTH, NORTH), sent=state is READY)
+    if state is DATA:
+        case.send(b"x")
+    answer = refusal(case.send, b"x")
+    assert answer.reason is RefusalReason.DUPLICATE_PACKAGE
+    assert answer.found == "package 0 of client 1, a second time"
+
+
+def test_refusals_name_principals_as_the_policy_does():
+    document = [["PiProvider"], ["DataProvider"], ["ResultReader"]]
+    named = policy(document, data=[1])
+    assert named.named(1) == "client 1"
+    case = Case(data=(NORTH,))
+    assert refusal(case.withdraw, 5).found == "data package 5 of client 1 is not in"
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"), [(ContentKind.DATA, DATA), (ContentKind.STREAM, STREAMS)]
+)
+def test_what_is_withdrawn_is_waited_for_again(kind, after):
+    case = Case(streams=(NORTH,))
+    assert case.state is READY
+    case.withdraw(kind=kind)
+    assert case.state is after
+    case.send(b"again", kind=kind)
+    assert case.state is READY
+
+
+def test_streams_stay_while_data_are_waited_for_again():
+    case = Case(streams=(NORTH,))
+    case.withdraw()
+    case.withdraw(kind=ContentKind.STREAM)
+    assert case.state is DATA
+    case.send(b"again")
+    assert case.state is STREAMS
+
+
+def test_nothing_is_withdrawn_in_a_run_or_after_a_result():
+    case = Case(rounds=2)
+    case.ask()
+    assert refusal(case.withdraw).found == "a run is under way"
+    case.computation.run_finished(RunResult(0, None, b"receipt"))
+    assert refusal(case.withdraw).reason is RefusalReason.WRONG_STATE
+    case.next_round()
+    answer = refusal(case.withdraw)
+    assert (answer.reason, answer.found) == (
+        RefusalReason.WRONG_STATE,
+        "READY_TO_EXECUTE, round 2",
+    )
+    assert refusal(case.send, b"x", replace=True).reason is RefusalReason.WRONG_STATE
+
+
+def test_only_inputs_are_withdrawn():
+    assert refusal(Case().withdraw, kind=ContentKind.PROGRAM).reason is RefusalReason.NOT_EXPECTED
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_there_are_as_many_rounds_as_the_policy_says(rounds):
+    case = Case(rounds=rounds)
+    for _ in range(rounds - 1):
+        case.run()
+        assert case.next_round()
+    case.run()
+    answer = refusal(case.next_round)
+    assert (answer.reason, answer.expected) == (RefusalReason.ROUNDS_USED, f"rounds <= {rounds}")
+    assert case.ask().output is not None
+
+
+def test_without_streams_one_round_is_the_default():
+    case = Case()
+    case.run()
+    assert refusal(case.next_round).reason is RefusalReason.ROUNDS_USED
+
+
+def test_another_round_takes_those_whom_the_policy_names():
+    case = Case(rounds=2, next_round="all")
+    case.run()
+    assert not case.next_round(READER)
+    assert case.computation.round_votes.awaited == (OTHER,)
+    assert not case.next_round(READER)
+    assert case.computation.round == 1
+    assert case.next_round(OTHER)
+    assert case.computation.round_votes.awaited == ()
+
+
+def test_a_reader_whose_word_does_not_count_is_told_whose_does():
+    case = Case(rounds=2, next_round={"least": 1, "of": [OTHER]})
+    case.run()
+    answer = refusal(case.next_round, READER)
+    assert (answer.reason, answer.expected) == (RefusalReason.WRONG_ROLE, "1 of client 3")
+
+
+def test_a_reader_has_as_many_results_as_the_policy_says_and_the_same_one_again():
+    case = Case(rounds=3, results_per_reader=1)
+    case.run()
+    for _ in range(2):
+        assert case.ask().output is not None
+        case.computation.handed_over(case.policy.identities[READER])
+    case.next_round()
+    answer = refusal(case.ask)
+    assert (answer.reason, answer.found) == (
+        RefusalReason.RESULTS_USED,
+        "client 2 has had 1 results",
+    )
+    assert isinstance(case.ask(OTHER), Job)
+
+
+def test_everybody_sees_which_places_are_filled_by_whom_and_since_when():
+    case = Case(data=(NORTH, NORTH), sent=False)
+    case.time = 1234.5
+    case.send(b"first", 1)
+    case.slot(b"second one", 0)
+    program, first, second = case.computation.places
+    assert (program.client_id, program.filling, program.since) == (AUTHOR, Filling.FILLED, 1000)
+    assert (first.package_id, first.filling, first.size) == (0, Filling.ARRIVING, 10)
+    assert (second.package_id, second.filling, second.size) == (1, Filling.FILLED, 5)
+    assert (first.since, second.since) == (0, 1234)
+
+
+def test_a_policy_of_2021_takes_an_error_code_for_an_outcome():
+    case = Case.__new__(Case)
+    case.policy = Policy.parse(text(document_2021()), at=NOW)
+    assert (case.policy.conduct.attempts, case.policy.conduct.repairs) == (1, False)
+    case.computation = Computation(case.policy, CountingRandom())
+    case.computation.program_loaded()
+    case.computation.state = READY
+    case.computation.attempts.begin()
+    case.computation.run_finished(RunResult(-4, content_of(b"out"), b"receipt"))
+    assert case.state is ComputationState.FINISHED_EXECUTING
+    reader = next(each for each in case.policy.identities if "ResultReader" in each.roles)
+    assert case.computation.request_result(reader).return_code == -4
