@@ -31,9 +31,8 @@ def made():
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     image = local_image()
-    sources = [
-        Path(each) for each in json.loads((image.folder.parent / "sources.json").read_text())
-    ]
+    made_of = json.loads((image.folder.parent / "sources.json").read_text())
+    sources = [Path(each) for each in made_of["files"]]
     packages = packages_of(sources)
     libraries = list(tool._libraries(sources, packages))
     return SimpleNamespace(tool=tool, image=image, packages=packages, libraries=libraries)
