@@ -1,6 +1,7 @@
 """Whose consent is here, without an isolate."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from colima.runtime import RefusalReason, ResponseStatus
 from mexico_city.consents import Consents
@@ -8,7 +9,8 @@ from mexico_city.errors import DeniedError
 from psa_attestation.consents.consent import PolicyConsent
 from psa_attestation.consents.signing import sign_consent
 from support.computations import policy
-from support.policies import key_of
+from support.policies import NOW, certificate, current_document, identity, key_of, pem, text
+from veracruz_utils.policy import Policy
 
 ROLES = [["PiProvider"], ["DataProvider"], ["DataProvider"], ["ResultReader"]]
 
@@ -147,6 +149,24 @@ class TestRevocation:
         consents.bind()
         assert denied(consents.revoke, all_.identities[1]).found == "a run has begun"
         assert 1 not in consents.awaited
+
+
+def test_whoever_has_a_key_that_signs_none_is_awaited_for_good():
+    key = ec.generate_private_key(ec.SECP256K1())
+    other = identity(1, "other", "DataProvider") | {
+        "certificate": pem(certificate("other", key=key))
+    }
+    author = identity(0, "party-0", "PiProvider", "ResultReader")
+    document = current_document() | {
+        "identities": [author, other],
+        "data_provision_order": [1],
+        "streaming_order": [],
+        "consent": "all",
+    }
+    asking = Policy.parse(text(document), at=NOW)
+    consents = Consents(asking)
+    consents.give(asking.identities[0], signature(asking, 0))
+    assert consents.awaited == (1,)
 
 
 def test_names_that_are_too_many_for_an_answer_are_cut():

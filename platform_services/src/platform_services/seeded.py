@@ -41,9 +41,11 @@ class SeededRandomSource:
         """
         if size < 0:
             raise PlatformError(f"cannot draw {size} random bytes: the size is negative")
-        missing = max(0, size - len(self._left))
-        blocks = [self._left, *(self._next_block() for _ in range(-(-missing // BLOCK_BYTES)))]
-        whole = b"".join(blocks)
+        pieces, found = [self._left], len(self._left)
+        while found < size:
+            pieces.append(self._next_block())
+            found += BLOCK_BYTES
+        whole = b"".join(pieces)
         self._left = whole[size:]
         return whole[:size]
 

@@ -36,15 +36,18 @@ def principal_key(key: object) -> PrincipalKey:
     Raises:
         WritingError: it is not.
     """
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        algorithm_of(key)
-    elif not isinstance(key, ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
+    kinds = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+    if not isinstance(key, kinds):
         raise WritingError(f"consents are not signed with a {type(key).__name__}")
     return key
 
 
 def form_of(key: PrincipalKey) -> SignatureForm:
-    """The only form that signatures by `key` have."""
+    """The only form that signatures by `key` have.
+
+    Raises:
+        WritingError: it is on a curve that is not used here.
+    """
     match key:
         case ec.EllipticCurvePublicKey():
             algorithm = algorithm_of(key)
