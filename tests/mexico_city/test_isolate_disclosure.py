@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from colima import runtime
-from colima.runtime import ContentKind, RefusalReason
+from colima.runtime import ComputationState, ContentKind, Failure, RefusalReason
 from psa_attestation.receipts.receipt import RunEnd
 from psa_attestation.receipts.verification import verify_receipt
 from support import runtime_guests as guests
@@ -85,9 +85,12 @@ def receipts_of(rig, caller):
     ids=["larger", "another-type", "absent"],
 )
 def test_a_result_that_the_policy_does_not_allow_is_withheld(isolates, program, result, rule):
-    with opened(isolates, program, result) as rig, rig.session(3) as reader:
+    with opened(isolates, program, result, attempts=2) as rig, rig.session(3) as reader:
         answer, content = reader.result()
         (receipt,) = receipts_of(rig, reader)
+        with rig.session(1) as provider:  # everybody is told, and another attempt may be made
+            state = provider.ask(runtime.GetState())
+    assert (state.failure, state.state) == (Failure.WITHHELD, ComputationState.READY_TO_EXECUTE)
     assert (answer.reason, answer.found, content) == (RefusalReason.WITHHELD, rule, b"")
     assert (receipt.end, receipt.details.output_digest) == (RunEnd.WITHHELD, None)
 

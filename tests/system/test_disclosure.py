@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from colima.runtime import ComputationState
+from colima.runtime import ComputationState, Failure
 from durango import RequestRefusedError
 from sdk.examples import EXAMPLES, programs
 from support.stack import DATA, PI, RESULT, run
@@ -133,7 +133,8 @@ def test_a_result_of_another_type_stays_inside_and_the_others_are_still_served(s
         )
         assert not target.exists()
         with computation.connect(NORTH) as member:
-            assert not member.state().running
+            assert member.state().failure is Failure.WITHHELD
+        computation.durango("status", client=NORTH).done()
 
 
 def test_with_too_few_contributors_nothing_is_run(stack):
