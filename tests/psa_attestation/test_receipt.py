@@ -91,6 +91,7 @@ def test_as_many_inputs_readers_and_layers_as_allowed_fit():
         readers=(2**32 - 1,) * 4096,
         isolation=("\N{PILE OF POO}" * 32,) * 16,
         details=RunDetails(0, bytes(32), 2**64 - 1, 2**64 - 1),
+        privacy=PrivacyBalance("1" * 64, "2" * 64, "3" * 64, "4" * 64),
     )
     assert verify(signed(receipt).opened) == receipt
 

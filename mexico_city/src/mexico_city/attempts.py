@@ -59,10 +59,13 @@ class RunFailure:
         return cls(_KINDS[reason], DeniedError(reason, found=code), told, report)
 
     @classmethod
-    def by_code(cls, result: RunResult, message: str = "") -> "RunFailure":
-        """Of a program that returned an error code."""
+    def by_code(cls, result: RunResult, message: str = "", *, debug: bool) -> "RunFailure":
+        """Of a program that returned an error code; which one its provider is told under `debug`.
+
+        Without it the code would be 32 bits that a program could tell its author, each attempt.
+        """
         told = "the program returned an error code"
-        report = FailureReport(f"returned: {result.return_code}", (), message)
+        report = FailureReport(f"returned: {result.return_code}" if debug else told, (), message)
         return cls(Failure.ERROR_CODE, result, told, report)
 
 

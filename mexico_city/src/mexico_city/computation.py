@@ -322,7 +322,7 @@ class Computation:
             if outcome.output is not None:
                 outcome.output.close()
             failed = RunResult(outcome.return_code, None, outcome.receipt)
-            self._run_failed(RunFailure.by_code(failed, told))
+            self._run_failed(RunFailure.by_code(failed, told, debug=self.policy.debug))
             return
         self._message = told
         self.outcome = outcome
