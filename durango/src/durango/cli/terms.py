@@ -40,15 +40,14 @@ _USUAL_DAYS: Final = 30
 
 
 def members_of(given: Sequence[tuple[Path, str]]) -> list[PolicyIdentity]:
-    """The principals: certificate files and roles, numbered as they come."""
-    return [
-        PolicyIdentity(
-            client_id,
-            load_certificate(certificate).public_bytes(Encoding.DER),
-            frozenset(map(_role, filter(None, map(str.strip, roles.split(","))))),
-        )
-        for client_id, (certificate, roles) in enumerate(given)
-    ]
+    """The principals: certificate files, with their names, and roles, numbered as they come."""
+    members = []
+    for client_id, (certificate, roles) in enumerate(given):
+        name, path = _named(certificate)
+        der = load_certificate(path).public_bytes(Encoding.DER)
+        own = frozenset(map(_role, filter(None, map(str.strip, roles.split(",")))))
+        members.append(PolicyIdentity(client_id, der, own, name))
+    return members
 
 
 def order_of(text: str | None, members: Iterable[PolicyIdentity], role: Role) -> list[int]:
@@ -152,6 +151,14 @@ def isolation_of(given: Sequence[str]) -> frozenset[IsolationLayer] | None:
         return frozenset()
     named = frozenset(IsolationLayer(name) for name in given if name != EVERY_RUNTIME_LAYER)
     return named | RUNTIME_LAYERS if EVERY_RUNTIME_LAYER in given else named
+
+
+def _named(certificate: Path) -> tuple[str, Path]:
+    """The name and the file of `NAME=FILE`; a file with such a name of its own is that file."""
+    name, equals, path = str(certificate).partition("=")
+    if not equals or "/" in name or certificate.exists():
+        return "", certificate
+    return name, Path(path)
 
 
 def _role(name: str) -> Role:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from durango.cli.conduct import conduct_options
 from durango.cli.disclosure import disclosure_terms
 from durango.cli.options import (
     FILE,
@@ -45,7 +46,8 @@ from veracruz_utils.policy.rendering import render_policy
     required=True,
     metavar="CERTIFICATE ROLES",
     help="A principal and its roles, as in bob.cert.pem DataProvider,ResultReader; repeatable. "
-    "Client ids are 0, 1, 2 in the order given. Roles: " + ", ".join(Role) + ".",
+    "As NAME=CERTIFICATE it has a name, by which messages call it. Client ids are 0, 1, 2 in the "
+    "order given. Roles: " + ", ".join(Role) + ".",
 )
 @click.option(
     "--program", type=FILE, required=True, help="The program; the policy names its digest."
@@ -161,6 +163,7 @@ from veracruz_utils.policy.rendering import render_policy
     "mechanism=laplace or gaussian, epsilon, delta, total_epsilon, total_delta, sensitivity. "
     "Repeatable.",
 )
+@conduct_options
 @click.option(
     "--isolation",
     "isolation",
@@ -202,6 +205,7 @@ def new(
     streams: tuple[str, ...],
     result: tuple[str, ...],
     privacy: tuple[str, ...],
+    conduct: dict[str, object],
     isolation: tuple[str, ...],
     format_name: str,
     output: Path,
@@ -235,7 +239,8 @@ def new(
         debug=debug,
         limits=limits_of(limits),
         isolation=isolation_of(isolation),
-        terms=disclosure_terms(
+        terms=conduct
+        | disclosure_terms(
             inputs=inputs,
             streams=streams,
             result=result,
