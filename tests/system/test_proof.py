@@ -6,7 +6,7 @@ import pytest
 
 from durango.bundles import ReceiptBundle
 from psa_attestation.receipts.verification import closed_digest
-from support.runtime_guests import COLLECTOR, FAILING, TRAPPING, calling
+from support.runtime_guests import COLLECTOR, FAILING, TRAPPING, WANTS_FOUR, calling
 from support.stack import DATA, PI, RESULT, run
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Strategy
@@ -181,6 +181,37 @@ def test_every_member_has_every_receipt_of_attempts_and_rounds(stack):
     moved = shutil.move(folder / "receipts-0", folder / "elsewhere")
     found = run("durango", "receipt", "verify", moved, "--json").done().json
     assert [each["round"] for each in found["receipts"]] == [1, 2, 3]
+
+
+def test_attempts_have_receipts_of_their_own_and_of_what_was_replaced(stack):
+    terms = {"attempts": 2, **DETERMINISTIC}
+    with stack.computation(*ROLES, data=[1], program=WANTS_FOUR, terms=terms) as computation:
+        program = prepared(computation, data=b"not four bytes")
+        folder = computation.folder
+        get = ("result get", "--output", folder / "result", "--receipt", folder / "of-the-first")
+        computation.durango(*get, client=2).refused(1, "error code -4")
+        computation.durango(*get, "--force", client=2).refused(1, "error code -4")
+        mended = computation.file(b"four", "mended.dat")
+        again = ("--replace", "--opening", folder / "mended.opening")
+        computation.durango("data send", mended, *again, client=1).done()
+        computation.durango("result get", "--output", folder / "result", client=2).done()
+        computation.durango("receipt get", "--all", "--output", folder / "all", client=2).done()
+    opening, other = ["--opening", folder / "opening"], ["--opening", folder / "mended.opening"]
+    verify = ["receipt", "verify", folder / "all"]
+    found = run("durango", *verify, *opening, *other, "--json").done().json["receipts"]
+    assert [(each["number"], each["attempt"], each["end"]) for each in found] == [
+        (1, 1, "error code"),
+        (2, 2, "finished"),
+    ]
+    assert found[0]["inputs"] != found[1]["inputs"]
+    first = ["receipt", "verify", folder / "of-the-first"]
+    run("durango", *first, *opening).done()
+    run("durango", *first, *other).refused(3, "commitment to data package 0")
+    replay = ["replay", folder / "all", "--program", program]
+    files = ["--input", folder / "input.dat", *opening]
+    run("durango", *replay, "--number", "1", *files).done()
+    run("durango", *replay, "--input", mended, *other).done()
+    run("durango", *replay, *files).refused(3, "commitment to data package 0")
 
 
 def test_a_consent_that_was_taken_back_stops_the_run_and_not_what_is_in(stack):
