@@ -144,7 +144,15 @@ def test_results_and_notes_go_separate_ways(program):
     assert (result.stdout, result.stderr) == ("hello hello \n", "about to greet\n")
     result = run(program, "greet", "--json")
     assert json.loads(result.stdout) == {"greeting": "hello", "times": 1}
-    assert result.stderr == "about to greet\n"
+    assert json.loads(result.stderr) == {"note": "about to greet"}
+
+
+def test_an_error_is_an_object_where_results_are(program):
+    told = run(program, "greet", "--json", "--times", "x")
+    assert (told.returncode, told.stdout) == (2, "")
+    error = json.loads(told.stderr)["error"]
+    assert (error["kind"], error["status"]) == ("BadParameter", 2)
+    assert "'x' is not a valid integer" in error["message"]
 
 
 def test_every_option_has_an_environment_name(program):
@@ -261,7 +269,7 @@ def test_a_single_command_ends_the_same_way():
     assert runner.invoke(one_thing, ["good"]).stdout == "good\n"
     assert runner.invoke(one_thing, ["--version"]).stdout == "one-thing 0.1.0\n"
     assert runner.invoke(one_thing, []).exit_code == 2
-    refused = runner.invoke(one_thing, ["bad", "--json"])
+    refused = runner.invoke(one_thing, ["bad"])
     assert (refused.exit_code, refused.stderr) == (3, "one-thing: bad is refused\n")
 
 

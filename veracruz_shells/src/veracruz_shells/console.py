@@ -2,7 +2,8 @@
 
 A program is a `command_group` or a `single_command`. It ends with 0 done, 1 failed, 2 wrong usage,
 3 refused by attestation or policy, 4 peer unreachable, 130 interrupted. Results go to standard
-output; all else, errors as well, goes to standard error in plain text, also with `--json`.
+output, all else to standard error: in plain text, and with `--json` as one JSON object a line,
+which has `note` or `error`.
 """
 
 import json
@@ -51,6 +52,7 @@ _STATUSES: Final = (
 )
 
 _debug: ContextVar[bool] = ContextVar("_debug", default=False)
+_as_json: ContextVar[bool] = ContextVar("_as_json", default=False)
 
 
 class _Program(click.Command):
@@ -201,12 +203,19 @@ class _JsonOption(click.Option):
         return os.environ.get(f"{ctx.auto_envvar_prefix}_JSON") or None
 
 
+def _note_json(_: click.Context, __: click.Parameter, value: bool) -> bool:  # noqa: FBT001
+    _as_json.set(value)
+    return value
+
+
 json_option = click.option(
     "--json",
     "as_json",
     cls=_JsonOption,
     is_flag=True,
-    help="Print the result as one JSON object.",
+    is_eager=True,
+    callback=_note_json,
+    help="Print the result as one JSON object; errors and notes as well, on standard error.",
 )
 """Adds `--json`, passed as `as_json: bool`."""
 
@@ -246,7 +255,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """Print a line that is not a result, on standard error."""
-    click.echo(text, err=True)
+    click.echo(json.dumps({"note": text}) if _as_json.get() else text, err=True)
 
 
 @contextmanager
@@ -292,26 +301,48 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _ending(prog: str | None) -> Iterator[None]:
-    """Turn what goes wrong into a line of text and an exit status."""
+    """Turn what goes wrong into a line and an exit status."""
+    kept = _as_json.set(_as_json.get())
     try:
         yield
-    except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, BrokenPipeError):
+    except (click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
         raise  # click knows
-    except KeyboardInterrupt:
-        status, text = INTERRUPTED, "interrupted"
-    except VeracruzError as error:
-        status, text = error.exit_code, str(error)
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        status, text = 1, f"{error.strerror or error}{where}"
-    except Exception as error:  # noqa: BLE001 - a person sees this, not a traceback
-        status, text = 1, f"internal error, run with --debug for the traceback: {error!r:.300}"
-    else:
-        return
-    if _debug.get():
-        traceback.print_exc()
-    note(f"{prog}: {text}")
-    raise click.exceptions.Exit(status)
+    except (Exception, KeyboardInterrupt) as error:  # a person sees a line, not a traceback
+        if isinstance(error, click.ClickException) and not _as_json.get():
+            raise  # click says it with the usage
+        if _debug.get():
+            traceback.print_exc()
+        status, text = _failure(error)
+        facts = json.dumps({"error": _error_facts(error, text, status)})
+        click.echo(facts if _as_json.get() else f"{prog}: {text}", err=True)
+        raise click.exceptions.Exit(status) from None
+    finally:
+        _as_json.reset(kept)
+
+
+def _failure(error: BaseException) -> tuple[int, str]:
+    """The exit status and the words for what went wrong."""
+    match error:
+        case click.ClickException():
+            return error.exit_code, error.format_message()
+        case KeyboardInterrupt():
+            return INTERRUPTED, "interrupted"
+        case VeracruzError():
+            return error.exit_code, str(error)
+        case OSError():
+            where = f" ({error.filename})" if error.filename else ""
+            return 1, f"{error.strerror or error}{where}"
+    return 1, f"internal error, run with --debug for the traceback: {error!r:.300}"
+
+
+def _error_facts(error: BaseException, text: str, status: int) -> dict[str, object]:
+    """An error for programs; `code` and `path` are there where the error has them."""
+    facts: dict[str, object] = {"message": text, "kind": type(error).__name__, "status": status}
+    for name in ("code", "path"):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            facts[name] = str(value)
+    return facts
 
 
 def _with_common_options(
