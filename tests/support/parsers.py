@@ -19,7 +19,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import colima
 from baja import PeerError
 from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
+from durango.attestation import SavedAttestation
+from durango.bundles import ReceiptBundle
+from durango.consents import signer_of
+from durango.errors import ConsentError
+from durango.evidence import Evidence
 from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
+from psa_attestation.consents.consent import PolicyConsent
+from psa_attestation.consents.signing import sign_consent
 from psa_attestation.corim.bundle import read_unsigned_corim
 from psa_attestation.corim.release import ImageRelease, sign_release, verify_release
 from psa_attestation.cose.keys import decode_cose_key
@@ -56,6 +63,7 @@ from support.psa_tokens import (
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TypeExpressionError
 from veracruz_utils.encoding.walk import check
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy, PolicyError
 
 AT = 1_790_000_100
@@ -197,6 +205,13 @@ def _of_others():
 
     seeds = (cbor2.dumps(receipts.MEMBERS), cbor2.dumps(receipts.MEMBERS_V1))
     yield Parser("receipt", receipt, seeds)
+    yield Parser("bundle", ReceiptBundle.parse, (_bundle(),), VeracruzError)
+    asked = policies.current_document() | {"consent": "any"}
+    asking = Policy.parse(policies.text(asked), at=policies.NOW)
+    yield Parser(
+        "consent", lambda data: signer_of(asking, data, name="it"), (_consent(asking),),
+        error=ConsentError,
+    )  # fmt: skip
     native = NativeEvidence("sev-snp", b"report", {"certificate": b"der"}).encode()
     yield Parser("native-evidence", NativeEvidence.decode, (native,))
     texts = tuple(map(policies.text, (policies.current_document(), policies.document_2021())))
@@ -219,6 +234,21 @@ def _of_others():
     yield Parser(
         "csv-cells", lambda data: csv_cells.decode_csv(read, data), (encoded,), EncodingError
     )
+
+
+def _consent(policy: Policy) -> bytes:
+    author = policy.identities[0]
+    consent = PolicyConsent.of(policy.digest.value, author.client_id, author.certificate)
+    return sign_consent(consent, policies.key_of("paula"))
+
+
+def _bundle() -> bytes:
+    """A well-formed one, of which nothing holds."""
+    evidence = Evidence(bytes(32), b"token", b"result")
+    saved = SavedAttestation(evidence, dt.datetime.fromtimestamp(AT, dt.UTC))
+    return ReceiptBundle(
+        (b"receipt",), saved, policies.text(policies.current_document())
+    ).to_bytes()
 
 
 def _of_platforms():

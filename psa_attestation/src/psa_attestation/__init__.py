@@ -7,6 +7,7 @@ Import from the rooms; this package itself loads none of them:
     cbor, cose  strict reading and deterministic writing of both
     statements  the header of what we sign for everybody: a Signed Statement of SCITT
     receipts    what a runtime did, signed; an isolate loads the writing half and nothing else
+    consents    that a principal agrees to a policy, signed; an isolate verifies them by comparing
     tokens      PSA attestation tokens, and the token about a runtime
     evidence    what a root attester enrols with
     results     attestation results (EAR), as CWT and as JWT
