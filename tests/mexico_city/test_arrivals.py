@@ -1,5 +1,6 @@
 """Uploads that break off: who may go on with them, what they keep, and what they give way to."""
 
+import dataclasses
 import os
 import resource
 from contextlib import contextmanager
@@ -202,8 +203,41 @@ def test_what_a_computation_waits_for_no_more_is_dropped(party):
 
 def test_what_a_computation_waits_for_no_more_is_not_gone_on_with(party):
     party.begin(FIRST, data())
-    party.computation.guest_lost("signal-9")
+    party.computation.keeper_lost("keeper")
     assert refusal(party.announce, FIRST, data()) is RefusalReason.WRONG_STATE
+
+
+def provided(party: Party, who: int, upload: Upload, content: bytes = CONTENT) -> None:
+    arrival = party.announce(who, upload)
+    party.arrivals.arrived(arrival)
+    arrival.writer.close()
+    party.computation.provide(arrival.slot, content_of(content))
+
+
+INSTEAD = b"another secret"
+
+
+def instead(*, replace: bool = True) -> Upload:
+    return dataclasses.replace(data(0, INSTEAD), replace=replace)
+
+
+def test_what_comes_instead_of_an_input_is_gone_on_with_by_who_says_so(party):
+    provided(party, FIRST, data())
+    broken = party.begin(FIRST, instead(), INSTEAD[:5])
+    assert refusal(party.announce, FIRST, instead(replace=False)) is RefusalReason.DUPLICATE_PACKAGE
+    assert party.announce(FIRST, instead()) is broken
+
+
+def test_what_comes_instead_is_not_gone_on_with_when_it_is_too_late(party):
+    for number in (0, 1):
+        provided(party, FIRST, data(number))
+    provided(party, SECOND, data())
+    broken = party.begin(FIRST, instead(), INSTEAD[:5])
+    party.computation.request_result(party.computation.policy.identities[AUTHOR])
+    assert refusal(party.announce, FIRST, instead()) is RefusalReason.WRONG_STATE
+    assert broken.sender is None
+    party.computation.run_failed(RefusalReason.TRAPPED, "unreachable")
+    assert party.announce(FIRST, instead()) is broken
 
 
 def test_the_end_drops_everything(party):

@@ -51,9 +51,11 @@ class Arrival:
     broke_off_at: float = 0.0
 
     def is_of(self, client_id: int, upload: Upload) -> bool:
-        """Whether this is what a principal announces, to the byte."""
+        """Whether this is what a principal announces, to the byte, and may replace what it does."""
+        if not self.digest or (self.slot.replaces and not upload.replace):
+            return False
         slot = Slot(upload.kind, client_id, upload.package_id, upload.size)
-        return bool(self.digest) and (self.slot, self.digest) == (slot, upload.digest)
+        return (self.slot, self.digest) == (slot, upload.digest)
 
 
 class ArrivingUploads:
@@ -72,6 +74,7 @@ class ArrivingUploads:
         self._forget_homeless()
         for arrival in self._arrivals:
             if arrival.is_of(identity.client_id, upload):
+                self._computation.require_wanted(arrival.slot)
                 return self._go_on(arrival, sender)
         slot = self._reserve(identity, upload)
         try:

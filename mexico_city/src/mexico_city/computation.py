@@ -199,6 +199,16 @@ class Computation:
             return self._program == slot and self.state is ComputationState.INITIAL
         return self._inputs(slot.kind).holds(slot)
 
+    def require_wanted(self, slot: Slot) -> None:
+        """Refuse to go on with an upload that would be refused by now if it were announced.
+
+        Raises:
+            DeniedError: it is too late, or a consent was taken back.
+        """
+        self._require_time(slot)
+        if slot.kind is not ContentKind.PROGRAM:
+            self.consents.require()
+
     def find(self, identity: PolicyIdentity, upload: Upload) -> Package | None:
         """The input that is in and is just what `identity` announces, by its digest."""
         if upload.kind is ContentKind.PROGRAM:
@@ -225,12 +235,8 @@ class Computation:
             DeniedError: the computation failed or went on in the meantime, or there is no salt to
                 be had; the slot is given back.
         """
-        state, _ = _SENDS[slot.kind]
         try:
-            if slot.replaces:
-                self._require_changeable(slot.kind)
-            else:
-                self._require_state(state)
+            self._require_time(slot)
             salt = self._draw(_SALT_BYTES, "a commitment")
         except DeniedError:
             self.release(slot)
@@ -490,6 +496,13 @@ class Computation:
         """Whether inputs of this kind that are in have still been in no result."""
         used = kind is ContentKind.DATA and self.round > 1
         return self.state in _CHANGES[kind] and not self.running and not used
+
+    def _require_time(self, slot: Slot) -> None:
+        """Refuse what does not come in time for its place."""
+        if slot.replaces:
+            self._require_changeable(slot.kind)
+        else:
+            self._require_state(_SENDS[slot.kind][0])
 
     def _require_changeable(self, kind: ContentKind) -> None:
         if self._changeable(kind):
