@@ -33,10 +33,14 @@ JOB = Job(
 )
 
 
-def new_book(of=POLICY, **how):
+def signing(receipt):
+    return sign_receipt(receipt, DEVICE, CERTIFICATE, salt=SALT)
+
+
+def new_book(of=POLICY, *, sign=signing, **how):
     return ReceiptBook(
         of,
-        lambda receipt: sign_receipt(receipt, DEVICE, CERTIFICATE, salt=SALT),
+        sign,
         measurement=MEASUREMENT,
         layers={IsolationLayer.SECCOMP, IsolationLayer.LANDLOCK},
         **({"host_time": lambda: 1_790_000_000.9} | how),
@@ -139,14 +143,25 @@ def test_one_that_there_is_not_is_refused(runs, number):
     assert caught.value.answer.expected == ("1 to 2" if runs else "no run has ended yet")
 
 
-def test_of_too_many_the_newest_are_kept_and_the_chain_goes_on():
-    size = 512 + len(new_book().write(JOB, 1, DONE)) - len(CERTIFICATE)
-    book = new_book(kept_bytes=3 * size)
+@pytest.mark.parametrize(("spared", "kept"), [(0, 3), (1, 2)])
+def test_of_too_many_the_newest_are_kept_and_the_chain_goes_on(spared, kept):
+    made = []
+
+    def sign(receipt):
+        made.append(sign_receipt(receipt, DEVICE, CERTIFICATE, salt=SALT))
+        return made[-1]
+
+    measured = new_book(sign=sign)
+    for _ in range(2):  # all but the first are of one size
+        measured.write(JOB, 1, DONE)
+    size = 512 + len(made[-1].protected) + len(made[-1].payload)
+    book = new_book(kept_bytes=3 * size - spared)
     signed = [book.write(JOB, 1, DONE) for _ in range(20)]
-    assert [book.receipt(number, READER) for number in (18, 19, 20)] == signed[17:]
+    first = 21 - kept
+    assert [book.receipt(number, READER) for number in range(first, 21)] == signed[-kept:]
     with pytest.raises(DeniedError) as caught:
-        book.receipt(17, READER)
-    assert caught.value.answer.expected == "18 to 20"
+        book.receipt(first - 1, READER)
+    assert caught.value.answer.expected == f"{first} to 20"
     assert read(signed[-1]).previous_receipt == closed_digest(signed[-2])
 
 

@@ -78,7 +78,7 @@ class ReceiptBook:
         self._kept: deque[SignedReceipt] = deque()
         self._kept_bytes = 0
         self._most_bytes = kept_bytes
-        self._runs_of = (0, 0)
+        self._last: tuple[int, int] | None = None
 
     def write(self, job: Job, turn: int, report: EndedRun) -> bytes:
         """The signed receipt, as readers have it, of a run that has just ended in round `turn`."""
@@ -111,7 +111,7 @@ class ReceiptBook:
         )
         signed = self._sign(receipt)
         self.count += 1
-        self._runs_of = (turn, receipt.attempt)
+        self._last = (turn, receipt.attempt)
         self._keep(signed)
         return signed.opened
 
@@ -132,8 +132,9 @@ class ReceiptBook:
         return signed.opened if knows else signed.closed
 
     def _attempt(self, turn: int) -> int:
-        last, runs = self._runs_of
-        return runs + 1 if last == turn else 1
+        if self._last is None or self._last[0] != turn:
+            return 1
+        return self._last[1] + 1
 
     def _keep(self, signed: SignedReceipt) -> None:
         self._kept.append(signed)
