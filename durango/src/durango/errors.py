@@ -224,6 +224,7 @@ _REMEDIES_OF = {
     "policy, by a principal whose consent it asks for",
     ("consent", RefusalReason.WRONG_ROLE): "have its principal hand it in again",
     ("receipt", RefusalReason.NOT_EXPECTED): "`durango status` says how many there are",
+    ("withdrawal", RefusalReason.NOT_EXPECTED): "`durango status` shows what is in",
     ("revocation", RefusalReason.NOT_EXPECTED): "there is nothing to take back",
     ("revocation", RefusalReason.WRONG_STATE): "what has run cannot be undone",
 }

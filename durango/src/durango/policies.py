@@ -59,10 +59,7 @@ def policy_text(policy: Policy) -> str:
         ("ends", timestamp(policy.expires_at)),
         ("program", f"{policy.program_digest}, {policy.strategy.value}"),
     ]
-    rows += [
-        (f"client {identity.client_id}", _identity_line(policy, identity))
-        for identity in policy.identities
-    ]
+    rows += [(identity.label, _identity_line(policy, identity)) for identity in policy.identities]
     rows += terms_rows(policy)
     for platform in policy.platforms:
         rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
@@ -75,7 +72,8 @@ def policy_text(policy: Policy) -> str:
         ("limits", _limits_line(policy)),
         ("debug", "on: the program's provider learns where it fails" if policy.debug else "off"),
     ]
-    return "\n".join(f"{name:<10} {value}".rstrip() for name, value in rows)
+    width = max(10, *(len(name) for name, _ in rows))
+    return "\n".join(f"{name:<{width}} {value}".rstrip() for name, value in rows)
 
 
 def certificates_out_of_force(policy: Policy, *, at: datetime) -> list[str]:

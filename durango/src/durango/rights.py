@@ -53,11 +53,11 @@ def require_role(policy: Policy, member: PolicyIdentity, roles: frozenset[Role],
     """
     if member.roles & roles:
         return
-    holders = [str(other.client_id) for other in policy.identities if other.roles & roles]
+    holders = [other.label for other in policy.identities if other.roles & roles]
     raise NotAuthorisedError(
-        f"client {member.client_id} is {', '.join(sorted(member.roles))} and may not {act}: "
+        f"{member.label} is {', '.join(sorted(member.roles))} and may not {act}: "
         f"that takes {' or '.join(sorted(roles))}, which the policy gives to "
-        f"{'client ' + ', '.join(holders) if holders else 'nobody'}"
+        f"{', '.join(holders) or 'nobody'}"
     )
 
 
@@ -140,6 +140,6 @@ def require_place(
     if member.client_id not in order:
         name = "data_provision_order" if data else "streaming_order"
         raise NotAuthorisedError(
-            f"client {member.client_id} has no place in the policy's {name} {list(order)}: "
-            "it is not expected to send any"
+            f"{member.label} has no place in the policy's {name}, which names "
+            f"{', '.join(map(policy.named, order)) or 'nobody'}: it is not expected to send any"
         )

@@ -189,7 +189,7 @@ class Session:
         admitted = self._admits(identity)
         self._dialogue = Dialogue(identity, self._handler, self._send)
         if not admitted:
-            too_many = f"client {identity.client_id} has as many sessions as it may"
+            too_many = f"{identity.label} has as many sessions as it may"
             self.end(DeniedError(RefusalReason.BUSY, found=too_many), at_once=True)
 
     def _send(self, data: bytes) -> None:

@@ -135,7 +135,8 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
                 with progress("sending", length=content.size) as advance:
                     made = provide(package, content, replace=replace, on_progress=advance)
             keep(made.to_json())
-        _emit_input(made, content.size, opening, attestation, as_json=as_json)
+        sender = membership.member.label
+        _emit_input(made, sender, content.size, opening, attestation, as_json=as_json)
 
     @group.command("withdraw", help=f"Take back an own {name} input of POLICY, before a result.")
     @membership_options
@@ -180,6 +181,7 @@ def _room_for(opening: Path | None, *, force: bool) -> Iterator[Callable[[bytes]
 
 def _emit_input(
     opening: CommitmentOpening,
+    sender: str,
     size: int,
     opening_file: Path | None,
     attestation: Attestation,
@@ -198,7 +200,7 @@ def _emit_input(
         "attestation": attestation_facts(attestation),
     }
     text = (
-        f"sent {kind} package {opening.package_id} of client {opening.client_id}, {size} bytes\n"
+        f"sent {kind} package {opening.package_id} of {sender}, {size} bytes\n"
         f"receipts call it {opening.commitment.hex()}"
     )
     emit(facts, text, as_json=as_json)
