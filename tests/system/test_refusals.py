@@ -177,7 +177,9 @@ def test_a_datum_is_refused_when_none_is_expected(stack):
     with stack.computation([PI, DATA, RESULT], program=RANDOM) as computation:
         computation.send_program()
         sent = computation.durango("data send", computation.file(b"x"), client=0)
-        sent.refused(3, "client 0 has no place in the policy's data_provision_order, which names nobody")
+        sent.refused(
+            3, "client 0 has no place in the policy's data_provision_order, which names nobody"
+        )
         with computation.caller(0) as caller:
             refused = caller.refusal(Upload(ContentKind.DATA, 0, 1))
             assert refused.reason is RefusalReason.WRONG_STATE
