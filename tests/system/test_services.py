@@ -127,6 +127,7 @@ def test_sigterm_ends_a_bridge_and_its_isolate_whatever_they_do(stack):
                 *(SCRIPTS / "durango", "result", "get", computation.policy_file),
                 *("--output", computation.folder / "result"),
                 *("--sinaloa", str(computation.address), *computation.who(0)),
+                *("--timeout", "3"),
             ],
             stderr=subprocess.PIPE,
             text=True,
@@ -147,7 +148,7 @@ def test_sigterm_ends_a_sonora_and_everything_below_it(stack):
     path = Path(sonora.wait_ready())
     with stack.computation([PI, RESULT], program=HELLO, sonora=sonora) as computation:
         tree = below(sonora.process_id)
-        assert len(tree) == 3  # the zygote, the front, the guest
+        assert len(tree) == 4  # the zygote, the front, the keeper, the guest
         assert sonora.stop() == 0
         assert computation.sinaloa.wait(PATIENCE_S) == 1
         assert "sonora went away, and the isolate with it" in computation.sinaloa.last_words
