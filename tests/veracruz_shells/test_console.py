@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -271,6 +272,41 @@ def test_a_single_command_ends_the_same_way():
     assert runner.invoke(one_thing, []).exit_code == 2
     refused = runner.invoke(one_thing, ["bad"])
     assert (refused.exit_code, refused.stderr) == (3, "one-thing: bad is refused\n")
+
+
+class Dropping:
+    """Drops what is raised while it is finalised, as Python does, and is interrupted then."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+
+def test_an_interrupt_is_not_lost_where_python_drops_it():
+    @single_command("t", distribution="veracruz-utils", help="T.")
+    def program() -> None:
+        held = Dropping()
+        del held
+        time.sleep(30)
+
+    result = CliRunner().invoke(program, [])
+    assert (result.exit_code, result.stderr) == (130, "t: interrupted\n")
+
+
+def test_an_interrupt_leaves_time_to_tidy_up():
+    tidied = []
+
+    @single_command("t", distribution="veracruz-utils", help="T.")
+    def program() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+        finally:
+            time.sleep(0.3)
+            tidied.append(True)
+
+    assert CliRunner().invoke(program, []).exit_code == 130
+    assert tidied == [True]
 
 
 def test_an_address_is_read_or_refused_as_usage():

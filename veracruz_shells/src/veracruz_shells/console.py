@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 INTERRUPTED: Final = 130
-_AGAIN_S: Final = 0.2
+_AGAIN_S: Final = 0.05
 _STATUSES: Final = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "
     "4 peer unreachable, 130 interrupted."
@@ -272,7 +272,7 @@ def _interruptible() -> Iterator[None]:
     """Let an interrupt end the program wherever it comes.
 
     Raised while an object is finalised or a library calls back, an exception is dropped, and a
-    program would go on. So it is raised again until somebody catches it.
+    program would go on. So one that was dropped is raised again.
     """
     here = threading.current_thread() is threading.main_thread()
     if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -280,21 +280,20 @@ def _interruptible() -> Iterator[None]:
         return
 
     def interrupt(*_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
         raise KeyboardInterrupt
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(what.exc_value, KeyboardInterrupt):
+        if isinstance(what.exc_value, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)  # when whoever dropped it is done
+        else:
             sys.__unraisablehook__(what)
 
     signal.signal(signal.SIGALRM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
     sys.unraisablehook = dropped
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         sys.unraisablehook = sys.__unraisablehook__
 
