@@ -24,6 +24,7 @@ _SCRIPTS: Final = (
     "token_verification",
     "tabasco_clients",
     "native_verification",
+    "encode_rows",
 )
 _SLOWEST_S: Final = 600
 

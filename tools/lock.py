@@ -9,7 +9,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-GUEST_TOOLCHAINS = {"python", "zig"}
+DEVELOPERS_EXTRAS = {"arrow", "python", "zig"}
+"""What only tests and authors of programs need: it is in the second lock alone."""
 
 
 def requirements(project: Path) -> list[str]:
@@ -17,7 +18,7 @@ def requirements(project: Path) -> list[str]:
     table = tomllib.loads(project.read_text())["project"]
     found = list(table["dependencies"])
     for extra, wanted in table.get("optional-dependencies", {}).items():
-        if extra not in GUEST_TOOLCHAINS:
+        if extra not in DEVELOPERS_EXTRAS:
             found += wanted
     return [requirement for requirement in found if not requirement.startswith("veracruz-")]
 
@@ -39,11 +40,17 @@ def main() -> None:
     projects = sorted(ROOT.glob("*/pyproject.toml"))
     runtime = [each for project in projects for each in requirements(project)] + groups["build"]
     compile_lock(runtime, "requirements.lock")
-    sdk = tomllib.loads((ROOT / "sdk/pyproject.toml").read_text())["project"]
-    extras = sdk["optional-dependencies"]
-    toolchains = [each for name in sorted(GUEST_TOOLCHAINS) for each in extras[name]]
+    tables = [tomllib.loads(project.read_text())["project"] for project in projects]
+    extras = [table.get("optional-dependencies", {}) for table in tables]
+    developers = [
+        requirement
+        for each in extras
+        for name in sorted(DEVELOPERS_EXTRAS & each.keys())
+        for requirement in each[name]
+        if not requirement.startswith("veracruz-")
+    ]
     compile_lock(
-        [*runtime, *groups["dev"], *toolchains], "requirements-dev.lock", "requirements.lock"
+        [*runtime, *groups["dev"], *developers], "requirements-dev.lock", "requirements.lock"
     )
 
 

@@ -70,6 +70,13 @@ def test_a_program_is_tried_offline(follow):
     assert "name,employee_id,age,grade" in follow("how-to/try-a-program-offline.md")
 
 
+def test_own_data_are_encoded(follow):
+    printed = follow("how-to/encode-your-own-data.md")
+    assert "patients.csv:4:2 (Alter): 'k. A.' is not a whole number (u8)" in printed
+    assert "patients.csv:5: 2 columns, the header has 4" in printed
+    assert printed.endswith('{"name": "Zoë", "age": 39, "dose": 1.5}\n')
+
+
 @pytest.mark.timeout(300)  # the compiler fills its cache the first time
 def test_a_program_is_written_in_c(follow):
     assert follow("how-to/write-a-program-in-c.md").splitlines()[-1] == "12"

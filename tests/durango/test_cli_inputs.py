@@ -83,6 +83,30 @@ def test_json_is_encoded_in_one_step(desk):
     assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "options"),
+    [
+        (
+            "people.csv",
+            "Nr;Alter;Name\n1;39; clare \n".encode("utf-16"),
+            "--columns Name,Alter --delimiter ; --encoding utf-16 --trim",
+        ),
+        ("people.jsonl", b'{"name": "clare", "age": 39}\n', ""),
+        ("people.tsv", b"age\tname\n39\tclare\n", "--header"),
+    ],
+)
+def test_own_data_have_the_options_that_encode_has(desk, name, data, options):
+    desk.send(name, data, "--encode", *options.split())
+    assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
+
+
+def test_all_that_is_wrong_in_rows_is_told_and_nothing_sent(desk):
+    told = desk.send("people.csv", b"clare,x\nbob\n", "--encode", status=3)
+    assert "2 errors:\n  people.csv:1:2 (age): 'x' is not a whole number (u8)\n" in told
+    assert "  people.csv:2: 1 columns, {name: String, age: u8} has 2\nread as CSV, for" in told
+    assert desk.uploads == []
+
+
 def test_encoded_data_are_sent_as_they_are(desk):
     desk.send("people.dat", ENCODED)
     assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
@@ -95,7 +119,7 @@ def test_a_wrong_file_is_refused_before_anybody_is_asked(desk):
         "large.dat", bytes(2000), status=3
     )
     told = desk.send("people.csv", b"clare,39\nbob,many\n", "--encode", status=3)
-    assert "people.csv: line 2, column 2 (age): 'many' is not a whole number" in told
+    assert "people.csv:2:2 (age): 'many' is not a whole number" in told
     assert desk.rig.isolate.seen == []
 
 

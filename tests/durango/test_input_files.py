@@ -7,10 +7,11 @@ import pytest
 from colima.runtime import ContentKind
 from durango.content import open_content
 from durango.errors import ContentError, NotAuthorisedError, WrongInputError
-from durango.input_files import check_input, encoded
+from durango.input_files import check_input, encoded, text_form
 from durango.input_places import place_of, places
 from support.policies import NOW, current_document, text
 from veracruz_utils.encoding.pinecone import encode, parse_type
+from veracruz_utils.encoding.rows.reading import Reading
 from veracruz_utils.policy import Policy
 
 PEOPLE = "Vec<{name: String, age: u8}>"
@@ -147,7 +148,9 @@ def _encode(data, kind, *, header=False, name="file"):
     found = policy({"type": kind, "name": "people"} if kind else {})
     with open_content(data) as content:
         content.name = name
-        made = encoded(content, first(found), header=header)
+        place = first(found)
+        form = text_form(content, place.kind) if place.kind else "csv"
+        made = encoded(content, place, form, reading=Reading(header=header))
         check_input(made, first(found), found)
         return b"".join(made.pieces())
 
@@ -172,10 +175,10 @@ def test_json_is_encoded_as_the_policy_says():
             b"clare,39\nbob,4x\n",
             PEOPLE,
             False,
-            "file: line 2, column 2 (age): '4x' is not a whole number (u8): read as CSV, for input",
+            "file:2:2 (age): '4x' is not a whole number (u8): read as CSV, for input",
         ),
-        (b"clare,39\nbob\n", PEOPLE, False, "file: line 2: 1 columns"),
-        (b"clare,300\n", PEOPLE, False, "file: line 1, column 2 (age): expected 0 to 255"),
+        (b"clare,39\nbob\n", PEOPLE, False, "file:2: 1 columns"),
+        (b"clare,300\n", PEOPLE, False, "file:1:2 (age): expected 0 to 255"),
         (b'[{"name": "a", "age": -1}]', PEOPLE, False, "file: [0].age: expected 0 to 255"),
         (b'[{"name": }]', PEOPLE, False, "file: the JSON is not JSON: Expecting value: line 1 col"),
         (b"name,age\na,1\n", PEOPLE, False, "its first row names the columns: add --header"),

@@ -62,8 +62,55 @@ def test_standard_input_and_output_are_files_too(sdk):
 def test_a_value_that_does_not_fit_fails_with_its_place(sdk, tmp_path):
     done = sdk("encode", "--type", "Vec<u8>", "-", "out", stdin="[1, 300]")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "veracruz-sdk: [1]: expected 0 to 255 (u8), got 300\n"
+    assert done.stderr == ("veracruz-sdk: standard input: [1]: expected 0 to 255 (u8), got 300\n")
     assert not tmp_path.joinpath("out").exists()
+
+
+def test_all_that_is_wrong_in_rows_is_told_and_nothing_written(sdk, tmp_path):
+    tmp_path.joinpath("points.csv").write_text("1;x\n1,5;2,5\n1;2;3\n")
+    done = sdk("encode", "--type", "points", "--decimal-comma", "points.csv", "out")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "veracruz-sdk: 2 errors:",
+        "  points.csv:1:2: 'x' is not a number (f64)",
+        "  points.csv:3: 3 columns, (f64, f64) has 2",
+        "nothing was written",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["points.csv"]
+
+
+@pytest.mark.parametrize("name", ["people.jsonl", "people.parquet", "people.arrow", "people.tsv"])
+def test_files_are_what_their_names_say(sdk, tmp_path, name):
+    tmp_path.joinpath("people.json").write_text(json.dumps(PEOPLE))
+    header = ["--header"] if name.endswith(".tsv") else []
+    for arguments in (
+        ["encode", "--type", "people", "people.json", "a.dat"],
+        ["decode", "--type", "people", *header, "a.dat", name],
+        ["encode", "--type", "people", *header, name, "b.dat"],
+    ):
+        done = sdk(*arguments)
+        assert done.exit_code == 0, done.stderr
+    assert tmp_path.joinpath("a.dat").read_bytes() == tmp_path.joinpath("b.dat").read_bytes()
+    if header:
+        assert "clare\t3\t39\t54\n" in tmp_path.joinpath(name).read_text()
+
+
+def test_columns_of_parquet_come_by_a_pipe_too(sdk):
+    points = sdk("encode", "--type", "points", "-", "-", stdin="[[1, 2]]").stdout_bytes
+    parquet = sdk("decode", "--type", "points", "--to", "parquet", stdin=points).stdout_bytes
+    assert parquet.startswith(b"PAR1")
+    again = sdk("encode", "--type", "points", "--from", "parquet", stdin=parquet)
+    assert again.stdout_bytes == points
+
+
+def test_an_sql_table_is_made_of_csv_and_is_csv_again(sdk, tmp_path):
+    text = 'id,city\n1,"Oaxaca, de Juárez"\n'
+    tmp_path.joinpath("residents.csv").write_text(text)
+    made = ["encode", "--type", "sql-table", "--query", "SELECT 1", "residents.csv", "a.dat"]
+    assert sdk(*made).exit_code == 0
+    value = json.loads(sdk("decode", "--type", "sql-table", "a.dat").stdout)
+    assert (value["name"], value["queries"]) == ("residents", ["SELECT 1"])
+    assert sdk("decode", "--type", "sql-table", "--to", "csv", "a.dat").stdout == text
 
 
 def test_bytes_that_do_not_decode_fail(sdk):
@@ -79,6 +126,10 @@ def test_bytes_that_do_not_decode_fail(sdk):
         ["encode", "--type", "Vec<", "a", "b"],
         ["encode", "a", "b"],
         ["encode", "--type", "points", "--from", "json", "--header", "a", "b"],
+        ["encode", "--type", "points", "--from", "jsonl", "--decimal-comma", "a", "b"],
+        ["encode", "--type", "points", "--delimiter", ";;", "a.csv", "b"],
+        ["encode", "--type", "points", "--encoding", "klingon", "a.csv", "b"],
+        ["encode", "--type", "points", "--columns", "", "a.csv", "b"],
         ["decode", "--type", "points", "--to", "json", "--header", "a"],
         ["generate", "people", "a"],
         ["copy-example", "absent"],

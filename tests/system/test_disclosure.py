@@ -63,7 +63,7 @@ def test_wrong_files_change_nothing_and_the_shown_command_sends_the_right_thing(
 
     faulty = computation.file(b"0.5\nhalf\n", "south.csv")
     computation.durango("data send", faulty, "--encode", client=SOUTH).refused(
-        3, "south.csv: line 2, column 1: 'half' is not a number (f64)", "input 2 (south)"
+        3, "south.csv:2:1: 'half' is not a number (f64)", "input 2 (south)"
     )
     swapped = computation.file(encode(TERMS.kind, QUESTION), "other.dat")
     computation.durango("data send", swapped, client=SOUTH).refused(

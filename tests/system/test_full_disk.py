@@ -261,6 +261,8 @@ KNOWN = {
     "sonora/src/sonora/image/local.py",
     "veracruz_image/src/veracruz_image/archive.py",
     "veracruz_image/src/veracruz_image/folder.py",
+    # What is put into a file that the one writer has opened.
+    "sdk/src/sdk/commands/encoding.py",
     # Devices, pipes and files of the kernel, and a mount that was just made.
     "mexico_city/src/mexico_city/sandbox/descriptors.py",
     "sonora/src/sonora/evidence/base.py",

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from durango.errors import ContentError
 from jalisco import PIECE_BYTES
@@ -71,6 +71,10 @@ class UploadContent:
             raise self._changed()
         return found
 
+    def open(self) -> BinaryIO:
+        """The bytes as a file to read."""
+        return io.BufferedReader(_ContentFile(self), PIECE_BYTES)
+
     def digest(self) -> Digest:
         """SHA-256 of the bytes; reads all of them."""
         sha256 = hashlib.sha256()
@@ -83,6 +87,33 @@ class UploadContent:
             f"{self.name} changed while it was read, it had {self.size} bytes: "
             "send a copy that nobody writes to"
         )
+
+
+class _ContentFile(io.RawIOBase):
+    """The bytes of content, as a file."""
+
+    def __init__(self, content: UploadContent) -> None:
+        super().__init__()
+        self._content = content
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._content.size}
+        self._at = min(max(starts[whence] + offset, 0), self._content.size)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - writable bytes: Python 3.11 has no name for them
+        room = memoryview(buffer)
+        found = self._content.read(self._at, len(room))
+        room[: len(found)] = found
+        self._at += len(found)
+        return len(found)
 
 
 Source = bytes | bytearray | memoryview | Path | str | BinaryIO | UploadContent

@@ -1,11 +1,11 @@
 """A file held against what the policy says of its place, before any of it leaves; and encoding it.
 
 Encoded data are checked in a walk along them, in constant memory unless the type has sets or maps.
-To encode a file its text and all its values are in memory.
+What a file is encoded as is in memory, and nowhere else: it is a secret.
 """
 
 import io
-from typing import Final, Literal, TypeAlias
+from typing import BinaryIO, Final, Literal, TypeAlias
 
 from colima.runtime import ContentKind
 from durango._words import printable
@@ -15,8 +15,10 @@ from durango.input_places import PlaceOfInput, places
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.csv_codec import read_rows
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TableError
-from veracruz_utils.encoding.pinecone import encode_from_json
-from veracruz_utils.encoding.tables import encode_table
+from veracruz_utils.encoding.files import Form, encode_file
+from veracruz_utils.encoding.rows.csv_rows import OnRows
+from veracruz_utils.encoding.rows.faults import FaultyRowsError
+from veracruz_utils.encoding.rows.reading import PLAIN, Reading
 from veracruz_utils.encoding.walk import Walk
 from veracruz_utils.encoding.wire import Window
 from veracruz_utils.policy import Policy
@@ -24,8 +26,11 @@ from veracruz_utils.policy import Policy
 MAX_TEXT_BYTES: Final = 256 * 1024 * 1024
 """The most of a file that is encoded."""
 
-TextForm: TypeAlias = Literal["CSV", "JSON"]
+TextForm: TypeAlias = Literal["csv", "json"]
 
+_WORDS: Final[dict[Form, str]] = {
+    "csv": "CSV", "json": "JSON", "jsonl": "JSON Lines", "parquet": "Parquet", "arrow": "Arrow",
+}  # fmt: skip
 _LOOKED_AT_BYTES: Final = 64 * 1024
 _MAX_OTHER_BYTES: Final = 16 * 1024 * 1024
 _PARTS: Final = 4096
@@ -58,16 +63,28 @@ def check_input(content: UploadContent, place: PlaceOfInput, policy: Policy) -> 
     content.known_as = place.terms.type
 
 
-def encoded(content: UploadContent, place: PlaceOfInput, *, header: bool) -> UploadContent:
-    """CSV or JSON, encoded for its place.
+def encoded(
+    content: UploadContent,
+    place: PlaceOfInput,
+    form: Form,
+    *,
+    reading: Reading = PLAIN,
+    on_rows: OnRows = lambda _: None,
+    file: BinaryIO | None = None,
+) -> UploadContent:
+    """Own data, encoded for their place.
 
     Args:
-        content: the text. It is JSON if it begins so, and CSV otherwise.
-        place: where it goes.
-        header: whether the first row of CSV names the columns.
+        content: the data.
+        place: where they go.
+        form: what they are.
+        reading: how they are read.
+        on_rows: is told now and then how many rows there are so far.
+        file: the content as a file, if it is open already.
 
     Raises:
-        WrongInputError: it does not fit the place's type, which the policy must say.
+        WrongInputError: they do not fit the place's type, which the policy must say; with all rows
+            that do not, up to a limit.
     """
     kind = place.kind
     if kind is None:
@@ -80,20 +97,20 @@ def encoded(content: UploadContent, place: PlaceOfInput, *, header: bool) -> Upl
             f"{content.name} has {content.size} bytes, at most {MAX_TEXT_BYTES} are encoded here: "
             "encode it by `veracruz-sdk encode`, and send that"
         )
-    text = b"".join(content.pieces())
-    form = "CSV" if header else text_form(content, kind) or "JSON"
+    made = io.BytesIO()
     try:
-        made = (
-            encode_table(kind, text, header=header)
-            if form == "CSV"
-            else encode_from_json(kind, text)
-        )
+        encode_file(kind, file or content.open(), made, form, reading=reading, on_rows=on_rows)
     except EncodingError as error:
-        raise WrongInputError(
-            f"{content.name}: {error}: read as {form}, for {place.label}, {place.expected}"
-            + _about_header(text, kind, form, header=header)
-        ) from error
-    found = UploadContent(io.BytesIO(made), name=content.name)
+        read_as = f"read as {_WORDS[form]}, for {place.label}, {place.expected}"
+        header = _about_header(content, kind, form, reading)
+        if isinstance(error, FaultyRowsError) and len(error.faults) > 1:
+            told = f"{error.in_file(content.name)}\n{read_as}"
+        elif isinstance(error, FaultyRowsError):
+            told = f"{error.in_file(content.name)}: {read_as}"
+        else:
+            told = f"{content.name}: {error}: {read_as}"
+        raise WrongInputError(told + header) from error
+    found = UploadContent(made, name=content.name)
     found.known_as = place.terms.type
     return found
 
@@ -110,8 +127,8 @@ def text_form(content: UploadContent, kind: kinds.TypeKind) -> TextForm | None:
     if not text.strip() or not all(char.isprintable() or char in "\t\r\n" for char in text):
         return None
     if not isinstance(kind, kinds.Sequence) or text.lstrip()[0] in "[{":
-        return "JSON"
-    return "CSV"
+        return "json"
+    return "csv"
 
 
 def names_columns(text: bytes, kind: kinds.TypeKind) -> bool:
@@ -140,9 +157,10 @@ def _wrong(
     if form is not None:
         head = content.read(0, _LOOKED_AT_BYTES)
         return WrongInputError(
-            f"{content.name} is {form}, and {place.label} takes {place.expected}: encode it first",
-            form=form,
-            header=form == "CSV" and names_columns(head, place.kind),
+            f"{content.name} is {_WORDS[form]}, and {place.label} takes {place.expected}: "
+            "encode it first",
+            form=_WORDS[form],
+            header=form == "csv" and names_columns(head, place.kind),
         )
     return WrongInputError(
         f"{content.name} is not {place.label}, {place.expected}: byte {error.offset}, "
@@ -167,7 +185,10 @@ def _is_of(content: UploadContent, kind: kinds.TypeKind) -> bool:
     return True
 
 
-def _about_header(text: bytes, kind: kinds.TypeKind, form: str, *, header: bool) -> str:
-    if form != "CSV" or header or not names_columns(text[:_LOOKED_AT_BYTES], kind):
+def _about_header(
+    content: UploadContent, kind: kinds.TypeKind, form: Form, reading: Reading
+) -> str:
+    if form != "csv" or reading.has_header:
         return ""
-    return "; its first row names the columns: add --header"
+    head = content.read(0, _LOOKED_AT_BYTES)
+    return "; its first row names the columns: add --header" if names_columns(head, kind) else ""

@@ -91,10 +91,13 @@ def test_numbers_that_are_not_finite_have_names():
         (b"clare,3,1_0,54\n", "'1_0' is not a whole number"),
         (b"clare,3,256,54\n", r"line 1, column 3 \(age\): expected 0 to 255 \(u8\), got 256"),
         (b"clare,3,,54\n", r"line 1, column 3 \(age\): '' is not a whole number"),
-        (b"a,1,2,3\nb,1,2,3\na,1,2,3\n", "line 3 repeats line 1, and HashSet<.*> is a set"),
+        (b"a,1,2,3\nb,1,2,3\na,1,2,3\n", "line 3: repeats line 1, and HashSet<.*> is a set"),
         (b'"clare,3,39,54\n', "line 1: unexpected end of data"),
         (b'"cl"are,3,39,54\n', "line 1: "),
-        (b"cl\xff\n", "not UTF-8 at byte 2"),
+        (
+            b"cl\xff,3,39,54\n",
+            r"line 1, column 1 \(name\): byte 0xff is not utf-8: say the encoding",
+        ),
         (b"x" * 200_000, "line 1: field larger than field limit"),
     ],
 )
@@ -141,8 +144,8 @@ def test_a_cell_that_is_not_of_its_type_is_refused(expression, cell):
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("u8", "CSV needs a Vec or HashSet of rows, not u8"),
-        ("{a: Vec<u8>}", "CSV needs"),
+        ("u8", "a table is a Vec or HashSet of rows, not u8"),
+        ("{a: Vec<u8>}", "a table is a Vec"),
         ("Vec<(u8, Vec<u8>)>", "a CSV column cannot hold Vec<u8>"),
         ("Vec<Option<(u8, u8)>>", "a CSV column cannot hold"),
         ("Vec<enum {A, B}>", "a CSV column cannot hold"),

@@ -34,6 +34,19 @@ def read_file(path: Path, *, limit: int, what: str) -> bytes:
     return data
 
 
+@contextmanager
+def open_file(path: Path, *, what: str) -> Iterator[BinaryIO]:
+    """A file to read bit by bit; `-` is standard input.
+
+    Raises:
+        VeracruzError: it cannot be opened.
+    """
+    with ExitStack() as stack:
+        with _as_error(f"cannot read {what} {path}"):
+            file = stack.enter_context(_opened(path))
+        yield file
+
+
 @dataclass(frozen=True, slots=True)
 class NewFile:
     """A file to make: its path, its content, and its permissions whatever the umask says."""

@@ -4,8 +4,8 @@ import functools
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import click
@@ -15,36 +15,40 @@ from colima.runtime import ContentKind
 from durango.cli.options import Membership
 from durango.content import UploadContent, open_content
 from durango.errors import WrongInputError
-from durango.input_files import check_input, encoded
-from durango.input_places import place_of
+from durango.input_files import check_input, encoded, text_form
+from durango.input_places import PlaceOfInput, place_of
+from veracruz_shells.own_data import OwnData, encoding_progress, reading_options
+from veracruz_utils.encoding.sql_tables import is_table
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Whether a file is to be encoded, and whether its first row names the columns."""
+    """Whether a file is to be encoded, and what it is."""
 
     wanted: bool
-    header: bool
+    own: OwnData
 
 
 def encoding_options(command: _CommandT) -> Callable[..., object]:
-    """Adds `--encode` and `--header`; passed as `encoding`."""
+    """Adds `--encode` and what is said of own data with it; passed as `encoding`."""
 
     @click.option(
         "--encode",
         is_flag=True,
-        help="FILE is CSV or JSON: encode it as the type that the policy says, and send that.",
+        help="FILE is CSV, JSON, JSON Lines, Parquet or Arrow (these two take "
+        "veracruz-durango[arrow]): encode it as the type that the policy says, and send that. The "
+        "options from --from to --query are for this.",
     )
-    @click.option(
-        "--header", is_flag=True, help="With --encode: the first row of the CSV names the columns."
-    )
+    @reading_options
     @functools.wraps(command)
-    def run(*, encode: bool, header: bool, **others: object) -> object:
-        if header and not encode:
-            raise click.UsageError("--header is for --encode: encoded data have no names in them")
-        return command(encoding=Encoding(encode, header), **others)
+    def run(*, encode: bool, own: OwnData, **others: object) -> object:
+        if own.said and not encode:
+            raise click.UsageError(
+                f"{own.said[0]} is for --encode: encoded data have no need of it"
+            )
+        return command(encoding=Encoding(encode, own), **others)
 
     return run
 
@@ -61,7 +65,7 @@ def open_input(
     policy = membership.access.policy
     place = place_of(policy, membership.member, kind, package)
     with open_content(file) as given:
-        content = encoded(given, place, header=encoding.header) if encoding.wanted else given
+        content = _encoded(given, place, encoding.own) if encoding.wanted else given
         try:
             check_input(content, place, policy)
         except WrongInputError as error:
@@ -72,6 +76,16 @@ def open_input(
             by = " " + " ".join(options) if str(file) == "-" else f"\n  {_command(options)}"
             raise WrongInputError(f"{error}, in one step by{by}") from error
         yield content
+
+
+def _encoded(given: UploadContent, place: PlaceOfInput, own: OwnData) -> UploadContent:
+    looks = text_form(given, place.kind) if place.kind else None
+    form = own.form_for(given.name) or looks or "json"
+    reading = own.reading(form, given.name)
+    if not reading.table and place.kind and is_table(place.kind):
+        reading = replace(reading, table=PurePath(given.name).stem)
+    with given.open() as file, encoding_progress(file) as on_rows:
+        return encoded(given, place, form, reading=reading, on_rows=on_rows, file=file)
 
 
 def _command(more: list[str]) -> str:

@@ -1,22 +1,33 @@
 """The commands `encode` and `decode`, which both of our programs have, and those for CSV."""
 
+import io
+import shutil
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 
 from sdk.encoding import csv_cells
 from sdk.examples import named_types
 from veracruz_shells.console import read_file
-from veracruz_shells.files import NewFile, write_new_files
-from veracruz_utils.encoding import pinecone, tables
-from veracruz_utils.encoding.errors import TypeExpressionError
+from veracruz_shells.files import NewFile, new_file, open_file, write_new_files
+from veracruz_shells.own_data import OwnData, encoding_progress, reading_options, writing_options
+from veracruz_utils.encoding import pinecone
+from veracruz_utils.encoding.errors import EncodingError, TypeExpressionError
+from veracruz_utils.encoding.files import decode_file, encode_file
+from veracruz_utils.encoding.rows.faults import FaultyRowsError
+from veracruz_utils.encoding.sql_tables import is_table
+from veracruz_utils.errors import VeracruzError
 
 _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_SCHEMA_BYTES: Final = 1024 * 1024
 _MOST_REASONS: Final = 20
+_PIECE_BYTES: Final = 1024 * 1024
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _STDIO: Final = Path("-")
 
@@ -44,60 +55,80 @@ _type_option = click.option(
     + ", ".join(named_types.SCHEMAS)
     + ".",
 )
-_header_option = click.option(
-    "--header", is_flag=True, help="The first row of the CSV names the columns."
-)
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 """Adds `--force`, passed as `force: bool`."""
 
 
 @click.command("encode")
 @_type_option
-@click.option("--from", "form", type=click.Choice(["json", "csv"]),
-              help="Format of IN.  [default: csv with --header or if its name ends in .csv, else "
-              "json]")  # fmt: skip
-@_header_option
+@reading_options
 @force_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
 @click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
 def encode(
-    *,
-    kind: pinecone.TypeKind,
-    form: str | None,
-    header: bool,
-    force: bool,
-    source: Path,
-    target: Path,
+    *, kind: pinecone.TypeKind, own: OwnData, force: bool, source: Path, target: Path
 ) -> None:
-    """Encode IN (JSON or CSV) to OUT, in the encoding that programs read.
+    """Encode IN to OUT, in the encoding that programs read.
 
-    Without IN or OUT, or with -, that is standard input or standard output.
+    IN is CSV, JSON, JSON Lines (.jsonl), Parquet or Arrow; the last two take veracruz-sdk[arrow].
+    Without IN or OUT, or with -, that is standard input or standard output. What is wrong in rows
+    is reported all at once, by file, line and column, and then nothing is written.
     """
-    form = form or ("csv" if header or source.suffix == ".csv" else "json")
-    _refuse_header_of_json(form, header=header)
-    text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
-    if form == "csv":
-        encoded = tables.encode_table(kind, text, header=header)
-    else:
-        encoded = pinecone.encode_from_json(kind, text)
-    write(target, encoded, force=force)
+    form = own.form_for(source.name) or "json"
+    reading = own.reading(form, source.name)
+    if is_table(kind) and not reading.table and source != _STDIO:
+        reading = replace(reading, table=source.stem)
+    name = "standard input" if source == _STDIO else str(source)
+    with open_file(source, what="input") as file, _target(target, force=force) as (spool, place):
+        try:
+            with encoding_progress(file) as on_rows:
+                encode_file(kind, file, spool, form, reading=reading, on_rows=on_rows)
+        except FaultyRowsError as error:
+            raise VeracruzError(f"{error.in_file(name)}\nnothing was written") from error
+        except EncodingError as error:
+            raise VeracruzError(f"{name}: {error}") from error
+        place()
+
+
+@contextmanager
+def _target(path: Path, *, force: bool) -> Iterator[tuple[BinaryIO, Callable[[], None]]]:
+    """A file to write and to read again, and what puts the rest of it in its place."""
+    if path == _STDIO:
+        memory = io.BytesIO()
+        yield memory, lambda: shutil.copyfileobj(memory, sys.stdout.buffer, _PIECE_BYTES)
+        return
+    # The spool has no name, and is where its content will be: nothing of a secret is left over.
+    with (
+        new_file(path, mode=0o600, force=force) as out,
+        tempfile.TemporaryFile(dir=path.parent) as spool,
+    ):
+        yield spool, lambda: shutil.copyfileobj(spool, out, _PIECE_BYTES)
 
 
 @click.command("decode")
 @_type_option
-@click.option("--to", "form", type=click.Choice(["json", "csv"]),
-              help="Format to print.  [default: csv with --header, else json]")  # fmt: skip
-@_header_option
+@writing_options
+@force_option
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
-def decode(*, kind: pinecone.TypeKind, form: str | None, header: bool, source: Path) -> None:
-    """Decode IN, such as a program's result, and print it; without IN, read standard input."""
-    form = form or ("csv" if header else "json")
-    _refuse_header_of_json(form, header=header)
+@click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
+def decode(
+    *, kind: pinecone.TypeKind, own: OwnData, force: bool, source: Path, target: Path
+) -> None:
+    """Decode IN, such as a program's result, to OUT: CSV, JSON, JSON Lines, Parquet or Arrow.
+
+    Without IN or OUT, or with -, that is standard input or standard output.
+    """
+    form = own.form_for(target.name) or "json"
+    reading = own.reading(form, target.name)
     data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
-    if form == "csv":
-        click.echo(tables.decode_table(kind, data, header=header), nl=False)
-    else:
-        click.echo(pinecone.decode_to_json(kind, data))
+    if target != _STDIO:
+        with new_file(target, mode=0o600, force=force) as out:
+            decode_file(kind, data, out, form, reading=reading)
+        return
+    # Whole or not at all here as well: data may turn out to be wrong at their end.
+    memory = io.BytesIO()
+    decode_file(kind, data, memory, form, reading=reading)
+    sys.stdout.buffer.write(memory.getbuffer())
 
 
 _schema_option = click.option("--schema", "schema_file", type=_FILE, required=True,
@@ -163,8 +194,3 @@ def write_all(files: Iterable[tuple[Path, bytes]], *, force: bool, mode: int = 0
     for path, data in contents:
         if path == _STDIO:
             sys.stdout.buffer.write(data)
-
-
-def _refuse_header_of_json(form: str, *, header: bool) -> None:
-    if header and form == "json":
-        raise click.UsageError("--header is only for CSV: JSON has the names in it")

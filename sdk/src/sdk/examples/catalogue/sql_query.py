@@ -6,19 +6,16 @@ from typing import Final
 
 from sdk.examples.draw import pick, seeded, shuffle, uniform, whole
 from sdk.examples.model import Case, Example, Input, NamedType
+from veracruz_utils.encoding import sql_tables
 from veracruz_utils.encoding.pinecone import Value, decode, encode
 
-_CELL: Final = "enum {Null, Integer(i64), Real(f64), Text(String)}"
 _QUERY: Final = NamedType("sql", "String", "input 0 of sql-query: the query")
 _TABLE: Final = NamedType(
     "sql-table",
-    "{name: String, queries: Option<Vec<String>>, content: enum {Csv(String), "
-    f"Rows({{columns: Vec<String>, rows: Vec<Vec<{_CELL}>>}})}}}}",
+    sql_tables.TABLE,
     "inputs 1 and up of sql-query: a table, with the queries that may see it (null: all)",
 )
-_ROWS: Final = NamedType(
-    "sql-rows", f"{{columns: Vec<String>, rows: Vec<Vec<{_CELL}>>}}", "result of sql-query"
-)
+_ROWS: Final = NamedType("sql-rows", sql_tables.ROWS, "result of sql-query")
 _TEXT: Final = """
 SELECT region, count(*) AS people, avg(income) AS mean, max(age) AS oldest
 FROM residents JOIN incomes USING (id)

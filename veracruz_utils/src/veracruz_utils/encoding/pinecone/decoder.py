@@ -1,6 +1,6 @@
 """Bytes to values: for each kind, a function that takes the next value from a reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, singledispatch
 from typing import TypeAlias
 
@@ -20,9 +20,24 @@ def decode(kind: kinds.TypeKind, data: bytes) -> Value:
     """
     reader = WireReader(data)
     value = _take_of_whole(kind)(reader)
+    _refuse_rest(reader)
+    return value
+
+
+def decode_rows(kind: kinds.Sequence, data: bytes) -> Iterator[Value]:
+    """The elements that `data` encodes, one after another.
+
+    Raises:
+        PineconeError: as `decode`, when the iteration comes to where it is so.
+    """
+    reader = WireReader(data)
+    yield from _elements(kind)(reader)
+    _refuse_rest(reader)
+
+
+def _refuse_rest(reader: WireReader) -> None:
     if reader.remaining:
         raise PineconeError(f"{reader.remaining} bytes are left over after the value")
-    return value
 
 
 @lru_cache(maxsize=64)
@@ -75,26 +90,30 @@ def _(_: kinds.Text) -> Take:
     return take
 
 
-@_take_of.register
-def _(kind: kinds.Sequence) -> Take:
+def _elements(kind: kinds.Sequence) -> Callable[[WireReader], Iterator[Value]]:
     take_element, distinct = _take_of(kind.element), kind.distinct
     element_size = kinds.least_size(kind.element)
 
-    def take(reader: WireReader) -> list[Value]:
-        elements: list[Value] = []
+    def take(reader: WireReader) -> Iterator[Value]:
         seen: dict[bytes, int] = {}
         # `grammar` refuses elements of no bytes, so what is left of the input bounds the count.
         for index in range(reader.count(element_size)):
             start = reader.position
             try:
-                elements.append(take_element(reader))
+                element = take_element(reader)
                 if distinct:
                     record_distinct(reader.since(start), seen)
             except PineconeError as error:
                 raise error.inside(index) from None
-        return elements
+            yield element
 
     return take
+
+
+@_take_of.register
+def _(kind: kinds.Sequence) -> Take:
+    elements = _elements(kind)
+    return lambda reader: list(elements(reader))
 
 
 @_take_of.register

@@ -23,9 +23,19 @@ def encode(kind: kinds.TypeKind, value: object) -> bytes:
     Raises:
         PineconeError: the value does not fit the type; the message says where.
     """
-    out = bytearray()
-    _put_of_whole(kind)(value, out)
-    return bytes(out)
+    return encoder_of(kind)(value)
+
+
+def encoder_of(kind: kinds.TypeKind) -> Callable[[object], bytes]:
+    """`encode` for many values of one type."""
+    put = _put_of_whole(kind)
+
+    def encode_one(value: object) -> bytes:
+        out = bytearray()
+        put(value, out)
+        return bytes(out)
+
+    return encode_one
 
 
 @lru_cache(maxsize=64)

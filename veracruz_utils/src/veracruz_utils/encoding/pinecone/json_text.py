@@ -30,15 +30,16 @@ def encode_from_json(kind: TypeKind, text: bytes) -> bytes:
 def decode_to_json(kind: TypeKind, data: bytes, *, indent: int | None = None) -> str:
     """The value that `data` encodes, as JSON; NaN and infinities are written as their names."""
     return json.dumps(
-        _finite(decode(kind, data)), indent=indent, ensure_ascii=False, allow_nan=False
+        finite(decode(kind, data)), indent=indent, ensure_ascii=False, allow_nan=False
     )
 
 
-def _finite(value: Value) -> Value:
+def finite(value: Value) -> Value:
+    """The value with names in place of NaN and infinities, which are no numbers of JSON."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, (list, tuple)):
-        return [_finite(element) for element in value]
+        return [finite(element) for element in value]
     if isinstance(value, dict):
-        return {name: _finite(element) for name, element in value.items()}
+        return {name: finite(element) for name, element in value.items()}
     return value

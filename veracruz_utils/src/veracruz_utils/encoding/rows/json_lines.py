@@ -1,0 +1,41 @@
+"""JSON Lines: a row of a table on each line, as JSON has it."""
+
+import json
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from veracruz_utils.encoding.errors import TableError
+from veracruz_utils.encoding.rows.faults import Faults, RowFault
+from veracruz_utils.encoding.rows.reading import Reading
+from veracruz_utils.encoding.rows.table import Table
+from veracruz_utils.encoding.rows.value_rows import ValueRow, chosen_of
+from veracruz_utils.strict_json import JsonError, read_json
+
+_MOST_LINE_BYTES: Final = 16 * 1024 * 1024
+_MAX_DEPTH: Final = 200
+
+
+def json_rows(
+    table: Table, source: BinaryIO, reading: Reading, faults: Faults
+) -> Iterator[ValueRow]:
+    """The rows of a file of JSON Lines in UTF-8. Empty lines are no rows.
+
+    Raises:
+        TooManyFaultsError: there are more faults than a report has room for.
+    """
+    take = chosen_of(table, reading)
+    for number, line in enumerate(iter(lambda: source.readline(_MOST_LINE_BYTES + 1), b""), 1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            value = read_json(text, max_bytes=_MOST_LINE_BYTES, max_depth=_MAX_DEPTH)
+            yield number, take(value)
+        except JsonError as error:
+            cause = error.__cause__
+            column = cause.colno if isinstance(cause, json.JSONDecodeError) else None
+            faults.add(RowFault(number, f"the JSON {error}", column))
+            if len(line) > _MOST_LINE_BYTES:  # the rest of it is no line
+                return
+        except TableError as error:
+            faults.add(RowFault(number, str(error)))
