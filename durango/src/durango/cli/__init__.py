@@ -24,6 +24,10 @@ _COMMANDS: Final = {
     ),
     "data": ("durango.cli.sending:data", "Provide data."),
     "identity": ("durango.cli.identity:identity", "Make and show a principal's certificate."),
+    "join": (
+        "durango.cli.join:join",
+        "Take part in the computation of POLICY: read it, check it, sign, attest, send, fetch.",
+    ),
     "policy": ("durango.cli.policy:policy", "Write, explain, check, compare and sign policies."),
     "program": ("durango.cli.sending:program", "Provide the program."),
     "receipt": (

@@ -46,7 +46,8 @@ def sign(
     The file tells nobody a secret: give it to whoever collects them, or hand it in yourself by
     `durango policy consent`.
     """
-    agreed = read_policy(policy, at=datetime.now(UTC))
+    agreed = read_policy(policy, at=None)
+    agreed.require_in_force(datetime.now(UTC))
     identity = load_identity(certificate, key)
     signature = sign_policy(agreed, identity)
     write_new_file(output, signature, mode=0o644, force=force)

@@ -85,7 +85,7 @@ def get_result(
         )
         kept = BundleFile(receipt, membership.access, attestation, force)
         try:
-            outcome = _save(principal, output, kept, retry=retry, force=force)
+            outcome = save_result(principal, output, kept, retry=retry, force=force)
         except VeracruzError as error:
             kept.keep_failed(principal, error)
             raise
@@ -103,7 +103,7 @@ def get_result(
         emit(facts, "\n".join(lines), as_json=as_json)
 
 
-def _save(
+def save_result(
     principal: Principal, output: Path, kept: BundleFile, *, retry: bool, force: bool
 ) -> FetchedResult:
     """Fetch into the file, and keep the receipt even of a run without a result."""
