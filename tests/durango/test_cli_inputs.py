@@ -1,5 +1,6 @@
 """`durango data send` holds files against the policy's types, and `policy new` writes these."""
 
+import io
 import json
 import shlex
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from colima.runtime import Upload
 from durango.cli import main
 from support.principal_rig import MEASUREMENT, PROGRAM, key_pem
+from veracruz_utils.encoding.files import decode_file
 from veracruz_utils.encoding.pinecone import encode, parse_type
 from veracruz_utils.policy import LINUX_SOFTWARE
 
@@ -97,6 +99,13 @@ def test_json_is_encoded_in_one_step(desk):
 )
 def test_own_data_have_the_options_that_encode_has(desk, name, data, options):
     desk.send(name, data, "--encode", *options.split())
+    assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
+
+
+def test_columns_of_parquet_are_sent_as_the_policy_says(desk):
+    out = io.BytesIO()
+    decode_file(parse_type(PEOPLE), ENCODED, out, "parquet")
+    desk.send("people.parquet", out.getvalue(), "--encode")
     assert [upload.size for upload in desk.uploads] == [len(ENCODED)]
 
 

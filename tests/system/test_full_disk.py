@@ -97,6 +97,8 @@ WRITERS = [
     ),
     Writer("tlaxcala certify {given}/program.wasm --output {disk}/certificate"),
     Writer("veracruz-sdk copy-example nop {disk}"),
+    Writer("veracruz-sdk encode --type Vec<(String,u8)> {given}/people.csv {disk}/people.dat"),
+    Writer("veracruz-sdk decode --type String {given}/text.dat {disk}/text.json"),
     Writer("veracruz-sdk generate people --size 40 --overlap 5 {disk}/a.csv {disk}/b.csv"),
     Writer("veracruz-sdk new {disk}/project --language c"),
     Writer("veracruz-sdk generate linear-regression --size 600 --output {disk}"),
@@ -111,6 +113,8 @@ def given(tmp_path_factory) -> Path:
     party = new_party("party")
     (folder / "party.cert.pem").write_bytes(party.certificate_pem())
     (folder / "program.wasm").write_bytes(HELLO)
+    (folder / "people.csv").write_text("".join(f"clare {number},39\n" for number in range(600)))
+    (folder / "text.dat").write_bytes(b"\xb8\x17" + b"a" * 3000)
     SoftwareRoot.create(folder / "root")
     (folder / "root.pem").write_bytes((folder / "root" / PUBLIC_KEY_FILE).read_bytes())
     return folder
