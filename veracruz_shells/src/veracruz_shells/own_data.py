@@ -132,8 +132,8 @@ def reading_options(command: _Command) -> _Command:
     """Adds `--from`, `--header`, `--columns` and others; passed as `own: OwnData`."""
 
     @click.option("--from", "form", type=click.Choice(FORMS), metavar="FORM",
-                  help=f"What the file is: {', '.join(FORMS)}.  [default: what its name ends in; else csv with options "
-                  "of CSV, and json]")  # fmt: skip
+                  help=f"What the file is: {', '.join(FORMS)}.  [default: what its name ends in; "
+                  "else csv with options of CSV, and json]")  # fmt: skip
     @click.option("--header", is_flag=True, help="The first row of the CSV names the columns.")
     @click.option("--columns", metavar="NAME,...",
                   help="Take these columns, by their names in the file, in the order of the "
@@ -178,8 +178,8 @@ def writing_options(command: _Command) -> _Command:
     """Adds `--to` and what CSV is to be like; passed as `own: OwnData`."""
 
     @click.option("--to", "form", type=click.Choice(FORMS), metavar="FORM",
-                  help=f"What to write: {', '.join(FORMS)}.  [default: what OUT ends in; else csv with options of CSV, "
-                  "and json]")  # fmt: skip
+                  help=f"What to write: {', '.join(FORMS)}.  [default: what OUT ends in; else csv "
+                  "with options of CSV, and json]")  # fmt: skip
     @click.option("--header", is_flag=True, help="Name the columns in the first row of the CSV.")
     @_DELIMITER
     @_DECIMAL_COMMA
