@@ -1,5 +1,6 @@
 """What a principal need not say again: profiles, encrypted keys, other people's key files."""
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from durango.cli import main
+from durango.cli.profiles import Profile
 from durango.identity import Identity
 
 
@@ -123,3 +125,10 @@ def test_what_is_no_pkcs12_file_is_refused(config, data):
     take = ("identity", "import", config / "bad.p12", "--name", "x", "--output", config)
     run(*take, "--password", config / "word", config=config, status=1)
     assert not (config / "x.key.pem").exists()
+
+
+def test_the_page_of_the_configuration_has_every_field_of_a_profile():
+    page = Path(__file__).parents[2].joinpath("docs/reference/configuration.md").read_text()
+    said = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    named = {name for profile in said["profiles"].values() for name in profile}
+    assert named == set(Profile.__struct_fields__)
