@@ -117,7 +117,7 @@ def _write(
     prefix = output / file_name if output.is_dir() else output
     certificate = prefix.with_name(f"{prefix.name}.cert.pem")
     key = prefix.with_name(f"{prefix.name}.key.pem")
-    password = password_from(terms.password)(str(key)) if terms.encrypt else None
+    password = password_from(terms.password, new=True)(str(key)) if terms.encrypt else None
     # Both or none: a key without its certificate would be in the way of another try.
     write_new_files(
         NewFile(key, made.key_pem(password), 0o600),

@@ -246,8 +246,13 @@ def load_identity(certificate: Path, key: Path, key_password: Path | None = None
     return identity
 
 
-def password_from(file: Path | None) -> Callable[[str], bytes]:
-    """What gives a password: the first line of a file, or who sits at the terminal."""
+def password_from(file: Path | None, *, new: bool = False) -> Callable[[str], bytes]:
+    """What gives a password: the first line of a file, or who sits at the terminal.
+
+    Args:
+        file: the file, if there is one.
+        new: nothing has this password yet, so it is asked for twice.
+    """
 
     def password(name: str) -> bytes:
         if file is not None:
@@ -257,7 +262,9 @@ def password_from(file: Path | None) -> Callable[[str], bytes]:
             raise click.UsageError(
                 f"{name} is encrypted and there is no terminal to ask at: give --key-password FILE"
             )
-        typed: str = click.prompt(f"password of {name}", hide_input=True, err=True)
+        typed: str = click.prompt(
+            f"password of {name}", hide_input=True, confirmation_prompt=new, err=True
+        )
         return typed.encode()
 
     return password
