@@ -17,7 +17,7 @@ from durango.cli.profiles import PolicyArgument
 from durango.evidence import Attestation
 from durango.identity import MAX_PEM_BYTES, Identity
 from durango.platforms import protection
-from durango.policies import certificates_out_of_force
+from durango.policy.facts import certificates_out_of_force
 from durango.principal import Principal
 from durango.rights import require_member
 from veracruz_shells.console import ADDRESS, note, read_file

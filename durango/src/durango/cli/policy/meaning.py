@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from durango.cli.options import FILE, force_option, policy_argument, releases_option
-from durango.pinned_runtimes import describe_runtimes, pinned_runtimes
-from durango.policies import policy_facts, policy_text
 from durango.policy.differences import differences
 from durango.policy.explanation import explain as explained
 from durango.policy.explanation import explanation_facts, explanation_text
+from durango.policy.facts import policy_facts, policy_text
 from durango.policy.hands import (
     Held,
     hold_certificate,
@@ -20,6 +19,7 @@ from durango.policy.hands import (
     hold_tabasco_key,
 )
 from durango.policy.page import explanation_page
+from durango.policy.pinned_runtimes import describe_runtimes, pinned_runtimes
 from durango.policy.rules import Severity, check_policy
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, write_new_file

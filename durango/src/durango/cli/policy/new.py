@@ -26,8 +26,8 @@ from durango.cli.terms import (
     suite_of,
 )
 from durango.content import open_content
-from durango.policies import policy_facts, policy_text
 from durango.policy.canonical import canonical_json
+from durango.policy.facts import policy_facts, policy_text
 from durango.policy.rules import Severity, check_policy
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image

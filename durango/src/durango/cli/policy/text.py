@@ -7,10 +7,10 @@ from typing import Final
 import click
 
 from durango.cli.options import FILE, force_option, releases_option
-from durango.policies import policy_facts, policy_text
 from durango.policy.building import build_policy
 from durango.policy.canonical import canonical_json
 from durango.policy.conversion import to_2021, to_toml
+from durango.policy.facts import policy_facts, policy_text
 from durango.policy.rules import Severity, check_policy
 from durango.policy.schema import policy_schema
 from durango.policy.source import parse_source, read_source

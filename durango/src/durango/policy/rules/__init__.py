@@ -8,7 +8,7 @@ it leaves something open. docs/reference/policy-rules.md lists them all, from th
 from datetime import datetime
 from typing import Final
 
-from durango.pinned_runtimes import pinned_runtimes
+from durango.policy.pinned_runtimes import pinned_runtimes
 from durango.policy.rules import content, people, platforms, text, time
 from durango.policy.rules.rule import Checked, PolicyRule, Remark, Severity, all_rules
 from durango.releases import Releases

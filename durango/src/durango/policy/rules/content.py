@@ -6,7 +6,7 @@ from typing import Final
 
 from durango.policy.known_programs import known_program
 from durango.policy.rules.rule import Checked, Severity, rule
-from durango.policy_terms import releases
+from durango.policy.terms import releases
 from veracruz_utils.encoding import kinds
 from veracruz_utils.policy import (
     OPAQUE,

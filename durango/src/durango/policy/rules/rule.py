@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from durango.pinned_runtimes import PinnedRuntime
+from durango.policy.pinned_runtimes import PinnedRuntime
 from veracruz_utils.policy import (
     Policy,
     PolicyIdentity,

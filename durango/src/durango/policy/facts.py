@@ -8,7 +8,7 @@ from cryptography import x509
 
 from durango._words import layer_names, printable, timestamp
 from durango.platforms import protection
-from durango.policy_terms import terms_facts, terms_rows
+from durango.policy.terms import terms_facts, terms_rows
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     IsolationLayer,
