@@ -13,6 +13,8 @@ from colima.runtime import (
     REQUEST,
     Accepted,
     ContentKind,
+    GetPolicyDigest,
+    GetReceipt,
     GetResult,
     GetState,
     NextRound,
@@ -168,6 +170,18 @@ def test_an_empty_result_is_sent_as_one():
     conversation.hear(said(GetResult()) + said(GetState()))
     result, content, _ = conversation.answers
     assert (result.size, content) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("request_", "decided"), [(GetState(), 1), (GetReceipt(0), 1), (GetPolicyDigest(), 16)]
+)
+def test_of_requests_whose_answers_are_long_one_is_decided_at_once(request_, decided):
+    conversation = Conversation()
+    conversation.dialogue.receive(said(request_) * 100)
+    assert len(conversation.answers) == decided
+    assert conversation.dialogue.backlog
+    conversation.settle()
+    assert len(conversation.answers) == 100
 
 
 def test_of_many_requests_at_once_a_few_are_decided_and_the_rest_is_not_forgotten():

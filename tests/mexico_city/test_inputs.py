@@ -83,6 +83,40 @@ def test_whatever_comes_beyond_the_order_is_refused(delivery, client, number):
     inputs.close()
 
 
+class Counted(int):
+    """A client or a package by its number, which counts what it is compared with."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return int(self) == int(other)
+
+    def __lt__(self, other):
+        Counted.compared += 1
+        return int(self) < int(other)
+
+    def __ge__(self, other):
+        Counted.compared += 1
+        return int(self) >= int(other)
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize("first", [0, 9])
+def test_the_places_of_many_packages_are_told_without_looking_at_each_for_each(first):
+    places = 256
+    inputs = Inputs([Counted(1)] * places)
+    for number in range(places - 1):
+        inputs.fill(package(Counted(1), Counted(number + first), ContentKind.DATA))
+    Counted.compared = 0
+    told = inputs.places()
+    assert Counted.compared < 16 * places
+    assert [each.slot.package_id for _, each in told[:-1]] == list(range(first, places - 1 + first))
+    assert told[-1] == (1, None)
+    inputs.close()
+
+
 def test_a_package_on_its_way_counts_as_one_that_is_in():
     inputs = Inputs([1, 1])
     inputs.reserve(slot(1, 7), "somebody")

@@ -14,7 +14,9 @@ from colima import FrameDecoder, WireError, frame
 from colima.runtime import (
     REQUEST,
     RESPONSE,
+    GetReceipt,
     GetResult,
+    GetState,
     Proceed,
     RefusalReason,
     Request,
@@ -29,6 +31,8 @@ from veracruz_utils.policy import PolicyIdentity
 _PIECE_BYTES: Final = 256 * 1024
 _STEPS_AT_ONCE: Final = 16
 """Requests of one principal in a turn of the loop: a flood of them must not keep others waiting."""
+_LONG: Final = (GetState, GetReceipt)
+"""Requests whose answers are as long as the policy's orders: one of them in a turn."""
 
 
 class RequestHandler(Protocol):
@@ -131,9 +135,12 @@ class Dialogue:
         """Go on with what is in the buffer, a few requests at once; `backlog` tells of more."""
         self.backlog = False
         try:
-            for _ in range(_STEPS_AT_ONCE):
-                if not self._step():
+            left = _STEPS_AT_ONCE
+            while left > 0:
+                steps = self._step()
+                if not steps:
                     return
+                left -= steps
         except WireError:
             self._refuse(
                 DeniedError(RefusalReason.BAD_REQUEST, expected="one request of colima.runtime")
@@ -172,17 +179,21 @@ class Dialogue:
         """Whether the next request may be decided."""
         return not (self.over or self._waiting or self._outgoing)
 
-    def _step(self) -> bool:
-        """Decide one request or end one upload; False when the principal has to go on first."""
+    def _step(self) -> int:
+        """Decide one request or end one upload; how much it counts.
+
+        0 when the principal has to go on first.
+        """
         if not self._free:
-            return False
+            return 0
         if self._upload is not None:
             return self._take_content()
         payload = self._decoder.next_frame()
         if payload is None:
-            return False
-        self._decide(REQUEST.decode(payload))
-        return True
+            return 0
+        request = REQUEST.decode(payload)
+        self._decide(request)
+        return _STEPS_AT_ONCE if isinstance(request, _LONG) else 1
 
     def _decide(self, request: Request) -> None:
         self._decided += 1

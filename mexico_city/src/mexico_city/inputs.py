@@ -6,6 +6,7 @@ one is in: for each id in the list, that client's lowest package not yet taken.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,7 @@ class Inputs:
 
     def __init__(self, order: Sequence[int]) -> None:
         self._order = tuple(order)
+        self._places = Counter(self._order)
         self._packages: dict[tuple[int, int], Package] = {}
         self._reserved: dict[tuple[int, int], int] = {}
 
@@ -81,7 +83,7 @@ class Inputs:
                 found=f"package {package_id} of {label}, a second time",
                 expected="each package once, or to replace it",
             )
-        places = self._order.count(client_id)
+        places = self._places[client_id]
         if len(taken) >= places:
             raise DeniedError(
                 RefusalReason.NOT_EXPECTED,
@@ -139,18 +141,17 @@ class Inputs:
             here.setdefault(client, {})[number] = (number, size)
         for (client, number), package in self._packages.items():
             here.setdefault(client, {})[number] = package
-        found: list[tuple[int, Package | tuple[int, int] | None]] = []
-        seen: dict[int, int] = {}
-        for client in self._order:
-            turn = seen.get(client, 0)
-            seen[client] = turn + 1
-            own = here.get(client, {})
-            numbers = sorted(own)
-            if any(number >= self._order.count(client) for number in numbers):
-                found.append((client, own[numbers[turn]] if turn < len(numbers) else None))
-            else:
-                found.append((client, own.get(turn)))
-        return found
+        turns = {client: iter(self._by_turn(client, own)) for client, own in here.items()}
+        return [(client, next(turns.get(client, iter(())), None)) for client in self._order]
+
+    def _by_turn(
+        self, client: int, own: dict[int, Package | tuple[int, int]]
+    ) -> list[Package | tuple[int, int] | None]:
+        """What is in this client's places, or on its way there, from its first place on."""
+        numbers = sorted(own)
+        if numbers[-1] >= self._places[client]:
+            return [own[number] for number in numbers]
+        return [own.get(turn) for turn in range(self._places[client])]
 
     def close(self) -> None:
         """Forget everything."""
