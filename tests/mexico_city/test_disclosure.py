@@ -1,6 +1,7 @@
 """What is held against the policy's `result`, without an isolate around it."""
 
 import os
+import time
 from fractions import Fraction
 
 import pytest
@@ -20,10 +21,9 @@ LAPLACE = {"mechanism": "laplace", "epsilon": "0.1", "total_epsilon": "0.25", "s
 GAUSSIAN = LAPLACE | {"mechanism": "gaussian", "delta": "0.001", "total_delta": "0.002"}
 
 
-def disclosure(result, *, random=None, **terms):
-    return Disclosure(
-        policy(ROLES, result=result, **terms), random or SeededRandomSource(bytes(32))
-    )
+def disclosure(result, *, random=None, clock=time.monotonic, **terms):
+    random = random or SeededRandomSource(bytes(32))
+    return Disclosure(policy(ROLES, result=result, **terms), random, clock)
 
 
 def written(data):
@@ -81,6 +81,30 @@ def test_a_type_that_is_long_is_not_told_whole():
 def test_no_result_is_none_of_the_policys_type():
     rule = "there is no result, Vec<bool> was due"
     assert withheld(disclosure({"type": "Vec<bool>"}), b"", wrote=False) == rule
+
+
+def test_a_step_ends_when_its_time_is_over_and_goes_on_with_the_next():
+    ticks = iter(range(10**6))
+    found = disclosure({"type": "Vec<bool>"}, clock=lambda: next(ticks) * 0.003)
+    releasing = found.release(written(b"\x80\x80\x02" + bytes(1 << 15)), succeeded=True, wrote=True)
+    steps = 1
+    while (content := releasing.step()) is None:
+        steps += 1
+    content.close()
+    assert 1 < steps < 10  # of 128 parts, 16 at a time, of which a step has time for seven
+
+
+def test_a_result_that_takes_too_long_to_look_through_is_withheld():
+    ticks = iter(range(10**6))
+    data = b"\x80\x80\x02" + bytes(1 << 15)
+    for seconds in (1, 60):
+        limits = {"limits": {"run_seconds": seconds}}
+        found = disclosure({"type": "Vec<bool>"}, clock=lambda: next(ticks) * 15.0, **limits)
+        assert withheld(found, data) == "looking through the result takes too long"
+    found = disclosure(
+        {"type": "Vec<bool>"}, clock=lambda: next(ticks) * 15.0, limits={"run_seconds": 600}
+    )
+    assert released(found, data) == data
 
 
 def test_a_failed_run_is_not_looked_at():

@@ -5,7 +5,9 @@ it the result's size and type are held against the policy, and noise is added. A
 the front, which the program cannot reach; what does not pass leaves nothing but that it did not.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -26,7 +28,10 @@ from veracruz_utils.encoding.walk import Walk
 from veracruz_utils.encoding.wire import Window
 from veracruz_utils.policy import InputTerms, Mechanism, Policy, Privacy, ResultTerms, decimal_text
 
-_STEP_PARTS: Final = 8192
+_STEP_PARTS: Final = 16
+_STEP_S: Final = 0.02
+"""Other sessions wait while a step is made."""
+_LEAST_RELEASE_S: Final = 60
 _MAX_TYPE_CHARS: Final = 100
 
 
@@ -41,7 +46,14 @@ class WithheldError(Exception):
 class Disclosure:
     """The terms of release of one computation, and its account of privacy."""
 
-    def __init__(self, policy: Policy, random: RandomSource) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        random: RandomSource,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._release_s = max(policy.limits.run_seconds, _LEAST_RELEASE_S)
         self._inputs = policy.inputs
         self._streams = policy.streams
         self._terms = policy.result
@@ -91,8 +103,11 @@ class Disclosure:
             wrote: whether it wrote a result.
         """
         if not succeeded:
-            return Releasing(written, ResultTerms(), None, wrote=wrote)
-        return Releasing(written, self._terms, self._draw, wrote=wrote)
+            return Releasing(written, ResultTerms(), None, self._timer(), wrote=wrote)
+        return Releasing(written, self._terms, self._draw, self._timer(), wrote=wrote)
+
+    def _timer(self) -> "_Timer":
+        return _Timer(self._clock, self._clock() + self._release_s)
 
     def pay(self) -> None:
         """Put a release on the account, before anybody gets any of it."""
@@ -110,16 +125,46 @@ class Disclosure:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Timer:
+    """How long a release may take."""
+
+    clock: Callable[[], float]
+    ends: float
+
+    def part(self) -> Iterator[None]:
+        """Once, and again until the time of a step is over.
+
+        Raises:
+            TimeoutError: all of the time is over.
+        """
+        until = self.clock() + _STEP_S
+        while True:
+            yield
+            now = self.clock()
+            if now >= self.ends:
+                raise TimeoutError
+            if now >= until:
+                return
+
+
 class Releasing:
     """What a program wrote: sealed, held against the policy, with noise; a part at a time."""
 
     def __init__(
-        self, sealing: Sealing, terms: ResultTerms, draw: Callable[[], int] | None, *, wrote: bool
+        self,
+        sealing: Sealing,
+        terms: ResultTerms,
+        draw: Callable[[], int] | None,
+        timer: _Timer,
+        *,
+        wrote: bool,
     ) -> None:
         self._sealing = sealing
         self._most = terms.most_bytes
         self._kind = terms.kind
         self._draw = draw
+        self._timer = timer
         self._wrote = wrote
         self._content: Content | None = None
         self._walk: Walk | None = None
@@ -135,12 +180,18 @@ class Releasing:
             if self._content is None:
                 self._content = self._sealing.step()
                 return None if self._content is None else self._begin(self._content)
-            return self._go_on(self._content)
+            for _ in self._timer.part():
+                released = self._go_on(self._content)
+                if released is not None:
+                    return released
+        except TimeoutError:
+            raise self._withheld("looking through the result takes too long") from None
         except PineconeError:
             assert self._kind is not None  # nothing else is walked along
             raise self._withheld(f"the result is not of type {_type_text(self._kind)}") from None
         except PlatformError:
             raise self._withheld("there are no random bytes for its noise now") from None
+        return None
 
     def close(self) -> None:
         """Forget everything; idempotent."""

@@ -8,7 +8,7 @@ from veracruz_utils.encoding.kinds import Integer, TypeKind
 from veracruz_utils.encoding.walk import Walk
 from veracruz_utils.encoding.wire import Window
 
-_STEP_PARTS: Final = 512
+_STEP_PARTS: Final = 32
 _GATHERED_BYTES: Final = 64 * 1024
 
 

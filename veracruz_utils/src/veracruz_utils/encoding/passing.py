@@ -14,8 +14,10 @@ from veracruz_utils.encoding.wire import WireReader
 
 Pass: TypeAlias = Callable[[WireReader], object]
 
-_MOST_ELEMENTS: Final = 256
-_MOST_TEXT_BYTES: Final = 1024 * 1024
+MOST_COST: Final = 256
+"""Of what is passed at once: as much as going past so many bools."""
+_MOST_TEXT_BYTES: Final = 4096
+_TEXT_COST: Final = 8
 
 
 @lru_cache(maxsize=256)
@@ -36,11 +38,36 @@ def free_size(kind: kinds.TypeKind) -> int | None:
 
 
 @lru_cache(maxsize=256)
+def cost(kind: kinds.TypeKind) -> int | None:  # noqa: PLR0911 - as in `pass_of`
+    """What going past a value takes at most, a bool being 1; None if the type does not bound it."""
+    if free_size(kind) is not None:
+        return 1
+    match kind:
+        case kinds.Bool() | kinds.Char():
+            return 1
+        case kinds.Text():
+            return _TEXT_COST
+        case kinds.Array():
+            each = cost(kind.element)
+            return None if each is None else max(1, kind.size * each)
+        case kinds.Option() | kinds.Enum() | kinds.Tuple() | kinds.Struct():
+            costs = [cost(part) for part in kinds.parts(kind)]
+            known = [each for each in costs if each is not None]
+            if len(known) < len(costs):
+                return None
+            return 1 + (max(known, default=0) if isinstance(kind, kinds.Enum) else sum(known))
+        case _:
+            return None
+
+
+@lru_cache(maxsize=256)
 def pass_of(kind: kinds.TypeKind) -> Pass | None:  # noqa: PLR0911 - one for each kind
     """What goes past a value of a type, or raises PineconeError; None for what could take long."""
     if (size := free_size(kind)) is not None:
         known = size
         return lambda reader: reader.skip(known)
+    if (price := cost(kind)) is None or price > MOST_COST:
+        return None
     match kind:
         case kinds.Bool():
             return WireReader.boolean
@@ -53,8 +80,6 @@ def pass_of(kind: kinds.TypeKind) -> Pass | None:  # noqa: PLR0911 - one for eac
             return None if content is None else _option(content)
         case kinds.Enum():
             return _enum(kind)
-        case kinds.Array() if kind.size > _MOST_ELEMENTS:
-            return None
         case kinds.Array():
             return _all([pass_of(kind.element)] * kind.size)
         case kinds.Tuple() | kinds.Struct():

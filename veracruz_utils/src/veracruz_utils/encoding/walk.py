@@ -13,16 +13,14 @@ from typing import Final, TypeAlias
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import PineconeError, RepeatedError
-from veracruz_utils.encoding.passing import Pass, free_size, pass_of
+from veracruz_utils.encoding.passing import MOST_COST, Pass, cost, free_size, pass_of
 from veracruz_utils.encoding.wire import Buffer, WireReader, record_distinct
 
 OnInteger: TypeAlias = Callable[[int, kinds.Integer], None]
 
-_PIECE_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 128 * 1024
 _DIGEST_BYTES: Final = 16
 _SEVERAL: Final = 4096
-_AT_ONCE: Final = 64
-"""Elements that are passed in one part of the way."""
 
 # What is next inside a frame, and its place there; None where a piece of the way was gone already.
 _Part: TypeAlias = tuple[int | str | None, kinds.TypeKind | None]
@@ -64,6 +62,7 @@ class Walk:
         self._on_integer = on_integer
         self._distinct = distinct
         self._passes: dict[int, Pass | None] = {}
+        self._elements_of: dict[int, tuple[int, int | None, int]] = {}
         self._frames: list[_Frame] = [iter([(None, kind)])]
         self._steps: list[int | str | None] = [None]
 
@@ -74,6 +73,8 @@ class Walk:
 
     def step(self, most: int) -> bool:
         """Go on by at most `most` parts of the value; whether that was the end.
+
+        Each takes about as long as any other can: some tenths of a millisecond.
 
         Raises:
             PineconeError: the bytes are cut off, left over, or not of the type; with the place in
@@ -151,6 +152,14 @@ class Walk:
             self._passes[key] = pass_of(kind)
         return self._passes[key]
 
+    def _measures(self, kind: kinds.TypeKind) -> tuple[int, int | None, int]:
+        """Of an element: its least size, its free size, how many are passed in one part."""
+        key = id(kind)
+        if key not in self._elements_of:
+            at_once = max(1, MOST_COST // (cost(kind) or MOST_COST))
+            self._elements_of[key] = kinds.least_size(kind), free_size(kind), at_once
+        return self._elements_of[key]
+
     def _passed(self, go_past: Pass | None) -> bool:
         """Whether the next value was passed at once; if not, nothing has changed."""
         if go_past is None:
@@ -171,10 +180,10 @@ class Walk:
 
     def _elements(self, kind: kinds.Sequence) -> _Frame:
         reader, element = self._reader, kind.element
-        count = reader.count(kinds.least_size(element))
+        least, size, at_once = self._measures(element)
+        count = reader.count(least)
         seen: dict[bytes, int] | None = {} if kind.distinct and self._distinct else None
-        size = free_size(element) if self._on_integer is None else None
-        if seen is None and size is not None:
+        if seen is None and size is not None and self._on_integer is None:
             reader.skip(count * size)
             return
         go_past = self._pass_of(element)
@@ -182,14 +191,14 @@ class Walk:
             start = reader.position
             if not self._passed(go_past):
                 yield index, element
-            elif index % _AT_ONCE == 0:
+            elif index % at_once == 0:
                 yield index, None
             if seen is not None:
                 self._record(index, start, seen)
 
     def _pairs(self, kind: kinds.Mapping) -> _Frame:
         reader = self._reader
-        count = reader.count(kinds.least_size(kind.key) + kinds.least_size(kind.content))
+        count = reader.count(self._measures(kind.key)[0] + self._measures(kind.content)[0])
         seen: dict[bytes, int] = {}
         for index in range(count):
             start = reader.position
