@@ -64,6 +64,8 @@ def test_without_a_profile_everything_has_to_be_said(config):
         ('profile = "n"', "has no profile 'n'"),
         ("[profiles.n]\ncertifcate = 'x'", "unknown field 'certifcate'"),
         ("profile = [", "is not TOML"),
+        (f"profile = {'9' * 5000}", "is not TOML"),
+        (f"profile = {'[' * 5000}", "is not TOML"),
         ("profile = 3", "Expected 'str | null'"),
     ],
 )
@@ -72,6 +74,13 @@ def test_a_configuration_that_is_none_is_told_with_its_file(config, text, told):
     found = run("identity", "show", "x", config=config, status=1).stderr
     assert told in found
     assert str(config / "config.toml") in found
+
+
+def test_a_home_that_is_not_there_is_told(config):
+    (config / "config.toml").write_text('profile = "n"\n[profiles.n]\nkey = "~no-such-user/x"')
+    told = run("identity", "show", "x", config=config, status=1).stderr
+    assert "~no-such-user/x" in told
+    assert "internal error" not in told
 
 
 def test_a_profile_that_is_not_there_is_told(config):

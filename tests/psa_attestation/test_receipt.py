@@ -371,6 +371,8 @@ def test_a_second_receipt_names_the_first(how):
         {"end": RunEnd.ERROR_CODE},
         {"details": FAILED},
         {"engine": "x" * 65},
+        {"engine": "wasmtime\nok  everything is fine"},
+        {"isolation": ("\x1b]0;title",)},
         {"strategy": "x" * 33},
         {"isolation": ("x" * 33,)},
         {"isolation": ("x",) * 17},
@@ -442,7 +444,7 @@ from_one = st.integers(1, 2**32 - 1)
 commitments = st.builds(
     InputCommitment, uint32, uint32, st.sampled_from(["data", "stream"]), digests
 )
-numbers = st.text(min_size=1, max_size=64)
+numbers = st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,9})?", fullmatch=True)
 codes = st.integers(-(2**31), 2**31 - 1).filter(bool)
 fuels = st.none() | uint64
 ends = st.one_of(
@@ -459,6 +461,12 @@ ends = st.one_of(
 places = st.just({"number": 1, "previous_receipt": None}) | st.fixed_dictionaries(
     {"number": st.integers(2, 2**32 - 1), "previous_receipt": digests}
 )
+
+
+def words(most: int):
+    return st.text(st.characters(categories=["L", "N", "P"]), max_size=most)
+
+
 others = st.fixed_dictionaries(
     {
         "policy_digest": digests,
@@ -467,10 +475,10 @@ others = st.fixed_dictionaries(
         "attempt": from_one,
         "inputs": st.lists(commitments, max_size=5).map(tuple),
         "readers": st.lists(uint32, max_size=5).map(tuple),
-        "strategy": st.text(max_size=32),
-        "engine": st.text(max_size=64),
+        "strategy": words(32),
+        "engine": words(64),
         "debug": st.booleans(),
-        "isolation": st.lists(st.text(max_size=32), max_size=16).map(tuple),
+        "isolation": st.lists(words(32), max_size=16).map(tuple),
         "measurement": digests,
         "host_time": uint64,
         "seed": st.none() | digests,

@@ -258,3 +258,9 @@ def test_a_decimal_number_is_shown_as_it_was_read(text):
 def test_a_sum_of_decimal_numbers_is_shown_exactly(numbers):
     total = sum(map(Fraction, numbers), Fraction(0))
     assert Fraction(decimal_text(total)) == total
+
+
+def test_a_type_is_on_one_line():
+    assert "line ends" in refused(
+        "$.inputs[0].type", PolicyErrorCode.INVALID_VALUE, inputs=[{"type": "(u8,\r u8)"}, {}]
+    )

@@ -152,6 +152,7 @@ def test_the_text_is_canonical_json(folder):
         ("run_seconds = 20", "fuel = 9007199254740993", "no canonical JSON says this"),
         ("[delegate]", "[delegat]", "unknown field delegat"),
         ("[rounds]", "[rounds", "is not TOML"),
+        ("most = 2", f"most = {'9' * 5000}", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(folder, old, new, told):

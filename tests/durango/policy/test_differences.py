@@ -81,6 +81,12 @@ def test_a_policy_goes_to_toml_and_back_with_the_same_meaning(releases, terms):
     assert to_toml(Policy.parse(again, at=None)) == source
 
 
+def test_no_digit_of_a_privacy_budget_is_lost():
+    privacy = {**PRIVACY, "epsilon": "0.5", "total_epsilon": "123456789012.123456789012345678"}
+    source = to_toml(parse(result={"type": "(i64,)", "privacy": privacy}))
+    assert 'total_epsilon = "123456789012.123456789012345678"' in source
+
+
 def test_a_policy_of_2021_becomes_a_current_one_with_a_key(releases, tmp_path):
     old = Policy.parse(text(document_2021()), at=None)
     key = tmp_path / "tabasco.pem"

@@ -138,3 +138,15 @@ def test_what_others_chose_is_no_markup_in_the_page():
     page = explanation_page(policy, explain(policy))
     assert "Vec&lt;u32&gt;" in page
     assert "Vec<u32>" not in page
+
+
+def test_a_name_of_several_words_stands_in_quotes_so_that_no_name_is_two_people():
+    roles = {**ROLES, "north and south": ["ResultReader"]}
+    assert 'reader and "north and south" learn the result.' in told(roles=roles)["learns"]
+
+
+def test_numbers_of_privacy_are_told_as_they_are():
+    numbers = {"epsilon": "0.1234567", "total_epsilon": "999999999999.999999", "sensitivity": "1"}
+    privacy = {"mechanism": "laplace", **numbers}
+    learns = told(result={"type": "(i64,)", "privacy": privacy})["learns"]
+    assert "epsilon 0.1234567 for each, epsilon 999999999999.999999 in all" in learns

@@ -12,6 +12,7 @@ from durango.cli.options import (
     Membership,
     access_options,
     force_option,
+    key_password_option,
     load_identity,
     membership_options,
     policy_argument,
@@ -35,20 +36,28 @@ from veracruz_utils.policy import Policy
 @click.option(
     "--key", type=FILE, required=True, envvar="DURANGO_KEY", help="Your private key (PEM)."
 )
+@key_password_option
 @click.option("--output", type=FILE, required=True, help="The file for your signed consent.")
 @force_option
 @json_option
 def sign(
-    *, policy: Path, certificate: Path, key: Path, output: Path, force: bool, as_json: bool
+    *,
+    policy: Path,
+    certificate: Path,
+    key: Path,
+    key_password: Path | None,
+    output: Path,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Sign that you agree to POLICY, to its last byte. Read it first: `durango policy show`.
+    """Sign that you agree to POLICY, to its last byte. Read it first: `durango policy explain`.
 
     The file tells nobody a secret: give it to whoever collects them, or hand it in yourself by
     `durango policy consent`.
     """
     agreed = read_policy(policy, at=None)
     agreed.require_in_force(datetime.now(UTC))
-    identity = load_identity(certificate, key)
+    identity = load_identity(certificate, key, key_password)
     signature = sign_policy(agreed, identity)
     write_new_file(output, signature, mode=0o644, force=force)
     member = require_member(agreed, identity)

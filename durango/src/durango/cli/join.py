@@ -5,7 +5,6 @@ a script `--yes` agrees to all of them, and every file has to be named.
 """
 
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from durango.cli.options import (
     force_option,
     membership_options,
     releases_option,
+    wait_for,
 )
 from durango.cli.reading import save_result
 from durango.consents import sign_policy
@@ -35,14 +35,12 @@ from durango.policy.explanation import explain, explanation_text
 from durango.policy.rules import Severity, check_policy
 from durango.principal import Principal
 from durango.releases import Releases
-from durango.standing import description
 from veracruz_shells.console import emit, json_option, note, progress
 from veracruz_shells.files import refuse_existing
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import RESULT_READERS, Policy, PolicyIdentity, Role
 
 _USUAL_WAIT_S: Final = 3600.0
-_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +215,8 @@ def _send(joining: _Join, principal: Principal, part: _Part, wait_s: float) -> N
     name = f"{part.kind.name.lower()} {content.name}"
     joining.ask(f"Send {name}, {content.size} bytes")
     if part.kind is not ContentKind.PROGRAM:
-        _await(joining, principal, tuple(ComputationState)[_FIRST[part.kind].value :], wait_s)
+        states = tuple(ComputationState)[_FIRST[part.kind].value :]
+        wait_for(principal, joining.policy, states, wait_s)
     with progress(f"sending {name}", length=content.size) as advance:
         match part.kind:
             case ContentKind.PROGRAM:
@@ -235,7 +234,7 @@ def _fetch(
     force: bool,
 ) -> None:  # fmt: skip
     ready = (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING)
-    _await(joining, principal, ready, wait_s)
+    wait_for(principal, joining.policy, ready, wait_s)
     joining.ask("Have the program run, if it has not, and fetch the result")
     try:
         outcome = save_result(principal, output, kept, retry=False, force=force)
@@ -243,24 +242,6 @@ def _fetch(
         kept.keep_failed(principal, error)
         raise
     joining.done["result"] = {"file": output, "digest": outcome.output_digest}
-
-
-def _await(
-    joining: _Join, principal: Principal, states: Sequence[ComputationState], wait_s: float
-) -> None:
-    """Wait for the others: for their consents, and for the state; each change is told."""
-    deadline = time.monotonic() + wait_s
-    told = None
-    while True:
-        found = principal.state()
-        waiting = found.state not in states or found.consent_awaited
-        if not waiting or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
-            return
-        words = description(found, joining.policy)
-        if words != told:
-            note(words)
-            told = words
-        time.sleep(_POLL_S)
 
 
 _FIRST: Final = {

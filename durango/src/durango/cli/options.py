@@ -2,6 +2,7 @@
 
 import functools
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from durango.platforms import protection
 from durango.policy.facts import certificates_out_of_force
 from durango.principal import Principal
 from durango.rights import require_member
+from durango.standing import description
 from veracruz_shells.console import ADDRESS, note, read_file
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
@@ -28,6 +30,7 @@ from veracruz_utils.policy import IsolationLayer, Policy, PolicyIdentity
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
 _MAX_PASSWORD_BYTES: Final = 4096
+_POLL_S: Final = 0.2
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 """A file; `-` is standard input or output where that makes sense."""
 
@@ -224,10 +227,29 @@ def membership_options(command: _CommandT) -> Callable[..., object]:
     return _with_options(run, _WHO)
 
 
-def wait_for(principal: Principal, states: tuple[ComputationState, ...], wait_s: float) -> None:
-    """Give the other principals `wait_s` seconds to bring the computation to one of `states`."""
-    if wait_s:
-        principal.wait_for(*states, timeout_s=wait_s)
+def wait_for(
+    principal: Principal, policy: Policy, states: tuple[ComputationState, ...], wait_s: float
+) -> None:
+    """Give the others `wait_s` seconds for what is theirs to do; each change of it is told.
+
+    Args:
+        principal: who waits.
+        policy: what the isolate holds.
+        states: one of these is waited for, and all consents that the policy asks for.
+        wait_s: how long; not at all if it is 0.
+    """
+    deadline = time.monotonic() + wait_s
+    told = None
+    while wait_s:
+        found = principal.state()
+        there = found.state in states and not found.consent_awaited
+        if there or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
+            return
+        words = description(found, policy)
+        if words != told:
+            note(f"{words} (for up to {deadline - time.monotonic():.0f} s)")
+            told = words
+        time.sleep(min(_POLL_S, wait_s))
 
 
 def load_tabasco_key(path: Path | None) -> bytes | None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from durango._words import printable
 from durango.errors import DurangoError
 from veracruz_shells.files import read_file
 
@@ -64,14 +65,21 @@ def defaults_of(folder: Path, name: str | None) -> dict[str, object]:
     if chosen is None:
         return {}
     if chosen not in config.profiles:
-        known = ", ".join(config.profiles) or "none"
+        known = printable(", ".join(config.profiles)) or "none"
         raise DurangoError(f"{path} has no profile {chosen!r}; it has {known}")
     said = msgspec.structs.asdict(config.profiles[chosen])
     return {
-        field: str(folder / Path(value).expanduser()) if field in _FILES else value
+        field: _path(folder, value) if field in _FILES else value
         for field, value in said.items()
         if value is not None
     }
+
+
+def _path(folder: Path, value: str) -> str:
+    try:
+        return str(folder / Path(value).expanduser())
+    except RuntimeError as error:  # of a user who is not there
+        raise DurangoError(f"{printable(value)}: {error}") from None
 
 
 class PolicyArgument(click.Argument):
@@ -98,12 +106,14 @@ class PolicyArgument(click.Argument):
 def _read(path: Path) -> _Config:
     raw = read_file(path, limit=_MAX_BYTES, what="configuration")
     try:
-        return msgspec.convert(tomllib.loads(raw.decode()), _Config)
+        said = tomllib.loads(raw.decode())
     except UnicodeDecodeError as error:
         raise DurangoError(f"{path} is not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DurangoError(f"{path} is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DurangoError(f"{path} is not TOML: {str(error)[:120]}") from None
+    try:
+        return msgspec.convert(said, _Config)
     except msgspec.ValidationError as error:
         known = ", ".join(Profile.__struct_fields__)
         what = str(error).replace("`", "'").replace("$.", "").replace("Object contains ", "")
-        raise DurangoError(f"{path}: {what}; a profile may have {known}") from None
+        raise DurangoError(f"{path}: {printable(what)}; a profile may have {known}") from None

@@ -72,17 +72,16 @@ def get_result(
         raise click.UsageError(
             "--json and --output - both write to standard output: give --output a file"
         )
+    if output == _STDOUT and sys.stdout is None:
+        raise DurangoError("standard output is closed: give --output a file")
     for path in (output, receipt):
         if path is not None and path != _STDOUT:
             refuse_existing(path, force=force)
     require_reader(membership.access.policy, membership.member, "read the result")
     principal, attestation = membership.connect()
     with principal:
-        wait_for(
-            principal,
-            (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING),
-            wait,
-        )
+        ready = (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING)
+        wait_for(principal, membership.access.policy, ready, wait)
         kept = BundleFile(receipt, membership.access, attestation, force)
         try:
             outcome = save_result(principal, output, kept, retry=retry, force=force)

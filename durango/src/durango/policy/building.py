@@ -7,6 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from durango._words import printable
 from durango.attestation import parse_tabasco_key
 from durango.content import open_content
 from durango.identity import MAX_PEM_BYTES, load_certificate, parse_certificate
@@ -92,7 +93,7 @@ def _numbers(source: PolicySource) -> dict[str, int]:
         if name not in source.principals:
             raise SourceError(
                 f"{where}: {name[:80]!r} is none of the principals "
-                f"{', '.join(source.principals) or '(there are none)'}"
+                f"{printable(', '.join(source.principals)) or '(there are none)'}"
             )
     given = {each.id for each in source.principals.values()} - {None}
     free = (number for number in range(1 << 32) if number not in given)
@@ -136,7 +137,7 @@ def _certificate(source: PolicySource, name: str, given: str) -> bytes:
         else:
             certificate = load_certificate(_path(source, given))
     except VeracruzError as error:
-        raise SourceError(f"principals.{name}.certificate: {error}") from error
+        raise SourceError(f"principals.{printable(name)}.certificate: {error}") from error
     return certificate.public_bytes(Encoding.DER)
 
 
@@ -191,8 +192,8 @@ def _platform(
             measurements.add(bytes.fromhex(text))
         except ValueError:
             raise SourceError(
-                f"platforms {platform.name}: {text[:80]!r} is not a measurement in hexadecimal "
-                "digits"
+                f"platforms {printable(platform.name)}: {text[:80]!r} is not a measurement in "
+                "hexadecimal digits"
             ) from None
     for version in platform.releases:
         measurements.add(releases.find(version).measurement(platform.architecture)[1])

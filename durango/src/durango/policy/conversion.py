@@ -1,8 +1,6 @@
 """From a policy's text back to TOML, and between the formats as far as they say the same."""
 
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import tomli_w
@@ -20,6 +18,7 @@ from veracruz_utils.policy import (
     PolicyIdentity,
     Role,
     ciphersuite_named,
+    decimal_text,
 )
 from veracruz_utils.policy.rendering import pem_encode, render_policy
 
@@ -125,7 +124,8 @@ def lost_in_2021(policy: Policy) -> list[str]:
 
 def _names(policy: Policy) -> dict[int, str]:
     """A name for everybody; who has none gets one."""
-    return {each.client_id: each.name or f"client-{each.client_id}" for each in policy.identities}
+    people = policy.identities
+    return {each.client_id: each.name or f"principal-{each.client_id}" for each in people}
 
 
 def _attestation(policy: Policy, file: Path | None) -> dict[str, object]:
@@ -201,7 +201,7 @@ def _result(policy: Policy, names: dict[int, str]) -> dict[str, object]:
         said["privacy"] = {
             "mechanism": privacy.mechanism.value,
             **{
-                name: _decimal(getattr(privacy, name))
+                name: decimal_text(getattr(privacy, name))
                 for name in (
                     "epsilon",
                     "delta",
@@ -212,11 +212,6 @@ def _result(policy: Policy, names: dict[int, str]) -> dict[str, object]:
             },
         }
     return said
-
-
-def _decimal(number: Fraction) -> str:
-    """A fraction that was read from decimal digits, in such digits again."""
-    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"
 
 
 def _rounds(policy: Policy, names: dict[int, str]) -> dict[str, object]:

@@ -20,6 +20,7 @@ from veracruz_utils.policy import (
     Policy,
     PolicyIdentity,
     Role,
+    decimal_text,
 )
 
 
@@ -71,6 +72,11 @@ def listed(names: Collection[str], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
+def called(identity: PolicyIdentity) -> str:
+    """A principal in a sentence: a name of several words stands in quotes."""
+    return f'"{identity.label}"' if identity.name and " " in identity.name else identity.label
+
+
 def place_line(terms: InputTerms, *, limit: int) -> str:
     """What a place takes, in words."""
     kind = "a file of any content" if terms.type == OPAQUE else f"a {terms.type}"
@@ -85,8 +91,12 @@ class _Voice:
 
     # Whom the sentences are about.
 
+    def _named(self, client_id: int) -> str:
+        (found,) = (each for each in self.policy.identities if each.client_id == client_id)
+        return called(found)
+
     def _with(self, role: Role) -> list[str]:
-        return [each.label for each in self.policy.identities if role in each.roles]
+        return [called(each) for each in self.policy.identities if role in each.roles]
 
     @property
     def _readers(self) -> list[str]:
@@ -104,10 +114,10 @@ class _Voice:
     @property
     def _providers(self) -> list[str]:
         order = (*self.policy.data_provision_order, *self.policy.streaming_order)
-        return [self.policy.named(number) for number in dict.fromkeys(order)]
+        return [self._named(number) for number in dict.fromkeys(order)]
 
     def _agreement(self, agreement: Agreement) -> str:
-        names = [self.policy.named(number) for number in sorted(agreement.of)]
+        names = [self._named(number) for number in sorted(agreement.of)]
         if agreement.least == len(names):
             return f"{listed(names)}{' together' if len(names) > 1 else ''}"
         if agreement.least == 1:
@@ -118,7 +128,7 @@ class _Voice:
 
     def summary(self) -> Iterator[str]:
         policy, program = self.policy, self._program
-        people = [each.label for each in policy.identities]
+        people = [called(each) for each in policy.identities]
         yield f"{len(people)} principals take part: {listed(people)}."
         if program is None:
             yield (
@@ -147,10 +157,10 @@ class _Voice:
             for index, (number, each) in enumerate(zip(order, terms, strict=True)):
                 when = " of every round" if kind == "stream item" else ""
                 place = place_line(each, limit=limit)
-                yield f"{policy.named(number)} gives {kind} {index}{when}: {place}."
+                yield f"{self._named(number)} gives {kind} {index}{when}: {place}."
         for identity in policy.identities:
             if self._gives_nothing(identity):
-                yield f"{identity.label} gives nothing."
+                yield f"{called(identity)} gives nothing."
 
     def _gives_nothing(self, identity: PolicyIdentity) -> bool:
         order = (*self.policy.data_provision_order, *self.policy.streaming_order)
@@ -223,7 +233,7 @@ class _Voice:
                 f"The isolate adds {privacy.mechanism} noise to every number of a result: "
                 f"{_cost(privacy.epsilon, privacy.delta)} for each, "
                 f"{_cost(privacy.total_epsilon, privacy.total_delta)} in all, for contributors who "
-                f"change it by at most {float(privacy.sensitivity):g}."
+                f"change it by at most {decimal_text(privacy.sensitivity)}."
             )
 
     def decides(self) -> Iterator[str]:
@@ -333,4 +343,5 @@ def _rounds_of(rounds: int) -> str:
 
 
 def _cost(epsilon: Fraction, delta: Fraction) -> str:
-    return f"epsilon {float(epsilon):g}" + (f" and delta {float(delta):g}" if delta else "")
+    more = f" and delta {decimal_text(delta)}" if delta else ""
+    return f"epsilon {decimal_text(epsilon)}{more}"

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from durango._words import layer_names, printable, timestamp
 from durango.platforms import protection
-from durango.policy.terms import terms_facts, terms_rows
+from durango.policy.terms import conduct_facts, conduct_rows, terms_facts, terms_rows
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     IsolationLayer,
@@ -48,6 +48,7 @@ def policy_facts(policy: Policy) -> dict[str, object]:
         "limits": {
             name: getattr(policy.limits, name) for name in policy.limits.__dataclass_fields__
         },
+        **conduct_facts(policy),
         **terms_facts(policy),
     }
 
@@ -60,6 +61,7 @@ def policy_text(policy: Policy) -> str:
         ("program", f"{policy.program_digest}, {policy.strategy.value}"),
     ]
     rows += [(identity.label, _identity_line(policy, identity)) for identity in policy.identities]
+    rows += conduct_rows(policy)
     rows += terms_rows(policy)
     for platform in policy.platforms:
         rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
@@ -103,6 +105,7 @@ def _identity_facts(policy: Policy, identity: PolicyIdentity) -> dict[str, objec
     certificate = x509.load_der_x509_certificate(identity.certificate)
     return {
         "id": identity.client_id,
+        "name": identity.name or None,
         "certificate_digest": str(identity.digest),
         "subject": certificate.subject.rfc4514_string(),
         "certificate_expires_at": timestamp(certificate.not_valid_after_utc),
@@ -119,7 +122,7 @@ def _identity_line(policy: Policy, identity: PolicyIdentity) -> str:
     streams = [f"stream {index}" for index in places(policy.streaming_order, identity.client_id)]
     gives = f" ({', '.join(inputs + streams)})" if inputs or streams else ""
     subject = printable(certificate.subject.rfc4514_string())
-    return f"{roles}{gives}; certificate {identity.digest.short}, {subject}"
+    return f"{roles}{gives}; certificate {identity.digest}, {subject}"
 
 
 def _key_digest(policy: Policy) -> str | None:
@@ -129,7 +132,7 @@ def _key_digest(policy: Policy) -> str | None:
 def _key_line(policy: Policy) -> str:
     if policy.tabasco_key is None:
         return "whose key the policy does not name"
-    return f"key {Digest.of(policy.tabasco_key).short}"
+    return f"key {Digest.of(policy.tabasco_key)}"
 
 
 def _limits_line(policy: Policy) -> str:

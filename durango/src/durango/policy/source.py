@@ -201,6 +201,8 @@ def parse_source(data: bytes, *, folder: Path) -> PolicySource:
         raise SourceError(f"is not UTF-8 at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise SourceError(f"is not TOML: {error}") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise SourceError(f"is not TOML: {str(error)[:120]}") from None
     except RecursionError:
         raise SourceError("has too many arrays or tables inside one another") from None
     if "folder" in said:

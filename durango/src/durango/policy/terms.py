@@ -6,7 +6,54 @@ from fractions import Fraction
 from colima.runtime import ContentKind
 from durango._words import printable
 from durango.input_places import places
-from veracruz_utils.policy import OPAQUE, InputTerms, Policy, Privacy, decimal_text
+from veracruz_utils.policy import (
+    OPAQUE,
+    UNLIMITED,
+    Agreement,
+    InputTerms,
+    Policy,
+    PolicyFormat,
+    Privacy,
+    decimal_text,
+)
+
+
+def conduct_facts(policy: Policy) -> dict[str, object]:
+    """How the computation is conducted, for programs; the keys are stable."""
+    conduct = policy.conduct
+    return {
+        "rounds": None if conduct.rounds == UNLIMITED else conduct.rounds,
+        "attempts": conduct.attempts,
+        "results_per_reader": None
+        if conduct.results_per_reader == UNLIMITED
+        else conduct.results_per_reader,
+        "next_round": _agreement_facts(conduct.next_round),
+        "consent": None if conduct.consent is None else _agreement_facts(conduct.consent),
+        "deterministic": conduct.deterministic,
+    }
+
+
+def conduct_rows(policy: Policy) -> list[tuple[str, str]]:
+    """How the computation is conducted, for people; nothing of a policy of 2021."""
+    if policy.format is PolicyFormat.VERACRUZ_2021:
+        return []
+    conduct = policy.conduct
+    begun = f"another is begun by {_agreement_words(policy, conduct.next_round)}"
+    rows = [("rounds", f"{conduct.rounds}, {conduct.attempts} attempts in each; {begun}")]
+    if conduct.consent is not None:
+        rows.append(("consent", f"of {_agreement_words(policy, conduct.consent)}"))
+    if conduct.deterministic:
+        rows.append(("random", "from a seed that receipts tell"))
+    return rows
+
+
+def _agreement_facts(agreement: Agreement) -> dict[str, object]:
+    return {"least": agreement.least, "of": sorted(agreement.of)}
+
+
+def _agreement_words(policy: Policy, agreement: Agreement) -> str:
+    names = ", ".join(policy.named(number) for number in sorted(agreement.of))
+    return names if agreement.least == len(agreement.of) else f"{agreement.least} of {names}"
 
 
 def terms_facts(policy: Policy) -> dict[str, object]:

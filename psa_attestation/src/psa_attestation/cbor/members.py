@@ -82,5 +82,13 @@ def text(value: Value, name: str, *, max_chars: int, min_chars: int = 0) -> str:
     return value
 
 
+def plain_text(value: Value, name: str, *, max_chars: int, min_chars: int = 0) -> str:
+    """`value`, a text of so many characters that does nothing to a terminal."""
+    found = text(value, name, max_chars=max_chars, min_chars=min_chars)
+    if not found.isprintable():
+        raise refused(ErrorCode.CLAIM_VALUE, f"{name} has characters that are not printable")
+    return found
+
+
 def _wrong_type(name: str, wanted: str, value: Value) -> AttestationError:
     return refused(ErrorCode.CLAIM_TYPE, f"{name} is not {wanted} but {type(value).__name__}")

@@ -12,9 +12,9 @@ from psa_attestation.cbor.members import (
     integer,
     mapping,
     octets,
+    plain_text,
     refused,
     required,
-    text,
 )
 from psa_attestation.cbor.values import Key, Value, WritingError
 from psa_attestation.errors import ErrorCode
@@ -71,8 +71,8 @@ def read_receipt(members: Mapping[Key, Value], details: RunDetails | None) -> Re
             end=RunEnd(_have(members, 8, "the end", partial(integer, allowed=range(len(RunEnd))))),
             details=details,
             readers=_have(members, 10, "the readers", _readers),
-            strategy=_have(members, 11, "the strategy", partial(text, max_chars=32)),
-            engine=_have(members, 12, "the engine", partial(text, max_chars=64)),
+            strategy=_have(members, 11, "the strategy", partial(plain_text, max_chars=32)),
+            engine=_have(members, 12, "the engine", partial(plain_text, max_chars=64)),
             debug=_have(members, 13, "debug", boolean),
             isolation=_have(members, 14, "the layers of isolation", _layers),
             measurement=_have(members, 15, "the measurement", digest),
@@ -161,7 +161,7 @@ def _readers(value: Value, name: str) -> tuple[int, ...]:
 
 def _layers(value: Value, name: str) -> tuple[str, ...]:
     entries = array(value, name, max_entries=MAX_RECEIPT_LAYERS)
-    return tuple(text(entry, "a layer of isolation", max_chars=32) for entry in entries)
+    return tuple(plain_text(entry, "a layer of isolation", max_chars=32) for entry in entries)
 
 
 def _balance(value: Value, name: str) -> PrivacyBalance:
@@ -169,7 +169,7 @@ def _balance(value: Value, name: str) -> PrivacyBalance:
     if members.keys() != set(range(len(_BALANCE))):
         raise refused(ErrorCode.CLAIM_VALUE, f"{name} does not have exactly its four numbers")
     numbers = (
-        text(members[key], each, min_chars=1, max_chars=MAX_NUMBER_CHARS)
+        plain_text(members[key], each, min_chars=1, max_chars=MAX_NUMBER_CHARS)
         for key, each in enumerate(_BALANCE)
     )
     return PrivacyBalance(*numbers)

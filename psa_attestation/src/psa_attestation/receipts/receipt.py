@@ -186,6 +186,8 @@ class Receipt:
         _check((self.number == 1) == (self.previous_receipt is None), "only the first has none")
         _check(len(self.strategy) <= 32, "the strategy has more than 32 characters")
         _check(len(self.engine) <= 64, "the engine has more than 64 characters")
+        words = "".join([self.strategy, self.engine, *self.isolation])
+        _check(words.isprintable(), "a text has characters that are not printable")
         _check(self.host_time in _UINT64, "the time is not of 64 bits")
         if self.details is not None:
             _check_end(self.end, self.details)

@@ -19,7 +19,7 @@ alone. There is none of a run that failed. The payload is a map with exactly the
 from dataclasses import dataclass
 from typing import Final
 
-from psa_attestation.cbor.members import integer, octets, refused, required, text
+from psa_attestation.cbor.members import integer, octets, plain_text, refused, required
 from psa_attestation.cbor.values import Key, Value
 from psa_attestation.errors import ErrorCode
 from psa_attestation.receipts.reading import DIGEST, INT32, UINT64, read_inputs
@@ -59,8 +59,8 @@ def read_receipt_v1(members: dict[Key, Value]) -> ReceiptV1:
         output_digest=octets(required(members, 4, "output"), "the output digest", DIGEST),
         return_code=integer(required(members, 5, "return code"), "the return code", INT32),
         round=integer(required(members, 6, "round"), "the round", range(1, 2**32)),
-        strategy=text(required(members, 7, "strategy"), "the strategy", max_chars=32),
-        engine=text(required(members, 8, "engine"), "the engine", max_chars=64),
+        strategy=plain_text(required(members, 7, "strategy"), "the strategy", max_chars=32),
+        engine=plain_text(required(members, 8, "engine"), "the engine", max_chars=64),
         run_ms=integer(required(members, 9, "duration"), "the duration", UINT64),
         fuel=integer(members[10], "the fuel", UINT64) if 10 in members else None,
     )

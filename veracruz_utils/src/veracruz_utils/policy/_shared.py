@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Letters, digits and a few signs: nothing that could do something to a terminal or a list.
 _NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
+# What sentences say of people who are not named, and of nobody in particular.
+_RESERVED: Final = re.compile(r"nobody|everybody|all|any|none|client[ -]?[0-9]+", re.IGNORECASE)
 ClientId = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 ClientIdInOrder = Annotated[int, msgspec.Meta(ge=0)]  # judged as unknown when it is too large
 
@@ -105,6 +107,10 @@ def read_identities(form: SharedForm, *, at: datetime | None) -> tuple[PolicyIde
 
 def _check_beside(identity: PolicyIdentity, earlier: Sequence[PolicyIdentity], path: str) -> None:
     number = identity.client_id
+    if _RESERVED.fullmatch(identity.name):
+        raise PolicyError(
+            PolicyErrorCode.NAME, f"{identity.name!r} is nobody's name", path=f"{path}.name"
+        )
     if identity.name and not _NAME.fullmatch(identity.name):
         raise PolicyError(
             PolicyErrorCode.NAME,

@@ -34,7 +34,7 @@ USUAL_STREAM_ROUNDS: Final = 100
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?(e-[0-9]{1,2})?")
 _MOST_PLACES: Final = 40
 """Of a number's decimals: balances are told in as many."""
-_PLACE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+_PLACE_NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
 
 _Rounds = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 _Attempts = Annotated[int, msgspec.Meta(ge=1, le=1000)]
@@ -219,6 +219,8 @@ def _read_result(form: _ResultForm) -> ResultTerms:
 def _check_type(text: str, path: str) -> None:
     if text == OPAQUE:
         return
+    if not text.isprintable():  # a line's end is white space, and could overwrite a line
+        raise PolicyError(PolicyErrorCode.INVALID_VALUE, "has line ends or tabs", path=path)
     try:
         parse_type(text)
     except TypeExpressionError as error:
