@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-import resource
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +12,7 @@ from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
 from support.computations import PROGRAM, policy
 from support.guests import CountingRandom
-from support.processes import open_files
+from support.processes import no_more_files, open_files
 from veracruz_utils.digest import Digest
 
 AUTHOR, FIRST, SECOND = range(3)
@@ -246,16 +244,6 @@ def test_the_end_drops_everything(party):
     party.announce(SECOND, data())
     party.arrivals.close()
     assert len(open_files(os.getpid())) == before
-
-
-@contextmanager
-def no_more_files():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_an_upload_that_cannot_be_kept_is_refused_and_its_place_is_free(party):

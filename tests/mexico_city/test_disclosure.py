@@ -14,6 +14,7 @@ from platform_services import ServiceUnavailableError
 from platform_services.seeded import SeededRandomSource
 from psa_attestation.receipts.receipt import PrivacyBalance
 from support.computations import package, policy
+from support.processes import no_more_files
 from veracruz_utils.encoding.pinecone import decode, encode, parse_type
 
 ROLES = [["PiProvider"], ["DataProvider", "StreamProvider"], ["DataProvider"], ["ResultReader"]]
@@ -136,6 +137,14 @@ def test_without_random_bytes_nothing_is_released():
 
     found = disclosure({"type": "u64", "privacy": LAPLACE}, random=Empty())
     assert withheld(found, bytes(8)) == "there are no random bytes for its noise now"
+
+
+def test_without_room_for_its_noise_nothing_is_released():
+    found = disclosure({"type": "u64", "privacy": LAPLACE})
+    releasing = found.release(written(bytes(8)), succeeded=True, wrote=True)
+    with no_more_files(), pytest.raises(WithheldError) as error:
+        releasing.step()
+    assert error.value.rule == "there is no room for its noise now"
 
 
 def test_under_privacy_neither_codes_nor_fuel_are_told():

@@ -22,7 +22,7 @@ from jalisco import SessionError, SessionLostError
 from mexico_city import front, session
 from support.local_front import close_all, local_front
 from support.patience import PATIENCE_S
-from support.processes import eventually, open_files, state
+from support.processes import eventually, no_more_files, open_files, state
 from support.runtime_guests import HELLO
 from veracruz_utils.policy import Role
 
@@ -282,6 +282,34 @@ def is_let_in(rig) -> bool:
     """Whether the first principal gets a session."""
     with rig.session(0) as caller:
         return isinstance(caller.ask(GetState()), runtime.StateIs)
+
+
+def test_a_session_that_there_is_no_file_for_is_closed_and_the_others_go_on(isolates):
+    with local_front(isolates, [[PI, READER]], program=HELLO) as rig, rig.session(0) as caller:
+        caller.state()
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, no_more_files():
+                socket.send_fds(rig.isolate.control, [b"\0"], [theirs.fileno()])
+                theirs.close()
+                assert closed(ours)
+            assert caller.state() is ComputationState.INITIAL
+        with rig.session(0) as another:
+            assert another.state() is ComputationState.INITIAL
+
+
+def test_a_reader_whose_result_cannot_be_opened_once_more_is_refused_and_may_try_again(isolates):
+    with local_front(isolates, [[PI], [READER]], program=HELLO) as rig:
+        ready(rig)
+        with rig.session(1) as reader, rig.session(1) as another:
+            another.state()
+            reader.connection.send_frame(runtime.REQUEST.encode(GetResult()))
+            rig.guest.run(b"done")
+            assert reader.content_of(reader.next_answer()) == b"done"
+            with no_more_files():
+                answer = another.ask(GetResult())
+            assert (answer.reason, answer.expected) == (RefusalReason.BUSY, "try again")
+            assert another.result()[1] == b"done"
 
 
 def secrets_held() -> int:

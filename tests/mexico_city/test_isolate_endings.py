@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from colima import decode, read_frame, runtime
 from colima.isolate import IsolateExit, LetIn
 from colima.runtime import RefusalReason
 from jalisco import SessionLostError
+from mexico_city.front import MAX_SESSIONS
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
@@ -180,6 +182,16 @@ def test_a_policy_with_more_inputs_than_a_receipt_lists_is_refused(isolates, rig
     )
     with pytest.raises(LaunchError, match="orders 4097 inputs a round, a receipt lists 4096"):
         isolates.launcher.launch(raw)
+
+
+def test_an_isolate_may_open_a_file_for_each_input_and_for_what_comes_instead_of_it(isolates):
+    places = 100
+    with isolates.computation(
+        [[PI, READER], [DATA]], program=guests.HELLO, data=[1] * places
+    ) as rig:
+        limits = Path(f"/proc/{rig.isolate.process_id}/limits").read_text()
+        files = int(limits.partition("Max open files")[2].split()[0])
+    assert files > 2 * places + 2 * MAX_SESSIONS
 
 
 def test_the_policy_digest_is_over_its_exact_bytes(isolates, rig):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from platform_services import PlatformError, descriptors
+from platform_services import DescriptorsLostError, PlatformError, descriptors
 from platform_services.descriptors import receive_descriptors, send_descriptors
-from support.processes import open_files
+from support.processes import no_more_files, open_files
 from support.users import STRANGER, as_user
 
 
@@ -62,6 +62,15 @@ def test_what_follows_a_batch_that_did_not_come_is_left_for_its_reader(pair):
     ours, theirs = pair
     ours.sendall(b"\0next")
     with pytest.raises(PlatformError, match="0 descriptors came, 1 were announced"):
+        receive_descriptors(theirs, 1)
+    assert theirs.recv(9) == b"next"
+
+
+def test_descriptors_that_there_is_no_room_for_are_lost_and_the_channel_goes_on(pair):
+    ours, theirs = pair
+    socket.send_fds(ours, [b"\0"], [0])
+    ours.sendall(b"next")
+    with no_more_files(), pytest.raises(DescriptorsLostError, match="0 of 1 descriptors"):
         receive_descriptors(theirs, 1)
     assert theirs.recv(9) == b"next"
 

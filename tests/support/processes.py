@@ -1,7 +1,9 @@
 """What a test can see of other processes, through /proc."""
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,17 @@ def guest_of(front: int) -> int:
     """Of the isolate of this front process, the guest that there is."""
     (guest,) = children(keeper_of(front))
     return guest
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process can open no file meanwhile; those that are open stay."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))  # of 0, poll takes no socket
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def open_files(process_id: int) -> list[str]:

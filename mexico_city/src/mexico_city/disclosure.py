@@ -191,6 +191,8 @@ class Releasing:
             raise self._withheld(f"the result is not of type {_type_text(self._kind)}") from None
         except PlatformError:
             raise self._withheld("there are no random bytes for its noise now") from None
+        except OSError:
+            raise self._withheld("there is no room for its noise now") from None
         return None
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from mexico_city.errors import DeniedError
 from mexico_city.lifetime import Lifetime, ending_of
 from mexico_city.runtime import Runtime
 from mexico_city.session import PROGRESS_TIMEOUT_S, Session
-from platform_services import PlatformError
+from platform_services import DescriptorsLostError, PlatformError
 from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
@@ -195,6 +195,9 @@ class Front:
         try:
             (descriptor,) = receive_descriptors(control, 1)
             channel = socket.socket(fileno=descriptor)
+        except DescriptorsLostError:
+            self._handed_over += 1  # it is closed, and its principal sees that; the others go on
+            return
         except (PlatformError, OSError):
             self._detach()
             return
@@ -220,6 +223,8 @@ class Front:
         try:
             (descriptor,) = receive_descriptors(self._private, 1)
             control = socket.socket(fileno=descriptor)
+        except DescriptorsLostError:
+            return  # that bridge sees its end, and Sonora may hand over another
         except (PlatformError, OSError):
             self._ending = IsolateExit.SONORA_GONE
             return

@@ -55,7 +55,10 @@ FAILED: Final = 70
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far a principal's clock may be behind ours."""
 _OTHER_FILES: Final = 64
-"""Open files besides two per session, its socket and its content, and one per input."""
+"""Open files besides two per session, its socket and its content, and two per input.
+
+Each place may have a package, and an upload instead of it that broke off and is kept.
+"""
 
 
 def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, parent: int) -> int:
@@ -159,7 +162,7 @@ def _bound_front(policy: Policy) -> None:
             f"the policy orders {inputs} inputs a round, a receipt lists {MAX_RECEIPT_INPUTS}"
         )
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = inputs + 2 * MAX_SESSIONS + _OTHER_FILES
+    needed = 2 * (inputs + MAX_SESSIONS) + _OTHER_FILES
     if needed > files:
         raise PolicyUnusableError(
             f"the policy needs {needed} open files, an isolate may have {files}: "

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from colima import isolate
 from colima.runtime import (
@@ -47,6 +48,10 @@ from mexico_city.receipts import END_OF, EndedRun, ReceiptBook
 from psa_attestation.receipts.receipt import RunEnd
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import PROGRAM_SENDERS, PolicyIdentity
+
+NO_COPY: Final = DeniedError(
+    RefusalReason.BUSY, found="the isolate has too many open files", expected="try again"
+)
 
 
 class Runtime:
@@ -275,6 +280,9 @@ class Runtime:
             self.guest.load(program, code=self._code.for_guest, now=time.monotonic())
         except GuestLostError as lost:
             self._guest_lost(lost)
+        except OSError:  # there is no file for its code
+            self.guest.kill()
+            self._guest_lost(GuestLostError("no-room"))
 
     def _start(self, job: Job) -> None:
         """Run the program, in a guest that may have to be given it first."""
@@ -398,8 +406,12 @@ class Runtime:
             failed = ProgramFailed(outcome.return_code, outcome.receipt)
             self._answers.append((reader, failed, None))
             return
+        try:
+            output = outcome.output.duplicate() if outcome.output is not None else None
+        except OSError:
+            self._answers.append((reader, NO_COPY.answer, None))
+            return
         self.computation.handed_over(reader.identity)
-        output = outcome.output.duplicate() if outcome.output is not None else None
         result = ResultIs(output is not None, output.size if output else 0, outcome.receipt)
         self._answers.append((reader, result, output))
 

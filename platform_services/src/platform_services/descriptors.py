@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from platform_services.errors import PlatformError
+from platform_services.errors import DescriptorsLostError, PlatformError
 
 _BATCH: Final = 32
 """Descriptors at once: of 16 isolates together fewer than the 576 files that the least may open."""
@@ -59,6 +59,8 @@ def receive_descriptors(channel: socket.socket, count: int) -> list[int]:
     """Exactly `count` descriptors, owned by the caller and closed on exec.
 
     Raises:
+        DescriptorsLostError: this process may not open as many files; the byte that they came with
+            is read, and those that there was room for are closed.
         PlatformError: the other side sent fewer or more; those that came are closed.
         OSError: the channel failed; likewise.
     """
@@ -91,7 +93,11 @@ def _send_batch(channel: socket.socket, batch: Sequence[int], deadline: float) -
 
 
 def _receive_batch(channel: socket.socket, expected: int, received: list[int]) -> bool:
-    """Add a batch to `received`; whether it was the one expected."""
+    """Add a batch to `received`; whether it was the one expected.
+
+    Raises:
+        DescriptorsLostError: there was no room for all of it.
+    """
     batch = array.array("i")
     room = socket.CMSG_LEN(expected * batch.itemsize)
     # Not `socket.recv_fds`: it ignores flags, and then the descriptors outlive an exec.
@@ -99,7 +105,10 @@ def _receive_batch(channel: socket.socket, expected: int, received: list[int]) -
     for _level, _type, content in messages:
         batch.frombytes(content)
     received += batch
-    # The kernel cuts what there is no room for, closes the rest and says so.
+    # The kernel cuts what there is no room for, closes the rest and says so. Fewer than were asked
+    # for are cut because this process may open no more files, more because too many were sent.
+    if flags & socket.MSG_CTRUNC and len(batch) < expected:
+        raise DescriptorsLostError(f"{len(batch)} of {expected} descriptors could be opened")
     return len(data) == 1 and len(batch) == expected and not flags & socket.MSG_CTRUNC
 
 
