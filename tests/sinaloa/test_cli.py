@@ -182,10 +182,11 @@ def test_a_failing_isolate_ends_it_with_status_1(start, sonora):
         sonora.end_isolate(IsolateEnding.FAILURE)
         status, said = sinaloa.finish()
     assert status == 1
-    assert said.splitlines()[-1] == (
-        "sinaloa: the isolate ended unexpectedly: its memory and everything in it is gone; "
-        "start again"
+    error = json.loads(said.splitlines()[-1])["error"]  # for it was started with --json
+    assert error["message"] == (
+        "the isolate ended unexpectedly: its memory and everything in it is gone; start again"
     )
+    assert error["status"] == 1
 
 
 def test_a_vanishing_sonora_ends_it_with_status_1(start, sonora):

@@ -164,7 +164,7 @@ def test_the_last_readers_shutdown_ends_the_bridge_with_0_and_the_isolate(stack)
         computation.durango("shutdown", client=0).done()
         assert computation.state(1) is ComputationState.FINISHED_EXECUTING
         told = computation.durango("shutdown", client=1).done()
-        assert "the isolate ends when every reader has (client 0, client 1)" in told.out
+        assert "client 1 has asked, and so has every other reader: the isolate ends" in told.out
         assert computation.sinaloa.wait(PATIENCE_S) == 0
         assert "done: every result reader asked for shutdown" in computation.sinaloa.last_words
         asked = computation.durango("status", client=0)

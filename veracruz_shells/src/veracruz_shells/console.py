@@ -2,8 +2,8 @@
 
 A program is a `command_group` or a `single_command`. It ends with 0 done, 1 failed, 2 wrong usage,
 3 refused by attestation or policy, 4 peer unreachable, 130 interrupted. Results go to standard
-output, all else to standard error: in plain text, and with `--json` as one JSON object a line,
-which has `note` or `error`.
+output, all else to standard error in plain text; but with `--json` an error is one JSON object, on
+the last line.
 """
 
 import json
@@ -215,7 +215,7 @@ json_option = click.option(
     is_flag=True,
     is_eager=True,
     callback=_note_json,
-    help="Print the result as one JSON object; errors and notes as well, on standard error.",
+    help="Print the result as one JSON object, and an error as one on standard error.",
 )
 """Adds `--json`, passed as `as_json: bool`."""
 
@@ -255,7 +255,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """Print a line that is not a result, on standard error."""
-    click.echo(json.dumps({"note": text}) if _as_json.get() else text, err=True)
+    click.echo(text, err=True)
 
 
 @contextmanager
