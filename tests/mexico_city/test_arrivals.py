@@ -7,6 +7,7 @@ import pytest
 
 from colima.runtime import ContentKind, RefusalReason, Upload
 from mexico_city.arrivals import KEPT_S, TAKEN_OVER, ArrivingUploads
+from mexico_city.attempts import RunResult
 from mexico_city.computation import Computation
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
@@ -34,10 +35,8 @@ class Session:
 class Party:
     """A computation that has its program and waits for data."""
 
-    def __init__(self, *, loaded: bool = True, **terms) -> None:
-        self.computation = Computation(
-            policy(ROLES, data=[FIRST, FIRST, SECOND], **terms), CountingRandom()
-        )
+    def __init__(self, *, loaded: bool = True, data=(FIRST, FIRST, SECOND), **terms) -> None:
+        self.computation = Computation(policy(ROLES, data=data, **terms), CountingRandom())
         self.arrivals = ArrivingUploads(self.computation)
         if loaded:
             arrival = self.announce(AUTHOR, program())
@@ -236,6 +235,22 @@ def test_what_comes_instead_is_not_gone_on_with_when_it_is_too_late(party):
     assert broken.sender is None
     party.computation.run_failed(RefusalReason.TRAPPED, "unreachable")
     assert party.announce(FIRST, instead()) is broken
+
+
+def test_what_comes_instead_of_a_stream_ends_with_its_round():
+    party = Party(data=(), streams=[FIRST], rounds=2)
+    first = Upload(ContentKind.STREAM, 0, len(CONTENT), Digest.of(CONTENT).value)
+    provided(party, FIRST, first)
+    session = Session()
+    late = party.announce(FIRST, Upload(ContentKind.STREAM, 0, 5, replace=True), session)
+    reader = party.computation.policy.identities[AUTHOR]
+    party.computation.request_result(reader)
+    party.computation.run_finished(RunResult(0, None, b"receipt"))
+    assert party.computation.next_round(reader)
+    party.arrivals.round_begun()
+    assert session.ended_by.answer.reason is RefusalReason.WRONG_STATE
+    assert late.writer.descriptor == -1
+    provided(party, FIRST, first)
 
 
 def test_the_end_drops_everything(party):

@@ -173,6 +173,41 @@ def test_a_replacement_that_breaks_off_leaves_the_old_one():
     assert case.run().inputs[0].content.read(0, 9) == b"before"
 
 
+def test_what_comes_instead_of_a_stream_of_the_round_before_is_refused():
+    case = Case(data=(), streams=(NORTH, NORTH), rounds=2)
+    late = case.slot(b"late", replace=True, kind=ContentKind.STREAM)
+    case.run()
+    case.next_round()
+    case.send(b"item", 5, kind=ContentKind.STREAM)
+    answer = refusal(case.computation.provide, late, content_of(b"late"))
+    assert (answer.reason, answer.found) == (
+        RefusalReason.WRONG_STATE,
+        "STREAM_SOURCES_LOADING, round 2",
+    )
+    case.send(b"item", 6, kind=ContentKind.STREAM)
+    assert [each.slot.package_id for each in case.run().streams] == [5, 6]
+
+
+def test_a_stream_item_on_its_way_may_arrive_after_data_were_withdrawn():
+    case = Case(streams=(NORTH,), sent=False)
+    case.send(b"data")
+    slot = case.slot(b"item", kind=ContentKind.STREAM)
+    case.withdraw()
+    case.computation.provide(slot, content_of(b"item"))
+    assert case.state is DATA
+    case.send(b"data")
+    assert case.state is READY
+
+
+def test_an_input_that_is_to_be_replaced_by_a_small_one_takes_no_more_room():
+    case = Case(data=(NORTH, NORTH), sent=False, limits={"total_input_bytes": 200})
+    case.send(bytes(100))
+    case.slot(b"", replace=True)
+    case.send(bytes(100), 1)
+    answer = refusal(case.slot, bytes(101), 1, replace=True)
+    assert (answer.reason, answer.found) == (RefusalReason.TOO_LARGE, "201 bytes of inputs in all")
+
+
 def test_a_replacement_that_arrives_in_a_run_is_refused_and_the_run_has_the_old_one():
     case = Case()
     slot = case.slot(b"after", replace=True)

@@ -58,6 +58,7 @@ class Model:
         self.round = 1
         self.taken = {ContentKind.DATA: {}, ContentKind.STREAM: {}}
         self.coming: list[tuple[ContentKind, int, int, int]] = []
+        self.lost: list[tuple[ContentKind, int, int, int]] = []
         self.running = False
         self.keeper = True
         self.attempts = 0
@@ -117,9 +118,10 @@ class Model:
     def refuses_input(
         self, who: int, kind: ContentKind, number: int, size: int, *, replace: bool
     ) -> RefusalReason | None:
-        inputs = [size for sizes in self.taken.values() for size in sizes.values()]
-        inputs += [each[3] for each in self.coming if each[0] is not ContentKind.PROGRAM]
-        if size > LIMITS["input_bytes"] or sum(inputs) + size > LIMITS["total_input_bytes"]:
+        others = self.sizes()
+        others.pop((kind, who, number), None)
+        total = sum(others.values()) + size
+        if size > LIMITS["input_bytes"] or total > LIMITS["total_input_bytes"]:
             return RefusalReason.TOO_LARGE
         theirs = {key for key in self.taken[kind] if key[0] == who}
         coming = {(owner, n) for of, owner, n, _ in self.coming if of is kind and owner == who}
@@ -129,6 +131,16 @@ class Model:
         if (who, number) in theirs:
             return RefusalReason.DUPLICATE_PACKAGE
         return RefusalReason.NOT_EXPECTED if len(theirs) >= self.orders[kind].count(who) else None
+
+    def sizes(self) -> dict[tuple[ContentKind, int, int], int]:
+        """What each place may have in it in the end."""
+        found = {
+            (kind, *key): size for kind in self.taken for key, size in self.taken[kind].items()
+        }
+        for kind, who, number, size in self.coming:
+            if kind is not ContentKind.PROGRAM:
+                found[kind, who, number] = max(size, found.get((kind, who, number), 0))
+        return found
 
     def advance(self) -> None:
         for kind, state, after in (
@@ -244,15 +256,23 @@ class Requests(RuleBasedStateMachine):
 
     def take(self, upload):
         """The slot of an upload that is still under way."""
-        if upload is None or upload[1] not in self.model.coming:
+        if upload is None or not any(each is upload[1] for each in self.model.coming):
             return None
-        self.model.coming.remove(upload[1])
+        self.model.coming = [each for each in self.model.coming if each is not upload[1]]
         return upload
+
+    def is_lost(self, upload) -> bool:
+        """Whether its round is over, which it has to be told at its end."""
+        return upload is not None and any(each is upload[1] for each in self.model.lost)
 
     @rule(upload=uploads)
     def abandon(self, upload):
         if taken := self.take(upload):
             self.computation.release(taken[0])
+        elif self.is_lost(upload):
+            before = self.snapshot()
+            self.computation.release(upload[0])
+            assert self.snapshot() == before
 
     @rule(data=st.data())
     def go_on(self, data):
@@ -276,6 +296,10 @@ class Requests(RuleBasedStateMachine):
         self.complete(upload, right=right, compiles=compiles)
 
     def complete(self, upload, *, right=False, compiles=True):
+        if self.is_lost(upload):
+            content = content_of(bytes(upload[1][3]))
+            self.refused(RefusalReason.WRONG_STATE, self.computation.provide, upload[0], content)
+            return
         if not (taken := self.take(upload)):
             return
         slot, (kind, who, number, size) = taken
@@ -284,7 +308,10 @@ class Requests(RuleBasedStateMachine):
             return
         content = content_of(bytes(size))
         model = self.model
-        wanted = model.changeable(kind) if slot.replaces else model.state is WANTED[kind][0]
+        in_time = {WANTED[kind][0]}
+        if kind is ContentKind.STREAM:
+            in_time.add(ComputationState.DATA_SOURCES_LOADING)
+        wanted = model.changeable(kind) if slot.replaces else model.state in in_time
         if not wanted:
             with pytest.raises(DeniedError):
                 self.computation.provide(slot, content)
@@ -412,6 +439,8 @@ class Requests(RuleBasedStateMachine):
             model.previous, model.result = model.result or b"", None
             model.votes.clear()
             model.taken[ContentKind.STREAM] = {}
+            model.lost += [each for each in model.coming if each[0] is ContentKind.STREAM]
+            model.coming = [each for each in model.coming if each[0] is not ContentKind.STREAM]
             model.state = ComputationState.STREAM_SOURCES_LOADING
             model.advance()
 
@@ -457,7 +486,7 @@ class Requests(RuleBasedStateMachine):
         coming = [each[3] for each in model.coming if each[0] is not ContentKind.PROGRAM]
         if model.state is not ComputationState.ERROR:
             each = (computation._data._reserved, computation._streams._reserved)
-            assert sum(sum(reserved.values()) for reserved in each) == sum(coming)
+            assert sum(slot.size for reserved in each for slot in reserved.values()) == sum(coming)
 
 
 TestRequests = Requests.TestCase

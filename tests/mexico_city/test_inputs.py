@@ -1,3 +1,4 @@
+import dataclasses
 from collections import Counter
 
 import pytest
@@ -132,20 +133,56 @@ def test_a_package_on_its_way_counts_as_one_that_is_in():
 
 def test_a_place_that_is_given_back_may_be_taken_again():
     inputs = Inputs([1])
-    inputs.reserve(slot(1, 7), "somebody")
-    inputs.release(slot(1, 7))
+    first = slot(1, 7)
+    inputs.reserve(first, "somebody")
+    inputs.release(first)
     inputs.reserve(slot(1, 8), "somebody")
+
+
+def test_a_place_is_kept_for_one_upload_and_not_for_another_just_like_it():
+    inputs = Inputs([1])
+    earlier, later = slot(1, 7), slot(1, 7)
+    inputs.reserve(earlier, "somebody")
+    inputs.release(earlier)
+    inputs.reserve(later, "somebody")
+    inputs.release(earlier)
+    assert inputs.holds(later)
+    assert not inputs.holds(earlier)
+
+
+def test_of_a_package_and_what_comes_instead_the_larger_counts():
+    inputs = Inputs([1, 1])
+    inputs.fill(package(1, 0, ContentKind.DATA, b"12345"))
+    inputs.fill(package(1, 1, ContentKind.DATA, b"123"))
+    smaller, larger = (
+        dataclasses.replace(each, replaces=True) for each in (slot(1, 0), slot(1, 1, 9))
+    )
+    inputs.reserve(smaller, "somebody")
+    assert inputs.size() == 8
+    inputs.reserve(larger, "somebody")
+    assert inputs.size() == 14
+    assert inputs.size(beside=larger) == 5
+    inputs.close()
+
+
+def test_as_many_packages_as_places_are_not_all_if_they_are_not_those_of_the_order():
+    inputs = Inputs([1, 2])
+    for number in (0, 1):
+        inputs.fill(package(1, number, ContentKind.DATA))
+    assert not inputs.complete
+    inputs.close()
 
 
 def test_what_is_on_its_way_counts_until_it_is_given_back():
     inputs = Inputs([1, 1])
     inputs.reserve(slot(1, 7, 5), "somebody")
-    inputs.reserve(slot(1, 8, 3), "somebody")
-    assert inputs.size == 8
+    second = slot(1, 8, 3)
+    inputs.reserve(second, "somebody")
+    assert inputs.size() == 8
     inputs.fill(package(1, 7, ContentKind.DATA, b"12345"))
-    assert inputs.size == 8
-    inputs.release(slot(1, 8, 3))
-    assert inputs.size == 5
+    assert inputs.size() == 8
+    inputs.release(second)
+    assert inputs.size() == 5
     inputs.close()
 
 
@@ -170,5 +207,5 @@ def test_what_is_forgotten_is_closed():
     (kept,) = inputs.in_order()
     inputs.close()
     assert kept.content.descriptor == -1
-    assert inputs.size == 0
+    assert inputs.size() == 0
     assert not inputs.complete

@@ -112,6 +112,15 @@ class ArrivingUploads:
             if now >= arrival.broke_off_at + KEPT_S:
                 self.give_up(arrival)
 
+    def round_begun(self) -> None:
+        """End what was on its way to places of the round before."""
+        for arrival in list(self._arrivals):
+            if not self._computation.holds(arrival.slot):
+                sender, arrival.sender = arrival.sender, None
+                self._drop(arrival)
+                if sender is not None:
+                    sender.end(self._computation.gone_on, at_once=True)
+
     def close(self) -> None:
         """Drop everything."""
         for arrival in list(self._arrivals):

@@ -53,6 +53,11 @@ _SENDS: Final = {
     ContentKind.DATA: (ComputationState.DATA_SOURCES_LOADING, DATA_SENDERS),
     ContentKind.STREAM: (ComputationState.STREAM_SOURCES_LOADING, STREAM_SENDERS),
 }
+_ENDS: Final = {
+    # Data may be withdrawn while it comes; then it is there before they are once more.
+    ContentKind.STREAM: {ComputationState.DATA_SOURCES_LOADING},
+}
+"""When else an upload of a kind that is under way may end."""
 _SALT_BYTES: Final = 32
 _CHANGES: Final = {
     ContentKind.DATA: {
@@ -150,9 +155,9 @@ class Computation:
             self._require_changeable(upload.kind)
             slot = dataclasses.replace(slot, replaces=True)
         self.consents.require()
-        others = self._data.size + self._streams.size
-        # What others have only announced counts: it is going to be here beside this.
-        require_room(self.policy, identity, upload, others)
+        # What others have only announced counts: it is going to be here beside this. What is in
+        # the place itself does not: the program is never given both.
+        require_room(self.policy, identity, upload, self._size_beside(slot))
         inputs.reserve(slot, identity.label)
         return slot
 
@@ -182,7 +187,8 @@ class Computation:
     def release(self, slot: Slot) -> None:
         """The upload is not coming, or was refused at its end."""
         if slot.kind is ContentKind.PROGRAM:
-            self._program = None
+            if self._program is slot:
+                self._program = None
         else:
             self._inputs(slot.kind).release(slot)
 
@@ -196,7 +202,7 @@ class Computation:
     def holds(self, slot: Slot) -> bool:
         """Whether a place is kept for this upload."""
         if slot.kind is ContentKind.PROGRAM:
-            return self._program == slot and self.state is ComputationState.INITIAL
+            return self._program is slot and self.state is ComputationState.INITIAL
         return self._inputs(slot.kind).holds(slot)
 
     def require_wanted(self, slot: Slot) -> None:
@@ -208,6 +214,15 @@ class Computation:
         self._require_time(slot)
         if slot.kind is not ContentKind.PROGRAM:
             self.consents.require()
+
+    @property
+    def gone_on(self) -> DeniedError:
+        """Why an upload is not taken any more whose place is not kept."""
+        return DeniedError(
+            RefusalReason.WRONG_STATE,
+            found=f"{self._where}, round {self.round}"[:160],
+            expected="an upload that was announced in this round",
+        )
 
     def find(self, identity: PolicyIdentity, upload: Upload) -> Package | None:
         """The input that is in and is just what `identity` announces, by its digest."""
@@ -232,11 +247,13 @@ class Computation:
         """An input is in.
 
         Raises:
-            DeniedError: the computation failed or went on in the meantime, or there is no salt to
-                be had; the slot is given back.
+            DeniedError: the computation failed or went on in the meantime, its place is not kept
+                any more, or there is no salt to be had; the slot is given back.
         """
         try:
             self._require_time(slot)
+            if not self.holds(slot):
+                raise self.gone_on
             salt = self._draw(_SALT_BYTES, "a commitment")
         except DeniedError:
             self.release(slot)
@@ -487,6 +504,16 @@ class Computation:
     def _inputs(self, kind: ContentKind) -> Inputs:
         return self._data if kind is ContentKind.DATA else self._streams
 
+    def _size_beside(self, slot: Slot) -> int:
+        """Bytes of inputs that are in or on their way in all places but this one."""
+        return sum(
+            inputs.size(beside=slot if kind is slot.kind else None)
+            for kind, inputs in (
+                (ContentKind.DATA, self._data),
+                (ContentKind.STREAM, self._streams),
+            )
+        )
+
     def _is_duplicate(self, slot: Slot) -> bool:
         """Whether it is refused for being in, which says more than the state does."""
         there = self._inputs(slot.kind).find(slot.client_id, slot.package_id)
@@ -501,7 +528,7 @@ class Computation:
         """Refuse what does not come in time for its place."""
         if slot.replaces:
             self._require_changeable(slot.kind)
-        else:
+        elif self.state not in _ENDS.get(slot.kind, ()):
             self._require_state(_SENDS[slot.kind][0])
 
     def _require_changeable(self, kind: ContentKind) -> None:

@@ -51,18 +51,24 @@ class Inputs:
         self._order = tuple(order)
         self._places = Counter(self._order)
         self._packages: dict[tuple[int, int], Package] = {}
-        self._reserved: dict[tuple[int, int], int] = {}
+        self._reserved: dict[tuple[int, int], Slot] = {}
 
     @property
     def complete(self) -> bool:
         """Whether everything the policy's order names is in."""
-        return len(self._packages) == len(self._order)
+        if len(self._packages) != len(self._order):
+            return False
+        return Counter(client for client, _ in self._packages) == self._places
 
-    @property
-    def size(self) -> int:
-        """Bytes that are in or on their way."""
-        here = sum(package.content.size for package in self._packages.values())
-        return here + sum(self._reserved.values())
+    def size(self, *, beside: Slot | None = None) -> int:
+        """Bytes that are in or on their way, of all places or all but the one of `beside`.
+
+        Of a package and what comes instead of it the larger counts: there will be one of them.
+        """
+        keys = {*self._packages, *self._reserved}
+        if beside is not None:
+            keys.discard((beside.client_id, beside.package_id))
+        return sum(self._size_at(key) for key in keys)
 
     def reserve(self, slot: Slot, label: str) -> None:
         """Keep a place for this package of the principal with this name.
@@ -94,15 +100,21 @@ class Inputs:
 
     def release(self, slot: Slot) -> None:
         """The upload is not coming; nothing has changed."""
-        self._reserved.pop((slot.client_id, slot.package_id), None)
+        if self.holds(slot):
+            del self._reserved[slot.client_id, slot.package_id]
 
     def hold(self, slot: Slot) -> None:
         """Keep a place again that was released a moment ago."""
-        self._reserved[slot.client_id, slot.package_id] = slot.size
+        self._reserved[slot.client_id, slot.package_id] = slot
 
     def holds(self, slot: Slot) -> bool:
-        """Whether a place is kept for this upload."""
-        return self._reserved.get((slot.client_id, slot.package_id)) == slot.size
+        """Whether a place is kept for this upload, and not for another that is just like it."""
+        return self._reserved.get((slot.client_id, slot.package_id)) is slot
+
+    @property
+    def replacing(self) -> bool:
+        """Whether something is on its way instead of a package that is in."""
+        return not self._packages.keys().isdisjoint(self._reserved)
 
     def find(self, client_id: int, package_id: int) -> Package | None:
         """The package, if it is in."""
@@ -137,12 +149,16 @@ class Inputs:
         places by their numbers, and otherwise in the order of the numbers.
         """
         here: dict[int, dict[int, Package | tuple[int, int]]] = {}
-        for (client, number), size in self._reserved.items():
-            here.setdefault(client, {})[number] = (number, size)
+        for (client, number), slot in self._reserved.items():
+            here.setdefault(client, {})[number] = (number, slot.size)
         for (client, number), package in self._packages.items():
             here.setdefault(client, {})[number] = package
         turns = {client: iter(self._by_turn(client, own)) for client, own in here.items()}
         return [(client, next(turns.get(client, iter(())), None)) for client in self._order]
+
+    def _size_at(self, key: tuple[int, int]) -> int:
+        package, slot = self._packages.get(key), self._reserved.get(key)
+        return max(package.content.size if package else 0, slot.size if slot else 0)
 
     def _by_turn(
         self, client: int, own: dict[int, Package | tuple[int, int]]

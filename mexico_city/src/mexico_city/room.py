@@ -26,7 +26,7 @@ def require_room(policy: Policy, identity: PolicyIdentity, upload: Upload, other
         policy: what says how large it may be.
         identity: who announces it.
         upload: what is announced.
-        others: bytes of inputs that are in or announced.
+        others: bytes of inputs that are in or announced, in other places.
 
     Raises:
         DeniedError: it is larger than the policy or its place allows.
@@ -37,7 +37,7 @@ def require_room(policy: Policy, identity: PolicyIdentity, upload: Upload, other
         return
     _require_at_most("input_bytes", limits.input_bytes, upload.size)
     _require_place_size(policy, identity, upload)
-    of = " of inputs in all" + ", with the one that is replaced" * upload.replace
+    of = " of inputs in all"
     _require_at_most("total_input_bytes", limits.total_input_bytes, others + upload.size, of)
 
 

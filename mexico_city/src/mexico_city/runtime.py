@@ -98,6 +98,7 @@ class Runtime:
                 return None
             case NextRound():
                 if computation.next_round(dialogue.identity):
+                    self._arrivals.round_begun()
                     return Done()
                 return Awaited(computation.round_votes.awaited)
             case Shutdown():
