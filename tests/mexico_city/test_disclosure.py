@@ -55,8 +55,7 @@ def test_what_the_policy_says_nothing_of_is_released_as_it_is():
     assert released(found, b"anything") == b"anything"
     assert released(found, b"", wrote=False) == b""
     assert found.balance is None
-    assert found.return_code(-4) == -4
-    assert found.fuel(7) == 7
+    assert not found.private
     found.require_run([], [])
     found.pay()
 
@@ -145,12 +144,6 @@ def test_without_room_for_its_noise_nothing_is_released():
     with no_more_files(), pytest.raises(WithheldError) as error:
         releasing.step()
     assert error.value.rule == "there is no room for its noise now"
-
-
-def test_under_privacy_neither_codes_nor_fuel_are_told():
-    found = disclosure({"type": "u64", "privacy": LAPLACE})
-    assert [found.return_code(code) for code in (0, 1, -4, 77)] == [0, -1, -1, -1]
-    assert found.fuel(7) is None
 
 
 def test_releases_are_paid_until_the_budget_does_not_pay_for_another():

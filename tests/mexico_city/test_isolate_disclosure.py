@@ -7,7 +7,8 @@ import pytest
 
 from colima import runtime
 from colima.runtime import ComputationState, ContentKind, Failure, RefusalReason
-from psa_attestation.receipts.receipt import RunEnd
+from mexico_city.attempts import UNTOLD
+from psa_attestation.receipts.receipt import RunDetails, RunEnd
 from psa_attestation.receipts.verification import verify_receipt
 from support import runtime_guests as guests
 from support.guests import main
@@ -49,14 +50,14 @@ GAUSSIAN = LAPLACE | {"mechanism": "gaussian", "delta": "1e-6", "total_delta": "
 
 
 @contextmanager
-def opened(isolates, program, result, *, inputs=(b"first", b"second"), **terms):
+def opened(isolates, program, result, *, inputs=(b"first", b"second"), fuel=10**9, **terms):
     """An isolate with the program and both inputs in, of which the second is a list."""
     with isolates.computation(
         ROLES,
         program=program,
         data=[1, 2],
         terms={"result": result, "inputs": [{}, {"type": "Vec<u8>"}], **terms},
-        limits=Limits(fuel=10**9),
+        limits=Limits(fuel=fuel),
     ) as rig:
         with rig.session(0) as author:
             author.program(program)
@@ -156,7 +157,8 @@ def test_a_result_gets_noise_and_every_release_is_paid_until_the_budget_is_spent
     deltas = [(each.privacy.delta_spent, each.privacy.delta_left) for each in receipts]
     with_delta = [("0.000001", "0.000009"), ("0.000002", "0.000008")]
     assert deltas == (with_delta if privacy is GAUSSIAN else [("0", "0")] * 2)
-    assert all(each.details.fuel is None for each in receipts)
+    untold = [(each.details.fuel, each.details.run_ms) for each in receipts]
+    assert untold == [(None, None)] * 2
     digests = {each.details.output_digest for each in receipts}
     assert len(digests) == len(receipts)
 
@@ -171,26 +173,33 @@ def test_two_isolates_give_different_noise(isolates):
     assert found[0] != found[1]
 
 
-def test_a_result_of_another_type_costs_nothing(isolates):
+@pytest.mark.parametrize(
+    ("program", "limits"),
+    [
+        (COPIER, {}),  # of another type
+        (guests.FAILING, {}),
+        (guests.TRAPPING, {}),
+        (guests.ENDLESS, {"fuel": 10**6}),
+        (guests.SILENT, {}),
+    ],
+    ids=["another-type", "error-code", "trap", "limit", "no-result"],
+)
+def test_under_privacy_runs_that_fail_are_all_alike_and_paid_for(isolates, program, limits):
     result = {"type": "Vec<i64>", "privacy": LAPLACE}
+    inputs = (b"\x02" + bytes(9), b"x")
     with (
-        opened(isolates, COPIER, result, inputs=(b"\x02" + bytes(9), b"x")) as rig,
+        opened(isolates, program, result, inputs=inputs, attempts=2, **limits) as rig,
         rig.session(3) as reader,
+        rig.session(0) as author,
     ):
         answer, _ = reader.result()
+        report = author.ask(runtime.GetFailureReport())
+        failure = author.ask(runtime.GetState()).failure
         (receipt,) = receipts_of(rig, reader)
-    assert answer.reason is RefusalReason.WITHHELD
-    assert receipt.end is RunEnd.WITHHELD
-    assert (receipt.privacy.epsilon_spent, receipt.privacy.epsilon_left) == ("0", "0.025")
-
-
-def test_under_privacy_a_programs_code_tells_only_that_it_failed(isolates):
-    result = {"type": "Vec<i64>", "privacy": LAPLACE}
-    with opened(isolates, guests.FAILING, result) as rig, rig.session(3) as reader:
-        answer, _ = reader.result()
-        (receipt,) = receipts_of(rig, reader)
-    assert isinstance(answer, runtime.ProgramFailed)
-    assert (answer.return_code, receipt.details.return_code) == (-1, -1)
+    assert (answer.reason, answer.found, answer.expected) == (RefusalReason.WITHHELD, UNTOLD, "")
+    assert (report.failure, failure) == (f"withheld: {UNTOLD}", Failure.WITHHELD)
+    assert (receipt.end, receipt.details) == (RunEnd.WITHHELD, RunDetails())
+    assert (receipt.privacy.epsilon_spent, receipt.privacy.epsilon_left) == ("0.01", "0.015")
 
 
 @pytest.mark.parametrize("privacy", [LAPLACE, None], ids=["noise", "no-noise"])

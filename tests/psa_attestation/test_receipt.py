@@ -126,6 +126,20 @@ class TestDetails:
         assert cbor2.loads(message.details) == {0: 0, 2: 1}
         assert verify(message.opened) == receipt
 
+    @pytest.mark.parametrize(
+        ("end", "details"),
+        [
+            (RunEnd.FINISHED, RunDetails(return_code=0, output_digest=b"o" * 32)),
+            (RunEnd.WITHHELD, RunDetails()),
+        ],
+    )
+    def test_under_privacy_neither_duration_nor_how_a_run_failed_need_be_told(self, end, details):
+        balance = PrivacyBalance("0.5", "0.5", "0", "0")
+        receipt = changed(end=end, details=details, privacy=balance)
+        assert verify(signed(receipt).opened) == receipt
+        with pytest.raises(WritingError):
+            changed(end=end, details=details, privacy=None)
+
     @pytest.mark.parametrize("end", [RunEnd.TRAPPED, RunEnd.LIMIT_REACHED, RunEnd.GUEST_LOST])
     def test_a_run_that_did_not_return_has_none(self, end):
         message = signed(changed(end=end, details=FAILED))
@@ -176,7 +190,7 @@ class TestDetails:
     def test_one_that_a_run_that_returned_needs_is_missed(self, field):
         details = cbor2.dumps({k: v for k, v in cbor2.loads(DETAILS).items() if k != field})
         with refused(ErrorCode.CLAIM_VALUE, Stage.CLAIMS):
-            read({9: commit_details(SALT, details)}, details=(SALT, details))
+            read({9: commit_details(SALT, details)}, without=[17], details=(SALT, details))
 
     def test_of_a_map_that_says_one_twice_none_is_read(self):
         details = b"\xa2\x00\x00\x00\x01"

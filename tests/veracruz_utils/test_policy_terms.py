@@ -158,6 +158,12 @@ def test_more_contributors_than_there_are_could_never_be():
     refused("$.result.contributors", PolicyErrorCode.INPUT_TERMS, result={"contributors": 3})
 
 
+def test_under_privacy_there_is_one_attempt_unless_the_policy_says_more():
+    result = {"type": "Vec<i64>", "privacy": PRIVACY}
+    assert parse(result=result).conduct.attempts == 1
+    assert parse(result=result, attempts=2).conduct.attempts == 2
+
+
 def test_privacy_is_read_as_exact_fractions():
     privacy = parse(result={"type": "Vec<i64>", "privacy": PRIVACY}).result.privacy
     assert privacy.mechanism is Mechanism.LAPLACE

@@ -242,7 +242,9 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
     which = f"receipt {receipt.number}, round {receipt.round}, attempt {receipt.attempt}"
     ended = end_words(receipt.end)
     if receipt.details is not None and receipt.details.return_code is not None:
-        ended += f", return code {receipt.details.return_code}, {receipt.details.run_ms} ms"
+        ended += f", return code {receipt.details.return_code}"
+        if receipt.details.run_ms is not None:
+            ended += f", {receipt.details.run_ms} ms"
     clock = f"the host's clock said {host_time_of(receipt)}"
     return "; ".join([f"{which}: {ended}, {on}", *balance_lines(receipt), clock])
 

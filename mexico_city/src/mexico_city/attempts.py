@@ -3,6 +3,7 @@
 After a run that failed everybody is told its kind, readers its answer, and the program's provider
 how it failed; under `debug` that is also where, and what the program said. The same failure is
 answered again until there is another run: a program must not be asked for more than it was.
+Under privacy everybody is told that the run failed, and nobody how.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ _KINDS: Final = {
     RefusalReason.WITHHELD: Failure.WITHHELD,
     RefusalReason.PROGRAM_REFUSED: Failure.PROGRAM_REFUSED,
 }
+
+UNTOLD: Final = "how a run failed is not told under privacy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class RunFailure:
         told = f"the program was refused: {code}" if refused else f"{what}: {code}"
         report = FailureReport(told, tuple(frames), message)
         return cls(_KINDS[reason], DeniedError(reason, found=code), told, report)
+
+    @classmethod
+    def untold(cls) -> "RunFailure":
+        """Of any run that failed under privacy: how it did depends on the inputs."""
+        return cls.of(RefusalReason.WITHHELD, UNTOLD)
 
     @classmethod
     def by_code(cls, result: RunResult, message: str = "", *, debug: bool) -> "RunFailure":

@@ -24,7 +24,7 @@ from colima.runtime import (
     Upload,
     Withdraw,
 )
-from mexico_city.attempts import Attempts, RunFailure, RunResult
+from mexico_city.attempts import UNTOLD, Attempts, RunFailure, RunResult
 from mexico_city.consents import Consents
 from mexico_city.content import Content, content_of
 from mexico_city.disclosure import Disclosure
@@ -354,8 +354,14 @@ class Computation:
     def run_failed(
         self, reason: RefusalReason, code: str, frames: Sequence[TrapFrame] = (), message: str = ""
     ) -> DeniedError:
-        """Record a run that ended early; where, and its message, are kept under `debug` alone."""
+        """Record a run that ended early; where, and its message, are kept under `debug` alone.
+
+        Under privacy nothing of it is kept but that it failed.
+        """
         self.running = False
+        if self.disclosure.private:
+            self._run_failed(RunFailure.untold())
+            return DeniedError(RefusalReason.WITHHELD, found=UNTOLD)
         told = (tuple(frames), message) if self.policy.debug else ((), "")
         self._run_failed(RunFailure.of(reason, code, *told))
         return DeniedError(reason, found=code)
@@ -471,6 +477,7 @@ class Computation:
         self.disclosure.require_run(inputs, streams)
         seed = self._draw(SEED_BYTES, "a seed") if self.policy.conduct.deterministic else b""
         self.consents.bind()
+        self.disclosure.pay()
         self.running = True
         self.attempts.begin()
         self._message = ""  # that of an earlier round says nothing of this one

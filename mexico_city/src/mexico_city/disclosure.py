@@ -85,14 +85,11 @@ class Disclosure:
                 expected=_loss_text(budget.price, budget) + " for a release",
             )
 
-    def return_code(self, code: int) -> int:
-        """The code of a run that may be told: under privacy, only whether it is 0."""
-        # Noise would hide little from who reads the same in 32 bits of a program's code.
-        return code if self._budget is None or code == 0 else -1
-
-    def fuel(self, used: int) -> int | None:
-        """The fuel of a run that may be told: it depends on the inputs to the last instruction."""
-        return used if self._budget is None else None
+    @property
+    def private(self) -> bool:
+        """Whether nobody is told how a run failed, nor what it took: both depend on the inputs."""
+        # Noise would hide little from who reads the same in a program's code, fuel or duration.
+        return self._budget is not None
 
     def release(self, written: Sealing, *, succeeded: bool, wrote: bool) -> "Releasing":
         """What the program wrote, on its way out.
@@ -110,7 +107,7 @@ class Disclosure:
         return _Timer(self._clock, self._clock() + self._release_s)
 
     def pay(self) -> None:
-        """Put a release on the account, before anybody gets any of it."""
+        """Put a run on the account, before it begins: it is paid for however it ends."""
         if self._budget is not None:
             self._budget = self._budget.pay()
 

@@ -358,11 +358,12 @@ class Runtime:
             self._conclude(job, finished, content)
 
     def _conclude(self, job: Job, finished: isolate.Finished, content: Content) -> None:
-        disclosure = self.computation.disclosure
-        released = finished.return_code == 0 and finished.wrote_output
-        if released:
-            disclosure.pay()
-        code = disclosure.return_code(finished.return_code)
+        code = finished.return_code
+        if code and self.computation.disclosure.private:
+            content.close()
+            self._withhold(job, finished, WithheldError("an error code"))
+            return
+        released = code == 0 and finished.wrote_output
         digest = content.digest.value if released else None
         end = RunEnd.FINISHED if code == 0 else RunEnd.ERROR_CODE
         receipt = self._report_return(job, finished, end, code=code, digest=digest)
@@ -378,9 +379,12 @@ class Runtime:
             self._hand_over(reader, outcome)
 
     def _withhold(self, job: Job, finished: isolate.Finished, withheld: WithheldError) -> None:
-        """The program did well and its result must not be released: nobody gets anything of it."""
-        self._report_return(job, finished, RunEnd.WITHHELD, code=0, digest=None)
+        """Its result must not be released: nobody gets anything of it."""
         reason = RefusalReason.WITHHELD
+        if self.computation.disclosure.private:
+            self._note_failure(job, reason)
+        else:
+            self._report_return(job, finished, RunEnd.WITHHELD, code=0, digest=None)
         message = finished.message
         refusal = self.computation.run_failed(reason, withheld.rule, (), message)
         self._after_run()
@@ -395,8 +399,8 @@ class Runtime:
             end,
             return_code=code,
             output_digest=digest,
-            run_ms=finished.run_ms,
-            fuel=disclosure.fuel(finished.fuel),
+            run_ms=None if disclosure.private else finished.run_ms,
+            fuel=None if disclosure.private else finished.fuel,
             privacy=disclosure.balance,
         )
         return self._receipts.write(job, self.computation.round, report)
@@ -432,9 +436,12 @@ class Runtime:
             self._forget_program()
 
     def _note_failure(self, job: Job, reason: RefusalReason) -> None:
-        """Write the receipt of a run that ended without the program's return."""
-        balance = self.computation.disclosure.balance
-        report = EndedRun(END_OF.get(reason, RunEnd.GUEST_LOST), privacy=balance)
+        """Write the receipt of a run that ended early, or must not tell how it ended."""
+        disclosure = self.computation.disclosure
+        end = END_OF.get(reason, RunEnd.GUEST_LOST)
+        if disclosure.private:
+            end = RunEnd.WITHHELD
+        report = EndedRun(end, privacy=disclosure.balance)
         self._receipts.write(job, self.computation.round, report)
 
     def _distrust_guest(self) -> None:

@@ -64,8 +64,10 @@ def test_what_is_told_of_a_run_is_told_by_reader_and_by_everybody():
     assert "the fuel it used" in metered
     privacy = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "2", "sensitivity": "1"}
     noisy = told(result={"type": "(i64,)", "privacy": privacy}, limits={"fuel": 5})["learns"]
-    assert "reader learns of each run as well whether the program returned an error code" in noisy
-    assert "fuel" not in noisy
+    assert "whether each run ended with a result; how one failed nobody learns" in noisy
+    assert "A run that fails is paid for as a release is" in noisy
+    for word in ("of each run as well", "how long it took", "fuel", "by a trap", "how it failed"):
+        assert word not in noisy
 
 
 def test_noise_and_what_may_leave_are_told():

@@ -70,6 +70,7 @@ SPEAKS = {
     "P408": {"result": {"type": "(i64,)", "privacy": PRIVACY | {"total_epsilon": "11"}}},
     "P409": {"result": {"type": "Vec<i64>", "privacy": PRIVACY}},
     "P410": {"result": {"type": "(i64,)", "privacy": PRIVACY}, "rounds": 3},
+    "P411": {"result": {"type": "(i64,)", "privacy": PRIVACY}, "attempts": 2},
     "P502": {"roles": {**ROLES, "NORTH": ["ResultReader"]}},
 }
 SILENT = {

@@ -20,7 +20,7 @@ _OPTIONS: Final = (
     click.option(
         "--attempts",
         type=click.IntRange(1, _MOST),
-        help="How often the program may be run in a round.  [default: 3]",
+        help="How often the program may be run in a round.  [default: 3; with --privacy 1]",
     ),
     click.option(
         "--results-per-reader",

@@ -181,18 +181,25 @@ class _Voice:
                 f"By {program.name}: {who} learns {what}." for who, what in program.learns.items()
             )
         yield from self._edge()
+        private = policy.result.privacy is not None
+        ended = (
+            "whether each run ended with a result; how one failed nobody learns"
+            if private
+            else "how each run ended: well, with an error code, by a trap, by a limit, with its "
+            "process, or with a result that was withheld"
+        )
         yield (
             "Every principal learns who has sent what when, its size in bytes, how often the "
-            "program ran, and how each run ended: well, with an error code, by a trap, by a limit, "
-            "with its process, or with a result that was withheld; never the content."
+            f"program ran, and {ended}; never the content."
         )
-        yield self._of_a_run()
+        if not private:
+            yield self._of_a_run()
         if policy.debug:
             yield (
                 f"{self._author} learns what the program says while it runs, and where in it a run "
                 "failed: that can be anything, the inputs included (debug is on)."
             )
-        else:
+        elif not private:
             yield f"{self._author} learns of a failed run how it failed, and not where or on what."
         if len(self._readers) == 1 and self._readers == [self._author]:
             yield (
@@ -210,10 +217,8 @@ class _Voice:
         if self.policy.debug and self._author not in told:
             told.append(self._author)
         verb = "learns" if len(told) == 1 else "learn"
-        private = self.policy.result.privacy is not None
-        code = "whether the program returned an error code" if private else "the program's code"
-        fuel = self.policy.limits.fuel is not None and not private
-        what = [code, "how long it took", *["the fuel it used"] * fuel]
+        fuel = self.policy.limits.fuel is not None
+        what = ["the program's code", "how long it took", *["the fuel it used"] * fuel]
         return f"{listed(told)} {verb} of each run as well {listed(what)}."
 
     def _edge(self) -> Iterator[str]:
@@ -234,6 +239,10 @@ class _Voice:
                 f"{_cost(privacy.epsilon, privacy.delta)} for each, "
                 f"{_cost(privacy.total_epsilon, privacy.total_delta)} in all, for contributors who "
                 f"change it by at most {decimal_text(privacy.sensitivity)}."
+            )
+            yield (
+                "A run that fails is paid for as a release is: that it failed is told, without "
+                "noise."
             )
 
     def decides(self) -> Iterator[str]:

@@ -190,7 +190,7 @@ class Receipt:
         _check(words.isprintable(), "a text has characters that are not printable")
         _check(self.host_time in _UINT64, "the time is not of 64 bits")
         if self.details is not None:
-            _check_end(self.end, self.details)
+            _check_end(self.end, self.details, private=self.privacy is not None)
 
     def _check_digests(self) -> None:
         digests = (self.policy_digest, self.program_digest, self.measurement)
@@ -206,11 +206,21 @@ class Receipt:
         _check(all(len(each) <= 32 for each in self.isolation), "a layer's name is too long")
 
 
-def _check_end(end: RunEnd, details: RunDetails) -> None:
-    """Refuse details that contradict how the run is said to have ended."""
+def _check_end(end: RunEnd, details: RunDetails, *, private: bool) -> None:
+    """Refuse details that contradict how the run is said to have ended.
+
+    Under privacy there need be no duration, and no code of a run whose result was withheld.
+    """
     code = details.return_code
-    _check((code is not None) == end.returned, "a return code goes with a program that returned")
-    _check((details.run_ms is not None) == end.returned, "a duration goes with one that returned")
+    of_code, of_time = code is not None, details.run_ms is not None
+    _check(
+        of_code == end.returned or (private and end is RunEnd.WITHHELD),
+        "a return code goes with a program that returned",
+    )
+    _check(
+        of_time == end.returned or (private and not of_time),
+        "a duration goes with one that returned",
+    )
     succeeded = end in (RunEnd.FINISHED, RunEnd.WITHHELD)
     _check(code is None or (code == 0) == succeeded, f"the code is {code}, the end {end.name}")
     has_result = details.output_digest is not None

@@ -29,6 +29,8 @@ from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.values import RESULT_READERS, PolicyIdentity
 
 USUAL_ATTEMPTS: Final = 3
+PRIVATE_ATTEMPTS: Final = 1
+"""Under privacy: each is paid for, and tells whether it failed."""
 USUAL_STREAM_ROUNDS: Final = 100
 """Each takes new stream items, and so the doing of whoever gives them."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?(e-[0-9]{1,2})?")
@@ -76,7 +78,7 @@ class TermsForm(SharedForm, kw_only=True):
     """The fields; each may be left out."""
 
     rounds: _Rounds | None = None
-    attempts: _Attempts = USUAL_ATTEMPTS
+    attempts: _Attempts | None = None
     results_per_reader: _Rounds | None = None
     next_round: _AgreementForm = "any"
     consent: _AgreementForm | None = None
@@ -113,9 +115,10 @@ def read_terms(form: TermsForm, identities: Sequence[PolicyIdentity]) -> PolicyT
     rounds = form.rounds or (USUAL_STREAM_ROUNDS if streams else 1)
     everybody = frozenset(each.client_id for each in identities)
     names = {each.name: each.client_id for each in identities if each.name}
+    usual_attempts = USUAL_ATTEMPTS if form.result.privacy is None else PRIVATE_ATTEMPTS
     conduct = Conduct(
         rounds=rounds,
-        attempts=form.attempts,
+        attempts=form.attempts or usual_attempts,
         results_per_reader=min(form.results_per_reader or rounds, rounds),
         next_round=_read_agreement(form.next_round, _readers(identities), names, "$.next_round"),
         consent=None

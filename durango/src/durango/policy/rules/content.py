@@ -131,5 +131,18 @@ def _budget_ends_early(checked: Checked) -> Iterator[str]:
         )
 
 
+@rule(
+    "P411", Severity.WARNING, "attempts that the privacy budget pays for",
+    "allow one: each tells, without noise, whether the run failed",
+)  # fmt: skip
+def _paid_attempts(checked: Checked) -> Iterator[str]:
+    attempts = checked.policy.conduct.attempts
+    if checked.policy.result.privacy and attempts > 1:
+        yield (
+            f"the program may be run {attempts} times in a round: every one of them costs as much "
+            "of its privacy budget as a release, and tells everybody whether it failed"
+        )
+
+
 def _has_sequence(kind: kinds.TypeKind) -> bool:
     return isinstance(kind, kinds.Sequence) or any(map(_has_sequence, kinds.parts(kind)))
