@@ -17,6 +17,7 @@ from durango.endings import expiry_explained
 from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
+from jalisco.transport import BRIDGE_REMEDY
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError
@@ -66,6 +67,7 @@ def attest(
             f"/{bridge.SERVICE}/Attest",
             bridge.AttestRequest(challenge),
             timeout_s=timeout_s,
+            remedy=BRIDGE_REMEDY,
         ).token
     result = _ask(
         verifier.VerifyTokenResponse,
@@ -185,13 +187,19 @@ class SavedAttestation:
 
 
 def _ask(
-    answer: type[_AnswerT], peer: str, method: str, request: object, *, timeout_s: float
+    answer: type[_AnswerT],
+    peer: str,
+    method: str,
+    request: object,
+    *,
+    timeout_s: float,
+    remedy: str | None = None,
 ) -> _AnswerT:
     address = peer.rpartition(" ")[2]
     try:
         asked = colima.encode(request)
         with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES) as channel:
-            data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer)
+            data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer, remedy=remedy)
         return colima.decode(answer, data)
     except colima.WireError as error:
         raise ProtocolError(f"{peer} sent a malformed answer: {error}") from error

@@ -20,7 +20,11 @@ import grpc
 
 _METHOD: Final = f"/{SERVICE}/Session"
 _CHUNKS_IN_FLIGHT: Final = 8
-_REMEDY: Final = "start it with 'sinaloa serve POLICY', or correct the address"
+BRIDGE_REMEDY: Final = (
+    "the computation may be over; else have the delegate run 'sinaloa serve POLICY', or correct "
+    "the address"
+)
+"""What to do when no bridge can be reached."""
 _MAX_MESSAGE_BYTES: Final = MAX_CHUNK_BYTES + 1024
 
 
@@ -65,7 +69,7 @@ def _failure(peer: str, error: grpc.RpcError, *, answered: bool) -> SessionError
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return SessionLostError(f"the session with {peer} was open longer than is allowed")
         case grpc.StatusCode.UNAVAILABLE if not answered:
-            return SessionLostError(str(error_of_call(error, peer=peer, remedy=_REMEDY)))
+            return SessionLostError(str(error_of_call(error, peer=peer, remedy=BRIDGE_REMEDY)))
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
             return SessionLostError(
                 f"{peer} went away in the middle of the session ({status}): "

@@ -159,6 +159,11 @@ def test_what_is_wrong_is_told_with_its_place(folder, old, new, told):
     assert told in refused(folder, old, new)
 
 
+def test_a_field_at_the_end_of_the_file_is_told_where_it_belongs(folder):
+    with pytest.raises(SourceError, match="it stands above the first table"):
+        build(folder, SOURCE.replace("attempts = 5", 'attempts = 5\nconsent = "all"'))
+
+
 def test_the_file_is_named_where_its_text_is_wrong(folder):
     assert str(folder / "policy.toml") in refused(folder, "most = 2", "moost = 2")
 

@@ -239,4 +239,7 @@ def _in_toml(message: str) -> str:
     what = what.replace("Object missing required field", "missing field")
     known = "" if path else ", ".join(sorted({*PolicySource.__struct_fields__} - {"folder"}))
     hint = f"; the fields are {known}" if known and what.startswith("unknown") else ""
-    return f"{path}: {what[:1].lower()}{what[1:]}" if path else f"{what}{hint}"
+    field = what.removeprefix("unknown field ").strip("'")
+    if path and what.startswith("unknown field") and field in PolicySource.__struct_fields__:
+        hint = f": in TOML it stands above the first table, and not below [{path.split('[')[0]}]"
+    return f"{path}: {what[:1].lower()}{what[1:]}{hint}" if path else f"{what}{hint}"
