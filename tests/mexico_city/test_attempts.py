@@ -128,10 +128,59 @@ def test_there_are_as_many_attempts_as_the_policy_says(attempts):
     case = Case(attempts=attempts)
     for number in range(attempts):
         assert case.state is READY
-        case.trap(retry=number > 0)
+        if number:
+            case.send(b"after", replace=True)
+        case.trap()
     assert case.state is ComputationState.ERROR
     assert refusal(case.ask, retry=True).found == "ERROR (trapped: unreachable)"
     assert refusal(case.send, b"after", replace=True).reason is RefusalReason.WRONG_STATE
+
+
+def test_the_last_attempt_is_kept_for_an_input_that_has_changed():
+    case = Case(attempts=3)
+    case.trap()
+    case.trap(retry=True)
+    answer = refusal(case.ask, retry=True)
+    assert (answer.reason, answer.found) == (
+        RefusalReason.ATTEMPTS_USED,
+        "one attempt is left in this round",
+    )
+    assert refusal(case.ask).reason is RefusalReason.TRAPPED
+    case.send(b"after", replace=True)
+    case.run(retry=True)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_where_no_input_can_be_changed_a_reader_may_take_the_last_attempt(rounds):
+    case = Case(data=(NORTH,) * (rounds - 1), attempts=2, rounds=2)
+    if rounds == 2:
+        case.run()
+        case.next_round()
+    case.trap()
+    case.trap(retry=True)
+    assert case.state is ComputationState.ERROR
+
+
+def test_nothing_is_run_again_while_an_input_is_being_replaced():
+    case = Case(attempts=5)
+    case.trap()
+    slot = case.slot(b"after", replace=True)
+    answer = refusal(case.ask, retry=True)
+    assert (answer.reason, answer.found) == (RefusalReason.BUSY, "an input is being replaced")
+    case.computation.provide(slot, content_of(b"after"))
+    case.run(retry=True)
+
+
+def test_another_round_that_the_privacy_budget_does_not_pay_for_leaves_the_last_result():
+    privacy = {"mechanism": "laplace", "epsilon": "1", "total_epsilon": "1", "sensitivity": "1"}
+    case = Case(rounds=2, result={"type": "i64", "privacy": privacy})
+    case.ask()
+    case.computation.disclosure.pay()
+    outcome = RunResult(0, content_of(bytes(8)), b"receipt")
+    case.computation.run_finished(outcome)
+    assert refusal(case.next_round).reason is RefusalReason.BUDGET_SPENT
+    assert case.computation.round_votes.awaited == ()
+    assert case.ask(OTHER) is outcome
 
 
 def test_by_default_there_are_three_attempts():
@@ -147,7 +196,7 @@ def test_the_last_error_code_is_told_in_the_end_as_well():
 
 
 def test_attempts_count_anew_in_every_round():
-    case = Case(rounds=2, attempts=2)
+    case = Case(rounds=2, attempts=3)
     case.trap()
     case.run(retry=True)
     assert case.next_round()

@@ -5,6 +5,7 @@ The model is written from the description of the lifecycle; it shares no code wi
 
 import hashlib
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import settings
@@ -43,7 +44,7 @@ WANTED = {
         {"DataProvider", "StreamProvider"},
     ),
 }
-ROUNDS, ATTEMPTS = 3, 2
+ROUNDS, ATTEMPTS = 3, 3
 PARTIES = st.sampled_from(sorted(ROLES))
 OUTPUTS = st.none() | st.binary(max_size=4)
 OFTEN = st.integers(0, 30).map(lambda drawn: drawn != 17)
@@ -67,6 +68,16 @@ class Model:
         self.previous: bytes | None = None
         self.result: bytes | None = None
         self.votes: set[int] = set()
+
+    def refuses_another_run(self) -> RefusalReason | None:
+        """Why a reader may not have the program run again, whose last run failed."""
+        if self.failed is None or self.running:
+            return None
+        if any((who, number) in self.taken.get(kind, {}) for kind, who, number, _ in self.coming):
+            return RefusalReason.BUSY
+        repairable = any(self.orders[kind] and self.changeable(kind) for kind in self.orders)
+        last = self.attempts == ATTEMPTS - 1
+        return RefusalReason.ATTEMPTS_USED if repairable and last and not self.changed else None
 
     def refuses_upload(
         self, who: int, kind: ContentKind, number: int, size: int, *, replace: bool = False
@@ -364,6 +375,8 @@ class Requests(RuleBasedStateMachine):
             self.refused(RefusalReason.WRONG_STATE, self.computation.request_result, identity)
         elif isinstance(model.failed, RefusalReason) and not (retry or model.changed):
             self.refused(model.failed, self.computation.request_result, identity)
+        elif reason := retry and model.refuses_another_run():
+            self.refused(reason, partial(self.computation.request_result, retry=True), identity)
         else:
             self.check_answer(self.computation.request_result(identity, retry=retry), retry)
 

@@ -55,8 +55,15 @@ def test_a_failure_is_told_again_and_another_run_takes_an_express_wish(computati
     computation.send_program()
     computation.send_data(NORTH, b"not four bytes")
     get = ("result get", "--output", computation.folder / "out")
-    for retry in ((), (), ("--retry",), ("--retry",)):
+    for retry in ((), (), ("--retry",)):
         computation.durango(*get, *retry, client=READER).refused(1, "error code -4")
+    kept = computation.durango(*get, "--retry", client=READER)
+    kept.refused(3, "one attempt is left in this round", "data send --replace")
+    told = computation.durango("status", client=READER).out
+    assert "allows 1 more attempt, when an input has changed: client 1 may replace one" in told
+    again = computation.file(b"not four bytes either")
+    computation.durango("data send", again, "--replace", client=NORTH).done()
+    computation.durango(*get, client=READER).refused(1, "error code -4")
     with computation.connect(AUTHOR) as author:
         found = author.state()
     assert (found.state, found.attempt) == (ComputationState.ERROR, 3)

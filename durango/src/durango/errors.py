@@ -211,7 +211,7 @@ _REMEDIES = {
     RefusalReason.BUDGET_SPENT: "agree on a policy with a larger budget",
     RefusalReason.ROUNDS_USED: "agree on a policy with more rounds",
     RefusalReason.RESULTS_USED: "agree on a policy with more results for each reader",
-    RefusalReason.ATTEMPTS_USED: "have the delegate start the computation anew",
+    RefusalReason.ATTEMPTS_USED: "have one replaced (`durango data send --replace`)",
     RefusalReason.TOO_FEW_CONTRIBUTORS: "more principals have to give an input that is not empty; "
     "nothing was run",
     RefusalReason.WRONG_CONTENT: "send the file again, and leave it as it is meanwhile",

@@ -127,11 +127,11 @@ def _ready(found: StateIs, policy: Policy) -> str:
     left = policy.conduct.attempts - found.attempt
     again = f"{left} more attempt{'s' if left != 1 else ''}"
     owners = tuple(each.client_id for each in found.places if _replaceable(each, found))
-    mend = f": {names(owners, policy)} may replace an input, or" if owners else ":"
-    return (
-        f"there is no result, {_failed(found)}; the policy allows {again}{mend} "
-        f"{readers} may have it run again (`durango result get --retry`)"
-    )
+    told = f"there is no result, {_failed(found)}; the policy allows {again}"
+    if owners and left == 1:
+        return f"{told}, when an input has changed: {names(owners, policy)} may replace one"
+    mend = f"{names(owners, policy)} may replace an input, or " if owners else ""
+    return f"{told}: {mend}{readers} may have it run again (`durango result get --retry`)"
 
 
 def _failed(found: StateIs) -> str:

@@ -100,6 +100,11 @@ class Attempts:
         """Whether there may be another in this round."""
         return self.begun < self._most
 
+    @property
+    def one_left(self) -> bool:
+        """Whether there may be just one more, after others in this round."""
+        return 0 < self.begun == self._most - 1
+
     def begin(self) -> None:
         """Another run begins."""
         self.begun += 1

@@ -306,7 +306,8 @@ class Computation:
 
         Raises:
             DeniedError: not a reader, not everything is in, this reader has had its share, the last
-                run failed, a consent was taken back, or its result could not be released.
+                run failed, a consent was taken back, its result could not be released, or a `retry`
+                would spend what is needed for an input that is being changed.
         """
         require_role(identity, RESULT_READERS)
         if self.state is ComputationState.FINISHED_EXECUTING:
@@ -327,6 +328,8 @@ class Computation:
             if isinstance(failure.answer, DeniedError):
                 raise failure.answer.with_traceback(None)  # or it would grow by each
             return failure.answer
+        if failure is not None and retry:
+            self._require_nothing_better()
         return self._begin_run()
 
     def handed_over(self, identity: PolicyIdentity) -> None:
@@ -397,8 +400,8 @@ class Computation:
         False while others have to ask for it, too (`round_votes`).
 
         Raises:
-            DeniedError: not a reader or none whose word counts, no finished round, none left, or no
-                guest to run another.
+            DeniedError: not a reader or none whose word counts, no finished round, none left, no
+                guest to run another, or no privacy budget for its result.
         """
         require_role(identity, RESULT_READERS)
         self._require_state(ComputationState.FINISHED_EXECUTING)
@@ -410,6 +413,7 @@ class Computation:
             )
         if self._keeper_lost:
             raise DeniedError(RefusalReason.GUEST_LOST, found="no guest process for another round")
+        self.disclosure.require_budget()  # or this result would be given up for nothing
         self.round_votes.give(identity)
         if self.round_votes.met:
             self._begin_round()
@@ -470,6 +474,25 @@ class Computation:
                 RefusalReason.BUSY, found="another upload of the program is under way"
             )
         self._program = slot
+
+    def _require_nothing_better(self) -> None:
+        """Refuse another run if waiting for an input to change promises more."""
+        if self._data.replacing or self._streams.replacing:
+            raise DeniedError(
+                RefusalReason.BUSY,
+                found="an input is being replaced",
+                expected="another run when the new one is in",
+            )
+        repairable = any(
+            self._inputs(kind).expected and self._changeable(kind)
+            for kind in (ContentKind.DATA, ContentKind.STREAM)
+        )
+        if repairable and self.attempts.one_left and not self.attempts.stale:
+            raise DeniedError(
+                RefusalReason.ATTEMPTS_USED,
+                found="one attempt is left in this round",
+                expected="an input that has changed since the last",
+            )
 
     def _begin_run(self) -> Job:
         self.consents.require()

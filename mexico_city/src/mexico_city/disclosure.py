@@ -77,6 +77,14 @@ class Disclosure:
                 found=f"{len(given)} principals gave an input that is not empty",
                 expected=f"at least {asked}",
             )
+        self.require_budget()
+
+    def require_budget(self) -> None:
+        """Refuse what ends in a release that cannot be paid.
+
+        Raises:
+            DeniedError: the privacy budget is spent.
+        """
         budget = self._budget
         if budget is not None and not budget.suffices:
             raise DeniedError(

@@ -54,6 +54,11 @@ class Inputs:
         self._reserved: dict[tuple[int, int], Slot] = {}
 
     @property
+    def expected(self) -> bool:
+        """Whether the policy's order names anybody."""
+        return bool(self._order)
+
+    @property
     def complete(self) -> bool:
         """Whether everything the policy's order names is in."""
         if len(self._packages) != len(self._order):
