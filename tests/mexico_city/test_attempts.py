@@ -388,6 +388,30 @@ def test_a_reader_has_as_many_results_as_the_policy_says_and_the_same_one_again(
     assert isinstance(case.ask(OTHER), Job)
 
 
+def test_a_reader_may_know_of_rounds_whose_result_it_had_or_may_still_have():
+    case = Case(rounds=3, results_per_reader=1)
+    first, second = (case.policy.identities[who] for who in (READER, OTHER))
+    case.run()
+    case.computation.handed_over(first)
+    case.next_round()
+    known = [[case.computation.may_have(who, turn) for turn in (1, 2)] for who in (first, second)]
+    assert known == [[True, False], [False, True]]
+    free = Case(rounds=2)
+    free.run()
+    free.next_round()
+    assert free.computation.may_have(first, 1)
+
+
+def test_only_readers_and_the_author_are_told_the_code_of_a_failure():
+    case = Case(attempts=1)
+    case.trap()
+    assert refusal(case.ask, retry=True).found == "ERROR (trapped: unreachable)"
+    report = case.computation.failure_report(case.policy.identities[AUTHOR])
+    assert report.failure == "trapped: unreachable"
+    assert refusal(case.send, b"after", 9).found == "ERROR (trapped)"
+    assert refusal(case.withdraw).found == "ERROR (trapped), round 1"
+
+
 def test_everybody_sees_which_places_are_filled_by_whom_and_since_when():
     case = Case(data=(NORTH, NORTH), sent=False)
     case.time = 1234.5

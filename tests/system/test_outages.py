@@ -92,7 +92,7 @@ def test_without_the_keeper_of_its_guests_a_computation_fails(stack):
         with computation.connect(0) as other:
             assert eventually(lambda: other.state().state is ComputationState.ERROR)
         sent = computation.durango("data send", computation.file(b"late"), client=0)
-        sent.refused(1, "ERROR (guest lost: keeper)", "start the computation anew")
+        sent.refused(1, "ERROR (guest lost)", "start the computation anew")
         assert computation.shut_down(0) == 0
 
 

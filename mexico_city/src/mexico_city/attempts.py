@@ -41,7 +41,7 @@ class RunFailure:
     Attributes:
         kind: what everybody is told.
         answer: what readers are told.
-        told: the kind, and what more of it is no secret of the program's, in words.
+        told: the kind, and a code of the engine's that says more of it, in words, for readers.
         report: how, for the program's provider, and under `debug` where and what it said.
     """
 
@@ -49,6 +49,13 @@ class RunFailure:
     answer: RunResult | DeniedError
     told: str
     report: FailureReport
+
+    @property
+    def in_public(self) -> str:
+        """The kind, in words for everybody; and what is wrong with a program that none can run."""
+        if self.kind is Failure.PROGRAM_REFUSED:
+            return self.told
+        return self.kind.name.lower().replace("_", " ")
 
     @classmethod
     def of(

@@ -129,7 +129,7 @@ class Computation:
         self._program_since = 0
         self._data = Inputs(policy.data_provision_order)
         self._streams = Inputs(policy.streaming_order)
-        self._taken: dict[int, tuple[int, int]] = {}
+        self._taken: dict[int, set[int]] = {}
 
     # What principals send.
 
@@ -220,7 +220,7 @@ class Computation:
         """Why an upload is not taken any more whose place is not kept."""
         return DeniedError(
             RefusalReason.WRONG_STATE,
-            found=f"{self._where}, round {self.round}"[:160],
+            found=f"{self._where()}, round {self.round}"[:160],
             expected="an upload that was announced in this round",
         )
 
@@ -320,7 +320,7 @@ class Computation:
             and isinstance(failure.answer, RunResult)
         ):
             return failure.answer
-        self._require_state(ComputationState.READY_TO_EXECUTE)
+        self._require_state(ComputationState.READY_TO_EXECUTE, told=True)
         self._require_share(identity)
         if self.running:
             return None
@@ -334,8 +334,14 @@ class Computation:
 
     def handed_over(self, identity: PolicyIdentity) -> None:
         """This reader gets the result of this round; once more is no other result."""
-        had, last = self._taken.get(identity.client_id, (0, 0))
-        self._taken[identity.client_id] = (had + (last != self.round), self.round)
+        if self._rationed:
+            self._taken.setdefault(identity.client_id, set()).add(self.round)
+
+    def may_have(self, identity: PolicyIdentity, turn: int) -> bool:
+        """Whether this reader has had the result of a round, or may have it."""
+        had = self._taken.get(identity.client_id, ())
+        left = len(had) < self.policy.conduct.results_per_reader
+        return not self._rationed or turn in had or (left and turn == self.round)
 
     def run_finished(self, outcome: RunResult, message: str = "") -> None:
         """Record a run that returned; its message is kept under `debug` alone.
@@ -404,7 +410,7 @@ class Computation:
                 guest to run another, or no privacy budget for its result.
         """
         require_role(identity, RESULT_READERS)
-        self._require_state(ComputationState.FINISHED_EXECUTING)
+        self._require_state(ComputationState.FINISHED_EXECUTING, told=True)
         if self.round >= self.policy.conduct.rounds:
             raise DeniedError(
                 RefusalReason.ROUNDS_USED,
@@ -564,7 +570,7 @@ class Computation:
     def _require_changeable(self, kind: ContentKind) -> None:
         if self._changeable(kind):
             return
-        found = "a run is under way" if self.running else f"{self._where}, round {self.round}"
+        found = "a run is under way" if self.running else f"{self._where()}, round {self.round}"
         what = "data" if kind is ContentKind.DATA else "streams"
         raise DeniedError(
             RefusalReason.WRONG_STATE,
@@ -573,25 +579,32 @@ class Computation:
         )
 
     def _require_share(self, identity: PolicyIdentity) -> None:
-        had, last = self._taken.get(identity.client_id, (0, 0))
-        most = self.policy.conduct.results_per_reader
-        if last != self.round and had >= most:
+        if not self.may_have(identity, self.round):
+            most = self.policy.conduct.results_per_reader
             raise DeniedError(
                 RefusalReason.RESULTS_USED,
-                found=f"{identity.label} has had {had} results",
+                found=f"{identity.label} has had {most} results",
                 expected=f"results_per_reader <= {most}",
             )
 
     @property
-    def _where(self) -> str:
-        failure = self.attempts.failure
-        failed = self.state is ComputationState.ERROR and failure is not None
-        return self.state.name + (f" ({failure.told})" if failed and failure else "")
+    def _rationed(self) -> bool:
+        """Whether a reader may have the results of fewer rounds than there may be."""
+        return self.policy.conduct.results_per_reader < self.policy.conduct.rounds
 
-    def _require_state(self, expected: ComputationState) -> None:
+    def _where(self, *, told: bool = False) -> str:
+        """The state, and how the computation failed: its kind, or with `told` what readers are."""
+        failure = self.attempts.failure
+        if self.state is not ComputationState.ERROR or failure is None:
+            return self.state.name
+        return f"{self.state.name} ({failure.told if told else failure.in_public})"
+
+    def _require_state(self, expected: ComputationState, *, told: bool = False) -> None:
         if self.state is not expected:
             raise DeniedError(
-                RefusalReason.WRONG_STATE, found=self._where[:160], expected=expected.name
+                RefusalReason.WRONG_STATE,
+                found=self._where(told=told)[:160],
+                expected=expected.name,
             )
 
     def _require_program(self, digest: Digest) -> None:

@@ -3,6 +3,7 @@
 Every member may ask for any of them, of runs that failed as well. What the program says in numbers
 and the digest of its result are in those of readers alone: who may not have the result could find
 it by its digest, and a program could tell its author what it read by its return code or its fuel.
+A reader has them of the rounds whose result it has had, or may still have.
 Under `debug` its author is told as well.
 
 The newest 64 MiB are kept, which are some tens of thousands of runs with few inputs, and 256 of
@@ -75,7 +76,7 @@ class ReceiptBook:
         self._layers = tuple(sorted(layers))
         self._readers = tuple(sorted(policy.result_readers))
         self._host_time = host_time
-        self._kept: deque[SignedReceipt] = deque()
+        self._kept: deque[tuple[int, SignedReceipt]] = deque()
         self._kept_bytes = 0
         self._most_bytes = kept_bytes
         self._last: tuple[int, int] | None = None
@@ -83,7 +84,7 @@ class ReceiptBook:
     def write(self, job: Job, turn: int, report: EndedRun) -> bytes:
         """The signed receipt, as readers have it, of a run that has just ended in round `turn`."""
         policy = self._policy
-        before = hashlib.sha256(self._kept[-1].closed).digest() if self._kept else None
+        before = hashlib.sha256(self._kept[-1][1].closed).digest() if self._kept else None
         receipt = Receipt(
             policy_digest=policy.digest.value,
             program_digest=policy.program_digest.value,
@@ -112,11 +113,18 @@ class ReceiptBook:
         signed = self._sign(receipt)
         self.count += 1
         self._last = (turn, receipt.attempt)
-        self._keep(signed)
+        self._keep(turn, signed)
         return signed.opened
 
-    def receipt(self, number: int, member: PolicyIdentity) -> bytes:
+    def receipt(
+        self, number: int, member: PolicyIdentity, *, may_have: Callable[[int], bool]
+    ) -> bytes:
         """The receipt of this number, from 1, with the details if this member may know them.
+
+        Args:
+            number: which.
+            member: who asks.
+            may_have: whether this member, a reader, has had the result of a round, or may have it.
 
         Raises:
             DeniedError: there is none, or it is not kept any more.
@@ -125,8 +133,8 @@ class ReceiptBook:
         if not first <= number <= self.count:
             kept = f"{first} to {self.count}" if self.count else "no run has ended yet"
             raise DeniedError(RefusalReason.NOT_EXPECTED, found=f"receipt {number}", expected=kept)
-        signed = self._kept[number - first]
-        knows = member.client_id in self._readers or (
+        turn, signed = self._kept[number - first]
+        knows = (member.client_id in self._readers and may_have(turn)) or (
             self._policy.debug and PROGRAM_SENDERS & member.roles
         )
         return signed.opened if knows else signed.closed
@@ -136,12 +144,12 @@ class ReceiptBook:
             return 1
         return self._last[1] + 1
 
-    def _keep(self, signed: SignedReceipt) -> None:
-        self._kept.append(signed)
+    def _keep(self, turn: int, signed: SignedReceipt) -> None:
+        self._kept.append((turn, signed))
         self._kept_bytes += _size(signed)
         # Never the newest, whose digest the next one names.
         while self._kept_bytes > self._most_bytes:
-            self._kept_bytes -= _size(self._kept.popleft())
+            self._kept_bytes -= _size(self._kept.popleft()[1])
 
 
 def _size(signed: SignedReceipt) -> int:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from colima import isolate
@@ -147,9 +148,13 @@ class Runtime:
             case GetFailureReport():
                 return computation.failure_report(dialogue.identity)
             case GetReceipt():
-                return ReceiptIs(self._receipts.receipt(request.number, dialogue.identity))
+                return ReceiptIs(self._receipt(request.number, dialogue.identity))
             case _:
                 raise DeniedError(RefusalReason.BAD_REQUEST, found=type(request).__name__)
+
+    def _receipt(self, number: int, member: PolicyIdentity) -> bytes:
+        may_have = partial(self.computation.may_have, member)
+        return self._receipts.receipt(number, member, may_have=may_have)
 
     def _announced(self, dialogue: Dialogue, upload: Upload) -> Response | Arrival | None:
         """Let an upload come, or say that it is in: its principal may have missed the answer."""
