@@ -175,7 +175,6 @@ def test_another_round_that_the_privacy_budget_does_not_pay_for_leaves_the_last_
     privacy = {"mechanism": "laplace", "epsilon": "1", "total_epsilon": "1", "sensitivity": "1"}
     case = Case(rounds=2, result={"type": "i64", "privacy": privacy})
     case.ask()
-    case.computation.disclosure.pay()
     outcome = RunResult(0, content_of(bytes(8)), b"receipt")
     case.computation.run_finished(outcome)
     assert refusal(case.next_round).reason is RefusalReason.BUDGET_SPENT

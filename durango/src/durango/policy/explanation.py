@@ -257,10 +257,11 @@ class _Voice:
             yield f"{providers} may replace or withdraw an own input until a run begins."
         yield f"{listed(readers, 'or')} starts the run by asking for the result."
         if conduct.attempts > 1:
+            tells = "whether it failed" if self.policy.result.privacy else "how it ended"
             yield (
                 f"After a run that failed the inputs stay and may be replaced; the program may be "
-                f"run {conduct.attempts} times in a round, and each attempt tells everybody how it "
-                "ended."
+                f"run {conduct.attempts} times in a round, and each attempt tells everybody "
+                f"{tells}."
             )
         if conduct.rounds > 1:
             many = "any number of" if conduct.rounds == UNLIMITED else conduct.rounds
