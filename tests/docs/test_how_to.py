@@ -112,7 +112,7 @@ def test_a_release_is_trusted(follow):
 def test_a_policy_is_agreed_on(follow):
     follow("reference/policy-toml.md")
     printed = follow("how-to/agree-on-a-policy.md")
-    assert "Klinikum Süd gives input 1: 'patients of south'" in printed
+    assert "\"Klinikum Süd\" gives input 1: 'patients of south'" in printed
     assert "ok: private-set-intersection.wasm is the program private-set-intersection" in printed
     assert "ok: north.cert.pem is you as north (DataProvider)" in printed
     assert "both are policy" in printed.splitlines()[-1]

@@ -147,7 +147,8 @@ class Dialogue:
             )
             self.over = True
         else:
-            self.backlog = self._free
+            ends = self._upload is not None and not self._upload.writer.remaining
+            self.backlog = self._free and (ends or len(self._decoder) > 0)
 
     def end(self, why: DeniedError, *, at_once: bool) -> None:
         """Take nothing more, and say why if a message has a place now.

@@ -155,6 +155,8 @@ class Session:
         if dialogue is not None:
             if dialogue.backlog:
                 dialogue.go_on()
+                # What came in earlier records makes up for those, and for no later ones.
+                self._thin = max(0, self._thin - dialogue.take_decided())
             while self._endpoint.pending_output < _MAX_PENDING_BYTES and dialogue.pump():
                 pass
         if self.over and not self._endpoint.pending_output:
