@@ -371,7 +371,7 @@ def test_an_isolate_that_ends_while_it_is_held_is_forgotten(door, policy, partie
 def test_held_isolates_count_and_the_refusal_of_another_says_so(door, policy, parties, monkeypatch):
     monkeypatch.setattr("sonora.isolates.MAX_ISOLATES", 1)
     leave(door, policy, parties)
-    assert eventually(lambda: [each.isolate.held for each in door.server.holders._holdings])
+    assert eventually(lambda: any(each.isolate.held for each in door.server.holders._holdings))
     with door.bridge() as bridge:
         bridge.say(Launch(policy + b"\n"))
         refused = bridge.hear()
