@@ -49,6 +49,7 @@ class Fault(StrEnum):
     PRIVILEGE_LEVEL = "privilege-level"
     ATTRIBUTES = "attributes"
     MEASUREMENT = "measurement"
+    EVENT_LOG = "event-log"
     FACT = "fact"
     RESULT_STATUS = "result-status"
     UNKNOWN_KIND = "unknown-kind"

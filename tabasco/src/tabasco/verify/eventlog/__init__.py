@@ -1,0 +1,1 @@
+"""Event logs of measured boot: what was extended into the registers that a quote is over."""
