@@ -69,6 +69,14 @@ def test_a_set_in_which_a_key_cannot_be_named_is_refused(document):
         decode_key_set(json.dumps(document).encode())
 
 
+def test_a_set_is_as_large_as_keys_with_their_certificates_make_it():
+    keys = [{**JWK, "kid": str(number), "x5c": ["A" * 4000]} for number in range(48)]
+    document = json.dumps({"keys": keys}).encode()
+    assert len(decode_key_set(document)) == 48
+    with refused(ErrorCode.SIZE_LIMIT):
+        decode_key_set(document.ljust(256 * 1024 + 1))
+
+
 def test_an_empty_set_has_no_keys():
     assert decode_key_set(b'{"keys": []}') == {}
 

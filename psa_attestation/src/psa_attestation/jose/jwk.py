@@ -21,6 +21,8 @@ _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
     "P-521": ec.SECP521R1(),
 }
 _NAMES: Final = {curve.name: name for name, curve in _CURVES.items()}
+MAX_KEY_SET_BYTES: Final = 256 * 1024
+"""Of a set of keys; each may come with its certificates (`x5c`), which nobody looks at here."""
 _MAX_KEYS: Final = 64
 _MAX_KID: Final = 256
 
@@ -73,7 +75,7 @@ def decode_key_set(data: bytes) -> dict[str, ec.EllipticCurvePublicKey]:
     Raises:
         AttestationError: a key has no kid, shares it, is for encryption, or is not one we use.
     """
-    document = decode_json(data)
+    document = decode_json(data, max_bytes=MAX_KEY_SET_BYTES)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list) or len(entries) > _MAX_KEYS:
         raise _error(f"a key set is a list of at most {_MAX_KEYS} keys")

@@ -16,14 +16,14 @@ _CODES: Final = {
 }
 
 
-def decode_json(data: bytes) -> JsonValue:
-    """The one JSON value that `data` is.
+def decode_json(data: bytes, *, max_bytes: int = MAX_JSON_BYTES) -> JsonValue:
+    """The one JSON value that `data`, of at most `max_bytes`, is.
 
     Raises:
         AttestationError: stage `encoding`.
     """
     try:
-        return read_json(data, max_bytes=MAX_JSON_BYTES)
+        return read_json(data, max_bytes=max_bytes)
     except JsonError as error:
         raise AttestationError(_CODES[error.code], Stage.ENCODING, f"the JSON {error}") from error
 

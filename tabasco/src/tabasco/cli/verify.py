@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from psa_attestation.cose.verification import MacKey
 from psa_attestation.errors import AttestationError
-from psa_attestation.jose.jwk import decode_key_set, public_key_of
+from psa_attestation.jose.jwk import MAX_KEY_SET_BYTES, decode_key_set, public_key_of
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.appraisal import inspection
 from tabasco.appraisal.checks import Acceptance
@@ -34,7 +34,6 @@ from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
 _MAX_CERTIFICATES_BYTES: Final = 64 * 1024
-_MAX_KEYS_BYTES: Final = 256 * 1024
 _MAX_NONCE_BYTES: Final = 512
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -196,10 +195,10 @@ def _keys(given: Sequence[str]) -> dict[str, PublicKey]:
 
 
 def _keys_in(file: Path) -> dict[str, PublicKey]:
-    data = read_file(file, limit=_MAX_KEYS_BYTES, what="key")
+    data = read_file(file, limit=MAX_KEY_SET_BYTES, what="key")
     try:
         if data.lstrip().startswith(b"{"):
-            document = decode_json(data)
+            document = decode_json(data, max_bytes=MAX_KEY_SET_BYTES)
             if isinstance(document, dict) and "keys" in document:
                 return dict(decode_key_set(data))
             key = public_key_of(document)

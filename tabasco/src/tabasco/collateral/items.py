@@ -6,6 +6,7 @@ whether it may be used at a given time is a comparison.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,8 +96,8 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Collate
     text = data.lstrip()
     if text.startswith(b"{"):
         return _intel(data, trust)
-    if text.startswith(b"-----BEGIN"):
-        blocks = certificates.pem_blocks(text, stage=VerificationStage.COLLATERAL)
+    if certificates.is_pem(text):
+        blocks = certificates.pem_blocks(text, explained=True, stage=VerificationStage.COLLATERAL)
         if len(blocks) == 1:
             return _amd_key(data, blocks[0], trust, authorities)
         return _amd_authorities(data, trust)
@@ -156,7 +157,7 @@ def _intel(data: bytes, trust: Trust) -> CollateralItem:
 
 
 def _amd_authorities(data: bytes, trust: Trust) -> CollateralItem:
-    given = certificates.load_pem(data, stage=VerificationStage.COLLATERAL)
+    given = certificates.load_pem(data, explained=True, stage=VerificationStage.COLLATERAL)
     root, product = _root_of(given, trust)
     below = [each for each in given if each is not root]
     starts = [max(each.not_valid_before_utc, root.not_valid_before_utc) for each in below]
@@ -179,7 +180,7 @@ def _amd_crl(data: bytes, trust: Trust, authorities: Authorities) -> CollateralI
     issuer = der.children(der.read(listed.tbs_certlist_bytes, der.SEQUENCE))[2].encoded
     for product in trust.amd.values():
         for known in authorities(product):
-            root, _ = _root_of(certificates.load_pem(known), trust)
+            root, _ = _root_of(certificates.load_pem(known, explained=True), trust)
             if issuer == certificates.outline_of(root).subject.encoded:
                 start = listed.last_update_utc
                 end = crl.check(listed, root, at=start)
@@ -203,7 +204,8 @@ def _issuer(
     key: EndorsementKey, product: Product, authorities: Authorities
 ) -> x509.Certificate | None:
     name = _ISSUERS[key.kind] + product.name.capitalize()
-    for each in (each for known in authorities(product) for each in certificates.load_pem(known)):
+    given = (certificates.load_pem(known, explained=True) for known in authorities(product))
+    for each in itertools.chain.from_iterable(given):
         outline = certificates.outline_of(each)
         if outline.common_name == name and outline.subject.encoded == key.issuer:
             return each

@@ -117,13 +117,13 @@ class StoredCollateral:
 
 
 def _parsed(certificate: bytes) -> EndorsementKey:
-    if certificate.lstrip().startswith(b"-----BEGIN"):
-        certificate = certificates.pem_blocks(certificate)[0]
+    if certificates.is_pem(certificate):
+        certificate = certificates.pem_blocks(certificate, explained=True)[0]
     return parse_endorsement_key(certificate)
 
 
 def _issued_in(authorities: bytes, key: EndorsementKey) -> bool:
     return any(
         certificates.outline_of(each).subject.encoded == key.issuer
-        for each in certificates.load_pem(authorities)
+        for each in certificates.load_pem(authorities, explained=True)
     )

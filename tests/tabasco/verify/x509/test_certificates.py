@@ -287,6 +287,32 @@ def test_what_is_no_pem_of_certificates_alone_is_refused(text):
         certificates.load_pem(text)
 
 
+def test_people_may_say_what_certificates_are_where_it_is_no_evidence():
+    text = b"# the chip's\r\nsubject=leaf\n" + LEAF.pem + b"\n  its issuer:\n" + ROOT.pem + b"end\n"
+    assert certificates.load_pem(text, explained=True) == (LEAF.certificate, ROOT.certificate)
+    assert certificates.is_pem(text)
+    assert not certificates.is_pem(LEAF.der)
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
+        certificates.load_pem(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"junk " + LEAF.pem,
+        LEAF.pem.rstrip() + b" junk",
+        LEAF.pem.replace(b"\n", b"\n# inside\n", 1),
+        b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n" + LEAF.pem,
+        LEAF.pem.replace(b"-----END", b"# -----END"),
+        b"nothing else\n",
+    ],
+    ids=["before-dashes", "behind-dashes", "inside", "a-key", "no-end", "nothing"],
+)
+def test_an_explanation_hides_nothing(text):
+    with refused(Fault.MALFORMED, VerificationStage.CHAIN):
+        certificates.load_pem(text, explained=True)
+
+
 def test_base64_is_read_strictly():
     first, _, rest = LEAF.pem.partition(b"\n")
     for text in (first + b"\n!" + rest, first + b"\n" + rest.replace(b"=", b"")[:-30]):

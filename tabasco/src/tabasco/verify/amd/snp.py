@@ -123,8 +123,8 @@ def verify_snp(
 
 
 def _endorsement_key(data: bytes) -> EndorsementKey:
-    if data.lstrip().startswith(b"-----BEGIN"):
-        blocks = certificates.pem_blocks(data)
+    if certificates.is_pem(data):
+        blocks = certificates.pem_blocks(data, explained=True)
         if len(blocks) != 1:
             raise EvidenceError(
                 Fault.MALFORMED,
@@ -137,7 +137,7 @@ def _endorsement_key(data: bytes) -> EndorsementKey:
 
 def _authorities(text: bytes, key: EndorsementKey) -> tuple[x509.Certificate, ...]:
     """The key's issuer by name, and that issuer's own; whether they are so is checked later."""
-    given = certificates.load_pem(text)
+    given = certificates.load_pem(text, explained=True)
     names = [certificates.outline_of(each).subject.encoded for each in given]
     # The issuer is looked up by name, so a second one of that name could be put before it.
     if len(set(names)) != len(names):

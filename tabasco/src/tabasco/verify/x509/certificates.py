@@ -102,27 +102,60 @@ def _load(encoded: bytes, stage: VerificationStage) -> x509.Certificate:
 
 
 def load_pem(
-    text: bytes, *, stage: VerificationStage = VerificationStage.CHAIN
+    text: bytes,
+    *,
+    explained: bool = False,
+    stage: VerificationStage = VerificationStage.CHAIN,
 ) -> tuple[x509.Certificate, ...]:
     """The certificates of a PEM text, in its order: at least one, at most `MAX_CHAIN`.
+
+    Args:
+        text: the PEM.
+        explained: whether people may have written between certificates what they are (RFC 7468 2).
+            Not in evidence of hardware, where nothing is open to change.
+        stage: for the error: whose certificates they are.
 
     Raises:
         EvidenceError: as `load`, or something else than certificates and line ends is in it.
     """
-    return tuple(load(encoded, stage=stage) for encoded in pem_blocks(text, stage=stage))
+    blocks = pem_blocks(text, explained=explained, stage=stage)
+    return tuple(load(encoded, stage=stage) for encoded in blocks)
 
 
-def pem_blocks(text: bytes, *, stage: VerificationStage = VerificationStage.CHAIN) -> list[bytes]:
-    """The DER of each certificate in a PEM text, unread."""
+def is_pem(data: bytes) -> bool:
+    """Whether certificates are in PEM rather than in DER, which begins with a sequence."""
+    return data[:1] != b"\x30" and _PEM_BEGIN in data
+
+
+def pem_blocks(
+    text: bytes,
+    *,
+    explained: bool = False,
+    stage: VerificationStage = VerificationStage.CHAIN,
+) -> list[bytes]:
+    """The DER of each certificate in a PEM text, unread; see `load_pem`."""
     # Base64 with its line ends takes 4/3 of the DER: twice as much bounds it before it is split.
     if len(text) > 2 * MAX_CHAIN * MAX_CERTIFICATE_BYTES:
         raise EvidenceError(Fault.MALFORMED, stage, "a certificate chain is too large")
-    blocks = text.split(_PEM_BEGIN)
+    blocks = (_without_explanations(text) if explained else text).split(_PEM_BEGIN)
     if blocks[0].strip(b"\r\n") or not 1 < len(blocks) <= MAX_CHAIN + 1:
         raise EvidenceError(
             Fault.MALFORMED, stage, f"not a PEM text of one to {MAX_CHAIN} certificates"
         )
     return [_pem_body(block, stage) for block in blocks[1:]]
+
+
+def _without_explanations(text: bytes) -> bytes:
+    kept: list[bytes] = []
+    inside = False
+    for line in text.splitlines(keepends=True):
+        # A line with dashes is of a key or of something else: whoever splits the text refuses it.
+        if inside or b"-----" in line:
+            kept.append(line)
+            inside = line.rfind(_PEM_BEGIN) > line.rfind(_PEM_END) or (
+                inside and _PEM_END not in line
+            )
+    return b"".join(kept)
 
 
 def _pem_body(block: bytes, stage: VerificationStage) -> bytes:
