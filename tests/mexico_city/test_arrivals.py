@@ -37,12 +37,12 @@ class Party:
 
     def __init__(self, *, loaded: bool = True, data=(FIRST, FIRST, SECOND), **terms) -> None:
         self.computation = Computation(policy(ROLES, data=data, **terms), CountingRandom())
-        self.arrivals = ArrivingUploads(self.computation)
+        self.arrivals = ArrivingUploads(self.computation.provision)
         if loaded:
             arrival = self.announce(AUTHOR, program())
             self.arrivals.arrived(arrival)
-            self.computation.check_program(arrival.slot, content_of(PROGRAM))
-            self.computation.program_loaded()
+            self.computation.provision.check_program(arrival.slot, content_of(PROGRAM))
+            self.computation.provision.program_loaded()
 
     def announce(self, who: int, upload: Upload, session: Session | None = None):
         identity = self.computation.policy.identities[who]
@@ -176,9 +176,9 @@ def test_what_broke_off_is_forgotten_after_a_while_and_its_place_is_free(party):
     before = len(open_files(os.getpid()))
     arrival = party.begin(FIRST, data())
     party.arrivals.forget(100.0 + KEPT_S - 1)
-    assert party.computation.holds(arrival.slot)
+    assert party.computation.provision.holds(arrival.slot)
     party.arrivals.forget(100.0 + KEPT_S)
-    assert not party.computation.holds(arrival.slot)
+    assert not party.computation.provision.holds(arrival.slot)
     assert len(open_files(os.getpid())) == before
 
 
@@ -186,7 +186,7 @@ def test_what_arrives_is_never_forgotten(party):
     arrival = party.begin(FIRST, data())
     party.announce(FIRST, data())
     party.arrivals.forget(1e9)
-    assert party.computation.holds(arrival.slot)
+    assert party.computation.provision.holds(arrival.slot)
 
 
 def test_what_a_computation_waits_for_no_more_is_dropped(party):
@@ -208,7 +208,7 @@ def provided(party: Party, who: int, upload: Upload, content: bytes = CONTENT) -
     arrival = party.announce(who, upload)
     party.arrivals.arrived(arrival)
     arrival.writer.close()
-    party.computation.provide(arrival.slot, content_of(content))
+    party.computation.provision.provide(arrival.slot, content_of(content))
 
 
 INSTEAD = b"another secret"

@@ -34,9 +34,9 @@ class Case:
         self.time = 1000.0
         self.computation = Computation(self.policy, CountingRandom(), lambda: self.time)
         upload = Upload(ContentKind.PROGRAM, 0, len(PROGRAM))
-        slot = self.computation.reserve(self.policy.identities[AUTHOR], upload)
-        self.computation.check_program(slot, content_of(PROGRAM))
-        self.computation.program_loaded()
+        slot = self.computation.provision.reserve(self.policy.identities[AUTHOR], upload)
+        self.computation.provision.check_program(slot, content_of(PROGRAM))
+        self.computation.provision.program_loaded()
         if sent:
             for number in range(len(data)):
                 self.send(b"before", number)
@@ -45,14 +45,14 @@ class Case:
 
     def slot(self, content=b"x", number=0, *, replace=False, kind=ContentKind.DATA):
         upload = Upload(kind, number, len(content), replace=replace)
-        return self.computation.reserve(self.policy.identities[NORTH], upload)
+        return self.computation.provision.reserve(self.policy.identities[NORTH], upload)
 
     def send(self, content, number=0, *, replace=False, kind=ContentKind.DATA):
         slot = self.slot(content, number, replace=replace, kind=kind)
-        return self.computation.provide(slot, content_of(content))
+        return self.computation.provision.provide(slot, content_of(content))
 
     def withdraw(self, number=0, kind=ContentKind.DATA):
-        self.computation.withdraw(self.policy.identities[NORTH], Withdraw(kind, number))
+        self.computation.provision.withdraw(self.policy.identities[NORTH], Withdraw(kind, number))
 
     def ask(self, who=READER, *, retry=False):
         return self.computation.request_result(self.policy.identities[who], retry=retry)
@@ -72,7 +72,7 @@ class Case:
 
     @property
     def state(self):
-        return self.computation.state
+        return self.computation.stage.state
 
 
 def refusal(call, *args, **terms):
@@ -87,8 +87,8 @@ def test_the_same_failure_is_told_again_and_nothing_runs_for_it():
     for who in (READER, OTHER, READER):
         answer = refusal(case.ask, who)
         assert (answer.reason, answer.found) == (RefusalReason.TRAPPED, "unreachable")
-    assert case.computation.attempts.begun == 1
-    assert (case.state, case.computation.failure) == (READY, Failure.TRAPPED)
+    assert case.computation.stage.attempts.begun == 1
+    assert (case.state, case.computation.stage.failure) == (READY, Failure.TRAPPED)
 
 
 def test_an_error_code_is_told_again_too_and_its_output_is_gone():
@@ -96,7 +96,7 @@ def test_an_error_code_is_told_again_too_and_its_output_is_gone():
     case.run(code=-4)
     assert [case.ask().return_code for _ in range(2)] == [-4, -4]
     assert case.ask().output is None
-    assert (case.state, case.computation.failure) == (READY, Failure.ERROR_CODE)
+    assert (case.state, case.computation.stage.failure) == (READY, Failure.ERROR_CODE)
 
 
 @pytest.mark.parametrize("change", ["replaced", "withdrawn and sent", "retry"])
@@ -112,7 +112,7 @@ def test_another_attempt_takes_a_change_or_an_express_wish(change):
     assert isinstance(job, Job)
     content = job.inputs[0].content.read(0, 9)
     assert content == (b"before" if change == "retry" else b"after")
-    assert case.computation.failure is Failure.NONE
+    assert case.computation.stage.failure is Failure.NONE
 
 
 def test_a_change_is_good_for_one_attempt():
@@ -167,7 +167,7 @@ def test_nothing_is_run_again_while_an_input_is_being_replaced():
     slot = case.slot(b"after", replace=True)
     answer = refusal(case.ask, retry=True)
     assert (answer.reason, answer.found) == (RefusalReason.BUSY, "an input is being replaced")
-    case.computation.provide(slot, content_of(b"after"))
+    case.computation.provision.provide(slot, content_of(b"after"))
     case.run(retry=True)
 
 
@@ -199,25 +199,25 @@ def test_attempts_count_anew_in_every_round():
     case.trap()
     case.run(retry=True)
     assert case.next_round()
-    assert case.computation.attempts.begun == 0
+    assert case.computation.stage.attempts.begun == 0
     case.trap()
     assert case.state is READY
 
 
 def test_inputs_may_be_replaced_before_any_run_and_the_old_one_is_gone_then():
     case = Case()
-    old = case.computation._data.find(NORTH, 0).content
+    old = case.computation.provision.data.find(NORTH, 0).content
     slot = case.slot(b"after", replace=True)
     assert old.read(0, 9) == b"before"
     assert case.state is READY
-    case.computation.provide(slot, content_of(b"after"))
+    case.computation.provision.provide(slot, content_of(b"after"))
     assert old.descriptor == -1
     assert case.run().inputs[0].content.read(0, 9) == b"after"
 
 
 def test_a_replacement_that_breaks_off_leaves_the_old_one():
     case = Case()
-    case.computation.release(case.slot(b"after", replace=True))
+    case.computation.provision.release(case.slot(b"after", replace=True))
     assert case.run().inputs[0].content.read(0, 9) == b"before"
 
 
@@ -227,7 +227,7 @@ def test_what_comes_instead_of_a_stream_of_the_round_before_is_refused():
     case.run()
     case.next_round()
     case.send(b"item", 5, kind=ContentKind.STREAM)
-    answer = refusal(case.computation.provide, late, content_of(b"late"))
+    answer = refusal(case.computation.provision.provide, late, content_of(b"late"))
     assert (answer.reason, answer.found) == (
         RefusalReason.WRONG_STATE,
         "STREAM_SOURCES_LOADING, round 2",
@@ -241,7 +241,7 @@ def test_a_stream_item_on_its_way_may_arrive_after_data_were_withdrawn():
     case.send(b"data")
     slot = case.slot(b"item", kind=ContentKind.STREAM)
     case.withdraw()
-    case.computation.provide(slot, content_of(b"item"))
+    case.computation.provision.provide(slot, content_of(b"item"))
     assert case.state is DATA
     case.send(b"data")
     assert case.state is READY
@@ -260,10 +260,10 @@ def test_a_replacement_that_arrives_in_a_run_is_refused_and_the_run_has_the_old_
     case = Case()
     slot = case.slot(b"after", replace=True)
     job = case.ask()
-    answer = refusal(case.computation.provide, slot, content_of(b"after"))
+    answer = refusal(case.computation.provision.provide, slot, content_of(b"after"))
     assert (answer.reason, answer.found) == (RefusalReason.WRONG_STATE, "a run is under way")
     assert job.inputs[0].content.read(0, 9) == b"before"
-    assert not case.computation._data._reserved
+    assert not case.computation.provision.data._reserved
 
 
 def test_to_replace_what_is_not_in_is_to_send_it():
@@ -360,7 +360,7 @@ def test_another_round_takes_those_whom_the_policy_names():
     assert not case.next_round(READER)
     assert case.computation.round_votes.awaited == (OTHER,)
     assert not case.next_round(READER)
-    assert case.computation.round == 1
+    assert case.computation.stage.round == 1
     assert case.next_round(OTHER)
     assert case.computation.round_votes.awaited == ()
 
@@ -416,7 +416,7 @@ def test_everybody_sees_which_places_are_filled_by_whom_and_since_when():
     case.time = 1234.5
     case.send(b"first", 1)
     case.slot(b"second one", 0)
-    program, first, second = case.computation.places
+    program, first, second = case.computation.provision.places
     assert (program.client_id, program.filling, program.since) == (AUTHOR, Filling.FILLED, 1000)
     assert (first.package_id, first.filling, first.size) == (0, Filling.ARRIVING, 10)
     assert (second.package_id, second.filling, second.size) == (1, Filling.FILLED, 5)
@@ -428,9 +428,9 @@ def test_a_policy_of_2021_takes_an_error_code_for_an_outcome():
     case.policy = Policy.parse(text(document_2021()), at=NOW)
     assert (case.policy.conduct.attempts, case.policy.conduct.repairs) == (1, False)
     case.computation = Computation(case.policy, CountingRandom())
-    case.computation.program_loaded()
-    case.computation.state = READY
-    case.computation.attempts.begin()
+    case.computation.provision.program_loaded()
+    case.computation.stage.state = READY
+    case.computation.stage.attempts.begin()
     case.computation.run_finished(RunResult(-4, content_of(b"out"), b"receipt"))
     assert case.state is ComputationState.FINISHED_EXECUTING
     reader = next(each for each in case.policy.identities if "ResultReader" in each.roles)

@@ -34,16 +34,16 @@ class Party:
 
     def reserve(self, who: int, kind: ContentKind, package_id: int = 0, size: int = 1):
         upload = Upload(kind, package_id, size)
-        return self.computation.reserve(self.policy.identities[who], upload)
+        return self.computation.provision.reserve(self.policy.identities[who], upload)
 
     def send(self, who: int, kind: ContentKind, package_id: int = 0, content: bytes = b"x"):
         slot = self.reserve(who, kind, package_id, len(content))
-        return self.computation.provide(slot, content_of(content))
+        return self.computation.provision.provide(slot, content_of(content))
 
     def load(self) -> None:
         slot = self.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
-        self.computation.check_program(slot, content_of(PROGRAM))
-        self.computation.program_loaded()
+        self.computation.provision.check_program(slot, content_of(PROGRAM))
+        self.computation.provision.program_loaded()
 
     def ask(self, who: int = READER_1):
         return self.computation.request_result(self.policy.identities[who])
@@ -63,7 +63,7 @@ class Party:
 
     @property
     def state(self) -> ComputationState:
-        return self.computation.state
+        return self.computation.stage.state
 
 
 def refusal(call, *args, **terms):
@@ -90,16 +90,16 @@ def test_a_loaded_program_leads_to_what_is_still_to_be_loaded(data, streams, aft
 def test_the_program_has_no_digest_to_tell_until_it_is_loaded():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
-    party.computation.check_program(slot, content_of(PROGRAM))
-    assert party.computation.program_digest is None
-    party.computation.program_loaded()
-    assert party.computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
+    party.computation.provision.check_program(slot, content_of(PROGRAM))
+    assert party.computation.provision.program_digest is None
+    party.computation.provision.program_loaded()
+    assert party.computation.provision.program_digest.value == hashlib.sha256(PROGRAM).digest()
 
 
 def test_another_program_is_refused_by_its_digest_and_the_right_one_may_follow():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=5)
-    answer = refusal(party.computation.check_program, slot, content_of(b"other"))
+    answer = refusal(party.computation.provision.check_program, slot, content_of(b"other"))
     assert answer.reason is RefusalReason.WRONG_PROGRAM
     assert hashlib.sha256(b"other").hexdigest() in answer.found
     assert answer.expected == hashlib.sha256(PROGRAM).hexdigest()
@@ -111,7 +111,7 @@ def test_a_program_that_arrives_after_the_computation_failed_is_refused():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM, size=len(PROGRAM))
     party.computation.keeper_lost("signal-9")
-    answer = refusal(party.computation.check_program, slot, content_of(PROGRAM))
+    answer = refusal(party.computation.provision.check_program, slot, content_of(PROGRAM))
     assert (answer.reason, answer.found) == (
         RefusalReason.WRONG_STATE,
         "ERROR (guest lost)",
@@ -122,7 +122,7 @@ def test_one_upload_of_the_program_at_a_time():
     party = Party()
     slot = party.reserve(AUTHOR, ContentKind.PROGRAM)
     assert refusal(party.reserve, AUTHOR, ContentKind.PROGRAM).reason is RefusalReason.BUSY
-    party.computation.release(slot)
+    party.computation.provision.release(slot)
     party.load()
 
 
@@ -182,7 +182,7 @@ def test_an_input_that_arrives_after_the_computation_failed_is_refused():
     party.load()
     slot = party.reserve(FIRST, ContentKind.DATA)
     party.computation.keeper_lost("signal-9")
-    answer = refusal(party.computation.provide, slot, content_of(b"x"))
+    answer = refusal(party.computation.provision.provide, slot, content_of(b"x"))
     assert (answer.reason, answer.found) == (
         RefusalReason.WRONG_STATE,
         "ERROR (guest lost)",
@@ -236,7 +236,7 @@ def test_inputs_of_a_round_share_a_limit_that_counts_what_is_on_its_way():
     slot = party.reserve(FIRST, ContentKind.DATA, size=6)
     answer = refusal(party.reserve, SECOND, ContentKind.DATA, size=5)
     assert (answer.reason, answer.found) == (RefusalReason.TOO_LARGE, "11 bytes of inputs in all")
-    party.computation.release(slot)
+    party.computation.provision.release(slot)
     party.send(SECOND, ContentKind.DATA, content=b"5 byt")
     party.send(FIRST, ContentKind.DATA, content=b"two")
     assert (
@@ -274,12 +274,12 @@ def test_the_program_runs_once_and_its_outcome_is_for_every_reader():
     party = Party()
     party.load()
     assert isinstance(party.ask(READER_1), Job)
-    assert party.computation.running
+    assert party.computation.stage.running
     assert party.ask(READER_2) is None
     assert party.ask(READER_1) is None
     outcome = RunResult(0, None, b"receipt")
     party.computation.run_finished(outcome)
-    assert not party.computation.running
+    assert not party.computation.stage.running
     assert party.ask(READER_1) is outcome
     assert party.ask(READER_2) is outcome
 
@@ -309,7 +309,7 @@ def test_a_failed_run_is_told_once_as_such_and_then_as_the_state():
     answer = party.computation.run_failed(RefusalReason.TRAPPED, "unreachable").answer
     assert (answer.reason, answer.status) == (RefusalReason.TRAPPED, ResponseStatus.VM_ERROR)
     assert answer.found == "unreachable"
-    assert not party.computation.running
+    assert not party.computation.stage.running
     assert refusal(party.ask).found == "ERROR (trapped: unreachable)"
 
 
@@ -319,7 +319,7 @@ def test_rounds_keep_program_and_data_and_hand_on_the_result():
     party.send(FIRST, ContentKind.DATA, content=b"data")
     given = []
     for number in range(3):
-        assert party.computation.round == number + 1
+        assert party.computation.stage.round == number + 1
         party.send(SECOND, ContentKind.STREAM, content=b"%d" % number)
         job = party.run(b"result %d" % number)
         previous = None if job.previous is None else job.previous.read(0, 99)
@@ -488,9 +488,9 @@ def test_a_computation_whose_keeper_is_lost_no_longer_runs():
     party = Party()
     party.load()
     party.computation.request_result(party.policy.identities[READER_1])
-    assert party.computation.running
+    assert party.computation.stage.running
     party.computation.keeper_lost("signal-9")
-    assert not party.computation.running
+    assert not party.computation.stage.running
 
 
 def test_nobody_but_the_programs_provider_gets_a_failure_report():

@@ -218,21 +218,21 @@ class Requests(RuleBasedStateMachine):
         computation = self.computation
         kept = computation._previous
         return (
-            computation.state,
-            computation.round,
-            computation.running,
-            computation.attempts.begun,
-            computation.attempts.failure,
-            computation.attempts.stale,
+            computation.stage.state,
+            computation.stage.round,
+            computation.stage.running,
+            computation.stage.attempts.begun,
+            computation.stage.attempts.failure,
+            computation.stage.attempts.stale,
             computation.outcome,
-            computation.program_digest,
+            computation.provision.program_digest,
             computation._keeper_lost,
             kept and (kept.descriptor, kept.size),
-            computation._program,
-            dict(computation._data._packages),
-            dict(computation._data._reserved),
-            dict(computation._streams._packages),
-            dict(computation._streams._reserved),
+            computation.provision._program,
+            dict(computation.provision.data._packages),
+            dict(computation.provision.data._reserved),
+            dict(computation.provision.streams._packages),
+            dict(computation.provision.streams._reserved),
             computation.shutdown_votes.awaited,
             computation.round_votes.awaited,
         )
@@ -258,9 +258,9 @@ class Requests(RuleBasedStateMachine):
         reason = self.model.refuses_upload(who, kind, number, size, replace=replace)
         upload = Upload(kind, number, size, replace=replace)
         if reason is not None:
-            self.refused(reason, self.computation.reserve, identity, upload)
+            self.refused(reason, self.computation.provision.reserve, identity, upload)
             return None
-        slot = self.computation.reserve(identity, upload)
+        slot = self.computation.provision.reserve(identity, upload)
         entry = (kind, who, number, size)
         self.model.coming.append(entry)
         return slot, entry
@@ -279,10 +279,10 @@ class Requests(RuleBasedStateMachine):
     @rule(upload=uploads)
     def abandon(self, upload):
         if taken := self.take(upload):
-            self.computation.release(taken[0])
+            self.computation.provision.release(taken[0])
         elif self.is_lost(upload):
             before = self.snapshot()
-            self.computation.release(upload[0])
+            self.computation.provision.release(upload[0])
             assert self.snapshot() == before
 
     @rule(data=st.data())
@@ -309,7 +309,9 @@ class Requests(RuleBasedStateMachine):
     def complete(self, upload, *, right=False, compiles=True):
         if self.is_lost(upload):
             content = content_of(bytes(upload[1][3]))
-            self.refused(RefusalReason.WRONG_STATE, self.computation.provide, upload[0], content)
+            self.refused(
+                RefusalReason.WRONG_STATE, self.computation.provision.provide, upload[0], content
+            )
             return
         if not (taken := self.take(upload)):
             return
@@ -325,9 +327,9 @@ class Requests(RuleBasedStateMachine):
         wanted = model.changeable(kind) if slot.replaces else model.state in in_time
         if not wanted:
             with pytest.raises(DeniedError):
-                self.computation.provide(slot, content)
+                self.computation.provision.provide(slot, content)
             return
-        package = self.computation.provide(slot, content)
+        package = self.computation.provision.provide(slot, content)
         assert (package.slot.client_id, package.slot.package_id) == (who, number)
         model.taken[kind][who, number] = size
         model.changed = True
@@ -338,26 +340,26 @@ class Requests(RuleBasedStateMachine):
         identity, request = self.policy.identities[who], Withdraw(kind, number)
         reason = self.model.refuses_withdrawal(who, kind, number)
         if reason is not None:
-            self.refused(reason, self.computation.withdraw, identity, request)
+            self.refused(reason, self.computation.provision.withdraw, identity, request)
         else:
-            self.computation.withdraw(identity, request)
+            self.computation.provision.withdraw(identity, request)
             self.model.withdraw(who, kind, number)
 
     def finish_program(self, slot, *, right, compiles):
         content = content_of(PROGRAM if right else b"another")
         if not right or self.model.state is not ComputationState.INITIAL:
             with pytest.raises(DeniedError) as refusal:
-                self.computation.check_program(slot, content)
+                self.computation.provision.check_program(slot, content)
             wrong = RefusalReason.WRONG_STATE if right else RefusalReason.WRONG_PROGRAM
             assert refusal.value.answer.reason is wrong
             return
-        self.computation.check_program(slot, content)
+        self.computation.provision.check_program(slot, content)
         if not compiles:
             self.computation.program_refused("malformed")
             self.model.failed = RefusalReason.PROGRAM_REFUSED
             self.model.fail()
             return
-        self.computation.program_loaded()
+        self.computation.provision.program_loaded()
         self.model.state = ComputationState.DATA_SOURCES_LOADING
         self.model.advance()
 
@@ -483,22 +485,22 @@ class Requests(RuleBasedStateMachine):
 
     def check(self):
         computation, model = self.computation, self.model
-        assert computation.state is model.state
-        assert computation.round == model.round
-        assert computation.running == model.running
-        assert computation.attempts.begun == model.attempts
-        assert (computation.failure is Failure.NONE) == (model.failed is None)
-        places = [each for each in computation.places if each.filling is Filling.FILLED]
+        assert computation.stage.state is model.state
+        assert computation.stage.round == model.round
+        assert computation.stage.running == model.running
+        assert computation.stage.attempts.begun == model.attempts
+        assert (computation.stage.failure is Failure.NONE) == (model.failed is None)
+        places = [each for each in computation.provision.places if each.filling is Filling.FILLED]
         if model.state is not ComputationState.ERROR:
             for kind, taken in model.taken.items():
                 filled = {(each.client_id, each.package_id) for each in places if each.kind is kind}
                 assert filled == set(taken)
         loaded = model.state not in {ComputationState.INITIAL, ComputationState.ERROR}
         if loaded:
-            assert computation.program_digest.value == hashlib.sha256(PROGRAM).digest()
+            assert computation.provision.program_digest.value == hashlib.sha256(PROGRAM).digest()
         coming = [each[3] for each in model.coming if each[0] is not ContentKind.PROGRAM]
         if model.state is not ComputationState.ERROR:
-            each = (computation._data._reserved, computation._streams._reserved)
+            each = (computation.provision.data._reserved, computation.provision.streams._reserved)
             assert sum(slot.size for reserved in each for slot in reserved.values()) == sum(coming)
 
 

@@ -123,7 +123,7 @@ def test_content_in_records_of_half_a_kibibyte_is_no_flood(isolates):
         upload = frame(runtime.REQUEST.encode(runtime.Upload(ContentKind.DATA, 0, size)))
         channel.sendall(writer.data(upload))
         channel.sendall(b"".join(writer.data(bytes(512)) for _ in range(size // 512)))
-        assert eventually(lambda: rig.runtime.computation._data.complete)
+        assert eventually(lambda: rig.runtime.computation.provision.data.complete)
 
 
 def test_in_a_turn_a_session_has_few_of_its_records_opened(isolates, monkeypatch):

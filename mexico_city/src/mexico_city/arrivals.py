@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from colima.runtime import RefusalReason, Upload
-from mexico_city.computation import Computation
 from mexico_city.content import ContentWriter
 from mexico_city.errors import DeniedError
 from mexico_city.inputs import Slot
+from mexico_city.provision import Provision
 from veracruz_utils.policy import PolicyIdentity
 
 KEPT_S: Final = 900.0
@@ -61,8 +61,8 @@ class Arrival:
 class ArrivingUploads:
     """All uploads of a computation that are not in yet."""
 
-    def __init__(self, computation: Computation) -> None:
-        self._computation = computation
+    def __init__(self, provision: Provision) -> None:
+        self._provision = provision
         self._arrivals: list[Arrival] = []
 
     def announce(self, identity: PolicyIdentity, upload: Upload, sender: Sender) -> Arrival:
@@ -74,13 +74,13 @@ class ArrivingUploads:
         self._forget_homeless()
         for arrival in self._arrivals:
             if arrival.is_of(identity.client_id, upload):
-                self._computation.require_wanted(arrival.slot)
+                self._provision.require_wanted(arrival.slot)
                 return self._go_on(arrival, sender)
         slot = self._reserve(identity, upload)
         try:
             writer = ContentWriter(upload.size)
         except OSError:
-            self._computation.release(slot)
+            self._provision.release(slot)
             raise NO_ROOM from None
         arrival = Arrival(slot, upload.digest, writer, sender)
         self._arrivals.append(arrival)
@@ -93,7 +93,7 @@ class ArrivingUploads:
     def give_up(self, arrival: Arrival) -> None:
         """It is not coming, and gives its place back."""
         self._drop(arrival)
-        self._computation.release(arrival.slot)
+        self._provision.release(arrival.slot)
 
     def broke_off(self, arrival: Arrival, sender: Sender, now: float) -> None:
         """A session is over before its upload; `now` in seconds of the monotonic clock."""
@@ -115,11 +115,11 @@ class ArrivingUploads:
     def round_begun(self) -> None:
         """End what was on its way to places of the round before."""
         for arrival in list(self._arrivals):
-            if not self._computation.holds(arrival.slot):
+            if not self._provision.holds(arrival.slot):
                 sender, arrival.sender = arrival.sender, None
                 self._drop(arrival)
                 if sender is not None:
-                    sender.end(self._computation.gone_on, at_once=True)
+                    sender.end(self._provision.gone_on, at_once=True)
 
     def close(self) -> None:
         """Drop everything."""
@@ -135,7 +135,7 @@ class ArrivingUploads:
     def _reserve(self, identity: PolicyIdentity, upload: Upload) -> Slot:
         """A place, if need be one of those that were kept."""
         try:
-            return self._computation.reserve(identity, upload)
+            return self._provision.reserve(identity, upload)
         except DeniedError:
             theirs = (upload.kind, identity.client_id)
             kept = [
@@ -144,12 +144,12 @@ class ArrivingUploads:
                 if (each.slot.kind, each.slot.client_id) == theirs
             ]
         for arrival in kept:
-            self._computation.release(arrival.slot)
+            self._provision.release(arrival.slot)
         try:
-            slot = self._computation.reserve(identity, upload)
+            slot = self._provision.reserve(identity, upload)
         except DeniedError:
             for arrival in kept:
-                self._computation.hold(arrival.slot)
+                self._provision.hold(arrival.slot)
             raise
         for arrival in kept:
             self._drop(arrival)
@@ -161,7 +161,7 @@ class ArrivingUploads:
     def _forget_homeless(self) -> None:
         """Drop what the computation does not wait for any more: it failed, or went on."""
         for arrival in self._broken_off():
-            if not self._computation.holds(arrival.slot):
+            if not self._provision.holds(arrival.slot):
                 self._drop(arrival)
 
     def _drop(self, arrival: Arrival) -> None:

@@ -68,7 +68,7 @@ class Runtime:
         self.computation = computation
         self.guest = guest
         self.shut_down = False
-        self._arrivals = ArrivingUploads(computation)
+        self._arrivals = ArrivingUploads(computation.provision)
         self._code = code
         self._receipts = receipts
         self._loading: tuple[Dialogue, Content] | None = None
@@ -92,7 +92,7 @@ class Runtime:
             case Upload():
                 return self._announced(dialogue, request)
             case Withdraw():
-                computation.withdraw(dialogue.identity, request)
+                computation.provision.withdraw(dialogue.identity, request)
                 return Done()
             case GetResult():
                 self._result(dialogue, retry=request.retry)
@@ -126,12 +126,12 @@ class Runtime:
         match request:
             case GetState():
                 return StateIs(
-                    computation.state,
-                    computation.round,
-                    computation.running,
-                    attempt=computation.attempts.begun,
-                    failure=computation.failure,
-                    places=computation.places,
+                    computation.stage.state,
+                    computation.stage.round,
+                    computation.stage.running,
+                    attempt=computation.stage.attempts.begun,
+                    failure=computation.stage.failure,
+                    places=computation.provision.places,
                     shutdown_awaited=computation.shutdown_votes.awaited,
                     round_awaited=computation.round_votes.awaited,
                     consent_awaited=computation.consents.awaited,
@@ -140,11 +140,11 @@ class Runtime:
             case GetPolicyDigest():
                 return DigestIs(computation.policy.digest.value)
             case GetProgramDigest():
-                if computation.program_digest is None:
+                if computation.provision.program_digest is None:
                     raise DeniedError(
                         RefusalReason.WRONG_STATE, found="no program yet", expected="a program"
                     )
-                return DigestIs(computation.program_digest.value)
+                return DigestIs(computation.provision.program_digest.value)
             case GetFailureReport():
                 return computation.failure_report(dialogue.identity)
             case GetReceipt():
@@ -159,10 +159,10 @@ class Runtime:
     def _announced(self, dialogue: Dialogue, upload: Upload) -> Response | Arrival | None:
         """Let an upload come, or say that it is in: its principal may have missed the answer."""
         identity = dialogue.identity
-        package = self.computation.find(identity, upload)
+        package = self.computation.provision.find(identity, upload)
         if package is not None:
             return Accepted(package.salt.reveal(), package.commitment)
-        if self.computation.has_program(identity, upload):
+        if self.computation.provision.has_program(identity, upload):
             return Done()
         if self._is_loading(identity, upload):
             self._wait_for_loading(dialogue)
@@ -191,16 +191,16 @@ class Runtime:
         self._arrivals.arrived(arrival)
         slot = arrival.slot
         if arrival.digest and content.digest.value != arrival.digest:
-            self.computation.release(slot)
+            self.computation.provision.release(slot)
             raise DeniedError(
                 RefusalReason.WRONG_CONTENT,
                 found=f"content with digest {content.digest}",
                 expected=f"{Digest(arrival.digest)}, as announced",
             )
         if slot.kind is not ContentKind.PROGRAM:
-            package = self.computation.provide(slot, content)
+            package = self.computation.provision.provide(slot, content)
             return Accepted(package.salt.reveal(), package.commitment)
-        self.computation.check_program(slot, content)
+        self.computation.provision.check_program(slot, content)
         self._loading = (dialogue, content)
         self._load(content)
         return None
@@ -312,7 +312,7 @@ class Runtime:
         match answer:
             case isolate.Loaded(code_size) if self._loading is not None:
                 dialogue, self._program = self._end_loading(code_size)
-                self.computation.program_loaded()
+                self.computation.provision.program_loaded()
                 self._answers.append((dialogue, Done(), None))
             case isolate.Loaded(code_size) if self._next is not None:
                 self._code.loading_ended(code_size)
@@ -408,7 +408,7 @@ class Runtime:
             fuel=None if disclosure.private else finished.fuel,
             privacy=disclosure.balance,
         )
-        return self._receipts.write(job, self.computation.round, report)
+        return self._receipts.write(job, self.computation.stage.round, report)
 
     def _hand_over(self, reader: Dialogue, outcome: RunResult) -> None:
         """Answer a reader with the outcome of the round."""
@@ -435,9 +435,9 @@ class Runtime:
 
     def _after_run(self) -> None:
         """Part with a guest whose run failed: it must keep nothing for the next attempt."""
-        if self.computation.failure is not Failure.NONE:
+        if self.computation.stage.failure is not Failure.NONE:
             self.guest.kill()
-        if self.computation.state is ComputationState.ERROR:
+        if self.computation.stage.state is ComputationState.ERROR:
             self._forget_program()
 
     def _note_failure(self, job: Job, reason: RefusalReason) -> None:
@@ -447,7 +447,7 @@ class Runtime:
         if disclosure.private:
             end = RunEnd.WITHHELD
         report = EndedRun(end, privacy=disclosure.balance)
-        self._receipts.write(job, self.computation.round, report)
+        self._receipts.write(job, self.computation.stage.round, report)
 
     def _distrust_guest(self) -> None:
         """End a guest that broke its side of the protocol: a program may have taken it over."""
@@ -456,7 +456,7 @@ class Runtime:
 
     def _guest_lost(self, lost: GuestLostError) -> None:
         """There is no guest: the program that it was given, or the run, has failed."""
-        running = self.computation.running
+        running = self.computation.stage.running
         self._drop_job(lost.reason)
         if self._loading is not None:
             self._give_up_loading(self.computation.program_lost(lost.reason, lost.code))

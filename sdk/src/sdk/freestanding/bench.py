@@ -119,14 +119,14 @@ class _Bench:
     def _load(self, guest: GuestProcess) -> ModuleLoaded:
         """Have the policy and then the engine accept the program."""
         upload = Upload(ContentKind.PROGRAM, 0, len(self._code))
-        slot = self._computation.reserve(self._terms.provider, upload)
+        slot = self._computation.provision.reserve(self._terms.provider, upload)
         module = content_of(self._code)
         try:
-            self._computation.check_program(slot, module)
+            self._computation.provision.check_program(slot, module)
             loaded = guest.load(module, seconds=self._terms.compile_seconds)
         finally:
             module.close()
-        self._computation.program_loaded()
+        self._computation.provision.program_loaded()
         return loaded
 
     def _provide(self, kind: ContentKind, source: Source) -> None:
@@ -137,11 +137,11 @@ class _Bench:
         content = source.read("input" if kind is ContentKind.DATA else "stream")
         try:
             upload = Upload(kind, source.package_id, content.size)
-            slot = self._computation.reserve(client, upload)
+            slot = self._computation.provision.reserve(client, upload)
         except DeniedError:
             content.close()
             raise
-        self._computation.provide(slot, content)
+        self._computation.provision.provide(slot, content)
 
     def _rounds(
         self, guest: GuestProcess, streams: Sequence[Sequence[Source]]
