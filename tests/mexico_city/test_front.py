@@ -234,8 +234,8 @@ def test_a_failure_in_one_answer_keeps_no_other_reader_from_its_own(isolates, mo
             for each in (first, second):
                 each.state()
                 each.connection.send_frame(runtime.REQUEST.encode(GetResult()))
-            assert eventually(lambda: len(rig.runtime._readers) == 2)
-            broken = rig.runtime._readers[0]
+            assert eventually(lambda: len(rig.runtime._answers._readers) == 2)
+            broken = rig.runtime._answers._readers[0]
             monkeypatch.setattr(broken, "_send", lambda _: 1 / 0)
             rig.guest.run(b"result")
             with pytest.raises(SessionError):

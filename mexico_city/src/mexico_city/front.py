@@ -126,7 +126,7 @@ class Front:
     def run(self) -> IsolateExit:
         """Serve until the end."""
         self._selector.register(self._private, selectors.EVENT_READ, self._sonora)
-        self._runtime.guest.watched_by(self)
+        self._runtime.work.guest.watched_by(self)
         while self._ending is None:
             for key, _ in self._selector.select(self._select_timeout()):
                 if isinstance(key.data, _Connection):
@@ -138,7 +138,7 @@ class Front:
             self._drain(self._ending)
         for connection in list(self._connections):
             self._drop(connection)
-        self._runtime.guest.kill()
+        self._runtime.work.guest.kill()
         self._selector.close()
         return self._ending
 
@@ -148,7 +148,7 @@ class Front:
             return 0.0
         now = time.monotonic()
         wait = min(_TICK_S, self._lifetime.remaining_s(now))
-        due = self._runtime.guest.deadline
+        due = self._runtime.work.guest.deadline
         return wait if due is None else min(wait, max(0.0, due - now))
 
     def _end_turn(self) -> None:
@@ -160,8 +160,8 @@ class Front:
             return
         # Answers before sending, sending before deadlines: a session whose answer has just become
         # due is not closed for having waited for it.
-        self._runtime.check_guest(now)
-        self._runtime.go_on()
+        self._runtime.work.check_guest(now)
+        self._runtime.work.go_on()
         self._runtime.deliver()
         self._flush_ready(now)
         if now >= self._next_look:
@@ -176,7 +176,7 @@ class Front:
                 self._give_up(connection, now)
         self._runtime.forget(now)
         # A run goes on without a session; strangers, who could keep anything alive, do not count.
-        in_use = self._runtime.guest.deadline is not None or any(
+        in_use = self._runtime.work.guest.deadline is not None or any(
             connection.session.identity is not None for connection in self._connections
         )
         if self._ending is not None:
@@ -242,7 +242,7 @@ class Front:
 
     def watch(self, channel: socket.socket) -> None:
         """See `guest_link.ChannelWatcher`."""
-        self._selector.register(channel, selectors.EVENT_READ, self._runtime.guest_readable)
+        self._selector.register(channel, selectors.EVENT_READ, self._runtime.work.guest_readable)
 
     def forget(self, channel: socket.socket) -> None:
         """See `guest_link.ChannelWatcher`."""
@@ -348,7 +348,7 @@ class Front:
         self._selector.unregister(self._private)
         if self._control is not None:
             self._selector.unregister(self._control)
-        self._runtime.guest.kill()
+        self._runtime.work.guest.kill()
         wiped = ending is IsolateExit.EXPIRED
         if wiped:  # before anybody is told, who may be slow to read it
             self._runtime.wipe()
