@@ -21,7 +21,7 @@ from mexico_city.lifecycle import LifecycleEvent
 from mexico_city.provision import Provision
 from mexico_city.randomness import draw
 from mexico_city.room import require_role
-from mexico_city.stage import Stage
+from mexico_city.stage import ComputationStage
 from mexico_city.votes import Votes
 from platform_services import RandomSource
 from platform_services.seeded import SEED_BYTES
@@ -78,7 +78,7 @@ class Computation:
         conduct = policy.conduct
         readers = policy.result_readers
         self.policy = policy
-        self.stage = Stage(conduct.attempts)
+        self.stage = ComputationStage(conduct.attempts)
         self.consents = Consents(policy)
         self.provision = Provision(policy, self.stage, self.consents, random, host_time)
         self.disclosure = Disclosure(policy, random)

@@ -25,7 +25,7 @@ from mexico_city.inputs import Inputs, Package, Slot
 from mexico_city.lifecycle import LifecycleEvent
 from mexico_city.randomness import draw
 from mexico_city.room import require_role, require_room
-from mexico_city.stage import Stage
+from mexico_city.stage import ComputationStage
 from platform_services import RandomSource
 from psa_attestation.receipts.receipt import commit
 from veracruz_utils.digest import Digest
@@ -84,7 +84,7 @@ class Provision:
     def __init__(
         self,
         policy: Policy,
-        stage: Stage,
+        stage: ComputationStage,
         consents: Consents,
         random: RandomSource,
         host_time: Callable[[], float] = time.time,

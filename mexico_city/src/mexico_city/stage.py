@@ -6,7 +6,7 @@ from mexico_city.errors import DeniedError
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 
 
-class Stage:
+class ComputationStage:
     """The state of a computation, which only `apply` changes.
 
     Args:
