@@ -25,11 +25,12 @@ from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
-from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.revocations import Revocations
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Subject
 from veracruz_utils.key_files import pem_of
 from veracruz_utils.public_keys import der_of
 

@@ -10,8 +10,9 @@ from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from support.enrolment import RootAttester, spki
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.instances import Instances
-from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
+from tabasco.verify.named import Subject
 from veracruz_utils.key_files import digest_of
 
 CHALLENGE = bytes(range(32))

@@ -13,8 +13,9 @@ from tabasco.cli.options import (
     public_key_in,
     state_option,
 )
-from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.revocations import Revocations
 from tabasco.registry.state import StateDirectory
+from tabasco.verify.named import Subject
 from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_utils.key_files import digest_of
 

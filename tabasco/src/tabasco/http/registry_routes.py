@@ -16,8 +16,9 @@ from tabasco.registry.instances import Instances
 from tabasco.registry.platform_keys import PlatformKeys, RegisteredKey, key_of
 from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
-from tabasco.registry.revocations import Revocations, Subject
+from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
+from tabasco.verify.named import Subject
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)

@@ -8,7 +8,6 @@ neither enrol nor be a root.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import bindparam, select
@@ -19,15 +18,9 @@ from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import LABEL_CHARS, RevocationRow, RootRow
 from tabasco.registry.roots import remove_root
+from tabasco.verify.named import Subject
 
 _SIZES: Final = frozenset({32, 48, 64})
-
-
-class Subject(StrEnum):
-    """What a revocation is about."""
-
-    MEASUREMENT = "measurement"
-    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
         report_data=quoted.report_data,
         valid_until=min(hardware.valid_until, quoted.valid_until),
         facts={**hardware.facts, **quoted.facts, "hardware": hardware.kind},
+        named=(*hardware.named, *quoted.named),
     )
 
 

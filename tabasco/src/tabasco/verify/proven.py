@@ -8,6 +8,7 @@ from typing import Final, Self, TypeAlias
 
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Named, measurements_of
 
 NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """When ends what knows no end."""
@@ -81,6 +82,7 @@ class Proven:
         facts: everything else a policy may look at, by name.
         warnings: for people; nothing that a policy decides on.
         concerns: what is refused unless a policy accepts it by name.
+        named: keys, certificates and ids that it rests on, which a revocation can name.
     """
 
     kind: EvidenceKind
@@ -93,3 +95,9 @@ class Proven:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
+    named: tuple[Named, ...] = ()
+
+    @property
+    def revocable(self) -> tuple[Named, ...]:
+        """Everything in it that a revocation can name."""
+        return (*measurements_of(self.measurements.items()), *self.named)

@@ -1,9 +1,11 @@
 """What `psa_attestation` reads, as evidence: PSA tokens, attestation results, signed bundles."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from psa_attestation.corim.bundle import Corim, read_unsigned_corim, verify_corim
+from psa_attestation.cose.verification import MacKey
 from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_claims import Ear, EarProfile
@@ -12,9 +14,11 @@ from psa_attestation.tokens.claims import Claims, PsaProfile
 from psa_attestation.tokens.lifecycle import Lifecycle
 from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from psa_attestation.tokens.veracruz_2021 import is_2021_token, verify_2021_token
+from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
+from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import NO_END, Concern, Proven
 
 _TRUSTED_STATES: Final = frozenset({Lifecycle.SECURED, Lifecycle.NON_PSA_ROT_DEBUG})
@@ -41,6 +45,7 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
         report_data=claims.nonce,
         debug=claims.lifecycle_state is not Lifecycle.SECURED,
         valid_until=NO_END,
+        named=tuple(_named(claims, means)),
         facts={
             "profile": claims.profile.value,
             "instance-id": claims.instance_id.hex(),
@@ -61,6 +66,13 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
     )
 
 
+def _named(claims: Claims, means: Means) -> Iterator[Named]:
+    yield Named(Subject.INSTANCE, "instance-id", claims.instance_id)
+    signer = None if means.mac_key is not None else means.key_of(claims.instance_id)
+    if signer is not None:
+        yield named.key("attestation key", signer)
+
+
 def _isolation(claims: Claims) -> dict[str, str]:
     """Our claim of the layers in force, where the token makes it."""
     layers = claims.isolation
@@ -78,6 +90,7 @@ def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
         report_data=claims.challenge,
         debug=None,
         valid_until=NO_END,
+        named=() if isinstance(key, MacKey) else (named.key("attestation key", key),),
         facts={
             "profile": "veracruz-2021",
             "certificate-digest": claims.certificate_digest.hex(),

@@ -8,6 +8,7 @@ Standard: AMD 57230, "Versioned Chip Endorsement Key (VCEK) Certificate and KDS 
 Specification"; RFC 5280 4.1.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -52,6 +53,7 @@ class EndorsementKey:
         issuer: the issuer's name as it is encoded.
         extensions: values by identifier.
         signed: the bytes that `signature` is over.
+        digest: SHA-256 of its DER.
     """
 
     kind: SigningKey
@@ -62,6 +64,7 @@ class EndorsementKey:
     extensions: dict[str, bytes]
     signed: bytes
     signature: bytes
+    digest: bytes
 
 
 def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
@@ -98,6 +101,7 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
         extensions={name: each.value for name, each in found.extensions.items()},
         signed=found.signed,
         signature=found.signature,
+        digest=hashlib.sha256(encoded).digest(),
     )
 
 

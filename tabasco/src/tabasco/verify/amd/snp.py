@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from tabasco.verify import named
 from tabasco.verify.amd.certificate import (
     EndorsementKey,
     check_issued,
@@ -34,6 +35,7 @@ from tabasco.verify.amd.certificate import (
 from tabasco.verify.amd.report import Product, SigningKey, SnpReport, SnpTcb, parse_report
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import Concern, Fact, HexNumber, Proven
 from tabasco.verify.x509 import certificates, crl
 
@@ -119,6 +121,7 @@ def verify_snp(
         if endorsements.crl is not None
         else ("whether AMD revoked the certificates was not checked: no list was given",),
         concerns=tuple(_concerns(report, product, floor, max_vmpl)),
+        named=tuple(_named(report, key, chain)),
     )
 
 
@@ -265,6 +268,16 @@ def _components(reported: SnpTcb) -> dict[str, Fact]:
         "tcb_microcode": reported.microcode,
         "tcb_fmc": reported.fmc,
     }
+
+
+def _named(
+    report: SnpReport, key: EndorsementKey, chain: tuple[x509.Certificate, ...]
+) -> Iterator[Named]:
+    yield named.key(key.kind.name, key.key)
+    yield Named(Subject.CERTIFICATE, f"certificate of the {key.kind.name}", key.digest)
+    yield from named.certificates(chain)
+    if any(report.chip_id):  # zeros where the host masks it
+        yield Named(Subject.INSTANCE, "chip_id", report.chip_id)
 
 
 def _concerns(

@@ -19,6 +19,7 @@ from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.cose.messages import CoseKind, Message, parse
 from psa_attestation.tokens.lifecycle import Lifecycle
+from tabasco.verify import named
 from tabasco.verify.arm.cca_claims import (
     PlatformClaims,
     RealmClaims,
@@ -30,8 +31,11 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, member, octets
+from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import NO_END, Concern, Fact, HexNumber, Proven
 
+PLATFORM_KEY: Final = "platform key"
+"""What the key registered for a platform is called among the things that are named."""
 MAX_TOKEN_BYTES: Final = 32 * 1024
 _OLD_COLLECTION, _CMW_COLLECTION = 399, 907
 _PLATFORM, _REALM = 44234, 44241
@@ -122,6 +126,11 @@ def verify_cca(
         valid_until=valid_until,
         facts=_facts(token),
         concerns=() if state is Lifecycle.SECURED else (_concern(state),),
+        named=(
+            named.key(PLATFORM_KEY, key),
+            named.key("realm key", realm_key(token.realm)),
+            Named(Subject.INSTANCE, "instance-id", token.platform.instance_id),
+        ),
     )
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.cbor.decoding import ANY_TAG, DecodeLimits, decode
 from psa_attestation.cbor.values import Key, Value
 from psa_attestation.cose.messages import CoseKind, Message
 from psa_attestation.cose.signing import ALG
+from tabasco.verify import named
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
@@ -130,7 +132,7 @@ def verify_nitro(
     """
     document = parse_nitro(data)
     # (1) the path, from the pinned root to the certificate, at both times
-    key, valid_until = _verify_path(document, at, root_sha256)
+    chain, key, valid_until = _verify_path(document, at, root_sha256)
     # (2) the signature, by the certificate's key
     _verify_signature(document, key)
     # (3) freshness
@@ -143,6 +145,7 @@ def verify_nitro(
         debug=document.debug,
         valid_until=valid_until,
         facts=_facts(document),
+        named=tuple(named.certificates(chain)),
     )
 
 
@@ -172,13 +175,13 @@ def _message(value: Value) -> Message:
 
 def _verify_path(
     document: NitroDocument, at: datetime, root_sha256: bytes
-) -> tuple[ec.EllipticCurvePublicKey, datetime]:
+) -> tuple[list[x509.Certificate], ec.EllipticCurvePublicKey, datetime]:
     chain = [certificates.load(der) for der in (document.certificate, *reversed(document.cabundle))]
     # At the document's time too: a signer whose time had not come could not have made it.
     for time in (document.timestamp, at):
         valid_until = certificates.check_chain(chain, roots=(root_sha256,), at=time)
     try:
-        return ec_key(chain[0].public_key(), P384), valid_until
+        return chain, ec_key(chain[0].public_key(), P384), valid_until
     except KeyFormatError as error:
         raise EvidenceError(
             Fault.UNSUPPORTED_ALGORITHM, VerificationStage.CHAIN, f"the signer's key {error}"

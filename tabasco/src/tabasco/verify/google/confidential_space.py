@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
+from tabasco.verify import named
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
@@ -99,6 +100,7 @@ def verify_confidential_space(
         valid_until=min(end, chain_end),
         facts={name: _text(claims, name) for name in ("hwmodel", "swname", "dbgstat")},
         concerns=_concerns(claims),
+        named=tuple(named.certificates(chain)),
     )
 
 

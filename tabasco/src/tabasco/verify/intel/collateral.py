@@ -92,12 +92,14 @@ class Statements:
     Attributes:
         root_crl: checked, for the authorities below the root.
         valid_until: when the first part of it ends.
+        signers: certificates of who signed it.
     """
 
     tcb_info: TcbInfo
     qe_identity: QeIdentity
     root_crl: x509.CertificateRevocationList
     valid_until: datetime
+    signers: tuple[x509.Certificate, ...]
 
 
 def verify_collateral(
@@ -123,6 +125,7 @@ def verify_collateral(
         crl.check(root_crl, root, at=at),
         certificates.check_issuers(issuers, roots=roots, at=at, stage=VerificationStage.COLLATERAL),
     ]
+    signers = []
     for what, chain, text, signature in (
         (
             "TCB info",
@@ -139,6 +142,7 @@ def verify_collateral(
     ):
         signer, end = _signer(chain, root, root_crl, at=at)
         ends.append(end)
+        signers.append(signer)
         _check_statement(signer, signature, text, what)
     # Parsed only now that it is Intel's: a parser of JSON is much to show to just anybody.
     tcb_info = _tcb_info(collateral.tcb_info)
@@ -146,7 +150,7 @@ def verify_collateral(
     for what, statement in (("TCB info", tcb_info), ("QE identity", qe_identity)):
         _check_window(statement, what, at=at)
         ends.append(statement.next_update)
-    return Statements(tcb_info, qe_identity, root_crl, min(ends))
+    return Statements(tcb_info, qe_identity, root_crl, min(ends), tuple(signers))
 
 
 def verified(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:

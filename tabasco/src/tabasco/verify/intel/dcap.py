@@ -19,7 +19,8 @@ What is authentic but not acceptable (debug, a bad standing, a weak attribute) i
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +28,7 @@ from cryptography import x509
 
 from psa_attestation.cose.keys import key_of_point
 from psa_attestation.errors import AttestationError
+from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel import tcb
 from tabasco.verify.intel.collateral import (
@@ -41,6 +43,7 @@ from tabasco.verify.intel.pck import PCK_ISSUERS, PCK_NAME, Platform, platform_o
 from tabasco.verify.intel.quote import DcapQuote, TdReport, Tee, parse_quote
 from tabasco.verify.intel.statements import Standing
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import Fact, Proven
 from tabasco.verify.x509 import certificates, crl
 
@@ -87,7 +90,8 @@ def verify_dcap(
     _check_match(quote.tee, platform, statements)  # (7)
     qe = tcb.check_qe(quote.qe_report, statements.qe_identity)  # (8)
     standing = _standing(quote, platform, statements, qe)  # (9)
-    return _proven(quote, platform, statements, standing, min(ends))
+    proven = _proven(quote, platform, statements, standing, min(ends))
+    return replace(proven, named=tuple(_named(quote, chain, platform, statements)))
 
 
 def _check_quote_signature(quote: DcapQuote) -> None:
@@ -179,6 +183,18 @@ def _standing(
     if isinstance(quote.body, TdReport):
         return tcb.worst(tcb.standing_of_tdx(info, platform, quote.body, qe), qe)
     return tcb.worst(tcb.standing_of_sgx(info, platform), qe)
+
+
+def _named(
+    quote: DcapQuote,
+    chain: tuple[x509.Certificate, ...],
+    platform: Platform,
+    statements: Statements,
+) -> Iterator[Named]:
+    yield named.key("attestation key", key_of_point(b"\x04" + quote.attestation_key))
+    yield from named.certificates((*chain, *statements.signers))
+    if any(platform.ppid):
+        yield Named(Subject.INSTANCE, "ppid", platform.ppid)
 
 
 def _proven(

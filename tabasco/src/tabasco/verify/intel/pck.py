@@ -19,6 +19,7 @@ PCK_ISSUERS: Final = frozenset({"Intel SGX PCK Platform CA", "Intel SGX PCK Proc
 # Intel's arc: .2 is the TCB (1 to 16 components, 17 the PCE's), .3 the PCE's id, .4 the FMSPC.
 _SGX: Final = "1.2.840.113741.1.13.1"
 _TCB: Final = f"{_SGX}.2"
+_PPID: Final = f"{_SGX}.1"
 _COMPONENTS: Final = 16
 
 
@@ -31,12 +32,14 @@ class Platform:
         pce_id: 2 bytes.
         svns: the 16 security versions that the certificate was issued for.
         pce_svn: the security version of its provisioning enclave.
+        ppid: the id of this very platform, 16 bytes; empty where the certificate has none.
     """
 
     fmspc: bytes
     pce_id: bytes
     svns: tuple[int, ...]
     pce_svn: int
+    ppid: bytes
 
 
 @functools.lru_cache(maxsize=128)  # platforms come again
@@ -59,6 +62,7 @@ def platform_of(certificate: x509.Certificate) -> Platform:
         pce_id=_octets(_get(extension, f"{_SGX}.3"), 2),
         svns=tuple(svns),
         pce_svn=der.integer(_get(tcb, f"{_TCB}.{_COMPONENTS + 1}")),
+        ppid=_octets(extension[_PPID], 16) if _PPID in extension else b"",
     )
 
 

@@ -16,6 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import HexNumber, Proven
@@ -141,6 +142,7 @@ def verify_quote(
             "reset-count": quote.reset_count,
             "restart-count": quote.restart_count,
         },
+        named=(named.key("attestation key", key.key),),
     )
 
 
