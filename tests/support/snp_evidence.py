@@ -64,6 +64,7 @@ class Recipe:
     named_issuer: Member | None = None
     signer: Any = None
     certified: dict[int, int] = field(default_factory=dict)
+    csp_id: bytes | None = b"CN=a provider"
     hardware_id: bytes | None = None
     serial: int = 0
     certificate_key: Any = CHIP_KEY
@@ -140,6 +141,8 @@ class Recipe:
         if self.kind == "VCEK":
             chip = CHIP[:8] if turin else CHIP
             found.append(amd(b"\4", chip if self.hardware_id is None else self.hardware_id))
+        elif self.csp_id is not None:
+            found.append(amd(b"\5", tlv(0x16, self.csp_id)))
         return [*found, *self.extra]
 
 

@@ -29,7 +29,7 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
 }
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
-    r"|snp\.(?:migration-agent|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
+    r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
     r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.uncertified-key"
     r"|psa\.old-profile|ear\..+=.+"
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from tabasco.collateral.items import ItemKind, intel_subject, key_subject
 from tabasco.collateral.store import Store
 from tabasco.verify.amd.certificate import EndorsementKey, parse_endorsement_key
+from tabasco.verify.amd.given import endorsement_key_in
 from tabasco.verify.amd.report import Product, SnpReport, SnpTcb, parse_report
 from tabasco.verify.amd.snp import Endorsements
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
@@ -117,9 +118,7 @@ class StoredCollateral:
 
 
 def _parsed(certificate: bytes) -> EndorsementKey:
-    if certificates.is_pem(certificate):
-        certificate = certificates.pem_blocks(certificate, explained=True)[0]
-    return parse_endorsement_key(certificate)
+    return parse_endorsement_key(endorsement_key_in(certificate)[0])
 
 
 def _issued_in(authorities: bytes, key: EndorsementKey) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from tabasco.verify.amd.given import endorsement_key_in
 from tabasco.verify.amd.report import parse_report
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import verify_cca
@@ -62,11 +63,14 @@ def _snp(data: bytes, means: Means, at: datetime) -> Proven:
 
 
 def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
-    if means.certificate is not None and means.authorities is not None:
+    beside = means.authorities
+    if means.certificate is not None and beside is None:
+        _, beside = endorsement_key_in(means.certificate)
+    if means.certificate is not None and beside is not None:
         revoked = means.crl
         if revoked is None and means.source is not None:
             revoked = means.source.revoked_for(means.certificate, at)
-        return Endorsements(means.certificate, means.authorities, revoked)
+        return Endorsements(means.certificate, beside, revoked)
     if means.source is None:
         parse_report(data)  # a malformed report is refused first
         if means.certificate is not None:

@@ -3,6 +3,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509 as library
 from cryptography.hazmat.primitives import serialization
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from support.refused_evidence import refused
 from tabasco.appraisal.checks import Acceptance, appraise
+from tabasco.appraisal.policy import AppraisalPolicy, KindPolicy
 from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.amd.certificate import parse_endorsement_key
 from tabasco.verify.amd.report import Product, SnpTcb, parse_report
 from tabasco.verify.amd.snp import AMD_ROOTS, Endorsements, verify_snp
 from tabasco.verify.intel.quote import parse_quote
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.x509.certificates import pem_blocks
 
 REPOSITORY = Path(__file__).parents[4]
@@ -214,3 +217,64 @@ def flipped(data, bit):
     changed = bytearray(data)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
+
+
+MEASURED = {
+    "measurement": [
+        "f924dd18f168df60fbea937f0b086284d51b1b376de872bac43694f61134d57967c318018de7335503023dbb50dee624",
+        "5a5cdbad8f540ce4abca0120faec86f62ef7128a4ac711add34d468b5957c82aa2f24e8f111dadc3689b787b88ed0715",
+    ]
+}
+# How each of the newer ones is refused, and at which stage; None is accepted.
+MORE = {
+    "turin-v5-routex": None,
+    "NEG-turin-v5-report-data-flipped": (Fault.SIGNATURE, VerificationStage.SIGNATURE),
+    "NEG-turin-v5-version-4": (Fault.SIGNATURE, VerificationStage.SIGNATURE),
+    "genoa-v2-routex-other-vcek": (Fault.SIGNATURE, VerificationStage.SIGNATURE),
+    "milan-v3-vlek-aws": None,
+    "milan-v3-vlek-aws-expired": (Fault.EXPIRED, VerificationStage.CHAIN),
+    "milan-v3-vlek-aws-other-csp": (Fault.FACT, VerificationStage.APPRAISAL),
+    "milan-v3-vlek-other-region-key": (Fault.SIGNATURE, VerificationStage.SIGNATURE),
+}
+
+
+def more_vectors():
+    path = SHARED.parent / "snp-more" / "expected.json"
+    return json.loads(path.read_text())["vectors"] if path.exists() else []
+
+
+@needs_shared
+def test_every_newer_vector_is_in_the_table():
+    assert {vector["id"] for vector in more_vectors()} == set(MORE)
+
+
+@needs_shared
+@pytest.mark.parametrize("vector", more_vectors(), ids=lambda vector: vector["id"])
+def test_every_newer_vector_gets_its_verdict_and_facts(vector):
+    folder, about = SHARED.parent / "snp-more", vector["parameters"]
+    report, key, *chain = [(folder / name).read_bytes() for name in vector["files"]]
+    endorsements = Endorsements(key, chain[0] if chain else None)
+    at = datetime.fromisoformat(about.get("verify_at", "2026-03-01T00:00:00Z")[:20])
+
+    def verify():
+        proven = verify_snp(report, endorsements=endorsements, at=at)
+        rules = (
+            {"facts": {"csp_id": {"equals": about["wanted_csp_id"]}}}
+            if ("wanted_csp_id" in about)
+            else {}
+        )
+        kind = msgspec.convert(rules | {"measurements": MEASURED}, KindPolicy)
+        refusal = AppraisalPolicy(1, {EvidenceKind.SEV_SNP: kind}).evaluate(proven).refused_by
+        if refusal is not None:
+            raise refusal.error
+        return proven
+
+    if (verdict := MORE[vector["id"]]) is not None:
+        with refused(*verdict):
+            verify()
+        return
+    proven, fields = verify(), about["fields"]
+    assert proven.facts["report_version"] == fields["version"]
+    assert proven.facts["chip_id"] == fields["chip_id"]
+    assert proven.report_data.hex() == fields["report_data"]
+    assert proven.facts.get("csp_id") == about.get("csp_id")

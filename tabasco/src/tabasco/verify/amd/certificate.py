@@ -41,7 +41,10 @@ _SPL: Final = {
 }
 _FMC_SPL: Final = f"{_AMD}.3.9"
 _HWID: Final = f"{_AMD}.4"
-_NAMES: Final = {"SEV-VCEK": SigningKey.VCEK, "SEV-VLEK": SigningKey.VLEK}
+_CSP_ID: Final = f"{_AMD}.5"
+_MAX_CSP_ID: Final = 128
+NAMES: Final = {"SEV-VCEK": SigningKey.VCEK, "SEV-VLEK": SigningKey.VLEK}
+"""Endorsement keys by the common names of their certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
             "an endorsement key's certificate is not signed by RSASSA-PSS with SHA-384",
         )
     name = found.common_name
-    if name not in _NAMES or not _is_plain_leaf(found):
+    if name not in NAMES or not _is_plain_leaf(found):
         raise EvidenceError(
             Fault.CHAIN,
             VerificationStage.CHAIN,
@@ -93,7 +96,7 @@ def parse_endorsement_key(encoded: bytes) -> EndorsementKey:
     if len(times) != 2:
         raise der.malformed("a validity does not have two times")
     return EndorsementKey(
-        kind=_NAMES[name],
+        kind=NAMES[name],
         issuer=found.issuer.encoded,
         start=der.time(times[0]),
         end=der.time(times[1]),
@@ -134,6 +137,18 @@ def hardware_id_of(key: EndorsementKey, product: Product) -> bytes:
     if len(value) != size:
         raise der.malformed(f"a chip's identifier has {len(value)} bytes, not {size}")
     return value
+
+
+def provider_of(key: EndorsementKey) -> str:
+    """The provider that a VLEK was lent to (CSP_ID), as AMD wrote it into the certificate.
+
+    Raises:
+        EvidenceError: it is not there, or not a text.
+    """
+    value = der.read(_get(key, _CSP_ID), der.IA5_STRING).content
+    if not 0 < len(value) <= _MAX_CSP_ID or not value.isascii():
+        raise der.malformed(f"the provider in the {key.kind.name}'s certificate is not a text")
+    return value.decode("ascii")
 
 
 def _is_plain_leaf(found: CertificateOutline) -> bool:

@@ -1,4 +1,4 @@
-"""The bytes of AMD SEV-SNP attestation reports, versions 2, 3 and 5; little-endian throughout.
+"""The bytes of AMD SEV-SNP attestation reports, versions 2 to 5; little-endian throughout.
 
 Parsing proves nothing. Standard: AMD 56860, "SEV Secure Nested Paging Firmware ABI", table
 "ATTESTATION_REPORT" (1184 bytes, the first 672 signed), and "TCB_VERSION".
@@ -12,9 +12,12 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 
 REPORT_BYTES: Final = 1184
 SIGNED_BYTES: Final = 0x2A0
+CHIP_ID_BYTES: Final = 64
 
-_VERSIONS: Final = frozenset({2, 3, 5})
+_VERSIONS: Final = range(2, 6)
+_MITIGATIONS_SINCE: Final = 5
 _ECDSA_P384_SHA384: Final = 1
+_NONE: Final = 7  # of the keys that sign
 _FIELD: Final = 72  # of the signature's r and s; 48 are used
 _USED: Final = 48
 
@@ -69,6 +72,9 @@ class SnpReport:
 
     Attributes:
         product: by the processor's family and model; None before version 3.
+        chip_id: zeros where the host masks it, as it may (MASK_CHIP_ID).
+        launch_mitigations, current_mitigations: bits of AMD's bulletins that the firmware is proof
+            against, when the guest was launched and now; None before version 5.
         signed: the bytes that the signature is over.
         r, s: the signature's numbers.
     """
@@ -95,6 +101,8 @@ class SnpReport:
     report_id_ma: bytes
     product: Product | None
     chip_id: bytes
+    launch_mitigations: int | None
+    current_mitigations: int | None
     signed: bytes
     r: int
     s: int
@@ -122,7 +130,7 @@ def parse_report(data: bytes) -> SnpReport:
         raise EvidenceError(
             Fault.UNSUPPORTED_VERSION,
             VerificationStage.FORMAT,
-            f"report version {version}, known are 2, 3, 5",
+            f"report version {version}, known are 2 to 5",
         )
     if number(0x34, 4) != _ECDSA_P384_SHA384:
         raise EvidenceError(
@@ -156,6 +164,8 @@ def parse_report(data: bytes) -> SnpReport:
         report_id_ma=data[0x160:0x180],
         product=_product(data[0x188], data[0x189]) if version > 2 else None,
         chip_id=data[0x1A0:0x1E0],
+        launch_mitigations=number(0x1F8, 8) if version >= _MITIGATIONS_SINCE else None,
+        current_mitigations=number(0x200, 8) if version >= _MITIGATIONS_SINCE else None,
         signed=data[:SIGNED_BYTES],
         r=r,
         s=s,
@@ -164,7 +174,8 @@ def parse_report(data: bytes) -> SnpReport:
 
 def _signing_key(keys: int) -> SigningKey:
     kind = keys >> 2 & 7
-    if keys & 2 or kind == 7:
+    # A host that keeps chips' keys back (bit 1) may have reports signed by its VLEK all the same.
+    if kind == _NONE or (keys & 2 and kind == SigningKey.VCEK.value):
         raise EvidenceError(
             Fault.UNSIGNED, VerificationStage.FORMAT, "the host has the firmware sign no reports"
         )

@@ -30,9 +30,18 @@ from tabasco.verify.amd.certificate import (
     check_issued,
     hardware_id_of,
     parse_endorsement_key,
+    provider_of,
     tcb_of,
 )
-from tabasco.verify.amd.report import Product, SigningKey, SnpReport, SnpTcb, parse_report
+from tabasco.verify.amd.given import authorities_in, endorsement_key_in
+from tabasco.verify.amd.report import (
+    CHIP_ID_BYTES,
+    Product,
+    SigningKey,
+    SnpReport,
+    SnpTcb,
+    parse_report,
+)
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named, Subject
@@ -67,13 +76,14 @@ class Endorsements:
     """AMD's certificates for a report, unverified.
 
     Attributes:
-        key: the VCEK or VLEK, DER or PEM.
-        authorities: PEM, in any order: the root, and the ASK or ASVK (or both).
+        key: the VCEK or VLEK: DER, PEM or the JSON of Azure's hosts.
+        authorities: PEM, in any order: the root, and the ASK or ASVK (or both), where they did not
+            come with the key.
         crl: DER, by the root; None where revocation cannot be checked.
     """
 
     key: bytes
-    authorities: bytes
+    authorities: bytes | None = None
     crl: bytes | None = None
 
 
@@ -100,8 +110,9 @@ def verify_snp(
         EvidenceError: it proves nothing.
     """
     report = parse_report(data)
-    key = _endorsement_key(endorsements.key)
-    chain = _authorities(endorsements.authorities, key)
+    encoded, beside = endorsement_key_in(endorsements.key)
+    key = parse_endorsement_key(encoded)
+    chain = _authorities(endorsements.authorities or beside, key)
     ends = [certificates.check_issuers(chain, roots=roots.keys(), at=at), key.end]  # (1)
     # By the pinned root: a report says its product only since version 3, and is not verified yet.
     product = roots[certificates.digest(chain[-1])]
@@ -121,26 +132,13 @@ def verify_snp(
         if endorsements.crl is not None
         else ("whether AMD revoked the certificates was not checked: no list was given",),
         concerns=tuple(_concerns(report, product, floor, max_vmpl)),
-        named=tuple(_named(report, key, chain)),
+        named=tuple(_named(key, chain, product)),
     )
 
 
-def _endorsement_key(data: bytes) -> EndorsementKey:
-    if certificates.is_pem(data):
-        blocks = certificates.pem_blocks(data, explained=True)
-        if len(blocks) != 1:
-            raise EvidenceError(
-                Fault.MALFORMED,
-                VerificationStage.CHAIN,
-                "one endorsement key's certificate is wanted",
-            )
-        data = blocks[0]
-    return parse_endorsement_key(data)
-
-
-def _authorities(text: bytes, key: EndorsementKey) -> tuple[x509.Certificate, ...]:
+def _authorities(text: bytes | None, key: EndorsementKey) -> tuple[x509.Certificate, ...]:
     """The key's issuer by name, and that issuer's own; whether they are so is checked later."""
-    given = certificates.load_pem(text, explained=True)
+    given = certificates.load_pem(authorities_in(text)) if text else ()
     names = [certificates.outline_of(each).subject.encoded for each in given]
     # The issuer is looked up by name, so a second one of that name could be put before it.
     if len(set(names)) != len(names):
@@ -211,8 +209,9 @@ def _check_match(report: SnpReport, key: EndorsementKey, product: Product) -> No
     # A VLEK is the provider's, and not bound to a chip.
     if key.kind is SigningKey.VCEK:
         chip = hardware_id_of(key, product)
-        # Turin's id has 8 bytes; so a report whose chip id the host masks with zeros is refused.
-        if report.chip_id != chip.ljust(64, b"\0"):
+        # A host may mask the id in the report; it is this chip all the same, by the very key that
+        # signed. Turin's id has 8 bytes.
+        if any(report.chip_id) and report.chip_id != chip.ljust(CHIP_ID_BYTES, b"\0"):
             raise _mismatch("it is of another chip than the certificate")
 
 
@@ -251,12 +250,30 @@ def _facts(report: SnpReport, key: EndorsementKey, product: Product) -> dict[str
         "report_id": report.report_id.hex(),
         "report_id_ma": report.report_id_ma.hex(),
         "chip_id": report.chip_id.hex(),
+        "chip_id_masked": str(not any(report.chip_id)).lower(),
+        **_holder(key, product),
         "reported_tcb": tcb(report.reported_tcb),
         **_components(SnpTcb.from_bytes(report.reported_tcb, product)),
         "current_tcb": tcb(report.current_tcb),
         "committed_tcb": tcb(report.committed_tcb),
         "launch_tcb": tcb(report.launch_tcb),
+        **_mitigations(report),
     }
+
+
+def _holder(key: EndorsementKey, product: Product) -> dict[str, Fact]:
+    """Whose key signed: of which chip, or lent to which provider."""
+    if key.kind is SigningKey.VLEK:
+        return {"csp_id": provider_of(key)}
+    return {"hardware_id": hardware_id_of(key, product).hex()}
+
+
+def _mitigations(report: SnpReport) -> dict[str, Fact]:
+    given = {
+        "launch_mitigations": report.launch_mitigations,
+        "current_mitigations": report.current_mitigations,
+    }
+    return {name: HexNumber(value) for name, value in given.items() if value is not None}
 
 
 def _components(reported: SnpTcb) -> dict[str, Fact]:
@@ -271,13 +288,14 @@ def _components(reported: SnpTcb) -> dict[str, Fact]:
 
 
 def _named(
-    report: SnpReport, key: EndorsementKey, chain: tuple[x509.Certificate, ...]
+    key: EndorsementKey, chain: tuple[x509.Certificate, ...], product: Product
 ) -> Iterator[Named]:
     yield named.key(key.kind.name, key.key)
     yield Named(Subject.CERTIFICATE, f"certificate of the {key.kind.name}", key.digest)
     yield from named.certificates(chain)
-    if any(report.chip_id):  # zeros where the host masks it
-        yield Named(Subject.INSTANCE, "chip_id", report.chip_id)
+    if key.kind is SigningKey.VCEK:  # by its certificate: a host may mask the id in the report
+        chip = hardware_id_of(key, product).ljust(CHIP_ID_BYTES, b"\0")
+        yield Named(Subject.INSTANCE, "chip_id", chip)
 
 
 def _concerns(
@@ -288,6 +306,13 @@ def _concerns(
             "snp.migration-agent",
             Fault.ATTRIBUTES,
             "a migration agent may move the guest to another machine",
+        )
+    if report.signing_key is SigningKey.VCEK and not any(report.chip_id):
+        yield Concern(
+            "snp.chip-id-masked",
+            Fault.ATTRIBUTES,
+            "the host masks the chip's id in its reports: only the certificate says which chip it "
+            "is",
         )
     if report.vmpl > max_vmpl:
         yield Concern(
