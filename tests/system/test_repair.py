@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from colima.runtime import ComputationState
-from durango.errors import RequestRefusedError
+from durango.refusals import RequestRefusedError
 from support.patience import PATIENCE_S
 from support.processes import eventually
 from support.runtime_guests import COLLECTOR, RANDOM, WANTS_FOUR, Collected

@@ -70,8 +70,7 @@ def message(protobuf: type[Message]) -> Callable[[type[_MessageT]], type[_Messag
 
         cls.__post_init__ = check_lengths  # type: ignore[attr-defined]
         declared = dataclasses.dataclass(frozen=True, slots=True)(cls)
-        plain = typing.get_type_hints(declared)
-        _FIELDS[declared] = {name: _reader(hint) for name, hint in plain.items()}
+        _FIELDS[declared] = {name: _reader(hint) for name, hint in hints.items()}
         _PROTOBUF[declared] = protobuf
         return declared
 
@@ -163,6 +162,8 @@ def _from_protobuf(cls: type, parsed: Message) -> object:
 
 
 def _reader(hint: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type is the value here
+    if typing.get_origin(hint) is typing.Annotated:
+        return _reader(typing.get_args(hint)[0])
     if typing.get_origin(hint) is tuple:
         item = _reader(typing.get_args(hint)[0])
         return lambda values: tuple(item(value) for value in values)

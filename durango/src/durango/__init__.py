@@ -11,12 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from durango.attestation import (
-        SavedAttestation,
-        attest,
-        parse_tabasco_key,
-        pinned_key,
-    )
+    from durango.attestation import SavedAttestation, attest
     from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
     from durango.consents import sign_policy, signer_of
     from durango.errors import (
@@ -31,8 +26,6 @@ if TYPE_CHECKING:
         ProgramFailedError,
         ProtocolError,
         ReceiptError,
-        RequestFailedError,
-        RequestRefusedError,
         TabascoKeyError,
         WrongInputError,
     )
@@ -41,6 +34,8 @@ if TYPE_CHECKING:
     from durango.identity import Identity, load_certificate
     from durango.principal import FetchedResult, Principal
     from durango.receipts import CommitmentOpening, verify_receipt
+    from durango.refusals import RequestFailedError, RequestRefusedError
+    from durango.tabasco_keys import parse_tabasco_key, pinned_key
 
 __all__ = [
     "Attestation",
@@ -87,8 +82,6 @@ _HOMES: Final = {
         "durango.attestation": (
             "SavedAttestation",
             "attest",
-            "parse_tabasco_key",
-            "pinned_key",
         ),
         "durango.bundles": (
             "ReceiptBundle",
@@ -111,8 +104,6 @@ _HOMES: Final = {
             "ProgramFailedError",
             "ProtocolError",
             "ReceiptError",
-            "RequestFailedError",
-            "RequestRefusedError",
             "TabascoKeyError",
             "WrongInputError",
         ),
@@ -134,6 +125,14 @@ _HOMES: Final = {
         "durango.receipts": (
             "CommitmentOpening",
             "verify_receipt",
+        ),
+        "durango.refusals": (
+            "RequestFailedError",
+            "RequestRefusedError",
+        ),
+        "durango.tabasco_keys": (
+            "parse_tabasco_key",
+            "pinned_key",
         ),
     }.items()
     for name in names

@@ -14,19 +14,17 @@ import colima
 from colima import sinaloa as bridge
 from colima import tabasco as verifier
 from durango.endings import expiry_explained
-from durango.errors import AttestationFileError, ProtocolError, TabascoKeyError
+from durango.errors import AttestationFileError, ProtocolError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
+from durango.tabasco_keys import pinned_key
 from jalisco.transport import BRIDGE_REMEDY
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError
 from veracruz_shells.service import open_channel, unary
 from veracruz_utils.address import Address
-from veracruz_utils.digest import Digest
-from veracruz_utils.key_files import p256_key_of_pem
 from veracruz_utils.policy import Policy
-from veracruz_utils.public_keys import KeyFormatError, der_of
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -78,40 +76,6 @@ def attest(
     ).attestation_result
     evidence = Evidence(challenge, token, result)
     return judge(evidence, policy, tabasco_key=key, at=datetime.now(UTC))
-
-
-def pinned_key(policy: Policy, given: bytes | None) -> bytes:
-    """Tabasco's result key (DER): the policy's, or the one `given` beside a policy without one.
-
-    Raises:
-        TabascoKeyError: there is none, or the two differ.
-    """
-    if policy.tabasco_key is None:
-        if given is None:
-            raise TabascoKeyError(
-                "the policy names no key of Tabasco, as no 2021 policy can: get its public key "
-                "from a source you trust and give it with --tabasco-key"
-            )
-        return given
-    # Never the given one: an option must not replace the key that all principals agreed on.
-    if given is not None and given != policy.tabasco_key:
-        raise TabascoKeyError(
-            f"the key given for Tabasco is {Digest.of(given)}, "
-            f"the policy names {Digest.of(policy.tabasco_key)}: omit --tabasco-key"
-        )
-    return policy.tabasco_key
-
-
-def parse_tabasco_key(pem: bytes, *, name: str) -> bytes:
-    """The P-256 public key in a PEM text, as DER SubjectPublicKeyInfo.
-
-    Raises:
-        TabascoKeyError: it is anything else.
-    """
-    try:
-        return der_of(p256_key_of_pem(pem))
-    except KeyFormatError as error:
-        raise TabascoKeyError(f"{name} {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

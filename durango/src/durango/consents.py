@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from durango.errors import ConsentError
-from durango.identity import Identity
-from durango.rights import require_member
+from durango.identity import Identity, require_member
 from psa_attestation.cbor.values import WritingError
 from psa_attestation.consents.consent import PolicyConsent
 from psa_attestation.consents.signing import sign_consent

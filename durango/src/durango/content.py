@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from durango.errors import ContentError
-from jalisco import PIECE_BYTES
 from veracruz_utils.digest import Digest
 
+PIECE_BYTES: Final = 63 * 16 * 1024
+"""As `jalisco.PIECE_BYTES`, which only those who connect load."""
 MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 """The most that is read from a pipe into memory."""
 
@@ -37,7 +38,7 @@ class UploadContent:
         self.size = file.seek(0, os.SEEK_END) - self._start
 
     def pieces(self, offset: int = 0) -> Iterator[bytes]:
-        """The bytes from `offset` on, in pieces of at most `jalisco.PIECE_BYTES`.
+        """The bytes from `offset` on, in pieces of at most `PIECE_BYTES`.
 
         Raises:
             ContentError: the file cannot be read, or is no longer `size` bytes.

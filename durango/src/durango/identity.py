@@ -17,6 +17,7 @@ from baja import PrivateKey, make_certificate
 from durango._words import timestamp
 from durango.errors import IdentityError, NotAuthorisedError
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.public_keys import RSA_BITS
 
 MAX_PEM_BYTES: Final = 64 * 1024
@@ -257,3 +258,18 @@ def _read(path: Path, what: str) -> bytes:
     if len(data) > MAX_PEM_BYTES:
         raise IdentityError(f"{what} file {path} is larger than {MAX_PEM_BYTES} bytes")
     return data
+
+
+def require_member(policy: Policy, identity: Identity) -> PolicyIdentity:
+    """Which of the policy's principals this is, by the exact certificate.
+
+    Raises:
+        NotAuthorisedError: none.
+    """
+    member = policy.identity_of(identity.certificate)
+    if member is None:
+        raise NotAuthorisedError(
+            f"certificate {identity.digest} is not in policy {policy.digest}: give the certificate "
+            "that the policy was made with"
+        )
+    return member

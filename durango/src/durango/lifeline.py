@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from colima.runtime import RefusalReason
-from durango.errors import RequestFailedError
+from durango.refusals import RequestFailedError
 from jalisco import BridgeBusyError, Connection, SessionError, SessionLostError
 from veracruz_utils.errors import VeracruzError
 

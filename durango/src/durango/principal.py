@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from baja import EndpointConfig
 from baja.client import ClientEndpoint
@@ -16,17 +16,14 @@ from colima import runtime
 from colima.runtime import ComputationState, ContentKind, RefusalReason
 from durango.content import Source, open_content
 from durango.endings import expiry_explained
-from durango.errors import ProgramFailedError, ProtocolError, ReceiptError, RequestFailedError
+from durango.errors import ProgramFailedError, ProtocolError, ReceiptError
 from durango.evidence import Attestation
-from durango.identity import Identity
-from durango.input_files import check_input
+from durango.identity import Identity, require_member
 from durango.input_places import place_of
 from durango.lifeline import Lifeline, Notice
-from durango.receipts import CommitmentOpening, verify_receipt
-from durango.return_codes import meaning_of
+from durango.refusals import RequestFailedError
 from durango.rights import (
     require_attested,
-    require_member,
     require_place,
     require_program,
     require_reader,
@@ -37,11 +34,15 @@ from durango.rights import (
 from durango.session import PrincipalSession
 from durango.transfers import Progress
 from jalisco import Connection, SinaloaTransport
-from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import PROGRAM_SENDERS, Policy, PolicyIdentity
 from veracruz_utils.secret import Secret
+
+if TYPE_CHECKING:
+    # Loaded when there is something to send or a receipt to read: asking for the state needs none.
+    from durango.receipts import CommitmentOpening
+    from psa_attestation.receipts.receipt import Receipt
 
 SERVER_NAME: Final = "runtime.veracruz"
 """What the TLS hello calls the isolate; the same for all, and proof of nothing."""
@@ -63,7 +64,7 @@ class FetchedResult:
 
     output_size: int | None
     output_digest: Digest | None
-    receipt: Receipt
+    receipt: "Receipt"
     signed_receipt: bytes = field(repr=False)
 
 
@@ -173,7 +174,7 @@ class Principal:
         *,
         replace: bool = False,
         on_progress: Progress | None = None,
-    ) -> CommitmentOpening:
+    ) -> "CommitmentOpening":
         """Provide an input; the opening that proves it in a receipt.
 
         Args:
@@ -199,7 +200,7 @@ class Principal:
         *,
         replace: bool = False,
         on_progress: Progress | None = None,
-    ) -> CommitmentOpening:
+    ) -> "CommitmentOpening":
         """Provide a stream item of this round; like `send_data` otherwise."""
         announced = ContentKind.STREAM, package_id, replace
         return self._send_input(*announced, source, on_progress)
@@ -287,7 +288,7 @@ class Principal:
                 return found
             time.sleep(_POLL_S)
 
-    def receipt(self, number: int) -> tuple[Receipt, bytes]:
+    def receipt(self, number: int) -> "tuple[Receipt, bytes]":
         """The receipt of this number, from 1: what it says, verified, and as it was signed.
 
         Any member may have it. `state` says how many there are.
@@ -371,7 +372,10 @@ class Principal:
         replace: bool,  # noqa: FBT001 - by position with what announces it
         source: Source,
         on_progress: Progress | None,
-    ) -> CommitmentOpening:
+    ) -> "CommitmentOpening":
+        from durango.input_files import check_input  # noqa: PLC0415 - the encodings
+        from durango.receipts import CommitmentOpening  # noqa: PLC0415
+
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
         self._policy.require_in_force(datetime.now(UTC))
@@ -407,6 +411,8 @@ class Principal:
         if isinstance(answer, runtime.ProgramFailed):
             # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)
+            from durango.return_codes import meaning_of  # noqa: PLC0415
+
             meaning = meaning_of(answer.return_code, self._policy)
             raise ProgramFailedError(answer.return_code, answer.receipt, meaning=meaning)
         output = digest if answer.present else None
@@ -417,7 +423,10 @@ class Principal:
             signed_receipt=answer.receipt,
         )
 
-    def _believe(self, signed: bytes, *, output: Digest | None) -> Receipt:
+    def _believe(self, signed: bytes, *, output: Digest | None) -> "Receipt":
+        from durango.receipts import verify_receipt  # noqa: PLC0415
+        from psa_attestation.receipts.receipt import Receipt  # noqa: PLC0415
+
         receipt = verify_receipt(
             signed, attestation=self._attestation, policy=self._policy, output=output
         )
@@ -425,7 +434,7 @@ class Principal:
             raise ReceiptError("the receipt is of the first format, which no isolate writes today")
         return receipt
 
-    def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> Receipt:
+    def _verify(self, signed: bytes, *, return_code: int, output: Digest | None) -> "Receipt":
         receipt = self._believe(signed, output=output)
         details = receipt.details
         if details is None:

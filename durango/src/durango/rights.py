@@ -11,7 +11,6 @@ from durango._words import timestamp
 from durango.content import UploadContent
 from durango.errors import NotAuthorisedError
 from durango.evidence import Attestation
-from durango.identity import Identity
 from veracruz_utils.policy import (
     DATA_SENDERS,
     PROGRAM_SENDERS,
@@ -28,21 +27,6 @@ _SENDERS: Final = {
     ContentKind.DATA: DATA_SENDERS,
     ContentKind.STREAM: STREAM_SENDERS,
 }
-
-
-def require_member(policy: Policy, identity: Identity) -> PolicyIdentity:
-    """Which of the policy's principals this is, by the exact certificate.
-
-    Raises:
-        NotAuthorisedError: none.
-    """
-    member = policy.identity_of(identity.certificate)
-    if member is None:
-        raise NotAuthorisedError(
-            f"certificate {identity.digest} is not in policy {policy.digest}: give the certificate "
-            "that the policy was made with"
-        )
-    return member
 
 
 def require_role(policy: Policy, member: PolicyIdentity, roles: frozenset[Role], act: str) -> None:

@@ -12,8 +12,9 @@ from typing import NoReturn, TypeVar
 from colima import WireError, runtime
 from durango.content import UploadContent
 from durango.endings import expiry_explained
-from durango.errors import ProtocolError, refusal
+from durango.errors import ProtocolError
 from durango.lifeline import Lifeline
+from durango.refusals import refusal
 from durango.transfers import Fetching, Progress, Sending
 from jalisco import Connection, SessionError, SessionLostError
 from veracruz_utils.digest import Digest

@@ -6,6 +6,7 @@ output, all else to standard error in plain text; but with `--json` an error is 
 the last line.
 """
 
+import gc
 import json
 import logging
 import os
@@ -97,7 +98,8 @@ class Subgroup(click.Group):
         """The command of this name, loaded if need be."""
         if cmd_name not in self.commands and cmd_name in self.elsewhere:
             module, _, name = self.elsewhere[cmd_name][0].partition(":")
-            self.add_command(getattr(import_module(module), name), cmd_name)
+            with _uncollected():
+                self.add_command(getattr(import_module(module), name), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -265,6 +267,16 @@ def progress(label: str, *, length: int) -> Iterator[Callable[[int], None]]:
         length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield bar.update
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage meanwhile: of what modules define at first, hardly anything is."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

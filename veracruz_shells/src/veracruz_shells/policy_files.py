@@ -1,6 +1,5 @@
 """Policies in files; what is wrong with one is told with the file's name."""
 
-import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -64,6 +63,8 @@ def _other_format(raw: bytes) -> str | None:
 
 
 def _is_toml(raw: bytes) -> bool:
+    import tomllib  # noqa: PLC0415 - of use only when something is wrong
+
     try:
         return bool(tomllib.loads(raw.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):

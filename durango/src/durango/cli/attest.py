@@ -7,7 +7,8 @@ import click
 
 from durango._words import layer_names, timestamp
 from durango.attestation import SavedAttestation
-from durango.cli.options import FILE, Access, access_options, attestation_facts, force_option
+from durango.cli.membership import Access, access_options, attestation_facts
+from durango.cli.options import FILE, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection
 from veracruz_shells.console import emit, json_option, write_new_file

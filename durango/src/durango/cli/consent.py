@@ -1,68 +1,27 @@
 """`durango policy sign`, `status`, `consent` and `revoke`: who agrees to the policy."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from colima.runtime import MAX_SIGNATURE_BYTES
-from durango.cli.options import (
-    FILE,
+from durango.cli.membership import (
     Access,
     Membership,
     access_options,
-    force_option,
+    attestation_option,
+    membership_options,
+)
+from durango.cli.options import (
+    FILE,
+    certificate_option,
+    key_option,
     key_password_option,
     load_identity,
-    membership_options,
-    policy_argument,
 )
-from durango.consents import sign_policy, signer_of, unsigned
-from durango.rights import require_member
-from veracruz_shells.console import emit, json_option, read_file, write_new_file
-from veracruz_shells.policy_files import read_policy
+from durango.consents import signer_of, unsigned
+from veracruz_shells.console import emit, json_option, read_file
 from veracruz_utils.policy import Policy
-
-
-@click.command("sign")
-@policy_argument
-@click.option(
-    "--certificate",
-    type=FILE,
-    required=True,
-    envvar="DURANGO_CERTIFICATE",
-    help="Your certificate (PEM).",
-)
-@click.option(
-    "--key", type=FILE, required=True, envvar="DURANGO_KEY", help="Your private key (PEM)."
-)
-@key_password_option
-@click.option("--output", type=FILE, required=True, help="The file for your signed consent.")
-@force_option
-@json_option
-def sign(
-    *,
-    policy: Path,
-    certificate: Path,
-    key: Path,
-    key_password: Path | None,
-    output: Path,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Sign that you agree to POLICY, to its last byte. Read it first: `durango policy explain`.
-
-    The file tells nobody a secret: give it to whoever collects them, or hand it in yourself by
-    `durango policy consent`.
-    """
-    agreed = read_policy(policy, at=None)
-    agreed.require_in_force(datetime.now(UTC))
-    identity = load_identity(certificate, key, key_password)
-    signature = sign_policy(agreed, identity)
-    write_new_file(output, signature, mode=0o644, force=force)
-    member = require_member(agreed, identity)
-    facts = {"file": output, "client_id": member.client_id, "policy_digest": agreed.digest}
-    emit(facts, f"{member.label} agrees to policy {agreed.digest}: {output}", as_json=as_json)
 
 
 @click.command("consent")
@@ -111,19 +70,12 @@ def revoke(*, membership: Membership, as_json: bool) -> None:
     multiple=True,
     help="A file of `durango policy sign`; repeatable.",
 )
-@click.option(
-    "--certificate",
-    type=FILE,
-    envvar="DURANGO_CERTIFICATE",
-    help="Your certificate (PEM), to ask the isolate whose consent it has.",
+@certificate_option(
+    required=False, say="Your certificate (PEM), to ask the isolate whose consent it has."
 )
-@click.option("--key", type=FILE, envvar="DURANGO_KEY", help="Your private key (PEM).")
-@click.option(
-    "--attestation",
-    type=FILE,
-    envvar="DURANGO_ATTESTATION",
-    help="Use this file of `durango attest`, which is checked anew, instead of attesting now.",
-)
+@key_option(required=False)
+@key_password_option
+@attestation_option
 @json_option
 def status(
     *,
@@ -131,6 +83,7 @@ def status(
     signatures: tuple[Path, ...],
     certificate: Path | None,
     key: Path | None,
+    key_password: Path | None,
     attestation: Path | None,
     as_json: bool,
 ) -> None:
@@ -153,7 +106,7 @@ def status(
         ]
         awaited = tuple(identity.client_id for identity in unsigned(agreed, signers))
     else:
-        membership = Membership(access, load_identity(certificate, key), attestation)
+        membership = Membership(access, load_identity(certificate, key, key_password), attestation)
         principal, _ = membership.connect()
         with principal:
             awaited = principal.state().consent_awaited

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from colima.runtime import ContentKind
-from durango.cli.options import Membership
+from durango.cli.membership import Membership
 from durango.content import UploadContent, open_content
 from durango.errors import WrongInputError
 from durango.input_files import check_input, encoded, text_form

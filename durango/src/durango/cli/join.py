@@ -17,15 +17,8 @@ import click
 from colima.runtime import ComputationState, ContentKind
 from durango.cli.encoding import Encoding, encoding_options, open_input
 from durango.cli.keeping import BundleFile
-from durango.cli.options import (
-    FILE,
-    Membership,
-    attestation_facts,
-    force_option,
-    membership_options,
-    releases_option,
-    wait_for,
-)
+from durango.cli.membership import Membership, attestation_facts, membership_options, wait_for
+from durango.cli.options import FILE, force_option, releases_option
 from durango.cli.reading import save_result
 from durango.consents import sign_policy
 from durango.content import UploadContent, open_content

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from durango.bundles import ReceiptBundle
-from durango.cli.options import Access
-from durango.errors import ProgramFailedError, RequestFailedError, RequestRefusedError
+from durango.cli.membership import Access
+from durango.errors import ProgramFailedError
 from durango.evidence import Attestation
 from durango.principal import Principal
+from durango.refusals import RequestFailedError, RequestRefusedError
 from veracruz_shells.console import note, write_new_file
 from veracruz_utils.errors import VeracruzError
 

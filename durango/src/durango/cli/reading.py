@@ -9,15 +9,14 @@ import click
 
 from colima.runtime import ComputationState
 from durango.cli.keeping import BundleFile
-from durango.cli.options import (
-    FILE,
+from durango.cli.membership import (
     Membership,
     attestation_facts,
-    force_option,
     membership_options,
     wait_for,
     wait_option,
 )
+from durango.cli.options import FILE, force_option
 from durango.errors import DurangoError
 from durango.principal import FetchedResult, Principal
 from durango.receipts import balance_lines, receipt_facts

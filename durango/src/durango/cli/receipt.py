@@ -7,17 +7,15 @@ import click
 
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, VerifiedBundle, verify_bundle
 from durango.cli.keeping import BundleFile
-from durango.cli.options import (
-    FILE,
+from durango.cli.membership import (
     Membership,
     attestation_facts,
-    force_option,
     load_attestation,
-    load_tabasco_key,
     membership_options,
 )
+from durango.cli.options import FILE, force_option, load_tabasco_key
 from durango.content import open_content
-from durango.errors import DurangoError, RequestRefusedError
+from durango.errors import DurangoError
 from durango.platforms import protection
 from durango.principal import Principal
 from durango.receipts import (
@@ -26,6 +24,7 @@ from durango.receipts import (
     receipt_facts,
     receipt_line,
 )
+from durango.refusals import RequestRefusedError
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.console import emit, json_option, read_file, subgroup
 from veracruz_shells.files import refuse_existing

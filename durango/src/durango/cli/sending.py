@@ -11,15 +11,14 @@ import click
 from colima.runtime import ComputationState, ContentKind
 from durango.cli.encoding import Encoding, encoding_options, open_input
 from durango.cli.keeping import BundleFile
-from durango.cli.options import (
-    FILE,
+from durango.cli.membership import (
     Membership,
     attestation_facts,
-    force_option,
     membership_options,
     wait_for,
     wait_option,
 )
+from durango.cli.options import FILE, force_option
 from durango.content import open_content
 from durango.evidence import Attestation
 from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening

@@ -13,16 +13,17 @@ import click
 
 from colima.runtime import ComputationState, Failure, RefusalReason, StateIs
 from durango._words import timestamp
-from durango.cli.options import (
+from durango.cli.membership import (
     Membership,
     attestation_facts,
     membership_options,
     wait_for,
     wait_option,
 )
-from durango.errors import DurangoError, RequestFailedError
+from durango.errors import DurangoError
 from durango.failures import failure_facts, failure_lines
 from durango.principal import Principal
+from durango.refusals import RequestFailedError
 from durango.rights import require_reader
 from durango.standing import (
     changes,

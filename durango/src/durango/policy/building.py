@@ -8,7 +8,6 @@ from typing import Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from durango._words import printable
-from durango.attestation import parse_tabasco_key
 from durango.content import open_content
 from durango.identity import MAX_PEM_BYTES, load_certificate, parse_certificate
 from durango.policy.canonical import canonical_json
@@ -21,6 +20,7 @@ from durango.policy.source import (
     size_of,
 )
 from durango.releases import Releases
+from durango.tabasco_keys import parse_tabasco_key
 from veracruz_image import verify_image
 from veracruz_shells.files import read_file
 from veracruz_utils.address import Address

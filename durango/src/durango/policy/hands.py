@@ -7,12 +7,12 @@ from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from durango.attestation import parse_tabasco_key
 from durango.content import open_content
 from durango.errors import ContentError
 from durango.identity import MAX_PEM_BYTES, load_certificate
 from durango.policy.known_programs import known_program
 from durango.policy.pinned_runtimes import PinnedRuntime
+from durango.tabasco_keys import parse_tabasco_key
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest

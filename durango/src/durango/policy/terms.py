@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from colima.runtime import ContentKind
 from durango._words import printable
-from durango.input_places import places
 from veracruz_utils.policy import (
     OPAQUE,
     UNLIMITED,
@@ -74,10 +72,13 @@ def terms_facts(policy: Policy) -> dict[str, object]:
 def terms_rows(policy: Policy) -> list[tuple[str, str]]:
     """For people: a name and a line each."""
     rows = [
-        (f"{name} {place.index}", f"{place.owner}: {_input_line(place.terms)}")
-        for name, content in (("input", ContentKind.DATA), ("stream", ContentKind.STREAM))
-        for place in places(policy, content)
-        if place.terms != InputTerms()
+        (f"{name} {index}", f"{policy.named(client_id)}: {_input_line(terms)}")
+        for name, order, all_terms in (
+            ("input", policy.data_provision_order, policy.inputs),
+            ("stream", policy.streaming_order, policy.streams),
+        )
+        for index, (client_id, terms) in enumerate(zip(order, all_terms, strict=True))
+        if terms != InputTerms()
     ]
     result = policy.result
     said = [] if result.type == OPAQUE else [printable(result.type, most=300)]

@@ -39,7 +39,7 @@ _COMMANDS: Final = {
         "durango.cli.policy.meaning:show",
         "Show who may do what under POLICY, and what is accepted.",
     ),
-    "sign": ("durango.cli.consent:sign", "Sign that you agree to POLICY, to its last byte."),
+    "sign": ("durango.cli.policy.signing:sign", "Sign that you agree to POLICY, to its last byte."),
     "status": (
         "durango.cli.consent:status",
         (

@@ -7,12 +7,7 @@ import click
 
 from durango.cli.conduct import conduct_options
 from durango.cli.disclosure import disclosure_terms
-from durango.cli.options import (
-    FILE,
-    force_option,
-    load_tabasco_key,
-    releases_option,
-)
+from durango.cli.options import FILE, force_option, load_tabasco_key, releases_option
 from durango.cli.terms import (
     EVERY_RUNTIME_LAYER,
     FORMATS,
