@@ -25,6 +25,7 @@ _SCRIPTS: Final = (
     "tabasco_clients",
     "native_verification",
     "encode_rows",
+    "start_up",
 )
 _SLOWEST_S: Final = 600
 

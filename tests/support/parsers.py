@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import colima
 from baja import PeerError
 from colima import WireError, isolate, runtime, sinaloa, sonora, tabasco
-from durango.attestation import SavedAttestation
+from durango.attestation_files import SavedAttestation
 from durango.bundles import ReceiptBundle
 from durango.consents import signer_of
 from durango.errors import ConsentError

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from durango.attestation import SavedAttestation, attest
+    from durango.attestation import attest
+    from durango.attestation_files import SavedAttestation
     from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
     from durango.consents import sign_policy, signer_of
     from durango.errors import (
@@ -79,10 +80,8 @@ __all__ = [
 _HOMES: Final = {
     name: module
     for module, names in {
-        "durango.attestation": (
-            "SavedAttestation",
-            "attest",
-        ),
+        "durango.attestation": ("attest",),
+        "durango.attestation_files": ("SavedAttestation",),
         "durango.bundles": (
             "ReceiptBundle",
             "VerifiedBundle",

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Self
 
-from durango.attestation import MAX_FILE_BYTES, SavedAttestation
+from durango.attestation_files import MAX_FILE_BYTES, SavedAttestation
 from durango.errors import ContentError, ReceiptError, TabascoKeyError
 from durango.evidence import Attestation
 from durango.receipts import CommitmentOpening, require_input, require_output, verify_receipt

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from baja import PrivateKey, make_certificate
 from durango._words import timestamp
 from durango.errors import IdentityError, NotAuthorisedError
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.public_keys import RSA_BITS
+
+if TYPE_CHECKING:
+    # Loaded when a certificate is made: to read one takes no TLS.
+    from baja import PrivateKey
 
 MAX_PEM_BYTES: Final = 64 * 1024
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
@@ -36,7 +39,7 @@ class Identity:
     """A certificate (DER) and its private key, which never shows in `repr`."""
 
     certificate: bytes
-    private_key: PrivateKey = field(repr=False, compare=False)
+    private_key: "PrivateKey" = field(repr=False, compare=False)
 
     @classmethod
     def load(
@@ -101,8 +104,8 @@ class Identity:
         if key is None or certificate is None:
             raise IdentityError(f"{name} holds no private key with its certificate")
         _require_usable(key.public_key(), name)
-        assert isinstance(key, PrivateKey)
-        return cls(certificate.public_bytes(serialization.Encoding.DER), key)
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        return cls(der, cast("PrivateKey", key))
 
     @classmethod
     def create(cls, name: str, *, not_before: datetime, lifetime: timedelta) -> Self:
@@ -116,6 +119,8 @@ class Identity:
         Raises:
             TlsError: a name or dates no certificate is made of.
         """
+        from baja import make_certificate  # noqa: PLC0415
+
         made = make_certificate(
             name=name, not_before=not_before - _CLOCK_SKEW, not_after=not_before + lifetime
         )
@@ -194,7 +199,7 @@ def parse_certificate(pem: bytes, *, name: str) -> x509.Certificate:
     return certificate
 
 
-def _parse_key(pem: bytes, *, name: str, password: Password | None) -> PrivateKey:
+def _parse_key(pem: bytes, *, name: str, password: Password | None) -> "PrivateKey":
     labels = _labels(pem)
     secret = None
     if labels == ["ENCRYPTED PRIVATE KEY"] or b"Proc-Type: 4,ENCRYPTED" in pem:
@@ -214,8 +219,7 @@ def _parse_key(pem: bytes, *, name: str, password: Password | None) -> PrivateKe
             raise IdentityError(f"the password is not that of {name}") from error
         raise IdentityError(f"{name} is not a valid private key") from error
     _require_usable(key.public_key(), name)
-    assert isinstance(key, PrivateKey)
-    return key
+    return cast("PrivateKey", key)
 
 
 def _require_usable(key: object, name: str) -> None:

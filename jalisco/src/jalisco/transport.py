@@ -13,18 +13,17 @@ from typing import Final, Protocol, cast
 from colima.sinaloa import MAX_CHUNK_BYTES, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
-from veracruz_shells.service import error_of_call, open_channel  # sets gRPC up as it loads
+from veracruz_shells.service import (  # sets gRPC up as it loads
+    BRIDGE_REMEDY,
+    error_of_call,
+    open_channel,
+)
 
 # isort: split
 import grpc
 
 _METHOD: Final = f"/{SERVICE}/Session"
 _CHUNKS_IN_FLIGHT: Final = 8
-BRIDGE_REMEDY: Final = (
-    "the computation may be over; else have the delegate run 'sinaloa serve POLICY', or correct "
-    "the address"
-)
-"""What to do when no bridge can be reached."""
 _MAX_MESSAGE_BYTES: Final = MAX_CHUNK_BYTES + 1024
 
 

@@ -42,6 +42,11 @@ from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 HEALTH_SERVICE: Final = "grpc.health.v1.Health"
+BRIDGE_REMEDY: Final = (
+    "the computation may be over; else have the delegate run 'sinaloa serve POLICY', or correct "
+    "the address"
+)
+"""What to do when no bridge can be reached."""
 
 UnaryMethod = Callable[[bytes], bytes]
 """Answers one request with one response."""

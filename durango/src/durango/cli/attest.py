@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from durango._words import layer_names, timestamp
-from durango.attestation import SavedAttestation
-from durango.cli.membership import Access, access_options, attestation_facts
+from durango.attestation_files import SavedAttestation
+from durango.cli.attested import attestation_facts
+from durango.cli.membership import Access, access_options
 from durango.cli.options import FILE, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection

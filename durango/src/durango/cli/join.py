@@ -10,28 +10,32 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from colima.runtime import ComputationState, ContentKind
+from durango.cli.attested import attestation_facts
 from durango.cli.encoding import Encoding, encoding_options, open_input
 from durango.cli.keeping import BundleFile
-from durango.cli.membership import Membership, attestation_facts, membership_options, wait_for
+from durango.cli.membership import Membership, membership_options
 from durango.cli.options import FILE, force_option, releases_option
 from durango.cli.reading import save_result
+from durango.cli.waiting import wait_for
 from durango.consents import sign_policy
 from durango.content import UploadContent, open_content
 from durango.errors import NotAuthorisedError
 from durango.input_places import place_of
 from durango.policy.explanation import explain, explanation_text
 from durango.policy.rules import Severity, check_policy
-from durango.principal import Principal
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, note, progress
 from veracruz_shells.files import refuse_existing
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import RESULT_READERS, Policy, PolicyIdentity, Role
+
+if TYPE_CHECKING:
+    from durango.principal import Principal
 
 _USUAL_WAIT_S: Final = 3600.0
 
@@ -193,7 +197,7 @@ def _agree(joining: _Join, config: Path) -> None:
     joining.ask(f"Take part as {joining.member.label} in policy {joining.policy.digest.short}")
 
 
-def _consent(joining: _Join, principal: Principal) -> None:
+def _consent(joining: _Join, principal: "Principal") -> None:
     """Sign and hand in, where the policy waits for this principal."""
     if joining.member.client_id not in principal.state().consent_awaited:
         return
@@ -203,7 +207,7 @@ def _consent(joining: _Join, principal: Principal) -> None:
     note(f"{joining.member.label} agrees to policy {joining.policy.digest}")
 
 
-def _send(joining: _Join, principal: Principal, part: _Part, wait_s: float) -> None:
+def _send(joining: _Join, principal: "Principal", part: _Part, wait_s: float) -> None:
     content = part.content
     name = f"{part.kind.name.lower()} {content.name}"
     joining.ask(f"Send {name}, {content.size} bytes")
@@ -223,7 +227,7 @@ def _send(joining: _Join, principal: Principal, part: _Part, wait_s: float) -> N
 
 
 def _fetch(
-    joining: _Join, principal: Principal, output: Path, kept: BundleFile, wait_s: float, *,
+    joining: _Join, principal: "Principal", output: Path, kept: BundleFile, wait_s: float, *,
     force: bool,
 ) -> None:  # fmt: skip
     ready = (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING)

@@ -4,15 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durango.bundles import ReceiptBundle
 from durango.cli.membership import Access
 from durango.errors import ProgramFailedError
 from durango.evidence import Attestation
-from durango.principal import Principal
 from durango.refusals import RequestFailedError, RequestRefusedError
 from veracruz_shells.console import note, write_new_file
 from veracruz_utils.errors import VeracruzError
+
+if TYPE_CHECKING:
+    from durango.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class BundleFile:
         )
         write_new_file(self.path, bundle.to_bytes(), mode=0o600, force=self.force)
 
-    def keep_failed(self, principal: Principal, error: VeracruzError) -> None:
+    def keep_failed(self, principal: "Principal", error: VeracruzError) -> None:
         """Write the bundle with the receipt of the run that failed with `error`, if there was one.
 
         What goes wrong with that is told as a warning, and hides nothing of the failure.

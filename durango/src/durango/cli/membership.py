@@ -1,18 +1,14 @@
 """What it takes to take part: the options of whoever connects, and what is made of them."""
 
 import functools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from colima.runtime import ComputationState
-from durango._words import timestamp
-from durango.attestation import MAX_FILE_BYTES, SavedAttestation, attest
 from durango.cli.options import (
     FILE,
     certificate_option,
@@ -27,12 +23,14 @@ from durango.evidence import Attestation
 from durango.identity import Identity, require_member
 from durango.platforms import protection
 from durango.policy.facts import certificates_out_of_force
-from durango.principal import Principal
-from durango.standing import description
-from veracruz_shells.console import ADDRESS, note, read_file
+from veracruz_shells.console import ADDRESS, note
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
-from veracruz_utils.policy import IsolationLayer, Policy, PolicyIdentity
+from veracruz_utils.policy import Policy, PolicyIdentity
+
+if TYPE_CHECKING:
+    # Loaded when it comes to it: gRPC to ask, TLS to connect.
+    from durango.principal import Principal
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
@@ -59,6 +57,8 @@ class Access:
 
     def attest(self) -> Attestation:
         """The isolate, through the gate."""
+        from durango.attestation import attest  # noqa: PLC0415
+
         return attest(
             self.policy,
             tabasco_key=self.tabasco_key,
@@ -87,7 +87,7 @@ class Membership:
         """Which of the policy's principals this is; refused here when none."""
         return require_member(self.access.policy, self.identity)
 
-    def connect(self) -> tuple[Principal, Attestation]:
+    def connect(self) -> "tuple[Principal, Attestation]":
         """A session, and the attestation that it relies on, which is noted on standard error."""
         require_member(self.access.policy, self.identity)
         attestation = self._attested()
@@ -97,6 +97,8 @@ class Membership:
         )
         for ended in certificates_out_of_force(self.access.policy, at=datetime.now(UTC)):
             note(f"warning: {ended}")
+        from durango.principal import Principal  # noqa: PLC0415
+
         principal = Principal.connect(
             self.access.policy,
             self.identity,
@@ -110,6 +112,8 @@ class Membership:
     def _attested(self) -> Attestation:
         if self.saved is None:
             return self.access.attest()
+        from durango.cli.attested import load_attestation  # noqa: PLC0415
+
         return load_attestation(self.saved).verify(
             self.access.policy, tabasco_key=self.access.tabasco_key, at=datetime.now(UTC)
         )
@@ -152,13 +156,6 @@ _WHO: Final = (
     key_password_option,
     attestation_option,
 )
-wait_option = click.option(
-    "--wait",
-    type=click.FloatRange(0, 7 * 86400),
-    default=0.0,
-    metavar="SECONDS",
-    help="How long to wait until the other principals have done their part.",
-)
 
 
 def access_options(command: _CommandT) -> Callable[..., object]:
@@ -199,53 +196,6 @@ def membership_options(command: _CommandT) -> Callable[..., object]:
         return with_access(identity=identity, **others)
 
     return _with_options(run, _WHO)
-
-
-def wait_for(
-    principal: Principal, policy: Policy, states: tuple[ComputationState, ...], wait_s: float
-) -> None:
-    """Give the others `wait_s` seconds for what is theirs to do; each change of it is told.
-
-    Args:
-        principal: who waits.
-        policy: what the isolate holds.
-        states: one of these is waited for, and all consents that the policy asks for.
-        wait_s: how long; not at all if it is 0.
-    """
-    deadline = time.monotonic() + wait_s
-    told = None
-    while wait_s:
-        found = principal.state()
-        there = found.state in states and not found.consent_awaited
-        if there or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
-            return
-        words = description(found, policy)
-        if words != told:
-            note(f"{words} (for up to {deadline - time.monotonic():.0f} s)")
-            told = words
-        time.sleep(min(_POLL_S, wait_s))
-
-
-def load_attestation(path: Path) -> SavedAttestation:
-    """The attestation in a file, not verified yet."""
-    return SavedAttestation.parse(read_file(path, limit=MAX_FILE_BYTES, what="attestation"))
-
-
-def attestation_facts(attestation: Attestation) -> dict[str, object]:
-    """What an attestation says, for programs; the keys are stable."""
-    return {
-        "platform": attestation.platform,
-        "protection": protection(attestation.platform),
-        "measurement": attestation.measurement.hex(),
-        "runtime_version": attestation.version,
-        "isolation": [layer for layer in IsolationLayer if layer in attestation.isolation],
-        "certificate_digest": str(attestation.certificate_digest),
-        "policy_digest": str(attestation.policy_digest),
-        "instance_id": attestation.instance_id.hex(),
-        "verifier": attestation.verifier,
-        "issued_at": timestamp(attestation.issued_at),
-        "expires_at": timestamp(attestation.expires_at),
-    }
 
 
 def _with_options(

@@ -3,27 +3,25 @@
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from colima.runtime import ComputationState
+from durango.cli.attested import attestation_facts
 from durango.cli.keeping import BundleFile
-from durango.cli.membership import (
-    Membership,
-    attestation_facts,
-    membership_options,
-    wait_for,
-    wait_option,
-)
+from durango.cli.membership import Membership, membership_options
 from durango.cli.options import FILE, force_option
+from durango.cli.waiting import wait_for, wait_option
 from durango.errors import DurangoError
-from durango.principal import FetchedResult, Principal
 from durango.receipts import balance_lines, receipt_facts
 from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import new_file, refuse_existing
 from veracruz_utils.errors import VeracruzError
+
+if TYPE_CHECKING:
+    from durango.principal import FetchedResult, Principal
 
 _STDOUT: Final = Path("-")
 
@@ -102,8 +100,8 @@ def get_result(
 
 
 def save_result(
-    principal: Principal, output: Path, kept: BundleFile, *, retry: bool, force: bool
-) -> FetchedResult:
+    principal: "Principal", output: Path, kept: BundleFile, *, retry: bool, force: bool
+) -> "FetchedResult":
     """Fetch into the file, and keep the receipt even of a run without a result."""
     if output == _STDOUT:
         outcome = principal.save_result(sys.stdout.buffer.write, retry=retry)
@@ -121,7 +119,7 @@ def save_result(
         return outcome
 
 
-def _require_result(outcome: FetchedResult) -> None:
+def _require_result(outcome: "FetchedResult") -> None:
     if outcome.output_size is None:
         raise DurangoError(
             "the program ended without an error and wrote no result: there is nothing to fetch"

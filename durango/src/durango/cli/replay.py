@@ -6,7 +6,7 @@ import click
 
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, verify_bundle
 from durango.cli.options import FILE, force_option, load_tabasco_key
-from durango.cli.receipt import load_opening
+from durango.cli.receipt.verifying import load_opening
 from durango.errors import DurangoError, ReplayError
 from durango.receipts import receipt_facts, receipt_line
 from durango.replay_files import ReplayFiles

@@ -9,16 +9,12 @@ from typing import Final
 import click
 
 from colima.runtime import ComputationState, ContentKind
+from durango.cli.attested import attestation_facts
 from durango.cli.encoding import Encoding, encoding_options, open_input
 from durango.cli.keeping import BundleFile
-from durango.cli.membership import (
-    Membership,
-    attestation_facts,
-    membership_options,
-    wait_for,
-    wait_option,
-)
+from durango.cli.membership import Membership, membership_options
 from durango.cli.options import FILE, force_option
+from durango.cli.waiting import wait_for, wait_option
 from durango.content import open_content
 from durango.evidence import Attestation
 from durango.receipts import MAX_OPENING_BYTES, CommitmentOpening

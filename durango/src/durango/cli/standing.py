@@ -7,22 +7,17 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from colima.runtime import ComputationState, Failure, RefusalReason, StateIs
 from durango._words import timestamp
-from durango.cli.membership import (
-    Membership,
-    attestation_facts,
-    membership_options,
-    wait_for,
-    wait_option,
-)
+from durango.cli.attested import attestation_facts
+from durango.cli.membership import Membership, membership_options
+from durango.cli.waiting import wait_for, wait_option
 from durango.errors import DurangoError
 from durango.failures import failure_facts, failure_lines
-from durango.principal import Principal
 from durango.refusals import RequestFailedError
 from durango.rights import require_reader
 from durango.standing import (
@@ -35,6 +30,9 @@ from durango.standing import (
 )
 from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_utils.policy import PROGRAM_SENDERS, Policy
+
+if TYPE_CHECKING:
+    from durango.principal import Principal
 
 _LOOK_S: Final = 1.0
 _OVER: Final = {RefusalReason.SHUT_DOWN, RefusalReason.EXPIRED}
@@ -86,7 +84,7 @@ def status(*, membership: Membership, watch: bool, as_json: bool) -> None:
     emit(facts, "\n".join(lines), as_json=as_json)
 
 
-def _watch(principal: Principal, policy: Policy, *, as_json: bool) -> None:
+def _watch(principal: "Principal", policy: Policy, *, as_json: bool) -> None:
     """Show the state whenever it is another, until it is final or the isolate ends."""
     screen = _Screen() if _can_draw() and not as_json else None
     before: StateIs | None = None

@@ -1,4 +1,4 @@
-"""`durango receipt`: get receipts, and hold them against one's own files."""
+"""`durango receipt verify`: receipts against one's own files, offline."""
 
 from pathlib import Path
 from typing import Final
@@ -6,28 +6,18 @@ from typing import Final
 import click
 
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, VerifiedBundle, verify_bundle
-from durango.cli.keeping import BundleFile
-from durango.cli.membership import (
-    Membership,
-    attestation_facts,
-    load_attestation,
-    membership_options,
-)
-from durango.cli.options import FILE, force_option, load_tabasco_key
+from durango.cli.attested import attestation_facts, load_attestation
+from durango.cli.options import FILE, load_tabasco_key
 from durango.content import open_content
-from durango.errors import DurangoError
 from durango.platforms import protection
-from durango.principal import Principal
 from durango.receipts import (
     MAX_OPENING_BYTES,
     CommitmentOpening,
     receipt_facts,
     receipt_line,
 )
-from durango.refusals import RequestRefusedError
 from psa_attestation.receipts.receipt import Receipt
-from veracruz_shells.console import emit, json_option, read_file, subgroup
-from veracruz_shells.files import refuse_existing
+from veracruz_shells.console import emit, json_option, read_file
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
@@ -36,54 +26,7 @@ _BARE: Final = b"\xd2"
 """How a signed receipt by itself begins: tag 18 of CBOR. A bundle is a map."""
 
 
-@subgroup("receipt", help="Get the runtime's account of its runs, and check it.")
-def receipt() -> None:
-    """The group."""
-
-
-@receipt.command("get")
-@membership_options
-@click.option(
-    "--number",
-    type=click.IntRange(1, (1 << 32) - 1),
-    help="Which one, from 1.  [default: the newest]",
-)
-@click.option("--all", "every", is_flag=True, help="All that the isolate keeps, in their order.")
-@click.option("--output", type=FILE, required=True, help="The file for the bundle.")
-@force_option
-@json_option
-def get(
-    *,
-    membership: Membership,
-    number: int | None,
-    every: bool,
-    output: Path,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Fetch receipts of POLICY's computation, of runs that failed too; every member may.
-
-    The file is all that `durango receipt verify` needs.
-    """
-    if every and number is not None:
-        raise click.UsageError("--all and --number exclude each other")
-    refuse_existing(output, force=force)
-    principal, attestation = membership.connect()
-    with principal:
-        found = _fetch(principal, number, every=every)
-    kept = BundleFile(output, membership.access, attestation, force)
-    kept.keep(signed for _, signed in found)
-    receipts, policy = [each for each, _ in found], membership.access.policy
-    facts = {
-        "file": output,
-        "receipts": [receipt_facts(each) for each in receipts],
-        "attestation": attestation_facts(attestation),
-    }
-    lines = [f"{output} has", *(f"  {receipt_line(each, policy)}" for each in receipts)]
-    emit(facts, "\n".join(lines), as_json=as_json)
-
-
-@receipt.command("verify")
+@click.command("verify")
 @click.argument("file", type=FILE)
 @click.option(
     "--policy",
@@ -153,22 +96,6 @@ def verify(
     lines += [f"ok  opening {path}: the program saw this input" for path in opening]
     lines += _trust_lines(found, own_policy=own is not None, own_key=key is not None)
     emit(facts, "\n".join(lines), as_json=as_json)
-
-
-def _fetch(principal: Principal, number: int | None, *, every: bool) -> list[tuple[Receipt, bytes]]:
-    """The receipts that are asked for, in their order."""
-    if number is not None:
-        return [principal.receipt(number)]
-    newest = principal.state().receipts
-    if not newest:
-        raise DurangoError("no run has ended yet, so there is no receipt: see `durango status`")
-    found = [principal.receipt(newest)]
-    for earlier in range(newest - 1, 0, -1) if every else ():
-        try:
-            found.append(principal.receipt(earlier))
-        except RequestRefusedError:
-            break  # the isolate keeps the newest
-    return found[::-1]
 
 
 def _load(
