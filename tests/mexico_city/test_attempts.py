@@ -435,3 +435,15 @@ def test_a_policy_of_2021_takes_an_error_code_for_an_outcome():
     assert case.state is ComputationState.FINISHED_EXECUTING
     reader = next(each for each in case.policy.identities if "ResultReader" in each.roles)
     assert case.computation.request_result(reader).return_code == -4
+
+
+def test_a_policy_of_2021_lets_an_input_be_replaced_as_long_as_there_is_no_result():
+    case = Case.__new__(Case)
+    case.policy = Policy.parse(text(document_2021()), at=NOW)
+    case.computation = Computation(case.policy, CountingRandom())
+    case.computation.program_loaded()
+    before = case.send(b"before")
+    after = case.send(b"after", replace=True)
+    assert after.commitment != before.commitment
+    case.withdraw()
+    assert case.state is DATA

@@ -1,5 +1,6 @@
-"""What each kind of isolate protects against, in plain words."""
+"""What each kind of isolate protects against, and what not, in plain words."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from veracruz_utils.policy import LINUX_SOFTWARE
@@ -9,9 +10,60 @@ SOFTWARE_ROOT_STATEMENT: Final = (
 )
 """Said wherever an output mentions this platform."""
 
+_LEAKS: Final = "What such hardware is known to leak (power, timing, caches) is not kept in."
+_UNTRIED: Final = "This source of evidence has not run on hardware yet."
+_VIRTUAL_MACHINE: Final = (
+    "whoever can log in to the protected machine, or made the image it was started from, can read "
+    "and change everything in the isolate; the owner of the host is kept out as far as {hardware} "
+    f"and its vendor go. {_LEAKS} {_UNTRIED}"
+)
+_NOT_PROTECTED: Final[Mapping[str, str]] = {
+    LINUX_SOFTWARE: (
+        "whoever owns the delegate's machine can read and change everything in the isolate. It "
+        "keeps out the bridge and other users of that machine, and nobody else."
+    ),
+    "sev-snp": _VIRTUAL_MACHINE.format(hardware="the AMD processor"),
+    "tdx": _VIRTUAL_MACHINE.format(hardware="the Intel processor"),
+    "nitro": _VIRTUAL_MACHINE.format(hardware="AWS, who runs both the host and the hypervisor,"),
+    "arm-cca": _VIRTUAL_MACHINE.format(hardware="the Arm processor")
+    + " Its key is believed because somebody registered it.",
+    "sgx": (
+        "what the enclave asks of its host is not kept from the host, and its owner is kept out as "
+        f"far as the Intel processor and its vendor go. {_LEAKS} Isolates do not run in such "
+        "enclaves yet."
+    ),
+    "tpm": (
+        "whoever owns the delegate's machine can read and change everything in the isolate. A TPM "
+        f"shows what the machine was started from, and protects no memory. {_UNTRIED}"
+    ),
+    "trustzone": (
+        "nothing is known here of how strong it is: no part of Veracruz makes evidence of this "
+        "kind yet, so that no isolate of it will be found."
+    ),
+}
+
 
 def protection(platform: str) -> str:
     """What somebody who accepts `platform` relies on; half a sentence."""
     if platform == LINUX_SOFTWARE:
         return SOFTWARE_ROOT_STATEMENT
     return "as strong as the native evidence that the policy's attestation service checks for it"
+
+
+def is_known(platform: str) -> bool:
+    """Whether anything is known here of a platform of this name."""
+    return platform in _NOT_PROTECTED
+
+
+def known_platforms() -> tuple[str, ...]:
+    """The names of those of which something is known here."""
+    return tuple(_NOT_PROTECTED)
+
+
+def not_protected_on(platform: str) -> str:
+    """From whom an isolate on `platform` is not safe; sentences, the first without its capital."""
+    unknown = (
+        f"nothing is known here of how strong it is. It is {protection(platform)}; ask whoever "
+        f"wrote the policy what that is. {_LEAKS}"
+    )
+    return _NOT_PROTECTED.get(platform, unknown)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from durango._words import layer_names, timestamp
-from durango.policy.explanation import place_line
+from durango.policy.voice import place_line
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import UNLIMITED, Agreement, Policy, Role
 

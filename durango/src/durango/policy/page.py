@@ -17,7 +17,12 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem }
 code { font-size: .85em; overflow-wrap: anywhere } li { margin: .25rem 0 }
 svg { width: 100%; height: auto; margin: 1rem 0 } .remark { color: #5a6775 }
-@media print { body { margin: 0 } h2 { break-after: avoid } }
+table { border-collapse: collapse } th { text-align: left }
+th, td { padding: .2rem 1rem .2rem 0; vertical-align: top }
+@media print {
+  body { margin: 0; max-width: none; font-size: 11pt } h2 { break-after: avoid }
+  li, tr { break-inside: avoid } svg { max-height: 92vh }
+}
 """
 _ROW: Final = 64
 _LEFT, _MIDDLE, _RIGHT = 10, 300, 610
@@ -35,7 +40,7 @@ def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
         f'<p class="remark">Policy <code>{policy.digest}</code>, ends '
         f"{timestamp(policy.expires_at)}. Made by <code>durango policy explain</code>; the policy "
         "itself is what counts, and everybody can make this page from it.</p>\n"
-        f"{drawing(policy)}\n{body}\n</body>\n</html>\n"
+        f"{drawing(policy)}\n{_people(policy)}\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -45,23 +50,30 @@ def drawing(policy: Policy) -> str:
     readers = [
         (each.label, "result") for each in policy.identities if Role.RESULT_READER in each.roles
     ]
-    height = max(len(givers), len(readers), 3) * _ROW + 50
+    height = max(len(givers), len(readers), 3) * _ROW + 84
     centre = height / 2
     tip = (
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#44617c"/></marker></defs>'
     )
     wall = (
-        f'<rect x="{_MIDDLE - 20}" y="14" width="{_BOX + 40}" height="{height - 28:g}" rx="8" '
+        f'<rect x="{_MIDDLE - 20}" y="14" width="{_BOX + 40}" height="{height - 54:g}" rx="8" '
         'fill="#f4f1ea" stroke="#b9ae97" stroke-dasharray="6 4"/>'
     )
     parts = [
         f'<svg viewBox="0 0 820 {height:g}" role="img" aria-label="parties and flows">',
         tip,
         wall,
-        _text(_MIDDLE + _BOX / 2, 34, f"delegate: {policy.sinaloa}", small=True),
+        _text(_MIDDLE + _BOX / 2, 34, _cut(f"delegate: {policy.sinaloa}", 40), small=True),
         _box(_MIDDLE, centre - 24, "isolate", fill="#dfeee3"),
         _text(_MIDDLE + _BOX / 2, centre + 44, "program and inputs, together", small=True),
+        _text(_MIDDLE + _BOX / 2, height - 24, "vouched for by the", small=True),
+        _text(
+            _MIDDLE + _BOX / 2,
+            height - 10,
+            _cut(f"attestation service: {policy.tabasco}", 50),
+            small=True,
+        ),
     ]
     for index, (name, what) in enumerate(givers):
         y = _row(index, len(givers), height)
@@ -99,7 +111,7 @@ def _row(index: int, count: int, height: float) -> float:
 def _box(x: float, y: float, label: str, *, fill: str = "#e6eef7") -> str:
     return (
         f'<rect x="{x:g}" y="{y:g}" width="{_BOX}" height="48" rx="6" fill="{fill}" '
-        f'stroke="#44617c"/>{_text(x + _BOX / 2, y + 29, _cut(label, 24))}'
+        f'stroke="#44617c"/>{_text(x + _BOX / 2, y + 29, _cut(label, 24), title=label)}'
     )
 
 
@@ -110,12 +122,25 @@ def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, *, small: bool = False) -> str:
+def _text(x: float, y: float, text: str, *, small: bool = False, title: str = "") -> str:
     size = 11 if small else 14
+    whole = f"<title>{escape(title)}</title>" if title and title != text else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" text-anchor="middle" '
-        f'font-family="system-ui, sans-serif" fill="#1c2733">{escape(text)}</text>'
+        f'font-family="system-ui, sans-serif" fill="#1c2733">{whole}{escape(text)}</text>'
     )
+
+
+def _people(policy: Policy) -> str:
+    """Who they are, by what was compared when certificates were exchanged."""
+    rows = [
+        f"<tr><td>{escape(each.label)}</td>"
+        f"<td>{', '.join(role.value for role in Role if role in each.roles)}</td>"
+        f"<td><code>{each.digest}</code></td></tr>"
+        for each in policy.identities
+    ]
+    head = "<tr><th>Principal</th><th>Roles</th><th>Fingerprint of the certificate</th></tr>"
+    return "<h2>Who takes part</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
 
 
 def _section(section: Section) -> str:
