@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sdk.examples import EXAMPLES
 from veracruz_utils.digest import Digest
+from veracruz_utils.policy import OPAQUE
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "durango/src/durango/policy/known_programs.json"
@@ -34,6 +35,8 @@ def known_programs() -> dict[str, dict[str, object]]:
             "learns": learns(example.name),
             "codes": {str(code): reason for code, reason in example.codes.items()},
             "result": example.result,
+            "inputs": [each.expression or OPAQUE for each in example.inputs],
+            "streams": [each.expression or OPAQUE for each in example.streams],
         }
         for example in EXAMPLES.values()
         if (module := PROGRAMS / f"{example.name}.wasm").exists()

@@ -20,6 +20,8 @@ from veracruz_utils.policy import Policy, Role
 from veracruz_utils.strict_json import JsonError, JsonValue, read_json
 
 _MAX_CERTIFICATION_BYTES: Final = 256 * 1024
+_OURS: Final = {"module_bytes": "program_bytes"}
+"""Limits that certificates of programs call something else than policies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,15 @@ class Held:
 def hold_program(policy: Policy, path: Path) -> Held:
     """Whether the file is the policy's program."""
     with open_content(path) as content:
-        digest = content.digest()
+        digest, size = content.digest(), content.size
     if digest != policy.program_digest:
         text = f"{path} has digest {digest}, the policy's program is {policy.program_digest}"
+        return Held("program", text, fits=False)
+    if size > policy.limits.program_bytes:
+        text = (
+            f"{path} is the program and has {size} bytes, the policy's limit program_bytes is "
+            f"{policy.limits.program_bytes}: no isolate would take it"
+        )
         return Held("program", text, fits=False)
     known = known_program(digest)
     name = f" {known.name}, {known.summary}" if known else ", which is none of those shipped"
@@ -111,10 +119,10 @@ def hold_certification(policy: Policy, path: Path) -> Held:
         text = f"{path} is about {module.get('digest')}, not about the policy's program"
         return Held("certification", text, fits=False)
     below = [
-        f"{name} {getattr(policy.limits, name)} below {value}"
-        for name, value in limits.items()
+        f"{name} {mine} below {value}"
+        for said, value in limits.items()
         if isinstance(value, int)
-        and isinstance(mine := getattr(policy.limits, name, None), int)
+        and isinstance(mine := getattr(policy.limits, name := _OURS.get(said, said), None), int)
         and mine < value
     ]
     if below:

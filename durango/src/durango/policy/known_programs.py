@@ -19,6 +19,8 @@ class KnownProgram:
         learns: for each kind of party, what it learns by taking part.
         codes: its return codes other than 0, each with its reason.
         result: the type of its result; None if it is not encoded or there is none.
+        inputs: the types of the inputs it reads; `opaque` is any. Some read any number of them.
+        streams: likewise.
     """
 
     name: str
@@ -26,6 +28,8 @@ class KnownProgram:
     learns: Mapping[str, str] = field(repr=False)
     codes: Mapping[int, str] = field(repr=False)
     result: str | None
+    inputs: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
 
 
 def known_program(digest: Digest) -> KnownProgram | None:
@@ -43,6 +47,8 @@ def _known() -> dict[str, KnownProgram]:
             learns=said["learns"],
             codes={int(code): reason for code, reason in said["codes"].items()},
             result=said["result"],
+            inputs=tuple(said["inputs"]),
+            streams=tuple(said["streams"]),
         )
         for digest, said in json.loads(text).items()
     }

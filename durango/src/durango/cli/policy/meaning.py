@@ -62,7 +62,7 @@ def explain(*, policy: Path, html: Path | None, force: bool, as_json: bool) -> N
 @click.option("--certificate", type=FILE, help="Which principal is this?")
 @click.option(
     "--image",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     metavar="FOLDER|FILE",
     help="Is the runtime in this image accepted?",
 )

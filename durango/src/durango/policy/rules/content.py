@@ -8,6 +8,7 @@ from durango.policy.known_programs import known_program
 from durango.policy.rules.rule import Checked, Severity, rule
 from durango.policy.terms import releases
 from veracruz_utils.encoding import kinds
+from veracruz_utils.encoding.grammar import parse_type
 from veracruz_utils.policy import (
     OPAQUE,
     PolicyFormat,
@@ -65,7 +66,12 @@ def _opaque_result(checked: Checked) -> Iterator[str]:
 def _other_result(checked: Checked) -> Iterator[str]:
     program = known_program(checked.policy.program_digest)
     said = checked.policy.result.type
-    if program and program.result and said not in {OPAQUE, program.result}:
+    if (
+        program
+        and program.result
+        and said != OPAQUE
+        and parse_type(said) != parse_type(program.result)
+    ):
         yield f"the result is to be {said}, {program.name} writes {program.result}"
 
 
@@ -78,11 +84,10 @@ def _contradiction(checked: Checked) -> Iterator[str]:
         yield f"result.bytes is {result.most_bytes}, limits.output_bytes {limits.output_bytes}"
     for name, places in (("inputs", checked.policy.inputs), ("streams", checked.policy.streams)):
         for index, place in enumerate(places):
-            if place.most_bytes is not None and place.most_bytes > limits.input_bytes:
-                yield (
-                    f"{name}[{index}].bytes is {place.most_bytes}, limits.input_bytes "
-                    f"{limits.input_bytes}"
-                )
+            for limit in ("input_bytes", "total_input_bytes"):
+                most = getattr(limits, limit)
+                if place.most_bytes is not None and place.most_bytes > most:
+                    yield f"{name}[{index}].bytes is {place.most_bytes}, limits.{limit} {most}"
 
 
 @rule("P407", Severity.WARNING, "a run longer than the policy", "let the policy end later")
@@ -142,6 +147,56 @@ def _paid_attempts(checked: Checked) -> Iterator[str]:
             f"the program may be run {attempts} times in a round: every one of them costs as much "
             "of its privacy budget as a release, and tells everybody whether it failed"
         )
+
+
+@rule(
+    "P412", Severity.WARNING, "inputs that fit one by one and not together",
+    "raise limits.total_input_bytes, or give places less",
+)  # fmt: skip
+def _too_much_together(checked: Checked) -> Iterator[str]:
+    places = (*checked.policy.inputs, *checked.policy.streams)
+    together = sum(place.most_bytes or 0 for place in places)
+    total = checked.policy.limits.total_input_bytes
+    alone = max((place.most_bytes or 0 for place in places), default=0)
+    if alone <= total < together:
+        yield f"places may take {together} bytes together, limits.total_input_bytes is {total}"
+
+
+@rule(
+    "P413", Severity.WARNING, "an input of another type than the program's",
+    "take the types that the program reads",
+)  # fmt: skip
+def _other_input(checked: Checked) -> Iterator[str]:
+    program = known_program(checked.policy.program_digest)
+    if program is None:
+        return
+    for name, places, known in (
+        ("inputs", checked.policy.inputs, program.inputs),
+        ("streams", checked.policy.streams, program.streams),
+    ):
+        read = {parse_type(each) for each in known if each != OPAQUE}
+        for index, place in enumerate(places):
+            if OPAQUE not in (place.type, *known) and place.kind not in read:
+                reads = " or ".join(dict.fromkeys(known)) or f"no {name}"
+                yield f"{name}[{index}] is to be {place.type}, {program.name} reads {reads}"
+
+
+@rule(
+    "P414", Severity.WARNING, "a program without the inputs that it reads",
+    "give `inputs` and `streams` the places that the program reads",
+)  # fmt: skip
+def _nothing_to_read(checked: Checked) -> Iterator[str]:
+    program = known_program(checked.policy.program_digest)
+    if program is None:
+        return
+    for name, places, known in (
+        ("inputs", checked.policy.inputs, program.inputs),
+        ("streams", checked.policy.streams, program.streams),
+    ):
+        if known and not places:
+            yield f"{program.name} reads {name}, and none has a place"
+        if places and not known:
+            yield f"{program.name} reads no {name}, and {len(places)} have a place"
 
 
 def _has_sequence(kind: kinds.TypeKind) -> bool:

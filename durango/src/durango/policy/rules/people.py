@@ -5,9 +5,13 @@ from typing import Final
 
 from durango.policy.known_programs import known_program
 from durango.policy.rules.rule import Checked, Severity, rule
+from psa_attestation.cbor.values import WritingError
+from psa_attestation.consents.consent import PolicyConsent
 from veracruz_utils.policy import (
     UNLIMITED,
+    Policy,
     PolicyFormat,
+    PolicyIdentity,
     Role,
 )
 
@@ -129,3 +133,43 @@ def _many_attempts(checked: Checked) -> Iterator[str]:
 def _deterministic(checked: Checked) -> Iterator[str]:
     if checked.policy.conduct.deterministic:
         yield "the program's random numbers come from a seed that every principal is told"
+
+
+@rule(
+    "P312", Severity.ERROR, "a consent that nobody can give",
+    "have them make new keys with `durango identity new`, or ask for fewer consents",
+)  # fmt: skip
+def _no_consent_possible(checked: Checked) -> Iterator[str]:
+    consent = checked.policy.conduct.consent
+    if consent is None:
+        return
+    asked = [each for each in checked.policy.identities if each.client_id in consent.of]
+    mute = [each.label for each in asked if not _signs(checked.policy, each)]
+    if len(asked) - len(mute) < consent.least:
+        yield (
+            f"{consent.least} consents are asked for, and the keys of {', '.join(mute)} are of a "
+            "kind that signs none: the isolate would never take data"
+        )
+
+
+@rule(
+    "P313", Severity.NOTE, "somebody gives data and is not asked to sign",
+    "name all who give data in `consent`",
+)  # fmt: skip
+def _provider_not_asked(checked: Checked) -> Iterator[str]:
+    consent = checked.policy.conduct.consent
+    left_out = [
+        each.label
+        for each in checked.providers
+        if consent is not None and each.client_id not in consent.of
+    ]
+    if left_out:
+        yield f"the isolate takes data of {', '.join(left_out)} without their signature"
+
+
+def _signs(policy: Policy, identity: PolicyIdentity) -> bool:
+    try:
+        PolicyConsent.of(policy.digest.value, identity.client_id, identity.certificate)
+    except WritingError:
+        return False
+    return True

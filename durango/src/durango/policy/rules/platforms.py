@@ -1,10 +1,9 @@
 """Rules about accepted platforms and runtimes, and about who vouches for them."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from durango._words import layer_names
-from durango.platforms import protection
+from durango.platforms import is_known, known_platforms, protection
 from durango.policy.rules.rule import Checked, Severity, rule
 from durango.releases import HOW_TO_TRUST
 from veracruz_utils.digest import Digest
@@ -12,8 +11,6 @@ from veracruz_utils.policy import (
     LINUX_SOFTWARE,
     RUNTIME_LAYERS,
 )
-
-_LOOPBACK: Final = ("127.", "localhost", "::1")
 
 
 @rule(
@@ -107,5 +104,34 @@ def _no_tabasco_key(checked: Checked) -> Iterator[str]:
 @rule("P210", Severity.NOTE, "addresses of one machine", "name the machines that others can reach")
 def _loopback(checked: Checked) -> Iterator[str]:
     for name, address in (("sinaloa", checked.policy.sinaloa), ("tabasco", checked.policy.tabasco)):
-        if str(address.host).startswith(_LOOPBACK):
+        if address.is_loopback:
             yield f"{name} is at {address}, which is this machine for everybody"
+
+
+@rule(
+    "P211", Severity.ERROR, "one address for bridge and attestation service",
+    "ask each of their operators where it listens",
+)  # fmt: skip
+def _one_address(checked: Checked) -> Iterator[str]:
+    if checked.policy.sinaloa == checked.policy.tabasco:
+        yield f"sinaloa and tabasco are both at {checked.policy.sinaloa}: one of them is not there"
+
+
+@rule(
+    "P212", Severity.WARNING, "the delegate vouches for itself",
+    "have the attestation service run by somebody else than the delegate",
+)  # fmt: skip
+def _one_host(checked: Checked) -> Iterator[str]:
+    bridge, service = checked.policy.sinaloa, checked.policy.tabasco
+    if bridge.host == service.host and bridge != service and not bridge.is_loopback:
+        yield f"bridge and attestation service are on one machine, {bridge.host}"
+
+
+@rule(
+    "P213", Severity.WARNING, "a platform of which nothing is known",
+    f"it is a slip, or ask who wrote the policy; known are {', '.join(known_platforms())}",
+)  # fmt: skip
+def _unknown_platform(checked: Checked) -> Iterator[str]:
+    for platform in checked.policy.platforms:
+        if not is_known(platform.name):
+            yield f"platform {platform.name} is none that is known here"

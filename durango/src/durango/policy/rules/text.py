@@ -1,7 +1,9 @@
 """Rules about names, keys and the policy's text itself."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -11,6 +13,25 @@ from durango.policy.rules.rule import Checked, Severity, rule
 from veracruz_utils.policy import (
     PolicyFormat,
 )
+
+_SEPARATORS: Final = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
+"""Signs between words; those between numbers make other numbers of them."""
+_WRITTEN_TOGETHER: Final = tuple(
+    map(
+        frozenset,
+        (
+            {"Latin", "Cjk", "Hiragana", "Katakana"},
+            {"Latin", "Cjk", "Hangul"},
+            {"Latin", "Cjk", "Bopomofo"},
+        ),
+    )
+)
+"""Scripts that names of one language have together (Unicode UTS 39, highly restrictive)."""
+_LOOKS_LIKE: Final = str.maketrans(
+    "авеѕіјкмнорстухѵԁԛԝαγικνορτυχω01l",  # noqa: RUF001 - that is what they are here for
+    "abesijkmhopctyxvdqwayikvoptuxwoii",
+)
+"""Letters of Cyrillic and Greek, and digits, by the Latin letters that they are taken for."""
 
 
 @rule("P501", Severity.NOTE, "principals without names", "give everybody a name")
@@ -26,21 +47,29 @@ def _look_alike(checked: Checked) -> Iterator[str]:
     for identity in checked.policy.identities:
         if not identity.name:
             continue
-        plain = "".join(unicodedata.normalize("NFKC", identity.name).casefold().split())
+        plain = _seen(identity.name)
         if plain in seen:
             yield f"{seen[plain]!r} and {identity.name!r} look alike"
         seen[plain] = identity.name
-        if len(_scripts(identity.name)) > 1:
-            scripts = " and ".join(sorted(_scripts(identity.name)))
-            yield f"{identity.name!r} has letters of {scripts}"
+        scripts = _scripts(identity.name)
+        if not any(scripts <= together for together in _WRITTEN_TOGETHER) and len(scripts) > 1:
+            yield f"{identity.name!r} has letters of {' and '.join(sorted(scripts))}"
+
+
+def _seen(name: str) -> str:
+    """A name as somebody sees it who does not look twice."""
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", name).casefold())
+    return plain.translate(_LOOKS_LIKE)
 
 
 def _scripts(name: str) -> set[str]:
-    return {
-        unicodedata.name(letter, "UNKNOWN").split()[0].capitalize()
-        for letter in name
-        if letter.isalpha()
+    # Signs such as the one that lengthens a vowel in Japanese are of several scripts.
+    words = {
+        unicodedata.name(letter, "UNKNOWN").split()[0]
+        for letter in unicodedata.normalize("NFKC", name)
+        if letter.isalpha() and unicodedata.category(letter) != "Lm"
     }
+    return {word.capitalize() for word in words}
 
 
 @rule("P503", Severity.WARNING, "one key for two principals", "have each make a key of its own")
