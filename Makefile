@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -89,6 +89,9 @@ openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP i
 
 commands: $(BIN)/.installed-dev ## rewrite the reference of the commands
 	$(BIN)/python tools/commands.py docs/reference/commands.md
+
+schema: $(BIN)/.installed-dev ## rewrite the JSON schema of policies
+	$(BIN)/durango policy schema > docs/reference/policy.schema.json
 
 abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its reference
 	$(BIN)/python tools/abi.py docs/reference/guest-abi.md
