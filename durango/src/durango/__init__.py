@@ -1,149 +1,43 @@
-"""A principal's library: identity, consent, attestation, sending and fetching, receipts.
+"""A principal's library: policy, identity, consent, attestation, sending and fetching, receipts.
 
-policy = Policy.parse(Path("policy.json").read_bytes(), at=datetime.now(UTC))
-identity = Identity.load("alice.cert.pem", "alice.key.pem")
-attestation = attest(policy)
-with Principal.connect(policy, identity, attestation) as principal:
-principal.send_data(0, Path("people.csv"))
+    policy = read_policy("policy.json")
+    print(explain_policy(policy))
+    identity = Identity.load("north.cert.pem", "north.key.pem")
+    attestation = attest(policy)
+    with Principal.connect(policy, identity, attestation) as north:
+        north.send_data(0, "patients.bin")
+
+`durango.aio` has the same for asyncio. The names are listed once, in `__init__.pyi`: that is what
+type checkers read, and from it a name is loaded when it is asked for (PEP 562), so that who sends
+nothing does not wait for TLS and gRPC.
 """
 
+import ast
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from durango.attestation import attest
-    from durango.attestation_files import SavedAttestation
-    from durango.bundles import ReceiptBundle, VerifiedBundle, verify_bundle
-    from durango.consents import sign_policy, signer_of
-    from durango.errors import (
-        AttestationFileError,
-        ConsentError,
-        ContentError,
-        DurangoError,
-        GateError,
-        IdentityError,
-        NotAuthorisedError,
-        PolicyExpiredError,
-        ProgramFailedError,
-        ProtocolError,
-        ReceiptError,
-        TabascoKeyError,
-        WrongInputError,
-    )
-    from durango.evidence import Attestation, Evidence, GateCheck, Passed
-    from durango.gate import judge
-    from durango.identity import Identity, load_certificate
-    from durango.principal import FetchedResult, Principal
-    from durango.receipts import CommitmentOpening, verify_receipt
-    from durango.refusals import RequestFailedError, RequestRefusedError
-    from durango.tabasco_keys import parse_tabasco_key, pinned_key
 
-__all__ = [
-    "Attestation",
-    "AttestationFileError",
-    "CommitmentOpening",
-    "ConsentError",
-    "ContentError",
-    "DurangoError",
-    "Evidence",
-    "FetchedResult",
-    "GateCheck",
-    "GateError",
-    "Identity",
-    "IdentityError",
-    "NotAuthorisedError",
-    "Passed",
-    "PolicyExpiredError",
-    "Principal",
-    "ProgramFailedError",
-    "ProtocolError",
-    "ReceiptBundle",
-    "ReceiptError",
-    "RequestFailedError",
-    "RequestRefusedError",
-    "SavedAttestation",
-    "TabascoKeyError",
-    "VerifiedBundle",
-    "WrongInputError",
-    "attest",
-    "judge",
-    "load_certificate",
-    "parse_tabasco_key",
-    "pinned_key",
-    "sign_policy",
-    "signer_of",
-    "verify_bundle",
-    "verify_receipt",
-]
-
-# Loaded when it is asked for: a command that sends nothing should not wait for TLS and gRPC.
-_HOMES: Final = {
-    name: module
-    for module, names in {
-        "durango.attestation": ("attest",),
-        "durango.attestation_files": ("SavedAttestation",),
-        "durango.bundles": (
-            "ReceiptBundle",
-            "VerifiedBundle",
-            "verify_bundle",
-        ),
-        "durango.consents": (
-            "sign_policy",
-            "signer_of",
-        ),
-        "durango.errors": (
-            "AttestationFileError",
-            "ConsentError",
-            "ContentError",
-            "DurangoError",
-            "GateError",
-            "IdentityError",
-            "NotAuthorisedError",
-            "PolicyExpiredError",
-            "ProgramFailedError",
-            "ProtocolError",
-            "ReceiptError",
-            "TabascoKeyError",
-            "WrongInputError",
-        ),
-        "durango.evidence": (
-            "Attestation",
-            "Evidence",
-            "GateCheck",
-            "Passed",
-        ),
-        "durango.gate": ("judge",),
-        "durango.identity": (
-            "Identity",
-            "load_certificate",
-        ),
-        "durango.principal": (
-            "FetchedResult",
-            "Principal",
-        ),
-        "durango.receipts": (
-            "CommitmentOpening",
-            "verify_receipt",
-        ),
-        "durango.refusals": (
-            "RequestFailedError",
-            "RequestRefusedError",
-        ),
-        "durango.tabasco_keys": (
-            "parse_tabasco_key",
-            "pinned_key",
-        ),
-    }.items()
-    for name in names
-}
+@cache
+def _homes() -> dict[str, str]:
+    """The module of each public name, as the stub imports it from there."""
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_bytes())
+    return {
+        alias.name: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
 
 
 def __getattr__(name: str) -> object:
     """A public name, from the module where it lives (PEP 562)."""
-    if name not in _HOMES:
+    if name == "__all__":
+        return sorted(_homes(), key=lambda each: (each.islower(), each))
+    if name.startswith("_") or name not in _homes():
         raise AttributeError(f"module 'durango' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_homes()[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(_homes())

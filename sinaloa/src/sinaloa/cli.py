@@ -71,7 +71,7 @@ def serve(
 
     If it is killed, Sonora holds the isolate. Start it again: it finds the isolate as it was.
     """
-    agreed = read_policy(policy, at=None)
+    agreed = read_policy(policy)
     try:
         agreed.require_in_force(datetime.now(UTC))
     except PolicyError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from durango.identity import Identity
-from durango.policy.building import build_policy
+from durango.policy.building import text_of_source
 from durango.policy.canonical import canonical_json, is_canonical
 from durango.policy.source import SourceError, read_source
 from durango.releases import Releases
@@ -91,7 +91,7 @@ def folder(tmp_path) -> Path:
 def build(folder: Path, source: str = SOURCE) -> bytes:
     (folder / "policy.toml").write_text(source)
     found = read_source(folder / "policy.toml")
-    return build_policy(found, releases=Releases(folder, at=NOW), at=NOW)
+    return text_of_source(found, releases=Releases(folder, at=NOW), at=NOW)
 
 
 def refused(folder: Path, old: str, new: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from durango.errors import DurangoError
-from durango.policy.building import build_policy
+from durango.policy.building import text_of_source
 from durango.policy.canonical import canonical_json
 from durango.policy.conversion import to_2021, to_toml
-from durango.policy.differences import differences, differing_terms, policy_terms
+from durango.policy.differences import diff_policies, differing_terms, policy_terms
 from durango.policy.source import parse_source
 from support.named_policies import ROLES, document, parse
 from support.policies import NOW, document_2021, key_of, pem, public_key_der, text
@@ -34,20 +34,23 @@ FULL = {
 
 def test_policies_are_compared_in_the_terms_of_people():
     second = parse(**{**FULL, "debug": True, "result": {"type": "(i64,)"}})
-    found = {each.term: (each.first, each.second) for each in differences(parse(), second)}
+    found = {
+        each.term: (each.first, each.second) for each in diff_policies(parse(), second).differences
+    }
     assert found["rounds"] == ("1", "4")
     assert found["debug"] == ("off", "on")
     assert found["consent"] == ("of nobody", "2 of north, south")
     assert found["input 0"][1] == "of north: 'patients', a Vec<u32>, at most 40 bytes"
     assert found["limit run_seconds"][1] == "7"
-    noisy = {each.term: each for each in differences(parse(), parse(**FULL))}
+    noisy = {each.term: each for each in diff_policies(parse(), parse(**FULL)).differences}
     assert noisy["privacy, epsilon"].second == "1/2"
     assert "program" not in found
 
 
 def test_a_principal_more_is_told_as_that():
     found = {
-        each.term: each for each in differences(parse(), parse({**ROLES, "west": ["ResultReader"]}))
+        each.term: each
+        for each in diff_policies(parse(), parse({**ROLES, "west": ["ResultReader"]})).differences
     }
     assert found["west, roles"].first is None
     assert "only the second has it" in str(found["west, roles"])
@@ -59,7 +62,7 @@ def test_every_field_of_a_policy_is_a_term():
         if name in {"deterministic", "next_round", "results_per_reader"}:
             continue  # with others alone
         other = {**one, name: value}
-        assert differences(parse(), Policy.parse(text(other), at=None)), name
+        assert diff_policies(parse(), Policy.parse(text(other), at=None)).differences, name
     assert policy_terms(parse())
 
 
@@ -67,7 +70,7 @@ def test_the_same_in_another_form_is_told_as_that():
     one = parse()
     other = Policy.parse(canonical_json(one.raw), at=None)
     assert one.digest != other.digest
-    assert differences(one, other) == []
+    assert diff_policies(one, other).differences == ()
     assert "white space" in differing_terms(one, other)
     assert differing_terms(one, parse(rounds=2, results_per_reader=1)) == "they differ in rounds"
 
@@ -76,8 +79,8 @@ def test_the_same_in_another_form_is_told_as_that():
 def test_a_policy_goes_to_toml_and_back_with_the_same_meaning(releases, terms):
     policy = parse(**terms)
     source = to_toml(policy)
-    again = build_policy(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
-    assert differences(policy, Policy.parse(again, at=None)) == []
+    again = text_of_source(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
+    assert diff_policies(policy, Policy.parse(again, at=None)).differences == ()
     assert to_toml(Policy.parse(again, at=None)) == source
 
 
@@ -92,7 +95,7 @@ def test_a_policy_of_2021_becomes_a_current_one_with_a_key(releases, tmp_path):
     key = tmp_path / "tabasco.pem"
     key.write_text(pem(public_key_der(key_of("tabasco")), "PUBLIC KEY") + "\n")
     source = parse_source(to_toml(old, key=key).encode(), folder=tmp_path)
-    new = Policy.parse(build_policy(source, releases=releases, at=NOW), at=None)
+    new = Policy.parse(text_of_source(source, releases=releases, at=NOW), at=None)
     assert new.program_digest == old.program_digest
     assert [each.certificate for each in new.identities] == [
         each.certificate for each in old.identities

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from durango.platforms import known_platforms
-from durango.policy.explanation import explain, explanation_facts, explanation_text
 from durango.policy.known_programs import _known
-from durango.policy.page import drawing, explanation_page
+from durango.policy.meaning import explain_policy
+from durango.policy.page import drawing
 from support.named_policies import ROLES, parse
 from support.policies import document_2021, text
 from veracruz_utils.policy import Policy
@@ -18,8 +18,8 @@ PSI = next(digest for digest, known in _known().items() if known.name == "privat
 
 
 def told(*, roles=None, **terms) -> dict[str, str]:
-    sections = explain(parse(roles, **terms))
-    return {key: "\n".join(lines) for key, lines in explanation_facts(sections).items()}
+    facts = explain_policy(parse(roles, **terms)).facts
+    return {key: "\n".join(lines) for key, lines in facts.items()}
 
 
 def test_everybody_is_told_by_name_and_everything_they_give_by_its_type():
@@ -105,9 +105,9 @@ def test_what_a_platform_does_not_protect_is_told_for_each():
 
 
 def test_text_has_every_sentence():
-    sections = explain(parse())
-    text = explanation_text(sections)
-    assert all(line in text for section in sections for line in section.lines)
+    explanation = explain_policy(parse())
+    text = str(explanation)
+    assert all(line in text for section in explanation.sections for line in section.lines)
 
 
 class _Page(HTMLParser):
@@ -138,14 +138,14 @@ class _Page(HTMLParser):
 
 def test_the_page_is_one_file_that_loads_nothing_and_says_all():
     policy = parse(inputs=[{"name": "patients"}, {}, {}])
-    sections = explain(policy)
-    raw = explanation_page(policy, sections)
+    explanation = explain_policy(policy)
+    raw = explanation.to_html()
     page = _Page(raw)
     assert page.open == []
     assert not {name for name, _ in page.attributes} & {"src", "href", "srcset", "onload"}
     assert "<script" not in raw
     assert not re.search(r"url\((?!#tip)", raw)
-    for section in sections:
+    for section in explanation.sections:
         assert all(line in page.text for line in section.lines)
     for name in (*ROLES, "patients", "isolate", "delegate: bridge.example:3011"):
         assert name in page.text
@@ -153,7 +153,7 @@ def test_the_page_is_one_file_that_loads_nothing_and_says_all():
 
 def test_what_others_chose_is_no_markup_in_the_page():
     policy = parse(inputs=[{"type": "Vec<u32>"}, {}, {}], sinaloa_url="bridge.example:3011")
-    page = explanation_page(policy, explain(policy))
+    page = explain_policy(policy).to_html()
     assert "Vec&lt;u32&gt;" in page
     assert "Vec<u32>" not in page
 
@@ -219,7 +219,7 @@ def test_what_can_be_replaced_when_is_told_for_inputs_and_for_streams():
 
 def test_a_policy_of_2021_is_told_of_as_it_is_run():
     policy = Policy.parse(text(document_2021()), at=None)
-    said = {each.key: "\n".join(each.lines) for each in explain(policy)}
+    said = {each.key: "\n".join(each.lines) for each in explain_policy(policy).sections}
     assert "may replace or withdraw" in said["decides"]
     assert "any number of rounds" in said["decides"]
     assert "An error code of the program is no failure but an outcome" in said["mistakes"]
@@ -260,12 +260,13 @@ def test_the_drawing_has_a_box_for_everybody_and_none_over_another(count):
 
 def test_a_name_that_is_too_long_for_its_box_is_there_whole():
     name = "Universitätsklinikum an der Grenze & Partner (Nord)"
-    page = explanation_page(policy := parse({**ROLES, name: ["ResultReader"]}), explain(policy))
+    policy = parse({**ROLES, name: ["ResultReader"]})
+    page = explain_policy(policy).to_html()
     assert name in _Page(page).text
     assert "&amp; Partner (Nord)</title>" in page
 
 
 def test_the_page_has_the_fingerprints_that_are_compared():
     policy = parse()
-    page = _Page(explanation_page(policy, explain(policy)))
+    page = _Page(explain_policy(policy).to_html())
     assert all(str(each.digest) in page.text for each in policy.identities)

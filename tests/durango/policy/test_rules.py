@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from durango.policy.checking import check_policy
 from durango.policy.known_programs import _known
-from durango.policy.rules import RULES, Checked, Severity, check_policy
+from durango.policy.rules import RULES, Checked, Severity
 from support.named_policies import ROLES, document, parse
 from support.policies import DAY, NOW, certificate, document_2021, key_of, pem, text
 from veracruz_utils.policy import Policy
@@ -95,7 +96,9 @@ SILENT = {
 
 
 def codes(policy, releases):
-    return {finding.rule.code for finding in check_policy(policy, releases=releases, at=NOW)}
+    return {
+        finding.rule.code for finding in check_policy(policy, releases=releases, at=NOW).remarks
+    }
 
 
 @pytest.mark.parametrize("code", SPEAKS)
@@ -254,7 +257,9 @@ def test_codes_are_each_ones_own_and_every_rule_has_a_remedy():
 
 def test_the_most_severe_is_told_first(releases):
     policy = parse(debug=True, expires_at="2026-05-31T00:00:00Z")
-    severities = [each.rule.severity for each in check_policy(policy, releases=releases, at=NOW)]
+    severities = [
+        each.rule.severity for each in check_policy(policy, releases=releases, at=NOW).remarks
+    ]
     assert severities == sorted(severities, key=list(Severity).index)
     assert severities[0] is Severity.ERROR
 
@@ -268,5 +273,5 @@ def test_the_page_of_rules_is_that_of_the_table(monkeypatch):
 
 def test_time_is_what_it_is_told(releases):
     late = NOW + timedelta(days=3650)
-    found = {each.rule.code for each in check_policy(parse(), releases=releases, at=late)}
+    found = {each.rule.code for each in check_policy(parse(), releases=releases, at=late).remarks}
     assert {"P101", "P102"} <= found

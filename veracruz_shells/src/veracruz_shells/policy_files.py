@@ -28,14 +28,19 @@ _OTHER_FORMATS: Final = {
 }
 
 
-def read_policy(path: Path, *, at: datetime | None) -> Policy:
-    """The policy in a file, good at that time; whatever its dates if that is None.
+def read_policy(path: Path | str, *, at: datetime | None = None) -> Policy:
+    """The policy in a file.
+
+    Args:
+        path: the file.
+        at: when it has to be good; None is whatever its dates, which are judged again before
+            anything is sent.
 
     Raises:
         PolicyError: it cannot be used; the message begins with the file's name.
         VeracruzError: the file cannot be read.
     """
-    raw = read_file(path, limit=MAX_POLICY_BYTES, what="policy")
+    raw = read_file(Path(path), limit=MAX_POLICY_BYTES, what="policy")
     try:
         return Policy.parse(raw, at=at)
     except PolicyError as error:

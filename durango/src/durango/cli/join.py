@@ -26,8 +26,9 @@ from durango.consents import sign_policy
 from durango.content import UploadContent, open_content
 from durango.errors import NotAuthorisedError
 from durango.input_places import place_of
-from durango.policy.explanation import explain, explanation_text
-from durango.policy.rules import Severity, check_policy
+from durango.policy.checking import check_policy
+from durango.policy.meaning import explain_policy
+from durango.policy.rules import Severity
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, note, progress
 from veracruz_shells.files import refuse_existing
@@ -188,8 +189,8 @@ def _agree(joining: _Join, config: Path) -> None:
     now = datetime.now(UTC)
     joining.policy.require_in_force(now)
     if not joining.yes:
-        note(explanation_text(explain(joining.policy)) + "\n")
-    findings = check_policy(joining.policy, releases=Releases(config, at=now), at=now)
+        note(f"{explain_policy(joining.policy)}\n")
+    findings = check_policy(joining.policy, releases=Releases(config, at=now), at=now).remarks
     for finding in findings:
         if finding.rule.severity is not Severity.NOTE:
             note(str(finding))

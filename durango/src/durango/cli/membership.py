@@ -174,7 +174,7 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         if str(policy) == "-":
             raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
-        access = Access(read_policy(policy, at=None), key, sinaloa, tabasco, timeout)
+        access = Access(read_policy(policy), key, sinaloa, tabasco, timeout)
         return command(access=access, **others)
 
     return _with_options(run, (policy_argument, *_WHERE))

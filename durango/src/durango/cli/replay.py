@@ -93,7 +93,7 @@ def replay_command(
         refuse_existing(output, force=force)
     verified = verify_bundle(
         ReceiptBundle.parse(read_file(bundle, limit=MAX_BUNDLE_BYTES, what="receipt")),
-        policy=None if policy is None else read_policy(policy, at=None),
+        policy=None if policy is None else read_policy(policy),
         tabasco_key=load_tabasco_key(tabasco_key),
     )
     found = replay(

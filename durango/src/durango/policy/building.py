@@ -1,7 +1,7 @@
 """From a policy's source to its text: files are read, roles follow, JSON is canonical."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from durango.policy.source import (
     PlatformTable,
     PolicySource,
     SourceError,
+    read_source,
     size_of,
 )
 from durango.releases import Releases
@@ -32,6 +33,7 @@ from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     AcceptedPlatform,
     Limits,
+    Policy,
     PolicyIdentity,
     Role,
     ciphersuite_named,
@@ -41,7 +43,27 @@ from veracruz_utils.policy.rendering import render_policy
 _PEM: Final = "-----BEGIN "
 
 
-def build_policy(source: PolicySource, *, releases: Releases, at: datetime) -> bytes:
+def build_policy(
+    source: Path | str, *, releases: Releases | None = None, at: datetime | None = None
+) -> Policy:
+    """The policy that a TOML file describes; its text, `Policy.raw`, is what everybody uses.
+
+    Args:
+        source: the file; what it names is looked for beside it. docs/reference/policy-toml.md has
+            its fields.
+        releases: those that are known here, for platforms that name some.
+        at: the time it is; None is now.
+
+    Raises:
+        SourceError: it is not TOML or not a policy, or a name, a file or a size in it is wrong.
+        PolicyError: no policy can say this.
+        VeracruzError: a file cannot be read, or is not what it should be.
+    """
+    at = at or datetime.now(UTC)
+    return Policy.parse(text_of_source(read_source(Path(source)), releases=releases, at=at), at=at)
+
+
+def text_of_source(source: PolicySource, *, releases: Releases | None, at: datetime) -> bytes:
     """The policy's text: canonical JSON, whose SHA-256 is the policy's digest.
 
     Args:
@@ -184,7 +206,7 @@ def _program(source: PolicySource) -> Digest:
 
 
 def _platform(
-    source: PolicySource, platform: PlatformTable, releases: Releases
+    source: PolicySource, platform: PlatformTable, releases: Releases | None
 ) -> AcceptedPlatform:
     measurements = set()
     for text in platform.measurements:
@@ -196,6 +218,11 @@ def _platform(
                 "hexadecimal digits"
             ) from None
     for version in platform.releases:
+        if releases is None:
+            raise SourceError(
+                f"platforms {printable(platform.name)}: release {version[:40]!r} is not known, for "
+                "no releases are: give those that you know"
+            )
         measurements.add(releases.find(version).measurement(platform.architecture)[1])
     for image in platform.images:
         measurements.add(verify_image(_path(source, image)).measurement.value)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
+from durango._html import paragraph, table
 from durango._words import layer_names, timestamp
 from durango.policy.voice import place_line
 from veracruz_utils.digest import Digest
@@ -30,22 +31,75 @@ class TermDifference:
         return f"{self.term}: {self.first} -> {self.second}"
 
 
-def differences(first: Policy, second: Policy) -> list[TermDifference]:
-    """Every term that differs, in the order in which `policy_terms` has them.
+@dataclass(frozen=True, slots=True)
+class PolicyDiff:
+    """In what two policies differ; `str` of it is text, a line each.
 
-    Two policies of which this is empty can still be two: by white space or the order of names.
+    Attributes:
+        first: one.
+        second: the other.
+        differences: every term that differs. Two policies without any can still be two, by white
+            space or the order of names: see `same`.
+    """
+
+    first: Policy
+    second: Policy
+    differences: tuple[TermDifference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether both are one policy, to the last byte."""
+        return self.first.digest == self.second.digest
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """For programs; the keys are stable."""
+        return {
+            "same": self.same,
+            "digests": [self.first.digest, self.second.digest],
+            "differences": [each.facts for each in self.differences],
+        }
+
+    def __str__(self) -> str:
+        if self.same:
+            return f"both are policy {self.first.digest}"
+        if self.differences:
+            return "\n".join(map(str, self.differences))
+        return (
+            f"they say the same and are two policies all the same, {self.first.digest.short} and "
+            f"{self.second.digest.short}: white space or the order of names differs"
+        )
+
+    def __repr__(self) -> str:
+        both = f"{self.first.digest.short} and {self.second.digest.short}"
+        return f"<PolicyDiff: {both}, {len(self.differences)} terms differ>"
+
+    def _repr_html_(self) -> str:
+        if not self.differences:
+            return paragraph(self)
+        rows = [(each.term, each.first or "", each.second or "") for each in self.differences]
+        return table(("term", self.first.digest.short, self.second.digest.short), rows)
+
+
+def diff_policies(first: Policy, second: Policy) -> PolicyDiff:
+    """In what two policies differ, in the terms of people, in the order of `policy_terms`.
+
+    Args:
+        first: as `read_policy` gave it.
+        second: likewise.
     """
     one, other = policy_terms(first), policy_terms(second)
-    return [
+    found = tuple(
         TermDifference(term, one.get(term), other.get(term))
         for term in dict.fromkeys([*one, *other])
         if one.get(term) != other.get(term)
-    ]
+    )
+    return PolicyDiff(first, second, found)
 
 
 def differing_terms(first: Policy, second: Policy) -> str:
     """The terms that differ in one line, for a refusal of another policy."""
-    terms = [each.term for each in differences(first, second)]
+    terms = [each.term for each in diff_policies(first, second).differences]
     if not terms:
         return "they say the same in another form: only white space or the order of names differs"
     return f"they differ in {', '.join(terms[:8])}{' and more' if len(terms) > 8 else ''}"

@@ -4,7 +4,7 @@ Every sentence is about what the isolate does under this policy, and nothing els
 no engineer decides by them whether to sign.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from durango._words import timestamp
@@ -30,7 +30,7 @@ class Section:
     lines: tuple[str, ...]
 
 
-def explain(policy: Policy) -> tuple[Section, ...]:
+def sections_of(policy: Policy) -> tuple[Section, ...]:
     """The policy's meaning, question by question."""
     voice = Voice(policy)
     questions = (
@@ -44,17 +44,6 @@ def explain(policy: Policy) -> tuple[Section, ...]:
         ("mistakes", "What an honest mistake costs", mistakes),
     )
     return tuple(Section(key, title, tuple(answer(voice))) for key, title, answer in questions)
-
-
-def explanation_text(sections: Sequence[Section]) -> str:
-    """The sections for a terminal or a file."""
-    parts = ["\n".join([each.title, *[f"  - {line}" for line in each.lines]]) for each in sections]
-    return "\n\n".join(parts)
-
-
-def explanation_facts(sections: Sequence[Section]) -> dict[str, object]:
-    """The sections for programs, by their keys."""
-    return {each.key: list(each.lines) for each in sections}
 
 
 def _summary(voice: Voice) -> Iterator[str]:

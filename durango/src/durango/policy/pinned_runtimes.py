@@ -1,5 +1,6 @@
 """Which runtimes a policy accepts, told by the releases that a principal knows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from durango.releases import KnownRelease, Releases
@@ -34,7 +35,7 @@ class PinnedRuntime:
         }
 
 
-def pinned_runtimes(policy: Policy, releases: Releases) -> list[PinnedRuntime]:
+def pinned_runtimes(policy: Policy, releases: Releases | None) -> list[PinnedRuntime]:
     """Every measurement of the policy, with the release that it belongs to.
 
     Raises:
@@ -43,12 +44,13 @@ def pinned_runtimes(policy: Policy, releases: Releases) -> list[PinnedRuntime]:
     found = []
     for platform in policy.platforms:
         for measurement in sorted(platform.measurements):
-            known, architecture = releases.of_measurement(measurement) or (None, None)
+            told = None if releases is None else releases.of_measurement(measurement)
+            known, architecture = told or (None, None)
             found.append(PinnedRuntime(platform.name, measurement, known, architecture))
     return found
 
 
-def describe_runtimes(pinned: list[PinnedRuntime]) -> list[str]:
+def describe_runtimes(pinned: Sequence[PinnedRuntime]) -> list[str]:
     """A line for each that is of a known release."""
     return [
         f"{each.measurement.hex()} is release {each.known.release.version} for "

@@ -22,8 +22,9 @@ from durango.cli.terms import (
 )
 from durango.content import open_content
 from durango.policy.canonical import canonical_json
+from durango.policy.checking import check_policy
 from durango.policy.facts import policy_facts, policy_text
-from durango.policy.rules import Severity, check_policy
+from durango.policy.rules import Severity
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
@@ -250,7 +251,7 @@ def new(
     made = Policy.parse(text, at=now)
     write_new_file(output, text, mode=0o644, force=force)
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
-    for finding in check_policy(made, releases=releases, at=now):
+    for finding in check_policy(made, releases=releases, at=now).remarks:
         if finding.rule.severity is not Severity.NOTE:
             note(str(finding))
     if not _begins_as_webassembly(program):

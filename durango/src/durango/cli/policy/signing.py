@@ -43,7 +43,7 @@ def sign(
     The file tells nobody a secret: give it to whoever collects them, or hand it in yourself by
     `durango policy consent`.
     """
-    agreed = read_policy(policy, at=None)
+    agreed = read_policy(policy)
     agreed.require_in_force(datetime.now(UTC))
     identity = load_identity(certificate, key, key_password)
     signature = sign_policy(agreed, identity)

@@ -7,13 +7,14 @@ from typing import Final
 import click
 
 from durango.cli.options import FILE, force_option, releases_option
-from durango.policy.building import build_policy
+from durango.policy.building import build_policy, text_of_source
 from durango.policy.canonical import canonical_json
+from durango.policy.checking import check_policy
 from durango.policy.conversion import to_2021, to_toml
 from durango.policy.facts import policy_facts, policy_text
-from durango.policy.rules import Severity, check_policy
+from durango.policy.rules import Severity
 from durango.policy.schema import policy_schema
-from durango.policy.source import parse_source, read_source
+from durango.policy.source import parse_source
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, note, write_new_file
 from veracruz_shells.policy_files import read_policy
@@ -39,15 +40,14 @@ def build(*, source: Path, output: Path | None, config: Path, force: bool, as_js
     now = datetime.now(UTC)
     output = output or source.with_suffix(".json")
     releases = Releases(config, at=now)
-    text = build_policy(read_source(source), releases=releases, at=now)
-    made = Policy.parse(text, at=now)
-    write_new_file(output, text, mode=0o644, force=force)
+    made = build_policy(source, releases=releases, at=now)
+    write_new_file(output, made.raw, mode=0o644, force=force)
     emit(
         {"file": output, **policy_facts(made)},
         f"{policy_text(made)}\n\n{output} is policy {made.digest}",
         as_json=as_json,
     )
-    for finding in check_policy(made, releases=releases, at=now):
+    for finding in check_policy(made, releases=releases, at=now).remarks:
         if finding.rule.severity is not Severity.NOTE:
             note(str(finding))
 
@@ -82,7 +82,7 @@ def convert(
 ) -> None:
     """Write POLICY in another form, as far as that can say the same; it is another policy then."""
     now = datetime.now(UTC)
-    found = read_policy(policy, at=None)
+    found = read_policy(policy)
     output = output or policy.with_suffix(_SUFFIXES[form])
     if form == "toml":
         text = to_toml(found, key=tabasco_key).encode()
@@ -92,7 +92,7 @@ def convert(
         text = canonical_json(found.raw)
     else:
         source = parse_source(to_toml(found, key=tabasco_key).encode(), folder=policy.parent)
-        text = build_policy(source, releases=Releases(config, at=now), at=now)
+        text = text_of_source(source, releases=Releases(config, at=now), at=now)
     write_new_file(output, text, mode=0o644, force=force)
     facts: dict[str, object] = {"file": output, "form": form}
     if form != "toml":

@@ -69,7 +69,7 @@ def verify(
     the moment it was relied on. What all of it rests on is told: the policy, unless --policy says
     that it is yours, and that policy's key of Tabasco. Compare their digests with what you know.
     """
-    own = None if policy is None else read_policy(policy, at=None)
+    own = None if policy is None else read_policy(policy)
     key = load_tabasco_key(tabasco_key)
     bundle = _load(file, own, key, attestation)
     output = None
