@@ -355,7 +355,7 @@ def test_every_reason_of_a_refusal_is_told_with_a_remedy(rig, reason):
     answer = runtime.Refused(ResponseStatus.GENERIC, reason, "the one", "the other")
     rig.isolate.answer_with = refusing(runtime.GetState, answer)
     with (
-        connect(rig, rig.alice) as alice,
+        connect(rig, rig.alice, patience_s=0) as alice,
         pytest.raises((RequestFailedError, RequestRefusedError)) as caught,
     ):
         alice.state()

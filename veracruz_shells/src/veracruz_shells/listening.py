@@ -1,13 +1,17 @@
 """What a listening process needs from the system: a reason when it cannot, signals when it can."""
 
-import queue
+import contextlib
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from veracruz_utils.address import Address
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_STOP: Final = 0  # no signal's number
 
 
 def why_not_bound(address: Address) -> str:
@@ -24,20 +28,49 @@ def why_not_bound(address: Address) -> str:
     return "the address is not available"
 
 
-@contextmanager
-def signals_to(requests: "queue.SimpleQueue[signal.Signals | None]") -> Iterator[None]:
-    """Put SIGTERM and SIGINT into a queue instead of acting on them; for the main thread.
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """What a signal does: nothing, but that it is no default."""
 
-    A signal may interrupt the `get` of the same queue: of all queues and locks only this kind
-    of queue allows that.
+
+class StopRequests:
+    """SIGTERM, SIGINT and calls of `stop`, for the main thread to wait for.
+
+    Python runs the handler of a signal when its main thread comes to it, which a main thread that
+    is just going to wait for a lock or a queue does not. So what it waits for here is the byte that
+    the interpreter writes the moment that a signal comes.
     """
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        requests.put(signal.Signals(number))
+    def __init__(self) -> None:
+        self._heard, self._bell = socket.socketpair()
+        self._bell.settimeout(0)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def stop(self) -> None:
+        """Ask for the end; callable from any thread, any number of times."""
+        with contextlib.suppress(OSError):  # there are enough in it already, or it is over
+            self._bell.send(bytes([_STOP]))
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Have signals wait here instead of doing what they do; for the main thread."""
+        before = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+        bell = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(bell)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def wait(self) -> signal.Signals | None:
+        """The signal that came, or None for `stop`."""
+        while True:
+            (number,) = self._heard.recv(1)
+            if number in _SIGNALS:
+                return signal.Signals(number)
+            if number == _STOP:
+                return None
+
+    def close(self) -> None:
+        """Nobody waits any more; idempotent."""
+        self._heard.close()
+        self._bell.close()

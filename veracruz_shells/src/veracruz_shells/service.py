@@ -23,7 +23,6 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # we say what went wrong, in our words
 
 import logging
-import queue
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +36,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
-from veracruz_shells.listening import signals_to, why_not_bound
+from veracruz_shells.listening import StopRequests, why_not_bound
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
@@ -153,7 +152,7 @@ class GrpcService:
             name: self._stream_handler(name, method) for name, method in (streams or {}).items()
         }
         self._serving = False
-        self._stop_requests: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
+        self._stop_requests = StopRequests()
         self._server: grpc.Server | None = None
 
     def __enter__(self) -> Self:
@@ -187,6 +186,7 @@ class GrpcService:
 
     def __exit__(self, *_: object) -> None:
         self._end()
+        self._stop_requests.close()
 
     @property
     def port(self) -> int:
@@ -214,9 +214,9 @@ class GrpcService:
         Returns:
             The signal, or None for `stop`.
         """
-        with signals_to(self._stop_requests):
+        with self._stop_requests.signals():
             on_ready()
-            request = self._stop_requests.get()
+            request = self._stop_requests.wait()
             self._serving = False
             if on_stopping is not None:
                 on_stopping()
@@ -225,7 +225,7 @@ class GrpcService:
 
     def stop(self) -> None:
         """Make `serve_until_signalled` return; callable from any thread, any number of times."""
-        self._stop_requests.put(None)
+        self._stop_requests.stop()
 
     def _end(self) -> None:
         self._serving = False
