@@ -52,9 +52,7 @@ def verify_jws(
     parts = text.split(".")
     if len(parts) != 3:
         raise _error(ErrorCode.MALFORMED, f"{len(parts)} parts, a signed message has three")
-    header = decode_json(from_base64url(parts[0], "the header"))
-    if not isinstance(header, dict):
-        raise _error(ErrorCode.MALFORMED, "the header is not an object")
+    header = _header(parts[0])
     _check_header(header, types)
     alg = _algorithm(header.get("alg"))
     key = _key(header, keys)
@@ -66,6 +64,26 @@ def verify_jws(
     # RFC 7515 section 5.2: over the text as it came, not as we would write it.
     verify_signature(key, signature, f"{parts[0]}.{parts[1]}".encode())
     return payload
+
+
+def kid_of(text: str) -> str | None:
+    """The name of a key that a compact JWS gives; nothing in it is verified.
+
+    Raises:
+        AttestationError: its header is not one.
+    """
+    header = _header(text.partition(".")[0])
+    kid = header.get("kid")
+    if kid is not None and not isinstance(kid, str):
+        raise _error(ErrorCode.MALFORMED, "kid is not text")
+    return kid
+
+
+def _header(text: str) -> dict[str, JsonValue]:
+    header = decode_json(from_base64url(text, "the header"))
+    if not isinstance(header, dict):
+        raise _error(ErrorCode.MALFORMED, "the header is not an object")
+    return header
 
 
 def _check_header(header: Mapping[str, JsonValue], types: frozenset[str]) -> None:

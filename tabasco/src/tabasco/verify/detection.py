@@ -15,9 +15,13 @@ from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
+from tabasco.verify.composite import is_composite
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.google.confidential_space import ISSUER
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
+from tabasco.verify.nvidia.evidence_json import is_device_list
+from tabasco.verify.nvidia.nras import is_bundle
+from tabasco.verify.nvidia.spdm import is_report
 from tabasco.verify.tpm.azure_json import is_azure_evidence
 from tabasco.verify.tpm.quote_json import is_tpm_evidence
 
@@ -60,7 +64,7 @@ def kind_of(data: bytes) -> EvidenceKind:
     Raises:
         EvidenceError: fault `unknown-kind`: of none that is verified here.
     """
-    found = _quote(data) or _report(data) or _text(data) or _cbor(data)
+    found = _quote(data) or _report(data) or _spdm(data) or _text(data) or _cbor(data)
     if found is None:
         kinds = ", ".join(EvidenceKind)
         raise EvidenceError(
@@ -86,12 +90,16 @@ def _report(data: bytes) -> EvidenceKind | None:
     return EvidenceKind.SEV_SNP if len(data) == _SNP_BYTES and version in _SNP_VERSIONS else None
 
 
+def _spdm(data: bytes) -> EvidenceKind | None:
+    return EvidenceKind.NVIDIA if is_report(data) else None
+
+
 def _text(data: bytes) -> EvidenceKind | None:
     text = data.strip()
-    if text.startswith(b"{"):
-        if is_tpm_evidence(text):
-            return EvidenceKind.TPM
-        return EvidenceKind.TPM_AZURE if is_azure_evidence(text) else None
+    if text.startswith(b"<"):
+        return EvidenceKind.NVIDIA_RIM if b"SoftwareIdentity" in text else None
+    if text.startswith((b"{", b"[")):
+        return next((kind for fits, kind in _JSON.items() if fits(text)), None)
     if not _JWS.fullmatch(text):
         return None
     try:
@@ -100,6 +108,15 @@ def _text(data: bytes) -> EvidenceKind | None:
         return EvidenceKind.EAR
     is_google = isinstance(claims, dict) and claims.get("iss") == ISSUER
     return EvidenceKind.CONFIDENTIAL_SPACE if is_google else EvidenceKind.EAR
+
+
+_JSON: Final = {
+    is_composite: EvidenceKind.COMPOSITE,  # first, as members of it may be of the others
+    is_device_list: EvidenceKind.NVIDIA,
+    is_bundle: EvidenceKind.NVIDIA_NRAS,
+    is_tpm_evidence: EvidenceKind.TPM,
+    is_azure_evidence: EvidenceKind.TPM_AZURE,
+}
 
 
 def _cbor(data: bytes) -> EvidenceKind | None:

@@ -15,6 +15,7 @@ from tabasco.verify.amd.report import parse_report
 from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import verify_cca
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
+from tabasco.verify.composite import parse_composite, proven_together
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.google.confidential_space import verify_confidential_space
 from tabasco.verify.intel.collateral import INTEL_ROOTS
@@ -22,6 +23,16 @@ from tabasco.verify.intel.dcap import verify_dcap
 from tabasco.verify.intel.quote import parse_quote
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
+from tabasco.verify.nvidia import nras
+from tabasco.verify.nvidia.device import NVIDIA_DEVICE_ROOT_SHA256, device_type, verify_device
+from tabasco.verify.nvidia.evidence_json import DeviceEvidence, parse_devices
+from tabasco.verify.nvidia.rim import (
+    NVIDIA_RIM_ROOT_SHA256,
+    Manifest,
+    prove_manifest,
+    verify_manifest,
+)
+from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
 from tabasco.verify.proven import ATTESTATION_KEY, NO_END, Concern, Proven
 from tabasco.verify.psa import verify_bundle, verify_psa, verify_result
 from tabasco.verify.tpm.azure import certify
@@ -89,6 +100,91 @@ def _cca(data: bytes, means: Means, _at: datetime) -> Proven:
     return verify_cca(data, key_for=means.key_of, challenge=means.nonce)
 
 
+def _nvidia(data: bytes, means: Means, at: datetime) -> Proven:
+    devices = parse_devices(data) if data.lstrip()[:1] in {b"[", b"{"} else (_device(data, means),)
+    proven = [
+        verify_device(
+            device,
+            at=at,
+            nonce=means.nonce,
+            manifests=_manifests(means, at),
+            revoked=means.crl,
+            roots=(NVIDIA_DEVICE_ROOT_SHA256,) if means.roots is None else means.roots,
+        )
+        for device in devices
+    ]
+    if len(proven) == 1:
+        return proven[0]
+    if len({each.report_data for each in proven}) > 1:
+        raise EvidenceError(
+            Fault.NONCE, VerificationStage.BINDING, "the devices answer different nonces"
+        )
+    names = (f"{device_type(each)}-{number}" for number, each in enumerate(proven))
+    parts = dict(zip(names, proven, strict=True))
+    return Proven.of_parts(EvidenceKind.NVIDIA, proven[0].report_data, parts)
+
+
+def _device(data: bytes, means: Means) -> DeviceEvidence:
+    chain = b"\n".join(each for each in (means.certificate, means.authorities) if each)
+    if not chain:
+        parse_spdm(data)  # a malformed report is refused first
+        raise missing(
+            "chain (--authorities)", "a report is verified with its device's certificates"
+        )
+    return DeviceEvidence(data, chain)
+
+
+def _manifests(means: Means, at: datetime) -> list[Manifest]:
+    roots = (NVIDIA_RIM_ROOT_SHA256,) if means.roots is None else means.roots
+    found = []
+    for each in means.manifests:
+        try:
+            found.append(verify_manifest(each, at=at, roots=roots))
+        except EvidenceError as error:
+            raise EvidenceError(
+                _OF_COLLATERAL.get(error.fault, error.fault),
+                VerificationStage.COLLATERAL,
+                f"reference values: {error.detail}",
+            ) from error
+    return found
+
+
+_OF_COLLATERAL: Final = {
+    Fault.SIGNATURE: Fault.COLLATERAL_SIGNATURE,
+    Fault.EXPIRED: Fault.COLLATERAL_EXPIRED,
+}
+
+
+def _nvidia_rim(data: bytes, means: Means, at: datetime) -> Proven:
+    roots = (NVIDIA_RIM_ROOT_SHA256,) if means.roots is None else means.roots
+    return prove_manifest(data, at=at, roots=roots)
+
+
+def _nvidia_nras(data: bytes, means: Means, at: datetime) -> Proven:
+    if not means.keys:
+        nras.parse_bundle(data)  # a malformed bundle is refused first
+        raise missing("key set (--key)", "tokens are verified with the keys that NVIDIA publishes")
+    return nras.verify_bundle(data, keys=means.keys, at=at, nonce=means.nonce)
+
+
+def _composite(data: bytes, means: Means, at: datetime) -> Proven:
+    proven = {
+        name: verify_evidence(
+            member.evidence,
+            member.kind,
+            means=replace(
+                means,
+                nonce=None,  # processors have it inside their report data: compared for all below
+                certificate=member.certificate or means.certificate,
+                authorities=member.authorities or means.authorities,
+            ),
+            at=at,
+        )
+        for name, member in parse_composite(data).items()
+    }
+    return proven_together(proven, nonce=means.nonce)
+
+
 def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
     parts = parse_azure(data)
     if parts.report.kind is EvidenceKind.SEV_SNP:
@@ -150,6 +246,10 @@ _VERIFIERS: Final[Mapping[EvidenceKind, Callable[[bytes, Means, datetime], Prove
     EvidenceKind.ARM_CCA: _cca,
     EvidenceKind.TPM: _tpm,
     EvidenceKind.TPM_AZURE: _tpm_azure,
+    EvidenceKind.NVIDIA: _nvidia,
+    EvidenceKind.NVIDIA_RIM: _nvidia_rim,
+    EvidenceKind.NVIDIA_NRAS: _nvidia_nras,
+    EvidenceKind.COMPOSITE: _composite,
     EvidenceKind.CONFIDENTIAL_SPACE: _confidential_space,
     EvidenceKind.PSA: verify_psa,
     EvidenceKind.EAR: verify_result,

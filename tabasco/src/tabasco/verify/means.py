@@ -36,8 +36,9 @@ class Means:
     Attributes:
         collateral: of SGX and TDX.
         certificate: the VCEK or VLEK of SEV-SNP, DER or PEM.
-        authorities: AMD's certificates above it, PEM.
-        crl: AMD's list of revoked certificates, DER.
+        authorities: AMD's certificates above it, PEM; of NVIDIA's devices all, the signer's first.
+        crl: AMD's or NVIDIA's list of revoked certificates, DER.
+        manifests: NVIDIA's reference values (RIM), XML.
         keys: that may have signed, by the instance id or key id that they are registered for; `*`
             stands for any.
         mac_key: that a COSE_Mac0 token is authenticated with.
@@ -46,13 +47,15 @@ class Means:
         max_age: of a Nitro document, which names its own time.
         registered: finds the key of a platform by its instance id, where none is in `keys`.
         source: of collateral and certificates that are not given.
-        roots: SHA-256 digests of roots of SGX, TDX and Nitro to trust instead of the vendor's.
+        roots: SHA-256 digests of roots of SGX, TDX, Nitro and NVIDIA to trust instead of the
+            vendor's.
     """
 
     collateral: Collateral | None = None
     certificate: bytes | None = None
     authorities: bytes | None = None
     crl: bytes | None = None
+    manifests: tuple[bytes, ...] = ()
     keys: Mapping[str, PublicKey] = field(default_factory=dict)
     mac_key: MacKey | None = None
     nonce: bytes | None = None

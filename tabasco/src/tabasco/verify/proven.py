@@ -83,6 +83,7 @@ class Proven:
         warnings: for people; nothing that a policy decides on.
         concerns: what is refused unless a policy accepts it by name.
         named: keys, certificates and ids that it rests on, which a revocation can name.
+        parts: what each of several attesters proves, by its name; none has parts of its own.
     """
 
     kind: EvidenceKind
@@ -96,8 +97,29 @@ class Proven:
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
     named: tuple[Named, ...] = ()
+    parts: "Mapping[str, Proven]" = field(default_factory=dict)
 
     @property
     def revocable(self) -> tuple[Named, ...]:
         """Everything in it that a revocation can name."""
-        return (*measurements_of(self.measurements.items()), *self.named)
+        own = (*measurements_of(self.measurements.items()), *self.named)
+        return (*own, *(each for part in self.parts.values() for each in part.revocable))
+
+    @classmethod
+    def of_parts(
+        cls,
+        kind: EvidenceKind,
+        report_data: bytes,
+        parts: "Mapping[str, Proven]",
+        facts: Mapping[str, Fact] | None = None,
+    ) -> Self:
+        """What several attesters prove together: all that each says is in its part."""
+        return cls(
+            kind=kind,
+            measurements={},
+            report_data=report_data,
+            debug=None,
+            valid_until=min(each.valid_until for each in parts.values()),
+            facts=facts or {},
+            parts=parts,
+        )

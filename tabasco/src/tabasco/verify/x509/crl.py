@@ -72,14 +72,12 @@ def check(
     Raises:
         EvidenceError: stage `collateral`.
     """
-    named = der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
     # The list of another authority under the same root is authentic, and says nothing of this one.
-    # As encoded: stricter than the comparison of RFC 5280 7.1, and nothing is left to interpret.
-    if named.encoded != outline_of(issuer).subject.encoded:
+    if not is_by(crl, issuer):
         raise EvidenceError(
             Fault.COLLATERAL_MISMATCH,
             VerificationStage.COLLATERAL,
-            f"a CRL is by {der.common_name(named)[:64]!r}, needed is one by {name(issuer)}",
+            f"a CRL is by {der.common_name(_issuer(crl))[:64]!r}, needed is one by {name(issuer)}",
         )
     _check_signed(crl.public_bytes(Encoding.DER), issuer)
     # A list without an end could be withheld for ever, with all that was revoked since.
@@ -95,6 +93,12 @@ def check(
     return crl.next_update_utc
 
 
+def is_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether a list names `issuer` as its own; who signed it is for `check`."""
+    # As encoded: stricter than the comparison of RFC 5280 7.1, and nothing is left to interpret.
+    return _issuer(crl).encoded == outline_of(issuer).subject.encoded
+
+
 def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> None:
     """Refuse a certificate that is on a list already checked.
 
@@ -108,6 +112,10 @@ def check_not_revoked(crl: x509.CertificateRevocationList, certificate: x509.Cer
             VerificationStage.CHAIN,
             f"{name(certificate)}, serial number {certificate.serial_number:#x}, is revoked",
         )
+
+
+def _issuer(crl: x509.CertificateRevocationList) -> der.Element:
+    return der.children(der.read(crl.tbs_certlist_bytes, der.SEQUENCE))[2]
 
 
 @functools.lru_cache(maxsize=16)  # lists come again with every piece of evidence
