@@ -143,7 +143,7 @@ def test_the_evidence_page_lists_every_kind_and_every_reason():
 def test_the_evidence_page_lists_every_concern():
     page = {row[0].strip("`") for row in rows("reference/evidence.md")}
     named = {re.split(r"[=…N]", each)[0] for each in page}
-    name = re.compile(r'"((?:tdx|snp|cca|tpm|psa|confidential-space)\.[a-z-]+)')
+    name = re.compile(r'"((?:tdx|snp|cca|tpm|nvidia|nvidia-nras|psa|confidential-space)\.[a-z-]+)')
     sources = Path(tabasco.verify.__file__).parent.rglob("*.py")
     found = {each for file in sources for each in name.findall(file.read_text())}
     assert len(found) > 10

@@ -5,20 +5,28 @@ signed here by throw-away keys.
 """
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from psa_attestation.jose.jwk import public_key_of
 from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
+from support import nvidia_devices as nvidia
+from support import tpm_quotes
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
+from support.throwaway_chain import NOON
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.kinds import EvidenceKind
@@ -54,7 +62,7 @@ class Seed:
 
 def seeds() -> list[Seed]:
     """One or more of each kind."""
-    return [*_intel(), *_amd(), *_others(), *_signed_by_us()]
+    return [*_intel(), *_amd(), *_others(), *_signed_by_us(), *_nvidia()]
 
 
 def _intel():
@@ -122,6 +130,45 @@ def _signed_by_us():
         "ear/jwt", EvidenceKind.EAR, sign_ear_jwt(ear, DEVICE).encode(), means, NOW, text=True
     )
     yield Seed("corim/signed", EvidenceKind.CORIM, _bundle(), replace(means, nonce=None), NOW)
+
+
+def _nvidia():
+    gpu = nvidia.Device()
+    means = Means(roots=nvidia.ROOTS, authorities=gpu.chain)
+    yield Seed("nvidia/report", EvidenceKind.NVIDIA, gpu.report, means, NOON)
+    two = nvidia.device_list(gpu, nvidia.Device(leaf=nvidia.SECOND_LEAF))
+    rims = (nvidia.Rim().sign(), nvidia.FIRMWARE_RIM.sign())
+    bare = Means(roots=nvidia.ROOTS)
+    with_rims = replace(bare, manifests=rims)
+    yield Seed("nvidia/two", EvidenceKind.NVIDIA, two, with_rims, NOON, text=True)
+    yield Seed("nvidia/rim", EvidenceKind.NVIDIA_RIM, rims[0], bare, NOON, text=True)
+    keys = Means(keys={"k": nvidia.SERVICE.public_key()})
+    yield Seed("nvidia/nras", EvidenceKind.NVIDIA_NRAS, nvidia.bundle(), keys, NOON, text=True)
+    whole = machine_with_gpus(nvidia.NONCE, two)
+    yield Seed("composite", EvidenceKind.COMPOSITE, whole, bare, NOON, text=True)
+
+
+def machine_with_gpus(nonce: bytes, gpus: bytes) -> bytes:
+    """Composite evidence: a TPM's quote, and GPUs, all for one challenge."""
+    registers = {index: bytes((index,)) * 32 for index in range(24)}
+    recipe = tpm_quotes.Recipe(extra_data=nonce, registers={"sha256": registers})
+    message = recipe.message()
+    key = tpm_quotes.EC_KEY.public_key()
+    parts = {"message": message, "signature": tpm_quotes.ec_signature(message)}
+    quote = {
+        "ak_public": b64encode(
+            key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).decode(),
+        "tpm_quote": {
+            **{name: b64encode(value).decode() for name, value in parts.items()},
+            "pcrs": [value.hex() for value in registers.values()],
+        },
+    }
+    members = {
+        "cpu": {"kind": "tpm", "evidence": quote},
+        "gpus": {"kind": "nvidia", "evidence": json.loads(gpus)},
+    }
+    return json.dumps({"submods": members}).encode()
 
 
 def _published_tokens():

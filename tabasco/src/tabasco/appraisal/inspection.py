@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from psa_attestation.errors import AttestationError, Stage
-from tabasco.appraisal.checks import Acceptance, checks
+from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
 from tabasco.verify.detection import kind_of
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
@@ -31,6 +31,8 @@ _HARDWARE: Final = frozenset(
         EvidenceKind.ARM_CCA,
         EvidenceKind.TPM,
         EvidenceKind.TPM_AZURE,
+        EvidenceKind.NVIDIA,
+        EvidenceKind.COMPOSITE,
     }
 )
 _PADDED: Final = frozenset({EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.SEV_SNP})
@@ -148,7 +150,7 @@ def inspect(
             proven, report_data=acceptance.report_data, references=references
         )
     else:
-        decision = Decision(tuple(checks(proven, acceptance)))
+        decision = Decision.without_policy(proven, acceptance)
     refused = decision.refused_by
     return Inspection(
         kind,
@@ -179,19 +181,26 @@ def _not_proven(
     found = []
     if means.nonce is None and acceptance.report_data is None:
         found.append("that it is fresh or about your session: no nonce or report data was expected")
-    if proven.measurements and policy is None:
+    measured = any(each.measurements for each in (proven, *proven.parts.values()))
+    if measured and policy is None:
         found.append("that the measured code is the one you want: no policy lists measurements")
     if kind in _HARDWARE:
         found.append("that the code is free of flaws, or safe from side channels and from probes")
-    if kind is EvidenceKind.TPM:
-        found.append("whether memory can be inspected: a quote does not say")
-    if kind is EvidenceKind.PSA:
-        found.append("which hardware signed: a registered key did")
-    if kind is EvidenceKind.EAR:
-        found.append("anything but what its verifier says")
-    if kind is EvidenceKind.CORIM:
-        found.append("that the reference values in it are right: their provider says so")
+    if kind in _NOT_SAID:
+        found.append(_NOT_SAID[kind])
     return found
+
+
+_NOT_SAID: Final[Mapping[EvidenceKind, str]] = {
+    EvidenceKind.TPM: "whether memory can be inspected: a quote does not say",
+    EvidenceKind.NVIDIA: "which machine the device is plugged into: a report does not say",
+    EvidenceKind.NVIDIA_NRAS: "anything but what NVIDIA's service says",
+    EvidenceKind.NVIDIA_RIM: "that the reference values in it are right: NVIDIA says so",
+    EvidenceKind.COMPOSITE: "that the devices are in this machine: they answer one challenge",
+    EvidenceKind.PSA: "which hardware signed: a registered key did",
+    EvidenceKind.EAR: "anything but what its verifier says",
+    EvidenceKind.CORIM: "that the reference values in it are right: their provider says so",
+}
 
 
 def as_json(found: Inspection) -> dict[str, object]:
@@ -213,11 +222,29 @@ def as_json(found: Inspection) -> dict[str, object]:
         },
         "proven": None if proven is None else _proven_json(proven),
         "not_proven": list(found.not_proven),
+        "parts": {} if proven is None else _parts_json(proven, found.decision),
         "checks": [
             {"name": each.name, "passed": each.passed, "reason": each.fault, "detail": each.detail}
-            for each in found.decision.checks
+            for each in found.decision.all_checks
         ],
     }
+
+
+def _parts_json(proven: Proven, decision: Decision) -> dict[str, object]:
+    """What is proven of each attester, and whether it is accepted."""
+    return {
+        name: {
+            "kind": part.kind.value,
+            "accepted": _accepted(decision, name),
+            "proven": _proven_json(part),
+        }
+        for name, part in proven.parts.items()
+    }
+
+
+def _accepted(decision: Decision, name: str) -> bool:
+    part = decision.parts.get(name)
+    return part is not None and part.refused_by is None
 
 
 def _proven_json(proven: Proven) -> dict[str, object]:
@@ -247,11 +274,13 @@ def as_text(found: Inspection) -> str:
             lines.append(f"  what to do: {found.refusal.remedy}")
     if found.proven is not None:
         lines += ["", "proven:", *_proven_lines(found.proven)]
-    if found.decision.checks:
+        for name, part in found.proven.parts.items():
+            verdict = "accepted" if _accepted(found.decision, name) else "refused"
+            lines += ["", f"{name} ({part.kind}): {verdict}", *_proven_lines(part)]
+    if checks := tuple(found.decision.all_checks):
         lines += ["", "checked:"]
         lines += [
-            f"  {'ok' if each.passed else 'NO':<3} {each.name}: {each.detail}"
-            for each in found.decision.checks
+            f"  {'ok' if each.passed else 'NO':<3} {each.name}: {each.detail}" for each in checks
         ]
     if found.not_proven:
         lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]

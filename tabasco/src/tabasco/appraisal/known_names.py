@@ -22,6 +22,10 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.ARM_CCA: r"rim|rem[0-3]|platform[0-9]+(?:\.signer)?",
     EvidenceKind.TPM: _TPM,
     EvidenceKind.TPM_AZURE: f"{_SNP}|{_TDX}|{_TPM}",
+    EvidenceKind.NVIDIA: "measurement(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-3][0-9])",
+    EvidenceKind.NVIDIA_RIM: "",
+    EvidenceKind.NVIDIA_NRAS: "",
+    EvidenceKind.COMPOSITE: "",
     EvidenceKind.CONFIDENTIAL_SPACE: "image",
     EvidenceKind.PSA: ".*",
     EvidenceKind.EAR: "",
@@ -31,6 +35,7 @@ _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
     r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
     r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.uncertified-key"
+    r"|nvidia\.measurement\d+|nvidia-nras\..+"
     r"|psa\.old-profile|ear\..+=.+"
 )
 

@@ -13,6 +13,12 @@ not name is refused, and so is evidence whose measurements it lists none of.
     product = { one_of = ["milan", "genoa"] }
     tcb_snp = { at_least = 24 }
 
+Evidence of several attesters (`composite`) is accepted where each of them is, by the table of its
+kind, and the table `composite` says how many there have to be:
+
+    [composite.facts]
+    "count.nvidia" = { at_least = 8 }
+
 For SGX and TDX also `tcb_statuses` (by default `UpToDate` alone) and `advisories` (those that may
 apply; any that comes with an accepted status when it is left out).
 """
@@ -20,7 +26,7 @@ apply; any that comes with an accepted status when it is left out).
 import hmac
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
@@ -28,9 +34,10 @@ import msgspec
 from tabasco.appraisal.checks import Acceptance, AppraisalCheck, checks
 from tabasco.appraisal.known_names import unknown_concerns, unknown_measurement
 from tabasco.errors import TabascoError
+from tabasco.verify.composite import COUNT
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
-from tabasco.verify.proven import ATTESTATION_KEY, Fact, Proven, TcbStatus
+from tabasco.verify.proven import ATTESTATION_KEY, REFERENCE_VALUES, Fact, Proven, TcbStatus
 
 MAX_POLICY_BYTES: Final = 256 * 1024
 References = Callable[[EvidenceKind, str], Sequence[bytes]]
@@ -95,14 +102,36 @@ class _PolicyDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a policy says of proven facts: every check, in the order in which it would refuse."""
+    """What a policy says of proven facts: every check, in the order in which it would refuse.
+
+    Attributes:
+        checks: of the evidence as a whole.
+        parts: what is said of each of several attesters in it, by its name.
+    """
 
     checks: tuple[AppraisalCheck, ...]
+    parts: "Mapping[str, Decision]" = field(default_factory=dict)
+
+    @classmethod
+    def without_policy(cls, proven: Proven, acceptance: Acceptance) -> Self:
+        """What is said where no policy lists what is accepted."""
+        of_parts = replace(acceptance, report_data=None)  # what binds them is of the whole
+        parts = {name: cls.without_policy(part, of_parts) for name, part in proven.parts.items()}
+        return cls(tuple(checks(proven, acceptance)), parts)
+
+    @property
+    def all_checks(self) -> Iterator[AppraisalCheck]:
+        """Those of the whole, then those of each attester with its name in front."""
+        yield from self.checks
+        for name, part in self.parts.items():
+            for check in part.all_checks:
+                detail = f"{name}: {check.detail}"
+                yield replace(check, name=f"{name}: {check.name}", detail=detail)
 
     @property
     def refused_by(self) -> AppraisalCheck | None:
-        """The first check that failed."""
-        return next((check for check in self.checks if not check.passed), None)
+        """The first check that failed, of the whole or of one attester."""
+        return next((check for check in self.all_checks if not check.passed), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +196,26 @@ class AppraisalPolicy:
             report_data=report_data,
             concerns=frozenset(policy.concerns),
         )
-        return Decision(
-            (
-                *checks(proven, acceptance),
-                *_certified(policy, proven),
-                *_measurements(policy, proven, references),
-                *_facts(policy, proven),
-            )
-        )
+        found = list(checks(proven, acceptance))
+        if proven.kind is EvidenceKind.COMPOSITE:
+            found += [*_composition(policy), *_facts(policy, proven)]
+        elif not proven.parts:  # of several of one kind each is held to the rules of that kind
+            found += _certified(policy, proven)
+            found += _measurements(policy, proven, references)
+            found += _facts(policy, proven)
+        parts = {
+            name: self.evaluate(part, references=references) for name, part in proven.parts.items()
+        }
+        return Decision(tuple(found), parts)
+
+
+def _composition(policy: KindPolicy) -> Iterator[AppraisalCheck]:
+    """A composite could leave out the very attester that matters."""
+    named = any(name.startswith(COUNT) for name in policy.facts)
+    detail = f"the policy says by {COUNT}KIND how many attesters of a kind there have to be"
+    if not named:
+        detail = f"the policy does not say which attesters there have to be: {COUNT}KIND as a fact"
+    yield AppraisalCheck("composition", named, Fault.NOT_ALLOWED, detail)
 
 
 def _certified(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
@@ -189,7 +230,9 @@ def _certified(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
 def _measurements(
     policy: KindPolicy, proven: Proven, references: References
 ) -> Iterator[AppraisalCheck]:
-    if proven.measurements and not policy.measurements:
+    # A rule about the vendor's reference values is one about all that is measured.
+    listed = policy.measurements or REFERENCE_VALUES in policy.facts
+    if proven.measurements and not listed:
         names = ", ".join(proven.measurements)
         detail = f"the policy lists no measurement, the evidence has {names}"
         yield AppraisalCheck("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)

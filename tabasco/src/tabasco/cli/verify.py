@@ -30,6 +30,7 @@ from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.means import Means, PublicKey
 from tabasco.verify.proven import TcbStatus
+from tabasco.verify.xml.tree import MAX_XML_BYTES
 from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
 
@@ -64,12 +65,15 @@ def _means_options(command: _F) -> _F:
             click.option("--certificate", type=_FILE, metavar="FILE",
                          help="The VCEK or VLEK (PEM or DER), for SEV-SNP."),
             click.option("--authorities", type=_FILE, metavar="FILE.pem",
-                         help="AMD's certificates above it, for SEV-SNP."),
+                         help="AMD's certificates above it, for SEV-SNP; all of a device's, for "
+                         "NVIDIA."),
             click.option("--crl", type=_FILE, metavar="FILE.der",
-                         help="AMD's list of revoked certificates."),
+                         help="AMD's or NVIDIA's list of revoked certificates."),
+            click.option("--rim", "manifests", type=_FILE, multiple=True, metavar="FILE.xml",
+                         help="NVIDIA's reference values of a driver or a firmware. Repeatable."),
             click.option("--key", "keys", multiple=True, metavar="[ID=]FILE",
                          help="A key that may have signed: PEM, JWK or JWK set; for instance or "
-                         "key id ID, or any. For PSA and CCA tokens, results, bundles. "
+                         "key id ID, or any. For PSA and CCA tokens, results, bundles, NRAS. "
                          "Repeatable."),
             click.option("--mac-key", type=_FILE, metavar="FILE",
                          help="The secret of a COSE_Mac0 token, as raw bytes."),
@@ -137,6 +141,7 @@ def verify(
       tabasco collateral import platform.json && tabasco verify quote.bin
       tabasco verify report.bin --certificate vcek.der --authorities milan.pem
       tabasco verify token.cbor --key iak.pem --nonce 00112233...
+      tabasco verify gpus.json --rim driver.xml --rim vbios.xml --nonce 00112233...
     """  # noqa: D301 - click's mark for lines that stay
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
     report = inspection.inspect(
@@ -166,6 +171,10 @@ def _means(options: dict[str, Any]) -> Means:
             certificate=_content(options["certificate"], "certificate"),
             authorities=_content(options["authorities"], "certificates"),
             crl=_content(options["crl"], "revocation list", limit=MAX_COLLATERAL_BYTES),
+            manifests=tuple(
+                read_file(each, limit=MAX_XML_BYTES, what="reference values")
+                for each in options["manifests"]
+            ),
             keys=_keys(options["keys"]),
             mac_key=_mac_key(options["mac_key"]),
             nonce=options["nonce"],

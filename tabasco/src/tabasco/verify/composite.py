@@ -31,6 +31,8 @@ MAX_PARTS: Final = 15
 WHOLE: Final = "attester"
 """How a result calls the whole; no attester is called so."""
 
+COUNT: Final = "count."
+"""How facts begin that say how many attesters there are of a kind, whose name follows."""
 _SUBMODS: Final = "submods"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _HEX: Final = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})+")
@@ -174,4 +176,4 @@ def _counts(parts: Mapping[str, Proven]) -> dict[str, Fact]:
     """How many attesters there are of each kind; one that is there twice is one."""
     known = {(part.kind, part.facts.get("ueid", name)) for name, part in parts.items()}
     counted = Counter(kind for kind, _ in known)
-    return {f"count.{kind}": counted[kind] for kind in sorted(counted)}
+    return {f"{COUNT}{kind}": counted[kind] for kind in sorted(counted)}

@@ -48,6 +48,11 @@ ATTESTATION_KEY: Final = "attestation-key"
 """The fact that says which uncertified key of a TPM signed: SHA-256 of its DER, in hexadecimal."""
 
 
+REFERENCE_VALUES: Final = "reference-values"
+"""The fact that says with which of its vendor's reference values a device agrees: `driver`,
+`vbios`, both with a space between them, or `none`."""
+
+
 class HexNumber(int):
     """A number that people read in hexadecimal, such as a word of flags; in at least `digits`."""
 

@@ -32,7 +32,7 @@ from tabasco.verify.nvidia.certificate import check_firmware, model_of
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence
 from tabasco.verify.nvidia.rim import Manifest
 from tabasco.verify.nvidia.spdm import SpdmReport, parse_report
-from tabasco.verify.proven import Concern, Fact, Proven
+from tabasco.verify.proven import REFERENCE_VALUES, Concern, Fact, Proven
 from tabasco.verify.x509 import certificates, crl
 from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
@@ -40,10 +40,6 @@ NVIDIA_DEVICE_ROOT_SHA256: Final = bytes.fromhex(
     "102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48"
 )
 """Digest of the certificate `NVIDIA Device Identity CA`, as NVIDIA's verifiers carry it."""
-
-MATCHED: Final = "reference-values"
-"""The fact that says which of NVIDIA's manifests a device agrees with: `driver`, `vbios`, both with
-a space between them, or `none`."""
 
 
 def verify_device(
@@ -101,7 +97,7 @@ def verify_device(
             "model": model,
             "ueid": _ueid(chain[0]).hex(),
             **facts,
-            MATCHED: " ".join(name for name in fitting if not concerns[name]) or "none",
+            REFERENCE_VALUES: " ".join(name for name in fitting if not concerns[name]) or "none",
         },
         warnings=()
         if revoked is not None
