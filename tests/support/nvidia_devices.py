@@ -21,7 +21,7 @@ from tabasco.verify.nvidia.evidence_json import DeviceEvidence
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.canonical import canonical
-from tabasco.verify.xml.tree import Element, parse
+from tabasco.verify.xml.tree import XmlElement, parse
 
 NONCE = bytes(range(32))
 DRIVER, VBIOS = "580.95.05", "96.00.74.00.1A"
@@ -239,7 +239,7 @@ class Rim:
         return text.replace("VALUE", base64.b64encode(value).decode()).encode()
 
 
-def _signed_info(root: Element) -> Element:
+def _signed_info(root: XmlElement) -> XmlElement:
     signature = next(each for each in root.elements if each.name.local == "Signature")
     return next(signature.elements)
 

@@ -28,7 +28,7 @@ from tabasco.verify.nvidia.device import NVIDIA_DEVICE_ROOT_SHA256, device_type,
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence, parse_devices
 from tabasco.verify.nvidia.rim import (
     NVIDIA_RIM_ROOT_SHA256,
-    Manifest,
+    ReferenceManifest,
     prove_manifest,
     verify_manifest,
 )
@@ -134,7 +134,7 @@ def _device(data: bytes, means: Means) -> DeviceEvidence:
     return DeviceEvidence(data, chain)
 
 
-def _manifests(means: Means, at: datetime) -> list[Manifest]:
+def _manifests(means: Means, at: datetime) -> list[ReferenceManifest]:
     roots = (NVIDIA_RIM_ROOT_SHA256,) if means.roots is None else means.roots
     found = []
     for each in means.manifests:

@@ -30,7 +30,7 @@ from tabasco.verify.named import Named, Subject
 from tabasco.verify.nvidia import opaque
 from tabasco.verify.nvidia.certificate import check_firmware, model_of
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence
-from tabasco.verify.nvidia.rim import Manifest
+from tabasco.verify.nvidia.rim import ReferenceManifest
 from tabasco.verify.nvidia.spdm import SpdmReport, parse_report
 from tabasco.verify.proven import REFERENCE_VALUES, Concern, Fact, Proven
 from tabasco.verify.x509 import certificates, crl
@@ -47,7 +47,7 @@ def verify_device(
     *,
     at: datetime,
     nonce: bytes | None = None,
-    manifests: Sequence[Manifest] = (),
+    manifests: Sequence[ReferenceManifest] = (),
     revoked: bytes | None = None,
     roots: Collection[bytes] = (NVIDIA_DEVICE_ROOT_SHA256,),
 ) -> Proven:
@@ -107,7 +107,9 @@ def verify_device(
     )
 
 
-def _named(chain: Sequence[x509.Certificate], manifests: Iterable[Manifest]) -> Iterator[Named]:
+def _named(
+    chain: Sequence[x509.Certificate], manifests: Iterable[ReferenceManifest]
+) -> Iterator[Named]:
     yield from named.certificates(chain)
     for each in manifests:
         yield from named.certificates(each.signers)
@@ -166,8 +168,8 @@ def _check_said(device: DeviceEvidence, report: SpdmReport, model: str) -> None:
 
 
 def _fitting(
-    manifests: Sequence[Manifest], model: str, facts: Mapping[str, Fact]
-) -> dict[str, Manifest]:
+    manifests: Sequence[ReferenceManifest], model: str, facts: Mapping[str, Fact]
+) -> dict[str, ReferenceManifest]:
     """The manifests of this device's driver and firmware."""
     versions = {
         name: str(facts[fact]).lower()
@@ -199,7 +201,7 @@ def _fitting(
 
 
 def _differences(
-    name: str, manifest: Manifest, report: SpdmReport, left_out: Collection[int]
+    name: str, manifest: ReferenceManifest, report: SpdmReport, left_out: Collection[int]
 ) -> Iterator[Concern]:
     for index, accepted in manifest.values.items():
         found = report.measurements.get(index)

@@ -56,7 +56,7 @@ _FACTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class DetachedBundle:
     """The compact JWS about the whole, and those about devices by their names; unverified."""
 
     overall: str
@@ -68,7 +68,7 @@ def is_bundle(data: bytes) -> bool:
     return re.match(rb'\[\s*\[\s*"JWT"', data) is not None
 
 
-def parse_bundle(data: bytes) -> Bundle:
+def parse_bundle(data: bytes) -> DetachedBundle:
     """The tokens of a bundle.
 
     Raises:
@@ -88,7 +88,7 @@ def parse_bundle(data: bytes) -> Bundle:
         if not _NAME.fullmatch(name) or not isinstance(token, str):
             raise malformed(f"the bundle has {name[:40]!r}, which is no token under a name")
         found[name] = token
-    return Bundle(overall, found)
+    return DetachedBundle(overall, found)
 
 
 def verify_bundle(
@@ -169,7 +169,7 @@ def _key_of(token: str, keys: Mapping[str, _Key], what: str) -> _Key:
     return found
 
 
-def _check_digests(bundle: Bundle, overall: Mapping[str, JsonValue]) -> None:
+def _check_digests(bundle: DetachedBundle, overall: Mapping[str, JsonValue]) -> None:
     submods = overall.get("submods")
     named = set(submods) if isinstance(submods, dict) else set()
     if not isinstance(submods, dict) or named != set(bundle.devices):

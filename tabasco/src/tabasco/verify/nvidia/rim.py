@@ -19,7 +19,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.signature import certificates_of, verify_document
-from tabasco.verify.xml.tree import Element, Name, parse
+from tabasco.verify.xml.tree import XmlElement, XmlName, parse
 
 NVIDIA_RIM_ROOT_SHA256: Final = bytes.fromhex(
     "12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1"
@@ -37,7 +37,7 @@ _TEXT: Final = re.compile(r"[\x20-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ReferenceManifest:
     """Verified reference values.
 
     Attributes:
@@ -61,7 +61,7 @@ class Manifest:
 
 def verify_manifest(
     data: bytes, *, at: datetime, roots: Collection[bytes] = (NVIDIA_RIM_ROOT_SHA256,)
-) -> Manifest:
+) -> ReferenceManifest:
     """The reference values that NVIDIA signed.
 
     Args:
@@ -73,18 +73,18 @@ def verify_manifest(
         EvidenceError: they are not NVIDIA's, or not of this time.
     """
     root = parse(data)
-    if root.name != Name(_SWID, "SoftwareIdentity"):
+    if root.name != XmlName(_SWID, "SoftwareIdentity"):
         raise malformed(f"the document is {root.name.written[:40]!r}, not a SoftwareIdentity")
     chain = certificates_of(root)
     end = certificates.check_chain(chain, roots=roots, at=at)
     verify_document(root, chain[0])
-    meta = root.only(Name(_SWID, "Meta"))
-    return Manifest(
+    meta = root.only(XmlName(_SWID, "Meta"))
+    return ReferenceManifest(
         product=_text(meta, "product"),
         version=_text(meta, "colloquialVersion"),
         edition=_text(meta, "edition"),
         tag_id=_text(root, "tagId"),
-        values=_values(root.only(Name(_SWID, "Payload"))),
+        values=_values(root.only(XmlName(_SWID, "Payload"))),
         valid_until=end,
         signers=chain,
     )
@@ -112,11 +112,11 @@ def prove_manifest(
     )
 
 
-def _values(payload: Element) -> dict[int, tuple[bytes, ...]]:
+def _values(payload: XmlElement) -> dict[int, tuple[bytes, ...]]:
     seen: set[int] = set()
     found: dict[int, tuple[bytes, ...]] = {}
     for resource in payload.elements:
-        if resource.name != Name(_SWID, "Resource"):
+        if resource.name != XmlName(_SWID, "Resource"):
             raise malformed(f"the payload has a {resource.name.written[:40]!r}")
         index = _number(resource, "index", _INDICES)
         if index in seen:
@@ -134,7 +134,7 @@ def _values(payload: Element) -> dict[int, tuple[bytes, ...]]:
     return found
 
 
-def _digest(resource: Element, name: str) -> bytes:
+def _digest(resource: XmlElement, name: str) -> bytes:
     text = resource.attribute(name, _SHA384)
     try:
         value = bytes.fromhex(text) if text.isalnum() else b""
@@ -145,14 +145,14 @@ def _digest(resource: Element, name: str) -> bytes:
     return value
 
 
-def _number(element: Element, name: str, allowed: range) -> int:
+def _number(element: XmlElement, name: str, allowed: range) -> int:
     text = element.attribute(name)
     if not _DIGITS.fullmatch(text) or int(text) not in allowed:
         raise malformed(f"{name} is {text[:20]!r}, which is out of range")
     return int(text)
 
 
-def _text(element: Element, name: str) -> str:
+def _text(element: XmlElement, name: str) -> str:
     text = element.attribute(name)
     if not _TEXT.fullmatch(text):
         raise malformed(f"{name} is not a text of 1 to 128 characters")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tabasco.verify.xml.tree import Element, Name
+from tabasco.verify.xml.tree import XmlElement, XmlName
 
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
 _VALUE: Final = str.maketrans(
@@ -17,7 +17,7 @@ _VALUE: Final = str.maketrans(
 )
 
 
-def canonical(element: Element, *, without: Element | None = None) -> bytes:
+def canonical(element: XmlElement, *, without: XmlElement | None = None) -> bytes:
     """The canonical form of `element` and of what is in it.
 
     Args:
@@ -30,7 +30,7 @@ def canonical(element: Element, *, without: Element | None = None) -> bytes:
 
 
 def _write(
-    parts: list[str], element: Element, shown: Mapping[str, str], without: Element | None
+    parts: list[str], element: XmlElement, shown: Mapping[str, str], without: XmlElement | None
 ) -> None:
     name = element.name.written
     parts.append(f"<{name}")
@@ -50,5 +50,5 @@ def _write(
     parts.append(f"</{name}>")
 
 
-def _order(attribute: tuple[Name, str]) -> tuple[str, str]:
+def _order(attribute: tuple[XmlName, str]) -> tuple[str, str]:
     return attribute[0].namespace, attribute[0].local

@@ -19,7 +19,7 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.canonical import canonical
-from tabasco.verify.xml.tree import Element, Name
+from tabasco.verify.xml.tree import XmlElement, XmlName
 from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 _DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -34,7 +34,7 @@ _ECDSA_SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
 _SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 
 
-def certificates_of(root: Element) -> tuple[x509.Certificate, ...]:
+def certificates_of(root: XmlElement) -> tuple[x509.Certificate, ...]:
     """The certificates that come with a document's signature, the signer's first.
 
     Raises:
@@ -51,7 +51,7 @@ def certificates_of(root: Element) -> tuple[x509.Certificate, ...]:
     return tuple(map(certificates.load, encoded))
 
 
-def verify_document(root: Element, signer: x509.Certificate) -> None:
+def verify_document(root: XmlElement, signer: x509.Certificate) -> None:
     """Return if `signer` signed the whole document of `root`.
 
     Raises:
@@ -80,7 +80,7 @@ def verify_document(root: Element, signer: x509.Certificate) -> None:
         verify_signature(key, value, canonical(described))
 
 
-def _signature(root: Element) -> Element:
+def _signature(root: XmlElement) -> XmlElement:
     found = _all(root, "Signature")
     if not found:
         raise EvidenceError(Fault.UNSIGNED, VerificationStage.FORMAT, "the document is not signed")
@@ -89,7 +89,7 @@ def _signature(root: Element) -> Element:
     return found[0]
 
 
-def _check_form(described: Element) -> None:
+def _check_form(described: XmlElement) -> None:
     reference = _only(described, "Reference")
     transforms = [each.attribute("Algorithm") for each in _only(reference, "Transforms").elements]
     if reference.attribute("URI") or transforms[:1] != [_ENVELOPED] or len(transforms) != 2:
@@ -109,19 +109,19 @@ def _check_form(described: Element) -> None:
             )
 
 
-def _algorithm(element: Element, name: str) -> str:
+def _algorithm(element: XmlElement, name: str) -> str:
     return _only(element, name).attribute("Algorithm")
 
 
-def _only(element: Element, name: str) -> Element:
-    return element.only(Name(_DSIG, name))
+def _only(element: XmlElement, name: str) -> XmlElement:
+    return element.only(XmlName(_DSIG, name))
 
 
-def _all(element: Element, name: str) -> Sequence[Element]:
-    return [each for each in element.elements if each.name == Name(_DSIG, name)]
+def _all(element: XmlElement, name: str) -> Sequence[XmlElement]:
+    return [each for each in element.elements if each.name == XmlName(_DSIG, name)]
 
 
-def _base64(element: Element) -> bytes:
+def _base64(element: XmlElement) -> bytes:
     digits = "".join(element.text.split())
     try:
         return binascii.a2b_base64(digits, strict_mode=True)

@@ -25,7 +25,7 @@ _RESERVED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class XmlName:
     """A name: its namespace (or nothing), and its local part; the prefix is how it is written."""
 
     namespace: str
@@ -39,7 +39,7 @@ class Name:
 
 
 @dataclass(slots=True)
-class Element:
+class XmlElement:
     """An element.
 
     Attributes:
@@ -48,15 +48,15 @@ class Element:
         children: elements and texts, in order.
     """
 
-    name: Name
+    name: XmlName
     namespaces: Mapping[str, str]
-    attributes: Mapping[Name, str]
-    children: "list[Element | str]" = field(default_factory=list)
+    attributes: Mapping[XmlName, str]
+    children: "list[XmlElement | str]" = field(default_factory=list)
 
     @property
-    def elements(self) -> "Iterator[Element]":
+    def elements(self) -> "Iterator[XmlElement]":
         """The elements among its children."""
-        return (each for each in self.children if isinstance(each, Element))
+        return (each for each in self.children if isinstance(each, XmlElement))
 
     @property
     def text(self) -> str:
@@ -69,7 +69,7 @@ class Element:
             raise malformed(f"{self.name.written} is not just text")
         return "".join(each for each in self.children if isinstance(each, str))
 
-    def only(self, name: Name) -> "Element":
+    def only(self, name: XmlName) -> "XmlElement":
         """Its one child of this name.
 
         Raises:
@@ -86,13 +86,13 @@ class Element:
         Raises:
             EvidenceError: it is not there.
         """
-        value = self.attributes.get(Name(namespace, name))
+        value = self.attributes.get(XmlName(namespace, name))
         if value is None:
             raise malformed(f"{self.name.written} has no attribute {name}")
         return value
 
 
-def parse(data: bytes) -> Element:
+def parse(data: bytes) -> XmlElement:
     """The root of a document.
 
     Raises:
@@ -121,8 +121,8 @@ class _Builder:
     """Makes elements of what expat calls out; bounded by nodes and depth."""
 
     def __init__(self) -> None:
-        self.root: Element | None = None
-        self._open: list[Element] = []
+        self.root: XmlElement | None = None
+        self._open: list[XmlElement] = []
         self._nodes = 0
 
     def start(self, written: str, attributes: Sequence[str]) -> None:
@@ -134,7 +134,7 @@ class _Builder:
         declared = {name: value for name, value in pairs if _declares(name)}
         if declared:
             scope = MappingProxyType({**scope, **_declarations(declared)})
-        found: dict[Name, str] = {}
+        found: dict[XmlName, str] = {}
         for name, value in pairs:
             if _declares(name):
                 continue
@@ -142,7 +142,7 @@ class _Builder:
             if key in found:
                 raise malformed(f"attribute {name[:40]!r} is there twice under two prefixes")
             found[key] = value
-        element = Element(_resolved(written, scope, default=scope.get("", "")), scope, found)
+        element = XmlElement(_resolved(written, scope, default=scope.get("", "")), scope, found)
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -179,13 +179,13 @@ def _declarations(attributes: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _resolved(written: str, scope: Mapping[str, str], *, default: str) -> Name:
+def _resolved(written: str, scope: Mapping[str, str], *, default: str) -> XmlName:
     prefix, colon, local = written.partition(":")
     if not colon:
-        return Name(default, written)
+        return XmlName(default, written)
     if not prefix or not local or ":" in local or prefix not in scope:
         raise malformed(f"XML uses name {written[:40]!r}, whose prefix is not declared")
-    return Name(scope[prefix], local, prefix)
+    return XmlName(scope[prefix], local, prefix)
 
 
 def _refuse_document_type(*_arguments: object) -> NoReturn:
