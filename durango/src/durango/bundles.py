@@ -162,7 +162,12 @@ def verify_bundle(
     # (1) The policy: the principal's own if it gave one.
     agreed = Policy.parse(bundle.policy, at=None)
     if policy is not None and policy.digest != agreed.digest:
-        raise ReceiptError(f"the bundle's policy is {agreed.digest}, yours is {policy.digest}")
+        from durango.policy.differences import differing_terms  # noqa: PLC0415 - for who errs
+
+        raise ReceiptError(
+            f"the bundle's policy is {agreed.digest}, yours is {policy.digest}, and "
+            f"{differing_terms(agreed, policy)}: give the policy of that computation"
+        )
     # (2) Who vouched for the isolate.
     key = _vouching_key(bundle, agreed, tabasco_key)
     # (3) The isolate: the attestation passes the gate, as of its time.

@@ -116,12 +116,14 @@ class GateError(RefusedError):
         check: which check failed.
         found: what the attestation says.
         expected: what the policy or the principal says.
+        remedy: what to do.
     """
 
     def __init__(self, check: str, *, found: str, expected: str, remedy: str) -> None:
         self.check = check
         self.found = found
         self.expected = expected
+        self.remedy = remedy
         super().__init__(
             f"attestation refused at {check}: found {found}, expected {expected}: {remedy}"
         )

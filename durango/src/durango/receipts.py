@@ -172,7 +172,12 @@ def require_output(receipt: Receipt | ReceiptV1, output: Digest) -> None:
             "the receipt is closed, as the isolate gives it to who reads no result, and says "
             "nothing of that: take one that a reader got"
         )
-    _same("output", output_of(receipt) or "none", str(output))
+    _same(
+        "result",
+        output_of(receipt) or "none",
+        str(output),
+        remedy="take the file of this very run",
+    )
 
 
 def require_input(receipt: Receipt | ReceiptV1, opening: CommitmentOpening) -> None:
@@ -305,9 +310,10 @@ def _check_runtime(receipt: Receipt, attestation: Attestation, policy: Policy) -
     _same("isolation", layer_names(found), layer_names(attested))
 
 
-def _same(what: str, found: str, expected: str) -> None:
+def _same(what: str, found: str, expected: str, *, remedy: str = "") -> None:
     if found != expected:
-        raise ReceiptError(f"the receipt's {what} is {found}, expected {expected}")
+        advice = f": {remedy}" if remedy else ""
+        raise ReceiptError(f"the receipt's {what} is {found}, expected {expected}{advice}")
 
 
 def _clients(receipt: Receipt | ReceiptV1, kind: str) -> str:

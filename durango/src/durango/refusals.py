@@ -1,5 +1,7 @@
 """What the isolate answers in place of doing it, as errors with the remedy."""
 
+from typing import Final
+
 from colima.runtime import ComputationState, RefusalReason, Refused, ResponseStatus
 from durango._words import printable
 from durango.errors import DurangoError
@@ -110,6 +112,17 @@ _REMEDIES_OF = {
 """Of what means something else in answer to this request."""
 
 
+_AWAITED: Final = {
+    ComputationState.INITIAL.name: "the program is not in yet",
+    ComputationState.DATA_SOURCES_LOADING.name: "not all inputs are in yet",
+    ComputationState.STREAM_SOURCES_LOADING.name: "not all stream items of this round are in yet",
+    ComputationState.READY_TO_EXECUTE.name: "the program has not run in this round yet",
+}
+"""What is still to come in a state."""
+_THAT_WAIT: Final = frozenset({"data", "stream", "result", "next round"})
+"""Requests whose commands can wait."""
+
+
 def describe_refusal(request: str, answer: Refused) -> str:
     """One line on a refusal: what was asked, why not, both sides, and the remedy."""
     reason = answer.reason.name.lower().replace("_", " ")
@@ -128,15 +141,22 @@ def _remedy(request: str, answer: Refused) -> str:
         return "this state is final: have the delegate start the computation anew"
     if _comes_late(answer):
         return "it is too late for this, see `durango status`"
-    return "see `durango status`, and --wait to wait for the others"
+    there = _AWAITED.get(answer.found.partition(",")[0])
+    early = f"it is too early, {there}: " if there else ""
+    if request in _THAT_WAIT:
+        return f"{early}`durango status` says who has to act, and `--wait SECONDS` waits for them"
+    return f"{early}`durango status` says who has to act"
 
 
 def _comes_late(answer: Refused) -> bool:
     """Whether the computation is past the state that the request is for."""
     order = [state.name for state in ComputationState]
-    if answer.found not in order or answer.expected not in order:
+    found, _, _ = answer.found.partition(",")
+    if found not in order:
         return False
-    return order.index(answer.found) > order.index(answer.expected)
+    if answer.expected not in order:  # a change of an input, which can be before there is any
+        return found != ComputationState.INITIAL.name
+    return order.index(found) > order.index(answer.expected)
 
 
 def refusal(request: str, answer: Refused) -> RequestRefusedError | RequestFailedError:

@@ -1,5 +1,6 @@
 """Policies in files; what is wrong with one is told with the file's name."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,8 @@ from veracruz_utils.policy import MAX_POLICY_BYTES, Policy, PolicyError, PolicyE
 from veracruz_utils.strict_json import JsonError, JsonValue, read_json
 
 _SOURCE: Final = "is TOML, the source of a policy: make the policy of it by `durango policy build`"
+_PEM: Final = re.compile(rb"\s*-----BEGIN ([A-Z ]{1,40})-----")
+_WHOLE: Final = "it is no policy, or was cut or edited: take the very file that the others have"
 # By fields that no other format has.
 _OTHER_FORMATS: Final = {
     "a policy of Veracruz from before 2021": frozenset({"cert", "mexico_city_hash"}),
@@ -44,8 +47,11 @@ def read_policy(path: Path | str, *, at: datetime | None = None) -> Policy:
     try:
         return Policy.parse(raw, at=at)
     except PolicyError as error:
-        other = _other_format(raw)
-        told = PolicyError(PolicyErrorCode.UNSUPPORTED_VERSION, other) if other else error
+        told = error
+        if other := _other_format(raw):
+            told = PolicyError(PolicyErrorCode.UNSUPPORTED_VERSION, other)
+        elif error.code is PolicyErrorCode.MALFORMED_JSON:
+            told = PolicyError(error.code, f"{error.detail}: {_WHOLE}")
         raise told.in_file(str(path)) from None
 
 
@@ -54,6 +60,8 @@ def _other_format(raw: bytes) -> str | None:
     try:
         said = read_json(raw, max_bytes=MAX_POLICY_BYTES)
     except JsonError:
+        if block := _PEM.match(raw):
+            return f"holds {block[1].decode()} in PEM: give the policy, a file in JSON"
         return _SOURCE if _is_toml(raw) else None
     if not isinstance(said, dict) or "policy_version" in said:
         return None

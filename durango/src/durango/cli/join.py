@@ -187,7 +187,7 @@ def _contents(
 def _agree(joining: _Join, config: Path) -> None:
     """Say what the policy means and what deserves a second look."""
     now = datetime.now(UTC)
-    joining.policy.require_in_force(now)
+    joining.membership.access.require_in_force()
     if not joining.yes:
         note(f"{explain_policy(joining.policy)}\n")
     findings = check_policy(joining.policy, releases=Releases(config, at=now), at=now).remarks

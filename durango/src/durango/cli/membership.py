@@ -26,7 +26,7 @@ from durango.policy.facts import certificates_out_of_force
 from veracruz_shells.console import ADDRESS, note
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
-from veracruz_utils.policy import Policy, PolicyIdentity
+from veracruz_utils.policy import Policy, PolicyError, PolicyIdentity
 
 if TYPE_CHECKING:
     # Loaded when it comes to it: gRPC to ask, TLS to connect.
@@ -47,6 +47,7 @@ class Access:
         sinaloa: where the bridge is, if not where the policy says.
         tabasco: where the attestation service is, if not where the policy says.
         timeout_s: for each question and answer.
+        file: where that copy is.
     """
 
     policy: Policy
@@ -54,18 +55,32 @@ class Access:
     sinaloa: Address | None
     tabasco: Address | None
     timeout_s: float
+    file: Path
+
+    def require_in_force(self) -> None:
+        """Refuse a policy whose time is over, by the name of its file.
+
+        Raises:
+            PolicyError: it is.
+        """
+        try:
+            self.policy.require_in_force(datetime.now(UTC))
+        except PolicyError as error:
+            raise error.in_file(str(self.file)) from None
 
     def attest(self) -> Attestation:
         """The isolate, through the gate."""
         from durango.attestation import attest  # noqa: PLC0415
+        from durango.cli.at_hand import difference_told  # noqa: PLC0415
 
-        return attest(
-            self.policy,
-            tabasco_key=self.tabasco_key,
-            sinaloa=self.sinaloa,
-            tabasco=self.tabasco,
-            timeout_s=self.timeout_s,
-        )
+        with difference_told(self.policy, self.file):
+            return attest(
+                self.policy,
+                tabasco_key=self.tabasco_key,
+                sinaloa=self.sinaloa,
+                tabasco=self.tabasco,
+                timeout_s=self.timeout_s,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +189,7 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         if str(policy) == "-":
             raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
-        access = Access(read_policy(policy), key, sinaloa, tabasco, timeout)
+        access = Access(read_policy(policy), key, sinaloa, tabasco, timeout, policy)
         return command(access=access, **others)
 
     return _with_options(run, (policy_argument, *_WHERE))

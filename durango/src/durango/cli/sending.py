@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +68,7 @@ def program() -> None:
 def send_program(*, membership: Membership, file: Path, as_json: bool) -> None:
     """Send the program in FILE, once it is certain to be the one that POLICY names."""
     require_sender(membership.access.policy, membership.member, ContentKind.PROGRAM)
-    membership.access.policy.require_in_force(datetime.now(UTC))
+    membership.access.require_in_force()
     with open_content(file) as content:
         principal, attestation = membership.connect()
         with principal, progress("sending", length=content.size) as advance:
@@ -115,7 +114,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
     ) -> None:
         require_sender(membership.access.policy, membership.member, kind)
         require_place(membership.access.policy, membership.member, kind, package)
-        membership.access.policy.require_in_force(datetime.now(UTC))
+        membership.access.require_in_force()
         # Before anything is sent: without its opening an input that is in proves nothing, for good.
         with (
             open_input(file, membership, kind, package, encoding) as content,

@@ -149,7 +149,7 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
     """
     policy = membership.access.policy
     require_reader(policy, membership.member, "begin another round")
-    policy.require_in_force(datetime.now(UTC))
+    membership.access.require_in_force()
     principal, _ = membership.connect()
     with principal:
         wait_for(principal, membership.access.policy, (ComputationState.FINISHED_EXECUTING,), wait)

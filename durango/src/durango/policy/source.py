@@ -200,6 +200,11 @@ def parse_source(data: bytes, *, folder: Path) -> PolicySource:
     except UnicodeDecodeError as error:
         raise SourceError(f"is not UTF-8 at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
+        if data.lstrip().startswith(b"{"):
+            raise SourceError(
+                "is JSON, as policies are, and they are built of TOML: `durango policy convert "
+                "--to toml` writes that"
+            ) from None
         raise SourceError(f"is not TOML: {error}") from None
     except ValueError as error:  # an integer of thousands of digits
         raise SourceError(f"is not TOML: {str(error)[:120]}") from None
