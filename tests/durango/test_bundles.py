@@ -156,7 +156,7 @@ def test_results_and_inputs_are_looked_for_in_every_receipt():
         verify_bundle(bundle_of(*CHAIN), output=output, openings=[OPENING])
     with pytest.raises(ReceiptError, match="none of 4 receipts fits"):
         verify_bundle(bundle_of(*CHAIN), output=Digest.of(b"output 5"))
-    with pytest.raises(ReceiptError, match="output is"):
+    with pytest.raises(ReceiptError, match="result is"):
         verify_bundle(bundle_of(CHAIN[0]), output=Digest.of(b"output 5"))
     with pytest.raises(ReceiptError, match="knows nothing of data package 6"):
         verify_bundle(bundle_of(CHAIN[0]), openings=[replace(OPENING, package_id=6)])

@@ -455,7 +455,7 @@ def test_content_that_belongs_to_no_result_is_a_protocol_error(rig):
         ({"details": RunDetails(0, b"o" * 32, 7)}, "result"),
         ({"policy_digest": b"p" * 32}, "policy"),
         ({"program_digest": b"g" * 32}, "program"),
-        ({"end": RunEnd.ERROR_CODE, "details": RunDetails(9, None, 7)}, "output is none"),
+        ({"end": RunEnd.ERROR_CODE, "details": RunDetails(9, None, 7)}, "result is none"),
         ({"strategy": "Interpretation"}, "execution strategy"),
         ({"inputs": ()}, "order of data"),
     ],

@@ -80,7 +80,7 @@ def test_a_receipt_by_another_certificate_is_refused():
         ({"inputs": RECEIPT.inputs[1::-1]}, "order of data is client 2, client 1"),
         ({"inputs": RECEIPT.inputs[:2]}, "order of streams is nobody, expected client 1"),
         ({"details": RunDetails(0, b"x" * 32, 7)}, "result"),
-        ({"details": RunDetails(0, None, 7)}, "output is none, expected"),
+        ({"details": RunDetails(0, None, 7)}, "result is none, expected"),
         ({"readers": (0,)}, "readers is client 0, expected"),
         ({"debug": True}, "debug is True, expected False"),
         ({"measurement": b"x" * 32}, "measurement"),

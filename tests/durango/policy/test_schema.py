@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from durango.cli import main
 from durango.identity import Identity
-from durango.policy.building import build_policy
+from durango.policy.building import text_of_source
 from durango.policy.schema import policy_schema
 from durango.policy.source import parse_source
 from durango.releases import Releases
@@ -77,7 +77,7 @@ def test_the_template_of_every_example_is_a_source_whose_policy_fits_it(name, tm
     source = policy_template(example).replace(
         'images = ["image"]', f'measurements = ["{"5a" * 32}"]'
     )
-    raw = build_policy(
+    raw = text_of_source(
         parse_source(source.encode(), folder=tmp_path),
         releases=Releases(tmp_path / "config", at=now),
         at=now,

@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 INTERRUPTED: Final = 130
+_TOO_MANY: Final = "Got unexpected extra argument"
+_QUOTES: Final = ": a name with spaces in it stands in quotes"
 _AGAIN_S: Final = 0.05
 _STATUSES: Final = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "
@@ -319,6 +321,8 @@ def _ending(prog: str | None) -> Iterator[None]:
     except (click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
         raise  # click knows
     except (Exception, KeyboardInterrupt) as error:  # a person sees a line, not a traceback
+        if isinstance(error, click.UsageError) and error.message.startswith(_TOO_MANY):
+            error.message += _QUOTES
         if isinstance(error, click.ClickException) and not _as_json.get():
             raise  # click says it with the usage
         if _debug.get():
