@@ -18,8 +18,18 @@ from click.testing import CliRunner
 from mexico_city.sandbox import kernel
 from sonora import doctor
 from sonora.cli import main
-from sonora.doctor import Diagnosis, FindingState, HostFinding, findings, layers, machine, throwaway
+from sonora.doctor import (
+    Diagnosis,
+    FindingState,
+    HostFinding,
+    findings,
+    hardware,
+    layers,
+    machine,
+    throwaway,
+)
 from sonora.doctor.throwaway import Unable, attempt
+from sonora.evidence.tpm.source import TpmSettings
 from support.processes import children
 from veracruz_utils.policy import IsolationLayer
 
@@ -265,9 +275,10 @@ def test_cgroups_are_looked_at(tmp_path, monkeypatch, text, found):
 
 
 def test_hardware_that_is_there_and_hardware_that_is_not(monkeypatch):
-    assert machine._hardware("nsm").found.startswith(("not there: /dev/nsm", "there: platform"))
-    monkeypatch.setattr(machine, "SOURCES", {"nsm": lambda _: SimpleNamespace(platform="nitro")})
-    found = machine._hardware("nsm")
+    found = {each.name: each for each in hardware.look_at_hardware(TpmSettings())}
+    assert found["evidence nsm"].found.startswith(("not there: /dev/nsm", "there: platform"))
+    monkeypatch.setattr(hardware, "SOURCES", {"nsm": lambda _: SimpleNamespace(platform="nitro")})
+    (found,) = hardware.look_at_hardware(TpmSettings())
     assert (found.state, found.found) == (FindingState.GOOD, "there: platform nitro")
 
 
@@ -335,7 +346,7 @@ def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
 )
 def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatch, given, status):
     monkeypatch.setattr(findings, "RUNTIME_LAYERS", frozenset({IsolationLayer.LANDLOCK}))
-    monkeypatch.setattr("sonora.cli.diagnose", lambda _: Diagnosis((given,)))
+    monkeypatch.setattr("sonora.cli.diagnose", lambda *_: Diagnosis((given,)))
     monkeypatch.setattr("sonora.cli.protect_this_process", lambda: None)
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status

@@ -10,16 +10,20 @@ import pytest
 
 from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from sonora.errors import SonoraError
-from sonora.evidence import SOURCES, EvidenceUnavailableError, source_named
+from sonora.evidence import (
+    SOURCES,
+    EvidenceUnavailableError,
+    SourceSettings,
+    source_named,
+)
 from sonora.evidence.base import KernelFiles
 from sonora.evidence.gramine import GramineSource
 from sonora.evidence.nsm import NsmSource, exchange_with
 from sonora.evidence.software import SoftwareRoot
-from sonora.evidence.tpm import TpmSource
 from sonora.evidence.tsm import TsmSource, certificates
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
-from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
+from support.platform_fakes import FakeGramine, FakeNsm, FakeTsm
 from support.refused_evidence import refused
 from tabasco.verify import Fault, VerificationStage
 from tabasco.verify.amd.snp import Endorsements, verify_snp
@@ -186,45 +190,6 @@ def test_a_device_that_is_none_says_so():
         NsmSource(exchange_with(Path("/dev/null")))
 
 
-# TPM.
-
-
-def test_a_tpm_quotes_the_binding_and_all_registers():
-    source = TpmSource(exchange=FakeTpm())
-    native = evidence_of(source)
-    proven = verify_evidence(native.raw, EvidenceKind.TPM, means=Means(nonce=BINDING), at=NOW)
-    assert proven.report_data == BINDING
-    assert proven.measurements["pcr23"] == b"\x17" * 32
-    assert proven.facts["attestation-key"] == source.key_digest.hex()
-    assert [concern.name for concern in proven.concerns] == ["tpm.uncertified-key"]
-
-
-def test_a_key_that_is_not_there_is_told():
-    with pytest.raises(EvidenceUnavailableError, match="error 0x18b"):
-        TpmSource(0x81000001, exchange=FakeTpm())
-
-
-@pytest.mark.parametrize("cut", [1, 5, 40])
-def test_an_answer_that_is_cut_is_an_error_of_ours(cut):
-    with pytest.raises(EvidenceUnavailableError, match="too short"):
-        TpmSource(exchange=FakeTpm(cut=cut))
-
-
-def test_an_attestation_key_off_its_curve_is_an_error_of_ours():
-    answer = bytearray(FakeTpm()(struct.pack(">HIII", 0x8001, 14, 0x173, 0x81010002)))
-    answer[answer.index(struct.pack(">HH", 3, 0x10)) + 8] ^= 1
-    with pytest.raises(EvidenceUnavailableError, match="no usable attestation key"):
-        TpmSource(exchange=lambda _: bytes(answer))
-
-
-def test_a_tpm_that_fails_later_is_told():
-    fake = FakeTpm()
-    source = TpmSource(exchange=fake)
-    fake.code = 0x922
-    with pytest.raises(EvidenceUnavailableError, match="error 0x922"):
-        evidence_of(source)
-
-
 # What they share.
 
 
@@ -233,12 +198,12 @@ def test_a_source_that_is_not_there_is_an_error_and_nothing_stands_in(name, tmp_
     SoftwareRoot.create(tmp_path)  # which would be at hand
     told = rf"--evidence {name} needs .*(/dev/|/sys/).*there is no fallback"
     with pytest.raises(SonoraError, match=told):
-        source_named(name, tmp_path)
+        source_named(name, SourceSettings(tmp_path))
 
 
 def test_the_software_root_is_named_what_it_is(tmp_path):
     SoftwareRoot.create(tmp_path)
-    assert source_named("software", tmp_path).platform == "linux-software-root"
+    assert source_named("software", SourceSettings(tmp_path)).platform == "linux-software-root"
 
 
 def test_files_of_the_kernel_are_read_and_written_whole(tmp_path):

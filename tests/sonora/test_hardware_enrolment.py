@@ -11,7 +11,7 @@ from sonora.enrolment import enrol
 from sonora.errors import EnrolmentRefusedError
 from sonora.evidence.gramine import GramineSource
 from sonora.evidence.nsm import NsmSource
-from sonora.evidence.tpm import TpmSource
+from sonora.evidence.tpm.source import TpmSettings, TpmSource
 from sonora.evidence.tsm import TsmSource
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
@@ -30,7 +30,7 @@ from tabasco.service.hardware_root import HardwareRoot
 from tabasco.verify.kinds import EvidenceKind
 
 TD = dcap.Recipe(dcap.TDX, 4)
-TPM = TpmSource(exchange=FakeTpm())
+TPM = TpmSource(TpmSettings(key_handle=FakeTpm.handle), exchange=FakeTpm())
 TPM_POLICY = f"""[tpm]
 concerns = ["tpm.uncertified-key"]
 [tpm.facts]

@@ -45,7 +45,8 @@ from sdk.encoding import csv_cells
 from sdk.errors import SchemaError
 from sonora.errors import SonoraError
 from sonora.evidence.nsm import NsmSource
-from sonora.evidence.tpm import TpmSource
+from sonora.evidence.tpm.commands import Tpm
+from sonora.evidence.tpm.keys import key_in
 from sonora.evidence.tsm import certificates
 from support import policies, receipts, tls_pair
 from support.corim_bundles import read_comid
@@ -266,7 +267,11 @@ def _of_platforms():
     yield Parser("nsm", nsm, (answer,), SonoraError)
     fake = FakeTpm()
     public = fake(struct.pack(">HIII", 0x8001, 14, 0x173, fake.handle))
-    yield Parser("tpm", lambda data: TpmSource(exchange=lambda _: data), (public,), SonoraError)
+
+    def tpm(data: bytes) -> object:
+        return key_in(Tpm(lambda _: data, pause=lambda _: None).public_area(fake.handle))
+
+    yield Parser("tpm", tpm, (public,), SonoraError)
 
 
 def _certificate() -> bytes:

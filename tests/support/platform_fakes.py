@@ -131,12 +131,13 @@ class FakeNsm:
 
 @dataclass
 class FakeTpm:
-    """A TPM 2.0 with one attestation key on P-256, packed by `struct`."""
+    """A TPM 2.0 with one attestation key on P-256 and no certificate, packed by `struct`."""
 
     handle: int = 0x81010002
     key: ec.EllipticCurvePrivateKey = tpm_quotes.EC_KEY
     code: int = 0
     cut: int = 0
+    changed: dict[int, bytes] = field(default_factory=dict)
 
     def __call__(self, command):
         tag, size, code = struct.unpack_from(">HII", command)
@@ -144,11 +145,14 @@ class FakeTpm:
         body = command[10:]
         if self.code:
             return struct.pack(">HII", 0x8001, 10, self.code)
-        answer = {0x173: self._read_public, 0x158: self._quote, 0x17E: self._read}[code](tag, body)
+        known = {0x173: self._read_public, 0x158: self._quote, 0x17E: self._read}
+        if code not in known:
+            return struct.pack(">HII", 0x8001, 10, 0x143)  # TPM_RC_COMMAND_CODE
+        answer = known[code](tag, body)
         return answer[: len(answer) - self.cut] if self.cut else answer
 
     def registers(self):
-        return {index: bytes([index]) * 32 for index in range(24)}
+        return {index: bytes([index]) * 32 for index in range(24)} | self.changed
 
     def _read_public(self, tag, body):
         assert tag == 0x8001

@@ -9,6 +9,8 @@ SERVICE: Final = "veracruz.tabasco.v1.Tabasco"
 CHALLENGE_BYTES: Final = 32
 MAX_TOKEN_BYTES: Final = 4 * 1024
 MAX_EVIDENCE_BYTES: Final = 64 * 1024
+MAX_CERTIFICATE_BYTES: Final = 16 * 1024
+MAX_KEY_AREA_BYTES: Final = 1024
 MAX_PLATFORM_CHARS: Final = 64
 MAX_AUXILIARY: Final = 8
 
@@ -43,6 +45,33 @@ class BeginEnrolmentResponse:
 
     challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
     expires_in_s: int
+
+
+@message(pb.RequestCredentialRequest)
+class RequestCredentialRequest:
+    """Ask for proof to give that a TPM's attestation key lives in the TPM of a certificate.
+
+    `challenge` is that of the enrolment, and stays good for it. `certificate` is the endorsement
+    key's (DER), `authorities` are those above it (PEM, may be empty), `key_area` is the
+    attestation key's TPMT_PUBLIC.
+    """
+
+    challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
+    platform: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
+    certificate: Annotated[bytes, at_most(MAX_CERTIFICATE_BYTES)]
+    authorities: Annotated[bytes, at_most(4 * MAX_CERTIFICATE_BYTES)]
+    key_area: Annotated[bytes, at_most(MAX_KEY_AREA_BYTES)]
+
+
+@message(pb.RequestCredentialResponse)
+class RequestCredentialResponse:
+    """What TPM2_ActivateCredential takes: a TPM2B_ID_OBJECT and a TPM2B_ENCRYPTED_SECRET.
+
+    Both are without their sizes. The secret that comes out goes into the evidence.
+    """
+
+    credential: Annotated[bytes, at_most(256)]
+    encrypted_secret: Annotated[bytes, at_most(1024)]
 
 
 @message(pb.CompleteEnrolmentRequest)

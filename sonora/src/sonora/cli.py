@@ -17,8 +17,10 @@ from sonora.doctor import diagnose, layers_of_this_host
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import SonoraError
-from sonora.evidence import SOURCES, EvidenceSource, source_named
+from sonora.evidence import SOURCES, EvidenceSource, SourceSettings, source_named
 from sonora.evidence.software import SoftwareRoot
+from sonora.evidence.tpm.options import tpm_options
+from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
@@ -106,15 +108,18 @@ def measure(image_path: Path | None, *, as_json: bool) -> None:
 
 @main.command()
 @image_option
+@tpm_options
 @json_option
 @click.pass_context
-def doctor(context: click.Context, *, image_path: Path | None, as_json: bool) -> None:
+def doctor(
+    context: click.Context, *, image_path: Path | None, tpm: TpmSettings, as_json: bool
+) -> None:
     """Say which layers of isolation this host gives, and what else Sonora needs.
 
     Each thing is tried, in a process that ends with the attempt. Exit status 1 if something is
     missing that policies with the default terms require.
     """
-    diagnosis = diagnose(image_path)
+    diagnosis = diagnose(image_path, tpm)
     emit(diagnosis.as_json(), diagnosis.as_text(), as_json=as_json)
     context.exit(0 if diagnosis.complete else 1)
 
@@ -167,6 +172,7 @@ def doctor(context: click.Context, *, image_path: Path | None, as_json: bool) ->
     help="What vouches for this machine: a software root (no protection from its owner), "
     "Gramine-SGX, Linux configfs-tsm (SEV-SNP, TDX, CCA), AWS NSM, or a TPM.",
 )
+@tpm_options
 @image_option
 @click.option(
     "--patience",
@@ -188,6 +194,7 @@ def serve(
     bridge_group: str | None,
     listen: Address,
     evidence: str,
+    tpm: TpmSettings,
     image_path: Path | None,
     patience: int,
     as_json: bool,
@@ -212,9 +219,10 @@ def serve(
     warnings = _warn_of_root(owner)
     allow_open_files()
     with contextlib.ExitStack() as stack:
-        source = None if user else source_named(evidence, state)
+        settings = SourceSettings(state, tpm)
+        source = None if user else source_named(evidence, settings)
         door = stack.enter_context(contextlib.closing(BridgeSocket(path, access)))
-        source = source or _source_as(owner, evidence, state)
+        source = source or _source_as(owner, evidence, settings)
         # While this process has one thread: each layer is tried in a fork of it.
         layers = layers_of_this_host() & RUNTIME_LAYERS
         if access.separate:
@@ -262,13 +270,13 @@ def _warn_of_root(owner: User) -> list[str]:
     return [" ".join(_ROOT_WARNING)]
 
 
-def _source_as(owner: User, evidence: str, state: Path) -> EvidenceSource:
+def _source_as(owner: User, evidence: str, settings: SourceSettings) -> EvidenceSource:
     """The source of evidence; root is given up for `owner` when this returns."""
-    require_owned(state, owner)
+    require_owned(settings.state, owner)
     # Devices are opened while we may; a key in a file has to be the new user's own.
-    opened = None if evidence == "software" else source_named(evidence, state)
+    opened = None if evidence == "software" else source_named(evidence, settings)
     become(owner)
-    return opened or source_named(evidence, state)
+    return opened or source_named(evidence, settings)
 
 
 def _layers_in_words(layers: Collection[IsolationLayer]) -> str:

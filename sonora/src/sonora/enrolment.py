@@ -3,6 +3,7 @@
 The key is made here and lives in this process's memory; `enrolled_key` replaces it in good time.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ from colima import decode, encode, tabasco
 from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
 from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.errors import EnrolmentRefusedError, SonoraError
-from sonora.evidence.base import EvidenceSource
+from sonora.evidence.base import Credential, EndorsedSource, EvidenceSource, KeyEndorsement
 from veracruz_utils.errors import RefusedError
 
+_LOG: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
 Call = Callable[[str, bytes], bytes]
 """A unary call of Tabasco: method name and request bytes to response bytes."""
@@ -66,12 +68,17 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
         challenge=begun.challenge,
         public_key=public_key,
     )
-    evidence = source.evidence(binding)
+    evidence, uncertified = _evidence(call, source, begun.challenge, binding)
     # The proof: evidence shows that we know the public key, not that we have the private one.
     request = tabasco.CompleteEnrolmentRequest(
         begun.challenge, source.platform, evidence, public_key, _prove_possession(key, binding)
     )
-    done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
+    try:
+        done = _ask(call, "CompleteEnrolment", request, tabasco.CompleteEnrolmentResponse)
+    except EnrolmentRefusedError as error:
+        if uncertified is None:
+            raise
+        raise EnrolmentRefusedError(f"{error}; {uncertified}") from error
     # Tokens name the key by this id: under another one they would count as somebody else's.
     if done.instance_id != instance_id_of(key.public_key()):
         raise SonoraError("tabasco answered with the instance id of another key than the one sent")
@@ -83,11 +90,40 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
     )
 
 
-def _ask(call: Call, method: str, request: object, answer: type[_T]) -> _T:
+def _evidence(
+    call: Call, source: EvidenceSource, challenge: bytes, binding: bytes
+) -> tuple[bytes, EnrolmentRefusedError | None]:
+    """Evidence, and why Tabasco does not certify the key that signed it, if it was asked to."""
+    if not isinstance(source, EndorsedSource):
+        return source.evidence(binding), None
+
+    def credential_for(endorsement: KeyEndorsement) -> Credential:
+        request = tabasco.RequestCredentialRequest(
+            challenge,
+            source.platform,
+            endorsement.certificate,
+            endorsement.authorities,
+            endorsement.key_area,
+        )
+        answer = tabasco.RequestCredentialResponse
+        given = _ask(call, "RequestCredential", request, answer, "to certify the TPM's key")
+        return Credential(given.credential, given.encrypted_secret)
+
+    try:
+        return source.endorsed_evidence(binding, credential_for), None
+    except EnrolmentRefusedError as error:
+        # Its policy may accept a key that nobody certifies, by its name: that is its to decide.
+        _LOG.warning("%s", error)
+        return source.evidence(binding), error
+
+
+def _ask(
+    call: Call, method: str, request: object, answer: type[_T], what: str = "to enrol this root"
+) -> _T:
     try:
         return decode(answer, call(method, encode(request)))
     except RefusedError as error:
-        raise EnrolmentRefusedError(f"tabasco refuses to enrol this root: {error}") from error
+        raise EnrolmentRefusedError(f"tabasco refuses {what}: {error}") from error
 
 
 def _prove_possession(key: ec.EllipticCurvePrivateKey, binding: bytes) -> bytes:

@@ -66,6 +66,14 @@ class RejectionReason(StrEnum):
         "root-unknown",
         "the evidence is not signed by a registered root, see tabasco root add",
     )
+    ENDORSEMENT_UNKNOWN = (
+        "endorsement-unknown",
+        "the endorsement certificate leads to no registered root, see tabasco root add",
+    )
+    KEY_AREA_UNSUITABLE = (
+        "key-area-unsuitable",
+        "the key is not one that a TPM made for attestation alone: restricted, signing, fixed",
+    )
     EVIDENCE_REFUSED = (
         "evidence-refused",
         "the evidence is malformed, forged, or for another challenge or key",

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/tabasco.proto\x12\x13veracruz.tabasco.v1\"\x11\n\x0f\x44\x65scribeRequest\"K\n\x10\x44\x65scribeResponse\x12\x10\n\x08verifier\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tplatforms\x18\x03 \x03(\t\")\n\x15\x42\x65ginEnrolmentRequest\x12\x10\n\x08platform\x18\x01 \x01(\t\"A\n\x16\x42\x65ginEnrolmentResponse\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"\x82\x01\n\x18\x43ompleteEnrolmentRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x12\n\npublic_key\x18\x04 \x01(\x0c\x12\x1b\n\x13proof_of_possession\x18\x05 \x01(\x0c\"F\n\x19\x43ompleteEnrolmentResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"Z\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x11\n\tchallenge\x18\x02 \x01(\x0c\x12\x12\n\npinned_key\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61s_jwt\x18\x04 \x01(\x08\"1\n\x13VerifyTokenResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\"\"\n\x12OpenSessionRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\":\n\x13OpenSessionResponse\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"*\n\tAuxiliary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"\xb1\x01\n\x15SubmitEvidenceRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x31\n\tauxiliary\x18\x04 \x03(\x0b\x32\x1e.veracruz.tabasco.v1.Auxiliary\x12\x12\n\npublic_key\x18\x05 \x01(\x0c\x12\x12\n\npinned_key\x18\x06 \x01(\x0c\x12\x0e\n\x06\x61s_jwt\x18\x07 \x01(\x08\"4\n\x16SubmitEvidenceResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\"\x12\n\x10GetKeySetRequest\"$\n\x11GetKeySetResponse\x12\x0f\n\x07key_set\x18\x01 \x01(\x0c\x32\xcc\x05\n\x07Tabasco\x12W\n\x08\x44\x65scribe\x12$.veracruz.tabasco.v1.DescribeRequest\x1a%.veracruz.tabasco.v1.DescribeResponse\x12i\n\x0e\x42\x65ginEnrolment\x12*.veracruz.tabasco.v1.BeginEnrolmentRequest\x1a+.veracruz.tabasco.v1.BeginEnrolmentResponse\x12r\n\x11\x43ompleteEnrolment\x12-.veracruz.tabasco.v1.CompleteEnrolmentRequest\x1a..veracruz.tabasco.v1.CompleteEnrolmentResponse\x12`\n\x0bVerifyToken\x12\'.veracruz.tabasco.v1.VerifyTokenRequest\x1a(.veracruz.tabasco.v1.VerifyTokenResponse\x12`\n\x0bOpenSession\x12\'.veracruz.tabasco.v1.OpenSessionRequest\x1a(.veracruz.tabasco.v1.OpenSessionResponse\x12i\n\x0eSubmitEvidence\x12*.veracruz.tabasco.v1.SubmitEvidenceRequest\x1a+.veracruz.tabasco.v1.SubmitEvidenceResponse\x12Z\n\tGetKeySet\x12%.veracruz.tabasco.v1.GetKeySetRequest\x1a&.veracruz.tabasco.v1.GetKeySetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/tabasco.proto\x12\x13veracruz.tabasco.v1\"\x11\n\x0f\x44\x65scribeRequest\"K\n\x10\x44\x65scribeResponse\x12\x10\n\x08verifier\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tplatforms\x18\x03 \x03(\t\")\n\x15\x42\x65ginEnrolmentRequest\x12\x10\n\x08platform\x18\x01 \x01(\t\"A\n\x16\x42\x65ginEnrolmentResponse\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"{\n\x18RequestCredentialRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x04 \x01(\x0c\x12\x10\n\x08key_area\x18\x05 \x01(\x0c\"I\n\x19RequestCredentialResponse\x12\x12\n\ncredential\x18\x01 \x01(\x0c\x12\x18\n\x10\x65ncrypted_secret\x18\x02 \x01(\x0c\"\x82\x01\n\x18\x43ompleteEnrolmentRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x12\n\npublic_key\x18\x04 \x01(\x0c\x12\x1b\n\x13proof_of_possession\x18\x05 \x01(\x0c\"F\n\x19\x43ompleteEnrolmentResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"Z\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x11\n\tchallenge\x18\x02 \x01(\x0c\x12\x12\n\npinned_key\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61s_jwt\x18\x04 \x01(\x08\"1\n\x13VerifyTokenResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\"\"\n\x12OpenSessionRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\":\n\x13OpenSessionResponse\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"*\n\tAuxiliary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"\xb1\x01\n\x15SubmitEvidenceRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x31\n\tauxiliary\x18\x04 \x03(\x0b\x32\x1e.veracruz.tabasco.v1.Auxiliary\x12\x12\n\npublic_key\x18\x05 \x01(\x0c\x12\x12\n\npinned_key\x18\x06 \x01(\x0c\x12\x0e\n\x06\x61s_jwt\x18\x07 \x01(\x08\"4\n\x16SubmitEvidenceResponse\x12\x1a\n\x12\x61ttestation_result\x18\x01 \x01(\x0c\"\x12\n\x10GetKeySetRequest\"$\n\x11GetKeySetResponse\x12\x0f\n\x07key_set\x18\x01 \x01(\x0c\x32\xc0\x06\n\x07Tabasco\x12W\n\x08\x44\x65scribe\x12$.veracruz.tabasco.v1.DescribeRequest\x1a%.veracruz.tabasco.v1.DescribeResponse\x12i\n\x0e\x42\x65ginEnrolment\x12*.veracruz.tabasco.v1.BeginEnrolmentRequest\x1a+.veracruz.tabasco.v1.BeginEnrolmentResponse\x12r\n\x11RequestCredential\x12-.veracruz.tabasco.v1.RequestCredentialRequest\x1a..veracruz.tabasco.v1.RequestCredentialResponse\x12r\n\x11\x43ompleteEnrolment\x12-.veracruz.tabasco.v1.CompleteEnrolmentRequest\x1a..veracruz.tabasco.v1.CompleteEnrolmentResponse\x12`\n\x0bVerifyToken\x12\'.veracruz.tabasco.v1.VerifyTokenRequest\x1a(.veracruz.tabasco.v1.VerifyTokenResponse\x12`\n\x0bOpenSession\x12\'.veracruz.tabasco.v1.OpenSessionRequest\x1a(.veracruz.tabasco.v1.OpenSessionResponse\x12i\n\x0eSubmitEvidence\x12*.veracruz.tabasco.v1.SubmitEvidenceRequest\x1a+.veracruz.tabasco.v1.SubmitEvidenceResponse\x12Z\n\tGetKeySet\x12%.veracruz.tabasco.v1.GetKeySetRequest\x1a&.veracruz.tabasco.v1.GetKeySetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,28 +39,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BEGINENROLMENTREQUEST']._serialized_end=184
   _globals['_BEGINENROLMENTRESPONSE']._serialized_start=186
   _globals['_BEGINENROLMENTRESPONSE']._serialized_end=251
-  _globals['_COMPLETEENROLMENTREQUEST']._serialized_start=254
-  _globals['_COMPLETEENROLMENTREQUEST']._serialized_end=384
-  _globals['_COMPLETEENROLMENTRESPONSE']._serialized_start=386
-  _globals['_COMPLETEENROLMENTRESPONSE']._serialized_end=456
-  _globals['_VERIFYTOKENREQUEST']._serialized_start=458
-  _globals['_VERIFYTOKENREQUEST']._serialized_end=548
-  _globals['_VERIFYTOKENRESPONSE']._serialized_start=550
-  _globals['_VERIFYTOKENRESPONSE']._serialized_end=599
-  _globals['_OPENSESSIONREQUEST']._serialized_start=601
-  _globals['_OPENSESSIONREQUEST']._serialized_end=635
-  _globals['_OPENSESSIONRESPONSE']._serialized_start=637
-  _globals['_OPENSESSIONRESPONSE']._serialized_end=695
-  _globals['_AUXILIARY']._serialized_start=697
-  _globals['_AUXILIARY']._serialized_end=739
-  _globals['_SUBMITEVIDENCEREQUEST']._serialized_start=742
-  _globals['_SUBMITEVIDENCEREQUEST']._serialized_end=919
-  _globals['_SUBMITEVIDENCERESPONSE']._serialized_start=921
-  _globals['_SUBMITEVIDENCERESPONSE']._serialized_end=973
-  _globals['_GETKEYSETREQUEST']._serialized_start=975
-  _globals['_GETKEYSETREQUEST']._serialized_end=993
-  _globals['_GETKEYSETRESPONSE']._serialized_start=995
-  _globals['_GETKEYSETRESPONSE']._serialized_end=1031
-  _globals['_TABASCO']._serialized_start=1034
-  _globals['_TABASCO']._serialized_end=1750
+  _globals['_REQUESTCREDENTIALREQUEST']._serialized_start=253
+  _globals['_REQUESTCREDENTIALREQUEST']._serialized_end=376
+  _globals['_REQUESTCREDENTIALRESPONSE']._serialized_start=378
+  _globals['_REQUESTCREDENTIALRESPONSE']._serialized_end=451
+  _globals['_COMPLETEENROLMENTREQUEST']._serialized_start=454
+  _globals['_COMPLETEENROLMENTREQUEST']._serialized_end=584
+  _globals['_COMPLETEENROLMENTRESPONSE']._serialized_start=586
+  _globals['_COMPLETEENROLMENTRESPONSE']._serialized_end=656
+  _globals['_VERIFYTOKENREQUEST']._serialized_start=658
+  _globals['_VERIFYTOKENREQUEST']._serialized_end=748
+  _globals['_VERIFYTOKENRESPONSE']._serialized_start=750
+  _globals['_VERIFYTOKENRESPONSE']._serialized_end=799
+  _globals['_OPENSESSIONREQUEST']._serialized_start=801
+  _globals['_OPENSESSIONREQUEST']._serialized_end=835
+  _globals['_OPENSESSIONRESPONSE']._serialized_start=837
+  _globals['_OPENSESSIONRESPONSE']._serialized_end=895
+  _globals['_AUXILIARY']._serialized_start=897
+  _globals['_AUXILIARY']._serialized_end=939
+  _globals['_SUBMITEVIDENCEREQUEST']._serialized_start=942
+  _globals['_SUBMITEVIDENCEREQUEST']._serialized_end=1119
+  _globals['_SUBMITEVIDENCERESPONSE']._serialized_start=1121
+  _globals['_SUBMITEVIDENCERESPONSE']._serialized_end=1173
+  _globals['_GETKEYSETREQUEST']._serialized_start=1175
+  _globals['_GETKEYSETREQUEST']._serialized_end=1193
+  _globals['_GETKEYSETRESPONSE']._serialized_start=1195
+  _globals['_GETKEYSETRESPONSE']._serialized_end=1231
+  _globals['_TABASCO']._serialized_start=1234
+  _globals['_TABASCO']._serialized_end=2066
 # @@protoc_insertion_point(module_scope)

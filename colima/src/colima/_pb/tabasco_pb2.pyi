@@ -34,6 +34,28 @@ class BeginEnrolmentResponse(_message.Message):
     expires_in_s: int
     def __init__(self, challenge: _Optional[bytes] = ..., expires_in_s: _Optional[int] = ...) -> None: ...
 
+class RequestCredentialRequest(_message.Message):
+    __slots__ = ("challenge", "platform", "certificate", "authorities", "key_area")
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITIES_FIELD_NUMBER: _ClassVar[int]
+    KEY_AREA_FIELD_NUMBER: _ClassVar[int]
+    challenge: bytes
+    platform: str
+    certificate: bytes
+    authorities: bytes
+    key_area: bytes
+    def __init__(self, challenge: _Optional[bytes] = ..., platform: _Optional[str] = ..., certificate: _Optional[bytes] = ..., authorities: _Optional[bytes] = ..., key_area: _Optional[bytes] = ...) -> None: ...
+
+class RequestCredentialResponse(_message.Message):
+    __slots__ = ("credential", "encrypted_secret")
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTED_SECRET_FIELD_NUMBER: _ClassVar[int]
+    credential: bytes
+    encrypted_secret: bytes
+    def __init__(self, credential: _Optional[bytes] = ..., encrypted_secret: _Optional[bytes] = ...) -> None: ...
+
 class CompleteEnrolmentRequest(_message.Message):
     __slots__ = ("challenge", "platform", "evidence", "public_key", "proof_of_possession")
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]

@@ -23,10 +23,22 @@ _REPORT_LABEL: Final = "veracruz-sonora-report-data-v1"
 
 
 class AuxiliaryPart(StrEnum):
-    """What goes with a report of SEV-SNP where its attester has it."""
+    """What goes with a platform's bytes where its attester has it, by the part's name."""
 
     CERTIFICATE = "certificate"
+    """Of the key that signs a report of SEV-SNP."""
     AUTHORITIES = "authorities"
+    """Above it."""
+    KEY_AREA = "key-area"
+    """TPMT_PUBLIC of the key that signs a TPM's quote."""
+    ENDORSEMENT_CERTIFICATE = "endorsement-certificate"
+    """Of that TPM's endorsement key, DER."""
+    ENDORSEMENT_AUTHORITIES = "endorsement-authorities"
+    """Above it, PEM."""
+    ACTIVATED_SECRET = "activated-secret"  # noqa: S105 - a name
+    """What the TPM made of the credential that the verifier gave for this enrolment."""
+    EVENT_LOG = "event-log"
+    """What firmware says it extended a TPM's registers with, as TCG's PC Client profile has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What Sonora needs of the machine besides layers: hardware, memory, files, the clock, its user."""
+"""What Sonora needs of the machine besides layers: memory, files, the clock, its user."""
 
 import ctypes
 import fcntl
@@ -12,9 +12,9 @@ from mexico_city.front import MAX_SESSIONS
 from mexico_city.sandbox import kernel
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS
 from sonora.doctor.findings import FindingState, HostFinding
+from sonora.doctor.hardware import look_at_hardware
 from sonora.doctor.throwaway import Unable, attempt
-from sonora.evidence import SOURCES
-from sonora.evidence.base import EvidenceUnavailableError
+from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.kernel_calls import unreadable
 from sonora.image.source import installed_archive
 from sonora.users import ROOT, own_user
@@ -34,8 +34,13 @@ _STA_UNSYNC: Final = 0x40
 _TIME_ERROR: Final = 5
 
 
-def look_at_machine(image: Path | None) -> tuple[HostFinding, ...]:
-    """A finding for each thing; `image` is what isolates are to run from, if not the release's."""
+def look_at_machine(image: Path | None, tpm: TpmSettings) -> tuple[HostFinding, ...]:
+    """A finding for each thing.
+
+    Args:
+        image: what isolates are to run from, if not the release's.
+        tpm: which TPM is to vouch for this machine.
+    """
     return (
         _image(image),
         _user(),
@@ -46,7 +51,7 @@ def look_at_machine(image: Path | None) -> tuple[HostFinding, ...]:
         _cgroups(),
         _open_files(),
         _clock(),
-        *(_hardware(name) for name in SOURCES if name != "software"),
+        *look_at_hardware(tpm),
     )
 
 
@@ -205,23 +210,4 @@ def _clock() -> HostFinding:
     error_us = ctypes.c_long.from_buffer(timex, 3 * long).value
     return HostFinding(
         "clock", FindingState.GOOD, f"synchronised within {error_us / 1000:.0f} ms", means
-    )
-
-
-def _hardware(name: str) -> HostFinding:
-    means = f"Evidence of hardware for sonora serve --evidence {name}."
-
-    def ask() -> str:
-        return SOURCES[name](Path()).platform
-
-    def answer() -> str:
-        try:
-            return ask()
-        except EvidenceUnavailableError as error:
-            raise Unable(str(error)) from None
-
-    done, said = attempt(answer)
-    found = f"there: platform {said}" if done else f"not there: {said}"
-    return HostFinding(
-        f"evidence {name}", FindingState.GOOD if done else FindingState.NOTE, found, means
     )

@@ -6,8 +6,10 @@ naming what is missing: there is no fallback to another one.
 """
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from sonora.errors import SonoraError
 
@@ -25,6 +27,47 @@ class EvidenceSource(Protocol):
 
     def evidence(self, binding: bytes) -> bytes:
         """Evidence that this root attester, as it is measured, made `binding` (32 bytes).
+
+        Raises:
+            SonoraError: the platform gives none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEndorsement:
+    """What a platform has to show for the key that signs its evidence.
+
+    Attributes:
+        certificate: of the platform's endorsement key, DER.
+        authorities: certificates above it, PEM; may be none.
+        key_area: the public area of the key that signs, as the platform has it.
+    """
+
+    certificate: bytes
+    authorities: bytes
+    key_area: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret that only the platform with both keys can read: the verifier made it for them."""
+
+    blob: bytes
+    encrypted_secret: bytes
+
+
+@runtime_checkable
+class EndorsedSource(EvidenceSource, Protocol):
+    """A source whose signing key is not certified, and that can prove where it lives."""
+
+    def endorsed_evidence(
+        self, binding: bytes, credential_for: Callable[[KeyEndorsement], Credential]
+    ) -> bytes:
+        """As `evidence`, and with proof of the signing key, where the platform has a certificate.
+
+        Args:
+            binding: what the evidence is over.
+            credential_for: asks the verifier for a credential; what it raises is raised.
 
         Raises:
             SonoraError: the platform gives none.

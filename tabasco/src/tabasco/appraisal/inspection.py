@@ -257,6 +257,15 @@ def _proven_json(proven: Proven) -> dict[str, object]:
         "facts": {name: str(value) for name, value in proven.facts.items()},
         "valid_until": None if proven.valid_until == NO_END else proven.valid_until.isoformat(),
         "warnings": list(proven.warnings),
+        "events": None
+        if proven.events is None
+        else {
+            name: [
+                {"number": each.number, "type": each.kind, "digest": each.digest.hex()}
+                for each in events
+            ]
+            for name, events in proven.events.items()
+        },
     }
 
 

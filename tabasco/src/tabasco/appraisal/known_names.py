@@ -13,7 +13,7 @@ from tabasco.verify.kinds import EvidenceKind
 _SGX: Final = "mrenclave|mrsigner"
 _TDX: Final = "mrtd|rtmr[0-3]|mrseam|mrsignerseam|mrconfigid|mrowner|mrownerconfig|mrservicetd"
 _SNP: Final = "measurement|host_data|id_key_digest|author_key_digest"
-_TPM: Final = "pcrs|pcr(?:[0-9]|1[0-9]|2[0-3])"
+_TPM: Final = "pcrs|(?:sha(?:1|384|512)[.])?pcr(?:[0-9]|1[0-9]|2[0-3])"
 _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.SGX: _SGX,
     EvidenceKind.TDX: _TDX,
@@ -34,7 +34,7 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
     r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
-    r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.uncertified-key"
+    r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.(?:uncertified-key|weak-registers)"
     r"|nvidia\.measurement\d+|nvidia-nras\..+"
     r"|psa\.old-profile|ear\..+=.+"
 )

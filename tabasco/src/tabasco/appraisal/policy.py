@@ -19,11 +19,15 @@ kind, and the table `composite` says how many there have to be:
     [composite.facts]
     "count.nvidia" = { at_least = 8 }
 
+Of a TPM's registers it can speak by what was extended into them, where an event log came along:
+`[tpm.events]` with `pcr4 = { sequence = ["…", …] }`, or `allowed`, or `required`.
+
 For SGX and TDX also `tcb_statuses` (by default `UpToDate` alone) and `advisories` (those that may
 apply; any that comes with an accepted status when it is left out).
 """
 
 import hmac
+import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +41,15 @@ from tabasco.errors import TabascoError
 from tabasco.verify.composite import COUNT
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
-from tabasco.verify.proven import ATTESTATION_KEY, REFERENCE_VALUES, Fact, Proven, TcbStatus
+from tabasco.verify.measured_boot import UNCERTIFIED_KEY
+from tabasco.verify.proven import (
+    ATTESTATION_KEY,
+    REFERENCE_VALUES,
+    Fact,
+    Proven,
+    ProvenEvent,
+    TcbStatus,
+)
 
 MAX_POLICY_BYTES: Final = 256 * 1024
 References = Callable[[EvidenceKind, str], Sequence[bytes]]
@@ -84,11 +96,48 @@ class AppraisalRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
         )
 
 
+class EventRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What may have been extended into a register, by digests; each that is given has to hold.
+
+    `sequence` is all of it in order, `allowed` has every digest that may be there, `required` those
+    that have to be.
+    """
+
+    sequence: tuple[_Hex, ...] | None = None
+    allowed: tuple[_Hex, ...] | None = None
+    required: tuple[_Hex, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.sequence is None and self.allowed is None and self.required is None:
+            raise ValueError("a rule of events without sequence, allowed or required")
+
+    def fault(self, found: Sequence[ProvenEvent]) -> str | None:
+        """The first event that is not as this asks, and what was asked; None if all are."""
+        if self.sequence is not None:
+            expected = [each.lower() for each in self.sequence]
+            for event, digest in itertools.zip_longest(found, expected):
+                if event is None:
+                    return f"nothing more was extended, expected {digest}"
+                if event.digest.hex() != digest:
+                    return f"{event} extended {event.digest.hex()}, expected {digest or 'no more'}"
+        if self.allowed is not None:
+            allowed = {each.lower() for each in self.allowed}
+            for event in found:
+                if event.digest.hex() not in allowed:
+                    return f"{event} extended {event.digest.hex()}, which is none of those allowed"
+        there = {event.digest.hex() for event in found}
+        for digest in self.required or ():
+            if digest.lower() not in there:
+                return f"{digest} was not extended, which is required"
+        return None
+
+
 class KindPolicy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What is accepted of one kind of evidence."""
 
     measurements: dict[_Name, tuple[_Hex, ...] | Literal["reference-values"]] = {}
     facts: dict[_Name, AppraisalRule] = {}
+    events: dict[_Name, EventRule] = {}
     tcb_statuses: tuple[TcbStatus, ...] = (TcbStatus.UP_TO_DATE,)
     advisories: tuple[str, ...] | None = None
     concerns: tuple[str, ...] = ()
@@ -163,7 +212,7 @@ class AppraisalPolicy:
     def warnings(self) -> Iterator[str]:
         """Names that no verifier gives, which accept nothing: they are probably misspelt."""
         for kind, policy in self.kinds.items():
-            for name in policy.measurements:
+            for name in (*policy.measurements, *policy.events):
                 if (warning := unknown_measurement(kind, name)) is not None:
                     yield warning
             yield from unknown_concerns(policy.concerns)
@@ -202,6 +251,7 @@ class AppraisalPolicy:
         elif not proven.parts:  # of several of one kind each is held to the rules of that kind
             found += _certified(policy, proven)
             found += _measurements(policy, proven, references)
+            found += _events(policy, proven)
             found += _facts(policy, proven)
         parts = {
             name: self.evaluate(part, references=references) for name, part in proven.parts.items()
@@ -221,7 +271,7 @@ def _composition(policy: KindPolicy) -> Iterator[AppraisalCheck]:
 def _certified(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
     """A key that nobody certifies is as good as the policy that names it."""
     key = proven.facts.get(ATTESTATION_KEY)
-    if key is not None:
+    if key is not None and any(each.name == UNCERTIFIED_KEY for each in proven.concerns):
         detail = f"{ATTESTATION_KEY} {key} is not certified, so the policy has to name it as a fact"
         named = ATTESTATION_KEY in policy.facts
         yield AppraisalCheck(f"named.{ATTESTATION_KEY}", named, Fault.UNKNOWN_SIGNER, detail)
@@ -231,7 +281,7 @@ def _measurements(
     policy: KindPolicy, proven: Proven, references: References
 ) -> Iterator[AppraisalCheck]:
     # A rule about the vendor's reference values is one about all that is measured.
-    listed = policy.measurements or REFERENCE_VALUES in policy.facts
+    listed = policy.measurements or policy.events or REFERENCE_VALUES in policy.facts
     if proven.measurements and not listed:
         names = ", ".join(proven.measurements)
         detail = f"the policy lists no measurement, the evidence has {names}"
@@ -246,6 +296,18 @@ def _measurements(
         shown = "absent" if found is None else found.hex()
         detail = f"{name} is {shown}, the policy accepts {_acceptable(accepted, values)}"
         yield AppraisalCheck(f"measurement.{name}", passed, Fault.MEASUREMENT, detail)
+
+
+def _events(policy: KindPolicy, proven: Proven) -> Iterator[AppraisalCheck]:
+    for name, rule in policy.events.items():
+        if proven.events is None:
+            fault: str | None = "no event log came with the evidence"
+        elif name not in proven.events:
+            fault = "nothing proves what was extended into it"
+        else:
+            fault = rule.fault(proven.events[name])
+        detail = f"{name}: {fault or 'its events are as the policy asks'}"
+        yield AppraisalCheck(f"events.{name}", fault is None, Fault.EVENT_LOG, detail)
 
 
 def _acceptable(accepted: tuple[str, ...] | str, values: Sequence[bytes]) -> str:

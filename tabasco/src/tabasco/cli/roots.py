@@ -1,9 +1,11 @@
-"""The commands `tabasco root ...`: software roots whose evidence is trusted.
+"""The commands `tabasco root ...`: software roots and manufacturers of TPMs that are trusted.
 
 They work on the database itself, beside a running service, which sees what they did at once.
 """
 
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -11,18 +13,25 @@ from tabasco.cli.options import (
     current_time,
     database_option,
     open_database,
-    public_key_in,
     state_option,
     utc_text,
 )
+from tabasco.errors import TabascoError
 from tabasco.registry.roots import Root, Roots
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option, subgroup
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.x509.certificates import is_pem, pem_blocks
+from veracruz_shells.console import emit, json_option, read_file, subgroup
+from veracruz_utils.key_files import p256_key_of_pem
+from veracruz_utils.public_keys import KeyFormatError
+
+MAX_ROOT_BYTES: Final = 16 * 1024
+_DER_SEQUENCE: Final = b"\x30"
 
 
 @subgroup("root")
 def root() -> None:
-    """Manage the software roots whose evidence is trusted."""
+    """Manage what vouches for attesters: software roots, and manufacturers of TPMs."""
 
 
 @root.command("add")
@@ -34,10 +43,15 @@ def root() -> None:
 def root_add(
     name: str, file: Path, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Trust evidence signed by the P-256 key whose public half is in FILE (PEM, - for stdin)."""
-    key = public_key_in(file)
+    """Trust what the root in FILE (- for stdin) vouches for.
+
+    A public key (P-256, PEM) is a software root: evidence that it signed is trusted. A certificate
+    (PEM or DER) is a manufacturer's of TPMs: a TPM enrols whose endorsement certificate leads to
+    it, if the appraisal policy accepts what it measured.
+    """
+    data = read_file(file, limit=MAX_ROOT_BYTES, what="root")
     with open_database(state, database, create=True) as opened:
-        added = Roots(opened).add(name, key, at=current_time())
+        added = add_root(Roots(opened), name, data, what=f"root {file}", at=current_time())
     emit(_fields(added), f"root {added.name} is trusted", as_json=as_json)
 
 
@@ -49,7 +63,10 @@ def root_list(state: StateDirectory, database: str | None, *, as_json: bool) -> 
     """List the trusted roots."""
     with open_database(state, database) as opened:
         found = Roots(opened).all()
-    lines = [f"{each.name}  {each.instance_id.hex()}  {utc_text(each.added_at)}" for each in found]
+    lines = [
+        f"{each.name}  {each.kind}  {each.instance_id.hex()}  {utc_text(each.added_at)}"
+        for each in found
+    ]
     text = "\n".join(lines) or "no root is trusted: see tabasco root add"
     emit({"roots": [_fields(each) for each in found]}, text, as_json=as_json)
 
@@ -67,10 +84,34 @@ def root_remove(name: str, state: StateDirectory, database: str | None, *, as_js
     emit({"name": name, "revoked_instances": revoked}, text, as_json=as_json)
 
 
+def add_root(roots: Roots, name: str, data: bytes, *, what: str, at: datetime) -> Root:
+    """Trust the root that a file holds.
+
+    Raises:
+        TabascoError: it holds none, or the root cannot be added.
+    """
+    if data.startswith(_DER_SEQUENCE):
+        return roots.add_manufacturer(name, data, at=at)
+    if not is_pem(data):
+        try:
+            return roots.add(name, p256_key_of_pem(data), at=at)
+        except KeyFormatError as error:
+            raise TabascoError(f"{what} {error}") from error
+    try:
+        (certificate,) = pem_blocks(data, explained=True)
+    except EvidenceError as error:
+        raise TabascoError(f"{what} cannot be read: {error.detail}") from error
+    except ValueError:
+        raise TabascoError(f"{what} has several certificates, a root is one") from None
+    return roots.add_manufacturer(name, certificate, at=at)
+
+
 def _fields(root: Root) -> dict[str, object]:
     return {
         "name": root.name,
+        "kind": root.kind,
         "instance_id": root.instance_id,
         "public_key": root.public_key,
+        "certificate": root.certificate,
         "added_at": utc_text(root.added_at),
     }

@@ -22,6 +22,7 @@ from colima.tabasco import (
     GetKeySetResponse,
     OpenSessionRequest,
     OpenSessionResponse,
+    RequestCredentialRequest,
     SubmitEvidenceRequest,
     SubmitEvidenceResponse,
     VerifyTokenRequest,
@@ -47,6 +48,9 @@ def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
     return {
         f"/{SERVICE}/Describe": _method(DescribeServiceRequest, service.describe),
         f"/{SERVICE}/BeginEnrolment": _method(BeginEnrolmentRequest, service.begin_enrolment),
+        f"/{SERVICE}/RequestCredential": _method(
+            RequestCredentialRequest, service.request_credential
+        ),
         f"/{SERVICE}/CompleteEnrolment": _method(
             CompleteEnrolmentRequest, service.complete_enrolment
         ),

@@ -8,6 +8,7 @@ from colima.tabasco import (
     BeginEnrolmentRequest,
     CompleteEnrolmentRequest,
     DescribeServiceRequest,
+    RequestCredentialRequest,
     VerifyTokenRequest,
 )
 from psa_attestation.evidence.native import NativeEvidence
@@ -57,6 +58,15 @@ def begin_enrolment(wanted: forms.ChallengeRequestForm, context: Given) -> forms
     """Begin the enrolment of a root attester."""
     begun = context.service.begin_enrolment(BeginEnrolmentRequest(wanted.platform))
     return forms.ChallengeForm(challenge=begun.challenge, expires_in_s=begun.expires_in_s)
+
+
+@router.post("/v1/enrolment-credentials", status_code=201)
+def request_credential(wanted: forms.CredentialRequestForm, context: Given) -> forms.CredentialForm:
+    """A credential for the attestation key of a TPM, before its enrolment."""
+    given = context.service.request_credential(RequestCredentialRequest(**dict(wanted)))
+    return forms.CredentialForm(
+        credential=given.credential, encrypted_secret=given.encrypted_secret
+    )
 
 
 @router.post("/v1/enrolments", status_code=201)

@@ -22,7 +22,14 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from colima.tabasco import CHALLENGE_BYTES, MAX_EVIDENCE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
+from colima.tabasco import (
+    CHALLENGE_BYTES,
+    MAX_CERTIFICATE_BYTES,
+    MAX_EVIDENCE_BYTES,
+    MAX_KEY_AREA_BYTES,
+    MAX_PLATFORM_CHARS,
+    MAX_TOKEN_BYTES,
+)
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url, to_base64url
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
@@ -138,6 +145,23 @@ class ChallengeForm(_StrictForm):
     expires_in_s: int
 
 
+class CredentialRequestForm(_StrictForm):
+    """The endorsement certificate of a TPM, and the public area of its attestation key."""
+
+    challenge: Challenge
+    platform: Platform
+    certificate: Annotated[bytes, _Base64Url(1, MAX_CERTIFICATE_BYTES)]
+    authorities: Annotated[bytes, _Base64Url(0, 4 * MAX_CERTIFICATE_BYTES)] = b""
+    key_area: Annotated[bytes, _Base64Url(1, MAX_KEY_AREA_BYTES)]
+
+
+class CredentialForm(_StrictForm):
+    """What TPM2_ActivateCredential takes, each without its size."""
+
+    credential: Blob
+    encrypted_secret: Blob
+
+
 class EnrolmentRequestForm(_StrictForm):
     """Native evidence over the challenge and a fresh key, and the proof that it is held."""
 
@@ -197,10 +221,11 @@ class EvidenceForm(_StrictForm):
 
 
 class TrustAnchorForm(_StrictForm):
-    """A software root whose evidence is trusted."""
+    """A software root whose evidence is trusted, or a manufacturer of TPMs: one of the two."""
 
     name: Name
-    public_key: PublicKey
+    public_key: PublicKey | None = None
+    certificate: Annotated[bytes, _Base64Url(1, MAX_CERTIFICATE_BYTES)] | None = None
 
 
 class InstanceForm(_StrictForm):

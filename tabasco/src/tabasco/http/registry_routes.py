@@ -36,25 +36,35 @@ Body = Annotated[bytes, Depends(_body)]
 """The type of a parameter that is the whole body, whatever it is."""
 
 
-@router.get("/v1/trust-anchors")
+@router.get("/v1/trust-anchors", response_model_exclude_none=True)
 def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
-    """The software roots whose evidence is trusted."""
+    """The software roots whose evidence is trusted, and the manufacturers of TPMs."""
     return [
         forms.TrustAnchorForm(name=root.name, public_key=root.public_key)
+        if root.certificate is None
+        else forms.TrustAnchorForm(name=root.name, certificate=root.certificate)
         for root in Roots(context.database).all()
     ]
 
 
-@router.post("/v1/trust-anchors", status_code=201)
+@router.post("/v1/trust-anchors", status_code=201, response_model_exclude_none=True)
 def add_trust_anchor(
     anchor: forms.TrustAnchorForm, context: Given, admin: Admin
 ) -> forms.TrustAnchorForm:
-    """Trust a software root (a P-256 key, DER SubjectPublicKeyInfo)."""
+    """Trust a software root (a P-256 key), or a manufacturer of TPMs (a certificate); both DER."""
+    roots = Roots(context.database)
+    if anchor.public_key is None:
+        if anchor.certificate is None:
+            raise HTTPException(400, "neither public_key nor certificate is given")
+        roots.add_manufacturer(anchor.name, anchor.certificate, at=context.now(), actor=admin.actor)
+        return anchor
+    if anchor.certificate is not None:
+        raise HTTPException(400, "both public_key and certificate are given, one is a root")
     try:
         key = p256_key_of_der(anchor.public_key)
     except KeyFormatError as error:
         raise HTTPException(400, f"public_key {error}") from error
-    Roots(context.database).add(anchor.name, key, at=context.now(), actor=admin.actor)
+    roots.add(anchor.name, key, at=context.now(), actor=admin.actor)
     return anchor
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from colima.tabasco import CHALLENGE_BYTES
@@ -37,6 +37,10 @@ class ChallengeSource(Protocol):
 
     def issue(self, platform: str, *, at: datetime) -> bytes:
         """A fresh 32-byte challenge for this purpose, or a `BusyError`."""
+        ...
+
+    def check(self, challenge: bytes, platform: str, *, at: datetime) -> None:
+        """Refuse it as `CHALLENGE_NOT_LIVE` where `use` would; it stays as it is."""
         ...
 
     def use(self, challenge: bytes, platform: str, *, at: datetime) -> None:
@@ -76,6 +80,17 @@ class Challenges:
             )
         return challenge
 
+    def check(self, challenge: bytes, platform: str, *, at: datetime) -> None:
+        """Refuse `challenge` where `use` would; it stays as it is.
+
+        Raises:
+            RefusalError: `CHALLENGE_NOT_LIVE`.
+        """
+        with self._database.reading() as session:
+            live = select(ChallengeRow.id).where(*_live(challenge, platform, at))
+            if session.scalar(live) is None:
+                raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, _why(session, challenge, at))
+
     def use(self, challenge: bytes, platform: str, *, at: datetime) -> None:
         """Use `challenge` up: of any number of concurrent calls one returns.
 
@@ -85,12 +100,7 @@ class Challenges:
         with self._database.writing() as session:
             used = session.scalars(
                 update(ChallengeRow)
-                .where(
-                    ChallengeRow.digest == _digest(challenge),
-                    ChallengeRow.platform == platform,
-                    ChallengeRow.used_at.is_(None),
-                    ChallengeRow.expires_at > at,
-                )
+                .where(*_live(challenge, platform, at))
                 .values(used_at=at)
                 .returning(ChallengeRow.id)
             ).all()
@@ -129,6 +139,16 @@ class StatelessChallenges:
         head = int(at.timestamp()).to_bytes(_TIME_BYTES) + self._random(_RANDOM_BYTES)
         return head + self._code(head, platform)
 
+    def check(self, challenge: bytes, platform: str, *, at: datetime) -> None:
+        """Refuse `challenge` where `use` would; it stays as it is.
+
+        Raises:
+            RefusalError: `CHALLENGE_NOT_LIVE`.
+        """
+        self._check_code(challenge, platform, at)
+        with self._database.reading() as session:
+            _refuse_used(session, challenge)
+
     def use(self, challenge: bytes, platform: str, *, at: datetime) -> None:
         """Use `challenge` up: of any number of concurrent calls on one database one returns.
 
@@ -136,6 +156,22 @@ class StatelessChallenges:
             RefusalError: `CHALLENGE_NOT_LIVE`.
             BusyError: too many were used and have not expired.
         """
+        issued = self._check_code(challenge, platform, at)
+        with self._database.writing() as session:
+            _refuse_used(session, challenge)
+            _make_room(session, at, self._limit)
+            session.add(
+                ChallengeRow(
+                    digest=_digest(challenge),
+                    platform=platform,
+                    # A service whose clock is late must not find it forgotten and take it again.
+                    expires_at=issued + self._validity + _LEEWAY,
+                    used_at=at,
+                )
+            )
+
+    def _check_code(self, challenge: bytes, platform: str, at: datetime) -> datetime:
+        """When a challenge of ours was issued, if it may still be answered at `at`."""
         head, code = challenge[: _TIME_BYTES + _RANDOM_BYTES], challenge[-16:]
         # The code first: nobody learns of a time or a row by what is not from us.
         if len(challenge) != CHALLENGE_BYTES or not hmac.compare_digest(
@@ -145,25 +181,27 @@ class StatelessChallenges:
         issued = datetime.fromtimestamp(int.from_bytes(head[:_TIME_BYTES]), UTC)
         if not issued - _LEEWAY <= at < issued + self._validity:
             raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "expired")
-        with self._database.writing() as session:
-            digest = _digest(challenge)
-            if session.scalar(select(ChallengeRow.id).filter_by(digest=digest)) is not None:
-                raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "used")
-            _make_room(session, at, self._limit)
-            session.add(
-                ChallengeRow(
-                    digest=digest,
-                    platform=platform,
-                    # A service whose clock is late must not find it forgotten and take it again.
-                    expires_at=issued + self._validity + _LEEWAY,
-                    used_at=at,
-                )
-            )
+        return issued
 
     def _code(self, head: bytes, platform: str) -> bytes:
         # The purpose is under the code: a nonce of a session is no challenge of an enrolment.
         message = _MAC_LABEL + head + platform.encode()
         return hmac.digest(self._key.reveal(), message, "sha256")[:16]
+
+
+def _live(challenge: bytes, platform: str, at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is true of the row of a challenge that may be answered."""
+    return (
+        ChallengeRow.digest == _digest(challenge),
+        ChallengeRow.platform == platform,
+        ChallengeRow.used_at.is_(None),
+        ChallengeRow.expires_at > at,
+    )
+
+
+def _refuse_used(session: Session, challenge: bytes) -> None:
+    if session.scalar(select(ChallengeRow.id).filter_by(digest=_digest(challenge))) is not None:
+        raise RefusalError(RejectionReason.CHALLENGE_NOT_LIVE, "used")
 
 
 def _make_room(session: Session, at: datetime, limit: int) -> None:

@@ -55,14 +55,20 @@ class Base(DeclarativeBase):
 
 
 class RootRow(Base):
-    """A key whose native evidence we believe, until `removed_at`."""
+    """What vouches for attesters that we believe, until `removed_at`.
+
+    A software root's key, or the certificate (DER) of a manufacturer of TPMs; `kind` says which.
+    The latter's `instance_id` is a zero and the certificate's digest, which no instance has.
+    """
 
     __tablename__ = "roots"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_CHARS))
     instance_id: Mapped[bytes] = mapped_column(LargeBinary(33), unique=True)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary(256))
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(2048))
+    kind: Mapped[str] = mapped_column(String(16), server_default="software")
+    certificate: Mapped[bytes | None] = mapped_column(LargeBinary(16 * 1024))
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

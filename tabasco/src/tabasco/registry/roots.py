@@ -1,11 +1,19 @@
-"""The register of trusted roots: whose native evidence we believe. Empty means nobody."""
+"""The register of trusted roots: who vouches for attesters that we believe. Empty means nobody.
 
+A software root is a key, whose native evidence we believe. A manufacturer of TPMs is a certificate,
+under which are those of its TPMs.
+"""
+
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -14,21 +22,34 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RevocationRow, RootRow
-from veracruz_utils.key_files import digest_of
+from tabasco.verify.errors import EvidenceError
+from tabasco.verify.x509 import certificates
 from veracruz_utils.public_keys import der_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+class RootKind(StrEnum):
+    """What a root is."""
+
+    SOFTWARE = "software"
+    TPM = "tpm"
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A root we trust: its row's number, its operator's name for it, its key and that key's id."""
+    """A root we trust: its row's number, its operator's name for it, its key and that key's id.
+
+    A manufacturer of TPMs has a certificate (DER) besides, and no id.
+    """
 
     number: int
     name: str
     instance_id: bytes
     public_key: bytes
     added_at: datetime
+    kind: RootKind = RootKind.SOFTWARE
+    certificate: bytes | None = None
 
 
 class Roots:
@@ -51,11 +72,42 @@ class Roots:
             TabascoError: the name or the key is in use by another root, or the key by an instance,
                 or the key is revoked.
         """
+        row = RootRow(instance_id=instance_id_of(key), public_key=der_of(key))
+        return self._add(name, row, (hashlib.sha256(row.public_key).digest(),), at=at, actor=actor)
+
+    def add_manufacturer(
+        self, name: str, certificate: bytes, *, at: datetime, actor: str = audit.OPERATOR
+    ) -> Root:
+        """Trust TPMs whose endorsement certificates lead to this one (DER) from now on.
+
+        Raises:
+            TabascoError: as `add`; or it is no certificate of an authority, or not valid at `at`.
+        """
+        try:
+            loaded = certificates.load(certificate)
+            certificates.check_authority(loaded, authorities_below=0)
+            start, end = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+            certificates.check_validity(start, end, at=at, what=certificates.name(loaded))
+        except EvidenceError as error:
+            raise TabascoError(f"this certificate cannot be a root: {error.detail}") from error
+        key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        digests = tuple(hashlib.sha256(each).digest() for each in (key, certificate))
+        row = RootRow(
+            instance_id=b"\0" + digests[1],
+            public_key=key,
+            kind=RootKind.TPM.value,
+            certificate=certificate,
+        )
+        return self._add(name, row, digests, at=at, actor=actor)
+
+    def _add(
+        self, name: str, wanted: RootRow, digests: Sequence[bytes], *, at: datetime, actor: str
+    ) -> Root:
         if not _NAME.fullmatch(name):
             raise TabascoError(
                 f"{name[:80]!r} is not a name for a root: use letters, digits, . _ -, at most 64"
             )
-        identifier = instance_id_of(key)
+        identifier = wanted.instance_id
         with self._database.writing() as session:
             row = session.scalar(select(RootRow).filter_by(instance_id=identifier))
             if row is not None and row.removed_at is None:
@@ -63,11 +115,11 @@ class Roots:
                     raise TabascoError(f"this key is already trusted as root {row.name!r}")
                 return _value(row)
             _refuse_taken(session, name, identifier)
-            digest = digest_of(key)
-            if session.scalar(select(RevocationRow.id).filter_by(value=digest)) is not None:
+            revoked = select(RevocationRow.id).where(RevocationRow.value.in_(digests))
+            if session.scalar(revoked) is not None:
                 raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
             if row is None:
-                row = RootRow(instance_id=identifier, public_key=der_of(key))
+                row = wanted
                 session.add(row)
             # The old row again: instances it vouched for were revoked with it, and stay so.
             row.name, row.added_at, row.removed_at = name, at, None
@@ -96,12 +148,18 @@ class Roots:
             return [_value(row) for row in rows]
 
     def find(self, instance_id: bytes) -> Root | None:
-        """The trusted root with this id, if there is one."""
+        """The trusted software root with this id, if there is one."""
         with self._database.reading() as session:
             row = session.scalar(
-                select(RootRow).filter_by(instance_id=instance_id, removed_at=None)
+                select(RootRow).filter_by(
+                    instance_id=instance_id, removed_at=None, kind=RootKind.SOFTWARE.value
+                )
             )
             return None if row is None else _value(row)
+
+    def manufacturers(self) -> list[Root]:
+        """The manufacturers of TPMs that are trusted now."""
+        return [root for root in self.all() if root.kind is RootKind.TPM]
 
 
 def remove_root(session: Session, row: RootRow, *, at: datetime, actor: str) -> int:
@@ -132,4 +190,6 @@ def _value(row: RootRow) -> Root:
         instance_id=row.instance_id,
         public_key=row.public_key,
         added_at=row.added_at,
+        kind=RootKind(row.kind),
+        certificate=row.certificate,
     )

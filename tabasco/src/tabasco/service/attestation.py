@@ -1,6 +1,7 @@
 """The attestation service without its network: requests in, answers or errors out."""
 
 import logging
+import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from colima.tabasco import (
     CompleteEnrolmentResponse,
     DescribeServiceRequest,
     DescribeServiceResponse,
+    RequestCredentialRequest,
+    RequestCredentialResponse,
     VerifyTokenRequest,
     VerifyTokenResponse,
 )
@@ -30,6 +33,7 @@ from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
+from tabasco.service.credentials import Credentials
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.explanation import explain
 from tabasco.service.hardware_root import MEASURED, HardwareRoot
@@ -99,7 +103,13 @@ class AttestationService:
         self._source = source
         self._roots = roots
         challenges = _challenges(database, settings, challenge_key)
-        hardware = _hardware(database, source, roots)
+        self._credentials = Credentials(
+            challenges=challenges,
+            roots=Roots(database),
+            # Without a key that is shared, what a service gave is for itself, while it runs.
+            key=challenge_key or Secret(secrets.token_bytes(32)),
+        )
+        hardware = _hardware(database, source, roots, self._credentials)
         self._enrolments = Enrolments(
             challenges=challenges,
             instances=instances,
@@ -140,6 +150,15 @@ class AttestationService:
         challenge = self._enrolments.begin(request.platform, at=self._now())
         _log.debug("enrolment begun")
         return BeginEnrolmentResponse(challenge, _seconds(self._settings.challenge_validity))
+
+    def request_credential(self, request: RequestCredentialRequest) -> RequestCredentialResponse:
+        """A credential for the attestation key of a TPM that wants to enrol.
+
+        Raises:
+            RefusalError: see `Credentials.give`.
+        """
+        made = self._credentials.give(request, at=self._now())
+        return RequestCredentialResponse(made.blob, made.encrypted_secret)
 
     def complete_enrolment(self, request: CompleteEnrolmentRequest) -> CompleteEnrolmentResponse:
         """The acknowledgement of an enrolment that is on disk.
@@ -238,7 +257,10 @@ class AttestationService:
 
 
 def _hardware(
-    database: Database, source: CollateralSource, roots: Collection[bytes] | None
+    database: Database,
+    source: CollateralSource,
+    roots: Collection[bytes] | None,
+    credentials: Credentials,
 ) -> dict[str, HardwareRoot]:
     return {
         kind.value: HardwareRoot(
@@ -248,6 +270,7 @@ def _hardware(
             source=source,
             platform_keys=PlatformKeys(database),
             roots=roots,
+            credentials=credentials,
         )
         for kind in MEASURED
     }

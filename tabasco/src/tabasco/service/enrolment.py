@@ -87,7 +87,9 @@ class Enrolments:
             raise RefusalError(RejectionReason.KEY_REVOKED)
         # (3) something we trust vouches for what holds it
         # Costly, and so behind a challenge that was used up and a proof that holds.
-        proven = verifier.verify(request.evidence, binding=binding, at=at)
+        proven = verifier.verify(
+            request.evidence, binding=binding, challenge=request.challenge, at=at
+        )
         if self._revocations.holds(proven.measurement):
             raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the root attester")
         # (4) on disk

@@ -7,6 +7,7 @@ appraisal policy in force accepts what it proves; without a policy nothing is.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -18,11 +19,13 @@ from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.service.credentials import Credentials
 from tabasco.service.software_root import NativeResult
 from tabasco.verify import EvidenceError, Proven
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import CollateralSource, Means
+from tabasco.verify.tpm.endorsement import EndorsedKey
 
 MEASURED: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.SGX: "mrenclave",
@@ -45,6 +48,7 @@ class HardwareRoot:
         source: of collateral.
         platform_keys: of platforms whose evidence comes without a certificate.
         roots: SHA-256 digests of roots to trust instead of the vendor's.
+        credentials: by which the keys of TPMs prove where they live.
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class HardwareRoot:
         source: CollateralSource,
         platform_keys: PlatformKeys | None = None,
         roots: Collection[bytes] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._roots = roots
+        self._credentials = credentials
         self.platform = kind.value
         self._kind = kind
         self._policies = policies
@@ -65,22 +71,30 @@ class HardwareRoot:
         self._source = source
         self._platform_keys = platform_keys
 
-    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:
+    def verify(
+        self, evidence: bytes, *, binding: bytes, challenge: bytes, at: datetime
+    ) -> NativeResult:
         """What the hardware proves about the root attester that `binding` is about.
 
         Raises:
-            RefusalError: `EVIDENCE_REFUSED`, `EVIDENCE_UNACCEPTABLE`.
+            RefusalError: `EVIDENCE_REFUSED`, `EVIDENCE_UNACCEPTABLE`, `ROOT_UNKNOWN`.
         """
-        proven, stored, decision = self.appraise(evidence, binding=binding, at=at)
+        native = self._native(evidence)
+        endorsed = self._endorsed(native, challenge, at)
+        proven, stored, decision = self._appraised(native, endorsed, binding=binding, at=at)
         if (refused := decision.refused_by) is not None:
             bound = refused.name != "report-data"
             reason = (
                 RejectionReason.EVIDENCE_UNACCEPTABLE if bound else RejectionReason.EVIDENCE_REFUSED
             )
             raise RefusalError(reason, f"{refused.name}: {refused.fault}")
-        measured = proven.measurements[MEASURED[self._kind]]
+        measured = proven.measurements.get(MEASURED[self._kind])
+        if measured is None:  # a quote over some registers says nothing of the others
+            raise RefusalError(RejectionReason.EVIDENCE_UNACCEPTABLE, "not all registers")
         return NativeResult(
-            measurement=measured, version=f"policy {stored.version}", root_number=None
+            measurement=measured,
+            version=f"policy {stored.version}",
+            root_number=self._root_number(endorsed),
         )
 
     def appraise(
@@ -91,7 +105,12 @@ class HardwareRoot:
         Raises:
             RefusalError: it proves nothing, or no policy is in force.
         """
-        proven = self._proven(evidence, at)
+        return self._appraised(self._native(evidence), None, binding=binding, at=at)
+
+    def _appraised(
+        self, native: NativeEvidence, endorsed: EndorsedKey | None, *, binding: bytes, at: datetime
+    ) -> tuple[Proven, StoredPolicy, Decision]:
+        proven = self._proven(native, endorsed, at)
         stored = self._policies.in_force()
         if stored is None:
             raise RefusalError(RejectionReason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
@@ -106,13 +125,37 @@ class HardwareRoot:
         """What evidence of this kind has to be over; a TPM takes no more than a digest."""
         return binding if self._kind is EvidenceKind.TPM else report_data_of(binding)
 
-    def _proven(self, evidence: bytes, at: datetime) -> Proven:
+    def _native(self, evidence: bytes) -> NativeEvidence:
         try:
             native = NativeEvidence.decode(evidence)
-            # Each platform has a verifier of its own: evidence of one enrols on no other.
-            if native.kind != self._kind:
-                raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "other kind")
-            return verify_evidence(native.raw, self._kind, means=self._means(native), at=at)
+        except AttestationError as error:
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, error.code) from error
+        # Each platform has a verifier of its own: evidence of one enrols on no other.
+        if native.kind != self._kind:
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "other kind")
+        return native
+
+    def _endorsed(
+        self, native: NativeEvidence, challenge: bytes, at: datetime
+    ) -> EndorsedKey | None:
+        if self._credentials is None or self._kind is not EvidenceKind.TPM:
+            return None
+        try:
+            return self._credentials.proven(native, challenge=challenge, at=at)
+        except EvidenceError as error:
+            raise RefusalError(
+                RejectionReason.EVIDENCE_REFUSED, f"{error.stage}: {error.fault}"
+            ) from error
+
+    def _root_number(self, endorsed: EndorsedKey | None) -> int | None:
+        if endorsed is None or self._credentials is None:
+            return None
+        return self._credentials.root_number(endorsed.endorsement)
+
+    def _proven(self, native: NativeEvidence, endorsed: EndorsedKey | None, at: datetime) -> Proven:
+        try:
+            means = replace(self._means(native), endorsed=endorsed)
+            return verify_evidence(native.raw, self._kind, means=means, at=at)
         except AttestationError as error:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, error.code) from error
         except EvidenceError as error:

@@ -24,7 +24,7 @@ class NativeResult:
     """What verified evidence proves about a root attestation isolate.
 
     `version` is for people: printable, at most 64 characters. `root_number` is the row of the
-    registered root that signed, None where hardware did.
+    registered root that signed, or that certified the TPM; None where the hardware's vendor did.
     """
 
     measurement: bytes
@@ -37,8 +37,16 @@ class NativeVerifier(Protocol):
 
     platform: str
 
-    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:
+    def verify(
+        self, evidence: bytes, *, binding: bytes, challenge: bytes, at: datetime
+    ) -> NativeResult:
         """What `evidence` proves, given that it is about `binding` (32 bytes) and valid at `at`.
+
+        Args:
+            evidence: of the platform.
+            binding: what it has to be about.
+            challenge: of the enrolment, used up; the binding depends on it.
+            at: the time to verify for.
 
         Raises:
             RefusalError: it proves nothing to us.
@@ -57,7 +65,14 @@ class LinuxSoftwareRoot:
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
 
-    def verify(self, evidence: bytes, *, binding: bytes, at: datetime) -> NativeResult:  # noqa: ARG002 - a root's key has no dates
+    def verify(
+        self,
+        evidence: bytes,
+        *,
+        binding: bytes,
+        challenge: bytes,  # noqa: ARG002 - it is in the binding
+        at: datetime,  # noqa: ARG002 - a root's key has no dates
+    ) -> NativeResult:
         """What a registered root says about the isolate that `binding` is about.
 
         Raises:

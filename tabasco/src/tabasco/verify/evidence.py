@@ -4,7 +4,6 @@ What comes out is `Proven`, whatever the kind: facts that hold, and nothing yet 
 are acceptable. Only a verifier makes one, so that what was merely parsed cannot reach a policy.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +22,7 @@ from tabasco.verify.intel.dcap import verify_dcap
 from tabasco.verify.intel.quote import parse_quote
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
+from tabasco.verify.measured_boot import verify_tpm
 from tabasco.verify.nvidia import nras
 from tabasco.verify.nvidia.device import NVIDIA_DEVICE_ROOT_SHA256, device_type, verify_device
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence, parse_devices
@@ -33,12 +33,11 @@ from tabasco.verify.nvidia.rim import (
     verify_manifest,
 )
 from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
-from tabasco.verify.proven import ATTESTATION_KEY, NO_END, Concern, Proven
+from tabasco.verify.proven import Proven
 from tabasco.verify.psa import verify_bundle, verify_psa, verify_result
 from tabasco.verify.tpm.azure import certify
 from tabasco.verify.tpm.azure_json import parse_azure
-from tabasco.verify.tpm.quote import registered_key, verify_quote
-from tabasco.verify.tpm.quote_json import parse_tpm
+from tabasco.verify.tpm.quote import verify_quote
 
 
 def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: datetime) -> Proven:
@@ -207,28 +206,6 @@ def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
     )
 
 
-def _tpm(data: bytes, means: Means, _at: datetime) -> Proven:
-    parts = parse_tpm(data)
-    digest = hashlib.sha256(parts.public_key).digest()
-    key = registered_key(parts.public_key, registered={digest}, valid_until=NO_END)
-    quoted = verify_quote(
-        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
-    )
-    values = b"".join(parts.registers["sha256"].values())
-    return replace(
-        quoted,
-        measurements={"pcrs": hashlib.sha256(values).digest(), **quoted.measurements},
-        facts={**quoted.facts, "certified-by": "nobody", ATTESTATION_KEY: digest.hex()},
-        concerns=(
-            Concern(
-                "tpm.uncertified-key",
-                Fault.UNKNOWN_SIGNER,
-                f"nobody certifies attestation key {digest.hex()}: a policy has to name it",
-            ),
-        ),
-    )
-
-
 def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
     if means.audience is None:
         raise missing("audience (--audience)", "a token for somebody else is a relayed one")
@@ -244,7 +221,7 @@ _VERIFIERS: Final[Mapping[EvidenceKind, Callable[[bytes, Means, datetime], Prove
     EvidenceKind.SEV_SNP: _snp,
     EvidenceKind.NITRO: _nitro,
     EvidenceKind.ARM_CCA: _cca,
-    EvidenceKind.TPM: _tpm,
+    EvidenceKind.TPM: verify_tpm,
     EvidenceKind.TPM_AZURE: _tpm_azure,
     EvidenceKind.NVIDIA: _nvidia,
     EvidenceKind.NVIDIA_RIM: _nvidia_rim,

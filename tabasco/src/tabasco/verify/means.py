@@ -12,6 +12,7 @@ from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from tabasco.verify.amd.snp import Endorsements
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import Collateral
+from tabasco.verify.tpm.endorsement import EndorsedKey
 
 PublicKey = ec.EllipticCurvePublicKey
 
@@ -35,8 +36,8 @@ class Means:
 
     Attributes:
         collateral: of SGX and TDX.
-        certificate: the VCEK or VLEK of SEV-SNP, DER or PEM.
-        authorities: AMD's certificates above it, PEM; of NVIDIA's devices all, the signer's first.
+        certificate: the VCEK or VLEK of SEV-SNP, DER or PEM; of a TPM, its attestation key's.
+        authorities: those above it, PEM; of NVIDIA's devices all, the signer's first.
         crl: AMD's or NVIDIA's list of revoked certificates, DER.
         manifests: NVIDIA's reference values (RIM), XML.
         keys: that may have signed, by the instance id or key id that they are registered for; `*`
@@ -49,6 +50,9 @@ class Means:
         source: of collateral and certificates that are not given.
         roots: SHA-256 digests of roots of SGX, TDX, Nitro and NVIDIA to trust instead of the
             vendor's.
+        endorsed: the key of a TPM, and what it has proven of where it lives.
+        key_roots: certificates (DER) to trust, above the `certificate` of a TPM's attestation key.
+        event_log: what firmware says it measured into the registers of a TPM.
     """
 
     collateral: Collateral | None = None
@@ -64,6 +68,9 @@ class Means:
     registered: Callable[[bytes], PublicKey | None] | None = None
     source: CollateralSource | None = None
     roots: Collection[bytes] | None = None
+    endorsed: EndorsedKey | None = None
+    key_roots: tuple[bytes, ...] = ()
+    event_log: bytes | None = None
 
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
@@ -85,6 +92,7 @@ class Means:
         return cls(
             certificate=native.auxiliary.get(AuxiliaryPart.CERTIFICATE),
             authorities=native.auxiliary.get(AuxiliaryPart.AUTHORITIES),
+            event_log=native.auxiliary.get(AuxiliaryPart.EVENT_LOG),
             source=source,
             registered=registered,
             roots=roots,

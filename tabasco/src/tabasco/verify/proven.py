@@ -73,6 +73,18 @@ Fact: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenEvent:
+    """Something that was extended into a register: its place in the log, its type, its digest."""
+
+    number: int
+    kind: str
+    digest: bytes
+
+    def __str__(self) -> str:
+        return f"event {self.number} ({self.kind})"
+
+
+@dataclass(frozen=True, slots=True)
 class Proven:
     """What authentic evidence says.
 
@@ -87,6 +99,8 @@ class Proven:
         facts: everything else a policy may look at, by name.
         warnings: for people; nothing that a policy decides on.
         concerns: what is refused unless a policy accepts it by name.
+        events: of measured boot, by the measurement that they were extended into; None where no
+            log came with the evidence.
         named: keys, certificates and ids that it rests on, which a revocation can name.
         parts: what each of several attesters proves, by its name; none has parts of its own.
     """
@@ -101,6 +115,7 @@ class Proven:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
+    events: Mapping[str, tuple[ProvenEvent, ...]] | None = None
     named: tuple[Named, ...] = ()
     parts: "Mapping[str, Proven]" = field(default_factory=dict)
 

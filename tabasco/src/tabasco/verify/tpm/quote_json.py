@@ -1,8 +1,8 @@
 """A TPM's quote as JSON: `ak_public`, and `tpm_quote` with `message`, `signature` and `pcrs`.
 
-The key (DER SubjectPublicKeyInfo), the TPMS_ATTEST and the TPMT_SIGNATURE are in base64, the 24
-registers of the SHA-256 bank in hexadecimal. Nothing certifies the key: whoever relies on it has to
-name it.
+The key (DER SubjectPublicKeyInfo), the TPMS_ATTEST and the TPMT_SIGNATURE are in base64, registers
+in hexadecimal: a list of all 24 of the SHA-256 bank; or an object of those that the quote covers,
+by their numbers, of that bank, or by the names of banks. Nothing here certifies the key.
 """
 
 import base64
@@ -14,11 +14,11 @@ from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
 from tabasco.verify.tpm.quote import Registers
-from tabasco.verify.tpm.structures import QuoteSignature, parse_signature
+from tabasco.verify.tpm.structures import BANK_BYTES, QuoteSignature, parse_signature
 from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
-_REGISTER_BYTES: Final = 32
+_BANK: Final = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,43 @@ def parse_tpm(data: bytes) -> TpmEvidence:
         public_key=_base64(document["ak_public"], "ak_public"),
         message=_base64(quote["message"], "message"),
         signature=parse_signature(_base64(quote["signature"], "signature")),
-        registers={"sha256": _registers(quote["pcrs"])},
+        registers=parse_registers(quote["pcrs"]),
     )
 
 
-def _registers(value: JsonValue) -> dict[int, bytes]:
-    if not isinstance(value, list) or len(value) != _REGISTERS:
-        raise malformed(f"pcrs is not a list of {_REGISTERS} registers")
-    return {index: _register(each) for index, each in enumerate(value)}
+def parse_registers(value: JsonValue) -> Registers:
+    """The registers of a list of 24, or of an object as above.
+
+    Raises:
+        EvidenceError: stage `format`.
+    """
+    if isinstance(value, list):
+        if len(value) != _REGISTERS:
+            raise malformed(f"pcrs is a list of {len(value)} registers, one has {_REGISTERS}")
+        return {_BANK: {index: _register(each, _BANK) for index, each in enumerate(value)}}
+    if not isinstance(value, dict) or not value:
+        raise malformed("pcrs is neither a list of registers nor an object of them")
+    if not value.keys() <= BANK_BYTES.keys():
+        return {_BANK: _by_number(value, _BANK)}
+    return {bank: _by_number(registers, bank) for bank, registers in value.items()}
 
 
-def _register(value: JsonValue) -> bytes:
+def _by_number(value: JsonValue, bank: str) -> dict[int, bytes]:
+    if not isinstance(value, dict) or not value:
+        raise malformed(f"the registers of {bank} are not an object of values by number")
+    for name in value:
+        if not (name.isascii() and name.isdigit() and name == str(int(name)) and len(name) < 3):
+            raise malformed(f"{name[:16]!r} is not the number of a register")
+    return {int(name): _register(value[name], bank) for name in sorted(value, key=int)}
+
+
+def _register(value: JsonValue, bank: str) -> bytes:
     try:
         found = bytes.fromhex(value) if isinstance(value, str) else b""
     except ValueError:
         found = b""
-    if len(found) != _REGISTER_BYTES:
-        raise malformed("a register is not 32 bytes in hexadecimal")
+    if len(found) != BANK_BYTES[bank]:
+        raise malformed(f"a register of {bank} is not {BANK_BYTES[bank]} bytes in hexadecimal")
     return found
 
 

@@ -99,7 +99,13 @@ class QuoteSignature:
         return padding.PSS(padding.MGF1(self.algorithm), padding.PSS.AUTO)
 
 
-class _TpmReader:
+class TpmReader:
+    """A structure of a TPM, read from the front; numbers are big-endian.
+
+    Every method raises `EvidenceError`, of stage `format`, where the bytes are not what they should
+    be; `name` is what the error calls them.
+    """
+
     __slots__ = ("_data", "_name", "_position")
 
     def __init__(self, data: bytes, name: str, limit: int) -> None:
@@ -108,6 +114,7 @@ class _TpmReader:
         self._data, self._name, self._position = data, name, 0
 
     def take(self, size: int) -> bytes:
+        """So many bytes."""
         end = self._position + size
         if end > len(self._data):
             raise malformed(f"{self._name} is cut at {len(self._data)} bytes")
@@ -116,6 +123,7 @@ class _TpmReader:
         return taken
 
     def number(self, size: int) -> int:
+        """A number of so many bytes."""
         return int.from_bytes(self.take(size), "big")
 
     def sized(self, limit: int) -> bytes:
@@ -126,6 +134,7 @@ class _TpmReader:
         return self.take(size)
 
     def end(self) -> None:
+        """Nothing, if nothing follows."""
         rest = len(self._data) - self._position
         if rest:
             raise EvidenceError(
@@ -139,7 +148,7 @@ def parse_quote(data: bytes) -> TpmQuote:
     Raises:
         EvidenceError: it is malformed, or attests something else.
     """
-    reader = _TpmReader(data, "the quote", MAX_ATTEST_BYTES)
+    reader = TpmReader(data, "the quote", MAX_ATTEST_BYTES)
     if reader.number(4) != _GENERATED:
         raise malformed("the quote's magic is not that of a structure a TPM made")
     kind = reader.number(2)
@@ -171,7 +180,7 @@ def parse_signature(data: bytes) -> QuoteSignature:
     Raises:
         EvidenceError: it is malformed or of an algorithm that is not accepted.
     """
-    reader = _TpmReader(data, "the signature", MAX_SIGNATURE_BYTES)
+    reader = TpmReader(data, "the signature", MAX_SIGNATURE_BYTES)
     scheme, number = reader.number(2), reader.number(2)
     if number not in _HASHES:
         raise _unsupported(f"the quote is signed over hash {number:#06x}")
@@ -187,7 +196,7 @@ def parse_signature(data: bytes) -> QuoteSignature:
     return QuoteSignature(name, _HASHES[number], value)
 
 
-def _selections(reader: _TpmReader) -> tuple[Selection, ...]:
+def _selections(reader: TpmReader) -> tuple[Selection, ...]:
     count = reader.number(4)
     if not 0 < count <= _MAX_BANKS:
         raise malformed(f"the quote covers {count} banks, 1 to {_MAX_BANKS} are read")
@@ -197,7 +206,7 @@ def _selections(reader: _TpmReader) -> tuple[Selection, ...]:
     return selections
 
 
-def _selection(reader: _TpmReader) -> Selection:
+def _selection(reader: TpmReader) -> Selection:
     number, size = reader.number(2), reader.number(1)
     if number not in _BANKS or not 0 < size <= 4:
         raise malformed(f"the quote covers bank {number:#06x} with {size} bytes of registers")

@@ -11,10 +11,11 @@ as who signed them, is remembered for the last few; times are compared anew, alw
 """
 
 import binascii
+import contextlib
 import functools
 import hashlib
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from tabasco.verify.x509 import der
 from tabasco.verify.x509.outline import (
     BASIC_CONSTRAINTS,
     KEY_USAGE,
@@ -179,6 +181,7 @@ def check_chain(
     roots: Collection[bytes],
     at: datetime,
     stage: VerificationStage = VerificationStage.CHAIN,
+    purpose: Callable[[x509.Certificate], None] | None = None,
 ) -> datetime:
     """When the first certificate of a chain that holds at `at` ends.
 
@@ -187,6 +190,7 @@ def check_chain(
         roots: SHA-256 digests of the DER of the roots that are trusted.
         at: with a time zone.
         stage: for the error: whose chain it is.
+        purpose: refuses a leaf that is not for this; by default what signs no evidence.
 
     Raises:
         EvidenceError: `UNKNOWN_ROOT`, `CHAIN`, `NOT_YET_VALID`, `EXPIRED` or
@@ -196,7 +200,10 @@ def check_chain(
         raise EvidenceError(Fault.CHAIN, stage, f"a chain of {len(chain)} certificates")
     end = check_issuers(chain[1:], roots=roots, at=at, stage=stage)
     leaf = chain[0]
-    check_leaf(leaf, stage=stage)
+    if purpose is None:
+        check_leaf(leaf, stage=stage)
+    else:
+        purpose(leaf)
     _check_issued(leaf, chain[1], stage)
     _check_time(leaf, at, stage)
     return min(end, leaf.not_valid_after_utc)
@@ -229,18 +236,72 @@ def check_issuers(
     return min(certificate.not_valid_after_utc for certificate in chain)
 
 
+def chain_to_root(
+    leaf: x509.Certificate,
+    authorities: Sequence[x509.Certificate],
+    *,
+    trusted: Sequence[x509.Certificate],
+) -> tuple[x509.Certificate, ...]:
+    """The chain from `leaf` by way of `authorities`, in their order, to one that is trusted.
+
+    The trusted one may be left out of `authorities`: then it is found by its name. Nothing is
+    verified: that is for `check_chain`.
+
+    Raises:
+        EvidenceError: `UNKNOWN_ROOT`.
+    """
+    chain = (leaf, *authorities)
+    last = chain[-1]
+    if len(chain) > 1 and digest(last) in {digest(each) for each in trusted}:
+        return chain
+    issuer = outline_of(last).issuer.encoded
+    named = [each for each in trusted if outline_of(each).subject.encoded == issuer]
+    for root in named:  # a root that was renewed has the old one's name
+        with contextlib.suppress(EvidenceError):
+            _check_issued(last, root, VerificationStage.CHAIN)
+            return (*chain, root)
+    if named:
+        return (*chain, named[-1])
+    raise EvidenceError(
+        Fault.UNKNOWN_ROOT,
+        VerificationStage.CHAIN,
+        f"{name(last)} is issued by {der.common_name(outline_of(last).issuer)[:64]!r}, "
+        f"which is none of {len(trusted)} trusted roots: a certificate between them may be missing",
+    )
+
+
 def check_leaf(
-    certificate: x509.Certificate, *, stage: VerificationStage = VerificationStage.CHAIN
+    certificate: x509.Certificate,
+    *,
+    stage: VerificationStage = VerificationStage.CHAIN,
+    understood: Collection[str] = (),
 ) -> None:
-    """Refuse a leaf that is an authority, or says critical things that we do not read."""
-    found = _outline_of(certificate, stage)
+    """Refuse a leaf that is an authority, or says critical things that nobody reads.
+
+    Args:
+        certificate: the leaf.
+        stage: for the error.
+        understood: extensions that the caller reads.
+    """
+    found = check_end_entity(certificate, stage=stage, understood=understood)
+    # A leaf that names no usage may sign (RFC 5280 4.2.1.3); an authority has to name its own.
+    if usage(found, _DIGITAL_SIGNATURE) is False:
+        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
+
+
+def check_end_entity(
+    certificate: x509.Certificate,
+    *,
+    stage: VerificationStage = VerificationStage.CHAIN,
+    understood: Collection[str] = (),
+) -> CertificateOutline:
+    """The members of a leaf, which is no authority, whatever its key is for; see `check_leaf`."""
+    found = _outline_of(certificate, stage, understood)
     if authority(found)[0]:
         raise EvidenceError(
             Fault.CHAIN, stage, f"{name(certificate)} is an authority, not a signer of evidence"
         )
-    # A leaf that names no usage may sign (RFC 5280 4.2.1.3); an authority has to name its own.
-    if usage(found, _DIGITAL_SIGNATURE) is False:
-        raise EvidenceError(Fault.CHAIN, stage, f"{name(certificate)} is not for signatures")
+    return found
 
 
 def check_authority(
@@ -343,10 +404,13 @@ def _check_outline(encoded: bytes, stage: VerificationStage) -> None:
         )
 
 
-def _outline_of(certificate: x509.Certificate, stage: VerificationStage) -> CertificateOutline:
+def _outline_of(
+    certificate: x509.Certificate, stage: VerificationStage, understood: Collection[str] = ()
+) -> CertificateOutline:
     found = outline_of(certificate)
     for identifier, extension in found.extensions.items():
-        if extension.critical and identifier not in _KNOWN_CRITICAL:
+        known = identifier in _KNOWN_CRITICAL or identifier in understood
+        if extension.critical and not known:
             raise EvidenceError(
                 Fault.CHAIN,
                 stage,

@@ -1,0 +1,396 @@
+"""Sonora's evidence and Tabasco's credentials on a real TPM implementation: swtpm."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from colima import decode, encode, tabasco
+from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
+from sonora.doctor.hardware import look_at_hardware
+from sonora.enrolment import enrol
+from sonora.errors import EnrolmentRefusedError
+from sonora.evidence import EvidenceUnavailableError
+from sonora.evidence.tpm import source as source_module
+from sonora.evidence.tpm.commands import ENDORSEMENT
+from sonora.evidence.tpm.keys import ATTESTATION_TEMPLATE
+from sonora.evidence.tpm.source import TpmSource
+from support import swtpm
+from support.enrolment import Clock
+from support.swtpm import needs_swtpm
+from tabasco.collateral import Store, StoredCollateral
+from tabasco.errors import RefusalError
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.instances import Instances
+from tabasco.registry.policies import Policies
+from tabasco.registry.roots import Roots
+from tabasco.registry.state import StateDirectory
+from tabasco.service.attestation import AttestationService, Settings
+
+pytestmark = needs_swtpm
+
+
+def der(path):
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+
+
+class World:
+    """A Tabasco, and what stands between it and Sonora."""
+
+    def __init__(self, folder, database, clock, *, shared_key=None):
+        self.database, self.clock = database, clock
+        state = StateDirectory(folder / "state")
+        state.prepare()
+        state.make_result_key()
+        self.service = AttestationService(
+            database=database,
+            key_ring=state.key_ring(),
+            build="1",
+            now=clock,
+            settings=Settings(),
+            source=StoredCollateral(Store(folder / "collateral")),
+            challenge_key=shared_key,
+        )
+        self.on_the_way = lambda request: request
+        self.asked = []
+
+    def call(self, method, request):
+        """As gRPC would, with whatever somebody on the way makes of the evidence."""
+        self.asked.append(method)
+        methods = {
+            "BeginEnrolment": (tabasco.BeginEnrolmentRequest, self.service.begin_enrolment),
+            "RequestCredential": (
+                tabasco.RequestCredentialRequest,
+                self.service.request_credential,
+            ),
+            "CompleteEnrolment": (
+                tabasco.CompleteEnrolmentRequest,
+                self.service.complete_enrolment,
+            ),
+        }
+        kind, answer = methods[method]
+        return encode(answer(self.on_the_way(decode(kind, request))))
+
+    def trust(self, certificate, name="maker"):
+        Roots(self.database).add_manufacturer(name, certificate, at=self.clock())
+
+    def accept(self, tpm_policy, *, version=1):
+        document = f"version = {version}\n[tpm]\n{tpm_policy}".encode()
+        Policies(self.database).put_in_force(document, at=self.clock())
+
+    def accept_as_it_is(self, tpm, *registers):
+        names = registers or range(24)
+        values = source_module.Tpm(tpm.place.open()).registers()
+        lines = [f'pcr{index} = ["{values[index].hex()}"]' for index in names]
+        self.accept("[tpm.measurements]\n" + "\n".join(lines))
+
+
+@pytest.fixture
+def world(tmp_path):
+    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+        yield World(tmp_path, database, Clock(datetime.now(UTC) + timedelta(minutes=1)))
+
+
+def source_of(tpm, manufacturer):
+    """A source whose certificate comes with the one between it and the root."""
+    return TpmSource(tpm.settings(endorsement=bundle(tpm, manufacturer)))
+
+
+def bundle(tpm, manufacturer):
+    own = TpmSource(tpm.settings()).endorsement.certificate
+    path = manufacturer.folder / f"{hashlib.sha256(own).hexdigest()[:8]}.pem"
+    pem = x509.load_der_x509_certificate(own).public_bytes(Encoding.PEM)
+    path.write_bytes(pem + manufacturer.issuer.read_bytes())
+    return path
+
+
+def refused_for(world, source, *words):
+    with pytest.raises(EnrolmentRefusedError) as caught:
+        enrol(world.call, source)
+    for word in words:
+        assert word in str(caught.value)
+    assert Instances(world.database).all() == []
+
+
+def credential(world, challenge, source, area):
+    shown = source.endorsement
+    return world.service.request_credential(
+        tabasco.RequestCredentialRequest(
+            challenge, "tpm", shown.certificate, shown.authorities, area
+        )
+    )
+
+
+def begun(world):
+    return world.service.begin_enrolment(tabasco.BeginEnrolmentRequest("tpm")).challenge
+
+
+# What goes well.
+
+
+def test_a_tpm_of_a_trusted_manufacturer_enrols(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    found = enrol(world.call, source_of(tpm, manufacturer))
+    (instance,) = Instances(world.database).all()
+    assert instance.instance_id == found.instance_id
+    assert (instance.platform, instance.root) == ("tpm", "maker")
+    assert world.asked == ["BeginEnrolment", "RequestCredential", "CompleteEnrolment"]
+
+
+def test_the_authority_between_may_be_the_root_that_is_trusted(world, tpm, manufacturer):
+    # Then the certificate in the TPM's own memory is all that is needed.
+    world.trust(der(manufacturer.issuer))
+    world.accept_as_it_is(tpm)
+    enrol(world.call, TpmSource(tpm.settings()))
+
+
+def test_it_enrols_again_and_leaves_nothing_in_the_tpm(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    source = source_of(tpm, manufacturer)
+    ids = {enrol(world.call, source).instance_id for _ in range(5)}  # a TPM has room for three
+    assert len(ids) == 5
+
+
+def test_the_key_is_the_same_after_the_tpm_was_off(tpm, state, tmp_path):
+    before = TpmSource(tpm.settings()).key_digest
+    with swtpm.running(swtpm.copied(state, tmp_path / "again")) as again:  # over TCP, too
+        assert TpmSource(again.settings()).key_digest == before
+
+
+def test_a_persistent_key_serves_as_well(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    handle = tpm.make_persistent(ATTESTATION_TEMPLATE, ENDORSEMENT, 0x81010002)
+    settings = tpm.settings(key_handle=handle, endorsement=bundle(tpm, manufacturer))
+    enrol(world.call, TpmSource(settings))
+
+
+def test_a_policy_sees_which_tpm_it_is(world, tpm, manufacturer):
+    source = source_of(tpm, manufacturer)
+    digest = hashlib.sha256(source.endorsement.public_key).hexdigest()
+    world.trust(der(manufacturer.root))
+    rules = (
+        '[tpm.facts]\ntpm-model = {{ equals = "swtpm" }}\nendorsement-key = {{ equals = "{}" }}\n'
+    )
+    pcr0 = f'[tpm.measurements]\npcr10 = ["{"00" * 32}"]\n'
+    world.accept(rules.format("00" * 32) + pcr0)
+    refused_for(world, source, "evidence-unacceptable")
+    world.accept(rules.format(digest) + pcr0, version=2)
+    enrol(world.call, source)
+
+
+def test_the_doctor_tells_of_the_tpm(tpm):
+    found = {each.name: each for each in look_at_hardware(tpm.settings())}["evidence tpm"]
+    source = TpmSource(tpm.settings())
+    assert found.found.startswith("there: platform tpm, made by 'IBM'")
+    assert source.key_digest.hex() in found.found
+    assert hashlib.sha256(source.endorsement.public_key).hexdigest() in found.found
+
+
+# Another TPM, another key.
+
+
+def test_a_tpm_of_another_manufacturer_is_refused(world, tpm, manufacturer, other_manufacturer):
+    other_manufacturer.make("any")  # now it has certificates, of the same names
+    world.trust(der(other_manufacturer.root))
+    world.accept_as_it_is(tpm)
+    refused_for(world, source_of(tpm, manufacturer), "endorsement-unknown", "unacceptable")
+
+
+def test_a_policy_may_name_the_key_that_nobody_certifies(world, tpm):
+    source = TpmSource(tpm.settings())
+    world.accept(
+        'concerns = ["tpm.uncertified-key"]\n[tpm.facts]\n'
+        f'attestation-key = {{ equals = "{source.key_digest.hex()}" }}\n'
+        f'[tpm.measurements]\npcr10 = ["{"00" * 32}"]\n'
+    )
+    enrol(world.call, source)
+
+
+def test_a_root_that_was_removed_lets_nobody_enrol_and_ends_who_did(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    source = source_of(tpm, manufacturer)
+    enrol(world.call, source)
+    assert Roots(world.database).remove("maker", at=world.clock()) == 1
+    with pytest.raises(EnrolmentRefusedError, match="endorsement-unknown"):
+        enrol(world.call, source)
+    (instance,) = Instances(world.database).all()
+    assert instance.revoked_at is not None
+
+
+def test_the_certificate_of_another_tpm_is_found_out_at_once(tpm, manufacturer, tmp_path):
+    with swtpm.running(manufacturer.make(f"other-{tmp_path.name}")) as other:
+        theirs = bundle(other, manufacturer)
+    source = TpmSource(tpm.settings(endorsement=theirs))
+    with pytest.raises(EvidenceUnavailableError, match="another key than this TPM's"):
+        source.endorsed_evidence(bytes(32), lambda _: source_module.Credential(b"", b""))
+
+
+def test_a_credential_for_another_tpm_is_not_activated(world, tpm, manufacturer, tmp_path):
+    """A machine without a TPM of its own shows another's certificate, and has that answer."""
+    world.trust(der(manufacturer.root))
+    challenge = begun(world)
+    with swtpm.running(manufacturer.make(f"victim-{tmp_path.name}")) as victim:
+        honest = source_of(victim, manufacturer)
+        with source_of(tpm, manufacturer)._key() as (_, area):
+            given = credential(world, challenge, honest, area)
+        # The victim's TPM does not hold the key of this name.
+        with (
+            honest._key() as (handle, _),
+            honest.endorsement.key_of(honest._tpm) as endorsing,
+            pytest.raises(EvidenceUnavailableError, match="error"),
+        ):
+            honest._tpm.activate_credential(
+                handle, endorsing, given.credential, given.encrypted_secret
+            )
+
+
+@pytest.mark.parametrize(
+    ("bit", "said"), [(16, "not restricted"), (1, "not fixedTPM"), (5, "not sensitiveDataOrigin")]
+)
+def test_a_key_that_could_have_been_made_outside_gets_no_credential(
+    world, tpm, manufacturer, bit, said
+):
+    world.trust(der(manufacturer.root))
+    source = source_of(tpm, manufacturer)
+    with source._key() as (_, area):
+        attributes = int.from_bytes(area[4:8]) & ~(1 << bit)
+        changed = area[:4] + attributes.to_bytes(4) + area[8:]
+        with pytest.raises(RefusalError, match="key-area-unsuitable") as caught:
+            credential(world, begun(world), source, changed)
+    assert said in caught.value.detail
+
+
+def test_a_key_that_is_not_restricted_is_refused_even_if_the_tpm_made_it(
+    world, tpm, manufacturer, monkeypatch
+):
+    unrestricted = bytearray(ATTESTATION_TEMPLATE)
+    unrestricted[5] &= 0xFE
+    monkeypatch.setattr(source_module, "ATTESTATION_TEMPLATE", bytes(unrestricted))
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    refused_for(world, source_of(tpm, manufacturer), "key-area-unsuitable", "unacceptable")
+
+
+# Evidence that somebody changes, keeps or sends late.
+
+
+def changing(parts=None, raw=None):
+    """What evidence becomes on the way."""
+
+    def on_the_way(request):
+        if not isinstance(request, tabasco.CompleteEnrolmentRequest):
+            return request
+        native = NativeEvidence.decode(request.evidence)
+        changed = {**native.auxiliary, **(parts or {})}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        new = NativeEvidence(native.kind, (raw or (lambda each: each))(native.raw), kept)
+        return replace(request, evidence=new.encode())
+
+    return on_the_way
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {AuxiliaryPart.ACTIVATED_SECRET: bytes(32)},
+        {AuxiliaryPart.ACTIVATED_SECRET: b""},
+        {AuxiliaryPart.KEY_AREA: b""},
+        {AuxiliaryPart.KEY_AREA: None},
+        {AuxiliaryPart.ENDORSEMENT_CERTIFICATE: None},
+        {AuxiliaryPart.ENDORSEMENT_CERTIFICATE: b"0\x03\x02\x01\x00"},
+        {AuxiliaryPart.ENDORSEMENT_AUTHORITIES: None},
+    ],
+)
+def test_proof_of_the_key_that_is_changed_is_refused(world, tpm, manufacturer, parts):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    world.on_the_way = changing(parts)
+    refused_for(world, source_of(tpm, manufacturer), "evidence-refused")
+
+
+def test_without_the_proof_the_key_is_certified_by_nobody(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    world.on_the_way = changing({AuxiliaryPart.ACTIVATED_SECRET: None})
+    refused_for(world, source_of(tpm, manufacturer), "evidence-unacceptable")
+
+
+def test_proof_for_one_enrolment_is_none_for_the_next(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    source = source_of(tpm, manufacturer)
+    kept = {}
+
+    def keep(request):
+        if isinstance(request, tabasco.CompleteEnrolmentRequest):
+            parts = NativeEvidence.decode(request.evidence).auxiliary
+            kept[AuxiliaryPart.ACTIVATED_SECRET] = parts[AuxiliaryPart.ACTIVATED_SECRET]
+        return request
+
+    world.on_the_way = keep
+    enrol(world.call, source)
+    world.on_the_way = changing(kept)
+    with pytest.raises(EnrolmentRefusedError, match="evidence-refused"):
+        enrol(world.call, source)
+
+
+def test_an_enrolment_that_is_sent_again_is_refused(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    sent = []
+    world.on_the_way = lambda request: sent.append(request) or request
+    enrol(world.call, source_of(tpm, manufacturer))
+    with pytest.raises(RefusalError, match="challenge-not-live"):
+        world.service.complete_enrolment(sent[-1])
+    with pytest.raises(RefusalError, match="challenge-not-live"):
+        world.service.request_credential(sent[1])
+
+
+def test_an_activation_that_is_answered_late_is_refused(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+
+    def late(request):
+        if isinstance(request, tabasco.CompleteEnrolmentRequest):
+            world.clock.now += Settings().challenge_validity + timedelta(seconds=1)
+        return request
+
+    world.on_the_way = late
+    refused_for(world, source_of(tpm, manufacturer), "challenge-not-live")
+
+
+def test_a_credential_costs_a_challenge_that_is_live(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    source = source_of(tpm, manufacturer)
+    with source._key() as (_, area), pytest.raises(RefusalError, match="challenge-not-live"):
+        credential(world, bytes(32), source, area)
+    challenge = begun(world)
+    with source._key() as (_, area):
+        for _ in range(3):  # it uses nothing up, and nothing is kept
+            credential(world, challenge, source, area)
+        world.clock.now += Settings().challenge_validity
+        with pytest.raises(RefusalError, match="challenge-not-live"):
+            credential(world, challenge, source, area)
+
+
+def test_evidence_over_another_binding_is_refused(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    source = source_of(tpm, manufacturer)
+    honest = source._tpm.quote
+    source._tpm.quote = lambda key, _: honest(key, bytes(32))
+    refused_for(world, source, "evidence-refused")
+
+
+def test_a_register_that_changed_is_refused(world, tpm, manufacturer):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    tpm.extend(4, hashlib.sha256(b"another kernel").digest())
+    refused_for(world, source_of(tpm, manufacturer), "evidence-unacceptable")
