@@ -1,7 +1,7 @@
 """The names that verifiers give: of measurements by kind of evidence, and of concerns.
 
 A policy with a name that no verifier gives accepts nothing by it. So whoever writes a policy is
-warned of names that are not here. PSA components have the names that their makers choose.
+warned of names that are not here.
 """
 
 import re
@@ -27,10 +27,12 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.NVIDIA_NRAS: "",
     EvidenceKind.COMPOSITE: "",
     EvidenceKind.CONFIDENTIAL_SPACE: "image",
-    EvidenceKind.PSA: ".*",
+    EvidenceKind.PSA: "enclave",
     EvidenceKind.EAR: "",
     EvidenceKind.CORIM: "",
 }
+WITH_COMPONENTS: Final = frozenset({EvidenceKind.PSA, EvidenceKind.ARM_CCA})
+"""Kinds of evidence that list software piece by piece, by types that their makers choose."""
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
     r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
@@ -47,7 +49,14 @@ def unknown_measurement(kind: EvidenceKind, name: str) -> str | None:
         return None
     if not known:
         return f"evidence of {kind} has no measurements, so {name[:64]!r} is never found"
+    if kind in WITH_COMPONENTS:
+        return f"{name[:64]!r} is probably a component: name it in [[{kind}.components]]"
     return f"evidence of {kind} has no measurement {name[:64]!r}: see docs/reference/evidence.md"
+
+
+def unknown_reference(kind: EvidenceKind, name: str) -> str | None:
+    """The same of a reference value, which may be of a component of any type."""
+    return None if kind in WITH_COMPONENTS else unknown_measurement(kind, name)
 
 
 def unknown_concerns(names: tuple[str, ...]) -> Iterator[str]:

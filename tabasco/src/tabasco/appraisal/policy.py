@@ -22,6 +22,14 @@ kind, and the table `composite` says how many there have to be:
 Of a TPM's registers it can speak by what was extended into them, where an event log came along:
 `[tpm.events]` with `pcr4 = { sequence = ["…", …] }`, or `allowed`, or `required`.
 
+Software that evidence of PSA and CCA lists piece by piece is named piece by piece:
+
+    [[psa.components]]
+    type = "PRoT"
+    measurement = ["c5d4…"]           # or "reference-values"
+    signer = ["a1b2…"]
+    version = { one_of = ["1.3.5"] }
+
 For SGX and TDX also `tcb_statuses` (by default `UpToDate` alone) and `advisories` (those that may
 apply; any that comes with an accepted status when it is left out).
 """
@@ -31,13 +39,21 @@ import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
 
 from tabasco.appraisal.checks import Acceptance, AppraisalCheck, checks
-from tabasco.appraisal.known_names import unknown_concerns, unknown_measurement
+from tabasco.appraisal.components import ComponentPolicy, component_checks
+from tabasco.appraisal.known_names import (
+    WITH_COMPONENTS,
+    unknown_concerns,
+    unknown_measurement,
+)
+from tabasco.appraisal.rules import AppraisalRule, HexText
 from tabasco.errors import TabascoError
+from tabasco.verify.components import measurements_of_components
 from tabasco.verify.composite import COUNT
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
@@ -45,7 +61,6 @@ from tabasco.verify.measured_boot import UNCERTIFIED_KEY
 from tabasco.verify.proven import (
     ATTESTATION_KEY,
     REFERENCE_VALUES,
-    Fact,
     Proven,
     ProvenEvent,
     TcbStatus,
@@ -56,44 +71,6 @@ References = Callable[[EvidenceKind, str], Sequence[bytes]]
 """The reference values of a measurement, by the kind of evidence and its name."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-_Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,128}$")]
-
-
-class AppraisalRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What one fact has to be; each operator that is given has to hold, and one has to be given.
-
-    `equals` and `one_of` compare what is shown; `at_least` and `at_most` are of numbers alone.
-    """
-
-    equals: str | None = None
-    one_of: tuple[str, ...] | None = None
-    at_least: int | None = None
-    at_most: int | None = None
-
-    def __post_init__(self) -> None:
-        if all(getattr(self, name) is None for name in self.__struct_fields__):
-            raise ValueError("a rule without operator")
-
-    def holds(self, found: Fact) -> bool:
-        """Whether the fact is as this asks."""
-        shown = str(found)
-        bounded = self.at_least is not None or self.at_most is not None
-        if bounded and not isinstance(found, int):
-            return False
-        return (
-            (self.equals is None or shown == self.equals)
-            and (self.one_of is None or shown in self.one_of)
-            and (self.at_least is None or int(found) >= self.at_least)
-            and (self.at_most is None or int(found) <= self.at_most)
-        )
-
-    def __str__(self) -> str:
-        given = {name: getattr(self, name) for name in self.__struct_fields__}
-        return " and ".join(
-            f"{name.replace('_', ' ')} {value!r}"
-            for name, value in given.items()
-            if value is not None
-        )
 
 
 class EventRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -103,9 +80,9 @@ class EventRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     that have to be.
     """
 
-    sequence: tuple[_Hex, ...] | None = None
-    allowed: tuple[_Hex, ...] | None = None
-    required: tuple[_Hex, ...] | None = None
+    sequence: tuple[HexText, ...] | None = None
+    allowed: tuple[HexText, ...] | None = None
+    required: tuple[HexText, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.sequence is None and self.allowed is None and self.required is None:
@@ -135,13 +112,14 @@ class EventRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 class KindPolicy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What is accepted of one kind of evidence."""
 
-    measurements: dict[_Name, tuple[_Hex, ...] | Literal["reference-values"]] = {}
+    measurements: dict[_Name, tuple[HexText, ...] | Literal["reference-values"]] = {}
     facts: dict[_Name, AppraisalRule] = {}
     events: dict[_Name, EventRule] = {}
     tcb_statuses: tuple[TcbStatus, ...] = (TcbStatus.UP_TO_DATE,)
     advisories: tuple[str, ...] | None = None
     concerns: tuple[str, ...] = ()
     debug: bool = False
+    components: tuple[ComponentPolicy, ...] = ()
 
 
 class _PolicyDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -207,6 +185,14 @@ class AppraisalPolicy:
             checked = msgspec.convert({"version": version, "kinds": document}, _PolicyDocument)
         except (ValueError, RecursionError) as error:
             raise TabascoError(f"the appraisal policy cannot be read: {error}") from None
+        for kind, policy in checked.kinds.items():
+            if policy.components and kind not in WITH_COMPONENTS:
+                kinds = " and ".join(sorted(WITH_COMPONENTS))
+                raise TabascoError(
+                    f"the appraisal policy has [[{kind}.components]], which evidence of {kinds} "
+                    "alone lists: name what is measured under "
+                    f"[{kind}.measurements]"
+                )
         return cls(checked.version, checked.kinds)
 
     def warnings(self) -> Iterator[str]:
@@ -252,6 +238,8 @@ class AppraisalPolicy:
             found += _certified(policy, proven)
             found += _measurements(policy, proven, references)
             found += _events(policy, proven)
+            of_kind = partial(references, proven.kind)
+            found += component_checks(policy.components, proven.components, of_kind)
             found += _facts(policy, proven)
         parts = {
             name: self.evaluate(part, references=references) for name, part in proven.parts.items()
@@ -284,6 +272,11 @@ def _measurements(
     listed = policy.measurements or policy.events or REFERENCE_VALUES in policy.facts
     if proven.measurements and not listed:
         names = ", ".join(proven.measurements)
+    listed = policy.measurements or REFERENCE_VALUES in policy.facts
+    of_components = dict(measurements_of_components(proven.components))
+    others = [name for name in proven.measurements if name not in of_components]
+    if others and not listed:
+        names = ", ".join(others)
         detail = f"the policy lists no measurement, the evidence has {names}"
         yield AppraisalCheck("measurements", passed=False, fault=Fault.MEASUREMENT, detail=detail)
     for name, accepted in policy.measurements.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tabasco.appraisal.known_names import unknown_measurement
+from tabasco.appraisal.known_names import unknown_reference
 from tabasco.cli.options import (
     current_time,
     database_option,
@@ -64,7 +64,7 @@ def reference_values_add(
     )
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add(wanted, at=current_time())
-    if (warning := unknown_measurement(wanted.kind, wanted.measurement)) is not None:
+    if (warning := unknown_reference(wanted.kind, wanted.measurement)) is not None:
         note(f"warning: {warning}")
     emit(_value_fields(added), f"reference value {added.number} is added", as_json=as_json)
 

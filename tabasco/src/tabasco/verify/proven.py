@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Self, TypeAlias
 
+from tabasco.verify.components import FirmwareComponent
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named, measurements_of
@@ -101,6 +102,8 @@ class Proven:
         concerns: what is refused unless a policy accepts it by name.
         events: of measured boot, by the measurement that they were extended into; None where no
             log came with the evidence.
+        components: software that the evidence lists piece by piece; what was measured of them, and
+            who signed them, is among the measurements as well.
         named: keys, certificates and ids that it rests on, which a revocation can name.
         parts: what each of several attesters proves, by its name; none has parts of its own.
     """
@@ -116,6 +119,7 @@ class Proven:
     warnings: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
     events: Mapping[str, tuple[ProvenEvent, ...]] | None = None
+    components: tuple[FirmwareComponent, ...] = ()
     named: tuple[Named, ...] = ()
     parts: "Mapping[str, Proven]" = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from psa_attestation.tokens.lifecycle import Lifecycle
 from psa_attestation.tokens.token import read_unverified_claims, verify_token
 from psa_attestation.tokens.veracruz_2021 import is_2021_token, verify_2021_token
 from tabasco.verify import named
+from tabasco.verify.components import FirmwareComponent, measurements_of_components
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
@@ -41,7 +42,8 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
     )
     return Proven(
         kind=EvidenceKind.PSA,
-        measurements=_components(claims),
+        measurements=dict(measurements_of_components(_components(claims))),
+        components=_components(claims),
         report_data=claims.nonce,
         debug=claims.lifecycle_state is not Lifecycle.SECURED,
         valid_until=NO_END,
@@ -53,6 +55,7 @@ def verify_psa(data: bytes, means: Means, at: datetime) -> Proven:
             "lifecycle": claims.lifecycle_state.name.lower(),
             "client-id": claims.client_id,
             **_isolation(claims),
+            **_versions(claims),
         },
         concerns=()
         if claims.profile is PsaProfile.RFC9783
@@ -106,12 +109,21 @@ def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
     )
 
 
-def _components(claims: Claims) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for index, component in enumerate(claims.software_components):
-        name = component.measurement_type or "component"
-        found[name if name not in found else f"{name}#{index}"] = component.measurement
-    return found
+def _components(claims: Claims) -> tuple[FirmwareComponent, ...]:
+    found: dict[str, FirmwareComponent] = {}
+    for each in claims.software_components:
+        name = each.measurement_type or "component"
+        # A type can be any text: also one that looks like another component's second, or signer.
+        if name in found or "#" in name or name.endswith(".signer"):
+            name = f"{name}#{len(found)}"
+        found[name] = FirmwareComponent(
+            name, each.measurement_type, each.measurement, each.signer_id, each.version
+        )
+    return tuple(found.values())
+
+
+def _versions(claims: Claims) -> dict[str, str]:
+    return {f"{each.name}.version": each.version for each in _components(claims) if each.version}
 
 
 def verify_result(data: bytes, means: Means, at: datetime) -> Proven:

@@ -27,6 +27,10 @@ from tabasco.verify.arm.cca_claims import (
     decode_realm,
     realm_key,
 )
+from tabasco.verify.components import (
+    FirmwareComponent,
+    measurements_of_components,
+)
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
@@ -125,6 +129,7 @@ def verify_cca(
         debug=state in _DEBUG_STATES,
         valid_until=valid_until,
         facts=_facts(token),
+        components=_components(token),
         concerns=() if state is Lifecycle.SECURED else (_concern(state),),
         named=(
             named.key(PLATFORM_KEY, key),
@@ -172,23 +177,30 @@ def _measurements(token: CcaToken) -> dict[str, bytes]:
     measurements = {"rim": token.realm.initial}
     for index, register in enumerate(token.realm.extensible):
         measurements[f"rem{index}"] = register
-    for index, component in enumerate(token.platform.components):
-        measurements[f"platform{index}"] = component.measurement
-        measurements[f"platform{index}.signer"] = component.signer_id
-    return measurements
+    return measurements | dict(measurements_of_components(_components(token)))
+
+
+def _components(token: CcaToken) -> tuple[FirmwareComponent, ...]:
+    return tuple(
+        FirmwareComponent(
+            f"platform{index}", each.kind, each.measurement, each.signer_id, each.version
+        )
+        for index, each in enumerate(token.platform.components)
+    )
 
 
 def _facts(token: CcaToken) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {
+    return {
         "instance-id": token.platform.instance_id.hex(),
         "implementation-id": token.platform.implementation_id.hex(),
         "platform-config": token.platform.config.hex(),
         "lifecycle": HexNumber(token.platform.lifecycle, digits=4),
         "personalisation": token.realm.personalisation.hex(),
+        **{
+            each.name: " ".join(filter(None, (each.kind, each.version)))
+            for each in _components(token)
+        },
     }
-    for index, component in enumerate(token.platform.components):
-        facts[f"platform{index}"] = " ".join(filter(None, (component.kind, component.version)))
-    return facts
 
 
 def _concern(state: Lifecycle) -> Concern:
