@@ -321,13 +321,16 @@ def _ending(prog: str | None) -> Iterator[None]:
     except (click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
         raise  # click knows
     except (Exception, KeyboardInterrupt) as error:  # a person sees a line, not a traceback
-        if isinstance(error, click.UsageError) and error.message.startswith(_TOO_MANY):
-            error.message += _QUOTES
-        if isinstance(error, click.ClickException) and not _as_json.get():
+        told = error
+        if isinstance(told, click.UsageError) and told.message.startswith(_TOO_MANY):
+            told = click.UsageError(told.message + _QUOTES, told.ctx)
+        if isinstance(told, click.ClickException) and not _as_json.get():
+            if told is not error:
+                raise told from None
             raise  # click says it with the usage
         if _debug.get():
             traceback.print_exc()
-        status, text = _failure(error)
+        status, text = _failure(told)
         facts = json.dumps({"error": _error_facts(error, text, status)})
         click.echo(facts if _as_json.get() else f"{prog}: {text}", err=True)
         raise click.exceptions.Exit(status) from None
