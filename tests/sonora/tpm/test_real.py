@@ -18,7 +18,7 @@ from sonora.evidence.tpm import source as source_module
 from sonora.evidence.tpm.commands import ENDORSEMENT
 from sonora.evidence.tpm.keys import ATTESTATION_TEMPLATE
 from sonora.evidence.tpm.source import TpmSource
-from support import swtpm
+from support import event_logs, swtpm
 from support.enrolment import Clock
 from support.swtpm import needs_swtpm
 from tabasco.collateral import Store, StoredCollateral
@@ -29,6 +29,7 @@ from tabasco.registry.policies import Policies
 from tabasco.registry.roots import Roots
 from tabasco.registry.state import StateDirectory
 from tabasco.service.attestation import AttestationService, Settings
+from tabasco.verify.eventlog.log import parse_event_log
 
 pytestmark = needs_swtpm
 
@@ -56,6 +57,7 @@ class World:
         )
         self.on_the_way = lambda request: request
         self.asked = []
+        self.refusal = None
 
     def call(self, method, request):
         """As gRPC would, with whatever somebody on the way makes of the evidence."""
@@ -72,7 +74,11 @@ class World:
             ),
         }
         kind, answer = methods[method]
-        return encode(answer(self.on_the_way(decode(kind, request))))
+        try:
+            return encode(answer(self.on_the_way(decode(kind, request))))
+        except RefusalError as error:
+            self.refusal = error
+            raise
 
     def trust(self, certificate, name="maker"):
         Roots(self.database).add_manufacturer(name, certificate, at=self.clock())
@@ -394,3 +400,109 @@ def test_a_register_that_changed_is_refused(world, tpm, manufacturer):
     world.accept_as_it_is(tpm)
     tpm.extend(4, hashlib.sha256(b"another kernel").digest())
     refused_for(world, source_of(tpm, manufacturer), "evidence-unacceptable")
+
+
+# What was extended.
+
+
+def booted(tpm, log):
+    """Extend what a log says into a TPM."""
+    for event in parse_event_log(log).events:
+        if event.extends:
+            tpm.extend(event.register, event.digests["sha256"])
+
+
+def logged(tpm, manufacturer, tmp_path, log):
+    path = tmp_path / "binary_bios_measurements"
+    path.write_bytes(log)
+    settings = tpm.settings(endorsement=bundle(tpm, manufacturer), event_log=path)
+    return TpmSource(settings)
+
+
+def digests_of(log, register):
+    return [event.digests["sha256"].hex() for event in parse_event_log(log).of(register)]
+
+
+EVENTS = "[tpm.events]\npcr4 = {{ sequence = {} }}\n"
+
+
+def why_refused(world, source):
+    """What Tabasco writes into its own log."""
+    with pytest.raises(EnrolmentRefusedError):
+        enrol(world.call, source)
+    assert Instances(world.database).all() == []
+    return world.refusal.detail
+
+
+def test_a_machine_enrols_by_what_was_extended(world, tpm, manufacturer, tmp_path):
+    log = event_logs.boot()
+    booted(tpm, log)
+    world.trust(der(manufacturer.root))
+    world.accept(EVENTS.format(digests_of(log, 4)))
+    enrol(world.call, logged(tpm, manufacturer, tmp_path, log))
+
+
+def test_a_refusal_names_the_event_that_the_policy_does_not_expect(
+    world, tpm, manufacturer, tmp_path
+):
+    booted(tpm, other := event_logs.boot(programs=(b"shim", b"another grub")))
+    world.trust(der(manufacturer.root))
+    expected = digests_of(event_logs.boot(), 4)
+    world.accept(EVENTS.format(expected))
+    told = why_refused(world, logged(tpm, manufacturer, tmp_path, other))
+    assert "event 4 (EV_EFI_BOOT_SERVICES_APPLICATION) extended" in told
+    assert expected[-1] in told
+
+
+def test_a_log_of_another_boot_is_refused(world, tpm, manufacturer, tmp_path):
+    booted(tpm, event_logs.boot(programs=(b"shim", b"another grub")))
+    log = event_logs.boot()
+    world.trust(der(manufacturer.root))
+    world.accept(EVENTS.format(digests_of(log, 4)))
+    told = why_refused(world, logged(tpm, manufacturer, tmp_path, log))
+    assert "PCR 4 of sha256" in told
+
+
+def test_an_event_that_the_log_leaves_out_or_invents_is_refused(world, tpm, manufacturer, tmp_path):
+    log = event_logs.boot()
+    booted(tpm, event_logs.boot(programs=(b"shim",)))
+    world.trust(der(manufacturer.root))
+    world.accept(EVENTS.format(digests_of(log, 4)))
+    told = why_refused(world, logged(tpm, manufacturer, tmp_path, log))
+    assert "event 4 (EV_EFI_BOOT_SERVICES_APPLICATION)" in told
+    assert "not extended" in told
+
+
+def test_a_policy_of_events_is_not_met_without_a_log(world, tpm, manufacturer):
+    log = event_logs.boot()
+    booted(tpm, log)
+    world.trust(der(manufacturer.root))
+    world.accept(EVENTS.format(digests_of(log, 4)))
+    told = why_refused(world, source_of(tpm, manufacturer))
+    assert "no event log came with the evidence" in told
+
+
+@pytest.mark.parametrize(
+    ("rule", "accepted"),
+    [
+        ("allowed = {all}", True),
+        ("allowed = {some}", False),
+        ("required = {some}", True),
+        ("required = {strange}", False),
+        ("sequence = {some}", False),
+        ("sequence = {more}", False),
+    ],
+)
+def test_rules_of_events(world, tpm, manufacturer, tmp_path, *, rule, accepted):
+    log = event_logs.boot()
+    booted(tpm, log)
+    found = digests_of(log, 4)
+    given = {"all": found[::-1], "some": found[:-1], "strange": ["ab" * 32]}
+    given["more"] = [*found, "ab" * 32]
+    world.trust(der(manufacturer.root))
+    world.accept(f"[tpm.events]\npcr4 = {{ {rule.format(**given)} }}\n")
+    source = logged(tpm, manufacturer, tmp_path, log)
+    if accepted:
+        enrol(world.call, source)
+    else:
+        refused_for(world, source, "evidence-unacceptable")

@@ -22,6 +22,7 @@ from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.credentials import Credentials
 from tabasco.service.software_root import NativeResult
 from tabasco.verify import EvidenceError, Proven
+from tabasco.verify.errors import Fault
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import CollateralSource, Means
@@ -87,7 +88,7 @@ class HardwareRoot:
             reason = (
                 RejectionReason.EVIDENCE_UNACCEPTABLE if bound else RejectionReason.EVIDENCE_REFUSED
             )
-            raise RefusalError(reason, f"{refused.name}: {refused.fault}")
+            raise RefusalError(reason, _told(refused.name, refused.fault, refused.detail))
         measured = proven.measurements.get(MEASURED[self._kind])
         if measured is None:  # a quote over some registers says nothing of the others
             raise RefusalError(RejectionReason.EVIDENCE_UNACCEPTABLE, "not all registers")
@@ -159,9 +160,8 @@ class HardwareRoot:
         except AttestationError as error:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, error.code) from error
         except EvidenceError as error:
-            raise RefusalError(
-                RejectionReason.EVIDENCE_REFUSED, f"{error.stage}: {error.fault}"
-            ) from error
+            told = _told(error.stage, error.fault, error.detail)
+            raise RefusalError(RejectionReason.EVIDENCE_REFUSED, told) from error
         except TabascoError as error:  # the store is damaged, which is for our operator
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "collateral store") from error
 
@@ -173,3 +173,8 @@ class HardwareRoot:
             registered=None if keys is None else partial(keys.find, self._kind),
             roots=self._roots,
         )
+
+
+def _told(where: str, fault: Fault, detail: str) -> str:
+    """For our own log: of events also which one it is, in digests and names of types alone."""
+    return f"{where}: {fault}: {detail}" if fault is Fault.EVENT_LOG else f"{where}: {fault}"
