@@ -21,7 +21,7 @@ CAUSES = {
 
 # Formats that Tabasco does not read yet. Whoever adds one takes its folder out of here.
 UNREAD = {
-    "azure-cvm", "cca-more", "csv", "eat", "eventlog", "gcp", "maa", "nitrotpm", "nvidia",
+    "azure-cvm", "cca-more", "csv", "eat", "eventlog", "gcp", "maa", "nitrotpm",
     "snp-more", "tpm-more",
 }  # fmt: skip
 

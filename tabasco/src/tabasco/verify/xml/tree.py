@@ -7,6 +7,7 @@ encodings than UTF-8. Comments are dropped, as the canonical form drops them.
 Standard: XML 1.0, Namespaces in XML 1.0.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,8 @@ MAX_XML_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 16
 _MAX_NODES: Final = 8192
 _MAX_ATTRIBUTES: Final = 64
+# Canonical XML 1.1, 1.3: a namespace has an absolute name, or there is no canonical form.
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _RESERVED: Final = frozenset(
     {"http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"}
 )
@@ -100,6 +103,13 @@ def parse(data: bytes) -> XmlElement:
     """
     if len(data) > MAX_XML_BYTES:
         raise malformed(f"XML of {len(data)} bytes, at most {MAX_XML_BYTES} are read")
+    try:
+        # Expat would follow a byte order mark, or zeros between letters, to another encoding.
+        usable = "\0" not in data.decode()
+    except UnicodeDecodeError:
+        usable = False
+    if not usable:
+        raise malformed("it is not XML in UTF-8")
     builder = _Builder()
     parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
@@ -173,6 +183,8 @@ def _declarations(attributes: Mapping[str, str]) -> dict[str, str]:
         # Namespaces in XML 1.0, 2.2: a prefix is never undeclared; `xml` and `xmlns` are XML's own.
         if prefix in {"xml", "xmlns"} or value in _RESERVED or (prefix and not value):
             raise malformed(f"XML declares the namespace of prefix {prefix[:40]!r}")
+        if value and not _ABSOLUTE.fullmatch(value):
+            raise malformed(f"XML declares the namespace {value[:40]!r}, which is not absolute")
         if ":" in prefix or (name != "xmlns" and not prefix):
             raise malformed(f"XML declares the namespace of prefix {prefix[:40]!r}")
         found[prefix] = value
