@@ -1,5 +1,6 @@
 from colima.runtime import ComputationState as ComputationState
 from colima.runtime import ContentKind as ContentKind
+from durango.aio import AsyncPrincipal as AsyncPrincipal
 from durango.attestation import attest as attest
 from durango.attestation_files import SavedAttestation as SavedAttestation
 from durango.bundles import ReceiptBundle as ReceiptBundle
@@ -12,6 +13,7 @@ from durango.errors import ConsentError as ConsentError
 from durango.errors import ContentError as ContentError
 from durango.errors import DurangoError as DurangoError
 from durango.errors import GateError as GateError
+from durango.errors import HaltedError as HaltedError
 from durango.errors import IdentityError as IdentityError
 from durango.errors import NotAuthorisedError as NotAuthorisedError
 from durango.errors import PolicyExpiredError as PolicyExpiredError
@@ -27,6 +29,7 @@ from durango.evidence import Evidence as Evidence
 from durango.evidence import GateCheck as GateCheck
 from durango.evidence import Passed as Passed
 from durango.gate import judge as judge
+from durango.halt import Halt as Halt
 from durango.identity import Identity as Identity
 from durango.identity import load_certificate as load_certificate
 from durango.policy.building import build_policy as build_policy
@@ -54,6 +57,7 @@ from durango.releases import Releases as Releases
 from durango.replay_files import ReplayFiles as ReplayFiles
 from durango.replays import Replay as Replay
 from durango.replays import replay as replay
+from durango.standing import ComputationStatus as ComputationStatus
 from durango.tabasco_keys import parse_tabasco_key as parse_tabasco_key
 from durango.tabasco_keys import pinned_key as pinned_key
 from jalisco.errors import SessionError as SessionError

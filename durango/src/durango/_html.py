@@ -9,13 +9,11 @@ from html import escape
 
 from durango._words import printable
 
-_MOST = 2000
-"""Characters of one cell or line."""
-
 
 def said(text: object) -> str:
     """Text of whatever origin, as it may stand in HTML."""
-    return escape(printable(str(text), most=_MOST))
+    whole = str(text)
+    return escape(printable(whole, most=len(whole)))
 
 
 def heading(text: object) -> str:

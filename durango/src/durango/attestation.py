@@ -16,9 +16,11 @@ from durango.endings import expiry_explained
 from durango.errors import ProtocolError
 from durango.evidence import Attestation, Evidence
 from durango.gate import judge
+from durango.halt import Halt
 from durango.tabasco_keys import pinned_key
 from veracruz_shells.service import BRIDGE_REMEDY, open_channel, unary
 from veracruz_utils.address import Address
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy
 
 _MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -33,6 +35,7 @@ def attest(
     sinaloa: Address | None = None,
     tabasco: Address | None = None,
     timeout_s: float = 30.0,
+    halt: Halt | None = None,
 ) -> Attestation:
     """The isolate behind the policy's bridge, once everything about it has been checked.
 
@@ -42,12 +45,15 @@ def attest(
         sinaloa: where the bridge is, if not where the policy says.
         tabasco: where the attestation service is, if not where the policy says.
         timeout_s: for each of the two questions.
+        halt: ends it from another thread.
 
     Raises:
         GateError: a check failed; see `durango.gate`.
         PolicyExpiredError: the policy's time is over, and the bridge is not there any more.
         UnreachableError: the bridge or Tabasco is not there.
+        HaltedError: `halt` was engaged.
     """
+    halt = halt or Halt()
     key = pinned_key(policy, tabasco_key)
     # One for both questions: neither an old token nor an old result answers it.
     challenge = secrets.token_bytes(verifier.CHALLENGE_BYTES)
@@ -58,6 +64,7 @@ def attest(
             f"/{bridge.SERVICE}/Attest",
             bridge.AttestRequest(challenge),
             timeout_s=timeout_s,
+            halt=halt,
             remedy=BRIDGE_REMEDY,
         ).token
     result = _ask(
@@ -66,6 +73,7 @@ def attest(
         f"/{verifier.SERVICE}/VerifyToken",
         verifier.VerifyTokenRequest(token, challenge, pinned_key=sha256(key).digest()),
         timeout_s=timeout_s,
+        halt=halt,
     ).attestation_result
     evidence = Evidence(challenge, token, result)
     return judge(evidence, policy, tabasco_key=key, at=datetime.now(UTC))
@@ -78,13 +86,18 @@ def _ask(
     request: object,
     *,
     timeout_s: float,
+    halt: Halt,
     remedy: str | None = None,
 ) -> _AnswerT:
     address = peer.rpartition(" ")[2]
     try:
         asked = colima.encode(request)
         with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES) as channel:
+            halt.watch(channel.close)
             data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer, remedy=remedy)
         return colima.decode(answer, data)
     except colima.WireError as error:
         raise ProtocolError(f"{peer} sent a malformed answer: {error}") from error
+    except (VeracruzError, ValueError):  # a ValueError: the channel was closed before it was used
+        halt.check()
+        raise

@@ -1,6 +1,6 @@
 """An attestation in a file: kept, and judged anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -25,7 +25,7 @@ class SavedAttestation:
     was in force, Tabasco did vouch for the isolate then.
     """
 
-    evidence: Evidence
+    evidence: Evidence = field(repr=False)
     attested_at: datetime
 
     @classmethod

@@ -7,14 +7,21 @@ knows: everybody can make a policy, be its Tabasco, and attest and sign whatever
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Self
 
+from durango._html import bullets, heading, paragraph
 from durango.attestation_files import MAX_FILE_BYTES, SavedAttestation
 from durango.errors import ContentError, ReceiptError, TabascoKeyError
 from durango.evidence import Attestation
-from durango.receipts import CommitmentOpening, require_input, require_output, verify_receipt
+from durango.receipts import (
+    CommitmentOpening,
+    receipt_line,
+    require_input,
+    require_output,
+    verify_receipt,
+)
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.cbor.values import Value
@@ -52,6 +59,11 @@ class ReceiptBundle:
     policy: bytes = field(repr=False)
     tabasco_key: bytes | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        count = len(self.receipts)
+        digest = Digest.of(self.policy).short
+        return f"<ReceiptBundle: {count} receipt{'s' if count != 1 else ''}, policy {digest}>"
+
     @classmethod
     def of(
         cls,
@@ -59,8 +71,8 @@ class ReceiptBundle:
         attestation: Attestation,
         policy: Policy,
         *,
-        tabasco_key: bytes | None,
-        at: datetime,
+        tabasco_key: bytes | None = None,
+        at: datetime | None = None,
     ) -> Self:
         """What a principal keeps that relied on `attestation` at that time.
 
@@ -69,10 +81,11 @@ class ReceiptBundle:
             attestation: of the isolate that made them, through the gate.
             policy: the principal's own copy.
             tabasco_key: the one that was given beside a policy that names none.
-            at: when the attestation was good.
+            at: when the attestation was good; None is now.
         """
         key = tabasco_key if policy.tabasco_key is None else None
-        return cls(tuple(receipts), SavedAttestation.of(attestation, at=at), policy.raw, key)
+        saved = SavedAttestation.of(attestation, at=at or datetime.now(UTC))
+        return cls(tuple(receipts), saved, policy.raw, key)
 
     def to_bytes(self) -> bytes:
         """The content of a bundle file: deterministic CBOR."""
@@ -134,6 +147,24 @@ class VerifiedBundle:
     attestation: Attestation
     policy: Policy
     tabasco_key: bytes = field(repr=False)
+
+    def __repr__(self) -> str:
+        count = len(self.receipts)
+        isolate = self.attestation.certificate_digest.short
+        return (
+            f"<VerifiedBundle: {count} receipt{'s' if count != 1 else ''} by isolate {isolate}, "
+            f"policy {self.policy.digest.short}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rests = [
+            f"signed by isolate {self.attestation.certificate_digest}",
+            f"this rests on policy {self.policy.digest}",
+            f"and on Tabasco's key {Digest.of(self.tabasco_key)}",
+        ]
+        parts = [paragraph(receipt_line(each, self.policy)) for each in self.receipts]
+        head = heading(f"{len(self.receipts)} verified, all of it fits together")
+        return head + bullets(rests) + "".join(parts)
 
 
 def verify_bundle(

@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -27,11 +27,15 @@ MAX_SPOOL_BYTES: Final = 256 * 1024 * 1024
 class UploadContent:
     """`size` bytes to send, from the current position of a file that can seek.
 
-    `known_as` is the type that they were found to be of; None before that.
+    `known_as` is the type that they were found to be of; None before that. `check` is called before
+    each piece is read, and may raise.
     """
 
-    def __init__(self, file: BinaryIO, *, name: str) -> None:
+    def __init__(
+        self, file: BinaryIO, *, name: str, check: Callable[[], None] = lambda: None
+    ) -> None:
         self.name = name
+        self._check = check
         self.known_as: str | None = None
         self._file = file
         self._start = file.tell()
@@ -47,6 +51,7 @@ class UploadContent:
             self._file.seek(self._start + offset)
             remaining = self.size - offset
             while remaining:
+                self._check()
                 piece = self._file.read(min(remaining, PIECE_BYTES))
                 remaining -= len(piece)
                 # One that grew is refused too: the announced bytes would be a part of it.
@@ -62,6 +67,7 @@ class UploadContent:
         Raises:
             ContentError: the file cannot be read, or is no longer `size` bytes.
         """
+        self._check()
         wanted = min(most, self.size - offset)
         try:
             self._file.seek(self._start + offset)
@@ -122,8 +128,14 @@ Source = bytes | bytearray | memoryview | Path | str | BinaryIO | UploadContent
 
 
 @contextmanager
-def open_content(source: Source) -> Iterator[UploadContent]:
+def open_content(
+    source: Source, *, check: Callable[[], None] = lambda: None
+) -> Iterator[UploadContent]:
     """`source` as content; a file is open for as long as the context lasts.
+
+    Args:
+        source: what there is.
+        check: called before each piece is read; what it raises ends that.
 
     Raises:
         ContentError: the file cannot be read, or is a pipe with more than 256 MiB in it.
@@ -131,14 +143,22 @@ def open_content(source: Source) -> Iterator[UploadContent]:
     if isinstance(source, UploadContent):
         yield source
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield UploadContent(io.BytesIO(source), name="content")
+        yield UploadContent(io.BytesIO(source), name="content", check=check)
     elif isinstance(source, str | Path) and str(source) == "-":
-        yield _measured(sys.stdin.buffer, name="standard input")
+        yield _measured(sys.stdin.buffer, name="standard input", check=check)
     elif isinstance(source, str | Path):
         with _opened(Path(source)) as file:
-            yield _measured(file, name=str(source))
+            yield _measured(file, name=str(source), check=check)
+    elif not _is_binary_file(source):
+        raise TypeError(
+            f"bytes, a path or a file that is open in binary are sent, not {type(source).__name__}"
+        )
     else:
-        yield _measured(source, name=str(getattr(source, "name", "content")))
+        yield _measured(source, name=str(getattr(source, "name", "content")), check=check)
+
+
+def _is_binary_file(source: object) -> bool:
+    return hasattr(source, "read") and not isinstance(source, io.TextIOBase)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -148,9 +168,10 @@ def _opened(path: Path) -> BinaryIO:
         raise ContentError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _measured(file: BinaryIO, *, name: str) -> UploadContent:
+def _measured(file: BinaryIO, *, name: str, check: Callable[[], None]) -> UploadContent:
     try:
-        return UploadContent(file if _can_seek(file) else _spooled(file, name), name=name)
+        whole = file if _can_seek(file) else _spooled(file, name, check)
+        return UploadContent(whole, name=name, check=check)
     except OSError as error:
         raise ContentError(f"{name} cannot be read: {error.strerror}") from error
 
@@ -164,9 +185,10 @@ def _can_seek(file: BinaryIO) -> bool:
         return file.seekable()
 
 
-def _spooled(file: BinaryIO, name: str) -> BinaryIO:
+def _spooled(file: BinaryIO, name: str, check: Callable[[], None]) -> BinaryIO:
     data = io.BytesIO()
     while piece := file.read(PIECE_BYTES):
+        check()
         data.write(piece)
         if data.tell() > MAX_SPOOL_BYTES:
             raise ContentError(

@@ -6,6 +6,7 @@ VeracruzError
 │ ├ TabascoKeyError           Tabasco's result key is missing, or is not one
 │ ├ AttestationFileError      a file does not hold a saved attestation
 │ ├ ContentError              a file to send cannot be used
+│ ├ HaltedError               it was ended from elsewhere, such as by a cancelled call
 │ ├ ProtocolError             the isolate did not keep to the protocol; no answer of it is used
 │ ├ ProgramFailedError        the program returned a code other than 0
 │ ├ ReplayError               a run cannot be done again, or something else came of it
@@ -44,6 +45,10 @@ class AttestationFileError(DurangoError):
 
 class ContentError(DurangoError):
     """A file to send or to write cannot be used."""
+
+
+class HaltedError(DurangoError):
+    """It was ended from elsewhere, as when a call to the same session was cancelled."""
 
 
 class ProtocolError(DurangoError):

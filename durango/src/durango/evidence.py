@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from durango._html import bullets, heading, table
+from durango._words import printable, timestamp
+from durango.platforms import protection
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import IsolationLayer
 
@@ -88,3 +91,17 @@ class Attestation:
     issued_at: datetime
     expires_at: datetime
     checks: tuple[Passed, ...] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Attestation: isolate {self.certificate_digest.short} on {printable(self.platform)}, "
+            f"policy {self.policy_digest.short}, until {timestamp(self.expires_at)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        isolate = f"isolate {self.certificate_digest.short} passed {len(self.checks)} checks"
+        kind = f"on {self.platform}, {protection(self.platform)}"
+        rows = [(passed.check, passed.found, passed.against) for passed in self.checks]
+        until = f"may be relied on until {timestamp(self.expires_at)}"
+        head = heading(isolate) + bullets([kind, until])
+        return head + table(("check", "found", "compared with"), rows)

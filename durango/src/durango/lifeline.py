@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from colima.runtime import RefusalReason
+from durango.halt import Halt
 from durango.refusals import RequestFailedError
 from jalisco import BridgeBusyError, Connection, SessionError, SessionLostError
 from veracruz_utils.errors import VeracruzError
@@ -32,6 +33,7 @@ class Lifeline:
         patience_s: how long to try again after a break; 0 takes it as it is.
         notice: told of breaks.
         is_over: whether nobody is expected to come back any more.
+        halt: ends it from another thread.
 
     Raises:
         SessionError: there is none to begin with.
@@ -45,20 +47,23 @@ class Lifeline:
         patience_s: float,
         notice: Notice,
         is_over: Callable[[], bool],
+        halt: Halt,
     ) -> None:
         self._open = open_connection
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._notice = notice
         self._is_over = is_over
+        self._halt = halt
         self._lost = False
         self._closed = False
         # Once: a wrong address, or a bridge that was never there, is worth no patience.
-        self._connection: Connection | None = open_connection(timeout_s)
+        self._connection: Connection | None = None
+        self._act(lambda _: None, timeout_s)
 
     def once(self, act: Callable[[Connection], _T]) -> _T:
         """What `act` makes of the connection, whatever becomes of that."""
-        return act(self._connected(self._timeout_s))
+        return self._act(act, self._timeout_s)
 
     def persist(
         self, act: Callable[[Connection], _T], *, position: Callable[[], int] = lambda: 0
@@ -78,7 +83,7 @@ class Lifeline:
         timeout_s = self._timeout_s
         while True:
             try:
-                return act(self._connected(timeout_s))
+                return self._act(act, timeout_s)
             except VeracruzError as error:
                 if self._closed or not is_break(error):
                     raise
@@ -89,7 +94,7 @@ class Lifeline:
                 if now + wait_s > deadline or self._is_over():
                     raise
                 self._tell_of_loss(error)
-            time.sleep(wait_s)
+            self._halt.wait(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             left_s = max(_LEAST_TIMEOUT_S, deadline - time.monotonic())
             timeout_s = min(self._timeout_s, left_s)
@@ -106,6 +111,14 @@ class Lifeline:
         self._closed = True
         if self._connection is not None:
             self._connection.close()
+
+    def _act(self, act: Callable[[Connection], _T], timeout_s: float) -> _T:
+        self._halt.check()
+        try:
+            return act(self._connected(timeout_s))
+        except VeracruzError:
+            self._halt.check()
+            raise
 
     def _connected(self, timeout_s: float) -> Connection:
         if self._connection is None:

@@ -14,14 +14,17 @@ from baja import EndpointConfig
 from baja.client import ClientEndpoint
 from colima import runtime
 from colima.runtime import ComputationState, ContentKind, RefusalReason
+from durango._html import bullets, heading
+from durango._words import printable
 from durango.content import Source, open_content
 from durango.endings import expiry_explained
-from durango.errors import ProgramFailedError, ProtocolError, ReceiptError
+from durango.errors import DurangoError, ProgramFailedError, ProtocolError, ReceiptError
 from durango.evidence import Attestation
+from durango.halt import Halt
 from durango.identity import Identity, require_member
 from durango.input_places import place_of
 from durango.lifeline import Lifeline, Notice
-from durango.refusals import RequestFailedError
+from durango.refusals import RequestFailedError, RequestRefusedError
 from durango.rights import (
     require_attested,
     require_place,
@@ -32,6 +35,7 @@ from durango.rights import (
     require_size,
 )
 from durango.session import PrincipalSession
+from durango.standing import ComputationStatus
 from durango.transfers import Progress
 from jalisco import Connection, SinaloaTransport
 from veracruz_utils.address import Address
@@ -67,6 +71,21 @@ class FetchedResult:
     receipt: "Receipt"
     signed_receipt: bytes = field(repr=False)
 
+    def __repr__(self) -> str:
+        size = "no result" if self.output_size is None else f"{self.output_size} bytes"
+        run = self.receipt
+        return f"<FetchedResult: {size}, receipt {run.number} of round {run.round}>"
+
+    def _repr_html_(self) -> str:
+        from durango.receipts import receipt_table  # noqa: PLC0415
+
+        found = "no result" if self.output_size is None else f"result of {self.output_size} bytes"
+        return (
+            heading(f"{found}, with its receipt")
+            + bullets(["verified against the attestation, the policy and the bytes"])
+            + receipt_table(self.receipt)
+        )
+
 
 class Principal:
     """An open session; made by `Principal.connect`."""
@@ -77,11 +96,13 @@ class Principal:
         policy: Policy,
         member: PolicyIdentity,
         attestation: Attestation,
+        halt: Halt,
     ) -> None:
         self._session = session
         self._policy = policy
         self._member = member
         self._attestation = attestation
+        self._halt = halt
 
     @classmethod
     def connect(
@@ -94,6 +115,7 @@ class Principal:
         timeout_s: float = 60.0,
         patience_s: float | None = None,
         notice: Notice = lambda _: None,
+        halt: Halt | None = None,
     ) -> Self:
         """A session with the isolate that `attestation` is about.
 
@@ -107,11 +129,14 @@ class Principal:
             patience_s: how long to try again when the connection breaks later on, each time;
                 `timeout_s` if it is not given. What was sent or fetched is gone on with.
             notice: called with a line for people when that happens.
+            halt: ends the session from another thread, even while it is being opened.
 
         Raises:
             NotAuthorisedError: the identity is not the policy's, or the attestation not for it.
             SessionError: the isolate cannot be reached, is another one, or refuses the identity.
+            HaltedError: `halt` was engaged.
         """
+        halt = halt or Halt()
         now = datetime.now(UTC)
         identity.require_valid(now)
         member = require_member(policy, identity)
@@ -125,6 +150,7 @@ class Principal:
                 server_name=SERVER_NAME,
             )
             transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
+            halt.watch(transport.abort)
             return Connection.open(transport, endpoint, timeout_s=timeout_s)
 
         with expiry_explained(policy):
@@ -134,9 +160,10 @@ class Principal:
                 patience_s=timeout_s if patience_s is None else patience_s,
                 notice=notice,
                 is_over=lambda: datetime.now(UTC) >= policy.expires_at,
+                halt=halt,
             )
         session = PrincipalSession(line, policy, timeout_s=timeout_s)
-        return cls(session, policy, member, attestation)
+        return cls(session, policy, member, attestation, halt)
 
     @property
     def client_id(self) -> int:
@@ -153,7 +180,7 @@ class Principal:
         """
         require_sender(self._policy, self._member, ContentKind.PROGRAM)
         self._policy.require_in_force(datetime.now(UTC))
-        with open_content(source) as content:
+        with open_content(source, check=self._halt.check) as content:
             require_size(content, self._policy.limits.program_bytes, "program_bytes")
             # The isolate refuses a wrong file when it has all of it; here it does not leave.
             require_program(content, self._policy)
@@ -274,6 +301,10 @@ class Principal:
         """Where the computation stands."""
         return self._session.ask("state", runtime.GetState(), runtime.StateIs)
 
+    def status(self) -> ComputationStatus:
+        """Where the computation stands, with the names of the policy."""
+        return ComputationStatus(self.state(), self._policy)
+
     def wait_for(self, *states: ComputationState, timeout_s: float) -> runtime.StateIs:
         """The state once it is one of `states`, or when it will not be: in ERROR, or out of time.
 
@@ -288,20 +319,42 @@ class Principal:
                 return found
             time.sleep(_POLL_S)
 
-    def receipt(self, number: int) -> "tuple[Receipt, bytes]":
-        """The receipt of this number, from 1: what it says, verified, and as it was signed.
+    def receipt(self, number: int | None = None) -> "tuple[Receipt, bytes]":
+        """A receipt: what it says, verified, and as it was signed.
 
         Any member may have it. `state` says how many there are.
 
+        Args:
+            number: which one, from 1; None is the newest.
+
         Raises:
+            DurangoError: no run has ended yet.
             RequestRefusedError: there is none of this number, or it is not kept any more.
             ReceiptError: what came is not this isolate's receipt of that number.
         """
+        if number is None:
+            number = self._newest_receipt()
         answer = self._session.ask("receipt", runtime.GetReceipt(number), runtime.ReceiptIs)
         receipt = self._believe(answer.receipt, output=None)
         if receipt.number != number:
             raise ReceiptError(f"receipt {number} was asked for, {receipt.number} came")
         return receipt, answer.receipt
+
+    def receipts(self) -> "list[tuple[Receipt, bytes]]":
+        """All receipts that the isolate keeps, in their order; as for `receipt` each.
+
+        Raises:
+            DurangoError: no run has ended yet.
+            ReceiptError: what came is not this isolate's.
+        """
+        newest = self._newest_receipt()
+        found = [self.receipt(newest)]
+        for earlier in range(newest - 1, 0, -1):
+            try:
+                found.append(self.receipt(earlier))
+            except RequestRefusedError:
+                break  # the isolate keeps the newest
+        return found[::-1]
 
     def consent(self, signature: bytes) -> None:
         """Hand in a signed consent to the policy, one's own or another principal's.
@@ -365,6 +418,17 @@ class Principal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        isolate = self._attestation.certificate_digest.short
+        member = printable(self._member.label)
+        return f"<Principal: {member} of policy {self._policy.digest.short}, isolate {isolate}>"
+
+    def _newest_receipt(self) -> int:
+        newest = self.state().receipts
+        if not newest:
+            raise DurangoError("no run has ended yet, so there is no receipt: see `durango status`")
+        return newest
+
     def _send_input(
         self,
         kind: ContentKind,
@@ -379,7 +443,7 @@ class Principal:
         require_sender(self._policy, self._member, kind)
         require_place(self._policy, self._member, kind, package_id)
         self._policy.require_in_force(datetime.now(UTC))
-        with open_content(source) as content:
+        with open_content(source, check=self._halt.check) as content:
             limits = self._policy.limits
             require_size(content, limits.input_bytes, "input_bytes")
             require_size(content, limits.total_input_bytes, "total_input_bytes")

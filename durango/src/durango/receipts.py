@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, Self
 
 from colima.runtime import ContentKind
+from durango._html import table
 from durango._words import layer_names, timestamp
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
@@ -52,6 +53,13 @@ class CommitmentOpening:
     kind: ContentKind
     digest: Digest
     salt: Secret = field(repr=False)
+
+    def __repr__(self) -> str:
+        # Not the digest: of an input that can be guessed it tells which it is.
+        return (
+            f"<CommitmentOpening: {_KINDS[self.kind]} package {self.package_id} of client "
+            f"{self.client_id}, commitment {self.commitment.hex()[:12]}>"
+        )
 
     @property
     def commitment(self) -> bytes:
@@ -252,6 +260,20 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
             ended += f", {receipt.details.run_ms} ms"
     clock = f"the host's clock said {host_time_of(receipt)}"
     return "; ".join([f"{which}: {ended}, {on}", *balance_lines(receipt), clock])
+
+
+def receipt_table(receipt: Receipt | ReceiptV1) -> str:
+    """What a receipt says, as HTML."""
+    rows = [
+        (name.replace("_", " "), json.dumps(value) if isinstance(value, dict) else value)
+        for name, value in receipt_facts(receipt).items()
+        if name != "inputs" and value is not None
+    ]
+    inputs = [
+        (each.kind, each.client_id, each.package_id, each.commitment.hex())
+        for each in receipt.inputs
+    ]
+    return table((), rows) + table(("input", "client", "package", "commitment"), inputs)
 
 
 def balance_lines(receipt: Receipt | ReceiptV1) -> list[str]:

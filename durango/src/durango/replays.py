@@ -8,22 +8,19 @@ the program and the inputs can do it, anywhere; who has none of them learns noth
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
+from durango._html import bullets, heading
 from durango.bundles import VerifiedBundle
 from durango.errors import ReplayError
 from durango.receipts import CommitmentOpening, end_words
-from durango.replay_files import OpenFiles, ReplayFiles, open_files
-from execution_engine.errors import EngineError, LimitError, TrapError
-from execution_engine.limits import EngineLimits
-from execution_engine.program import Program
-from execution_engine.run import RunInputs
-from execution_engine.strategy import engine_version
-from platform_services.seeded import SeededRandomSource
+from durango.replay_files import ReplayFiles, open_files
 from psa_attestation.receipts.receipt import Receipt, RunEnd
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Policy
+
+if TYPE_CHECKING:
+    from durango.reruns import Rerun
 
 _REPEATABLE: Final = (RunEnd.FINISHED, RunEnd.ERROR_CODE, RunEnd.TRAPPED)
 
@@ -48,6 +45,21 @@ class Replay:
     seconds: float
     output: bytes | None = field(repr=False)
 
+    @property
+    def same(self) -> bool:
+        """Whether the same came of it."""
+        return not self.differences
+
+    def __repr__(self) -> str:
+        came = "the same" if self.same else "something else"
+        return f"<Replay: {came} as in receipt {self.receipt.number}, {self.seconds:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        came = "the same" if self.same else "something else"
+        head = heading(f"receipt {self.receipt.number}, done again by {self.engine}: {came}")
+        unproven = [f"nothing shows that the program saw this: {each}" for each in self.unproven]
+        return head + bullets([*self.differences, *unproven])
+
 
 def replay(
     bundle: VerifiedBundle,
@@ -67,28 +79,25 @@ def replay(
         seconds: how long it may take here; None is as long as the policy says.
 
     Raises:
-        ReplayError: the run is none that can be done again, or did not end in time.
+        ReplayError: the run is none that can be done again, or did not end in time; or the engine
+            is not installed, which is an extra.
         ReceiptError: a file is not what the receipt says.
         ContentError: a file cannot be read.
     """
+    try:
+        from durango.reruns import rerun  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ReplayError(
+            f"doing a run again needs {error.name}: pip install 'veracruz-durango[replay]'"
+        ) from error
     receipt = _chosen(bundle, number)
     with ExitStack() as held:
         made_of = open_files(bundle, receipt, files, openings, held)
         began = time.perf_counter()
-        found = _run(receipt, bundle.policy, made_of, seconds=seconds)
+        found = rerun(receipt, bundle.policy, made_of, seconds=seconds)
     taken = time.perf_counter() - began
     differences = tuple(_differences(receipt, found))
-    return Replay(receipt, differences, made_of.unproven, engine_version(), taken, found.output)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How a run ended here."""
-
-    end: RunEnd
-    return_code: int | None = None
-    output: bytes | None = None
-    fuel: int | None = None
+    return Replay(receipt, differences, made_of.unproven, found.engine, taken, found.output)
 
 
 def _chosen(bundle: VerifiedBundle, number: int | None) -> Receipt:
@@ -117,28 +126,7 @@ def _chosen(bundle: VerifiedBundle, number: int | None) -> Receipt:
     return receipt
 
 
-def _run(receipt: Receipt, policy: Policy, made_of: OpenFiles, *, seconds: float | None) -> _Ended:
-    assert receipt.seed is not None
-    limits = EngineLimits.from_policy(policy.limits)
-    if seconds is not None:
-        limits = replace(limits, run_seconds=seconds)
-    try:
-        with Program.load(made_of.program, strategy=policy.strategy, limits=limits) as program:
-            inputs = RunInputs(made_of.inputs, made_of.streams, made_of.previous)
-            outcome = program.run(inputs, random=SeededRandomSource(receipt.seed))
-    except TrapError:
-        return _Ended(RunEnd.TRAPPED)
-    except LimitError as error:
-        raise ReplayError(
-            f"{error}: give it longer with --seconds, or a machine with more memory"
-        ) from error
-    except EngineError as error:
-        raise ReplayError(f"this engine does not run the program: {error}") from error
-    end = RunEnd.FINISHED if outcome.return_code == 0 else RunEnd.ERROR_CODE
-    return _Ended(end, outcome.return_code, outcome.output, outcome.fuel)
-
-
-def _differences(receipt: Receipt, found: _Ended) -> list[str]:
+def _differences(receipt: Receipt, found: "Rerun") -> list[str]:
     pairs: list[tuple[str, object, object]] = [
         ("end", end_words(found.end), end_words(receipt.end)),
     ]
@@ -150,7 +138,7 @@ def _differences(receipt: Receipt, found: _Ended) -> list[str]:
             ("return code", found.return_code, details.return_code),
             ("output", here, details.output_digest and details.output_digest.hex()),
         ]
-        if receipt.engine == engine_version():  # other ones count otherwise
+        if receipt.engine == found.engine:  # other ones count otherwise
             pairs.append(("fuel", found.fuel, details.fuel))
     return [
         f"{what} is {_said(one)} here, {_said(other)} in the receipt"

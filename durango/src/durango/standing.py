@@ -1,9 +1,11 @@
 """Where a computation stands, for people and for programs: who did what, and whose turn it is."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from colima.runtime import ComputationState, ContentKind, Failure, Filling, InputPlace, StateIs
+from durango._html import bullets, heading, table
 from durango._words import printable, timestamp
 from durango.input_places import places
 from veracruz_utils.policy import PROGRAM_SENDERS, UNLIMITED, Policy
@@ -26,6 +28,55 @@ _LOADING: Final = {
     ComputationState.STREAM_SOURCES_LOADING: ContentKind.STREAM,
 }
 _HEADINGS: Final = ("place", "from", "state", "since", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class ComputationStatus:
+    """Where a computation stands; `str` of it is text, with whose turn it is.
+
+    Attributes:
+        found: what the isolate says.
+        policy: whose names it is told by.
+    """
+
+    found: StateIs
+    policy: Policy = field(repr=False)
+
+    @property
+    def state(self) -> ComputationState:
+        """The state."""
+        return self.found.state
+
+    @property
+    def round(self) -> int:
+        """Which round it is, from 1."""
+        return self.found.round
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can come of it."""
+        return is_final(self.found, self.policy)
+
+    @property
+    def description(self) -> str:
+        """What the state means, and who has to act."""
+        return description(self.found, self.policy)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """For programs; the keys are stable."""
+        return standing_facts(self.found, self.policy)
+
+    def __str__(self) -> str:
+        return "\n".join(standing_lines(self.found, self.policy))
+
+    def __repr__(self) -> str:
+        return f"<ComputationStatus: {self.state.name}, round {self.round}: {self.description}>"
+
+    def _repr_html_(self) -> str:
+        head, *lines = _lines(self.found, self.policy)
+        rows = [_row(each, self.policy) for each in self.found.places]
+        return heading(head) + bullets(lines) + table(_HEADINGS, rows)
 
 
 def is_final(found: StateIs, policy: Policy) -> bool:
@@ -58,6 +109,10 @@ def standing_facts(found: StateIs, policy: Policy) -> dict[str, object]:
 
 def standing_lines(found: StateIs, policy: Policy) -> list[str]:
     """All of it, for people: what it means, how often it ran, each place, and who is awaited."""
+    return [*_lines(found, policy), *_table(found, policy)]
+
+
+def _lines(found: StateIs, policy: Policy) -> list[str]:
     rounds = _count(policy.conduct.rounds)
     of = "" if rounds is None else f" of {rounds}"
     lines = [
@@ -71,7 +126,7 @@ def standing_lines(found: StateIs, policy: Policy) -> list[str]:
     ):
         if awaited:
             lines.append(f"awaited for {what}: {names(awaited, policy)}")
-    return [*lines, *_table(found, policy)]
+    return lines
 
 
 def description(found: StateIs, policy: Policy) -> str:
@@ -112,10 +167,8 @@ def changes(before: StateIs | None, found: StateIs, policy: Policy) -> list[str]
             label, owner, state, since, size = _row(each, policy)
             detail = f", {size} bytes" if size else ""
             lines.append(f"{label} of {owner}: {state}{detail}{f', {since}' if since else ''}")
-    told = standing_lines(found, policy)
-    head = [line for line in told if line not in _table(found, policy)]
-    known = [] if before is None else standing_lines(before, policy)
-    return [*[line for line in head if line not in known], *lines]
+    known = [] if before is None else _lines(before, policy)
+    return [*[line for line in _lines(found, policy) if line not in known], *lines]
 
 
 def _ready(found: StateIs, policy: Policy) -> str:

@@ -146,6 +146,12 @@ class SinaloaTransport:
         self._reader.join(self._close_timeout_s)
         self._channel.close()
 
+    def abort(self) -> None:
+        """Let go at once, from any thread; who sends or receives is told that it is lost."""
+        self._call.cancel()
+        self._outbound.close()
+        self._inbound.close()
+
     def _requests(self) -> Iterator[bytes]:
         while (chunk := self._outbound.get()) is not None:
             yield chunk

@@ -7,9 +7,10 @@ import click
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, verify_bundle
 from durango.cli.options import FILE, force_option, load_tabasco_key
 from durango.cli.receipt.verifying import load_opening
-from durango.errors import DurangoError, ReplayError
+from durango.errors import ReplayError
 from durango.receipts import receipt_facts, receipt_line
 from durango.replay_files import ReplayFiles
+from durango.replays import replay
 from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
 from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
@@ -83,12 +84,6 @@ def replay_command(
     The policy has to say `deterministic`. Exit status 0 if the same came of it, 1 if not; 3 if the
     bundle does not hold or a file is not what the program saw.
     """
-    try:
-        from durango.replays import replay  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise DurangoError(
-            f"doing a run again needs {error.name}: pip install 'veracruz-durango[replay]'"
-        ) from error
     if output is not None:
         refuse_existing(output, force=force)
     verified = verify_bundle(

@@ -4,9 +4,9 @@ It loads nothing from anywhere and runs no script, so it can be kept and mailed 
 """
 
 from collections.abc import Sequence
-from html import escape
 from typing import Final
 
+from durango._html import said
 from durango._words import timestamp
 from durango.policy.explanation import Section
 from veracruz_utils.policy import Policy, Role
@@ -124,17 +124,17 @@ def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
 
 def _text(x: float, y: float, text: str, *, small: bool = False, title: str = "") -> str:
     size = 11 if small else 14
-    whole = f"<title>{escape(title)}</title>" if title and title != text else ""
+    whole = f"<title>{said(title)}</title>" if title and title != text else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" text-anchor="middle" '
-        f'font-family="system-ui, sans-serif" fill="#1c2733">{whole}{escape(text)}</text>'
+        f'font-family="system-ui, sans-serif" fill="#1c2733">{whole}{said(text)}</text>'
     )
 
 
 def _people(policy: Policy) -> str:
     """Who they are, by what was compared when certificates were exchanged."""
     rows = [
-        f"<tr><td>{escape(each.label)}</td>"
+        f"<tr><td>{said(each.label)}</td>"
         f"<td>{', '.join(role.value for role in Role if role in each.roles)}</td>"
         f"<td><code>{each.digest}</code></td></tr>"
         for each in policy.identities
@@ -144,5 +144,5 @@ def _people(policy: Policy) -> str:
 
 
 def _section(section: Section) -> str:
-    lines = "\n".join(f"<li>{escape(line)}</li>" for line in section.lines)
-    return f"<h2>{escape(section.title)}</h2>\n<ul>\n{lines}\n</ul>"
+    lines = "\n".join(f"<li>{said(line)}</li>" for line in section.lines)
+    return f"<h2>{said(section.title)}</h2>\n<ul>\n{lines}\n</ul>"

@@ -165,3 +165,6 @@ class Policy:
             for identity in self.identities
             if Role.RESULT_READER in identity.roles
         )
+
+    def __repr__(self) -> str:
+        return f"<Policy: {self.digest}, ends {self.expires_at:%Y-%m-%dT%H:%M:%SZ}>"

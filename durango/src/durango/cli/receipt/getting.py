@@ -1,7 +1,6 @@
 """`durango receipt get`: receipts from the isolate, in a bundle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -9,18 +8,12 @@ from durango.cli.attested import attestation_facts
 from durango.cli.keeping import BundleFile
 from durango.cli.membership import Membership, membership_options
 from durango.cli.options import FILE, force_option
-from durango.errors import DurangoError
 from durango.receipts import (
     receipt_facts,
     receipt_line,
 )
-from durango.refusals import RequestRefusedError
-from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.console import emit, json_option
 from veracruz_shells.files import refuse_existing
-
-if TYPE_CHECKING:
-    from durango.principal import Principal
 
 
 @click.command("get")
@@ -52,7 +45,7 @@ def get(
     refuse_existing(output, force=force)
     principal, attestation = membership.connect()
     with principal:
-        found = _fetch(principal, number, every=every)
+        found = principal.receipts() if every else [principal.receipt(number)]
     kept = BundleFile(output, membership.access, attestation, force)
     kept.keep(signed for _, signed in found)
     receipts, policy = [each for each, _ in found], membership.access.policy
@@ -63,21 +56,3 @@ def get(
     }
     lines = [f"{output} has", *(f"  {receipt_line(each, policy)}" for each in receipts)]
     emit(facts, "\n".join(lines), as_json=as_json)
-
-
-def _fetch(
-    principal: "Principal", number: int | None, *, every: bool
-) -> list[tuple[Receipt, bytes]]:
-    """The receipts that are asked for, in their order."""
-    if number is not None:
-        return [principal.receipt(number)]
-    newest = principal.state().receipts
-    if not newest:
-        raise DurangoError("no run has ended yet, so there is no receipt: see `durango status`")
-    found = [principal.receipt(newest)]
-    for earlier in range(newest - 1, 0, -1) if every else ():
-        try:
-            found.append(principal.receipt(earlier))
-        except RequestRefusedError:
-            break  # the isolate keeps the newest
-    return found[::-1]
