@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from colima.runtime import ComputationState, FailureReport, GetFailureReport
 from durango import Identity
 from durango.cli import main
+from support.cutter import cutter
+from support.patience import PATIENCE_S
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
+from support.terminals import on_terminal
+from veracruz_shells.terminal import width_of
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
@@ -768,3 +772,53 @@ def test_an_isolate_that_is_gone_by_its_policys_end_is_told_as_that(world):
     away = ["--sinaloa", "127.0.0.1:1"]
     told = world.complain("status", policy, *world.who("carol"), *away, status=3)
     assert f"durango: the policy expired at {over:%Y-%m-%dT%H:%M:%SZ}, and its isolate" in told
+
+
+# On a terminal, and waiting.
+
+
+@pytest.mark.parametrize("columns", [20, 30, 80])
+def test_a_watched_state_is_whole_however_narrow_the_terminal(world, columns):
+    policy, who = str(world.policy), world.who("alice")
+    _, written = on_terminal(
+        [DURANGO, "status", policy, *who, "--watch"],
+        columns=columns,
+        until=lambda text: "\x1b[J" in text and text.endswith("\r\n"),
+    )
+    drawn = written.split("\x1b[J")[1].partition("durango: interrupted")[0]
+    rows = drawn.removesuffix("^C").split("\r\n")
+    assert all(width_of(row) < columns for row in rows)
+    plain = world.run("status", policy, *who).stdout.partition("program ")[0]
+    assert "".join("".join(rows).split()).startswith("".join(plain.split()))
+
+
+def test_a_watched_state_on_a_dumb_terminal_is_lines(world):
+    status, written = on_terminal(
+        [DURANGO, "status", str(world.policy), *world.who("alice"), "--watch"],
+        until=lambda text: "waiting" in text,
+        TERM="dumb",
+    )
+    assert status == 130
+    assert "\x1b" not in written
+
+
+def test_attest_waits_for_a_bridge_that_is_not_there_yet(world):
+    with cutter(world.rig.sinaloa) as way:
+        there, way.leads = way.leads, None
+        command = [DURANGO, "attest", str(world.policy), "--wait", str(PATIENCE_S)]
+        with subprocess.Popen(
+            [*command, "--sinaloa", str(way.address)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert "(waiting for up to" in process.stderr.readline()
+            way.leads = there
+            out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "accepted: isolate" in out
+
+
+def test_attest_that_waited_in_vain_says_why(world):
+    nobody = ("--sinaloa", "127.0.0.1:1", "--wait", "0.1")
+    told = world.complain("attest", str(world.policy), *nobody, status=4)
+    assert told.count("sinaloa at 127.0.0.1:1 cannot be reached") == 2
+    assert "(waiting for up to 0 s)" in told

@@ -65,14 +65,6 @@ def flood():
         emit({}, "x" * 100, as_json=False)
 
 @main.command()
-def work():
-    """Make progress."""
-    with progress("working", length=10) as advance:
-        for _ in range(10):
-            advance(1)
-    emit({}, "done", as_json=False)
-
-@main.command()
 @log_option
 def serve():
     """Say what happens."""
@@ -237,12 +229,6 @@ def test_colours_are_for_terminals_that_want_them(program):
     assert "\x1b[31m" in on_a_terminal(program, "greet", NO_COLOR="")
     assert "\x1b[31m" not in on_a_terminal(program, "greet", NO_COLOR="1")
     assert "\x1b[31m" not in run(program, "greet").stdout
-
-
-def test_progress_is_for_terminals(program):
-    assert "working" in on_a_terminal(program, "work")
-    result = run(program, "work")
-    assert (result.stdout, result.stderr) == ("done\n", "")
 
 
 def test_a_service_says_what_happens_as_text_or_json(program):

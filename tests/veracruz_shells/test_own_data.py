@@ -1,18 +1,12 @@
 """What command lines say of own data, and the bar for files that take long."""
 
-import io
 import sys
 
 import click
 import pytest
 
-from veracruz_shells import own_data
-from veracruz_shells.own_data import OwnData, encoding_progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from support.terminals import on_terminal
+from veracruz_shells.own_data import OwnData
 
 
 def test_the_delimiter_follows_from_the_name_and_from_the_decimal_comma():
@@ -48,17 +42,20 @@ def test_a_column_may_have_a_comma_in_its_name():
     assert OwnData(columns='a,"b, c"').reading("csv", "a.csv").columns == ("a", "b, c")
 
 
-def _bar(monkeypatch, patience_s):
-    monkeypatch.setattr(own_data, "_PATIENCE_S", patience_s)
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    source = io.BytesIO(bytes(100))
-    with encoding_progress(source) as on_rows:
-        for _ in range(4):
-            source.read(25)
-            on_rows(1)
-    return sys.stderr.getvalue()
+ENCODE = """
+import io, time
+from veracruz_shells import progress
+from veracruz_shells.own_data import encoding_progress
+progress._PATIENCE_S = 0
+source = io.BytesIO(bytes(100))
+source.seek(20)
+with encoding_progress(source) as on_rows:
+    source.read(60)
+    on_rows(1)
+    while not progress._shown[-1]._drawn:
+        time.sleep(0.01)
+"""
 
 
-def test_a_bar_is_for_what_takes_longer(monkeypatch):
-    assert "100%" in _bar(monkeypatch, -1)
-    assert _bar(monkeypatch, 3600) == ""
+def test_how_much_was_encoded_is_by_the_bytes_that_were_read():
+    assert "encoding: 75%" in on_terminal([sys.executable, "-c", ENCODE])[1]

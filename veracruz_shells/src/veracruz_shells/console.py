@@ -25,6 +25,7 @@ from typing import Any, Final
 import click
 
 from veracruz_shells.files import read_file, write_new_file
+from veracruz_shells.progress import progress, step_aside
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
@@ -259,16 +260,8 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """Print a line that is not a result, on standard error."""
+    step_aside()
     click.echo(text, err=True)
-
-
-@contextmanager
-def progress(label: str, *, length: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error if that is a terminal; call what you get with each step."""
-    with click.progressbar(
-        length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        yield bar.update
 
 
 @contextmanager

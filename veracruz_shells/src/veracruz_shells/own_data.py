@@ -6,10 +6,8 @@ The programs that encode have the same ones, and by them the same `Reading`.
 import csv
 import functools
 import os
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 
@@ -23,7 +21,6 @@ from veracruz_utils.encoding.rows.reading import Reading
 
 _Command: TypeAlias = Callable[..., object]
 
-_PATIENCE_S: Final = 2
 _TAB: Final = "\t"
 _ALIASES: Final = {"tab": _TAB, "\\t": _TAB}
 _OF_CSV: Final = ("header", "delimiter", "decimal_comma", "encoding")
@@ -201,25 +198,17 @@ def writing_options(command: _Command) -> _Command:
 
 @contextmanager
 def encoding_progress(source: BinaryIO) -> Iterator[OnRows]:
-    """What to call with each portion: a bar, on a terminal, where it takes over two seconds."""
-    if not sys.stderr.isatty() or not source.seekable():
-        yield lambda _: None
+    """What to call with each portion that was read."""
+    if not source.seekable():
+        with progress("encoding"):
+            yield lambda _: None
         return
     start = source.tell()
     size = source.seek(0, os.SEEK_END) - start
     source.seek(start)
-    begun = time.monotonic()
-    done = 0
-    advance: Callable[[int], None] | None = None
-    with ExitStack() as bar:
+    with progress("encoding", length=size) as advance:
 
         def on_rows(_: int) -> None:
-            nonlocal advance, done
-            if advance is None and time.monotonic() - begun > _PATIENCE_S:
-                advance = bar.enter_context(progress("encoding", length=size))
-            at = source.tell() - start
-            if advance is not None and at > done:
-                advance(at - done)
-                done = at
+            advance(source.tell() - start - advance.done)
 
         yield on_rows

@@ -1,7 +1,10 @@
 """`durango attest`: check the isolate, and say what was checked against what."""
 
+import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,25 +15,53 @@ from durango.cli.membership import Access, access_options
 from durango.cli.options import FILE, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection
-from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option, note, progress, write_new_file
+from veracruz_utils.errors import UnreachableError
+
+_AGAIN_S: Final = 0.5
 
 
 @click.command("attest")
 @access_options
 @click.option("--output", type=FILE, help="Write the attestation to this file.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 7 * 86400),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to go on asking while the bridge or the attestation service is not there.",
+)
 @force_option
 @json_option
-def attest_command(*, access: Access, output: Path | None, force: bool, as_json: bool) -> None:
+def attest_command(
+    *, access: Access, output: Path | None, wait: float, force: bool, as_json: bool
+) -> None:
     """Check the isolate behind the bridge against your own copy of POLICY.
 
     Nothing is sent to the isolate. Each line says what was checked against what; the first check
     that fails ends the command with status 3.
     """
-    attestation = access.attest()
+    attestation = _attested(access, wait)
     if output is not None:
         saved = SavedAttestation.of(attestation, at=datetime.now(UTC))
         write_new_file(output, saved.to_bytes(), mode=0o644, force=force)
     emit(_facts(attestation, output), _text(attestation), as_json=as_json)
+
+
+def _attested(access: Access, wait_s: float) -> Attestation:
+    deadline = time.monotonic() + wait_s
+    told = None
+    with progress("waiting") if wait_s else nullcontext():
+        while True:
+            try:
+                return access.attest()
+            except UnreachableError as error:
+                if time.monotonic() >= deadline:
+                    raise
+                if str(error) != told:
+                    told = str(error)
+                    note(f"{told} (waiting for up to {deadline - time.monotonic():.0f} s)")
+            time.sleep(min(_AGAIN_S, max(0.0, deadline - time.monotonic())))
 
 
 def _facts(attestation: Attestation, output: Path | None) -> dict[str, object]:

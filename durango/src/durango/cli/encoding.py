@@ -17,6 +17,7 @@ from durango.content import UploadContent, open_content
 from durango.errors import WrongInputError
 from durango.input_files import check_input, encoded, text_form
 from durango.input_places import PlaceOfInput, place_of
+from veracruz_shells.console import progress
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options
 from veracruz_utils.encoding.sql_tables import is_table
 
@@ -67,7 +68,8 @@ def open_input(
     with open_content(file) as given:
         content = _encoded(given, place, encoding.own) if encoding.wanted else given
         try:
-            check_input(content, place, policy)
+            with progress("checking"):
+                check_input(content, place, policy)
         except WrongInputError as error:
             if error.form is None:
                 raise

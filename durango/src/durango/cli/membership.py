@@ -23,7 +23,7 @@ from durango.evidence import Attestation
 from durango.identity import Identity, require_member
 from durango.platforms import protection
 from durango.policy.facts import certificates_out_of_force
-from veracruz_shells.console import ADDRESS, note
+from veracruz_shells.console import ADDRESS, note, progress
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError, PolicyIdentity
@@ -73,7 +73,7 @@ class Access:
         from durango.attestation import attest  # noqa: PLC0415
         from durango.cli.at_hand import difference_told  # noqa: PLC0415
 
-        with difference_told(self.policy, self.file):
+        with difference_told(self.policy, self.file), progress("asking for an attestation"):
             return attest(
                 self.policy,
                 tabasco_key=self.tabasco_key,

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
@@ -16,7 +16,7 @@ from durango.cli.waiting import wait_for, wait_option
 from durango.errors import DurangoError
 from durango.receipts import balance_lines, receipt_facts
 from durango.rights import require_reader
-from veracruz_shells.console import emit, json_option, subgroup
+from veracruz_shells.console import emit, json_option, progress, subgroup
 from veracruz_shells.files import new_file, refuse_existing
 from veracruz_utils.errors import VeracruzError
 
@@ -104,19 +104,33 @@ def save_result(
 ) -> "FetchedResult":
     """Fetch into the file, and keep the receipt even of a run without a result."""
     if output == _STDOUT:
-        outcome = principal.save_result(sys.stdout.buffer.write, retry=retry)
+        outcome = _fetch(principal, sys.stdout.buffer, retry=retry)
         sys.stdout.buffer.flush()
         kept.keep([outcome.signed_receipt])
         _require_result(outcome)
         return outcome
     with new_file(output, mode=0o600, force=force) as file:
-        outcome = principal.save_result(file.write, retry=retry)
+        outcome = _fetch(principal, file, retry=retry)
         file.flush()
         # On the disk before the receipt has its name: there is none without its result.
         os.fsync(file.fileno())
         kept.keep([outcome.signed_receipt])
         _require_result(outcome)
         return outcome
+
+
+def _fetch(principal: "Principal", file: BinaryIO, *, retry: bool) -> "FetchedResult":
+    if file.isatty():  # where the result is, nothing else is drawn
+        return principal.save_result(file.write, retry=retry)
+    with progress("waiting for the run") as advance:
+
+        def write(piece: bytes) -> None:
+            if not advance.done:
+                advance.become("fetching the result")
+            file.write(piece)
+            advance(len(piece))
+
+        return principal.save_result(write, retry=retry)
 
 
 def _require_result(outcome: "FetchedResult") -> None:

@@ -11,7 +11,7 @@ from durango.errors import ReplayError
 from durango.receipts import receipt_facts, receipt_line
 from durango.replay_files import ReplayFiles
 from durango.replays import replay
-from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
+from veracruz_shells.console import emit, json_option, note, progress, read_file, write_new_file
 from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
 
@@ -91,13 +91,15 @@ def replay_command(
         policy=None if policy is None else read_policy(policy),
         tabasco_key=load_tabasco_key(tabasco_key),
     )
-    found = replay(
-        verified,
-        ReplayFiles(program, inputs, streams, previous),
-        number=number,
-        openings=[load_opening(path) for path in openings],
-        seconds=seconds,
-    )
+    given = [load_opening(path) for path in openings]
+    with progress("running the program again"):
+        found = replay(
+            verified,
+            ReplayFiles(program, inputs, streams, previous),
+            number=number,
+            openings=given,
+            seconds=seconds,
+        )
     if output is not None and found.output is not None:
         write_new_file(output, found.output, mode=0o600, force=force)
     for each in found.unproven:

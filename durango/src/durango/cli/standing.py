@@ -1,8 +1,6 @@
 """Looking after the computation: where it stands, another round, its end."""
 
 import json
-import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +27,7 @@ from durango.standing import (
     standing_lines,
 )
 from veracruz_shells.console import emit, json_option, subgroup
+from veracruz_shells.terminal import can_draw, size_of, width_of, wrapped
 from veracruz_utils.policy import PROGRAM_SENDERS, Policy
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def status(*, membership: Membership, watch: bool, as_json: bool) -> None:
 
 def _watch(principal: "Principal", policy: Policy, *, as_json: bool) -> None:
     """Show the state whenever it is another, until it is final or the isolate ends."""
-    screen = _Screen() if _can_draw() and not as_json else None
+    screen = _Screen() if can_draw(sys.stdout) and not as_json else None
     before: StateIs | None = None
     while True:
         try:
@@ -114,23 +113,22 @@ def _watch(principal: "Principal", policy: Policy, *, as_json: bool) -> None:
         time.sleep(_LOOK_S)
 
 
-def _can_draw() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
 class _Screen:
     """The lines of a terminal from where the cursor was, drawn over again and again."""
 
     def __init__(self) -> None:
-        self._drawn = 0
+        self._drawn: list[str] = []
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines in place of the last."""
-        # Cut, not wrapped: a line that took two would not be drawn over.
-        width = max(1, shutil.get_terminal_size().columns - 1)
-        up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        click.echo(f"{up}\r\x1b[J" + "\n".join(line[:width] for line in lines))
-        self._drawn = len(lines)
+        """Show these lines in place of the last, as many as there is room for."""
+        size = size_of(sys.stdout)
+        columns = max(1, size.columns - 1)
+        rows = [row for line in lines for row in wrapped(line, columns)][: max(1, size.lines - 1)]
+        # A terminal that became narrower has broken what was drawn.
+        above = sum(-(-max(1, width_of(row)) // size.columns) for row in self._drawn)
+        up = f"\x1b[{above}A" if above else ""
+        click.echo(f"{up}\r\x1b[J" + "\n".join(rows))
+        self._drawn = rows
 
 
 @subgroup("round", help="Begin another round.")

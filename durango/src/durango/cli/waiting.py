@@ -7,7 +7,7 @@ import click
 
 from colima.runtime import ComputationState
 from durango.standing import description
-from veracruz_shells.console import note
+from veracruz_shells.console import note, progress
 from veracruz_utils.policy import Policy
 
 if TYPE_CHECKING:
@@ -35,15 +35,18 @@ def wait_for(
         states: one of these is waited for, and all consents that the policy asks for.
         wait_s: how long; not at all if it is 0.
     """
+    if not wait_s:
+        return
     deadline = time.monotonic() + wait_s
     told = None
-    while wait_s:
-        found = principal.state()
-        there = found.state in states and not found.consent_awaited
-        if there or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
-            return
-        words = description(found, policy)
-        if words != told:
-            note(f"{words} (for up to {deadline - time.monotonic():.0f} s)")
-            told = words
-        time.sleep(min(_POLL_S, wait_s))
+    with progress("waiting"):
+        while True:
+            found = principal.state()
+            there = found.state in states and not found.consent_awaited
+            if there or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
+                return
+            words = description(found, policy)
+            if words != told:
+                note(f"{words} (for up to {deadline - time.monotonic():.0f} s)")
+                told = words
+            time.sleep(min(_POLL_S, wait_s))

@@ -14,7 +14,7 @@ import click
 
 from sdk.encoding import csv_cells
 from sdk.examples import named_types
-from veracruz_shells.console import read_file
+from veracruz_shells.console import progress, read_file
 from veracruz_shells.files import NewFile, new_file, open_file, write_new_files
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options, writing_options
 from veracruz_utils.encoding import pinecone
@@ -122,12 +122,13 @@ def decode(
     reading = own.reading(form, target.name)
     data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
     if target != _STDIO:
-        with new_file(target, mode=0o600, force=force) as out:
+        with new_file(target, mode=0o600, force=force) as out, progress("decoding"):
             decode_file(kind, data, out, form, reading=reading)
         return
     # Whole or not at all here as well: data may turn out to be wrong at their end.
     memory = io.BytesIO()
-    decode_file(kind, data, memory, form, reading=reading)
+    with progress("decoding"):
+        decode_file(kind, data, memory, form, reading=reading)
     sys.stdout.buffer.write(memory.getbuffer())
 
 
