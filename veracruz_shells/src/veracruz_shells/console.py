@@ -313,22 +313,28 @@ def _ending(prog: str | None) -> Iterator[None]:
         yield
     except (click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
         raise  # click knows
-    except (Exception, KeyboardInterrupt) as error:  # a person sees a line, not a traceback
-        told = error
-        if isinstance(told, click.UsageError) and told.message.startswith(_TOO_MANY):
-            told = click.UsageError(told.message + _QUOTES, told.ctx)
-        if isinstance(told, click.ClickException) and not _as_json.get():
-            if told is not error:
-                raise told from None
-            raise  # click says it with the usage
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a person sees a line, no traceback
+        said = _with_hint(error)
+        if isinstance(said, click.ClickException) and not _as_json.get():
+            raise said from None  # click says it with the usage
         if _debug.get():
             traceback.print_exc()
-        status, text = _failure(told)
+        status, text = _failure(said)
         facts = json.dumps({"error": _error_facts(error, text, status)})
         click.echo(facts if _as_json.get() else f"{prog}: {text}", err=True)
         raise click.exceptions.Exit(status) from None
     finally:
         _as_json.reset(kept)
+
+
+def _with_hint(error: BaseException) -> BaseException:
+    """The same; where click does not say what to do, with that."""
+    match error:
+        case click.MissingParameter(param=click.Option() as option, message=""):
+            return click.MissingParameter(option.help, ctx=error.ctx, param=option)
+        case click.UsageError() if error.message.startswith(_TOO_MANY):
+            return click.UsageError(error.message + _QUOTES, ctx=error.ctx)
+    return error
 
 
 def _failure(error: BaseException) -> tuple[int, str]:

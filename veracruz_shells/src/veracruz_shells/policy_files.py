@@ -11,7 +11,13 @@ from veracruz_utils.strict_json import JsonError, JsonValue, read_json
 
 _SOURCE: Final = "is TOML, the source of a policy: make the policy of it by `durango policy build`"
 _PEM: Final = re.compile(rb"\s*-----BEGIN ([A-Z ]{1,40})-----")
-_WHOLE: Final = "it is no policy, or was cut or edited: take the very file that the others have"
+_FIELDS: Final = "`durango policy schema` has the fields"
+_REMEDIES: Final = {
+    PolicyErrorCode.MALFORMED_JSON: "it is no policy, or was cut or edited: take the very file "
+    "that the others have",
+    PolicyErrorCode.UNKNOWN_FIELD: _FIELDS,
+    PolicyErrorCode.MISSING_FIELD: _FIELDS,
+}
 # By fields that no other format has.
 _OTHER_FORMATS: Final = {
     "a policy of Veracruz from before 2021": frozenset({"cert", "mexico_city_hash"}),
@@ -50,8 +56,9 @@ def read_policy(path: Path | str, *, at: datetime | None = None) -> Policy:
         told = error
         if other := _other_format(raw):
             told = PolicyError(PolicyErrorCode.UNSUPPORTED_VERSION, other)
-        elif error.code is PolicyErrorCode.MALFORMED_JSON:
-            told = PolicyError(error.code, f"{error.detail}: {_WHOLE}")
+        elif error.code in _REMEDIES:
+            remedy = _REMEDIES[error.code]
+            told = PolicyError(error.code, f"{error.detail}: {remedy}", path=error.path)
         raise told.in_file(str(path)) from None
 
 

@@ -75,8 +75,10 @@ class PolicyCheck:
 
     @property
     def _reasons(self) -> list[str]:
-        errors = [each.text for each in self.remarks if each.rule.severity is Severity.ERROR]
-        return [each.text for each in self.held if not each.fits] + errors
+        ask = "ask whoever wrote the policy which of the two is meant"
+        misfits = [f"{each.text}: {ask}" for each in self.held if not each.fits]
+        errors = [each for each in self.remarks if each.rule.severity is Severity.ERROR]
+        return [*misfits, *(f"{each.text}: {each.rule.remedy}" for each in errors)]
 
     def __str__(self) -> str:
         lines = [f"policy {self.policy.digest}", *describe_runtimes(self.runtimes)]
