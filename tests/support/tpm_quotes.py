@@ -21,6 +21,12 @@ def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
+@cache
+def other_rsa_key() -> rsa.RSAPrivateKey:
+    """Another one."""
+    return rsa.generate_private_key(65537, 2048)
+
+
 def sized(data: bytes) -> bytes:
     """A TPM2B."""
     return struct.pack(">H", len(data)) + data

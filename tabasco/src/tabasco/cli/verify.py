@@ -1,13 +1,14 @@
 """The command `tabasco verify`: any evidence that we verify, offline, for a given time."""
 
+import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
@@ -15,8 +16,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from psa_attestation.cose.verification import MacKey
 from psa_attestation.errors import AttestationError
-from psa_attestation.jose.jwk import MAX_KEY_SET_BYTES, decode_key_set, public_key_of
-from psa_attestation.jose.strict_json import decode_json
 from tabasco.appraisal import inspection
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.known_names import unknown_concerns
@@ -26,10 +25,13 @@ from tabasco.cli.options import TIME, current_time, store_option
 from tabasco.errors import TabascoError
 from tabasco.verify.detection import plain
 from tabasco.verify.errors import EvidenceError
+from tabasco.verify.eventlog.log import MAX_LOG_BYTES
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
+from tabasco.verify.jose.keys import MAX_KEY_SET_BYTES, TokenKey, read_key_document
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
-from tabasco.verify.means import Means, PublicKey
+from tabasco.verify.means import Means
 from tabasco.verify.proven import TcbStatus
+from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.tree import MAX_XML_BYTES
 from veracruz_shells.console import emit, json_option, note, read_file
 from veracruz_utils.secret import Secret
@@ -63,23 +65,35 @@ def _means_options(command: _F) -> _F:
             click.option("--collateral", type=_FILE, metavar="FILE.json",
                          help="Intel's collateral, for SGX and TDX."),
             click.option("--certificate", type=_FILE, metavar="FILE",
-                         help="The VCEK or VLEK (PEM or DER), for SEV-SNP."),
+                         help="The VCEK or VLEK of SEV-SNP, or the certificate of a TPM's "
+                         "attestation key: PEM (those above it may follow), DER, or JSON of "
+                         "Azure's THIM."),
             click.option("--authorities", type=_FILE, metavar="FILE.pem",
-                         help="AMD's certificates above it, for SEV-SNP; all of a device's, for "
-                         "NVIDIA."),
+                         help="The certificates above it; all of a device's, for NVIDIA."),
             click.option("--crl", type=_FILE, metavar="FILE.der",
-                         help="AMD's or NVIDIA's list of revoked certificates."),
+                         help="The list of revoked certificates."),
+            click.option("--root", "roots", type=_FILE, multiple=True, metavar="FILE",
+                         help="A root certificate (PEM or DER) to trust: for TPMs' keys, where "
+                         "none is built in, and in place of the vendor's for SGX, TDX, Nitro, "
+                         "NVIDIA and Confidential Space. Repeatable."),
             click.option("--rim", "manifests", type=_FILE, multiple=True, metavar="FILE.xml",
                          help="NVIDIA's reference values of a driver or a firmware. Repeatable."),
+            click.option("--quote", "quotes", type=_FILE, multiple=True, metavar="FILE",
+                         help="A quote that belongs to a paravisor's report of Azure: of its "
+                         "virtual TPM, of its TD. Repeatable."),
+            click.option("--event-log", type=_FILE, metavar="FILE",
+                         help="Event log (TCG or CCEL) that has to replay to the registers."),
             click.option("--key", "keys", multiple=True, metavar="[ID=]FILE",
                          help="A key that may have signed: PEM, JWK or JWK set; for instance or "
-                         "key id ID, or any. For PSA and CCA tokens, results, bundles, NRAS. "
-                         "Repeatable."),
+                         "key id ID, or any. For PSA and CCA tokens, results, bundles, quotes of "
+                         "TPMs, tokens of Google, Azure and NRAS. Repeatable."),
             click.option("--mac-key", type=_FILE, metavar="FILE",
                          help="The secret of a COSE_Mac0 token, as raw bytes."),
             click.option("--nonce", type=_Bytes(), metavar="HEX",
                          help="Nonce that the evidence has to answer."),
             click.option("--audience", help="Audience of a Confidential Space token."),
+            click.option("--max-age", type=click.IntRange(1, 24 * 60), default=5, metavar="MINUTES",
+                         show_default=True, help="Age of a Nitro document that answers no nonce."),
         ]
     ):  # fmt: skip
         command = option(command)
@@ -175,6 +189,13 @@ def _means(options: dict[str, Any]) -> Means:
                 read_file(each, limit=MAX_XML_BYTES, what="reference values")
                 for each in options["manifests"]
             ),
+            **_trusted(options["roots"]),
+            quotes=tuple(
+                plain(read_file(each, limit=MAX_EVIDENCE_BYTES, what="quote"))
+                for each in options["quotes"]
+            ),
+            event_log=_content(options["event_log"], "event log", limit=MAX_LOG_BYTES),
+            max_age=timedelta(minutes=options["max_age"]),
             keys=_keys(options["keys"]),
             mac_key=_mac_key(options["mac_key"]),
             nonce=options["nonce"],
@@ -189,8 +210,25 @@ def _content(file: Path | None, what: str, *, limit: int = _MAX_CERTIFICATES_BYT
     return None if file is None else read_file(file, limit=limit, what=what)
 
 
-def _keys(given: Sequence[str]) -> dict[str, PublicKey]:
-    keys: dict[str, PublicKey] = {}
+def _trusted(files: Sequence[Path]) -> dict[str, Any]:
+    """Which roots are trusted in place of the vendors'."""
+    if not files:
+        return {}
+    found: list[bytes] = []
+    for file in files:
+        data = read_file(file, limit=_MAX_CERTIFICATES_BYTES, what="root certificate")
+        try:
+            is_pem = certificates.is_pem(data)
+            found += certificates.pem_blocks(data, explained=True) if is_pem else [data]
+            certificates.load(found[-1])
+        except EvidenceError as error:
+            raise TabascoError(f"{file} is not a root certificate: {error.detail}") from error
+    digests = frozenset(hashlib.sha256(each).digest() for each in found)
+    return {"roots": digests, "root_certificates": tuple(found)}
+
+
+def _keys(given: Sequence[str]) -> dict[str, TokenKey]:
+    keys: dict[str, TokenKey] = {}
     for each in given:
         identifier, separator, name = each.partition("=")
         file = Path(name if separator else each)
@@ -203,23 +241,18 @@ def _keys(given: Sequence[str]) -> dict[str, PublicKey]:
     return keys
 
 
-def _keys_in(file: Path) -> dict[str, PublicKey]:
+def _keys_in(file: Path) -> dict[str, TokenKey]:
     data = read_file(file, limit=MAX_KEY_SET_BYTES, what="key")
     try:
         if data.lstrip().startswith(b"{"):
-            document = decode_json(data, max_bytes=MAX_KEY_SET_BYTES)
-            if isinstance(document, dict) and "keys" in document:
-                return dict(decode_key_set(data))
-            key = public_key_of(document)
-            kid = document.get("kid") if isinstance(document, dict) else None
-            return {"*": key} | ({kid: key} if isinstance(kid, str) else {})
+            return read_key_document(data)
         loaded = _loaded(data, file)
     except AttestationError as error:
         raise TabascoError(f"{file} is not a public key: {error.detail}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise TabascoError(f"{file} is not a public key in PEM or JWK") from error
-    if not isinstance(loaded, ec.EllipticCurvePublicKey):
-        raise TabascoError(f"{file} is not an elliptic-curve key")
+    if not isinstance(loaded, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise TabascoError(f"{file} is neither an elliptic-curve key nor an RSA one")
     return {"*": loaded}
 
 

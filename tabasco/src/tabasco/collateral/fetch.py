@@ -24,6 +24,7 @@ from tabasco.errors import TabascoError
 from tabasco.verify.amd.report import Product, SigningKey, parse_report
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.tpm.azure import is_hcl_report, parse_hcl
 from tabasco.verify.tpm.azure_json import parse_azure
 
 INTEL_PCS: Final = "https://api.trustedservices.intel.com"
@@ -140,6 +141,11 @@ def wanted_for(data: bytes, kind: EvidenceKind, *, product: Product | None) -> l
         return [Wanted(ItemKind.INTEL, subject_of_quote(data))]
     if kind is EvidenceKind.SEV_SNP:
         return _wanted_of_amd(data, product, with_key=True)
+    if kind is EvidenceKind.TPM_AZURE and is_hcl_report(data):
+        report = parse_hcl(data)
+        if report.kind is EvidenceKind.SEV_SNP:
+            return _wanted_of_amd(report.hardware, product, with_key=True)
+        raise TabascoError("a paravisor's report of TDX is verified by its TD quote: give that")
     if kind is EvidenceKind.TPM_AZURE:
         parts = parse_azure(data)
         if parts.report.kind is EvidenceKind.SEV_SNP:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from psa_attestation.cbor.decoding import DecodeLimits, decode
@@ -15,15 +15,23 @@ from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.errors import AttestationError
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
+from tabasco.verify.arm.cca_claims import PLATFORM_PROFILES
+from tabasco.verify.aws.nitro import TPM_REGISTERS
 from tabasco.verify.composite import is_composite
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
-from tabasco.verify.google.confidential_space import ISSUER
+from tabasco.verify.eventlog.log import is_event_log
+from tabasco.verify.google.confidential_space import ISSUER as GOOGLE_ISSUER
+from tabasco.verify.hygon.csv import is_csv_evidence
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
+from tabasco.verify.microsoft.maa import ISSUER as MAA_ISSUER
 from tabasco.verify.nvidia.evidence_json import is_device_list
 from tabasco.verify.nvidia.nras import is_bundle
 from tabasco.verify.nvidia.spdm import is_report
+from tabasco.verify.tpm.azure import is_hcl_report
 from tabasco.verify.tpm.azure_json import is_azure_evidence
-from tabasco.verify.tpm.quote_json import is_tpm_evidence
+from tabasco.verify.tpm.forms import is_quote
+from tabasco.verify.tpm.vaportpm import has_document, is_cloud_quote
+from tabasco.verify.unsigned import is_bare_eat
 
 _HEX: Final = re.compile(rb"(?:0x)?(?:[0-9a-fA-F]{2})+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
@@ -64,7 +72,14 @@ def kind_of(data: bytes) -> EvidenceKind:
     Raises:
         EvidenceError: fault `unknown-kind`: of none that is verified here.
     """
-    found = _quote(data) or _report(data) or _spdm(data) or _text(data) or _cbor(data)
+    found = (
+        _quote(data)
+        or _report(data)
+        or _spdm(data)
+        or _text(data)
+        or _cbor(data)
+        or _other(data)
+    )
     if found is None:
         kinds = ", ".join(EvidenceKind)
         raise EvidenceError(
@@ -99,24 +114,41 @@ def _text(data: bytes) -> EvidenceKind | None:
     if text.startswith(b"<"):
         return EvidenceKind.NVIDIA_RIM if b"SoftwareIdentity" in text else None
     if text.startswith((b"{", b"[")):
-        return next((kind for fits, kind in _JSON.items() if fits(text)), None)
+        return next((kind for fits, kind in _JSON if fits(text)), None)
     if not _JWS.fullmatch(text):
         return None
     try:
         claims = decode_json(from_base64url(text.split(b".")[1].decode(), "the claims"))
     except AttestationError:
         return EvidenceKind.EAR
-    is_google = isinstance(claims, dict) and claims.get("iss") == ISSUER
-    return EvidenceKind.CONFIDENTIAL_SPACE if is_google else EvidenceKind.EAR
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    if isinstance(issuer, str) and MAA_ISSUER.fullmatch(issuer):
+        return EvidenceKind.MAA
+    return EvidenceKind.CONFIDENTIAL_SPACE if issuer == GOOGLE_ISSUER else EvidenceKind.EAR
 
 
-_JSON: Final = {
-    is_composite: EvidenceKind.COMPOSITE,  # first, as members of it may be of the others
-    is_device_list: EvidenceKind.NVIDIA,
-    is_bundle: EvidenceKind.NVIDIA_NRAS,
-    is_tpm_evidence: EvidenceKind.TPM,
-    is_azure_evidence: EvidenceKind.TPM_AZURE,
-}
+def _other(data: bytes) -> EvidenceKind | None:
+    if is_hcl_report(data):
+        return EvidenceKind.TPM_AZURE
+    if is_quote(data):
+        return EvidenceKind.TPM
+    return EvidenceKind.EVENT_LOG if is_event_log(data) else None
+
+
+def _is_document_with_quote(text: bytes) -> bool:
+    return is_cloud_quote(text) and has_document(text)
+
+
+_JSON: Final[tuple[tuple[Callable[[bytes], bool], EvidenceKind], ...]] = (
+    (is_composite, EvidenceKind.COMPOSITE),  # first, as members of it may be of the others
+    (is_device_list, EvidenceKind.NVIDIA),
+    (is_bundle, EvidenceKind.NVIDIA_NRAS),
+    (_is_document_with_quote, EvidenceKind.NITRO_TPM),
+    (is_azure_evidence, EvidenceKind.TPM_AZURE),
+    (is_quote, EvidenceKind.TPM),
+    (is_csv_evidence, EvidenceKind.CSV),
+    (is_bare_eat, EvidenceKind.EAT),
+)
 
 
 def _cbor(data: bytes) -> EvidenceKind | None:
@@ -125,7 +157,7 @@ def _cbor(data: bytes) -> EvidenceKind | None:
     except AttestationError:
         return _damaged(data)
     if isinstance(value, list):
-        return EvidenceKind.NITRO
+        return EvidenceKind.NITRO_TPM if TPM_REGISTERS.encode() in data else EvidenceKind.NITRO
     if not isinstance(value, Tag):
         return None
     if value.number in _COLLECTIONS:
@@ -139,7 +171,8 @@ def _damaged(data: bytes) -> EvidenceKind | None:
     """What it would be if it were not damaged, so that its verifier says what is wrong."""
     for start, kind in _BEGINNINGS.items():
         if data.startswith(start):
-            return kind
+            is_tpm = kind is EvidenceKind.NITRO and TPM_REGISTERS.encode() in data
+            return EvidenceKind.NITRO_TPM if is_tpm else kind
     return None
 
 
@@ -162,7 +195,11 @@ def _signed(value: Value) -> EvidenceKind:
     if _CONTENT_TYPE in _inner_map(value[0]):
         return EvidenceKind.CORIM
     profile = _inner_map(value[2]).get(_PROFILE)
-    return EvidenceKind.EAR if isinstance(profile, str) and "ear" in profile else EvidenceKind.PSA
+    if not isinstance(profile, str):
+        return EvidenceKind.PSA
+    if profile in PLATFORM_PROFILES:
+        return EvidenceKind.ARM_CCA
+    return EvidenceKind.EAR if "ear" in profile else EvidenceKind.PSA
 
 
 def _inner_map(value: Value) -> Mapping[Key, Value]:

@@ -7,22 +7,20 @@ are acceptable. Only a verifier makes one, so that what was merely parsed cannot
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
-from tabasco.verify.amd.given import endorsement_key_in
-from tabasco.verify.amd.report import parse_report
-from tabasco.verify.amd.snp import Endorsements, verify_snp
 from tabasco.verify.arm.cca import verify_cca
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
 from tabasco.verify.composite import parse_composite, proven_together
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
-from tabasco.verify.google.confidential_space import verify_confidential_space
-from tabasco.verify.intel.collateral import INTEL_ROOTS
-from tabasco.verify.intel.dcap import verify_dcap
-from tabasco.verify.intel.quote import parse_quote
+from tabasco.verify.eventlog.beside import check_beside
+from tabasco.verify.google.confidential_space import GOOGLE_ROOT_SHA256, verify_confidential_space
+from tabasco.verify.hardware import verify_amd, verify_intel
+from tabasco.verify.hygon.csv import refuse_csv
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
 from tabasco.verify.measured_boot import verify_tpm
+from tabasco.verify.microsoft.maa import verify_maa
 from tabasco.verify.nvidia import nras
 from tabasco.verify.nvidia.device import NVIDIA_DEVICE_ROOT_SHA256, device_type, verify_device
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence, parse_devices
@@ -35,9 +33,8 @@ from tabasco.verify.nvidia.rim import (
 from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
 from tabasco.verify.proven import Proven
 from tabasco.verify.psa import verify_bundle, verify_psa, verify_result
-from tabasco.verify.tpm.azure import certify
-from tabasco.verify.tpm.azure_json import parse_azure
-from tabasco.verify.tpm.quote import verify_quote
+from tabasco.verify.tpm.evidence import verify_azure, verify_nitro_tpm, verify_tpm
+from tabasco.verify.unsigned import refuse_eat, refuse_event_log
 
 
 def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: datetime) -> Proven:
@@ -54,40 +51,10 @@ def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: dateti
             VerificationStage.FORMAT,
             f"it is evidence of {proven.kind}, not of {kind}",
         )
-    return proven
-
-
-def _dcap(data: bytes, means: Means, at: datetime) -> Proven:
-    collateral = means.collateral
-    if collateral is None and means.source is not None:
-        collateral = means.source.for_quote(data, at)
-    if collateral is None:
-        parse_quote(data)  # a malformed quote is refused first
-        raise missing("collateral", "a quote is verified with Intel's collateral")
-    roots = INTEL_ROOTS if means.roots is None else means.roots
-    return verify_dcap(data, collateral=collateral, at=at, roots=roots)
-
-
-def _snp(data: bytes, means: Means, at: datetime) -> Proven:
-    return verify_snp(data, endorsements=_endorsements(data, means, at), at=at)
-
-
-def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
-    beside = means.authorities
-    if means.certificate is not None and beside is None:
-        _, beside = endorsement_key_in(means.certificate)
-    if means.certificate is not None and beside is not None:
-        revoked = means.crl
-        if revoked is None and means.source is not None:
-            revoked = means.source.revoked_for(means.certificate, at)
-        return Endorsements(means.certificate, beside, revoked)
-    if means.source is None:
-        parse_report(data)  # a malformed report is refused first
-        if means.certificate is not None:
-            raise missing("chain (--authorities)", "AMD's certificates above the VCEK or VLEK")
-        raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
-    found = means.source.for_report(data, at, certificate=means.certificate)
-    return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)
+    if means.event_log is None:
+        return proven
+    facts = check_beside(means.event_log, proven)
+    return replace(proven, facts={**proven.facts, **facts})
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:
@@ -160,10 +127,10 @@ def _nvidia_rim(data: bytes, means: Means, at: datetime) -> Proven:
 
 
 def _nvidia_nras(data: bytes, means: Means, at: datetime) -> Proven:
-    if not means.keys:
+    if not means.curve_keys:
         nras.parse_bundle(data)  # a malformed bundle is refused first
         raise missing("key set (--key)", "tokens are verified with the keys that NVIDIA publishes")
-    return nras.verify_bundle(data, keys=means.keys, at=at, nonce=means.nonce)
+    return nras.verify_bundle(data, keys=means.curve_keys, at=at, nonce=means.nonce)
 
 
 def _composite(data: bytes, means: Means, at: datetime) -> Proven:
@@ -173,6 +140,7 @@ def _composite(data: bytes, means: Means, at: datetime) -> Proven:
             member.kind,
             means=replace(
                 means,
+                event_log=None,
                 nonce=None,  # processors have it inside their report data: compared for all below
                 certificate=member.certificate or means.certificate,
                 authorities=member.authorities or means.authorities,
@@ -184,51 +152,47 @@ def _composite(data: bytes, means: Means, at: datetime) -> Proven:
     return proven_together(proven, nonce=means.nonce)
 
 
-def _tpm_azure(data: bytes, means: Means, at: datetime) -> Proven:
-    parts = parse_azure(data)
-    if parts.report.kind is EvidenceKind.SEV_SNP:
-        with_key = replace(means, certificate=parts.hardware)
-        hardware = _snp(parts.report.hardware, with_key, at)
-    else:
-        hardware = _dcap(parts.hardware, means, at)
-    key = certify(parts.report, hardware)
-    quoted = verify_quote(
-        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
-    )
-    return replace(
-        hardware,
-        kind=EvidenceKind.TPM_AZURE,
-        measurements={**hardware.measurements, **quoted.measurements},
-        report_data=quoted.report_data,
-        valid_until=min(hardware.valid_until, quoted.valid_until),
-        facts={**hardware.facts, **quoted.facts, "hardware": hardware.kind},
-        named=(*hardware.named, *quoted.named),
-    )
-
-
 def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
     if means.audience is None:
         raise missing("audience (--audience)", "a token for somebody else is a relayed one")
-    nonce = None if means.nonce is None else means.nonce.decode("utf-8", "replace")
+    roots = (GOOGLE_ROOT_SHA256,) if means.roots is None else means.roots
     return verify_confidential_space(
-        data.decode("ascii", "replace").strip(), at=at, audience=means.audience, nonce=nonce
+        data.strip(),
+        at=at,
+        audience=means.audience,
+        nonce=means.nonce,
+        keys=means.keys,
+        roots=roots,
     )
 
 
+def _maa(data: bytes, means: Means, at: datetime) -> Proven:
+    return verify_maa(data.strip(), at=at, keys=means.keys, nonce=means.nonce)
+
+
+def _refused(refuse: Callable[[bytes], NoReturn]) -> Callable[[bytes, Means, datetime], Proven]:
+    return lambda data, _means, _at: refuse(data)
+
+
 _VERIFIERS: Final[Mapping[EvidenceKind, Callable[[bytes, Means, datetime], Proven]]] = {
-    EvidenceKind.SGX: _dcap,
-    EvidenceKind.TDX: _dcap,
-    EvidenceKind.SEV_SNP: _snp,
+    EvidenceKind.SGX: verify_intel,
+    EvidenceKind.TDX: verify_intel,
+    EvidenceKind.SEV_SNP: verify_amd,
     EvidenceKind.NITRO: _nitro,
+    EvidenceKind.NITRO_TPM: verify_nitro_tpm,
     EvidenceKind.ARM_CCA: _cca,
     EvidenceKind.TPM: verify_tpm,
-    EvidenceKind.TPM_AZURE: _tpm_azure,
+    EvidenceKind.TPM_AZURE: verify_azure,
     EvidenceKind.NVIDIA: _nvidia,
     EvidenceKind.NVIDIA_RIM: _nvidia_rim,
     EvidenceKind.NVIDIA_NRAS: _nvidia_nras,
     EvidenceKind.COMPOSITE: _composite,
     EvidenceKind.CONFIDENTIAL_SPACE: _confidential_space,
+    EvidenceKind.MAA: _maa,
     EvidenceKind.PSA: verify_psa,
     EvidenceKind.EAR: verify_result,
     EvidenceKind.CORIM: verify_bundle,
+    EvidenceKind.CSV: _refused(refuse_csv),
+    EvidenceKind.EAT: _refused(refuse_eat),
+    EvidenceKind.EVENT_LOG: _refused(refuse_event_log),
 }

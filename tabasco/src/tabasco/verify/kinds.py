@@ -13,6 +13,7 @@ class EvidenceKind(StrEnum):
     TDX = "tdx"
     SEV_SNP = "sev-snp"
     NITRO = "nitro"
+    NITRO_TPM = "nitro-tpm"
     ARM_CCA = "arm-cca"
     TPM = "tpm"
     TPM_AZURE = "tpm-azure"
@@ -21,6 +22,14 @@ class EvidenceKind(StrEnum):
     NVIDIA_NRAS = "nvidia-nras"
     COMPOSITE = "composite"
     CONFIDENTIAL_SPACE = "confidential-space"
+    MAA = "maa"
     PSA = "psa"
     EAR = "ear"
     CORIM = "corim"
+    CSV = "csv"
+    EAT = "eat"
+    EVENT_LOG = "event-log"
+
+
+NEVER_PROVEN: Final = frozenset({EvidenceKind.CSV, EvidenceKind.EAT, EvidenceKind.EVENT_LOG})
+"""Kinds that are known by their form, and refused for what they lack."""

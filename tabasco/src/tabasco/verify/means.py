@@ -13,8 +13,10 @@ from tabasco.verify.amd.snp import Endorsements
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.tpm.endorsement import EndorsedKey
+from tabasco.verify.jose.keys import TokenKey
 
 PublicKey = ec.EllipticCurvePublicKey
+"""Of those that sign PSA and CCA tokens, results and bundles."""
 
 
 class CollateralSource(Protocol):
@@ -36,23 +38,24 @@ class Means:
 
     Attributes:
         collateral: of SGX and TDX.
-        certificate: the VCEK or VLEK of SEV-SNP, DER or PEM; of a TPM, its attestation key's.
-        authorities: those above it, PEM; of NVIDIA's devices all, the signer's first.
-        crl: AMD's or NVIDIA's list of revoked certificates, DER.
+        certificate: the VCEK or VLEK of SEV-SNP, or a TPM's attestation key's; DER or PEM.
+        authorities: the certificates above it, PEM; of NVIDIA's devices all, the signer's first.
+        crl: the list of revoked certificates, DER.
         manifests: NVIDIA's reference values (RIM), XML.
         keys: that may have signed, by the instance id or key id that they are registered for; `*`
-            stands for any.
+            stands for any. Those of RSA are of tokens of services and of TPMs.
         mac_key: that a COSE_Mac0 token is authenticated with.
         nonce: what the evidence has to answer; None leaves that unproven.
         audience: whom a Confidential Space token is for.
-        max_age: of a Nitro document, which names its own time.
+        max_age: of a Nitro document, which names its own time, where no nonce is expected.
+        quotes: that belong to a paravisor's report of Azure: of its virtual TPM, of its TD.
+        event_log: that the registers have to be explained by.
         registered: finds the key of a platform by its instance id, where none is in `keys`.
         source: of collateral and certificates that are not given.
-        roots: SHA-256 digests of roots of SGX, TDX, Nitro and NVIDIA to trust instead of the
-            vendor's.
+        roots: SHA-256 digests of roots to trust instead of the vendor's: of SGX, TDX, Nitro,
+            NitroTPM, NVIDIA and Confidential Space.
         endorsed: the key of a TPM, and what it has proven of where it lives.
         key_roots: certificates (DER) to trust, above the `certificate` of a TPM's attestation key.
-        event_log: what firmware says it measured into the registers of a TPM.
     """
 
     collateral: Collateral | None = None
@@ -60,7 +63,7 @@ class Means:
     authorities: bytes | None = None
     crl: bytes | None = None
     manifests: tuple[bytes, ...] = ()
-    keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    keys: Mapping[str, TokenKey] = field(default_factory=dict)
     mac_key: MacKey | None = None
     nonce: bytes | None = None
     audience: str | None = None
@@ -70,11 +73,22 @@ class Means:
     roots: Collection[bytes] | None = None
     endorsed: EndorsedKey | None = None
     key_roots: tuple[bytes, ...] = ()
+    quotes: tuple[bytes, ...] = ()
     event_log: bytes | None = None
+
+    @property
+    def curve_keys(self) -> dict[str, PublicKey]:
+        """Those of `keys` that are on a curve."""
+        return {
+            name: key
+            for name, key in self.keys.items()
+            if isinstance(key, ec.EllipticCurvePublicKey)
+        }
 
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
-        found = self.keys.get(identifier.hex()) or self.keys.get("*")
+        keys = self.curve_keys
+        found = keys.get(identifier.hex()) or keys.get("*")
         if found is None and self.registered is not None:
             return self.registered(identifier)
         return found

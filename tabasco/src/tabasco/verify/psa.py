@@ -83,7 +83,7 @@ def _isolation(claims: Claims) -> dict[str, str]:
 
 
 def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
-    key = means.mac_key or means.keys.get("*")
+    key = means.mac_key or means.curve_keys.get("*")
     if key is None:
         raise missing("key (--key)", "a token of 2021 names no instance, so nor may its key")
     claims = verify_2021_token(data, key=key, nonce=means.nonce)
@@ -128,14 +128,15 @@ def _versions(claims: Claims) -> dict[str, str]:
 
 def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
     """What an attestation result proves, as CWT or JWT: what its verifier says."""
-    if not means.keys:
+    keys = means.curve_keys
+    if not keys:
         raise missing("key", "a result is verified with the key its verifier publishes")
     moment, profiles = int(at.timestamp()), frozenset(EarProfile)
     if data.lstrip()[:1] == b"e":
         text = data.decode("ascii", "replace").strip()
-        ear = verify_ear_jwt(text, keys=means.keys, nonce=means.nonce, at=moment, profiles=profiles)
+        ear = verify_ear_jwt(text, keys=keys, nonce=means.nonce, at=moment, profiles=profiles)
         return _result(ear)
-    key = next(iter(means.keys.values()))
+    key = next(iter(keys.values()))
     nonce = means.nonce
     if nonce is None:
         raise missing("nonce", "a result as CWT answers a nonce")
@@ -177,9 +178,10 @@ def verify_bundle(data: bytes, means: Means, at: datetime) -> Proven:
             VerificationStage.SIGNATURE,
             f"bundle {_name(corim)} is not signed by anybody",
         )
-    if not means.keys:
+    keys = means.curve_keys
+    if not keys:
         raise missing("key", "a bundle is verified with its provider's key")
-    corim = verify_corim(data, key=next(iter(means.keys.values())), at=moment)
+    corim = verify_corim(data, key=next(iter(keys.values())), at=moment)
     end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)
     return Proven(
         kind=EvidenceKind.CORIM,

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import cbor2
 import pytest
@@ -109,7 +110,7 @@ class TestPublishedTokens:
             appraise(self.verify(read(name), key), Acceptance())
             with refused(Fault.SIGNATURE if key.key_size == 384 else Fault.UNSUPPORTED_ALGORITHM):
                 self.verify(read(name), pem("tfm-cca-realm2.pem"))
-        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING, match="token alone"):
             self.verify(read("tfm-cca-platform-only.cbor"), platform)
         with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
             self.verify(read("cca-unbound-realm.cbor"), anchor("cca-ta-tfa.json"))
@@ -193,6 +194,59 @@ class TestFacts:
         assert verify(Recipe(more, more).token()) == verify()
 
 
+class TestSecondProfile:
+    NEW = MappingProxyType({265: "tag:arm.com,2024:realm#2.0.0", 44243: 1})
+
+    def verify(self, **claims):
+        more = {int(name[1:]): value for name, value in claims.items()}
+        return verify(Recipe(realm=self.NEW | more).token())
+
+    def test_its_claims_are_facts_that_a_policy_can_ask_for(self):
+        facts = self.verify(_256=b"\1" * 33, _44244=0, _44257=b"d" * 32).facts
+        assert facts["realm-profile"] == "tag:arm.com,2024:realm#2.0.0"
+        assert facts["memory-encryption"] == "private"
+        assert facts["live-activation"] == "disallow"
+        assert facts["realm-instance-id"] == "01" * 33
+        assert facts["devices"] == b"d".hex() * 32
+        old = verify().facts
+        assert "memory-encryption" not in old
+        assert verify(Recipe({265: "tag:arm.com,2024:cca_platform#2.0.0"}).token())
+
+    @pytest.mark.parametrize(
+        ("value", "meaning"), [(0, "shared"), (1, "private"), ("shared", "shared")]
+    )
+    def test_the_policy_of_memory_encryption_is_a_number_or_a_word(self, value, meaning):
+        facts = self.verify(_44243=value).facts
+        assert facts["memory-encryption"] == meaning
+        assert "live-activation" not in facts
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"_44243": 2},
+            {"_44243": True},
+            {"_44243": "Private"},
+            {"_44243": b"private"},
+            {"_44244": 2},
+            {"_44244": True},
+            {"_44257": b"d"},
+            {"_256": b"\1" * 32},
+            {"_256": b"\2" * 33},
+        ],
+    )
+    def test_other_values_are_refused(self, claims):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            self.verify(**claims)
+
+    def test_it_has_to_say_how_memory_is_encrypted(self):
+        with refused(Fault.MALFORMED, match="memory encryption"):
+            verify(Recipe(realm={265: self.NEW[265]}).token())
+
+    def test_a_profile_of_another_year_is_refused_by_its_name(self):
+        with refused(Fault.UNSUPPORTED_VERSION, match="2026:realm#3"):
+            self.verify(_265="tag:arm.com,2026:realm#3.0.0")
+
+
 class TestBinding:
     def test_a_platform_without_a_registered_key_is_refused(self):
         with refused(Fault.UNKNOWN_SIGNER, VerificationStage.SIGNATURE):
@@ -239,8 +293,6 @@ class TestForm:
         "data",
         [
             b"",
-            PARTS[0],
-            PARTS[1],
             cbor2.dumps({44234: PARTS[0], 44241: PARTS[1]}),
             cbor2.dumps(cbor2.CBORTag(400, {44234: PARTS[0], 44241: PARTS[1]})),
             cbor2.dumps(cbor2.CBORTag(399, {44234: PARTS[0]})),
@@ -263,6 +315,16 @@ class TestForm:
     def test_what_is_not_a_collection_of_both_is_refused(self, data):
         with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(data)
+
+    def test_a_platforms_token_alone_binds_nothing(self):
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING, match="token alone"):
+            verify(self.PARTS[0])
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
+            verify(self.PARTS[0][:-1] + bytes([self.PARTS[0][-1] ^ 1]))
+        with refused(Fault.UNKNOWN_SIGNER):
+            verify(self.PARTS[0], key_for=lambda _: None)
+        with pytest.raises(EvidenceError):
+            verify(self.PARTS[1])
 
     def test_the_parts_are_not_exchanged(self):
         with pytest.raises(EvidenceError):

@@ -37,7 +37,8 @@ def hardware_of(parts, **changes):
 
 def verify(parts, nonce=b"challenge", **changes):
     key = certify(parts.report, hardware_of(parts, **changes))
-    return verify_quote(parts.message, parts.signature, parts.registers, key=key, nonce=nonce)
+    quote = parts.quote
+    return verify_quote(quote.message, quote.signature, quote.registers, key=key, nonce=nonce)
 
 
 def hcl(runtime=b"{}", **changes):
@@ -101,16 +102,16 @@ class TestPublishedEvidence:
 
     def test_no_sampled_bit_of_the_quote_can_be_changed(self, name):
         parts = evidence(name)
-        for bit in range(0, len(parts.message) * 8, 13):
-            forged = bytearray(parts.message)
+        for bit in range(0, len(parts.quote.message) * 8, 13):
+            forged = bytearray(parts.quote.message)
             forged[bit // 8] ^= 1 << bit % 8
             with pytest.raises(EvidenceError):
-                verify(replace(parts, message=bytes(forged)))
+                verify(replace(parts, quote=replace(parts.quote, message=bytes(forged))))
 
     @pytest.mark.parametrize(
         ("member", "value"),
         [
-            ("version", 2),
+            ("version", 3),
             ("version", True),
             ("version", "1"),
             ("version", None),

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -41,6 +41,7 @@ from tabasco.verify.proven import NO_END, Concern, Fact, HexNumber, Proven
 PLATFORM_KEY: Final = "platform key"
 """What the key registered for a platform is called among the things that are named."""
 MAX_TOKEN_BYTES: Final = 32 * 1024
+_SIGN1: Final = b"\xd2"
 _OLD_COLLECTION, _CMW_COLLECTION = 399, 907
 _PLATFORM, _REALM = 44234, 44241
 _EAT_CWT: Final = 263  # the content format of application/eat+cwt
@@ -103,18 +104,11 @@ def verify_cca(
         EvidenceError: for anything that is not authentic; a platform that is not secured is
             reported as a concern instead.
     """
+    if data[:1] == _SIGN1:
+        _refuse_alone(data, key_for)
     token = parse_cca(data)
     # (1) the platform, by the key registered for it
-    # The id is not authentic yet: it only chooses the key, under which it then has to be signed.
-    key = key_for(token.platform.instance_id)
-    if key is None:
-        raise EvidenceError(
-            Fault.UNKNOWN_SIGNER,
-            VerificationStage.SIGNATURE,
-            f"no key is registered for platform {token.platform.instance_id.hex()}",
-        )
-    with as_evidence_error("the platform token's signature"):
-        token.platform_message.verify(key)
+    key = _check_platform(token.platform, token.platform_message, key_for)
     # (2) the realm, by the key it names
     with as_evidence_error("the realm token's signature"):
         token.realm_message.verify(realm_key(token.realm))
@@ -136,6 +130,37 @@ def verify_cca(
             named.key("realm key", realm_key(token.realm)),
             Named(Subject.INSTANCE, "instance-id", token.platform.instance_id),
         ),
+    )
+
+
+def _check_platform(
+    claims: PlatformClaims,
+    message: Message,
+    key_for: Callable[[bytes], ec.EllipticCurvePublicKey | None],
+) -> ec.EllipticCurvePublicKey:
+    # The id is not authentic yet: it only chooses the key, under which it then has to be signed.
+    key = key_for(claims.instance_id)
+    if key is None:
+        raise EvidenceError(
+            Fault.UNKNOWN_SIGNER,
+            VerificationStage.SIGNATURE,
+            f"no key is registered for platform {claims.instance_id.hex()}",
+        )
+    with as_evidence_error("the platform token's signature"):
+        message.verify(key)
+    return key
+
+
+def _refuse_alone(
+    data: bytes, key_for: Callable[[bytes], ec.EllipticCurvePublicKey | None]
+) -> NoReturn:
+    with as_evidence_error("the platform token"):
+        message = parse(data)
+    _check_platform(decode_platform(message.payload), message, key_for)
+    raise EvidenceError(
+        Fault.KEY_BINDING,
+        VerificationStage.BINDING,
+        "it is a platform's token alone: without a realm's nothing is bound to it",
     )
 
 
@@ -200,7 +225,19 @@ def _facts(token: CcaToken) -> dict[str, Fact]:
             each.name: " ".join(filter(None, (each.kind, each.version)))
             for each in _components(token)
         },
+        **_realm_facts(token.realm),
     }
+
+
+def _realm_facts(realm: RealmClaims) -> dict[str, Fact]:
+    given = {
+        "realm-profile": realm.profile,
+        "realm-instance-id": realm.instance_id.hex(),
+        "memory-encryption": realm.memory_encryption,
+        "live-activation": realm.live_activation,
+        "devices": realm.devices.hex(),
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _concern(state: Lifecycle) -> Concern:

@@ -5,7 +5,8 @@ platform vouches for their hash; `realm_key` reads it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,10 +20,23 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malfo
 from tabasco.verify.members import array, integer, mapping, member, octets, text
 
 _LIMITS: Final = DecodeLimits(max_bytes=32 * 1024, max_items=2048, max_depth=12, tags=ANY_TAG)
-_PLATFORM_PROFILES: Final = frozenset(
-    {"tag:arm.com,2023:cca_platform#1.0.0", "http://arm.com/CCA-SSD/1.0.0"}
+PLATFORM_PROFILES: Final = frozenset(
+    {
+        "tag:arm.com,2024:cca_platform#2.0.0",
+        "tag:arm.com,2023:cca_platform#1.0.0",
+        "http://arm.com/CCA-SSD/1.0.0",
+    }
 )
-_REALM_PROFILE: Final = "tag:arm.com,2023:realm#1.0.0"
+"""Of tokens of platforms, the newest first."""
+_REALM_1: Final = "tag:arm.com,2023:realm#1.0.0"
+_REALM_2: Final = "tag:arm.com,2024:realm#2.0.0"
+_REALM_PROFILES: Final = frozenset({_REALM_1, _REALM_2})
+# RMM specification, A7.2.3.1.8 and 9: numbers; draft-ffm-rats-cca-token-03 writes the former as
+# text.
+_MEMORY_ENCRYPTION: Final[Mapping[Value, str]] = MappingProxyType(
+    {0: "shared", 1: "private", "shared": "shared", "private": "private"}
+)
+_LIVE_ACTIVATION: Final = ("disallow", "allow")
 _HASH_NAMES: Final = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 _HASHES: Final = frozenset({32, 48, 64})
 _TEXT: Final = range(1, 257)
@@ -33,6 +47,7 @@ _LIFECYCLE, _IMPLEMENTATION_ID, _COMPONENTS = 2395, 2396, 2399
 _SERVICE, _CONFIG, _PLATFORM_HASH = 2400, 2401, 2402
 _PERSONALISATION, _REALM_HASH, _REALM_KEY = 44235, 44236, 44237
 _INITIAL, _EXTENSIBLE, _KEY_HASH = 44238, 44239, 44240
+_MEC_POLICY, _LFA_POLICY, _DEVICES = 44243, 44244, 44257
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,14 @@ class RealmClaims:
         extensible: four registers.
         public_key: as it stands in the token.
         key_hash: the `hashlib` name of the hash under which the platform vouches for it.
+        profile: of the token; None in older ones, which name none.
+        instance_id: 33 bytes of profile 2.0.0 that tell realms apart; empty where there is none.
+        memory_encryption: of profile 2.0.0: whether the realm's memory is encrypted with a key that
+            is `private` to it, or `shared` with other realms.
+        live_activation: of profile 2.0.0, where it says so: `allow` or `disallow` firmware being
+            replaced while the realm runs.
+        devices: of profile 2.0.0: the hash of the token about assigned devices; empty where none is
+            assigned.
     """
 
     challenge: bytes
@@ -90,6 +113,11 @@ class RealmClaims:
     extensible: tuple[bytes, ...]
     public_key: bytes
     key_hash: str
+    profile: str | None = None
+    instance_id: bytes = b""
+    memory_encryption: str | None = None
+    live_activation: str | None = None
+    devices: bytes = b""
 
 
 def decode_platform(payload: bytes) -> PlatformClaims:
@@ -100,7 +128,7 @@ def decode_platform(payload: bytes) -> PlatformClaims:
     """
     members = _members(payload, "the platform's claims")
     profile = text(member(members, _PROFILE, "the platform's profile"), "the profile", _TEXT)
-    if profile not in _PLATFORM_PROFILES:
+    if profile not in PLATFORM_PROFILES:
         raise _unknown_profile(profile)
     _hash_name(members, _PLATFORM_HASH, "the platform's hash")
     if _SERVICE in members:
@@ -131,15 +159,16 @@ def decode_realm(payload: bytes) -> RealmClaims:
         EvidenceError: stage `format`.
     """
     members = _members(payload, "the realm's claims")
+    profile = None
     if _PROFILE in members:  # older tokens name none
         profile = text(members[_PROFILE], "the realm's profile", _TEXT)
-        if profile != _REALM_PROFILE:
+        if profile not in _REALM_PROFILES:
             raise _unknown_profile(profile)
     _hash_name(members, _REALM_HASH, "the realm's hash")
     registers = array(
         member(members, _EXTENSIBLE, "the extensible measurements"), "the measurements", (4,)
     )
-    return RealmClaims(
+    claims = RealmClaims(
         challenge=_octets(members, _NONCE, "the realm's challenge", frozenset({64})),
         personalisation=_octets(
             members, _PERSONALISATION, "the personalisation value", frozenset({64})
@@ -148,6 +177,32 @@ def decode_realm(payload: bytes) -> RealmClaims:
         extensible=tuple(octets(each, "a measurement", _HASHES) for each in registers),
         public_key=_public_key(members),
         key_hash=_hash_name(members, _KEY_HASH, "the hash of the realm's key"),
+        profile=profile,
+    )
+    return _second(claims, members) if profile == _REALM_2 else claims
+
+
+def _second(claims: RealmClaims, members: Mapping[Key, Value]) -> RealmClaims:
+    """With what profile 2.0.0 has beside the claims of the first."""
+    policy = member(members, _MEC_POLICY, "the policy of memory encryption")
+    if isinstance(policy, bool) or not isinstance(policy, int | str):
+        raise malformed("the policy of memory encryption is neither a number nor text")
+    if policy not in _MEMORY_ENCRYPTION:
+        raise malformed(f"the policy of memory encryption is {policy!r:.40}, which is not known")
+    activation = None
+    if _LFA_POLICY in members:
+        activation = _LIVE_ACTIVATION[
+            integer(members[_LFA_POLICY], "the policy of live activation", range(2))
+        ]
+    devices = b""
+    if _DEVICES in members:
+        devices = _octets(members, _DEVICES, "the hash of the devices' token", _HASHES)
+    return replace(
+        claims,
+        instance_id=_instance_id(members) if _INSTANCE_ID in members else b"",
+        memory_encryption=_MEMORY_ENCRYPTION[policy],
+        live_activation=activation,
+        devices=devices,
     )
 
 

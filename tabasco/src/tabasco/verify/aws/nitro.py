@@ -33,6 +33,8 @@ AWS_NITRO_ROOT_SHA256: Final = bytes.fromhex(
 )
 """Digest of the root certificate `aws.nitro-enclaves` G1, as AWS publishes it."""
 
+ENCLAVE_REGISTERS: Final = "pcrs"
+TPM_REGISTERS: Final = "nitrotpm_pcrs"
 MAX_DOCUMENT_BYTES: Final = 16 * 1024
 _ES384: Final = -35
 _ENVELOPE: Final = DecodeLimits(
@@ -79,8 +81,12 @@ class NitroDocument:
         return any(not any(self.pcrs[index]) for index in _IMAGE_PCRS)
 
 
-def parse_nitro(data: bytes) -> NitroDocument:
+def parse_nitro(data: bytes, *, registers: str = ENCLAVE_REGISTERS) -> NitroDocument:
     """The document that `data` is.
+
+    Args:
+        data: a document.
+        registers: the member that has them: an instance's TPM calls them otherwise than an enclave.
 
     Raises:
         EvidenceError: stage `format`.
@@ -98,7 +104,7 @@ def parse_nitro(data: bytes) -> NitroDocument:
     return NitroDocument(
         module_id=text(members.get("module_id"), "module_id", range(1, 129)),
         timestamp=_timestamp(members.get("timestamp")),
-        pcrs=_pcrs(members.get("pcrs")),
+        pcrs=_pcrs(members.get(registers), registers),
         certificate=octets(members.get("certificate"), "certificate", _CERTIFICATE_SIZES),
         cabundle=_bundle(members.get("cabundle")),
         public_key=_optional(members, "public_key", range(1025)),
@@ -123,7 +129,7 @@ def verify_nitro(
         data: the document as the device gave it.
         at: the time of verification; certificates have to be valid then and at the document's time.
         nonce: what the document has to answer; None leaves it to the caller.
-        max_age: of the document at `at`.
+        max_age: of the document at `at`, where no nonce is expected.
         clock_skew: by how much the document may be of the future.
         root_sha256: digest of the root certificate that is trusted.
 
@@ -131,22 +137,42 @@ def verify_nitro(
         EvidenceError: for anything that is not authentic; a debuggable enclave is reported instead.
     """
     document = parse_nitro(data)
-    # (1) the path, from the pinned root to the certificate, at both times
-    chain, key, valid_until = _verify_path(document, at, root_sha256)
-    # (2) the signature, by the certificate's key
-    _verify_signature(document, key)
-    # (3) freshness
-    _check_age(document.timestamp, at, max_age, clock_skew)
-    _check_nonce(document.nonce, nonce)
+    chain, valid_until = verify_document(
+        document, at=at, nonce=nonce, max_age=max_age, clock_skew=clock_skew, root=root_sha256
+    )
     return Proven(
         kind=EvidenceKind.NITRO,
         measurements={f"pcr{index}": value for index, value in sorted(document.pcrs.items())},
         report_data=document.user_data or b"",
         debug=document.debug,
         valid_until=valid_until,
-        facts=_facts(document),
+        facts=facts_of(document),
         named=tuple(named.certificates(chain)),
     )
+
+
+def verify_document(
+    document: NitroDocument,
+    *,
+    at: datetime,
+    nonce: bytes | None,
+    max_age: timedelta,
+    clock_skew: timedelta,
+    root: bytes,
+) -> tuple[list[x509.Certificate], datetime]:
+    """The certificates of an authentic and fresh document, and when the first of them ends.
+
+    Raises:
+        EvidenceError: it is not authentic, or it is of another time or for another challenge.
+    """
+    # (1) the path, from the pinned root to the certificate, at both times
+    chain, key, valid_until = _verify_path(document, at, root)
+    # (2) the signature, by the certificate's key
+    _verify_signature(document, key)
+    # (3) freshness: a nonce that the caller chose bounds the age better than any clock
+    _check_nonce(document.nonce, nonce)
+    _check_age(document.timestamp, at, max_age if nonce is None else None, clock_skew)
+    return chain, valid_until
 
 
 def _message(value: Value) -> Message:
@@ -198,10 +224,10 @@ def _timestamp(value: Value) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
 
 
-def _pcrs(value: Value) -> dict[int, bytes]:
+def _pcrs(value: Value, registers: str) -> dict[int, bytes]:
     pcrs = {
         integer(index, "a PCR's index", _PCRS): octets(digest, f"PCR{index!r:.8}", _PCR_SIZES)
-        for index, digest in mapping(value, "pcrs").items()
+        for index, digest in mapping(value, registers).items()
     }
     # `debug` is read from these three, so a document without them would hide it.
     if not pcrs.keys() >= set(_IMAGE_PCRS):
@@ -219,12 +245,15 @@ def _optional(members: Mapping[Key, Value], name: str, sizes: Container[int]) ->
     return None if value is None else octets(value, name, sizes)
 
 
-def _check_age(made: datetime, at: datetime, max_age: timedelta, clock_skew: timedelta) -> None:
-    if at - made > max_age:
+def _check_age(
+    made: datetime, at: datetime, max_age: timedelta | None, clock_skew: timedelta
+) -> None:
+    if max_age is not None and at - made > max_age:
         raise EvidenceError(
             Fault.EXPIRED,
             VerificationStage.APPRAISAL,
-            f"the document is of {made}, at most {max_age} are allowed",
+            f"the document is of {made}, it is {at}: at most {max_age} are allowed where no nonce "
+            "is expected",
         )
     if made - at > clock_skew:
         raise EvidenceError(
@@ -243,7 +272,8 @@ def _check_nonce(found: bytes | None, expected: bytes | None) -> None:
         )
 
 
-def _facts(document: NitroDocument) -> dict[str, str]:
+def facts_of(document: NitroDocument) -> dict[str, str]:
+    """What a policy may ask of a document beside its registers."""
     facts = {"module-id": document.module_id, "timestamp": document.timestamp.isoformat()}
     for name, value in (("public-key", document.public_key), ("nonce", document.nonce)):
         if value is not None:

@@ -203,7 +203,11 @@ def parse_event_log(data: bytes) -> EventLog:
 
 def is_event_log(data: bytes) -> bool:
     """Whether some bytes can be read as a log."""
-    if len(data) < _OLD_HEADER or int.from_bytes(data[:4], "little") > _MAX_REGISTER:
+    if (
+        len(data) < _OLD_HEADER
+        or not any(data[:_OLD_HEADER])
+        or int.from_bytes(data[:4], "little") > _MAX_REGISTER
+    ):
         return False
     if int.from_bytes(data[4:8], "little") not in _NAMES:
         return False

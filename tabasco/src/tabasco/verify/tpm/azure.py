@@ -26,6 +26,9 @@ from veracruz_utils.strict_json import JsonValue
 MAX_REPORT_BYTES: Final = 16 * 1024
 
 _MAGIC: Final = b"HCLA"
+_VERSIONS: Final = frozenset({1, 2})
+_USER_DATA_BYTES: Final = 64
+_MAX_TEXT: Final = 256
 _HEADER, _HARDWARE, _REQUEST = 32, 1184, 20
 _ATTESTATION: Final = 2  # the header's request type
 _KINDS: Final = {2: EvidenceKind.SEV_SNP, 4: EvidenceKind.TDX}
@@ -50,6 +53,11 @@ class HclReport:
     hash_name: str
 
 
+def is_hcl_report(data: bytes) -> bool:
+    """Whether some bytes are meant to be such a report."""
+    return data[:4] == _MAGIC
+
+
 def parse_hcl(data: bytes) -> HclReport:
     """The report that `data` is, padded with zeros.
 
@@ -61,6 +69,12 @@ def parse_hcl(data: bytes) -> HclReport:
         raise malformed(f"a report of {len(data)} bytes, {start} to {MAX_REPORT_BYTES} are read")
     if data[:4] != _MAGIC:
         raise malformed("the report does not start with HCLA")
+    if (version := _number(data, 4)) not in _VERSIONS:
+        raise EvidenceError(
+            Fault.UNSUPPORTED_VERSION,
+            VerificationStage.FORMAT,
+            f"a paravisor's report of version {version}, known are 1 and 2",
+        )
     size, request = _number(data, 8), _number(data, 12)
     data_size, kind, hash_type, json_size = (
         _number(data, _HEADER + _HARDWARE + 4 * index) for index in (0, 2, 3, 4)
@@ -121,6 +135,35 @@ def runtime_claims(report: HclReport) -> Mapping[str, JsonValue]:
     if not isinstance(claims, dict):
         raise malformed("the runtime data is not an object")
     return claims
+
+
+def user_data(report: HclReport) -> bytes:
+    """The 64 bytes that the machine had put into the report; none in older ones.
+
+    Raises:
+        EvidenceError: they are something else.
+    """
+    value = runtime_claims(report).get("user-data")
+    if value is None:
+        return b""
+    try:
+        found = bytes.fromhex(value) if isinstance(value, str) and value.isalnum() else b""
+    except ValueError:
+        found = b""
+    if len(found) != _USER_DATA_BYTES:
+        raise malformed(f"the user data are not {_USER_DATA_BYTES} bytes in hexadecimal")
+    return found
+
+
+def configuration(report: HclReport) -> dict[str, str]:
+    """What the report says of the machine (`vm-configuration`), texts and truths, by name."""
+    given = runtime_claims(report).get("vm-configuration")
+    found = given.items() if isinstance(given, dict) else ()
+    return {
+        f"vm.{name}": str(value).lower() if isinstance(value, bool) else value
+        for name, value in found
+        if isinstance(value, str | bool) and len(str(value)) <= _MAX_TEXT
+    }
 
 
 def _attestation_key(claims: Mapping[str, JsonValue]) -> rsa.RSAPublicKey:

@@ -1,14 +1,14 @@
-"""Evidence of an Azure confidential machine as one JSON document, in the form Trustee collects it.
+"""Evidence of an Azure confidential machine as one JSON document, in the forms Trustee collects it.
 
-Version 1: the report, the hardware's certificate or quote (base64url) and the TPM's quote over all
-24 registers of the SHA-256 bank (hexadecimal, RSASSA with SHA-256 and no header).
+The paravisor's report, the hardware's certificate or quote, and the virtual TPM's quote over all 24
+registers of the SHA-256 bank. Versions 1 and 2 have base64url and hexadecimal; in version 2 the
+report's user data are those that the quote is over. The form before them has no version and writes
+bytes as arrays of numbers, the certificate as PEM.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from cryptography.hazmat.primitives import hashes
 
 from psa_attestation.jose.base64url import from_base64url
 from psa_attestation.jose.strict_json import decode_json
@@ -16,12 +16,17 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import HclReport, parse_hcl
-from tabasco.verify.tpm.quote import Registers
-from tabasco.verify.tpm.structures import QuoteSignature
+from tabasco.verify.tpm.quote_json import TpmEvidence
+from tabasco.verify.tpm.trustee_quote import hexadecimal, numbers, quote_in
 from veracruz_utils.strict_json import JsonValue
 
-_REGISTERS: Final = 24
+MAX_EVIDENCE_BYTES: Final = 256 * 1024
 _HARDWARE_MEMBERS: Final = {EvidenceKind.SEV_SNP: "vcek", EvidenceKind.TDX: "td_quote"}
+_VERSIONS: Final = frozenset({1, 2})
+_BOUND_SINCE: Final = 2
+# Of the form without a version: the report's member, and the quote's.
+_OLD_SNP: Final = ("report", "quote")
+_OLD_TDX: Final = ("hcl_report", "tpm_quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,20 @@ class AzureEvidence:
 
     Attributes:
         report: the paravisor's.
-        hardware: DER of the VCEK for a report of `sev-snp`, the TD quote for one of `tdx`.
-        message: the TPM's quote.
-        signature: over it.
-        registers: what it is over.
+        hardware: the VCEK for a report of `sev-snp` (DER or PEM), the TD quote for one of `tdx`.
+        quote: the virtual TPM's.
+        user_data_bound: whether the report's user data have to be what the quote is over.
     """
 
     report: HclReport
     hardware: bytes
-    message: bytes
-    signature: QuoteSignature
-    registers: Registers
+    quote: TpmEvidence
+    user_data_bound: bool
 
 
 def is_azure_evidence(data: bytes) -> bool:
     """Whether some JSON is meant to be this."""
-    return b'"hcl_report"' in data or b'"tpm_quote"' in data
+    return b'"hcl_report"' in data or (b'"vcek"' in data and b'"quote"' in data)
 
 
 def parse_azure(data: bytes) -> AzureEvidence:
@@ -55,34 +58,40 @@ def parse_azure(data: bytes) -> AzureEvidence:
         EvidenceError: stage `format`.
     """
     with as_evidence_error("the evidence"):
-        document = decode_json(data)
-    if not isinstance(document, dict) or type(document.get("version")) is not int:
-        raise malformed("the evidence is not an object with a version")
-    if document["version"] != 1:
+        document = decode_json(data, max_bytes=MAX_EVIDENCE_BYTES)
+    if not isinstance(document, dict):
+        raise malformed("the evidence is not an object")
+    if "version" not in document:
+        return _old(document)
+    version = document["version"]
+    # Not isinstance: JSON's true is an int to Python.
+    if type(version) is not int or version not in _VERSIONS:
         raise EvidenceError(
             Fault.UNSUPPORTED_VERSION,
             VerificationStage.FORMAT,
-            f"version {document['version']!r:.20}",
+            f"evidence of version {version!r:.20}, known are 1, 2 and the form without a version",
         )
-    quote = document.get("tpm_quote")
-    if not isinstance(quote, dict):
-        raise malformed("tpm_quote is missing in the evidence")
     report = parse_hcl(_base64url(document, "hcl_report"))
     return AzureEvidence(
         report=report,
         hardware=_base64url(document, _HARDWARE_MEMBERS[report.kind]),
-        message=_hexadecimal(quote.get("message"), "the quote"),
-        signature=QuoteSignature(
-            "rsassa", hashes.SHA256(), _hexadecimal(quote.get("signature"), "the signature")
-        ),
-        registers={"sha256": _registers(quote.get("pcrs"))},
+        quote=quote_in(document.get("tpm_quote"), hexadecimal),
+        user_data_bound=version >= _BOUND_SINCE,
     )
 
 
-def _registers(value: JsonValue) -> dict[int, bytes]:
-    if not isinstance(value, list) or len(value) != _REGISTERS:
-        raise malformed(f"pcrs is not a list of {_REGISTERS} registers")
-    return {index: _hexadecimal(each, "a register") for index, each in enumerate(value)}
+def _old(document: Mapping[str, JsonValue]) -> AzureEvidence:
+    report_name, quote_name = _OLD_SNP if "report" in document else _OLD_TDX
+    report = parse_hcl(numbers(document.get(report_name), report_name))
+    value = document.get(_HARDWARE_MEMBERS[report.kind])
+    if report.kind is EvidenceKind.SEV_SNP:
+        if not isinstance(value, str):
+            raise malformed("vcek is missing in the evidence")
+        hardware = value.encode()
+    else:
+        hardware = numbers(value, "td_quote")
+    quote = quote_in(document.get(quote_name), numbers)
+    return AzureEvidence(report, hardware, quote, user_data_bound=False)
 
 
 def _base64url(document: Mapping[str, JsonValue], name: str) -> bytes:
@@ -94,12 +103,3 @@ def _base64url(document: Mapping[str, JsonValue], name: str) -> bytes:
         raise malformed(f"{name} is not padded as base64url is")
     with as_evidence_error(name):
         return from_base64url(bare, name)
-
-
-def _hexadecimal(value: JsonValue, name: str) -> bytes:
-    if not isinstance(value, str) or not value.isascii() or not value.isalnum():
-        raise malformed(f"{name} is not hexadecimal")
-    try:
-        return bytes.fromhex(value)
-    except ValueError as error:
-        raise malformed(f"{name} is not hexadecimal") from error

@@ -7,7 +7,7 @@ confidential machine (`azure`). A key that a message brings along is never one.
 
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
-from tabasco.verify.proven import HexNumber, Proven
+from tabasco.verify.named import Named
+from tabasco.verify.proven import CERTIFIED_BY, Concern, HexNumber, Proven
 from tabasco.verify.tpm.structures import (
     BANK_BYTES,
     AttestationKey,
@@ -43,11 +44,13 @@ class CertifiedKey:
         key: RSA of 2048 to 8192 bits, or on P-256, P-384 or P-521.
         certified_by: who vouches, for people.
         valid_until: when this ends.
+        named: certificates and keys that this rests on.
     """
 
     key: AttestationKey
     certified_by: str
     valid_until: datetime
+    named: tuple[Named, ...] = ()
 
 
 def registered_key(
@@ -135,15 +138,26 @@ def verify_quote(
         debug=None,
         valid_until=key.valid_until,
         facts={
-            "certified-by": key.certified_by,
+            CERTIFIED_BY: key.certified_by,
             "clock": quote.clock,
             "clock-safe": str(quote.clock_safe).lower(),
             "firmware-version": HexNumber(quote.firmware_version),
             "reset-count": quote.reset_count,
             "restart-count": quote.restart_count,
         },
-        named=(named.key("attestation key", key.key),),
+        concerns=tuple(_concerns(registers)),
+        named=(named.key("attestation key", key.key), *key.named),
     )
+
+
+def _concerns(registers: Registers) -> Iterator[Concern]:
+    if "sha1" in registers:
+        yield Concern(
+            "tpm.sha1-registers",
+            Fault.UNSUPPORTED_ALGORITHM,
+            "the quote is over registers of the SHA-1 bank, which two different boots can be made "
+            "to agree in",
+        )
 
 
 def _check_registers(quote: TpmQuote, registers: Registers, hash_name: str) -> None:

@@ -7,6 +7,7 @@ by their numbers, of that bank, or by the names of banks. Nothing here certifies
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,16 +20,27 @@ from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
 _BANK: Final = "sha256"
+_INDEX: Final = re.compile(r"0|[1-9][0-9]?")
 
 
 @dataclass(frozen=True, slots=True)
 class TpmEvidence:
-    """The parts, well-formed and not yet verified; `public_key` is DER."""
+    """The parts of a quote in whatever form, well-formed and not yet verified.
 
-    public_key: bytes
+    Attributes:
+        message: the TPMS_ATTEST.
+        signature: over it.
+        registers: that it is over.
+        public_key: of who is said to have signed (DER SubjectPublicKeyInfo); empty where the
+            form has none.
+        certificates: of that key and who issued it (PEM), where they come along.
+    """
+
     message: bytes
     signature: QuoteSignature
     registers: Registers
+    public_key: bytes = b""
+    certificates: bytes = b""
 
 
 def is_tpm_evidence(data: bytes) -> bool:
@@ -78,7 +90,8 @@ def _by_number(value: JsonValue, bank: str) -> dict[int, bytes]:
     if not isinstance(value, dict) or not value:
         raise malformed(f"the registers of {bank} are not an object of values by number")
     for name in value:
-        if not (name.isascii() and name.isdigit() and name == str(int(name)) and len(name) < 3):
+        # The usual digits, so that no register has two names.
+        if not _INDEX.fullmatch(name):
             raise malformed(f"{name[:16]!r} is not the number of a register")
     return {int(name): _register(value[name], bank) for name in sorted(value, key=int)}
 

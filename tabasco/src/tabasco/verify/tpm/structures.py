@@ -25,7 +25,7 @@ _HASHES: Final = {
     0x000C: hashes.SHA384(),
     0x000D: hashes.SHA512(),
 }
-_BANKS: Final = {0x0004: "sha1"} | {number: each.name for number, each in _HASHES.items()}
+BANKS: Final = {0x0004: "sha1"} | {number: each.name for number, each in _HASHES.items()}
 BANK_BYTES: Final = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 
 AttestationKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -208,12 +208,12 @@ def _selections(reader: TpmReader) -> tuple[Selection, ...]:
 
 def _selection(reader: TpmReader) -> Selection:
     number, size = reader.number(2), reader.number(1)
-    if number not in _BANKS or not 0 < size <= 4:
+    if number not in BANKS or not 0 < size <= 4:
         raise malformed(f"the quote covers bank {number:#06x} with {size} bytes of registers")
     bits = int.from_bytes(reader.take(size), "little")
     # TPM 2.0 part 2, TPMS_PCR_SELECTION: register 0 is the lowest bit of the first byte.
     registers = tuple(index for index in range(8 * size) if bits >> index & 1)
-    return Selection(_BANKS[number], registers)
+    return Selection(BANKS[number], registers)
 
 
 def _unsupported(detail: str) -> EvidenceError:

@@ -1,0 +1,55 @@
+"""Evidence of Intel's and AMD's hardware, with what there is to verify it by."""
+
+from datetime import datetime
+
+from tabasco.verify.amd.given import endorsement_key_in
+from tabasco.verify.amd.report import parse_report
+from tabasco.verify.amd.snp import Endorsements, verify_snp
+from tabasco.verify.intel.collateral import INTEL_ROOTS
+from tabasco.verify.intel.dcap import verify_dcap
+from tabasco.verify.intel.quote import parse_quote
+from tabasco.verify.means import Means, missing
+from tabasco.verify.proven import Proven
+
+
+def verify_intel(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a quote of SGX or TDX proves.
+
+    Raises:
+        EvidenceError: it proves nothing, or its collateral is missing.
+    """
+    collateral = means.collateral
+    if collateral is None and means.source is not None:
+        collateral = means.source.for_quote(data, at)
+    if collateral is None:
+        parse_quote(data)  # a malformed quote is refused first
+        raise missing("collateral", "a quote is verified with Intel's collateral")
+    roots = INTEL_ROOTS if means.roots is None else means.roots
+    return verify_dcap(data, collateral=collateral, at=at, roots=roots)
+
+
+def verify_amd(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a report of SEV-SNP proves.
+
+    Raises:
+        EvidenceError: it proves nothing, or its certificates are missing.
+    """
+    return verify_snp(data, endorsements=_endorsements(data, means, at), at=at)
+
+
+def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
+    beside = means.authorities
+    if means.certificate is not None and beside is None:
+        _, beside = endorsement_key_in(means.certificate)
+    if means.certificate is not None and beside is not None:
+        revoked = means.crl
+        if revoked is None and means.source is not None:
+            revoked = means.source.revoked_for(means.certificate, at)
+        return Endorsements(means.certificate, beside, revoked)
+    if means.source is None:
+        parse_report(data)  # a malformed report is refused first
+        if means.certificate is not None:
+            raise missing("chain (--authorities)", "AMD's certificates above the VCEK or VLEK")
+        raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
+    found = means.source.for_report(data, at, certificate=means.certificate)
+    return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)

@@ -1,0 +1,1 @@
+"""JSON Web Signatures of attestation services, and their keys."""

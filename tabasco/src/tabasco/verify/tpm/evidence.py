@@ -1,0 +1,261 @@
+"""What evidence of TPMs proves, with what there is to verify it by: who vouches for its key.
+
+A quote is verified under a key that somebody vouches for, in this order: the caller, who gave the
+key; a certificate that leads to a root the caller trusts; or nobody, which is a concern that a
+policy has to accept by naming the key.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from tabasco.verify.aws import nitro_tpm
+from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.hardware import verify_amd, verify_intel
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means, missing
+from tabasco.verify.proven import ATTESTATION_KEY, NO_END, NOBODY, Concern, Proven
+from tabasco.verify.tpm import vaportpm
+from tabasco.verify.tpm.azure import (
+    HclReport,
+    certify,
+    configuration,
+    is_hcl_report,
+    parse_hcl,
+    user_data,
+)
+from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.certificate import key_of_certificate
+from tabasco.verify.tpm.forms import parse_quote_of_any_form
+from tabasco.verify.tpm.quote import CertifiedKey, registered_key, usable_key, verify_quote
+from tabasco.verify.tpm.quote_json import TpmEvidence
+from tabasco.verify.tpm.structures import AttestationKey
+
+GIVEN: Final = "who gave the key"
+_ALL: Final = frozenset(range(24))
+
+
+def verify_tpm(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a quote by itself proves, of any form that `forms` reads.
+
+    Raises:
+        EvidenceError: it is not authentic, or there is no key to verify it by.
+    """
+    parts = parse_quote_of_any_form(data)
+    return _quoted(parts, _key(parts, means, at), means)
+
+
+def verify_azure(data: bytes, means: Means, at: datetime) -> Proven:
+    """What evidence of an Azure confidential machine proves.
+
+    As one document with everything; or a paravisor's report alone, with quotes beside it that the
+    caller gives. Without a TPM's quote the report's user data are its report data.
+
+    Raises:
+        EvidenceError: it is not authentic, or something that it is verified with is missing.
+    """
+    if is_hcl_report(data):
+        return _report(data, means, at)
+    parts = parse_azure(data)
+    hardware = _hardware(parts.report, parts.hardware, means, at)
+    found = _with_quote(parts.report, hardware, parts.quote, means)
+    if parts.user_data_bound:
+        _check_user_data(parts.report, found.report_data)
+    return found
+
+
+def verify_nitro_tpm(data: bytes, means: Means, at: datetime) -> Proven:
+    """What a document of NitroTPM proves, or one with the TPM's quote whose key it binds.
+
+    Raises:
+        EvidenceError: it is not authentic, or the two do not belong together.
+    """
+    cloud = None
+    document = data
+    if data.lstrip().startswith(b"{"):
+        cloud = vaportpm.parse_cloud_quote(data)
+        document = cloud.document
+    root = AWS_NITRO_ROOT_SHA256 if means.roots is None else next(iter(means.roots))
+    proven = nitro_tpm.verify_nitro_tpm(
+        document, at=at, nonce=means.nonce, max_age=means.max_age, root_sha256=root
+    )
+    if cloud is None:
+        return proven
+    key = nitro_tpm.certify(document, proven, _loaded(cloud.quote.public_key))
+    quoted = _quoted(cloud.quote, key, means)
+    for name, value in quoted.measurements.items():
+        bank, _, register = name.rpartition(".")
+        signed = proven.measurements.get(register)
+        if bank == "sha384" and not hmac.compare_digest(signed or b"", value):
+            raise EvidenceError(
+                Fault.MEASUREMENT,
+                VerificationStage.BINDING,
+                f"{register} of the quote is {value.hex()}, of the document "
+                f"{(signed or b'').hex()}",
+            )
+    return replace(
+        proven,
+        facts={**quoted.facts, **proven.facts},
+        named=(*proven.named, *quoted.named),
+    )
+
+
+def _report(data: bytes, means: Means, at: datetime) -> Proven:
+    report = parse_hcl(data)
+    td_quotes = [each for each in means.quotes if _is_td_quote(each)]
+    quotes = [each for each in means.quotes if not _is_td_quote(each)]
+    if len(td_quotes) > 1 or len(quotes) > 1:
+        raise malformed("more than one quote of a kind was given beside the paravisor's report")
+    if report.kind is EvidenceKind.TDX and not td_quotes:
+        raise missing(
+            "TD quote (--quote)",
+            "a paravisor's report of TDX holds a TD report, which is signed by nobody",
+        )
+    evidence = td_quotes[0] if report.kind is EvidenceKind.TDX else means.certificate
+    hardware = _hardware(report, evidence, means, at)
+    if quotes:
+        return _with_quote(report, hardware, parse_quote_of_any_form(quotes[0]), means)
+    certify(report, hardware)
+    bound = user_data(report)
+    if means.nonce is not None:
+        _check_user_data(report, means.nonce)
+    facts = {**hardware.facts, **configuration(report), "hardware": hardware.kind}
+    return replace(hardware, kind=EvidenceKind.TPM_AZURE, report_data=bound, facts=facts)
+
+
+def _is_td_quote(data: bytes) -> bool:
+    # Its version and the type of its key; a TPM's quote has a length or text there.
+    return data[:4] in {b"\4\0\2\0", b"\5\0\2\0"}
+
+
+def _hardware(report: HclReport, evidence: bytes | None, means: Means, at: datetime) -> Proven:
+    if report.kind is EvidenceKind.SEV_SNP:
+        return verify_amd(report.hardware, replace(means, certificate=evidence), at)
+    return verify_intel(evidence or b"", means, at)
+
+
+def _with_quote(report: HclReport, hardware: Proven, quote: TpmEvidence, means: Means) -> Proven:
+    key = certify(report, hardware)
+    quoted = _quoted(quote, key, means)
+    return replace(
+        hardware,
+        kind=EvidenceKind.TPM_AZURE,
+        measurements={**hardware.measurements, **quoted.measurements},
+        report_data=quoted.report_data,
+        valid_until=min(hardware.valid_until, quoted.valid_until),
+        facts={
+            **hardware.facts,
+            **quoted.facts,
+            **configuration(report),
+            "hardware": hardware.kind,
+        },
+        concerns=(*hardware.concerns, *quoted.concerns),
+        named=(*hardware.named, *quoted.named),
+    )
+
+
+def _check_user_data(report: HclReport, expected: bytes) -> None:
+    found = user_data(report)
+    if not hmac.compare_digest(found, expected.ljust(len(found), b"\0")):
+        raise EvidenceError(
+            Fault.NONCE,
+            VerificationStage.BINDING,
+            f"the paravisor's report has user data {found.hex()}, expected {expected.hex()[:256]}",
+        )
+
+
+def _quoted(parts: TpmEvidence, key: CertifiedKey, means: Means) -> Proven:
+    quoted = verify_quote(
+        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
+    )
+    measurements = dict(quoted.measurements)
+    values = parts.registers.get("sha256", {})
+    if set(values) == _ALL:
+        together = b"".join(values[index] for index in sorted(values))
+        measurements = {"pcrs": hashlib.sha256(together).digest(), **measurements}
+    digest = hashlib.sha256(_encoded(key.key)).hexdigest()
+    facts = {**quoted.facts, ATTESTATION_KEY: digest}
+    return replace(
+        quoted,
+        measurements=measurements,
+        facts=facts,
+        concerns=(*quoted.concerns, *_concerns(key, digest)),
+    )
+
+
+def _concerns(key: CertifiedKey, digest: str) -> Sequence[Concern]:
+    if key.certified_by != NOBODY:
+        return ()
+    return (
+        Concern(
+            "tpm.uncertified-key",
+            Fault.UNKNOWN_SIGNER,
+            f"nobody certifies attestation key {digest}: a policy has to name it",
+        ),
+    )
+
+
+def _key(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
+    given = [usable_key(each) for each in means.keys.values()]
+    for key in given:
+        # One that is given vouches for itself; of several, the one that the quote names or fits.
+        if _encoded(key) == parts.public_key or (not parts.public_key and _fits(parts, key)):
+            return CertifiedKey(key, GIVEN, NO_END)
+    # A certificate that came with evidence leads nowhere without a root to lead to.
+    if parts.certificates or (means.certificate is not None and means.roots):
+        certified = key_of_certificate(
+            parts.certificates or means.certificate or b"",
+            authorities=means.authorities,
+            revoked=means.crl,
+            roots=means.roots or (),
+            root_certificates=means.root_certificates,
+            at=at,
+        )
+        if parts.public_key and parts.public_key != _encoded(certified.key):
+            raise EvidenceError(
+                Fault.KEY_BINDING,
+                VerificationStage.BINDING,
+                "the certificate is not of the key that is said to have signed the quote",
+            )
+        return certified
+    if not parts.public_key:
+        if given:
+            raise EvidenceError(
+                Fault.SIGNATURE,
+                VerificationStage.SIGNATURE,
+                f"the quote is signed by none of the {len(given)} keys given",
+            )
+        raise missing("key (--key)", "a quote is verified with its attestation key")
+    digest = hashlib.sha256(parts.public_key).digest()
+    alone = registered_key(parts.public_key, registered={digest}, valid_until=NO_END)
+    return replace(alone, certified_by=NOBODY)
+
+
+def _fits(parts: TpmEvidence, key: AttestationKey) -> bool:
+    try:
+        parts.signature.verify(key, parts.message)
+    except EvidenceError:
+        return False
+    return True
+
+
+def _encoded(key: AttestationKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _loaded(public_key: bytes) -> AttestationKey:
+    try:
+        return usable_key(load_der_public_key(public_key))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise malformed("the attestation key cannot be read") from error

@@ -1,0 +1,51 @@
+"""What is known by its form and signed by nobody: it proves nothing by itself, and says so."""
+
+from typing import Final, NoReturn
+
+from psa_attestation.jose.strict_json import decode_json
+from tabasco.verify.conversion import as_evidence_error
+from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from tabasco.verify.eventlog.log import parse_event_log
+
+_CLAIMS: Final = (b'"eat_nonce"', b'"eat_profile"', b'"ueid"', b'"submods"', b'"oemid"')
+
+
+def is_bare_eat(data: bytes) -> bool:
+    """Whether some JSON is a set of claims of an Entity Attestation Token (RFC 9711)."""
+    return any(name in data for name in _CLAIMS)
+
+
+def refuse_eat(data: bytes) -> NoReturn:
+    """Nothing but a refusal: claims without a signature.
+
+    Raises:
+        EvidenceError: `malformed`, or `unsigned`.
+    """
+    with as_evidence_error("the claims"):
+        claims = decode_json(data)
+    if not isinstance(claims, dict):
+        raise malformed("the claims are not an object")
+    nested = claims.get("submods")
+    parts = f" with {len(nested)} submodules" if isinstance(nested, dict) else ""
+    raise _unsigned(
+        f"{len(claims)} claims of an Entity Attestation Token{parts}, signed by nobody: give the "
+        "token itself, JWT or CWT"
+    )
+
+
+def refuse_event_log(data: bytes) -> NoReturn:
+    """Nothing but a refusal: a log without the quote that vouches for its registers.
+
+    Raises:
+        EvidenceError: `malformed`, or `unsigned`.
+    """
+    log = parse_event_log(data)
+    registers = ", ".join(map(str, log.registers)) or "none"
+    raise _unsigned(
+        f"an event log of {len(log.events)} events in registers {registers} is signed by nobody: "
+        "give the quote over them, and the log beside it (--event-log)"
+    )
+
+
+def _unsigned(detail: str) -> EvidenceError:
+    return EvidenceError(Fault.UNSIGNED, VerificationStage.SIGNATURE, detail)
