@@ -4,6 +4,7 @@ Hardware evidence is real (tests/vectors); tokens, results and bundles are publi
 signed here by throw-away keys.
 """
 
+import hashlib
 import json
 from base64 import b64encode
 from dataclasses import dataclass, replace
@@ -23,8 +24,9 @@ from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
+from support import cca_tokens, nitro_documents, tpm_quotes
+from support import cloud_evidence as clouds
 from support import nvidia_devices as nvidia
-from support import tpm_quotes
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
 from support.throwaway_chain import NOON
 from tabasco.verify.evidence import verify_evidence
@@ -44,7 +46,8 @@ NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
 class Seed:
     """Evidence that is authentic at `at` by these means.
 
-    `text` says that it has several spellings, such as hexadecimal digits of either case.
+    `text` says that it has several spellings, such as hexadecimal digits of either case, or bytes
+    that nobody signed and nobody reads.
     """
 
     name: str
@@ -62,7 +65,9 @@ class Seed:
 
 def seeds() -> list[Seed]:
     """One or more of each kind."""
-    return [*_intel(), *_amd(), *_others(), *_signed_by_us(), *_nvidia()]
+    return [
+        *_intel(), *_amd(), *_others(), *_azure(), *_signed_by_us(), *_nvidia(), *_clouds(),
+    ]  # fmt: skip
 
 
 def _intel():
@@ -117,6 +122,46 @@ def _others():
         datetime(2025, 9, 5, 8, 30, tzinfo=UTC),
         text=True,
     )
+
+
+def _azure():
+    evidence = (VECTORS / "tpm/azure-snp-vtpm.json").read_bytes()
+    chain = (OWN / "snp/amd-milan-ask-ark-asvk.pem").read_bytes()
+    at, kind = datetime(2025, 3, 1, tzinfo=UTC), EvidenceKind.TPM_AZURE
+    old = clouds.azure_old(evidence)
+    yield Seed("tpm/azure-snp-old", kind, old, Means(authorities=chain), at, text=True)
+    report, key, quote = clouds.azure_parts(evidence)
+    report = report.rstrip(b"\0")
+    means = Means(certificate=key, authorities=chain)
+    # Its header is hashed by nobody.
+    yield Seed("tpm/azure-report", kind, report, means, at, text=True)
+    means = replace(means, quotes=(quote,))
+    yield Seed("tpm/azure-report-and-quote", kind, report, means, at, text=True)
+
+
+def _clouds():
+    rsa_key = tpm_quotes.rsa_key().public_key()
+    root = frozenset({hashlib.sha256(nitro_documents.ROOT).digest()})
+    keys, made = {"the key": rsa_key}, nitro_documents.MADE
+    token = clouds.rs256(clouds.MAA_CLAIMS)
+    yield Seed("maa", EvidenceKind.MAA, token, Means(keys=keys), made, text=True)
+    means, kind = Means(roots=root), EvidenceKind.NITRO_TPM
+    yield Seed("nitro-tpm/document", kind, clouds.nitro_tpm(), means, made)
+    both = clouds.Cloud({"sha384": clouds.PCRS}, clouds.nitro_tpm()).json()
+    yield Seed("nitro-tpm/quote", kind, both, means, made, text=True)
+    on_curve = Means(keys={"*": tpm_quotes.EC_KEY.public_key()})
+    of_rsa, kind = Means(keys={"*": rsa_key}), EvidenceKind.TPM
+    yield Seed("tpm/vaportpm", kind, clouds.Cloud().json(), on_curve, NOW, text=True)
+    yield Seed("tpm/keylime", kind, clouds.keylime(), on_curve, NOW, text=True)
+    yield Seed("tpm/go-attestation", kind, clouds.go_attestation(), of_rsa, NOW, text=True)
+    for form in ("hex", "numbers"):
+        data = clouds.trustee_quote(form)
+        yield Seed(f"tpm/trustee-{form}", kind, data, of_rsa, NOW, text=True)
+    yield Seed("tpm/bincode", kind, clouds.trustee_quote("bincode"), of_rsa, NOW)
+    realm = {265: "tag:arm.com,2024:realm#2.0.0", 44243: 1, 44244: 0, 256: b"\1" * 33}
+    platform = Means(keys={"*": cca_tokens.PLATFORM_KEY.public_key()})
+    data = cca_tokens.Recipe(realm=realm).token()
+    yield Seed("cca/second-profile", EvidenceKind.ARM_CCA, data, platform, NOW)
 
 
 def _signed_by_us():

@@ -70,7 +70,15 @@ FOLDERS: dict[str, dict[str, Given]] = {
         ),
         "az-snp-genoa": Given(
             "az-snp-evidence-genoa.json",
-            at("2025-03-01", "--authorities", "{genoa}", "--nonce", GENOA_NONCE),
+            at(
+                "2025-03-01",
+                "--authorities",
+                "amd-genoa-ask.pem",
+                "--authorities",
+                "amd-genoa-ark.pem",
+                "--nonce",
+                GENOA_NONCE,
+            ),
             ACCEPT,
         ),
         "az-snp-genoa-under-milan": Given(
@@ -191,7 +199,7 @@ FOLDERS: dict[str, dict[str, Given]] = {
         "submods": Given("submods.json", (), REJECT, "unsigned"),
         "valid_submods": Given("valid_submods.diag", (), REJECT, "unknown-kind"),
         "valid_tee": Given("valid_tee.diag", (), REJECT, "unknown-kind"),
-        "deb": Given("deb.json", (), REJECT, "unknown-kind"),
+        "deb": Given("deb.json", (), REJECT, "malformed"),
         "valid_cwt": Given("valid_cwt.diag", (), REJECT, "unknown-kind"),
     },
     "cca-more": {

@@ -28,6 +28,7 @@ from psa_attestation.tokens.claims_codec import decode_claims
 from psa_attestation.tokens.token import verify_token
 from support.claim_forms import cca_from_json, from_diagnostic, psa_from_json, public_key, unbase64
 from support.corim_bundles import read_comid
+from support.format_vectors import FOLDERS
 from support.jwts import jwt_by_hand
 from support.psa_tokens import DEVICE
 from tabasco.cli import main
@@ -285,8 +286,16 @@ def _nvidia(folder: Path, vector: Vector):
     yield ACCEPT if good else REFUSE if late else REJECT, found
 
 
+def _formats(folder: Path, vector: Vector):
+    """Folders of clouds' formats; what is right of each is said in `support.format_vectors`."""
+    given = FOLDERS[folder.name].get(vector["id"])
+    if given is not None:  # certificates by themselves are no evidence
+        yield given.verdict, _command(*given.arguments(folder))
+
+
 _ADAPTERS = {
     "nvidia": _nvidia,
+    **dict.fromkeys(FOLDERS, _formats),
     "sgx": _intel,
     "tdx": _intel,
     "snp": _snp,

@@ -28,6 +28,7 @@ _HARDWARE: Final = frozenset(
         EvidenceKind.TDX,
         EvidenceKind.SEV_SNP,
         EvidenceKind.NITRO,
+        EvidenceKind.NITRO_TPM,
         EvidenceKind.ARM_CCA,
         EvidenceKind.TPM,
         EvidenceKind.TPM_AZURE,
@@ -35,6 +36,7 @@ _HARDWARE: Final = frozenset(
         EvidenceKind.COMPOSITE,
     }
 )
+_RESULTS: Final = frozenset({EvidenceKind.EAR, EvidenceKind.CONFIDENTIAL_SPACE, EvidenceKind.MAA})
 _PADDED: Final = frozenset({EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.SEV_SNP})
 _REPORT_DATA_BYTES: Final = 64
 _AFTER_SIGNATURE: Final = frozenset(
@@ -55,6 +57,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
     Fault.COLLATERAL_ROLLBACK: "get the newest: what was issued for less security is not used",
     Fault.EXPIRED: "verify for the time at which it was made: --at",
     Fault.NOT_YET_VALID: "verify for the time at which it was made: --at",
+    Fault.UNKNOWN_ROOT: "give the root's certificate, if you trust it: --root",
+    Fault.EVENT_LOG: "give the log of this very boot, whole, as the firmware wrote it",
+    Fault.UNSIGNED: "give the evidence that vouches for it",
     Fault.UNKNOWN_SIGNER: "give the signer's key, if you trust it: --key; of a TPM, name it in a "
     "--policy, or --accept-concern tpm.uncertified-key",
     Fault.DEBUG: "have the attester run without debugging",

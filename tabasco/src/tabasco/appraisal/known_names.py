@@ -8,17 +8,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.kinds import NEVER_PROVEN, EvidenceKind
 
 _SGX: Final = "mrenclave|mrsigner"
 _TDX: Final = "mrtd|rtmr[0-3]|mrseam|mrsignerseam|mrconfigid|mrowner|mrownerconfig|mrservicetd"
 _SNP: Final = "measurement|host_data|id_key_digest|author_key_digest"
-_TPM: Final = "pcrs|(?:sha(?:1|384|512)[.])?pcr(?:[0-9]|1[0-9]|2[0-3])"
+_PCR: Final = "pcr(?:[0-9]|1[0-9]|2[0-3])"
+_TPM: Final = f"pcrs|(?:sha(?:1|384|512)\\.)?{_PCR}"
 _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.SGX: _SGX,
     EvidenceKind.TDX: _TDX,
     EvidenceKind.SEV_SNP: _SNP,
     EvidenceKind.NITRO: "pcr(?:[0-9]|[12][0-9]|3[01])",
+    EvidenceKind.NITRO_TPM: _PCR,
     EvidenceKind.ARM_CCA: r"rim|rem[0-3]|platform[0-9]+(?:\.signer)?",
     EvidenceKind.TPM: _TPM,
     EvidenceKind.TPM_AZURE: f"{_SNP}|{_TDX}|{_TPM}",
@@ -27,16 +29,19 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.NVIDIA_NRAS: "",
     EvidenceKind.COMPOSITE: "",
     EvidenceKind.CONFIDENTIAL_SPACE: "image",
+    EvidenceKind.MAA: f"{_SGX}|{_SNP}|{_TDX}",
     EvidenceKind.PSA: "enclave",
     EvidenceKind.EAR: "",
     EvidenceKind.CORIM: "",
+    **dict.fromkeys(NEVER_PROVEN, ""),
 }
 WITH_COMPONENTS: Final = frozenset({EvidenceKind.PSA, EvidenceKind.ARM_CCA})
 """Kinds of evidence that list software piece by piece, by types that their makers choose."""
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
     r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"
-    r"|confidential-space\.(?:secure-boot-off|other-software)|tpm\.(?:uncertified-key|weak-registers)"
+    r"|confidential-space\.(?:secure-boot-off|other-software)"
+    r"|tpm\.(?:uncertified-key|weak-registers)|maa\.no-hardware-isolation"
     r"|nvidia\.measurement\d+|nvidia-nras\..+"
     r"|psa\.old-profile|ear\..+=.+"
 )

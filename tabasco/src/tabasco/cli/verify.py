@@ -68,8 +68,9 @@ def _means_options(command: _F) -> _F:
                          help="The VCEK or VLEK of SEV-SNP, or the certificate of a TPM's "
                          "attestation key: PEM (those above it may follow), DER, or JSON of "
                          "Azure's THIM."),
-            click.option("--authorities", type=_FILE, metavar="FILE.pem",
-                         help="The certificates above it; all of a device's, for NVIDIA."),
+            click.option("--authorities", type=_FILE, multiple=True, metavar="FILE",
+                         help="The certificates above it (PEM or DER); all of a device's, for "
+                         "NVIDIA. Repeatable."),
             click.option("--crl", type=_FILE, metavar="FILE.der",
                          help="The list of revoked certificates."),
             click.option("--root", "roots", type=_FILE, multiple=True, metavar="FILE",
@@ -183,7 +184,7 @@ def _means(options: dict[str, Any]) -> Means:
                 read_file(collateral, limit=MAX_COLLATERAL_BYTES, what="collateral")
             ),
             certificate=_content(options["certificate"], "certificate"),
-            authorities=_content(options["authorities"], "certificates"),
+            authorities=_authorities(options["authorities"]),
             crl=_content(options["crl"], "revocation list", limit=MAX_COLLATERAL_BYTES),
             manifests=tuple(
                 read_file(each, limit=MAX_XML_BYTES, what="reference values")
@@ -210,6 +211,17 @@ def _content(file: Path | None, what: str, *, limit: int = _MAX_CERTIFICATES_BYT
     return None if file is None else read_file(file, limit=limit, what=what)
 
 
+def _authorities(files: Sequence[Path]) -> bytes | None:
+    """Certificates in PEM, whatever each file has; anything else as it is, for its verifier."""
+    if not files:
+        return None
+    found: list[bytes] = []
+    for file in files:
+        data = read_file(file, limit=_MAX_CERTIFICATES_BYTES, what="certificates")
+        found.append(certificates.as_pem(data) if data[:1] == b"\x30" else data)
+    return b"\n".join(found)
+
+
 def _trusted(files: Sequence[Path]) -> dict[str, Any]:
     """Which roots are trusted in place of the vendors'."""
     if not files:
@@ -224,7 +236,7 @@ def _trusted(files: Sequence[Path]) -> dict[str, Any]:
         except EvidenceError as error:
             raise TabascoError(f"{file} is not a root certificate: {error.detail}") from error
     digests = frozenset(hashlib.sha256(each).digest() for each in found)
-    return {"roots": digests, "root_certificates": tuple(found)}
+    return {"roots": digests, "key_roots": tuple(found)}
 
 
 def _keys(given: Sequence[str]) -> dict[str, TokenKey]:

@@ -73,12 +73,7 @@ def kind_of(data: bytes) -> EvidenceKind:
         EvidenceError: fault `unknown-kind`: of none that is verified here.
     """
     found = (
-        _quote(data)
-        or _report(data)
-        or _spdm(data)
-        or _text(data)
-        or _cbor(data)
-        or _other(data)
+        _quote(data) or _report(data) or _spdm(data) or _text(data) or _cbor(data) or _other(data)
     )
     if found is None:
         kinds = ", ".join(EvidenceKind)
@@ -140,14 +135,14 @@ def _is_document_with_quote(text: bytes) -> bool:
 
 
 _JSON: Final[tuple[tuple[Callable[[bytes], bool], EvidenceKind], ...]] = (
-    (is_composite, EvidenceKind.COMPOSITE),  # first, as members of it may be of the others
+    (is_bare_eat, EvidenceKind.EAT),
+    (is_composite, EvidenceKind.COMPOSITE),  # early, as members of it may be of the others
     (is_device_list, EvidenceKind.NVIDIA),
     (is_bundle, EvidenceKind.NVIDIA_NRAS),
     (_is_document_with_quote, EvidenceKind.NITRO_TPM),
     (is_azure_evidence, EvidenceKind.TPM_AZURE),
     (is_quote, EvidenceKind.TPM),
     (is_csv_evidence, EvidenceKind.CSV),
-    (is_bare_eat, EvidenceKind.EAT),
 )
 
 

@@ -11,9 +11,10 @@ from typing import Final, NoReturn
 
 from tabasco.verify.arm.cca import verify_cca
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
+from tabasco.verify.clouds_tpm import verify_azure, verify_nitro_tpm
 from tabasco.verify.composite import parse_composite, proven_together
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
-from tabasco.verify.eventlog.beside import check_beside
+from tabasco.verify.eventlog.beside import events_beside
 from tabasco.verify.google.confidential_space import GOOGLE_ROOT_SHA256, verify_confidential_space
 from tabasco.verify.hardware import verify_amd, verify_intel
 from tabasco.verify.hygon.csv import refuse_csv
@@ -33,7 +34,6 @@ from tabasco.verify.nvidia.rim import (
 from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
 from tabasco.verify.proven import Proven
 from tabasco.verify.psa import verify_bundle, verify_psa, verify_result
-from tabasco.verify.tpm.evidence import verify_azure, verify_nitro_tpm, verify_tpm
 from tabasco.verify.unsigned import refuse_eat, refuse_event_log
 
 
@@ -53,8 +53,8 @@ def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: dateti
         )
     if means.event_log is None:
         return proven
-    facts = check_beside(means.event_log, proven)
-    return replace(proven, facts={**proven.facts, **facts})
+    events = events_beside(means.event_log, proven)
+    return replace(proven, events=events)
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:

@@ -12,8 +12,8 @@ from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from tabasco.verify.amd.snp import Endorsements
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import Collateral
-from tabasco.verify.tpm.endorsement import EndorsedKey
 from tabasco.verify.jose.keys import TokenKey
+from tabasco.verify.tpm.endorsement import EndorsedKey
 
 PublicKey = ec.EllipticCurvePublicKey
 """Of those that sign PSA and CCA tokens, results and bundles."""

@@ -47,10 +47,6 @@ class Concern:
 
 ATTESTATION_KEY: Final = "attestation-key"
 """The fact that says which key of a TPM signed: SHA-256 of its DER, in hexadecimal."""
-CERTIFIED_BY: Final = "certified-by"
-"""The fact that says who vouches for it."""
-NOBODY: Final = "nobody"
-"""Of an attestation key that a policy has to name."""
 
 
 REFERENCE_VALUES: Final = "reference-values"

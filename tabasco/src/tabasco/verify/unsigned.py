@@ -1,5 +1,6 @@
 """What is known by its form and signed by nobody: it proves nothing by itself, and says so."""
 
+import re
 from typing import Final, NoReturn
 
 from psa_attestation.jose.strict_json import decode_json
@@ -7,12 +8,14 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.eventlog.log import parse_event_log
 
-_CLAIMS: Final = (b'"eat_nonce"', b'"eat_profile"', b'"ueid"', b'"submods"', b'"oemid"')
+_CLAIMS: Final = re.compile(
+    rb'\{\s*"(?:eat_nonce|eat_profile|ueid|sueids|oemid|hwmodel|swname|oemboot|dbgstat|iat|iss)"'
+)
 
 
 def is_bare_eat(data: bytes) -> bool:
-    """Whether some JSON is a set of claims of an Entity Attestation Token (RFC 9711)."""
-    return any(name in data for name in _CLAIMS)
+    """Whether some JSON begins with a claim of an Entity Attestation Token (RFC 9711)."""
+    return _CLAIMS.match(data) is not None
 
 
 def refuse_eat(data: bytes) -> NoReturn:

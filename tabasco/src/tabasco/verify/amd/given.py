@@ -6,7 +6,6 @@ in base64.
 """
 
 import base64
-import binascii
 
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.amd.certificate import NAMES
@@ -53,12 +52,7 @@ def _sorted(blocks: list[bytes]) -> tuple[list[bytes], list[bytes]]:
 
 
 def _pem(blocks: list[bytes]) -> bytes:
-    return b"".join(
-        b"-----BEGIN CERTIFICATE-----\n"
-        + binascii.b2a_base64(each)
-        + b"-----END CERTIFICATE-----\n"
-        for each in blocks
-    )
+    return b"".join(map(certificates.as_pem, blocks))
 
 
 def _of_json(data: bytes) -> bytes:

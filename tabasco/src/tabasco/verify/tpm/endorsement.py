@@ -6,6 +6,7 @@ no root for all manufacturers: the operator registers those that are trusted.
 """
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.named import Named
 from tabasco.verify.tpm.credential import EndorsementKey
-from tabasco.verify.x509 import der
+from tabasco.verify.x509 import crl, der
 from tabasco.verify.x509.certificates import (
     chain_to_root,
     check_chain,
@@ -121,15 +122,28 @@ class CertifiedPublicKey:
     public_key: bytes
     issuer: str
     valid_until: datetime
+    named: tuple[Named, ...]
 
 
 def verify_key_certificate(
-    certificate: bytes, authorities: bytes, *, trusted: Sequence[bytes], at: datetime
+    certificate: bytes,
+    authorities: bytes,
+    *,
+    trusted: Sequence[bytes],
+    revoked: bytes | None = None,
+    at: datetime,
 ) -> CertifiedPublicKey:
     """The attestation key of a certificate that leads to a trusted one; arguments as above.
 
+    Args:
+        certificate: as above.
+        authorities: as above.
+        trusted: certificates of those who certify TPMs' keys, DER.
+        revoked: a list of revoked certificates by one of the authorities, DER.
+        at: the time to verify for.
+
     Raises:
-        EvidenceError: it does not lead there, or is not for signatures.
+        EvidenceError: it does not lead there, is revoked, or is not for signatures.
     """
     chain = _chain(certificate, authorities, trusted)
 
@@ -142,7 +156,24 @@ def verify_key_certificate(
     end = check_chain(chain, roots={digest(chain[-1])}, at=at, purpose=check)
     public_key = chain[0].public_key()
     encoded = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return CertifiedPublicKey(encoded, name(chain[1]), end)
+    if revoked is not None:
+        end = min(end, _check_revocation(revoked, chain, at))
+    return CertifiedPublicKey(encoded, name(chain[1]), end, tuple(named.certificates(chain)))
+
+
+def _check_revocation(data: bytes, chain: Sequence[x509.Certificate], at: datetime) -> datetime:
+    revoked = crl.load(data)
+    pairs = [pair for pair in itertools.pairwise(chain) if crl.is_by(revoked, pair[1])]
+    if not pairs:
+        raise EvidenceError(
+            Fault.COLLATERAL_MISMATCH,
+            VerificationStage.COLLATERAL,
+            "the list of revoked certificates is by none of the authorities",
+        )
+    ((issued, issuer),) = pairs
+    end = crl.check(revoked, issuer, at=at)
+    crl.check_not_revoked(revoked, issued)
+    return end
 
 
 def _chain(

@@ -20,7 +20,7 @@ from tabasco.verify import named
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named
-from tabasco.verify.proven import CERTIFIED_BY, Concern, HexNumber, Proven
+from tabasco.verify.proven import Concern, HexNumber, Proven
 from tabasco.verify.tpm.structures import (
     BANK_BYTES,
     AttestationKey,
@@ -138,7 +138,7 @@ def verify_quote(
         debug=None,
         valid_until=key.valid_until,
         facts={
-            CERTIFIED_BY: key.certified_by,
+            "certified-by": key.certified_by,
             "clock": quote.clock,
             "clock-safe": str(quote.clock_safe).lower(),
             "firmware-version": HexNumber(quote.firmware_version),
@@ -153,7 +153,7 @@ def verify_quote(
 def _concerns(registers: Registers) -> Iterator[Concern]:
     if "sha1" in registers:
         yield Concern(
-            "tpm.sha1-registers",
+            "tpm.weak-registers",
             Fault.UNSUPPORTED_ALGORITHM,
             "the quote is over registers of the SHA-1 bank, which two different boots can be made "
             "to agree in",

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
-from tabasco.verify.tpm.quote_json import TpmEvidence, registers_in
+from tabasco.verify.tpm.quote_json import TpmEvidence, parse_registers
 from tabasco.verify.tpm.structures import QuoteSignature
 from tabasco.verify.tpm.trustee_quote import hexadecimal
 from veracruz_utils.strict_json import JsonValue
@@ -64,7 +64,7 @@ def parse_cloud_quote(data: bytes) -> CloudQuote:
             public_key=_public_key(document.get("ak_pubkeys")),
             message=hexadecimal(quote.get("attest_data"), "the quote"),
             signature=_signature(hexadecimal(quote.get("signature"), "the signature")),
-            registers=registers_in(document.get("pcrs")),
+            registers=parse_registers(document.get("pcrs")),
             certificates=chain.encode(),
         ),
         document=b"" if nitro is None else hexadecimal(nitro, "the document"),

@@ -124,6 +124,12 @@ def load_pem(
     return tuple(load(encoded, stage=stage) for encoded in blocks)
 
 
+def as_pem(encoded: bytes) -> bytes:
+    """A certificate in DER as PEM."""
+    lines = (_PEM_BEGIN, binascii.b2a_base64(encoded, newline=False), _PEM_END, b"")
+    return b"\n".join(lines)
+
+
 def is_pem(data: bytes) -> bool:
     """Whether certificates are in PEM rather than in DER, which begins with a sequence."""
     return data[:1] != b"\x30" and _PEM_BEGIN in data

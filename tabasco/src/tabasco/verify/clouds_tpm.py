@@ -1,23 +1,12 @@
-"""What evidence of TPMs proves, with what there is to verify it by: who vouches for its key.
+"""What evidence of clouds' virtual TPMs proves, where their own word certifies the TPM's key.
 
-A quote is verified under a key that somebody vouches for, in this order: the caller, who gave the
-key; a certificate that leads to a root the caller trusts; or nobody, which is a concern that a
-policy has to accept by naming the key.
+On Azure the paravisor's report holds the key, and the hardware vouches for the report; on AWS a
+document of NitroTPM binds it.
 """
 
-import hashlib
 import hmac
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_public_key,
-)
 
 from tabasco.verify.aws import nitro_tpm
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256
@@ -25,7 +14,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malfo
 from tabasco.verify.hardware import verify_amd, verify_intel
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means, missing
-from tabasco.verify.proven import ATTESTATION_KEY, NO_END, NOBODY, Concern, Proven
+from tabasco.verify.proven import Proven
 from tabasco.verify.tpm import vaportpm
 from tabasco.verify.tpm.azure import (
     HclReport,
@@ -36,24 +25,9 @@ from tabasco.verify.tpm.azure import (
     user_data,
 )
 from tabasco.verify.tpm.azure_json import parse_azure
-from tabasco.verify.tpm.certificate import key_of_certificate
 from tabasco.verify.tpm.forms import parse_quote_of_any_form
-from tabasco.verify.tpm.quote import CertifiedKey, registered_key, usable_key, verify_quote
+from tabasco.verify.tpm.parts import loaded, verify_parts
 from tabasco.verify.tpm.quote_json import TpmEvidence
-from tabasco.verify.tpm.structures import AttestationKey
-
-GIVEN: Final = "who gave the key"
-_ALL: Final = frozenset(range(24))
-
-
-def verify_tpm(data: bytes, means: Means, at: datetime) -> Proven:
-    """What a quote by itself proves, of any form that `forms` reads.
-
-    Raises:
-        EvidenceError: it is not authentic, or there is no key to verify it by.
-    """
-    parts = parse_quote_of_any_form(data)
-    return _quoted(parts, _key(parts, means, at), means)
 
 
 def verify_azure(data: bytes, means: Means, at: datetime) -> Proven:
@@ -92,8 +66,8 @@ def verify_nitro_tpm(data: bytes, means: Means, at: datetime) -> Proven:
     )
     if cloud is None:
         return proven
-    key = nitro_tpm.certify(document, proven, _loaded(cloud.quote.public_key))
-    quoted = _quoted(cloud.quote, key, means)
+    key = nitro_tpm.certify(document, proven, loaded(cloud.quote.public_key))
+    quoted = verify_parts(cloud.quote, key, nonce=means.nonce)
     for name, value in quoted.measurements.items():
         bank, _, register = name.rpartition(".")
         signed = proven.measurements.get(register)
@@ -147,7 +121,7 @@ def _hardware(report: HclReport, evidence: bytes | None, means: Means, at: datet
 
 def _with_quote(report: HclReport, hardware: Proven, quote: TpmEvidence, means: Means) -> Proven:
     key = certify(report, hardware)
-    quoted = _quoted(quote, key, means)
+    quoted = verify_parts(quote, key, nonce=means.nonce)
     return replace(
         hardware,
         kind=EvidenceKind.TPM_AZURE,
@@ -173,89 +147,3 @@ def _check_user_data(report: HclReport, expected: bytes) -> None:
             VerificationStage.BINDING,
             f"the paravisor's report has user data {found.hex()}, expected {expected.hex()[:256]}",
         )
-
-
-def _quoted(parts: TpmEvidence, key: CertifiedKey, means: Means) -> Proven:
-    quoted = verify_quote(
-        parts.message, parts.signature, parts.registers, key=key, nonce=means.nonce
-    )
-    measurements = dict(quoted.measurements)
-    values = parts.registers.get("sha256", {})
-    if set(values) == _ALL:
-        together = b"".join(values[index] for index in sorted(values))
-        measurements = {"pcrs": hashlib.sha256(together).digest(), **measurements}
-    digest = hashlib.sha256(_encoded(key.key)).hexdigest()
-    facts = {**quoted.facts, ATTESTATION_KEY: digest}
-    return replace(
-        quoted,
-        measurements=measurements,
-        facts=facts,
-        concerns=(*quoted.concerns, *_concerns(key, digest)),
-    )
-
-
-def _concerns(key: CertifiedKey, digest: str) -> Sequence[Concern]:
-    if key.certified_by != NOBODY:
-        return ()
-    return (
-        Concern(
-            "tpm.uncertified-key",
-            Fault.UNKNOWN_SIGNER,
-            f"nobody certifies attestation key {digest}: a policy has to name it",
-        ),
-    )
-
-
-def _key(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
-    given = [usable_key(each) for each in means.keys.values()]
-    for key in given:
-        # One that is given vouches for itself; of several, the one that the quote names or fits.
-        if _encoded(key) == parts.public_key or (not parts.public_key and _fits(parts, key)):
-            return CertifiedKey(key, GIVEN, NO_END)
-    # A certificate that came with evidence leads nowhere without a root to lead to.
-    if parts.certificates or (means.certificate is not None and means.roots):
-        certified = key_of_certificate(
-            parts.certificates or means.certificate or b"",
-            authorities=means.authorities,
-            revoked=means.crl,
-            roots=means.roots or (),
-            root_certificates=means.root_certificates,
-            at=at,
-        )
-        if parts.public_key and parts.public_key != _encoded(certified.key):
-            raise EvidenceError(
-                Fault.KEY_BINDING,
-                VerificationStage.BINDING,
-                "the certificate is not of the key that is said to have signed the quote",
-            )
-        return certified
-    if not parts.public_key:
-        if given:
-            raise EvidenceError(
-                Fault.SIGNATURE,
-                VerificationStage.SIGNATURE,
-                f"the quote is signed by none of the {len(given)} keys given",
-            )
-        raise missing("key (--key)", "a quote is verified with its attestation key")
-    digest = hashlib.sha256(parts.public_key).digest()
-    alone = registered_key(parts.public_key, registered={digest}, valid_until=NO_END)
-    return replace(alone, certified_by=NOBODY)
-
-
-def _fits(parts: TpmEvidence, key: AttestationKey) -> bool:
-    try:
-        parts.signature.verify(key, parts.message)
-    except EvidenceError:
-        return False
-    return True
-
-
-def _encoded(key: AttestationKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _loaded(public_key: bytes) -> AttestationKey:
-    try:
-        return usable_key(load_der_public_key(public_key))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise malformed("the attestation key cannot be read") from error
