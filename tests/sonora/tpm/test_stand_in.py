@@ -128,6 +128,14 @@ def test_a_tpm_that_is_not_there_is_told_by_its_place(place):
         TpmSource(settings)
 
 
+def test_an_event_log_that_does_not_fit_is_told(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(bytes(48 * 1024 + 1))
+    settings = TpmSettings(key_handle=FakeTpm.handle, event_log=path)
+    with pytest.raises(EvidenceUnavailableError, match="has 49153 bytes, at most 49152"):
+        TpmSource(settings, exchange=FakeTpm())
+
+
 @pytest.mark.parametrize("content", [b"", b"0\x82", b"-----BEGIN CERTIFICATE-----\nx\n"])
 def test_an_endorsement_file_without_a_certificate_is_told(tmp_path, content):
     path = tmp_path / "ek.pem"

@@ -31,6 +31,8 @@ from sonora.evidence.tpm.transport import DEVICE, Exchange, TpmPlace
 _LOG: Final = logging.getLogger(__name__)
 # The kernel shows its first TPM's log here, whichever of the TPM's devices is used.
 _EVENT_LOG: Final = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
+# Of what evidence may have in all, which is 64 KiB; machines have logs of 15 to 40 KiB.
+_MAX_EVENT_LOG_BYTES: Final = 48 * 1024
 _UNCHANGED_ATTEMPTS: Final = 5
 
 
@@ -187,11 +189,21 @@ class TpmSource:
 
 def _event_log(settings: TpmSettings) -> bytes | None:
     if settings.event_log is not None:
-        return KernelFiles().read(settings.event_log)
+        return _read_log(settings.event_log)
     if settings.place.kind != "device":
         return None  # the log of this machine is not that of a software TPM
     try:
-        return KernelFiles().read(_EVENT_LOG)
+        return _read_log(_EVENT_LOG)
     except EvidenceUnavailableError as error:
-        _LOG.info("no event log goes with evidence: %s", error)
+        _LOG.warning("no event log goes with evidence: %s", error)
         return None
+
+
+def _read_log(path: Path) -> bytes:
+    # Whatever size the kernel's file says, it is 0.
+    log = KernelFiles().read(path)
+    if len(log) > _MAX_EVENT_LOG_BYTES:
+        raise EvidenceUnavailableError(
+            f"{path} has {len(log)} bytes, at most {_MAX_EVENT_LOG_BYTES} go with evidence"
+        )
+    return log
