@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 
 from colima import decode, encode, tabasco
 from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
@@ -16,11 +16,17 @@ from sonora.errors import EnrolmentRefusedError
 from sonora.evidence import EvidenceUnavailableError
 from sonora.evidence.tpm import source as source_module
 from sonora.evidence.tpm.commands import ENDORSEMENT
-from sonora.evidence.tpm.keys import ATTESTATION_TEMPLATE
+from sonora.evidence.tpm.keys import (
+    ATTESTATION_TEMPLATE,
+    ECC_ENDORSEMENT_TEMPLATE,
+    RSA_ENDORSEMENT_TEMPLATE,
+    key_in,
+)
 from sonora.evidence.tpm.source import TpmSource
-from support import event_logs, swtpm
+from support import endorsements, event_logs, swtpm
 from support.enrolment import Clock
 from support.swtpm import needs_swtpm
+from support.throwaway_chain import NOON
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.errors import RefusalError
 from tabasco.registry.database import Database, sqlite_url
@@ -174,6 +180,21 @@ def test_a_persistent_key_serves_as_well(world, tpm, manufacturer):
     handle = tpm.make_persistent(ATTESTATION_TEMPLATE, ENDORSEMENT, 0x81010002)
     settings = tpm.settings(key_handle=handle, endorsement=bundle(tpm, manufacturer))
     enrol(world.call, TpmSource(settings))
+
+
+@pytest.mark.parametrize("template", [RSA_ENDORSEMENT_TEMPLATE, ECC_ENDORSEMENT_TEMPLATE])
+def test_a_tpm_that_keeps_no_key_makes_the_one_that_was_certified(world, tmp_path, template):
+    state = tmp_path / "bare"
+    state.mkdir()
+    with swtpm.running(state, unix=True) as bare:  # nobody has set it up
+        with source_module.Tpm(bare.place.open()).primary(ENDORSEMENT, template) as (_, area):
+            key = load_der_public_key(key_in(area))
+        path = tmp_path / "ek.der"
+        path.write_bytes(endorsements.made(key=key, issuer=endorsements.ROOT, agrees=True))
+        world.clock.now = NOON
+        world.trust(endorsements.ROOT.der)
+        world.accept_as_it_is(bare)
+        enrol(world.call, TpmSource(bare.settings(endorsement=path)))
 
 
 def test_a_policy_sees_which_tpm_it_is(world, tpm, manufacturer):

@@ -270,9 +270,6 @@ def _measurements(
 ) -> Iterator[AppraisalCheck]:
     # A rule about the vendor's reference values is one about all that is measured.
     listed = policy.measurements or policy.events or REFERENCE_VALUES in policy.facts
-    if proven.measurements and not listed:
-        names = ", ".join(proven.measurements)
-    listed = policy.measurements or REFERENCE_VALUES in policy.facts
     of_components = dict(measurements_of_components(proven.components))
     others = [name for name in proven.measurements if name not in of_components]
     if others and not listed:
