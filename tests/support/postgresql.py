@@ -7,6 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.patience import PATIENCE_S
@@ -52,6 +54,18 @@ class Server:
         self._process.send_signal(signal.SIGINT)  # the connected are not waited for
         self._process.wait(PATIENCE_S)
 
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Have it and all its processes stand still for a time, connections and all."""
+        stopped = [self._process.pid, *_children_of(self._process.pid)]
+        for each in stopped:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for each in stopped:
+                os.kill(each, signal.SIGCONT)
+
     def database(self, name: str) -> str:
         """The URL of a new, empty database."""
         self._run("createdb", "-h", self._folder, "-U", "postgres", name)
@@ -74,6 +88,11 @@ class Server:
                 return
             assert attempt < retries, f"{program}: {done.stdout} {done.stderr}"
             time.sleep(0.05)
+
+
+def _children_of(process: int) -> list[int]:
+    found = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return [int(each) for each in found.split()]
 
 
 def _group() -> int:

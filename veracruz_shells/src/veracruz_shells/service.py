@@ -36,11 +36,18 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
+from veracruz_shells.health import (
+    HEALTH_SERVICE,
+    WATCHERS,
+    WATCHERS_OF_PEER,
+    Health,
+    Ready,
+    UnknownServiceError,
+)
 from veracruz_shells.listening import StopRequests, why_not_bound
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
-HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 BRIDGE_REMEDY: Final = (
     "the computation may be over; else have the delegate run 'sinaloa serve POLICY', or correct "
     "the address"
@@ -115,8 +122,7 @@ class ServiceLimits:
 class GrpcService:
     """A service that listens from `with` on until the block is left.
 
-    It answers the standard health checks for itself ("") and for each of its services. `Watch` is
-    left unimplemented, as that protocol allows: a watcher holds a call for as long as it likes.
+    It answers the standard health checks for itself ("") and for each of its services.
     """
 
     def __init__(
@@ -127,6 +133,7 @@ class GrpcService:
         by_peer: Mapping[str, PeerMethod] | None = None,
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
+        ready: Ready | None = None,
     ) -> None:
         """A service that does not listen yet.
 
@@ -136,6 +143,8 @@ class GrpcService:
             by_peer: by full name.
             streams: by full name.
             limits: None for the usual ones.
+            ready: asked by health checks, and raises when its work cannot be done; None for a
+                service that can as long as it runs.
         """
         self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
@@ -151,7 +160,8 @@ class GrpcService:
         self._methods |= {
             name: self._stream_handler(name, method) for name, method in (streams or {}).items()
         }
-        self._serving = False
+        self._watchers = CallSlots(WATCHERS, WATCHERS_OF_PEER)
+        self._health = Health({name.split("/")[1] for name in self._methods}, ready)
         self._stop_requests = StopRequests()
         self._server: grpc.Server | None = None
 
@@ -162,7 +172,7 @@ class GrpcService:
             VeracruzError: the address cannot be listened on.
         """
         _warm_allocator(self._limits.message_bytes)
-        most = self._limits.calls + self._limits.streams + _ARRIVALS + _REFUSALS
+        most = self._limits.calls + self._limits.streams + WATCHERS + _ARRIVALS + _REFUSALS
         server = grpc.server(
             futures.ThreadPoolExecutor(most, thread_name_prefix="call"),
             handlers=self._handlers(),
@@ -173,6 +183,7 @@ class GrpcService:
         try:
             port = server.add_insecure_port(str(self._address))
         except RuntimeError as error:
+            self._stop_requests.close()  # nobody leaves a block that was not entered
             raise VeracruzError(
                 f"cannot listen on {self._address}: {why_not_bound(self._address)}: "
                 "choose another address, or end what listens there"
@@ -181,7 +192,6 @@ class GrpcService:
         self._server = server
         self._arrivals.start()
         server.start()
-        self._serving = True
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -217,7 +227,7 @@ class GrpcService:
         with self._stop_requests.signals():
             on_ready()
             request = self._stop_requests.wait()
-            self._serving = False
+            self._health.end()
             if on_stopping is not None:
                 on_stopping()
             self._end()
@@ -228,7 +238,7 @@ class GrpcService:
         self._stop_requests.stop()
 
     def _end(self) -> None:
-        self._serving = False
+        self._health.end()
         if self._server is not None:
             ended = self._server.stop(self._limits.grace_s)
             self._arrivals.stop()
@@ -240,15 +250,13 @@ class GrpcService:
         for full_name, handler in self._methods.items():
             service, _, name = full_name.removeprefix("/").partition("/")
             services.setdefault(service, {})[name] = handler
-        # By what is asked, in bytes: a name has one encoding, and strangers' bytes no parser.
-        self._known = {
-            health_pb2.HealthCheckRequest(service=name).SerializeToString()
-            for name in ("", *services)
+        # Without a slot of calls: whether we serve is told however busy we are.
+        health = {
+            "Check": self._unary_handler("health", _without_peer(self._check_health), None),
+            "Watch": self._watch_handler(),
         }
-        # Without a slot: whether we serve is told however busy we are.
-        check = self._unary_handler("health", _without_peer(self._check_health), None)
         return [
-            grpc.method_handlers_generic_handler(HEALTH_SERVICE, {"Check": check}),
+            grpc.method_handlers_generic_handler(HEALTH_SERVICE, health),
             *(
                 grpc.method_handlers_generic_handler(service, methods)
                 for service, methods in services.items()
@@ -256,25 +264,41 @@ class GrpcService:
         ]
 
     def _check_health(self, request: bytes) -> bytes:
-        if request not in self._known:
-            raise CallError(CallStatus.NOT_FOUND, "no such service here")
-        response = health_pb2.HealthCheckResponse
-        status = response.SERVING if self._serving else response.NOT_SERVING
-        return response(status=status).SerializeToString()
+        try:
+            return self._health.check(request)
+        except UnknownServiceError as error:
+            raise CallError(CallStatus.NOT_FOUND, str(error)) from error
 
     def _unary_handler(self, name: str, method: PeerMethod, slots: CallSlots | None) -> _Handler:
         # A stream to gRPC, whose own wait for the one request of a call has no end.
         def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             with _errors_as_status(name, context):
                 peer = peer_of(context.peer())
-                with self._arrivals.waiting(peer, context.cancel):
-                    request = next(requests, None)
-                if request is None:
-                    raise CallError(CallStatus.INVALID_ARGUMENT, "the call has no request")
+                request = self._request(requests, peer, context)
                 with _slot(slots, peer):
                     return method(request, peer)
 
         return grpc.stream_unary_rpc_method_handler(answer)
+
+    def _watch_handler(self) -> _Handler:
+        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            with _errors_as_status("health", context):
+                peer = peer_of(context.peer())
+                request = self._request(requests, peer, context)
+                with _slot(self._watchers, peer):
+                    yield from self._health.watch(request, context)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+    def _request(
+        self, requests: Iterator[bytes], peer: str, context: grpc.ServicerContext
+    ) -> bytes:
+        """The one request of a call, which has to come in time."""
+        with self._arrivals.waiting(peer, context.cancel):
+            request = next(requests, None)
+        if request is None:
+            raise CallError(CallStatus.INVALID_ARGUMENT, "the call has no request")
+        return request
 
     def _stream_handler(self, name: str, method: StreamMethod) -> _Handler:
         def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -141,7 +141,12 @@ def serve(
             web = http_service({DEFAULT_TENANT: main_one} | served, http, tls)
             url = stack.enter_context(web).url
         server = stack.enter_context(
-            GrpcService(listen, unary=methods_of(main_one[0]), limits=LIMITS)
+            GrpcService(
+                listen,
+                unary=methods_of(main_one[0]),
+                limits=LIMITS,
+                ready=main_one[0].check_ready,
+            )
         )
         server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
 

@@ -6,6 +6,7 @@ no or bad token    401    `unauthenticated`
 wrong role         403    `forbidden`
 TabascoError       409    to administrators only: its text
 BusyError          429    `busy`
+NotReadyError      503    `not-ready`, of `/readyz` and `/healthz` alone
 anything else      500    `internal`; the log has more
 """
 
@@ -22,8 +23,10 @@ from psa_attestation.errors import AttestationError
 from tabasco.errors import BusyError, DatabaseError, RefusalError, TabascoError
 from tabasco.http.access import ForbiddenError, UnauthenticatedError
 from tabasco.http.attestation_routes import router as attestation
-from tabasco.http.bodies import BoundedBodies
+from tabasco.http.bodies import BoundedBodies, HeadAsGet
 from tabasco.http.context import Context
+from tabasco.http.health_routes import NotReadyError
+from tabasco.http.health_routes import router as health
 from tabasco.http.registry_routes import router as administration
 
 API_VERSION: Final = "1.0.0"
@@ -38,6 +41,7 @@ def create_app(context: Context) -> FastAPI:
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
     app.add_middleware(BoundedBodies)
+    app.add_middleware(HeadAsGet)
     return app
 
 
@@ -56,6 +60,7 @@ def _routes() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.include_router(health)
     app.include_router(attestation)
     app.include_router(administration)
     return app
@@ -102,6 +107,10 @@ def _busy(_request: Request, error: Exception) -> JSONResponse:
     return _answer(429, "busy", str(error), **{"Retry-After": "60"})
 
 
+def _not_ready(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(503, "not-ready", str(error), **{"Retry-After": "5"})
+
+
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     word = _WORDS.get(error.status_code, "refused")
@@ -121,6 +130,7 @@ _HANDLERS: Final = {
     UnauthenticatedError: _unauthenticated,
     ForbiddenError: _forbidden,
     BusyError: _busy,
+    NotReadyError: _not_ready,
     DatabaseError: _internal,
     TabascoError: _conflict,
     HTTPException: _http,

@@ -24,12 +24,6 @@ router: Final = APIRouter(tags=["attestation"], responses=forms.FAILURES)
 _JWT, _CWT = "application/eat+jwt", "application/eat+cwt"
 
 
-@router.get("/healthz")
-def health() -> dict[str, str]:
-    """Whether the service answers."""
-    return {"status": "serving"}
-
-
 @router.get("/.well-known/jwks.json")
 def key_set(context: Given) -> Response:
     """The public halves of the result keys in use (RFC 7517).

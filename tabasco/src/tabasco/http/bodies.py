@@ -53,6 +53,20 @@ class BoundedBodies:
                 await self._app(scope, _replay(body, receive), send)
 
 
+class HeadAsGet:
+    """Middleware: HEAD is answered as GET is, of which the server sends the head alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        # A copy: the server knows by its own that the body is not to be sent.
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
 class _RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

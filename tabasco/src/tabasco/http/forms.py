@@ -85,7 +85,17 @@ class _Base64Url:
 
 
 def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not between the years 1 and 9999") from None
+
+
+def _printable(text: str) -> str:
+    """Text that every database holds and that does nothing to a terminal."""
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
 
 
 Challenge = Annotated[bytes, _Base64Url(CHALLENGE_BYTES, CHALLENGE_BYTES)]
@@ -100,9 +110,11 @@ Hex = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^([0-9a-f]{2})*$"}),
 ]
 Time = Annotated[datetime, AfterValidator(_utc)]
-Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
-Label = Annotated[str, Field(max_length=LABEL_CHARS)]
-Platform = Annotated[str, Field(min_length=1, max_length=MAX_PLATFORM_CHARS)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS), AfterValidator(_printable)]
+Label = Annotated[str, Field(max_length=LABEL_CHARS), AfterValidator(_printable)]
+Platform = Annotated[
+    str, Field(min_length=1, max_length=MAX_PLATFORM_CHARS), AfterValidator(_printable)
+]
 
 
 class _StrictForm(BaseModel):

@@ -18,10 +18,10 @@ import alembic.command
 import alembic.config
 import alembic.util
 from sqlalchemy import Engine, Select, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tabasco.errors import DatabaseError
+from tabasco.errors import DatabaseError, TabascoError
 from tabasco.registry.postgresql import postgresql_engine
 from tabasco.registry.sqlite import sqlite_engine, sqlite_url
 
@@ -116,6 +116,13 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        # What is too great for its column, or text with a character that no column holds: not a
+        # failure of the database, but a value that somebody gave.
+        except (DataError, OverflowError, UnicodeEncodeError) as error:
+            raise TabascoError(
+                "a number, time or text is none that the database can hold: give a smaller number, "
+                "a time between the years 1 and 9999, or text without control characters"
+            ) from error
         except (SQLAlchemyError, self._driver_error) as error:
             driver = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
             cause = " ".join(str(driver or type(error).__name__).split())[:300]

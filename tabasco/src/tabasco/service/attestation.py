@@ -22,10 +22,11 @@ from colima.tabasco import (
 from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.results.ear_claims import VerifierId
 from tabasco.appraisal.inspection import Inspection
-from tabasco.errors import RefusalError, RejectionReason
+from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry import audit
 from tabasco.registry.challenges import Challenges, ChallengeSource, StatelessChallenges
 from tabasco.registry.database import Database
+from tabasco.registry.health import DatabaseHealth
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.platform_keys import PlatformKeys
@@ -100,6 +101,7 @@ class AttestationService:
         instances = Instances(database)
         revocations = Revocations(database)
         self._database = database
+        self._health = DatabaseHealth(database)
         self._source = source
         self._roots = roots
         challenges = _challenges(database, settings, challenge_key)
@@ -245,6 +247,19 @@ class AttestationService:
             at=at or self._now(),
             document=document,
         )
+
+    def check_ready(self) -> None:
+        """Return if the database answers in time and there is a key to sign results with.
+
+        Raises:
+            TabascoError: one of them is missing; the message names no place.
+        """
+        self._health.check()
+        try:
+            self._key_ring.in_use(self._now())
+        except TabascoError as error:
+            _log.error("no result key: %s", error)
+            raise TabascoError("there is no result key to sign with") from error
 
     def key_set(self) -> bytes:
         """The result keys in use, as a JSON Web Key Set."""
