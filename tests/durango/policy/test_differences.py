@@ -1,18 +1,22 @@
 """In what two policies differ, and what can be said in both formats."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from durango.cli import main
 from durango.errors import DurangoError
+from durango.identity import Identity
 from durango.policy.building import text_of_source
 from durango.policy.canonical import canonical_json
 from durango.policy.conversion import to_2021, to_toml
 from durango.policy.differences import diff_policies, differing_terms, policy_terms
 from durango.policy.source import parse_source
 from support.named_policies import ROLES, document, parse
-from support.policies import NOW, document_2021, key_of, pem, public_key_der, text
+from support.policies import NOW, certificate, document_2021, key_of, pem, public_key_der, text
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import TLS_1_2_SUITES, Policy
@@ -138,3 +142,97 @@ def test_a_source_in_place_of_a_policy_is_told_as_that(tmp_path):
     path.write_text(to_toml(parse()))
     with pytest.raises(VeracruzError, match=r"is TOML.*durango policy build"):
         read_policy(path, at=None)
+
+
+def found(first, second) -> dict[str, tuple[str | None, str | None]]:
+    told = diff_policies(first, second).differences
+    return {each.term: (each.first, each.second) for each in told}
+
+
+def test_a_principal_of_another_name_is_the_same_by_its_certificate():
+    people = document()["identities"]
+    people[1]["name"] = "Nordklinik"
+    terms = {"consent": ["author", "reader"], "inputs": [{"name": "patients"}, {}, {}]}
+    renamed = found(parse(**terms), parse(identities=people, **terms))
+    assert renamed == {"north, name": ("north", "Nordklinik")}
+    agreed = {"consent": ["north", "south"]}, {"consent": ["Nordklinik", "south"]}
+    both = parse(**agreed[0]), parse(identities=people, **agreed[1])
+    assert found(*both) == {"north, name": ("north", "Nordklinik")}
+
+
+def test_another_certificate_under_one_name_is_told_with_both_fingerprints():
+    people = document()["identities"]
+    people[1]["certificate"] = pem(certificate("another north"))
+    first, second = parse(), parse(identities=people)
+    assert found(first, second) == {
+        "north, certificate": (str(first.identities[1].digest), str(second.identities[1].digest))
+    }
+
+
+def test_two_who_exchanged_their_names_are_told_by_their_certificates():
+    people = document()["identities"]
+    people[1]["name"], people[2]["name"] = "south", "north"
+    told = found(parse(), parse(identities=people))
+    assert {"north, certificate", "south, certificate"} <= told.keys()
+    assert "north, name" not in told
+
+
+def test_inputs_in_another_order_are_told_place_by_place():
+    told = found(parse(), parse(order=[2, 1, 3]))
+    assert told["input 0"] == (
+        "of north: a file of any content, at most 1,073,741,824 bytes",
+        "of south: a file of any content, at most 1,073,741,824 bytes",
+    )
+    assert told.keys() == {"input 0", "input 1"}
+    more = found(parse(), parse(order=[1, 2, 3, 3]))
+    assert more.keys() == {"input 3"}
+    assert more["input 3"][0] is None
+
+
+def test_platforms_and_each_of_their_measurements_are_told():
+    platforms = [
+        {"name": "nitro", "measurements": ["5a" * 48, "6b" * 48]},
+        {"name": "tdx", "measurements": ["5a" * 48]},
+    ]
+    told = found(parse(), parse(platforms=platforms))
+    assert told.keys() == {
+        "platform nitro, measurement 6b6b6b6b6b6b",
+        "platform tdx, measurement 5a5a5a5a5a5a",
+    }
+    assert found(parse(platforms=platforms), parse(platforms=platforms[::-1])) == {}
+
+
+def test_the_numbers_of_principals_change_nothing_but_themselves():
+    people = document()["identities"]
+    for each in people:
+        each["id"] += 10
+    other = parse(identities=people, order=[11, 12, 13], consent=["south", "north"])
+    told = found(parse(consent=["north", "south"]), other)
+    assert set(told) == {f"{name}, number" for name in ROLES}
+
+
+def test_a_source_is_compared_as_the_policy_that_is_built_of_it(tmp_path):
+    (tmp_path / "policy.json").write_bytes(parse(expires_at="2030-06-20T00:00:00Z").raw)
+
+    def diff(*files: str):
+        words = ["policy", "diff", *(str(tmp_path / each) for each in files)]
+        return CliRunner().invoke(main, [*words, "--config", str(tmp_path / "config")])
+
+    now, lifetime = datetime.now(UTC), timedelta(days=30)
+    people = {name: Identity.create(name, not_before=now, lifetime=lifetime) for name in ROLES}
+    identities = document()["identities"]
+    for each in identities:
+        each["certificate"] = people[each["name"]].certificate_pem().decode().strip()
+    policy = parse(identities=identities, expires_at="2030-06-20T00:00:00Z", rounds=2)
+    (tmp_path / "policy.json").write_bytes(policy.raw)
+    (tmp_path / "policy.toml").write_text(to_toml(policy))
+    same = diff("policy.toml", "policy.json")
+    assert (same.exit_code, "white space" in same.stdout) == (1, True)
+    source = to_toml(policy).replace("most = 2", "most = 3")
+    (tmp_path / "policy.toml").write_text(source)
+    assert (
+        diff("policy.toml", "policy.json").stdout
+        == "rounds: 3 -> 2\nresults for each reader: 3 -> 2\n"
+    )
+    (tmp_path / "policy.toml").write_text("days = ")
+    assert diff("policy.toml", "policy.json").exit_code == 1

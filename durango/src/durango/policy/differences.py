@@ -88,7 +88,10 @@ def diff_policies(first: Policy, second: Policy) -> PolicyDiff:
         first: as `read_policy` gave it.
         second: likewise.
     """
-    one, other = policy_terms(first), policy_terms(second)
+    renamed = _renamed(first, second)
+    one, other = dict(_terms(first, {})), dict(_terms(second, renamed))
+    for number, name in renamed.items():
+        one[f"{name}, name"], other[f"{name}, name"] = name, second.named(number)
     found = tuple(
         TermDifference(term, one.get(term), other.get(term))
         for term in dict.fromkeys([*one, *other])
@@ -107,11 +110,41 @@ def differing_terms(first: Policy, second: Policy) -> str:
 
 def policy_terms(policy: Policy) -> Mapping[str, str]:
     """Every term of a policy by its name, each as people say it."""
-    return dict(_terms(policy))
+    return dict(_terms(policy, {}))
 
 
-def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
+def _renamed(first: Policy, second: Policy) -> dict[int, str]:
+    """What the first calls those whom the second calls otherwise, by client id of the second.
+
+    It is the certificate that makes somebody the same; two who share a name never are.
+    """
+    before = {each.certificate: each.label for each in first.identities}
+    names = {each.label for each in second.identities}
+    return {
+        each.client_id: before[each.certificate]
+        for each in second.identities
+        if before.get(each.certificate, each.label) not in names
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the people of a policy are called here."""
+
+    policy: Policy
+    renamed: Mapping[int, str]
+
+    def named(self, number: int) -> str:
+        return self.renamed.get(number) or self.policy.named(number)
+
+    def agreed(self, agreement: Agreement) -> str:
+        who = ", ".join(sorted(self.named(number) for number in agreement.of))
+        return f"{agreement.least} of {who}"
+
+
+def _terms(policy: Policy, renamed: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     conduct, result = policy.conduct, policy.result
+    people = _Names(policy, renamed)
     yield "format", policy.format.value
     yield "end", timestamp(policy.expires_at)
     yield "program", str(policy.program_digest)
@@ -124,23 +157,24 @@ def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
     yield "key of tabasco", "none" if key is None else str(Digest.of(key))
     yield "cipher suite", policy.ciphersuite.name
     for identity in policy.identities:
-        yield f"{identity.label}, number", str(identity.client_id)
-        yield f"{identity.label}, certificate", str(identity.digest)
+        name = people.named(identity.client_id)
+        yield f"{name}, number", str(identity.client_id)
+        yield f"{name}, certificate", str(identity.digest)
         roles = ", ".join(role.value for role in Role if role in identity.roles)
-        yield f"{identity.label}, roles", roles
+        yield f"{name}, roles", roles
     for kind, order, places in (
         ("input", policy.data_provision_order, policy.inputs),
         ("stream", policy.streaming_order, policy.streams),
     ):
         for index, (number, place) in enumerate(zip(order, places, strict=True)):
             what = place_line(place, limit=policy.limits.input_bytes)
-            yield f"{kind} {index}", f"of {policy.named(number)}: {what}"
+            yield f"{kind} {index}", f"of {people.named(number)}: {what}"
     yield "rounds", _count(conduct.rounds)
     yield "attempts", str(conduct.attempts)
     yield "results for each reader", _count(conduct.results_per_reader)
-    yield "agreement to another round", _agreement(policy, conduct.next_round)
+    yield "agreement to another round", people.agreed(conduct.next_round)
     consent = conduct.consent
-    yield "consent", "of nobody" if consent is None else _agreement(policy, consent)
+    yield "consent", "of nobody" if consent is None else people.agreed(consent)
     yield "type of the result", result.type
     yield "size of the result", "any" if result.most_bytes is None else str(result.most_bytes)
     yield "contributors", str(result.contributors)
@@ -159,8 +193,3 @@ def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
 
 def _count(number: int) -> str:
     return "any number" if number == UNLIMITED else str(number)
-
-
-def _agreement(policy: Policy, agreement: Agreement) -> str:
-    names = ", ".join(policy.named(number) for number in sorted(agreement.of))
-    return f"{agreement.least} of {names}"

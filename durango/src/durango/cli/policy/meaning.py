@@ -13,6 +13,7 @@ from durango.policy.meaning import explain_policy
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, write_new_file
 from veracruz_shells.policy_files import read_policy
+from veracruz_utils.policy import Policy
 
 
 @click.command("show")
@@ -88,10 +89,23 @@ def check(
 @click.command("diff")
 @click.argument("first", type=FILE)
 @click.argument("second", type=FILE)
+@releases_option
 @json_option
-def diff(*, first: Path, second: Path, as_json: bool) -> None:
-    """Say in what the policies FIRST and SECOND differ; exit status 1 if they are two."""
-    found = diff_policies(read_policy(first), read_policy(second))
+def diff(*, first: Path, second: Path, config: Path, as_json: bool) -> None:
+    """Say in what the policies FIRST and SECOND differ; exit status 1 if they are two.
+
+    A source in TOML stands for the policy that is built of it now.
+    """
+    now = datetime.now(UTC)
+    found = diff_policies(*(_read_or_build(each, config, now) for each in (first, second)))
     emit(found.facts, str(found), as_json=as_json)
     if not found.same:
         click.get_current_context().exit(1)
+
+
+def _read_or_build(path: Path, config: Path, now: datetime) -> Policy:
+    if path.suffix.lower() != ".toml":
+        return read_policy(path)
+    from durango.policy.building import build_policy  # noqa: PLC0415 - most compare policies
+
+    return build_policy(path, releases=Releases(config, at=now), at=now)
