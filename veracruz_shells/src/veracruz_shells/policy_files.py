@@ -51,7 +51,7 @@ def read_policy(path: Path | str, *, at: datetime | None = None) -> Policy:
     """
     raw = read_file(Path(path), limit=MAX_POLICY_BYTES, what="policy")
     try:
-        return Policy.parse(raw, at=at)
+        found = Policy.parse(raw, at=at)
     except PolicyError as error:
         told = error
         if other := _other_format(raw):
@@ -60,6 +60,10 @@ def read_policy(path: Path | str, *, at: datetime | None = None) -> Policy:
             remedy = _REMEDIES[error.code]
             told = PolicyError(error.code, f"{error.detail}: {remedy}", path=error.path)
         raise told.in_file(str(path)) from None
+    # What 2021 did not know it ignored: there a policy of another time is one without a platform.
+    if not found.platforms and (other := _other_format(raw)):
+        raise PolicyError(PolicyErrorCode.UNSUPPORTED_VERSION, other).in_file(str(path))
+    return found
 
 
 def _other_format(raw: bytes) -> str | None:

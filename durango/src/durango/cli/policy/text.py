@@ -11,6 +11,7 @@ from durango.policy.building import build_policy, text_of_source
 from durango.policy.canonical import canonical_json
 from durango.policy.checking import check_policy
 from durango.policy.conversion import to_2021, to_toml
+from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_facts, policy_text
 from durango.policy.rules import Severity
 from durango.policy.schema import policy_schema
@@ -80,7 +81,10 @@ def convert(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write POLICY in another form, as far as that can say the same; it is another policy then."""
+    """Write POLICY in another form, as far as that can say the same; it is another policy then.
+
+    What the other form says otherwise all the same is told, term by term.
+    """
     now = datetime.now(UTC)
     found = read_policy(policy)
     output = output or policy.with_suffix(_SUFFIXES[form])
@@ -90,14 +94,23 @@ def convert(
         text = to_2021(found, at=now, ciphersuite=TLS_1_2_SUITES[0].name)
     elif found.format is PolicyFormat.CURRENT:
         text = canonical_json(found.raw)
+    elif tabasco_key is None:
+        raise click.UsageError(
+            "a policy of 2021 does not name the key of its attestation service, a current one "
+            "does: give it by --tabasco-key FILE"
+        )
     else:
         source = parse_source(to_toml(found, key=tabasco_key).encode(), folder=policy.parent)
         text = text_of_source(source, releases=Releases(config, at=now), at=now)
     write_new_file(output, text, mode=0o644, force=force)
     facts: dict[str, object] = {"file": output, "form": form}
+    lines = [f"{policy} as {form} is in {output}"]
     if form != "toml":
-        facts["digest"] = Policy.parse(text, at=None).digest
-    emit(facts, f"{policy} as {form} is in {output}", as_json=as_json)
+        made = Policy.parse(text, at=None)
+        changed = diff_policies(found, made).differences
+        facts |= {"digest": made.digest, "differences": [each.facts for each in changed]}
+        lines += [f"not the same: {each}" for each in changed]
+    emit(facts, "\n".join(lines), as_json=as_json)
 
 
 @click.command("schema")
