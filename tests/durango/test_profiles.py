@@ -101,7 +101,7 @@ def test_a_key_is_encrypted_under_a_password_and_used_with_it(config):
     (config / "policy.json").write_text("{}")
     send = ("status", config / "policy.json", "--certificate", certificate, "--key", key)
     told = run(*send, config=config, status=2).stderr
-    assert "there is no terminal to ask at: give --key-password FILE" in told
+    assert "no terminal to ask for its password at: give --key-password FILE" in told
     (config / "wrong").write_text("wrong")
     told = run(*send, "--key-password", config / "wrong", config=config, status=1).stderr
     assert f"the password is not that of {key}" in told

@@ -1,5 +1,6 @@
 """What all commands share: help, a version, JSON, and an exit status that is written down."""
 
+import json
 import os
 from importlib.metadata import EntryPoint, entry_points
 
@@ -142,3 +143,13 @@ def test_a_completion_is_printed_for_each_shell(shell):
     told = CliRunner().invoke(PROGRAMS["durango"].load(), ["completion", shell])
     assert told.exit_code == 0
     assert "_DURANGO_COMPLETE" in told.output
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_wrong_usage_of_every_command_is_json_where_the_line_says_so(name):
+    program = PROGRAMS[name].load()
+    for words in commands(name):
+        told = CliRunner().invoke(program, [*words.split()[1:], "--json", "--no-such-option"])
+        error = json.loads(told.stderr)["error"]
+        assert (told.exit_code, error["status"], told.stdout) == (2, 2, ""), words
+        assert "--no-such-option" in error["message"] or "--json" in error["message"], words

@@ -152,7 +152,7 @@ def test_in_a_script_every_step_has_to_be_agreed_to(group):
         text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert missing.returncode == 2
-    assert "input 0 has to be sent: give its file by --data" in missing.stderr
+    assert "input 0 needs a file: give it by --data" in missing.stderr
 
 
 def test_at_a_terminal_it_explains_and_asks_and_no_is_no(group):

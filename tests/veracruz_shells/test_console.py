@@ -231,6 +231,29 @@ def test_colours_are_for_terminals_that_want_them(program):
     assert "\x1b[31m" not in run(program, "greet").stdout
 
 
+@pytest.mark.parametrize(
+    "words", [["--nosuch"], ["frob"], ["greet", "--nosuch"], ["greet", "--times"]]
+)
+def test_a_line_that_cannot_be_read_is_json_too_where_it_says_so(program, words):
+    told = run(program, *words, "--json")
+    error = json.loads(told.stderr)["error"]
+    assert (told.returncode, error["status"], told.stdout) == (2, 2, "")
+    assert run(program, "greet", "--nosuch", "--", "--json").stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_standard_output_that_is_full_or_closed_is_named(program, options):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, program, "greet", *options]
+        done = subprocess.run(command, stdout=full, stderr=-1, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot write to standard output: no space left on device" in done.stderr
+    closed = ["sh", "-c", '"$@" >&-', "sh", *command]
+    done = subprocess.run(closed, stderr=-1, text=True, check=False)
+    assert done.returncode == 1
+    assert "standard output is closed" in done.stderr
+
+
 def test_a_service_says_what_happens_as_text_or_json(program):
     assert run(program, "serve").stderr == "demo-tool: session refused: too many\n"
     line = json.loads(run(program, "serve", "--log-format", "json").stderr)

@@ -7,6 +7,7 @@ the last line.
 """
 
 import gc
+import itertools
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 import click
 
-from veracruz_shells.files import read_file, write_new_file
+from veracruz_shells.files import read_file, to_standard_output, write_new_file
 from veracruz_shells.progress import progress, step_aside
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -63,6 +64,20 @@ class _Program(click.Command):
     def __call__(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's
         """Run, under its own name however it was started."""
         return self.main(*args, **{"prog_name": self.name, **extra})
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        *others: Any,  # noqa: ANN401 - click's
+        **extra: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Run; with `--json` even a line that cannot be read is told as JSON."""
+        words = sys.argv[1:] if args is None else list(args)
+        kept = _as_json.set("--json" in itertools.takewhile(lambda word: word != "--", words))
+        try:
+            return super().main(args, *others, **extra)
+        finally:
+            _as_json.reset(kept)
 
     def make_context(
         self,
@@ -209,7 +224,7 @@ class _JsonOption(click.Option):
 
 
 def _note_json(_: click.Context, __: click.Parameter, value: bool) -> bool:  # noqa: FBT001
-    _as_json.set(value)
+    _as_json.set(value or _as_json.get())
     return value
 
 
@@ -254,8 +269,12 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
         value: what programs read; digests, paths, times and bytes (as hex) are written as text.
         text: what people read.
         as_json: which.
+
+    Raises:
+        VeracruzError: it cannot be written.
     """
-    click.echo(json.dumps(value, default=_plain) if as_json else text)
+    with to_standard_output():
+        click.echo(json.dumps(value, default=_plain) if as_json else text)
 
 
 def note(text: str) -> None:
@@ -311,9 +330,11 @@ def _ending(prog: str | None) -> Iterator[None]:
     kept = _as_json.set(_as_json.get())
     try:
         yield
-    except (click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
+    except (click.exceptions.Exit, BrokenPipeError):
         raise  # click knows
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a person sees a line, no traceback
+        if isinstance(error, click.exceptions.Abort) and not _as_json.get():
+            raise
         said = _with_hint(error)
         if isinstance(said, click.ClickException) and not _as_json.get():
             raise said from None  # click says it with the usage
@@ -342,6 +363,8 @@ def _failure(error: BaseException) -> tuple[int, str]:
     match error:
         case click.ClickException():
             return error.exit_code, error.format_message()
+        case click.exceptions.Abort():
+            return 1, "aborted"
         case KeyboardInterrupt():
             return INTERRUPTED, "interrupted"
         case VeracruzError():

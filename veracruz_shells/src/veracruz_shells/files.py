@@ -119,6 +119,25 @@ def new_file(path: Path, *, mode: int, force: bool = False, reserve: int = 0) ->
         draft.publish(force=force)
 
 
+@contextmanager
+def to_standard_output() -> Iterator[None]:
+    """What goes wrong with standard output inside is told as that.
+
+    Raises:
+        VeracruzError: it is closed, or full.
+    """
+    if sys.stdout is None:
+        raise VeracruzError("standard output is closed: there is nowhere to write the result")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has enough
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise VeracruzError(f"cannot write to standard output: {reason.lower()}") from error
+
+
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Refuse early what `new_file` would refuse late.
 

@@ -78,7 +78,7 @@ class _Join:
     def path(self, what: str, option: str) -> Path:
         """A file that was not named on the command line."""
         if self.yes or not sys.stdin.isatty():
-            raise click.UsageError(f"{what} has to be sent: give its file by {option}")
+            raise click.UsageError(f"{what} needs a file: give it by {option}")
         return Path(click.prompt(f"file of {what}", err=True))
 
 

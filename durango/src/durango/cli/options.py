@@ -115,8 +115,10 @@ def password_from(file: Path | None, *, new: bool = False) -> Callable[[str], by
             first, *_ = read_file(file, limit=_MAX_PASSWORD_BYTES, what="password").split(b"\n")
             return first.removesuffix(b"\r")
         if not sys.stdin.isatty():
+            needed = f"{name} is to be encrypted" if new else f"{name} is encrypted"
             raise click.UsageError(
-                f"{name} is encrypted and there is no terminal to ask at: give --key-password FILE"
+                f"{needed} and there is no terminal to ask for its password at: give "
+                "--key-password FILE"
             )
         typed: str = click.prompt(
             f"password of {name}", hide_input=True, confirmation_prompt=new, err=True

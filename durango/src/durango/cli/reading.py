@@ -17,7 +17,7 @@ from durango.errors import DurangoError
 from durango.receipts import balance_lines, receipt_facts
 from durango.rights import require_reader
 from veracruz_shells.console import emit, json_option, progress, subgroup
-from veracruz_shells.files import new_file, refuse_existing
+from veracruz_shells.files import new_file, refuse_existing, to_standard_output
 from veracruz_utils.errors import VeracruzError
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def save_result(
 ) -> "FetchedResult":
     """Fetch into the file, and keep the receipt even of a run without a result."""
     if output == _STDOUT:
-        outcome = _fetch(principal, sys.stdout.buffer, retry=retry)
-        sys.stdout.buffer.flush()
+        with to_standard_output():
+            outcome = _fetch(principal, sys.stdout.buffer, retry=retry)
         kept.keep([outcome.signed_receipt])
         _require_result(outcome)
         return outcome

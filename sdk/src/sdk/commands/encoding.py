@@ -15,7 +15,7 @@ import click
 from sdk.encoding import csv_cells
 from sdk.examples import named_types
 from veracruz_shells.console import progress, read_file
-from veracruz_shells.files import NewFile, new_file, open_file, write_new_files
+from veracruz_shells.files import NewFile, new_file, open_file, to_standard_output, write_new_files
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options, writing_options
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import EncodingError, TypeExpressionError
@@ -95,7 +95,7 @@ def _target(path: Path, *, force: bool) -> Iterator[tuple[BinaryIO, Callable[[],
     """A file to write and to read again, and what puts the rest of it in its place."""
     if path == _STDIO:
         memory = io.BytesIO()
-        yield memory, lambda: shutil.copyfileobj(memory, sys.stdout.buffer, _PIECE_BYTES)
+        yield memory, lambda: _print(memory.getbuffer())
         return
     # The spool has no name, and is where its content will be: nothing of a secret is left over.
     with (
@@ -103,6 +103,11 @@ def _target(path: Path, *, force: bool) -> Iterator[tuple[BinaryIO, Callable[[],
         tempfile.TemporaryFile(dir=path.parent) as spool,
     ):
         yield spool, lambda: shutil.copyfileobj(spool, out, _PIECE_BYTES)
+
+
+def _print(data: bytes | memoryview) -> None:
+    with to_standard_output():
+        sys.stdout.buffer.write(data)
 
 
 @click.command("decode")
@@ -129,7 +134,7 @@ def decode(
     memory = io.BytesIO()
     with progress("decoding"):
         decode_file(kind, data, memory, form, reading=reading)
-    sys.stdout.buffer.write(memory.getbuffer())
+    _print(memory.getbuffer())
 
 
 _schema_option = click.option("--schema", "schema_file", type=_FILE, required=True,
@@ -194,4 +199,4 @@ def write_all(files: Iterable[tuple[Path, bytes]], *, force: bool, mode: int = 0
     write_new_files(*made, force=force)
     for path, data in contents:
         if path == _STDIO:
-            sys.stdout.buffer.write(data)
+            _print(data)

@@ -17,7 +17,7 @@ from sdk.freestanding.report import RunEnding, RunReport
 from sdk.freestanding.sources import Source
 from sdk.freestanding.terms import Terms, reader_named, terms_of_policy, terms_without_policy
 from veracruz_shells.console import emit, note, read_file, write_new_file
-from veracruz_shells.files import NewFile, refuse_existing, write_new_files
+from veracruz_shells.files import NewFile, refuse_existing, to_standard_output, write_new_files
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
@@ -191,5 +191,5 @@ def _hand_over(report: RunReport, output: Path | None, *, force: bool, on_stdout
     elif on_stdout and sys.stdout.isatty():
         note("the result is bytes, not for a terminal: give --output FILE, or redirect it")
     elif on_stdout:
-        sys.stdout.buffer.write(result)
-        sys.stdout.buffer.flush()
+        with to_standard_output():
+            sys.stdout.buffer.write(result)
