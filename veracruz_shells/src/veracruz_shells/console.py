@@ -332,7 +332,7 @@ def _ending(prog: str | None) -> Iterator[None]:
         yield
     except (click.exceptions.Exit, BrokenPipeError):
         raise  # click knows
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a person sees a line, no traceback
+    except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, click.exceptions.Abort) and not _as_json.get():
             raise
         said = _with_hint(error)
