@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,9 +21,13 @@ from colima import decode, encode
 from psa_attestation.results.ear import verify_ear
 from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
 from support.patience import PATIENCE_S
+from support.throwaway_chain import YEAR, Form, authority, issue
 from tabasco.cli import main
 from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils.errors import RefusedError, UnreachableError
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+TODAY = {"start": NOW - YEAR, "end": NOW + YEAR}
 
 TABASCO = Path(sys.executable).parent / "tabasco"
 PLATFORM = "linux-software-root"
@@ -139,6 +143,35 @@ def test_roots_are_added_listed_and_removed(ran, run, root_file):
     assert ran("root", "list", "--json") == {"roots": []}
     assert "no root is trusted" in ran("root", "list")
     assert run("root", "remove", "lab").exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["pem", "der"])
+def test_a_certificate_is_a_manufacturer_of_tpms(ran, run, tmp_path, form):
+    maker = issue("Maker", None, authority(**TODAY))
+    file = tmp_path / "maker"
+    file.write_bytes(b"a comment\n" + maker.pem if form == "pem" else maker.der)
+    added = ran("root", "add", "--name", "maker", file, "--json")
+    assert (added["kind"], added["certificate"]) == ("tpm", maker.der.hex())
+    assert "maker  tpm  " in ran("root", "list")
+    assert "revoked" in ran("root", "remove", "maker")
+
+
+def test_a_certificate_that_cannot_be_a_root_says_why(run, tmp_path):
+    maker = issue("Maker", None, authority(**TODAY))
+    file = tmp_path / "file"
+    for content, complaint in (
+        (maker.pem + maker.pem, "has several certificates, a root is one"),
+        (issue("chip", maker, Form(**TODAY)).pem, "'chip' is not an authority"),
+        (
+            issue("old", None, authority(start=NOW - 3 * YEAR, end=NOW - YEAR)).der,
+            "'old' was valid until",
+        ),
+        (maker.der[:-1], "cannot be a root"),
+    ):
+        file.write_bytes(content)
+        done = run("root", "add", "--name", "x", file)
+        assert done.exit_code == 1
+        assert complaint in done.stderr
 
 
 def test_a_root_is_read_from_standard_input(ran):

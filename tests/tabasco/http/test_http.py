@@ -27,8 +27,12 @@ from psa_attestation.jose.jwk import decode_key_set
 from psa_attestation.jose.jws import sign_jws
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
+from support import endorsements
 from support.enrolment import RootAttester, new_key, spki
 from support.patience import PATIENCE_S
+from support.throwaway_chain import YEAR, Form, authority, issue
+from support.tpm_keys import activated, ecc_area
+from support.tpm_quotes import rsa_key
 from tabasco.cli import main
 from tabasco.http import Context, HttpService, TlsFiles, create_app
 from tabasco.http.bodies import MAX_BODY_BYTES
@@ -37,6 +41,8 @@ from tabasco.registry.audit import AuditLog, Head
 from tabasco.registry.bundles import BUNDLE_TYPE
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.verify.tpm.credential import MadeCredential
+from tabasco.verify.tpm.key_area import attestation_key
 from veracruz import Service
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
@@ -331,6 +337,40 @@ def test_trust_anchors_are_added_listed_and_removed(admin, client):
     assert admin.delete("/v1/trust-anchors/lab-2").status_code == 404
     bad = {"name": "lab-3", "public_key": b64(b"no key")}
     assert admin.post("/v1/trust-anchors", json=bad).status_code == 400
+
+
+def test_a_manufacturer_of_tpms_is_a_trust_anchor_by_its_certificate(admin, clock):
+    maker = issue("Maker", None, authority(start=clock() - YEAR))
+    anchor = {"name": "maker", "certificate": b64(maker.der)}
+    assert admin.post("/v1/trust-anchors", json=anchor).json() == anchor
+    assert anchor in admin.get("/v1/trust-anchors").json()
+    both = {"name": "both", "public_key": b64(spki(new_key())), "certificate": b64(maker.der)}
+    leaf = issue("chip", maker, Form(start=clock() - YEAR))
+    for bad in (both, {"name": "neither"}):
+        assert admin.post("/v1/trust-anchors", json=bad).status_code == 400
+    wrong = {"name": "leaf", "certificate": b64(leaf.der)}
+    assert "not an authority" in admin.post("/v1/trust-anchors", json=wrong).text
+    assert admin.delete("/v1/trust-anchors/maker").status_code == 204
+
+
+def test_a_credential_for_a_key_of_a_tpm_is_given_over_http(admin, client, clock):
+    maker = issue("Maker", None, authority(start=clock() - YEAR))
+    admin.post("/v1/trust-anchors", json={"name": "maker", "certificate": b64(maker.der)})
+    begun = client.post("/v1/enrolment-challenges", json={"platform": "tpm"}).json()
+    body = {
+        "challenge": begun["challenge"],
+        "platform": "tpm",
+        "certificate": b64(endorsements.made(issuer=maker, start=clock() - YEAR)),
+        "key_area": b64(ecc_area()),
+    }
+    given = client.post("/v1/enrolment-credentials", json=body)
+    assert given.status_code == 201
+    made = MadeCredential(
+        *(from_base64url(given.json()[name], name) for name in ("credential", "encrypted_secret"))
+    )
+    assert len(activated(rsa_key(), attestation_key(ecc_area()).name, made)) == 32
+    refused = client.post("/v1/enrolment-credentials", json={**body, "key_area": b64(b"x")})
+    assert (refused.status_code, refused.json()["error"]) == (403, "key-area-unsuitable")
 
 
 def test_a_revoked_instance_is_vouched_for_no_more(admin, client, attester):

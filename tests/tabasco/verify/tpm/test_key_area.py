@@ -4,39 +4,13 @@ import hashlib
 import struct
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.tpm_keys import ATTRIBUTES, der, ecc_area
 from support.tpm_quotes import EC_KEY, rsa_key, sized
 from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.tpm.key_area import attestation_key
-
-ATTRIBUTES = 0x50472
-"""fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, sign."""
-
-
-def der(key):
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def ecc_area(
-    *,
-    attributes=ATTRIBUTES,
-    name_hash=0x0B,
-    symmetric=b"\x00\x10",
-    scheme=b"\x00\x18\x00\x0b",
-    curve=3,
-    kdf=0x10,
-    policy=b"",
-    x=None,
-):
-    numbers = EC_KEY.public_key().public_numbers()
-    return (
-        struct.pack(">HHI", 0x23, name_hash, attributes) + sized(policy) + symmetric + scheme
-        + struct.pack(">HH", curve, kdf)
-        + sized((numbers.x if x is None else x).to_bytes(32)) + sized(numbers.y.to_bytes(32))
-    )  # fmt: skip
 
 
 def rsa_area(*, bits=2048, exponent=0, scheme=b"\x00\x14\x00\x0b", kind=1):
