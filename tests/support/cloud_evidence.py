@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.jwts import part
 from support.nitro_documents import MADE
 from support.nitro_documents import Recipe as NitroRecipe
-from support.tpm_quotes import EC_KEY, Recipe, ec_signature, rsa_key, rsa_signature
+from support.tpm_quotes import EC_KEY, Recipe, ec_signature, rsa_key, rsa_signature, sized
 
 NOW = int(MADE.timestamp())
 PCRS = {index: bytes([index]) * 48 for index in range(24)}
@@ -148,7 +148,14 @@ def trustee_quote(form: str = "hex") -> bytes:
     ).encode()
 
 
-def go_attestation(registers=None) -> bytes:
+def rsa_area(attributes: int = 0x50472) -> bytes:
+    """The RSA key's public area (TPMT_PUBLIC), as its TPM would describe it."""
+    modulus = rsa_key().public_key().public_numbers().n.to_bytes(256)
+    head = struct.pack(">HHIHHHHHI", 1, 0x0B, attributes, 0, 0x10, 0x14, 0x0B, 2048, 0)
+    return head + sized(modulus)
+
+
+def go_attestation(registers=None, *, area: bytes | None = None) -> bytes:
     """A quote in the JSON of go-attestation, signed by the RSA key."""
     registers = SHA256 if registers is None else registers
     message = Recipe(registers={"sha256": registers}).message()
@@ -160,7 +167,8 @@ def go_attestation(registers=None) -> bytes:
         "Quote": base64.b64encode(message).decode(),
         "Signature": base64.b64encode(rsa_signature(message)).decode(),
     }
-    return json.dumps({"AK": {}, "Quote": quote, "Log": {"PCRs": pcrs}}).encode()
+    public = {"Public": base64.b64encode(rsa_area() if area is None else area).decode()}
+    return json.dumps({"AK": public, "Quote": quote, "Log": {"PCRs": pcrs}}).encode()
 
 
 def azure_old(evidence: bytes) -> bytes:

@@ -9,6 +9,7 @@ import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import cbor2
@@ -48,10 +49,11 @@ from sonora.evidence.nsm import NsmSource
 from sonora.evidence.tpm.commands import Tpm
 from sonora.evidence.tpm.keys import key_in
 from sonora.evidence.tsm import certificates
-from support import policies, receipts, tls_pair
+from support import cloud_evidence as clouds
+from support import event_logs, nitro_documents, policies, receipts, tls_pair, tpm_quotes
 from support.corim_bundles import read_comid
 from support.evidence_mutation import changed_bytes
-from support.jwts import jwt_by_hand
+from support.jwts import jwt_by_hand, part
 from support.platform_fakes import FakeTpm
 from support.psa_tokens import (
     CHALLENGE,
@@ -61,6 +63,16 @@ from support.psa_tokens import (
     key_for,
     sign1_by_hand,
 )
+from tabasco.verify import EvidenceError
+from tabasco.verify.eventlog.log import parse_event_log
+from tabasco.verify.jose.keys import read_key_document
+from tabasco.verify.microsoft.maa import verify_maa
+from tabasco.verify.tpm.azure import parse_hcl
+from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.go_attestation import parse_go_attestation
+from tabasco.verify.tpm.keylime import parse_keylime
+from tabasco.verify.tpm.trustee_quote import parse_trustee_quote
+from tabasco.verify.tpm.vaportpm import parse_cloud_quote
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TypeExpressionError
 from veracruz_utils.encoding.walk import check
@@ -68,6 +80,7 @@ from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy, PolicyError
 
 AT = 1_790_000_100
+VECTORS = Path(__file__).parents[1] / "vectors"
 _ANY = DecodeLimits(tags=ANY_TAG, allow_indefinite=True)
 _PROFILES = frozenset(PsaProfile)
 _PEOPLE = pinecone.parse_type("HashMap<String, Vec<(u8, Option<f64>)>>")
@@ -95,7 +108,9 @@ def try_changed(parser: Parser, random: Random) -> str:
 
 def parsers() -> list[Parser]:
     """All of them."""
-    groups = (_of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_messages)
+    groups = (
+        _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_clouds, _of_messages,
+    )  # fmt: skip
     return [parser for group in groups for parser in group()]
 
 
@@ -272,6 +287,36 @@ def _of_platforms():
         return key_in(Tpm(lambda _: data, pause=lambda _: None).public_area(fake.handle))
 
     yield Parser("tpm", tpm, (public,), SonoraError)
+
+
+def _of_clouds():
+    """What machines of clouds show, below and beside their signatures."""
+    logs = (event_logs.boot(), event_logs.old(0, event_logs.SEPARATOR, bytes(4)))
+    yield Parser("event-log", parse_event_log, logs, EvidenceError)
+    quotes = {
+        "keylime": (parse_keylime, clouds.keylime()),
+        "vaportpm": (parse_cloud_quote, clouds.Cloud(document=b"document", chain="chain").json()),
+        "go-attestation": (parse_go_attestation, clouds.go_attestation()),
+        "trustee-quote": (parse_trustee_quote, clouds.trustee_quote()),
+        "bincode": (parse_trustee_quote, clouds.trustee_quote("bincode")),
+    }
+    for name, (read, seed) in quotes.items():
+        yield Parser(name, read, (seed,), EvidenceError)
+    evidence = (VECTORS / "tpm/azure-snp-vtpm.json").read_bytes()
+    report, _, _ = clouds.azure_parts(evidence)
+    old = clouds.azure_old(evidence)
+    yield Parser("azure", parse_azure, (evidence, old), EvidenceError)
+    yield Parser("hcl-report", parse_hcl, (report,), EvidenceError)
+
+    def maa(claims: bytes) -> object:
+        keys = {"the key": tpm_quotes.rsa_key().public_key()}
+        return verify_maa(clouds.rs256(claims), at=nitro_documents.MADE, keys=keys)
+
+    claims = clouds.MAA_CLAIMS | {"x-ms-isolation-tee": clouds.SNP_CLAIMS}
+    yield Parser("maa", maa, (json.dumps(claims).encode(),), EvidenceError)
+    modulus = tpm_quotes.rsa_key().public_key().public_numbers().n.to_bytes(256)
+    keys = {"keys": [{"kty": "RSA", "kid": "k", "n": part(modulus), "e": "AQAB"}]}
+    yield Parser("token-keys", read_key_document, (json.dumps(keys).encode(),))
 
 
 def _certificate() -> bytes:

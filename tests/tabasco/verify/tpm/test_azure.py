@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import cloud_evidence as clouds
 from support.jwts import part
 from support.refused_evidence import refused
 from tabasco.verify import EvidenceError, Fault, Proven, VerificationStage
+from tabasco.verify.detection import kind_of
+from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means
 from tabasco.verify.tpm.azure import certify, parse_hcl, runtime_claims
 from tabasco.verify.tpm.azure_json import parse_azure
 from tabasco.verify.tpm.quote import verify_quote
@@ -234,3 +238,88 @@ class TestReport:
         ):
             with pytest.raises(EvidenceError):
                 action()
+
+
+AMD = (OWN.parent / "tabasco" / "snp" / "amd-milan-ask-ark-asvk.pem").read_bytes()
+MARCH = datetime(2025, 3, 1, tzinfo=UTC)
+SNP_EVIDENCE = (OWN / "azure-snp-vtpm.json").read_bytes()
+
+
+def proven(data, **means):
+    given = Means(**{"authorities": AMD} | means)
+    return verify_evidence(data, EvidenceKind.TPM_AZURE, means=given, at=MARCH)
+
+
+class TestForms:
+    @pytest.mark.parametrize("name", KINDS)
+    def test_the_form_without_a_version_has_the_same_parts(self, name):
+        data = (OWN / name).read_bytes()
+        old = clouds.azure_old(data)
+        assert kind_of(old) is EvidenceKind.TPM_AZURE
+        parts, before = parse_azure(data), parse_azure(old)
+        assert before.report == parts.report
+        assert before.quote == parts.quote
+
+    def test_it_proves_the_same(self):
+        assert proven(clouds.azure_old(SNP_EVIDENCE)) == proven(SNP_EVIDENCE)
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("report", [256]),
+            ("report", [True] * 2600),
+            ("report", "AA"),
+            ("report", None),
+            ("vcek", [1]),
+            ("quote", {}),
+            ("quote", {"message": [], "signature": [], "pcrs": [[0] * 31] * 24}),
+        ],
+    )
+    def test_another_form_is_refused(self, member, value):
+        document = json.loads(clouds.azure_old(SNP_EVIDENCE)) | {member: value}
+        with pytest.raises(EvidenceError) as caught:
+            proven(json.dumps(document).encode())
+        assert caught.value.fault in {Fault.MALFORMED, Fault.SIGNATURE}
+
+    def test_in_version_2_the_reports_user_data_are_what_the_quote_is_over(self):
+        document = json.loads(SNP_EVIDENCE) | {"version": 2}
+        # The report was made with user data of zeros, the quote is over `challenge`.
+        with refused(Fault.NONCE, VerificationStage.BINDING, match="user data"):
+            proven(json.dumps(document).encode())
+
+    def test_what_the_paravisor_says_of_the_machine_is_told(self):
+        assert proven(SNP_EVIDENCE).facts["vm.secure-boot"] == "true"
+
+
+class TestReportAlone:
+    REPORT, KEY, QUOTE = clouds.azure_parts(SNP_EVIDENCE)
+
+    def test_with_the_quote_beside_it_it_proves_what_both_do_in_one_document(self):
+        assert kind_of(self.REPORT) is EvidenceKind.TPM_AZURE
+        found = proven(self.REPORT, certificate=self.KEY, quotes=(self.QUOTE,), nonce=b"challenge")
+        assert found == proven(SNP_EVIDENCE)
+
+    def test_without_one_its_user_data_are_its_report_data(self):
+        found = proven(self.REPORT, certificate=self.KEY, nonce=b"")
+        assert found.report_data == bytes(64)
+        assert "pcr0" not in found.measurements
+        with refused(Fault.NONCE, VerificationStage.BINDING):
+            proven(self.REPORT, certificate=self.KEY, nonce=b"challenge")
+
+    def test_a_quote_of_another_machine_is_refused(self):
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE):
+            quotes = (clouds.trustee_quote("bincode"),)
+            proven(self.REPORT, certificate=self.KEY, quotes=quotes)
+        with refused(Fault.MALFORMED, match="more than one"):
+            proven(self.REPORT, certificate=self.KEY, quotes=(self.QUOTE, self.QUOTE))
+
+    def test_one_of_tdx_needs_the_quote_that_vouches_for_it(self):
+        report, _, _ = clouds.azure_parts((OWN / "azure-tdx-vtpm.json").read_bytes())
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="TD quote"):
+            proven(report)
+
+    @pytest.mark.parametrize("version", [0, 3, 1 << 31])
+    def test_another_version_is_refused_by_its_number(self, version):
+        changed = self.REPORT[:4] + version.to_bytes(4, "little") + self.REPORT[8:]
+        with refused(Fault.UNSUPPORTED_VERSION, VerificationStage.FORMAT, match=str(version)):
+            proven(changed, certificate=self.KEY)

@@ -1,7 +1,7 @@
 """Quotes in the JSON of go-attestation: the key's attestation, a quote, registers and event log.
 
-The key stands there as its TPM describes it, certified by nobody, so the caller has to give it. The
-registers are listed with the number of Go for their hash.
+The key stands there as its TPM describes it (TPMT_PUBLIC), certified by nobody. The registers are
+listed with the number of Go for their hash.
 """
 
 import base64
@@ -11,6 +11,7 @@ from typing import Final
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
+from tabasco.verify.tpm.key_area import attestation_key
 from tabasco.verify.tpm.quote_json import TpmEvidence
 from tabasco.verify.tpm.structures import BANK_BYTES, parse_signature
 from veracruz_utils.strict_json import JsonValue
@@ -29,15 +30,19 @@ def parse_go_attestation(data: bytes) -> TpmEvidence:
     """The quote in it.
 
     Raises:
-        EvidenceError: stage `format`; or it is signed with an algorithm that is not accepted.
+        EvidenceError: stage `format`; it is signed with an algorithm that is not accepted; or the
+            key is none that attests.
     """
     with as_evidence_error("the evidence"):
         document = decode_json(data, max_bytes=MAX_EVIDENCE_BYTES)
     members = _object(document, "the evidence")
     quote = _object(members.get("Quote"), "Quote")
+    signature = parse_signature(_octets(quote.get("Signature"), "the signature"))
+    area = _octets(_object(members.get("AK"), "AK").get("Public"), "the key")
     return TpmEvidence(
+        public_key=attestation_key(area).public_key,
         message=_octets(quote.get("Quote"), "the quote"),
-        signature=parse_signature(_octets(quote.get("Signature"), "the signature")),
+        signature=signature,
         registers=_registers(_object(members.get("Log"), "Log").get("PCRs")),
     )
 

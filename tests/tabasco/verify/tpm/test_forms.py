@@ -1,0 +1,224 @@
+import json
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import cloud_evidence as clouds
+from support.refused_evidence import refused
+from support.throwaway_chain import NOON, Form, authority, issue
+from support.tpm_quotes import EC_KEY, ec_signature, other_rsa_key, rsa_key, rsa_signature
+from tabasco.appraisal.checks import Acceptance, appraise
+from tabasco.verify import EvidenceError, Fault, VerificationStage
+from tabasco.verify.detection import kind_of
+from tabasco.verify.evidence import verify_evidence
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means
+
+RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
+FORMS = {
+    "keylime": (clouds.keylime(), CURVE),
+    "vaportpm": (clouds.Cloud().json(), CURVE),
+    "go-attestation": (clouds.go_attestation(), RSA),
+    "trustee-hex": (clouds.trustee_quote(), RSA),
+    "trustee-numbers": (clouds.trustee_quote("numbers"), RSA),
+    "bincode": (clouds.trustee_quote("bincode"), RSA),
+}
+NAMES_ITS_KEY = {"vaportpm", "go-attestation"}
+
+
+def verify(data, **means):
+    return verify_evidence(data, EvidenceKind.TPM, means=Means(**means), at=NOON)
+
+
+@pytest.mark.parametrize("name", FORMS)
+class TestEveryForm:
+    def test_a_quote_is_known_by_its_form_and_proven_under_the_key_given(self, name):
+        data, key = FORMS[name]
+        assert kind_of(data) is EvidenceKind.TPM
+        proven = verify(data, keys={"*": key}, nonce=clouds.NONCE)
+        assert proven.measurements["pcr0"] == bytes(32)
+        assert proven.facts["certified-by"] == "who gave the key"
+        appraise(proven, Acceptance())
+
+    def test_under_no_key_or_another_it_is_refused_or_a_concern(self, name):
+        data, _ = FORMS[name]
+        others = {"*": other_rsa_key().public_key()}
+        if name in NAMES_ITS_KEY:
+            for keys in ({}, others):
+                with refused(Fault.UNKNOWN_SIGNER, VerificationStage.APPRAISAL):
+                    appraise(verify(data, keys=keys), Acceptance())
+            return
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="--key"):
+            verify(data)
+        with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE, match="none of the 1 keys"):
+            verify(data, keys=others)
+
+    def test_another_nonce_is_refused(self, name):
+        data, key = FORMS[name]
+        with refused(Fault.NONCE, VerificationStage.BINDING):
+            verify(data, keys={"*": key}, nonce=clouds.NONCE + b"\0")
+
+
+class TestKeylime:
+    def test_it_may_be_over_few_registers_of_several_banks(self):
+        registers = {"sha256": {16: b"\1" * 32}, "sha384": dict.fromkeys(range(12), b"\x02" * 48)}
+        proven = verify(clouds.keylime(registers), keys={"*": CURVE})
+        assert set(proven.measurements) == {"pcr16", *(f"sha384.pcr{n}" for n in range(12))}
+
+    def test_registers_of_sha1_are_a_concern_and_signatures_over_it_refused(self):
+        proven = verify(clouds.keylime({"sha1": {16: bytes(20)}}), keys={"*": CURVE})
+        with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.APPRAISAL):
+            appraise(proven, Acceptance())
+        appraise(proven, Acceptance(concerns=frozenset({"tpm.weak-registers"})))
+        weak = clouds.keylime(signature=lambda message: rsa_signature(message, number=4))
+        with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.FORMAT):
+            verify(weak, keys={"*": RSA})
+
+    @pytest.mark.parametrize(
+        "blob",
+        [
+            b"\0",
+            clouds.keylime_registers({"sha256": {0: bytes(32)}})[:-1],
+            clouds.keylime_registers({"sha256": {0: bytes(32)}}) + b"\0",
+            clouds.keylime_registers({"sha256": {0: bytes(31)}}),
+            clouds.keylime_registers({}),
+            b"\x11" + clouds.keylime_registers({"sha256": {0: bytes(32)}})[1:],
+            bytes(4 + 16 * 8) + b"\xff\xff\xff\xff",
+            clouds.keylime_registers({"sha256": {0: bytes(32)}})[:132]
+            + b"\1\0\0\0\x09"
+            + bytes(531),
+        ],
+        ids=range(8),
+    )
+    def test_registers_of_another_form_are_refused(self, blob):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            verify(clouds.keylime(blob=blob), keys={"*": CURVE})
+
+    def test_registers_that_the_quote_is_not_over_are_refused(self):
+        blob = clouds.keylime_registers({"sha256": {0: bytes(32), 10: b"\2" * 32}})
+        with refused(Fault.MEASUREMENT, VerificationStage.BINDING):
+            verify(clouds.keylime(blob=blob), keys={"*": CURVE})
+
+
+class TestCertified:
+    ROOT = issue("root", None, authority())
+    LEAF = issue("a machine", ROOT, Form(key=EC_KEY))
+
+    def cloud(self, *chain, **changes):
+        return clouds.Cloud(chain=b"".join(each.pem for each in chain).decode(), **changes).json()
+
+    def test_a_chain_that_comes_along_counts_up_to_a_root_that_is_given(self):
+        data = self.cloud(self.LEAF, self.ROOT)
+        proven = verify(data, key_roots=(self.ROOT.der,))
+        assert "root" in proven.facts["certified-by"]
+        assert proven.valid_until == self.LEAF.certificate.not_valid_after_utc
+        appraise(proven, Acceptance())
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="--root"):
+            verify(data)
+        other = issue("root", None, authority())
+        with pytest.raises(EvidenceError):
+            verify(data, key_roots=(other.der,))
+
+    def test_the_certificate_is_of_the_key_that_signed(self):
+        leaf = issue("another machine", self.ROOT, Form())
+        with refused(Fault.KEY_BINDING, VerificationStage.BINDING):
+            verify(self.cloud(leaf, self.ROOT), key_roots=(self.ROOT.der,))
+
+    def test_a_certificate_may_be_given_for_a_quote_that_has_none(self):
+        leaf = issue("a machine", self.ROOT, Form(key=rsa_key()))
+        means = {"certificate": leaf.der, "key_roots": (self.ROOT.der,)}
+        proven = verify(clouds.trustee_quote("bincode"), **means)
+        appraise(proven, Acceptance())
+        with refused(Fault.UNSUPPORTED_ALGORITHM):
+            verify(clouds.keylime(), **means)
+
+
+class TestGoAttestation:
+    @pytest.mark.parametrize("attributes", [0x50472 & ~(1 << 16), 0x50472 | 1 << 17, 0x30472])
+    def test_a_key_that_attests_nothing_is_refused(self, attributes):
+        data = clouds.go_attestation(area=clouds.rsa_area(attributes))
+        with refused(Fault.ATTRIBUTES, VerificationStage.BINDING):
+            verify(data, keys={"*": RSA})
+
+    @pytest.mark.parametrize(
+        "pcrs",
+        [
+            [],
+            None,
+            [{}],
+            [{"Index": 0, "Digest": "", "DigestAlg": 5}],
+            [{"Index": True, "Digest": "AA==", "DigestAlg": 5}],
+            [{"Index": 0, "Digest": "AA==", "DigestAlg": 4}],
+            [{"Index": 0, "Digest": 1, "DigestAlg": 5}],
+            [{"Index": 32, "Digest": "A" * 43 + "=", "DigestAlg": 5}],
+            2 * [{"Index": 0, "Digest": "A" * 43 + "=", "DigestAlg": 5}],
+        ],
+        ids=range(9),
+    )
+    def test_registers_of_another_form_are_refused(self, pcrs):
+        document = json.loads(clouds.go_attestation()) | {"Log": {"PCRs": pcrs}}
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            verify(json.dumps(document).encode(), keys={"*": RSA})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pcrs": {}},
+        {"pcrs": {"sha256": {"00": "00" * 32}}},
+        {"pcrs": {"sha256": {"100": "00" * 32}}},
+        {"pcrs": {"sha256": {"1" * 5000: "00" * 32}}},
+        {"pcrs": {"sha256": {"0": "00" * 31}}},
+        {"pcrs": {"md5": {"0": "00" * 16}}},
+        {"ak_pubkeys": {}},
+        {"ak_pubkeys": {"ecc_p256": {"x": "00" * 32, "y": "00" * 32}}},
+        {"ak_pubkeys": {"ecc_p256": {"x": "00" * 33, "y": "00" * 32}}},
+        {"attestation": {"tpm": {"ecc_p256": {"attest_data": "", "signature": "00"}}}},
+        {"attestation": []},
+    ],
+    ids=range(11),
+)
+def test_the_json_of_a_cloud_of_another_form_is_refused(changes):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+        verify(clouds.Cloud(changes=changes).json(), keys={"*": CURVE})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        clouds.trustee_quote("bincode")[:-1],
+        clouds.trustee_quote("bincode") + b"\0",
+        b"\xff" * 8 + clouds.trustee_quote("bincode")[8:],
+        clouds.trustee_quote().replace(b'"pcrs": ["', b'"pcrs": ["0'),
+        clouds.trustee_quote("numbers").replace(b"[255,", b"[256,"),
+        clouds.trustee_quote("numbers").replace(b"[255,", b"[true,"),
+        clouds.trustee_quote().replace(b'"signature"', b'"more": 1, "signature"'),
+    ],
+    ids=range(7),
+)
+def test_a_quote_of_azures_library_of_another_form_is_refused(data):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+        verify(data, keys={"*": RSA})
+
+
+def test_a_quote_over_few_registers_is_given_by_their_numbers():
+    message = clouds.Recipe(registers={"sha256": {4: b"\4" * 32, 7: b"\7" * 32}}).message()
+    encode = clouds.base64.b64encode
+    key = CURVE.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    quote = {
+        "message": encode(message).decode(),
+        "signature": encode(ec_signature(message)).decode(),
+        "pcrs": {"sha256": {"7": "07" * 32, "4": "04" * 32}},
+    }
+    document = {"ak_public": encode(key).decode(), "tpm_quote": quote}
+    proven = verify(json.dumps(document).encode(), keys={"*": CURVE})
+    assert set(proven.measurements) == {"pcr4", "pcr7"}
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_quote_or_refused(data):
+    for start in (b"", b"r", clouds.trustee_quote("bincode")[:300]):
+        with pytest.raises(EvidenceError):
+            verify(start + data, keys={"*": CURVE})
