@@ -194,6 +194,8 @@ def test_who_gets_nothing_is_told_by_name():
     learns = told()["learns"]
     assert "author, north, south and east get no result and nobody's input." in learns
     assert "nobody's input, besides" in told(debug=True)["learns"]
+    authors = {"author": ["PiProvider", "ResultReader"], "north": ["DataProvider"]}
+    assert "north gets no result and nobody's input." in told(roles=authors, debug=True)["learns"]
     alone = told(roles={"me": ["PiProvider", "DataProvider", "ResultReader"]})
     assert "no result" not in alone["learns"]
     assert "One principal takes part: me." in alone["summary"]
@@ -270,3 +272,11 @@ def test_the_page_has_the_fingerprints_that_are_compared():
     policy = parse()
     page = _Page(explain_policy(policy).to_html())
     assert all(str(each.digest) in page.text for each in policy.identities)
+
+
+def test_a_reader_who_gives_data_beside_others_is_told_of():
+    roles = {**ROLES, "north": ["DataProvider", "ResultReader"]}
+    assert "north gives data and reads the result" in told(roles=roles)["learns"]
+    alone = {"author": ["PiProvider"], "north": ["DataProvider", "ResultReader"]}
+    assert "gives data and reads" not in told(roles=alone)["learns"]
+    assert "gives data and reads" not in told()["learns"]

@@ -44,7 +44,7 @@ def learns(voice: Voice) -> Iterator[str]:
     policy, readers = voice.policy, voice.readers
     yield f"{listed(readers)} {verb(readers, 'learns', 'learn')} {_results(voice)}."
     if others := [name for name in voice.everybody if name not in readers]:
-        also = ", besides what is said below" if policy.debug else ""
+        also = ", besides what is said below" if policy.debug and voice.author in others else ""
         yield (
             f"{listed(others)} {verb(others, 'gets', 'get')} no result and nobody's input{also}."
         )
@@ -56,10 +56,11 @@ def learns(voice: Voice) -> Iterator[str]:
             f"{voice.author} is both the author of the program and its only reader: nobody "
             "else ever sees what it does with the inputs."
         )
-    if both := [name for name in voice.providers if name in readers]:
+    both = [name for name in voice.providers if name in readers]
+    if both and len(voice.providers) > 1:
         yield (
             f"{listed(both)} {verb(both, 'gives', 'give')} data and {verb(both, 'reads', 'read')} "
-            "the result, and can subtract what is known from what is not."
+            "the result: who knows some of the data can tell more of the others' by it."
         )
     if policy.conduct.rounds > 1:
         yield (

@@ -118,7 +118,8 @@ def _read_platforms(entries: list[_Platform]) -> tuple[AcceptedPlatform, ...]:
     for index, entry in enumerate(entries):
         path = f"$.platforms[{index}]"
         if not _PLATFORM_NAME.fullmatch(entry.name) or entry.name in platforms:
-            problem = "appears twice" if entry.name in platforms else "is not a platform's name"
+            twice = entry.name in platforms
+            problem = "appears twice" if twice else "is not a platform's name such as sev-snp"
             raise PolicyError(
                 PolicyErrorCode.INVALID_VALUE, f"{entry.name[:80]!r} {problem}", path=f"{path}.name"
             )
