@@ -51,6 +51,8 @@ def test_what_is_not_there_is_refused_by_name():
         (b'<a xmlns:p="./x"/>', "not absolute"),
         (b'<a xmlns:p="urn:x y"/>', "not absolute"),
         (b'<a xmlns:p:q="urn:x"/>', "declares"),
+        (b'<a xmlns:1="urn:x"/>', "declares"),
+        (b'<p:1 xmlns:p="urn:x"/>', "not declared"),
         (b"<p:a/>", "not declared"),
         (b'<a p:k="v"/>', "not declared"),
         (b'<a:b:c xmlns:a="urn:x"/>', "not declared"),

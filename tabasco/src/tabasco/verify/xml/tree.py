@@ -185,17 +185,22 @@ def _declarations(attributes: Mapping[str, str]) -> dict[str, str]:
             raise malformed(f"XML declares the namespace of prefix {prefix[:40]!r}")
         if value and not _ABSOLUTE.fullmatch(value):
             raise malformed(f"XML declares the namespace {value[:40]!r}, which is not absolute")
-        if ":" in prefix or (name != "xmlns" and not prefix):
+        if name != "xmlns" and not _is_name(prefix):
             raise malformed(f"XML declares the namespace of prefix {prefix[:40]!r}")
         found[prefix] = value
     return found
+
+
+def _is_name(part: str) -> bool:
+    """Whether a prefix or a local part is a name by itself; the parser has seen the whole."""
+    return (part[:1].isalpha() or part[:1] == "_") and ":" not in part
 
 
 def _resolved(written: str, scope: Mapping[str, str], *, default: str) -> XmlName:
     prefix, colon, local = written.partition(":")
     if not colon:
         return XmlName(default, written)
-    if not prefix or not local or ":" in local or prefix not in scope:
+    if not _is_name(local) or prefix not in scope:
         raise malformed(f"XML uses name {written[:40]!r}, whose prefix is not declared")
     return XmlName(scope[prefix], local, prefix)
 
