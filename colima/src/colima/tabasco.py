@@ -9,6 +9,8 @@ SERVICE: Final = "veracruz.tabasco.v1.Tabasco"
 CHALLENGE_BYTES: Final = 32
 MAX_TOKEN_BYTES: Final = 4 * 1024
 MAX_EVIDENCE_BYTES: Final = 64 * 1024
+MAX_SESSION_EVIDENCE_BYTES: Final = 256 * 1024
+"""In a session evidence may be of several attesters."""
 MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 MAX_KEY_AREA_BYTES: Final = 1024
 MAX_PLATFORM_CHARS: Final = 64
@@ -152,7 +154,7 @@ class SubmitEvidenceRequest:
 
     nonce: Annotated[bytes, exactly(CHALLENGE_BYTES)]
     kind: Annotated[str, at_most(MAX_PLATFORM_CHARS)]
-    evidence: Annotated[bytes, at_most(MAX_EVIDENCE_BYTES)]
+    evidence: Annotated[bytes, at_most(MAX_SESSION_EVIDENCE_BYTES)]
     auxiliary: Annotated[tuple[Auxiliary, ...], at_most(MAX_AUXILIARY)] = ()
     public_key: Annotated[bytes, at_most(256)] = b""
     pinned_key: Annotated[bytes, exactly(32, or_none=True)] = b""

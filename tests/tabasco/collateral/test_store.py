@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import nvidia_devices as nvidia
 from support.dcap_evidence import PLATFORM_CA, PROCESSOR_CA, TDX, Recipe, text_of, window
 from support.dcap_evidence import ROOTS as INTEL_ROOTS
 from support.evidence_mutation import changed_bytes
@@ -391,3 +392,36 @@ class TestCommands:
         told = run("collateral", "import", REAL_SGX, file, status=1).stderr
         assert "nothing was imported: unknown-root" in told
         assert "foreign.json" in told
+
+
+class TestNvidia:
+    def test_reference_values_are_found_by_chip_and_version(self, tmp_path):
+        kept = Store(tmp_path / "store", trust=Trust(nvidia=nvidia.ROOTS))
+        driver, firmware = nvidia.Rim().sign(), nvidia.FIRMWARE_RIM.sign()
+        kept.add([("driver", driver), ("firmware", firmware)], at=NOON)
+        source = StoredCollateral(kept)
+        both = {("GH100", nvidia.DRIVER), ("GH100", nvidia.VBIOS.lower())}
+        assert source.manifests_for(both, NOON) == [driver, firmware]
+        assert source.manifests_for({("GB100", nvidia.DRIVER), ("GH100", "1.2")}, NOON) == []
+        assert source.manifests_for(both, NOON + 1000 * DAY) == []
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            (lambda data: data.replace(b"580.95.05", b"580.95.06"), Fault.SIGNATURE),
+            (lambda _: b"<a/>", Fault.UNSIGNED),
+            (lambda _: b"<", Fault.MALFORMED),
+        ],
+    )
+    def test_those_that_nvidia_did_not_sign_are_not_kept(self, tmp_path, change, fault):
+        kept = Store(tmp_path / "store", trust=Trust(nvidia=nvidia.ROOTS))
+        with refused(fault, VerificationStage.COLLATERAL):
+            kept.add([("rim", change(nvidia.Rim().sign()))], at=NOON)
+        assert not kept.entries()
+
+    def test_those_of_another_root_or_strange_name_are_not_kept(self, tmp_path):
+        with refused(Fault.UNKNOWN_ROOT, VerificationStage.COLLATERAL):
+            Store(tmp_path / "store").add([("rim", nvidia.Rim().sign())], at=NOON)
+        kept = Store(tmp_path / "store", trust=Trust(nvidia=nvidia.ROOTS))
+        with refused(Fault.UNKNOWN_ROOT, VerificationStage.COLLATERAL):
+            kept.add([("rim", nvidia.Rim(version="../x").sign())], at=NOON)

@@ -15,7 +15,8 @@ from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 
-MAX_NATIVE_EVIDENCE_BYTES: Final = 64 * 1024
+MAX_NATIVE_EVIDENCE_BYTES: Final = 256 * 1024
+"""Enough for a machine with eight GPUs and their certificates."""
 _LABEL: Final = "veracruz-native-evidence-1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_NATIVE_EVIDENCE_BYTES, max_items=64, max_depth=3)
 _MAX_PARTS: Final = 8

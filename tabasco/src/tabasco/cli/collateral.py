@@ -38,7 +38,7 @@ _SOON: Final = timedelta(days=7)
 
 @subgroup("collateral")
 def collateral() -> None:
-    """Manage what hardware vendors publish (Intel's collateral, AMD's certificates and lists).
+    """Manage what vendors publish: Intel's collateral, AMD's certificates, NVIDIA's values.
 
     Only 'tabasco collateral fetch' uses the network.
     """
@@ -52,9 +52,9 @@ def collateral() -> None:
 def import_(files: Sequence[Path], store: Path, *, as_json: bool) -> None:
     """Verify and store the collateral in FILEs, all of it or nothing.
 
-    A FILE is a snapshot (zip), Intel's collateral (JSON), or AMD's authorities (PEM), revocation
-    list (DER) or VCEK or VLEK (DER, PEM). It has to be signed under the
-    vendor's pinned root. It may have expired: old collateral verifies old evidence.
+    A FILE is a snapshot (zip), Intel's collateral (JSON), AMD's authorities (PEM), revocation list
+    (DER) or VCEK or VLEK (DER, PEM), or NVIDIA's reference values (XML). It has to be signed under
+    the vendor's pinned root. It may have expired: old collateral verifies old evidence.
     """
     contents: list[tuple[str, bytes]] = []
     for file in files:

@@ -7,6 +7,7 @@ whether it may be used at a given time is a comparison.
 
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,9 +30,13 @@ from tabasco.verify.intel.collateral import INTEL_ROOTS, Collateral, verify_coll
 from tabasco.verify.intel.pck import PCK_ISSUERS
 from tabasco.verify.intel.quote import Tee
 from tabasco.verify.intel.statements import parse_qe_identity, parse_tcb_info
+from tabasco.verify.nvidia.rim import NVIDIA_RIM_ROOT_SHA256, verify_manifest
 from tabasco.verify.x509 import certificates, crl, der
+from tabasco.verify.xml.signature import certificates_of
+from tabasco.verify.xml.tree import parse
 
 _VERSION_TAG: Final = b"\xa0"  # a certificate begins with it, a list does not
+_RIM_SUBJECT: Final = re.compile(r"[a-z0-9]{1,32}/[a-z0-9.-]{1,64}")
 _ISSUERS: Final = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}
 
 
@@ -42,6 +47,7 @@ class ItemKind(StrEnum):
     AMD_AUTHORITIES = "amd-authorities"
     AMD_CRL = "amd-crl"
     AMD_KEY = "amd-key"
+    NVIDIA_RIM = "nvidia-rim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Trust:
 
     intel: Collection[bytes] = INTEL_ROOTS
     amd: Mapping[bytes, Product] = field(default_factory=lambda: AMD_ROOTS)
+    nvidia: Collection[bytes] = (NVIDIA_RIM_ROOT_SHA256,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Collate
 
     Args:
         data: Intel's collateral as JSON; AMD's authorities in PEM, a revocation list in DER, or an
-            endorsement key's certificate in either.
+            endorsement key's certificate in either; NVIDIA's reference values as XML.
         trust: whom it has to be by.
         authorities: what AMD's lists and keys are verified with.
 
@@ -96,6 +103,8 @@ def read_item(data: bytes, *, trust: Trust, authorities: Authorities) -> Collate
     text = data.lstrip()
     if text.startswith(b"{"):
         return _intel(data, trust)
+    if text.startswith(b"<"):
+        return _nvidia_rim(data, trust)
     if certificates.is_pem(text):
         blocks = certificates.pem_blocks(text, explained=True, stage=VerificationStage.COLLATERAL)
         if len(blocks) == 1:
@@ -118,6 +127,23 @@ def key_subject(kind: SigningKey, product: Product, chip: bytes, tcb: SnpTcb) ->
     versions = f"{tcb.boot_loader}.{tcb.tee}.{tcb.snp}.{tcb.microcode}.{tcb.fmc}"
     of = f"/{chip.hex()}" if kind is SigningKey.VCEK else ""
     return f"{kind.name.lower()}/{product.value}{of}/{versions}"
+
+
+def rim_subject(product: str, version: str) -> str:
+    """How NVIDIA's reference values are called: by chip, and version of driver or firmware."""
+    return f"{product}/{version}".lower()
+
+
+def _nvidia_rim(data: bytes, trust: Trust) -> CollateralItem:
+    try:
+        start = max(each.not_valid_before_utc for each in certificates_of(parse(data)))
+        manifest = verify_manifest(data, at=start, roots=trust.nvidia)
+    except EvidenceError as error:
+        raise EvidenceError(error.fault, VerificationStage.COLLATERAL, error.detail) from error
+    subject = rim_subject(manifest.product, manifest.version)
+    if not _RIM_SUBJECT.fullmatch(subject):
+        raise _foreign(f"reference values of {subject[:64]!r}")
+    return CollateralItem(ItemKind.NVIDIA_RIM, subject, data, start, manifest.valid_until)
 
 
 def _intel(data: bytes, trust: Trust) -> CollateralItem:

@@ -1,9 +1,10 @@
 """Finds, in a store, what a piece of evidence is verified with."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from tabasco.collateral.items import ItemKind, intel_subject, key_subject
+from tabasco.collateral.items import ItemKind, intel_subject, key_subject, rim_subject
 from tabasco.collateral.store import Store
 from tabasco.verify.amd.certificate import EndorsementKey, parse_endorsement_key
 from tabasco.verify.amd.given import endorsement_key_in
@@ -80,6 +81,12 @@ class StoredCollateral:
         if certificate is not None:
             raise self._missing(ItemKind.AMD_AUTHORITIES, of.value, at)
         raise self._missing(ItemKind.AMD_KEY, subject_of_report(report, of), at)
+
+    def manifests_for(self, subjects: Collection[tuple[str, str]], at: datetime) -> list[bytes]:
+        """NVIDIA's reference values of chips and versions, as far as there are any for `at`."""
+        named = sorted({rim_subject(*each) for each in subjects})
+        found = (self.store.find(ItemKind.NVIDIA_RIM, each, at) for each in named)
+        return [each for each in found if each is not None]
 
     def revoked_for(self, certificate: bytes, at: datetime) -> bytes | None:
         """AMD's list of revoked certificates for the product of a VCEK or VLEK.

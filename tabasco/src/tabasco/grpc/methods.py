@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from colima import WireError, decode, encode
 from colima.tabasco import (
-    MAX_EVIDENCE_BYTES,
+    MAX_SESSION_EVIDENCE_BYTES,
     SERVICE,
     Auxiliary,
     BeginEnrolmentRequest,
@@ -37,7 +37,9 @@ from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
 
-LIMITS: Final = ServiceLimits(message_bytes=MAX_EVIDENCE_BYTES + 4096, calls=16, calls_of_peer=8)
+LIMITS: Final = ServiceLimits(
+    message_bytes=MAX_SESSION_EVIDENCE_BYTES + 4096, calls=16, calls_of_peer=8
+)
 """What clients may make the service hold; the database needs as many connections as `calls`."""
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from psa_attestation.results.ear_claims import EAR_PROFILE
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.http import forms
 from tabasco.http.context import Given
-from tabasco.service.hardware_root import MEASURED
+from tabasco.service.hardware_root import APPRAISED
 from tabasco.service.sessions import Submission
 
 router: Final = APIRouter(tags=["attestation"], responses=forms.FAILURES)
@@ -43,7 +43,7 @@ def describe(context: Given) -> forms.DescriptionForm:
         verifier=described.verifier,
         result_profile=str(EAR_PROFILE),
         platforms=described.platforms,
-        evidence_kinds=tuple(sorted(MEASURED)),
+        evidence_kinds=tuple(sorted(APPRAISED)),
     )
 
 

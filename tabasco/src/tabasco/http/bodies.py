@@ -20,7 +20,12 @@ BODY_TIMEOUT_S: Final = 10.0
 MAX_AT_WORK: Final = 16
 """Requests that are worked on at the same time, each with a connection to the database."""
 _JSON: Final = re.compile(rb"application\s*/\s*(?:.*\+)?json")
-_LARGE: Final = ("/v1/reference-values/bundles", "/v1/policies", "/v1/policies/explain")
+_LARGE: Final = (
+    "/v1/reference-values/bundles",
+    "/v1/policies",
+    "/v1/policies/explain",
+    "/evidence",
+)
 
 
 class BoundedBodies:

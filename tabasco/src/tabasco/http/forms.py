@@ -28,6 +28,7 @@ from colima.tabasco import (
     MAX_EVIDENCE_BYTES,
     MAX_KEY_AREA_BYTES,
     MAX_PLATFORM_CHARS,
+    MAX_SESSION_EVIDENCE_BYTES,
     MAX_TOKEN_BYTES,
 )
 from psa_attestation.errors import AttestationError
@@ -225,7 +226,7 @@ class EvidenceForm(_StrictForm):
     """The platform's bytes, and what goes with them, such as `certificate` of SEV-SNP."""
 
     kind: EvidenceKind
-    evidence: Blob
+    evidence: Annotated[bytes, _Base64Url(0, MAX_SESSION_EVIDENCE_BYTES)]
     auxiliary: dict[Name, Blob] = {}
     public_key: PublicKey | None = None
     pinned_key: Digest | None = None

@@ -37,7 +37,7 @@ from tabasco.registry.roots import Roots
 from tabasco.service.credentials import Credentials
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.explanation import explain
-from tabasco.service.hardware_root import MEASURED, HardwareRoot
+from tabasco.service.hardware_root import APPRAISED, MEASURED, HardwareRoot
 from tabasco.service.results import Results
 from tabasco.service.sessions import Sessions, Submission
 from tabasco.service.software_root import LinuxSoftwareRoot
@@ -115,7 +115,10 @@ class AttestationService:
         self._enrolments = Enrolments(
             challenges=challenges,
             instances=instances,
-            verifiers=(LinuxSoftwareRoot(Roots(database)), *hardware.values()),
+            verifiers=(
+                LinuxSoftwareRoot(Roots(database)),
+                *(hardware[kind.value] for kind in MEASURED),
+            ),
             validity=settings.enrolment_validity,
             revocations=revocations,
         )
@@ -287,7 +290,7 @@ def _hardware(
             roots=roots,
             credentials=credentials,
         )
-        for kind in MEASURED
+        for kind in sorted(APPRAISED)
     }
 
 

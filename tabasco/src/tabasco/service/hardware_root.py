@@ -37,13 +37,18 @@ MEASURED: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.ARM_CCA: "rim",
 }
 """The kinds of evidence to enrol by, and which measurement stands for the attester."""
+APPRAISED: Final = frozenset({*MEASURED, EvidenceKind.NVIDIA, EvidenceKind.COMPOSITE})
+"""The kinds of evidence that sessions are about."""
+_OVER_THE_BINDING: Final = frozenset(
+    {EvidenceKind.TPM, EvidenceKind.NVIDIA, EvidenceKind.COMPOSITE}
+)
 
 
 class HardwareRoot:
     """`NativeVerifier` of one kind of hardware evidence; its platform has the kind's name.
 
     Args:
-        kind: one of `MEASURED`.
+        kind: one of `APPRAISED`; to enrol by, one of `MEASURED`.
         policies: of which the one in force decides.
         references: that it may draw on.
         source: of collateral.
@@ -71,6 +76,8 @@ class HardwareRoot:
         self._references = references
         self._source = source
         self._platform_keys = platform_keys
+        composite = kind is EvidenceKind.COMPOSITE
+        self._kind_of_keys = EvidenceKind.ARM_CCA if composite else kind
 
     def verify(
         self, evidence: bytes, *, binding: bytes, challenge: bytes, at: datetime
@@ -123,8 +130,8 @@ class HardwareRoot:
         return proven, stored, decision
 
     def _report_data(self, binding: bytes) -> bytes:
-        """What evidence of this kind has to be over; a TPM takes no more than a digest."""
-        return binding if self._kind is EvidenceKind.TPM else report_data_of(binding)
+        """What evidence of this kind has to be over; some platforms take no more than a digest."""
+        return binding if self._kind in _OVER_THE_BINDING else report_data_of(binding)
 
     def _native(self, evidence: bytes) -> NativeEvidence:
         try:
@@ -170,7 +177,8 @@ class HardwareRoot:
         return Means.of(
             native,
             source=self._source,
-            registered=None if keys is None else partial(keys.find, self._kind),
+            # In a composite it is the realms that come without a certificate.
+            registered=None if keys is None else partial(keys.find, self._kind_of_keys),
             roots=self._roots,
         )
 

@@ -1,20 +1,27 @@
 """Sessions: a nonce, then native evidence that answers it, then a result about the attester.
 
 For attesters other than our root attester, which enrols. The evidence has to carry, as its report
-data, `psa_attestation.evidence.native.report_data_of` the session's binding (for a TPM, the
-binding): a digest of the label, the kind of evidence, the nonce, and the key (DER
-SubjectPublicKeyInfo) that the attester wants bound to itself, or nothing. Whatever is authentic
-gets a result; whether it is accepted is what the result says. A nonce is used up by the first
-evidence that is submitted, whatever comes of it.
+data, `psa_attestation.evidence.native.report_data_of` the session's binding (for a TPM, for
+NVIDIA's devices and as the challenge of a composite, the binding): a digest of the label, the
+kind of evidence, the nonce, and the key (DER SubjectPublicKeyInfo) that the attester wants bound
+to itself, or nothing. Whatever is authentic gets a result; whether it is accepted is what the
+result says. Of several attesters it speaks of each, and of the whole. A nonce is used up by the
+first evidence that is submitted, whatever comes of it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from psa_attestation.binding import binding_digest
-from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
+from psa_attestation.results.appraisal import (
+    VECTOR_NAMES,
+    Appraisal,
+    Tier,
+    TrustVector,
+    tier_of,
+)
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
@@ -26,11 +33,12 @@ from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.verify import Proven
+from tabasco.verify.composite import WHOLE
 from tabasco.verify.errors import Fault
 from tabasco.verify.proven import TcbStatus
 
 SESSION_LABEL: Final = "veracruz-tabasco-session-v1"
-SUBMOD: Final = "attester"
+SUBMOD: Final = WHOLE
 _FINE: Final = 2
 # AR4SI: what is claimed of which part of an attester when a check of this fault failed.
 _UNSAFE_CONFIGURATION, _UNKNOWN_EXECUTABLES, _VULNERABLE_HARDWARE = 36, 33, 32
@@ -103,7 +111,7 @@ class Sessions:
             issued_at=int(at.timestamp()),
             expires_at=int(expires.timestamp()),
             verifier=self._verifier,
-            submods={SUBMOD: appraisal_of(proven, decision, stored.identifier, submission.nonce)},
+            submods=appraisals_of(proven, decision, stored.identifier, submission.nonce),
             nonce=submission.nonce,
         )
         key = self._key_ring.signing(pinned_key, at=at)
@@ -133,6 +141,38 @@ class Sessions:
 def session_binding(kind: str, nonce: bytes, public_key: bytes) -> bytes:
     """What evidence in a session is over (32 bytes)."""
     return binding_digest(SESSION_LABEL, kind.encode(), nonce, public_key)
+
+
+def appraisals_of(
+    proven: Proven, decision: Decision, policy: str, nonce: bytes
+) -> dict[str, Appraisal]:
+    """What a result says of each attester, and of the whole: never better than its worst part."""
+    whole = appraisal_of(proven, decision, policy, nonce)
+    if not proven.parts:
+        return {SUBMOD: whole}
+    parts = {
+        # What a policy names no kind for is refused as a whole, and so is each part of it.
+        name: appraisal_of(part, decision.parts.get(name, decision), policy, nonce)
+        for name, part in proven.parts.items()
+    }
+    failed = any(not check.passed for check in decision.checks)
+    vector = _worst([each.trust_vector for each in parts.values()])
+    status = max(each.status for each in parts.values())
+    together = replace(
+        whole,
+        status=Tier.CONTRAINDICATED if failed else status,
+        trust_vector=replace(vector, configuration=_UNSAFE_CONFIGURATION) if failed else vector,
+    )
+    return {SUBMOD: together, **parts}
+
+
+def _worst(vectors: Sequence[TrustVector]) -> TrustVector:
+    """Of each claim the worst that is made."""
+    claims = {
+        name: [claim for each in vectors if (claim := getattr(each, name)) is not None]
+        for name in VECTOR_NAMES
+    }
+    return TrustVector(**{name: max(made, key=tier_of) for name, made in claims.items() if made})
 
 
 def appraisal_of(proven: Proven, decision: Decision, policy: str, nonce: bytes) -> Appraisal:

@@ -4,7 +4,7 @@ What comes out is `Proven`, whatever the kind: facts that hold, and nothing yet 
 are acceptable. Only a verifier makes one, so that what was merely parsed cannot reach a policy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NoReturn
@@ -23,7 +23,12 @@ from tabasco.verify.means import Means, missing
 from tabasco.verify.measured_boot import verify_tpm
 from tabasco.verify.microsoft.maa import verify_maa
 from tabasco.verify.nvidia import nras
-from tabasco.verify.nvidia.device import NVIDIA_DEVICE_ROOT_SHA256, device_type, verify_device
+from tabasco.verify.nvidia.device import (
+    NVIDIA_DEVICE_ROOT_SHA256,
+    device_type,
+    verify_device,
+    versions_of,
+)
 from tabasco.verify.nvidia.evidence_json import DeviceEvidence, parse_devices
 from tabasco.verify.nvidia.rim import (
     NVIDIA_RIM_ROOT_SHA256,
@@ -68,12 +73,13 @@ def _cca(data: bytes, means: Means, _at: datetime) -> Proven:
 
 def _nvidia(data: bytes, means: Means, at: datetime) -> Proven:
     devices = parse_devices(data) if data.lstrip()[:1] in {b"[", b"{"} else (_device(data, means),)
+    manifests = _manifests(devices, means, at)
     proven = [
         verify_device(
             device,
             at=at,
             nonce=means.nonce,
-            manifests=_manifests(means, at),
+            manifests=manifests,
             revoked=means.crl,
             roots=(NVIDIA_DEVICE_ROOT_SHA256,) if means.roots is None else means.roots,
         )
@@ -100,10 +106,16 @@ def _device(data: bytes, means: Means) -> DeviceEvidence:
     return DeviceEvidence(data, chain)
 
 
-def _manifests(means: Means, at: datetime) -> list[ReferenceManifest]:
+def _manifests(
+    devices: Sequence[DeviceEvidence], means: Means, at: datetime
+) -> list[ReferenceManifest]:
     roots = (NVIDIA_RIM_ROOT_SHA256,) if means.roots is None else means.roots
+    given: Sequence[bytes] = means.manifests
+    if not given and means.source is not None:
+        wanted = {each for device in devices for each in versions_of(device)}
+        given = means.source.manifests_for(wanted, at)
     found = []
-    for each in means.manifests:
+    for each in given:
         try:
             found.append(verify_manifest(each, at=at, roots=roots))
         except EvidenceError as error:

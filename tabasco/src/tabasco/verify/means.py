@@ -28,6 +28,9 @@ class CollateralSource(Protocol):
     def for_report(self, data: bytes, at: datetime, *, certificate: bytes | None) -> Endorsements:
         """AMD's certificates for a report of SEV-SNP, or an `EvidenceError`."""
 
+    def manifests_for(self, subjects: Collection[tuple[str, str]], at: datetime) -> list[bytes]:
+        """NVIDIA's reference values of chips and versions, as far as there are any."""
+
     def revoked_for(self, certificate: bytes, at: datetime) -> bytes | None:
         """AMD's list for a VCEK or VLEK; None where none is kept."""
 
@@ -41,7 +44,7 @@ class Means:
         certificate: the VCEK or VLEK of SEV-SNP, or a TPM's attestation key's; DER or PEM.
         authorities: the certificates above it, PEM; of NVIDIA's devices all, the signer's first.
         crl: the list of revoked certificates, DER.
-        manifests: NVIDIA's reference values (RIM), XML.
+        manifests: NVIDIA's reference values (RIM), XML; without any, those of `source`.
         keys: that may have signed, by the instance id or key id that they are registered for; `*`
             stands for any. Those of RSA are of tokens of services and of TPMs.
         mac_key: that a COSE_Mac0 token is authenticated with.

@@ -107,6 +107,22 @@ def verify_device(
     )
 
 
+def versions_of(device: DeviceEvidence) -> set[tuple[str, str]]:
+    """Of which chip and versions reference values are wanted; nothing of it is verified yet.
+
+    Raises:
+        EvidenceError: the report or its certificates are malformed.
+    """
+    model = model_of(certificates.load_pem(device.chain, explained=True)[0])
+    facts = opaque.facts_of(opaque.parse_opaque(parse_report(device.report).opaque))
+    return {(model, version) for version in _versions(facts).values()}
+
+
+def _versions(facts: Mapping[str, Fact]) -> dict[str, str]:
+    names = {"driver": opaque.DRIVER_VERSION, "vbios": opaque.FIRMWARE_VERSION}
+    return {name: str(facts[fact]).lower() for name, fact in names.items() if fact in facts}
+
+
 def _named(
     chain: Sequence[x509.Certificate], manifests: Iterable[ReferenceManifest]
 ) -> Iterator[Named]:
@@ -171,11 +187,7 @@ def _fitting(
     manifests: Sequence[ReferenceManifest], model: str, facts: Mapping[str, Fact]
 ) -> dict[str, ReferenceManifest]:
     """The manifests of this device's driver and firmware."""
-    versions = {
-        name: str(facts[fact]).lower()
-        for name, fact in (("driver", opaque.DRIVER_VERSION), ("vbios", opaque.FIRMWARE_VERSION))
-        if fact in facts
-    }
+    versions = _versions(facts)
     found = {
         name: each
         for name, version in versions.items()
