@@ -169,7 +169,7 @@ def _signed_by_us():
     token = sign1_by_hand(cbor2.dumps(dict(RFC9783_CLAIMS)))
     yield Seed("psa/by-hand", EvidenceKind.PSA, token, means, NOW)
     yield from _published_tokens()
-    ear = _ear()
+    ear = an_ear()
     yield Seed("ear/cwt", EvidenceKind.EAR, sign_ear(ear, DEVICE), means, NOW)
     yield Seed(
         "ear/jwt", EvidenceKind.EAR, sign_ear_jwt(ear, DEVICE).encode(), means, NOW, text=True
@@ -229,7 +229,8 @@ def _published_tokens():
         yield Seed(f"psa/{name}", EvidenceKind.PSA, data, Means(keys=keys), NOW)
 
 
-def _ear() -> Ear:
+def an_ear() -> Ear:
+    """An affirming result, fresh at `NOW`."""
     moment = int(NOW.timestamp())
     return Ear(
         verifier=VerifierId("veracruz", "0.1.0"),

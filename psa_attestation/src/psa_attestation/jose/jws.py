@@ -21,6 +21,7 @@ from veracruz_utils.strict_json import JsonValue
 MAX_JWS_CHARS: Final = 96 * 1024
 # `crit` and `b64` change how the rest is to be read, `jku` and `x5u` where a key is to be fetched.
 _REFUSED: Final = frozenset({"crit", "b64", "jku", "x5u", "zip", "enc"})
+_ANY: Final = "*"
 _NAMES: Final = frozenset(algorithm.name for algorithm in SIGNATURE_ALGORITHMS)
 
 
@@ -39,7 +40,8 @@ def verify_jws(
 
     Args:
         text: three parts of base64url with dots between them, at most 96 KiB.
-        keys: by kid; with a single one, the message need not name it.
+        keys: by kid; with a single one, the message need not name it. The one called `*` may have
+            signed what names none of the others.
         types: what the header's `typ` may be, in lower case and without `application/`.
 
     Raises:
@@ -106,15 +108,15 @@ def _key(
 ) -> ec.EllipticCurvePublicKey:
     if "kid" in header:
         kid = header["kid"]
-        if not isinstance(kid, str) or kid not in keys:
+        if not isinstance(kid, str) or not (kid in keys or _ANY in keys):
             raise AttestationError(
                 ErrorCode.KEY_UNKNOWN,
                 Stage.KEY,
                 f"the message names key {str(kid)[:40]!r}, not known",
             )
-        key = keys[kid]
-    elif len(keys) == 1:
-        (key,) = keys.values()
+        key = keys[kid] if kid in keys else keys[_ANY]
+    elif _ANY in keys or len(keys) == 1:
+        key = keys[_ANY] if _ANY in keys else next(iter(keys.values()))
     else:
         raise AttestationError(
             ErrorCode.KEY_UNKNOWN, Stage.KEY, f"no key named, {len(keys)} are known"

@@ -7,27 +7,20 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
 from psa_attestation.cose.verification import MacKey
-from psa_attestation.errors import AttestationError
 from tabasco.appraisal import inspection
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.known_names import unknown_concerns
 from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy
 from tabasco.cli.collateral import source
 from tabasco.cli.options import TIME, current_time, store_option
+from tabasco.cli.signers import keys_in
 from tabasco.errors import TabascoError
 from tabasco.verify.detection import plain
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.eventlog.log import MAX_LOG_BYTES
 from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
-from tabasco.verify.jose.keys import MAX_KEY_SET_BYTES, TokenKey, read_key_document
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.means import Means
 from tabasco.verify.proven import TcbStatus
@@ -85,9 +78,10 @@ def _means_options(command: _F) -> _F:
             click.option("--event-log", type=_FILE, metavar="FILE",
                          help="Event log (TCG or CCEL) that has to replay to the registers."),
             click.option("--key", "keys", multiple=True, metavar="[ID=]FILE",
-                         help="A key that may have signed: PEM, JWK or JWK set; for instance or "
-                         "key id ID, or any. For PSA and CCA tokens, results, bundles, quotes of "
-                         "TPMs, tokens of Google, Azure and NRAS. Repeatable."),
+                         help="A key that may have signed: PEM, DER, JWK, JWK set or "
+                         "certificate; for instance or key id ID, or any. All are tried. For PSA "
+                         "and CCA tokens, results, bundles, quotes of TPMs, tokens of services. "
+                         "Repeatable."),
             click.option("--mac-key", type=_FILE, metavar="FILE",
                          help="The secret of a COSE_Mac0 token, as raw bytes."),
             click.option("--nonce", type=_Bytes(), metavar="HEX",
@@ -197,7 +191,7 @@ def _means(options: dict[str, Any]) -> Means:
             ),
             event_log=_content(options["event_log"], "event log", limit=MAX_LOG_BYTES),
             max_age=timedelta(minutes=options["max_age"]),
-            keys=_keys(options["keys"]),
+            **keys_in(options["keys"]),
             mac_key=_mac_key(options["mac_key"]),
             nonce=options["nonce"],
             audience=options["audience"],
@@ -237,42 +231,6 @@ def _trusted(files: Sequence[Path]) -> dict[str, Any]:
             raise TabascoError(f"{file} is not a root certificate: {error.detail}") from error
     digests = frozenset(hashlib.sha256(each).digest() for each in found)
     return {"roots": digests, "key_roots": tuple(found)}
-
-
-def _keys(given: Sequence[str]) -> dict[str, TokenKey]:
-    keys: dict[str, TokenKey] = {}
-    for each in given:
-        identifier, separator, name = each.partition("=")
-        file = Path(name if separator else each)
-        found = _keys_in(file)
-        if separator:
-            if len(found) != 1:
-                raise TabascoError(f"{file} has {len(found)} keys, an id names one")
-            found = {identifier: next(iter(found.values()))}
-        keys |= found
-    return keys
-
-
-def _keys_in(file: Path) -> dict[str, TokenKey]:
-    data = read_file(file, limit=MAX_KEY_SET_BYTES, what="key")
-    try:
-        if data.lstrip().startswith(b"{"):
-            return read_key_document(data)
-        loaded = _loaded(data, file)
-    except AttestationError as error:
-        raise TabascoError(f"{file} is not a public key: {error.detail}") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise TabascoError(f"{file} is not a public key in PEM or JWK") from error
-    if not isinstance(loaded, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise TabascoError(f"{file} is neither an elliptic-curve key nor an RSA one")
-    return {"*": loaded}
-
-
-def _loaded(data: bytes, file: Path) -> object:
-    if b"PRIVATE KEY" not in data:
-        return load_pem_public_key(data)
-    note(f"warning: {file} is a private key: keep it elsewhere; its public half is used")
-    return load_pem_private_key(data, password=None).public_key()
 
 
 def _mac_key(file: Path | None) -> MacKey | None:

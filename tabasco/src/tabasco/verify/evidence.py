@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from tabasco.verify.arm.cca import verify_cca
 from tabasco.verify.aws.nitro import AWS_NITRO_ROOT_SHA256, verify_nitro
+from tabasco.verify.candidates import KeyNaming, names_key, with_each_key
 from tabasco.verify.clouds_tpm import verify_azure, verify_nitro_tpm
 from tabasco.verify.composite import parse_composite, proven_together
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
@@ -49,7 +50,8 @@ def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: dateti
         EvidenceError: it proves nothing, or something that the verifier needs is missing.
         AttestationError: likewise, of `psa`, `ear` and `corim`.
     """
-    proven = _VERIFIERS[kind](data, means, at)
+    verifier = _VERIFIERS[kind]
+    proven = with_each_key(means, _naming(data, kind), lambda each: verifier(data, each, at))
     if proven.kind != kind:  # one verifier reads quotes of SGX and of TDX
         raise EvidenceError(
             Fault.MALFORMED,
@@ -60,6 +62,18 @@ def verify_evidence(data: bytes, kind: EvidenceKind, *, means: Means, at: dateti
         return proven
     events = events_beside(means.event_log, proven)
     return replace(proven, events=events)
+
+
+def _naming(data: bytes, kind: EvidenceKind) -> KeyNaming:
+    match kind:
+        case EvidenceKind.NVIDIA_NRAS:
+            return KeyNaming.KID
+        case EvidenceKind.CONFIDENTIAL_SPACE | EvidenceKind.MAA | EvidenceKind.EAR:
+            return KeyNaming.KID if names_key(data) else KeyNaming.NOTHING
+        case EvidenceKind.PSA | EvidenceKind.ARM_CCA | EvidenceKind.COMPOSITE:
+            return KeyNaming.INSTANCE
+        case _:
+            return KeyNaming.NOTHING
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:

@@ -36,6 +36,14 @@ class CollateralSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateKey:
+    """A key that may have signed, and the name that its file gives it, if any."""
+
+    key: TokenKey
+    kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Means:
     """What a verifier may use besides the evidence; each kind says what it is without.
 
@@ -47,6 +55,7 @@ class Means:
         manifests: NVIDIA's reference values (RIM), XML; without any, those of `source`.
         keys: that may have signed, by the instance id or key id that they are registered for; `*`
             stands for any. Those of RSA are of tokens of services and of TPMs.
+        candidates: more keys that may have signed; `candidates.with_each_key` says which count.
         mac_key: that a COSE_Mac0 token is authenticated with.
         nonce: what the evidence has to answer; None leaves that unproven.
         audience: whom a Confidential Space token is for.
@@ -67,6 +76,7 @@ class Means:
     crl: bytes | None = None
     manifests: tuple[bytes, ...] = ()
     keys: Mapping[str, TokenKey] = field(default_factory=dict)
+    candidates: tuple[CandidateKey, ...] = ()
     mac_key: MacKey | None = None
     nonce: bytes | None = None
     audience: str | None = None

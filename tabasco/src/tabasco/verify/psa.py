@@ -136,7 +136,7 @@ def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
         text = data.decode("ascii", "replace").strip()
         ear = verify_ear_jwt(text, keys=keys, nonce=means.nonce, at=moment, profiles=profiles)
         return _result(ear)
-    key = next(iter(keys.values()))
+    key = keys.get("*") or next(iter(keys.values()))
     nonce = means.nonce
     if nonce is None:
         raise missing("nonce", "a result as CWT answers a nonce")
@@ -181,7 +181,8 @@ def verify_bundle(data: bytes, means: Means, at: datetime) -> Proven:
     keys = means.curve_keys
     if not keys:
         raise missing("key", "a bundle is verified with its provider's key")
-    corim = verify_corim(data, key=next(iter(keys.values())), at=moment)
+    key = keys.get("*") or next(iter(keys.values()))
+    corim = verify_corim(data, key=key, at=moment)
     end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)
     return Proven(
         kind=EvidenceKind.CORIM,
