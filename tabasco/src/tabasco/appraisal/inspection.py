@@ -36,7 +36,6 @@ _HARDWARE: Final = frozenset(
         EvidenceKind.COMPOSITE,
     }
 )
-_RESULTS: Final = frozenset({EvidenceKind.EAR, EvidenceKind.CONFIDENTIAL_SPACE, EvidenceKind.MAA})
 _PADDED: Final = frozenset({EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.SEV_SNP})
 _REPORT_DATA_BYTES: Final = 64
 _AFTER_SIGNATURE: Final = frozenset(
@@ -198,6 +197,9 @@ def _not_proven(
 
 _NOT_SAID: Final[Mapping[EvidenceKind, str]] = {
     EvidenceKind.TPM: "whether memory can be inspected: a quote does not say",
+    EvidenceKind.NITRO_TPM: "whether memory can be inspected: a document does not say",
+    EvidenceKind.CONFIDENTIAL_SPACE: "anything but what Google's verifier says",
+    EvidenceKind.MAA: "anything but what Azure's verifier says",
     EvidenceKind.NVIDIA: "which machine the device is plugged into: a report does not say",
     EvidenceKind.NVIDIA_NRAS: "anything but what NVIDIA's service says",
     EvidenceKind.NVIDIA_RIM: "that the reference values in it are right: NVIDIA says so",

@@ -60,9 +60,9 @@ def verify_nitro_tpm(data: bytes, means: Means, at: datetime) -> Proven:
     if data.lstrip().startswith(b"{"):
         cloud = vaportpm.parse_cloud_quote(data)
         document = cloud.document
-    root = AWS_NITRO_ROOT_SHA256 if means.roots is None else next(iter(means.roots))
+    roots = (AWS_NITRO_ROOT_SHA256,) if means.roots is None else means.roots
     proven = nitro_tpm.verify_nitro_tpm(
-        document, at=at, nonce=means.nonce, max_age=means.max_age, root_sha256=root
+        document, at=at, nonce=means.nonce, max_age=means.max_age, roots=roots
     )
     if cloud is None:
         return proven

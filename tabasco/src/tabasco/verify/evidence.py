@@ -77,8 +77,8 @@ def _naming(data: bytes, kind: EvidenceKind) -> KeyNaming:
 
 
 def _nitro(data: bytes, means: Means, at: datetime) -> Proven:
-    root = AWS_NITRO_ROOT_SHA256 if means.roots is None else next(iter(means.roots))
-    return verify_nitro(data, at=at, nonce=means.nonce, max_age=means.max_age, root_sha256=root)
+    roots = (AWS_NITRO_ROOT_SHA256,) if means.roots is None else means.roots
+    return verify_nitro(data, at=at, nonce=means.nonce, max_age=means.max_age, roots=roots)
 
 
 def _cca(data: bytes, means: Means, _at: datetime) -> Proven:

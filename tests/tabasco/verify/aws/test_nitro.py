@@ -35,7 +35,7 @@ SECOND = timedelta(seconds=1)
 
 
 def verify(data=None, **changes):
-    arguments = {"at": MADE, "root_sha256": hashlib.sha256(ROOT).digest()} | changes
+    arguments = {"at": MADE, "roots": {hashlib.sha256(ROOT).digest()}} | changes
     return verify_nitro(Recipe().document() if data is None else data, **arguments)
 
 

@@ -111,6 +111,13 @@ def test_an_event_that_only_informs_is_not_extended():
     assert replay(parse_event_log(data), "sha256") == replay(parse_event_log(boot()), "sha256")
 
 
+def test_what_only_informs_may_be_of_no_register():
+    data = old(4, SEPARATOR, bytes(4)) + old(0xFFFFFFFF, NO_ACTION, b"WBCL")
+    assert parse_event_log(data).registers == (4,)
+    with refused(Fault.MALFORMED, match="register 4294967295"):
+        parse_event_log(data + old(0xFFFFFFFF, SEPARATOR, b""))
+
+
 @pytest.mark.parametrize("locality", [0, 3, 4])
 def test_register_0_starts_with_the_locality_of_the_start(locality):
     data = boot() + agile(0, NO_ACTION, LOCALITY + bytes([locality]), "sha256")

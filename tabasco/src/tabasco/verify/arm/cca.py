@@ -8,7 +8,7 @@ the token, with the hash that the realm's claims name.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NoReturn
@@ -129,8 +129,14 @@ def verify_cca(
             named.key(PLATFORM_KEY, key),
             named.key("realm key", realm_key(token.realm)),
             Named(Subject.INSTANCE, "instance-id", token.platform.instance_id),
+            *_realm_instance(token.realm),
         ),
     )
+
+
+def _realm_instance(realm: RealmClaims) -> Iterator[Named]:
+    if realm.instance_id:
+        yield Named(Subject.INSTANCE, "realm-instance-id", realm.instance_id)
 
 
 def _check_platform(

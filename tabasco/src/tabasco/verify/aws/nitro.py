@@ -7,7 +7,7 @@ length, so lengths are read leniently here; repeated keys are refused all the sa
 """
 
 import hmac
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -121,7 +121,7 @@ def verify_nitro(
     nonce: bytes | None = None,
     max_age: timedelta = timedelta(minutes=5),
     clock_skew: timedelta = timedelta(minutes=1),
-    root_sha256: bytes = AWS_NITRO_ROOT_SHA256,
+    roots: Collection[bytes] = (AWS_NITRO_ROOT_SHA256,),
 ) -> Proven:
     """What an authentic document proves; `report_data` is its `user_data`.
 
@@ -131,14 +131,14 @@ def verify_nitro(
         nonce: what the document has to answer; None leaves it to the caller.
         max_age: of the document at `at`, where no nonce is expected.
         clock_skew: by how much the document may be of the future.
-        root_sha256: digest of the root certificate that is trusted.
+        roots: SHA-256 digests of the root certificates that are trusted.
 
     Raises:
         EvidenceError: for anything that is not authentic; a debuggable enclave is reported instead.
     """
     document = parse_nitro(data)
     chain, valid_until = verify_document(
-        document, at=at, nonce=nonce, max_age=max_age, clock_skew=clock_skew, root=root_sha256
+        document, at=at, nonce=nonce, max_age=max_age, clock_skew=clock_skew, roots=roots
     )
     return Proven(
         kind=EvidenceKind.NITRO,
@@ -158,7 +158,7 @@ def verify_document(
     nonce: bytes | None,
     max_age: timedelta,
     clock_skew: timedelta,
-    root: bytes,
+    roots: Collection[bytes],
 ) -> tuple[list[x509.Certificate], datetime]:
     """The certificates of an authentic and fresh document, and when the first of them ends.
 
@@ -166,7 +166,7 @@ def verify_document(
         EvidenceError: it is not authentic, or it is of another time or for another challenge.
     """
     # (1) the path, from the pinned root to the certificate, at both times
-    chain, key, valid_until = _verify_path(document, at, root)
+    chain, key, valid_until = _verify_path(document, at, roots)
     # (2) the signature, by the certificate's key
     _verify_signature(document, key)
     # (3) freshness: a nonce that the caller chose bounds the age better than any clock
@@ -200,12 +200,12 @@ def _message(value: Value) -> Message:
 
 
 def _verify_path(
-    document: NitroDocument, at: datetime, root_sha256: bytes
+    document: NitroDocument, at: datetime, roots: Collection[bytes]
 ) -> tuple[list[x509.Certificate], ec.EllipticCurvePublicKey, datetime]:
     chain = [certificates.load(der) for der in (document.certificate, *reversed(document.cabundle))]
     # At the document's time too: a signer whose time had not come could not have made it.
     for time in (document.timestamp, at):
-        valid_until = certificates.check_chain(chain, roots=(root_sha256,), at=time)
+        valid_until = certificates.check_chain(chain, roots=roots, at=time)
     try:
         return chain, ec_key(chain[0].public_key(), P384), valid_until
     except KeyFormatError as error:

@@ -7,6 +7,7 @@ quotes by it can be believed as long as the document is (`certify`).
 """
 
 import hmac
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -50,7 +51,7 @@ def verify_nitro_tpm(
     nonce: bytes | None = None,
     max_age: timedelta = timedelta(minutes=5),
     clock_skew: timedelta = timedelta(minutes=1),
-    root_sha256: bytes = AWS_NITRO_ROOT_SHA256,
+    roots: Collection[bytes] = (AWS_NITRO_ROOT_SHA256,),
 ) -> Proven:
     """What an authentic document proves; `report_data` is its `user_data`.
 
@@ -58,7 +59,7 @@ def verify_nitro_tpm(
     """
     document = parse_nitro_tpm(data)
     chain, valid_until = verify_document(
-        document, at=at, nonce=nonce, max_age=max_age, clock_skew=clock_skew, root=root_sha256
+        document, at=at, nonce=nonce, max_age=max_age, clock_skew=clock_skew, roots=roots
     )
     return Proven(
         kind=EvidenceKind.NITRO_TPM,

@@ -39,6 +39,7 @@ _LOCALITIES: Final = frozenset({0, 3, 4})
 _OLD_HEADER: Final = 32
 _MAX_BANKS: Final = len(BANKS)
 _MAX_REGISTER: Final = 31
+_NO_REGISTER: Final = 0xFFFFFFFF
 _NAMES: Final[Mapping[int, str]] = {
     0x00: "EV_PREBOOT_CERT",
     0x01: "EV_POST_CODE",
@@ -226,12 +227,13 @@ def _next(events: list[LoggedEvent]) -> int:
 
 
 def _old_event(reader: _LogReader, number: int) -> LoggedEvent:
-    register, kind = _register(reader, number), reader.number(4)
+    register, kind = _header(reader, number)
     return LoggedEvent(number, register, kind, {"sha1": reader.take(20)}, reader.sized())
 
 
 def _event(reader: _LogReader, number: int, sizes: Mapping[int, int]) -> LoggedEvent:
-    register, kind, count = _register(reader, number), reader.number(4), reader.number(4)
+    register, kind = _header(reader, number)
+    count = reader.number(4)
     # An event without a digest of a bank would let another log replay to the same register.
     if count != len(sizes):
         raise malformed(f"event {number} has {count} digests, the log's banks are {len(sizes)}")
@@ -245,11 +247,13 @@ def _event(reader: _LogReader, number: int, sizes: Mapping[int, int]) -> LoggedE
     return LoggedEvent(number, register, kind, known, reader.sized())
 
 
-def _register(reader: _LogReader, number: int) -> int:
-    register = reader.number(4)
-    if register > _MAX_REGISTER:
+def _header(reader: _LogReader, number: int) -> tuple[int, int]:
+    """The register and the type of an event."""
+    register, kind = reader.number(4), reader.number(4)
+    # What only informs may be of no register, as Windows and platform ids of SP 800-155 are.
+    if register > _MAX_REGISTER and (register, kind) != (_NO_REGISTER, NO_ACTION):
         raise malformed(f"event {number} is of register {register}, at most {_MAX_REGISTER}")
-    return register
+    return register, kind
 
 
 def _banks(data: bytes) -> dict[int, int]:
