@@ -97,6 +97,8 @@ def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -
               help="The VCEK or VLEK (PEM or DER), for SEV-SNP.")  # fmt: skip
 @click.option("--authorities", type=_FILE, metavar="FILE.pem",
               help="AMD's certificates above it, for SEV-SNP.")  # fmt: skip
+@click.option("--event-log", type=_FILE, metavar="FILE",
+              help="What firmware extended a TPM's registers with.")  # fmt: skip
 @click.option("--at", type=TIME, metavar="TIME", show_default="now",
               help="Time to verify for, such as 2026-02-25T12:00:00Z.")  # fmt: skip
 @store_option
@@ -113,6 +115,7 @@ def policy_explain(
     draft: Path | None,
     certificate: Path | None,
     authorities: Path | None,
+    event_log: Path | None,
     at: datetime | None,
     store: Path,
     state: StateDirectory,
@@ -124,7 +127,11 @@ def policy_explain(
     Exit status: 0 accepted, 3 refused.
     """
     data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
-    parts = {AuxiliaryPart.CERTIFICATE: certificate, AuxiliaryPart.AUTHORITIES: authorities}
+    parts = {
+        AuxiliaryPart.CERTIFICATE: certificate,
+        AuxiliaryPart.AUTHORITIES: authorities,
+        AuxiliaryPart.EVENT_LOG: event_log,
+    }
     auxiliary = {
         name.value: read_file(path, limit=MAX_BUNDLE_BYTES, what=name)
         for name, path in parts.items()

@@ -24,6 +24,8 @@ from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES, Collateral
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.means import Means
 from tabasco.verify.proven import TcbStatus
+from tabasco.verify.tpm.structures import MAX_SIGNATURE_BYTES
+from tabasco.verify.tpm.tpm2_tools import MAX_REGISTERS_BYTES, document_of
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.tree import MAX_XML_BYTES
 from veracruz_shells.console import emit, json_option, note, read_file
@@ -75,6 +77,12 @@ def _means_options(command: _F) -> _F:
             click.option("--quote", "quotes", type=_FILE, multiple=True, metavar="FILE",
                          help="A quote that belongs to a paravisor's report of Azure: of its "
                          "virtual TPM, of its TD. Repeatable."),
+            click.option("--quote-signature", type=_FILE, metavar="FILE",
+                         help="The signature of a TPM's quote whose message FILE is, as "
+                         "tpm2_quote -s writes it; with --quote-registers."),
+            click.option("--quote-registers", type=_FILE, metavar="FILE",
+                         help="The registers that it is over, as tpm2_quote -o writes them, or in "
+                         "JSON by their numbers."),
             click.option("--event-log", type=_FILE, metavar="FILE",
                          help="Event log (TCG or CCEL) that has to replay to the registers."),
             click.option("--key", "keys", multiple=True, metavar="[ID=]FILE",
@@ -150,9 +158,10 @@ def verify(
       tabasco collateral import platform.json && tabasco verify quote.bin
       tabasco verify report.bin --certificate vcek.der --authorities milan.pem
       tabasco verify token.cbor --key iak.pem --nonce 00112233...
+      tabasco verify q.msg --quote-signature q.sig --quote-registers q.pcrs --key ak.pem
       tabasco verify gpus.json --rim driver.xml --rim vbios.xml --nonce 00112233...
     """  # noqa: D301 - click's mark for lines that stay
-    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    data = _evidence(file, options["quote_signature"], options["quote_registers"])
     report = inspection.inspect(
         data,
         EvidenceKind(kind) if kind else None,
@@ -166,6 +175,22 @@ def verify(
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:
         context.exit(inspection.REFUSED)
+
+
+def _evidence(file: Path, signature: Path | None, registers: Path | None) -> bytes:
+    data = plain(read_file(file, limit=MAX_EVIDENCE_BYTES, what="evidence"))
+    if signature is None and registers is None:
+        return data
+    if signature is None or registers is None:
+        raise click.UsageError("give both --quote-signature and --quote-registers, or neither")
+    try:
+        return document_of(
+            data,
+            read_file(signature, limit=MAX_SIGNATURE_BYTES, what="signature"),
+            read_file(registers, limit=MAX_REGISTERS_BYTES, what="registers"),
+        )
+    except EvidenceError as error:
+        raise TabascoError(f"{file} and {registers}: {error.detail}") from error
 
 
 def _means(options: dict[str, Any]) -> Means:
