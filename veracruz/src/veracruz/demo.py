@@ -6,29 +6,28 @@ that is left.
 """
 
 import contextlib
-import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, Self
 
-from durango import Attestation, CommitmentOpening, FetchedResult, Identity, Principal, attest
+from durango import (
+    Attestation,
+    CommitmentOpening,
+    FetchedResult,
+    Identity,
+    Principal,
+    attest,
+    parse_tabasco_key,
+)
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.examples.people import generate_people, people_csv
-from sonora.doctor import layers_of_this_host
-from sonora.evidence.software import SoftwareRoot
-from sonora.image.local import local_image
-from sonora.image.source import RuntimeImage, find_image, installed_archive
-from tabasco.registry.state import StateDirectory
+from sonora.image.source import RuntimeImage, installed_archive
 from veracruz.errors import ServiceError
-from veracruz.interrupts import undisturbed
+from veracruz.local import LocalServices
 from veracruz.services import Service
-from veracruz_shells.files import write_new_file
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.encoding.tables import decode_table, encode_table
@@ -37,18 +36,16 @@ from veracruz_utils.policy import (
     RUNTIME_LAYERS,
     TLS_1_3_SUITES,
     AcceptedPlatform,
+    IsolationLayer,
     Policy,
     PolicyIdentity,
     Role,
     Strategy,
 )
 from veracruz_utils.policy.rendering import render_policy
-from veracruz_utils.public_keys import der_of
 
 PROGRAM: Final = "private-set-intersection"
 FIRST_ROWS: Final = 5
-_SOCKET: Final = "sonora.sock"
-"""Relative to the folder the services run in, whose own path may be too long for a socket."""
 _PEOPLE: Final = SCHEMAS["people"].kind
 _ROLES: Final = {
     "author": Role.PI_PROVIDER,
@@ -84,30 +81,26 @@ class Demo:
 
     def __init__(self, on_step: OnStep) -> None:
         self._on_step = on_step
-        self._stack = ExitStack()
+        self._services = LocalServices()
         self._parties: dict[str, Identity] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clean_up()
+        self._services.stop()
 
     def run(self) -> DemoReport:
         """Do all of it."""
-        with undisturbed():
-            folder = tempfile.TemporaryDirectory(prefix="veracruz-demo-")
-            self._folder = Path(self._stack.enter_context(folder))
         begun = time.monotonic()
-        root = SoftwareRoot.create(self._folder / "sonora")
-        tabasco = self._service(
-            "tabasco", "serve", "--listen", "127.0.0.1:0",
-            "--state", str(self._folder / "tabasco"), "--trust-root", str(root),
-        )  # fmt: skip
-        image = self._take_image()  # while Tabasco starts
+        self._start_trust()
+        image = self._take_image()
+        with self._step() as line:
+            self._services.start_sonora()
+            line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
+            line.append("software, no protection from this machine's owner")
         measurement = image.measurement.value
-        self._start_trust(tabasco, image)
-        policy = self._write_policy(measurement, tabasco.address)
+        policy = self._write_policy(measurement)
         sinaloa = self._start_bridge(policy)
         report = DemoReport(policy.digest, policy.program_digest, measurement)
         openings = self._provide(policy)
@@ -124,44 +117,24 @@ class Demo:
         yield lines
         self._on_step(" ".join(lines), time.monotonic() - begun)
 
-    def _service(self, program: str, *arguments: str) -> Service:
-        service = Service(program, arguments, cwd=self._folder)
-        self._stack.callback(service.stop)  # before there is anything to stop: Ctrl-C may be next
-        return service.start()
-
-    def _clean_up(self) -> None:
-        """End every service and remove the folder, however impatient somebody is."""
-        with undisturbed():
-            self._stack.close()
-
     def _take_image(self) -> RuntimeImage:
         """The runtime image that the principals accept: the release's, or else one built here."""
         with self._step() as line:
+            image = self._services.image
             if installed_archive() is not None:
-                image = find_image()
                 line.append(f"took the release's runtime image: {image.measurement.short}")
             else:
-                image = local_image()
                 line.append("took a local image, built from this installation alone, which is no")
                 line.append(f"release: {image.measurement.short}")
         return image
 
-    def _start_trust(self, tabasco: Service, image: RuntimeImage) -> None:
-        """Wait for Tabasco, which knows the root's key; start Sonora, which enrols with it."""
+    def _start_trust(self) -> None:
+        """Start Tabasco, which knows the root's key."""
         with self._step() as line:
-            address = tabasco.wait_ready()
+            address = self._services.start_tabasco()
             line.append(f"tabasco, the attestation service, is ready on {address}")
-        with self._step() as line:
-            sonora = self._service(
-                "sonora", "serve", "--tabasco", address, "--listen", "127.0.0.1:0",
-                "--state", str(self._folder / "sonora"), "--socket", _SOCKET,
-                "--image", str(image.folder),
-            )  # fmt: skip
-            sonora.wait_ready()
-            line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
-            line.append("software, no protection from this machine's owner")
 
-    def _write_policy(self, measurement: bytes, tabasco: str) -> Policy:
+    def _write_policy(self, measurement: bytes) -> Policy:
         """Make everybody's identity, and the contract between them."""
         with self._step() as line:
             now = datetime.now(UTC)
@@ -171,16 +144,14 @@ class Demo:
                 )
             line.append(f"made the identities of {', '.join(_ROLES)}")
         with self._step() as line:
-            raw = self._render(measurement, tabasco, now)
-            write_new_file(self._policy_file, raw, mode=0o644)
-            policy = Policy.parse(raw, at=now)
+            policy = Policy.parse(self._render(measurement, now), at=now)
             line.append(f"wrote the policy {policy.digest.short}: program {PROGRAM}")
             line.append(f"{policy.program_digest.short}, data of north and south,")
             line.append("result for reader alone;")
             line.append(_asked(policy))
         return policy
 
-    def _render(self, measurement: bytes, tabasco: str, now: datetime) -> bytes:
+    def _render(self, measurement: bytes, now: datetime) -> bytes:
         identities = [
             PolicyIdentity(client_id, self._parties[name].certificate, frozenset({role}))
             for client_id, (name, role) in enumerate(_ROLES.items())
@@ -189,9 +160,11 @@ class Demo:
         return render_policy(
             at=now,
             identities=identities,
-            sinaloa=Address("127.0.0.1", _free_port()),
-            tabasco=Address.parse(tabasco),
-            tabasco_key=der_of(StateDirectory(self._folder / "tabasco").result_key().public_key()),
+            sinaloa=Address.parse(self._services.free_address()),
+            tabasco=Address.parse(self._services.tabasco),
+            tabasco_key=parse_tabasco_key(
+                self._services.tabasco_key.encode(), name="the key of tabasco"
+            ),
             expires_at=now + timedelta(days=1),
             ciphersuite=TLS_1_3_SUITES[0],
             platforms=[AcceptedPlatform(LINUX_SOFTWARE, frozenset({measurement}))],
@@ -199,13 +172,12 @@ class Demo:
             program_digest=Digest.of(programs.load(PROGRAM)),
             strategy=Strategy.JIT,
             # So that there is something to see on every machine; real policies ask for all.
-            isolation=RUNTIME_LAYERS & layers_of_this_host(),
+            isolation=frozenset(map(IsolationLayer, self._services.isolation)),
         )
 
     def _start_bridge(self, policy: Policy) -> Service:
         with self._step() as line:
-            sinaloa = self._service("sinaloa", "serve", str(self._policy_file), "--sonora", _SOCKET)
-            sinaloa.wait_ready()
+            sinaloa = self._services.start_bridge(policy)
             line.append(f"sinaloa, the bridge, is ready on {policy.sinaloa}; its isolate runs")
         return sinaloa
 
@@ -263,12 +235,8 @@ class Demo:
             status = sinaloa.wait(15)
             if status != 0:
                 raise ServiceError(f"sinaloa ended with status {status}: {sinaloa.last_words}")
-            self._clean_up()
+            self._services.stop()
             line.append("the isolate ended with its last reader; all services are stopped")
-
-    @property
-    def _policy_file(self) -> Path:
-        return self._folder / "policy.json"
 
 
 def _require_inputs(outcome: FetchedResult, openings: list[CommitmentOpening]) -> None:
@@ -287,10 +255,3 @@ def _asked(policy: Policy) -> str:
         f"of the layers of isolation this machine does not give {', '.join(sorted(missing))}, "
         "so they are not asked for: see sonora doctor"
     )
-
-
-def _free_port() -> int:
-    """A port that nothing listens on now; the policy has to name it before the bridge starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
