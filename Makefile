@@ -13,10 +13,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: demo test check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: python-api demo test check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(BIN)/.installed ## three parties compute a private set intersection
 	@$(BIN)/veracruz demo
@@ -93,6 +93,9 @@ commands: $(BIN)/.installed-dev ## rewrite the reference of the commands, and th
 
 schema: $(BIN)/.installed-dev ## rewrite the JSON schema of policies
 	$(BIN)/durango policy schema > docs/reference/policy.schema.json
+
+python-api: $(BIN)/.installed-dev ## rewrite the reference of the Python library
+	$(BIN)/python tools/python_api.py docs/reference/python-api.md
 
 abi: $(BIN)/.installed-dev ## rewrite the tables of the guest ABI in its reference
 	$(BIN)/python tools/abi.py docs/reference/guest-abi.md

@@ -46,6 +46,14 @@ def rows(page: str) -> list[list[str]]:
     ]
 
 
+def tool(name: str):
+    """One of the programs that write pages."""
+    spec = importlib.util.spec_from_file_location(name, DOCS.parent / f"tools/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_lifecycle_page_draws_the_lifecycle_table():
     states = {f"{state.value} `{state.name}`": state for state in ComputationState}
     events = {event.value: event for event in LifecycleEvent}
@@ -67,12 +75,28 @@ def test_the_page_of_commands_says_what_their_help_says():
     assert done.stdout == page.read_text(), "run: make commands"
 
 
+def test_the_page_of_the_library_says_what_its_docstrings_say():
+    page = DOCS / "reference/python-api.md"
+    assert tool("python_api").page() == page.read_text(), "run: make python-api"
+
+
+def test_every_public_name_is_documented_with_its_parameters():
+    api = tool("python_api")
+    undocumented = []
+    for name, documented in api.objects():
+        parts = [documented, *api.members(documented)] if documented.is_class else [documented]
+        for part in parts:
+            told = part.docstring.value if part.docstring else ""
+            names = [each.name for each in part.parameters] if part.is_function else []
+            missing = [each for each in names if each not in {"self", "cls"} and each not in told]
+            if not told or len(missing) > 1:  # of one alone the first sentence speaks
+                undocumented.append((name, part.name, missing))
+    assert undocumented == []
+
+
 def test_the_abi_page_has_the_tables_that_the_engine_has():
     page = DOCS / "reference/guest-abi.md"
-    spec = importlib.util.spec_from_file_location("abi_page", DOCS.parent / "tools/abi.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.filled(page.read_text()) == page.read_text()
+    assert tool("abi").filled(page.read_text()) == page.read_text()
     drawn = {cells[0].strip("`"): cells[1] for cells in rows("reference/guest-abi.md")}
     for call in HOST_CALLS:
         assert drawn[call.name] == ", ".join(call.params)

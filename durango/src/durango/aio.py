@@ -32,7 +32,7 @@ from durango.identity import Identity
 from durango.lifeline import Notice
 from durango.principal import FetchedResult, Principal
 from durango.receipts import CommitmentOpening
-from durango.standing import ComputationStatus
+from durango.standing import ComputationStatus, is_reached
 from durango.transfers import Progress
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_utils.address import Address
@@ -63,7 +63,7 @@ async def attest(
         timeout_s: for each of the two questions.
 
     Raises:
-        As `durango.attest`.
+        VeracruzError: as for `durango.attest`.
     """
     worker = Worker("attest")
     try:
@@ -121,7 +121,7 @@ class AsyncPrincipal:
             notice: called in the event loop with a line for people when that happens.
 
         Raises:
-            As `Principal.connect`.
+            VeracruzError: as for `Principal.connect`.
         """
         told = _in_loop(notice)
         worker = Worker(f"principal of {policy.digest.short}")
@@ -198,7 +198,14 @@ class AsyncPrincipal:
         replace: bool = False,
         on_progress: Progress | None = None,
     ) -> CommitmentOpening:
-        """Provide a stream item of this round; like `send_data` otherwise."""
+        """Provide a stream item of this round; like `send_data` otherwise.
+
+        Args:
+            package_id: the number of the item among those of this principal.
+            source: bytes, a path, or a binary file.
+            replace: it comes in place of what is in under this number.
+            on_progress: called in the event loop with the number of bytes sent.
+        """
         shown = _progress_in_loop(on_progress)
         return await self._do(
             lambda: self._principal.send_stream(
@@ -207,11 +214,20 @@ class AsyncPrincipal:
         )
 
     async def withdraw(self, kind: ContentKind, package_id: int) -> None:
-        """Take back an own input, which is in no result yet. See `Principal.withdraw`."""
+        """Take back an own input, which is in no result yet. See `Principal.withdraw`.
+
+        Args:
+            kind: data or stream.
+            package_id: its number.
+        """
         await self._do(lambda: self._principal.withdraw(kind, package_id))
 
     async def result(self, *, retry: bool = False) -> tuple[bytes | None, FetchedResult]:
-        """The result in memory; the first request runs the program. See `Principal.result`."""
+        """The result in memory; the first request runs the program. See `Principal.result`.
+
+        Args:
+            retry: have the program run again after a run that failed, though no input changed.
+        """
         return await self._do(lambda: self._principal.result(retry=retry))
 
     async def save_result(
@@ -242,20 +258,28 @@ class AsyncPrincipal:
         """Where the computation stands, with the names of the policy."""
         return await self._do(self._principal.status)
 
-    async def wait_for(self, *states: ComputationState, timeout_s: float) -> StateIs:
-        """The state once it is one of `states`, or when it will not be: in ERROR, or out of time.
+    async def wait_for(
+        self,
+        *states: ComputationState,
+        timeout_s: float,
+        on_state: Callable[[ComputationStatus], object] = lambda _: None,
+    ) -> StateIs:
+        """The state once it is one of `states` and no consent is missing, in ERROR, or out of time.
 
         Other calls of the session go on meanwhile.
 
         Args:
             states: what to wait for.
             timeout_s: how long, for the other principals to do their part.
+            on_state: called with what there is, as long as that is not it.
         """
+        _refuse_coroutine(on_state)
         deadline = time.monotonic() + timeout_s
         while True:
-            found = await self.state()
-            if found.state in {*states, ComputationState.ERROR} or time.monotonic() >= deadline:
-                return found
+            status = await self.status()
+            if is_reached(status.found, states) or time.monotonic() >= deadline:
+                return status.found
+            on_state(status)
             await asyncio.sleep(_POLL_S)
 
     async def receipt(self, number: int | None = None) -> tuple[Receipt, bytes]:

@@ -71,7 +71,13 @@ class Identity:
         names: tuple[str, str] = ("the certificate", "the key"),
         password: Password | None = None,
     ) -> Self:
-        """The identity in two PEM texts; `names` are what errors call them.
+        """The identity in two PEM texts.
+
+        Args:
+            certificate: one X.509 certificate, for P-256, Ed25519 or RSA.
+            key: its private key, PKCS#8, PKCS#1 or SEC1.
+            names: what errors call the two.
+            password: gives the password of an encrypted key; asked for only then.
 
         Raises:
             IdentityError: one is something else, or the two do not match.

@@ -35,7 +35,7 @@ from durango.rights import (
     require_size,
 )
 from durango.session import PrincipalSession
-from durango.standing import ComputationStatus
+from durango.standing import ComputationStatus, is_reached
 from durango.transfers import Progress
 from jalisco import Connection, SinaloaTransport
 from veracruz_utils.address import Address
@@ -173,6 +173,10 @@ class Principal:
     def send_program(self, source: Source, *, on_progress: Progress | None = None) -> Digest:
         """Provide the program, once it is certain to be the policy's; its digest.
 
+        Args:
+            source: bytes, a path, or a binary file.
+            on_progress: called with the number of bytes sent.
+
         Raises:
             RefusedError: not this principal's to send, not the policy's program, or too large.
             RequestFailedError: not now.
@@ -228,12 +232,23 @@ class Principal:
         replace: bool = False,
         on_progress: Progress | None = None,
     ) -> "CommitmentOpening":
-        """Provide a stream item of this round; like `send_data` otherwise."""
+        """Provide a stream item of this round; like `send_data` otherwise.
+
+        Args:
+            package_id: the number of the item among those of this principal.
+            source: bytes, a path, or a binary file.
+            replace: it comes in place of what is in under this number.
+            on_progress: called with the number of bytes sent.
+        """
         announced = ContentKind.STREAM, package_id, replace
         return self._send_input(*announced, source, on_progress)
 
     def withdraw(self, kind: ContentKind, package_id: int) -> None:
         """Take back an own input, which is in no result yet.
+
+        Args:
+            kind: data or stream.
+            package_id: its number.
 
         Raises:
             RefusedError: not this principal's, or it is not in.
@@ -267,8 +282,12 @@ class Principal:
     ) -> FetchedResult:
         """The result, handed to `write` piece by piece; the receipt is checked after the last.
 
+        Args:
+            write: gets the pieces.
+            retry: as for `result`.
+
         Raises:
-            As for `result`; what `write` got is then not to be used.
+            VeracruzError: as for `result`; what `write` got is then not to be used.
         """
         return self._fetch(write, limit=self._policy.limits.output_bytes, retry=retry)
 
@@ -305,19 +324,26 @@ class Principal:
         """Where the computation stands, with the names of the policy."""
         return ComputationStatus(self.state(), self._policy)
 
-    def wait_for(self, *states: ComputationState, timeout_s: float) -> runtime.StateIs:
-        """The state once it is one of `states`, or when it will not be: in ERROR, or out of time.
+    def wait_for(
+        self,
+        *states: ComputationState,
+        timeout_s: float,
+        on_state: Callable[[ComputationStatus], object] = lambda _: None,
+    ) -> runtime.StateIs:
+        """The state once it is one of `states` and no consent is missing, in ERROR, or out of time.
 
         Args:
             states: what to wait for.
             timeout_s: how long, for the other principals to do their part.
+            on_state: called with what there is, as long as that is not it.
         """
         deadline = time.monotonic() + timeout_s
         while True:
             found = self.state()
-            if found.state in {*states, ComputationState.ERROR} or time.monotonic() >= deadline:
+            if is_reached(found, states) or time.monotonic() >= deadline:
                 return found
-            time.sleep(_POLL_S)
+            on_state(ComputationStatus(found, self._policy))
+            time.sleep(min(_POLL_S, timeout_s))
 
     def receipt(self, number: int | None = None) -> "tuple[Receipt, bytes]":
         """A receipt: what it says, verified, and as it was signed.

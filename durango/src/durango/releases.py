@@ -158,6 +158,10 @@ class Releases:
     def add(self, data: bytes, *, name: str) -> KnownRelease:
         """Know the release that a signed file is about.
 
+        Args:
+            data: the file.
+            name: what errors call it.
+
         Raises:
             ReleaseError: no trusted key signed it, it is not valid now, or it contradicts what is
                 known of that release.

@@ -1,5 +1,6 @@
 """Where a computation stands, for people and for programs: who did what, and whose turn it is."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -84,6 +85,13 @@ def is_final(found: StateIs, policy: Policy) -> bool:
     if found.state is ComputationState.FINISHED_EXECUTING:
         return found.round >= policy.conduct.rounds
     return found.state is ComputationState.ERROR
+
+
+def is_reached(found: StateIs, states: Collection[ComputationState]) -> bool:
+    """Whether it is in one of `states`, with all consents, or will never be, for it failed."""
+    if found.state is ComputationState.ERROR:
+        return True
+    return found.state in states and not found.consent_awaited
 
 
 def standing_facts(found: StateIs, policy: Policy) -> dict[str, object]:

@@ -32,6 +32,10 @@ def pinned_key(policy: Policy, given: bytes | None) -> bytes:
 def parse_tabasco_key(pem: bytes, *, name: str) -> bytes:
     """The P-256 public key in a PEM text, as DER SubjectPublicKeyInfo.
 
+    Args:
+        pem: the text.
+        name: what errors call it.
+
     Raises:
         TabascoKeyError: it is anything else.
     """

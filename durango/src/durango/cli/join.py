@@ -214,7 +214,7 @@ def _send(joining: _Join, principal: "Principal", part: _Part, wait_s: float) ->
     joining.ask(f"Send {name}, {content.size} bytes")
     if part.kind is not ContentKind.PROGRAM:
         states = tuple(ComputationState)[_FIRST[part.kind].value :]
-        wait_for(principal, joining.policy, states, wait_s)
+        wait_for(principal, states, wait_s)
     with progress(f"sending {name}", length=content.size) as advance:
         match part.kind:
             case ContentKind.PROGRAM:
@@ -232,7 +232,7 @@ def _fetch(
     force: bool,
 ) -> None:  # fmt: skip
     ready = (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING)
-    wait_for(principal, joining.policy, ready, wait_s)
+    wait_for(principal, ready, wait_s)
     joining.ask("Have the program run, if it has not, and fetch the result")
     try:
         outcome = save_result(principal, output, kept, retry=False, force=force)

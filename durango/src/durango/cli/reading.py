@@ -78,7 +78,7 @@ def get_result(
     principal, attestation = membership.connect()
     with principal:
         ready = (ComputationState.READY_TO_EXECUTE, ComputationState.FINISHED_EXECUTING)
-        wait_for(principal, membership.access.policy, ready, wait)
+        wait_for(principal, ready, wait)
         kept = BundleFile(receipt, membership.access, attestation, force)
         try:
             outcome = save_result(principal, output, kept, retry=retry, force=force)

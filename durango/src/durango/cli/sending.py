@@ -125,7 +125,7 @@ def _input_group(name: str, kind: ContentKind, *, summary: str, send: str) -> cl
                 # Before anything is sent, too: what was relied on is known, whatever comes.
                 BundleFile(receipt, membership.access, attestation, force).keep([])
                 states = _REPLACING if replace else _ACCEPTING[kind]
-                wait_for(principal, membership.access.policy, states, wait)
+                wait_for(principal, states, wait)
                 provide = principal.send_data if kind is ContentKind.DATA else principal.send_stream
                 with progress("sending", length=content.size) as advance:
                     made = provide(package, content, replace=replace, on_progress=advance)

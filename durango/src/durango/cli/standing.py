@@ -150,7 +150,7 @@ def next_round(*, membership: Membership, wait: float, as_json: bool) -> None:
     membership.access.require_in_force()
     principal, _ = membership.connect()
     with principal:
-        wait_for(principal, membership.access.policy, (ComputationState.FINISHED_EXECUTING,), wait)
+        wait_for(principal, (ComputationState.FINISHED_EXECUTING,), wait)
         awaited = principal.next_round()
         found = principal.state()
     facts = {**standing_facts(found, policy), "awaited": list(awaited)}

@@ -1,19 +1,16 @@
 """Waiting for what other principals have to do."""
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from colima.runtime import ComputationState
-from durango.standing import description
 from veracruz_shells.console import note, progress
-from veracruz_utils.policy import Policy
 
 if TYPE_CHECKING:
     from durango.principal import Principal
-
-_POLL_S: Final = 0.2
+    from durango.standing import ComputationStatus
 
 wait_option = click.option(
     "--wait",
@@ -24,29 +21,24 @@ wait_option = click.option(
 )
 
 
-def wait_for(
-    principal: "Principal", policy: Policy, states: tuple[ComputationState, ...], wait_s: float
-) -> None:
+def wait_for(principal: "Principal", states: tuple[ComputationState, ...], wait_s: float) -> None:
     """Give the others `wait_s` seconds for what is theirs to do; each change of it is told.
 
     Args:
         principal: who waits.
-        policy: what the isolate holds.
         states: one of these is waited for, and all consents that the policy asks for.
         wait_s: how long; not at all if it is 0.
     """
     if not wait_s:
         return
     deadline = time.monotonic() + wait_s
-    told = None
+    told = ""
+
+    def tell(status: "ComputationStatus") -> None:
+        nonlocal told
+        if status.description != told:
+            told = status.description
+            note(f"{told} (for up to {deadline - time.monotonic():.0f} s)")
+
     with progress("waiting"):
-        while True:
-            found = principal.state()
-            there = found.state in states and not found.consent_awaited
-            if there or found.state is ComputationState.ERROR or time.monotonic() >= deadline:
-                return
-            words = description(found, policy)
-            if words != told:
-                note(f"{words} (for up to {deadline - time.monotonic():.0f} s)")
-                told = words
-            time.sleep(min(_POLL_S, wait_s))
+        principal.wait_for(*states, timeout_s=wait_s, on_state=tell)
