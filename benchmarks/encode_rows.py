@@ -1,4 +1,4 @@
-"""Processor time and memory of encoding a million rows of CSV by `veracruz-sdk encode`.
+"""Processor time and memory of encoding and decoding a million rows of CSV by `veracruz-sdk`.
 
 Both are of the whole command, as the kernel counts them for its process: start-up, reading, and
 writing the file. The reference for the time reads the same file by Python's `csv` and does nothing
@@ -36,16 +36,19 @@ def measure(rounds: int, rows: int) -> list[Figure]:
             # Bit by bit: the kernel counts our peak as that of a process that we start.
             with source.open("w", encoding="utf-8") as file:
                 file.writelines(lines)
-            found = [_encode(kind, source) for _ in range(rounds)]
-            seconds = [each[0] for each in found]
-            ratios = [each / _reading(source) for each in seconds]
-            what = f"encoding {rows} rows of {name}"
-            figures += [
-                Figure(what, "processor time", seconds, at_most(_MOST_S), unit="s"),
-                Figure(what, "reading it by csv", ratios),
-                Figure(what, "rate", [rows / each for each in seconds], unit="rows/s"),
-                Figure(what, "peak", [each[1] for each in found], at_most(_MOST_MIB), unit="MiB"),
-            ]
+            encoded, again = source.with_suffix(".dat"), source.with_suffix(".again.csv")
+            for command, files in (("encode", (source, encoded)), ("decode", (encoded, again))):
+                found = [_run(command, kind, *files) for _ in range(rounds)]
+                seconds = [each[0] for each in found]
+                ratios = [each / _reading(source) for each in seconds]
+                peaks = [each[1] for each in found]
+                what = f"{command[:-1]}ing {rows} rows of {name}"
+                figures += [
+                    Figure(what, "processor time", seconds, at_most(_MOST_S), unit="s"),
+                    Figure(what, "reading it by csv", ratios),
+                    Figure(what, "rate", [rows / each for each in seconds], unit="rows/s"),
+                    Figure(what, "peak", peaks, at_most(_MOST_MIB), unit="MiB"),
+                ]
     return figures
 
 
@@ -62,15 +65,15 @@ def _points(rows: int) -> Iterator[str]:
         yield f"{random.random() * 100!r},{random.random()!r}\n"
 
 
-def _encode(kind: str, source: Path) -> tuple[float, float]:
+def _run(what: str, kind: str, source: Path, target: Path) -> tuple[float, float]:
     """Seconds of processor time and the most MiB that were resident."""
-    command = [sys.executable, "-c", "from sdk.cli import main; main()", "encode", "--force"]
-    command += ["--type", kind, str(source), str(source.with_suffix(".dat"))]
+    command = [sys.executable, "-c", "from sdk.cli import main; main()", what, "--force"]
+    command += ["--type", kind, str(source), str(target)]
     with subprocess.Popen(command) as process:  # noqa: S603 - our own command
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"encode ended with {process.returncode}")
+        raise SystemExit(f"{what} ended with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 

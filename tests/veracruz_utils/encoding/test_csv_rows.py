@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracruz_utils.encoding.csv_codec import cell_of, write_rows
+from veracruz_utils.encoding.csv_codec import write_rows, writer_of
 from veracruz_utils.encoding.errors import TableError
 from veracruz_utils.encoding.files import encode_file
 from veracruz_utils.encoding.pinecone import decode, encode, parse_type
@@ -158,7 +158,7 @@ _ROW = st.tuples(
 
 @given(st.lists(_ROW, max_size=6))
 def test_columns_at_once_are_what_values_one_by_one_are(values):
-    table = [[cell_of(part, each) for part, each in zip(ALL.element.parts, row, strict=True)]
+    table = [[writer_of(part)(each) for part, each in zip(ALL.element.parts, row, strict=True)]
              for row in values]  # fmt: skip
     text = write_rows(table).encode()
     assert encoded(ALL, text) == encode(ALL, values)

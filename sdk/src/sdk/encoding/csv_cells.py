@@ -19,10 +19,10 @@ from veracruz_utils.encoding.csv_codec import (
     Column,
     Dialect,
     Row,
-    cell_of,
     read_rows,
     reader_of,
     write_rows,
+    writer_of,
 )
 from veracruz_utils.encoding.errors import PineconeError, TableError
 from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
@@ -209,4 +209,4 @@ def _decoded_cell(column: str, content: bytes) -> str:
     if column == STRING:
         return content.decode()
     kind = _NUMBER[column]
-    return cell_of(kind, decode(kind, content))
+    return writer_of(kind)(decode(kind, content))

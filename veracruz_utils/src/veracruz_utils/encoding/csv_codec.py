@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import PineconeError, TableError
@@ -21,6 +21,7 @@ _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
 _BOOLS: Final = {"true": True, "false": False}
 _NAMED_FLOATS: Final = ("NaN", "Infinity", "-Infinity")
+_FLOATS: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _MOST_NAME_CHARS: Final = 40
 
 _T = TypeVar("_T")
@@ -103,7 +104,7 @@ def _characters(text: bytes) -> str:
         raise TableError(f"the CSV is not UTF-8 at byte {error.start}") from None
 
 
-def write_rows(rows: Iterable[Sequence[str]], dialect: Dialect = COMMAS) -> str:
+def write_rows(rows: Iterable[Sequence[str | int]], dialect: Dialect = COMMAS) -> str:
     """The CSV file of rows of cells."""
     out = io.StringIO(newline="")
     plain, quoting = (
@@ -116,9 +117,15 @@ def write_rows(rows: Iterable[Sequence[str]], dialect: Dialect = COMMAS) -> str:
         )
         for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
-    for cells in rows:
+    table = list(rows)
+    plain.writerows(table)
+    if "\r" not in out.getvalue():
+        return out.getvalue()
+    out.seek(0)
+    out.truncate()
+    for cells in table:
         # A bare carriage return would read as the end of a line, an empty line as no row.
-        needs_quotes = any("\r" in cell for cell in cells)
+        needs_quotes = any("\r" in str(cell) for cell in cells)
         (quoting if needs_quotes else plain).writerow(cells)
     return out.getvalue()
 
@@ -178,23 +185,42 @@ def _(kind: kinds.Option) -> Callable[[str], Value]:
     return lambda cell: read_content(cell) if cell else None
 
 
-def cell_of(kind: kinds.TypeKind, value: Value) -> str:
-    """The cell of a value in a column of this type.
+@singledispatch
+def writer_of(kind: kinds.TypeKind) -> Callable[[Any], str]:
+    """What makes the cell of a value of this type; it raises TableError for one that has none.
 
     Raises:
-        TableError: CSV cannot tell this value from another one.
+        TableError: CSV has no cells for this type.
     """
-    if value is None:
-        return ""
-    if isinstance(kind, kinds.Option) and value == "":
-        raise TableError("CSV cannot tell an empty text from no text; use JSON")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _float_cell(value)
-    return str(value)
+    raise TableError(f"a CSV column cannot hold {kind}")
 
 
-def _float_cell(value: float) -> str:
-    text = repr(value)
-    return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)
+@writer_of.register
+def _(_: kinds.Integer | kinds.Text | kinds.Char) -> Callable[[Any], str]:
+    return str
+
+
+@writer_of.register
+def _(_: kinds.Float) -> Callable[[Any], str]:
+    def write(value: float | str) -> str:
+        text = value if isinstance(value, str) else repr(value)
+        return _FLOATS.get(text, text)
+
+    return write
+
+
+@writer_of.register
+def _(_: kinds.Bool) -> Callable[[Any], str]:
+    return lambda value: "true" if value else "false"
+
+
+@writer_of.register
+def _(kind: kinds.Option) -> Callable[[Any], str]:
+    write_content = writer_of(kind.content)
+
+    def write(value: Value) -> str:
+        if value == "":
+            raise TableError("CSV cannot tell an empty text from no text; use JSON")
+        return "" if value is None else write_content(value)
+
+    return write

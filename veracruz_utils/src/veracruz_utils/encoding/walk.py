@@ -182,7 +182,7 @@ class Walk:
         reader, element = self._reader, kind.element
         least, size, at_once = self._measures(element)
         count = reader.count(least)
-        seen: dict[bytes, int] | None = {} if kind.distinct and self._distinct else None
+        seen: dict[bytes, None] | None = {} if kind.distinct and self._distinct else None
         if seen is None and size is not None and self._on_integer is None:
             reader.skip(count * size)
             return
@@ -199,7 +199,7 @@ class Walk:
     def _pairs(self, kind: kinds.Mapping) -> _Frame:
         reader = self._reader
         count = reader.count(self._measures(kind.key)[0] + self._measures(kind.content)[0])
-        seen: dict[bytes, int] = {}
+        seen: dict[bytes, None] = {}
         for index in range(count):
             start = reader.position
             yield index, kind.key
@@ -221,7 +221,7 @@ class Walk:
             done += len(piece)
             yield None, None
 
-    def _record(self, index: int, start: int, seen: dict[bytes, int]) -> None:
+    def _record(self, index: int, start: int, seen: dict[bytes, None]) -> None:
         encoded = self._reader.since(start)
         if len(encoded) > _DIGEST_BYTES:
             encoded = b"\0" + hashlib.blake2b(encoded, digest_size=_DIGEST_BYTES).digest()

@@ -66,14 +66,22 @@ class WireReader:
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        self.skip(size)
-        return bytes(self._data[self._at - size : self._at])
+        start = self._at
+        end = start + size
+        if end > len(self._data):
+            raise self._short(size)
+        self._at = end
+        return bytes(self._data[start:end])
 
     def skip(self, size: int) -> None:
         """Goes past the next `size` bytes."""
-        if size > self.remaining:
-            raise PineconeError(f"{size} bytes are needed, {self.remaining} are left")
-        self._at += size
+        end = self._at + size
+        if end > len(self._data):
+            raise self._short(size)
+        self._at = end
+
+    def _short(self, size: int) -> PineconeError:
+        return PineconeError(f"{size} bytes are needed, {self.remaining} are left")
 
     def rewind(self, position: int) -> None:
         """Goes back to where it was."""
@@ -111,8 +119,11 @@ class WireReader:
 
     def varint(self) -> int:
         """The next unsigned LEB128 number: at most 64 bits, in its shortest form only."""
-        value = 0
-        for shift in range(0, 70, 7):
+        value = self.take(1)[0]
+        if value < 0x80:
+            return value
+        value &= 0x7F
+        for shift in range(7, 70, 7):
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
             if byte & 0x80:
@@ -120,7 +131,7 @@ class WireReader:
             if value > MAX_VARINT:
                 break
             # One encoding for each value: data with the same content has the same digest.
-            if byte == 0 and shift:
+            if byte == 0:
                 raise PineconeError("a varint is not in its shortest form")
             return value
         raise PineconeError("a varint is longer than 64 bits")
@@ -137,12 +148,12 @@ class WireReader:
         return count
 
 
-def record_distinct(encoded: bytes, seen: dict[bytes, int]) -> None:
+def record_distinct(encoded: bytes, seen: dict[bytes, None]) -> None:
     """Notes one more element of a set or key of a map; equal ones have equal encodings."""
     # Bytes and not values: to Python 0.0 equals -0.0, and NaN does not equal itself.
     if encoded in seen:
-        raise RepeatedError(seen[encoded])
-    seen[encoded] = len(seen)
+        raise RepeatedError(next(index for index, each in enumerate(seen) if each == encoded))
+    seen[encoded] = None  # they are in the order in which they came: that is its index
 
 
 def put_varint(out: bytearray, value: int) -> None:

@@ -1,15 +1,32 @@
 """Bytes to values: for each kind, a function that takes the next value from a reader."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, singledispatch
-from typing import TypeAlias
+from itertools import groupby
+from struct import Struct
+from typing import Any, TypeAlias
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.encoding.kinds import Value
 from veracruz_utils.encoding.wire import WireReader, record_distinct
 
-Take: TypeAlias = Callable[[WireReader], Value]
+
+class _Reader(WireReader):
+    __slots__ = ()
+
+    def sized(self) -> bytes:
+        """The next bytes, with their number in front."""
+        start = self._at
+        size = int.from_bytes(self._data[start : start + 1], "little")
+        end = start + 1 + size
+        if size >= 0x80 or end > len(self._data):
+            return self.take(self.count(1))
+        self._at = end
+        return bytes(self._data[start + 1 : end])
+
+
+Take: TypeAlias = Callable[[_Reader], Value]
 
 
 def decode(kind: kinds.TypeKind, data: bytes) -> Value:
@@ -18,7 +35,7 @@ def decode(kind: kinds.TypeKind, data: bytes) -> Value:
     Raises:
         PineconeError: the bytes are cut off, left over, or not the one encoding of a value.
     """
-    reader = WireReader(data)
+    reader = _Reader(data)
     value = _take_of_whole(kind)(reader)
     _refuse_rest(reader)
     return value
@@ -30,12 +47,12 @@ def decode_rows(kind: kinds.Sequence, data: bytes) -> Iterator[Value]:
     Raises:
         PineconeError: as `decode`, when the iteration comes to where it is so.
     """
-    reader = WireReader(data)
+    reader = _Reader(data)
     yield from _elements(kind)(reader)
     _refuse_rest(reader)
 
 
-def _refuse_rest(reader: WireReader) -> None:
+def _refuse_rest(reader: _Reader) -> None:
     if reader.remaining:
         raise PineconeError(f"{reader.remaining} bytes are left over after the value")
 
@@ -50,7 +67,7 @@ def _take_of(kind: kinds.TypeKind) -> Take:
     raise NotImplementedError(type(kind).__name__)
 
 
-def _take_at(step: int | str, take: Take, reader: WireReader) -> Value:
+def _take_at(step: int | str, take: Take, reader: _Reader) -> Value:
     try:
         return take(reader)
     except PineconeError as error:
@@ -66,7 +83,7 @@ def _(_: kinds.Bool) -> Take:
 def _(kind: kinds.Integer | kinds.Float) -> Take:
     unpack, size = kind.layout.unpack, kind.layout.size
 
-    def take(reader: WireReader) -> int | float:
+    def take(reader: _Reader) -> int | float:
         number: int | float = unpack(reader.take(size))[0]
         return number
 
@@ -80,8 +97,8 @@ def _(_: kinds.Char) -> Take:
 
 @_take_of.register
 def _(_: kinds.Text) -> Take:
-    def take(reader: WireReader) -> str:
-        encoded = reader.take(reader.count(1))
+    def take(reader: _Reader) -> str:
+        encoded = reader.sized()
         try:
             return encoded.decode()
         except UnicodeDecodeError as error:
@@ -90,12 +107,12 @@ def _(_: kinds.Text) -> Take:
     return take
 
 
-def _elements(kind: kinds.Sequence) -> Callable[[WireReader], Iterator[Value]]:
+def _elements(kind: kinds.Sequence) -> Callable[[_Reader], Iterator[Value]]:
     take_element, distinct = _take_of(kind.element), kind.distinct
     element_size = kinds.least_size(kind.element)
 
-    def take(reader: WireReader) -> Iterator[Value]:
-        seen: dict[bytes, int] = {}
+    def take(reader: _Reader) -> Iterator[Value]:
+        seen: dict[bytes, None] = {}
         # `grammar` refuses elements of no bytes, so what is left of the input bounds the count.
         for index in range(reader.count(element_size)):
             start = reader.position
@@ -121,10 +138,10 @@ def _(kind: kinds.Mapping) -> Take:
     take_key, take_content = _take_of(kind.key), _take_of(kind.content)
     pair_size = kinds.least_size(kind.key) + kinds.least_size(kind.content)
 
-    def take(reader: WireReader) -> Value:
+    def take(reader: _Reader) -> Value:
         pairs: list[Value] = []
         named: dict[str, Value] = {}
-        seen: dict[bytes, int] = {}
+        seen: dict[bytes, None] = {}
         for index in range(reader.count(pair_size)):
             start = reader.position
             try:
@@ -144,20 +161,65 @@ def _(kind: kinds.Mapping) -> Take:
 def _(kind: kinds.Option) -> Take:
     take_content = _take_of(kind.content)
 
-    def take(reader: WireReader) -> Value:
+    def take(reader: _Reader) -> Value:
         return take_content(reader) if reader.presence() else None
 
     return take
 
 
-@_take_of.register
-def _(kind: kinds.Tuple) -> Take:
-    steps = [(index, _take_of(part)) for index, part in enumerate(kind.parts)]
+def _parts(
+    parts: Sequence[tuple[int | str, kinds.TypeKind]],
+) -> Callable[[_Reader], list[Value]]:
+    """What takes values that stand side by side; numbers next to each other are taken at once.
 
-    def take(reader: WireReader) -> tuple[Value, ...]:
-        return tuple([_take_at(step, take_part, reader) for step, take_part in steps])
+    Args:
+        parts: the type of each, and what an error calls it.
+    """
+    steps = [(step, _take_of(part)) for step, part in parts]
+    groups = groupby((part for _, part in parts), _is_number)
+    takes = [each for numbers, some in groups for each in (_group if numbers else _singles)(some)]
+
+    def take(reader: _Reader) -> list[Value]:
+        start = reader.position
+        values: list[Value] = []
+        try:
+            for take_numbers, take_one in takes:
+                if take_numbers:
+                    values += take_numbers(reader)
+                else:
+                    values.append(take_one(reader))
+        except PineconeError:
+            # Once more, one by one: an error says of which it is.
+            reader.rewind(start)
+            return [_take_at(step, take_part, reader) for step, take_part in steps]
+        return values
 
     return take
+
+
+def _is_number(kind: kinds.TypeKind) -> bool:
+    return isinstance(kind, kinds.Integer | kinds.Float)
+
+
+_TakeNumbers: TypeAlias = Callable[[_Reader], Sequence[Value]]
+
+
+def _group(parts: Iterable[Any]) -> list[tuple[_TakeNumbers | None, Take]]:
+    """What takes numbers that stand side by side."""
+    layout = Struct("<" + "".join(part.layout.format.removeprefix("<") for part in parts))
+    unpack, size = layout.unpack, layout.size
+    return [(lambda reader: unpack(reader.take(size)), WireReader.boolean)]
+
+
+def _singles(parts: Iterable[kinds.TypeKind]) -> list[tuple[_TakeNumbers | None, Take]]:
+    """What takes each by itself."""
+    return [(None, _take_of(part)) for part in parts]
+
+
+@_take_of.register
+def _(kind: kinds.Tuple) -> Take:
+    take_parts = _parts(list(enumerate(kind.parts)))
+    return lambda reader: tuple(take_parts(reader))
 
 
 @_take_of.register
@@ -165,7 +227,7 @@ def _(kind: kinds.Array) -> Take:
     take_element = _take_of(kind.element)
     array_size, size = kinds.least_size(kind), kind.size
 
-    def take(reader: WireReader) -> list[Value]:
+    def take(reader: _Reader) -> list[Value]:
         if array_size > reader.remaining:  # before the first of perhaps a million elements
             raise PineconeError(f"{array_size} bytes are needed, {reader.remaining} are left")
         elements: list[Value] = []
@@ -181,19 +243,15 @@ def _(kind: kinds.Array) -> Take:
 
 @_take_of.register
 def _(kind: kinds.Struct) -> Take:
-    takes = [(name, _take_of(field)) for name, field in kind.fields]
-
-    def take(reader: WireReader) -> dict[str, Value]:
-        return {name: _take_at(name, take_field, reader) for name, take_field in takes}
-
-    return take
+    take_fields, names = _parts(kind.fields), [name for name, _ in kind.fields]
+    return lambda reader: dict(zip(names, take_fields(reader), strict=True))
 
 
 @_take_of.register
 def _(kind: kinds.Enum) -> Take:
     takes = [(name, _take_of(content) if content else None) for name, content in kind.variants]
 
-    def take(reader: WireReader) -> Value:
+    def take(reader: _Reader) -> Value:
         name, take_content = takes[reader.variant(kind)]
         return {name: _take_at(name, take_content, reader)} if take_content else name
 

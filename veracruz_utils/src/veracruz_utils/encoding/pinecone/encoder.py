@@ -144,7 +144,7 @@ def _(kind: kinds.Sequence) -> Put:
     def put(value: object, out: bytearray) -> None:
         elements = _elements(value)
         put_varint(out, len(elements))
-        seen: dict[bytes, int] = {}
+        seen: dict[bytes, None] = {}
         for index, element in enumerate(elements):
             start = len(out)
             try:
@@ -173,7 +173,7 @@ def _(kind: kinds.Mapping) -> Put:
     def put(value: object, out: bytearray) -> None:
         pairs = _pairs(kind, value)
         put_varint(out, len(pairs))
-        seen: dict[bytes, int] = {}
+        seen: dict[bytes, None] = {}
         for index, (key, content) in enumerate(pairs):
             start = len(out)
             try:
