@@ -23,7 +23,6 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
-from tabasco.registry.revocations import Revocations
 from tabasco.service.attestation import Settings
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.hardware_root import HardwareRoot
@@ -104,7 +103,6 @@ def tabasco_with(tmp_path, name):
             instances=Instances(database),
             verifiers=[root],
             validity=settings.enrolment_validity,
-            revocations=Revocations(database),
         )
 
         def answer(method, request):

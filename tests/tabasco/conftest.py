@@ -26,7 +26,7 @@ def postgresql():
 
 
 @pytest.fixture(scope="session")
-def _new_file(tmp_path_factory):
+def new_file(tmp_path_factory):
     """An empty database that has been migrated, which takes longer than most tests."""
     path = tmp_path_factory.mktemp("new") / "tabasco.db"
     Database.open(sqlite_url(path)).close()
@@ -48,7 +48,7 @@ def _shared_database(postgresql):
 def database(request, tmp_path):
     """An empty database, of each kind that there is."""
     if request.param == "sqlite":
-        new = request.getfixturevalue("_new_file")
+        new = request.getfixturevalue("new_file")
         with Database.open(sqlite_url(shutil.copy2(new, tmp_path / "tabasco.db"))) as database:
             yield database
         return

@@ -82,6 +82,10 @@ class RejectionReason(StrEnum):
         "evidence-unacceptable",
         "the evidence is authentic, but no appraisal policy accepts it",
     )
+    EVIDENCE_REVOKED = (
+        "evidence-revoked",
+        "a key, certificate or platform that the evidence rests on is revoked",
+    )
     MEASUREMENT_REVOKED = ("measurement-revoked", "what was measured is revoked")
     TOKEN_MALFORMED = (
         "token-malformed",

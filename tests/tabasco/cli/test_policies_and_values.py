@@ -105,7 +105,8 @@ def test_an_operator_works_with_reference_values_by_command(tabasco, tmp_path):
     tabasco("reference-values", "provider", "add", "--name", "maker", file)
     other = [{"kind": "sgx", "measurement": "mrenclave", "value": "22" * 32}]
     taken = tabasco("reference-values", "import", "-", "--json", stdin=bundle(key, 7, other))
-    assert printed(taken) == {"provider": "maker", "version": 7, "values": 1}
+    taken_over = {"provider": "maker", "version": 7, "values": 1, "left_out": 0, "ended": 0}
+    assert printed(taken) == taken_over
     assert "maker  version 7" in tabasco("reference-values", "provider", "list").stdout
     tabasco("reference-values", "remove", number)
     assert (

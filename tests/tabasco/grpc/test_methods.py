@@ -127,7 +127,8 @@ def test_a_refusal_is_logged_with_its_reason_and_nothing_of_the_request(client, 
 def test_what_breaks_inside_is_internal_and_tells_nothing(client, attester, database, tmp_path):
     client.enrol(attester)
     with database.writing() as session:
-        session.connection().exec_driver_sql("drop table instances")
+        for table in ("instance_values", "instances"):
+            session.connection().exec_driver_sql(f"drop table {table}")
     with pytest.raises(grpc.RpcError) as caught:
         client.channel.unary_unary(f"/{wire.SERVICE}/VerifyToken")(
             encode(wire.VerifyTokenRequest(attester.token(CHALLENGE), CHALLENGE)),

@@ -424,7 +424,8 @@ def test_a_bundle_of_a_registered_provider_is_imported_once(admin, database, clo
     document = json.dumps({"version": 3, "values": values}).encode()
     bundle = sign_jws(document, key, typ=BUNDLE_TYPE, kid=None)
     imported = admin.post("/v1/reference-values/bundles", content=bundle)
-    assert imported.json() == {"provider": "maker", "version": 3, "values": 1}
+    taken_over = {"provider": "maker", "version": 3, "values": 1, "left_out": 0, "ended": 0}
+    assert imported.json() == taken_over
     assert admin.post("/v1/reference-values/bundles", content=bundle).status_code == 409
     assert admin.get("/v1/providers").json() == [{"name": "maker", "version": 3}]
 

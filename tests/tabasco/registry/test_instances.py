@@ -9,6 +9,7 @@ from support.enrolment import SoftwareRoot, new_key, spki
 from tabasco import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.instances import Enrolment, Instances
 from tabasco.registry.roots import Roots
+from tabasco.verify.named import Named, Subject
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def enrolment(clock, key=None, **changes):
         "root_number": None,
         "enrolled_at": clock(),
         "expires_at": clock() + timedelta(hours=1),
+        "named": (Named(Subject.INSTANCE, "own", instance_id_of(key.public_key())),),
     }
     return Enrolment(**{**values, **changes})
 

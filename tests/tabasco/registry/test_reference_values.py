@@ -98,7 +98,7 @@ def maker(database):
 def test_a_bundle_replaces_what_its_provider_said_and_nothing_else(database, maker):
     values = ReferenceValues(database)
     mine = values.add(value(value=bytes(64)), at=NOW)
-    assert values.import_bundle(bundle(maker), at=NOW)[1] == 1
+    assert values.import_bundle(bundle(maker), at=NOW).count == 1
     other = [{"kind": "sgx", "measurement": "mrenclave", "value": "11" * 32, "label": "new"}]
     values.import_bundle(bundle(maker, 2, other), at=NOW)
     assert [(each.provider, each.value) for each in values.all()] == [

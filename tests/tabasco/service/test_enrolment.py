@@ -275,6 +275,7 @@ def test_nothing_is_acknowledged_when_the_database_does_not_take_it(
 ):
     request = attester.enrolment(begin(service))
     with database.writing() as session:
-        session.connection().exec_driver_sql("drop table instances")
+        for table in ("instance_values", "instances"):
+            session.connection().exec_driver_sql(f"drop table {table}")
     with pytest.raises(DatabaseError):
         service.complete_enrolment(request)

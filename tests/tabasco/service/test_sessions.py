@@ -19,6 +19,7 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.service.sessions import Sessions, Submission, session_binding
 from tabasco.verify.kinds import EvidenceKind
@@ -56,6 +57,7 @@ def sessions(database, store, result_key):
         key_ring=KeyRing.single(result_key),
         verifier=VerifierId("veracruz-tabasco", "9.9"),
         validity=timedelta(minutes=5),
+        revocations=Revocations(database),
     )
 
 

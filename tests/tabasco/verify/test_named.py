@@ -41,7 +41,7 @@ def digest(key):
 @pytest.mark.parametrize("name", SEEDS)
 def test_evidence_names_its_keys_and_its_certificates_and_its_platform(name):
     seed = SEEDS[name]
-    subjects = {each.subject for each in seed.verify().named}
+    subjects = {each.subject for each in seed.verify().revocable}
     expected = {Subject.KEY}
     expected |= {Subject.CERTIFICATE} if seed.kind in CERTIFIED else set()
     expected |= {Subject.INSTANCE} if seed.kind in IDENTIFIED else set()
@@ -51,8 +51,12 @@ def test_evidence_names_its_keys_and_its_certificates_and_its_platform(name):
 @pytest.mark.parametrize("name", SEEDS)
 def test_every_measurement_can_be_revoked_but_that_of_nothing(name):
     proven = SEEDS[name].verify()
-    found = {each.name: each.value for each in proven.revocable if each.subject == "measurement"}
-    assert found == {key: value for key, value in proven.measurements.items() if any(value)}
+    found = [(each.name, each.value) for each in proven.revocable if each.subject == "measurement"]
+    every = (proven, *proven.parts.values())
+    wanted = [each for part in every for each in part.measurements.items() if any(each[1])]
+    assert set(wanted) <= set(found)
+    events = {event.digest for part in every for of in (part.events or {}).values() for event in of}
+    assert {value for _, value in found} == {value for _, value in wanted} | events
 
 
 @pytest.mark.parametrize("name", SEEDS)

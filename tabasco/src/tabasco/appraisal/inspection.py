@@ -12,6 +12,7 @@ from typing import Final
 from psa_attestation.errors import AttestationError, Stage
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
+from tabasco.appraisal.revocation import RevokedAmong, with_revocations
 from tabasco.verify.detection import kind_of
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.evidence import verify_evidence
@@ -52,6 +53,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     Fault.COLLATERAL_MISSING: "give it, see --help; Intel's and AMD's can be imported, too: "
     "tabasco collateral import",
     Fault.COLLATERAL_EXPIRED: "get collateral of that time, or verify for another: --at",
+    Fault.REVOKED: "replace what is revoked: a revocation is for ever",
     Fault.COLLATERAL_MISMATCH: "get the collateral of this very platform",
     Fault.COLLATERAL_ROLLBACK: "get the newest: what was issued for less security is not used",
     Fault.EXPIRED: "verify for the time at which it was made: --at",
@@ -71,6 +73,11 @@ _REMEDIES: Final[Mapping[str, str]] = {
     Fault.UNKNOWN_KIND: "name the kind, if the form is damaged: --kind",
     "unknown-instance": "register the attester's key, if you trust it: --key",
 }
+
+
+_REVOCATIONS_UNKNOWN: Final = (
+    "that nothing in it is revoked: no database with revocations was asked"
+)
 
 
 class EvidenceVerdict(StrEnum):
@@ -126,6 +133,7 @@ def inspect(
     policy: AppraisalPolicy | None,
     at: datetime,
     references: References = lambda _kind, _name: (),
+    revoked: RevokedAmong | None = None,
 ) -> Inspection:
     """Verify evidence and say what came of it.
 
@@ -138,6 +146,7 @@ def inspect(
         policy: what is accepted.
         at: the time to verify for.
         references: where the policy draws reference values from; by default there are none.
+        revoked: which values are revoked; None where nobody knows, which the report says.
     """
     try:
         kind = kind or kind_of(data)
@@ -155,6 +164,8 @@ def inspect(
         )
     else:
         decision = Decision.without_policy(proven, acceptance)
+    if revoked is not None:
+        decision = with_revocations(decision, proven, revoked)
     refused = decision.refused_by
     return Inspection(
         kind,
@@ -163,7 +174,10 @@ def inspect(
         proven,
         decision,
         None if refused is None else Rejection.of(refused.error),
-        tuple(_not_proven(proven, kind, means, acceptance, policy)),
+        (
+            *_not_proven(proven, kind, means, acceptance, policy),
+            *(() if revoked is not None else (_REVOCATIONS_UNKNOWN,)),
+        ),
     )
 
 

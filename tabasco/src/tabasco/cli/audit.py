@@ -9,6 +9,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco.cli.options import (
+    current_time,
     database_option,
     format_time,
     open_database,
@@ -110,6 +111,26 @@ def audit_verify(
         text,
         as_json=as_json,
     )
+
+
+@audit.command("disregard-time")
+@click.argument("number", type=click.IntRange(min=1))
+@state_option
+@database_option
+@json_option
+def audit_disregard_time(
+    number: int, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Do not hold the clock against entry NUMBER and those before it; the log says so.
+
+    For an entry that was made while the clock was wrong, and that `tabasco serve` names. Make sure
+    that the clock is right now: what has expired would be believed again by one that is late.
+    """
+    now = current_time()
+    with open_database(state, database) as found:
+        AuditLog(found).disregard_time(number, now=now)
+    text = f"entries up to {number} do not count against the clock, which says {format_time(now)}"
+    emit({"number": number}, text, as_json=as_json)
 
 
 def _head_in(file: Path, signers: Sequence[ec.EllipticCurvePublicKey]) -> Head:

@@ -189,13 +189,13 @@ def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
 
 
 def in_hex(text: str) -> bytes:
-    """The bytes that hexadecimal digits are.
+    """The bytes that hexadecimal digits are, of either case, with or without 0x before them.
 
     Raises:
         click.BadParameter: they are something else.
     """
     try:
-        return bytes.fromhex(text)
+        return bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:
         raise click.BadParameter(f"{text[:40]!r} is not hexadecimal") from None
 

@@ -68,7 +68,7 @@ def list_(state: StateDirectory, database: str | None, *, as_json: bool) -> None
 @database_option
 @json_option
 def remove(number: int, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """Remove the key with this number; instances that enrolled by it stay enrolled."""
+    """Remove the key with this number: no bundle brings it back, and what enrolled by it ends."""
     with open_database(state, database) as opened:
         removed = PlatformKeys(opened).remove(number, at=current_time())
     emit(_fields(removed), f"platform key {number} is removed", as_json=as_json)

@@ -39,21 +39,33 @@ def policy() -> None:
 
 @policy.command("set")
 @click.argument("file", type=_FILE)
+@click.option("--instead-of", type=int, metavar="VERSION",
+              help="Withdraw the policy in force, of this very version; for a version that was too "
+              "high.")  # fmt: skip
 @state_option
 @database_option
 @json_option
-def policy_set(file: Path, state: StateDirectory, database: str | None, *, as_json: bool) -> None:
+def policy_set(
+    *,
+    file: Path,
+    instead_of: int | None,
+    state: StateDirectory,
+    database: str | None,
+    as_json: bool,
+) -> None:
     """Put the appraisal policy in FILE (TOML, - for stdin) in force.
 
-    Its version has to be higher than that of the policy before.
+    Its version has to be higher than that of the policy before. It applies to who is enrolled, too.
     """
     document = read_file(file, limit=MAX_POLICY_BYTES, what="appraisal policy")
     with open_database(state, database, create=True) as found:
-        stored = Policies(found).put_in_force(document, at=current_time())
+        stored = Policies(found).put_in_force(document, at=current_time(), instead_of=instead_of)
     for each in stored.policy.warnings():
         note(f"warning: {each}")
     text = f"policy version {stored.version} is in force ({stored.digest.hex()[:12]})"
-    emit(_policy_fields(stored), text, as_json=as_json)
+    if stored.ended:
+        text += f"; {stored.ended} enrolments are accepted no more"
+    emit(_policy_fields(stored) | {"ended": stored.ended}, text, as_json=as_json)
 
 
 @policy.command("show")
@@ -77,11 +89,13 @@ def policy_show(state: StateDirectory, database: str | None, *, as_json: bool) -
 @database_option
 @json_option
 def policy_list(state: StateDirectory, database: str | None, *, as_json: bool) -> None:
-    """List all versions of the policy, the one in force first."""
+    """List all versions of the policy, newest first; a withdrawn one decides nothing."""
     with open_database(state, database) as found:
         every = Policies(found).all()
     lines = [
-        f"{each.version:>4}  {each.digest.hex()}  {format_time(each.set_at)}" for each in every
+        f"{each.version:>4}  {each.digest.hex()}  {format_time(each.set_at)}"
+        + ("" if each.withdrawn_at is None else "  withdrawn")
+        for each in every
     ]
     text = "\n".join(lines) or "no policy is in force: see tabasco policy set"
     emit({"policies": [_policy_fields(each) for each in every]}, text, as_json=as_json)
@@ -158,4 +172,9 @@ def policy_explain(
 
 
 def _policy_fields(stored: StoredPolicy) -> dict[str, object]:
-    return {"version": stored.version, "digest": stored.digest, "set_at": stored.set_at}
+    return {
+        "version": stored.version,
+        "digest": stored.digest,
+        "set_at": stored.set_at,
+        "withdrawn_at": stored.withdrawn_at,
+    }

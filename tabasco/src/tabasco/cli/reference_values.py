@@ -109,7 +109,7 @@ def reference_values_show(
 def reference_values_remove(
     number: int, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
-    """Delete the reference value with this number."""
+    """Remove the reference value with this number: no bundle brings it back."""
     with open_database(state, database) as found:
         removed = ReferenceValues(found).remove(number, at=current_time())
     emit(_value_fields(removed), f"reference value {number} is removed", as_json=as_json)
@@ -129,9 +129,20 @@ def reference_values_import(
     """
     bundle = read_file(file, limit=MAX_BUNDLE_BYTES, what="bundle")
     with open_database(state, database) as found:
-        provider, count = ReferenceValues(found).import_bundle(bundle, at=current_time())
-    fields = {"provider": provider.name, "version": provider.bundle_version, "values": count}
-    text = f"imported {count} values of {provider.name}, version {provider.bundle_version}"
+        done = ReferenceValues(found).import_bundle(bundle, at=current_time())
+    provider = done.provider
+    text = f"imported {done.count} values of {provider.name}, version {provider.bundle_version}"
+    if done.left_out:
+        text += f"; {done.left_out} were removed here and stay so, add them by hand if wanted"
+    if done.ended:
+        text += f"; {done.ended} enrolments are accepted no more"
+    fields = {
+        "provider": provider.name,
+        "version": provider.bundle_version,
+        "values": done.count,
+        "left_out": done.left_out,
+        "ended": done.ended,
+    }
     emit(fields, text, as_json=as_json)
 
 
@@ -154,6 +165,24 @@ def provider_add(
     with open_database(state, database, create=True) as found:
         added = ReferenceValues(found).add_provider(name, key, at=current_time())
     emit({"name": added.name}, f"provider {name} is registered", as_json=as_json)
+
+
+@provider.command("remove")
+@click.argument("name")
+@state_option
+@database_option
+@json_option
+def provider_remove(
+    name: str, state: StateDirectory, database: str | None, *, as_json: bool
+) -> None:
+    """Accept no more bundles of provider NAME, and forget what it said.
+
+    Added again, it begins anew: its next bundle may have any version.
+    """
+    with open_database(state, database) as found:
+        count = ReferenceValues(found).remove_provider(name, at=current_time())
+    text = f"provider {name} is removed, and {count} values and keys of it"
+    emit({"name": name, "values": count}, text, as_json=as_json)
 
 
 @provider.command("list")

@@ -10,7 +10,6 @@ from typing import Final
 
 import click
 
-from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco.cli.collateral import warn_of_stale
 from tabasco.cli.options import (
     challenge_key_in,
@@ -72,7 +71,7 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     metavar="FILE.pem",
     help="Before serving, trust this software root under the name of the file, as 'tabasco root "
-    "add' does. Repeatable.",
+    "add' does; one that was removed stays so. Repeatable.",
 )
 @seconds_option(
     "--challenge-validity",
@@ -200,7 +199,10 @@ def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
 def _trust(roots: Roots, files: tuple[Path, ...]) -> None:
     for file in files:
         key = public_key_in(file)
-        if roots.find(instance_id_of(key)) is None:
-            roots.add(file.stem, key, at=current_time())
+        if roots.add_unless_removed(file.stem, key, at=current_time()) is None:
+            note(
+                f"warning: the root in {file} was removed or its key revoked, and it stays so; "
+                f"one that was removed is trusted again by: tabasco root add --name NAME {file}"
+            )
     if not roots.all():
         note("warning: no root is trusted, so nobody can enrol: see tabasco root add")

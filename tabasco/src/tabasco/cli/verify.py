@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,11 +13,22 @@ from psa_attestation.cose.verification import MacKey
 from tabasco.appraisal import inspection
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.known_names import unknown_concerns
-from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy
+from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy, References
 from tabasco.cli.collateral import source
-from tabasco.cli.options import TIME, current_time, store_option
+from tabasco.cli.options import (
+    TIME,
+    current_time,
+    database_option,
+    open_database,
+    state_option,
+    store_option,
+)
 from tabasco.cli.signers import keys_in
 from tabasco.errors import TabascoError
+from tabasco.registry.database import Database
+from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
+from tabasco.registry.state import StateDirectory
 from tabasco.verify.detection import plain
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.eventlog.log import MAX_LOG_BYTES
@@ -135,6 +147,8 @@ def _acceptance_options(command: _F) -> _F:
 @_means_options
 @store_option
 @_acceptance_options
+@state_option
+@database_option
 @json_option
 @click.pass_context
 def verify(
@@ -144,14 +158,17 @@ def verify(
     file: Path,
     kind: str | None,
     at: datetime | None,
+    state: StateDirectory,
+    database: str | None,
     as_json: bool,
     **options: Any,  # noqa: ANN401 - the options above
 ) -> None:
     """Verify the evidence in FILE (- for stdin), offline: nothing is fetched.
 
-    Evidence may be raw, hexadecimal or base64. Exit status: 0 accepted, 3 refused (the report
-    says whether it is authentic; without collateral or a key that cannot be established), 2 wrong
-    usage.
+    Evidence may be raw, hexadecimal or base64. What is revoked is refused, and reference values
+    are known, by the database of --state or --database; the report says where there is none. Exit
+    status: 0 accepted, 3 refused (the report says whether it is authentic; without collateral or a
+    key that cannot be established), 2 wrong usage.
 
     \b
       tabasco verify quote.bin --collateral platform.json --at 2025-06-25
@@ -162,14 +179,19 @@ def verify(
       tabasco verify gpus.json --rim driver.xml --rim vbios.xml --nonce 00112233...
     """  # noqa: D301 - click's mark for lines that stay
     data = _evidence(file, options["quote_signature"], options["quote_registers"])
-    report = inspection.inspect(
-        data,
-        EvidenceKind(kind) if kind else None,
-        means=_means(options),
-        acceptance=_acceptance(options),
-        policy=_policy(options["policy"]),
-        at=at or current_time(),
-    )
+    at = at or current_time()
+    with ExitStack() as stack:
+        opened = _database(state, database, stack)
+        report = inspection.inspect(
+            data,
+            EvidenceKind(kind) if kind else None,
+            means=_means(options),
+            acceptance=_acceptance(options),
+            policy=_policy(options["policy"]),
+            at=at,
+            references=_references(opened, at),
+            revoked=None if opened is None else Revocations(opened).among,
+        )
     for warning in unknown_concerns(options["concerns"]):
         note(f"warning: {warning}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
@@ -191,6 +213,20 @@ def _evidence(file: Path, signature: Path | None, registers: Path | None) -> byt
         )
     except EvidenceError as error:
         raise TabascoError(f"{file} and {registers}: {error.detail}") from error
+
+
+def _database(state: StateDirectory, url: str | None, stack: ExitStack) -> Database | None:
+    """The database of a service on this machine, if there is one; one that is named has to be."""
+    if url is None and not state.has_database:
+        return None
+    return stack.enter_context(open_database(state, url))
+
+
+def _references(database: Database | None, at: datetime) -> References:
+    if database is None:
+        return lambda _kind, _name: ()
+    values = ReferenceValues(database)
+    return lambda kind, name: values.accepted(kind, name, at=at)
 
 
 def _means(options: dict[str, Any]) -> Means:

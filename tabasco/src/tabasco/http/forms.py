@@ -37,6 +37,7 @@ from tabasco.appraisal.policy import MAX_POLICY_BYTES
 from tabasco.registry.instances import InstanceState
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Subject
 
 
 def _from_text(value: object) -> object:
@@ -273,11 +274,16 @@ class ReferenceValueForm(NewReferenceValueForm):
 
 
 class ImportedBundleForm(_StrictForm):
-    """Whose bundle it was, its version, and how many values are in it."""
+    """Whose bundle it was, its version, and how many values and keys are accepted by it.
+
+    `left_out` were removed by an operator, and stay so; `ended` is how many enrolments did.
+    """
 
     provider: str
     version: int
     values: int
+    left_out: int
+    ended: int
 
 
 class ProviderForm(_StrictForm):
@@ -293,6 +299,7 @@ class PolicyForm(_StrictForm):
     version: int
     digest: Hex
     set_at: Time
+    withdrawn_at: Time | None
     document: str
 
 
@@ -332,24 +339,16 @@ class ExplanationForm(BaseModel):
     checks: list[dict[str, Any]]
 
 
-class RevocationSubject(StrEnum):
-    """What can be revoked."""
-
-    INSTANCE = "instance"
-    MEASUREMENT = "measurement"
-    KEY = "key"
-
-
 class NewRevocationForm(_StrictForm):
-    """Revoke this: an instance by its id, a measurement, a key by its SHA-256."""
+    """Revoke this: an instance by its id, a measurement, a key or certificate by its SHA-256."""
 
-    subject: RevocationSubject
+    subject: Subject
     value: Hex
     reason: Label = ""
 
 
 class RevocationForm(NewRevocationForm):
-    """A revocation of a measurement or a key."""
+    """A revocation as it is kept."""
 
     revoked_at: Time
 

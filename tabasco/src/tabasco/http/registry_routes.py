@@ -18,7 +18,6 @@ from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
-from tabasco.verify.named import Subject
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)
@@ -99,10 +98,10 @@ def instances(context: Given, _: Reader) -> list[forms.InstanceForm]:
 
 @router.get("/v1/revocations")
 def revocations(context: Given, _: Reader) -> list[forms.RevocationForm]:
-    """Every revocation of a measurement or key, newest first; instances show their own state."""
+    """Every revocation, newest first."""
     return [
         forms.RevocationForm(
-            subject=forms.RevocationSubject(each.subject.value),
+            subject=each.subject,
             value=each.value,
             reason=each.reason,
             revoked_at=each.revoked_at,
@@ -115,17 +114,13 @@ def revocations(context: Given, _: Reader) -> list[forms.RevocationForm]:
 def revoke(
     wanted: forms.NewRevocationForm, context: Given, admin: Admin
 ) -> forms.NewRevocationForm:
-    """Revoke an instance, a measurement or a key; a second time changes nothing."""
-    if wanted.subject is forms.RevocationSubject.INSTANCE:
-        Instances(context.database).revoke(wanted.value, at=context.now(), actor=admin.actor)
-    else:
-        Revocations(context.database).add(
-            Subject(wanted.subject.value),
-            wanted.value,
-            wanted.reason,
-            at=context.now(),
-            actor=admin.actor,
-        )
+    """Revoke a measurement, key, certificate or instance; a second time changes nothing.
+
+    What is enrolled by it is refused at once.
+    """
+    Revocations(context.database).add(
+        wanted.subject, wanted.value, wanted.reason, at=context.now(), actor=admin.actor
+    )
     return wanted
 
 
@@ -159,11 +154,15 @@ def add_reference_value(
 )
 def import_bundle(bundle: Body, context: Given, admin: Admin) -> forms.ImportedBundleForm:
     """Import a bundle that a registered provider signed: a JWS over JSON, or a CoRIM."""
-    provider, count = ReferenceValues(context.database).import_bundle(
+    found = ReferenceValues(context.database).import_bundle(
         bundle, at=context.now(), actor=admin.actor
     )
     return forms.ImportedBundleForm(
-        provider=provider.name, version=provider.bundle_version, values=count
+        provider=found.provider.name,
+        version=found.provider.bundle_version,
+        values=found.count,
+        left_out=found.left_out,
+        ended=found.ended,
     )
 
 
@@ -215,7 +214,7 @@ def add_platform_key(
 
 @router.delete("/v1/platform-keys/{number}", status_code=204)
 def remove_platform_key(number: _Number, context: Given, admin: Admin) -> Response:
-    """Remove a platform's key; instances that enrolled by it stay enrolled."""
+    """Remove a platform's key; what enrolled by it ends."""
     try:
         PlatformKeys(context.database).remove(number, at=context.now(), actor=admin.actor)
     except TabascoError as error:
@@ -225,7 +224,7 @@ def remove_platform_key(number: _Number, context: Given, admin: Admin) -> Respon
 
 @router.get("/v1/policies")
 def policies(context: Given, _: Reader) -> list[forms.PolicyForm]:
-    """Every appraisal policy there was; the first is in force."""
+    """Every appraisal policy there was, newest first; that in force was not withdrawn."""
     return [_policy(each) for each in Policies(context.database).all()]
 
 
@@ -234,9 +233,19 @@ def policies(context: Given, _: Reader) -> list[forms.PolicyForm]:
     status_code=201,
     openapi_extra={"requestBody": {"content": {"application/toml": {}}}},
 )
-def put_in_force(document: Body, context: Given, admin: Admin) -> forms.PolicyForm:
-    """Put an appraisal policy (TOML) in force; its version has to be higher than the last."""
-    stored = Policies(context.database).put_in_force(document, at=context.now(), actor=admin.actor)
+def put_in_force(
+    document: Body,
+    context: Given,
+    admin: Admin,
+    instead_of: Annotated[int | None, Query(ge=1, le=_MAX_NUMBER)] = None,
+) -> forms.PolicyForm:
+    """Put an appraisal policy (TOML) in force; its version has to be higher than the last.
+
+    `instead_of` withdraws the version in force, if it is this one.
+    """
+    stored = Policies(context.database).put_in_force(
+        document, at=context.now(), actor=admin.actor, instead_of=instead_of
+    )
     return _policy(stored)
 
 
@@ -310,5 +319,6 @@ def _policy(stored: StoredPolicy) -> forms.PolicyForm:
         version=stored.version,
         digest=stored.digest,
         set_at=stored.set_at,
+        withdrawn_at=stored.withdrawn_at,
         document=stored.document.decode(),
     )

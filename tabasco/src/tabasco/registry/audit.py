@@ -36,7 +36,9 @@ DONE: Final = "done"
 MAX_HEAD_BYTES: Final = 1024
 _LABEL: Final = b"veracruz-tabasco-audit-v1"
 _FIRST: Final = bytes(32)
-_CLOCK_LEEWAY: Final = timedelta(hours=1)
+CLOCK_LEEWAY: Final = timedelta(hours=1)
+"""By how much the clock may be behind the log."""
+DISREGARD: Final = "disregard-time"
 _HEAD_LABEL: Final = "veracruz-tabasco-audit-head-v1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_HEAD_BYTES, max_items=16, max_depth=3)
 
@@ -128,6 +130,28 @@ def record(
     )
 
 
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")
+
+
+def _disregarded(session: Session) -> int:
+    """The number of the last entry whose time does not count."""
+    subject = session.scalar(
+        select(AuditRow.subject).filter_by(action=DISREGARD).order_by(AuditRow.id.desc()).limit(1)
+    )
+    return 0 if subject is None else int(subject.split(" ")[0])
+
+
+def _latest(session: Session, *, after: int) -> AuditRow | None:
+    """Of the entries after this one, that of the latest time."""
+    return session.scalar(
+        select(AuditRow)
+        .where(AuditRow.id > after)
+        .order_by(AuditRow.at.desc(), AuditRow.id.desc())
+        .limit(1)
+    )
+
+
 class AuditLog:
     """The log in a database."""
 
@@ -187,15 +211,45 @@ class AuditLog:
     def check_clock(self, now: datetime) -> None:
         """Refuse a time that was over long ago: what has expired would be believed again.
 
+        Entries up to one that was disregarded (`disregard_time`) do not count.
+
         Raises:
-            TabascoError: the newest entry is more than an hour later.
+            TabascoError: the latest entry is more than an hour later.
         """
         with self._database.reading() as session:
-            newest = session.scalar(select(AuditRow.at).order_by(AuditRow.id.desc()).limit(1))
-        if newest is not None and newest > now + _CLOCK_LEEWAY:
+            row = _latest(session, after=_disregarded(session))
+            latest = None if row is None else AuditEntry.of(row)
+        if latest is not None and latest.at > now + CLOCK_LEEWAY:
             raise TabascoError(
-                f"the clock says {now.isoformat(timespec='seconds')}, but the newest entry of the "
-                f"audit log is of {newest.isoformat(timespec='seconds')}: set the clock"
+                f"the clock says {_text(now)}, but entry {latest.number} of the audit log is of "
+                f"{_text(latest.at)}: set the clock; if it is right, and was wrong when the entry "
+                f"was made: tabasco audit disregard-time {latest.number}"
+            )
+
+    def disregard_time(self, number: int, *, now: datetime, actor: str = OPERATOR) -> None:
+        """Have the times of entries up to this one not count against the clock any more.
+
+        What expired before them may be believed again, so only the very entry that the clock is
+        held against can be named, and that it was is an entry itself.
+
+        Raises:
+            TabascoError: it is not that entry, or is no more than an hour in the future.
+        """
+        with self._database.writing() as session:
+            latest = _latest(session, after=_disregarded(session))
+            if latest is None or latest.at <= now + CLOCK_LEEWAY:
+                raise TabascoError("no entry of the audit log is in the future: nothing to do")
+            if latest.id != number:
+                raise TabascoError(
+                    f"the entry of the latest time is {latest.id}, of {_text(latest.at)}: look at "
+                    "it (tabasco audit show), and name that one"
+                )
+            record(
+                session,
+                at=now,
+                actor=actor,
+                action=DISREGARD,
+                subject=f"{latest.id} {_text(latest.at)}",
             )
 
     def count(self) -> int:

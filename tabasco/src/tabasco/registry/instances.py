@@ -1,18 +1,35 @@
-"""The register of instances: root attestation isolates that proved what they are."""
+"""The register of instances: root attestation isolates that proved what they are.
 
-import hashlib
-from dataclasses import dataclass
+An instance is kept with every value that its enrolment rests on (its key, measurements, who signed
+its evidence), and whether one of them is revoked is looked up with it, always. So a revocation
+counts for whoever is enrolled from its transaction on. An enrolment is written in one transaction
+with the question whether it still may be, and writers come one after the other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
+from tabasco.appraisal.kept import MAX_KEPT_BYTES, keep
+from tabasco.appraisal.policy import AppraisalPolicy
+from tabasco.appraisal.revocation import PREFIX, revocation_checks
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
-from tabasco.registry.models import InstanceRow, RootRow
+from tabasco.registry.judgement import judge, policy_in_force
+from tabasco.registry.models import InstanceRow, InstanceValueRow, RevocationRow, RootRow
+from tabasco.registry.pseudonyms import pseudonym_of
+from tabasco.registry.revocations import Revocations, revoked_among
+from tabasco.verify.named import Named, Subject
+from tabasco.verify.proven import Proven
+
+OWN: Final = "enrolling"
+"""What the instance's own key and id are called among what its enrolment rests on."""
 
 
 class InstanceState(StrEnum):
@@ -45,12 +62,17 @@ class Instance:
         """What it is at this time; revoked is for ever."""
         if self.revoked_at is not None:
             return InstanceState.REVOKED
-        return InstanceState.EXPIRED if self.expires_at <= at else InstanceState.LIVE
+        # Not before it began either: it was enrolled while the clock was wrong, and ends too late.
+        live = self.enrolled_at - audit.CLOCK_LEEWAY <= at < self.expires_at
+        return InstanceState.LIVE if live else InstanceState.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What is to be written about an instance: every field already verified."""
+    """What is to be written about an instance: every field already verified.
+
+    `named` is what it rests on; `proven` what its hardware proved, None where a root vouched.
+    """
 
     instance_id: bytes
     public_key: bytes
@@ -60,6 +82,8 @@ class Enrolment:
     root_number: int | None
     enrolled_at: datetime
     expires_at: datetime
+    named: tuple[Named, ...]
+    proven: Proven | None = None
 
 
 class Instances:
@@ -69,16 +93,22 @@ class Instances:
         self._database = database
         self._by_id = database.lookup(_BY_ID)
 
-    def enrol(self, enrolment: Enrolment) -> None:
+    def enrol(self, enrolment: Enrolment) -> Enrolment:
         """Write the instance down; when this returns, it is on disk.
 
         The same key on the same platform may enrol again, which renews it; never a revoked key.
 
+        Returns:
+            What was written; it ends no later than what it was accepted by.
+
         Raises:
-            RefusalError: `ROOT_UNKNOWN`, `KEY_TAKEN` or `KEY_REVOKED`.
+            RefusalError: `ROOT_UNKNOWN`, `KEY_TAKEN`, `EVIDENCE_UNACCEPTABLE`, or something that it
+                rests on is revoked.
         """
         with self._database.writing() as session:
             _refuse_unvouched(session, enrolment)
+            _refuse_revoked(session, enrolment.named)
+            enrolment = _accepted(session, enrolment)
             row = session.scalar(select(InstanceRow).filter_by(instance_id=enrolment.instance_id))
             if row is None:
                 row = InstanceRow(
@@ -97,13 +127,30 @@ class Instances:
             row.root_id = enrolment.root_number
             row.enrolled_at = enrolment.enrolled_at
             row.expires_at = enrolment.expires_at
+            row.evidence = None if enrolment.proven is None else _kept(enrolment.proven)
+            session.flush()
+            session.execute(delete(InstanceValueRow).filter_by(instance=row.id))
+            session.add_all(
+                InstanceValueRow(instance=row.id, value=value)
+                for value in {each.value for each in enrolment.named}
+            )
             audit.record(
                 session,
                 at=enrolment.enrolled_at,
                 actor=audit.SERVICE,
                 action="enrol",
-                subject=f"{enrolment.platform} {_pseudonym(enrolment.instance_id)}",
+                subject=f"{enrolment.platform} {pseudonym_of(enrolment.instance_id)}",
             )
+            return enrolment
+
+    def refuse_revoked(self, named: Iterable[Named]) -> None:
+        """Refuse what is revoked, before anything costly is done for it; `enrol` asks again.
+
+        Raises:
+            RefusalError: one of `named` is.
+        """
+        with self._database.reading() as session:
+            _refuse_revoked(session, named)
 
     def find(self, instance_id: bytes) -> Instance | None:
         """The instance with this id, live or not."""
@@ -114,9 +161,9 @@ class Instances:
         """Every instance there ever was, newest enrolment first."""
         with self._database.reading() as session:
             found = session.execute(
-                _WITH_ROOT.order_by(InstanceRow.enrolled_at.desc(), InstanceRow.id.desc())
+                _EVERY.order_by(InstanceRow.enrolled_at.desc(), InstanceRow.id.desc())
             )
-            return [_value(*row) for row in found]
+            return [Instance(*row) for row in found]
 
     def revoke(self, instance_id: bytes, *, at: datetime, actor: str = audit.OPERATOR) -> Instance:
         """From now on nothing this instance signs is believed; a second time changes nothing.
@@ -124,44 +171,38 @@ class Instances:
         Raises:
             TabascoError: there is no such instance.
         """
-        with self._database.writing() as session:
-            row = session.scalar(select(InstanceRow).filter_by(instance_id=instance_id))
+        with self._database.reading() as session:
+            row = session.scalar(select(InstanceRow.id).filter_by(instance_id=instance_id))
             if row is None:
                 raise TabascoError(
                     f"there is no instance {instance_id.hex()[:80]}: see tabasco instance list"
                 )
-            if row.revoked_at is None:
-                row.revoked_at = at
-                audit.record(
-                    session,
-                    at=at,
-                    actor=actor,
-                    action="revoke-instance",
-                    subject=_pseudonym(instance_id),
-                )
-            session.flush()
-            return _value(*session.execute(_WITH_ROOT.where(InstanceRow.id == row.id)).one())
+        Revocations(self._database).add(Subject.INSTANCE, instance_id, "", at=at, actor=actor)
+        found = self.find(instance_id)
+        assert found is not None, "rows of instances stay"
+        return found
 
 
-_WITH_ROOT: Final = select(InstanceRow, RootRow.name).outerjoin(
-    RootRow, InstanceRow.root_id == RootRow.id
+_VALUE_REVOKED_AT: Final = (
+    select(func.min(RevocationRow.revoked_at))
+    .join(InstanceValueRow, InstanceValueRow.value == RevocationRow.value)
+    .where(InstanceValueRow.instance == InstanceRow.id)
+    .correlate(InstanceRow)
+    .scalar_subquery()
 )
-_BY_ID: Final = (
-    select(
-        InstanceRow.instance_id,
-        InstanceRow.public_key,
-        InstanceRow.platform,
-        InstanceRow.measurement,
-        InstanceRow.version,
-        RootRow.name,
-        InstanceRow.enrolled_at,
-        InstanceRow.expires_at,
-        InstanceRow.revoked_at,
-    )
-    .outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
-    .where(InstanceRow.instance_id == bindparam("instance_id"))
-)
+_EVERY: Final = select(
+    InstanceRow.instance_id,
+    InstanceRow.public_key,
+    InstanceRow.platform,
+    InstanceRow.measurement,
+    InstanceRow.version,
+    RootRow.name,
+    InstanceRow.enrolled_at,
+    InstanceRow.expires_at,
+    func.coalesce(InstanceRow.revoked_at, _VALUE_REVOKED_AT).label("revoked_at"),
+).outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
 """The fields of an `Instance`, in their order."""
+_BY_ID: Final = _EVERY.where(InstanceRow.instance_id == bindparam("instance_id"))
 
 
 def _refuse_unvouched(session: Session, enrolment: Enrolment) -> None:
@@ -175,20 +216,47 @@ def _refuse_unvouched(session: Session, enrolment: Enrolment) -> None:
         raise RefusalError(RejectionReason.KEY_TAKEN, "a root's key")
 
 
-def _pseudonym(instance_id: bytes) -> str:
-    """What the audit log calls an instance: no id of a machine stands in it for good."""
-    return hashlib.sha256(instance_id).hexdigest()
+def _refuse_revoked(session: Session, named: Iterable[Named]) -> None:
+    for check in revocation_checks(named, lambda values: revoked_among(session, values)):
+        if not check.passed:
+            raise RefusalError(_reason(check.name), check.name[:80])
 
 
-def _value(row: InstanceRow, root: str | None) -> Instance:
-    return Instance(
-        instance_id=row.instance_id,
-        public_key=row.public_key,
-        platform=row.platform,
-        measurement=row.measurement,
-        version=row.version,
-        root=root,
-        enrolled_at=row.enrolled_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
+def _reason(check: str) -> RejectionReason:
+    if check.endswith(f".{OWN}"):
+        return RejectionReason.KEY_REVOKED
+    if check.startswith(f"{PREFIX}{Subject.MEASUREMENT}."):
+        return RejectionReason.MEASUREMENT_REVOKED
+    return RejectionReason.EVIDENCE_REVOKED
+
+
+def _accepted(session: Session, enrolment: Enrolment) -> Enrolment:
+    """The enrolment as the policy of this moment has it: it may have changed since it was asked."""
+    if enrolment.proven is None:
+        return enrolment
+    policy = policy_in_force(session)
+    if policy is None:
+        raise RefusalError(RejectionReason.EVIDENCE_UNACCEPTABLE, "no policy is in force")
+    found = judge(
+        session,
+        AppraisalPolicy.parse(policy.document),
+        enrolment.proven,
+        at=enrolment.enrolled_at,
     )
+    if (refused := found.decision.refused_by) is not None:
+        raise RefusalError(
+            RejectionReason.EVIDENCE_UNACCEPTABLE, f"{refused.name}: {refused.fault}"
+        )
+    ends = [enrolment.expires_at, enrolment.proven.valid_until]
+    ends += [] if found.ends_at is None else [found.ends_at]
+    # Whole seconds, as it is told: what ends within this one has ended.
+    if int((min(ends) - enrolment.enrolled_at).total_seconds()) < 1:
+        raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "ends within this second")
+    return replace(enrolment, expires_at=min(ends))
+
+
+def _kept(proven: Proven) -> bytes:
+    data = keep(proven)
+    if len(data) > MAX_KEPT_BYTES:
+        raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "proves too much to be kept")
+    return data

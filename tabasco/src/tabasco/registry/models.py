@@ -8,6 +8,7 @@ compares.
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Dialect,
     ForeignKey,
@@ -96,7 +97,11 @@ class ChallengeRow(Base):
 
 
 class InstanceRow(Base):
-    """An enrolled root attestation isolate, and what its native evidence said."""
+    """An enrolled root attestation isolate, and what its native evidence said.
+
+    `evidence` is what hardware proved, by which later policies decide; None where a root vouched.
+    `revoked_at` is set with the root; what is revoked by its values is in `RevocationRow`.
+    """
 
     __tablename__ = "instances"
 
@@ -110,22 +115,36 @@ class InstanceRow(Base):
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    evidence: Mapped[bytes | None] = mapped_column(LargeBinary(1024 * 1024))
+
+
+class InstanceValueRow(Base):
+    """A value that an enrolment rests on, and whose revocation ends it."""
+
+    __tablename__ = "instance_values"
+
+    instance: Mapped[int] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary(64), primary_key=True, index=True)
 
 
 class PolicyRow(Base):
-    """An appraisal policy as it was put in force; the newest version is the one in force."""
+    """An appraisal policy as it was put in force; the newest version is the one in force.
+
+    Not if it was withdrawn by the one that was put in its place.
+    """
 
     __tablename__ = "policies"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(unique=True)
+    version: Mapped[int] = mapped_column(BigInteger, unique=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     document: Mapped[bytes] = mapped_column(LargeBinary(256 * 1024))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ReferenceValueRow(Base):
-    """A value that a measurement may have, from a provider, for a time."""
+    """A value that a measurement may have, from a provider, for a time; none once removed."""
 
     __tablename__ = "reference_values"
 
@@ -138,6 +157,7 @@ class ReferenceValueRow(Base):
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 Index(
@@ -150,7 +170,7 @@ Index(
 
 
 class PlatformKeyRow(Base):
-    """A key that a platform signs evidence with, which has no certificate: from a provider."""
+    """A key that a platform signs evidence with, which has no certificate; none once removed."""
 
     __tablename__ = "platform_keys"
 
@@ -160,18 +180,22 @@ class PlatformKeyRow(Base):
     public_key: Mapped[bytes] = mapped_column(LargeBinary(256))
     provider: Mapped[str] = mapped_column(String(LABEL_CHARS))
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+# One platform, one key; a removed one makes room for another.
 Index(
-    "uq_platform_keys_instance",
+    "uq_platform_keys_in_use",
     PlatformKeyRow.kind,
     PlatformKeyRow.instance,
     unique=True,
+    sqlite_where=PlatformKeyRow.removed_at.is_(None),
+    postgresql_where=PlatformKeyRow.removed_at.is_(None),
 )
 
 
 class RevocationRow(Base):
-    """Something that is believed no more: a measurement, or a key by the digest of its DER."""
+    """A value that is believed no more, whatever has it; `tabasco.verify.named` says of what."""
 
     __tablename__ = "revocations"
 
@@ -190,7 +214,7 @@ class ProviderRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
     public_key: Mapped[bytes] = mapped_column(LargeBinary(256), unique=True)
-    bundle_version: Mapped[int]
+    bundle_version: Mapped[int] = mapped_column(BigInteger)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

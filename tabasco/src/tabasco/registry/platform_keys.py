@@ -2,17 +2,17 @@
 
 An Arm CCA token is signed by a key that its maker knows and that no certificate is about, so it has
 to be registered: by the operator, or by a provider's bundle (attest keys of a CoRIM). Whoever can
-register one vouches for whatever that key signs.
+register one vouches for whatever that key signs. A key that an operator removed stays removed,
+whatever bundles say, until an operator adds it; an enrolment by it ends with it.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, Select, delete, select
 from sqlalchemy.orm import Session
 
 from psa_attestation.tokens.instance_id import INSTANCE_ID_BYTES
@@ -20,7 +20,8 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.bundles import OPERATOR, PlatformKey
 from tabasco.registry.database import Database
-from tabasco.registry.models import PlatformKeyRow, RevocationRow
+from tabasco.registry.judgement import reappraise
+from tabasco.registry.models import PlatformKeyRow
 from tabasco.verify.kinds import EvidenceKind
 from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, der_of, ec_key_of_der
 
@@ -57,21 +58,22 @@ class PlatformKeys:
     ) -> RegisteredKey:
         """Believe evidence of this platform that the key signed; the same again changes nothing.
 
+        Also of a key that was removed.
+
         Raises:
             TabascoError: the platform has another key, or there is none of such a kind or id.
         """
         wanted = PlatformKey(kind, instance, der_of(key))
         _check(wanted)
         with self._database.writing() as session:
-            row = session.scalar(
-                select(PlatformKeyRow).filter_by(kind=kind.value, instance=instance)
-            )
+            row = session.scalar(_in_use(kind, instance))
             if row is not None and row.public_key != wanted.public_key:
                 raise TabascoError(
                     f"platform {instance.hex()} has another key, as number {row.id}: remove that "
                     "one first"
                 )
             if row is None:
+                session.execute(_removed(wanted))
                 row = _row(wanted, OPERATOR, at)
                 session.add(row)
                 session.flush()
@@ -79,56 +81,58 @@ class PlatformKeys:
             return _value(row)
 
     def remove(self, number: int, *, at: datetime, actor: str = audit.OPERATOR) -> RegisteredKey:
-        """Believe a key no more; instances that enrolled by it stay until they expire.
+        """Believe a key no more, until an operator adds it; what enrolled by it ends.
 
         Raises:
             TabascoError: there is none of this number.
         """
         with self._database.writing() as session:
             row = session.get(PlatformKeyRow, number)
-            if row is None:
+            if row is None or row.removed_at is not None:
                 raise TabascoError(
                     f"there is no platform key {number}: see tabasco platform-key list"
                 )
             value = _value(row)
             _record(session, "remove-platform-key", row, at, actor)
-            session.delete(row)
+            row.removed_at = at
+            session.flush()
+            reappraise(session, at=at)
             return value
 
     def all(self) -> list[RegisteredKey]:
         """Every key, in the order in which they came."""
         with self._database.reading() as session:
-            rows = session.scalars(select(PlatformKeyRow).order_by(PlatformKeyRow.id))
+            rows = session.scalars(
+                select(PlatformKeyRow).filter_by(removed_at=None).order_by(PlatformKeyRow.id)
+            )
             return [_value(row) for row in rows]
 
     def find(self, kind: EvidenceKind, instance: bytes) -> ec.EllipticCurvePublicKey | None:
-        """The key of a platform, unless it is revoked."""
+        """The key of a platform; whether it is revoked is asked of all that evidence rests on."""
         with self._database.reading() as session:
-            row = session.scalar(
-                select(PlatformKeyRow).filter_by(kind=kind.value, instance=instance)
-            )
-            if row is None:
-                return None
-            digest = hashlib.sha256(row.public_key).digest()
-            if session.scalar(select(RevocationRow).filter_by(value=digest)) is not None:
-                return None
-            return key_of(row.public_key)
+            row = session.scalar(_in_use(kind, instance))
+            return None if row is None else key_of(row.public_key)
 
 
 def replace_keys(
     session: Session, provider: str, wanted: Iterable[PlatformKey], *, at: datetime
-) -> None:
+) -> int:
     """Replace, in a writing transaction, the keys that a provider vouched for.
+
+    Returns:
+        How many of them an operator removed: those stay so.
 
     Raises:
         TabascoError: one is of a platform that somebody else gave another key.
     """
-    session.execute(delete(PlatformKeyRow).filter_by(provider=provider))
+    session.execute(delete(PlatformKeyRow).filter_by(provider=provider, removed_at=None))
+    left_out = 0
     for each in wanted:
         _check(each)
-        query = select(PlatformKeyRow).filter_by(kind=each.kind.value, instance=each.instance)
-        row = session.scalar(query)
-        if row is None:
+        row = session.scalar(_in_use(each.kind, each.instance))
+        if session.scalar(_same_removed(each)) is not None:
+            left_out += 1
+        elif row is None:
             session.add(_row(each, provider, at))
             session.flush()
         # A provider may confirm a key that somebody else registered, never replace it.
@@ -136,6 +140,25 @@ def replace_keys(
             raise TabascoError(
                 f"the bundle has another key for platform {each.instance.hex()} than {row.provider}"
             )
+    return left_out
+
+
+def _in_use(kind: EvidenceKind, instance: bytes) -> Select[PlatformKeyRow]:
+    return select(PlatformKeyRow).filter_by(kind=kind.value, instance=instance, removed_at=None)
+
+
+def _same_removed(key: PlatformKey) -> Select[PlatformKeyRow]:
+    same = select(PlatformKeyRow).filter_by(
+        kind=key.kind.value, instance=key.instance, public_key=key.public_key
+    )
+    return same.where(PlatformKeyRow.removed_at.is_not(None))
+
+
+def _removed(key: PlatformKey) -> Delete:
+    same = delete(PlatformKeyRow).filter_by(
+        kind=key.kind.value, instance=key.instance, public_key=key.public_key
+    )
+    return same.where(PlatformKeyRow.removed_at.is_not(None))
 
 
 def _record(session: Session, action: str, row: PlatformKeyRow, at: datetime, actor: str) -> None:

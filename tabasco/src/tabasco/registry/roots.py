@@ -1,7 +1,8 @@
 """The register of trusted roots: who vouches for attesters that we believe. Empty means nobody.
 
-A software root is a key, whose native evidence we believe. A manufacturer of TPMs is a certificate,
-under which are those of its TPMs.
+A root that was removed stays so until somebody adds it by name; what a start of the service names
+(`tabasco serve --trust-root`) does not bring it back. A software root is a key, whose native
+evidence we believe. A manufacturer of TPMs is a certificate, under which are those of its TPMs.
 """
 
 import hashlib
@@ -72,8 +73,27 @@ class Roots:
             TabascoError: the name or the key is in use by another root, or the key by an instance,
                 or the key is revoked.
         """
-        row = RootRow(instance_id=instance_id_of(key), public_key=der_of(key))
-        return self._add(name, row, (hashlib.sha256(row.public_key).digest(),), at=at, actor=actor)
+        with self._database.writing() as session:
+            return _add(session, name, *_software(key), at=at, actor=actor)
+
+    def add_unless_removed(
+        self, name: str, key: ec.EllipticCurvePublicKey, *, at: datetime
+    ) -> Root | None:
+        """As `add`, but one that is there under another name stays.
+
+        None for a root that was removed, or whose key is revoked.
+
+        Raises:
+            TabascoError: as `add`.
+        """
+        wanted, values = _software(key)
+        with self._database.writing() as session:
+            row = session.scalar(select(RootRow).filter_by(instance_id=wanted.instance_id))
+            if row is not None:
+                return _value(row) if row.removed_at is None else None
+            if _is_revoked(session, values):
+                return None
+            return _add(session, name, wanted, values, at=at, actor=audit.OPERATOR)
 
     def add_manufacturer(
         self, name: str, certificate: bytes, *, at: datetime, actor: str = audit.OPERATOR
@@ -98,34 +118,8 @@ class Roots:
             kind=RootKind.TPM.value,
             certificate=certificate,
         )
-        return self._add(name, row, digests, at=at, actor=actor)
-
-    def _add(
-        self, name: str, wanted: RootRow, digests: Sequence[bytes], *, at: datetime, actor: str
-    ) -> Root:
-        if not _NAME.fullmatch(name):
-            raise TabascoError(
-                f"{name[:80]!r} is not a name for a root: use letters, digits, . _ -, at most 64"
-            )
-        identifier = wanted.instance_id
         with self._database.writing() as session:
-            row = session.scalar(select(RootRow).filter_by(instance_id=identifier))
-            if row is not None and row.removed_at is None:
-                if row.name != name:
-                    raise TabascoError(f"this key is already trusted as root {row.name!r}")
-                return _value(row)
-            _refuse_taken(session, name, identifier)
-            revoked = select(RevocationRow.id).where(RevocationRow.value.in_(digests))
-            if session.scalar(revoked) is not None:
-                raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
-            if row is None:
-                row = wanted
-                session.add(row)
-            # The old row again: instances it vouched for were revoked with it, and stay so.
-            row.name, row.added_at, row.removed_at = name, at, None
-            session.flush()
-            audit.record(session, at=at, actor=actor, action="add-root", subject=name)
-            return _value(row)
+            return _add(session, name, row, digests, at=at, actor=actor)
 
     def remove(self, name: str, *, at: datetime, actor: str = audit.OPERATOR) -> int:
         """Trust the root no more, and revoke every instance it vouched for: how many those were.
@@ -160,6 +154,49 @@ class Roots:
     def manufacturers(self) -> list[Root]:
         """The manufacturers of TPMs that are trusted now."""
         return [root for root in self.all() if root.kind is RootKind.TPM]
+
+
+def _software(key: ec.EllipticCurvePublicKey) -> tuple[RootRow, tuple[bytes, ...]]:
+    """The row of a software root, and the values by which it can be revoked."""
+    row = RootRow(instance_id=instance_id_of(key), public_key=der_of(key))
+    return row, (hashlib.sha256(row.public_key).digest(), row.instance_id)
+
+
+def _add(
+    session: Session,
+    name: str,
+    wanted: RootRow,
+    values: Sequence[bytes],
+    *,
+    at: datetime,
+    actor: str,
+) -> Root:
+    if not _NAME.fullmatch(name):
+        raise TabascoError(
+            f"{name[:80]!r} is not a name for a root: use letters, digits, . _ -, at most 64"
+        )
+    identifier = wanted.instance_id
+    row = session.scalar(select(RootRow).filter_by(instance_id=identifier))
+    if row is not None and row.removed_at is None:
+        if row.name != name:
+            raise TabascoError(f"this key is already trusted as root {row.name!r}")
+        return _value(row)
+    _refuse_taken(session, name, identifier)
+    if _is_revoked(session, values):
+        raise TabascoError("this key is revoked, it cannot be a root: see tabasco revoke")
+    if row is None:
+        row = wanted
+        session.add(row)
+    # The old row again: instances it vouched for were revoked with it, and stay so.
+    row.name, row.added_at, row.removed_at = name, at, None
+    session.flush()
+    audit.record(session, at=at, actor=actor, action="add-root", subject=name)
+    return _value(row)
+
+
+def _is_revoked(session: Session, values: Sequence[bytes]) -> bool:
+    query = select(RevocationRow.id).where(RevocationRow.value.in_(values))
+    return session.scalar(query) is not None
 
 
 def remove_root(session: Session, row: RootRow, *, at: datetime, actor: str) -> int:

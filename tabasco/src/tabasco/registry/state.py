@@ -54,6 +54,11 @@ class StateDirectory:
         return sqlite_url(self.path / "tabasco.db")
 
     @property
+    def has_database(self) -> bool:
+        """Whether there is a database inside, or one that the tenant was added with."""
+        return self.database_file.is_file() or (self.path / "tabasco.db").is_file()
+
+    @property
     def database_file(self) -> Path:
         """The file with the URL of a tenant's database, if that is not inside."""
         return self.path / "database-url"

@@ -120,7 +120,6 @@ class AttestationService:
                 *(hardware[kind.value] for kind in MEASURED),
             ),
             validity=settings.enrolment_validity,
-            revocations=revocations,
         )
         self._sessions = Sessions(
             database=database,
@@ -129,6 +128,7 @@ class AttestationService:
             key_ring=key_ring,
             verifier=self._verifier,
             validity=settings.result_validity,
+            revocations=revocations,
         )
         self._results = Results(
             instances=instances,
@@ -171,8 +171,9 @@ class AttestationService:
         Raises:
             RefusalError: see `Enrolments.complete`.
         """
+        now = self._now()
         try:
-            enrolment = self._enrolments.complete(request, at=self._now())
+            enrolment = self._enrolments.complete(request, at=now)
         except RefusalError as error:
             self._record_refusal(request.platform, error)
             raise
@@ -182,7 +183,8 @@ class AttestationService:
             enrolment.platform,
             enrolment.expires_at.isoformat(),
         )
-        validity = _seconds(self._settings.enrolment_validity)
+        # Not what was configured: it may end sooner, with what it was accepted by.
+        validity = _seconds(enrolment.expires_at - now)
         return CompleteEnrolmentResponse(enrolment.instance_id, validity)
 
     def _record_refusal(self, platform: str, error: RefusalError, *, action: str = "enrol") -> None:

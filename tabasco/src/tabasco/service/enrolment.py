@@ -21,14 +21,15 @@ from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_bind
 from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.challenges import ChallengeSource
-from tabasco.registry.instances import Enrolment, Instances
-from tabasco.registry.revocations import Revocations
+from tabasco.registry.instances import OWN, Enrolment, Instances
 from tabasco.service.software_root import NativeVerifier
+from tabasco.verify import named
+from tabasco.verify.named import Named, Subject
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 
 class Enrolments:
-    """Enrols isolates whose evidence one of `verifiers` accepts."""
+    """Enrols isolates whose evidence one of `verifiers` accepts, for `validity` at most."""
 
     def __init__(
         self,
@@ -37,9 +38,7 @@ class Enrolments:
         instances: Instances,
         verifiers: Iterable[NativeVerifier],
         validity: timedelta,
-        revocations: Revocations,
     ) -> None:
-        self._revocations = revocations
         self._challenges = challenges
         self._instances = instances
         self._verifiers = {verifier.platform: verifier for verifier in verifiers}
@@ -82,17 +81,18 @@ class Enrolments:
             public_key=request.public_key,
         )
         _verify_possession(request.proof_of_possession, key, binding)
+        own = (
+            named.key(OWN, key),
+            Named(Subject.INSTANCE, OWN, instance_id_of(key)),
+        )
         # After the proof: only who holds the key learns that it is revoked.
-        if self._revocations.holds_key(request.public_key):
-            raise RefusalError(RejectionReason.KEY_REVOKED)
+        self._instances.refuse_revoked(own)
         # (3) something we trust vouches for what holds it
         # Costly, and so behind a challenge that was used up and a proof that holds.
         proven = verifier.verify(
             request.evidence, binding=binding, challenge=request.challenge, at=at
         )
-        if self._revocations.holds(proven.measurement):
-            raise RefusalError(RejectionReason.MEASUREMENT_REVOKED, "of the root attester")
-        # (4) on disk
+        # (4) on disk, if at that moment nothing of it is revoked and the policy still accepts it
         enrolment = Enrolment(
             instance_id=instance_id_of(key),
             public_key=request.public_key,
@@ -102,9 +102,10 @@ class Enrolments:
             root_number=proven.root_number,
             enrolled_at=at,
             expires_at=at + self._validity,
+            named=(*own, *proven.named),
+            proven=proven.proven,
         )
-        self._instances.enrol(enrolment)
-        return enrolment
+        return self._instances.enrol(enrolment)
 
     def _verifier(self, platform: str) -> NativeVerifier:
         try:

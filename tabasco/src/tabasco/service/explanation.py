@@ -17,6 +17,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import CollateralSource, Means
 
@@ -34,7 +35,7 @@ def explain(
 
     Args:
         native: the evidence, and what goes with it.
-        database: has the policy in force and the reference values.
+        database: has the policy in force, the reference values and the revocations.
         source: of collateral.
         at: the time to verify for.
         document: a policy (TOML) to explain instead of the one in force.
@@ -59,6 +60,7 @@ def explain(
         policy=AppraisalPolicy.parse(document) if document else _in_force(database),
         at=at,
         references=lambda kind, name: references.accepted(kind, name, at=at),
+        revoked=Revocations(database).among,
     )
 
 

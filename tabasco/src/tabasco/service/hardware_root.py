@@ -103,6 +103,8 @@ class HardwareRoot:
             measurement=measured,
             version=f"policy {stored.version}",
             root_number=self._root_number(endorsed),
+            named=proven.revocable,
+            proven=proven,
         )
 
     def appraise(

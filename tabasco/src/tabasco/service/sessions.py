@@ -26,15 +26,18 @@ from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
 from tabasco.appraisal.policy import Decision
+from tabasco.appraisal.revocation import PREFIX, with_revocations
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry import audit
 from tabasco.registry.challenges import ChallengeSource
 from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing
+from tabasco.registry.revocations import Revocations
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.verify import Proven
 from tabasco.verify.composite import WHOLE
 from tabasco.verify.errors import Fault
+from tabasco.verify.named import Subject
 from tabasco.verify.proven import TcbStatus
 
 SESSION_LABEL: Final = "veracruz-tabasco-session-v1"
@@ -43,6 +46,8 @@ _FINE: Final = 2
 # AR4SI: what is claimed of which part of an attester when a check of this fault failed.
 _UNSAFE_CONFIGURATION, _UNKNOWN_EXECUTABLES, _VULNERABLE_HARDWARE = 36, 33, 32
 _DEBUGGABLE, _CONTRAINDICATED_HARDWARE = 96, 96
+# What runs is known to be bad; whoever signed is known, and not to be trusted.
+_REVOKED_EXECUTABLES, _REVOKED_IDENTITY = 96, 96
 _HARDWARE_FAULTS: Final = frozenset({Fault.TCB_STATUS, Fault.ADVISORY, Fault.TCB_FLOOR})
 
 
@@ -68,7 +73,9 @@ class Sessions:
         key_ring: KeyRing,
         verifier: VerifierId,
         validity: timedelta,
+        revocations: Revocations,
     ) -> None:
+        self._revocations = revocations
         self._database = database
         self._challenges = challenges
         self._verifiers = verifiers
@@ -97,8 +104,9 @@ class Sessions:
         verifier = self._of(submission.kind)
         self._challenges.use(submission.nonce, _purpose(submission.kind), at=at)
         binding = session_binding(submission.kind, submission.nonce, submission.public_key)
-        proven, stored, decision = verifier.appraise(submission.evidence, binding=binding, at=at)
-        refused = decision.refused_by
+        proven, stored, decided = verifier.appraise(submission.evidence, binding=binding, at=at)
+        decision = with_revocations(decided, proven, self._revocations.among)
+        refused = decided.refused_by
         # No result at all: it would speak of a key and nonce that this evidence is not about.
         if refused is not None and refused.fault is Fault.REPORT_DATA:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "report data")
@@ -177,23 +185,27 @@ def _worst(vectors: Sequence[TrustVector]) -> TrustVector:
 
 def appraisal_of(proven: Proven, decision: Decision, policy: str, nonce: bytes) -> Appraisal:
     """What a result says of an attester: never better than the worst that the policy found."""
-    failed = {check.fault for check in decision.checks if not check.passed}
+    failing = [check for check in decision.checks if not check.passed]
+    failed = {check.fault for check in failing}
     # A policy may be content with what the vector calls weak, so the worse of the two counts.
-    vector = _vector(proven, failed)
+    vector = _vector(proven, failed, {check.name for check in failing})
     status = max(vector.worst, Tier.CONTRAINDICATED if failed else Tier.AFFIRMING)
     return Appraisal(status=status, trust_vector=vector, policy_ids=(policy,), nonce=nonce)
 
 
-def _vector(proven: Proven, failed: set[Fault]) -> TrustVector:
+def _vector(proven: Proven, failed: set[Fault], names: set[str]) -> TrustVector:
     weak = proven.tcb_status not in (None, TcbStatus.UP_TO_DATE) or bool(proven.concerns)
     hardware = _VULNERABLE_HARDWARE if weak else _FINE
     if failed & _HARDWARE_FAULTS:
         hardware = _CONTRAINDICATED_HARDWARE
     known = bool(proven.measurements) and not failed & {Fault.MEASUREMENT, Fault.NOT_ALLOWED}
+    revoked = {name.removeprefix(PREFIX).split(".")[0] for name in names if name.startswith(PREFIX)}
+    executables = _FINE if known else _UNKNOWN_EXECUTABLES
     configuration = _UNSAFE_CONFIGURATION if failed - _HARDWARE_FAULTS else _FINE
     return TrustVector(
         configuration=_DEBUGGABLE if proven.debug else configuration,
-        executables=_FINE if known else _UNKNOWN_EXECUTABLES,
+        executables=_REVOKED_EXECUTABLES if Subject.MEASUREMENT in revoked else executables,
+        instance_identity=_REVOKED_IDENTITY if revoked - {Subject.MEASUREMENT} else None,
         hardware=hardware,
     )
 

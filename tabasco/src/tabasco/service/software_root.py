@@ -15,6 +15,9 @@ from psa_attestation.evidence.software import verify_software_evidence
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.models import NAME_CHARS
 from tabasco.registry.roots import Root, Roots
+from tabasco.verify import named
+from tabasco.verify.named import Named, Subject, measurements_of
+from tabasco.verify.proven import Proven
 from veracruz_utils.policy import LINUX_SOFTWARE
 from veracruz_utils.public_keys import p256_key_of_der
 
@@ -25,11 +28,15 @@ class NativeResult:
 
     `version` is for people: printable, at most 64 characters. `root_number` is the row of the
     registered root that signed, or that certified the TPM; None where the hardware's vendor did.
+    `named` is all that a revocation can name; `proven` is what hardware proved, None where a root
+    vouched.
     """
 
     measurement: bytes
     version: str
     root_number: int | None
+    named: tuple[Named, ...]
+    proven: Proven | None = None
 
 
 class NativeVerifier(Protocol):
@@ -98,5 +105,12 @@ class LinuxSoftwareRoot:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "version")
         (signer,) = signers
         return NativeResult(
-            measurement=proven.measurement, version=proven.version, root_number=signer.number
+            measurement=proven.measurement,
+            version=proven.version,
+            root_number=signer.number,
+            named=(
+                *measurements_of([("root-attester", proven.measurement)]),
+                named.key("root's key", p256_key_of_der(signer.public_key)),
+                Named(Subject.INSTANCE, "root", signer.instance_id),
+            ),
         )

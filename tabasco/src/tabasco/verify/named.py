@@ -24,7 +24,7 @@ class Subject(StrEnum):
 
     A key is named by the SHA-256 of its DER SubjectPublicKeyInfo, a certificate by that of its DER.
     An instance is what enrolled or what a platform calls itself: an instance id of PSA or CCA, the
-    chip id of SEV-SNP, the PPID of SGX and TDX.
+    chip id of SEV-SNP, the PPID of SGX and TDX, the UEID of an NVIDIA device.
     """
 
     MEASUREMENT = "measurement"

@@ -125,9 +125,20 @@ class Proven:
 
     @property
     def revocable(self) -> tuple[Named, ...]:
-        """Everything in it that a revocation can name."""
-        own = (*measurements_of(self.measurements.items()), *self.named)
-        return (*own, *(each for part in self.parts.values() for each in part.revocable))
+        """Everything in it that a revocation can name, that of its parts as well."""
+        parts = (each for part in self.parts.values() for each in part.revocable)
+        return (*self.own_revocable, *parts)
+
+    @property
+    def own_revocable(self) -> tuple[Named, ...]:
+        """The same, without its parts."""
+        events = (
+            (f"{register}: {event}", event.digest)
+            for register, events in (self.events or {}).items()
+            for event in events
+        )
+        measured = measurements_of((*self.measurements.items(), *events))
+        return (*measured, *self.named)
 
     @classmethod
     def of_parts(

@@ -1,0 +1,48 @@
+"""What evidence proved, as it is kept with an enrolment, so that later policies decide on it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from tabasco.verify.proven import Fact, HexNumber, Proven
+
+MAX_KEPT_BYTES: Final = 1024 * 1024
+_TEXT, _NUMBER, _HEX = "text", "number", "hex"
+
+
+def keep(proven: Proven) -> bytes:
+    """`proven`, for `kept`; every field of it, also one that is added later."""
+    return msgspec.json.encode(_with_facts(proven, _written))
+
+
+def kept(data: bytes) -> Proven:
+    """What was kept."""
+    return _with_facts(msgspec.json.decode(data, type=Proven), _read)
+
+
+def _with_facts(proven: Proven, change: Callable[[Fact], Fact]) -> Proven:
+    return replace(
+        proven,
+        facts={name: change(value) for name, value in proven.facts.items()},
+        parts={name: _with_facts(part, change) for name, part in proven.parts.items()},
+    )
+
+
+def _written(value: Fact) -> str:
+    """With what it is in front: JSON bounds numbers, and does not know which are shown in hex."""
+    if isinstance(value, str):
+        return f"{_TEXT} {value}"
+    if isinstance(value, HexNumber):
+        return f"{_HEX}{value.digits} {int(value)}"
+    return f"{_NUMBER} {int(value)}"
+
+
+def _read(value: Fact) -> Fact:
+    what, _, content = str(value).partition(" ")
+    if what == _TEXT:
+        return content
+    if what == _NUMBER:
+        return int(content)
+    return HexNumber(int(content), digits=int(what.removeprefix(_HEX)))
