@@ -28,9 +28,11 @@ from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.service.sessions import Sessions, Submission, session_binding
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Subject
 from veracruz_utils.key_files import digest_of
 
 KEY = digest_of(EC_KEY.public_key()).hex()
@@ -76,6 +78,7 @@ def sessions(database, store, result_key):
         key_ring=KeyRing.single(result_key),
         verifier=VerifierId("veracruz-tabasco", "9.9"),
         validity=timedelta(minutes=5),
+        revocations=Revocations(database),
     )
 
 
@@ -185,3 +188,12 @@ def test_a_machine_with_eight_gpus_fits(submods):
     found = submods("composite", eight, CPU, GPUS, COUNTS.replace("2", "1"))
     assert len(found) == 10
     assert found["attester"].status is Tier.WARNING
+
+
+def test_what_is_revoked_of_one_kind_spoils_that_and_the_whole(submods, database):
+    Revocations(database).add(Subject.MEASUREMENT, MEASURED[7], "a flaw", at=NOON)
+    found = submods("composite", machine, CPU, GPUS, COUNTS)
+    for name in ("gpus/GPU-0", "gpus/GPU-1", "attester"):
+        assert found[name].status is Tier.CONTRAINDICATED
+        assert found[name].trust_vector.executables == 96
+    assert found["cpu"].status is Tier.WARNING
