@@ -51,6 +51,7 @@ from sonora.evidence.tpm.keys import key_in
 from sonora.evidence.tsm import certificates
 from support import cloud_evidence as clouds
 from support import event_logs, nitro_documents, policies, receipts, tls_pair, tpm_quotes
+from support import nvidia_devices as nvidia
 from support.corim_bundles import read_comid
 from support.evidence_mutation import changed_bytes
 from support.jwts import jwt_by_hand, part
@@ -64,15 +65,23 @@ from support.psa_tokens import (
     sign1_by_hand,
 )
 from tabasco.verify import EvidenceError
+from tabasco.verify.composite import parse_composite
 from tabasco.verify.eventlog.log import parse_event_log
 from tabasco.verify.jose.keys import read_key_document
 from tabasco.verify.microsoft.maa import verify_maa
+from tabasco.verify.nvidia.evidence_json import parse_devices
+from tabasco.verify.nvidia.nras import verify_bundle
+from tabasco.verify.nvidia.opaque import facts_of, parse_opaque
+from tabasco.verify.nvidia.rim import verify_manifest
+from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
 from tabasco.verify.tpm.azure import parse_hcl
 from tabasco.verify.tpm.azure_json import parse_azure
 from tabasco.verify.tpm.go_attestation import parse_go_attestation
 from tabasco.verify.tpm.keylime import parse_keylime
 from tabasco.verify.tpm.trustee_quote import parse_trustee_quote
 from tabasco.verify.tpm.vaportpm import parse_cloud_quote
+from tabasco.verify.xml.canonical import canonical
+from tabasco.verify.xml.tree import parse as parse_xml
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TypeExpressionError
 from veracruz_utils.encoding.walk import check
@@ -109,7 +118,8 @@ def try_changed(parser: Parser, random: Random) -> str:
 def parsers() -> list[Parser]:
     """All of them."""
     groups = (
-        _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_clouds, _of_messages,
+        _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_clouds, _of_nvidia,
+        _of_messages,
     )  # fmt: skip
     return [parser for group in groups for parser in group()]
 
@@ -189,6 +199,34 @@ def _ear_jwt(payload: bytes) -> object:
 def _verify_jwt(text: str) -> object:
     keys = {"k": DEVICE.public_key()}
     return verify_ear_jwt(text, keys=keys, nonce=CHALLENGE, at=AT, profiles=frozenset(EarProfile))
+
+
+def _of_nvidia():
+    device = nvidia.Device(opaque={**nvidia.OPAQUE, 15: b"882", 34: b"\1\0"})
+    report = device.report
+    fields = parse_spdm(report).opaque
+    listed = nvidia.device_list(device)
+    whole = json.dumps({"submods": {"gpus": {"kind": "nvidia", "evidence": [1]}}}).encode()
+    for name, read, seed in (
+        ("spdm", parse_spdm, report),
+        ("opaque", lambda data: facts_of(parse_opaque(data)), fields),
+        ("nvidia-json", parse_devices, listed),
+        ("composite", parse_composite, whole),
+        ("xml", lambda data: canonical(parse_xml(data)), nvidia.Rim().sign()),
+        ("rim", _rim, nvidia.Rim().document.encode()),
+        ("nras", _nras, json.dumps(nvidia.GPU).encode()),
+    ):
+        yield Parser(name, read, (seed,), EvidenceError)
+
+
+def _rim(document: bytes) -> object:
+    data = nvidia.signed_document(document)
+    return verify_manifest(data, at=nvidia.NOON, roots=nvidia.ROOTS)
+
+
+def _nras(payload: bytes) -> object:
+    data = nvidia.bundle_by_hand(payload)
+    return verify_bundle(data, keys={"k": nvidia.SERVICE.public_key()}, at=nvidia.NOON)
 
 
 def _of_bundles():

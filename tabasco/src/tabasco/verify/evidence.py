@@ -123,7 +123,8 @@ def _device(data: bytes, means: Means) -> DeviceEvidence:
 def _manifests(
     devices: Sequence[DeviceEvidence], means: Means, at: datetime
 ) -> list[ReferenceManifest]:
-    roots = (NVIDIA_RIM_ROOT_SHA256,) if means.roots is None else means.roots
+    # Beside roots that are given: one for devices says nothing about NVIDIA's other authority.
+    roots = {NVIDIA_RIM_ROOT_SHA256, *(means.roots or ())}
     given: Sequence[bytes] = means.manifests
     if not given and means.source is not None:
         wanted = {each for device in devices for each in versions_of(device)}
