@@ -41,6 +41,10 @@ ROUTES = [
 
 WHOLE = {
     "/v1/enrolment-challenges": {"platform": "linux-software-root"},
+    "/v1/enrolment-credentials": {
+        "challenge": to_base64url(bytes(32)), "platform": "tpm", "certificate": "AA",
+        "authorities": "AA", "key_area": "AA",
+    },
     "/v1/enrolments": {
         "challenge": to_base64url(bytes(32)), "platform": "linux-software-root", "evidence": "AA",
         "public_key": to_base64url(spki(KEY)), "proof_of_possession": to_base64url(bytes(64)),

@@ -12,7 +12,7 @@ from support.throwaway_chain import NOON
 from support.tpm_keys import activated, ecc_area
 from support.tpm_quotes import rsa_key
 from tabasco.errors import RefusalError, RejectionReason
-from tabasco.registry.challenges import Challenges, StatelessChallenges
+from tabasco.registry.challenges import Challenges
 from tabasco.registry.roots import Roots
 from tabasco.service.credentials import Credentials
 from tabasco.verify import Fault
@@ -24,11 +24,9 @@ AREA = ecc_area()
 KEY = Secret(b"k" * 32)
 
 
-@pytest.fixture(params=["kept", "stateless"])
-def challenges(request, database):
-    if request.param == "kept":
-        return Challenges(database, validity=VALIDITY, limit=9)
-    return StatelessChallenges(database, key=KEY, validity=VALIDITY, limit=9)
+@pytest.fixture
+def challenges(database):
+    return Challenges(database, key=KEY, validity=VALIDITY, limit=9)
 
 
 @pytest.fixture

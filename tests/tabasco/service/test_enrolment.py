@@ -254,7 +254,9 @@ def test_of_two_concurrent_submissions_on_one_challenge_exactly_one_wins(service
     assert len(winners) == 1
 
 
-def test_enrolments_beyond_the_limit_are_told_to_wait(database, result_key, clock, collateral):
+def test_enrolments_beyond_the_limit_are_told_to_wait(
+    database, result_key, clock, collateral, attester
+):
     service = AttestationService(
         database=database,
         key_ring=KeyRing.single(result_key),
@@ -263,11 +265,12 @@ def test_enrolments_beyond_the_limit_are_told_to_wait(database, result_key, cloc
         settings=Settings(max_challenges=1),
         source=collateral,
     )
-    begin(service)
+    service.complete_enrolment(attester.enrolment(begin(service)))
+    request = attester.enrolment(begin(service))
     with pytest.raises(BusyError, match="try again"):
-        begin(service)
-    clock.advance(seconds=120)
-    begin(service)
+        service.complete_enrolment(request)
+    clock.advance(seconds=150)
+    service.complete_enrolment(attester.enrolment(begin(service)))
 
 
 def test_nothing_is_acknowledged_when_the_database_does_not_take_it(

@@ -21,6 +21,7 @@ from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
 from tabasco.service.hardware_root import HardwareRoot
+from tabasco.service.refusals import Refusals
 from tabasco.service.sessions import Sessions, Submission, session_binding
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import TcbStatus
@@ -58,6 +59,7 @@ def sessions(database, store, result_key):
         verifier=VerifierId("veracruz-tabasco", "9.9"),
         validity=timedelta(minutes=5),
         revocations=Revocations(database),
+        refusals=Refusals(database),
     )
 
 
@@ -168,11 +170,12 @@ def test_a_nonce_ends_and_is_for_one_purpose(sessions, store, database):
     assert reason(sessions, evidence(store, enrolment)) is RejectionReason.CHALLENGE_NOT_LIVE
 
 
-def test_sessions_are_bounded_and_of_known_kinds(sessions):
+@pytest.mark.usefixtures("accepting")
+def test_sessions_are_bounded_and_of_known_kinds(sessions, store):
     for _ in range(3):
-        sessions.open("sgx", at=dcap.NOON)
+        sessions.submit(evidence(store, sessions.open("sgx", at=dcap.NOON)), at=dcap.NOON)
     with pytest.raises(BusyError):
-        sessions.open("sgx", at=dcap.NOON)
+        sessions.submit(evidence(store, sessions.open("sgx", at=dcap.NOON)), at=dcap.NOON)
     with pytest.raises(RefusalError, match="platform-unknown"):
         sessions.open("abacus", at=dcap.NOON)
 

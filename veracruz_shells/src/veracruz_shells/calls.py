@@ -24,11 +24,20 @@ def peer_of(name: str) -> str:
         name: as gRPC has it, such as `ipv4:192.0.2.7:40112` or `ipv6:[2001:db8::1]:40112`.
     """
     kind, _, place = unquote(name).partition(":")
-    host = place.rpartition(":")[0].strip("[]").partition("%")[0]
+    return peer_of_host(place.rpartition(":")[0].strip("[]"), otherwise=kind)
+
+
+def peer_of_host(host: str, *, otherwise: str = "") -> str:
+    """The same of an address by itself, such as `192.0.2.7` or `fe80::1%eth0`.
+
+    Args:
+        host: the address.
+        otherwise: for what is none, a Unix socket or nothing we know: all of its kind are one.
+    """
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return kind  # a Unix socket, or nothing we know: all of its kind are one
+        return otherwise
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped is not None:

@@ -21,9 +21,10 @@ from tabasco.cli.options import (
     state_option,
     store_option,
 )
+from tabasco.cli.serve_counts import counts_written
 from tabasco.cli.serve_http import http_service
 from tabasco.collateral import Store, StoredCollateral
-from tabasco.grpc.methods import LIMITS, methods_of
+from tabasco.grpc.methods import LIMITS, bounded, methods_of
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.database import Database
 from tabasco.registry.roots import Roots
@@ -31,6 +32,7 @@ from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from tabasco.registry.tenants import challenge_key_of, tenants_of
 from tabasco.service.attestation import AttestationService, Settings
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
+from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
 from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.secret import Secret
@@ -95,8 +97,18 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     "--challenge-key",
     type=_PEM,
     metavar="FILE",
-    help="Stateless challenges: services with the same key (32 random bytes or more, hexadecimal, "
-    "readable by their user alone) accept each other's.",
+    help="Key of challenges for services that share no database: with the same key (32 random "
+    "bytes or more, hexadecimal, readable by their user alone) they accept each other's.  "
+    "[default: one in the database]",
+)
+@click.option(
+    "--refusals-per-address",
+    type=click.IntRange(0),
+    default=REFUSALS_OF_PEER,
+    show_default=True,
+    metavar="COUNT",
+    help="How often a client may be refused within a minute before it is not listened to for the "
+    "rest of it; IPv6 counts by networks of 64 bits. 0 for no bound, behind a proxy that has one.",
 )
 @store_option
 @log_option
@@ -114,6 +126,7 @@ def serve(
     enrolment_validity: timedelta,
     result_validity: timedelta,
     challenge_key: Path | None,
+    refusals_per_address: int,
     store: Path,
     as_json: bool,
 ) -> None:
@@ -129,6 +142,7 @@ def serve(
         challenge_key=shared,
     )
     tls = _tls_files(http_certificate, http_key)
+    quota = RefusalQuota(refusals_per_address)
     with ExitStack() as stack:
         main_one = opening.open(state, database_url_of(state, database), stack)
         _trust(Roots(main_one[1]), trust_roots)
@@ -137,12 +151,13 @@ def serve(
         if http is not None:
             others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
             served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
-            web = http_service({DEFAULT_TENANT: main_one} | served, http, tls)
+            web = http_service({DEFAULT_TENANT: main_one} | served, http, tls, quota)
             url = stack.enter_context(web).url
         server = stack.enter_context(
             GrpcService(
                 listen,
-                unary=methods_of(main_one[0]),
+                unary={},
+                by_peer=bounded(methods_of(main_one[0]), quota),
                 limits=LIMITS,
                 ready=main_one[0].check_ready,
             )
@@ -176,6 +191,7 @@ class DatabaseOpening:
             source=self.source,
             challenge_key=None if key is None else challenge_key_of(state.tenant, key),
         )
+        stack.enter_context(counts_written(service))
         return service, database
 
 

@@ -10,6 +10,7 @@ from tabasco.registry.administrators import Administrators
 from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT
 from tabasco.service.attestation import AttestationService
+from veracruz_shells.refusal_quota import RefusalQuota
 from veracruz_utils.address import Address
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ Served = tuple[AttestationService, Database]
 
 
 def http_service(
-    tenants: Mapping[str, Served], address: Address, tls: tuple[Path, Path] | None
+    tenants: Mapping[str, Served],
+    address: Address,
+    tls: tuple[Path, Path] | None,
+    quota: RefusalQuota,
 ) -> "HttpService":
     """Services over HTTP, not listening yet; with the certificate and key of `tls`.
 
@@ -28,6 +32,7 @@ def http_service(
         tenants: by name; `default` is at the root, the others are at `/tenants/NAME`.
         address: where to listen.
         tls: None for plain HTTP.
+        quota: of refusals of each peer.
 
     Raises:
         VeracruzError: the extra is not installed, or it cannot be served so.
@@ -42,7 +47,8 @@ def http_service(
         name: Context(service, database, Administrators(database), current_time)
         for name, (service, database) in tenants.items()
     }
-    app = create_app(contexts.pop(DEFAULT_TENANT))
+    # Once for all tenants: at the root, through which all requests come.
+    app = create_app(contexts.pop(DEFAULT_TENANT), quota=quota)
     for name, context in contexts.items():
         app.mount(f"/tenants/{name}", create_app(context))
     return HttpService(app, address, tls=None if tls is None else TlsFiles(*tls))

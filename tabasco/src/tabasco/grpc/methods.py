@@ -7,7 +7,8 @@ anything else               INTERNAL             a fixed sentence; the log has m
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from colima import WireError, decode, encode
@@ -32,7 +33,14 @@ from psa_attestation.evidence.native import NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service.attestation import AttestationService
 from tabasco.service.sessions import Submission
-from veracruz_shells.service import CallError, CallStatus, ServiceLimits, UnaryMethod
+from veracruz_shells.refusal_quota import QuotaError, RefusalQuota
+from veracruz_shells.service import (
+    CallError,
+    CallStatus,
+    PeerMethod,
+    ServiceLimits,
+    UnaryMethod,
+)
 from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
@@ -63,6 +71,26 @@ def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
             GetKeySetRequest, lambda _: GetKeySetResponse(service.key_set())
         ),
     }
+
+
+def bounded(methods: Mapping[str, UnaryMethod], quota: RefusalQuota) -> dict[str, PeerMethod]:
+    """The methods, for peers that are not refused again and again."""
+    return {name: _bounded(method, quota) for name, method in methods.items()}
+
+
+def _bounded(method: UnaryMethod, quota: RefusalQuota) -> PeerMethod:
+    def asked_by(request: bytes, peer: str) -> bytes:
+        try:
+            quota.check(peer, now=time.monotonic())
+        except QuotaError as error:
+            raise CallError(CallStatus.RESOURCE_EXHAUSTED, str(error)) from error
+        try:
+            return method(request)
+        except RefusalError:
+            quota.count(peer, now=time.monotonic())
+            raise
+
+    return asked_by
 
 
 def _native_of(kind: str, evidence: bytes, auxiliary: Sequence[Auxiliary]) -> NativeEvidence:

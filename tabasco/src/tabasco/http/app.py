@@ -27,21 +27,29 @@ from tabasco.http.bodies import BoundedBodies, HeadAsGet
 from tabasco.http.context import Context
 from tabasco.http.health_routes import NotReadyError
 from tabasco.http.health_routes import router as health
+from tabasco.http.peers import BoundedRefusals
 from tabasco.http.registry_routes import router as administration
+from veracruz_shells.refusal_quota import RefusalQuota
 
 API_VERSION: Final = "1.0.0"
 _log = logging.getLogger(__name__)
 _WORDS: Final = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed"}
 
 
-def create_app(context: Context) -> FastAPI:
-    """The application; it starts nothing and closes nothing of `context`."""
+def create_app(context: Context, *, quota: RefusalQuota | None = None) -> FastAPI:
+    """The application; it starts nothing and closes nothing of `context`.
+
+    Args:
+        context: what the routes work on.
+        quota: of refusals of each peer, which other services may count, too.
+    """
     app = _routes()
     app.state.context = context
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
     app.add_middleware(BoundedBodies)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(BoundedRefusals, quota=quota or RefusalQuota(0))
     return app
 
 

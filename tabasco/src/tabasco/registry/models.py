@@ -85,7 +85,7 @@ Index(
 
 
 class ChallengeRow(Base):
-    """A challenge we gave out: its SHA-256, so that a reader of the database cannot answer it."""
+    """A challenge that was used, by its SHA-256, until nobody would take it any more."""
 
     __tablename__ = "challenges"
 
@@ -94,6 +94,16 @@ class ChallengeRow(Base):
     platform: Mapped[str] = mapped_column(String(NAME_CHARS))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SharedKeyRow(Base):
+    """A symmetric key of the service itself."""
+
+    __tablename__ = "shared_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary(64))
 
 
 class InstanceRow(Base):

@@ -1,7 +1,6 @@
 """The attestation service without its network: requests in, answers or errors out."""
 
 import logging
-import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from psa_attestation.results.ear_claims import VerifierId
 from tabasco.appraisal.inspection import Inspection
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry import audit
-from tabasco.registry.challenges import Challenges, ChallengeSource, StatelessChallenges
+from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database
 from tabasco.registry.health import DatabaseHealth
 from tabasco.registry.instances import Instances
@@ -38,6 +37,7 @@ from tabasco.service.credentials import Credentials
 from tabasco.service.enrolment import Enrolments
 from tabasco.service.explanation import explain
 from tabasco.service.hardware_root import APPRAISED, MEASURED, HardwareRoot
+from tabasco.service.refusals import RefusalKind, Refusals
 from tabasco.service.results import Results
 from tabasco.service.sessions import Sessions, Submission
 from tabasco.service.software_root import LinuxSoftwareRoot
@@ -58,13 +58,13 @@ class Settings:
         challenge_validity: of an enrolment challenge.
         enrolment_validity: of an enrolment; after it the instance has to enrol again.
         result_validity: of an attestation result.
-        max_challenges: enrolment challenges that have not expired.
+        max_challenges: that were answered and have not expired; half of it for refused answers.
     """
 
     challenge_validity: timedelta = timedelta(seconds=120)
     enrolment_validity: timedelta = timedelta(hours=24)
     result_validity: timedelta = timedelta(minutes=5)
-    max_challenges: int = 4096
+    max_challenges: int = 32768
 
 
 class AttestationService:
@@ -77,8 +77,8 @@ class AttestationService:
         now: the current time, aware.
         settings: how long things are good for.
         source: of collateral of hardware.
-        challenge_key: shared by services that accept each other's challenges; None keeps each
-            challenge in the database instead.
+        challenge_key: shared by services that accept each other's challenges and share no
+            database; None for a key in the database.
         roots: SHA-256 digests of hardware roots to trust instead of the vendors'.
     """
 
@@ -102,14 +102,19 @@ class AttestationService:
         revocations = Revocations(database)
         self._database = database
         self._health = DatabaseHealth(database)
+        self._refusals = Refusals(database)
         self._source = source
         self._roots = roots
-        challenges = _challenges(database, settings, challenge_key)
+        challenges = Challenges(
+            database,
+            validity=settings.challenge_validity,
+            limit=settings.max_challenges,
+            key=challenge_key,
+        )
         self._credentials = Credentials(
             challenges=challenges,
             roots=Roots(database),
-            # Without a key that is shared, what a service gave is for itself, while it runs.
-            key=challenge_key or Secret(secrets.token_bytes(32)),
+            key=challenges.key,
         )
         hardware = _hardware(database, source, roots, self._credentials)
         self._enrolments = Enrolments(
@@ -129,6 +134,7 @@ class AttestationService:
             verifier=self._verifier,
             validity=settings.result_validity,
             revocations=revocations,
+            refusals=self._refusals,
         )
         self._results = Results(
             instances=instances,
@@ -188,17 +194,18 @@ class AttestationService:
         return CompleteEnrolmentResponse(enrolment.instance_id, validity)
 
     def _record_refusal(self, platform: str, error: RefusalError, *, action: str = "enrol") -> None:
-        if error.reason in {RejectionReason.CHALLENGE_NOT_LIVE, RejectionReason.PLATFORM_UNKNOWN}:
-            return  # anybody can cause these for free, without end: the log would fill the disk
-        with self._database.writing() as session:
-            audit.record(
-                session,
-                at=self._now(),
-                actor=audit.SERVICE,
-                action=action,
-                subject=platform,
-                outcome=error.reason,
-            )
+        # What strangers call a platform does not get into the log.
+        known = error.reason is not RejectionReason.PLATFORM_UNKNOWN
+        refused = RefusalKind(action, platform if known else "another platform", error.reason.value)
+        self._refusals.add(refused, at=self._now())
+
+    def write_counts(self, *, all_of_them: bool = False) -> None:
+        """Have refusals that were counted come into the audit log; to be called now and then.
+
+        Args:
+            all_of_them: before the end, those of periods that are not over as well.
+        """
+        self._refusals.write_counts(at=self._now(), all_of_them=all_of_them)
 
     def verify_token(self, request: VerifyTokenRequest) -> VerifyTokenResponse:
         """A signed result about the token.
@@ -294,13 +301,6 @@ def _hardware(
         )
         for kind in sorted(APPRAISED)
     }
-
-
-def _challenges(database: Database, settings: Settings, key: Secret | None) -> ChallengeSource:
-    validity, limit = settings.challenge_validity, settings.max_challenges
-    if key is None:
-        return Challenges(database, validity=validity, limit=limit)
-    return StatelessChallenges(database, key=key, validity=validity, limit=limit)
 
 
 def _seconds(duration: timedelta) -> int:

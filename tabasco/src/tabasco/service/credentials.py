@@ -18,7 +18,7 @@ from colima.tabasco import RequestCredentialRequest
 from psa_attestation.binding import binding_digest
 from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from tabasco.errors import RefusalError, RejectionReason
-from tabasco.registry.challenges import ChallengeSource
+from tabasco.registry.challenges import Challenges
 from tabasco.registry.roots import Roots
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.tpm.credential import MadeCredential, make_credential
@@ -38,7 +38,7 @@ class Credentials:
         key: of the secrets; services that accept each other's challenges share it.
     """
 
-    def __init__(self, *, challenges: ChallengeSource, roots: Roots, key: Secret) -> None:
+    def __init__(self, *, challenges: Challenges, roots: Roots, key: Secret) -> None:
         self._challenges = challenges
         self._roots = roots
         self._key = key

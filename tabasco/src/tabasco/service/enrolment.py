@@ -3,9 +3,10 @@
 Theory of operation. The isolate asks for a challenge, makes a key, and sends native evidence and a
 proof of possession, both over one binding: a digest of the label, the platform, ourselves as the
 audience, the challenge and the key. So neither can be used for another service, key or time, and
-nobody enrols a key that is somebody else's. A challenge is used up before anything is verified:
-whatever the outcome, the next attempt needs another one. The answer leaves only after the row is
-on disk; a service that dies in between has acknowledged nothing.
+nobody enrols a key that is somebody else's. A challenge is used up before anything is verified, as
+far as there is room for what strangers use up, and in any case before an enrolment is written.
+The answer leaves only after the row is on disk; a service that dies in between has acknowledged
+nothing.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from colima.tabasco import CompleteEnrolmentRequest
 from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
 from psa_attestation.tokens.instance_id import instance_id_of
 from tabasco.errors import RefusalError, RejectionReason
-from tabasco.registry.challenges import ChallengeSource
+from tabasco.registry.challenges import Challenges
 from tabasco.registry.instances import OWN, Enrolment, Instances
 from tabasco.service.software_root import NativeVerifier
 from tabasco.verify import named
@@ -34,7 +35,7 @@ class Enrolments:
     def __init__(
         self,
         *,
-        challenges: ChallengeSource,
+        challenges: Challenges,
         instances: Instances,
         verifiers: Iterable[NativeVerifier],
         validity: timedelta,
@@ -54,7 +55,6 @@ class Enrolments:
 
         Raises:
             RefusalError: `PLATFORM_UNKNOWN`.
-            BusyError: too many enrolments are under way.
         """
         self._verifier(platform)
         return self._challenges.issue(platform, at=at)
@@ -65,10 +65,11 @@ class Enrolments:
         Raises:
             RefusalError: the challenge, the key, the proof or the evidence is not what it must be;
                 the challenge is used up all the same.
+            BusyError: too many challenges were answered lately.
         """
         verifier = self._verifier(request.platform)
         # (1) the challenge is ours, live, and nobody else's from now on
-        self._challenges.use(request.challenge, request.platform, at=at)
+        taken = self._challenges.use(request.challenge, request.platform, at=at)
         # (2) the key is one we can enrol, and the caller holds it
         try:
             key = p256_key_of_der(request.public_key)
@@ -105,6 +106,7 @@ class Enrolments:
             named=(*own, *proven.named),
             proven=proven.proven,
         )
+        self._challenges.settle(taken, at=at)
         return self._instances.enrol(enrolment)
 
     def _verifier(self, platform: str) -> NativeVerifier:

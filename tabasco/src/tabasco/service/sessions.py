@@ -29,11 +29,12 @@ from tabasco.appraisal.policy import Decision
 from tabasco.appraisal.revocation import PREFIX, with_revocations
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry import audit
-from tabasco.registry.challenges import ChallengeSource
+from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
 from tabasco.service.hardware_root import HardwareRoot
+from tabasco.service.refusals import RefusalKind, Refusals
 from tabasco.verify import Proven
 from tabasco.verify.composite import WHOLE
 from tabasco.verify.errors import Fault
@@ -68,14 +69,16 @@ class Sessions:
         self,
         *,
         database: Database,
-        challenges: ChallengeSource,
+        challenges: Challenges,
         verifiers: Mapping[str, HardwareRoot],
         key_ring: KeyRing,
         verifier: VerifierId,
         validity: timedelta,
         revocations: Revocations,
+        refusals: Refusals,
     ) -> None:
         self._revocations = revocations
+        self._refusals = refusals
         self._database = database
         self._challenges = challenges
         self._verifiers = verifiers
@@ -88,7 +91,6 @@ class Sessions:
 
         Raises:
             RefusalError: `PLATFORM_UNKNOWN`.
-            BusyError: too many are outstanding.
         """
         self._of(kind)
         return self._challenges.issue(_purpose(kind), at=at)
@@ -100,9 +102,10 @@ class Sessions:
 
         Raises:
             RefusalError: the nonce is not live, or the evidence is not authentic and about it.
+            BusyError: too many nonces were answered lately.
         """
         verifier = self._of(submission.kind)
-        self._challenges.use(submission.nonce, _purpose(submission.kind), at=at)
+        taken = self._challenges.use(submission.nonce, _purpose(submission.kind), at=at)
         binding = session_binding(submission.kind, submission.nonce, submission.public_key)
         proven, stored, decided = verifier.appraise(submission.evidence, binding=binding, at=at)
         decision = with_revocations(decided, proven, self._revocations.among)
@@ -110,6 +113,7 @@ class Sessions:
         # No result at all: it would speak of a key and nonce that this evidence is not about.
         if refused is not None and refused.fault is Fault.REPORT_DATA:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "report data")
+        self._challenges.settle(taken, at=at)
         self._record(submission.kind, decision, at)
         expires = min(at + self._validity, proven.valid_until)
         # Results count whole seconds: this one would be over when it is made.
@@ -135,6 +139,9 @@ class Sessions:
 
     def _record(self, kind: str, decision: Decision, at: datetime) -> None:
         refused = decision.refused_by
+        if refused is not None:
+            self._refusals.add(RefusalKind("appraise", kind, str(refused.fault)), at=at)
+            return
         with self._database.writing() as session:
             audit.record(
                 session,
@@ -142,7 +149,6 @@ class Sessions:
                 actor=audit.SERVICE,
                 action="appraise",
                 subject=kind,
-                outcome=audit.DONE if refused is None else str(refused.fault),
             )
 
 
