@@ -12,6 +12,7 @@ from typing import Final
 from psa_attestation.errors import AttestationError, Stage
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.policy import AppraisalPolicy, Decision, References
+from tabasco.appraisal.remedies import remedy_of_check, remedy_of_error
 from tabasco.appraisal.revocation import RevokedAmong, with_revocations
 from tabasco.verify.detection import kind_of
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
@@ -49,31 +50,6 @@ _AFTER_SIGNATURE: Final = frozenset(
 )
 """Stages whose refusals are of evidence that is authentic."""
 
-_REMEDIES: Final[Mapping[str, str]] = {
-    Fault.COLLATERAL_MISSING: "give it, see --help; Intel's and AMD's can be imported, too: "
-    "tabasco collateral import",
-    Fault.COLLATERAL_EXPIRED: "get collateral of that time, or verify for another: --at",
-    Fault.REVOKED: "replace what is revoked: a revocation is for ever",
-    Fault.COLLATERAL_MISMATCH: "get the collateral of this very platform",
-    Fault.COLLATERAL_ROLLBACK: "get the newest: what was issued for less security is not used",
-    Fault.EXPIRED: "verify for the time at which it was made: --at",
-    Fault.NOT_YET_VALID: "verify for the time at which it was made: --at",
-    Fault.UNKNOWN_ROOT: "give the root's certificate, if you trust it: --root",
-    Fault.EVENT_LOG: "give the log of this very boot, whole, as the firmware wrote it",
-    Fault.UNSIGNED: "give the evidence that vouches for it",
-    Fault.UNKNOWN_SIGNER: "give the signer's key, if you trust it: --key; of a TPM, name it in a "
-    "--policy, or --accept-concern tpm.uncertified-key",
-    Fault.DEBUG: "have the attester run without debugging",
-    Fault.TCB_STATUS: "update the platform; --accept-status accepts a status by its name",
-    Fault.ADVISORY: "update the platform; --accept-advisory accepts an advisory by its name",
-    Fault.ATTRIBUTES: "--accept-concern accepts it by its name, if you know what it means",
-    Fault.PRIVILEGE_LEVEL: "--accept-concern accepts it by its name, if you know what it means",
-    Fault.TCB_FLOOR: "update the platform's firmware",
-    Fault.MEASUREMENT: "compare with what your build says it should be",
-    Fault.UNKNOWN_KIND: "name the kind, if the form is damaged: --kind",
-    "unknown-instance": "register the attester's key, if you trust it: --key",
-}
-
 
 _REVOCATIONS_UNKNOWN: Final = (
     "that nothing in it is revoked: no database with revocations was asked"
@@ -90,22 +66,18 @@ class EvidenceVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why evidence is refused; `reason` is from a closed set."""
+    """Why evidence is refused, and what to do about it; `reason` is from a closed set."""
 
     stage: str
     reason: str
     detail: str
+    remedy: str | None
 
     @classmethod
-    def of(cls, error: EvidenceError | AttestationError) -> "Rejection":
+    def of(cls, error: EvidenceError | AttestationError, remedy: str | None) -> "Rejection":
         """What an error says."""
         reason = error.fault if isinstance(error, EvidenceError) else error.code
-        return cls(str(error.stage), str(reason), error.detail)
-
-    @property
-    def remedy(self) -> str | None:
-        """What to do about it, where there is something."""
-        return _REMEDIES.get(self.reason)
+        return cls(str(error.stage), str(reason), error.detail, remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +126,8 @@ def inspect(
     except (EvidenceError, AttestationError) as error:
         authentic = error.stage in _AFTER_SIGNATURE and not _is_forgery(error)
         verdict = EvidenceVerdict.UNACCEPTABLE if authentic else EvidenceVerdict.NOT_AUTHENTIC
-        return Inspection(kind, at, verdict, None, Decision(()), Rejection.of(error), ())
+        refusal = Rejection.of(error, remedy_of_error(error, kind))
+        return Inspection(kind, at, verdict, None, Decision(()), refusal, ())
     if acceptance.report_data is not None and kind in _PADDED:
         padded = acceptance.report_data.ljust(_REPORT_DATA_BYTES, b"\0")
         acceptance = replace(acceptance, report_data=padded)
@@ -167,13 +140,16 @@ def inspect(
     if revoked is not None:
         decision = with_revocations(decision, proven, revoked)
     refused = decision.refused_by
+    remedy = None
+    if refused is not None:
+        remedy = remedy_of_check(refused, proven, by_policy=policy is not None)
     return Inspection(
         kind,
         at,
         EvidenceVerdict.ACCEPTED if refused is None else EvidenceVerdict.UNACCEPTABLE,
         proven,
         decision,
-        None if refused is None else Rejection.of(refused.error),
+        None if refused is None else Rejection.of(refused.error, remedy),
         (
             *_not_proven(proven, kind, means, acceptance, policy),
             *(() if revoked is not None else (_REVOCATIONS_UNKNOWN,)),

@@ -93,8 +93,9 @@ def _report(data: bytes, means: Means, at: datetime) -> Proven:
         raise malformed("more than one quote of a kind was given beside the paravisor's report")
     if report.kind is EvidenceKind.TDX and not td_quotes:
         raise missing(
-            "TD quote (--quote)",
+            "TD quote",
             "a paravisor's report of TDX holds a TD report, which is signed by nobody",
+            "--quote",
         )
     evidence = td_quotes[0] if report.kind is EvidenceKind.TDX else means.certificate
     hardware = _hardware(report, evidence, means, at)

@@ -59,8 +59,11 @@ class Fault(StrEnum):
 class EvidenceError(RefusedError):
     """Evidence that proves nothing, or nothing acceptable."""
 
-    def __init__(self, fault: Fault, stage: VerificationStage, detail: str) -> None:
+    def __init__(
+        self, fault: Fault, stage: VerificationStage, detail: str, *, remedy: str | None = None
+    ) -> None:
         super().__init__(f"{stage}: {fault}: {detail}")
+        self.remedy = remedy
         self.fault = fault
         self.stage = stage
         self.detail = detail

@@ -115,7 +115,7 @@ def _device(data: bytes, means: Means) -> DeviceEvidence:
     if not chain:
         parse_spdm(data)  # a malformed report is refused first
         raise missing(
-            "chain (--authorities)", "a report is verified with its device's certificates"
+            "chain", "a report is verified with its device's certificates", "--authorities"
         )
     return DeviceEvidence(data, chain)
 
@@ -156,7 +156,7 @@ def _nvidia_rim(data: bytes, means: Means, at: datetime) -> Proven:
 def _nvidia_nras(data: bytes, means: Means, at: datetime) -> Proven:
     if not means.curve_keys:
         nras.parse_bundle(data)  # a malformed bundle is refused first
-        raise missing("key set (--key)", "tokens are verified with the keys that NVIDIA publishes")
+        raise missing("key set", "tokens are verified with the keys that NVIDIA publishes", "--key")
     return nras.verify_bundle(data, keys=means.curve_keys, at=at, nonce=means.nonce)
 
 
@@ -181,7 +181,7 @@ def _composite(data: bytes, means: Means, at: datetime) -> Proven:
 
 def _confidential_space(data: bytes, means: Means, at: datetime) -> Proven:
     if means.audience is None:
-        raise missing("audience (--audience)", "a token for somebody else is a relayed one")
+        raise missing("audience", "a token for somebody else is a relayed one", "--audience")
     roots = (GOOGLE_ROOT_SHA256,) if means.roots is None else means.roots
     return verify_confidential_space(
         data.strip(),

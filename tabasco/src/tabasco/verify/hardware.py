@@ -23,7 +23,9 @@ def verify_intel(data: bytes, means: Means, at: datetime) -> Proven:
         collateral = means.source.for_quote(data, at)
     if collateral is None:
         parse_quote(data)  # a malformed quote is refused first
-        raise missing("collateral", "a quote is verified with Intel's collateral")
+        raise missing(
+            "collateral", "a quote is verified with Intel's", "--collateral", importable=True
+        )
     roots = INTEL_ROOTS if means.roots is None else means.roots
     return verify_dcap(data, collateral=collateral, at=at, roots=roots)
 
@@ -49,7 +51,12 @@ def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
     if means.source is None:
         parse_report(data)  # a malformed report is refused first
         if means.certificate is not None:
-            raise missing("chain (--authorities)", "AMD's certificates above the VCEK or VLEK")
-        raise missing("certificate", "a report is verified with its VCEK or VLEK and its chain")
+            raise missing("chain", "AMD's certificates above the VCEK or VLEK", "--authorities")
+        raise missing(
+            "certificate",
+            "a report is verified with its VCEK or VLEK and AMD's certificates above it",
+            "--certificate and --authorities",
+            importable=True,
+        )
     found = means.source.for_report(data, at, certificate=means.certificate)
     return Endorsements(found.key, means.authorities or found.authorities, means.crl or found.crl)

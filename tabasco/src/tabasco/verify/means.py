@@ -126,8 +126,12 @@ class Means:
         )
 
 
-def missing(what: str, why: str) -> EvidenceError:
-    """The error of a verification that lacks `what`."""
+def missing(what: str, why: str, option: str, *, importable: bool = False) -> EvidenceError:
+    """The error of a verification that lacks `what`, which an option of `tabasco verify` gives."""
+    more = ", or import it into the store: tabasco collateral import FILE" if importable else ""
     return EvidenceError(
-        Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, f"no {what} was given: {why}"
+        Fault.COLLATERAL_MISSING,
+        VerificationStage.COLLATERAL,
+        f"no {what} was given: {why}",
+        remedy=f"give it: {option}{more}",
     )

@@ -59,7 +59,7 @@ def _certified(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
         return given
     if parts.certificates or means.certificate is not None:
         if not means.key_roots:
-            raise missing("root (--root)", "the certificate of a key is worth what its root is")
+            raise missing("root", "the certificate of a key is worth what its root is", "--root")
         certificate = verify_key_certificate(
             parts.certificates or means.certificate or b"",
             means.authorities or b"",
@@ -79,7 +79,7 @@ def _certified(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
                 VerificationStage.SIGNATURE,
                 f"the quote is signed by none of the {len(means.keys)} keys given",
             )
-        raise missing("key (--key)", "a quote is verified with its attestation key")
+        raise missing("key", "a quote is verified with its attestation key", "--key")
     return _registered(key, _NOBODY, NO_END)
 
 

@@ -85,7 +85,7 @@ def _isolation(claims: Claims) -> dict[str, str]:
 def _veracruz_2021(data: bytes, means: Means, _at: datetime) -> Proven:
     key = means.mac_key or means.curve_keys.get("*")
     if key is None:
-        raise missing("key (--key)", "a token of 2021 names no instance, so nor may its key")
+        raise missing("key", "a token of 2021 names no instance, so nor may its key", "--key FILE")
     claims = verify_2021_token(data, key=key, nonce=means.nonce)
     return Proven(
         kind=EvidenceKind.PSA,
@@ -130,7 +130,7 @@ def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
     """What an attestation result proves, as CWT or JWT: what its verifier says."""
     keys = means.curve_keys
     if not keys:
-        raise missing("key", "a result is verified with the key its verifier publishes")
+        raise missing("key", "a result is verified with the key its verifier publishes", "--key")
     moment, profiles = int(at.timestamp()), frozenset(EarProfile)
     if data.lstrip()[:1] == b"e":
         text = data.decode("ascii", "replace").strip()
@@ -139,7 +139,7 @@ def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
     key = keys.get("*") or next(iter(keys.values()))
     nonce = means.nonce
     if nonce is None:
-        raise missing("nonce", "a result as CWT answers a nonce")
+        raise missing("nonce", "a result as CWT answers the one that was sent with", "--nonce")
     return _result(verify_ear(data, key=key, nonce=nonce, at=moment, profiles=profiles))
 
 
@@ -180,7 +180,7 @@ def verify_bundle(data: bytes, means: Means, at: datetime) -> Proven:
         )
     keys = means.curve_keys
     if not keys:
-        raise missing("key", "a bundle is verified with its provider's key")
+        raise missing("key", "a bundle is verified with its provider's key", "--key")
     key = keys.get("*") or next(iter(keys.values()))
     corim = verify_corim(data, key=key, at=moment)
     end = NO_END if corim.not_after is None else datetime.fromtimestamp(corim.not_after, UTC)

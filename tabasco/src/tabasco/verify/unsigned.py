@@ -31,8 +31,8 @@ def refuse_eat(data: bytes) -> NoReturn:
     nested = claims.get("submods")
     parts = f" with {len(nested)} submodules" if isinstance(nested, dict) else ""
     raise _unsigned(
-        f"{len(claims)} claims of an Entity Attestation Token{parts}, signed by nobody: give the "
-        "token itself, JWT or CWT"
+        f"{len(claims)} claims of an Entity Attestation Token{parts}, signed by nobody",
+        "verify the token itself, a JWT or CWT",
     )
 
 
@@ -45,10 +45,10 @@ def refuse_event_log(data: bytes) -> NoReturn:
     log = parse_event_log(data)
     registers = ", ".join(map(str, log.registers)) or "none"
     raise _unsigned(
-        f"an event log of {len(log.events)} events in registers {registers} is signed by nobody: "
-        "give the quote over them, and the log beside it (--event-log)"
+        f"an event log of {len(log.events)} events in registers {registers} is signed by nobody",
+        "verify the quote over them, with the log beside it: --event-log",
     )
 
 
-def _unsigned(detail: str) -> EvidenceError:
-    return EvidenceError(Fault.UNSIGNED, VerificationStage.SIGNATURE, detail)
+def _unsigned(detail: str, remedy: str) -> EvidenceError:
+    return EvidenceError(Fault.UNSIGNED, VerificationStage.SIGNATURE, detail, remedy=remedy)

@@ -254,6 +254,8 @@ def _check_age(
             VerificationStage.APPRAISAL,
             f"the document is of {made}, it is {at}: at most {max_age} are allowed where no nonce "
             "is expected",
+            remedy="expect the nonce that you sent: --nonce; without one a greater age is allowed "
+            "by --max-age MINUTES",
         )
     if made - at > clock_skew:
         raise EvidenceError(

@@ -105,8 +105,10 @@ def _signer(
             raise EvidenceError(
                 Fault.COLLATERAL_MISSING,
                 VerificationStage.COLLATERAL,
-                "no key set was given (--key): a token without certificates is signed by a key of "
-                f"{ISSUER}/.well-known/openid-configuration",
+                "no key set was given: a token without certificates is signed by a key that its "
+                "issuer publishes",
+                remedy="give the jwks_uri of "
+                f"{ISSUER}/.well-known/openid-configuration as a file: --key",
             )
         key = parsed.key_in(keys)
         return key, NO_END, (named.key("key of the token", key),)

@@ -83,8 +83,8 @@ def verify_maa(
         raise EvidenceError(
             Fault.COLLATERAL_MISSING,
             VerificationStage.COLLATERAL,
-            "no key set was given (--key): a token is signed by a key of its provider, which "
-            "publishes them at /certs",
+            "no key set was given: a token is signed by a key of its provider",
+            remedy="give what the provider publishes at /certs: --key",
         )
     key = parsed.key_in(keys)
     parsed.verify(key)
