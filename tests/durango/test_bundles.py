@@ -229,7 +229,6 @@ def members(**changes: object) -> bytes:
         b"",
         cbor2.dumps([]),
         cbor2.dumps({}),
-        members() + b"\0",
         members(format="veracruz-bundle-2"),
         members(format=1),
         members(more=1),
@@ -249,6 +248,12 @@ def members(**changes: object) -> bytes:
 )
 def test_what_is_not_a_bundle_is_refused(data):
     with pytest.raises(ContentError, match="not a bundle"):
+        ReceiptBundle.parse(data)
+
+
+@pytest.mark.parametrize("data", [members() + b"\0", members()[:-1], members()[:200]])
+def test_what_was_a_bundle_is_told_as_damaged(data):
+    with pytest.raises(ReceiptError, match="cut off or damaged: take another copy"):
         ReceiptBundle.parse(data)
 
 

@@ -109,3 +109,23 @@ def test_a_signature_is_not_overwritten(asking):
     file = signed(asking, "bob")
     again = ("policy", "sign", str(asking.policy), *asking.who("bob"), "--output", file)
     assert "--force" in asking.complain(*again, status=1)
+
+
+def test_without_a_file_a_principal_signs_and_hands_in_at_once(asking):
+    policy = str(asking.policy)
+    facts = asking.as_json("policy", "consent", policy, *asking.who("bob"))
+    assert (facts["signed"], facts["awaited"]) == ([1], [0, 2])
+    told = asking.run("policy", "consent", policy, *asking.who("carol")).stdout
+    assert f"agrees to policy {asking.rig.isolate.policy.digest}" in told
+
+
+def test_a_first_word_is_the_policy_or_a_consent_where_a_profile_names_a_policy(asking):
+    (asking.folder / "config.toml").write_text(
+        f'profile = "b"\n[profiles.b]\npolicy = "{asking.policy}"\n'
+        'certificate = "bob.cert.pem"\nkey = "bob.key.pem"\n'
+    )
+    env = {"DURANGO_CONFIG": str(asking.folder)}
+    files = [signed(asking, name) for name in ("alice", "carol")]
+    facts = asking.as_json("policy", "consent", *files, env=env)
+    assert (facts["signed"], facts["awaited"]) == ([0, 2], [1])
+    assert asking.as_json("policy", "consent", str(asking.policy), env=env)["awaited"] == []

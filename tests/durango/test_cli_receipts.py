@@ -101,7 +101,9 @@ def test_an_opening_of_something_else_is_not_in_the_receipt(finished):
     path = finished.folder / "opening"
     opening = json.loads(path.read_bytes())
     path.write_text(json.dumps(opening | {"digest": "0" * 64}))
-    assert "commitment" in finished.complain(*verify(finished, "--opening", str(path)), status=3)
+    told = finished.complain(*verify(finished, "--opening", str(path)), status=3)
+    assert f"{path}: the receipt's commitment to data package 0 of client" in told
+    assert "that opening is of another send" in told
     path.write_text(json.dumps(opening | {"package_id": 8}))
     assert "did not see it" in finished.complain(
         *verify(finished, "--opening", str(path)), status=3
@@ -130,13 +132,28 @@ def test_a_receipt_beside_the_attestation_of_another_isolate_is_refused(finished
 def test_a_policy_that_was_not_attested_is_refused(finished):
     other = finished.rig.policy(data_provision_order=[2, 1])
     spoil(finished.folder / "receipt", policy=other.raw)
-    assert "attestation refused at policy" in finished.complain(*verify(finished), status=3)
+    told = finished.complain(*verify(finished), status=3)
+    assert f"{finished.folder / 'receipt'}: attestation refused at policy" in told
+    assert "a bundle that was damaged or changed since it was kept" in told
+    own = ("--policy", str(finished.policy))
+    told = finished.complain(*verify(finished, *own), status=3)
+    assert "its attestation is for your policy, the policy in it is not" in told
 
 
 def test_a_file_that_is_no_bundle_is_named_as_such(finished):
     (finished.folder / "receipt").write_bytes(b"a result, or whatever else")
     said = finished.complain(*verify(finished), status=1)
-    assert "not a bundle of receipts: `durango receipt get` makes one" in said
+    path = finished.folder / "receipt"
+    assert f"{path}: not a bundle of receipts: `durango receipt get` makes one" in said
+
+
+def test_a_bundle_that_was_cut_off_or_damaged_is_told_as_that_with_its_name(finished):
+    path = finished.folder / "receipt"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    assert f"{path}: a bundle of receipts that was cut off or damaged" in finished.complain(
+        *verify(finished), status=3
+    )
 
 
 def test_data_keep_the_attestation_that_they_were_sent_to(finished):

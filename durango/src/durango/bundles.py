@@ -13,8 +13,8 @@ from typing import Final, Self
 
 from durango._html import bullets, heading, paragraph
 from durango.attestation_files import MAX_FILE_BYTES, SavedAttestation
-from durango.errors import ContentError, ReceiptError, TabascoKeyError
-from durango.evidence import Attestation
+from durango.errors import ContentError, GateError, ReceiptError, TabascoKeyError
+from durango.evidence import Attestation, GateCheck
 from durango.receipts import (
     CommitmentOpening,
     receipt_line,
@@ -30,6 +30,7 @@ from psa_attestation.receipts.receipt import MAX_RECEIPT_BYTES, Receipt
 from psa_attestation.receipts.verification import closed_digest
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
@@ -105,6 +106,7 @@ class ReceiptBundle:
 
         Raises:
             ContentError: it is something else.
+            ReceiptError: it is damaged.
             AttestationFileError: what it has for an attestation is none.
         """
         limits = DecodeLimits(
@@ -113,6 +115,10 @@ class ReceiptBundle:
         try:
             members = decode(data, limits)
         except AttestationError as error:
+            if _FORMAT.encode() in data:
+                raise ReceiptError(
+                    "a bundle of receipts that was cut off or damaged: take another copy of it"
+                ) from error
             raise _not_a_bundle() from error
         match members:
             case {
@@ -193,6 +199,7 @@ def verify_bundle(
     # (1) The policy: the principal's own if it gave one.
     agreed = Policy.parse(bundle.policy, at=None)
     if policy is not None and policy.digest != agreed.digest:
+        _refuse_damage(bundle, policy, tabasco_key)
         from durango.policy.differences import differing_terms  # noqa: PLC0415 - for who errs
 
         raise ReceiptError(
@@ -203,7 +210,14 @@ def verify_bundle(
     key = _vouching_key(bundle, agreed, tabasco_key)
     # (3) The isolate: the attestation passes the gate, as of its time.
     saved = bundle.attestation
-    attestation = saved.verify(agreed, tabasco_key=key, at=saved.attested_at)
+    try:
+        attestation = saved.verify(agreed, tabasco_key=key, at=saved.attested_at)
+    except GateError as error:
+        if error.check != GateCheck.POLICY:
+            raise
+        raise GateError(
+            error.check, found=error.found, expected=error.expected, remedy=f"it is {_CHANGED}"
+        ) from error
     # (4) The receipts are by that isolate and about that policy, and none is missing between.
     if not bundle.receipts:
         raise ReceiptError(
@@ -220,6 +234,20 @@ def verify_bundle(
     for opening in openings:
         _hold_one(receipts, partial(require_input, opening=opening))
     return VerifiedBundle(receipts, attestation, agreed, key)
+
+
+_CHANGED: Final = "a bundle that was damaged or changed since it was kept: take another copy of it"
+
+
+def _refuse_damage(bundle: ReceiptBundle, own: Policy, tabasco_key: bytes | None) -> None:
+    """Refuse a bundle with another policy than one's own if its attestation is for one's own."""
+    saved = bundle.attestation
+    beside = tabasco_key or bundle.tabasco_key if own.tabasco_key is None else tabasco_key
+    try:
+        saved.verify(own, tabasco_key=beside, at=saved.attested_at)
+    except VeracruzError:
+        return
+    raise ReceiptError(f"its attestation is for your policy, the policy in it is not: {_CHANGED}")
 
 
 def _vouching_key(bundle: ReceiptBundle, policy: Policy, given: bytes | None) -> bytes:

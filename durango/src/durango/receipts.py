@@ -198,7 +198,13 @@ def require_input(receipt: Receipt | ReceiptV1, opening: CommitmentOpening) -> N
     for given in receipt.inputs:
         place = (given.client_id, given.package_id, given.kind)
         if place == (opening.client_id, opening.package_id, _KINDS[opening.kind]):
-            _same(f"commitment to {name}", given.commitment.hex(), opening.commitment.hex())
+            _same(
+                f"commitment to {name}",
+                given.commitment.hex(),
+                opening.commitment.hex(),
+                remedy="that opening is of another send, of what was replaced since or of another "
+                "computation: give the file that the last `--opening` wrote",
+            )
             return
     raise ReceiptError(f"the receipt knows nothing of {name}: the program did not see it")
 

@@ -1,5 +1,6 @@
 """`durango policy sign`, `status`, `consent` and `revoke`: who agrees to the policy."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,23 +20,28 @@ from durango.cli.options import (
     key_password_option,
     load_identity,
 )
-from durango.consents import signer_of, unsigned
+from durango.consents import sign_policy, signer_of, unsigned
 from veracruz_shells.console import emit, json_option, read_file
 from veracruz_utils.policy import Policy
 
 
 @click.command("consent")
 @membership_options
-@click.argument("signatures", metavar="FILE...", type=FILE, nargs=-1, required=True)
+@click.argument("signatures", metavar="[FILE]...", type=FILE, nargs=-1)
 @json_option
 def consent(*, membership: Membership, signatures: tuple[Path, ...], as_json: bool) -> None:
     """Hand in consents to POLICY, each in a FILE of `durango policy sign`, your own or others'.
 
-    All files are looked at before any is handed in.
+    Without a FILE you sign and hand in your own in one step: read the policy first, by `durango
+    policy explain`. All files are looked at before any is handed in.
     """
     agreed = membership.access.policy
-    given = [(path, _read(path)) for path in signatures]
-    signers = [signer_of(agreed, message, name=str(path)) for path, message in given]
+    if signatures:
+        given = [(str(path), _read(path)) for path in signatures]
+    else:
+        agreed.require_in_force(datetime.now(UTC))
+        given = [("your signature", sign_policy(agreed, membership.identity))]
+    signers = [signer_of(agreed, message, name=name) for name, message in given]
     principal, _ = membership.connect()
     with principal:
         for _, message in given:

@@ -94,13 +94,32 @@ class PolicyArgument(click.Argument):
         """As click does, after what was given is where it belongs."""
         assert isinstance(opts, dict)
         usual = ctx.lookup_default("policy")
-        names = [each.name for each in ctx.command.params if isinstance(each, click.Argument)]
-        missing = [name for name in names if name not in opts or not isinstance(opts[name], str)]
-        if usual is not None and missing and missing[0] == names[-1] != "policy":
+        arguments = [each for each in ctx.command.params if isinstance(each, click.Argument)]
+        names = [each.name for each in arguments]
+        first = opts.get("policy")
+        if usual is None or not isinstance(first, str):
+            return super().handle_parse_result(ctx, opts, args)
+        if arguments[-1].nargs == -1:
+            # Any number of files may follow: whether the first is the policy, it says itself.
+            if not _is_json(first):
+                others = opts.get(names[-1])
+                opts[names[-1]] = (first, *(others if isinstance(others, list | tuple) else ()))
+                opts["policy"] = usual
+            return super().handle_parse_result(ctx, opts, args)
+        missing = [name for name in names if not isinstance(opts.get(name), str)]
+        if missing and missing[0] == names[-1] != "policy":
             for later, earlier in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
                 opts[later] = opts[earlier]
             opts["policy"] = usual
         return super().handle_parse_result(ctx, opts, args)
+
+
+def _is_json(name: str) -> bool:
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(64).lstrip().startswith(b"{")
+    except (OSError, ValueError):
+        return False
 
 
 def _read(path: Path) -> _Config:

@@ -6,7 +6,7 @@ import click
 
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, verify_bundle
 from durango.cli.options import FILE, force_option, load_tabasco_key
-from durango.cli.receipt.verifying import load_opening
+from durango.cli.receipt.verifying import in_file, load_opening
 from durango.errors import ReplayError
 from durango.receipts import receipt_facts, receipt_line
 from durango.replay_files import ReplayFiles
@@ -86,11 +86,11 @@ def replay_command(
     """
     if output is not None:
         refuse_existing(output, force=force)
-    verified = verify_bundle(
-        ReceiptBundle.parse(read_file(bundle, limit=MAX_BUNDLE_BYTES, what="receipt")),
-        policy=None if policy is None else read_policy(policy),
-        tabasco_key=load_tabasco_key(tabasco_key),
-    )
+    own = None if policy is None else read_policy(policy)
+    key = load_tabasco_key(tabasco_key)
+    with in_file(bundle):
+        parsed = ReceiptBundle.parse(read_file(bundle, limit=MAX_BUNDLE_BYTES, what="receipt"))
+        verified = verify_bundle(parsed, policy=own, tabasco_key=key)
     given = [load_opening(path) for path in openings]
     with progress("running the program again"):
         found = replay(

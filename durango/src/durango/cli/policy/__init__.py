@@ -15,7 +15,7 @@ _COMMANDS: Final = {
     ),
     "consent": (
         "durango.cli.consent:consent",
-        "Hand in consents to POLICY, each in a FILE of `durango policy sign`, your own or others'.",
+        "Hand in consents to POLICY: your own, which is signed now, or those in files.",
     ),
     "convert": (
         "durango.cli.policy.text:convert",

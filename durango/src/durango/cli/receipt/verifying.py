@@ -1,5 +1,7 @@
 """`durango receipt verify`: receipts against one's own files, offline."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.console import emit, json_option, read_file
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
+from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy
 
 _BARE: Final = b"\xd2"
@@ -71,13 +74,18 @@ def verify(
     """
     own = None if policy is None else read_policy(policy)
     key = load_tabasco_key(tabasco_key)
-    bundle = _load(file, own, key, attestation)
+    with in_file(file):
+        bundle = _load(file, own, key, attestation)
     output = None
     if result is not None:
         with open_content(result) as content:
             output = content.digest()
-    openings = [load_opening(path) for path in opening]
-    found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output, openings=openings)
+    openings = [(path, load_opening(path)) for path in opening]
+    with in_file(file):
+        found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output)
+    for path, each in openings:
+        with in_file(path):
+            verify_bundle(bundle, policy=own, tabasco_key=key, openings=[each])
     facts = {
         "receipts": [receipt_facts(each) for each in found.receipts],
         "attestation": attestation_facts(found.attestation),
@@ -116,7 +124,19 @@ def _load(
 
 def load_opening(path: Path) -> CommitmentOpening:
     """The opening in a file."""
-    return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
+    with in_file(path):
+        return CommitmentOpening.from_json(read_file(path, limit=MAX_OPENING_BYTES, what="opening"))
+
+
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Let what is wrong with a file begin with its name."""
+    try:
+        yield
+    except VeracruzError as error:
+        if not str(error).startswith(("cannot read", str(path))):
+            error.args = (f"{path}: {error}",)
+        raise
 
 
 def _attested_lines(found: VerifiedBundle) -> list[str]:
