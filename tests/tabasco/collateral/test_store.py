@@ -29,7 +29,7 @@ from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust, read_sn
 from tabasco.collateral.items import read_item
 from tabasco.collateral.snapshot import write_snapshot
 from tabasco.errors import TabascoError
-from tabasco.verify import EvidenceError, Fault, VerificationStage, evidence
+from tabasco.verify import EvidenceError, Fault, VerificationStage, hardware
 from tabasco.verify.amd.snp import verify_snp
 from tabasco.verify.intel.dcap import verify_dcap
 from tabasco.verify.means import Means
@@ -235,10 +235,10 @@ class TestLookup:
             source=StoredCollateral(store),
         )
         keep(store, pem(MILAN))
-        report.verify(endorsements=evidence._endorsements(report.report(), given, NOON))
+        report.verify(endorsements=hardware.endorsements_for(report.report(), given, NOON))
         keep(store, revocation_list(MILAN.ark, MILAN.ask.certificate.serial_number))
         with refused(Fault.REVOKED):
-            report.verify(endorsements=evidence._endorsements(report.report(), given, NOON))
+            report.verify(endorsements=hardware.endorsements_for(report.report(), given, NOON))
 
 
 class TestDisk:

@@ -36,10 +36,15 @@ def verify_amd(data: bytes, means: Means, at: datetime) -> Proven:
     Raises:
         EvidenceError: it proves nothing, or its certificates are missing.
     """
-    return verify_snp(data, endorsements=_endorsements(data, means, at), at=at)
+    return verify_snp(data, endorsements=endorsements_for(data, means, at), at=at)
 
 
-def _endorsements(data: bytes, means: Means, at: datetime) -> Endorsements:
+def endorsements_for(data: bytes, means: Means, at: datetime) -> Endorsements:
+    """AMD's certificates for a report: those that are given, else those that are kept.
+
+    Raises:
+        EvidenceError: there are none.
+    """
     beside = means.authorities
     if means.certificate is not None and beside is None:
         _, beside = endorsement_key_in(means.certificate)
