@@ -148,9 +148,11 @@ class AsyncPrincipal:
                 if session._turn.locked():
                     worker.halt.engage()
         finally:
-            if opened and not worker.stuck:
-                await worker.run(opened[0].close)
-            worker.end()
+            try:
+                if opened and not worker.stuck:
+                    await worker.run(opened[0].close)
+            finally:  # to be cancelled here ends the closing, too
+                worker.end()
 
     @property
     def client_id(self) -> int:
