@@ -34,6 +34,16 @@ def test_star_imports_give_all_of_it():
     assert done.stdout.split() == ["Policy", "attest"]
 
 
+def test_to_import_it_loads_next_to_nothing():
+    script = "import sys; before = {*sys.modules}; import durango; print(*{*sys.modules} - before)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {name for name in done.stdout.split() if not name.startswith("importlib")}
+    assert loaded <= {"durango", "warnings"}
+
+
 @pytest.mark.parametrize("module", ["durango", "durango.cli"])
 def test_nothing_is_loaded_before_it_is_asked_for(module):
     script = f"import sys, {module}; print(*{{'grpc', 'OpenSSL', 'msgspec'}} & set(sys.modules))"

@@ -12,22 +12,25 @@ type checkers read, and from it a name is loaded when it is asked for (PEP 562),
 nothing does not wait for TLS and gRPC.
 """
 
-import ast
-from functools import cache
 from importlib import import_module
-from pathlib import Path
+
+_found: dict[str, str] = {}
 
 
-@cache
 def _homes() -> dict[str, str]:
     """The module of each public name, as the stub imports it from there."""
-    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_bytes())
-    return {
-        alias.name: node.module
-        for node in stub.body
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
+    if not _found:
+        import ast  # noqa: PLC0415 - as all here: when a name is asked for
+        from pathlib import Path  # noqa: PLC0415
+
+        stub = ast.parse(Path(__file__).with_suffix(".pyi").read_bytes())
+        _found.update(
+            (alias.name, node.module)
+            for node in stub.body
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+        )
+    return _found
 
 
 def __getattr__(name: str) -> object:
