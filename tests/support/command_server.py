@@ -80,6 +80,8 @@ def _answer(channel: socket.socket, programs: dict[str, Callable[[], object]]) -
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    # The one from before remembers whether it could seek.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as long as the process
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
