@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 
 from colima import decode, encode, tabasco
 from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
+from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.doctor.hardware import look_at_hardware
 from sonora.enrolment import enrol
 from sonora.errors import EnrolmentRefusedError
@@ -32,10 +33,12 @@ from tabasco.errors import RefusalError
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.policies import Policies
+from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
 from tabasco.registry.state import StateDirectory
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.verify.eventlog.log import parse_event_log
+from tabasco.verify.named import Subject
 
 pytestmark = needs_swtpm
 
@@ -527,3 +530,56 @@ def test_rules_of_events(world, tpm, manufacturer, tmp_path, *, rule, accepted):
         enrol(world.call, source)
     else:
         refused_for(world, source, "evidence-unacceptable")
+
+
+# What is revoked.
+
+
+def vouched_for(world, enrolled):
+    """Tabasco's result about a token by the enrolled key."""
+    token = mint_runtime_token(
+        key=enrolled.key,
+        challenge=bytes(32),
+        platform="tpm",
+        runtime_measurement=hashlib.sha256(b"runtime").digest(),
+        runtime_version="1",
+        certificate_digest=hashlib.sha256(b"certificate").digest(),
+        policy_digest=hashlib.sha256(b"policy").digest(),
+        isolation=frozenset(),
+    )
+    request = tabasco.VerifyTokenRequest(token, bytes(32))
+    return world.service.verify_token(request).attestation_result
+
+
+@pytest.mark.parametrize("what", ["endorsement key", "certificate", "issuer", "attestation key"])
+def test_what_the_enrolment_rests_on_can_be_revoked(world, tpm, manufacturer, what):
+    world.trust(der(manufacturer.root))
+    world.accept_as_it_is(tpm)
+    source = source_of(tpm, manufacturer)
+    enrolled = enrol(world.call, source)
+    own = source.endorsement
+    subject, value = {
+        "endorsement key": (Subject.KEY, hashlib.sha256(own.public_key).digest()),
+        "certificate": (Subject.CERTIFICATE, hashlib.sha256(own.certificate).digest()),
+        "issuer": (Subject.CERTIFICATE, hashlib.sha256(der(manufacturer.issuer)).digest()),
+        "attestation key": (Subject.KEY, source.key_digest),
+    }[what]
+    assert vouched_for(world, enrolled)
+    Revocations(world.database).add(subject, value, "a test", at=world.clock())
+    with pytest.raises(RefusalError, match="revoked"):
+        vouched_for(world, enrolled)
+    with pytest.raises(EnrolmentRefusedError, match="revoked"):
+        enrol(world.call, source)
+
+
+def test_an_enrolment_ends_when_the_policy_expects_other_events(world, tpm, manufacturer, tmp_path):
+    log = event_logs.boot()
+    booted(tpm, log)
+    world.trust(der(manufacturer.root))
+    world.accept(EVENTS.format(digests_of(log, 4)))
+    enrol(world.call, logged(tpm, manufacturer, tmp_path, log))
+    (instance,) = Instances(world.database).all()
+    assert instance.expires_at > world.clock()
+    world.accept(EVENTS.format(digests_of(log, 4)[::-1]), version=2)
+    (instance,) = Instances(world.database).all()
+    assert instance.expires_at <= world.clock()

@@ -23,7 +23,7 @@ from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
 from support.patience import PATIENCE_S
 from support.throwaway_chain import YEAR, Form, authority, issue
 from tabasco.cli import main
-from veracruz_shells.service import is_serving, open_channel, unary
+from veracruz_shells.service import GrpcService, is_serving, open_channel, unary
 from veracruz_utils.errors import RefusedError, UnreachableError
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -154,6 +154,18 @@ def test_a_certificate_is_a_manufacturer_of_tpms(ran, run, tmp_path, form):
     assert (added["kind"], added["certificate"]) == ("tpm", maker.der.hex())
     assert "maker  tpm  " in ran("root", "list")
     assert "revoked" in ran("root", "remove", "maker")
+
+
+def test_a_service_trusts_a_manufacturer_that_it_is_given(ran, run, tmp_path, monkeypatch):
+    maker = issue("Maker", None, authority(**TODAY))
+    (tmp_path / "maker.pem").write_bytes(maker.pem)
+    monkeypatch.setattr(GrpcService, "serve_until_signalled", lambda _, ready: ready())
+    arguments = ("serve", "--listen", "127.0.0.1:0", "--trust-root", tmp_path / "maker.pem")
+    assert run(*arguments).exit_code == 0
+    assert "maker  tpm  " in ran("root", "list")
+    ran("root", "remove", "maker")
+    assert "stays so" in run(*arguments).stderr
+    assert "no root is trusted" in ran("root", "list")
 
 
 def test_a_certificate_that_cannot_be_a_root_says_why(run, tmp_path):

@@ -3,11 +3,11 @@
 They work on the database itself, beside a running service, which sees what they did at once.
 """
 
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import click
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco.cli.options import (
     current_time,
@@ -49,9 +49,13 @@ def root_add(
     (PEM or DER) is a manufacturer's of TPMs: a TPM enrols whose endorsement certificate leads to
     it, if the appraisal policy accepts what it measured.
     """
-    data = read_file(file, limit=MAX_ROOT_BYTES, what="root")
+    given = root_in(file)
     with open_database(state, database, create=True) as opened:
-        added = add_root(Roots(opened), name, data, what=f"root {file}", at=current_time())
+        roots, now = Roots(opened), current_time()
+        if isinstance(given, bytes):
+            added = roots.add_manufacturer(name, given, at=now)
+        else:
+            added = roots.add(name, given, at=now)
     emit(_fields(added), f"root {added.name} is trusted", as_json=as_json)
 
 
@@ -84,26 +88,27 @@ def root_remove(name: str, state: StateDirectory, database: str | None, *, as_js
     emit({"name": name, "revoked_instances": revoked}, text, as_json=as_json)
 
 
-def add_root(roots: Roots, name: str, data: bytes, *, what: str, at: datetime) -> Root:
-    """Trust the root that a file holds.
+def root_in(file: Path) -> ec.EllipticCurvePublicKey | bytes:
+    """A software root's key, or a manufacturer's certificate (DER); `-` is standard input.
 
     Raises:
-        TabascoError: it holds none, or the root cannot be added.
+        TabascoError: the file has neither.
     """
+    data = read_file(file, limit=MAX_ROOT_BYTES, what="root")
     if data.startswith(_DER_SEQUENCE):
-        return roots.add_manufacturer(name, data, at=at)
+        return data
     if not is_pem(data):
         try:
-            return roots.add(name, p256_key_of_pem(data), at=at)
+            return p256_key_of_pem(data)
         except KeyFormatError as error:
-            raise TabascoError(f"{what} {error}") from error
+            raise TabascoError(f"root {file} {error}") from error
     try:
         (certificate,) = pem_blocks(data, explained=True)
     except EvidenceError as error:
-        raise TabascoError(f"{what} cannot be read: {error.detail}") from error
+        raise TabascoError(f"root {file} cannot be read: {error.detail}") from error
     except ValueError:
-        raise TabascoError(f"{what} has several certificates, a root is one") from None
-    return roots.add_manufacturer(name, certificate, at=at)
+        raise TabascoError(f"root {file} has several certificates, a root is one") from None
+    return certificate
 
 
 def _fields(root: Root) -> dict[str, object]:

@@ -16,11 +16,11 @@ from tabasco.cli.options import (
     current_time,
     database_option,
     database_url_of,
-    public_key_in,
     seconds_option,
     state_option,
     store_option,
 )
+from tabasco.cli.roots import root_in
 from tabasco.cli.serve_counts import counts_written
 from tabasco.cli.serve_http import http_service
 from tabasco.collateral import Store, StoredCollateral
@@ -72,8 +72,8 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
     metavar="FILE.pem",
-    help="Before serving, trust this software root under the name of the file, as 'tabasco root "
-    "add' does; one that was removed stays so. Repeatable.",
+    help="Before serving, trust this software root, or manufacturer of TPMs, under the name of "
+    "the file, as 'tabasco root add' does; one that was removed stays so. Repeatable.",
 )
 @seconds_option(
     "--challenge-validity",
@@ -214,8 +214,7 @@ def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
 
 def _trust(roots: Roots, files: tuple[Path, ...]) -> None:
     for file in files:
-        key = public_key_in(file)
-        if roots.add_unless_removed(file.stem, key, at=current_time()) is None:
+        if roots.add_unless_removed(file.stem, root_in(file), at=current_time()) is None:
             note(
                 f"warning: the root in {file} was removed or its key revoked, and it stays so; "
                 f"one that was removed is trusted again by: tabasco root add --name NAME {file}"

@@ -77,16 +77,16 @@ class Roots:
             return _add(session, name, *_software(key), at=at, actor=actor)
 
     def add_unless_removed(
-        self, name: str, key: ec.EllipticCurvePublicKey, *, at: datetime
+        self, name: str, root: ec.EllipticCurvePublicKey | bytes, *, at: datetime
     ) -> Root | None:
-        """As `add`, but one that is there under another name stays.
+        """As `add`, or `add_manufacturer` for bytes, but one under another name stays.
 
         None for a root that was removed, or whose key is revoked.
 
         Raises:
-            TabascoError: as `add`.
+            TabascoError: as those.
         """
-        wanted, values = _software(key)
+        wanted, values = _manufacturer(root, at) if isinstance(root, bytes) else _software(root)
         with self._database.writing() as session:
             row = session.scalar(select(RootRow).filter_by(instance_id=wanted.instance_id))
             if row is not None:
@@ -103,23 +103,9 @@ class Roots:
         Raises:
             TabascoError: as `add`; or it is no certificate of an authority, or not valid at `at`.
         """
-        try:
-            loaded = certificates.load(certificate)
-            certificates.check_authority(loaded, authorities_below=0)
-            start, end = loaded.not_valid_before_utc, loaded.not_valid_after_utc
-            certificates.check_validity(start, end, at=at, what=certificates.name(loaded))
-        except EvidenceError as error:
-            raise TabascoError(f"this certificate cannot be a root: {error.detail}") from error
-        key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        digests = tuple(hashlib.sha256(each).digest() for each in (key, certificate))
-        row = RootRow(
-            instance_id=b"\0" + digests[1],
-            public_key=key,
-            kind=RootKind.TPM.value,
-            certificate=certificate,
-        )
+        wanted, values = _manufacturer(certificate, at)
         with self._database.writing() as session:
-            return _add(session, name, row, digests, at=at, actor=actor)
+            return _add(session, name, wanted, values, at=at, actor=actor)
 
     def remove(self, name: str, *, at: datetime, actor: str = audit.OPERATOR) -> int:
         """Trust the root no more, and revoke every instance it vouched for: how many those were.
@@ -160,6 +146,26 @@ def _software(key: ec.EllipticCurvePublicKey) -> tuple[RootRow, tuple[bytes, ...
     """The row of a software root, and the values by which it can be revoked."""
     row = RootRow(instance_id=instance_id_of(key), public_key=der_of(key))
     return row, (hashlib.sha256(row.public_key).digest(), row.instance_id)
+
+
+def _manufacturer(certificate: bytes, at: datetime) -> tuple[RootRow, tuple[bytes, ...]]:
+    """The row of a manufacturer of TPMs, and the values by which it can be revoked."""
+    try:
+        loaded = certificates.load(certificate)
+        certificates.check_authority(loaded, authorities_below=0)
+        start, end = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+        certificates.check_validity(start, end, at=at, what=certificates.name(loaded))
+    except EvidenceError as error:
+        raise TabascoError(f"this certificate cannot be a root: {error.detail}") from error
+    key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digests = tuple(hashlib.sha256(each).digest() for each in (key, certificate))
+    row = RootRow(
+        instance_id=b"\0" + digests[1],
+        public_key=key,
+        kind=RootKind.TPM.value,
+        certificate=certificate,
+    )
+    return row, digests
 
 
 def _add(
