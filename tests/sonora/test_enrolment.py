@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import threading
-import time
 from datetime import timedelta
 
 import pytest
 
 from colima import decode, encode, tabasco
 from psa_attestation.tokens.instance_id import instance_id_of
+from sonora.boot_clock import boot_time
 from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentState, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
@@ -72,7 +72,7 @@ def enrolled_with(call, source) -> OwnEnrolment:
 
 
 def test_a_fresh_key_is_enrolled_with_what_vouches_for_it(call, registered, database):
-    before = time.monotonic()
+    before = boot_time()
     enrolment = enrolled_with(call, registered)
     assert enrolment.instance_id == instance_id_of(enrolment.key.public_key())
     instance = Instances(database).find(enrolment.instance_id)
@@ -130,7 +130,7 @@ class Renewal:
         times = self.times.pop(0) if self.times else None
         if times is None:
             raise UnreachableError("tabasco cannot be reached")
-        key, now = new_key(), time.monotonic()
+        key, now = new_key(), boot_time()
         renew_in, expires_in = times
         identifier = instance_id_of(key.public_key())
         self.given.append(OwnEnrolment(key, identifier, now + renew_in, now + expires_in))
@@ -183,10 +183,10 @@ def test_without_a_first_enrolment_there_is_none_to_use():
 
 def test_an_enrolment_goes_through_the_states_of_the_table(monkeypatch):
     renew = Renewal((10, 100), None, (10, 100), None)
-    enrolled, now = EnrolledKey(renew), time.monotonic()
+    enrolled, now = EnrolledKey(renew), boot_time()
     seen = [enrolled.state]
     for after_s in (11, 45, 300, 600):
-        monkeypatch.setattr("sonora.enrolled_key.time.monotonic", lambda at=after_s: now + at)
+        monkeypatch.setattr("sonora.enrolled_key.boot_time", lambda at=after_s: now + at)
         with contextlib.suppress(UnreachableError):
             enrolled.key()
         seen.append(enrolled.state)

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from psa_attestation.tokens.instance_id import instance_id_of
+from sonora.boot_clock import boot_time
 from sonora.cli import _enrolled, _kept
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
@@ -17,7 +18,7 @@ from support.platform_fakes import FakeGramine
 
 
 def enrolment(*, renew_in=50.0, expires_in=100.0):
-    key, now = new_key(), time.monotonic()
+    key, now = new_key(), boot_time()
     return OwnEnrolment(key, instance_id_of(key.public_key()), now + renew_in, now + expires_in)
 
 

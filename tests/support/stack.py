@@ -358,11 +358,11 @@ class Stack:
         )  # fmt: skip
         self.tabasco_address = Address.parse(self.tabasco.wait_ready())
 
-    def start_sonora(self, name: str = "sonora.sock") -> Service:
+    def start_sonora(self, name: str = "sonora.sock", *arguments: object) -> Service:
         """A root isolate on this socket; the stack's own unless told otherwise."""
         return self.serve(
             "sonora", "--state", self.folder / "sonora", "--tabasco", self.tabasco_address,
-            "--socket", self.folder / name, "--image", self.image.folder,
+            "--socket", self.folder / name, "--image", self.image.folder, *arguments,
         )  # fmt: skip
 
     @property

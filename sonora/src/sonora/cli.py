@@ -16,6 +16,7 @@ from sonora.bridge_access import BridgeAccess
 from sonora.doctor import diagnose, layers_of_this_host
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
 from sonora.enrolment import OwnEnrolment, enrol
+from sonora.enrolment_watch import CHECK_INTERVAL_S, EnrolmentWatch, question
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES, EvidenceSource, SourceSettings, source_named
 from sonora.evidence.software import SoftwareRoot
@@ -182,6 +183,15 @@ def doctor(
     metavar="SECONDS",
     help="How long to try while Tabasco cannot be reached at the start.",
 )
+@click.option(
+    "--check-interval",
+    type=click.IntRange(1, 3600),
+    default=CHECK_INTERVAL_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often Tabasco is asked whether it still believes this machine; if not, it enrols "
+    "anew.",
+)
 @log_option
 @json_option
 def serve(
@@ -197,6 +207,7 @@ def serve(
     tpm: TpmSettings,
     image_path: Path | None,
     patience: int,
+    check_interval: int,
     as_json: bool,
 ) -> None:
     """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM.
@@ -233,19 +244,27 @@ def serve(
         )
         layers |= launcher.layers
         channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
-        renew = partial(
-            enrol,
-            lambda method, request: unary(
+
+        def call(method: str, request: bytes) -> bytes:
+            return unary(
                 channel,
                 f"/{tabasco.SERVICE}/{method}",
                 request,
                 timeout_s=_TABASCO_TIMEOUT_S,
                 peer=f"tabasco at {tabasco_address}",
-            ),
-            source,
-        )
+            )
+
+        renew = partial(enrol, call, source)
         enrolled = _enrolled(renew, _kept(evidence, state), patience_s=patience)
-        sonora = Sonora(launcher, enrolled, version=version("veracruz-mexico-city"))
+        runtime_version = version("veracruz-mexico-city")
+        sonora = Sonora(launcher, enrolled, version=runtime_version)
+        ask = question(
+            call,
+            platform=launcher.platform,
+            measurement=launcher.measurement,
+            version=runtime_version,
+        )
+        watch = EnrolmentWatch(enrolled, ask, interval_s=check_interval)
         facts: dict[str, object] = {
             "socket": path,
             "platform": launcher.platform,
@@ -258,6 +277,8 @@ def serve(
             "warnings": warnings,
         }
         with _serving(SonoraServer(door, sonora)) as server:
+            watch.start()
+            stack.callback(watch.stop)
             lost = _serve_health(listen, launcher, server, facts, layers, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")

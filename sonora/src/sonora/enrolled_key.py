@@ -3,13 +3,13 @@
 Theory of operation. Time and Tabasco's answers are events; `NEXT` says what follows. A key signs
 while its enrolment is good or due, and never after its end. In the last tenth another enrolment is
 due: one thread asks for it now and then, and all others go on with the old key, so that no token
-waits for a Tabasco that is away. After the end all of them wait for the one that asks. What the
-table does not list cannot happen.
+waits for a Tabasco that is away. After the end all of them wait for the one that asks. A key that
+Tabasco refuses (`enrolment_watch` finds out) has ended, whatever its time. What the table does not
+list cannot happen.
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
@@ -23,6 +23,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from sonora.boot_clock import boot_time
 from sonora.enrolment import OwnEnrolment
 from veracruz_utils.errors import UnreachableError
 
@@ -47,6 +48,7 @@ class EnrolmentEvent(Enum):
     FAILED = "tabasco refuses or cannot be reached"
     RENEWAL_DUE = "nine tenths of its time are over"
     TIME_OVER = "its time is over"
+    REFUSED = "tabasco refuses its tokens"
 
 
 # Every legal step; docs/reference/sonora.md draws this table.
@@ -57,6 +59,9 @@ NEXT: Final[dict[tuple[EnrolmentState, EnrolmentEvent], EnrolmentState]] = {
     (EnrolmentState.DUE, EnrolmentEvent.ENROLLED): EnrolmentState.GOOD,
     (EnrolmentState.DUE, EnrolmentEvent.FAILED): EnrolmentState.DUE,
     (EnrolmentState.DUE, EnrolmentEvent.TIME_OVER): EnrolmentState.ENDED,
+    (EnrolmentState.GOOD, EnrolmentEvent.REFUSED): EnrolmentState.ENDED,
+    (EnrolmentState.DUE, EnrolmentEvent.REFUSED): EnrolmentState.ENDED,
+    (EnrolmentState.ENDED, EnrolmentEvent.REFUSED): EnrolmentState.ENDED,
     (EnrolmentState.ENDED, EnrolmentEvent.ENROLLED): EnrolmentState.GOOD,
     (EnrolmentState.ENDED, EnrolmentEvent.FAILED): EnrolmentState.ENDED,
 }
@@ -114,10 +119,19 @@ class EnrolledKey:
         with self._lock:
             return self._current.key
 
+    def refused(self, instance_id: bytes) -> None:
+        """Sign no more by the key of this instance, which Tabasco believes no more.
+
+        If it is still the current one: another thread may have enrolled again meanwhile.
+        """
+        with self._lock:
+            if self._current.instance_id == instance_id:
+                self._apply(EnrolmentEvent.REFUSED)
+
     def _after_time_passed(self) -> EnrolmentState:
         with self._lock:
-            # The monotonic clock: to set the machine's back must not prolong an enrolment.
-            now = time.monotonic()
+            # Not the calendar's: to set the machine's clock back must not prolong an enrolment.
+            now = boot_time()
             if self._state is EnrolmentState.GOOD and now >= self._current.renew_at:
                 self._apply(EnrolmentEvent.RENEWAL_DUE)
             if self._state is EnrolmentState.DUE and now >= self._current.expires_at:
@@ -126,7 +140,7 @@ class EnrolledKey:
 
     def _may_ask_again(self) -> bool:
         with self._lock:
-            return self._state is EnrolmentState.DUE and time.monotonic() >= self._next_attempt
+            return self._state is EnrolmentState.DUE and boot_time() >= self._next_attempt
 
     def _try_to_renew(self) -> None:
         if not self._may_ask_again():
@@ -142,7 +156,7 @@ class EnrolledKey:
         except Exception:
             with self._lock:
                 self._apply(EnrolmentEvent.FAILED)
-                self._next_attempt = time.monotonic() + _RETRY_S
+                self._next_attempt = boot_time() + _RETRY_S
             raise
         with self._lock:
             self._apply(EnrolmentEvent.ENROLLED)

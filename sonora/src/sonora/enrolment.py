@@ -4,7 +4,6 @@ The key is made here and lives in this process's memory; `enrolled_key` replaces
 """
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from colima import decode, encode, tabasco
 from psa_attestation.evidence.software import ENROLMENT_AUDIENCE, enrolment_binding
 from psa_attestation.tokens.instance_id import instance_id_of
+from sonora.boot_clock import boot_time
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.base import Credential, EndorsedSource, EvidenceSource, KeyEndorsement
 from veracruz_utils.errors import RefusedError
@@ -29,7 +29,7 @@ _RENEW_AT: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class OwnEnrolment:
-    """An enrolled key; good until `expires_at`, in seconds of the monotonic clock."""
+    """An enrolled key; good until `expires_at`, in seconds of `boot_clock`."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     instance_id: bytes
@@ -50,7 +50,7 @@ def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
         UnreachableError: Tabasco does not answer.
     """
     # Before Tabasco is asked: so our end is never after its own, however long its answer takes.
-    now = time.monotonic()
+    now = boot_time()
     key = ec.generate_private_key(ec.SECP256R1())
     public_key = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.tokens.instance_id import instance_id_of
+from sonora.boot_clock import boot_time
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.evidence.base import Files, KernelFiles
@@ -102,8 +103,8 @@ class SealedEnrolment:
 
     def keep(self, enrolment: OwnEnrolment) -> OwnEnrolment:
         """`enrolment` itself, kept if it can be; what cannot be sealed is not written."""
-        # The monotonic clock begins anew with each boot, so the file has times of the calendar.
-        shift = self._now() - time.monotonic()
+        # The clock begins anew with each boot, so the file has times of the calendar.
+        shift = self._now() - boot_time()
         key = enrolment.key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,
@@ -128,7 +129,7 @@ class SealedEnrolment:
         except (VeracruzError, OSError, ValueError) as error:
             _LOG.warning("the kept enrolment is not used: %s", error)
             return None
-        return found if found.expires_at > time.monotonic() else None
+        return found if found.expires_at > boot_time() else None
 
     def _read(self, data: bytes) -> OwnEnrolment:
         match decode(data, _LIMITS):
@@ -138,6 +139,6 @@ class SealedEnrolment:
                 raise SonoraError("malformed enrolment")
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise SonoraError("its key is not an elliptic-curve key")
-        shift = time.monotonic() - self._now()
+        shift = boot_time() - self._now()
         identifier = instance_id_of(key.public_key())
         return OwnEnrolment(key, identifier, renew_at + shift, expires_at + shift)
