@@ -49,6 +49,13 @@ def test_every_value_is_shown_as_a_notebook_shows_it(executed):
     assert any("waiting for consent" in text or "consent to the policy" in text for text in tables)
 
 
+def test_the_notebook_can_be_read_slowly():
+    """No cell relies on the attestation of an earlier one, which is good for minutes alone."""
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if cell.cell_type == "code" and ".connect(" in cell.source:
+            assert "attest(policy)" in cell.source
+
+
 def test_the_notebook_has_no_outputs_of_its_own():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)

@@ -86,7 +86,7 @@ ATTESTATION = attested(POLICY)
 
 
 def bundle_of(*receipts: bytes) -> ReceiptBundle:
-    return ReceiptBundle.of(receipts, ATTESTATION, POLICY, tabasco_key=None, at=now())
+    return ReceiptBundle.of(receipts, ATTESTATION, POLICY)
 
 
 def test_a_bundle_survives_its_file():
@@ -171,8 +171,7 @@ def test_ten_years_later_it_holds_as_of_its_time():
     isolate = make_certificate(name="isolate", not_before=past, not_after=past + DAY)
     attestation = attested(policy, isolate=isolate, at=past + timedelta(minutes=1))
     made = signed(receipt(policy=policy), isolate)
-    at = past + timedelta(minutes=2)
-    bundle = ReceiptBundle.of([made], attestation, policy, tabasco_key=None, at=at)
+    bundle = ReceiptBundle.of([made], attestation, policy)
     found = verify_bundle(ReceiptBundle.parse(bundle.to_bytes()), policy=policy)
     assert found.attestation.expires_at < now() - 3000 * DAY
 
@@ -195,7 +194,7 @@ class TestTabascoKey:
         result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, at))
         attestation = judge(Evidence(CHALLENGE, token, result), policy, tabasco_key=key, at=at)
         made = signed(receipt(policy=policy))
-        return ReceiptBundle.of([made], attestation, policy, tabasco_key=key, at=at), key
+        return ReceiptBundle.of([made], attestation, policy, tabasco_key=key), key
 
     def test_one_beside_a_policy_without_is_kept_and_used(self):
         bundle, key = self.of_2021()

@@ -1,7 +1,9 @@
 """Sessions with an isolate over real gRPC and TLS: what is sent, what is refused, and by whom."""
 
 import io
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,10 +16,12 @@ from durango import (
     Principal,
     ProgramFailedError,
     ProtocolError,
+    ReceiptBundle,
     ReceiptError,
     RequestFailedError,
     RequestRefusedError,
     attest,
+    verify_bundle,
     verify_receipt,
 )
 from durango.content import PIECE_BYTES
@@ -491,3 +495,20 @@ def test_a_session_is_over_once_it_is_closed(rig):
     with pytest.raises(Exception, match="session") as caught:
         alice.state()
     assert caught.value.exit_code in {1, 4}
+
+
+def test_who_waited_until_the_attestation_was_over_keeps_a_bundle_that_holds(rig):
+    rig.spoil_ear = lambda ear: replace(ear, expires_at=ear.issued_at + 2)
+    policy = rig.isolate.policy
+    attestation = attest(policy)
+    with Principal.connect(policy, rig.alice, attestation) as alice:
+        alice.send_program(PROGRAM)
+    with Principal.connect(policy, rig.bob, attestation) as bob:
+        bob.send_data(0, b"bob's")
+    with Principal.connect(policy, rig.carol, attestation) as carol:
+        carol.send_data(0, b"carol's")
+        while datetime.now(UTC) < attestation.expires_at:
+            time.sleep(0.1)
+        output, outcome = carol.result()
+    bundle = ReceiptBundle.of([outcome.signed_receipt], attestation, policy)
+    assert verify_bundle(bundle, policy=policy, output=Digest.of(output)).receipts

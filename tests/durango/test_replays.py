@@ -71,9 +71,7 @@ class Run:
         result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, at))
         key = key_der(ATTESTER.tabasco_key)
         attestation = judge(Evidence(CHALLENGE, token, result), self.policy, tabasco_key=key, at=at)
-        return verify_bundle(
-            ReceiptBundle.of(signed, attestation, self.policy, tabasco_key=None, at=at)
-        )
+        return verify_bundle(ReceiptBundle.of(signed, attestation, self.policy))
 
     def receipt(self) -> Receipt:
         return Receipt(

@@ -7,7 +7,6 @@ knows: everybody can make a policy, be its Tabasco, and attest and sign whatever
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Self
 
@@ -73,19 +72,18 @@ class ReceiptBundle:
         policy: Policy,
         *,
         tabasco_key: bytes | None = None,
-        at: datetime | None = None,
     ) -> Self:
-        """What a principal keeps that relied on `attestation` at that time.
+        """What a principal keeps that relied on `attestation`.
 
         Args:
             receipts: as they were signed.
             attestation: of the isolate that made them, through the gate.
             policy: the principal's own copy.
             tabasco_key: the one that was given beside a policy that names none.
-            at: when the attestation was good; None is now.
         """
         key = tabasco_key if policy.tabasco_key is None else None
-        saved = SavedAttestation.of(attestation, at=at or datetime.now(UTC))
+        # As of its beginning: by now it may be over, as after a long wait for the others.
+        saved = SavedAttestation.of(attestation, at=attestation.issued_at)
         return cls(tuple(receipts), saved, policy.raw, key)
 
     def to_bytes(self) -> bytes:

@@ -93,13 +93,13 @@ class Releases:
     """The releases and keys in a folder of the principal's, and the release that is installed.
 
     Args:
-        folder: need not be there.
-        at: the time it is.
+        folder: need not be there; the commands use `~/.config/durango`.
+        at: the time it is; None is now.
     """
 
-    def __init__(self, folder: Path, *, at: datetime) -> None:
-        self.folder = folder
-        self._at = int(at.timestamp())
+    def __init__(self, folder: Path | str, *, at: datetime | None = None) -> None:
+        self.folder = Path(folder)
+        self._at = int((at or datetime.now(UTC)).timestamp())
 
     def trust(self, pem: bytes, *, fingerprint: Digest, name: str) -> TrustedKey:
         """Trust a key for releases from now on.

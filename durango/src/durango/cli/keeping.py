@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ class BundleFile:
     force: bool
 
     def keep(self, receipts: Iterable[bytes]) -> None:
-        """Write the bundle with these signed receipts, of an attestation that is good now."""
+        """Write the bundle with these signed receipts."""
         if self.path is None:
             return
         bundle = ReceiptBundle.of(
@@ -36,7 +35,6 @@ class BundleFile:
             self.attestation,
             self.access.policy,
             tabasco_key=self.access.tabasco_key,
-            at=datetime.now(UTC),
         )
         write_new_file(self.path, bundle.to_bytes(), mode=0o600, force=self.force)
 

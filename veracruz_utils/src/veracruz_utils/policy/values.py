@@ -57,7 +57,7 @@ class PolicyIdentity:
     """
 
     client_id: int
-    certificate: bytes
+    certificate: bytes = field(repr=False)
     roles: frozenset[Role]
     name: str = ""
 
