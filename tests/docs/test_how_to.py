@@ -84,7 +84,7 @@ def test_a_program_is_written_in_c(follow):
 
 def test_evidence_is_verified_offline(follow):
     printed = follow("how-to/verify-evidence-offline.md")
-    assert printed.count("verdict: accepted") == 3
+    assert printed.count("verdict: accepted") == 5
     assert "3 of 3 are valid for 7 days" in printed
 
 

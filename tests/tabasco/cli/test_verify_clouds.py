@@ -100,6 +100,25 @@ def test_an_event_log_beside_a_quote_has_to_replay_to_it(report):
     assert (other["refusal"]["reason"], other["authentic"]) == ("event-log", True)
 
 
+@pytest.mark.parametrize("quote", [clouds.keylime(), clouds.Cloud().json()])
+def test_the_key_of_a_quote_is_looked_for_among_all_that_are_given(report, quote):
+    for keys in ((rsa_key(), EC_KEY), (EC_KEY, rsa_key())):
+        given = [each for key in keys for each in ("--key", pem(key))]
+        assert report(quote, *given)["accepted"]
+
+
+def test_a_nonce_may_be_given_as_the_text_that_tokens_have(report):
+    given = [clouds.rs256(clouds.MAA_CLAIMS), "--key", pem(rsa_key()), *MADE]
+    assert report(*given, "--nonce-text", "a nonce")["accepted"]
+    assert report(*given, "--nonce", b"a nonce".hex())["accepted"]
+    refusal = report(*given, "--nonce-text", "another", status=3)["refusal"]
+    assert refusal["reason"] == "nonce"
+    arguments = ["verify", "-", "--nonce", "00", "--nonce-text", "a"]
+    done = CliRunner().invoke(main, arguments, input=b"x")
+    assert done.exit_code == 2
+    assert "give one" in done.stderr
+
+
 def test_tokens_of_services_are_verified_by_their_key_sets(report):
     numbers = rsa_key().public_key().public_numbers()
     entry = {"kty": "RSA", "kid": "the key", "e": "AQAB", "n": part(numbers.n.to_bytes(256))}

@@ -106,6 +106,8 @@ def _means_options(command: _F) -> _F:
                          help="The secret of a COSE_Mac0 token, as raw bytes."),
             click.option("--nonce", type=_Bytes(), metavar="HEX",
                          help="Nonce that the evidence has to answer."),
+            click.option("--nonce-text", metavar="TEXT",
+                         help="The same as text, as tokens of services have it."),
             click.option("--audience", help="Audience of a Confidential Space token."),
             click.option("--max-age", type=click.IntRange(1, 24 * 60), default=5, metavar="MINUTES",
                          show_default=True, help="Age of a Nitro document that answers no nonce."),
@@ -254,7 +256,7 @@ def _means(options: dict[str, Any]) -> Means:
             max_age=timedelta(minutes=options["max_age"]),
             **keys_in(options["keys"]),
             mac_key=_mac_key(options["mac_key"]),
-            nonce=options["nonce"],
+            nonce=_nonce(options["nonce"], options["nonce_text"]),
             audience=options["audience"],
             source=source(options["store"]),
         )
@@ -264,6 +266,12 @@ def _means(options: dict[str, Any]) -> Means:
 
 def _content(file: Path | None, what: str, *, limit: int = _MAX_CERTIFICATES_BYTES) -> bytes | None:
     return None if file is None else read_file(file, limit=limit, what=what)
+
+
+def _nonce(given: bytes | None, text: str | None) -> bytes | None:
+    if given is not None and text is not None:
+        raise click.UsageError("--nonce and --nonce-text name the same thing: give one")
+    return given if text is None else text.encode()
 
 
 def _authorities(files: Sequence[Path]) -> bytes | None:

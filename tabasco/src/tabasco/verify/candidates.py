@@ -24,6 +24,8 @@ class KeyNaming(Enum):
     """Its name, so that of keys with a name no other counts."""
     INSTANCE = auto()
     """Whose it is, so that a key that was given for an instance counts for no other."""
+    ITSELF = auto()
+    """The very key, or nothing: its verifier looks among all that are given."""
     NOTHING = auto()
 
 
@@ -64,6 +66,9 @@ def with_each_key(means: Means, naming: KeyNaming, verify: Callable[[Means], _T]
 
 
 def _each(means: Means, naming: KeyNaming) -> Iterator[Means]:
+    if naming is KeyNaming.ITSELF:
+        yield means
+        return
     by_name = naming is KeyNaming.KID
     keys = [each.key for each in means.candidates if not (by_name and each.kid)]
     if naming is KeyNaming.NOTHING:

@@ -70,6 +70,8 @@ def _naming(data: bytes, kind: EvidenceKind) -> KeyNaming:
             return KeyNaming.KID
         case EvidenceKind.CONFIDENTIAL_SPACE | EvidenceKind.MAA | EvidenceKind.EAR:
             return KeyNaming.KID if names_key(data) else KeyNaming.NOTHING
+        case EvidenceKind.TPM:
+            return KeyNaming.ITSELF
         case EvidenceKind.PSA | EvidenceKind.ARM_CCA | EvidenceKind.COMPOSITE:
             return KeyNaming.INSTANCE
         case _:

@@ -98,6 +98,15 @@ class Means:
             if isinstance(key, ec.EllipticCurvePublicKey)
         }
 
+    @property
+    def every_key(self) -> tuple[TokenKey, ...]:
+        """All that may have signed, each once, whatever they are given for."""
+        found: list[TokenKey] = []
+        for key in (*self.keys.values(), *(each.key for each in self.candidates)):
+            if key not in found:  # they compare, and have no hash
+                found.append(key)
+        return tuple(found)
+
     def key_of(self, identifier: bytes) -> PublicKey | None:
         """The key registered for an instance id."""
         keys = self.curve_keys

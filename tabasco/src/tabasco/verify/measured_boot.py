@@ -54,7 +54,7 @@ def _certified(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
         _check_same(means.endorsed, key)
         until = means.endorsed.endorsement.valid_until
         return _registered(key, "its endorsement key", until)
-    given = given_key(parts, means.keys.values())
+    given = given_key(parts, means.every_key)
     if given is not None:
         return given
     if parts.certificates or means.certificate is not None:
@@ -73,11 +73,11 @@ def _certified(parts: TpmEvidence, means: Means, at: datetime) -> CertifiedKey:
         found = _registered(certificate.public_key, by, certificate.valid_until)
         return replace(found, named=certificate.named)
     if not key:
-        if means.keys:
+        if means.every_key:
             raise EvidenceError(
                 Fault.SIGNATURE,
                 VerificationStage.SIGNATURE,
-                f"the quote is signed by none of the {len(means.keys)} keys given",
+                f"the quote is signed by none of the {len(means.every_key)} keys given",
             )
         raise missing("key", "a quote is verified with its attestation key", "--key")
     return _registered(key, _NOBODY, NO_END)

@@ -50,7 +50,7 @@ class TestEveryForm:
                 with refused(Fault.UNKNOWN_SIGNER, VerificationStage.APPRAISAL):
                     appraise(verify(data, keys=keys), Acceptance())
             return
-        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="--key"):
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="no key"):
             verify(data)
         with refused(Fault.SIGNATURE, VerificationStage.SIGNATURE, match="none of the 1 keys"):
             verify(data, keys=others)
@@ -115,7 +115,7 @@ class TestCertified:
         assert "root" in proven.facts["certified-by"]
         assert proven.valid_until == self.LEAF.certificate.not_valid_after_utc
         appraise(proven, Acceptance())
-        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="--root"):
+        with refused(Fault.COLLATERAL_MISSING, VerificationStage.COLLATERAL, match="no root"):
             verify(data)
         other = issue("root", None, authority())
         with pytest.raises(EvidenceError):
