@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -16,6 +17,7 @@ from sonora.enrolment import enrol
 from sonora.errors import EnrolmentRefusedError
 from sonora.evidence import EvidenceUnavailableError
 from sonora.evidence.tpm import source as source_module
+from sonora.evidence.tpm.answers import code_of
 from sonora.evidence.tpm.commands import ENDORSEMENT
 from sonora.evidence.tpm.keys import (
     ATTESTATION_TEMPLATE,
@@ -38,6 +40,9 @@ from tabasco.registry.roots import Roots
 from tabasco.registry.state import StateDirectory
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.verify.eventlog.log import parse_event_log
+from tabasco.verify.evidence import verify_evidence
+from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.means import Means
 from tabasco.verify.named import Subject
 
 pytestmark = needs_swtpm
@@ -183,6 +188,25 @@ def test_a_persistent_key_serves_as_well(world, tpm, manufacturer):
     handle = tpm.make_persistent(ATTESTATION_TEMPLATE, ENDORSEMENT, 0x81010002)
     settings = tpm.settings(key_handle=handle, endorsement=bundle(tpm, manufacturer))
     enrol(world.call, TpmSource(settings))
+
+
+def test_a_tpm_that_wants_a_command_again_after_its_start_gets_it(tpm, state, tmp_path):
+    guarded = bytearray(ATTESTATION_TEMPLATE)
+    guarded[6] &= ~0x04  # protected against guessing: a TPM writes that down at the first use
+    handle = tpm.make_persistent(bytes(guarded), ENDORSEMENT, 0x81010002)
+    kept = swtpm.copied(Path(tpm.place.where).parent, tmp_path / "again")
+    with swtpm.running(kept, unix=True) as again:
+        answers, exchange = [], again.place.open()
+
+        def counted(command):
+            answers.append(exchange(command))
+            return answers[-1]
+
+        source = TpmSource(again.settings(key_handle=handle), exchange=counted)
+        native = NativeEvidence.decode(source.evidence(bytes(32)))
+        means = Means(nonce=bytes(32))
+        verify_evidence(native.raw, EvidenceKind.TPM, means=means, at=datetime.now(UTC))
+    assert 0x922 in [code_of(each) for each in answers]  # TPM_RC_RETRY, as libtpms has it
 
 
 @pytest.mark.parametrize("template", [RSA_ENDORSEMENT_TEMPLATE, ECC_ENDORSEMENT_TEMPLATE])

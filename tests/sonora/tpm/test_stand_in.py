@@ -115,6 +115,11 @@ def test_a_place_is_a_device_or_a_socket(text, kind, where):
     assert str(place) == text
 
 
+def test_a_tpm_on_another_machine_is_refused():
+    with pytest.raises(VeracruzError, match="is not on this machine"):
+        TpmPlace.parse("tcp:192.0.2.1:2321")
+
+
 @pytest.mark.parametrize("text", ["", "tcp:", "unix:", "tcp:nowhere", "tcp:127.0.0.1:0x"])
 def test_a_place_that_is_none_is_refused(text):
     with pytest.raises(VeracruzError):

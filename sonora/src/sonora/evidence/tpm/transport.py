@@ -48,8 +48,11 @@ class TpmPlace:
             raise VeracruzError(
                 f"{text[:64]!r} names no TPM: use the path of a device, tcp:HOST:PORT or unix:PATH"
             )
-        if kind == "tcp":
-            Address.parse(where)
+        # A TPM elsewhere says what another machine booted.
+        if kind == "tcp" and not Address.parse(where).is_loopback:
+            raise VeracruzError(
+                f"{where} is not on this machine: the TPM of another one does not vouch for this"
+            )
         return cls(kind, where)
 
     def __str__(self) -> str:
