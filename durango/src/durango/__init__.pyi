@@ -38,6 +38,8 @@ from durango.policy.building import build_policy as build_policy
 from durango.policy.checking import PolicyCheck as PolicyCheck
 from durango.policy.checking import PolicyRefusedError as PolicyRefusedError
 from durango.policy.checking import check_policy as check_policy
+from durango.policy.conversion import convert_policy as convert_policy
+from durango.policy.conversion import policy_to_toml as policy_to_toml
 from durango.policy.differences import PolicyDiff as PolicyDiff
 from durango.policy.differences import TermDifference as TermDifference
 from durango.policy.differences import diff_policies as diff_policies
@@ -48,6 +50,7 @@ from durango.policy.meaning import explain_policy as explain_policy
 from durango.policy.rules.rule import PolicyRule as PolicyRule
 from durango.policy.rules.rule import Remark as Remark
 from durango.policy.rules.rule import Severity as Severity
+from durango.policy.schema import policy_schema as policy_schema
 from durango.policy.source import SourceError as SourceError
 from durango.principal import FetchedResult as FetchedResult
 from durango.principal import Principal as Principal

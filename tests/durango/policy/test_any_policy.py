@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durango.policy.conversion import to_toml
+from durango.policy.conversion import policy_to_toml
 from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_text
 from durango.policy.meaning import explain_policy
@@ -109,7 +109,7 @@ def test_it_is_itself_and_differs_from_others_both_ways_alike(one, other):
 @settings(max_examples=40)
 @given(policies())
 def test_its_source_is_read_again(policy):
-    source = parse_source(to_toml(policy).encode(), folder=Path())
+    source = parse_source(policy_to_toml(policy).encode(), folder=Path())
     assert len(source.principals) == len(policy.identities)
     assert len(source.inputs) == len(policy.inputs)
     assert len(source.streams) == len(policy.streams)

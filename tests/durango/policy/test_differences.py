@@ -12,7 +12,7 @@ from durango.errors import DurangoError
 from durango.identity import Identity
 from durango.policy.building import text_of_source
 from durango.policy.canonical import canonical_json
-from durango.policy.conversion import to_2021, to_toml
+from durango.policy.conversion import policy_to_toml, to_2021
 from durango.policy.differences import diff_policies, differing_terms, policy_terms
 from durango.policy.source import parse_source
 from support.named_policies import ROLES, document, parse
@@ -82,15 +82,15 @@ def test_the_same_in_another_form_is_told_as_that():
 @pytest.mark.parametrize("terms", [{}, FULL, {"deterministic": True, "streaming_order": [1]}])
 def test_a_policy_goes_to_toml_and_back_with_the_same_meaning(releases, terms):
     policy = parse(**terms)
-    source = to_toml(policy)
+    source = policy_to_toml(policy)
     again = text_of_source(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
     assert diff_policies(policy, Policy.parse(again, at=None)).differences == ()
-    assert to_toml(Policy.parse(again, at=None)) == source
+    assert policy_to_toml(Policy.parse(again, at=None)) == source
 
 
 def test_no_digit_of_a_privacy_budget_is_lost():
     privacy = {**PRIVACY, "epsilon": "0.5", "total_epsilon": "123456789012.123456789012345678"}
-    source = to_toml(parse(result={"type": "(i64,)", "privacy": privacy}))
+    source = policy_to_toml(parse(result={"type": "(i64,)", "privacy": privacy}))
     assert 'total_epsilon = "123456789012.123456789012345678"' in source
 
 
@@ -98,7 +98,7 @@ def test_a_policy_of_2021_becomes_a_current_one_with_a_key(releases, tmp_path):
     old = Policy.parse(text(document_2021()), at=None)
     key = tmp_path / "tabasco.pem"
     key.write_text(pem(public_key_der(key_of("tabasco")), "PUBLIC KEY") + "\n")
-    source = parse_source(to_toml(old, key=key).encode(), folder=tmp_path)
+    source = parse_source(policy_to_toml(old, tabasco_key=key).encode(), folder=tmp_path)
     new = Policy.parse(text_of_source(source, releases=releases, at=NOW), at=None)
     assert new.program_digest == old.program_digest
     assert [each.certificate for each in new.identities] == [
@@ -179,7 +179,7 @@ def test_what_another_format_says_otherwise_is_told_term_by_term(tmp_path):
 
 def test_a_source_in_place_of_a_policy_is_told_as_that(tmp_path):
     path = tmp_path / "policy.toml"
-    path.write_text(to_toml(parse()))
+    path.write_text(policy_to_toml(parse()))
     with pytest.raises(VeracruzError, match=r"is TOML.*durango policy build"):
         read_policy(path, at=None)
 
@@ -265,10 +265,10 @@ def test_a_source_is_compared_as_the_policy_that_is_built_of_it(tmp_path):
         each["certificate"] = people[each["name"]].certificate_pem().decode().strip()
     policy = parse(identities=identities, expires_at="2030-06-20T00:00:00Z", rounds=2)
     (tmp_path / "policy.json").write_bytes(policy.raw)
-    (tmp_path / "policy.toml").write_text(to_toml(policy))
+    (tmp_path / "policy.toml").write_text(policy_to_toml(policy))
     same = diff("policy.toml", "policy.json")
     assert (same.exit_code, "white space" in same.stdout) == (1, True)
-    source = to_toml(policy).replace("most = 2", "most = 3")
+    source = policy_to_toml(policy).replace("most = 2", "most = 3")
     (tmp_path / "policy.toml").write_text(source)
     assert diff("policy.toml", "policy.json").stdout == "rounds: 3 -> 2\n"
     (tmp_path / "policy.toml").write_text("days = ")

@@ -1,11 +1,15 @@
 """From a policy's text back to TOML, and between the formats as far as they say the same."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import tomli_w
 
 from durango.errors import DurangoError
+from durango.policy.building import text_of_source
+from durango.policy.canonical import canonical_json
+from durango.policy.source import parse_source
 from veracruz_utils.policy import (
     OPAQUE,
     TLS_1_2_SUITES,
@@ -22,15 +26,50 @@ from veracruz_utils.policy import (
 )
 from veracruz_utils.policy.rendering import pem_encode, render_policy
 
+PolicyForm: TypeAlias = Literal["json", "2021"]
 
-def to_toml(policy: Policy, *, key: Path | None = None) -> str:
-    """A source that `durango policy build` makes a policy with the same meaning of.
+
+def convert_policy(
+    policy: Policy,
+    form: PolicyForm,
+    *,
+    tabasco_key: Path | str | None = None,
+    at: datetime | None = None,
+) -> Policy:
+    """The same in another format, as far as that can say it; it is another policy then.
+
+    `diff_policies` tells what it says otherwise all the same.
+
+    Args:
+        policy: in any format.
+        form: `json` is the current format, canonical; `2021` the format of 2021.
+        tabasco_key: a file (PEM), to make a current policy of one of 2021, which names none.
+        at: the time it is; None is now.
+
+    Raises:
+        DurangoError: the format of 2021 has no words for something; the message lists it all.
+        SourceError: there is no key.
+        PolicyError: no such policy can be.
+    """
+    at = at or datetime.now(UTC)
+    if form == "2021":
+        text = to_2021(policy, at=at, ciphersuite=TLS_1_2_SUITES[0].name)
+    elif policy.format is PolicyFormat.CURRENT:
+        text = canonical_json(policy.raw)
+    else:
+        source = policy_to_toml(policy, tabasco_key=tabasco_key).encode()
+        text = text_of_source(parse_source(source, folder=Path()), releases=None, at=at)
+    return Policy.parse(text, at=None)
+
+
+def policy_to_toml(policy: Policy, *, tabasco_key: Path | str | None = None) -> str:
+    """A source that `build_policy` makes a policy with the same meaning of.
 
     Certificates and Tabasco's key are in it as PEM, the program by its digest.
 
     Args:
         policy: in any format.
-        key: Tabasco's, where the policy does not name it.
+        tabasco_key: the file of Tabasco's key, where the policy does not name it.
     """
     names = _names(policy)
     document: dict[str, object] = {
@@ -38,7 +77,7 @@ def to_toml(policy: Policy, *, key: Path | None = None) -> str:
         "ciphersuite": policy.ciphersuite.name,
         "isolation": sorted(layer.value for layer in policy.isolation),
         "delegate": {"sinaloa": str(policy.sinaloa)},
-        "attestation": _attestation(policy, key),
+        "attestation": _attestation(policy, tabasco_key),
         "program": _program(policy, names),
         "principals": {
             names[each.client_id]: _principal(policy, each) for each in policy.identities
@@ -128,12 +167,12 @@ def _names(policy: Policy) -> dict[int, str]:
     return {each.client_id: each.name or f"principal-{each.client_id}" for each in people}
 
 
-def _attestation(policy: Policy, file: Path | None) -> dict[str, object]:
+def _attestation(policy: Policy, file: Path | str | None) -> dict[str, object]:
     said = {"tabasco": str(policy.tabasco)}
     if policy.tabasco_key is not None:
         said["key"] = pem_encode("PUBLIC KEY", policy.tabasco_key) + "\n"
     elif file is not None:
-        said["key"] = str(file.absolute())
+        said["key"] = str(Path(file).absolute())
     return {**said}
 
 

@@ -2,24 +2,22 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import click
 
 from durango.cli.options import FILE, force_option, releases_option
-from durango.policy.building import build_policy, text_of_source
-from durango.policy.canonical import canonical_json
+from durango.policy.building import build_policy
 from durango.policy.checking import check_policy
-from durango.policy.conversion import to_2021, to_toml
+from durango.policy.conversion import convert_policy, policy_to_toml
 from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_facts, policy_text
 from durango.policy.rules import Severity
 from durango.policy.schema import policy_schema
-from durango.policy.source import parse_source
 from durango.releases import Releases
 from veracruz_shells.console import emit, json_option, note, write_new_file
 from veracruz_shells.policy_files import read_policy
-from veracruz_utils.policy import TLS_1_2_SUITES, Policy, PolicyFormat
+from veracruz_utils.policy import PolicyFormat
 
 _SUFFIXES: Final = {"toml": ".toml", "json": ".json", "2021": ".2021.json"}
 
@@ -68,16 +66,14 @@ def build(*, source: Path, output: Path | None, config: Path, force: bool, as_js
     type=FILE,
     help="The key that a policy of 2021 does not name; needed to make a current one of it.",
 )
-@releases_option
 @force_option
 @json_option
 def convert(
     *,
     policy: Path,
-    form: str,
+    form: Literal["toml", "json", "2021"],
     output: Path | None,
     tabasco_key: Path | None,
-    config: Path,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -85,31 +81,24 @@ def convert(
 
     What the other form says otherwise all the same is told, term by term.
     """
-    now = datetime.now(UTC)
     found = read_policy(policy)
     output = output or policy.with_suffix(_SUFFIXES[form])
-    if form == "toml":
-        text = to_toml(found, key=tabasco_key).encode()
-    elif form == "2021":
-        text = to_2021(found, at=now, ciphersuite=TLS_1_2_SUITES[0].name)
-    elif found.format is PolicyFormat.CURRENT:
-        text = canonical_json(found.raw)
-    elif tabasco_key is None:
+    if form == "json" and found.format is not PolicyFormat.CURRENT and tabasco_key is None:
         raise click.UsageError(
             "a policy of 2021 does not name the key of its attestation service, a current one "
             "does: give it by --tabasco-key FILE"
         )
-    else:
-        source = parse_source(to_toml(found, key=tabasco_key).encode(), folder=policy.parent)
-        text = text_of_source(source, releases=Releases(config, at=now), at=now)
-    write_new_file(output, text, mode=0o644, force=force)
     facts: dict[str, object] = {"file": output, "form": form}
     lines = [f"{policy} as {form} is in {output}"]
-    if form != "toml":
-        made = Policy.parse(text, at=None)
+    if form == "toml":
+        text = policy_to_toml(found, tabasco_key=tabasco_key).encode()
+    else:
+        made = convert_policy(found, form, tabasco_key=tabasco_key)
+        text = made.raw
         changed = diff_policies(found, made).differences
         facts |= {"digest": made.digest, "differences": [each.facts for each in changed]}
         lines += [f"not the same: {each}" for each in changed]
+    write_new_file(output, text, mode=0o644, force=force)
     emit(facts, "\n".join(lines), as_json=as_json)
 
 
