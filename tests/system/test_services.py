@@ -265,6 +265,13 @@ def test_a_spoiled_or_readable_key_of_sonora_is_named(stack, tmp_path):
     run("sonora", "init", "--state", state).refused(1, "exists already")
 
 
+def test_a_root_has_one_fingerprint_where_it_is_made_and_where_it_is_trusted(tmp_path):
+    made = run("sonora", "init", "--state", tmp_path / "sonora", "--json").json
+    add = ("tabasco", "root", "add", "--state", tmp_path / "tabasco", "--name", "lab", "--json")
+    added = run(*add, made["public_key"]).json
+    assert made["fingerprint"] == added["fingerprint"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

@@ -30,13 +30,25 @@ from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
 from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
 from veracruz_image import verify_image
-from veracruz_shells.console import ADDRESS, command_group, emit, json_option, log_option, note
+from veracruz_shells.console import (
+    ADDRESS,
+    command_group,
+    emit,
+    json_option,
+    log_option,
+    note,
+    read_file,
+)
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_utils.address import Address
+from veracruz_utils.digest import Digest
+from veracruz_utils.key_files import p256_key_of_pem
 from veracruz_utils.policy import LINUX_SOFTWARE, RUNTIME_LAYERS, IsolationLayer
+from veracruz_utils.public_keys import der_of
 
 _LOG: Final = logging.getLogger(__name__)
 _TABASCO_TIMEOUT_S: Final = 20.0
+_MAX_KEY_BYTES: Final = 4096
 _WARNING: Final = (
     f"platform {LINUX_SOFTWARE}: a software root of trust, "
     "no protection from whoever owns or administers this machine"
@@ -89,7 +101,14 @@ def init(state: Path, *, as_json: bool) -> None:
     (`tabasco root add`, or `tabasco serve --trust-root`).
     """
     public_key = SoftwareRoot.create(state)
-    emit({"public_key": public_key, "platform": LINUX_SOFTWARE}, str(public_key), as_json=as_json)
+    key = p256_key_of_pem(read_file(public_key, limit=_MAX_KEY_BYTES, what="public key"))
+    fingerprint = Digest.of(der_of(key))
+    facts = {"public_key": public_key, "platform": LINUX_SOFTWARE, "fingerprint": fingerprint}
+    emit(facts, str(public_key), as_json=as_json)
+    note(
+        f"fingerprint {fingerprint}: tell it to Tabasco's operator by another way than the file; "
+        "`tabasco root add` says it again"
+    )
     note(_WARNING)
 
 

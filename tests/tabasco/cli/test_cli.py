@@ -25,6 +25,7 @@ from support.throwaway_chain import YEAR, Form, authority, issue
 from tabasco.cli import main
 from veracruz_shells.service import GrpcService, is_serving, open_channel, unary
 from veracruz_utils.errors import RefusedError, UnreachableError
+from veracruz_utils.public_keys import der_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = {"start": NOW - YEAR, "end": NOW + YEAR}
@@ -118,9 +119,11 @@ def verify(address, attester):
     return challenge, call(address, "VerifyToken", request).attestation_result
 
 
-def test_init_makes_a_key_once_and_public_key_prints_it(ran, state):
+def test_init_makes_a_key_once_and_public_key_prints_it(ran, run, state):
     made = ran("init", "--json")
-    load_pem_public_key(made["public_key"].encode())
+    key = load_pem_public_key(made["public_key"].encode())
+    assert made["fingerprint"] == sha256(der_of(key)).hexdigest()
+    assert f"fingerprint {made['fingerprint']}: tell it to the principals" in run("init").stderr
     assert made["state"] == str(state)
     assert ran("init", "--json") == made
     assert ran("public-key") == made["public_key"]
@@ -188,7 +191,9 @@ def test_a_certificate_that_cannot_be_a_root_says_why(run, tmp_path):
 
 def test_a_root_is_read_from_standard_input(ran):
     text = pem(new_key()).decode()
-    assert ran("root", "add", "--name", "piped", "-", stdin=text) == "root piped is trusted\n"
+    told = ran("root", "add", "--name", "piped", "-", stdin=text)
+    fingerprint = sha256(der_of(load_pem_public_key(text.encode()))).hexdigest()
+    assert told.startswith(f"root piped is trusted\nfingerprint {fingerprint}: compare it with")
 
 
 def test_a_root_file_that_is_missing_huge_or_private_is_an_error_that_names_it(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import click
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabasco.cli.options import (
     current_time,
@@ -15,8 +16,10 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.key_ring import DEFAULT_OVERLAP_DAYS, ResultKey
 from tabasco.registry.state import StateDirectory
-from veracruz_shells.console import emit, json_option, subgroup
+from veracruz_shells.console import emit, json_option, note, subgroup
+from veracruz_utils.digest import Digest
 from veracruz_utils.key_files import pem_of
+from veracruz_utils.public_keys import der_of
 
 
 @click.command("init")
@@ -28,7 +31,13 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
     An existing key is kept. `serve` does the same when it starts.
     """
     state.prepare()
-    _emit_public_key(state, pem_of(state.make_result_key().public_key()), as_json=as_json)
+    key = state.make_result_key().public_key()
+    _emit_public_key(state, key, as_json=as_json)
+    if not as_json:
+        note(
+            f"fingerprint {Digest.of(der_of(key))}: tell it to the principals by another way than "
+            "the key; `durango policy show` says which one a policy names"
+        )
 
 
 @click.command("public-key")
@@ -36,7 +45,7 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
 @json_option
 def public_key(state: StateDirectory, *, as_json: bool) -> None:
     """Print the current public key of our results in PEM, for policies to pin."""
-    _emit_public_key(state, pem_of(state.result_key().public_key()), as_json=as_json)
+    _emit_public_key(state, state.result_key().public_key(), as_json=as_json)
 
 
 @subgroup("keys")
@@ -121,6 +130,9 @@ def _fields(key: ResultKey) -> dict[str, object]:
     }
 
 
-def _emit_public_key(state: StateDirectory, pem: bytes, *, as_json: bool) -> None:
-    text = pem.decode()
-    emit({"public_key": text, "state": state.path}, text.rstrip("\n"), as_json=as_json)
+def _emit_public_key(
+    state: StateDirectory, key: ec.EllipticCurvePublicKey, *, as_json: bool
+) -> None:
+    text = pem_of(key).decode()
+    facts = {"public_key": text, "state": state.path, "fingerprint": Digest.of(der_of(key))}
+    emit(facts, text.rstrip("\n"), as_json=as_json)

@@ -22,6 +22,7 @@ from tabasco.registry.state import StateDirectory
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.x509.certificates import is_pem, pem_blocks
 from veracruz_shells.console import emit, json_option, read_file, subgroup
+from veracruz_utils.digest import Digest
 from veracruz_utils.key_files import p256_key_of_pem
 from veracruz_utils.public_keys import KeyFormatError
 
@@ -56,7 +57,11 @@ def root_add(
             added = roots.add_manufacturer(name, given, at=now)
         else:
             added = roots.add(name, given, at=now)
-    emit(_fields(added), f"root {added.name} is trusted", as_json=as_json)
+    text = (
+        f"root {added.name} is trusted\nfingerprint {_fingerprint(added)}: compare it with what "
+        "its owner says, by another way than the file came"
+    )
+    emit(_fields(added), text, as_json=as_json)
 
 
 @root.command("list")
@@ -111,11 +116,19 @@ def root_in(file: Path) -> ec.EllipticCurvePublicKey | bytes:
     return certificate
 
 
+def _fingerprint(root: Root) -> Digest:
+    """SHA-256 of a manufacturer's certificate, or of a key as DER SubjectPublicKeyInfo."""
+    if root.certificate is not None:
+        return Digest.of(root.certificate)
+    return Digest.of(root.public_key)
+
+
 def _fields(root: Root) -> dict[str, object]:
     return {
         "name": root.name,
         "kind": root.kind,
         "instance_id": root.instance_id,
+        "fingerprint": _fingerprint(root),
         "public_key": root.public_key,
         "certificate": root.certificate,
         "added_at": utc_text(root.added_at),
