@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sonora.evidence.tpm.answers import u16, u32
-from sonora.evidence.tpm.commands import Tpm
+from sonora.evidence.tpm.commands import ENDORSEMENT, Tpm
 from sonora.evidence.tpm.source import TpmSettings
 from sonora.evidence.tpm.transport import TpmPlace
 from support.patience import PATIENCE_S
@@ -25,7 +25,7 @@ needs_swtpm = pytest.mark.skipif(
     shutil.which("swtpm") is None or shutil.which("swtpm_setup") is None,
     reason="there is no swtpm: apt-get install swtpm swtpm-tools",
 )
-_PCR_EXTEND, _EVICT_CONTROL = 0x182, 0x120
+_PCR_EXTEND, _EVICT_CONTROL, _HIERARCHY_CHANGE_AUTH = 0x182, 0x120, 0x129
 _OWNER = 0x40000001
 
 
@@ -98,6 +98,12 @@ class RunningTpm:
             body = u32(_OWNER) + u32(key) + u32(len(password)) + password + u32(handle)
             self._ask(_EVICT_CONTROL, body)
         return handle
+
+    def set_endorsement_password(self, password: bytes) -> None:
+        """Have the endorsement hierarchy want a password, as `tpm2_changeauth -c e` does."""
+        none = u32(0x40000009) + u16(0) + b"\0" + u16(0)
+        body = u32(ENDORSEMENT) + u32(len(none)) + none + u16(len(password)) + password
+        self._ask(_HIERARCHY_CHANGE_AUTH, body)
 
     def extend(self, register: int, digest: bytes) -> None:
         """Extend a register of the SHA-256 bank, as firmware would."""

@@ -266,6 +266,27 @@ def test_a_policy_may_name_the_key_that_nobody_certifies(world, tpm):
     enrol(world.call, source)
 
 
+def test_a_tpm_whose_endorsement_key_wants_a_password_is_left_to_the_policy(
+    world, tpm, manufacturer, caplog
+):
+    handle = tpm.make_persistent(ATTESTATION_TEMPLATE, ENDORSEMENT, 0x81010002)
+    tpm.set_endorsement_password(b"secret")
+    with pytest.raises(EvidenceUnavailableError, match="password of the key or the hierarchy"):
+        TpmSource(tpm.settings())
+    source = TpmSource(tpm.settings(key_handle=handle))
+    world.trust(der(manufacturer.issuer))
+    world.accept_as_it_is(tpm)
+    refused_for(world, source, "evidence-unacceptable")
+    assert "does not prove its key" in caplog.text
+    world.accept(
+        'concerns = ["tpm.uncertified-key"]\n[tpm.facts]\n'
+        f'attestation-key = {{ equals = "{source.key_digest.hex()}" }}\n'
+        f'[tpm.measurements]\npcr10 = ["{"00" * 32}"]\n',
+        version=2,
+    )
+    enrol(world.call, source)
+
+
 def test_a_root_that_was_removed_lets_nobody_enrol_and_ends_who_did(world, tpm, manufacturer):
     world.trust(der(manufacturer.root))
     world.accept_as_it_is(tpm)

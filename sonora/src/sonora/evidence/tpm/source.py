@@ -23,6 +23,7 @@ from sonora.evidence.base import (
     KernelFiles,
     KeyEndorsement,
 )
+from sonora.evidence.tpm.answers import TpmError
 from sonora.evidence.tpm.commands import ENDORSEMENT, Tpm
 from sonora.evidence.tpm.endorsement import EndorsementCertificate
 from sonora.evidence.tpm.keys import ATTESTATION_TEMPLATE, key_in
@@ -119,7 +120,8 @@ class TpmSource:
     ) -> bytes:
         """As `evidence`, with proof that the key lives in the TPM of the endorsement certificate.
 
-        Without a certificate there is no such proof: then it is `evidence`.
+        Without a certificate, or where the TPM refuses the use of the endorsement key, there is no
+        such proof: then it is `evidence`.
 
         Raises:
             EvidenceUnavailableError: the TPM gives none, or is not the certificate's.
@@ -136,10 +138,15 @@ class TpmSource:
             credential = credential_for(
                 KeyEndorsement(endorsement.certificate, endorsement.authorities, area)
             )
-            with endorsement.key_of(self._tpm) as endorsing:
-                secret = self._tpm.activate_credential(
-                    handle, endorsing, credential.blob, credential.encrypted_secret
-                )
+            try:
+                with endorsement.key_of(self._tpm) as endorsing:
+                    secret = self._tpm.activate_credential(
+                        handle, endorsing, credential.blob, credential.encrypted_secret
+                    )
+            except TpmError as error:
+                # As without a certificate: whether a policy names the key is its to decide.
+                _LOG.warning("the TPM does not prove its key: %s", error)
+                return self._quoted(handle, binding, {})
             parts: dict[str, bytes] = {
                 AuxiliaryPart.KEY_AREA: area,
                 AuxiliaryPart.ENDORSEMENT_CERTIFICATE: endorsement.certificate,
