@@ -171,6 +171,17 @@ def test_a_service_trusts_a_manufacturer_that_it_is_given(ran, run, tmp_path, mo
     assert "no root is trusted" in ran("root", "list")
 
 
+def test_a_certificate_may_be_for_nvidias_devices_and_is_that_alone(ran, run, tmp_path):
+    maker = issue("NVIDIA Device Identity CA 2", None, authority(**TODAY))
+    root = tmp_path / "root.pem"
+    root.write_bytes(maker.pem)
+    added = ran("root", "add", "--name", "gpus", "--kind", "nvidia", root, "--json")
+    assert (added["kind"], added["certificate"]) == ("nvidia", maker.der.hex())
+    assert ran("root", "add", "--name", "tpms", root)  # of both, where it is said
+    assert {line.split()[1] for line in ran("root", "list").splitlines()} == {"nvidia", "tpm"}
+    assert run("root", "add", "--name", "x", "--kind", "software", tmp_path).exit_code == 2
+
+
 def test_a_certificate_that_cannot_be_a_root_says_why(run, tmp_path):
     maker = issue("Maker", None, authority(**TODAY))
     file = tmp_path / "file"

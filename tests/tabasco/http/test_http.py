@@ -342,8 +342,14 @@ def test_trust_anchors_are_added_listed_and_removed(admin, client):
 def test_a_manufacturer_of_tpms_is_a_trust_anchor_by_its_certificate(admin, clock):
     maker = issue("Maker", None, authority(start=clock() - YEAR))
     anchor = {"name": "maker", "certificate": b64(maker.der)}
-    assert admin.post("/v1/trust-anchors", json=anchor).json() == anchor
-    assert anchor in admin.get("/v1/trust-anchors").json()
+    kept = anchor | {"kind": "tpm"}
+    assert admin.post("/v1/trust-anchors", json=anchor).json() == kept
+    assert kept in admin.get("/v1/trust-anchors").json()
+    gpus = anchor | {"name": "gpus", "kind": "nvidia"}
+    assert admin.post("/v1/trust-anchors", json=gpus).json() == gpus
+    assert gpus in admin.get("/v1/trust-anchors").json()
+    software = anchor | {"name": "x", "kind": "software"}
+    assert admin.post("/v1/trust-anchors", json=software).status_code == 400
     both = {"name": "both", "public_key": b64(spki(new_key())), "certificate": b64(maker.der)}
     leaf = issue("chip", maker, Form(start=clock() - YEAR))
     for bad in (both, {"name": "neither"}):

@@ -13,6 +13,7 @@ from support.evidence_seeds import machine_with_gpus
 from support.nvidia_devices import (
     FIRMWARE_RIM,
     MEASURED,
+    ROOT,
     ROOTS,
     SECOND_LEAF,
     Device,
@@ -29,6 +30,7 @@ from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
+from tabasco.registry.roots import RootKind, Roots
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.service.sessions import Sessions, Submission, session_binding
 from tabasco.verify.kinds import EvidenceKind
@@ -165,6 +167,35 @@ def test_evidence_of_another_session_gets_no_result(sessions, database):
         with pytest.raises(RefusalError) as caught:
             sessions.submit(submission, at=NOON)
         assert caught.value.reason is RejectionReason.EVIDENCE_REFUSED
+
+
+def test_a_root_for_devices_is_added_by_name_and_trusted_until_it_is_removed(database, store):
+    root = HardwareRoot(
+        EvidenceKind.NVIDIA,
+        policies=Policies(database),
+        references=ReferenceValues(database),
+        source=StoredCollateral(store),
+        registered_roots=Roots(database),
+    )
+    Policies(database).put_in_force(("version = 1\n" + GPUS).encode(), at=NOON)
+    evidence = NativeEvidence("nvidia", gpus(bytes(32))).encode()
+
+    def refused_by():
+        return root.appraise(evidence, binding=bytes(32), at=NOON)[2].refused_by
+
+    roots = Roots(database)
+    with pytest.raises(RefusalError, match="evidence"):
+        refused_by()
+    roots.add_manufacturer("tpms", ROOT.der, at=NOON)  # what vouches for TPMs does for them alone
+    with pytest.raises(RefusalError, match="evidence"):
+        refused_by()
+    roots.add_manufacturer("ours", ROOT.der, at=NOON, kind=RootKind.NVIDIA)
+    assert refused_by() is None
+    assert [(each.name, each.kind) for each in roots.all()] == [("ours", "nvidia"), ("tpms", "tpm")]
+    assert [each.name for each in roots.manufacturers()] == ["tpms"]
+    roots.remove("ours", at=NOON)
+    with pytest.raises(RefusalError, match="evidence"):
+        refused_by()
 
 
 def test_reference_values_come_from_the_store(submods, store):

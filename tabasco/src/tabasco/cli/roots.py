@@ -17,7 +17,7 @@ from tabasco.cli.options import (
     utc_text,
 )
 from tabasco.errors import TabascoError
-from tabasco.registry.roots import Root, Roots
+from tabasco.registry.roots import Root, RootKind, Roots
 from tabasco.registry.state import StateDirectory
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.x509.certificates import is_pem, pem_blocks
@@ -37,24 +37,28 @@ def root() -> None:
 
 @root.command("add")
 @click.option("--name", required=True, help="Name of the root.")
+@click.option("--kind", type=click.Choice([RootKind.TPM.value, RootKind.NVIDIA.value]),
+              default=RootKind.TPM.value, show_default=True,
+              help="What a certificate vouches for.")  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @state_option
 @database_option
 @json_option
 def root_add(
-    name: str, file: Path, state: StateDirectory, database: str | None, *, as_json: bool
+    name: str, kind: str, file: Path, state: StateDirectory, database: str | None, *, as_json: bool
 ) -> None:
     """Trust what the root in FILE (- for stdin) vouches for.
 
     A public key (P-256, PEM) is a software root: evidence that it signed is trusted. A certificate
     (PEM or DER) is a manufacturer's of TPMs: a TPM enrols whose endorsement certificate leads to
-    it, if the appraisal policy accepts what it measured.
+    it, if the appraisal policy accepts what it measured. With --kind nvidia it is an authority for
+    NVIDIA's devices, beside the one that is built in.
     """
     given = root_in(file)
     with open_database(state, database, create=True) as opened:
         roots, now = Roots(opened), current_time()
         if isinstance(given, bytes):
-            added = roots.add_manufacturer(name, given, at=now)
+            added = roots.add_manufacturer(name, given, at=now, kind=RootKind(kind))
         else:
             added = roots.add(name, given, at=now)
     text = (

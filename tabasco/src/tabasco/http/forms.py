@@ -36,6 +36,7 @@ from psa_attestation.jose.base64url import from_base64url, to_base64url
 from tabasco.appraisal.policy import MAX_POLICY_BYTES
 from tabasco.registry.instances import InstanceState
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
+from tabasco.registry.roots import RootKind
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Subject
 
@@ -235,11 +236,15 @@ class EvidenceForm(_StrictForm):
 
 
 class TrustAnchorForm(_StrictForm):
-    """A software root whose evidence is trusted, or a manufacturer of TPMs: one of the two."""
+    """A software root whose evidence is trusted, or what a certificate vouches for: one of the two.
+
+    A certificate is of a manufacturer of TPMs, or with kind `nvidia` an authority for its devices.
+    """
 
     name: Name
     public_key: PublicKey | None = None
     certificate: Annotated[bytes, _Base64Url(1, MAX_CERTIFICATE_BYTES)] | None = None
+    kind: RootKind | None = None
 
 
 class InstanceForm(_StrictForm):

@@ -17,7 +17,7 @@ from tabasco.registry.platform_keys import PlatformKeys, RegisteredKey, key_of
 from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
-from tabasco.registry.roots import Roots
+from tabasco.registry.roots import RootKind, Roots
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
 router: Final = APIRouter(tags=["administration"], responses=forms.FAILURES)
@@ -37,11 +37,11 @@ Body = Annotated[bytes, Depends(_body)]
 
 @router.get("/v1/trust-anchors", response_model_exclude_none=True)
 def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
-    """The software roots whose evidence is trusted, and the manufacturers of TPMs."""
+    """The software roots whose evidence is trusted, and the certificates of manufacturers."""
     return [
         forms.TrustAnchorForm(name=root.name, public_key=root.public_key)
         if root.certificate is None
-        else forms.TrustAnchorForm(name=root.name, certificate=root.certificate)
+        else forms.TrustAnchorForm(name=root.name, certificate=root.certificate, kind=root.kind)
         for root in Roots(context.database).all()
     ]
 
@@ -50,13 +50,18 @@ def trust_anchors(context: Given, _: Reader) -> list[forms.TrustAnchorForm]:
 def add_trust_anchor(
     anchor: forms.TrustAnchorForm, context: Given, admin: Admin
 ) -> forms.TrustAnchorForm:
-    """Trust a software root (a P-256 key), or a manufacturer of TPMs (a certificate); both DER."""
+    """Trust a software root (a P-256 key), or a manufacturer (a certificate); both in DER."""
     roots = Roots(context.database)
     if anchor.public_key is None:
         if anchor.certificate is None:
             raise HTTPException(400, "neither public_key nor certificate is given")
-        roots.add_manufacturer(anchor.name, anchor.certificate, at=context.now(), actor=admin.actor)
-        return anchor
+        kind = anchor.kind or RootKind.TPM
+        if kind is RootKind.SOFTWARE:
+            raise HTTPException(400, "a software root is a public_key, not a certificate")
+        roots.add_manufacturer(
+            anchor.name, anchor.certificate, at=context.now(), actor=admin.actor, kind=kind
+        )
+        return anchor.model_copy(update={"kind": kind})
     if anchor.certificate is not None:
         raise HTTPException(400, "both public_key and certificate are given, one is a root")
     try:

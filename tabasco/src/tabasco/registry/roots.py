@@ -35,6 +35,11 @@ class RootKind(StrEnum):
 
     SOFTWARE = "software"
     TPM = "tpm"
+    NVIDIA = "nvidia"
+
+
+_MARKS: Final = {RootKind.TPM: b"\0", RootKind.NVIDIA: b"\2"}
+"""How ids of certificates begin; those of keys begin otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +101,20 @@ class Roots:
             return _add(session, name, wanted, values, at=at, actor=audit.OPERATOR)
 
     def add_manufacturer(
-        self, name: str, certificate: bytes, *, at: datetime, actor: str = audit.OPERATOR
+        self,
+        name: str,
+        certificate: bytes,
+        *,
+        at: datetime,
+        actor: str = audit.OPERATOR,
+        kind: RootKind = RootKind.TPM,
     ) -> Root:
-        """Trust TPMs whose endorsement certificates lead to this one (DER) from now on.
+        """Trust TPMs, or devices of NVIDIA, whose certificates lead to this one (DER) from now on.
 
         Raises:
             TabascoError: as `add`; or it is no certificate of an authority, or not valid at `at`.
         """
-        wanted, values = _manufacturer(certificate, at)
+        wanted, values = _manufacturer(certificate, at, kind)
         with self._database.writing() as session:
             return _add(session, name, wanted, values, at=at, actor=actor)
 
@@ -141,6 +152,11 @@ class Roots:
         """The manufacturers of TPMs that are trusted now."""
         return [root for root in self.all() if root.kind is RootKind.TPM]
 
+    def device_roots(self) -> frozenset[bytes]:
+        """SHA-256 digests of the certificates of NVIDIA's devices that are trusted by name now."""
+        found = (root.certificate for root in self.all() if root.kind is RootKind.NVIDIA)
+        return frozenset(hashlib.sha256(each).digest() for each in found if each is not None)
+
 
 def _software(key: ec.EllipticCurvePublicKey) -> tuple[RootRow, tuple[bytes, ...]]:
     """The row of a software root, and the values by which it can be revoked."""
@@ -148,8 +164,10 @@ def _software(key: ec.EllipticCurvePublicKey) -> tuple[RootRow, tuple[bytes, ...
     return row, (hashlib.sha256(row.public_key).digest(), row.instance_id)
 
 
-def _manufacturer(certificate: bytes, at: datetime) -> tuple[RootRow, tuple[bytes, ...]]:
-    """The row of a manufacturer of TPMs, and the values by which it can be revoked."""
+def _manufacturer(
+    certificate: bytes, at: datetime, kind: RootKind = RootKind.TPM
+) -> tuple[RootRow, tuple[bytes, ...]]:
+    """The row of a manufacturer, and the values by which it can be revoked."""
     try:
         loaded = certificates.load(certificate)
         certificates.check_authority(loaded, authorities_below=0)
@@ -160,9 +178,9 @@ def _manufacturer(certificate: bytes, at: datetime) -> tuple[RootRow, tuple[byte
     key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     digests = tuple(hashlib.sha256(each).digest() for each in (key, certificate))
     row = RootRow(
-        instance_id=b"\0" + digests[1],
+        instance_id=_MARKS[kind] + digests[1],  # what vouches for TPMs does for them alone
         public_key=key,
-        kind=RootKind.TPM.value,
+        kind=kind.value,
         certificate=certificate,
     )
     return row, digests

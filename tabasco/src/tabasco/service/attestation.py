@@ -297,6 +297,7 @@ def _hardware(
             source=source,
             platform_keys=PlatformKeys(database),
             roots=roots,
+            registered_roots=Roots(database),
             credentials=credentials,
         )
         for kind in sorted(APPRAISED)

@@ -18,6 +18,7 @@ from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
+from tabasco.registry.roots import Roots
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import CollateralSource, Means
 
@@ -55,6 +56,7 @@ def explain(
             source=source,
             registered=partial(PlatformKeys(database).find, EvidenceKind(native.kind)),
             roots=roots,
+            device_roots=Roots(database).device_roots(),
         ),
         acceptance=Acceptance(),
         policy=AppraisalPolicy.parse(document) if document else _in_force(database),

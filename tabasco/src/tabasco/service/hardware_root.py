@@ -19,6 +19,7 @@ from tabasco.errors import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies, StoredPolicy
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.roots import Roots
 from tabasco.service.credentials import Credentials
 from tabasco.service.software_root import NativeResult
 from tabasco.verify import EvidenceError, Proven
@@ -39,6 +40,7 @@ MEASURED: Final[Mapping[EvidenceKind, str]] = {
 """The kinds of evidence to enrol by, and which measurement stands for the attester."""
 APPRAISED: Final = frozenset({*MEASURED, EvidenceKind.NVIDIA, EvidenceKind.COMPOSITE})
 """The kinds of evidence that sessions are about."""
+_WITH_DEVICES: Final = frozenset({EvidenceKind.NVIDIA, EvidenceKind.COMPOSITE})
 _OVER_THE_BINDING: Final = frozenset(
     {EvidenceKind.TPM, EvidenceKind.NVIDIA, EvidenceKind.COMPOSITE}
 )
@@ -54,6 +56,7 @@ class HardwareRoot:
         source: of collateral.
         platform_keys: of platforms whose evidence comes without a certificate.
         roots: SHA-256 digests of roots to trust instead of the vendor's.
+        registered_roots: of which those of NVIDIA's devices count besides.
         credentials: by which the keys of TPMs prove where they live.
     """
 
@@ -66,9 +69,11 @@ class HardwareRoot:
         source: CollateralSource,
         platform_keys: PlatformKeys | None = None,
         roots: Collection[bytes] | None = None,
+        registered_roots: Roots | None = None,
         credentials: Credentials | None = None,
     ) -> None:
         self._roots = roots
+        self._registered_roots = registered_roots
         self._credentials = credentials
         self.platform = kind.value
         self._kind = kind
@@ -175,13 +180,16 @@ class HardwareRoot:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "collateral store") from error
 
     def _means(self, native: NativeEvidence) -> Means:
-        keys = self._platform_keys
+        keys, registered = self._platform_keys, self._registered_roots
         return Means.of(
             native,
             source=self._source,
             # In a composite it is the realms that come without a certificate.
             registered=None if keys is None else partial(keys.find, self._kind_of_keys),
             roots=self._roots,
+            device_roots=registered.device_roots()
+            if registered is not None and self._kind in _WITH_DEVICES
+            else (),
         )
 
 

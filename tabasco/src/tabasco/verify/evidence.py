@@ -90,6 +90,7 @@ def _cca(data: bytes, means: Means, _at: datetime) -> Proven:
 def _nvidia(data: bytes, means: Means, at: datetime) -> Proven:
     devices = parse_devices(data) if data.lstrip()[:1] in {b"[", b"{"} else (_device(data, means),)
     manifests = _manifests(devices, means, at)
+    pinned = (NVIDIA_DEVICE_ROOT_SHA256,) if means.roots is None else means.roots
     proven = [
         verify_device(
             device,
@@ -97,7 +98,7 @@ def _nvidia(data: bytes, means: Means, at: datetime) -> Proven:
             nonce=means.nonce,
             manifests=manifests,
             revoked=means.crl,
-            roots=(NVIDIA_DEVICE_ROOT_SHA256,) if means.roots is None else means.roots,
+            roots={*pinned, *means.device_roots},
         )
         for device in devices
     ]

@@ -66,6 +66,7 @@ class Means:
         source: of collateral and certificates that are not given.
         roots: SHA-256 digests of roots to trust instead of the vendor's: of SGX, TDX, Nitro,
             NitroTPM, NVIDIA and Confidential Space.
+        device_roots: SHA-256 digests of roots of NVIDIA's devices to trust besides those.
         endorsed: the key of a TPM, and what it has proven of where it lives.
         key_roots: certificates (DER) to trust, above the `certificate` of a TPM's attestation key.
     """
@@ -84,6 +85,7 @@ class Means:
     registered: Callable[[bytes], PublicKey | None] | None = None
     source: CollateralSource | None = None
     roots: Collection[bytes] | None = None
+    device_roots: Collection[bytes] = ()
     endorsed: EndorsedKey | None = None
     key_roots: tuple[bytes, ...] = ()
     quotes: tuple[bytes, ...] = ()
@@ -123,6 +125,7 @@ class Means:
         source: CollateralSource,
         registered: Callable[[bytes], PublicKey | None] | None,
         roots: Collection[bytes] | None,
+        device_roots: Collection[bytes] = (),
     ) -> Self:
         """What goes with evidence, and where the rest is found."""
         return cls(
@@ -132,6 +135,7 @@ class Means:
             source=source,
             registered=registered,
             roots=roots,
+            device_roots=device_roots,
         )
 
 
