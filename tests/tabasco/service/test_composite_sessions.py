@@ -32,6 +32,7 @@ from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import RootKind, Roots
 from tabasco.service.hardware_root import HardwareRoot
+from tabasco.service.refusals import Refusals
 from tabasco.service.sessions import Sessions, Submission, session_binding
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Subject
@@ -81,6 +82,7 @@ def sessions(database, store, result_key):
         verifier=VerifierId("veracruz-tabasco", "9.9"),
         validity=timedelta(minutes=5),
         revocations=Revocations(database),
+        refusals=Refusals(database),
     )
 
 
