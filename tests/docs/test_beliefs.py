@@ -21,7 +21,7 @@ ROWS = {
 }
 TABLES = {
     "roots", "challenges", "instances", "instance_values", "policies", "reference_values",
-    "platform_keys", "revocations", "providers", "administrators", "audit",
+    "platform_keys", "revocations", "providers", "administrators", "audit", "shared_keys",
 }  # fmt: skip
 
 

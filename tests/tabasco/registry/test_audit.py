@@ -143,3 +143,45 @@ def test_a_clock_that_is_far_behind_the_log_is_refused(log):
     log.check_clock(newest - timedelta(hours=1))
     with pytest.raises(TabascoError, match="set the clock"):
         log.check_clock(newest - timedelta(hours=1, seconds=1))
+
+
+def record_at(database, at):
+    with database.writing() as session:
+        audit.record(session, at=at, actor="operator", action="test", subject="made at that time")
+
+
+def test_a_clock_that_is_behind_any_entry_is_refused_and_not_by_little(log, database, clock):
+    log.check_clock(clock() - timedelta(minutes=59))
+    with pytest.raises(TabascoError, match="set the clock"):
+        log.check_clock(clock() - timedelta(minutes=61))
+    # An act of today does not hide an entry of the future.
+    record_at(database, clock() + timedelta(days=9))
+    record_at(database, clock())
+    with pytest.raises(TabascoError, match=r"but entry 6 of .*: tabasco audit disregard-time 6"):
+        log.check_clock(clock())
+
+
+def test_an_entry_of_the_future_is_disregarded_by_its_number_and_the_log_says_so(
+    log, database, clock
+):
+    future = clock() + timedelta(days=30000)
+    record_at(database, future)
+    record_at(database, future + timedelta(days=1))
+    record_at(database, future)
+    for wrong in (1, 6, 8, 99):
+        with pytest.raises(TabascoError, match="the entry of the latest time is 7"):
+            log.disregard_time(wrong, now=clock())
+    log.disregard_time(7, now=clock())
+    # It was for the entries up to that one: each further one of the future is another decision.
+    with pytest.raises(TabascoError, match="disregard-time 8"):
+        log.check_clock(clock())
+    log.disregard_time(8, now=clock())
+    log.check_clock(clock())
+    with pytest.raises(TabascoError, match="nothing to do"):
+        log.disregard_time(8, now=clock())
+    last = log.entries()[-1]
+    assert (last.action, last.subject.split(" ")[0], last.at) == ("disregard-time", "8", clock())
+    log.verify()
+    # From now on it counts again.
+    with pytest.raises(TabascoError, match="set the clock"):
+        log.check_clock(clock() - timedelta(hours=2))

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import alembic.command
@@ -21,7 +23,10 @@ import tabasco.registry.database
 from support.patience import PATIENCE_S
 from tabasco import DatabaseError
 from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.instances import Instances
 from tabasco.registry.models import Base, RootRow
+from tabasco.registry.revocations import Revocations
+from tabasco.verify.named import Subject
 
 MIGRATIONS = str(Path(tabasco.registry.database.__file__).parent / "migrations")
 REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
@@ -246,3 +251,40 @@ def test_a_lookup_sees_what_was_just_written_and_keeps_nobody_from_writing(path)
                     (name,),
                 )
             assert lookup(1) == [name]
+
+
+def test_who_was_enrolled_before_enrolments_kept_what_they_rest_on_can_be_revoked(path):
+    """A software root's stay; of hardware it is not known what it proved, so they end."""
+    key, root_key, measurement = b"key", b"\2", b"\7" * 32
+    make_at(path, "0006")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        for number, platform, root in ((1, "linux-software-root", 1), (2, "sgx", None)):
+            raw.execute(
+                "insert into instances (instance_id, public_key, platform, measurement, version,"
+                " root_id, enrolled_at, expires_at) values (?, ?, ?, ?, '1', ?,"
+                " '2026-01-01 00:00:00.000000', '9999-01-01 00:00:00.000000')",
+                (bytes([1, number]), key, platform, measurement, root),
+            )
+        raw.execute(
+            "insert into revocations (subject, value, reason, revoked_at)"
+            " values ('measurement', ?, '', '2026-02-01 00:00:00.000000')",
+            (b"\x08" * 32,),
+        )
+    with Database.open(sqlite_url(path)) as database:
+        by_root, by_hardware = (Instances(database).find(bytes([1, each])) for each in (1, 2))
+        now = datetime.now(UTC)
+        assert by_root.state(now) == "live"
+        assert by_hardware.state(now) == "expired"
+        assert Revocations(database).all()[0].value == b"\x08" * 32
+        values = {
+            bytes([1, 1]),
+            measurement,
+            b"\1",
+            sha256(key).digest(),
+            sha256(root_key).digest(),
+        }
+        with database.reading() as session:
+            found = session.scalars(text("select value from instance_values where instance = 1"))
+            assert set(found) == values
+        Revocations(database).add(Subject.MEASUREMENT, measurement, "", at=now)
+        assert Instances(database).find(bytes([1, 1])).state(now) == "revoked"

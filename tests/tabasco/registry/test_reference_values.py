@@ -13,8 +13,11 @@ from tabasco.appraisal.policy import AppraisalPolicy
 from tabasco.errors import TabascoError
 from tabasco.registry.bundles import BUNDLE_TYPE, ReferenceValue, read_bundle
 from tabasco.registry.reference_values import ReferenceValues
+from tabasco.registry.revocations import Revocations
 from tabasco.verify import Proven
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Subject
+from veracruz_utils.key_files import digest_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 VALUE = bytes(range(48))
@@ -153,3 +156,37 @@ def test_a_provider_has_one_name_and_one_key(database, maker):
     for name, key in (("maker", new_key()), ("other", maker), ("", new_key()), ("a b", new_key())):
         with pytest.raises(TabascoError):
             values.add_provider(name, key.public_key(), at=NOW)
+
+
+def test_a_value_that_was_removed_stays_so_whatever_bundles_say_until_it_is_added(database, maker):
+    values = ReferenceValues(database)
+    values.import_bundle(bundle(maker), at=NOW)
+    values.remove(values.all()[0].number, at=NOW)
+    for version in (2, 3):
+        done = values.import_bundle(bundle(maker, version), at=NOW)
+        assert (done.count, done.left_out) == (0, 1)
+        assert values.all() == []
+    assert values.accepted(EvidenceKind.TDX, "mrtd", at=NOW) == []
+    added = values.add(ReferenceValue(EvidenceKind.TDX, "mrtd", VALUE, "by hand"), at=NOW)
+    assert values.all() == [added]
+    assert values.import_bundle(bundle(maker, 4), at=NOW).left_out == 0
+    assert values.accepted(EvidenceKind.TDX, "mrtd", at=NOW) == [VALUE]
+
+
+def test_what_its_provider_leaves_out_and_names_again_comes_back(database, maker):
+    values = ReferenceValues(database)
+    values.import_bundle(bundle(maker), at=NOW)
+    values.import_bundle(bundle(maker, 2, []), at=NOW)
+    assert values.all() == []
+    assert values.import_bundle(bundle(maker, 3), at=NOW).count == 1
+
+
+def test_of_a_provider_whose_key_is_revoked_nothing_is_believed(database, maker):
+    values = ReferenceValues(database)
+    values.import_bundle(bundle(maker), at=NOW)
+    mine = values.add(value(value=bytes(64)), at=NOW)
+    Revocations(database).add(Subject.KEY, digest_of(maker.public_key()), "stolen", at=NOW)
+    assert values.all() == [mine]
+    with pytest.raises(TabascoError, match="removed or revoked"):
+        values.import_bundle(bundle(maker, 2), at=NOW)
+    assert values.all() == [mine]

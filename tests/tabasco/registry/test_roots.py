@@ -7,7 +7,10 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from support.enrolment import RootAttester, SoftwareRoot, new_key, spki
 from tabasco import TabascoError
 from tabasco.registry.instances import Instances
+from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
+from tabasco.verify.named import Subject
+from veracruz_utils.key_files import digest_of
 
 
 @pytest.fixture
@@ -98,3 +101,17 @@ def test_the_key_of_an_instance_cannot_become_a_root(roots, service, attester, c
     enrol(service, attester)
     with pytest.raises(TabascoError, match="enrolled as an instance"):
         roots.add("mine", attester.key.public_key(), at=clock())
+
+
+def test_what_a_start_names_is_trusted_unless_it_was_removed_or_revoked(database, clock):
+    roots, key, other = Roots(database), new_key().public_key(), new_key().public_key()
+    first = roots.add_unless_removed("lab", key, at=clock())
+    assert roots.add_unless_removed("renamed", key, at=clock()) == first
+    roots.remove("lab", at=clock())
+    for name in ("lab", "renamed"):
+        assert roots.add_unless_removed(name, key, at=clock()) is None
+    assert roots.all() == []
+    assert roots.add("lab", key, at=clock()).name == "lab"
+    assert roots.add_unless_removed("lab", key, at=clock()).name == "lab"
+    Revocations(database).add(Subject.KEY, digest_of(other), "", at=clock())
+    assert roots.add_unless_removed("other", other, at=clock()) is None
