@@ -10,7 +10,7 @@ from tabasco.verify.means import Means
 
 # What a byte often is: ends of ranges, starts of CBOR items and DER values, signs of JSON and PEM.
 _TELLING = bytes.fromhex("000102 7f8081828384 9fa0a1bf d2d8f6f7fbff 30222c2d5b7b")
-_MEANS = ("certificate", "authorities", "crl", "nonce")
+_MEANS = ("certificate", "authorities", "crl", "nonce", "event_log")
 
 
 def changed_bytes(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:

@@ -24,11 +24,13 @@ from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
 from psa_attestation.results.ear import sign_ear
 from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.results.ear_jwt import sign_ear_jwt
-from support import cca_tokens, nitro_documents, tpm_quotes
+from support import cca_tokens, event_logs, nitro_documents, tpm_quotes
 from support import cloud_evidence as clouds
 from support import nvidia_devices as nvidia
 from support.psa_tokens import CHALLENGE, DEVICE, RFC9783_CLAIMS, sign1_by_hand
 from support.throwaway_chain import NOON
+from tabasco.verify.eventlog.log import parse_event_log
+from tabasco.verify.eventlog.replay import replay
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.kinds import EvidenceKind
@@ -153,6 +155,10 @@ def _clouds():
     of_rsa, kind = Means(keys={"*": rsa_key}), EvidenceKind.TPM
     yield Seed("tpm/vaportpm", kind, clouds.Cloud().json(), on_curve, NOW, text=True)
     yield Seed("tpm/keylime", kind, clouds.keylime(), on_curve, NOW, text=True)
+    log = event_logs.boot()
+    registers = {"sha256": replay(parse_event_log(log), "sha256")}
+    with_log = replace(on_curve, event_log=log)
+    yield Seed("tpm/event-log", kind, clouds.keylime(registers), with_log, NOW, text=True)
     yield Seed("tpm/go-attestation", kind, clouds.go_attestation(), of_rsa, NOW, text=True)
     for form in ("hex", "numbers"):
         data = clouds.trustee_quote(form)
