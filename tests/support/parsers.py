@@ -50,7 +50,16 @@ from sonora.evidence.tpm.commands import Tpm
 from sonora.evidence.tpm.keys import key_in
 from sonora.evidence.tsm import certificates
 from support import cloud_evidence as clouds
-from support import event_logs, nitro_documents, policies, receipts, tls_pair, tpm_quotes
+from support import (
+    endorsements,
+    event_logs,
+    nitro_documents,
+    policies,
+    receipts,
+    tls_pair,
+    tpm_keys,
+    tpm_quotes,
+)
 from support import nvidia_devices as nvidia
 from support.corim_bundles import read_comid
 from support.evidence_mutation import changed_bytes
@@ -64,6 +73,7 @@ from support.psa_tokens import (
     key_for,
     sign1_by_hand,
 )
+from support.throwaway_chain import NOON
 from tabasco.verify import EvidenceError
 from tabasco.verify.composite import parse_composite
 from tabasco.verify.eventlog.log import parse_event_log
@@ -76,8 +86,11 @@ from tabasco.verify.nvidia.rim import verify_manifest
 from tabasco.verify.nvidia.spdm import parse_report as parse_spdm
 from tabasco.verify.tpm.azure import parse_hcl
 from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.endorsement import verify_endorsement
 from tabasco.verify.tpm.go_attestation import parse_go_attestation
+from tabasco.verify.tpm.key_area import attestation_key
 from tabasco.verify.tpm.keylime import parse_keylime
+from tabasco.verify.tpm.tpm2_tools import document_of
 from tabasco.verify.tpm.trustee_quote import parse_trustee_quote
 from tabasco.verify.tpm.vaportpm import parse_cloud_quote
 from tabasco.verify.xml.canonical import canonical
@@ -118,7 +131,8 @@ def try_changed(parser: Parser, random: Random) -> str:
 def parsers() -> list[Parser]:
     """All of them."""
     groups = (
-        _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_clouds, _of_nvidia,
+        _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_tpms, _of_clouds,
+        _of_nvidia,
         _of_messages,
     )  # fmt: skip
     return [parser for group in groups for parser in group()]
@@ -325,6 +339,28 @@ def _of_platforms():
         return key_in(Tpm(lambda _: data, pause=lambda _: None).public_area(fake.handle))
 
     yield Parser("tpm", tpm, (public,), SonoraError)
+
+
+def _of_tpms():
+    """What a machine shows of its TPM, and what tools write of a quote."""
+    yield Parser("tpm-key-area", attestation_key, (tpm_keys.ecc_area(),), EvidenceError)
+
+    def endorsement(data: bytes) -> object:
+        return verify_endorsement(
+            data, endorsements.BETWEEN.pem, trusted=[endorsements.ROOT.der], at=NOON
+        )
+
+    yield Parser("endorsement", endorsement, (endorsements.made(),), EvidenceError)
+    files = {
+        name: (VECTORS / f"tpm/tpm2-tools/{name}").read_bytes()
+        for name in ("values.msg", "values.sig", "values.pcrs", "serialized.pcrs")
+    }
+
+    def registers(data: bytes) -> object:
+        return document_of(files["values.msg"], files["values.sig"], data)
+
+    written = (files["values.pcrs"], files["serialized.pcrs"])
+    yield Parser("tpm2-registers", registers, written, EvidenceError)
 
 
 def _of_clouds():
