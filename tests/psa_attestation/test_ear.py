@@ -1,3 +1,5 @@
+import dataclasses
+
 import cbor2
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from psa_attestation.cose.verification import MacKey
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.results.appraisal import Appraisal, Tier, TrustVector
-from psa_attestation.results.ear import sign_ear, verify_ear
+from psa_attestation.results.ear import check_time, sign_ear, verify_ear
 from psa_attestation.results.ear_claims import EAR_PROFILE, Ear, VerifierId
 from psa_attestation.tokens.token import verify_token
 from support.mac0 import mac0
@@ -367,3 +369,11 @@ def test_appraisals_that_are_signed_are_read_back(submods):
 def test_arbitrary_claims_of_the_verifier_give_our_error(payload):
     with pytest.raises(AttestationError):
         verify(sign1_by_hand(payload))
+
+
+def test_times_are_told_as_people_read_them():
+    ended = dataclasses.replace(EAR, expires_at=EAR.issued_at + 1)
+    with pytest.raises(AttestationError, match=r"expired at 2\d{3}-\d\d-\d\dT.*Z, it is 2\d{3}-"):
+        check_time(ended, 0, ended.expires_at + 3600, 0)
+    with pytest.raises(AttestationError, match=r"expired at .*Z, it is second 1{15}:"):
+        check_time(ended, 0, int("1" * 15), 0)

@@ -7,6 +7,7 @@ in JSON.
 
 import hmac
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -85,11 +86,19 @@ def check_time(ear: Ear, not_before: int, at: int, leeway_s: int) -> None:
         raise AttestationError(
             ErrorCode.EXPIRED,
             Stage.FRESHNESS,
-            f"the result expired at {ear.expires_at}, it is {at}: ask for a new one",
+            f"the result expired at {_when(ear.expires_at)}, it is {_when(at)}: ask for a new one",
         )
     if at + leeway_s < max(ear.issued_at, not_before):
         raise AttestationError(
             ErrorCode.NOT_YET_VALID,
             Stage.FRESHNESS,
-            f"the result is of {ear.issued_at}, it is {at}: compare the clocks",
+            f"the result is of {_when(ear.issued_at)}, it is {_when(at)}: compare the clocks",
         )
+
+
+def _when(seconds: int) -> str:
+    """A moment in UTC; in seconds if no calendar has it."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds}"

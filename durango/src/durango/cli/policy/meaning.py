@@ -11,7 +11,7 @@ from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_facts, policy_text
 from durango.policy.meaning import explain_policy
 from durango.releases import Releases
-from veracruz_shells.console import emit, json_option, write_new_file
+from veracruz_shells.console import emit, json_option, progress, write_new_file
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.policy import Policy
 
@@ -72,16 +72,18 @@ def check(
     the runtime a measurement belongs to is told by the releases you know: see `durango release`.
     """
     now = datetime.now(UTC)
-    found = check_policy(
-        read_policy(policy),
-        program=program,
-        certificate=certificate,
-        image=image,
-        tabasco_key=tabasco_key,
-        certification=certification,
-        releases=Releases(config, at=now),
-        at=now,
-    )
+    agreed = read_policy(policy)
+    with progress("checking"):
+        found = check_policy(
+            agreed,
+            program=program,
+            certificate=certificate,
+            image=image,
+            tabasco_key=tabasco_key,
+            certification=certification,
+            releases=Releases(config, at=now),
+            at=now,
+        )
     emit(found.facts, str(found), as_json=as_json)
     found.require_usable(name=str(policy))
 
