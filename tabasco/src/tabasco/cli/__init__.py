@@ -3,6 +3,7 @@
 from tabasco.cli.administrators import administrator
 from tabasco.cli.audit import audit
 from tabasco.cli.collateral import collateral
+from tabasco.cli.event_log import event_log
 from tabasco.cli.instances import instance
 from tabasco.cli.platform_keys import platform_key
 from tabasco.cli.policy import policy
@@ -34,6 +35,7 @@ for _command in (
     root,
     instance,
     verify,
+    event_log,
     collateral,
     platform_key,
     policy,
