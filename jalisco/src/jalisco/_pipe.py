@@ -1,10 +1,14 @@
 """A bounded queue of chunks between two threads that either side can close."""
 
+import math
+import time
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 _END: Final = None
+_NOTICE_S: Final = 0.5
+_T = TypeVar("_T")
 
 
 class Pipe:
@@ -31,10 +35,7 @@ class Pipe:
         Raises:
             TimeoutError: no room for `timeout_s`.
         """
-        try:
-            self._permits.get(timeout=timeout_s)
-        except Empty:
-            raise TimeoutError from None
+        _take(self._permits, timeout_s)
         with self._closing:
             if not self._closed:
                 self._chunks.put(chunk)
@@ -48,10 +49,7 @@ class Pipe:
         Raises:
             TimeoutError: no chunk for `timeout_s`.
         """
-        try:
-            chunk = self._chunks.get(timeout=timeout_s)
-        except Empty:
-            raise TimeoutError from None
+        chunk = _take(self._chunks, timeout_s)
         if chunk is _END:
             self._chunks.put(_END)
         else:
@@ -64,3 +62,16 @@ class Pipe:
             self._closed = True
             self._chunks.put(_END)
         self._permits.put(None)
+
+
+def _take(queue: "SimpleQueue[_T]", timeout_s: float | None) -> _T:
+    """The next of a queue; TimeoutError when there was none for so long."""
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left_s = deadline - time.monotonic()
+        try:
+            # Ctrl-C at the moment when a wait begins is noticed when it ends, so none is long.
+            return queue.get(timeout=max(0.0, min(_NOTICE_S, left_s)))
+        except Empty:
+            if left_s <= _NOTICE_S:
+                raise TimeoutError from None
