@@ -35,6 +35,7 @@ from durango.receipts import CommitmentOpening
 from durango.standing import ComputationStatus, is_reached
 from durango.transfers import Progress
 from psa_attestation.receipts.receipt import Receipt
+from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy
@@ -51,6 +52,7 @@ async def attest(
     tabasco_key: bytes | None = None,
     sinaloa: Address | None = None,
     tabasco: Address | None = None,
+    tabasco_tls: ClientFiles | None = None,
     timeout_s: float = 30.0,
 ) -> Attestation:
     """The isolate behind the policy's bridge, once everything about it has been checked.
@@ -60,6 +62,7 @@ async def attest(
         tabasco_key: DER SubjectPublicKeyInfo; needed for a 2021 policy, which names none.
         sinaloa: where the bridge is, if not where the policy says.
         tabasco: where the attestation service is, if not where the policy says.
+        tabasco_tls: how to speak TLS with the attestation service; None for plain text.
         timeout_s: for each of the two questions.
 
     Raises:
@@ -73,6 +76,7 @@ async def attest(
                 tabasco_key=tabasco_key,
                 sinaloa=sinaloa,
                 tabasco=tabasco,
+                tabasco_tls=tabasco_tls,
                 timeout_s=timeout_s,
                 halt=worker.halt,
             )

@@ -19,6 +19,7 @@ from durango.gate import judge
 from durango.halt import Halt
 from durango.tabasco_keys import pinned_key
 from veracruz_shells.service import BRIDGE_REMEDY, open_channel, unary
+from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy
@@ -34,6 +35,7 @@ def attest(
     tabasco_key: bytes | None = None,
     sinaloa: Address | None = None,
     tabasco: Address | None = None,
+    tabasco_tls: ClientFiles | None = None,
     timeout_s: float = 30.0,
     halt: Halt | None = None,
 ) -> Attestation:
@@ -44,6 +46,7 @@ def attest(
         tabasco_key: DER SubjectPublicKeyInfo; needed for a 2021 policy, which names none.
         sinaloa: where the bridge is, if not where the policy says.
         tabasco: where the attestation service is, if not where the policy says.
+        tabasco_tls: how to speak TLS with the attestation service; None for plain text.
         timeout_s: for each of the two questions.
         halt: ends it from another thread.
 
@@ -74,6 +77,7 @@ def attest(
         verifier.VerifyTokenRequest(token, challenge, pinned_key=sha256(key).digest()),
         timeout_s=timeout_s,
         halt=halt,
+        tls=tabasco_tls,
     ).attestation_result
     evidence = Evidence(challenge, token, result)
     return judge(evidence, policy, tabasco_key=key, at=datetime.now(UTC))
@@ -88,11 +92,12 @@ def _ask(
     timeout_s: float,
     halt: Halt,
     remedy: str | None = None,
+    tls: ClientFiles | None = None,
 ) -> _AnswerT:
     address = peer.rpartition(" ")[2]
     try:
         asked = colima.encode(request)
-        with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES) as channel:
+        with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES, tls=tls) as channel:
             halt.watch(channel.close)
             data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer, remedy=remedy)
         return colima.decode(answer, data)

@@ -40,6 +40,7 @@ from veracruz_shells.console import (
     read_file,
 )
 from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_shells.tls_files import client_files
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.key_files import p256_key_of_pem
@@ -156,6 +157,24 @@ def doctor(
     help="The attestation service to enrol with.",
 )
 @click.option(
+    "--tabasco-ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.pem",
+    help="Speak TLS with the attestation service, whose certificate comes from these authorities.",
+)
+@click.option(
+    "--tabasco-client-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.pem",
+    help="Certificate chain to show to the attestation service, if it asks for one.",
+)
+@click.option(
+    "--tabasco-client-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.pem",
+    help="That certificate's private key.",
+)
+@click.option(
     "--socket",
     "socket_path",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -217,6 +236,9 @@ def serve(
     *,
     state: Path,
     tabasco_address: Address,
+    tabasco_ca: Path | None,
+    tabasco_client_certificate: Path | None,
+    tabasco_client_key: Path | None,
     socket_path: Path | None,
     user: str | None,
     bridge_user: str | None,
@@ -262,7 +284,10 @@ def serve(
             contextlib.closing(LinuxLauncher(runtime, source.platform, given=layers))
         )
         layers |= launcher.layers
-        channel = stack.enter_context(contextlib.closing(open_channel(str(tabasco_address))))
+        tls = client_files(tabasco_ca, tabasco_client_certificate, tabasco_client_key)
+        channel = stack.enter_context(
+            contextlib.closing(open_channel(str(tabasco_address), tls=tls))
+        )
 
         def call(method: str, request: bytes) -> bytes:
             return unary(

@@ -34,7 +34,7 @@ from support.throwaway_chain import YEAR, Form, authority, issue
 from support.tpm_keys import activated, ecc_area
 from support.tpm_quotes import rsa_key
 from tabasco.cli import main
-from tabasco.http import Context, HttpService, TlsFiles, create_app
+from tabasco.http import Context, HttpService, create_app
 from tabasco.http.bodies import MAX_BODY_BYTES
 from tabasco.registry.administrators import TOKEN_PREFIX, AdministratorRole, Administrators
 from tabasco.registry.audit import AuditLog, Head
@@ -44,6 +44,7 @@ from tabasco.registry.reference_values import ReferenceValues
 from tabasco.verify.tpm.credential import MadeCredential
 from tabasco.verify.tpm.key_area import attestation_key
 from veracruz import Service
+from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 
@@ -561,7 +562,7 @@ def test_over_tls_it_is_served_to_who_trusts_the_certificate(app, tmp_path):
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, SHA256())
     )
-    files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    files = ServerFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
     files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with HttpService(app, Address.parse("0.0.0.0:0"), tls=files) as server:

@@ -36,6 +36,12 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
+from veracruz_shells.grpc_tls import (
+    TLS_REMEDY,
+    channel_credentials,
+    handshake_failure,
+    server_credentials,
+)
 from veracruz_shells.health import (
     HEALTH_SERVICE,
     WATCHERS,
@@ -45,6 +51,8 @@ from veracruz_shells.health import (
     UnknownServiceError,
 )
 from veracruz_shells.listening import StopRequests, why_not_bound
+from veracruz_shells.server_tls import ServerTls
+from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
@@ -134,6 +142,7 @@ class GrpcService:
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
         ready: Ready | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         """A service that does not listen yet.
 
@@ -145,7 +154,9 @@ class GrpcService:
             limits: None for the usual ones.
             ready: asked by health checks, and raises when its work cannot be done; None for a
                 service that can as long as it runs.
+            tls: None for plain text.
         """
+        self._tls = tls
         self._address = Address.parse(address) if isinstance(address, str) else address
         self._limits = limits or ServiceLimits()
         limits = self._limits
@@ -181,7 +192,7 @@ class GrpcService:
             maximum_concurrent_rpcs=most,
         )
         try:
-            port = server.add_insecure_port(str(self._address))
+            port = self._add_port(server)
         except RuntimeError as error:
             self._stop_requests.close()  # nobody leaves a block that was not entered
             raise VeracruzError(
@@ -193,6 +204,11 @@ class GrpcService:
         self._arrivals.start()
         server.start()
         return self
+
+    def _add_port(self, server: grpc.Server) -> int:
+        if self._tls is None:
+            return server.add_insecure_port(str(self._address))
+        return server.add_secure_port(str(self._address), server_credentials(self._tls))
 
     def __exit__(self, *_: object) -> None:
         self._end()
@@ -308,26 +324,34 @@ class GrpcService:
         return grpc.stream_stream_rpc_method_handler(answer)
 
 
-def open_channel(address: str, *, max_message_bytes: int = 4 << 20) -> grpc.Channel:
-    """A channel in plain text to `host:port`; it connects when first used, past any proxy.
+def open_channel(
+    address: str, *, max_message_bytes: int = 4 << 20, tls: ClientFiles | None = None
+) -> grpc.Channel:
+    """A channel to `host:port`; it connects when first used, past any proxy.
+
+    Args:
+        address: where to.
+        max_message_bytes: size of a message, either way.
+        tls: whom to believe, and what to show; None for plain text.
 
     Raises:
-        VeracruzError: `address` is not `host:port`.
+        VeracruzError: `address` is not `host:port`, or a file of TLS cannot be used.
     """
     _warm_allocator(max_message_bytes)
-    return grpc.insecure_channel(
-        str(Address.parse(address)),
-        options=[
-            *_common_options(receive=max_message_bytes, send=max_message_bytes),
-            # A proxy named in the environment would see all of it: this is plain text.
-            ("grpc.enable_http_proxy", 0),
-            ("grpc.use_local_subchannel_pool", 1),  # one channel's failures do not delay the next
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
-            # No limit: a stream may wait long for a computation, kept by pings alone.
-            ("grpc.http2.max_pings_without_data", 0),
-        ],
-    )
+    place = str(Address.parse(address))
+    options = [
+        *_common_options(receive=max_message_bytes, send=max_message_bytes),
+        # A proxy named in the environment would see all of what is in plain text.
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.use_local_subchannel_pool", 1),  # one channel's failures do not delay the next
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # No limit: a stream may wait long for a computation, kept by pings alone.
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    if tls is None:
+        return grpc.insecure_channel(place, options=options)
+    return grpc.secure_channel(place, channel_credentials(tls), options=options)
 
 
 def unary(
@@ -368,13 +392,7 @@ def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None)
     details = repr(text[:_MAX_DETAILS])
     remedy = remedy or f"start it with '{peer.split(maxsplit=1)[0]} serve', or correct the address"
     if code is grpc.StatusCode.UNAVAILABLE:
-        reason = _CONNECT_FAILURE.search(text)
-        state = (
-            f"is not available: {details}"
-            if reason is None
-            else f"cannot be reached ({reason[1].strip().lower()})"
-        )
-        return UnreachableError(f"{peer} {state}: {remedy}")
+        return UnreachableError(f"{peer} {_unavailable(text, remedy)}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{peer} did not answer in time: {remedy}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
@@ -384,6 +402,17 @@ def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None)
     if code.name in CallStatus.__members__:
         return CallError(CallStatus[code.name], f"{peer} answers: {details}")
     return VeracruzError(f"{peer} fails with {code.name}: {details}")
+
+
+def _unavailable(text: str, remedy: str) -> str:
+    """What became of a connection, and what to do."""
+    failed = handshake_failure(text)
+    if failed is not None:
+        return f"and we do not agree on TLS ({failed}): {TLS_REMEDY}"
+    reason = _CONNECT_FAILURE.search(text)
+    if reason is None:
+        return f"is not available: {text[:_MAX_DETAILS]!r}: {remedy}"
+    return f"cannot be reached ({reason[1].strip().lower()}): {remedy}"
 
 
 def is_serving(channel: grpc.Channel, *, service: str = "", timeout_s: float = 2.0) -> bool:

@@ -25,6 +25,7 @@ from durango.platforms import protection
 from durango.policy.facts import certificates_out_of_force
 from veracruz_shells.console import ADDRESS, note, progress
 from veracruz_shells.policy_files import read_policy
+from veracruz_shells.tls_files import ClientFiles, client_files
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError, PolicyIdentity
 
@@ -48,6 +49,7 @@ class Access:
         tabasco: where the attestation service is, if not where the policy says.
         timeout_s: for each question and answer.
         file: where that copy is.
+        tabasco_tls: how to speak TLS with the attestation service; None for plain text.
     """
 
     policy: Policy
@@ -56,6 +58,7 @@ class Access:
     tabasco: Address | None
     timeout_s: float
     file: Path
+    tabasco_tls: ClientFiles | None = None
 
     def require_in_force(self) -> None:
         """Refuse a policy whose time is over, by the name of its file.
@@ -79,6 +82,7 @@ class Access:
                 tabasco_key=self.tabasco_key,
                 sinaloa=self.sinaloa,
                 tabasco=self.tabasco,
+                tabasco_tls=self.tabasco_tls,
                 timeout_s=self.timeout_s,
             )
 
@@ -149,6 +153,25 @@ _WHERE: Final = (
         help="Where the attestation service is, if not where the policy says.",
     ),
     click.option(
+        "--tabasco-ca",
+        type=FILE,
+        envvar="DURANGO_TABASCO_CA",
+        help="Speak TLS with the attestation service, whose certificate comes from these "
+        "authorities (PEM).",
+    ),
+    click.option(
+        "--tabasco-client-certificate",
+        type=FILE,
+        envvar="DURANGO_TABASCO_CLIENT_CERTIFICATE",
+        help="Certificate chain (PEM) to show to the attestation service, if it asks for one.",
+    ),
+    click.option(
+        "--tabasco-client-key",
+        type=FILE,
+        envvar="DURANGO_TABASCO_CLIENT_KEY",
+        help="That certificate's private key.",
+    ),
+    click.option(
         "--timeout",
         type=click.FloatRange(0.001, 86400),
         default=60.0,
@@ -183,13 +206,17 @@ def access_options(command: _CommandT) -> Callable[..., object]:
         tabasco_key: Path | None,
         sinaloa: Address | None,
         tabasco: Address | None,
+        tabasco_ca: Path | None,
+        tabasco_client_certificate: Path | None,
+        tabasco_client_key: Path | None,
         timeout: float,
         **others: object,
     ) -> object:
+        tls = client_files(tabasco_ca, tabasco_client_certificate, tabasco_client_key)
         if str(policy) == "-":
             raise click.UsageError("the policy is a file here: standard input may be the content")
         key = load_tabasco_key(tabasco_key)
-        access = Access(read_policy(policy), key, sinaloa, tabasco, timeout, policy)
+        access = Access(read_policy(policy), key, sinaloa, tabasco, timeout, policy, tls)
         return command(access=access, **others)
 
     return _with_options(run, (policy_argument, *_WHERE))

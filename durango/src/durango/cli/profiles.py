@@ -24,7 +24,16 @@ from veracruz_shells.files import read_file
 
 FILE_NAME: Final = "config.toml"
 _MAX_BYTES: Final = 64 * 1024
-_FILES: Final = ("certificate", "key", "key_password", "policy", "tabasco_key")
+_FILES: Final = (
+    "certificate",
+    "key",
+    "key_password",
+    "policy",
+    "tabasco_key",
+    "tabasco_ca",
+    "tabasco_client_certificate",
+    "tabasco_client_key",
+)
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +46,9 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tabasco_key: str | None = None
     sinaloa: str | None = None
     tabasco: str | None = None
+    tabasco_ca: str | None = None
+    tabasco_client_certificate: str | None = None
+    tabasco_client_key: str | None = None
     timeout: float | None = None
 
 

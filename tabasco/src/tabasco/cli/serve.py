@@ -23,6 +23,7 @@ from tabasco.cli.options import (
 from tabasco.cli.roots import root_in
 from tabasco.cli.serve_counts import counts_written
 from tabasco.cli.serve_http import http_service
+from tabasco.cli.serve_tls import tls_options, warn_of_plain_text
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.grpc.methods import LIMITS, bounded, methods_of
 from tabasco.registry.audit import AuditLog
@@ -33,7 +34,9 @@ from tabasco.registry.tenants import challenge_key_of, tenants_of
 from tabasco.service.attestation import AttestationService, Settings
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
 from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
+from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.service import GrpcService
+from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
 from veracruz_utils.secret import Secret
 
@@ -57,13 +60,7 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     metavar="HOST:PORT",
     help="Also serve HTTP and JSON here (needs the extra http); without TLS on this machine only.",
 )
-@click.option(
-    "--http-certificate",
-    type=_PEM,
-    metavar="FILE.pem",
-    help="The certificate chain of HTTP, for TLS.",
-)
-@click.option("--http-key", type=_PEM, metavar="FILE.pem", help="The certificate's private key.")
+@tls_options
 @state_option
 @database_option
 @click.option(
@@ -117,8 +114,8 @@ def serve(
     *,
     listen: Address,
     http: Address | None,
-    http_certificate: Path | None,
-    http_key: Path | None,
+    grpc_tls: ServerFiles | None,
+    http_tls: ServerFiles | None,
     state: StateDirectory,
     database: str | None,
     trust_roots: tuple[Path, ...],
@@ -141,7 +138,8 @@ def serve(
         source=StoredCollateral(Store(store)),
         challenge_key=shared,
     )
-    tls = _tls_files(http_certificate, http_key)
+    secure = None if grpc_tls is None else ServerTls(grpc_tls, require_client=True)
+    warn_of_plain_text(listen, secure)
     quota = RefusalQuota(refusals_per_address)
     with ExitStack() as stack:
         main_one = opening.open(state, database_url_of(state, database), stack)
@@ -151,7 +149,7 @@ def serve(
         if http is not None:
             others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
             served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
-            web = http_service({DEFAULT_TENANT: main_one} | served, http, tls, quota)
+            web = http_service({DEFAULT_TENANT: main_one} | served, http, http_tls, quota)
             url = stack.enter_context(web).url
         server = stack.enter_context(
             GrpcService(
@@ -160,6 +158,7 @@ def serve(
                 by_peer=bounded(methods_of(main_one[0]), quota),
                 limits=LIMITS,
                 ready=main_one[0].check_ready,
+                tls=secure,
             )
         )
         server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
@@ -193,14 +192,6 @@ class DatabaseOpening:
         )
         stack.enter_context(counts_written(service))
         return service, database
-
-
-def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
-    if certificate is None and key is None:
-        return None
-    if certificate is None or key is None:
-        raise click.UsageError("give both --http-certificate and --http-key, or neither")
-    return certificate, key
 
 
 def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:

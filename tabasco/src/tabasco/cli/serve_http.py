@@ -1,7 +1,6 @@
 """The service over HTTP, if what it needs is installed."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabasco.cli.options import current_time
@@ -11,6 +10,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT
 from tabasco.service.attestation import AttestationService
 from veracruz_shells.refusal_quota import RefusalQuota
+from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
 
 if TYPE_CHECKING:
@@ -23,32 +23,39 @@ Served = tuple[AttestationService, Database]
 def http_service(
     tenants: Mapping[str, Served],
     address: Address,
-    tls: tuple[Path, Path] | None,
+    tls: ServerFiles | None,
     quota: RefusalQuota,
 ) -> "HttpService":
-    """Services over HTTP, not listening yet; with the certificate and key of `tls`.
+    """Services over HTTP, not listening yet.
 
     Args:
         tenants: by name; `default` is at the root, the others are at `/tenants/NAME`.
         address: where to listen.
-        tls: None for plain HTTP.
+        tls: None for plain HTTP; with authorities of clients, who administers needs a
+            certificate of theirs.
         quota: of refusals of each peer.
 
     Raises:
         VeracruzError: the extra is not installed, or it cannot be served so.
     """
     try:
-        from tabasco.http import Context, HttpService, TlsFiles, create_app  # noqa: PLC0415 - an extra
+        from tabasco.http import Context, HttpService, create_app  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise TabascoError(
             f"HTTP needs {error.name}: pip install 'veracruz-tabasco[http]', or leave --http away"
         ) from error
     contexts = {
-        name: Context(service, database, Administrators(database), current_time)
+        name: Context(
+            service,
+            database,
+            Administrators(database),
+            current_time,
+            certified=tls is not None and tls.client_ca is not None,
+        )
         for name, (service, database) in tenants.items()
     }
     # Once for all tenants: at the root, through which all requests come.
     app = create_app(contexts.pop(DEFAULT_TENANT), quota=quota)
     for name, context in contexts.items():
         app.mount(f"/tenants/{name}", create_app(context))
-    return HttpService(app, address, tls=None if tls is None else TlsFiles(*tls))
+    return HttpService(app, address, tls=tls)

@@ -2,6 +2,6 @@
 
 from tabasco.http.app import create_app, description
 from tabasco.http.context import Context
-from tabasco.http.serving import HttpService, TlsFiles
+from tabasco.http.serving import HttpService
 
-__all__ = ["Context", "HttpService", "TlsFiles", "create_app", "description"]
+__all__ = ["Context", "HttpService", "create_app", "description"]

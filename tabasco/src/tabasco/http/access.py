@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from tabasco.http.context import Given
+from tabasco.http.heads import CLIENT_CERTIFICATE
 from tabasco.registry import audit
 from tabasco.registry.administrators import Administrator, AdministratorRole, Administrators
 from tabasco.registry.database import Database
@@ -56,7 +57,10 @@ def may_change(administrator: Administrator, database: Database, *, at: datetime
     raise ForbiddenError("a reader changes nothing: use the token of an admin")
 
 
-def _reader(context: Given, credentials: _Credentials) -> Administrator:
+def _reader(context: Given, request: Request, credentials: _Credentials) -> Administrator:
+    # The certificate first: who has none cannot try tokens.
+    if context.certified and not getattr(request.state, CLIENT_CERTIFICATE, False):
+        raise UnauthenticatedError
     if credentials is None:
         raise UnauthenticatedError
     return authenticated(credentials.credentials, context.administrators)

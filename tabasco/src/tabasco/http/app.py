@@ -99,7 +99,10 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _unauthenticated(_request: Request, _error: Exception) -> JSONResponse:
-    message = "this needs the token of an administrator, as Authorization: Bearer"
+    message = (
+        "this needs the token of an administrator, as Authorization: Bearer, and where the "
+        "service names authorities a client's certificate of theirs"
+    )
     return _answer(401, "unauthenticated", message, **{"WWW-Authenticate": "Bearer"})
 
 

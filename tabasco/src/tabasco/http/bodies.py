@@ -40,6 +40,10 @@ class BoundedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if _is_ambiguous(scope):
+            message = "a body has Content-Length or Transfer-Encoding, not both"
+            await _refuse(400, message)(scope, receive, send)
+            return
         limit = MAX_BUNDLE_BYTES if scope["path"].endswith(_LARGE) else MAX_BODY_BYTES
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -102,6 +106,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Whether a proxy before us may have seen another end of this request than we do.
+
+    Standard: RFC 9112 section 6.3, on request smuggling.
+    """
+    names = {name for name, _ in scope["headers"]}
+    return {b"content-length", b"transfer-encoding"} <= names
 
 
 def _is_json(scope: Scope) -> bool:

@@ -14,12 +14,17 @@ from tabasco.service.attestation import AttestationService
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The service, the database behind it, who may administer, and the time."""
+    """The service, the database behind it, who may administer, and the time.
+
+    Attributes:
+        certified: whether who administers needs a certificate, too, of authorities that were named.
+    """
 
     service: AttestationService
     database: Database
     administrators: Administrators
     now: Callable[[], datetime]
+    certified: bool = False
 
 
 def _context(request: Request) -> Context:

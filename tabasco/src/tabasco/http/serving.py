@@ -2,27 +2,19 @@
 
 import socket
 import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self, cast
 
 import uvicorn
 from fastapi import FastAPI
 
-from tabasco.http.heads import TimedHeads
+from tabasco.http.connections import MAX_CONNECTIONS
+from tabasco.http.heads import protocol_with
+from veracruz_shells.server_tls import ServerTls
+from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 
-_MAX_CONNECTIONS: Final = 64
 _GRACE_S: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """A certificate chain and its key, PEM."""
-
-    certificate: Path
-    key: Path
 
 
 class HttpService:
@@ -37,16 +29,17 @@ class HttpService:
         VeracruzError: plain HTTP would leave this machine, or the files of TLS cannot be used.
     """
 
-    def __init__(self, app: FastAPI, address: Address, *, tls: TlsFiles | None = None) -> None:
+    def __init__(self, app: FastAPI, address: Address, *, tls: ServerFiles | None = None) -> None:
         if tls is None and not address.is_loopback:
             raise VeracruzError(
                 f"tokens of administrators do not go over plain HTTP to {address}: give "
                 "--http-certificate and --http-key, or listen on 127.0.0.1 behind a proxy with TLS"
             )
         self._address = address
+        served = None if tls is None else ServerTls(tls, require_client=False)
         config = uvicorn.Config(
             app,
-            http=TimedHeads,
+            http=cast("Any", protocol_with(served)),  # any callable will do
             lifespan="off",
             # By default uvicorn would set up the logging of the whole process.
             log_config=None,
@@ -55,19 +48,14 @@ class HttpService:
             # X-Forwarded-For can be written by anybody, and no proxy of ours is known here.
             proxy_headers=False,
             ws="none",
-            # One more is answered 503 by uvicorn, and never seen by the application.
-            limit_concurrency=_MAX_CONNECTIONS,
+            # `Connections` has fewer; one more would be answered 503 by uvicorn.
+            limit_concurrency=MAX_CONNECTIONS + 1,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=_GRACE_S,
             # Bounds a head; how long it may take is seen to by `TimedHeads`.
             h11_max_incomplete_event_size=16 * 1024,
-            ssl_certfile=None if tls is None else tls.certificate,
-            ssl_keyfile=None if tls is None else tls.key,
         )
-        try:
-            config.load()
-        except (OSError, ValueError) as error:
-            raise VeracruzError(f"the certificate or key of HTTP cannot be used: {error}") from None
+        config.load()
         self._scheme = "http" if tls is None else "https"
         self._server = uvicorn.Server(config)
 
@@ -80,7 +68,7 @@ class HttpService:
         family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
         try:
             self._socket = socket.create_server(
-                (self._address.host, self._address.port), family=family, backlog=128
+                (self._address.host, self._address.port), family=family, backlog=MAX_CONNECTIONS
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
