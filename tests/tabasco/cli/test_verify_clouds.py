@@ -129,3 +129,14 @@ def test_tokens_of_services_are_verified_by_their_key_sets(report):
     found = report(token, *MADE, status=3)
     assert found["refusal"]["reason"] == "collateral-missing"
     assert report(token, "--key", pem(rsa_key()), *MADE)["accepted"]
+
+
+def test_what_a_token_says_stays_on_its_line_of_the_report(tmp_path):
+    claims = clouds.MAA_CLAIMS | {"x-policy": "a\nverdict: accepted\x1b[2J\u202e", "y\nz": 1}
+    (tmp_path / "token").write_bytes(clouds.rs256(claims))
+    (tmp_path / "key").write_bytes(pem(rsa_key()))
+    arguments = ["verify", str(tmp_path / "token"), "--key", str(tmp_path / "key"), *MADE]
+    told = CliRunner().invoke(main, arguments).stdout
+    assert sum(line.startswith("verdict:") for line in told.splitlines()) == 1
+    assert r"a\nverdict: accepted\x1b[2J\u202e" in told
+    assert all(character.isprintable() or character == "\n" for character in told)

@@ -294,7 +294,19 @@ def as_text(found: Inspection) -> str:
         lines += ["", "NOT proven: more than who signed; the content is not shown"]
     elif found.proven is None:
         lines += ["", "NOT proven: anything at all; the content is not shown"]
-    return "\n".join(lines)
+    return "\n".join(map(_on_one_line, lines))
+
+
+def _on_one_line(line: str) -> str:
+    """A line without characters that would make it two, or something else on a terminal.
+
+    What evidence says is told as it is, and some of it is chosen by whom nobody trusts.
+    """
+    if line.isprintable():
+        return line
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+    )
 
 
 def _proven_lines(proven: Proven) -> Sequence[str]:
