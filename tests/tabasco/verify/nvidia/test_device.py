@@ -380,7 +380,7 @@ class TestJson:
 
 
 def test_a_report_without_certificates_lacks_them():
-    with refused(Fault.COLLATERAL_MISSING, COLLATERAL, match="--authorities"):
+    with refused(Fault.COLLATERAL_MISSING, COLLATERAL, match="no chain was given"):
         evidence(Device().report, means=TRUSTING)
     with refused(Fault.TRAILING_BYTES, FORMAT):
         evidence(Device(rest=b"\0").report, means=TRUSTING)
