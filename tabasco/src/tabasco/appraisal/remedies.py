@@ -62,6 +62,7 @@ def remedy_of_check(check: AppraisalCheck, proven: Proven, *, by_policy: bool) -
         proven: what it looked at.
         by_policy: whether a policy decided, which then counts in place of options.
     """
+    # A part has its name in front, as `Decision` has it; nothing else in a name has a colon.
     *parts, name = check.name.split(": ")
     for part in parts:
         proven = proven.parts[part]

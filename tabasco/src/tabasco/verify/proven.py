@@ -133,7 +133,7 @@ class Proven:
     def own_revocable(self) -> tuple[Named, ...]:
         """The same, without its parts."""
         events = (
-            (f"{register}: {event}", event.digest)
+            (f"{register} {event}", event.digest)
             for register, events in (self.events or {}).items()
             for event in events
         )
