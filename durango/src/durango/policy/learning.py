@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from durango.policy.voice import Voice, called, counted, listed, place_line, verb
 from veracruz_utils.policy import OPAQUE, Role, decimal_text
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _PLACE: Final = re.compile(r"\(input (\d+)\)")
 _READER: Final = "result reader"
@@ -179,6 +181,6 @@ def _details(voice: Voice) -> str:
     return f"{listed(told)} {learn} {which} as well {listed(what)}."
 
 
-def _cost(epsilon: Fraction, delta: Fraction) -> str:
+def _cost(epsilon: "Fraction", delta: "Fraction") -> str:
     more = f" and delta {decimal_text(delta)}" if delta else ""
     return f"epsilon {decimal_text(epsilon)}{more}"

@@ -1,8 +1,5 @@
 """What a policy says of inputs and of the result, for people to read and for programs."""
 
-from collections.abc import Sequence
-from fractions import Fraction
-
 from durango._words import printable
 from veracruz_utils.policy import (
     OPAQUE,
@@ -114,7 +111,7 @@ def _input_line(terms: InputTerms) -> str:
 
 
 def _privacy_facts(privacy: Privacy) -> dict[str, object]:
-    numbers: Sequence[tuple[str, Fraction]] = [
+    numbers = [
         (name, getattr(privacy, name))
         for name in ("epsilon", "delta", "total_epsilon", "total_delta", "sensitivity")
     ]

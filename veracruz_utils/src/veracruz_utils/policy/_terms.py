@@ -5,8 +5,7 @@ All of it may be left out: what is not said is the safest that still lets a comp
 
 import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -27,6 +26,9 @@ from veracruz_utils.policy.conduct import (
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.values import RESULT_READERS, PolicyIdentity
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 USUAL_ATTEMPTS: Final = 3
 PRIVATE_ATTEMPTS: Final = 1
@@ -281,7 +283,9 @@ def _read_privacy(form: _PrivacyForm) -> Privacy:
     return Privacy(form.mechanism, **numbers)
 
 
-def _read_number(text: str, path: str) -> Fraction:
+def _read_number(text: str, path: str) -> "Fraction":
+    from fractions import Fraction  # noqa: PLC0415 - see `conduct`
+
     if not _NUMBER.fullmatch(text):
         raise PolicyError(
             PolicyErrorCode.PRIVACY, f"{text[:40]!r} is not a number such as 0.5 or 1e-6", path=path

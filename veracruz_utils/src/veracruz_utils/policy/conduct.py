@@ -3,10 +3,13 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from veracruz_utils.encoding.grammar import parse_type
 from veracruz_utils.encoding.kinds import TypeKind
+
+if TYPE_CHECKING:  # it takes as long as all of this, and few policies speak of privacy
+    from fractions import Fraction
 
 UNLIMITED = (1 << 32) - 1
 """As a number of rounds or results: as many as a computation can count."""
@@ -107,11 +110,11 @@ class Privacy:
     """
 
     mechanism: Mechanism
-    epsilon: Fraction
-    delta: Fraction
-    total_epsilon: Fraction
-    total_delta: Fraction
-    sensitivity: Fraction
+    epsilon: "Fraction"
+    delta: "Fraction"
+    total_epsilon: "Fraction"
+    total_delta: "Fraction"
+    sensitivity: "Fraction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class PolicyTerms:
     result: ResultTerms = field(default=ResultTerms())
 
 
-def decimal_text(number: Fraction) -> str:
+def decimal_text(number: "Fraction") -> str:
     """A fraction that a decimal number was read as, or a sum of such, as a decimal number."""
     places, power = 0, 1
     while power % number.denominator:
