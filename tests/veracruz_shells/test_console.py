@@ -113,6 +113,19 @@ def test_an_error_is_one_line_and_an_exit_status(program, kind, status, text):
     assert (result.returncode, result.stdout, result.stderr) == (status, "", text)
 
 
+def test_names_that_would_move_the_cursor_are_shown_as_what_they_are():
+    @command_group("demo-tool", distribution="veracruz-utils", help="Fails.")
+    def main() -> None:
+        pass
+
+    @main.command()
+    def fail() -> None:
+        raise VeracruzError("\x1b[2J is no file:\n\u202eelif")
+
+    done = CliRunner().invoke(main, ["fail"], color=True)
+    assert done.stderr == "demo-tool: \\x1b[2J is no file:\n\\u202eelif\n"
+
+
 def test_debug_shows_where_it_comes_from(program):
     for result in (
         run(program, "--debug", "fail", "refused"),

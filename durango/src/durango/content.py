@@ -166,6 +166,8 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise ContentError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # NUL in the name
+        raise ContentError(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def _measured(file: BinaryIO, *, name: str, check: Callable[[], None]) -> UploadContent:

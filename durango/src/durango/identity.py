@@ -265,6 +265,8 @@ def _read(path: Path, what: str) -> bytes:
             data = file.read(MAX_PEM_BYTES + 1)
     except OSError as error:
         raise IdentityError(f"{what} file {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # NUL in the name
+        raise IdentityError(f"{what} file {str(path)!r} cannot be read: {error}") from error
     if len(data) > MAX_PEM_BYTES:
         raise IdentityError(f"{what} file {path} is larger than {MAX_PEM_BYTES} bytes")
     return data

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from durango.policy.building import text_of_source
 from durango.policy.conversion import policy_to_toml
 from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_text
@@ -113,3 +114,13 @@ def test_its_source_is_read_again(policy):
     assert len(source.principals) == len(policy.identities)
     assert len(source.inputs) == len(policy.inputs)
     assert len(source.streams) == len(policy.streams)
+
+
+@settings(max_examples=40)
+@given(policies())
+def test_what_was_built_is_built_of_its_source_again_to_the_byte(policy):
+    built, again = policy, policy
+    for _ in range(2):
+        source = parse_source(policy_to_toml(again).encode(), folder=Path())
+        built, again = again, Policy.parse(text_of_source(source, releases=None, at=NOW), at=None)
+    assert again.raw == built.raw

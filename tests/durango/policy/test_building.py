@@ -1,20 +1,23 @@
 """A policy written in TOML, and the canonical text that is made of it."""
 
 import json
+import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from durango.identity import Identity
-from durango.policy.building import text_of_source
+from durango.policy.building import build_policy, text_of_source
 from durango.policy.canonical import canonical_json, is_canonical
-from durango.policy.source import SourceError, read_source
+from durango.policy.conversion import policy_to_toml
+from durango.policy.source import SourceError, parse_source, read_source
 from durango.releases import Releases
 from support.policies import NOW, key_of, pem, public_key_der
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
-from veracruz_utils.policy import Agreement, InputTerms, Mechanism, Policy, Role
+from veracruz_utils.policy import Agreement, InputTerms, Mechanism, Policy, PolicyError, Role
 
 DAY = timedelta(days=1)
 SOURCE = """
@@ -157,6 +160,84 @@ def test_the_text_is_canonical_json(folder):
 )
 def test_what_is_wrong_is_told_with_its_place(folder, old, new, told):
     assert told in refused(folder, old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('mechanism = "laplace"', 'mechanism = "lapl"', "there are laplace, gaussian"),
+        (
+            "[principals.author]",
+            '[principals.author]\nroles = ["Boss"]',
+            "principals.author.roles[0]",
+        ),
+        (
+            "[principals.north]",
+            "[principals.north]\nage = 3",
+            "principals.north: unknown field",
+        ),
+        (
+            "run_seconds = 20",
+            "run_seconds = 2.5",
+            "limits.run_seconds: expected int",
+        ),
+        ('next = ["north"]', 'next = "north"', 'names stand in brackets, as in next = ["north"]'),
+        ('next = ["north"]', '"\\u001b[2J" = 1', "rounds: unknown field ?[2J"),
+        ("2026-06-20T00:00:00Z", "9999-12-31T23:59:59-23:59", "is no year of ours"),
+        ("2026-06-20T00:00:00Z", "0001-01-01T00:00:00+23:59", "is no year of ours"),
+        ("program.wasm", "a\\u0000b", "a\\x00b' cannot be read: embedded null byte"),
+        ("tabasco.pem", "a\\u0000b", "attestation.key: "),
+        ("north.cert.pem", "a\\u0000b", "principals.north.certificate: "),
+    ],
+)
+def test_what_nobody_means_is_told_with_what_may_be_meant(folder, old, new, told):
+    assert told in refused(folder, old, new)
+
+
+def test_a_principal_without_a_part_is_told_by_name(folder):
+    more = '[principals.guest]\ncertificate = "north.cert.pem"\n\n[principals.author]'
+    assert "principals.guest: has no part in it" in refused(folder, "[principals.author]", more)
+
+
+def test_a_mark_in_front_line_ends_and_forms_of_letters_change_nothing(folder):
+    raw = build(folder)
+    for text in (
+        SOURCE.encode("utf-8-sig"),
+        SOURCE.replace("\n", "\r\n").encode(),
+        unicodedata.normalize("NFD", SOURCE).encode(),
+    ):
+        (folder / "policy.toml").write_bytes(text)
+        source = read_source(folder / "policy.toml")
+        assert text_of_source(source, releases=None, at=NOW) == raw
+
+
+def test_a_name_in_two_forms_is_one_name(folder):
+    other = unicodedata.normalize("NFD", '[principals."Klinikum Süd"]')
+    more = other + '\ncertificate = "north.cert.pem"\n\n[principals.author]'
+    assert "Klinikum Süd is there twice" in refused(folder, "[principals.author]", more)
+
+
+def test_what_is_wrong_names_the_source(folder):
+    build(folder)
+    source = folder / "policy.toml"
+    for old, new in (("program.wasm", "other.wasm"), ('from = "author"', 'from = "autor"')):
+        source.write_text(SOURCE.replace(old, new))
+        with pytest.raises(SourceError, match=re.escape(f"{source}: program.")):
+            build_policy(source, at=NOW)
+    source.write_text(SOURCE.replace('next = ["north"]', "next = []"))
+    with pytest.raises(PolicyError, match=re.escape(f"policy of {source}: $.next_round: nobody")):
+        build_policy(source, at=NOW)
+
+
+def test_what_is_left_unsaid_stays_so_on_the_way_to_a_source_and_back(folder):
+    for part in (
+        '[rounds]\nmost = 2\nattempts = 5\nnext = ["north"]\n',
+        '[limits]\nrun_seconds = 20\nmemory_bytes = "64MiB"\n',
+        "",
+    ):
+        raw = build(folder, SOURCE.replace(part, ""))
+        source = parse_source(policy_to_toml(Policy.parse(raw, at=NOW)).encode(), folder=folder)
+        assert text_of_source(source, releases=None, at=NOW) == raw
 
 
 def test_a_field_at_the_end_of_the_file_is_told_where_it_belongs(folder):

@@ -85,7 +85,11 @@ def test_a_policy_goes_to_toml_and_back_with_the_same_meaning(releases, terms):
     source = policy_to_toml(policy)
     again = text_of_source(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
     assert diff_policies(policy, Policy.parse(again, at=None)).differences == ()
-    assert policy_to_toml(Policy.parse(again, at=None)) == source
+    source = policy_to_toml(Policy.parse(again, at=None))
+    assert (
+        text_of_source(parse_source(source.encode(), folder=Path()), releases=releases, at=NOW)
+        == again
+    )
 
 
 def test_no_digit_of_a_privacy_budget_is_lost():
@@ -263,7 +267,9 @@ def test_a_source_is_compared_as_the_policy_that_is_built_of_it(tmp_path):
     identities = document()["identities"]
     for each in identities:
         each["certificate"] = people[each["name"]].certificate_pem().decode().strip()
-    policy = parse(identities=identities, expires_at="2030-06-20T00:00:00Z", rounds=2)
+    policy = parse(
+        identities=identities, expires_at="2030-06-20T00:00:00Z", rounds=2, results_per_reader=2
+    )
     (tmp_path / "policy.json").write_bytes(policy.raw)
     (tmp_path / "policy.toml").write_text(policy_to_toml(policy))
     same = diff("policy.toml", "policy.json")

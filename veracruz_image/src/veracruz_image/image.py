@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from veracruz_image.archive import MAGIC, check_archive, manifest_in
-from veracruz_image.errors import ImageError
+from veracruz_image.errors import ImageError, ManifestError
 from veracruz_image.folder import MANIFEST, ROOT, check, open_folder
 from veracruz_image.manifest import MAX_MANIFEST_BYTES, Manifest
 from veracruz_utils.digest import Digest
@@ -57,6 +57,10 @@ def _read(path: Path, *, whole: bool) -> Manifest:
             return Manifest.parse(start + file.read(MAX_MANIFEST_BYTES))
     except OSError as error:
         raise ImageError(f"cannot read the image {path}: {error.strerror}") from error
+    except ValueError as error:  # NUL in the name
+        raise ImageError(f"cannot read the image {str(path)!r}: {error}") from error
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from error
 
 
 def _of_folder(path: Path, *, whole: bool) -> Manifest:

@@ -280,7 +280,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
 def note(text: str) -> None:
     """Print a line that is not a result, on standard error."""
     step_aside()
-    click.echo(text, err=True)
+    click.echo(_shown(text), err=True)
 
 
 @contextmanager
@@ -342,7 +342,7 @@ def _ending(prog: str | None) -> Iterator[None]:
             traceback.print_exc()
         status, text = _failure(said)
         facts = json.dumps({"error": _error_facts(error, text, status)})
-        click.echo(facts if _as_json.get() else f"{prog}: {text}", err=True)
+        click.echo(facts if _as_json.get() else f"{prog}: {_shown(text)}", err=True)
         raise click.exceptions.Exit(status) from None
     finally:
         _as_json.reset(kept)
@@ -373,6 +373,17 @@ def _failure(error: BaseException) -> tuple[int, str]:
             where = f" ({error.filename})" if error.filename else ""
             return 1, f"{error.strerror or error}{where}"
     return 1, f"internal error, run with --debug for the traceback: {error!r:.300}"
+
+
+def _shown(text: str) -> str:
+    """The same with nothing in it that could move a terminal's cursor or turn its lines around.
+
+    Names of files and of fields are other people's, and messages have them.
+    """
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def _error_facts(error: BaseException, text: str, status: int) -> dict[str, object]:

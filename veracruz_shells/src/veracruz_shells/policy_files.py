@@ -90,7 +90,7 @@ def _is_toml(raw: bytes) -> bool:
     import tomllib  # noqa: PLC0415 - of use only when something is wrong
 
     try:
-        return bool(tomllib.loads(raw.decode()))
+        return bool(tomllib.loads(raw.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return False
 

@@ -137,9 +137,9 @@ def _is_json(name: str) -> bool:
 def _read(path: Path) -> _Config:
     raw = read_file(path, limit=_MAX_BYTES, what="configuration")
     try:
-        said = tomllib.loads(raw.decode())
+        said = tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise DurangoError(f"{path} is not UTF-8 at byte {error.start}") from None
+        raise DurangoError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise DurangoError(f"{path} is not TOML: {str(error)[:120]}") from None
     try:

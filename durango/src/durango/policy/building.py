@@ -34,6 +34,7 @@ from veracruz_utils.policy import (
     AcceptedPlatform,
     Limits,
     Policy,
+    PolicyError,
     PolicyIdentity,
     Role,
     ciphersuite_named,
@@ -60,7 +61,13 @@ def build_policy(
         VeracruzError: a file cannot be read, or is not what it should be.
     """
     at = at or datetime.now(UTC)
-    return Policy.parse(text_of_source(read_source(Path(source)), releases=releases, at=at), at=at)
+    said = read_source(Path(source))
+    try:
+        return Policy.parse(text_of_source(said, releases=releases, at=at), at=at)
+    except SourceError as error:
+        raise SourceError(f"{source}: {error}") from error
+    except PolicyError as error:
+        raise error.in_file(f"of {source}") from error
 
 
 def text_of_source(source: PolicySource, *, releases: Releases | None, at: datetime) -> bytes:
@@ -135,6 +142,7 @@ def _named(source: PolicySource) -> Iterable[tuple[str, str]]:
 
 
 def _roles_of(source: PolicySource, name: str) -> set[Role]:
+    """What a principal may do: something, or it has no place in a policy."""
     roles = set(source.principals[name].roles)
     if source.program.provider == name:
         roles.add(Role.PI_PROVIDER)
@@ -145,6 +153,11 @@ def _roles_of(source: PolicySource, name: str) -> set[Role]:
         roles.add(Role.STREAM_PROVIDER)
     if name in source.result.readers:
         roles.add(Role.RESULT_READER)
+    if not roles:
+        raise SourceError(
+            f"principals.{printable(name)}: has no part in it: name it in program.from, "
+            "inputs, streams or result.readers, or leave it out"
+        )
     return roles
 
 
@@ -173,8 +186,11 @@ def _tabasco_key(source: PolicySource) -> bytes | None:
     if given.lstrip().startswith(_PEM):
         return parse_tabasco_key(given.encode(), name="attestation.key")
     path = _path(source, given)
-    pem = read_file(path, limit=MAX_PEM_BYTES, what="key of Tabasco")
-    return parse_tabasco_key(pem, name=str(path))
+    try:
+        pem = read_file(path, limit=MAX_PEM_BYTES, what="key of Tabasco")
+        return parse_tabasco_key(pem, name=str(path))
+    except VeracruzError as error:
+        raise SourceError(f"attestation.key: {error}") from error
 
 
 def _address(text: str, where: str) -> Address:
@@ -193,8 +209,11 @@ def _program(source: PolicySource) -> Digest:
         except VeracruzError as error:
             raise SourceError(f"program.digest: {error}") from error
     if program.file is not None:
-        with open_content(_path(source, program.file)) as content:
-            found = content.digest()
+        try:
+            with open_content(_path(source, program.file)) as content:
+                found = content.digest()
+        except VeracruzError as error:
+            raise SourceError(f"program.file: {error}") from error
         if digest is not None and digest != found:
             raise SourceError(
                 f"program: {program.file} has digest {found}, program.digest says {digest}"
@@ -225,7 +244,10 @@ def _platform(
             )
         measurements.add(releases.find(version).measurement(platform.architecture)[1])
     for image in platform.images:
-        measurements.add(verify_image(_path(source, image)).measurement.value)
+        try:
+            measurements.add(verify_image(_path(source, image)).measurement.value)
+        except VeracruzError as error:
+            raise SourceError(f"platforms {printable(platform.name)}: {error}") from error
     return AcceptedPlatform(platform.name, frozenset(measurements))
 
 
@@ -254,9 +276,9 @@ def _terms(source: PolicySource) -> dict[str, object]:
     terms: dict[str, object] = {
         "rounds": source.rounds.most,
         "attempts": source.rounds.attempts,
-        "next_round": _agreement(source.rounds.next),
+        "next_round": _agreement(source.rounds.next, "rounds.next"),
         "results_per_reader": said.per_reader,
-        "consent": _agreement(source.consent),
+        "consent": _agreement(source.consent, "consent"),
         "deterministic": source.program.deterministic or None,
         "inputs": _places(source.inputs, "inputs"),
         "streams": _places(source.streams, "streams"),
@@ -265,7 +287,12 @@ def _terms(source: PolicySource) -> dict[str, object]:
     return {name: value for name, value in terms.items() if value is not None}
 
 
-def _agreement(who: str | list[str] | Least | None) -> object:
+def _agreement(who: str | list[str] | Least | None, where: str) -> object:
+    if isinstance(who, str) and who not in {"all", "any"}:
+        raise SourceError(
+            f'{where}: {who[:80]!r} is neither "all" nor "any"; names stand in brackets, as in '
+            f'{where.rpartition(".")[2]} = ["north"]'
+        )
     return {"least": who.least, "of": who.of} if isinstance(who, Least) else who
 
 

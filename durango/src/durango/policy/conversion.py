@@ -1,8 +1,10 @@
 """From a policy's text back to TOML, and between the formats as far as they say the same."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import tomli_w
 
@@ -13,8 +15,6 @@ from durango.policy.source import parse_source
 from veracruz_utils.policy import (
     OPAQUE,
     TLS_1_2_SUITES,
-    UNLIMITED,
-    Agreement,
     InputTerms,
     Limits,
     Policy,
@@ -22,7 +22,6 @@ from veracruz_utils.policy import (
     PolicyIdentity,
     Role,
     ciphersuite_named,
-    decimal_text,
 )
 from veracruz_utils.policy.rendering import pem_encode, render_policy
 
@@ -65,13 +64,15 @@ def convert_policy(
 def policy_to_toml(policy: Policy, *, tabasco_key: Path | str | None = None) -> str:
     """A source that `build_policy` makes a policy with the same meaning of.
 
-    Certificates and Tabasco's key are in it as PEM, the program by its digest.
+    Of a policy that was built it makes the same, to the byte. Certificates and Tabasco's key are in
+    it as PEM, the program by its digest.
 
     Args:
         policy: in any format.
         tabasco_key: the file of Tabasco's key, where the policy does not name it.
     """
     names = _names(policy)
+    said = _said(policy)
     document: dict[str, object] = {
         "expires": policy.expires_at,
         "ciphersuite": policy.ciphersuite.name,
@@ -84,18 +85,18 @@ def policy_to_toml(policy: Policy, *, tabasco_key: Path | str | None = None) -> 
         },
         "inputs": _places(policy.data_provision_order, policy.inputs, names),
         "streams": _places(policy.streaming_order, policy.streams, names),
-        "result": _result(policy, names),
-        "rounds": _rounds(policy, names),
+        "result": _result(policy, said, names),
+        "rounds": _rounds(said, names),
         "platforms": [
             {"name": each.name, "measurements": sorted(value.hex() for value in each.measurements)}
             for each in policy.platforms
         ],
-        "limits": _limits(policy.limits),
+        "limits": _limits(policy.limits) or _without_gaps(said.get("limits", {})),
     }
     if policy.format is PolicyFormat.VERACRUZ_2021:
         del document["ciphersuite"]  # of TLS 1.2, which the current format does not have
     if policy.conduct.consent is not None:
-        document["consent"] = _agreement(policy.conduct.consent, names)
+        document["consent"] = _agreement(said["consent"], names)
     return tomli_w.dumps(
         {name: value for name, value in document.items() if value not in ([], {})}
         | {"isolation": document["isolation"]},
@@ -220,50 +221,31 @@ def _places(
     return said
 
 
-def _result(policy: Policy, names: dict[int, str]) -> dict[str, object]:
-    result = policy.result
-    said: dict[str, object] = {
-        "readers": [
-            names[each.client_id] for each in policy.identities if Role.RESULT_READER in each.roles
-        ]
-    }
-    if policy.conduct.results_per_reader != UNLIMITED:
-        said["per_reader"] = policy.conduct.results_per_reader
-    if result.type != OPAQUE:
-        said["type"] = result.type
-    if result.most_bytes is not None:
-        said["bytes"] = result.most_bytes
-    if result.contributors:
-        said["contributors"] = result.contributors
-    privacy = result.privacy
-    if privacy is not None:
-        said["privacy"] = {
-            "mechanism": privacy.mechanism.value,
-            **{
-                name: decimal_text(getattr(privacy, name))
-                for name in (
-                    "epsilon",
-                    "delta",
-                    "total_epsilon",
-                    "total_delta",
-                    "sensitivity",
-                )
-            },
+def _result(policy: Policy, said: Mapping[str, Any], names: dict[int, str]) -> dict[str, object]:
+    readers = [
+        names[each.client_id] for each in policy.identities if Role.RESULT_READER in each.roles
+    ]
+    result = {"readers": readers, "per_reader": said.get("results_per_reader")}
+    return _without_gaps(result | said.get("result", {}))
+
+
+def _rounds(said: Mapping[str, Any], names: dict[int, str]) -> dict[str, object]:
+    return _without_gaps(
+        {
+            "attempts": said.get("attempts"),
+            "most": said.get("rounds"),
+            "next": _agreement(said.get("next_round"), names),
         }
+    )
+
+
+def _agreement(said: Any, names: dict[int, str]) -> object:  # noqa: ANN401 - what JSON has
+    match said:
+        case list():
+            return [names.get(who, who) for who in said]
+        case {"least": least, "of": of}:
+            return {"least": least, "of": _agreement(of, names)}
     return said
-
-
-def _rounds(policy: Policy, names: dict[int, str]) -> dict[str, object]:
-    conduct = policy.conduct
-    said: dict[str, object] = {"attempts": conduct.attempts}
-    said["most"] = min(conduct.rounds, 1_000_000)
-    said["next"] = _agreement(conduct.next_round, names)
-    return said
-
-
-def _agreement(agreement: Agreement, names: dict[int, str]) -> object:
-    of = [names[number] for number in sorted(agreement.of)]
-    return of if agreement.least == len(of) else {"least": agreement.least, "of": of}
 
 
 def _limits(limits: Limits) -> dict[str, object]:
@@ -273,3 +255,21 @@ def _limits(limits: Limits) -> dict[str, object]:
         for name in limits.__dataclass_fields__
         if getattr(limits, name) != getattr(usual, name)
     }
+
+
+def _said(policy: Policy) -> Mapping[str, Any]:
+    """What it says of its conduct, of a policy of 2021 what it means by not saying it."""
+    if policy.format is PolicyFormat.CURRENT:
+        found: Mapping[str, Any] = json.loads(policy.raw)
+        return found
+    conduct = policy.conduct
+    return {
+        "attempts": conduct.attempts,
+        "rounds": min(conduct.rounds, 1_000_000),
+        "next_round": {"least": conduct.next_round.least, "of": sorted(conduct.next_round.of)},
+    }
+
+
+def _without_gaps(said: Mapping[str, object]) -> dict[str, object]:
+    """What is said; TOML has no word for nothing."""
+    return {name: value for name, value in said.items() if value is not None}

@@ -7,18 +7,28 @@ file, and files are looked for beside the TOML. docs/reference/policy-toml.md li
 
 import re
 import tomllib
+import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from durango._words import printable
 from durango.errors import DurangoError
 from veracruz_shells.files import read_file
 from veracruz_utils.policy import OPAQUE, IsolationLayer, Mechanism, Role, Strategy
 
 MAX_SOURCE_BYTES: Final = 1 << 20
 _SIZE: Final = re.compile(r"([0-9]{1,19}) ?(KiB|MiB|GiB|)")
+_FILES: Final = frozenset({"certificate", "file", "images", "key"})
+_CHOICES: Final = {
+    "isolation": IsolationLayer,
+    "mechanism": Mechanism,
+    "roles": Role,
+    "strategy": Strategy,
+}
 _UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 Size = int | str
@@ -168,7 +178,10 @@ class PolicySource(_Strict):
                 f"expires: {self.expires.isoformat()} has no time zone: write it as "
                 f"{self.expires.isoformat()}Z for UTC"
             )
-        return self.expires.astimezone(UTC)
+        try:
+            return self.expires.astimezone(UTC)
+        except OverflowError:
+            raise SourceError(f"expires: {self.expires.isoformat()} is no year of ours") from None
 
 
 def read_source(path: Path) -> PolicySource:
@@ -196,9 +209,10 @@ def parse_source(data: bytes, *, folder: Path) -> PolicySource:
         SourceError: it is not TOML, or not a policy.
     """
     try:
-        said = tomllib.loads(data.decode())
+        # Editors of Windows write a mark in front.
+        said = _composed(tomllib.loads(data.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise SourceError(f"is not UTF-8 at byte {error.start}") from None
+        raise SourceError(f"is not UTF-8 at byte {error.start}: save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         if data.lstrip().startswith(b"{"):
             raise SourceError(
@@ -217,7 +231,7 @@ def parse_source(data: bytes, *, folder: Path) -> PolicySource:
     try:
         return msgspec.convert({**said, "folder": str(folder)}, PolicySource)
     except msgspec.ValidationError as error:
-        raise SourceError(_in_toml(str(error))) from None
+        raise SourceError(_in_toml(str(error), said)) from None
 
 
 def size_of(given: Size, *, what: str) -> int:
@@ -236,15 +250,58 @@ def size_of(given: Size, *, what: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _in_toml(message: str) -> str:
+def _composed(said: dict[str, Any]) -> dict[str, Any]:
+    """The same with names in Unicode's form NFC, whichever a keyboard or editor writes.
+
+    Names of files stay as they are: to a file system each form is another name.
+    """
+    composed: dict[str, Any] = {}
+    for key, value in said.items():
+        name = unicodedata.normalize("NFC", key)
+        if name in composed:
+            raise SourceError(f"{printable(name)} is there twice")
+        composed[name] = value if key in _FILES else _composed_value(value)
+    return composed
+
+
+def _composed_value(value: Any) -> Any:  # noqa: ANN401 - whatever TOML has
+    match value:
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case list():
+            return [_composed_value(each) for each in value]
+        case dict():
+            return _composed(value)
+    return value
+
+
+def _in_toml(message: str, said: Mapping[str, Any]) -> str:
     """Msgspec's words, with a place as TOML has it."""
     what, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
+    path = _with_name(path.rstrip("`").lstrip("."), said)
     what = what.replace("`", "").replace("Object contains unknown field", "unknown field")
     what = what.replace("Object missing required field", "missing field")
+    if what.startswith("Invalid enum value"):
+        choices = _CHOICES[path.rpartition(".")[2].partition("[")[0]]
+        what += f"; there are {', '.join(choices)}"
     known = "" if path else ", ".join(sorted({*PolicySource.__struct_fields__} - {"folder"}))
+    what = "".join(each if each.isprintable() else "?" for each in what)
     hint = f"; the fields are {known}" if known and what.startswith("unknown") else ""
     field = what.removeprefix("unknown field ").strip("'")
     if path and what.startswith("unknown field") and field in PolicySource.__struct_fields__:
         hint = f": in TOML it stands above the first table, and not below [{path.split('[')[0]}]"
     return f"{path}: {what[:1].lower()}{what[1:]}{hint}" if path else f"{what}{hint}"
+
+
+def _with_name(path: str, said: Mapping[str, Any]) -> str:
+    """A place with the name of whose table it is in, for which msgspec has dots."""
+    field, dots, rest = path.partition("[...]")
+    if not dots:
+        return path
+    kind = PrincipalTable if field == "principals" else Size
+    for name, value in said[field].items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return f"{field}.{printable(name)}{rest}"
+    return path

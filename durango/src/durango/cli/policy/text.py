@@ -33,8 +33,8 @@ _SUFFIXES: Final = {"toml": ".toml", "json": ".json", "2021": ".2021.json"}
 def build(*, source: Path, output: Path | None, config: Path, force: bool, as_json: bool) -> None:
     """Make the policy that SOURCE, in TOML, describes: canonical JSON, with its digest.
 
-    Comments, white space and the order of tables change nothing. All principals use the file that
-    this writes.
+    Comments, white space and the order of tables change nothing, but that principals are numbered
+    in their order. All principals use the file that this writes.
     """
     now = datetime.now(UTC)
     output = output or source.with_suffix(".json")
