@@ -30,15 +30,12 @@ from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.explanation import explain
-from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Subject
 from veracruz_utils.key_files import digest_of
 
 CHALLENGE = bytes(range(32))
 KEY = new_key()
-SEEDS = {
-    each.name: each for each in seeds() if each.kind not in {EvidenceKind.EAR, EvidenceKind.CORIM}
-}
+SEEDS = {each.name: each for each in seeds()}
 
 
 def service_on(database, clock, source, roots=None):

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from psa_attestation.corim.bundle import Corim, read_unsigned_corim, verify_corim
 from psa_attestation.cose.verification import MacKey
+from psa_attestation.jose.jws import kid_of
 from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_claims import Ear, EarProfile
@@ -135,15 +138,16 @@ def verify_result(data: bytes, means: Means, at: datetime) -> Proven:
     if data.lstrip()[:1] == b"e":
         text = data.decode("ascii", "replace").strip()
         ear = verify_ear_jwt(text, keys=keys, nonce=means.nonce, at=moment, profiles=profiles)
-        return _result(ear)
+        signer = keys.get(kid_of(text) or "*") or keys.get("*") or next(iter(keys.values()))
+        return _result(ear, signer)
     key = keys.get("*") or next(iter(keys.values()))
     nonce = means.nonce
     if nonce is None:
         raise missing("nonce", "a result as CWT answers the one that was sent with", "--nonce")
-    return _result(verify_ear(data, key=key, nonce=nonce, at=moment, profiles=profiles))
+    return _result(verify_ear(data, key=key, nonce=nonce, at=moment, profiles=profiles), key)
 
 
-def _result(ear: Ear) -> Proven:
+def _result(ear: Ear, signer: ec.EllipticCurvePublicKey) -> Proven:
     concerns = [
         Concern(
             f"ear.{name}={appraisal.status.name.lower()}",
@@ -165,6 +169,7 @@ def _result(ear: Ear) -> Proven:
             **{f"status.{name}": part.status.name.lower() for name, part in ear.submods.items()},
         },
         concerns=tuple(concerns),
+        named=(named.key("result key", signer),),
     )
 
 
@@ -196,6 +201,7 @@ def verify_bundle(data: bytes, means: Means, at: datetime) -> Proven:
             "signer": corim.signer or "none",
             "tags": len(corim.comids),
         },
+        named=(named.key("provider's key", key),),
     )
 
 
