@@ -3,6 +3,7 @@
     VeracruzError
     ├ TabascoError          the operator's side: state, names, keys
     │ ├ DatabaseError       the database cannot be opened, brought up to date or used
+    │ ├ ClockError          the clock went back while the service ran
     │ └ BusyError           too much is outstanding; the same request may succeed later
     └ RefusedError
       └ RefusalError        the answer is no, for a `RejectionReason` of the closed set
@@ -23,6 +24,10 @@ class TabascoError(VeracruzError):
 
 class DatabaseError(TabascoError):
     """The database cannot be opened, brought up to date or used."""
+
+
+class ClockError(TabascoError):
+    """The clock went back while the service ran."""
 
 
 class BusyError(TabascoError):

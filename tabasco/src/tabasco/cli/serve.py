@@ -32,6 +32,7 @@ from tabasco.registry.roots import Roots
 from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from tabasco.registry.tenants import challenge_key_of, tenants_of
 from tabasco.service.attestation import AttestationService, Settings
+from tabasco.service.steady_clock import SteadyClock
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
 from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
 from veracruz_shells.server_tls import ServerTls
@@ -137,6 +138,7 @@ def serve(
         settings=Settings(challenge_validity, enrolment_validity, result_validity),
         source=StoredCollateral(Store(store)),
         challenge_key=shared,
+        clock=SteadyClock(),
     )
     secure = None if grpc_tls is None else ServerTls(grpc_tls, require_client=True)
     warn_of_plain_text(listen, secure)
@@ -149,7 +151,9 @@ def serve(
         if http is not None:
             others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
             served = {each.tenant: opening.open(each, each.database_url, stack) for each in others}
-            web = http_service({DEFAULT_TENANT: main_one} | served, http, http_tls, quota)
+            web = http_service(
+                {DEFAULT_TENANT: main_one} | served, http, http_tls, quota, opening.clock
+            )
             url = stack.enter_context(web).url
         server = stack.enter_context(
             GrpcService(
@@ -171,6 +175,7 @@ class DatabaseOpening:
     settings: Settings
     source: StoredCollateral
     challenge_key: Secret | None
+    clock: SteadyClock
 
     def open(
         self, state: StateDirectory, url: str, stack: ExitStack
@@ -179,13 +184,13 @@ class DatabaseOpening:
         state.prepare()
         state.make_result_key()
         database = stack.enter_context(Database.open(url, connections=2 * LIMITS.calls))
-        AuditLog(database).check_clock(current_time())
+        AuditLog(database).check_clock(self.clock())
         key = self.challenge_key
         service = AttestationService(
             database=database,
             key_ring=state.key_ring(),
             build=version(DISTRIBUTION),
-            now=current_time,
+            now=self.clock,
             settings=self.settings,
             source=self.source,
             challenge_key=None if key is None else challenge_key_of(state.tenant, key),

@@ -1,9 +1,9 @@
 """The service over HTTP, if what it needs is installed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tabasco.cli.options import current_time
 from tabasco.errors import TabascoError
 from tabasco.registry.administrators import Administrators
 from tabasco.registry.database import Database
@@ -25,6 +25,7 @@ def http_service(
     address: Address,
     tls: ServerFiles | None,
     quota: RefusalQuota,
+    now: Callable[[], datetime],
 ) -> "HttpService":
     """Services over HTTP, not listening yet.
 
@@ -34,6 +35,7 @@ def http_service(
         tls: None for plain HTTP; with authorities of clients, who administers needs a
             certificate of theirs.
         quota: of refusals of each peer.
+        now: the time.
 
     Raises:
         VeracruzError: the extra is not installed, or it cannot be served so.
@@ -49,7 +51,7 @@ def http_service(
             service,
             database,
             Administrators(database),
-            current_time,
+            now,
             certified=tls is not None and tls.client_ca is not None,
         )
         for name, (service, database) in tenants.items()

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from colima import WireError
 from psa_attestation.errors import AttestationError
-from tabasco.errors import BusyError, DatabaseError, RefusalError, TabascoError
+from tabasco.errors import BusyError, ClockError, DatabaseError, RefusalError, TabascoError
 from tabasco.http.access import ForbiddenError, UnauthenticatedError
 from tabasco.http.attestation_routes import router as attestation
 from tabasco.http.bodies import BoundedBodies, HeadAsGet
@@ -143,6 +143,7 @@ _HANDLERS: Final = {
     BusyError: _busy,
     NotReadyError: _not_ready,
     DatabaseError: _internal,
+    ClockError: _internal,
     TabascoError: _conflict,
     HTTPException: _http,
     Exception: _internal,

@@ -264,11 +264,13 @@ class AttestationService:
         """Return if the database answers in time and there is a key to sign results with.
 
         Raises:
-            TabascoError: one of them is missing; the message names no place.
+            TabascoError: one of them is missing, or the clock went back; the message names no
+                place.
         """
         self._health.check()
+        now = self._now()
         try:
-            self._key_ring.in_use(self._now())
+            self._key_ring.in_use(now)
         except TabascoError as error:
             _log.error("no result key: %s", error)
             raise TabascoError("there is no result key to sign with") from error
