@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from sonora.errors import SonoraError
-from sonora.process import ProcessHandle, allow_open_files, protect_this_process
+from sonora.process import ProcessHandle, protect_this_process
 from support.patience import PATIENCE_S
 from support.processes import eventually, runs, state
 from support.users import as_user
+from veracruz_shells.listening import allow_open_files
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
@@ -25,6 +26,7 @@ NOBODY = 65534
 NOT_DUMPABLE_TO_ITSELF = """
 import ctypes, resource
 from sonora.process import protect_this_process
+from veracruz_shells.listening import allow_open_files
 protect_this_process()
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """

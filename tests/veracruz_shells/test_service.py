@@ -1,5 +1,6 @@
 """Real services on loopback, real clients, real signals."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -251,6 +252,19 @@ def test_one_call_too_many_is_refused_and_the_next_is_served():
         release.set()
         assert held.result() == b"done"
         assert _once_there_is_room(lambda: ask(two, "Echo", b"x")) == b"x"
+
+
+def test_who_connects_and_says_nothing_is_not_waited_for():
+    with example(request_s=1.0) as service, open_channel(service.address) as channel:
+        place = ("127.0.0.1", service.port)
+        with contextlib.ExitStack() as stack:
+            lines = [
+                stack.enter_context(socket.create_connection(place, PATIENCE_S)) for _ in range(9)
+            ]
+            for line in lines:
+                while line.recv(4096):  # its settings, and then the end
+                    pass
+        assert ask(channel, "Echo", b"x") == b"x"
 
 
 @pytest.mark.parametrize("method", [f"/{NAME}/Echo", "/grpc.health.v1.Health/Check"])

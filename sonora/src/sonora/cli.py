@@ -25,7 +25,7 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
-from sonora.process import allow_open_files, protect_this_process
+from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
 from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
@@ -39,6 +39,7 @@ from veracruz_shells.console import (
     note,
     read_file,
 )
+from veracruz_shells.listening import allow_open_files
 from veracruz_shells.service import GrpcService, open_channel, unary
 from veracruz_shells.tls_files import client_files
 from veracruz_utils.address import Address

@@ -35,16 +35,6 @@ def protect_this_process() -> None:
         )
 
 
-def allow_open_files() -> None:
-    """Let this process, and what it starts, have as many open files as it may at all.
-
-    The soft limit is 1024 by custom. It bounds the descriptors that all processes of a user may
-    have in flight as well, and neither Sonora nor its zygote may be stopped by an isolate's.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def _status() -> dict[str, str]:
     lines = Path("/proc/self/status").read_text("utf-8", "replace").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

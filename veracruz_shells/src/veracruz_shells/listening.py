@@ -1,6 +1,7 @@
 """What a listening process needs from the system: a reason when it cannot, signals when it can."""
 
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -26,6 +27,16 @@ def why_not_bound(address: Address) -> str:
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return "the address is not available"
+
+
+def allow_open_files() -> None:
+    """Let this process, and what it starts, have as many open files as it may at all.
+
+    The soft limit is 1024 by custom. Each client is one of them before it has said a word; and the
+    limit bounds the descriptors that all processes of a user may have in flight as well.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -498,6 +498,8 @@ def _common_options(*, receive: int, send: int) -> Sequence[tuple[str, int]]:
 def _server_options(limits: ServiceLimits) -> Sequence[tuple[str, int]]:
     return (
         *_common_options(receive=limits.message_bytes, send=limits.answer_bytes),
+        # Until then a client that connects and says nothing holds a descriptor of ours.
+        ("grpc.server_handshake_timeout_ms", int(limits.request_s * 1000)),
         ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
         ("grpc.max_concurrent_streams", limits.on_connection or limits.calls + limits.streams),
         # Less than the 30 s of our own clients, or else their pings would be strikes.

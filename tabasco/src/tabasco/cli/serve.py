@@ -34,6 +34,7 @@ from tabasco.registry.tenants import challenge_key_of, tenants_of
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.steady_clock import SteadyClock
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
+from veracruz_shells.listening import allow_open_files
 from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
 from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.service import GrpcService
@@ -133,6 +134,7 @@ def serve(
     With --json, one object on standard output says where it listens once it is ready.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    allow_open_files()
     shared = None if challenge_key is None else challenge_key_in(challenge_key)
     opening = DatabaseOpening(
         settings=Settings(challenge_validity, enrolment_validity, result_validity),

@@ -48,8 +48,8 @@ class HttpService:
             # X-Forwarded-For can be written by anybody, and no proxy of ours is known here.
             proxy_headers=False,
             ws="none",
-            # `Connections` has fewer; one more would be answered 503 by uvicorn.
-            limit_concurrency=MAX_CONNECTIONS + 1,
+            # Bounded by `Connections`: uvicorn's own bound would count those that just ended, too.
+            limit_concurrency=None,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=_GRACE_S,
             # Bounds a head; how long it may take is seen to by `TimedHeads`.
