@@ -50,6 +50,7 @@ __all__ = [
 INTERRUPTED: Final = 130
 _TOO_MANY: Final = "Got unexpected extra argument"
 _QUOTES: Final = ": a name with spaces in it stands in quotes"
+_BETWEEN_COLLECTIONS: Final = 50_000  # objects; Python's own number is 700
 _AGAIN_S: Final = 0.05
 _STATUSES: Final = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "
@@ -63,6 +64,8 @@ _as_json: ContextVar[bool] = ContextVar("_as_json", default=False)
 class _Program(click.Command):
     def __call__(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's
         """Run, under its own name however it was started."""
+        # While modules load there is no garbage, and to look for it takes a tenth of the start.
+        gc.set_threshold(_BETWEEN_COLLECTIONS)
         return self.main(*args, **{"prog_name": self.name, **extra})
 
     def main(
