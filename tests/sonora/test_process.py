@@ -26,7 +26,6 @@ NOBODY = 65534
 NOT_DUMPABLE_TO_ITSELF = """
 import ctypes, resource
 from sonora.process import protect_this_process
-from veracruz_shells.listening import allow_open_files
 protect_this_process()
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """
