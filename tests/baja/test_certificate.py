@@ -88,6 +88,7 @@ def test_the_standard_library_can_read_it():
     [
         ({"name": ""}, "is not 1 to 64"),
         ({"name": "x" * 65}, "is not 1 to 64"),
+        ({"name": "ü" * 33}, "has 66 bytes in UTF-8, at most 64 fit"),
         ({"name": "two, words"}, "is not 1 to 64"),
         ({"name": "-dash"}, "is not 1 to 64"),
         ({"name": "line\n"}, "is not 1 to 64"),

@@ -1,17 +1,22 @@
 """What a principal need not say again: profiles, encrypted keys, other people's key files."""
 
 import tomllib
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    NoEncryption,
+    pkcs12,
+)
 
 from durango.cli import main
 from durango.cli.profiles import Profile
-from durango.identity import Identity
+from durango.identity import Identity, load_certificate
 
 
 def run(*words: object, config: Path, status: int = 0, **how):
@@ -120,7 +125,9 @@ def test_a_pkcs12_file_is_taken_apart(config):
     (config / "wrong").write_text("drow\n")
     take = ("identity", "import", config / "south.p12", "--name", "south", "--output", config)
     told = run(*take, "--password", config / "wrong", config=config, status=1).stderr
-    assert "is not PKCS#12, or has another password" in told
+    assert "has another password, or is damaged" in told
+    told = run(*take, config=config, status=2).stderr
+    assert "give --password FILE" in told
     run(*take, "--password", config / "word", config=config)
     found = Identity.load(config / "south.cert.pem", config / "south.key.pem")
     assert found.digest == made.digest
@@ -132,7 +139,37 @@ def test_what_is_no_pkcs12_file_is_refused(config, data):
     (config / "bad.p12").write_bytes(data)
     (config / "word").write_text("word\n")
     take = ("identity", "import", config / "bad.p12", "--name", "x", "--output", config)
-    run(*take, "--password", config / "word", config=config, status=1)
+    for given in (("--password", config / "word"), ()):
+        told = run(*take, *given, config=config, status=1).stderr
+        assert "is not PKCS#12" in told or "more than 65536 bytes" in told
+    assert not (config / "x.key.pem").exists()
+
+
+def test_a_pkcs12_file_without_a_password_is_not_asked_for_one(config):
+    made = Identity.create("south", not_before=datetime.now(UTC), lifetime=timedelta(days=2))
+    certificate = x509.load_der_x509_certificate(made.certificate)
+    packed = pkcs12.serialize_key_and_certificates(
+        b"south", made.private_key, certificate, None, NoEncryption()
+    )
+    (config / "south.p12").write_bytes(packed)
+    take = ("identity", "import", config / "south.p12", "--output", config, "--name")
+    assert "is no name for files" in run(*take, "../south", config=config, status=2).stderr
+    run(*take, "south", config=config)
+    assert Identity.load(config / "south.cert.pem", config / "south.key.pem") == made
+
+
+def test_a_name_is_the_same_however_its_letters_are_typed(config):
+    named = ("identity", "new", "--output", config, "--name", unicodedata.normalize("NFD", "Süd"))
+    run(*named, config=config)
+    subject = load_certificate(config / "Süd.cert.pem").subject
+    assert subject.rfc4514_string() == "CN=Süd"
+
+
+def test_an_empty_password_protects_no_key(config):
+    (config / "word").write_text("\n")
+    named = ("identity", "new", "--output", config, "--name", "x", "--encrypt")
+    told = run(*named, "--key-password", config / "word", config=config, status=2).stderr
+    assert "is empty, and is no password" in told
     assert not (config / "x.key.pem").exists()
 
 

@@ -15,6 +15,8 @@ from veracruz_utils.digest import Digest
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 # As in a policy: letters and digits of any script, and few signs between them.
+_NAME_BYTES: Final = 64
+"""As cryptography has it; X.520 says characters."""
 _NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
 
 
@@ -55,6 +57,8 @@ def _refuse_bad_request(name: str, not_before: datetime, not_after: datetime) ->
             f"certificate name {name[:80]!r} is not 1 to 64 letters, digits, spaces and "
             ". _ - & ' ( )"
         )
+    if (size := len(name.encode())) > _NAME_BYTES:
+        raise LocalError(f"certificate name {name!r} has {size} bytes in UTF-8, at most 64 fit")
     if not_before.tzinfo is None or not_after.tzinfo is None:
         raise LocalError("certificate dates need a time zone, these have none")
     if not_before >= not_after:

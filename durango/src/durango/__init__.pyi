@@ -18,6 +18,7 @@ from durango.errors import GateError as GateError
 from durango.errors import HaltedError as HaltedError
 from durango.errors import IdentityError as IdentityError
 from durango.errors import NotAuthorisedError as NotAuthorisedError
+from durango.errors import PasswordError as PasswordError
 from durango.errors import PolicyExpiredError as PolicyExpiredError
 from durango.errors import ProgramFailedError as ProgramFailedError
 from durango.errors import ProtocolError as ProtocolError

@@ -3,6 +3,7 @@
 VeracruzError
 ├ DurangoError                exit 1
 │ ├ IdentityError             a certificate or key file is not what it should be
+│ │ └ PasswordError           a key or PKCS#12 file has another password
 │ ├ TabascoKeyError           Tabasco's result key is missing, or is not one
 │ ├ AttestationFileError      a file does not hold a saved attestation
 │ ├ ContentError              a file to send cannot be used
@@ -33,6 +34,10 @@ class DurangoError(VeracruzError):
 
 class IdentityError(DurangoError):
     """A certificate or key file is not what it should be."""
+
+
+class PasswordError(IdentityError):
+    """A key or PKCS#12 file has another password."""
 
 
 class TabascoKeyError(DurangoError):

@@ -1,6 +1,7 @@
 """A principal's certificate and private key."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from durango._words import timestamp
-from durango.errors import IdentityError, NotAuthorisedError
+from durango.errors import IdentityError, NotAuthorisedError, PasswordError
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.public_keys import RSA_BITS
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_PEM_BYTES: Final = 64 * 1024
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_PKCS12: Final = re.compile(rb"0(\x80|[\x81-\x84]?.{1,4}?)\x02\x01\x03", re.DOTALL)
+"""How a file begins: a sequence whose first number is the version, 3."""
 _KEY_LABELS: Final = frozenset(
     {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"}
 )
@@ -101,12 +104,15 @@ class Identity:
             name: what errors call it.
 
         Raises:
-            IdentityError: it is none, has another password, or holds no key with its certificate.
+            PasswordError: it has another password.
+            IdentityError: it is none, or holds no key with its certificate.
         """
         try:
             key, certificate, _ = pkcs12.load_key_and_certificates(data, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise IdentityError(f"{name} is not PKCS#12, or has another password") from error
+            if not _PKCS12.match(data):
+                raise IdentityError(f"{name} is not PKCS#12") from error
+            raise PasswordError(f"{name} has another password, or is damaged") from error
         if key is None or certificate is None:
             raise IdentityError(f"{name} holds no private key with its certificate")
         _require_usable(key.public_key(), name)
@@ -118,7 +124,8 @@ class Identity:
         """A fresh P-256 key and a self-signed certificate for it.
 
         Args:
-            name: common name: at most 64 letters, digits, spaces and . _ - & ' ( ).
+            name: common name: at most 64 letters, digits, spaces and . _ - & ' ( ), of which
+                Unicode's form NFC is taken.
             not_before: now; the certificate begins a few minutes earlier, for slow clocks.
             lifetime: how long from now it is valid.
 
@@ -128,7 +135,9 @@ class Identity:
         from baja import make_certificate  # noqa: PLC0415
 
         made = make_certificate(
-            name=name, not_before=not_before - _CLOCK_SKEW, not_after=not_before + lifetime
+            name=unicodedata.normalize("NFC", name),
+            not_before=not_before - _CLOCK_SKEW,
+            not_after=not_before + lifetime,
         )
         return cls(made.certificate, made.private_key)
 
@@ -222,7 +231,7 @@ def _parse_key(pem: bytes, *, name: str, password: Password | None) -> "PrivateK
         )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if secret is not None:
-            raise IdentityError(f"the password is not that of {name}") from error
+            raise PasswordError(f"the password is not that of {name}") from error
         raise IdentityError(f"{name} is not a valid private key") from error
     _require_usable(key.public_key(), name)
     return cast("PrivateKey", key)

@@ -1,5 +1,6 @@
 """`durango identity`: make certificates, look at them."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from durango._words import printable, timestamp
 from durango.cli.options import FILE, force_option, key_password_option, password_from
-from durango.identity import MAX_PEM_BYTES, Identity, load_certificate
+from durango.errors import PasswordError
+from durango.identity import MAX_PEM_BYTES, Identity, Password, load_certificate
 from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import NewFile, read_file, write_new_files
 from veracruz_utils.digest import Digest
@@ -95,10 +97,17 @@ def import_(
 ) -> None:
     """Take key and certificate out of FILE, in PKCS#12 (.p12, .pfx)."""
     data = read_file(file, limit=MAX_PEM_BYTES, what="PKCS#12 file")
-    secret = password_from(password)(str(file))
-    found = Identity.from_pkcs12(data, password=secret or None, name=str(file))
+    found = _unpacked(data, file, password_from(password, option="--password"))
     terms = _KeyTerms(encrypt, key_password)
     _write(found, name, output, terms, force=force, as_json=as_json)
+
+
+def _unpacked(data: bytes, file: Path, password: Password) -> Identity:
+    """The identity in a PKCS#12 file; its password is asked for where it has one."""
+    try:
+        return Identity.from_pkcs12(data, password=None, name=str(file))
+    except PasswordError:
+        return Identity.from_pkcs12(data, password=password(str(file)) or None, name=str(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,9 @@ def _write(
     made: Identity, name: str, output: Path, terms: _KeyTerms, *, force: bool, as_json: bool
 ) -> None:
     """Write both files, and say the fingerprint that others compare."""
-    file_name = name.replace(" ", "-")
+    file_name = unicodedata.normalize("NFC", name).replace(" ", "-")
+    if not name or Path(file_name).name != file_name:
+        raise click.UsageError(f"{name[:80]!r} is no name for files: --output says where they go")
     prefix = output / file_name if output.is_dir() else output
     certificate = prefix.with_name(f"{prefix.name}.cert.pem")
     key = prefix.with_name(f"{prefix.name}.key.pem")

@@ -102,23 +102,27 @@ def load_identity(certificate: Path, key: Path, key_password: Path | None = None
     return identity
 
 
-def password_from(file: Path | None, *, new: bool = False) -> Callable[[str], bytes]:
+def password_from(
+    file: Path | None, *, new: bool = False, option: str = "--key-password"
+) -> Callable[[str], bytes]:
     """What gives a password: the first line of a file, or who sits at the terminal.
 
     Args:
         file: the file, if there is one.
-        new: nothing has this password yet, so it is asked for twice.
+        new: nothing has this password yet, so it is asked for twice, and cannot be empty.
+        option: which names the file.
     """
 
     def password(name: str) -> bytes:
         if file is not None:
             first, *_ = read_file(file, limit=_MAX_PASSWORD_BYTES, what="password").split(b"\n")
+            if new and not first.removesuffix(b"\r"):
+                raise click.UsageError(f"the first line of {file} is empty, and is no password")
             return first.removesuffix(b"\r")
         if not sys.stdin.isatty():
             needed = f"{name} is to be encrypted" if new else f"{name} is encrypted"
             raise click.UsageError(
-                f"{needed} and there is no terminal to ask for its password at: give "
-                "--key-password FILE"
+                f"{needed} and there is no terminal to ask for its password at: give {option} FILE"
             )
         typed: str = click.prompt(
             f"password of {name}", hide_input=True, confirmation_prompt=new, err=True
