@@ -395,3 +395,16 @@ def test_the_layers_that_a_token_says_are_in_force_are_a_fact(tmp_path, claim, f
     key.write_bytes(pem_of(DEVICE.public_key()))
     facts = report(token, "--key", key)["proven"]["facts"]
     assert {name: value for name, value in facts.items() if name == "isolation"} == fact
+
+
+@pytest.mark.parametrize("command", [("verify",), ("policy", "explain")])
+def test_names_that_no_evidence_has_are_warned_of_by_whatever_reads_a_policy(
+    tmp_path, monkeypatch, command
+):
+    monkeypatch.setenv("TABASCO_STATE", str(tmp_path / "state"))
+    file = tmp_path / "policy.toml"
+    file.write_text('version = 1\n[tdx.measurements]\nmrtx = ["00"]\n')
+    assert CliRunner().invoke(main, ["policy", "set", str(file)]).exit_code == 0
+    done = CliRunner().invoke(main, [*command, str(TDX[0]), "--policy", str(file)])
+    assert done.exit_code == 3
+    assert "evidence of tdx has no measurement 'mrtx'" in done.stderr

@@ -1,15 +1,18 @@
 """Sessions about several attesters, and about devices: a result with a submodule for each."""
 
 import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
 
-from psa_attestation.evidence.native import NativeEvidence
+from psa_attestation.evidence.native import NativeEvidence, report_data_of
 from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_claims import VerifierId
+from support import cca_tokens as cca
 from support.evidence_seeds import machine_with_gpus
+from support.hardware_platforms import COMPONENTS
 from support.nvidia_devices import (
     FIRMWARE_RIM,
     MEASURED,
@@ -22,15 +25,18 @@ from support.nvidia_devices import (
 )
 from support.throwaway_chain import NOON
 from support.tpm_quotes import EC_KEY
+from tabasco.appraisal.inspection import EvidenceVerdict
 from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
+from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import RootKind, Roots
+from tabasco.service.explanation import explain
 from tabasco.service.hardware_root import HardwareRoot
 from tabasco.service.refusals import Refusals
 from tabasco.service.sessions import Sessions, Submission, session_binding
@@ -210,6 +216,36 @@ def test_reference_values_come_from_the_store(submods, store):
         (ItemKind.NVIDIA_RIM, "gh100/96.00.74.00.1a"),
     }
     assert submods("nvidia", gpus, rule)["attester"].status is Tier.AFFIRMING
+
+
+def test_a_realm_in_a_composite_is_explained_by_the_key_that_sessions_find(database, store):
+    binding = bytes(range(32))
+    realm = cca.Recipe(realm={10: report_data_of(binding)}).token()
+    devices = json.loads(device_list(Device(nonce=binding)))
+    members = {
+        "cpu": {"kind": "arm-cca", "evidence": realm.hex()},
+        "gpu": {"kind": "nvidia", "evidence": devices},
+    }
+    evidence = NativeEvidence("composite", json.dumps({"submods": members}).encode())
+    PlatformKeys(database).add(
+        EvidenceKind.ARM_CCA, cca.INSTANCE, cca.PLATFORM_KEY.public_key(), at=NOON
+    )
+    rim = f'[arm-cca.measurements]\nrim = ["{cca.REALM[44238].hex()}"]\n{COMPONENTS}'
+    counts = '[composite.facts]\n"count.arm-cca" = { at_least = 1 }\n'
+    Policies(database).put_in_force(f"version = 1\n{rim}{counts}{GPUS}".encode(), at=NOON)
+    root = HardwareRoot(
+        EvidenceKind.COMPOSITE,
+        policies=Policies(database),
+        references=ReferenceValues(database),
+        source=StoredCollateral(store),
+        platform_keys=PlatformKeys(database),
+        roots=ROOTS,
+    )
+    assert root.appraise(evidence.encode(), binding=binding, at=NOON)[2].refused_by is None
+    found = explain(
+        evidence, database=database, source=StoredCollateral(store), at=NOON, roots=ROOTS
+    )
+    assert found.verdict is EvidenceVerdict.ACCEPTED, found.refusal
 
 
 def test_a_machine_with_eight_gpus_fits(submods):

@@ -145,6 +145,23 @@ def test_an_enrolment_ends_with_the_reference_value_that_it_was_accepted_by(encl
     assert enclave.refusal(enclave.enrol) is RejectionReason.EVIDENCE_UNACCEPTABLE
 
 
+def test_an_enrolment_ends_with_the_reference_value_of_a_component(realm):
+    text = realm.machine.policy(2).decode()
+    measured = f'measurement = ["{cca.PLATFORM[2399][0][2].hex()}"]'
+    assert measured in text
+    text = text.replace(measured, 'measurement = "reference-values"')
+    end = realm.clock() + timedelta(hours=2)
+    value = ReferenceValue(
+        realm.machine.kind, "BL", cca.PLATFORM[2399][0][2], "1.0", not_after=end
+    )
+    realm.values.add(value, at=realm.clock())
+    realm.policies.put_in_force(text.encode(), at=realm.clock())
+    attester, done = realm.enrol()
+    assert done.expires_in_s == 7200
+    realm.clock.now = end
+    assert realm.refusal(realm.verify, attester) is RejectionReason.INSTANCE_EXPIRED
+
+
 def test_an_enrolment_ends_with_its_platform_key(realm):
     attester, _ = realm.enrol()
     keys = PlatformKeys(realm.database)

@@ -68,6 +68,12 @@ class TestTheChallenge:
         with refused(Fault.REPORT_DATA, VerificationStage.BINDING, match="cpu is bound to"):
             proven_together(parts, nonce=None)
 
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_processors_alone_agree_in_any_order(self, order):
+        parts = {"cpu": proven(report_data=NONCE.ljust(64, b"\0")), "tpm": proven(EvidenceKind.TPM)}
+        found = proven_together(dict(list(parts.items())[::order]), nonce=NONCE)
+        assert found.report_data == NONCE
+
     def test_a_device_with_another_is_refused(self):
         other = proven(EvidenceKind.NVIDIA, report_data=NONCE.ljust(64, b"\0"))
         with refused(Fault.REPORT_DATA, VerificationStage.BINDING, match="gpu-1 is bound to"):
@@ -99,6 +105,24 @@ def test_attesters_are_as_many_as_a_result_speaks_of():
     assert proven_together(dict(list(parts.items())[1:]), nonce=None)
     with refused(Fault.MALFORMED):
         proven_together(parts, nonce=None)
+
+
+@pytest.mark.parametrize(
+    ("table", "check"),
+    [
+        ('measurements]\nmrtd = ["' + "6d" * 32 + '"]\n', "measurement.mrtd"),
+        ('measurements]\nmrtd = "reference-values"\n', "measurement.mrtd"),
+        ("events.pcr4]\nallowed = []\n", "events.pcr4"),
+    ],
+)
+def test_what_is_asked_of_the_whole_and_only_its_parts_have_is_refused(table, check):
+    counts = '[composite.facts]\n"count.tdx" = { at_least = 1 }\n'
+    tables = f'version = 1\n{counts}[tdx.measurements]\nmrtd = ["6d"]\n'
+    whole = proven_together({"cpu": proven()}, nonce=None)
+    assert AppraisalPolicy.parse(tables.encode()).evaluate(whole).refused_by is None
+    policy = AppraisalPolicy.parse(f"{tables}[composite.{table}".encode())
+    assert policy.evaluate(whole).refused_by.name == check
+    assert list(policy.warnings())
 
 
 class TestForm:

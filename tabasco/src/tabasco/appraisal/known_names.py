@@ -37,6 +37,8 @@ _MEASUREMENTS: Final[Mapping[EvidenceKind, str]] = {
 }
 WITH_COMPONENTS: Final = frozenset({EvidenceKind.PSA, EvidenceKind.ARM_CCA})
 """Kinds of evidence that list software piece by piece, by types that their makers choose."""
+WITH_TCB_STATUS: Final = frozenset({EvidenceKind.SGX, EvidenceKind.TDX, EvidenceKind.TPM_AZURE})
+"""Kinds of platforms whose vendor says what they are worth; of Azure's, those of TDX."""
 _CONCERNS: Final = re.compile(
     r"tdx\.(?:sept-ve-disable-off|migratable|pks|key-locker|perfmon|attribute-\d+|service-td=.+)"
     r"|snp\.(?:migration-agent|chip-id-masked|vmpl=\d|tcb-below-floor)|cca\.lifecycle=.+"

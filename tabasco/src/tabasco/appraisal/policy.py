@@ -48,6 +48,7 @@ from tabasco.appraisal.checks import Acceptance, AppraisalCheck, checks
 from tabasco.appraisal.components import ComponentPolicy, component_checks
 from tabasco.appraisal.known_names import (
     WITH_COMPONENTS,
+    WITH_TCB_STATUS,
     unknown_concerns,
     unknown_measurement,
 )
@@ -85,7 +86,8 @@ class EventRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     required: tuple[HexText, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.sequence is None and self.allowed is None and self.required is None:
+        # Without a digest, `required` holds of every log: it would accept whatever booted.
+        if self.sequence is None and self.allowed is None and not self.required:
             raise ValueError("a rule of events without sequence, allowed or required")
 
     def fault(self, found: Sequence[ProvenEvent]) -> str | None:
@@ -202,6 +204,8 @@ class AppraisalPolicy:
                 if (warning := unknown_measurement(kind, name)) is not None:
                     yield warning
             yield from unknown_concerns(policy.concerns)
+            if kind not in WITH_TCB_STATUS and policy.tcb_statuses != (TcbStatus.UP_TO_DATE,):
+                yield f"evidence of {kind} has no TCB status, so tcb_statuses asks nothing of it"
 
     def evaluate(
         self,
@@ -233,8 +237,9 @@ class AppraisalPolicy:
         )
         found = list(checks(proven, acceptance))
         if proven.kind is EvidenceKind.COMPOSITE:
-            found += [*_composition(policy), *_facts(policy, proven)]
-        elif not proven.parts:  # of several of one kind each is held to the rules of that kind
+            found += _composition(policy)
+        # Of several of one kind each is held to the rules of that kind.
+        if proven.kind is EvidenceKind.COMPOSITE or not proven.parts:
             found += _certified(policy, proven)
             found += _measurements(policy, proven, references)
             found += _events(policy, proven)

@@ -8,7 +8,7 @@ import click
 from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from tabasco.appraisal.inspection import REFUSED, EvidenceVerdict, as_text
 from tabasco.appraisal.inspection import as_json as as_report
-from tabasco.appraisal.policy import MAX_POLICY_BYTES
+from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy
 from tabasco.cli.options import (
     TIME,
     current_time,
@@ -60,8 +60,7 @@ def policy_set(
     document = read_file(file, limit=MAX_POLICY_BYTES, what="appraisal policy")
     with open_database(state, database, create=True) as found:
         stored = Policies(found).put_in_force(document, at=current_time(), instead_of=instead_of)
-    for each in stored.policy.warnings():
-        note(f"warning: {each}")
+    _warn(stored.policy)
     text = f"policy version {stored.version} is in force ({stored.digest.hex()[:12]})"
     if stored.ended:
         text += f"; {stored.ended} enrolments are accepted no more"
@@ -154,6 +153,7 @@ def policy_explain(
     document = b""
     if draft is not None:
         document = read_file(draft, limit=MAX_POLICY_BYTES, what="appraisal policy")
+        _warn(AppraisalPolicy.parse(document))
     try:
         wanted = EvidenceKind(kind) if kind else kind_of(data)
     except EvidenceError as error:
@@ -169,6 +169,11 @@ def policy_explain(
     emit(as_report(report), as_text(report), as_json=as_json)
     if report.verdict is not EvidenceVerdict.ACCEPTED:
         context.exit(REFUSED)
+
+
+def _warn(found: AppraisalPolicy) -> None:
+    for each in found.warnings():
+        note(f"warning: {each}")
 
 
 def _policy_fields(stored: StoredPolicy) -> dict[str, object]:

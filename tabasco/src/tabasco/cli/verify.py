@@ -181,6 +181,7 @@ def verify(
       tabasco verify gpus.json --rim driver.xml --rim vbios.xml --nonce 00112233...
     """  # noqa: D301 - click's mark for lines that stay
     data = _evidence(file, options["quote_signature"], options["quote_registers"])
+    policy = _policy(options["policy"])
     at = at or current_time()
     with ExitStack() as stack:
         opened = _database(state, database, stack)
@@ -189,12 +190,13 @@ def verify(
             EvidenceKind(kind) if kind else None,
             means=_means(options),
             acceptance=_acceptance(options),
-            policy=_policy(options["policy"]),
+            policy=policy,
             at=at,
             references=_references(opened, at),
             revoked=None if opened is None else Revocations(opened).among,
         )
-    for warning in unknown_concerns(options["concerns"]):
+    warnings = () if policy is None else policy.warnings()
+    for warning in (*unknown_concerns(options["concerns"]), *warnings):
         note(f"warning: {warning}")
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:

@@ -64,11 +64,12 @@ def judge(
 ) -> Judgement:
     """What `policy` says of proven facts by the reference values of now."""
     ends: list[datetime] = []
+    measured = set(proven.measurements.values())
 
     def values(kind: EvidenceKind, name: str) -> list[bytes]:
         rows = accepted_values(session, kind, name, at=at)
-        found = proven.measurements.get(name)
-        ends.extend(row.not_after for row in rows if row.not_after and row.value == found)
+        # Whatever the measurement is called: those of components are asked for by their type.
+        ends.extend(row.not_after for row in rows if row.not_after and row.value in measured)
         return [row.value for row in rows]
 
     decision = policy.evaluate(proven, report_data=report_data, references=values)

@@ -6,9 +6,10 @@ register one vouches for whatever that key signs. A key that an operator removed
 whatever bundles say, until an operator adds it; an enrolment by it ends with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -112,6 +113,13 @@ class PlatformKeys:
         with self._database.reading() as session:
             row = session.scalar(_in_use(kind, instance))
             return None if row is None else key_of(row.public_key)
+
+    def finder(
+        self, kind: EvidenceKind
+    ) -> Callable[[bytes], ec.EllipticCurvePublicKey | None]:
+        """Finds the keys for evidence of a kind; in a composite, those of realms."""
+        composite = kind is EvidenceKind.COMPOSITE
+        return partial(self.find, EvidenceKind.ARM_CCA if composite else kind)
 
 
 def replace_keys(

@@ -6,7 +6,6 @@ that of `tabasco verify`, with the reference values of the database.
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import partial
 
 from psa_attestation.evidence.native import NativeEvidence
 from tabasco.appraisal.checks import Acceptance
@@ -54,7 +53,7 @@ def explain(
         means=Means.of(
             native,
             source=source,
-            registered=partial(PlatformKeys(database).find, EvidenceKind(native.kind)),
+            registered=PlatformKeys(database).finder(EvidenceKind(native.kind)),
             roots=roots,
             device_roots=Roots(database).device_roots(),
         ),

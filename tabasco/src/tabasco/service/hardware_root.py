@@ -9,7 +9,6 @@ appraisal policy in force accepts what it proves; without a policy nothing is.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from psa_attestation.errors import AttestationError
@@ -81,8 +80,6 @@ class HardwareRoot:
         self._references = references
         self._source = source
         self._platform_keys = platform_keys
-        composite = kind is EvidenceKind.COMPOSITE
-        self._kind_of_keys = EvidenceKind.ARM_CCA if composite else kind
 
     def verify(
         self, evidence: bytes, *, binding: bytes, challenge: bytes, at: datetime
@@ -184,8 +181,7 @@ class HardwareRoot:
         return Means.of(
             native,
             source=self._source,
-            # In a composite it is the realms that come without a certificate.
-            registered=None if keys is None else partial(keys.find, self._kind_of_keys),
+            registered=None if keys is None else keys.finder(self._kind),
             roots=self._roots,
             device_roots=registered.device_roots()
             if registered is not None and self._kind in _WITH_DEVICES

@@ -152,7 +152,8 @@ def _flat(proven: Mapping[str, Proven]) -> dict[str, Proven]:
 def _challenge(parts: Mapping[str, Proven]) -> bytes:
     """What all parts answer: what devices take as it is, and processors take in 64 bytes."""
     devices = [name for name, part in parts.items() if part.kind in _DEVICES]
-    first = next(iter(devices or parts))
+    # Without devices the shortest is what the others have filled up, in whatever order they come.
+    first = min(devices or parts, key=lambda name: len(parts[name].report_data))
     challenge = parts[first].report_data
     for name, part in parts.items():
         if not any(hmac.compare_digest(part.report_data, each) for each in _forms(part, challenge)):

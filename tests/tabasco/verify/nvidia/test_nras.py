@@ -53,6 +53,18 @@ def test_one_device_is_what_the_service_says_of_it():
     assert proven.facts["issuer"] == OVERALL["iss"]
     assert proven.facts["claims-version"] == "3.0"
     assert proven.valid_until == NOON + timedelta(hours=1)
+    # As a device's own report has it, so that one revocation is of both.
+    ueid = int(GPU["ueid"]).to_bytes(20)
+    assert [(each.subject, each.name) for each in proven.named] == [
+        ("key", "service's key"),
+        ("instance", "ueid"),
+    ]
+    assert proven.named[1].value == ueid
+
+
+@pytest.mark.parametrize("ueid", ["0x12", "x", "1" * 50, str(1 << 160), -1, None])
+def test_an_id_of_another_form_names_nothing(ueid):
+    proven = verify(bundle({"GPU-0": GPU | {"ueid": ueid}}))
     assert [each.subject for each in proven.named] == ["key"]
 
 

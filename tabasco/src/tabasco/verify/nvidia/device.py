@@ -40,6 +40,8 @@ NVIDIA_DEVICE_ROOT_SHA256: Final = bytes.fromhex(
     "102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48"
 )
 """Digest of the certificate `NVIDIA Device Identity CA`, as NVIDIA's verifiers carry it."""
+UEID_BYTES: Final = 20
+"""Of the id that a device is called by."""
 
 
 def verify_device(
@@ -134,7 +136,7 @@ def _named(
 
 def _ueid(leaf: x509.Certificate) -> bytes:
     """What NVIDIA's own verifiers call a device by: the serial number of its key's certificate."""
-    return leaf.serial_number.to_bytes(20)
+    return leaf.serial_number.to_bytes(UEID_BYTES)
 
 
 def device_type(proven: Proven) -> str:

@@ -22,6 +22,8 @@ from tabasco.verify import named
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import EvidenceKind
+from tabasco.verify.named import Named, Subject
+from tabasco.verify.nvidia.device import UEID_BYTES
 from tabasco.verify.nvidia.evidence_json import MAX_DEVICES
 from tabasco.verify.proven import Concern, Fact, Proven
 from veracruz_utils.strict_json import JsonValue
@@ -36,6 +38,7 @@ _TIMES: Final = range(253_402_300_800)  # up to the year 10000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHOWN: Final = re.compile(r"[\x20-\x7e]{1,256}")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_DECIMAL: Final = re.compile(r"[0-9]{1,49}")  # 20 bytes
 _PREFIX: Final = "x-nvidia-"
 _OVERALL: Final = "x-nvidia-overall-att-result"
 _MISMATCHES: Final = "x-nvidia-mismatch-measurement-records"
@@ -136,7 +139,10 @@ def verify_bundle(
         )
     named_keys = tuple(dict.fromkeys(named.key("service's key", each) for each in signers))
     parts = {
-        name: replace(_proven(claims, overall, answered, min(ends)), named=named_keys)
+        name: replace(
+            _proven(claims, overall, answered, min(ends)),
+            named=(*named_keys, *_identified(claims)),
+        )
         for name, claims in devices.items()
     }
     if len(parts) == 1:
@@ -247,6 +253,13 @@ def _proven(
         facts=facts,
         concerns=tuple(_concerns(claims, overall)),
     )
+
+
+def _identified(claims: Mapping[str, JsonValue]) -> Iterator[Named]:
+    """The device by its id, in the bytes that its own reports have it in; nothing for others."""
+    ueid = str(claims.get("ueid"))  # `_proven` has refused what is neither text nor number
+    if _DECIMAL.fullmatch(ueid) and int(ueid) < 1 << (8 * UEID_BYTES):
+        yield Named(Subject.INSTANCE, "ueid", int(ueid).to_bytes(UEID_BYTES))
 
 
 def _concerns(
