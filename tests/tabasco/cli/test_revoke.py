@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def test_command_and_http_revoke_the_same(subject, spell, tabasco, database, pos
     assert revoked(database) == {(subject, value), (subject, other)}
     assert post(subject, spell(value)).status_code == 201
     by_command(tabasco, subject, f"0x{spell(other)}")
+    by_command(tabasco, subject, f" 0X{spell(other)}\n")
+    by_command(tabasco, subject, re.sub("(..)(?!$)", r"\1:", spell(other)))  # as openssl prints it
     actions = [each.action for each in AuditLog(database).entries()]
     assert actions.count(f"revoke-{subject}") == 2
     listed = json.loads(tabasco("revoke", "list", "--json").stdout)["revocations"]
@@ -124,7 +127,7 @@ def test_command_and_http_refuse_the_same(subject, text, tabasco, database, post
     assert revoked(database) == set()
 
 
-@pytest.mark.parametrize("text", ["zz", "0x", "f", "ff" * 16 + "g0"])
+@pytest.mark.parametrize("text", ["zz", "0x", "f", "ff" * 16 + "g0", "a:b", "f:" * 32, "ff::ff"])
 def test_what_is_not_hexadecimal_is_wrong_usage(text, tabasco, database, post):
     tabasco("revoke", "measurement", text, status=1 if text == "0x" else 2)
     assert post("measurement", text).status_code == 400

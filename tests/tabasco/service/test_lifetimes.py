@@ -151,9 +151,7 @@ def test_an_enrolment_ends_with_the_reference_value_of_a_component(realm):
     assert measured in text
     text = text.replace(measured, 'measurement = "reference-values"')
     end = realm.clock() + timedelta(hours=2)
-    value = ReferenceValue(
-        realm.machine.kind, "BL", cca.PLATFORM[2399][0][2], "1.0", not_after=end
-    )
+    value = ReferenceValue(realm.machine.kind, "BL", cca.PLATFORM[2399][0][2], "1.0", not_after=end)
     realm.values.add(value, at=realm.clock())
     realm.policies.put_in_force(text.encode(), at=realm.clock())
     attester, done = realm.enrol()

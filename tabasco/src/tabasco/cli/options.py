@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from veracruz_utils.secret import Secret
 
 _MAX_PEM_BYTES: Final = 16 * 1024
 _TENANT: Final = "tabasco.tenant"
+_BETWEEN: Final = re.compile(r"(?<=[0-9a-fA-F]{2}):(?=[0-9a-fA-F]{2})")  # as openssl prints digests
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -189,13 +191,13 @@ def public_key_in(file: Path) -> ec.EllipticCurvePublicKey:
 
 
 def in_hex(text: str) -> bytes:
-    """The bytes that hexadecimal digits are, of either case, with or without 0x before them.
+    """The bytes that hexadecimal digits are, of either case, with 0x before or colons between.
 
     Raises:
         click.BadParameter: they are something else.
     """
     try:
-        return bytes.fromhex(text.strip().removeprefix("0x"))
+        return bytes.fromhex(_BETWEEN.sub("", text.strip()).lower().removeprefix("0x"))
     except ValueError:
         raise click.BadParameter(f"{text[:40]!r} is not hexadecimal") from None
 

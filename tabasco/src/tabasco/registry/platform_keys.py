@@ -114,9 +114,7 @@ class PlatformKeys:
             row = session.scalar(_in_use(kind, instance))
             return None if row is None else key_of(row.public_key)
 
-    def finder(
-        self, kind: EvidenceKind
-    ) -> Callable[[bytes], ec.EllipticCurvePublicKey | None]:
+    def finder(self, kind: EvidenceKind) -> Callable[[bytes], ec.EllipticCurvePublicKey | None]:
         """Finds the keys for evidence of a kind; in a composite, those of realms."""
         composite = kind is EvidenceKind.COMPOSITE
         return partial(self.find, EvidenceKind.ARM_CCA if composite else kind)
