@@ -30,10 +30,11 @@ from veracruz_utils.policy import Policy
 @click.argument("signatures", metavar="[FILE]...", type=FILE, nargs=-1)
 @json_option
 def consent(*, membership: Membership, signatures: tuple[Path, ...], as_json: bool) -> None:
-    """Hand in consents to POLICY, each in a FILE of `durango policy sign`, your own or others'.
+    """Hand in consents to POLICY: your own, which is signed now, or those in files.
 
     Without a FILE you sign and hand in your own in one step: read the policy first, by `durango
-    policy explain`. All files are looked at before any is handed in.
+    policy explain`. A FILE is one of `durango policy sign`, your own or another's; all of them are
+    looked at before any is handed in.
     """
     agreed = membership.access.policy
     if signatures:
