@@ -180,6 +180,22 @@ def test_sessions_are_bounded_and_of_known_kinds(sessions, store):
         sessions.open("abacus", at=dcap.NOON)
 
 
+def test_authentic_evidence_that_is_refused_takes_no_room_from_what_is_accepted(
+    sessions, store, result_key, database
+):
+    other = ACCEPTING.replace(MEASURED, "ab" * 32)
+    Policies(database).put_in_force(other.encode(), at=dcap.NOON)
+    for _ in range(4):  # with room for three
+        submission = evidence(store, sessions.open("sgx", at=dcap.NOON))
+        appraisal = appraised(sessions, submission, result_key.public_key())
+        assert appraisal.status is Tier.CONTRAINDICATED
+    accepting = ACCEPTING.replace("version = 1", "version = 2")
+    Policies(database).put_in_force(accepting.encode(), at=dcap.NOON)
+    submission = evidence(store, sessions.open("sgx", at=dcap.NOON))
+    assert appraised(sessions, submission, result_key.public_key()).status is Tier.AFFIRMING
+    assert reason(sessions, submission) is RejectionReason.CHALLENGE_NOT_LIVE
+
+
 def test_an_accepted_but_weaker_platform_is_a_warning_at_best(
     sessions, store, result_key, database
 ):

@@ -113,7 +113,10 @@ class Sessions:
         # No result at all: it would speak of a key and nonce that this evidence is not about.
         if refused is not None and refused.fault is Fault.REPORT_DATA:
             raise RefusalError(RejectionReason.EVIDENCE_REFUSED, "report data")
-        self._challenges.settle(taken, at=at)
+        # Anybody can make authentic evidence, of a key of their own: what is refused takes no room
+        # from what is accepted, and the same nonce again would get it the same answer.
+        if decision.refused_by is None:
+            self._challenges.settle(taken, at=at)
         self._record(submission.kind, decision, at)
         expires = min(at + self._validity, proven.valid_until)
         # Results count whole seconds: this one would be over when it is made.
