@@ -159,7 +159,7 @@ def test_a_policy_says_what_inputs_and_the_result_are(desk):
     assert written["inputs"] == [{"name": "people", "type": PEOPLE, "bytes": 1024}]
     assert written["result"]["contributors"] == 1
     shown = desk.run("policy", "show", "new.json").stdout
-    assert f"input 0    client 1: people, {PEOPLE}, at most 1024 bytes" in shown
+    assert f"input 0    client 1: people, {PEOPLE}, at most 1 KiB" in shown
     assert "result     Vec<i64>, released if 1 principals or more gave an input" in shown
     assert "laplace noise, sensitivity 1; a release costs epsilon 0.5 of 2: 4 in all" in shown
     facts = json.loads(desk.run("policy", "show", "new.json", "--json").stdout)

@@ -20,3 +20,11 @@ def layer_names(layers: Collection[IsolationLayer]) -> str:
 def timestamp(moment: datetime) -> str:
     """A moment in UTC as RFC 3339, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def size(count: int) -> str:
+    """So many bytes, in the largest unit that says it whole."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count and count % factor == 0:
+            return f"{count // factor:,} {unit}"
+    return f"{count:,} byte{'' if count == 1 else 's'}"

@@ -224,8 +224,8 @@ def test_two_who_exchanged_their_names_are_told_by_their_certificates():
 def test_inputs_in_another_order_are_told_place_by_place():
     told = found(parse(), parse(order=[2, 1, 3]))
     assert told["input 0"] == (
-        "of north: a file of any content, at most 1,073,741,824 bytes",
-        "of south: a file of any content, at most 1,073,741,824 bytes",
+        "of north: a file of any content, at most 1 GiB",
+        "of south: a file of any content, at most 1 GiB",
     )
     assert told.keys() == {"input 0", "input 1"}
     more = found(parse(), parse(order=[1, 2, 3, 3]))

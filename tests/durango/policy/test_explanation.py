@@ -83,7 +83,7 @@ def test_noise_and_what_may_leave_are_told():
     privacy = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "2", "sensitivity": "1"}
     learns = told(result={"type": "(i64,)", "contributors": 2, "bytes": 9, "privacy": privacy})
     for words in (
-        "not a (i64,)",
+        "not of type (i64,)",
         "larger than 9 bytes",
         "at least 2 principals",
         "epsilon 0.5",
@@ -149,6 +149,10 @@ def test_the_page_is_one_file_that_loads_nothing_and_says_all():
         assert all(line in page.text for line in section.lines)
     for name in (*ROLES, "patients", "isolate", "delegate: bridge.example:3011"):
         assert name in page.text
+    assert "PiProvider" not in raw
+    assert "gives the program" in page.text
+    for digest in (policy.program_digest, *policy.platforms[0].measurements):
+        assert (digest.hex() if isinstance(digest, bytes) else str(digest)) in page.text
 
 
 def test_what_others_chose_is_no_markup_in_the_page():

@@ -6,7 +6,7 @@ from typing import Final
 
 from cryptography import x509
 
-from durango._words import layer_names, printable, timestamp
+from durango._words import layer_names, printable, size, timestamp
 from durango.platforms import protection
 from durango.policy.terms import conduct_facts, conduct_rows, terms_facts, terms_rows
 from veracruz_utils.digest import Digest
@@ -139,15 +139,8 @@ def _limits_line(policy: Policy) -> str:
     limits = policy.limits
     fuel = "any" if limits.fuel is None else str(limits.fuel)
     return (
-        f"program {_size(limits.program_bytes)}, input {_size(limits.input_bytes)}, "
-        f"inputs in all {_size(limits.total_input_bytes)}, result {_size(limits.output_bytes)}, "
-        f"memory {_size(limits.memory_bytes)}, run {limits.run_seconds} s, "
+        f"program {size(limits.program_bytes)}, input {size(limits.input_bytes)}, "
+        f"inputs in all {size(limits.total_input_bytes)}, result {size(limits.output_bytes)}, "
+        f"memory {size(limits.memory_bytes)}, run {limits.run_seconds} s, "
         f"compile {limits.compile_seconds} s, idle {limits.idle_seconds} s, fuel {fuel}"
     )
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count % factor == 0:
-            return f"{count // factor} {unit}"
-    return f"{count} bytes"

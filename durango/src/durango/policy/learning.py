@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from durango._words import size
 from durango.policy.voice import Voice, called, counted, listed, place_line, verb
 from veracruz_utils.policy import OPAQUE, Role, decimal_text
 
@@ -32,7 +33,7 @@ def gives(voice: Voice) -> Iterator[str]:
     if voice.order:
         yield (
             f"All inputs and stream items of a round together have at most "
-            f"{limits.total_input_bytes:,} bytes."
+            f"{size(limits.total_input_bytes)}."
         )
     if any(each.type != OPAQUE for each in (*policy.inputs, *policy.streams)):
         yield (
@@ -117,9 +118,9 @@ def _party(voice: Voice, who: str) -> str:
 def _edge(voice: Voice) -> Iterator[str]:
     terms = voice.policy.result
     if terms.type != OPAQUE:
-        yield f"No result leaves that is not a {terms.type}."
+        yield f"No result leaves that is not of type {terms.type}."
     if terms.most_bytes is not None:
-        yield f"No result leaves that is larger than {terms.most_bytes:,} bytes."
+        yield f"No result leaves that is larger than {size(terms.most_bytes)}."
     if terms.contributors:
         yield (
             f"The program is not run unless at least {terms.contributors} principals gave an input "

@@ -9,6 +9,7 @@ from typing import Final
 from durango._html import said
 from durango._words import timestamp
 from durango.policy.explanation import Section
+from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, Role
 
 _STYLE: Final = """
@@ -24,6 +25,12 @@ th, td { padding: .2rem 1rem .2rem 0; vertical-align: top }
   li, tr { break-inside: avoid } svg { max-height: 92vh }
 }
 """
+_DOES: Final = {
+    Role.PI_PROVIDER: "gives the program",
+    Role.DATA_PROVIDER: "gives data",
+    Role.STREAM_PROVIDER: "gives data anew in every round",
+    Role.RESULT_READER: "reads the result",
+}
 _ROW: Final = 64
 _LEFT, _MIDDLE, _RIGHT = 10, 300, 610
 _BOX: Final = 200
@@ -40,7 +47,7 @@ def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
         f'<p class="remark">Policy <code>{policy.digest}</code>, ends '
         f"{timestamp(policy.expires_at)}. Made by <code>durango policy explain</code>; the policy "
         "itself is what counts, and everybody can make this page from it.</p>\n"
-        f"{drawing(policy)}\n{_people(policy)}\n{body}\n</body>\n</html>\n"
+        f"{drawing(policy)}\n{_people(policy)}\n{_digests(policy)}\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -135,12 +142,31 @@ def _people(policy: Policy) -> str:
     """Who they are, by what was compared when certificates were exchanged."""
     rows = [
         f"<tr><td>{said(each.label)}</td>"
-        f"<td>{', '.join(role.value for role in Role if role in each.roles)}</td>"
+        f"<td>{', '.join(_DOES[role] for role in Role if role in each.roles)}</td>"
         f"<td><code>{each.digest}</code></td></tr>"
         for each in policy.identities
     ]
-    head = "<tr><th>Principal</th><th>Roles</th><th>Fingerprint of the certificate</th></tr>"
+    head = "<tr><th>Principal</th><th>Part</th><th>Fingerprint of the certificate</th></tr>"
     return "<h2>Who takes part</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
+
+
+def _digests(policy: Policy) -> str:
+    """What else can be compared with what its owner says of it."""
+    key = policy.tabasco_key
+    named = [
+        ("Program", str(policy.program_digest)),
+        ("Key of the attestation service", "none is named" if key is None else str(Digest.of(key))),
+        *(
+            (f"Runtime on {platform.name}", measurement.hex())
+            for platform in policy.platforms
+            for measurement in sorted(platform.measurements)
+        ),
+    ]
+    rows = (
+        f"<tr><td>{said(what)}</td><td><code>{said(is_)}</code></td></tr>" for what, is_ in named
+    )
+    head = "<tr><th>What</th><th>Fingerprint</th></tr>"
+    return "<h2>What can be compared</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
 
 
 def _section(section: Section) -> str:

@@ -1,6 +1,6 @@
 """What a policy says of inputs and of the result, for people to read and for programs."""
 
-from durango._words import printable
+from durango._words import printable, size
 from veracruz_utils.policy import (
     OPAQUE,
     UNLIMITED,
@@ -80,7 +80,7 @@ def terms_rows(policy: Policy) -> list[tuple[str, str]]:
     result = policy.result
     said = [] if result.type == OPAQUE else [printable(result.type, most=300)]
     if result.most_bytes is not None:
-        said.append(f"at most {result.most_bytes} bytes")
+        said.append(f"at most {size(result.most_bytes)}")
     if result.contributors:
         said.append(f"released if {result.contributors} principals or more gave an input")
     if said:
@@ -106,7 +106,7 @@ def _input_line(terms: InputTerms) -> str:
     said = [printable(terms.name)] if terms.name else []
     said.append(printable(terms.type, most=300))
     if terms.most_bytes is not None:
-        said.append(f"at most {terms.most_bytes} bytes")
+        said.append(f"at most {size(terms.most_bytes)}")
     return ", ".join(said)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from durango._words import size
 from durango.policy.known_programs import KnownProgram, known_program
 from veracruz_utils.policy import (
     OPAQUE,
@@ -54,7 +55,7 @@ def place_line(terms: InputTerms, *, limit: int) -> str:
     kind = "a file of any content" if terms.type == OPAQUE else f"a {terms.type}"
     name = f"{terms.name!r}, " if terms.name else ""
     most = limit if terms.most_bytes is None else min(limit, terms.most_bytes)
-    return f"{name}{kind}, at most {most:,} bytes"
+    return f"{name}{kind}, at most {size(most)}"
 
 
 @dataclass(frozen=True, slots=True)
