@@ -95,7 +95,7 @@ def _target(path: Path, *, force: bool) -> Iterator[tuple[BinaryIO, Callable[[],
     """A file to write and to read again, and what puts the rest of it in its place."""
     if path == _STDIO:
         memory = io.BytesIO()
-        yield memory, lambda: _print(memory.getbuffer())
+        yield memory, lambda: _print(memory.getbuffer()[memory.tell() :])
         return
     # The spool has no name, and is where its content will be: nothing of a secret is left over.
     with (
