@@ -123,10 +123,13 @@ def test_init_makes_a_key_once_and_public_key_prints_it(ran, run, state):
     made = ran("init", "--json")
     key = load_pem_public_key(made["public_key"].encode())
     assert made["fingerprint"] == sha256(der_of(key)).hexdigest()
-    assert f"fingerprint {made['fingerprint']}: tell it to the principals" in run("init").stderr
+    for command in ("init", "public-key"):
+        assert (
+            f"fingerprint {made['fingerprint']}: tell it to the principals" in run(command).stderr
+        )
     assert made["state"] == str(state)
     assert ran("init", "--json") == made
-    assert ran("public-key") == made["public_key"]
+    assert run("public-key").stdout == made["public_key"]
     assert "PRIVATE" not in json.dumps(made)
     assert stat.S_IMODE((state / "result-key.pem").stat().st_mode) == 0o600
 
@@ -279,7 +282,7 @@ def test_the_service_enrols_answers_and_ends_cleanly_on_sigterm(state, root, roo
         attester = RootAttester(root)
         enrol(address, attester)
         challenge, result = verify(address, attester)
-        key = load_pem_public_key(ran("public-key").encode())
+        key = load_pem_public_key(ran("public-key", "--json")["public_key"].encode())
         (listed,) = ran("instance", "list", "--json")["instances"]
         assert (listed["state"], listed["root"]) == ("live", "lab")
         assert listed["instance_id"] == attester.instance_id.hex()

@@ -157,7 +157,7 @@ def test_no_key_shows_its_private_half(state):
 def test_keys_are_listed_rotated_and_dropped_by_command(run, state):
     (first,) = run("keys", "list", "--json")["keys"]
     assert first["expires_at"] is None
-    assert first["public_key"] == run("public-key")
+    assert first["public_key"] == run("public-key", "--json")["public_key"]
     made = run("keys", "rotate", "--overlap", "3", "--json")
     kept = run("keys", "list", "--json")["keys"]
     assert [key["kid"] for key in kept] == [made["kid"], first["kid"]]

@@ -33,18 +33,16 @@ def init(state: StateDirectory, *, as_json: bool) -> None:
     state.prepare()
     key = state.make_result_key().public_key()
     _emit_public_key(state, key, as_json=as_json)
-    if not as_json:
-        note(
-            f"fingerprint {Digest.of(der_of(key))}: tell it to the principals by another way than "
-            "the key; `durango policy show` says which one a policy names"
-        )
 
 
 @click.command("public-key")
 @state_option
 @json_option
 def public_key(state: StateDirectory, *, as_json: bool) -> None:
-    """Print the current public key of our results in PEM, for policies to pin."""
+    """Print the current public key of our results in PEM, for policies to pin.
+
+    Its fingerprint, for the principals to compare, is told on standard error.
+    """
     _emit_public_key(state, state.result_key().public_key(), as_json=as_json)
 
 
@@ -136,3 +134,8 @@ def _emit_public_key(
     text = pem_of(key).decode()
     facts = {"public_key": text, "state": state.path, "fingerprint": Digest.of(der_of(key))}
     emit(facts, text.rstrip("\n"), as_json=as_json)
+    if not as_json:
+        note(
+            f"fingerprint {facts['fingerprint']}: tell it to the principals by another way than "
+            "the key; `durango policy show` says which one a policy names"
+        )
