@@ -17,6 +17,7 @@ from durango.identity import MAX_PEM_BYTES, Identity, Password, load_certificate
 from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import NewFile, read_file, write_new_files
 from veracruz_utils.digest import Digest
+from veracruz_utils.file_names import file_name_of
 
 
 @subgroup("identity", help="Make and show a principal's certificate.")
@@ -122,9 +123,9 @@ def _write(
     made: Identity, name: str, output: Path, terms: _KeyTerms, *, force: bool, as_json: bool
 ) -> None:
     """Write both files, and say the fingerprint that others compare."""
-    file_name = unicodedata.normalize("NFC", name).replace(" ", "-")
-    if not name or Path(file_name).name != file_name:
+    if not name or Path(name).name != name:
         raise click.UsageError(f"{name[:80]!r} is no name for files: --output says where they go")
+    file_name = file_name_of(unicodedata.normalize("NFC", name))
     prefix = output / file_name if output.is_dir() else output
     certificate = prefix.with_name(f"{prefix.name}.cert.pem")
     key = prefix.with_name(f"{prefix.name}.key.pem")

@@ -7,6 +7,7 @@ from typing import Final
 
 from sdk.examples import Example
 from sdk.examples.model import Input
+from veracruz_utils.file_names import file_name_of
 from veracruz_utils.policy import LINUX_SOFTWARE
 
 PROGRAM_PROVIDER: Final = "program provider"
@@ -22,7 +23,7 @@ class Party:
     @property
     def certificate(self) -> str:
         """The name of their certificate's file, as `durango identity new` calls it."""
-        return f"{self.name.replace(' ', '-')}.cert.pem"
+        return f"{file_name_of(self.name)}.cert.pem"
 
 
 def parties(example: Example) -> tuple[Party, ...]:
