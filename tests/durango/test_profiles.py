@@ -114,6 +114,22 @@ def test_a_key_is_encrypted_under_a_password_and_used_with_it(config):
     assert "policy.json: " in told  # past the key, to the policy
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "told"),
+    [
+        ("timeout = nan", 2, "nan is no number of seconds"),
+        ("timeout = -1", 2, "is not in the range"),
+        ('timeout = "x"', 1, "at 'profiles.other.timeout'"),
+        ('certificate = "a\\u0000b"', 1, "no file has NUL in its name"),
+    ],
+)
+def test_what_a_profile_cannot_say_is_told_with_its_place(config, said, status, told):
+    text = f'profile = "other"\n[profiles.first]\n[profiles.other]\n{said}\n'
+    (config / "config.toml").write_bytes(text.encode("utf-8-sig"))
+    files = ("--certificate", "x", "--key", "x")
+    assert told in run("status", "x", *files, config=config, status=status).stderr
+
+
 def test_a_pkcs12_file_is_taken_apart(config):
     made = Identity.create("south", not_before=datetime.now(UTC), lifetime=timedelta(days=2))
     certificate = x509.load_der_x509_certificate(made.certificate)

@@ -1,5 +1,6 @@
 """CSV as its owners have it: what is said of a file, what is wrong in it, and how much it takes."""
 
+import csv
 import io
 import tracemalloc
 
@@ -40,6 +41,19 @@ def test_numbers_may_have_a_decimal_comma():
     assert rows(PAIRS, b"1,5;-0,25\n2;\n1e3;,5\n", delimiter=";", decimal_comma=True) == [
         (1.5, -0.25), (2.0, None), (1000.0, 0.5),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "byte"), [("Größe", "0xf6"), ("\ufeffname", "0xff")])
+def test_a_header_in_another_encoding_is_told_as_that(data, byte):
+    raw = data.encode("latin-1") if byte == "0xf6" else data.encode("utf-16-le")
+    with pytest.raises(TableError, match=f"the byte {byte}, which is not utf-8: say the encoding"):
+        encoded(PEOPLE, raw + b",age\n", header=True)
+
+
+def test_a_cell_may_be_long():
+    before = csv.field_size_limit()
+    assert rows(parse_type("Vec<String>"), b"x" * 1_000_000) == ["x" * 1_000_000]
+    assert csv.field_size_limit() == before
 
 
 def test_with_a_decimal_comma_a_point_is_no_part_of_a_number():

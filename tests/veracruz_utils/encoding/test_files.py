@@ -13,7 +13,9 @@ from veracruz_utils.encoding.files import decode_file, encode_file, form_of
 from veracruz_utils.encoding.pinecone import decode, encode, parse_type
 from veracruz_utils.encoding.rows.arrow import pyarrow
 from veracruz_utils.encoding.rows.faults import FaultyRowsError
+from veracruz_utils.encoding.rows.json_lines import value_of_line
 from veracruz_utils.encoding.rows.reading import Reading
+from veracruz_utils.strict_json import JsonError, read_json
 
 PEOPLE = parse_type("Vec<{name: String, age: u8, income: Option<f64>}>")
 SOME = [{"name": "Zoë", "age": 39, "income": None}, {"name": "", "age": 0, "income": 0.5}]
@@ -108,6 +110,42 @@ def test_all_that_is_wrong_in_json_lines_is_in_one_report():
     ]
     assert told[3].startswith("  people.jsonl:5:10: the JSON is not JSON: Expecting value")
     assert told[4:] == ["  people.jsonl:6: the JSON has 'age' twice in one object"]
+
+
+_LINES = st.one_of(
+    st.binary(max_size=30),
+    st.dictionaries(st.text(max_size=4), st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+        st.lists(st.integers(), max_size=2),
+        st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+    ), max_size=3).map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([
+        b'{"a": 1, "a": 2}', b'{"a:": 1, "a:": 2}', b'{"a": {"b": 1, "b": 2}}', b'{"a":"b:c"}',
+        b'{"a": 1e999}', b'{"a": 123456789012345678901}', b'{"a": -0}', b'{"a": 01}',
+        b'{"a": 1,}', b'{"a": "\xff"}', b'{"a": "\x01"}', b'{"a": NaN}', b'{"\\u0061":1,"a":2}',
+        b'{"a": 0.1234567890123456789}', b'{"a": 1} x', b'\xef\xbb\xbf{"a": 1}', b'{"a": -1.0}',
+    ]),
+)  # fmt: skip
+
+
+@given(_LINES)
+def test_a_line_of_json_is_what_strict_json_is(text):
+    def read(reader):
+        try:
+            return repr(reader(text))
+        except JsonError as error:
+            return str(error)
+
+    assert read(value_of_line) == read(
+        lambda line: read_json(line, max_bytes=1 << 24, max_depth=200)
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_mark_in_front_of_json_is_no_part_of_it(form):
+    text = json.dumps(SOME[0]).encode() + b"\n"
+    text = text if form == "jsonl" else b"[" + text + b"]"
+    assert decode(PEOPLE, encoded(PEOPLE, b"\xef\xbb\xbf" + text, form)) == SOME[:1]
 
 
 def test_members_of_json_lines_are_chosen_by_name():

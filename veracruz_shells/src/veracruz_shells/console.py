@@ -10,6 +10,7 @@ import gc
 import itertools
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from veracruz_utils.errors import VeracruzError
 __all__ = [
     "ADDRESS",
     "CommandGroup",
+    "SecondsRange",
     "SingleCommand",
     "command_group",
     "emit",
@@ -218,6 +220,22 @@ class _AddressType(click.ParamType[Address]):
 
 ADDRESS: Final = _AddressType()
 """The type of an option or argument that is a `host:port`."""
+
+
+class SecondsRange(click.FloatRange):
+    """The type of an option that is a number of seconds: a range, in which NaN is not."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The number, or a usage error."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{found} is no number of seconds.", param, ctx)
+        return found
 
 
 class _JsonOption(click.Option):

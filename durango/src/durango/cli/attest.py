@@ -15,7 +15,7 @@ from durango.cli.membership import Access, access_options
 from durango.cli.options import FILE, force_option
 from durango.evidence import Attestation
 from durango.platforms import protection
-from veracruz_shells.console import emit, json_option, note, progress, write_new_file
+from veracruz_shells.console import SecondsRange, emit, json_option, note, progress, write_new_file
 from veracruz_utils.errors import UnreachableError
 
 _AGAIN_S: Final = 0.5
@@ -26,7 +26,7 @@ _AGAIN_S: Final = 0.5
 @click.option("--output", type=FILE, help="Write the attestation to this file.")
 @click.option(
     "--wait",
-    type=click.FloatRange(0, 7 * 86400),
+    type=SecondsRange(0, 7 * 86400),
     default=0.0,
     metavar="SECONDS",
     help="How long to go on asking while the bridge or the attestation service is not there.",

@@ -30,7 +30,7 @@ from durango.policy.checking import check_policy
 from durango.policy.meaning import explain_policy
 from durango.policy.rules import Severity
 from durango.releases import Releases
-from veracruz_shells.console import emit, json_option, note, progress
+from veracruz_shells.console import SecondsRange, emit, json_option, note, progress
 from veracruz_shells.files import refuse_existing
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import RESULT_READERS, Policy, PolicyIdentity, Role
@@ -97,7 +97,7 @@ class _Join:
 @click.option("--yes", is_flag=True, help="Agree to every step; for scripts.")
 @click.option(
     "--wait",
-    type=click.FloatRange(0, 7 * 86400),
+    type=SecondsRange(0, 7 * 86400),
     default=_USUAL_WAIT_S,
     show_default=True,
     metavar="SECONDS",

@@ -23,7 +23,7 @@ from durango.evidence import Attestation
 from durango.identity import Identity, require_member
 from durango.platforms import protection
 from durango.policy.facts import certificates_out_of_force
-from veracruz_shells.console import ADDRESS, note, progress
+from veracruz_shells.console import ADDRESS, SecondsRange, note, progress
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.tls_files import ClientFiles, client_files
 from veracruz_utils.address import Address
@@ -173,7 +173,7 @@ _WHERE: Final = (
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(0.001, 86400),
+        type=SecondsRange(0.001, 86400),
         default=60.0,
         show_default=True,
         metavar="SECONDS",

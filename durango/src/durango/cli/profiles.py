@@ -88,6 +88,8 @@ def defaults_of(folder: Path, name: str | None) -> dict[str, object]:
 
 
 def _path(folder: Path, value: str) -> str:
+    if "\0" in value:
+        raise DurangoError(f"{printable(value)}: no file has NUL in its name")
     try:
         return str(folder / Path(value).expanduser())
     except RuntimeError as error:  # of a user who is not there
@@ -147,4 +149,16 @@ def _read(path: Path) -> _Config:
     except msgspec.ValidationError as error:
         known = ", ".join(Profile.__struct_fields__)
         what = str(error).replace("`", "'").replace("$.", "").replace("Object contains ", "")
+        if "profiles[...]" in what:
+            what = what.replace("profiles[...]", _faulty(said))
         raise DurangoError(f"{path}: {printable(what)}; a profile may have {known}") from None
+
+
+def _faulty(said: Mapping[str, Any]) -> str:
+    """Which of the profiles is not what it should be."""
+    for name, profile in said["profiles"].items():
+        try:
+            msgspec.convert(profile, Profile)
+        except msgspec.ValidationError:
+            return f"profiles.{name}"
+    return "profiles"

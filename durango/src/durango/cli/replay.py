@@ -11,7 +11,15 @@ from durango.errors import ReplayError
 from durango.receipts import receipt_facts, receipt_line
 from durango.replay_files import ReplayFiles
 from durango.replays import replay
-from veracruz_shells.console import emit, json_option, note, progress, read_file, write_new_file
+from veracruz_shells.console import (
+    SecondsRange,
+    emit,
+    json_option,
+    note,
+    progress,
+    read_file,
+    write_new_file,
+)
 from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
 
@@ -57,7 +65,7 @@ from veracruz_shells.policy_files import read_policy
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.001, 30 * 86400),
+    type=SecondsRange(0.001, 30 * 86400),
     help="How long the program may take here.  [default: as long as the policy says]",
 )
 @click.option("--output", type=FILE, help="Write the result of this run to this file.")

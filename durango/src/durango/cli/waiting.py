@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from colima.runtime import ComputationState
-from veracruz_shells.console import note, progress
+from veracruz_shells.console import SecondsRange, note, progress
 
 if TYPE_CHECKING:
     from durango.principal import Principal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 wait_option = click.option(
     "--wait",
-    type=click.FloatRange(0, 7 * 86400),
+    type=SecondsRange(0, 7 * 86400),
     default=0.0,
     metavar="SECONDS",
     help="How long to wait until the other principals have done their part.",

@@ -4,7 +4,6 @@ A table keeps the text of its CSV, where quotes mean something: `"1"` is text an
 `""` is an empty text where nothing is NULL. So cells are taken here with their quotes.
 """
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, cast
@@ -60,15 +59,18 @@ def encode_sql_table(text: bytes, reading: Reading) -> bytes:
             f"byte {error.start} is not {reading.encoding}: say the encoding, such as cp1252"
         ) from None
     faults = Faults()
-    out = io.StringIO()
+    out = bytearray()  # of text, Python's buffers take four bytes for each character
     try:
         for row in _fitting(_rows(characters, reading.delimiter, faults), reading, faults):
-            out.write(",".join(row) + "\n")
+            out += (",".join(row) + "\n").encode()
     except TooManyFaultsError:
         faults.report(whole=False)
     faults.report(whole=True)
+    del characters
+    content = out.decode()
+    del out
     queries = None if reading.queries is None else list(reading.queries)
-    table = {"name": reading.table, "queries": queries, "content": {"Csv": out.getvalue()}}
+    table = {"name": reading.table, "queries": queries, "content": {"Csv": content}}
     return encode(parse_type(TABLE), table)
 
 

@@ -1,5 +1,6 @@
 """JSON text to bytes and back."""
 
+import codecs
 import json
 import math
 from typing import Final
@@ -21,6 +22,7 @@ def encode_from_json(kind: TypeKind, text: bytes) -> bytes:
         PineconeError: the text is not strict JSON, repeats a name, or does not fit the type.
     """
     try:
+        text = text.removeprefix(codecs.BOM_UTF8)
         value = read_json(text, max_bytes=_MAX_TEXT_BYTES, max_depth=_MAX_DEPTH)
     except JsonError as error:
         raise PineconeError(f"the JSON {error}") from error

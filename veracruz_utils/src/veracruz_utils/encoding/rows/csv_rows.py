@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, Final, NamedTuple, TextIO, TypeAlias
 
+from veracruz_utils.encoding.errors import TableError
 from veracruz_utils.encoding.rows.cells import CellColumn, whole_of
 from veracruz_utils.encoding.rows.faults import Faults, RowFault
 from veracruz_utils.encoding.rows.reading import Reading
@@ -16,6 +18,8 @@ OnRows: TypeAlias = Callable[[int], object]
 """Is told how many rows there are so far."""
 
 _AT_ONCE: Final = 1024
+_MOST_CELL_CHARS: Final = 16 * 1024 * 1024
+_NOT_TEXT: Final = re.compile("[\udc80-\udcff]")
 
 
 def encode_csv(
@@ -33,6 +37,7 @@ def encode_csv(
         TableError: the type is no table of cells, or the header not that of the table.
         TooManyFaultsError: there are more than a report has room for.
     """
+    before = csv.field_size_limit(_MOST_CELL_CHARS)
     text = io.TextIOWrapper(source, reading.codec, errors="surrogateescape", newline="")
     try:
         header = None
@@ -41,6 +46,7 @@ def encode_csv(
             names = next(batches, _Batch([], []))
             header = [reading.tidied(name) for name in names.rows.pop(0)] if names.rows else []
             names.lines[:1] = []
+            _require_text(header, reading)
             batches = chain([names], batches)
         columns = _columns(table, header, reading)
         width = len(columns) if header is None or reading.columns is None else len(header)
@@ -49,6 +55,16 @@ def encode_csv(
             on_rows(spool.count)
     finally:
         text.detach()  # the file is not ours to close
+        csv.field_size_limit(before)
+
+
+def _require_text(header: Sequence[str], reading: Reading) -> None:
+    for name in header:
+        if found := _NOT_TEXT.search(name):
+            raise TableError(
+                f"the header has the byte {ord(found[0]) - 0xDC00:#04x}, which is not "
+                f"{reading.encoding}: say the encoding, such as cp1252, latin-1 or utf-16"
+            )
 
 
 class _Batch(NamedTuple):
