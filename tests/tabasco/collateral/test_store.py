@@ -226,6 +226,19 @@ class TestLookup:
                 source.for_report(report, at, certificate=None)
         assert source.for_report(report, NOON - 9 * DAY, certificate=None).crl is None
 
+    def test_pruning_does_not_do_away_with_the_need_for_a_list(self, store):
+        lists = [revocation_list(MILAN.ark), revocation_list(MILAN.ark, 7)]
+        keep(store, pem(MILAN), Report().certificate(), *lists, issued(-1))
+        source, report = StoredCollateral(store), Report().report()
+        later = NOON + 2 * DAY
+        assert {each.kind for each in store.prune(before=later)} == {
+            ItemKind.INTEL, ItemKind.AMD_CRL,
+        }  # fmt: skip
+        for _ in range(2):
+            with refused(Fault.COLLATERAL_EXPIRED, VerificationStage.COLLATERAL):
+                source.for_report(report, later, certificate=None)
+            assert store.prune(before=later) == []
+
     def test_who_brings_certificates_along_is_held_to_the_list_that_is_kept(self, store):
         report = Report()
         chain = report.endorsements()

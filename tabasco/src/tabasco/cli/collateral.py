@@ -120,7 +120,10 @@ def check(
 @store_option
 @json_option
 def prune(before: datetime | None, store: Path, *, as_json: bool) -> None:
-    """Delete expired collateral; evidence of that time can then no longer be verified."""
+    """Delete expired collateral; evidence of that time can then no longer be verified.
+
+    AMD's last lists of revoked certificates stay: where one was kept it has to be current.
+    """
     gone = Store(store).prune(before=before or current_time())
     emit({"items": [_fields(each) for each in gone]}, f"{len(gone)} deleted", as_json=as_json)
 

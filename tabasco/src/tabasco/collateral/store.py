@@ -150,10 +150,22 @@ class Store:
         return entries
 
     def prune(self, *, before: datetime) -> list[CollateralEntry]:
-        """Forget what ended before a time; what was forgotten."""
+        """Forget what ended before a time; what was forgotten.
+
+        The last list of revoked certificates of each authority stays: without it nobody would know
+        that there has to be one, and what it revokes would be accepted again.
+        """
         with self._changing() as index:
-            gone = [each for each in index.items if each.end < before]
-            index.items = [each for each in index.items if each.end >= before]
+            last = {
+                each.subject: each
+                for each in sorted(index.items, key=lambda each: each.end)
+                if each.kind is ItemKind.AMD_CRL
+            }
+            kept = [
+                each for each in index.items if each.end >= before or last.get(each.subject) == each
+            ]
+            gone = [each for each in index.items if each not in kept]
+            index.items = kept
         # After the index: what dies in between leaves a file too many, not an entry without one.
         for each in gone:
             self._object(each.sha256).unlink(missing_ok=True)
