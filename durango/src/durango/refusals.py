@@ -119,6 +119,9 @@ _AWAITED: Final = {
     ComputationState.READY_TO_EXECUTE.name: "the program has not run in this round yet",
 }
 """What is still to come in a state."""
+_LATER: Final = {
+    "stream": "; where the policy has more rounds, `durango round next` asks for another",
+}
 _THAT_WAIT: Final = frozenset({"data", "stream", "result", "next round"})
 """Requests whose commands can wait."""
 
@@ -140,7 +143,7 @@ def _remedy(request: str, answer: Refused) -> str:
     if answer.found.startswith(ComputationState.ERROR.name):
         return "this state is final: have the delegate start the computation anew"
     if _comes_late(answer):
-        return "it is too late for this, see `durango status`"
+        return f"it is too late for this, see `durango status`{_LATER.get(request, '')}"
     there = _AWAITED.get(answer.found.partition(",")[0])
     early = f"it is too early, {there}: " if there else ""
     if request in _THAT_WAIT:

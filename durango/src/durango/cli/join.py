@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from durango.principal import Principal
 
 _USUAL_WAIT_S: Final = 3600.0
+_RESULT: Final = "the result"
+_NOT_IN: Final = (ComputationState.INITIAL, ComputationState.DATA_SOURCES_LOADING)
+_READABLE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class _Join:
     yes: bool
     done: dict[str, object] = field(default_factory=dict)
     sent: list[dict[str, object]] = field(default_factory=list)
+    left_out: list[click.UsageError] = field(default_factory=list)
 
     @property
     def policy(self) -> Policy:
@@ -79,7 +83,30 @@ class _Join:
         """A file that was not named on the command line."""
         if self.yes or not sys.stdin.isatty():
             raise click.UsageError(f"{what} needs a file: give it by {option}")
-        return Path(click.prompt(f"file of {what}", err=True))
+        if what == _RESULT:
+            return Path(click.prompt(f"file of {what}", err=True))
+        file: Path = click.prompt(f"file of {what}", type=_READABLE, err=True)
+        return file
+
+    def path_or_in(self, what: str, option: str) -> Path | None:
+        """A file that was not named; None where only the isolate can tell if it is needed.
+
+        The program and the data of one round are those of the next.
+        """
+        asked = not self.yes and sys.stdin.isatty()
+        if self.policy.conduct.rounds == 1 or (
+            asked and not click.confirm(f"Is {what} in already", err=True)
+        ):
+            return self.path(what, option)
+        self.left_out.append(
+            click.UsageError(f"{what} needs a file until all data are in: give it by {option}")
+        )
+        return None
+
+    def require_given(self, principal: "Principal") -> None:
+        """Go on only if what was left out is in."""
+        if self.left_out and principal.state().state in _NOT_IN:
+            raise self.left_out[0]
 
 
 @click.command("join")
@@ -124,12 +151,13 @@ def join(
     """Take part in the computation of POLICY: read it, check it, sign, attest, send, fetch.
 
     What you have to do follows from the policy and your certificate. A step that was done before
-    is found done.
+    is found done. Where there are several rounds, begin one by `durango round next`, and join
+    again: with your stream items of that round, and without the program and data that are in.
     """
     joining = _Join(membership, yes)
     reads = bool(joining.member.roles & RESULT_READERS)
     if reads and output is None:
-        output = joining.path("the result", "--output")
+        output = joining.path(_RESULT, "--output")
     for path in (output if reads else None, receipt):
         if path is not None:
             refuse_existing(path, force=force)
@@ -140,6 +168,7 @@ def join(
         principal, attestation = membership.connect()
         with principal:
             joining.done["attestation"] = attestation_facts(attestation)
+            joining.require_given(principal)
             kept = BundleFile(receipt, membership.access, attestation, force)
             kept.keep([])
             kept = replace(kept, force=True)  # what comes takes the place of what is there now
@@ -165,8 +194,9 @@ def _contents(
 ) -> Iterator[_Part]:
     """What this principal has to send, looked at before anything is."""
     if Role.PI_PROVIDER in joining.member.roles:
-        path = program or joining.path("the program", "--program")
-        yield _Part(ContentKind.PROGRAM, 0, files.enter_context(open_content(path)))
+        path = program or joining.path_or_in("the program", "--program")
+        if path is not None:
+            yield _Part(ContentKind.PROGRAM, 0, files.enter_context(open_content(path)))
     for kind, paths in given.items():
         data = kind is ContentKind.DATA
         order = joining.policy.data_provision_order if data else joining.policy.streaming_order
@@ -179,7 +209,14 @@ def _contents(
             )
         for package in range(places):
             place = place_of(joining.policy, joining.member, kind, package)
-            path = paths[package] if package < len(paths) else joining.path(place.label, option)
+            if package < len(paths):
+                path = paths[package]
+            elif data:
+                path = joining.path_or_in(place.label, option)
+            else:
+                path = joining.path(place.label, option)
+            if path is None:
+                continue
             content = open_input(path, joining.membership, kind, package, encoding)
             yield _Part(kind, package, files.enter_context(content))
 
