@@ -48,6 +48,10 @@ def test_a_key_that_is_not_used_is_left_out_and_spoils_no_other():
         {"kty": "RSA", "kid": "weak too", "x5c": x5c(WEAK)},
         {"kty": "oct", "kid": "secret", "k": "AAAA"},
         rsa_jwk(rsa_key(), kid="for encryption", use="enc"),
+        rsa_jwk(rsa_key(), kid="for encryption, too") | {"alg": "RSA-OAEP-256"},
+        jwk_of(EC_KEY.public_key(), kid="for agreement") | {"alg": "ECDH-ES"},
+        {"kty": "EC", "crv": "secp256k1", "kid": "bitcoin", "x": "AA", "y": "AA"},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "edwards", "x": "AA"},
         rsa_jwk(rsa_key(), kid="good"),
     )
     assert set(found) == {"good"}

@@ -8,6 +8,7 @@ short RSA key, is left out: what it signs is then by no known key.
 
 import base64
 import functools
+import re
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
@@ -27,6 +28,8 @@ _MAX_KEYS: Final = 256
 _MAX_KID: Final = 256
 _MAX_MODULUS: Final = 2048  # characters of base64url: 8192 bits have 1366
 _EXPONENT: Final = 65537
+_SIGNING: Final = re.compile("[ERP]S[0-9]{3}")
+_OTHER_CURVES: Final = ("secp256k1", "P-192", "P-224")
 
 TokenKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
@@ -87,9 +90,19 @@ def _set(entries: JsonValue) -> dict[str, TokenKey]:
         # Two keys of one name: which of them counts would depend on the reader.
         if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID or kid in keys:
             raise _error("a key has no kid of its own")
-        is_for_signatures = isinstance(entry, dict) and entry.get("use", "sig") == "sig"
-        keys[kid] = token_key_of(entry) if is_for_signatures else None
+        used = isinstance(entry, dict) and _is_used(entry)
+        keys[kid] = token_key_of(entry) if used else None
     return {kid: key for kid, key in keys.items() if key is not None}
+
+
+def _is_used(entry: Mapping[str, JsonValue]) -> bool:
+    """Whether a key in a set is for signatures, and on a curve that is read."""
+    algorithm = entry.get("alg", "ES256")
+    return (
+        entry.get("use", "sig") == "sig"
+        and (not isinstance(algorithm, str) or _SIGNING.fullmatch(algorithm) is not None)
+        and not (entry.get("kty") == "EC" and entry.get("crv") in _OTHER_CURVES)
+    )
 
 
 def _rsa(jwk: Mapping[str, JsonValue]) -> rsa.RSAPublicKey:
