@@ -120,6 +120,14 @@ def test_what_is_no_text_is_not_taken_for_it(data):
     assert wrong(data, {"type": "(u64, u64)"}).form is None
 
 
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_spreadsheet_is_told_to_be_saved_as_csv(head):
+    told = str(wrong(head + bytes(60), {"type": PEOPLE}, name="people.xlsx"))
+    assert told.endswith(
+        "it is a spreadsheet, or an archive: save it as CSV, and give that with --encode"
+    )
+
+
 def test_content_that_fits_another_place_is_named_so():
     people = current_document()["data_provision_order"][0]
     found = policy({"type": "Vec<bool>"}, {"type": "[u16; 2]", "name": "sizes"}, order=[people] * 2)
@@ -180,7 +188,7 @@ def test_json_is_encoded_as_the_policy_says():
         (b"clare,39\nbob\n", PEOPLE, False, "file:2: 1 columns"),
         (b"clare,300\n", PEOPLE, False, "file:1:2 (age): expected 0 to 255"),
         (b'[{"name": "a", "age": -1}]', PEOPLE, False, "file: [0].age: expected 0 to 255"),
-        (b'[{"name": }]', PEOPLE, False, "file: the JSON is not JSON: Expecting value: line 1 col"),
+        (b'[{"name": }]', PEOPLE, False, "file: the text is not JSON: Expecting value: line 1 col"),
         (b"name,age\na,1\n", PEOPLE, False, "its first row names the columns: add --header"),
         (b"name,sex\na,1\n", PEOPLE, True, "file: the header is 'name, sex'"),
     ],

@@ -103,6 +103,16 @@ def test_columns_of_parquet_come_by_a_pipe_too(sdk):
     assert again.stdout_bytes == points
 
 
+@pytest.mark.parametrize("name", ["people.xlsx", "people.csv", "people.ods"])
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_spreadsheet_is_told_to_be_saved_as_csv(sdk, tmp_path, name, head):
+    tmp_path.joinpath(name).write_bytes(head + bytes(60))
+    done = sdk("encode", "--type", "people", tmp_path / name, tmp_path / "out")
+    assert done.exit_code == 1
+    assert f"{name}: it is a spreadsheet, or an archive: save it as CSV" in done.stderr
+    assert not tmp_path.joinpath("out").exists()
+
+
 def test_an_sql_table_is_made_of_csv_and_is_csv_again(sdk, tmp_path):
     text = 'id,city\n1,"Oaxaca, de Juárez"\n'
     tmp_path.joinpath("residents.csv").write_text(text)

@@ -15,7 +15,7 @@ from durango.input_places import PlaceOfInput, places
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.csv_codec import read_rows
 from veracruz_utils.encoding.errors import EncodingError, PineconeError, TableError
-from veracruz_utils.encoding.files import Form, encode_file
+from veracruz_utils.encoding.files import Form, encode_file, refuse_spreadsheet
 from veracruz_utils.encoding.rows.csv_rows import OnRows
 from veracruz_utils.encoding.rows.faults import FaultyRowsError
 from veracruz_utils.encoding.rows.reading import PLAIN, Reading
@@ -170,6 +170,10 @@ def _wrong(
 
 def _remedy(content: UploadContent, policy: Policy) -> str:
     """Where else the content would be right; or what to look at."""
+    try:
+        refuse_spreadsheet(content.read(0, _LOOKED_AT_BYTES))
+    except TableError as error:
+        return f"{error} with --encode"
     if content.size <= _MAX_OTHER_BYTES:
         for other in (*places(policy, ContentKind.DATA), *places(policy, ContentKind.STREAM)):
             if other.kind is not None and _is_of(content, other.kind):

@@ -108,8 +108,8 @@ def test_all_that_is_wrong_in_json_lines_is_in_one_report():
         "  people.jsonl:2 (age): expected 0 to 255 (u8), got 300",
         "  people.jsonl:3 (name): expected text, got 1",
     ]
-    assert told[3].startswith("  people.jsonl:5:10: the JSON is not JSON: Expecting value")
-    assert told[4:] == ["  people.jsonl:6: the JSON has 'age' twice in one object"]
+    assert told[3].startswith("  people.jsonl:5:10: the text is not JSON: Expecting value")
+    assert told[4:] == ["  people.jsonl:6: the text has 'age' twice in one object"]
 
 
 _LINES = st.one_of(

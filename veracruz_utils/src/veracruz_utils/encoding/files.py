@@ -25,6 +25,8 @@ FORMS: Final[tuple[Form, ...]] = get_args(Form)
 MAX_WHOLE_BYTES: Final = 1024 * 1024 * 1024
 """The most of a file that is taken as a whole: JSON, and SQL tables."""
 
+_SPREADSHEETS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_MAGIC_BYTES: Final = 4
 _SUFFIXES: Final[dict[str, Form]] = {
     ".json": "json", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
@@ -59,6 +61,10 @@ def encode_file(
         EncodingError: the file does not fit the type; of rows it is a FaultyRowsError with all that
             is wrong in them, up to a limit.
     """
+    if form in {"json", "csv", "jsonl"} and source.seekable():
+        head = source.read(_MAGIC_BYTES)
+        source.seek(-len(head), io.SEEK_CUR)
+        refuse_spreadsheet(head)
     if form == "json":
         _write_whole(out, encode_from_json(kind, _whole(source)))
     elif form == "csv" and sql_tables.is_table(kind):
@@ -67,6 +73,16 @@ def encode_file(
         if form in {"parquet", "arrow"} and not source.seekable():
             source = io.BytesIO(_whole(source))  # its table of contents is at its end
         encode_rows(kind, source, out, form, reading=reading, on_rows=on_rows)
+
+
+def refuse_spreadsheet(head: bytes) -> None:
+    """Refuse what begins as the files of spreadsheet programs do, and as archives.
+
+    Raises:
+        TableError: it does.
+    """
+    if head.startswith(_SPREADSHEETS):
+        raise TableError("it is a spreadsheet, or an archive: save it as CSV, and give that")
 
 
 def _whole(source: BinaryIO) -> bytes:

@@ -25,7 +25,7 @@ def encode_from_json(kind: TypeKind, text: bytes) -> bytes:
         text = text.removeprefix(codecs.BOM_UTF8)
         value = read_json(text, max_bytes=_MAX_TEXT_BYTES, max_depth=_MAX_DEPTH)
     except JsonError as error:
-        raise PineconeError(f"the JSON {error}") from error
+        raise PineconeError(f"the text {error}") from error
     return encode(kind, value)
 
 

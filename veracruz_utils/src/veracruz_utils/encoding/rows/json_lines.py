@@ -39,7 +39,7 @@ def json_rows(
         except JsonError as error:
             cause = error.__cause__
             column = cause.colno if isinstance(cause, json.JSONDecodeError) else None
-            faults.add(RowFault(number, f"the JSON {error}", column))
+            faults.add(RowFault(number, f"the text {error}", column))
             if len(line) > _MOST_LINE_BYTES:  # the rest of it is no line
                 return
         except TableError as error:
