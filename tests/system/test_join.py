@@ -1,5 +1,6 @@
 """A group of four, each with a folder of its own: from a policy to a verified result."""
 
+import contextlib
 import json
 import os
 import pty
@@ -173,4 +174,24 @@ def test_at_a_terminal_it_explains_and_asks_and_no_is_no(group):
     assert b"Take part as north in policy" in said
     os.write(ours, b"n\n")
     assert process.wait(PATIENCE_S) == 1
+    os.close(ours)
+
+
+def test_at_a_terminal_nobody_names_a_file_before_it_is_told_what_for(group):
+    computation, folders = group
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(computation, "north"), cwd=folders["north"], stdin=theirs, stdout=theirs,
+        stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    said, answers = b"", [(b"[y/N]", b"y\n"), (b"file of input 0", b"nowhere\n")]
+    with contextlib.suppress(OSError):  # it ends
+        while select.select([ours], [], [], PATIENCE_S)[0]:
+            said += os.read(ours, 65536)
+            if answers and answers[0][0] in said:
+                os.write(ours, answers.pop(0)[1])
+    assert process.wait(PATIENCE_S) == 1
+    assert not answers
+    assert b"nowhere cannot be read" in said
     os.close(ours)

@@ -53,6 +53,12 @@ def greet(times, *, as_json):
     emit({"greeting": "hello", "times": times}, text, as_json=as_json)
 
 @main.command()
+def ask():
+    """Ask something."""
+    note("waiting")
+    click.confirm("go on", abort=True, err=True)
+
+@main.command()
 def wait():
     """Wait for a signal."""
     note("waiting")
@@ -195,13 +201,17 @@ def test_completion_knows_the_commands(program):
     assert result.stdout == "plain,greet\n"
 
 
-def test_ctrl_c_is_status_130(program):
-    process = subprocess.Popen([sys.executable, program, "wait"], stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("command", ["wait", "ask"])
+def test_ctrl_c_is_status_130(program, command):
+    process = subprocess.Popen(
+        [sys.executable, program, command],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     with process:
         assert process.stderr.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, err) == (130, "demo-tool: interrupted\n")
+        assert process.wait(PATIENCE_S) == 130
+        assert process.stderr.read().endswith("demo-tool: interrupted\n")
 
 
 def test_a_reader_that_has_enough_is_no_error(program):

@@ -353,7 +353,8 @@ def _ending(prog: str | None) -> Iterator[None]:
         yield
     except (click.exceptions.Exit, BrokenPipeError):
         raise  # click knows
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as caught:
+        error = _unanswered(caught)
         if isinstance(error, click.exceptions.Abort) and not _as_json.get():
             raise
         said = _with_hint(error)
@@ -367,6 +368,15 @@ def _ending(prog: str | None) -> Iterator[None]:
         raise click.exceptions.Exit(status) from None
     finally:
         _as_json.reset(kept)
+
+
+def _unanswered(error: BaseException) -> BaseException:
+    """The same; an interrupt at a question, of which click makes another error, as what it was."""
+    if not isinstance(error, click.exceptions.Abort):
+        return error
+    if isinstance(error.__context__, KeyboardInterrupt | EOFError):
+        click.echo(err=True)  # the question's line has no end yet
+    return error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
 
 
 def _with_hint(error: BaseException) -> BaseException:

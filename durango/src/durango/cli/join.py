@@ -155,6 +155,8 @@ def join(
     again: with your stream items of that round, and without the program and data that are in.
     """
     joining = _Join(membership, yes)
+    if not yes:  # nobody names a file before it is told what for
+        _agree(joining, config)
     reads = bool(joining.member.roles & RESULT_READERS)
     if reads and output is None:
         output = joining.path(_RESULT, "--output")
@@ -164,7 +166,8 @@ def join(
     with ExitStack() as files:
         given = {ContentKind.DATA: data, ContentKind.STREAM: stream}
         parts = list(_contents(joining, program, given, encoding, files))
-        _agree(joining, config)
+        if yes:
+            _agree(joining, config)
         principal, attestation = membership.connect()
         with principal:
             joining.done["attestation"] = attestation_facts(attestation)
