@@ -225,6 +225,17 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_all_there(client, serv
 
     with contextlib.suppress(httpx.WriteError):
         assert client.post("/v1/enrolments", content=endless()).status_code == 413
+
+
+@pytest.mark.parametrize("length", [MAX_BODY_BYTES + 1, 2**64, "9" * 20])
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(server, length):
+    address = Address.parse(server.url.removeprefix("http://"))
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE_S) as connection:
+        head = f"POST /v1/enrolments HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer.lower()
     assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == 200
 
 

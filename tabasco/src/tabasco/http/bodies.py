@@ -46,6 +46,7 @@ class BoundedBodies:
             return
         limit = MAX_BUNDLE_BYTES if scope["path"].endswith(_LARGE) else MAX_BODY_BYTES
         try:
+            _check_announced(scope, limit)
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await _whole(receive, limit)
             if _is_json(scope):
@@ -82,6 +83,18 @@ class _RefusedError(Exception):
         self.status = status
 
 
+def _too_large(limit: int) -> _RefusedError:
+    return _RefusedError(413, f"the body has more than {limit} bytes")
+
+
+def _check_announced(scope: Scope, limit: int) -> None:
+    """Refuse a body that says itself that it is too large: what comes of it is not waited for."""
+    # The server has seen to it that it is one number, of at most 20 digits.
+    lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+    if any(int(each) > limit for each in lengths):
+        raise _too_large(limit)
+
+
 async def _whole(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
@@ -90,7 +103,7 @@ async def _whole(receive: Receive, limit: int) -> bytes:
             raise _RefusedError(400, "the client went away")
         body += message.get("body", b"")
         if len(body) > limit:
-            raise _RefusedError(413, f"the body has more than {limit} bytes")
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
 
