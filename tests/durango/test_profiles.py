@@ -61,6 +61,8 @@ def test_what_is_given_is_the_last_argument_where_a_profile_names_the_policy(con
 def test_without_a_profile_everything_has_to_be_said(config):
     told = run("data", "send", "input.dat", config=config, status=2).stderr
     assert "Missing argument 'FILE'" in told
+    told = run("status", config=config, status=2).stderr
+    assert 'POLICY is missing: give the policy\'s file, or say `policy = "FILE"` in a' in told
 
 
 @pytest.mark.parametrize(

@@ -195,3 +195,17 @@ def test_at_a_terminal_nobody_names_a_file_before_it_is_told_what_for(group):
     assert not answers
     assert b"nowhere cannot be read" in said
     os.close(ours)
+
+
+def test_the_command_that_encodes_is_told_with_every_file(group):
+    computation, folders = group
+    words = ["--data", "own people.csv", "--yes"]
+    done = subprocess.run(
+        command(computation, "north", *words), cwd=folders["north"], capture_output=True,
+        text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    (told,) = (line for line in done.stderr.splitlines() if line.startswith("  durango join"))
+    assert " --encode --header " in told
+    assert " --data 'own people.csv'" in told
+    assert "Path(" not in told

@@ -98,9 +98,10 @@ def _command(more: list[str]) -> str:
         name = parameter.name or ""
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
-        value = context.params[name]
-        if isinstance(parameter, click.Option):
-            words.append(max(parameter.opts, key=len))
-        if not isinstance(value, bool):
-            words.append(str(value))
+        given = context.params[name]
+        option = [max(parameter.opts, key=len)] if isinstance(parameter, click.Option) else []
+        for value in given if isinstance(given, tuple) else (given,):
+            words += option
+            if not isinstance(value, bool):
+                words.append(str(value))
     return shlex.join(words)

@@ -102,6 +102,17 @@ class PolicyArgument(click.Argument):
     Then the first argument on the command line is the next one's.
     """
 
+    def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
+        """The file; where it is missing, it is said who else may name it."""
+        try:
+            return super().process_value(ctx, value)
+        except click.MissingParameter:
+            raise click.UsageError(
+                'POLICY is missing: give the policy\'s file, or say `policy = "FILE"` in a profile '
+                "of config.toml (see `durango --help`)",
+                ctx,
+            ) from None
+
     def handle_parse_result(
         self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
     ) -> tuple[Any, list[str]]:
