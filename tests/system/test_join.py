@@ -186,14 +186,15 @@ def test_at_a_terminal_nobody_names_a_file_before_it_is_told_what_for(group):
     )  # fmt: skip
     os.close(theirs)
     said, answers = b"", [(b"[y/N]", b"y\n"), (b"file of input 0", b"nowhere\n")]
+    answers.append((b"'nowhere' does not exist", b"own people.csv\n"))
     with contextlib.suppress(OSError):  # it ends
         while select.select([ours], [], [], PATIENCE_S)[0]:
             said += os.read(ours, 65536)
             if answers and answers[0][0] in said:
                 os.write(ours, answers.pop(0)[1])
-    assert process.wait(PATIENCE_S) == 1
+    assert process.wait(PATIENCE_S) == 3
     assert not answers
-    assert b"nowhere cannot be read" in said
+    assert b"own people.csv is CSV" in said
     os.close(ours)
 
 
