@@ -11,7 +11,8 @@ from hypothesis import settings
 from support.command_server import commands
 
 # These tests run beside others on small machines: how long an example takes says nothing.
-settings.register_profile("veracruz", deadline=None)
+# Two thirds of the usual number of examples, for the time of the whole; `make fuzz` looks longer.
+settings.register_profile("veracruz", deadline=None, max_examples=66)
 settings.load_profile("veracruz")
 
 # What a shell starts in the background ignores interrupts, and so would all that tests start.

@@ -441,7 +441,7 @@ def test_a_policy_of_2021_lets_an_input_be_replaced_as_long_as_there_is_no_resul
     case = Case.__new__(Case)
     case.policy = Policy.parse(text(document_2021()), at=NOW)
     case.computation = Computation(case.policy, CountingRandom())
-    case.computation.program_loaded()
+    case.computation.provision.program_loaded()
     before = case.send(b"before")
     after = case.send(b"after", replace=True)
     assert after.commitment != before.commitment

@@ -271,7 +271,7 @@ KNOWN = {
     "mexico_city/src/mexico_city/sandbox/descriptors.py",
     "sonora/src/sonora/evidence/base.py",
     "sonora/src/sonora/evidence/nsm.py",
-    "sonora/src/sonora/evidence/tpm.py",
+    "sonora/src/sonora/evidence/tpm/transport.py",
     "sonora/src/sonora/image/kernel_calls.py",
     "sonora/src/sonora/image/starter.py",
     "sonora/src/sonora/standard_error.py",

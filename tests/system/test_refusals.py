@@ -193,7 +193,10 @@ def test_a_result_is_refused_before_there_is_a_program(fresh):
     path = fresh.folder / "result"
     asked = fresh.durango("result get", "--output", path, client=2)
     asked.refused(
-        1, "wrong state: INITIAL, expected READY_TO_EXECUTE", "see `durango status`", "--wait"
+        1,
+        "wrong state: INITIAL, expected READY_TO_EXECUTE",
+        "`durango status` says who has to act",
+        "--wait",
     )
     assert not path.exists()
 
