@@ -19,22 +19,43 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("roles", CASES)
-def test_everybody_has_a_place_once_in_each_order_that_their_roles_are_for(tmp_path, roles):
+def new(folder, roles, *, sinaloa="bridge.example:3011"):
+    """`durango policy new` for people with these roles, and what came of it."""
     now = datetime.now(UTC)
-    (tmp_path / "tabasco.pem").write_text(pem(public_key_der(key_of("tabasco")), "PUBLIC KEY"))
-    (tmp_path / "program.wasm").write_bytes(b"\0asm")
-    words = ["--program", tmp_path / "program.wasm", "--tabasco-key", tmp_path / "tabasco.pem"]
-    words += ["--sinaloa", "bridge.example:3011", "--tabasco", "tabasco.example:3010"]
-    words += ["--platform", f"nitro={'5a' * 48}", "--output", tmp_path / "policy.json"]
+    (folder / "tabasco.pem").write_text(pem(public_key_der(key_of("tabasco")), "PUBLIC KEY"))
+    (folder / "program.wasm").write_bytes(b"\0asm")
+    words = ["--program", folder / "program.wasm", "--tabasco-key", folder / "tabasco.pem"]
+    words += ["--sinaloa", sinaloa, "--tabasco", "tabasco.example:3010"]
+    words += ["--platform", f"nitro={'5a' * 48}", "--output", folder / "policy.json"]
     for number, each in enumerate(roles.split("|")):
         person = Identity.create(f"p{number}", not_before=now, lifetime=timedelta(days=60))
-        path = tmp_path / f"p{number}.cert.pem"
+        path = folder / f"p{number}.cert.pem"
         path.write_bytes(person.certificate_pem())
         words += ["--identity", path, each]
-    words += ["--config", tmp_path / "config"]
-    done = CliRunner().invoke(main, ["policy", "new", *map(str, words)])
+    words += ["--config", folder / "config"]
+    return CliRunner().invoke(main, ["policy", "new", *map(str, words)])
+
+
+@pytest.mark.parametrize("roles", CASES)
+def test_everybody_has_a_place_once_in_each_order_that_their_roles_are_for(tmp_path, roles):
+    done = new(tmp_path, roles)
     assert done.exit_code == 0, done.stderr
-    made = Policy.parse((tmp_path / "policy.json").read_bytes(), at=now)
+    made = Policy.parse((tmp_path / "policy.json").read_bytes(), at=datetime.now(UTC))
     said = (made.data_provision_order, made.streaming_order, made.conduct.rounds)
     assert said == CASES[roles]
+
+
+@pytest.mark.parametrize("command", ["new", "build"])
+def test_a_policy_that_cannot_be_used_is_written_to_be_looked_at_and_refused(tmp_path, command):
+    refused = new(tmp_path, "PiProvider|DataProvider,ResultReader", sinaloa="tabasco.example:3010")
+    policy = tmp_path / "policy.json"
+    if command == "build":
+        words = ["convert", str(policy), "--to", "toml", "--output", str(tmp_path / "policy.toml")]
+        assert CliRunner().invoke(main, ["policy", *words]).exit_code == 0
+        words = ["build", str(tmp_path / "policy.toml"), "--force"]
+        refused = CliRunner().invoke(main, ["policy", *words, "--config", str(tmp_path / "config")])
+    assert refused.exit_code == 3
+    assert f"{policy} cannot be used: " in refused.stderr
+    assert "ask each of their operators where it listens" in refused.stderr
+    checked = CliRunner().invoke(main, ["policy", "check", str(policy)])
+    assert checked.exit_code == 3

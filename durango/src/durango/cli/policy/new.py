@@ -8,6 +8,7 @@ import click
 from durango.cli.conduct import conduct_options
 from durango.cli.disclosure import disclosure_terms
 from durango.cli.options import FILE, force_option, load_tabasco_key, releases_option
+from durango.cli.policy.remarks import warn_or_refuse
 from durango.cli.terms import (
     EVERY_RUNTIME_LAYER,
     FORMATS,
@@ -24,7 +25,6 @@ from durango.content import open_content
 from durango.policy.canonical import canonical_json
 from durango.policy.checking import check_policy
 from durango.policy.facts import policy_facts, policy_text
-from durango.policy.rules import Severity
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
@@ -251,11 +251,9 @@ def new(
     made = Policy.parse(text, at=now)
     write_new_file(output, text, mode=0o644, force=force)
     emit({"file": output, **policy_facts(made)}, policy_text(made), as_json=as_json)
-    for finding in check_policy(made, releases=releases, at=now).remarks:
-        if finding.rule.severity is not Severity.NOTE:
-            note(str(finding))
     if not _begins_as_webassembly(program):
         note(f"warning: {program} is not WebAssembly: no isolate will run it")
+    warn_or_refuse(check_policy(made, releases=releases, at=now), output)
 
 
 def _of_release(releases: Releases, version: str, architecture: str | None) -> bytes:

@@ -7,15 +7,15 @@ from typing import Final, Literal
 import click
 
 from durango.cli.options import FILE, force_option, releases_option
+from durango.cli.policy.remarks import warn_or_refuse
 from durango.policy.building import build_policy
 from durango.policy.checking import check_policy
 from durango.policy.conversion import convert_policy, policy_to_toml
 from durango.policy.differences import diff_policies
 from durango.policy.facts import policy_facts, policy_text
-from durango.policy.rules import Severity
 from durango.policy.schema import policy_schema
 from durango.releases import Releases
-from veracruz_shells.console import emit, json_option, note, write_new_file
+from veracruz_shells.console import emit, json_option, write_new_file
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.policy import PolicyFormat
 
@@ -34,7 +34,8 @@ def build(*, source: Path, output: Path | None, config: Path, force: bool, as_js
     """Make the policy that SOURCE, in TOML, describes: canonical JSON, with its digest.
 
     Comments, white space and the order of tables change nothing, but that principals are numbered
-    in their order. All principals use the file that this writes.
+    in their order. All principals use the file that this writes. One that cannot be used is written
+    to be looked at, and refused (status 3): see `durango policy check`.
     """
     now = datetime.now(UTC)
     output = output or source.with_suffix(".json")
@@ -46,9 +47,7 @@ def build(*, source: Path, output: Path | None, config: Path, force: bool, as_js
         f"{policy_text(made)}\n\n{output} is policy {made.digest}",
         as_json=as_json,
     )
-    for finding in check_policy(made, releases=releases, at=now).remarks:
-        if finding.rule.severity is not Severity.NOTE:
-            note(str(finding))
+    warn_or_refuse(check_policy(made, releases=releases, at=now), output)
 
 
 @click.command("convert")
