@@ -68,8 +68,8 @@ def _prepare(folder: Path) -> None:
     _durango(
         folder, "policy", "new", "--identity", "alice.cert.pem",
         "PiProvider,DataProvider,ResultReader", "--program", "program.wasm",
-        "--platform", "linux-software-root=" + 32 * "00", "--tabasco-key", "tabasco.pem",
-        "--sinaloa", "127.0.0.1:1", "--tabasco", "127.0.0.1:1", "--output", "policy.json",
+        "--platform", "linux-software-root=" + 32 * "5a", "--tabasco-key", "tabasco.pem",
+        "--sinaloa", "127.0.0.1:1", "--tabasco", "127.0.0.1:2", "--output", "policy.json",
     )  # fmt: skip
 
 
