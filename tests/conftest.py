@@ -11,8 +11,7 @@ from hypothesis import settings
 from support.command_server import commands
 
 # These tests run beside others on small machines: how long an example takes says nothing.
-# Two thirds of the usual number of examples, for the time of the whole; `make fuzz` looks longer.
-settings.register_profile("veracruz", deadline=None, max_examples=66)
+settings.register_profile("veracruz", deadline=None)
 settings.load_profile("veracruz")
 
 # What a shell starts in the background ignores interrupts, and so would all that tests start.
