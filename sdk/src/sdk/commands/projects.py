@@ -1,7 +1,7 @@
 """The commands `new`, `build` and `test`, for a program of one's own."""
 
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,10 +9,13 @@ import click
 
 import tlaxcala
 from execution_engine.code_cache import CodeCache
-from execution_engine.errors import EngineError
 from sdk import projects
-from sdk.errors import ProjectError
-from sdk.projects.cases import RUN_SECONDS, ProjectCase, read_cases, run_case
+from sdk.errors import ProjectError, UsageError
+from sdk.examples import named_types
+from sdk.projects.case_run import RUN_SECONDS, CaseSeen, run_case
+from sdk.projects.cases import ProjectCase, read_cases
+from sdk.projects.compiled_cache import open_cache
+from sdk.projects.recording import record as write_down
 from veracruz_shells.console import (
     emit,
     json_option,
@@ -22,7 +25,7 @@ from veracruz_shells.console import (
     write_new_file,
 )
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import Strategy
+from veracruz_utils.errors import VeracruzError
 
 _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
@@ -65,15 +68,36 @@ def build(*, debug: bool, folder: Path, as_json: bool) -> None:
 @click.command("test")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), show_default=True,
               default=RUN_SECONDS, help="Time limit of a round, in seconds.")  # fmt: skip
+@click.option("--record", is_flag=True,
+              help="Write what the program did into the cases that do not say what it should "
+              "do.")  # fmt: skip
+@click.option("--type", "expression", metavar="TYPE",
+              help="With --record: the type of results, where a case names none.")  # fmt: skip
+@click.option("--force", is_flag=True,
+              help="With --record: also in place of what a case says else.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 @click.pass_context
-def test(context: click.Context, *, seconds: float, folder: Path, as_json: bool) -> None:
+def test(
+    context: click.Context,
+    *,
+    seconds: float,
+    record: bool,
+    expression: str | None,
+    force: bool,
+    folder: Path,
+    as_json: bool,
+) -> None:
     """Certify the program that was built in FOLDER, and run the cases in FOLDER/tests.
 
     Every case runs under both strategies, which must agree. Exit status 1: the program is not
-    certified, or a case failed.
+    certified, or a case failed. With --record look at what was recorded: it is what the program
+    does, which need not be right. Compiled code is kept in the cache folder of your user.
     """
+    if not record and (force or expression is not None):
+        raise UsageError("--force and --type are for --record")
+    if expression is not None:
+        named_types.resolve(expression)
     project = projects.open_project(folder)
     if not project.module.is_file():
         raise ProjectError(f"{project.module} does not exist: run `veracruz-sdk build {folder}`")
@@ -86,42 +110,58 @@ def test(context: click.Context, *, seconds: float, folder: Path, as_json: bool)
     report = tlaxcala.check(module)
     findings = [f"{one.code} {one.title}: {one.message}" for one in report.findings]
     cases = read_cases(folder / "tests")
-    cache = CodeCache.in_memory()
-    faults = {}
+    tried: list[_Tried] = []
     if report.certified:
-        with progress("running", length=len(cases) * len(Strategy)) as step:
+        cache = _cache()
+        with progress("running", length=len(cases)) as step:
             for case in cases:
-                faults[case.name] = _faults(module, case, cache, seconds, step)
+                seen = run_case(module, case, cache=cache, seconds=seconds)
+                tried.append(_tried(case, seen, record=record, expression=expression, force=force))
+                step(1)
+    passed = report.certified and not any(each.faults for each in tried)
+    value: dict[str, object] = {"passed": passed, "findings": findings}
+    value["cases"] = {each.name: each.faults for each in tried}
+    if record:
+        value["recorded"] = {each.name: each.recorded for each in tried}
     lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
     lines += [f"          {finding}" for finding in findings]
-    for name, found in faults.items():
-        lines += [f"{'failed' if found else 'passed':<10}{name}"]
-        lines += [f"          {line}" for line in found]
-    passed = report.certified and not any(faults.values())
-    value = {"passed": passed, "findings": findings, "cases": faults}
+    for each in tried:
+        lines += [f"{each.verdict:<10}{each.name}"]
+        lines += [f"          {line}" for line in each.faults or each.recorded]
     emit(value, "\n".join(lines), as_json=as_json)
     context.exit(0 if passed else 1)
 
 
-def _faults(
-    module: bytes,
-    case: ProjectCase,
-    cache: CodeCache,
-    seconds: float,
-    step: Callable[[int], None],
-) -> list[str]:
-    found: list[str] = []
-    did: list[object] = []
-    for strategy in Strategy:
-        try:
-            faults, seen = run_case(module, case, strategy=strategy, cache=cache, seconds=seconds)
-        except EngineError as error:
-            return [f"{strategy.name}: {error}"]
-        found += [f"{strategy.name}: {fault}" for fault in faults]
-        did.append(seen)
-        step(1)
-    if not found and did[0] != did[1]:
-        found.append(
-            "the two strategies gave different results: does the result depend on random numbers?"
-        )
-    return found
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A case that was run: what is wrong, and what was recorded of it, in lines."""
+
+    name: str
+    faults: list[str]
+    recorded: list[str]
+
+    @property
+    def verdict(self) -> str:
+        if self.faults:
+            return "failed"
+        return "recorded" if self.recorded else "passed"
+
+
+def _tried(
+    case: ProjectCase, seen: CaseSeen, *, record: bool, expression: str | None, force: bool
+) -> _Tried:
+    faults = list(seen.faults)
+    if not record or not seen.rounds:  # or the strategies do not agree
+        return _Tried(case.name, faults, [])
+    try:
+        recorded = write_down(case, seen.rounds, expression=expression, force=force)
+    except VeracruzError as error:
+        return _Tried(case.name, [*faults, str(error)], [])
+    return _Tried(case.name, [], recorded)
+
+
+def _cache() -> CodeCache:
+    cache, problem = open_cache()
+    if problem is not None:
+        note(f"veracruz-sdk: warning: compiled code is not kept: {problem}")
+    return cache

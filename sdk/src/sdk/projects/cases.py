@@ -4,70 +4,83 @@
     result = { type = "u64", value = 6 }
 
 Or `code = -4` in place of the result; or `[[rounds]]`, each with `streams` and `result` or `code`.
-A value without a type is `{ text = "..." }`, `{ hex = "00ff" }` or `{ file = "name" }`, next to the
-case; `{ type = "f64", hex = "..." }` is an encoded one. `tolerance = 1e-9` is how far apart floats
-may be.
+`docs/reference/case-files.md` has every key.
 """
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from execution_engine.code_cache import CodeCache
-from execution_engine.errors import EngineError
-from execution_engine.limits import EngineLimits
-from execution_engine.program import Program
-from execution_engine.run import RunInputs
-from platform_services import LinuxRandomSource
 from sdk.errors import ProjectError
-from sdk.examples import named_types, same
+from sdk.examples import named_types
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import PineconeError, TypeExpressionError
-from veracruz_utils.policy import Strategy
 
-RUN_SECONDS: Final = 60.0
-_MOST_BYTES: Final = 16 * 1024 * 1024
-_MOST_FILE_BYTES: Final = 256 * 1024 * 1024
-_ROUND: Final = {"streams", "result", "code"}
+MOST_CASE_BYTES: Final = 16 * 1024 * 1024
+MOST_FILE_BYTES: Final = 256 * 1024 * 1024
+ROUND_KEYS: Final = frozenset({"streams", "result", "code"})
+CASE_KEYS: Final = frozenset({"inputs", "rounds", "tolerance"}) | ROUND_KEYS
+PLACE_KEYS: Final = frozenset({"from", "name"})
+_MOST_CODE: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """Bytes, with the type they encode if they encode one."""
+    """Bytes that a case gives.
+
+    Attributes:
+        data: the bytes.
+        kind: the type that they encode, if the case names one.
+        expression: that type, as the case has it.
+        file: the name of the file that they are from, as the case has it.
+        readable: they were given as text or as a file, and are shown as text if they are some.
+        party: who gives such an input, if the case says so.
+        label: what such an input is called, if the case says so.
+    """
 
     data: bytes
     kind: pinecone.TypeKind | None = None
-
-    def shown(self, data: bytes) -> str:
-        """Other bytes as this datum would be shown."""
-        if self.kind is not None:
-            try:
-                return pinecone.decode_to_json(self.kind, data)
-            except PineconeError as error:
-                return f"{data[:64].hex()} ({len(data)} bytes; not {self.kind}: {error})"
-        return f"{data[:64].hex()} ({len(data)} bytes)"
+    expression: str | None = None
+    file: str | None = None
+    readable: bool = False
+    party: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseRound:
-    """What one round is given and should do; a `result` of None is no result."""
+    """What one round is given and should do; a `result` of None is no result.
+
+    Attributes:
+        streams: its stream inputs.
+        result: what it should write; None for nothing.
+        code: what it should return.
+        stated: whether the case says either.
+    """
 
     streams: tuple[Datum, ...]
     result: Datum | None
     code: int
+    stated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectCase:
-    """One case: its name, what the program is given, and what every round should do."""
+    """One case: its file, what the program is given, and what every round should do."""
 
-    name: str
+    path: Path
     inputs: tuple[Datum, ...]
     rounds: tuple[CaseRound, ...]
     tolerance: float
+
+    @property
+    def name(self) -> str:
+        """What it is called: its file, without the ending."""
+        return self.path.stem
 
 
 def read_cases(folder: Path) -> tuple[ProjectCase, ...]:
@@ -76,63 +89,124 @@ def read_cases(folder: Path) -> tuple[ProjectCase, ...]:
     Raises:
         ProjectError: there is no case, or one is malformed.
     """
-    found = tuple(_read_case(path) for path in sorted(folder.glob("*.toml")))
+    found = tuple(read_case(path) for path in sorted(folder.glob("*.toml")))
     if not found:
         raise ProjectError(f"no cases found: {folder} has no file that ends in .toml")
     return found
 
 
-def _read_case(path: Path) -> ProjectCase:
+def read_case(path: Path) -> ProjectCase:
+    """The case in a file.
+
+    Raises:
+        ProjectError: it cannot be read, or is malformed.
+    """
     try:
-        with path.open("rb") as file:
-            said = tomllib.loads(file.read(_MOST_BYTES).decode())
-        _known(said, {"inputs", "rounds", "tolerance"} | _ROUND)
-        rounds = said.get("rounds", [{key: said[key] for key in _ROUND & said.keys()}])
+        said = tomllib.loads(_read(path, MOST_CASE_BYTES).decode())
+        _known(said, CASE_KEYS)
         return ProjectCase(
-            path.stem,
+            path,
             _data(said.get("inputs", []), path.parent),
-            tuple(_round(each, path.parent) for each in rounds),
-            float(said.get("tolerance", 0)),
+            tuple(_round(each, path.parent) for each in _rounds(said)),
+            _tolerance(said.get("tolerance", 0)),
         )
     except UnicodeDecodeError:
         raise ProjectError(f"{path} is not UTF-8") from None
     except OSError as error:
         raise ProjectError(f"{path}: cannot read {error.filename}: {error.strerror}") from None
-    except (PineconeError, TypeExpressionError, TypeError, ValueError) as error:
+    except (PineconeError, TypeExpressionError, TypeError, ValueError, RecursionError) as error:
         raise ProjectError(f"{path}: {error}") from None
 
 
-def _round(said: Mapping[str, Any], folder: Path) -> CaseRound:
-    _known(said, _ROUND)
+def _rounds(said: Mapping[str, Any]) -> list[Any]:
+    own = ROUND_KEYS & said.keys()
+    if "rounds" not in said:
+        return [{key: said[key] for key in own}]
+    rounds = said["rounds"]
+    if own:
+        raise ValueError(
+            f"{min(own)!r} stands beside rounds: it belongs into one of [[rounds]], or there are "
+            "no rounds"
+        )
+    if not isinstance(rounds, list) or not rounds:
+        raise ValueError(f"rounds is {rounds!r:.80}, expected [[rounds]], once for each")
+    return rounds
+
+
+def _round(said: object, folder: Path) -> CaseRound:
+    if not isinstance(said, dict):
+        raise ValueError(f"a round is {said!r:.80}, expected its keys in braces")  # noqa: TRY004 - as the others
+    _known(said, ROUND_KEYS)
     if "result" in said and "code" in said:
         raise ValueError("a round may have a result or a code, not both")
     result = _datum(said["result"], folder) if "result" in said else None
-    return CaseRound(_data(said.get("streams", []), folder), result, int(said.get("code", 0)))
+    stated = "result" in said or "code" in said
+    return CaseRound(
+        _data(said.get("streams", []), folder), result, _code(said.get("code", 0)), stated
+    )
+
+
+def _code(said: object) -> int:
+    if not isinstance(said, int) or isinstance(said, bool) or not -_MOST_CODE <= said < _MOST_CODE:
+        raise ValueError(f"code is {said!r:.80}, expected a whole number of 32 bits")
+    return said
+
+
+def _tolerance(said: object) -> float:
+    is_number = isinstance(said, int | float) and not isinstance(said, bool)
+    if not is_number or not math.isfinite(said) or said < 0:  # type: ignore[arg-type, operator]
+        raise ValueError(f"tolerance is {said!r:.80}, expected a number from 0 on")
+    return float(said)  # type: ignore[arg-type]
 
 
 def _data(said: object, folder: Path) -> tuple[Datum, ...]:
     if not isinstance(said, list):
         raise ValueError(f"expected a list of data, each in braces, got {said!r:.80}")  # noqa: TRY004 - as the others
-    return tuple(_datum(each, folder) for each in said)
+    return tuple(_place(each, folder) for each in said)
 
 
-def _datum(said: Mapping[str, Any], folder: Path) -> Datum:
+def _place(said: object, folder: Path) -> Datum:
+    """A datum of an input or a stream, which may say whose it is and what it is called."""
+    if not isinstance(said, dict):
+        return _datum(said, folder)
+    own = {key: value for key, value in said.items() if key not in PLACE_KEYS}
+    party, label = (_name(said, key) for key in ("from", "name"))
+    found = _datum(own, folder)
+    return Datum(found.data, found.kind, found.expression, found.file, found.readable, party, label)
+
+
+def _name(said: Mapping[str, Any], key: str) -> str | None:
+    found = said.get(key)
+    if found is not None and (not isinstance(found, str) or not found):
+        raise ValueError(f"{key} is {found!r:.80}, expected a name")
+    return found
+
+
+def _datum(said: object, folder: Path) -> Datum:
     match said:
         case {"type": str(expression), "value": value, **rest} if not rest:
             kind = named_types.resolve(expression)
-            return Datum(pinecone.encode_from_json(kind, json.dumps(value).encode()), kind)
+            data = pinecone.encode_from_json(kind, json.dumps(value, default=_no_json).encode())
+            return Datum(data, kind, expression)
         case {"type": str(expression), "hex": str(digits), **rest} if not rest:
-            return Datum(_from_hex(digits), named_types.resolve(expression))
+            return Datum(_from_hex(digits), named_types.resolve(expression), expression)
+        case {"type": str(expression), "file": str(name), **rest} if not rest:
+            kind = named_types.resolve(expression)
+            return Datum(_read(folder / name, MOST_FILE_BYTES), kind, expression, name)
         case {"text": str(text), **rest} if not rest:
-            return Datum(text.encode())
+            return Datum(text.encode(), readable=True)
         case {"hex": str(digits), **rest} if not rest:
             return Datum(_from_hex(digits))
         case {"file": str(name), **rest} if not rest:
-            with folder.joinpath(name).open("rb") as file:
-                return Datum(file.read(_MOST_FILE_BYTES))
+            return Datum(_read(folder / name, MOST_FILE_BYTES), file=name, readable=True)
     raise ValueError(
-        f"expected a type and its value or hex, or text, hex or file, got {said!r:.80}"
+        "expected a type and its value or hex or file, or one of text, hex and file alone, "
+        f"got {said!r:.80}"
     )
+
+
+def _no_json(value: object) -> str:
+    raise ValueError(f"a value is {value!s:.80}, a {type(value).__name__}: write it as text")
 
 
 def _from_hex(digits: str) -> bytes:
@@ -144,72 +218,14 @@ def _from_hex(digits: str) -> bytes:
         ) from None
 
 
-def _known(said: Mapping[str, Any], keys: set[str]) -> None:
+def _read(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{path.name} has more than {limit} bytes, the most that a case can take")
+    return data
+
+
+def _known(said: Mapping[str, Any], keys: frozenset[str]) -> None:
     if unknown := sorted(said.keys() - keys):
         raise ValueError(f"unknown key {unknown[0]!r}; the keys are {', '.join(sorted(keys))}")
-
-
-def run_case(
-    module: bytes,
-    case: ProjectCase,
-    *,
-    strategy: Strategy,
-    cache: CodeCache | None = None,
-    seconds: float = RUN_SECONDS,
-) -> tuple[list[str], object]:
-    """Run a case; with a cache the module is compiled once for all of them.
-
-    A round may run for so many seconds.
-
-    Returns:
-        What is wrong, in lines; and all that the program did, to compare strategies by.
-
-    Raises:
-        EngineError: the module is refused.
-    """
-    limits = EngineLimits(run_seconds=seconds)
-    faults: list[str] = []
-    did: list[object] = []
-    previous: bytes | None = None
-    with Program.load(module, strategy=strategy, limits=limits, cache=cache) as program:
-        for number, each in enumerate(case.rounds, 1):
-            inputs = RunInputs(
-                inputs=[datum.data for datum in case.inputs],
-                streams=[datum.data for datum in each.streams],
-                previous_result=previous,
-            )
-            try:
-                outcome = program.run(inputs, random=LinuxRandomSource())
-            except EngineError as error:
-                return [*faults, f"round {number}: {error}"], [*did, type(error).__name__]
-            did.append((outcome.return_code, outcome.output))
-            previous = outcome.output or b""
-            faults += [
-                f"round {number}: {fault}"
-                for fault in _faults(each, outcome.return_code, outcome.output, case.tolerance)
-            ]
-    return faults, did
-
-
-def _faults(each: CaseRound, code: int, output: bytes | None, tolerance: float) -> list[str]:
-    if code != each.code:
-        return [f"code {code}, expected {each.code}"]
-    expected = each.result
-    if expected is None:
-        return [] if output is None else [f"a result of {len(output)} bytes, expected none"]
-    if output is None:
-        return ["no result", f"expected {expected.shown(expected.data)}"]
-    if _is_right(expected, output, tolerance):
-        return []
-    return [f"result   {expected.shown(output)}", f"expected {expected.shown(expected.data)}"]
-
-
-def _is_right(expected: Datum, output: bytes, tolerance: float) -> bool:
-    if output == expected.data or expected.kind is None:
-        return output == expected.data
-    try:
-        found = pinecone.decode(expected.kind, output)
-    except PineconeError:
-        return False
-    right = pinecone.decode(expected.kind, expected.data)
-    return same(expected.kind, found, right, tolerance=tolerance)

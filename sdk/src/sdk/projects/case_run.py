@@ -1,0 +1,124 @@
+"""Runs a case by both strategies, and tells what is wrong with what the program did."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import EngineError
+from execution_engine.limits import EngineLimits
+from execution_engine.program import Program
+from execution_engine.run import RunInputs
+from platform_services import LinuxRandomSource
+from sdk.examples import same
+from sdk.projects.cases import CaseRound, Datum, ProjectCase
+from sdk.projects.showing import difference, shown
+from veracruz_utils.encoding import pinecone
+from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.policy import Strategy
+
+RUN_SECONDS: Final = 60.0
+_DIFFER: Final = (
+    "the two strategies gave different results: does the result depend on random numbers?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSeen:
+    """What a program did in a round.
+
+    Attributes:
+        code: what it returned; None if it did not.
+        output: what it wrote; None for nothing.
+        error: why it did not return.
+    """
+
+    code: int | None
+    output: bytes | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSeen:
+    """What a program did in a case.
+
+    Attributes:
+        faults: what is wrong, in lines; each names its strategy.
+        rounds: what it did in each round, up to one from which it did not return; none if the
+            strategies do not agree.
+    """
+
+    faults: tuple[str, ...]
+    rounds: tuple[RoundSeen, ...]
+
+
+def run_case(
+    module: bytes, case: ProjectCase, *, cache: CodeCache, seconds: float = RUN_SECONDS
+) -> CaseSeen:
+    """Run a case by each strategy; the module is compiled once for all cases with a cache.
+
+    A round may run for so many seconds.
+    """
+    faults: list[str] = []
+    did: list[tuple[RoundSeen, ...]] = []
+    for strategy in Strategy:
+        try:
+            seen = _run(module, case, strategy, cache, seconds)
+        except EngineError as error:  # the module is refused, by every strategy
+            return CaseSeen((f"{strategy.name}: {error}",), ())
+        faults += [
+            f"{strategy.name}: round {number}: {line}"
+            for number, (due, done) in enumerate(zip(case.rounds, seen, strict=False), 1)
+            for line in _faults(due, done, case.tolerance)
+        ]
+        did.append(seen)
+    agreed = did[0] == did[1]
+    if not faults and not agreed:
+        faults.append(_DIFFER)
+    return CaseSeen(tuple(faults), did[0] if agreed else ())
+
+
+def _run(
+    module: bytes, case: ProjectCase, strategy: Strategy, cache: CodeCache, seconds: float
+) -> tuple[RoundSeen, ...]:
+    limits = EngineLimits(run_seconds=seconds)
+    rounds: list[RoundSeen] = []
+    previous: bytes | None = None
+    with Program.load(module, strategy=strategy, limits=limits, cache=cache) as program:
+        for each in case.rounds:
+            inputs = RunInputs(
+                inputs=[datum.data for datum in case.inputs],
+                streams=[datum.data for datum in each.streams],
+                previous_result=previous,
+            )
+            try:
+                outcome = program.run(inputs, random=LinuxRandomSource())
+            except EngineError as error:
+                return (*rounds, RoundSeen(None, error=str(error)))
+            rounds.append(RoundSeen(outcome.return_code, outcome.output))
+            previous = outcome.output or b""
+    return tuple(rounds)
+
+
+def _faults(due: CaseRound, done: RoundSeen, tolerance: float) -> list[str]:
+    if done.code is None:
+        return [done.error]
+    if done.code != due.code:
+        return [f"code {done.code}, expected {due.code}"]
+    expected, output = due.result, done.output
+    if expected is None:
+        return [] if output is None else [f"a result of {len(output)} bytes, expected none"]
+    if output is None:
+        return ["no result", f"expected {shown(expected)}"]
+    return [] if is_right(expected, output, tolerance) else difference(expected, output)
+
+
+def is_right(expected: Datum, output: bytes, tolerance: float) -> bool:
+    """Whether a result is the expected one, floats within the tolerance and sets in any order."""
+    if output == expected.data or expected.kind is None:
+        return output == expected.data
+    try:
+        found = pinecone.decode(expected.kind, output)
+        right = pinecone.decode(expected.kind, expected.data)
+    except PineconeError:
+        return False
+    return same(expected.kind, found, right, tolerance=tolerance)
