@@ -265,7 +265,6 @@ def test_help_and_version_are_there(sdk, arguments):
 def test_data_of_every_example_are_written_the_same_from_the_same_seed(sdk, tmp_path, name):
     example = EXAMPLES[name]
     for folder in ("a", "b"):
-        tmp_path.joinpath(folder).mkdir()
         done = sdk("generate", name, "--seed", 7, "--size", 40, "--output", folder)
         assert done.exit_code == 0, done.stderr
     case = example.generate(7, 40)
@@ -293,6 +292,12 @@ def test_a_csv_twin_encodes_to_the_same_bytes(sdk, tmp_path, name):
             assert again.exit_code == 0, again.stderr
             original = twin.with_suffix(".dat").read_bytes()
             assert tmp_path.joinpath("again.dat").read_bytes() == original
+
+
+def test_a_folder_that_cannot_be_made_is_told(sdk, tmp_path):
+    tmp_path.joinpath("taken").write_text("")
+    done = sdk("generate", "nop", "--output", "taken/deep")
+    assert (done.exit_code, "cannot make the folder taken/deep" in done.stderr) == (1, True)
 
 
 def test_data_that_are_there_are_not_overwritten(sdk):

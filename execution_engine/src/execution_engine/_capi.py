@@ -25,6 +25,7 @@ from execution_engine.text import printable
 _U32: Final = 0xFFFFFFFF
 _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
+_MAX_NAME_CHARS: Final = 1024  # of a name that a compiler mangled
 # What wasmtime gives for a place that it does not know.
 _NO_OFFSET: Final = 2**64 - 1
 _TRAP_MESSAGE: Final = b"host call"
@@ -253,8 +254,12 @@ def _frame(frame: _C) -> StackFrame:
     return StackFrame(
         bindings.wasm_frame_func_index(frame),
         None if offset == _NO_OFFSET else offset,
-        printable(ffi.to_bytes(name.contents).decode(errors="replace"), 64) if name else None,
+        _name(name) if name else None,
     )
+
+
+def _name(name: _C) -> str:
+    return printable(ffi.to_bytes(name.contents).decode(errors="replace"), _MAX_NAME_CHARS)
 
 
 def _raise(error: _C) -> None:

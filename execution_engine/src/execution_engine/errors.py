@@ -110,7 +110,7 @@ class StackFrame:
         function: its index.
         offset: the instruction's place in the module, in bytes; None where no instruction is to
             blame. Compiled code may name the instruction that uses what another loads.
-        name: from the module's name section, printable and at most 64 characters.
+        name: from the module's name section, printable and at most 1024 characters.
     """
 
     function: int

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from colima import frame, isolate, read_frame
-from colima.runtime import MAX_MESSAGE_CHARS, TrapFrame
+from colima.runtime import MAX_MESSAGE_CHARS, MAX_NAME_CHARS, TrapFrame
 from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
 from execution_engine.run import RunInputs
@@ -180,7 +180,8 @@ def write_all(file: int, data: memoryview) -> None:
 
 def _frames(trap: TrapError) -> tuple[TrapFrame, ...]:
     return tuple(
-        TrapFrame(frame.function, frame.offset or 0, frame.name or "") for frame in trap.frames
+        TrapFrame(frame.function, frame.offset or 0, (frame.name or "")[:MAX_NAME_CHARS])
+        for frame in trap.frames
     )
 
 

@@ -1,6 +1,7 @@
 """What the bench tells of a run, and what it takes from files: trace, profile, cache, TOML."""
 
 import json
+import shlex
 import struct
 
 import pytest
@@ -11,6 +12,7 @@ from sdk.freestanding.config import Config
 from sdk.freestanding.messages import Profiled, Stopped
 from sdk.freestanding.report import RoundReport
 from support import guests
+from support.components import component
 from support.runtime_guests import COLLECTOR, HELLO
 
 
@@ -19,11 +21,104 @@ def test_a_trace_tells_every_host_call_and_its_answer(run, file):
         ("input_count", 0), ("input_size", 7, 4), ("write_output", 0, 3), ("write_output", 0, 3)
     )
     assert run(file(code), "--trace").stderr.splitlines()[:4] == [
-        "input_count(ptr=0) -> 0 (success)",
+        "input_count(ptr=0) -> 0 (success), wrote 0",
         "input_size(index=7, ptr=4) -> -4 (bad-input)",
-        "write_output(buf=0, size=3) -> 0 (success)",
+        "write_output(buf=0, size=3) -> 0 (success), took 3 bytes",
         "write_output(buf=0, size=3) -> -6 (result-already-written)",
     ]
+
+
+def test_a_trace_tells_what_every_call_gave(run, file):
+    code = guests.calling(
+        ("input_count", 0), ("input_size", 1, 0), ("read_input", 1, 0, 60), ("stream_count", 0),
+        ("stream_size", 0, 0), ("read_stream", 0, 0, 9), ("has_previous_result", 0),
+        ("previous_result_size", 0), ("read_previous_result", 0, 50), ("getrandom", 0, 4),
+        ("(drop (i32.load (i32.const 0)))",), ("read_input", 1, 0, 2),
+    )  # fmt: skip
+    files = [file(b"x" * size, name) for name, size in [("a", 1), ("b", 5), ("s", 7), ("p", 3)]]
+    done = run(
+        file(code), "--trace", "--data", files[0], "--data", files[1], "--stream", files[2],
+        "--previous", files[3],
+    )  # fmt: skip
+    told = [line.partition(" -> 0 (success), ")[2] for line in done.stderr.splitlines()[:10]]
+    assert told == [
+        "wrote 2", "wrote 5", "copied 5 bytes", "wrote 1", "wrote 7", "copied 7 bytes", "wrote 1",
+        "wrote 3", "copied 3 bytes", "filled 4 bytes",
+    ]  # fmt: skip
+    last = done.stderr.splitlines()[10]
+    assert last == "read_input(index=1, buf=0, size=2) -> -3 (data-source-size)"
+
+
+COUNTING = component(
+    """(drop (call $input-count))
+    (call $input-size (i32.const 0) (i32.const 512))
+    (call $read-input (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 512))
+    (call $write-output (i32.const 1024) (i32.const 3) (i32.const 1) (i32.const 512))
+    (i32.const 0)"""
+)
+
+
+def test_a_trace_of_a_component_names_its_own_parameters(run, file):
+    done = run(file(COUNTING), "--trace", "--data", file(b"four", "a"))
+    assert done.stderr.splitlines()[:4] == [
+        "input_count() -> 0 (success), wrote 1",
+        "input_size(index=0) -> 0 (success), wrote 4",
+        "read_input(index=0, offset=0, size=4) -> 0 (success), copied 4 bytes",
+        "write_output(piece=3, last=1) -> 0 (success), took 3 bytes",
+    ]
+
+
+LEGACY = "_ZN4core9panicking9panic_fmt17h0123456789abcdefE"
+V0 = "_RNvMsr_NtCs3ssYzQotkvD_3std4pathNtB5_7PathBuf3newCs15kBYyAo9fc_7mycrate"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (LEGACY, "core::panicking::panic_fmt"),
+        (V0, "<std::path::PathBuf>::new"),
+        ("_ZN8settings8add_pairERKSt4pair", "settings::add_pair(std::pair const&)"),
+        ("_ZN9", "_ZN9"),
+        ("_R\\u{1b}[2J", "_R\\x1b[2J"),
+        ("plain", "plain"),
+    ],
+)
+def test_names_of_functions_are_shown_as_they_were_written(run, file, name, shown):
+    code = guests.module(f'(func (@name "{name}") (export "main") (result i32) unreachable)')
+    assert f"in function 0 {shown}, byte" in run(file(code)).stderr
+
+
+def test_a_profile_shows_names_as_they_were_written(run, file):
+    code = guests.module(
+        f"""(func $busy (@name "{LEGACY}") (local $n i32)
+            (loop $again
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $n) (i32.const 50000000)))))
+        (func (export "main") (result i32) (call $busy) (i32.const 0))"""
+    )
+    functions = json.loads(run(file(code), "--profile", "--json").stdout)["profile"]["functions"]
+    assert functions[0]["function"] == "core::panicking::panic_fmt"
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("--program x.wasm --data a.dat -x jit", "x.wasm --data a.dat --strategy jit"),
+        (
+            "-p x.wasm -d a b -t",
+            "x.wasm --data a --data b --strategy interpretation",
+        ),
+        ("--execution-strategy=interp -px.wasm", "x.wasm --strategy interpretation"),
+        ("-d 'a b.dat'", "PROGRAM.wasm --data 'a b.dat' --strategy interpretation"),
+    ],
+)
+def test_the_command_line_of_2021_is_told_in_words_of_today(freestanding, tmp_path, then, now):
+    done = freestanding(*shlex.split(then))
+    assert done.exit_code == 2
+    assert f"which is now: freestanding-execution-engine run {now}\n" in done.stderr
+    tmp_path.joinpath("config").mkdir()
+    tmp_path.joinpath("config/chihuahua.toml").write_text("data-source-count = 1")
+    assert "--config config/chihuahua.toml\n" in freestanding(*shlex.split(then)).stderr
 
 
 def test_a_trace_ends_with_the_call_that_ended_the_program(run, file):

@@ -159,6 +159,7 @@ def command_group(
     *,
     distribution: str,
     help: str,  # noqa: A002 - click's word
+    cls: type[CommandGroup] = CommandGroup,
 ) -> Callable[[Callable[..., object]], CommandGroup]:
     """Make a function the group of a program's commands, with -h, --version and --debug.
 
@@ -169,12 +170,13 @@ def command_group(
         prog: the program's name.
         distribution: the distribution whose version is the program's.
         help: what the program is for.
+        cls: a kind of group that reads its command line in another way.
     """
 
     def decorate(function: Callable[..., object]) -> CommandGroup:
         group = click.group(
             prog,
-            cls=CommandGroup,
+            cls=cls,
             help=help,
             epilog=_STATUSES,
             context_settings=_settings(prog),

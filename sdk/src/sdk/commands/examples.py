@@ -7,7 +7,7 @@ import click
 
 from sdk import projects
 from sdk.commands import encoding
-from sdk.errors import ProjectError
+from sdk.errors import ProjectError, SdkError
 from sdk.examples import EXAMPLES, build, data_files, named_types, people, programs
 from sdk.examples import policy_template as template
 from veracruz_shells.console import emit, json_option, subgroup, write_new_file
@@ -63,12 +63,17 @@ def _generator_of(name: str) -> click.Command:
     @click.option("--size", type=click.IntRange(1, data_files.MAX_SIZE),
                   default=example.default_size, show_default=True,
                   help="Size: a number of rows, characters or rounds.")  # fmt: skip
-    @click.option("--output", "folder", type=_FOLDER, default=Path(), show_default=".",
-                  help="Folder to write to.")  # fmt: skip
+    @click.option("--output", "folder", default=Path(), show_default=".",
+                  type=click.Path(file_okay=False, path_type=Path),
+                  help="Folder to write to; it is made if it is not there.")  # fmt: skip
     @encoding.force_option
     def command(*, seed: int, size: int, folder: Path, force: bool) -> None:
         made = data_files.data_files(example, example.generate(seed, size))
         contents = [(folder / file, content) for file, content in made]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SdkError(f"cannot make the folder {folder}: {error.strerror}") from None
         encoding.write_all(contents, force=force, mode=0o644)
         for path, _ in contents:
             click.echo(str(path))

@@ -6,8 +6,10 @@ from typing import Any, Final
 import click
 
 from sdk.commands import encoding
+from sdk.errors import UsageError
 from sdk.freestanding.config import Config
-from veracruz_shells.console import command_group, json_option
+from sdk.freestanding.of_2021 import command_of_today
+from veracruz_shells.console import CommandGroup, command_group, json_option
 
 _STRATEGIES: Final = ("jit", "interpretation")
 _MOST_FUEL: Final = 2**63 - 1
@@ -57,10 +59,19 @@ Exit status:
 """
 
 
+class _Engine(CommandGroup):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; one of 2021 is told in today's words."""
+        if (command := command_of_today(args)) is not None:
+            raise UsageError(f"this is the command line of 2021, which is now: {command}")
+        return super().parse_args(ctx, args)
+
+
 @command_group(
     "freestanding-execution-engine",
     distribution="veracruz-sdk",
     help="Run programs for Veracruz on files, offline, with the engine of the isolates.",
+    cls=_Engine,
 )
 def main() -> None:
     """The command; its help is above."""
@@ -122,7 +133,9 @@ def _take_config(context: click.Context, _: click.Parameter, path: Path | None) 
               help="Limit of instructions in a round.")  # fmt: skip
 @click.option("--count-fuel", is_flag=True, default=None,
               help="Count instructions without a limit.")  # fmt: skip
-@click.option("--trace", is_flag=True, help="Print every host call to standard error.")
+@click.option("--trace", is_flag=True,
+              help="Print every host call to standard error: its arguments, its answer, and the "
+              "count, the size or the bytes that it gave.")  # fmt: skip
 @click.option("--profile", is_flag=True,
               help="Print a table of the functions that take the most time.")  # fmt: skip
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path),

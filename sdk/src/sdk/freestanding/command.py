@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from execution_engine import world
 from execution_engine.abi import HOST_CALLS, HostStatus
+from execution_engine.static_limits import is_component
 from execution_engine.trace import HostCallEvent
 from sdk.errors import UsageError
 from sdk.freestanding.bench import Options, run_freestanding
@@ -29,6 +32,10 @@ _MAX_PROGRAM_BYTES: Final = 256 * _MIB  # what a policy can allow
 _MOST_FUEL: Final = 2**63 - 1
 _STRATEGIES: Final = {"jit": Strategy.JIT, "interpretation": Strategy.INTERPRETATION}
 _PARAMETERS: Final = {call.name: call.params for call in HOST_CALLS}
+_OF_COMPONENTS: Final = {
+    one.call: tuple(name for name, _ in one.params) for one in world.FUNCTIONS.values()
+}
+_VERBS: Final = {"read": "copied", "write": "took", "message": "took", "getrandom": "filled"}
 _ROUND: Final = "{round}"
 _OF_THE_POLICY: Final = (
     "strategy", "seconds", "compile_seconds", "memory_mib", "fuel", "count_fuel",
@@ -68,7 +75,7 @@ def run(
             previous=Source(previous) if previous else None,
             profile=profile,
             cache=cache,
-            on_call=_print_call if trace else None,
+            on_call=partial(_print_call, is_component(code)) if trace else None,
         ),
     )
     if as_json:
@@ -159,13 +166,21 @@ def _own_terms(
     )
 
 
-def _print_call(event: HostCallEvent) -> None:
-    names = _PARAMETERS[event.name]
+def _print_call(component: bool, event: HostCallEvent) -> None:  # noqa: FBT001 - it is bound
+    names = (_OF_COMPONENTS if component else _PARAMETERS)[event.name]
     arguments = ", ".join(
         f"{name}={value}" for name, value in zip(names, event.arguments, strict=True)
     )
     answer = "ends the program" if event.status is None else _status_text(event.status)
-    note(f"{event.name}({arguments}) -> {answer}")
+    note(f"{event.name}({arguments}) -> {answer}{_given_text(event)}")
+
+
+def _given_text(event: HostCallEvent) -> str:
+    """What a call that succeeded wrote, copied or took."""
+    if event.given is None:
+        return ""
+    verb = _VERBS.get(event.name.partition("_")[0], "wrote")
+    return f", {verb} {event.given}" + (" bytes" if verb != "wrote" else "")
 
 
 def _status_text(status: int) -> str:

@@ -24,6 +24,7 @@ from mexico_city.sandbox.limits import allow_run_memory
 from platform_services import LinuxRandomSource
 from platform_services.seeded import SeededRandomSource
 from sdk.freestanding import messages
+from sdk.freestanding.demangling import demangled
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import RunEnding
 from veracruz_utils.policy import Limits, Strategy
@@ -114,7 +115,7 @@ class FreestandingGuest:
                 inputs,
                 random=SeededRandomSource(seed) if seed else LinuxRandomSource(),
                 output_sink=lambda data: write_all(output_file, data),
-                wrap_call=traced(self._tell) if self._options.trace else None,
+                wrap_call=traced(self._tell, inputs) if self._options.trace else None,
             )
         except TrapError as error:
             return messages.Stopped(
@@ -140,7 +141,7 @@ def _limit_reached(error: LimitError) -> messages.Stopped:
 def _frames(error: TrapError) -> list[str]:
     lines = [error.debug] if error.debug else []
     for each in error.frames:
-        name = "" if each.name is None else f" {each.name}"
+        name = "" if each.name is None else f" {demangled(each.name)}"
         offset = "" if each.offset is None else f", byte {each.offset:#x} of the module"
         lines.append(f"in function {each.function}{name}{offset}")
     return lines

@@ -23,6 +23,7 @@ from execution_engine.errors import LimitCode, LimitError, TrapCode, TrapError
 from execution_engine.observed_program import ObservedOutcome, ObservedProgram
 from execution_engine.run import RunInputs
 from platform_services import RandomSource
+from sdk.freestanding.demangling import without_hashes
 from sdk.freestanding.messages import Profiled
 
 _INTERVAL_S: Final = 0.001
@@ -152,7 +153,8 @@ def _name(name: str, imported: int) -> str:
     """A function's name, or its number as traps tell it."""
     if unnamed := _UNNAMED.fullmatch(name):
         return f"function {int(unnamed[1]) + imported}"
-    return "".join(char if char.isprintable() else "?" for char in name[:_NAME_CHARS])
+    plain = without_hashes(name)[:_NAME_CHARS]  # the engine has demangled it
+    return "".join(char if char.isprintable() else "?" for char in plain)
 
 
 @contextmanager
