@@ -3,8 +3,9 @@
 They are C sources in the folder `kernels`, built when this begins. Ours runs them as an isolate
 does: no time limit is compiled in. The bare engine runs twice: with wasmtime's own settings, and
 with our engine's. The ratio to the first is the goal's, that to the second the price of our code
-alone, and the ratio of the two the price of the settings, above all of equal NaN bits. All three
-must come to the same checksum, and so must the two strategies.
+alone, and the ratio of the two the price of the settings. Ours also runs with canonical NaNs, as
+under a policy that says `deterministic`; its ratio to ours without them is the price of that. All
+four must come to the same checksum, and so must the two strategies.
 """
 
 import gc
@@ -87,17 +88,19 @@ def _compare(kernel: _Kernel, code: bytes, strategy: Strategy, *, rounds: int) -
         _ours(code, strategy),
         _bare(code, _bare_engine(strategy)),
         _bare(code, make_engine(EngineSettings(strategy))),
+        _ours(code, strategy, canonical_nans=True),
     ]
     checksums = {host(inputs) for host in hosts}
     assert len(checksums) == 1, f"{kernel.name}: {checksums}"
     measures = [_timed(host, inputs) for host in hosts]
-    ours, bare, alike = in_turns(measures, rounds=rounds)
+    ours, bare, alike, canonical = in_turns(measures, rounds=rounds)
     what = f"{kernel.name}, {strategy.value}"
     goal = at_most(1.03) if strategy is Strategy.JIT else None
     return [
         Figure(what, "bare wasmtime", _ratios(ours, bare), goal),
         Figure(what, "wasmtime with our settings", _ratios(ours, alike)),
         Figure(f"{what}: wasmtime with our settings", "bare wasmtime", _ratios(alike, bare)),
+        Figure(f"{what}: canonical NaNs", "without", _ratios(canonical, ours)),
     ]
 
 
@@ -117,8 +120,10 @@ def _timed(host: _Host, inputs: list[bytes]) -> Measure:
     return once
 
 
-def _ours(code: bytes, strategy: Strategy) -> _Host:
-    program = Program.load(code, strategy=strategy, limits=_LIMITS)
+def _ours(code: bytes, strategy: Strategy, *, canonical_nans: bool = False) -> _Host:
+    program = Program.load(
+        code, strategy=strategy, limits=_LIMITS, canonical_nans=canonical_nans
+    )
     random_source = LinuxRandomSource()
 
     def once(inputs: list[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from baja import make_certificate
 from colima.runtime import ContentKind
 from durango import CommitmentOpening, ContentError, Evidence, ReceiptError, judge, verify_receipt
+from durango.receipts import receipt_line
 from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunDetails, RunEnd
 from psa_attestation.receipts.signing import sign_receipt
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
@@ -22,11 +23,11 @@ ISOLATE = make_certificate(name="isolate", not_before=now() - DAY, not_after=now
 CHALLENGE = b"c" * 32
 
 
-def attestation():
-    token = ATTESTER.token(ATTESTER.claims(CHALLENGE, ISOLATE.certificate, POLICY.digest))
+def attestation(policy=POLICY):
+    token = ATTESTER.token(ATTESTER.claims(CHALLENGE, ISOLATE.certificate, policy.digest))
     result = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, now()))
     evidence = Evidence(CHALLENGE, token, result)
-    return judge(evidence, POLICY, tabasco_key=key_der(ATTESTER.tabasco_key), at=now())
+    return judge(evidence, policy, tabasco_key=key_der(ATTESTER.tabasco_key), at=now())
 
 
 ATTESTATION = attestation()
@@ -57,11 +58,26 @@ RECEIPT = Receipt(
 
 def verified(receipt: Receipt = RECEIPT, *, signer=ISOLATE, **how) -> Receipt:
     signed = sign_receipt(receipt, signer.private_key, signer.certificate, salt=b"t" * 32)
-    return verify_receipt(signed.opened, attestation=ATTESTATION, policy=POLICY, **how)
+    told = {"attestation": ATTESTATION, "policy": POLICY} | how
+    return verify_receipt(signed.opened, **told)
 
 
 def test_an_honest_receipt_holds():
     assert verified(output=Digest.of(b"output"), openings=[OPENING]) == RECEIPT
+
+
+def test_nans_have_the_same_bits_if_the_policy_says_so():
+    """A runtime may do more than it says: those before it said anything always did it."""
+    receipt = replace(RECEIPT, canonical_nans=False)
+    assert not verified(receipt).canonical_nans
+    assert "bits of NaNs the processor's" in receipt_line(receipt, POLICY)
+    assert "bits of NaNs the same everywhere" in receipt_line(RECEIPT, POLICY)
+    exact = Rig(ATTESTER).policy(streaming_order=[1], terms={"deterministic": True})
+    told = {"attestation": attestation(exact), "policy": exact}
+    receipt = replace(RECEIPT, policy_digest=exact.digest.value)
+    assert verified(receipt, **told) == receipt
+    with pytest.raises(ReceiptError, match="NaNs is the processor's, expected the same everywhere"):
+        verified(replace(receipt, canonical_nans=False), **told)
 
 
 def test_a_receipt_by_another_certificate_is_refused():

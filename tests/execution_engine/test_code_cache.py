@@ -47,9 +47,9 @@ def cache(shelf):
     return CodeCache(shelf, Secret(bytes(32)))
 
 
-def load(cache, strategy=Strategy.JIT, limits=LIMITS, code=CODE):
+def load(cache, strategy=Strategy.JIT, limits=LIMITS, code=CODE, **how):
     """Whether loading compiled; what was loaded runs as it should."""
-    with Program.load(code, strategy=strategy, limits=limits, cache=cache) as program:
+    with Program.load(code, strategy=strategy, limits=limits, cache=cache, **how) as program:
         assert program.run(RunInputs(), random=CountingRandom()).return_code == 7
         return program.compiled
 
@@ -77,6 +77,7 @@ def test_a_found_program_is_not_compiled(cache, monkeypatch):
         {"limits": EngineLimits(fuel=10**6)},
         {"limits": EngineLimits(run_seconds=None)},
         {"limits": EngineLimits(stack_bytes=2**20)},
+        {"canonical_nans": True},
         {"code": main("(i32.const 3) (i32.add (i32.const 4))")},
     ],
 )

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import struct
 import subprocess
 import sys
@@ -274,13 +275,34 @@ def test_without_a_budget_no_fuel_is_reported(run):
     assert run(main("(i32.const 0)")).fuel is None
 
 
-def test_nan_bits_are_the_same_under_both_strategies(run):
+def bits_of_nans(strategy, *, canonical):
+    """Of an impossible quotient and difference, and of a sum with a NaN that has a payload."""
     code = main(
         """(f64.store (i32.const 0) (f64.div (f64.const 0) (f64.const 0)))
            (f32.store (i32.const 8) (f32.sub (f32.const inf) (f32.const inf)))
-           (call $write_output (i32.const 0) (i32.const 12))"""
+           (f64.store (i32.const 16) (f64.add (f64.const nan:0x8000000000bed) (f64.const 1)))
+           (call $write_output (i32.const 0) (i32.const 24))"""
     )
-    assert run(code).output == struct.pack("<QI", 0x7FF8 << 48, 0x7FC00000)
+    with Program.load(
+        code, strategy=strategy, limits=EngineLimits(), canonical_nans=canonical
+    ) as program:
+        output = program.run(RunInputs(), random=CountingRandom()).output
+    return struct.unpack("<QI4xQ", output)
+
+
+def test_canonical_nans_have_the_same_bits_under_both_strategies(strategy):
+    canonical = (0x7FF8 << 48, 0x7FC00000, 0x7FF8 << 48)
+    assert bits_of_nans(strategy, canonical=True) == canonical
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64"), reason="a processor may drop payloads"
+)
+def test_other_nans_are_the_processors_and_keep_a_payload(strategy):
+    quotient, difference, total = bits_of_nans(strategy, canonical=False)
+    assert quotient & 0x7FFF << 48 == 0x7FF8 << 48
+    assert difference & 0x7FFFFFFF == 0x7FC00000
+    assert total == 0x7FF8_0000_0000_0BED
 
 
 def test_a_program_runs_again_from_its_first_state(strategy):

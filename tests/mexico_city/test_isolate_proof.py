@@ -1,5 +1,6 @@
 """What real isolates prove: receipts of every run for every member, consents, seeds of runs."""
 
+import struct
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -174,6 +175,29 @@ class TestConsent:
                 assert answer.reason is RefusalReason.NOT_EXPECTED
                 assert bearer.ask(given) == runtime.Done()
             assert bearer.ask(runtime.GetState()).consent_awaited == ()
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_nans_have_the_same_bits_if_the_policy_says_deterministic(
+    isolates, strategy, deterministic
+):
+    with (
+        isolates.computation(
+            [[PI, READER]],
+            program=guests.NAN,
+            strategy=strategy,
+            terms={"deterministic": deterministic},
+        ) as rig,
+        rig.session(0) as only,
+    ):
+        only.program(guests.NAN)
+        answer, output = only.result()
+        (found,), _ = receipts_of(rig, only)
+    assert found.canonical_nans is deterministic
+    (bits,) = struct.unpack("<Q", output)
+    assert bits & 0x7FF8 << 48 == 0x7FF8 << 48
+    assert not deterministic or bits == 0x7FF8 << 48
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))

@@ -76,6 +76,12 @@ def test_a_receipt_says_what_ran_where_on_what_and_for_whom():
     assert receipt.host_time == 1_790_000_000
 
 
+def test_whose_bits_nans_have_is_the_policys_choice():
+    exact = policy([["PiProvider", "ResultReader"]], deterministic=True)
+    assert not read(new_book().write(JOB, 1, DONE)).canonical_nans
+    assert read(new_book(exact).write(JOB, 1, DONE)).canonical_nans
+
+
 def test_fuel_is_told_if_the_policy_has_it_counted():
     metered = policy([["PiProvider", "ResultReader"]], limits={"fuel": 100})
     assert read(new_book(metered).write(Job([], [], None), 1, DONE)).details.fuel == 9

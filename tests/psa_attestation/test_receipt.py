@@ -77,6 +77,13 @@ def test_what_there_is_none_of_is_absent():
     assert MEMBERS.keys() - payload_of(message).keys() == {4, 16, 17}
 
 
+def test_that_nans_kept_their_bits_is_said_and_that_they_did_not_is_not():
+    message = signed(changed(canonical_nans=False)).opened
+    assert payload_of(message) == MEMBERS | {19: False}
+    assert not verify(message).canonical_nans
+    assert verify(SIGNED).canonical_nans
+
+
 def test_a_round_without_inputs_has_a_receipt():
     assert verify(signed(changed(inputs=())).opened).inputs == ()
 
@@ -315,7 +322,7 @@ def test_a_boolean_is_no_number_and_a_number_no_boolean(field):
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({19: 0}, ErrorCode.CLAIM_VALUE),
+        ({20: 0}, ErrorCode.CLAIM_VALUE),
         ({"0": 0}, ErrorCode.CLAIM_VALUE),
         ({0: "veracruz-receipt-v3"}, ErrorCode.PROFILE_UNKNOWN),
         ({1: bytes(31)}, ErrorCode.CLAIM_VALUE),
@@ -357,6 +364,8 @@ def test_a_boolean_is_no_number_and_a_number_no_boolean(field):
         ({17: MEMBERS[17] | {3: "1" * 65}}, ErrorCode.CLAIM_VALUE),
         ({17: MEMBERS[17] | {2: 0}}, ErrorCode.CLAIM_TYPE),
         ({18: -1}, ErrorCode.CLAIM_VALUE),
+        ({19: True}, ErrorCode.CLAIM_VALUE),
+        ({19: 0}, ErrorCode.CLAIM_TYPE),
     ],
 )
 def test_a_field_out_of_bounds_is_refused(changes, code):
@@ -497,6 +506,7 @@ others = st.fixed_dictionaries(
         "host_time": uint64,
         "seed": st.none() | digests,
         "privacy": st.none() | st.builds(PrivacyBalance, numbers, numbers, numbers, numbers),
+        "canonical_nans": st.booleans(),
     }
 )
 

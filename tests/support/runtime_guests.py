@@ -93,6 +93,10 @@ ACCUMULATOR = main(
 """A number, two streams of one number a round: their sum, carried over from round to round."""
 
 RANDOM = calling(("getrandom", 0, 32), ("write_output", 0, 32))
+NAN = calling(
+    ("(f64.store (i32.const 0) (f64.add (f64.const nan:0x8000000000bed) (f64.const 1)))",),
+    ("write_output", 0, 8),
+)
 HELLO = calling(("write_output", 0, 5), data="hello")
 SILENT = calling(("(local.set $status (i32.const 0))",))
 FAILING = calling(("write_output", 0, 5), ("(return (i32.const -4))",), data="hello")

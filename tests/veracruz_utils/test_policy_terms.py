@@ -63,6 +63,7 @@ def test_what_is_not_said_is_the_safest_that_lets_a_computation_end():
     assert conduct.consent is None
     assert conduct.repairs
     assert not conduct.deterministic
+    assert not conduct.canonical_nans
     assert policy.inputs == (InputTerms(), InputTerms())
     assert policy.streams == ()
     assert policy.result == ResultTerms(OPAQUE, None, 0, None)
@@ -75,6 +76,7 @@ def test_a_policy_with_streams_has_rounds_for_them():
 
 def test_a_policy_of_2021_means_what_it_meant():
     conduct = Policy.parse(text(document_2021()), at=NOW).conduct
+    assert conduct.canonical_nans
     assert (conduct.rounds, conduct.attempts) == (UNLIMITED, 1)
     assert conduct.results_per_reader == UNLIMITED
     assert conduct.next_round.least == 1

@@ -28,3 +28,8 @@ def size(count: int) -> str:
         if count and count % factor == 0:
             return f"{count // factor:,} {unit}"
     return f"{count:,} byte{'' if count == 1 else 's'}"
+
+
+def nan_words(*, canonical: bool) -> str:
+    """Whose bits a NaN has that a program makes."""
+    return "the same everywhere" if canonical else "the processor's"

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from colima.runtime import ContentKind
 from durango._html import table
-from durango._words import layer_names, timestamp
+from durango._words import layer_names, nan_words, timestamp
 from durango.errors import ContentError, ReceiptError
 from durango.evidence import Attestation
 from psa_attestation.errors import AttestationError, Stage
@@ -232,6 +232,7 @@ def receipt_facts(receipt: Receipt | ReceiptV1) -> dict[str, object]:
         "isolation": list(receipt.isolation),
         "measurement": receipt.measurement.hex(),
         "seed": _hex(receipt.seed),
+        "canonical_nans": receipt.canonical_nans,
         "privacy": None if receipt.privacy is None else asdict(receipt.privacy),
         "host_time": host_time_of(receipt),
     }
@@ -264,8 +265,9 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
         ended += f", return code {receipt.details.return_code}"
         if receipt.details.run_ms is not None:
             ended += f", {receipt.details.run_ms} ms"
+    nans = f"bits of NaNs {nan_words(canonical=receipt.canonical_nans)}"
     clock = f"the host's clock said {host_time_of(receipt)}"
-    return "; ".join([f"{which}: {ended}, {on}", *balance_lines(receipt), clock])
+    return "; ".join([f"{which}: {ended}, {on}", nans, *balance_lines(receipt), clock])
 
 
 def receipt_table(receipt: Receipt | ReceiptV1) -> str:
@@ -331,6 +333,10 @@ def _check_runtime(receipt: Receipt, attestation: Attestation, policy: Policy) -
     _same("measurement", receipt.measurement.hex(), attestation.measurement.hex())
     _same("readers", _listed(receipt.readers), _listed(sorted(policy.result_readers)))
     _same("debug", str(receipt.debug), str(policy.debug))
+    if policy.conduct.canonical_nans:  # a runtime from before it could be left out did it always
+        _same(
+            "bits of NaNs", nan_words(canonical=receipt.canonical_nans), nan_words(canonical=True)
+        )
     # What its root attester brings about, the runtime within does not see; what the runtime has and
     # its host was not found to give, is not attested.
     attested = attestation.isolation - _OF_THE_ATTESTER

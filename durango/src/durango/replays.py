@@ -1,7 +1,8 @@
 """Doing a run again: the same program, inputs and random numbers, and whether the same comes of it.
 
 Only under a policy that says `deterministic`: there the receipt tells the seed of the program's
-random numbers, and nothing else that a program can observe differs between machines. Whoever has
+random numbers, every NaN has the same bits everywhere, and nothing else that a program can observe
+differs between machines. Whoever has
 the program and the inputs can do it, anywhere; who has none of them learns nothing by a receipt.
 """
 
@@ -115,8 +116,8 @@ def _chosen(bundle: VerifiedBundle, number: int | None) -> Receipt:
     receipt = fitting[-1]
     if receipt.seed is None:
         raise ReplayError(
-            "the policy does not say deterministic, so the program's random numbers are gone and "
-            "the run cannot be done again"
+            "the policy does not say deterministic, so the program's random numbers are gone, the "
+            "bits of its NaNs may be the processor's, and the run cannot be done again"
         )
     if receipt.end not in _REPEATABLE:
         raise ReplayError(

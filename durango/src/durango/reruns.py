@@ -50,7 +50,12 @@ def rerun(receipt: Receipt, policy: Policy, made_of: OpenFiles, *, seconds: floa
     if seconds is not None:
         limits = replace(limits, run_seconds=seconds)
     try:
-        with Program.load(made_of.program, strategy=policy.strategy, limits=limits) as program:
+        with Program.load(
+            made_of.program,
+            strategy=policy.strategy,
+            limits=limits,
+            canonical_nans=receipt.canonical_nans,
+        ) as program:
             inputs = RunInputs(made_of.inputs, made_of.streams, made_of.previous)
             outcome = program.run(inputs, random=SeededRandomSource(receipt.seed))
     except TrapError:

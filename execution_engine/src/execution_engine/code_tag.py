@@ -29,7 +29,7 @@ def code_context(program: Digest, settings: EngineSettings) -> bytes:
     """What the code was compiled from, by and for; of fixed form, so that no two are alike."""
     # The number below changes with this form, so that code kept under an older one is not found.
     features = " ".join(ON)
-    return f"veracruz code 3\n{engine_version()}\n{features}\n{settings}\n{program}\n".encode()
+    return f"veracruz code 4\n{engine_version()}\n{features}\n{settings}\n{program}\n".encode()
 
 
 def code_tag(key: Secret, context: bytes, code: Digest) -> bytes:

@@ -82,19 +82,23 @@ class CompiledProgram:
         *,
         strategy: Strategy,
         limits: EngineLimits,
+        canonical_nans: bool = False,
         cache: CompiledCode | None = None,
     ) -> Self:
         """Check and compile a module or a component.
 
-        With a `cache` the compiled code is taken from there, or put there. The checks are made in
-        either case: limits may have changed.
+        With `canonical_nans` every NaN that it makes has the same bits everywhere. With a `cache`
+        the compiled code is taken from there, or put there. The checks are made in either case:
+        limits may have changed.
 
         Raises:
             ModuleRefusedError: the engine does not run it.
         """
         # What keeps the compiler busy is looked at before it, what only it knows afterwards.
         check_static_limits(code, limits)
-        settings = settings_of(strategy, limits, component=is_component(code))
+        settings = settings_of(
+            strategy, limits, canonical_nans=canonical_nans, component=is_component(code)
+        )
         digest = Digest.of(code)
         engine = make_engine(settings)
         try:
@@ -207,7 +211,11 @@ class CompiledProgram:
 
 
 def settings_of(
-    strategy: Strategy, limits: EngineLimits, *, component: bool = False
+    strategy: Strategy,
+    limits: EngineLimits,
+    *,
+    canonical_nans: bool = False,
+    component: bool = False,
 ) -> EngineSettings:
     """The settings of the engine that runs a program by this strategy within these limits."""
     return EngineSettings(
@@ -216,6 +224,7 @@ def settings_of(
         interruptible=limits.run_seconds is not None,
         stack_bytes=limits.stack_bytes,
         component=component,
+        canonical_nans=canonical_nans,
     )
 
 

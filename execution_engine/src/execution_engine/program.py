@@ -41,6 +41,7 @@ class Program(ObservedProgram):
         *,
         strategy: Strategy,
         limits: EngineLimits,
+        canonical_nans: bool = False,
         cache: CompiledCode | None = None,
     ) -> Self:
         """Check, as `check_module` does, and compile a module or a component.
@@ -49,7 +50,9 @@ class Program(ObservedProgram):
             ModuleRefusedError: it is not one we run.
         """
         check_module(code, limits=limits)
-        return super().load(code, strategy=strategy, limits=limits, cache=cache)
+        return super().load(
+            code, strategy=strategy, limits=limits, canonical_nans=canonical_nans, cache=cache
+        )
 
     def run(
         self,

@@ -2,7 +2,8 @@
 
 JIT compiles to machine code with Cranelift. Interpretation compiles, with Cranelift too, to the
 byte code of Pulley, which is interpreted: no executable page holds anything of the guest's, but
-the compiler stays in the trusted base. Results, traps, fuel and NaN bits are the same.
+the compiler stays in the trusted base. Results, traps and fuel are the same; so are the bits of
+NaNs where they are made canonical, which costs floating-point code up to twice its time.
 
 The features are WebAssembly 1.0 with sign extension, saturating conversion, bulk memory, multiple
 values, tables and values of `funcref` (not of `externref`), fixed-width SIMD and extended constant
@@ -64,6 +65,8 @@ class EngineSettings:
         stack_bytes: the guest's stack. The default is that of the original interpreter, 1 048 576
             values of 8 bytes: 65 536 nested calls fit. From 64 KiB to 64 MiB.
         component: it runs components, and no core modules.
+        canonical_nans: every NaN that an instruction makes has the same bits, on every processor
+            and by either strategy, at a price in speed for floating-point code.
     """
 
     strategy: Strategy
@@ -71,6 +74,7 @@ class EngineSettings:
     interruptible: bool = False
     stack_bytes: int = 8 * 1024 * 1024
     component: bool = False
+    canonical_nans: bool = False
 
     def __post_init__(self) -> None:
         if not _LEAST_STACK_BYTES <= self.stack_bytes <= _MOST_STACK_BYTES:
@@ -95,8 +99,8 @@ def make_engine(settings: EngineSettings) -> Engine:
     config.gc_support = False
     config.shared_memory = False
     config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
-    # Processors differ in the bits of their NaNs: results would depend on where they were computed.
-    config.cranelift_nan_canonicalization = True
+    # Processors differ in the bits of their NaNs, and in nothing else that a program can see.
+    config.cranelift_nan_canonicalization = settings.canonical_nans
     _capi.set_wasm_stack(config, settings.stack_bytes)
     # Data is copied into memory, where the engine would map an anonymous file that it makes for it:
     # a guest process can make none. For a program with 12 MiB of data it is 10 ms a run.

@@ -49,7 +49,11 @@ class CodeExchange:
     """
 
     def __init__(self, policy: Policy, sonora: socket.socket) -> None:
-        settings = settings_of(policy.strategy, engine_limits(policy.limits))
+        settings = settings_of(
+            policy.strategy,
+            engine_limits(policy.limits),
+            canonical_nans=policy.conduct.canonical_nans,
+        )
         self._context = code_context(policy.program_digest, settings)
         self.name = Digest.of(self._context).value
         self._code: Content | None = None

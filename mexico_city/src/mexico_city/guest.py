@@ -100,6 +100,7 @@ class IsolateGuest:
         self, policy: Policy, random: RandomSource, *, compiled: Callable[[], None]
     ) -> None:
         self._strategy = policy.strategy
+        self._canonical_nans = policy.conduct.canonical_nans
         self._debug = policy.debug
         self._limits = engine_limits(policy.limits)
         self._random = random
@@ -111,7 +112,11 @@ class IsolateGuest:
         code_there = _Code(code, code_file)
         try:
             self._program = CompiledProgram.load(
-                module, strategy=self._strategy, limits=self._limits, cache=code_there
+                module,
+                strategy=self._strategy,
+                limits=self._limits,
+                canonical_nans=self._canonical_nans,
+                cache=code_there,
             )
         except ModuleRefusedError as refused:
             return isolate.LoadRefused(refused.code)

@@ -108,6 +108,7 @@ class ReceiptBook:
             measurement=self._measurement,
             host_time=max(0, int(self._host_time())),
             seed=job.seed or None,
+            canonical_nans=policy.conduct.canonical_nans,
             privacy=report.privacy,
         )
         signed = self._sign(receipt)

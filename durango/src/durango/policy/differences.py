@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from durango._html import paragraph, table
-from durango._words import layer_names, timestamp
+from durango._words import layer_names, nan_words, timestamp
 from durango.policy.voice import place_line
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import UNLIMITED, Agreement, Policy, Role
@@ -151,6 +151,7 @@ def _terms(policy: Policy, renamed: Mapping[int, str]) -> Iterator[tuple[str, st
     yield "execution strategy", policy.strategy.value
     yield "debug", "on" if policy.debug else "off"
     yield "deterministic", "yes" if conduct.deterministic else "no"
+    yield "bits of NaNs", nan_words(canonical=conduct.canonical_nans)
     yield "sinaloa", str(policy.sinaloa)
     yield "tabasco", str(policy.tabasco)
     key = policy.tabasco_key

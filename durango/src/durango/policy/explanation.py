@@ -46,6 +46,17 @@ def sections_of(policy: Policy) -> tuple[Section, ...]:
     return tuple(Section(key, title, tuple(answer(voice))) for key, title, answer in questions)
 
 
+def _again(policy: Policy) -> Iterator[str]:
+    """Whether a run can be done again."""
+    if policy.conduct.deterministic:
+        yield "Whoever has the program and the inputs can do a run again, and gets the same bytes."
+    elif not policy.conduct.canonical_nans:
+        yield (
+            "A run cannot be done again to the byte: nobody is told the program's random numbers, "
+            "and the bits of what is not a number (NaN) may differ from processor to processor."
+        )
+
+
 def _summary(voice: Voice) -> Iterator[str]:
     policy, program = voice.policy, voice.program
     people = voice.everybody
@@ -63,6 +74,7 @@ def _summary(voice: Voice) -> Iterator[str]:
         f"It runs in an isolate on the delegate's machine, reached at {policy.sinaloa}; "
         f"the attestation service at {policy.tabasco} vouches for it."
     )
+    yield from _again(policy)
     ends = timestamp(policy.expires_at)
     yield f"All of it ends at {ends} at the latest, with everything in it."
     yield f"The digest of this policy is {policy.digest}; everybody must have this very one."

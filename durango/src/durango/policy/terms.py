@@ -1,6 +1,6 @@
 """What a policy says of inputs and of the result, for people to read and for programs."""
 
-from durango._words import printable, size
+from durango._words import nan_words, printable, size
 from veracruz_utils.policy import (
     OPAQUE,
     UNLIMITED,
@@ -25,6 +25,7 @@ def conduct_facts(policy: Policy) -> dict[str, object]:
         "next_round": _agreement_facts(conduct.next_round),
         "consent": None if conduct.consent is None else _agreement_facts(conduct.consent),
         "deterministic": conduct.deterministic,
+        "canonical_nans": conduct.canonical_nans,
     }
 
 
@@ -39,6 +40,7 @@ def conduct_rows(policy: Policy) -> list[tuple[str, str]]:
         rows.append(("consent", f"of {_agreement_words(policy, conduct.consent)}"))
     if conduct.deterministic:
         rows.append(("random", "from a seed that receipts tell"))
+    rows.append(("NaN bits", nan_words(canonical=conduct.canonical_nans)))
     return rows
 
 

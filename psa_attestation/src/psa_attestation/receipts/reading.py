@@ -37,7 +37,7 @@ INT32: Final = range(-(2**31), 2**31)
 UINT32: Final = range(2**32)
 UINT64: Final = range(2**64)
 _FROM_ONE: Final = range(1, 2**32)
-_KEYS: Final = frozenset(range(19))
+_KEYS: Final = frozenset(range(20))
 _DETAILS_KEYS: Final = frozenset(range(4))
 _MAX_DETAILS_BYTES: Final = 128
 _DETAILS_LIMITS: Final = DecodeLimits(max_bytes=_MAX_DETAILS_BYTES, max_items=16, max_depth=2)
@@ -79,6 +79,7 @@ def read_receipt(members: Mapping[Key, Value], details: RunDetails | None) -> Re
             seed=_may(members, 16, "the seed", digest),
             privacy=_may(members, 17, "the privacy budget", _balance),
             host_time=_have(members, 18, "the host's time", partial(integer, allowed=UINT64)),
+            canonical_nans=_may(members, 19, "the bits of NaNs", _left) is None,
         )
     except WritingError as error:  # each member may be, and not all together
         raise refused(ErrorCode.CLAIM_VALUE, str(error)) from error
@@ -162,6 +163,12 @@ def _readers(value: Value, name: str) -> tuple[int, ...]:
 def _layers(value: Value, name: str) -> tuple[str, ...]:
     entries = array(value, name, max_entries=MAX_RECEIPT_LAYERS)
     return tuple(plain_text(entry, "a layer of isolation", max_chars=32) for entry in entries)
+
+
+def _left(value: Value, name: str) -> bool:
+    if boolean(value, name):  # which is said by saying nothing
+        raise refused(ErrorCode.CLAIM_VALUE, f"{name}: true is absent")
+    return False
 
 
 def _balance(value: Value, name: str) -> PrivacyBalance:

@@ -33,6 +33,8 @@ these keys; what is absent in some receipts says when:
     17  map       the privacy budget after this run; absent without one: 0 epsilon spent, 1 epsilon
                   left, 2 delta spent, 3 delta left, numbers as texts of at most 64 characters
     18  uint 64   the time, in seconds since 1970, by the host's clock: nobody vouches for it
+    19  bool      false: NaNs kept the bits that processor and strategy gave them; absent when each
+                  had the same bits everywhere, as they had before receipts said anything of it
 
 Every principal may have every receipt, but not everything about the run: what the program says in
 numbers, and the digest of its result, by which a likely result can be found, are for readers. Those
@@ -177,6 +179,7 @@ class Receipt:
     host_time: int
     seed: bytes | None = None
     privacy: PrivacyBalance | None = None
+    canonical_nans: bool = True
 
     def __post_init__(self) -> None:
         self._check_digests()

@@ -104,6 +104,7 @@ def _encode_receipt(receipt: Receipt, details: bytes) -> dict[int, Encodable]:
         16: receipt.seed,
         17: _encode_balance(receipt.privacy),
         18: receipt.host_time,
+        19: None if receipt.canonical_nans else False,
     }
     # What there is none of is absent: no member of a receipt is null.
     return {key: member for key, member in members.items() if member is not None}

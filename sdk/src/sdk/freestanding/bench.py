@@ -83,10 +83,14 @@ class _Bench:
 
     def run(self, data: Sequence[Source], streams: Sequence[Sequence[Source]]) -> RunReport:
         terms = self._terms
-        report = RunReport(
-            Digest.of(self._code), len(self._code), terms.policy.strategy, terms.stated
-        )
         policy = terms.policy
+        report = RunReport(
+            Digest.of(self._code),
+            len(self._code),
+            policy.strategy,
+            terms.stated,
+            canonical_nans=policy.conduct.canonical_nans,
+        )
         inputs = list(assign(data, policy.data_provision_order, what="inputs"))
         rounds = [
             list(assign(each, policy.streaming_order, what="streams of a round"))
@@ -111,6 +115,7 @@ class _Bench:
             terms.policy.strategy,
             limits,
             terms.policy.limits,
+            canonical_nans=terms.policy.conduct.canonical_nans,
             trace=options.on_call is not None,
             profile=options.profile,
             cache=options.cache,

@@ -133,6 +133,9 @@ def _take_config(context: click.Context, _: click.Parameter, path: Path | None) 
               help="Limit of instructions in a round.")  # fmt: skip
 @click.option("--count-fuel", is_flag=True, default=None,
               help="Count instructions without a limit.")  # fmt: skip
+@click.option("--canonical-nans", is_flag=True, default=None,
+              help="Give every NaN the same bits, as under a policy that says `deterministic`: "
+              "floating-point code takes longer.")  # fmt: skip
 @click.option("--trace", is_flag=True,
               help="Print every host call to standard error: its arguments, its answer, and the "
               "count, the size or the bytes that it gave.")  # fmt: skip

@@ -39,6 +39,7 @@ _VERBS: Final = {"read": "copied", "write": "took", "message": "took", "getrando
 _ROUND: Final = "{round}"
 _OF_THE_POLICY: Final = (
     "strategy", "seconds", "compile_seconds", "memory_mib", "fuel", "count_fuel",
+    "canonical_nans",
 )  # fmt: skip
 
 
@@ -148,6 +149,7 @@ def _own_terms(
     memory_mib: int | None,
     fuel: int | None,
     count_fuel: bool | None,
+    canonical_nans: bool | None,
 ) -> Terms:
     limits = Limits(
         input_bytes=4 * _GIB - 1,
@@ -161,6 +163,7 @@ def _own_terms(
         inputs=inputs,
         streams=streams,
         strategy=_STRATEGIES[strategy or "jit"],
+        canonical_nans=bool(canonical_nans),
         limits=limits,
         run_seconds=seconds or 300,
     )

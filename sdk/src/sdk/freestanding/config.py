@@ -36,6 +36,7 @@ _OPTIONS: Final = {
     "memory-mib": _WHOLE,
     "fuel": _WHOLE,
     "count-fuel": _FLAG,
+    "canonical-nans": _FLAG,
     "trace": _FLAG,
     "profile": _FLAG,
     "cache": _FILE,

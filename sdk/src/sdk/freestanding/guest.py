@@ -38,6 +38,7 @@ class GuestOptions:
         strategy: how the program runs.
         limits: what it may use of the engine; without `run_seconds` the parent ends it.
         allowance: what compiling and running may take of this process.
+        canonical_nans: every NaN has the same bits everywhere.
         trace: tell of every host call.
         profile: tell where each run spent its time; needs `run_seconds`.
         cache: a folder for compiled code.
@@ -46,6 +47,7 @@ class GuestOptions:
     strategy: Strategy
     limits: EngineLimits
     allowance: Limits
+    canonical_nans: bool = False
     trace: bool = False
     profile: bool = False
     cache: Path | None = None
@@ -101,7 +103,11 @@ class FreestandingGuest:
         check_module(code, limits=options.limits)
         checked = time.perf_counter()
         self._program = kind.load(
-            code, strategy=options.strategy, limits=options.limits, cache=cache
+            code,
+            strategy=options.strategy,
+            limits=options.limits,
+            canonical_nans=options.canonical_nans,
+            cache=cache,
         )
         compile_s = time.perf_counter() - checked
         return messages.ModuleLoaded(

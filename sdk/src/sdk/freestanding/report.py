@@ -1,7 +1,7 @@
 """What came of a run, for people and for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 
 from execution_engine.abi_text import return_code_name
@@ -116,6 +116,7 @@ class RunReport:
         program: SHA-256 of the module.
         program_bytes: size of the module.
         strategy: how it ran.
+        canonical_nans: whether every NaN had the same bits, whatever the processor.
         policy: SHA-256 of the policy; None without one.
         loaded: how long loading it took; None if it was not loaded.
         refused: why it was not loaded.
@@ -126,6 +127,8 @@ class RunReport:
     program_bytes: int
     strategy: Strategy
     policy: Digest | None
+    _: KW_ONLY
+    canonical_nans: bool
     loaded: ModuleLoaded | None = None
     refused: Stopped | None = None
     rounds: Sequence[RoundReport] = ()
@@ -151,6 +154,7 @@ class RunReport:
             "policy_sha256": None if self.policy is None else str(self.policy),
             "strategy": self.strategy,
             "engine": engine_version(),
+            "canonical_nans": self.canonical_nans,
             "check_seconds": round(loaded.check_seconds, 6) if loaded else None,
             "compile_seconds": round(loaded.compile_seconds, 6) if loaded else None,
             "from_cache": loaded.from_cache if loaded else None,
@@ -162,7 +166,8 @@ class RunReport:
         yield f"program    {self.program}, {self.program_bytes} bytes"
         if self.policy is not None:
             yield f"policy     {self.policy}"
-        yield f"engine     {engine_version()}, {self.strategy}"
+        nans = "the same everywhere" if self.canonical_nans else "the processor's"
+        yield f"engine     {engine_version()}, {self.strategy}, bits of NaNs {nans}"
         if self.loaded is not None and times:
             how = "read from the cache" if self.loaded.from_cache else "compiled"
             yield (

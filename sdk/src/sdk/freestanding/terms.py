@@ -85,6 +85,7 @@ def terms_without_policy(
     inputs: int,
     streams: int,
     strategy: Strategy,
+    canonical_nans: bool,
     limits: Limits,
     run_seconds: float,
 ) -> Terms:
@@ -95,6 +96,7 @@ def terms_without_policy(
         inputs: how many static inputs there are.
         streams: how many stream inputs each round has.
         strategy: how the program runs.
+        canonical_nans: every NaN has the same bits everywhere.
         limits: what it may use; `run_seconds` of them is not used.
         run_seconds: wall-clock time of one round; parts of a second may be of use to a test.
     """
@@ -122,6 +124,7 @@ def terms_without_policy(
             attempts=1,
             results_per_reader=UNLIMITED,
             next_round=Agreement(1, frozenset({ANYONE.client_id})),
+            canonical_nans=canonical_nans,
             repairs=False,
         ),
         inputs=(InputTerms(),) * inputs,

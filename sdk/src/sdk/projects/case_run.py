@@ -83,7 +83,10 @@ def _run(
     limits = EngineLimits(run_seconds=seconds)
     rounds: list[RoundSeen] = []
     previous: bytes | None = None
-    with Program.load(module, strategy=strategy, limits=limits, cache=cache) as program:
+    # A case says what comes out everywhere.
+    with Program.load(
+        module, strategy=strategy, limits=limits, canonical_nans=True, cache=cache
+    ) as program:
         for each in case.rounds:
             inputs = RunInputs(
                 inputs=[datum.data for datum in case.inputs],

@@ -97,6 +97,7 @@ def terms_of_2021(form: SharedForm, identities: Sequence[PolicyIdentity]) -> Pol
         attempts=1,
         results_per_reader=UNLIMITED,
         next_round=Agreement(1, _readers(identities)),
+        canonical_nans=True,
         repairs=False,
     )
     data, streams = form.data_provision_order, form.streaming_order
@@ -127,6 +128,7 @@ def read_terms(form: TermsForm, identities: Sequence[PolicyIdentity]) -> PolicyT
         if form.consent is None
         else _read_agreement(form.consent, everybody, names, "$.consent"),
         deterministic=form.deterministic,
+        canonical_nans=form.deterministic,
     )
     result = _read_result(form.result)
     if result.privacy is not None and form.deterministic:

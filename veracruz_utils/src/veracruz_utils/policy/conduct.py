@@ -49,6 +49,8 @@ class Conduct:
             nobody.
         deterministic: whether the program's random numbers come from a seed that receipts tell, so
             that everybody with the inputs can run it again.
+        canonical_nans: whether every NaN that the program makes has the same bits, wherever and by
+            whichever strategy it runs. So it is if a run can be done again, and of 2021.
         repairs: whether an error code of the program is a failure, after which inputs may be
             replaced. In a policy of 2021 it is an outcome like another.
     """
@@ -59,6 +61,7 @@ class Conduct:
     next_round: Agreement
     consent: Agreement | None = None
     deterministic: bool = False
+    canonical_nans: bool = False
     repairs: bool = True
 
 
