@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 
 from bare_host import BareRun
-from measuring import Figure, Measure, at_most, in_pairs, run, seconds
+from measuring import Figure, Measure, at_most, in_pairs, processor_seconds, run
 from wasmtime import Engine, Module, wat2wasm
 
 from execution_engine.limits import EngineLimits
@@ -79,7 +79,7 @@ def _ours(code: bytes, inputs: Sequence[bytes]) -> Measure:
     def once() -> None:
         assert program.run(given, random=random_source).return_code == 0
 
-    return lambda: seconds(once)
+    return lambda: processor_seconds(once)
 
 
 def _bare(engine: Engine, code: bytes, inputs: Sequence[bytes]) -> Measure:
@@ -88,7 +88,7 @@ def _bare(engine: Engine, code: bytes, inputs: Sequence[bytes]) -> Measure:
     def once() -> None:
         assert BareRun(engine, module, inputs).main() == 0
 
-    return lambda: seconds(once)
+    return lambda: processor_seconds(once)
 
 
 def _varint(number: int) -> bytes:

@@ -101,6 +101,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def processor_seconds(work: Callable[[], object]) -> float:
+    """How long processors are busy with `work`, in all threads of this process."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
 @dataclass(slots=True)
 class Paired:
     """Seconds of ours and of the reference, round by round."""

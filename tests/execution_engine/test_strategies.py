@@ -18,9 +18,7 @@ LIMITS = EngineLimits(fuel=2_000_000, memory_bytes=8 * 65536)
 
 def seen(code, strategy):
     """All that a run shows."""
-    with Program.load(
-        code, strategy=strategy, limits=LIMITS, canonical_nans=True
-    ) as program:
+    with Program.load(code, strategy=strategy, limits=LIMITS, canonical_nans=True) as program:
         try:
             outcome = program.run(RunInputs(), random=CountingRandom())
         except TrapError as error:

@@ -192,7 +192,7 @@ def test_nans_have_the_same_bits_if_the_policy_says_deterministic(
         rig.session(0) as only,
     ):
         only.program(guests.NAN)
-        answer, output = only.result()
+        _, output = only.result()
         (found,), _ = receipts_of(rig, only)
     assert found.canonical_nans is deterministic
     (bits,) = struct.unpack("<Q", output)
