@@ -23,6 +23,7 @@ from execution_engine.errors import StackFrame
 from execution_engine.text import printable
 
 _U32: Final = 0xFFFFFFFF
+_U64: Final = 0xFFFFFFFF_FFFFFFFF
 _WRITABLE: Final = 0x200  # PyBUF_WRITE
 _MAX_FRAMES: Final = 20
 _MAX_NAME_CHARS: Final = 1024  # of a name that a compiler mangled
@@ -170,8 +171,17 @@ class RawInstance:
 
         return view
 
-    def constant(self, name: str) -> int | None:
-        """The value, unsigned, of the i32 global exported under this name; None without one."""
+    def i32(self, name: str) -> int | None:
+        """The value now, unsigned, of the i32 global exported under this name; None without one."""
+        value = self._number(name, ffi.WASMTIME_I32)
+        return None if value is None else value.i32 & _U32
+
+    def i64(self, name: str) -> int | None:
+        """The same of an i64 global."""
+        value = self._number(name, ffi.WASMTIME_I64)
+        return None if value is None else value.i64 & _U64
+
+    def _number(self, name: str, kind: ctypes.c_uint8) -> _C:
         try:
             found = self._export(name, ffi.WASMTIME_EXTERN_GLOBAL)
         except KeyError:
@@ -179,7 +189,7 @@ class RawInstance:
         value: _C = bindings.wasmtime_val_t()
         place = ctypes.byref(found.global_)
         bindings.wasmtime_global_get(self._context, place, ctypes.byref(value))
-        return value.of.i32 & _U32 if value.kind == ffi.WASMTIME_I32.value else None
+        return value.of if value.kind == kind.value else None
 
     def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
         """Call an exported function of i32 parameters and results; the results are signed.

@@ -20,6 +20,10 @@ INITIALIZER: Final = "_initialize"
 MEMORY: Final = "memory"
 MESSAGE: Final = "veracruz_message"
 """A global that a module may export: the address of what it says to its author (`message`)."""
+EXIT: Final = "veracruz_exit"
+EXITED: Final = 1
+"""A global that a module may export, of type i64: once it holds `EXITED` above a code of 32 bits,
+an `unreachable` is no trap but a return of `main` with that code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a program says to its author: a panic's text, what Python prints.
 
 It may contain inputs, so it leaves an isolate only when the policy says `debug`, and goes to the
-program's provider alone. A core module exports the immutable global `abi.MESSAGE`, the address of
+program's provider alone. A core module exports the global `abi.MESSAGE`, the address of
 two little-endian u32: where the text is and how long. The host looks there once, when the program
 has ended, however it did. A component calls `message` of its world, as often as it likes.
 """

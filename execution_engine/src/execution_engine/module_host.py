@@ -61,19 +61,22 @@ class ModuleHost(Host):
     """`Host` for a core module, which reads and writes its `memory` once it is attached."""
 
     memory: GuestMemory | None = None
-    _message_at: int | None = None
+    _message_at: Callable[[], int | None] | None = None
 
-    def attach(self, memory: GuestMemory, *, message_at: int | None = None) -> None:
-        """Answer calls on this memory from now on; `message_at` is where its message is found."""
+    def attach(
+        self, memory: GuestMemory, *, message_at: Callable[[], int | None] | None = None
+    ) -> None:
+        """Answer calls on this memory from now on; `message_at` tells where its message is."""
         self.memory = memory
         self._message_at = message_at
 
     def said(self) -> str:
         """What the program said to its author, once it has ended."""
-        if self.memory is None or self._message_at is None:
+        at = None if self._message_at is None else self._message_at()
+        if self.memory is None or at is None:
             return ""
         try:
-            start, size = _TEXT_AT.unpack(self.memory.window(self._message_at, _TEXT_AT.size))
+            start, size = _TEXT_AT.unpack(self.memory.window(at, _TEXT_AT.size))
             kept = min(size, MAX_MESSAGE_BYTES)
             return message_text(bytes(self.memory.window(start + size - kept, kept)))
         except TrapError:  # it points outside

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wasmtime import Engine, FuncType, Linker, Module, Store
+from wasmtime import Engine, FuncType, Linker, Module, Store, Trap, TrapCode
 
 from execution_engine import _capi, abi
 from execution_engine.interface import ModuleSummary
@@ -27,7 +27,7 @@ def run_module(
     summary: ModuleSummary,
     types: Mapping[str, FuncType],
 ) -> int:
-    """What `main` returns, in a store whose limits are set.
+    """What `main` returns, or the code with which it left, in a store whose limits are set.
 
     Raises:
         Trap: the module ended itself.
@@ -45,9 +45,30 @@ def run_module(
             _capi.define(linker, abi.MODULE, name, types[name], callback)
         instance = _capi.RawInstance(linker, store, module)
         host.attach(
-            GuestMemory(instance.memory(abi.MEMORY)), message_at=instance.constant(abi.MESSAGE)
+            GuestMemory(instance.memory(abi.MEMORY)),
+            message_at=lambda: instance.i32(abi.MESSAGE),
         )
-        if summary.has_initialize:
-            instance.call(abi.INITIALIZER, (), results=0)
         arguments = (0,) * len(summary.entry.params) if summary.entry else ()
-        return instance.call(abi.ENTRY_POINT, arguments, results=1)[0]
+        try:
+            if summary.has_initialize:
+                instance.call(abi.INITIALIZER, (), results=0)
+            return instance.call(abi.ENTRY_POINT, arguments, results=1)[0]
+        except Trap as trap:
+            if (code := _exit_code(trap, instance)) is None:
+                raise
+            return code
+
+
+def _exit_code(trap: Trap, instance: _capi.RawInstance) -> int | None:
+    """The code with which a module left from within, if the trap is that of one that did.
+
+    It might as well have returned the code from `main`: nothing is gained by saying so here.
+    """
+    if _capi.trap_cause(trap) is not TrapCode.UNREACHABLE:
+        return None
+    said = instance.i64(abi.EXIT) or 0
+    return _signed(said) if said >> 32 == abi.EXITED else None
+
+
+def _signed(word: int) -> int:
+    return (word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000

@@ -1,6 +1,6 @@
 """The command `veracruz-sdk`; each of its commands is in a module of `sdk.commands`."""
 
-from sdk.commands import encoding, examples, projects
+from sdk.commands import adaptation, encoding, examples, projects
 from veracruz_shells.console import command_group
 
 __all__ = ["main"]
@@ -23,6 +23,7 @@ for _command in (
     projects.new,
     projects.build,
     projects.test,
+    adaptation.adapt,
     examples.types,
     examples.generate,
     examples.list_all,
@@ -30,5 +31,6 @@ for _command in (
     examples.list_examples,
     examples.copy_example,
     examples.build_examples,
+    adaptation.build_adapter,
 ):
     main.add_command(_command)

@@ -6,6 +6,7 @@ SdkError                    (a VeracruzError, exit_code 1)
 ├ ProjectError              a program's folder, or a case in it, is wrong
 ├ BuildError                the toolchain is missing, or cannot build a program
 │ └ SourceUnavailableError  what a program is built with cannot be fetched
+├ AdaptationError           a program that speaks WASI cannot be adapted
 ├ StaleModuleError          a shipped module is not what its source builds
 ├ UsageError                a command line or configuration is wrong; exit_code 2
 └ NotAllowedError           the policy does not allow a run; exit_code 3
@@ -38,6 +39,10 @@ class BuildError(SdkError):
 
 class SourceUnavailableError(BuildError):
     """What a program is built with has to be fetched from a registry, and cannot be."""
+
+
+class AdaptationError(SdkError):
+    """A program that speaks WASI cannot be adapted."""
 
 
 class StaleModuleError(SdkError):

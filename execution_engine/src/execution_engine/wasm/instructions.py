@@ -63,7 +63,7 @@ def function_shape(code: bytes, body: Body) -> FunctionShape:
     while reader.at < reader.end:
         opcode = reader.byte()
         instructions += 1
-        step = _STEPS[opcode]
+        step = STEPS[opcode]
         if step is None:
             continue
         value = step(reader)
@@ -256,4 +256,5 @@ def _steps() -> tuple[_Step | None, ...]:
     )
 
 
-_STEPS: Final = _steps()
+STEPS: Final = _steps()
+"""By opcode: what steps over an instruction's immediates, or None where it has none that matter."""

@@ -49,6 +49,21 @@ _CPP: Final = ("-std=c++20", "-O2", _ASSERTIONS, "-fno-exceptions", "-fno-rtti",
 _OTHERS: Final = ("-Os", "-w")  # sources that are not ours
 _LINK: Final = (f"-Wl,-z,stack-size={LIBC_STACK_BYTES}",)
 
+# The adapter of WASI has no memory of its own: nothing that the compiler would keep in tables.
+_ADAPTER: Final = (
+    "-target", "wasm32-freestanding",
+    "-mcpu=mvp+bulk_memory+mutable_globals",
+    "-std=c17",
+    "-O2",
+    "-nostdlib",
+    "-mllvm", "-switch-to-lookup=false",
+    *_WARNINGS,
+    "-Wl,--no-entry",
+    "-Wl,--import-memory",
+    "-Wl,--export=veracruz_exit",
+    "-Wl,--export=veracruz_message",
+)  # fmt: skip
+
 _ZIG: Final = (
     "-target", "wasm32-freestanding",
     _MACHINE,
@@ -74,6 +89,18 @@ def compile_c(sources: Sequence[Path], *, include: Path, debug: bool = False) ->
         flags = (*FLAGS, *_DEBUG, _DEBUG_DEFINE) if debug else (*FLAGS, *_RELEASE)
         arguments = ["cc", *flags, "-I", str(include.resolve()), *_paths(sources)]
         return _link(Path(folder), arguments, sources)
+
+
+def compile_adapter(folder: Path) -> bytes:
+    """The module that `sdk.adaptation` links with programs, of the C sources in a folder.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the sources.
+    """
+    require_compiler()
+    sources = sorted(folder.glob("*.c"))
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        return _link(Path(name), ["cc", *_ADAPTER, *_paths(sources)], sources)
 
 
 def compile_c_with_libc(

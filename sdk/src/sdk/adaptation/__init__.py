@@ -1,0 +1,70 @@
+"""Programs that speak WASI 0.1: linked with an adapter, so that they ask for host calls alone.
+
+Nothing of WASI is in the trusted runtime. What a program finds there is in the how-to
+"A program that speaks WASI".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from execution_engine.reader import BinaryError
+from execution_engine.static_limits import is_component
+from execution_engine.wasm.binary import Binary, parse
+from sdk.adaptation.adapter import WASI, shipped_adapter
+from sdk.adaptation.linker import Given, link
+from sdk.errors import AdaptationError
+
+__all__ = ["CLOCK", "adapt", "speaks_wasi"]
+
+CLOCK: Final = 946_684_800
+"""What clocks show when a program begins, if nothing else is asked for: the year 2000, in UTC."""
+_MAGIC: Final = b"\0asm\1\0\0\0"
+
+
+def speaks_wasi(code: bytes) -> bool:
+    """Whether a module imports something of WASI 0.1.
+
+    Raises:
+        AdaptationError: the bytes are not a module.
+    """
+    return any(one.module == WASI for one in _parsed(code).imports)
+
+
+def adapt(
+    code: bytes,
+    *,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    clock: int = CLOCK,
+) -> bytes:
+    """A program that speaks WASI 0.1, as a program of Veracruz.
+
+    The same bytes and arguments give the same bytes everywhere.
+
+    Args:
+        code: a module that a toolchain built for wasm32-wasip1.
+        arguments: what it finds as its arguments, after its name.
+        environment: what it finds as its environment.
+        clock: what its clocks show when it begins, in seconds since 1970.
+
+    Raises:
+        AdaptationError: it is no such program.
+    """
+    try:
+        return link(_parsed(code), shipped_adapter(), Given(arguments, environment or {}, clock))
+    except BinaryError as error:
+        raise AdaptationError(f"the program cannot be read: {error}") from error
+
+
+def _parsed(code: bytes) -> Binary:
+    if is_component(code):
+        raise AdaptationError(
+            "the program is a component: to speak WASI, build it for WASI 0.1, as a module "
+            "(Rust: --target wasm32-wasip1), and adapt that"
+        )
+    if code[:8] != _MAGIC:
+        raise AdaptationError("the program is not a WebAssembly module: give the linked .wasm")
+    try:
+        return parse(code)
+    except BinaryError as error:
+        raise AdaptationError(f"the program cannot be read: {error}") from error

@@ -1,0 +1,83 @@
+"""Programs that speak WASI 0.1, linked with the adapter, under both strategies."""
+
+import pytest
+from click.testing import CliRunner
+from wasmtime import wat2wasm
+
+import tlaxcala
+from sdk.adaptation import adapt
+from sdk.adaptation.adapter import WASI, build_adapter, shipped_adapter, wasi_functions
+from sdk.cli import main
+from sdk.errors import AdaptationError
+from veracruz_utils.digest import Digest
+
+# What a program does by hand here: text at an address, and where it puts vectors and numbers.
+ECHO = """
+(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (loop $more
+      (i32.store (i32.const 0) (i32.const 1024))
+      (i32.store (i32.const 4) (i32.const 100))
+      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (i32.store (i32.const 4) (i32.load (i32.const 8)))
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))
+      (br_if $more (i32.load (i32.const 8))))
+    (call $exit (i32.const 0))
+    unreachable))
+"""
+
+
+def test_what_is_read_from_standard_input_and_written_to_standard_output_is_the_result(run_module):
+    text = bytes(range(256)) * 300
+    outcome = run_module(adapt(wat2wasm(ECHO)), text)
+    assert (outcome.return_code, outcome.output) == (0, text)
+
+
+def test_an_adapted_program_is_certified_and_says_what_it_calls():
+    report = tlaxcala.check(adapt(wat2wasm(ECHO)))
+    assert report.certified
+    assert "read_input" in report.host_calls
+
+
+def test_the_same_program_gives_the_same_bytes():
+    assert adapt(wat2wasm(ECHO)) == adapt(wat2wasm(ECHO))
+
+
+@pytest.mark.parametrize("code", [1, 255, 0x7FFFFFFF, -1, -2147483648])
+def test_the_status_of_a_program_that_leaves_is_its_code_and_it_has_no_result(run_module, code):
+    module = adapt(wat2wasm(ECHO.replace("$exit (i32.const 0)", f"$exit (i32.const {code})")))
+    outcome = run_module(module, b"some")
+    assert (outcome.return_code, outcome.output) == (code, None)
+
+
+def test_the_shipped_adapter_is_what_its_source_builds():
+    assert Digest.of(build_adapter()) == Digest.of(shipped_adapter().code)
+
+
+def test_the_adapter_has_all_of_wasi():
+    assert len(wasi_functions()) == 46
+    assert all(one.module in {"env", "link"} for one in shipped_adapter().imports)
+
+
+def test_a_component_is_told_to_be_built_for_wasi_0_1():
+    with pytest.raises(AdaptationError, match="wasm32-wasip1"):
+        adapt(b"\0asm\x0d\0\1\0")
+
+
+def test_what_is_imported_besides_wasi_is_named():
+    with pytest.raises(AdaptationError, match=r"env\.abort"):
+        adapt(wat2wasm('(module (import "env" "abort" (func)) (memory (export "memory") 1))'))
+
+
+def test_the_command_adapts_a_file_and_prints_its_digest(tmp_path):
+    program, target = tmp_path / "echo.wasm", tmp_path / "adapted.wasm"
+    program.write_bytes(wat2wasm(ECHO))
+    ran = CliRunner().invoke(main, ["adapt", str(program), str(target), "--arg", "a"])
+    assert ran.exit_code == 0, ran.output
+    assert ran.output.split()[0] == str(Digest.of(target.read_bytes()))
+    assert target.read_bytes() == adapt(wat2wasm(ECHO), arguments=["a"])
+    assert WASI.encode() not in target.read_bytes()
