@@ -1,7 +1,7 @@
 """Self-signed certificates, for isolates and for principals."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from baja.errors import LocalError
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 # As in a policy: letters and digits of any script, and few signs between them.
@@ -20,7 +21,7 @@ _NAME_BYTES: Final = 64
 _NAME: Final = re.compile(r"\w(?:[\w .&'()-]{0,62}[\w.)])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyAndCertificate:
     """A private key and the certificate (DER) of its public half; the key never shows in `repr`."""
 

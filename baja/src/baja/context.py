@@ -15,6 +15,7 @@ from OpenSSL import SSL, crypto
 
 from baja.errors import LocalError, TlsFault
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import CipherSuite, TlsVersion
 
 PROTOCOL: Final = b"veracruz/1"
@@ -34,7 +35,7 @@ _VERSIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointConfig:
     """Who we are in a session and how it is protected.
 

@@ -1,11 +1,12 @@
 """What a session reports."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import CipherSuite, TlsVersion
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandshakeCompleted:
     """The peer proved to hold the key of a pinned certificate; always the first event.
 
@@ -23,14 +24,14 @@ class HandshakeCompleted:
     ciphersuite: CipherSuite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaintextReceived:
     """Authentic bytes of the peer, in order; `data` is never empty."""
 
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerClosed:
     """The peer said that nothing follows; always the last event."""
 

@@ -8,6 +8,7 @@ refused by one comparison, whatever their nesting.
 
 import dataclasses
 import enum
+import inspect
 import typing
 from collections.abc import Callable, Sized
 from typing import Any, Final, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from colima.errors import WireError
+from veracruz_utils.frozen import frozen
 
 _MessageT = TypeVar("_MessageT")
 
@@ -22,7 +24,7 @@ _FIELDS: Final[dict[type, dict[str, Callable[[Any], Any]]]] = {}
 _PROTOBUF: Final[dict[type, type[Message]]] = {}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class Length:
     """How long a field of a message may be: the metadata of an `Annotated` type."""
 
@@ -56,7 +58,7 @@ def message(protobuf: type[Message]) -> Callable[[type[_MessageT]], type[_Messag
     """A class decorator: a frozen dataclass that travels as `protobuf`, with the same fields."""
 
     def declare(cls: type[_MessageT]) -> type[_MessageT]:
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints: dict[str, Any] = inspect.get_annotations(cls)
         assert list(hints) == [field.name for field in protobuf.DESCRIPTOR.fields], cls
         lengths = [
             (name, hint.__metadata__[0])
@@ -69,7 +71,7 @@ def message(protobuf: type[Message]) -> Callable[[type[_MessageT]], type[_Messag
                 length.check(name, getattr(self, name))
 
         cls.__post_init__ = check_lengths  # type: ignore[attr-defined]
-        declared = dataclasses.dataclass(frozen=True, slots=True)(cls)
+        declared = frozen(cls)
         _FIELDS[declared] = {name: _reader(hint) for name, hint in hints.items()}
         _PROTOBUF[declared] = protobuf
         return declared

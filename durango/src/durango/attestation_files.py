@@ -1,6 +1,6 @@
 """An attestation in a file: kept, and judged anew."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,13 +11,14 @@ from durango.tabasco_keys import pinned_key
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _FORMAT: Final = "veracruz-attestation-1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedAttestation:
     """What an attestation file holds: evidence, and when it passed the gate. Nothing is believed.
 

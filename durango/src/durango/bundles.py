@@ -6,7 +6,7 @@ knows: everybody can make a policy, be its Tabasco, and attest and sign whatever
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final, Self
 
@@ -30,6 +30,7 @@ from psa_attestation.receipts.verification import closed_digest
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 
@@ -42,7 +43,7 @@ _MAX_KEY_BYTES: Final = 256
 AnyReceipt = Receipt | ReceiptV1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptBundle:
     """What a bundle file holds. Nothing of it is believed: see `verify_bundle`.
 
@@ -135,7 +136,7 @@ class ReceiptBundle:
                 raise _not_a_bundle()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifiedBundle:
     """A bundle whose parts fit each other.
 

@@ -1,6 +1,6 @@
 """What an attestation is made of: the evidence, the checks, and the isolate that passed them."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from durango._html import bullets, heading, table
 from durango._words import printable, timestamp
 from durango.platforms import protection
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import IsolationLayer
 
 
@@ -30,7 +31,7 @@ class GateCheck(StrEnum):
     CERTIFICATE = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passed:
     """A check that held.
 
@@ -45,7 +46,7 @@ class Passed:
     against: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """What was asked and what came back; nothing in it is believed yet.
 
@@ -60,7 +61,7 @@ class Evidence:
     result: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attestation:
     """An isolate that passed the gate.
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from durango._words import timestamp
 from durango.errors import IdentityError, NotAuthorisedError, PasswordError
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.public_keys import RSA_BITS
 
@@ -37,7 +38,7 @@ _MIN_CURVE_BITS: Final = 256
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """A certificate (DER) and its private key, which never shows in `repr`."""
 

@@ -1,18 +1,19 @@
 """Which place of the policy's orders a principal's input fills."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from colima.runtime import ContentKind
 from durango._words import printable
 from durango.errors import NotAuthorisedError
 from veracruz_utils.encoding.kinds import TypeKind
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import InputTerms, Policy, PolicyIdentity
 
 _MAX_TYPE_CHARS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaceOfInput:
     """A place of one of the orders.
 

@@ -6,7 +6,7 @@ decides all of it again for itself.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
@@ -40,6 +40,7 @@ from durango.transfers import Progress
 from jalisco import Connection, SinaloaTransport
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import PROGRAM_SENDERS, Policy, PolicyIdentity
 from veracruz_utils.secret import Secret
 
@@ -55,7 +56,7 @@ MAX_RESULT_IN_MEMORY_BYTES: Final = 256 * 1024 * 1024
 _POLL_S: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FetchedResult:
     """What a run gave that ended well.
 

@@ -6,7 +6,7 @@ signed with that certificate's key, and the key never left the isolate.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -27,6 +27,7 @@ from psa_attestation.receipts.verification import verify_receipt as verify_signe
 from psa_attestation.receipts.version_1 import ReceiptV1
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import IsolationLayer, Policy
 from veracruz_utils.secret import Secret
 from veracruz_utils.strict_json import JsonError, read_json
@@ -36,7 +37,7 @@ _OF_THE_ATTESTER: Final = {IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_US
 _KINDS: Final = {ContentKind.DATA: "data", ContentKind.STREAM: "stream"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitmentOpening:
     """What its provider alone knows of an input; it proves the input's place in a receipt.
 

@@ -9,7 +9,6 @@ which counts as any other. Everything is verified anew whenever it is read.
 import itertools
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from psa_attestation.corim.release import MAX_RELEASE_BYTES, ImageRelease, verif
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from veracruz_shells.files import read_file, write_new_file
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.key_files import ec_key_of_pem, pem_of
 from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, der_of
 
@@ -35,7 +35,7 @@ HOW_TO_TRUST: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustedKey:
     """A key for releases that the principal compared and trusts."""
 
@@ -48,7 +48,7 @@ class TrustedKey:
         return Digest.of(der_of(self.key))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownRelease:
     """A release that a trusted key signed, and that is valid."""
 
@@ -81,7 +81,7 @@ class KnownRelease:
         return architecture, known[architecture]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefusedRelease:
     """A file about a release that is not believed, and why."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,6 +13,7 @@ from durango.errors import ContentError, ReceiptError, ReplayError
 from durango.receipts import CommitmentOpening, require_input
 from psa_attestation.receipts.receipt import Receipt, RunEnd
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 Content: TypeAlias = bytes | mmap
@@ -24,7 +25,7 @@ _CLOSED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplayFiles:
     """What a run was made of, in files.
 
@@ -41,7 +42,7 @@ class ReplayFiles:
     previous: Path | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenFiles:
     """The content of those files.
 

@@ -9,7 +9,7 @@ the program and the inputs can do it, anywhere; who has none of them learns noth
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from durango._html import bullets, heading
@@ -19,6 +19,7 @@ from durango.receipts import CommitmentOpening, end_words
 from durango.replay_files import ReplayFiles, open_files
 from psa_attestation.receipts.receipt import Receipt, RunEnd
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 if TYPE_CHECKING:
     from durango.reruns import Rerun
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _REPEATABLE: Final = (RunEnd.FINISHED, RunEnd.ERROR_CODE, RunEnd.TRAPPED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replay:
     """What came of a run that was done again.
 

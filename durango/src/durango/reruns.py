@@ -1,6 +1,6 @@
 """The engine's part in doing a run again; it takes the extra `replay`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from durango.errors import ReplayError
 from durango.replay_files import OpenFiles
@@ -11,10 +11,11 @@ from execution_engine.run import RunInputs
 from execution_engine.strategy import engine_version
 from platform_services.seeded import SeededRandomSource
 from psa_attestation.receipts.receipt import Receipt, RunEnd
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rerun:
     """How a run ended here.
 

@@ -1,7 +1,7 @@
 """Where a computation stands, for people and for programs: who did what, and whose turn it is."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +9,7 @@ from colima.runtime import ComputationState, ContentKind, Failure, Filling, Inpu
 from durango._html import bullets, heading, table
 from durango._words import printable, timestamp
 from durango.input_places import places
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import PROGRAM_SENDERS, UNLIMITED, Policy
 
 _FILLING: Final = {
@@ -31,7 +32,7 @@ _LOADING: Final = {
 _HEADINGS: Final = ("place", "from", "state", "since", "bytes")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComputationStatus:
     """Where a computation stands; `str` of it is text, with whose turn it is.
 

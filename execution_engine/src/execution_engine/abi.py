@@ -5,9 +5,10 @@ unsigned, and what the host writes through a pointer is an unsigned 32-bit littl
 A range outside linear memory is never a status: it ends the program with a trap.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from veracruz_utils.frozen import frozen
 
 # Of the table below: 1 is the ABI of the 2021 programs. Whatever changes it, makes it another.
 VERSION: Final = 1
@@ -26,7 +27,7 @@ EXITED: Final = 1
 an `unreachable` is no trap but a return of `main` with that code."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionType:
     """The type of a WebAssembly function, in the words of the text format."""
 
@@ -54,7 +55,7 @@ class HostStatus(IntEnum):
     PREVIOUS_RESULT_SIZE = -11
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostCall:
     """One function of the host: its name without the prefix, and its parameters' names, in order.
 

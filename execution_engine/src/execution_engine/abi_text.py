@@ -1,12 +1,12 @@
 """The ABI in words, for its reference and for tools; `abi` is what programs run on."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine.abi import HostStatus
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallText:
     """What a host call does.
 

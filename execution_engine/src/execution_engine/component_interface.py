@@ -1,7 +1,6 @@
 """What a component may import and must export, held against what the compiler lists."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from wasmtime import Engine
@@ -20,12 +19,13 @@ from execution_engine.errors import Problem, RefusalCode, refuse_first
 from execution_engine.interface import Import, ModuleSummary
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 # Types of our world are not deeper; a hostile one may be deeper than Python's stack.
 _DEEPEST: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComponentItem:
     """Something imported or exported: its sort (`func`, `instance`...), and its type in WIT.
 

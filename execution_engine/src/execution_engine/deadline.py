@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from veracruz_utils.frozen import frozen
 
 _AGAIN_S: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deadline:
     """For `run_on_stack`: after `seconds`, `interrupt` is called until the work ends.
 

@@ -11,11 +11,11 @@ see it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 
 class RefusalCode(StrEnum):
@@ -102,7 +102,7 @@ def refuse_first(problems: Iterable[Problem]) -> None:
         raise ModuleRefusedError(code, detail)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StackFrame:
     """One call on the stack of a program that trapped, innermost first.
 

@@ -1,7 +1,6 @@
 """What a program may ask of its host and must offer it, held against what the compiler lists."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from wasmtime import FuncType, Module
@@ -11,11 +10,12 @@ from execution_engine.abi import FunctionType
 from execution_engine.errors import Problem, RefusalCode, refuse_first
 from execution_engine.text import quoted
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 _NONE: Final = ("", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import:
     """Something the program wants from its host; `type` is set when it is a function."""
 
@@ -25,7 +25,7 @@ class Import:
     type: FunctionType | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModuleSummary:
     """What a program that may run is.
 

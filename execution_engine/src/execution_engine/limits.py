@@ -1,15 +1,16 @@
 """How much a program may use."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Self
 
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Limits
 
 PAGE_BYTES: Final = 64 * 1024
 MIB: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineLimits:
     """Limits of one program; the defaults are those of a policy that names none.
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict
 from typing import Any
 
 from wasmtime import Store
@@ -12,9 +12,10 @@ from execution_engine.host import Host, OutputSink
 from execution_engine.module_host import ModuleHost
 from execution_engine.run import CallWrapper, HostFunction, RunInputs, RunOutcome
 from platform_services import RandomSource
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ObservedOutcome(RunOutcome):
     """A program's return, and what a developer wants to know of its run.
 
@@ -24,6 +25,7 @@ class ObservedOutcome(RunOutcome):
             component, whose memory the engine does not show.
     """
 
+    _: KW_ONLY
     host_calls: Mapping[str, int]
     memory_peak: int | None
 

@@ -1,14 +1,15 @@
 """What goes into one run of a program, and what comes out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
+
+from veracruz_utils.frozen import frozen
 
 Buffer = bytes | bytearray | memoryview | mmap
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunInputs:
     """What a program may read: the buffers themselves, which are never copied as a whole.
 
@@ -29,7 +30,7 @@ HostFunction = Callable[..., Any]
 CallWrapper = Callable[[str, HostFunction], HostFunction]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunOutcome:
     """A program's return, whatever the number it returned.
 

@@ -11,7 +11,6 @@ expressions. Everything else is switched off, so that an engine that comes with 
 changes nothing.
 """
 
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
@@ -19,6 +18,7 @@ from wasmtime import Config, Engine
 
 from execution_engine import _capi
 from execution_engine.errors import EngineError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
 ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
@@ -54,7 +54,7 @@ def engine_version() -> str:
     return _VERSION
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineSettings:
     """All that may differ between engines.
 

@@ -1,15 +1,15 @@
 """A trace of host calls, for developers' tools: it holds what the program chose while it ran."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from execution_engine._component_capi import Err
 from execution_engine.abi import HostStatus
 from execution_engine.run import Buffer, CallWrapper, HostFunction, RunInputs
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostCallEvent:
     """One host call that has been answered, for a trace.
 

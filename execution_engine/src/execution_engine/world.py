@@ -8,8 +8,9 @@ here: the value, or the same status. Contents go in pieces of at most `PIECE_BYT
 hands lists over element by element.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from veracruz_utils.frozen import frozen
 
 INTERFACE: Final = "veracruz:guest/host@0.1.0"
 # Of one list that passes between a component and its host: the engine takes some forty times that.
@@ -29,7 +30,7 @@ def world_name(call: str) -> str:
     return call.replace("_", "-")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorldFunction:
     """A function of the interface: the host call behind it, its parameters and result in WIT."""
 

@@ -7,12 +7,12 @@ Under privacy everybody is told that the run failed, and nobody how.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from colima.runtime import Failure, FailureReport, RefusalReason, TrapFrame
 from mexico_city.content import Content
 from mexico_city.errors import DeniedError
+from veracruz_utils.frozen import frozen
 
 _KINDS: Final = {
     RefusalReason.TRAPPED: Failure.TRAPPED,
@@ -25,7 +25,7 @@ _KINDS: Final = {
 UNTOLD: Final = "how a run failed is not told under privacy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """How a run ended in which the program returned; `output` is None when it wrote none."""
 
@@ -34,7 +34,7 @@ class RunResult:
     receipt: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFailure:
     """How a run failed.
 

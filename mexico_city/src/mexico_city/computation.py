@@ -8,7 +8,6 @@ and so on. What principals provide is `provision`'s.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from colima.runtime import ComputationState, FailureReport, RefusalReason, TrapFrame
 from mexico_city.attempts import UNTOLD, RunFailure, RunResult
@@ -25,6 +24,7 @@ from mexico_city.stage import ComputationStage
 from mexico_city.votes import Votes
 from platform_services import RandomSource
 from platform_services.seeded import SEED_BYTES
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import (
     PROGRAM_SENDERS,
     RESULT_READERS,
@@ -34,7 +34,7 @@ from veracruz_utils.policy import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """One run: what the guest needs for it.
 

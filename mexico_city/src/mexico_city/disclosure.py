@@ -7,7 +7,6 @@ the front, which the program cannot reach; what does not pass leaves nothing but
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -26,6 +25,7 @@ from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.encoding.kinds import TypeKind
 from veracruz_utils.encoding.walk import Walk
 from veracruz_utils.encoding.wire import Window
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import InputTerms, Mechanism, Policy, Privacy, ResultTerms, decimal_text
 
 _STEP_PARTS: Final = 16
@@ -130,7 +130,7 @@ class Disclosure:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Timer:
     """How long a release may take."""
 

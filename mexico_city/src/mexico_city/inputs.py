@@ -8,15 +8,16 @@ one is in: for each id in the list, that client's lowest package not yet taken.
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from colima.runtime import ContentKind, RefusalReason
 from mexico_city.content import Content
 from mexico_city.errors import DeniedError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """A place that is reserved for one upload until it is filled or given back.
 
@@ -30,7 +31,7 @@ class Slot:
     replaces: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """One input that is in, `since` so many seconds after 1970 by the host's clock.
 

@@ -6,7 +6,6 @@ the isolate also holds that certificate's key, now, and means the same policy an
 """
 
 import socket
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -15,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from baja import KeyAndCertificate
 from colima import frame, isolate, read_frame
 from mexico_city.errors import RuntimeFailure
+from veracruz_utils.frozen import frozen
 
 # A label of its own, first: the key also signs TLS handshakes and receipts.
 _LABEL: Final = b"veracruz-local-attestation-v1"
 _VERIFIER, _PROVER = b"root-attester", b"runtime"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalClaims:
     """What an isolate says it is; all are SHA-256 digests (32 bytes).
 

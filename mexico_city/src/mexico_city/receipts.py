@@ -14,7 +14,6 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final
 
 from colima.runtime import ContentKind, RefusalReason
@@ -29,6 +28,7 @@ from psa_attestation.receipts.receipt import (
     RunEnd,
 )
 from psa_attestation.receipts.signing import SignedReceipt
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import PROGRAM_SENDERS, IsolationLayer, Policy, PolicyIdentity
 
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
@@ -44,7 +44,7 @@ END_OF: Final = {
 """How a run ended that the guest or its limits ended; every other end is a lost guest's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndedRun:
     """What the front saw of a run; see `RunDetails`."""
 

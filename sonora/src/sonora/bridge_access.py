@@ -12,12 +12,12 @@ import socket
 import stat
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from sonora.errors import SonoraError
 from sonora.users import ROOT, User, can_traverse
+from veracruz_utils.frozen import frozen
 
 REFUSALS: Final = 10
 """Refused connections that are logged in `REFUSAL_WINDOW_S`."""
@@ -35,7 +35,7 @@ _READ_WRITE: Final = 6
 _NO_ID: Final = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """A process that connected, as the kernel names it."""
 
@@ -59,7 +59,7 @@ class Peer:
         return cls(process_id, uid, frozenset({gid, *others}))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BridgeAccess:
     """Who may connect besides Sonora's own user; by default nobody.
 

@@ -5,7 +5,7 @@ The key is made here and lives in this process's memory; `enrolled_key` replaces
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +18,7 @@ from sonora.boot_clock import boot_time
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.base import Credential, EndorsedSource, EvidenceSource, KeyEndorsement
 from veracruz_utils.errors import RefusedError
+from veracruz_utils.frozen import frozen
 
 _LOG: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -27,7 +28,7 @@ Call = Callable[[str, bytes], bytes]
 _RENEW_AT: Final = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnEnrolment:
     """An enrolled key; good until `expires_at`, in seconds of `boot_clock`."""
 

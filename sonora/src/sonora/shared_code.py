@@ -11,11 +11,11 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from colima import isolate
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 MAX_CODE_BYTES: Final = 512 * 1024 * 1024
@@ -25,7 +25,7 @@ _LABEL: Final = b"veracruz-compiled-code-v1"
 _SEALED: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     tag: bytes
     size: int

@@ -12,15 +12,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, Final
+
+from veracruz_utils.frozen import frozen
 
 _LOG: Final = logging.getLogger(__name__)
 _READ_BYTES: Final = 16 * 1024
 _CUT: Final = " [cut]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLimits:
     """How much of what a process says comes into the log.
 

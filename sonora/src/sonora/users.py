@@ -6,12 +6,12 @@ import os
 import pwd
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sonora.errors import SonoraError
 from sonora.process import protect_this_process
+from veracruz_utils.frozen import frozen
 
 ROOT: Final = 0
 _PR_SET_NO_NEW_PRIVS: Final = 38
@@ -20,7 +20,7 @@ _MAX_ID: Final = 2**32 - 2
 """The last number is the kernel's word for "leave it as it is"."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A user of this machine.
 

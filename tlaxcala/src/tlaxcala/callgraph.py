@@ -8,14 +8,14 @@ features no other function can come to be in a table, and the host puts none the
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from execution_engine.abi import FunctionType
 from execution_engine.wasm.binary import Binary
 from execution_engine.wasm.instructions import FunctionShape
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """The functions reached, by index; imported ones count first.
 

@@ -8,7 +8,6 @@ versions only; `differences` compares the two.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine import abi
@@ -19,6 +18,7 @@ from execution_engine.text import printable
 from tlaxcala._version import VERSION
 from tlaxcala.errors import CertificateError
 from tlaxcala.report import CertificationReport
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonError, read_json
 
 FORMAT: Final = "veracruz-tlaxcala-certificate"
@@ -41,7 +41,7 @@ _MAX_SHOWN: Final = 100
 _ABSENT: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """A value in a certificate that differs from what was found.
 

@@ -1,7 +1,7 @@
 """What a module is: its size and shape, what it may call, and what it says of its making."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from execution_engine.abi import (
     ENTRY_POINT,
@@ -17,9 +17,10 @@ from execution_engine.wasm.custom_sections import CustomSections, read_custom_se
 from execution_engine.wasm.instructions import FunctionShape
 from execution_engine.wasm.segments import Segment, Setup
 from tlaxcala.callgraph import reached
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeProfile:
     """The functions of a module; the largest of each kind is what the limits are about.
 
@@ -46,7 +47,7 @@ class CodeProfile:
     indirect_calls: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StorageProfile:
     """Memory and tables.
 
@@ -67,7 +68,7 @@ class StorageProfile:
     data_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallProfile:
     """What may be called from where the engine enters the module; see `tlaxcala.callgraph`.
 
@@ -84,7 +85,7 @@ class CallProfile:
     host_calls: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModuleProfile:
     """All of the above, of one module."""
 

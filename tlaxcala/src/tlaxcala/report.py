@@ -1,14 +1,15 @@
 """What Tlaxcala reports about a module."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Self
 
 from tlaxcala.profile import ModuleProfile
 from tlaxcala.rules import Rule
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One rule broken: where and by what, and what to do about it."""
 
@@ -27,7 +28,7 @@ class Finding:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificationReport:
     """The verdict on one module.
 

@@ -3,18 +3,18 @@
 Codes are for people to look up and for scripts to rely on: a code is never given a second meaning.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine.abi import ENTRY_POINT, ENTRY_TYPES, HOST_CALLS, MEMORY, MODULE
 from execution_engine.errors import RefusalCode
 from execution_engine.world import MAIN_TYPE
+from veracruz_utils.frozen import frozen
 
 _CALLS: Final = "\n".join(f"  {call.import_name} {call.type}" for call in HOST_CALLS)
 _TYPES: Final = " or ".join(str(type_) for type_ in ENTRY_TYPES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One thing a module must keep to."""
 

@@ -1,7 +1,6 @@
 """The verdict on one file, for people and for programs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +13,14 @@ from tlaxcala.rules import UNREADABLE
 from veracruz_shells.console import read_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 # The largest that a policy can allow. Larger files are not read.
 _MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_NAME: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """The verdict on a file; `report` is None when it could not be read."""
 

@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink, Irregular
+from veracruz_utils.frozen import frozen
 
 Found = Mapping[str, ImageEntry | Irregular]
 """What is at each path."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageDifference:
     """One path that differs.
 

@@ -1,18 +1,17 @@
 """What can be at a path of an image, as values."""
 
-from dataclasses import dataclass
-
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFolder:
     """A folder with these permissions."""
 
     mode: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFile:
     """A regular file with these permissions, size in bytes and SHA-256."""
 
@@ -21,14 +20,14 @@ class ImageFile:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageLink:
     """A symbolic link with this text."""
 
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Irregular:
     """What no image has: a device, a socket, a queue, or what cannot be read; `what` says which."""
 

@@ -5,7 +5,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink
 from veracruz_image.errors import ImageChangedError, ImageError
 from veracruz_image.manifest import MAX_CONTENT_BYTES, MAX_ENTRIES, Manifest
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 MANIFEST: Final = "manifest.txt"
 ROOT: Final = "root"
@@ -28,7 +28,7 @@ _IRREGULAR: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Item:
     """What is at a path: `name` in the open folder `folder`."""
 

@@ -14,13 +14,13 @@ setuid; a link to an absolute path, out of the image, to nothing or to another l
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
 
 from veracruz_image.entries import ImageEntry, ImageFile, ImageFolder, ImageLink, Irregular
 from veracruz_image.errors import ManifestError
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 FORMAT: Final = "veracruz-image-manifest-v1"
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
@@ -33,7 +33,7 @@ _NAME: Final = re.compile(r"[!-.0-~]{1,100}")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """Everything that is in an image.
 

@@ -52,7 +52,7 @@ __all__ = [
 INTERRUPTED: Final = 130
 _TOO_MANY: Final = "Got unexpected extra argument"
 _QUOTES: Final = ": a name with spaces in it stands in quotes"
-_BETWEEN_COLLECTIONS: Final = 50_000  # objects; Python's own number is 700
+_BETWEEN_COLLECTIONS: Final = 100_000  # objects; Python's own number is 700
 _AGAIN_S: Final = 0.05
 _STATUSES: Final = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by attestation or policy, "

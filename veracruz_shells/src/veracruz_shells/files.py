@@ -6,11 +6,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
@@ -47,7 +48,7 @@ def open_file(path: Path, *, what: str) -> Iterator[BinaryIO]:
         yield file
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewFile:
     """A file to make: its path, its content, and its permissions whatever the umask says."""
 

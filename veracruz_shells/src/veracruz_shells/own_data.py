@@ -8,7 +8,6 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 
 import click
@@ -18,6 +17,7 @@ from veracruz_utils.encoding.errors import TableError
 from veracruz_utils.encoding.files import FORMS, Form, form_of
 from veracruz_utils.encoding.rows.csv_rows import OnRows
 from veracruz_utils.encoding.rows.reading import Reading
+from veracruz_utils.frozen import frozen
 
 _Command: TypeAlias = Callable[..., object]
 
@@ -29,7 +29,7 @@ _OF_SQL: Final = ("table", "queries")
 _ALL: Final = (*_OF_CSV, *_OF_ROWS, *_OF_SQL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnData:
     """What the command line says of a file; None, False and empty are what it does not say."""
 

@@ -9,17 +9,17 @@ moment while they are replaced, are not taken: what was there before goes on, an
 import logging
 import ssl
 import threading
-from dataclasses import dataclass
 
 from veracruz_shells.tls_files import ServerFiles, read_pem
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerPems:
     """The content of a server's files."""
 

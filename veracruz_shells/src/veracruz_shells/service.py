@@ -28,7 +28,6 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self, TypeAlias, cast
 
@@ -55,6 +54,7 @@ from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
+from veracruz_utils.frozen import frozen
 
 BRIDGE_REMEDY: Final = (
     "the computation may be over; else have the delegate run 'sinaloa serve POLICY', or correct "
@@ -101,7 +101,7 @@ class CallError(VeracruzError):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceLimits:
     """What clients may make a service hold.
 

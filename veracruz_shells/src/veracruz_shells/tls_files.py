@@ -1,15 +1,15 @@
 """Where certificates, keys and authorities of TLS are; nothing here loads TLS."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _MAX_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerFiles:
     """Where the files of a server are, all in PEM.
 
@@ -28,7 +28,7 @@ class ServerFiles:
         return [self.certificate, self.key, *([self.client_ca] if self.client_ca else [])]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientFiles:
     """Where the files of a client are, all in PEM.
 

@@ -2,10 +2,10 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -15,7 +15,7 @@ _FORM: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """A host (name, IPv4 or IPv6 address without brackets) and a TCP port.
 

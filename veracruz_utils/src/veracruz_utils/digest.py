@@ -2,15 +2,15 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Digest:
     """A SHA-256 digest: 32 bytes, printed as 64 lowercase hexadecimal digits."""
 

@@ -4,7 +4,7 @@ import functools
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -20,11 +20,12 @@ from durango.input_places import PlaceOfInput, place_of
 from veracruz_shells.console import progress
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options
 from veracruz_utils.encoding.sql_tables import is_table
+from veracruz_utils.frozen import frozen
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Encoding:
     """Whether a file is to be encoded, and what it is."""
 

@@ -1,7 +1,6 @@
 """`durango identity`: make certificates, look at them."""
 
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from veracruz_shells.console import emit, json_option, subgroup
 from veracruz_shells.files import NewFile, read_file, write_new_files
 from veracruz_utils.digest import Digest
 from veracruz_utils.file_names import file_name_of
+from veracruz_utils.frozen import frozen
 
 
 @subgroup("identity", help="Make and show a principal's certificate.")
@@ -111,7 +111,7 @@ def _unpacked(data: bytes, file: Path, password: Password) -> Identity:
         return Identity.from_pkcs12(data, password=password(str(file)) or None, name=str(file))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _KeyTerms:
     """Whether a key is encrypted on the disk, and the file with the password if there is one."""
 

@@ -33,6 +33,7 @@ from durango.releases import Releases
 from veracruz_shells.console import SecondsRange, emit, json_option, note, progress
 from veracruz_shells.files import refuse_existing
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import RESULT_READERS, Policy, PolicyIdentity, Role
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _NOT_IN: Final = (ComputationState.INITIAL, ComputationState.DATA_SOURCES_LOADIN
 _READABLE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """Something to send; `package` is its number among this principal's of that kind."""
 

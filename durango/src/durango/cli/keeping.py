@@ -1,7 +1,6 @@
 """Bundles as commands write them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,13 @@ from durango.evidence import Attestation
 from durango.refusals import RequestFailedError, RequestRefusedError
 from veracruz_shells.console import note, write_new_file
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 if TYPE_CHECKING:
     from durango.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleFile:
     """Where a command keeps receipts, with what they are verified by; without a path, nowhere."""
 

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,6 +26,7 @@ from veracruz_shells.console import ADDRESS, SecondsRange, note, progress
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.tls_files import ClientFiles, client_files
 from veracruz_utils.address import Address
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy, PolicyError, PolicyIdentity
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _CommandT = TypeVar("_CommandT", bound=Callable[..., object])
 _POLL_S: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """What it takes to find the isolate of a policy and to believe it.
 
@@ -87,7 +87,7 @@ class Access:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Membership:
     """A principal that can connect.
 

@@ -1,6 +1,5 @@
 """A policy checked by all rules, and held against what a party has in hand."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from durango.policy.pinned_runtimes import PinnedRuntime, describe_runtimes, pin
 from durango.policy.rules import Remark, Severity, remarks_on
 from durango.releases import Releases
 from veracruz_utils.errors import RefusedError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 
@@ -24,7 +24,7 @@ class PolicyRefusedError(RefusedError):
     """A policy that cannot do what it is for, or is not the one for what a party has in hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyCheck:
     """What a check of a policy found; `str` of it is text, a line each.
 

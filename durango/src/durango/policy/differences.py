@@ -1,16 +1,17 @@
 """What two policies say differently, in the terms of people and not of JSON."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from durango._html import paragraph, table
 from durango._words import layer_names, nan_words, timestamp
 from durango.policy.voice import place_line
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import UNLIMITED, Agreement, Policy, Role
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TermDifference:
     """A term that differs; `first` or `second` is None where that policy does not have it."""
 
@@ -31,7 +32,7 @@ class TermDifference:
         return f"{self.term}: {self.first} -> {self.second}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyDiff:
     """In what two policies differ; `str` of it is text, a line each.
 
@@ -127,7 +128,7 @@ def _renamed(first: Policy, second: Policy) -> dict[int, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Names:
     """What the people of a policy are called here."""
 

@@ -5,17 +5,17 @@ no engineer decides by them whether to sign.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from durango._words import timestamp
 from durango.policy.deciding import decides, mistakes
 from durango.policy.exposure import delegate_sees, not_protected, tabasco_sees
 from durango.policy.learning import gives, learns
 from durango.policy.voice import Voice, listed
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """One question and its answers.
 

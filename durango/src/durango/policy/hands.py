@@ -1,7 +1,6 @@
 """What a party has in hand, held against the policy it is about to sign."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from durango.tabasco_keys import parse_tabasco_key
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy, Role
 from veracruz_utils.strict_json import JsonError, JsonValue, read_json
 
@@ -24,7 +24,7 @@ _OURS: Final = {"module_bytes": "program_bytes"}
 """Limits that certificates of programs call something else than policies."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """Something in hand.
 

@@ -1,14 +1,15 @@
 """What a policy means, as a value: sentences for people, facts for programs, a page for lawyers."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from durango._html import bullets, heading
 from durango.policy.explanation import Section, sections_of
 from durango.policy.page import drawing, explanation_page
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyExplanation:
     """The meaning of a policy; `str` of it is text, and a notebook shows it with a drawing.
 

@@ -1,13 +1,13 @@
 """Which runtimes a policy accepts, told by the releases that a principal knows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from durango.releases import KnownRelease, Releases
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PinnedRuntime:
     """A measurement that a policy accepts.
 

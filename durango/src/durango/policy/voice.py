@@ -1,10 +1,10 @@
 """How the people and places of a policy are called in sentences."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from durango._words import size
 from durango.policy.known_programs import KnownProgram, known_program
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import (
     OPAQUE,
     UNLIMITED,
@@ -58,7 +58,7 @@ def place_line(terms: InputTerms, *, limit: int) -> str:
     return f"{name}{kind}, at most {size(most)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voice:
     """A policy, and whom its sentences are about."""
 

@@ -16,6 +16,7 @@ from execution_engine.interface import Import
 from execution_engine.reader import MAX_ENTRIES, BinaryError, TooManyError, WasmReader, sections
 from execution_engine.static_limits import ModuleSizes
 from execution_engine.wasm.reading import expect_end, read_name
+from veracruz_utils.frozen import frozen
 
 KINDS: Final = ("func", "table", "memory", "global", "tag")
 _VALUE_TYPES: Final = {
@@ -36,7 +37,7 @@ _SECTION_ORDER: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Export:
     """Something the module offers; `index` counts in the index space of its kind."""
 
@@ -45,7 +46,7 @@ class Export:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extent:
     """The size of a table (elements) or memory (64 KiB pages) at first, and at most."""
 
@@ -53,7 +54,7 @@ class Extent:
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Body:
     """One function: where its body is in the module, its locals, and where its code begins."""
 
@@ -63,7 +64,7 @@ class Body:
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CustomSection:
     """A section that means nothing to the engine: its name, and where its content is."""
 

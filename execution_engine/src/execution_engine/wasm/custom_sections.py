@@ -5,13 +5,13 @@ module says of itself. Text from it is escaped and cut.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.text import printable
 from execution_engine.wasm.binary import Binary
 from execution_engine.wasm.reading import read_name
+from veracruz_utils.frozen import frozen
 
 # More than these are counted and not listed.
 MAX_LISTED: Final = 32
@@ -19,7 +19,7 @@ _MAX_TEXT: Final = 64
 _FUNCTION_NAMES: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SectionSize:
     """One custom section: its name and the size of its content in bytes."""
 
@@ -27,7 +27,7 @@ class SectionSize:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Producer:
     """One entry of the producers section, such as language, `C11`, no version."""
 
@@ -36,7 +36,7 @@ class Producer:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CustomSections:
     """What the custom sections say.
 

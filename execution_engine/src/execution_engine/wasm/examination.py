@@ -5,7 +5,6 @@ them from one generator, and the rules from where the program is run: what is ce
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from wasmtime import Engine, Module, WasmtimeError
@@ -33,6 +32,7 @@ from execution_engine.wasm.component_skeleton import error_outside_code
 from execution_engine.wasm.instructions import FunctionShapes
 from execution_engine.wasm.shape import shape_problems
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
 # For what is the same in all of them: which modules are valid.
@@ -42,7 +42,7 @@ MAX_MODULES: Final = 200
 MAX_CANONS: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Examination:
     """All there is to say about a program.
 

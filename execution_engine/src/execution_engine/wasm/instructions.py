@@ -9,11 +9,11 @@ could open a block first, which is fast and almost always enough.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.wasm.binary import Binary, Body
+from veracruz_utils.frozen import frozen
 
 _OPENERS: Final = (b"\x02", b"\x03", b"\x04")
 _LAST_VECTOR_OPCODE: Final = 0xFF
@@ -24,7 +24,7 @@ _LARGE_JUMP: Final = re.compile(rb"\x0e[\x80-\xff]{2}")
 _Step = Callable[[WasmReader], int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionShape:
     """The shape of one function.
 

@@ -11,6 +11,7 @@ from typing import Final
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.wasm.binary import Binary
 from execution_engine.wasm.reading import expect_end
+from veracruz_utils.frozen import frozen
 
 _GLOBALS, _ELEMENTS, _DATA = 6, 9, 11
 _WORD: Final = 1 << 32
@@ -23,7 +24,7 @@ _ARITHMETIC: Final[dict[int, Callable[[int, int], int]]] = {
 _LONG_ARITHMETIC: Final = frozenset({0x7C, 0x7D, 0x7E})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segment:
     """Bytes of memory or elements of a table.
 

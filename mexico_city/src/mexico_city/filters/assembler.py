@@ -8,10 +8,10 @@ a rule meets the default.
 import errno
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mexico_city.filters.numbers import Architecture
+from veracruz_utils.frozen import frozen
 
 ALLOW: Final = 0x7FFF0000
 KILL: Final = 0x80000000
@@ -38,7 +38,7 @@ def refuse(number: int = errno.EPERM) -> int:
     return 0x00050000 | number
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """What must hold of an argument: its bits in `mask` are `value`.
 
@@ -67,7 +67,7 @@ def null(argument: int) -> tuple[Condition, Condition]:
     return equal(argument, 0), Condition(argument, 0xFFFFFFFF, 0, high=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallRule:
     """A call is allowed in any of these cases, each a list of conditions; else `otherwise` holds.
 

@@ -1,10 +1,11 @@
 """The numbers of system calls, by their names in Linux's tables."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from veracruz_utils.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Architecture:
     """An architecture: what seccomp calls it, and the numbers of its system calls.
 

@@ -4,11 +4,12 @@ By basic composition: releases of (epsilon, delta) each are together of as many 
 than the total is sold: a release that does not fit whole is none.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
+from veracruz_utils.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Loss:
     """A loss of privacy, by the definition of (epsilon, delta)-differential privacy."""
 
@@ -26,7 +27,7 @@ class Loss:
         return self.epsilon <= bound.epsilon and self.delta <= bound.delta
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Budget:
     """An account; `pay` gives the one after a release.
 

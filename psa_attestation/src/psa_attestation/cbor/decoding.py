@@ -10,11 +10,11 @@ with the bytes that are left before anything is allocated.
 
 import struct
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.frozen import frozen
 
 NO_TAG: Final[Container[int]] = frozenset()
 ANY_TAG: Final[Container[int]] = range(2**64)
@@ -24,7 +24,7 @@ _INDEFINITE: Final = 31
 _KEY_TYPES: Final = frozenset({int, str, bytes})  # exact types: a bool is none of them
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DecodeLimits:
     """What `decode` lets through.
 

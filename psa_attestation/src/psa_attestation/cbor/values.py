@@ -1,10 +1,10 @@
 """What CBOR data items are in Python."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 Key: TypeAlias = int | str | bytes
 Value: TypeAlias = Union[
@@ -21,7 +21,7 @@ Encodable: TypeAlias = (
 """What `encode` takes: every `Value`, and other sequences and mappings of the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tag:
     """A tagged value, never interpreted: nothing is built from what the tag means."""
 

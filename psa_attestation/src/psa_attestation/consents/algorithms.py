@@ -3,7 +3,6 @@
 Standard: RFC 9053 sections 2.1 (ECDSA) and 2.2 (EdDSA), RFC 8230 section 2 (RSASSA-PSS).
 """
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from psa_attestation.cbor.values import WritingError
 from psa_attestation.cose.algorithms import algorithm_of
+from veracruz_utils.frozen import frozen
 
 PrincipalKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -22,7 +22,7 @@ PSS: Final = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_siz
 _ED25519_BYTES: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureForm:
     """What a signature by a key looks like: its COSE `alg`, and how many bytes it has."""
 

@@ -14,7 +14,6 @@ writes what has to be there, and compares.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
@@ -30,6 +29,7 @@ from psa_attestation.consents.algorithms import (
 )
 from psa_attestation.cose.signing import ALG, SIGN1_CONTEXT, SIGN1_TAG, to_be_signed
 from psa_attestation.statements import statement_header
+from veracruz_utils.frozen import frozen
 
 CONSENT_FORMAT: Final = "veracruz-consent-v1"
 CONTENT_TYPE: Final = "application/vnd.veracruz.consent+cbor"
@@ -37,7 +37,7 @@ MAX_CONSENT_BYTES: Final = 4096
 """Of a signed consent; one by an RSA key of 8192 bits has some 1,350."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyConsent:
     """What one principal signs for one policy.
 

@@ -7,7 +7,6 @@ says so.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +18,7 @@ from psa_attestation.corim.comid import Comid, comid_of, tag_id_of
 from psa_attestation.corim.profiles import check_profile
 from psa_attestation.cose import messages
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.frozen import frozen
 
 MAX_CORIM_BYTES: Final = 512 * 1024
 
@@ -41,7 +41,7 @@ ENVELOPE: Final = DecodeLimits(
 _MAX_TAGS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Corim:
     """A bundle.
 

@@ -5,7 +5,6 @@ among it, is named as skipped: a statement of which a part was skipped says more
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +16,7 @@ from psa_attestation.cbor.values import Key, Tag, Value
 from psa_attestation.cose.keys import decode_cose_key, public_key_of_cose_key
 from psa_attestation.cose.verification import verification_algorithm
 from psa_attestation.errors import ErrorCode
+from veracruz_utils.frozen import frozen
 
 _UUID, _OID, _BYTES, _UEID = 37, 111, 560, 550
 _SVN, _MIN_SVN = 552, 553
@@ -40,7 +40,7 @@ Identifier: TypeAlias = tuple[str, bytes]
 """What kind it is (`uuid`, `oid`, `bytes`, `ueid`) and its bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Environment:
     """Whom a statement is about; what is None is left open."""
 
@@ -52,7 +52,7 @@ class Environment:
     instance: Identifier | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measurement:
     """One measured element, as it should be.
 
@@ -77,7 +77,7 @@ class Measurement:
     skipped: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferenceTriple:
     """What an environment should measure."""
 
@@ -85,7 +85,7 @@ class ReferenceTriple:
     measurements: tuple[Measurement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttestKeys:
     """The keys with which an environment signs evidence."""
 
@@ -93,7 +93,7 @@ class AttestKeys:
     keys: tuple[ec.EllipticCurvePublicKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comid:
     """One module's statements; `skipped` are the kinds of triples in it that are not read."""
 

@@ -7,7 +7,6 @@ form, and other bytes are refused: no part of a statement is taken for the whole
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +20,7 @@ from psa_attestation.cose import messages
 from psa_attestation.cose.signing import sign1
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
 from psa_attestation.tokens.runtime import COMPONENT
+from veracruz_utils.frozen import frozen
 
 NAME: Final = "veracruz-runtime-image"
 MAX_RELEASE_BYTES: Final = 16 * 1024
@@ -35,7 +35,7 @@ _LATEST: Final = 1 << 34
 _UNSIGNED: Final = b"\xd9\x01\xf5"  # CBOR tag 501
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageRelease:
     """The runtime images of one release.
 

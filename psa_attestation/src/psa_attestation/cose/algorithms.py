@@ -4,7 +4,6 @@ A message never chooses its algorithm: the key does, and the message's `alg` has
 same (RFC 9053, RFC 9864 for the fully specified identifiers).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -12,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from psa_attestation.cbor.values import WritingError
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureAlgorithm:
     """ECDSA on one curve with one hash.
 

@@ -7,7 +7,6 @@ payload. What the headers offer beyond `alg` (kid, certificates) is a hint and i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -25,6 +24,7 @@ from psa_attestation.cose.verification import (
     verify_signature,
 )
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.frozen import frozen
 
 CRIT: Final = 2
 CONTENT_TYPE: Final = 3
@@ -49,7 +49,7 @@ class CoseKind(Enum):
 ENVELOPE_LIMITS: Final = DecodeLimits(max_depth=8, tags=frozenset({17, 18, _CWT_TAG}))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """A well-formed message; nothing in it is authentic before `verify`.
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -17,6 +16,7 @@ from psa_attestation.cose.algorithms import (
     algorithm_of,
 )
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 
@@ -38,7 +38,7 @@ class MacAlgorithm(Enum):
         return hashlib.new(self.hash_name).digest_size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MacKey:
     """A symmetric key registered for one algorithm."""
 

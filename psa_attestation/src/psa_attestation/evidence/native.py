@@ -6,7 +6,7 @@ trusted for being there: the verifier checks the certificates as it checks the e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ from psa_attestation.binding import binding_digest
 from psa_attestation.cbor.decoding import DecodeLimits, decode
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.errors import AttestationError, ErrorCode, Stage
+from veracruz_utils.frozen import frozen
 
 MAX_NATIVE_EVIDENCE_BYTES: Final = 256 * 1024
 """Enough for a machine with eight GPUs and their certificates."""
@@ -42,7 +43,7 @@ class AuxiliaryPart(StrEnum):
     """What firmware says it extended a TPM's registers with, as TCG's PC Client profile has it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NativeEvidence:
     """What a platform said, raw.
 

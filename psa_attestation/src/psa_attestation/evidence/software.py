@@ -5,7 +5,6 @@ so in its platform claim, and is worth what the machine's root user is worth.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,6 +15,7 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.lifecycle import SECURED
 from psa_attestation.tokens.token import KeyLookup, mint_token, verify_token
+from veracruz_utils.frozen import frozen
 
 LINUX_SOFTWARE_PLATFORM: Final = "linux-software-root"
 ENROLMENT_LABEL: Final = "veracruz-sonora-enrolment-v1"
@@ -27,7 +27,7 @@ _COMPONENT: Final = "PRoT"
 UNSIGNED: Final = hashlib.sha256(b"veracruz-unsigned").digest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SoftwareEvidence:
     """What verified evidence of the software root says.
 

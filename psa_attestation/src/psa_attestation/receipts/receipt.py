@@ -51,12 +51,12 @@ over both. A *closed* one does not have that header parameter, and is otherwise 
 """
 
 import enum
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from psa_attestation.binding import binding_digest
 from psa_attestation.cbor.encoding import encode
 from psa_attestation.cbor.values import WritingError
+from veracruz_utils.frozen import frozen
 
 RECEIPT_FORMAT: Final = "veracruz-receipt-v2"
 CONTENT_TYPE: Final = "application/vnd.veracruz.receipt+cbor"
@@ -99,7 +99,7 @@ class RunEnd(enum.Enum):
         return self in (RunEnd.FINISHED, RunEnd.WITHHELD, RunEnd.ERROR_CODE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputCommitment:
     """One input: whose, which, and a commitment (32 bytes) to its content."""
 
@@ -114,7 +114,7 @@ class InputCommitment:
         _check(len(self.commitment) == _DIGEST_BYTES, "a commitment is not of 32 bytes")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrivacyBalance:
     """What a run left of the privacy budget: decimal numbers, as text."""
 
@@ -128,7 +128,7 @@ class PrivacyBalance:
             _check(0 < len(number) <= MAX_NUMBER_CHARS, "a number of the privacy budget is no text")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunDetails:
     """What only readers learn of a run; None is what does not apply."""
 
@@ -150,7 +150,7 @@ class RunDetails:
         return encode({key: each for key, each in enumerate(members) if each is not None})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """What a runtime did in one run, within the limits that the module's docstring gives.
 

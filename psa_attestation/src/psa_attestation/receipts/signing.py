@@ -1,7 +1,6 @@
 """Signing receipts, which an isolate does."""
 
 import hashlib
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,9 +20,10 @@ from psa_attestation.receipts.receipt import (
     commit_details,
 )
 from psa_attestation.statements import statement_header
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedReceipt:
     """A receipt of which two messages can be made: one for readers, one for everybody else."""
 

@@ -16,7 +16,6 @@ alone. There is none of a run that failed. The payload is a map with exactly the
     10  uint 64   the fuel used; absent when it was not counted
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.cbor.members import integer, octets, plain_text, refused, required
@@ -24,11 +23,12 @@ from psa_attestation.cbor.values import Key, Value
 from psa_attestation.errors import ErrorCode
 from psa_attestation.receipts.reading import DIGEST, INT32, UINT64, read_inputs
 from psa_attestation.receipts.receipt import InputCommitment
+from veracruz_utils.frozen import frozen
 
 RECEIPT_FORMAT_1: Final = "veracruz-receipt-v1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptV1:
     """What a runtime said it did in one round, in the first format."""
 

@@ -1,8 +1,10 @@
 """What a verifier concludes about an attester: trust vector and tier (draft-ietf-rats-ar4si)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import IntEnum
 from typing import Final
+
+from veracruz_utils.frozen import frozen
 
 INT8: Final = range(-128, 128)
 
@@ -25,7 +27,7 @@ def tier_of(claim: int) -> Tier:
     return Tier.WARNING if -96 <= claim < 96 else Tier.CONTRAINDICATED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustVector:
     """AR4SI's eight claims, in the order of their keys 0 to 7; None where nothing is claimed.
 
@@ -56,7 +58,7 @@ class TrustVector:
 VECTOR_NAMES: Final = tuple(field.name for field in fields(TrustVector))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Appraisal:
     """A verifier's conclusion about one attester.
 

@@ -6,7 +6,6 @@ of no other; what is written is the newest.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -14,6 +13,7 @@ from psa_attestation.cbor.members import array, integer, mapping, octets, refuse
 from psa_attestation.cbor.values import Encodable, Key, Value
 from psa_attestation.errors import ErrorCode
 from psa_attestation.results.appraisal import INT8, VECTOR_NAMES, Appraisal, Tier, TrustVector
+from veracruz_utils.frozen import frozen
 
 EXP, NBF, IAT, NONCE = 4, 5, 6, 10
 PROFILE, SUBMODS = 265, 266
@@ -41,7 +41,7 @@ EAR_PROFILE: Final = EarProfile.IETF_03.value
 NEWEST: Final = frozenset({EarProfile.IETF_03})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifierId:
     """Who appraised: the verifier's developer and build, texts of at most 256 characters."""
 
@@ -49,7 +49,7 @@ class VerifierId:
     build: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ear:
     """An attestation result.
 

@@ -6,7 +6,6 @@ member is brought under its CBOR key and judged by the one set of rules in `ear_
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,6 +37,7 @@ from psa_attestation.results.ear_claims import (
     EarProfile,
     decode_ear,
 )
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 _TYPES: Final = frozenset({"jwt", "eat+jwt", "ear+jwt"})
@@ -48,7 +48,7 @@ _CLAIMS: Final = {name.replace("_", "-"): key for key, name in enumerate(VECTOR_
 _VERIFIER: Final = {"developer": DEVELOPER, "build": BUILD}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Names:
     """The keys of the claims by their JSON names, of the result and of an appraisal."""
 

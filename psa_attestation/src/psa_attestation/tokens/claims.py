@@ -1,9 +1,9 @@
 """The claims of a PSA attestation token as values, and the profiles that name them."""
 
-from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.isolation import IsolationLayer
 
 
@@ -16,7 +16,7 @@ class PsaProfile(StrEnum):
     PSA_IOT_1 = "PSA_IOT_PROFILE_1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SoftwareComponent:
     """One measured piece of software (RFC 9783 section 4.4.1).
 
@@ -35,7 +35,7 @@ class SoftwareComponent:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims:
     """What a PSA token says (RFC 9783 section 4).
 

@@ -1,6 +1,5 @@
 """The token a root attester mints for a runtime, and how to read it."""
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,6 +10,7 @@ from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.lifecycle import SECURED
 from psa_attestation.tokens.token import mint_token
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.isolation import IsolationLayer
 
 COMPONENT: Final = "ARoT"
@@ -18,7 +18,7 @@ COMPONENT: Final = "ARoT"
 _CLIENT_ID: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuntimeClaims:
     """What a token says about a runtime; the caller compares every field with its own policy.
 

@@ -4,7 +4,6 @@ Such a token names neither profile nor instance: the key is known from elsewhere
 claims mean is left to policy.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.cbor.decoding import DecodeLimits, decode
@@ -13,6 +12,7 @@ from psa_attestation.cose.messages import parse
 from psa_attestation.cose.verification import VerificationKey
 from psa_attestation.errors import AttestationError, ErrorCode
 from psa_attestation.tokens.token import TOKEN_LIMITS, check_nonce
+from veracruz_utils.frozen import frozen
 
 _CLIENT_ID: Final = -75001
 _SOFTWARE: Final = -75006
@@ -22,7 +22,7 @@ _LABELS: Final = frozenset({_CLIENT_ID, _SOFTWARE, _CHALLENGE, _ORIGINATION})
 _LIMITS: Final = DecodeLimits(max_bytes=1024, max_items=16, max_depth=2)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims2021:
     """What a 2021 token says.
 

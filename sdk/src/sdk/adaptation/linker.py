@@ -29,6 +29,7 @@ from sdk.adaptation.renumbering import MEMORY_SIZE as SIZE
 from sdk.adaptation.renumbering import Numbers
 from sdk.adaptation.writing import section, signed, u32, vector
 from sdk.errors import AdaptationError
+from veracruz_utils.frozen import frozen
 
 _START: Final = "_start"
 _NOT_HERE: Final = 52  # ENOSYS
@@ -39,7 +40,7 @@ _DROPPED: Final = (".debug", "reloc.", "linking", "dylink", "target_features", "
                    "external_debug_info", "name")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """What a program is given besides its inputs.
 

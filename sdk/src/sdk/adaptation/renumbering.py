@@ -5,12 +5,13 @@ has another one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.instructions import STEPS
 from sdk.adaptation.writing import u32
+from veracruz_utils.frozen import frozen
 
 _CALL, _TAIL_CALL, _END, _REFERENCE = 0x10, 0x12, 0x0B, 0xD2
 _GLOBALS: Final = frozenset({0x23, 0x24})
@@ -19,7 +20,7 @@ MEMORY_SIZE: Final = 0x3F
 MEMORY_GROW: Final = 0x40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbers:
     """The new numbers of what code names.
 

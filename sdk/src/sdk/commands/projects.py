@@ -1,7 +1,6 @@
 """The commands `new`, `build` and `test`, for a program of one's own."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +25,7 @@ from veracruz_shells.console import (
 )
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
@@ -132,7 +132,7 @@ def test(
     context.exit(0 if passed else 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tried:
     """A case that was run: what is wrong, and what was recorded of it, in lines."""
 

@@ -9,7 +9,6 @@ UTF-8. A discarded column is not in it. The program has to know the columns' typ
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from veracruz_utils.encoding.csv_codec import (
 )
 from veracruz_utils.encoding.errors import PineconeError, TableError
 from veracruz_utils.encoding.pinecone import Value, decode, encode, parse_type
+from veracruz_utils.frozen import frozen
 
 DISCARD: Final = "discard"
 STRING: Final = "string"
@@ -40,7 +40,7 @@ _BYTES: Final = {"delimiter": ord(COMMAS.delimiter), "quote": ord(COMMAS.quote)}
 _MOST_COLUMNS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schema:
     """What the columns of a CSV file are.
 
@@ -66,7 +66,7 @@ class Schema:
         return tuple(column for column in self.columns if column != DISCARD)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Encoded:
     """An encoded table; `skipped` says of every row that was left out why."""
 

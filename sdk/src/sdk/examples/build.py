@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +22,12 @@ from sdk.toolchains.zig import compile_c, compile_c_with_libc
 from veracruz_shells.files import write_new_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Built:
     """One example program.
 
@@ -40,7 +40,7 @@ class Built:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skipped:
     """One example program that was not built, because its further sources cannot be fetched."""
 

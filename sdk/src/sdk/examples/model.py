@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 from typing import Literal, TypeAlias
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.pinecone import TypeKind, Value, decode, parse_type
+from veracruz_utils.frozen import frozen
 
 Language: TypeAlias = Literal["rust", "c", "python"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedType:
     """A type with a name, for `--type`, and the expression that describes it."""
 
@@ -25,7 +26,7 @@ class NamedType:
         return parse_type(self.expression)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """One input of a program.
 
@@ -49,7 +50,7 @@ Stream: TypeAlias = Input
 """A stream is described as an input is: one item of its type comes in every round."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """What one computation is given.
 
@@ -62,7 +63,7 @@ class Case:
     rounds: tuple[tuple[bytes, ...], ...] = ((),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Example:
     """One example program.
 
@@ -87,6 +88,7 @@ class Example:
         tolerance: how far apart floats may be, relative to the larger of 1 and the expected one.
     """
 
+    _: KW_ONLY
     name: str
     summary: str
     language: Language

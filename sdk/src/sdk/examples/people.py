@@ -6,12 +6,12 @@ Only `Random.random()` is used: it is the one method whose sequence Python promi
 import csv
 import io
 from collections.abc import Iterator, MutableSequence, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
 from sdk.errors import GenerationError
 from sdk.examples._names import FAMILY_NAMES, GIVEN_NAMES
+from veracruz_utils.frozen import frozen
 
 MAX_PEOPLE: Final = 1_000_000
 COLUMNS: Final = ("name", "employee_id", "age", "grade")
@@ -23,7 +23,7 @@ _FIRST_ID: Final = 100_000
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Person:
     """One row of a table of people."""
 

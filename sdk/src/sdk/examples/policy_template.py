@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sdk.examples import Example
 from sdk.examples.model import Input
 from veracruz_utils.file_names import file_name_of
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import LINUX_SOFTWARE
 
 PROGRAM_PROVIDER: Final = "program provider"
 RESULT_READER: Final = "result reader"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Party:
     """One principal: `name` as the README of the example calls them."""
 

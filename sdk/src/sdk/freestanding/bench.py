@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from colima.runtime import ContentKind, Upload
@@ -19,9 +19,10 @@ from sdk.freestanding.report import RoundReport, RunEnding, RunReport
 from sdk.freestanding.sources import Source, assign
 from sdk.freestanding.terms import Terms, client_named
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What a run reports besides its result, and what helps it.
 

@@ -2,12 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sdk.errors import UsageError
 from veracruz_shells.console import read_file
+from veracruz_utils.frozen import frozen
 
 _MAX_BYTES: Final = 1024 * 1024
 
@@ -59,7 +59,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """What a configuration file says.
 

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from colima import frame
@@ -27,10 +26,11 @@ from sdk.freestanding import messages
 from sdk.freestanding.demangling import demangled
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import RunEnding
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Limits, Strategy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GuestOptions:
     """How the guest's process works.
 

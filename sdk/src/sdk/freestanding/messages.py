@@ -7,15 +7,16 @@ examined as those of an isolate's guest are.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Final, TypeAlias
 
 from execution_engine.trace import HostCallEvent
+from veracruz_utils.frozen import frozen
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModuleLoaded:
     """The program is ready; `compile_seconds` is what a cache took to give it, `from_cache`."""
 
@@ -24,7 +25,7 @@ class ModuleLoaded:
     from_cache: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profiled:
     """Where a run spent its time; sent ahead of how it ended.
 
@@ -38,7 +39,7 @@ class Profiled:
     hottest: Sequence[tuple[str, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returned:
     """A run has ended by returning; `said` is the message of `execution_engine.run.RunOutcome`."""
 
@@ -51,7 +52,7 @@ class Returned:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stopped:
     """A program was refused, or a run ended otherwise.
 

@@ -1,13 +1,14 @@
 """What came of a run, for people and for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from enum import Enum
 
 from execution_engine.abi_text import return_code_name
 from execution_engine.strategy import engine_version
 from sdk.freestanding.messages import ModuleLoaded, Profiled, Returned, Stopped
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
 
@@ -27,7 +28,7 @@ class RunEnding(Enum):
         self.exit_code = exit_code
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoundReport:
     """One round that was begun.
 
@@ -108,7 +109,7 @@ class RoundReport:
         yield f"host calls {_calls_text(returned.host_calls)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunReport:
     """What a program came to.
 

@@ -6,12 +6,13 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from mexico_city.content import Content, ContentWriter, content_of
 from sdk.errors import SdkError, UsageError
+from veracruz_utils.frozen import frozen
 
 _NAMED: Final = re.compile(r"(?P<client>[0-9]{1,10})(:(?P<package>[0-9]{1,10}))?=(?P<file>.+)")
 _MAX_U32: Final = 2**32 - 1
@@ -20,7 +21,7 @@ _PIECE_BYTES: Final = 1024 * 1024
 _STDIN: Final = Path("-")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A file that becomes an input.
 

@@ -1,6 +1,5 @@
 """What a run is held to: a policy's terms, or those of a policy that allows one principal all."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from mexico_city.limits import engine_limits
 from sdk.errors import UsageError
 from veracruz_shells.files import read_file
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import (
     TLS_1_3_SUITES,
     UNLIMITED,
@@ -36,7 +36,7 @@ _MAX_CERTIFICATE_BYTES: Final = 64 * 1024
 _NOWHERE: Final = Address("127.0.0.1", 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What a run is held to.
 

@@ -1,6 +1,5 @@
 """Runs a case by both strategies, and tells what is wrong with what the program did."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from execution_engine.code_cache import CodeCache
@@ -14,6 +13,7 @@ from sdk.projects.cases import CaseRound, Datum, ProjectCase
 from sdk.projects.showing import difference, shown
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import PineconeError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
 RUN_SECONDS: Final = 60.0
@@ -22,7 +22,7 @@ _DIFFER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoundSeen:
     """What a program did in a round.
 
@@ -37,7 +37,7 @@ class RoundSeen:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseSeen:
     """What a program did in a case.
 

@@ -11,7 +11,6 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from sdk.errors import ProjectError
 from sdk.examples import named_types
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import PineconeError, TypeExpressionError
+from veracruz_utils.frozen import frozen
 
 MOST_CASE_BYTES: Final = 16 * 1024 * 1024
 MOST_FILE_BYTES: Final = 256 * 1024 * 1024
@@ -28,7 +28,7 @@ PLACE_KEYS: Final = frozenset({"from", "name"})
 _MOST_CODE: Final = 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Datum:
     """Bytes that a case gives.
 
@@ -51,7 +51,7 @@ class Datum:
     label: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseRound:
     """What one round is given and should do; a `result` of None is no result.
 
@@ -68,7 +68,7 @@ class CaseRound:
     stated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectCase:
     """One case: its file, what the program is given, and what every round should do."""
 

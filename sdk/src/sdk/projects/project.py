@@ -14,7 +14,6 @@ import shutil
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -30,6 +29,7 @@ from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c, compile_c_with_libc, compile_cpp, compile_zig
 from veracruz_shells.console import write_new_file
 from veracruz_utils.encoding import pinecone
+from veracruz_utils.frozen import frozen
 
 PROJECT_FILE: Final = "veracruz.toml"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
@@ -94,7 +94,7 @@ Each has a folder of `templates`, too, and Rust with `std` another.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Project:
     """A program's folder.
 

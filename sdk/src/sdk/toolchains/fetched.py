@@ -7,7 +7,6 @@ and the SHA-256 of every file that is used, so that it does not matter from whom
 import os
 import shutil
 import tomllib
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from sdk.errors import BuildError, SourceUnavailableError
 from sdk.toolchains.cargo import raise_if_unreachable
 from sdk.toolchains.tool import refusal, run_tool
+from veracruz_utils.frozen import frozen
 
 MANIFEST: Final = "Cargo.toml"
 FETCH_SECONDS: Final = 120
@@ -28,7 +28,7 @@ _ENVIRONMENT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fetched:
     """Sources of others.
 

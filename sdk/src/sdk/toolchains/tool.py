@@ -2,16 +2,16 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
+from veracruz_utils.frozen import frozen
 
 _MOST_CHARS: Final = 8000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """How a tool ended, and what it wrote.
 

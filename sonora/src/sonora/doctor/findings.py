@@ -1,8 +1,8 @@
 """What the doctor finds: a thing, whether it is there, what it means, and what to do."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import RUNTIME_LAYERS, IsolationLayer
 
 
@@ -16,7 +16,7 @@ class FindingState(StrEnum):
     """Nothing is wrong; it is good to know."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostFinding:
     """One thing that was looked at.
 
@@ -65,7 +65,7 @@ class HostFinding:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnosis:
     """All findings, in the order in which they were made."""
 

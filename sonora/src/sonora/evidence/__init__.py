@@ -1,7 +1,7 @@
 """Where native evidence comes from, one module per source; `source_named` picks one by its name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from sonora.evidence.nsm import NsmSource
 from sonora.evidence.software import SoftwareRoot
 from sonora.evidence.tpm.source import TpmSettings, TpmSource
 from sonora.evidence.tsm import TsmSource
+from veracruz_utils.frozen import frozen
 
 __all__ = [
     "SOURCES",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceSettings:
     """What sources are made of: the folder of Sonora's state, and which TPM."""
 

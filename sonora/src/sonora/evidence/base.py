@@ -7,11 +7,11 @@ naming what is missing: there is no fallback to another one.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from sonora.errors import SonoraError
+from veracruz_utils.frozen import frozen
 
 MAX_FILE_BYTES: Final = 64 * 1024
 
@@ -33,7 +33,7 @@ class EvidenceSource(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyEndorsement:
     """What a platform has to show for the key that signs its evidence.
 
@@ -48,7 +48,7 @@ class KeyEndorsement:
     key_area: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credential:
     """A secret that only the platform with both keys can read: the verifier made it for them."""
 

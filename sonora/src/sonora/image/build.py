@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.util import source_from_cache
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
@@ -20,6 +19,7 @@ from sonora.image.elf import MAGIC, NativeFile
 from sonora.image.layout import LIBRARIES
 from sonora.image.processes import run_apart, search_path
 from veracruz_image import MANIFEST, ROOT, Manifest, found_in, open_folder
+from veracruz_utils.frozen import frozen
 
 _VERSION: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _PYTHON: Final = f"usr/bin/{_VERSION}"
@@ -60,7 +60,7 @@ def build_image(
     return sources
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Loaded:
     """What the zygote loads: files by the place each has in an image."""
 

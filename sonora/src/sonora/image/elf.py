@@ -5,10 +5,10 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Self
 
 from sonora.errors import SonoraError
+from veracruz_utils.frozen import frozen
 
 MAGIC: Final = b"\x7fELF"
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
@@ -17,7 +17,7 @@ _MUCH_BYTES: Final = 1024 * 1024
 _ENTRY: Final = struct.Struct("<QQ")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NativeFile:
     """A program or library.
 

@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -18,6 +17,7 @@ from sonora.errors import SonoraError
 from sonora.image.kernel_calls import unreadable
 from sonora.image.processes import apart
 from sonora.image.source import RuntimeImage
+from veracruz_utils.frozen import frozen
 
 _START_S: Final = 60.0
 
@@ -58,7 +58,7 @@ class ZygoteProcess:
             return True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartedImage:
     """An image that runs as the zygote.
 

@@ -8,18 +8,18 @@ usr/lib/python3.11/site-packages/   ours, and those of others; each with its com
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from sonora.errors import SonoraError
 from veracruz_image import ImageFile, ImageFolder, Manifest
+from veracruz_utils.frozen import frozen
 
 LIBRARIES: Final = "usr/lib"
 _PYTHON: Final = re.compile(r"usr/bin/(python3\.\d{1,3})")
 _LOADER: Final = re.compile(r"usr/lib/ld-[a-z0-9_-]+\.so\.\d")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageLayout:
     """What is started of an image.
 

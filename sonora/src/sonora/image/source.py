@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -10,13 +9,14 @@ from typing import Final
 from sonora.errors import SonoraError
 from veracruz_image import ROOT, Manifest, read_manifest, unpack
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 
 RELEASE: Final = "veracruz_runtime_image"
 """The package that brings a release's image."""
 ARCHIVE: Final = "image.tar.xz"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuntimeImage:
     """An image to start; it is checked when it is.
 

@@ -2,13 +2,13 @@
 
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.proven import Proven, TcbStatus
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acceptance:
     """What a policy accepts; as it stands, only what is fully up to date and not debuggable."""
 
@@ -23,7 +23,7 @@ class Acceptance:
     """Names of the concerns that are accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppraisalCheck:
     """One question that a policy asks of proven facts, and the answer.
 

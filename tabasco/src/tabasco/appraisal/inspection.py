@@ -4,7 +4,7 @@ Authentic evidence that is not acceptable is kept apart from bytes that prove no
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,7 @@ from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
 from tabasco.verify.proven import NO_END, Proven
+from veracruz_utils.frozen import frozen
 
 REFUSED: Final = 3
 """The exit status of a command whose report is a refusal."""
@@ -64,7 +65,7 @@ class EvidenceVerdict(StrEnum):
     NOT_AUTHENTIC = "not authentic"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejection:
     """Why evidence is refused, and what to do about it; `reason` is from a closed set."""
 
@@ -80,7 +81,7 @@ class Rejection:
         return cls(str(error.stage), str(reason), error.detail, remedy)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inspection:
     """All there is to say about a piece of evidence; `proven` is None when it proves nothing.
 

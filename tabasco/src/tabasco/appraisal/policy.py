@@ -38,7 +38,7 @@ import hmac
 import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Annotated, Final, Literal, Self
 
@@ -66,6 +66,7 @@ from tabasco.verify.proven import (
     ProvenEvent,
     TcbStatus,
 )
+from veracruz_utils.frozen import frozen
 
 MAX_POLICY_BYTES: Final = 256 * 1024
 References = Callable[[EvidenceKind, str], Sequence[bytes]]
@@ -129,7 +130,7 @@ class _PolicyDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     kinds: dict[EvidenceKind, KindPolicy]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """What a policy says of proven facts: every check, in the order in which it would refuse.
 
@@ -163,7 +164,7 @@ class Decision:
         return next((check for check in self.all_checks if not check.passed), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppraisalPolicy:
     """A policy: its version, and what it accepts by kind of evidence."""
 

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +39,7 @@ from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.service import GrpcService
 from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 DISTRIBUTION: Final = "veracruz-tabasco"
@@ -170,7 +170,7 @@ def serve(
         server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DatabaseOpening:
     """What the services of all tenants have in common."""
 

@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
@@ -26,6 +25,7 @@ from tabasco.verify.intel.collateral import MAX_COLLATERAL_BYTES
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import is_hcl_report, parse_hcl
 from tabasco.verify.tpm.azure_json import parse_azure
+from veracruz_utils.frozen import frozen
 
 INTEL_PCS: Final = "https://api.trustedservices.intel.com"
 INTEL_ROOT_CRL: Final = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
@@ -52,7 +52,7 @@ class _BusyError(FetchError):
     """The same request may succeed later."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """A piece of collateral to fetch, called as in the store."""
 
@@ -60,7 +60,7 @@ class Wanted:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Services:
     """Where the vendors' services are, and how long to insist.
 

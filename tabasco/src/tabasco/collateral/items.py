@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -34,6 +34,7 @@ from tabasco.verify.nvidia.rim import NVIDIA_RIM_ROOT_SHA256, verify_manifest
 from tabasco.verify.x509 import certificates, crl, der
 from tabasco.verify.xml.signature import certificates_of
 from tabasco.verify.xml.tree import parse
+from veracruz_utils.frozen import frozen
 
 _VERSION_TAG: Final = b"\xa0"  # a certificate begins with it, a list does not
 _RIM_SUBJECT: Final = re.compile(r"[a-z0-9]{1,32}/[a-z0-9.-]{1,64}")
@@ -50,7 +51,7 @@ class ItemKind(StrEnum):
     NVIDIA_RIM = "nvidia-rim"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """Whom collateral has to be by: SHA-256 digests of root certificates."""
 
@@ -59,7 +60,7 @@ class Trust:
     nvidia: Collection[bytes] = (NVIDIA_RIM_ROOT_SHA256,)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CollateralItem:
     """A verified piece of collateral.
 

@@ -1,7 +1,6 @@
 """Finds, in a store, what a piece of evidence is verified with."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from tabasco.collateral.items import ItemKind, intel_subject, key_subject, rim_subject
@@ -15,6 +14,7 @@ from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.intel.pck import platform_of
 from tabasco.verify.intel.quote import parse_quote
 from tabasco.verify.x509 import certificates, der
+from veracruz_utils.frozen import frozen
 
 
 def subject_of_quote(data: bytes) -> str:
@@ -37,7 +37,7 @@ def subject_of_report(report: SnpReport, product: Product) -> str:
     return key_subject(report.signing_key, product, chip, tcb)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredCollateral:
     """A store as a source of what verifiers need."""
 

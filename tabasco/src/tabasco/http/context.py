@@ -1,7 +1,6 @@
 """What the routes work on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -10,9 +9,10 @@ from fastapi import Depends, Request
 from tabasco.registry.administrators import Administrators
 from tabasco.registry.database import Database
 from tabasco.service.attestation import AttestationService
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """The service, the database behind it, who may administer, and the time.
 

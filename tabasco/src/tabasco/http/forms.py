@@ -4,7 +4,6 @@ Bytes are base64url without padding, but measurements and digests are hexadecima
 them. Times are RFC 3339.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -39,6 +38,7 @@ from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.registry.roots import RootKind
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Subject
+from veracruz_utils.frozen import frozen
 
 
 def _from_text(value: object) -> object:
@@ -60,7 +60,7 @@ def _from_hex(value: object) -> object:
     return bytes.fromhex(value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Base64Url:
     """Marks bytes that travel in base64url; from `least` to `most` of them."""
 

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -22,6 +21,7 @@ from tabasco.errors import TabascoError
 from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.models import AdministratorRow
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 TOKEN_PREFIX: Final = "veracruz_tabasco_"  # noqa: S105 - what is before every token
@@ -36,7 +36,7 @@ class AdministratorRole(StrEnum):
     ADMIN = "admin"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Administrator:
     """Somebody who may administer."""
 

@@ -13,7 +13,6 @@ Verifications of tokens are not in it: they change nothing, and are many.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
@@ -29,6 +28,7 @@ from psa_attestation.errors import AttestationError
 from tabasco.errors import TabascoError
 from tabasco.registry.database import Database
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS, AuditRow
+from veracruz_utils.frozen import frozen
 
 SERVICE: Final = "service"
 OPERATOR: Final = "operator"
@@ -43,7 +43,7 @@ _HEAD_LABEL: Final = "veracruz-tabasco-audit-head-v1"
 _LIMITS: Final = DecodeLimits(max_bytes=MAX_HEAD_BYTES, max_items=16, max_depth=3)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEntry:
     """An entry: its number from 1 on, what happened, and its hash."""
 
@@ -68,7 +68,7 @@ class AuditEntry:
         return hashlib.sha256(_LABEL + previous + text.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """The newest entry's number, 0 when there is none, and its hash (32 bytes)."""
 

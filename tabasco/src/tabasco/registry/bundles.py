@@ -7,7 +7,6 @@ the measurement as the key of its measured elements; its version is the beginnin
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -20,6 +19,7 @@ from psa_attestation.jose.jws import verify_jws
 from tabasco.errors import TabascoError
 from tabasco.registry.models import LABEL_CHARS, NAME_CHARS
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import der_of, p256_key_of_der
 from veracruz_utils.strict_json import JsonError, read_json
 
@@ -30,7 +30,7 @@ BUNDLE_TYPE: Final = "veracruz-reference-values+jwt"
 _SIZES: Final = frozenset({32, 48, 64})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferenceValue:
     """A value (32, 48 or 64 bytes) that a measurement of a kind of evidence may have.
 
@@ -74,7 +74,7 @@ class ReferenceValue:
             raise TabascoError(f"{self.measurement}: it ends before it begins")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlatformKey:
     """The key (DER SubjectPublicKeyInfo) with which a platform signs evidence of a kind."""
 
@@ -83,7 +83,7 @@ class PlatformKey:
     public_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bundle:
     """What a provider says: a version, and all that it vouches for."""
 
@@ -92,7 +92,7 @@ class Bundle:
     keys: Sequence[PlatformKey] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Provider:
     """Somebody whose bundles are accepted; `bundle_version` is the last one's, 0 before any."""
 

@@ -16,7 +16,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -28,6 +27,7 @@ from tabasco.errors import BusyError, RefusalError, RejectionReason
 from tabasco.registry.database import Database
 from tabasco.registry.models import ChallengeRow
 from tabasco.registry.shared_keys import shared_key
+from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
 
 # Seconds in 4 bytes would end in 2106. Time, 11 random bytes and 16 of code make CHALLENGE_BYTES.
@@ -39,7 +39,7 @@ _KEY_NAME: Final = "challenges"
 MIN_KEY_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenChallenge:
     """A live challenge that is being answered.
 

@@ -7,7 +7,7 @@ with the question whether it still may be, and writers come one after the other.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -27,6 +27,7 @@ from tabasco.registry.pseudonyms import pseudonym_of
 from tabasco.registry.revocations import Revocations, revoked_among
 from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import Proven
+from veracruz_utils.frozen import frozen
 
 OWN: Final = "enrolling"
 """What the instance's own key and id are called among what its enrolment rests on."""
@@ -40,7 +41,7 @@ class InstanceState(StrEnum):
     REVOKED = "revoked"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instance:
     """An enrolled instance.
 
@@ -67,7 +68,7 @@ class Instance:
         return InstanceState.LIVE if live else InstanceState.EXPIRED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enrolment:
     """What is to be written about an instance: every field already verified.
 

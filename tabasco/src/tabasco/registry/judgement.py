@@ -8,7 +8,6 @@ other, so no enrolment escapes between the two.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -22,9 +21,10 @@ from tabasco.registry.pseudonyms import pseudonym_of
 from tabasco.verify.arm.cca import PLATFORM_KEY
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """What a policy says now, and when what it draws on ends; None for never."""
 

@@ -10,19 +10,20 @@ once it was dropped, nobody gets its signature any more. Keys are files of the s
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from psa_attestation.jose.jwk import encode_key_set
+from veracruz_utils.frozen import frozen
 from veracruz_utils.key_files import digest_of
 
 DEFAULT_OVERLAP_DAYS: Final = 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResultKey:
     """A key that signs results, and until when; the current one has no end.
 

@@ -7,7 +7,6 @@ whatever bundles say, until an operator adds it; an enrolment by it ends with it
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -24,13 +23,14 @@ from tabasco.registry.database import Database
 from tabasco.registry.judgement import reappraise
 from tabasco.registry.models import PlatformKeyRow
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import NIST_CURVES, KeyFormatError, der_of, ec_key_of_der
 
 KINDS: Final = (EvidenceKind.ARM_CCA,)
 """The kinds of evidence that are verified with such keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegisteredKey:
     """A platform's key as it is kept: its row's number, and who vouches for it."""
 

@@ -6,7 +6,7 @@ A policy applies to who is enrolled from its transaction on (`judgement`).
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -19,12 +19,13 @@ from tabasco.registry import audit
 from tabasco.registry.database import Database
 from tabasco.registry.judgement import policy_in_force, reappraise
 from tabasco.registry.models import PolicyRow
+from veracruz_utils.frozen import frozen
 
 MAX_VERSION: Final = 2**53 - 1
 """The greatest whole number that every reader of JSON has."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredPolicy:
     """A policy as it was set: its text, and the SHA-256 of that.
 

@@ -10,7 +10,6 @@ change applies to who is enrolled from its transaction on (`judgement`).
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -27,12 +26,13 @@ from tabasco.registry.models import LABEL_CHARS, PlatformKeyRow, ProviderRow, Re
 from tabasco.registry.platform_keys import replace_keys
 from tabasco.registry.revocations import is_revoked
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import der_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportedBundle:
     """What came of a bundle.
 

@@ -7,7 +7,6 @@ that somebody else may have, also stops being a root's or a provider's.
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -31,6 +30,7 @@ from tabasco.registry.models import (
 from tabasco.registry.pseudonyms import pseudonym_of
 from tabasco.registry.roots import remove_root
 from tabasco.verify.named import Subject
+from veracruz_utils.frozen import frozen
 
 SIZES: Final = {
     Subject.MEASUREMENT: (20, 32, 48, 64),
@@ -41,7 +41,7 @@ SIZES: Final = {
 """How many bytes a value has that can be revoked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revocation:
     """A revocation, and why, for people; `enrolments` is how many were live that rest on it."""
 

@@ -8,7 +8,6 @@ evidence we believe. A manufacturer of TPMs is a certificate, under which are th
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -25,6 +24,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.models import InstanceRow, RevocationRow, RootRow
 from tabasco.verify.errors import EvidenceError
 from tabasco.verify.x509 import certificates
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import der_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -42,7 +42,7 @@ _MARKS: Final = {RootKind.TPM: b"\0", RootKind.NVIDIA: b"\2"}
 """How ids of certificates begin; those of keys begin otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Root:
     """A root we trust: its row's number, its operator's name for it, its key and that key's id.
 

@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -26,12 +25,13 @@ from tabasco.errors import TabascoError
 from tabasco.registry.key_ring import KeyRing, ResultKey
 from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 DEFAULT_TENANT: Final = "default"
 _OLD_NAME: Final = re.compile(r"[0-9a-f]{64}\.until-([0-9]{1,11})\.pem")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateDirectory:
     """Where a service keeps what must outlive it."""
 

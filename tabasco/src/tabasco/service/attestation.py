@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,6 +41,7 @@ from tabasco.service.results import Results
 from tabasco.service.sessions import Sessions, Submission
 from tabasco.service.software_root import LinuxSoftwareRoot
 from tabasco.verify.means import CollateralSource
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import der_of
 from veracruz_utils.secret import Secret
 
@@ -50,7 +50,7 @@ DEVELOPER: Final = "veracruz-tabasco"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """How long things are good for, and how many may be open.
 

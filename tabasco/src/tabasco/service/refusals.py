@@ -14,11 +14,12 @@ from typing import Final
 
 from tabasco.registry import audit
 from tabasco.registry.database import Database
+from veracruz_utils.frozen import frozen
 
 PERIOD: Final = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefusalKind:
     """What was refused, of what, and why."""
 

@@ -6,7 +6,6 @@ and policy that is about, the relying party reads there and compares with its ow
 vector affirms the instance's identity and claims nothing else, about hardware least of all.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +22,7 @@ from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.instances import Instance, Instances, InstanceState
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import p256_key_of_der
 
 SUBMOD: Final = "runtime"
@@ -40,7 +40,7 @@ _NOT_LIVE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttestationResult:
     """A signed result (EAR as CWT, or JWT in ASCII) and what it is about, for the log."""
 

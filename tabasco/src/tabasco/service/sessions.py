@@ -10,7 +10,7 @@ first evidence that is submitted, whatever comes of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,6 +40,7 @@ from tabasco.verify.composite import WHOLE
 from tabasco.verify.errors import Fault
 from tabasco.verify.named import Subject
 from tabasco.verify.proven import TcbStatus
+from veracruz_utils.frozen import frozen
 
 SESSION_LABEL: Final = "veracruz-tabasco-session-v1"
 SUBMOD: Final = WHOLE
@@ -52,7 +53,7 @@ _REVOKED_EXECUTABLES, _REVOKED_IDENTITY = 96, 96
 _HARDWARE_FAULTS: Final = frozenset({Fault.TCB_STATUS, Fault.ADVISORY, Fault.TCB_FLOOR})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Submission:
     """Evidence (`psa_attestation.evidence.native.NativeEvidence`, encoded) that answers `nonce`."""
 

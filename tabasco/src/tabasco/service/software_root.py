@@ -4,7 +4,6 @@ Each kind is one class behind `NativeVerifier`. The Linux software root is the o
 ordinary key that somebody registered, with no hardware behind it, and its platform's name says so.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -18,11 +17,12 @@ from tabasco.registry.roots import Root, Roots
 from tabasco.verify import named
 from tabasco.verify.named import Named, Subject, measurements_of
 from tabasco.verify.proven import Proven
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import LINUX_SOFTWARE
 from veracruz_utils.public_keys import p256_key_of_der
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NativeResult:
     """What verified evidence proves about a root attestation isolate.
 

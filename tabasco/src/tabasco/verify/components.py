@@ -1,10 +1,11 @@
 """Software that a platform lists piece by piece, as tokens of PSA and CCA do."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from veracruz_utils.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FirmwareComponent:
     """One measured piece of software (RFC 9783 section 4.4.1).
 

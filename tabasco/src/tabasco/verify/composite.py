@@ -15,7 +15,6 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.evidence.native import AuxiliaryPart, report_data_of
@@ -24,6 +23,7 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.kinds import MAX_EVIDENCE_BYTES, EvidenceKind
 from tabasco.verify.proven import Fact, Proven
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 MAX_PARTS: Final = 15
@@ -45,7 +45,7 @@ _DEVICES: Final = frozenset({EvidenceKind.NVIDIA, EvidenceKind.NVIDIA_NRAS})
 _REPORT_DATA_BYTES: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """The evidence of one attester (or of several of a kind), and what goes with it; unverified."""
 

@@ -1,7 +1,7 @@
 """What a verifier may use besides the evidence, and the error of what it lacks."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol, Self
 
@@ -14,6 +14,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.collateral import Collateral
 from tabasco.verify.jose.keys import TokenKey
 from tabasco.verify.tpm.endorsement import EndorsedKey
+from veracruz_utils.frozen import frozen
 
 PublicKey = ec.EllipticCurvePublicKey
 """Of those that sign PSA and CCA tokens, results and bundles."""
@@ -35,7 +36,7 @@ class CollateralSource(Protocol):
         """AMD's list for a VCEK or VLEK; None where none is kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CandidateKey:
     """A key that may have signed, and the name that its file gives it, if any."""
 
@@ -43,7 +44,7 @@ class CandidateKey:
     kid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Means:
     """What a verifier may use besides the evidence; each kind says what it is without.
 

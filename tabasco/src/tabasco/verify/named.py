@@ -8,13 +8,14 @@ place, `tabasco.appraisal.revocation`.
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from veracruz_utils.frozen import frozen
 
 _REMEMBERED: Final = 128
 
@@ -33,7 +34,7 @@ class Subject(StrEnum):
     INSTANCE = "instance"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named:
     """One value that a revocation can name, and what it is called in the evidence."""
 

@@ -1,7 +1,7 @@
 """What authentic evidence says: the result of every verifier."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Self, TypeAlias
@@ -10,6 +10,7 @@ from tabasco.verify.components import FirmwareComponent
 from tabasco.verify.errors import Fault
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named, measurements_of
+from veracruz_utils.frozen import frozen
 
 NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """When ends what knows no end."""
@@ -30,7 +31,7 @@ class TcbStatus(StrEnum):
     UNSUPPORTED = "Unsupported"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concern:
     """Something authentic about a platform that a policy has to accept by name, or it is refused.
 
@@ -73,7 +74,7 @@ Fact: TypeAlias = str | int
 """Something that evidence says; a number is compared as one, and shown by `str`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProvenEvent:
     """Something that was extended into a register: its place in the log, its type, its digest."""
 
@@ -85,7 +86,7 @@ class ProvenEvent:
         return f"event {self.number} ({self.kind})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proven:
     """What authentic evidence says.
 

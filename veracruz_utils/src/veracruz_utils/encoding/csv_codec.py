@@ -9,13 +9,13 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, Final, Generic, TypeVar
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import PineconeError, TableError
 from veracruz_utils.encoding.pinecone import Value
+from veracruz_utils.frozen import frozen
 
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -27,7 +27,7 @@ _MOST_NAME_CHARS: Final = 40
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dialect:
     """The character between cells, and the one around cells that need one."""
 
@@ -39,7 +39,7 @@ COMMAS: Final = Dialect()
 """What most programs mean by CSV."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """The cells of a row that is not empty; `line` is the line of the file that it ends on."""
 
@@ -61,7 +61,7 @@ class Row:
             raise TableError(f"{column.place(self.line)}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column(Generic[_T]):
     """A column of a file.
 

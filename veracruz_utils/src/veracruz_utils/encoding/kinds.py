@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import Final, TypeAlias
+
+from veracruz_utils.frozen import frozen
 
 # What JSON has, and tuples for tuples.
 Value: TypeAlias = (
@@ -18,7 +19,7 @@ class TypeKind:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bool(TypeKind):
     """`bool`: one byte, 0 or 1."""
 
@@ -26,7 +27,7 @@ class Bool(TypeKind):
         return "bool"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Integer(TypeKind):
     """`u8` to `u64`, `i8` to `i64`, `usize`, `isize`: fixed width, little-endian."""
 
@@ -47,7 +48,7 @@ class Integer(TypeKind):
         return self.least + (1 << 8 * self.layout.size) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Float(TypeKind):
     """`f32`, `f64`: IEEE 754, little-endian."""
 
@@ -58,7 +59,7 @@ class Float(TypeKind):
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Char(TypeKind):
     """`char`: the code point in 4 bytes."""
 
@@ -66,7 +67,7 @@ class Char(TypeKind):
         return "char"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text(TypeKind):
     """`String`: a byte length, then UTF-8."""
 
@@ -74,7 +75,7 @@ class Text(TypeKind):
         return "String"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sequence(TypeKind):
     """`Vec<T>`, or with `distinct` `HashSet<T>`: a count, then the elements, in the order given."""
 
@@ -86,7 +87,7 @@ class Sequence(TypeKind):
         return f"{self.name}<{self.element}>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mapping(TypeKind):
     """`HashMap<K, V>`: a count, then key, value, key, value.
 
@@ -106,7 +107,7 @@ class Mapping(TypeKind):
         return isinstance(self.key, Text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option(TypeKind):
     """`Option<T>`: 0, or 1 and the value."""
 
@@ -116,7 +117,7 @@ class Option(TypeKind):
         return f"Option<{self.content}>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tuple(TypeKind):
     """`(A, B)`, and `()`: the parts one after another."""
 
@@ -127,7 +128,7 @@ class Tuple(TypeKind):
         return f"({', '.join(map(str, self.parts))}{comma})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Array(TypeKind):
     """`[T; N]`: N elements, no count."""
 
@@ -138,7 +139,7 @@ class Array(TypeKind):
         return f"[{self.element}; {self.size}]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Struct(TypeKind):
     """`{name: T, ...}`: the fields one after another; its value is a dict with exactly them."""
 
@@ -148,7 +149,7 @@ class Struct(TypeKind):
         return "{" + ", ".join(f"{name}: {kind}" for name, kind in self.fields) + "}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enum(TypeKind):
     """`enum {A, B(T), C(T, U), D{x: T}}`: the variant's index as a varint, then its content.
 

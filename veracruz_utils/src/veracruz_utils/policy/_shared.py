@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +11,7 @@ import msgspec
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.certificates import certificate_from_pem
 from veracruz_utils.policy.ciphersuites import CipherSuite
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
@@ -63,7 +63,7 @@ class SharedForm(msgspec.Struct):
         return [""] * len(self.identities)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnTerms:
     """What each format says in its own way, read and checked."""
 

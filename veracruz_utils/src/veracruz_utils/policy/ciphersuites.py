@@ -1,10 +1,10 @@
 """The TLS cipher suites a policy may name."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 
 
@@ -15,7 +15,7 @@ class TlsVersion(Enum):
     TLS_1_3 = "TLS 1.3"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CipherSuite:
     """A cipher suite that an isolate can speak.
 

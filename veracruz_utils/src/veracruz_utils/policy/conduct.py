@@ -1,12 +1,13 @@
 """How a computation is conducted: how often, with whose consent, and what may leave it."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from veracruz_utils.encoding.grammar import parse_type
 from veracruz_utils.encoding.kinds import TypeKind
+from veracruz_utils.frozen import frozen
 
 if TYPE_CHECKING:  # it takes as long as all of this, and few policies speak of privacy
     from fractions import Fraction
@@ -15,7 +16,7 @@ UNLIMITED = (1 << 32) - 1
 """As a number of rounds or results: as many as a computation can count."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreement:
     """Who must agree before something is done.
 
@@ -36,7 +37,7 @@ class Agreement:
         return frozenset() if self.met(agreed) else self.of - agreed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conduct:
     """How often a computation runs, and who has a say in it.
 
@@ -69,7 +70,7 @@ OPAQUE = "opaque"
 """The type of an input or result of which nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputTerms:
     """What one place of an order takes.
 
@@ -97,7 +98,7 @@ class Mechanism(StrEnum):
     GAUSSIAN = "gaussian"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Privacy:
     """The differential privacy of a result, and the budget it is paid from.
 
@@ -120,7 +121,7 @@ class Privacy:
     sensitivity: "Fraction"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResultTerms:
     """What the runtime holds a result against before it gives anything of it away.
 
@@ -142,7 +143,7 @@ class ResultTerms:
         return None if self.type == OPAQUE else parse_type(self.type)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyTerms:
     """What only the current format can say of a computation.
 

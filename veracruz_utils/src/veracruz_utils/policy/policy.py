@@ -1,11 +1,12 @@
 """The global policy: the public contract of one computation, as a value that cannot be wrong."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Self
 
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import _shared as shared
 from veracruz_utils.policy._current import read_current
 from veracruz_utils.policy._document import load_document
@@ -24,7 +25,7 @@ from veracruz_utils.policy.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """What the principals of one computation agreed on.
 

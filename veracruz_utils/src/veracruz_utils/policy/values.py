@@ -1,10 +1,11 @@
 """What a policy is made of."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import Enum, StrEnum
 from typing import Any, Final
 
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 
 LINUX_SOFTWARE: Final = "linux-software-root"
@@ -45,7 +46,7 @@ class Strategy(StrEnum):
     INTERPRETATION = "Interpretation"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyIdentity:
     """A principal.
 
@@ -72,7 +73,7 @@ class PolicyIdentity:
         return Digest.of(self.certificate)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AcceptedPlatform:
     """A kind of isolate the principals accept, and the runtimes they accept on it.
 
@@ -89,7 +90,7 @@ def _limit(usual: int | None, *, most: int, least: int = 1) -> Any:  # noqa: ANN
     return field(default=usual, metadata={"least": least, "most": most})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What one computation may use.
 

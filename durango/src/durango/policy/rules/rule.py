@@ -1,12 +1,12 @@
 """What a rule is, what it looks at and what it finds."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from durango.policy.pinned_runtimes import PinnedRuntime
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import (
     Policy,
     PolicyIdentity,
@@ -22,7 +22,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """What rules look at.
 
@@ -49,7 +49,7 @@ class Checked:
         return [each for each in self.policy.identities if each.client_id in places]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyRule:
     """A rule.
 
@@ -68,7 +68,7 @@ class PolicyRule:
     find: Callable[[Checked], Iterable[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remark:
     """What a rule found."""
 

@@ -6,7 +6,6 @@ verifies it: Tabasco does, up to a root that its operator has registered.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ from sonora.evidence.tpm.keys import (
     RSA_ENDORSEMENT_TEMPLATE,
     key_in,
 )
+from veracruz_utils.frozen import frozen
 
 # Profile 2.2.1.4 and 2.2.1.5: certificates of the RSA-2048 and the P-256 key.
 _CERTIFICATE_INDICES: Final = (0x01C00002, 0x01C0000A)
@@ -33,7 +33,7 @@ _PEM_MARK: Final = b"-----BEGIN CERTIFICATE-----"
 _RSA_BITS: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndorsementCertificate:
     """The certificate (DER), those above it (PEM, may be none), and the key that it is of (DER)."""
 

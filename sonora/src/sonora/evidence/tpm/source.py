@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from sonora.evidence.tpm.commands import ENDORSEMENT, Tpm
 from sonora.evidence.tpm.endorsement import EndorsementCertificate
 from sonora.evidence.tpm.keys import ATTESTATION_TEMPLATE, key_in
 from sonora.evidence.tpm.transport import DEVICE, Exchange, TpmPlace
+from veracruz_utils.frozen import frozen
 
 _LOG: Final = logging.getLogger(__name__)
 # The kernel shows its first TPM's log here, whichever of the TPM's devices is used.
@@ -37,7 +38,7 @@ _MAX_EVENT_LOG_BYTES: Final = 48 * 1024
 _UNCHANGED_ATTEMPTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TpmSettings:
     """Which TPM, and what of it.
 

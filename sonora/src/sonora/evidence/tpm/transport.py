@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from sonora.evidence.base import EvidenceUnavailableError
 from sonora.evidence.tpm.answers import code_of
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
+from veracruz_utils.frozen import frozen
 
 Exchange = Callable[[bytes], bytes]
 """A command of the TPM, and its answer."""
@@ -27,7 +27,7 @@ _ATTEMPTS: Final = 20
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TpmPlace:
     """Where a TPM is: a device, or a socket over TCP or of Unix. Printed as it is parsed."""
 

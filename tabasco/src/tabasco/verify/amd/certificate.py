@@ -9,7 +9,6 @@ Specification"; RFC 5280 4.1.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +28,7 @@ from tabasco.verify.x509.outline import (
     outline,
     usage,
 )
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 _AMD: Final = "1.3.6.1.4.1.3704.1"
@@ -47,7 +47,7 @@ NAMES: Final = {"SEV-VCEK": SigningKey.VCEK, "SEV-VLEK": SigningKey.VLEK}
 """Endorsement keys by the common names of their certificates."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndorsementKey:
     """A certificate taken apart; its signature is not verified yet.
 

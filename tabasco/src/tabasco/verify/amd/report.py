@@ -4,11 +4,11 @@ Parsing proves nothing. Standard: AMD 56860, "SEV Secure Nested Paging Firmware 
 "ATTESTATION_REPORT" (1184 bytes, the first 672 signed), and "TCB_VERSION".
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from veracruz_utils.frozen import frozen
 
 REPORT_BYTES: Final = 1184
 SIGNED_BYTES: Final = 0x2A0
@@ -37,7 +37,7 @@ class SigningKey(Enum):
     VLEK = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnpTcb:
     """Security versions of the firmware components; `fmc` is of Turin only, else 0."""
 
@@ -66,7 +66,7 @@ class SnpTcb:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnpReport:
     """A report taken apart.
 

@@ -13,7 +13,6 @@ What is authentic but not acceptable (debug, migration, a high VMPL, old firmwar
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -47,6 +46,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import Concern, Fact, HexNumber, Proven
 from tabasco.verify.x509 import certificates, crl
+from veracruz_utils.frozen import frozen
 
 AMD_ROOTS: Final[Mapping[bytes, Product]] = MappingProxyType(
     {
@@ -71,7 +71,7 @@ _MIGRATE_MA: Final = 1 << 18
 _DEBUG: Final = 1 << 19
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endorsements:
     """AMD's certificates for a report, unverified.
 

@@ -9,7 +9,6 @@ the token, with the hash that the realm's claims name.
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -37,6 +36,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, member, octets
 from tabasco.verify.named import Named, Subject
 from tabasco.verify.proven import NO_END, Concern, Fact, HexNumber, Proven
+from veracruz_utils.frozen import frozen
 
 PLATFORM_KEY: Final = "platform key"
 """What the key registered for a platform is called among the things that are named."""
@@ -55,7 +55,7 @@ _PART_SIZES: Final = range(1, MAX_TOKEN_BYTES)
 _DEBUG_STATES: Final = frozenset({Lifecycle.NON_PSA_ROT_DEBUG, Lifecycle.RECOVERABLE_PSA_ROT_DEBUG})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CcaToken:
     """A well-formed token; nothing in it is authentic before `verify_cca`."""
 

@@ -5,7 +5,7 @@ platform vouches for their hash; `realm_key` reads it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +18,7 @@ from psa_attestation.tokens.lifecycle import Lifecycle, lifecycle_of
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.members import array, integer, mapping, member, octets, text
+from veracruz_utils.frozen import frozen
 
 _LIMITS: Final = DecodeLimits(max_bytes=32 * 1024, max_items=2048, max_depth=12, tags=ANY_TAG)
 PLATFORM_PROFILES: Final = frozenset(
@@ -50,7 +51,7 @@ _INITIAL, _EXTENSIBLE, _KEY_HASH = 44238, 44239, 44240
 _MEC_POLICY, _LFA_POLICY, _DEVICES = 44243, 44244, 44257
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlatformComponent:
     """One piece of the platform's firmware."""
 
@@ -60,7 +61,7 @@ class PlatformComponent:
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlatformClaims:
     """What the platform says.
 
@@ -86,7 +87,7 @@ class PlatformClaims:
         return lifecycle_of(self.lifecycle)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RealmClaims:
     """What the realm management monitor says about a realm.
 

@@ -8,7 +8,6 @@ length, so lengths are read leniently here; repeated keys are refused all the sa
 
 import hmac
 from collections.abc import Collection, Container, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -26,6 +25,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.members import array, integer, mapping, octets, text
 from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import P384, KeyFormatError, ec_key
 
 AWS_NITRO_ROOT_SHA256: Final = bytes.fromhex(
@@ -51,7 +51,7 @@ _CERTIFICATE_SIZES: Final = range(1, 1025)
 _TIMES_MS: Final = range(1, 253_402_300_800_000)  # up to the year 10000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NitroDocument:
     """A well-formed document; nothing in it is authentic before `verify_nitro`.
 

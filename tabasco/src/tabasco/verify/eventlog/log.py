@@ -12,10 +12,10 @@ latter. All numbers are little-endian.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from veracruz_utils.frozen import frozen
 
 MAX_LOG_BYTES: Final = 1024 * 1024
 MAX_EVENTS: Final = 16_384
@@ -80,7 +80,7 @@ _NAMES: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggedEvent:
     """One entry of a log.
 
@@ -122,7 +122,7 @@ class LoggedEvent:
         return f"event {self.number} ({self.name})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventLog:
     """A log taken apart.
 

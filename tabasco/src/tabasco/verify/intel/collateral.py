@@ -5,7 +5,7 @@ read and written again is the same (Intel, "PCS API v4", TCB info and QE identit
 """
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Final, Self
 
@@ -19,6 +19,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel import json_members
 from tabasco.verify.intel.statements import QeIdentity, TcbInfo, parse_qe_identity, parse_tcb_info
 from tabasco.verify.x509 import certificates, crl
+from veracruz_utils.frozen import frozen
 
 INTEL_ROOTS: Final = frozenset(
     {bytes.fromhex("44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3")}
@@ -37,7 +38,7 @@ _BINARY: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collateral:
     """Collateral as it came, unverified.
 
@@ -85,7 +86,7 @@ class Collateral:
         return cls(**{name: _field(members, name) for name in names})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statements:
     """Collateral that is by Intel and valid at the time asked for.
 

@@ -1,12 +1,12 @@
 """What the body of a verified quote says: measurements, attributes, and what is worrying there."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from tabasco.verify.errors import Fault
 from tabasco.verify.intel.quote import EnclaveReport, TdReport
 from tabasco.verify.proven import Concern, Fact
+from veracruz_utils.frozen import frozen
 
 _SEPT_VE_DISABLE: Final = 28
 _HARMLESS: Final = frozenset({_SEPT_VE_DISABLE, 27})  # 27: linear address space separation
@@ -27,7 +27,7 @@ _TD_MEASUREMENTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contents:
     """The part of what is proven that comes from a quote's body; as in `Proven`."""
 

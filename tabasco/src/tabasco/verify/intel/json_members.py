@@ -1,18 +1,18 @@
 """Reads Intel's JSON: no member twice, no floats, every value of the type it should have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonError, read_json
 
 _MAX_STATEMENT_BYTES: Final = 1 << 20
 """Of one statement of Intel; those published have some ten KiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Members:
     """The members of a JSON object, asked for by name and type."""
 

@@ -4,7 +4,6 @@ Standard: Intel, "SGX PCK Certificate and Certificate Revocation List Profile Sp
 """
 
 import functools
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from cryptography import x509
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.x509 import der
 from tabasco.verify.x509.certificates import outline_of
+from veracruz_utils.frozen import frozen
 
 PCK_NAME: Final = "Intel SGX PCK Certificate"
 PCK_ISSUERS: Final = frozenset({"Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"})
@@ -23,7 +23,7 @@ _PPID: Final = f"{_SGX}.1"
 _COMPONENTS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """A platform as its certificate describes it.
 

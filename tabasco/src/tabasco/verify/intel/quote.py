@@ -5,11 +5,11 @@ little-endian. Layouts: Intel, "SGX ECDSA QuoteLibReference DCAP API" (version 3
 Quoting Library API" appendix A.3 (versions 4 and 5).
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from veracruz_utils.frozen import frozen
 
 MAX_QUOTE_BYTES: Final = 64 * 1024
 INTEL_QE_VENDOR: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
@@ -31,7 +31,7 @@ class Tee(Enum):
     TDX = 0x81
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnclaveReport:
     """The report of an SGX enclave (Intel SDM volume 3D, 38.15), and its exact bytes."""
 
@@ -53,7 +53,7 @@ class EnclaveReport:
         return bool(self.attributes[0] & 2)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TdReport:
     """The report of a trust domain.
 
@@ -79,7 +79,7 @@ class TdReport:
     mrservicetd: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DcapQuote:
     """A quote taken apart.
 

@@ -6,7 +6,6 @@ Standard: Intel, "PCS API v4": TCB info of version 3, enclave identity of versio
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
 from tabasco.verify.intel.json_members import Members, malformed, parse
 from tabasco.verify.intel.quote import Tee
 from tabasco.verify.proven import TcbStatus
+from veracruz_utils.frozen import frozen
 
 _ADVISORY: Final = re.compile(r"INTEL-[A-Z]{2}-[0-9]{4,8}")
 _SIGNED_STATUSES: Final = {
@@ -29,7 +29,7 @@ _SIGNED_STATUSES: Final = {
 """What Intel's statements say; the other three are concluded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """A status and the advisories that come with it."""
 
@@ -37,7 +37,7 @@ class Standing:
     advisories: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlatformLevel:
     """What a platform needs for this standing; `tdx` is empty for SGX."""
 
@@ -47,7 +47,7 @@ class PlatformLevel:
     standing: Standing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnclaveLevel:
     """The security version that an enclave or module needs for this standing."""
 
@@ -55,7 +55,7 @@ class EnclaveLevel:
     standing: Standing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TdxModule:
     """A TDX module that Intel signed; `id` is empty for the only one of TDX 1.0."""
 
@@ -66,7 +66,7 @@ class TdxModule:
     levels: tuple[EnclaveLevel, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TcbInfo:
     """Intel's statement about all platforms of one FMSPC."""
 
@@ -80,7 +80,7 @@ class TcbInfo:
     levels: tuple[PlatformLevel, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QeIdentity:
     """Intel's statement about its quoting enclave."""
 

@@ -5,7 +5,6 @@ A header may name where its keys are (`jku`): nothing is fetched, and it says no
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.jose.keys import TokenKey
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import RSA_BITS
 from veracruz_utils.strict_json import JsonValue
 
@@ -33,7 +33,7 @@ _RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _TIMES: Final = range(253_402_300_800)  # up to the year 10000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedToken:
     """A token taken apart; nothing in it is authentic before `verify`."""
 

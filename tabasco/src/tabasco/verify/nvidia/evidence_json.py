@@ -10,12 +10,12 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.jose.strict_json import decode_json
 from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 MAX_DEVICES: Final = 15
@@ -28,7 +28,7 @@ _ARCHITECTURES: Final = {"HOPPER": "GH1", "BLACKWELL": "GB", "LS10": "LS10"}
 """Which chips there are of an architecture, by the beginnings of their names."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceEvidence:
     """A device's report and certificates (PEM), unverified; `nonce` and `chips` where it says them.
 

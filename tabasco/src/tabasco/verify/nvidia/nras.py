@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -26,6 +26,7 @@ from tabasco.verify.named import Named, Subject
 from tabasco.verify.nvidia.device import UEID_BYTES
 from tabasco.verify.nvidia.evidence_json import MAX_DEVICES
 from tabasco.verify.proven import Concern, Fact, Proven
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 MAX_BUNDLE_BYTES: Final = 256 * 1024
@@ -58,7 +59,7 @@ _FACTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DetachedBundle:
     """The compact JWS about the whole, and those about devices by their names; unverified."""
 

@@ -7,7 +7,6 @@ root of its own. Standard: TCG Reference Integrity Manifest Information Model; I
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +19,7 @@ from tabasco.verify.proven import Proven
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.signature import certificates_of, verify_document
 from tabasco.verify.xml.tree import XmlElement, XmlName, parse
+from veracruz_utils.frozen import frozen
 
 NVIDIA_RIM_ROOT_SHA256: Final = bytes.fromhex(
     "12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1"
@@ -36,7 +36,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,4}")
 _TEXT: Final = re.compile(r"[\x20-\x7e]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferenceManifest:
     """Verified reference values.
 

@@ -7,10 +7,10 @@ MEASUREMENTS response message format" and "DMTF measurement specification format
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from veracruz_utils.frozen import frozen
 
 MAX_REPORT_BYTES: Final = 32 * 1024
 SIGNATURE_BYTES: Final = 96
@@ -29,7 +29,7 @@ _INDICES: Final = range(1, 0xF0)
 _DIGEST_SIZES: Final = (32, 48, 64)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpdmReport:
     """A report taken apart.
 

@@ -9,7 +9,6 @@ then the quote by the key. For TDX the hardware's evidence is a quote that comes
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,6 +20,7 @@ from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malfo
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.proven import Proven
 from tabasco.verify.tpm.quote import CertifiedKey, usable_key
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 MAX_REPORT_BYTES: Final = 16 * 1024
@@ -36,7 +36,7 @@ _HASHES: Final = {1: "sha256", 2: "sha384", 3: "sha512"}
 _KEY_NAME: Final = "HCLAkPub"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HclReport:
     """A well-formed report; nothing in it is authentic before `certify`.
 

@@ -7,7 +7,6 @@ bytes as arrays of numbers, the certificate as PEM.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.jose.base64url import from_base64url
@@ -18,6 +17,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.tpm.azure import HclReport, parse_hcl
 from tabasco.verify.tpm.quote_json import TpmEvidence
 from tabasco.verify.tpm.trustee_quote import hexadecimal, numbers, quote_in
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 MAX_EVIDENCE_BYTES: Final = 256 * 1024
@@ -29,7 +29,7 @@ _OLD_SNP: Final = ("report", "quote")
 _OLD_TDX: Final = ("hcl_report", "tpm_quote")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AzureEvidence:
     """The parts, well-formed and not yet verified.
 

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+from veracruz_utils.frozen import frozen
 
 EndorsementKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
@@ -29,7 +30,7 @@ _COORDINATE_BYTES: Final = 32
 _IDENTITY: Final = b"IDENTITY\0"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MadeCredential:
     """A TPM2B_ID_OBJECT and a TPM2B_ENCRYPTED_SECRET, both without their sizes."""
 

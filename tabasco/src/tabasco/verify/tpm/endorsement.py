@@ -8,7 +8,6 @@ no root for all manufacturers: the operator registers those that are trusted.
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +33,7 @@ from tabasco.verify.x509.certificates import (
     outline_of,
 )
 from tabasco.verify.x509.outline import CertificateOutline, usage
+from veracruz_utils.frozen import frozen
 
 _EXTENDED_USAGE, _ALTERNATIVE_NAME = "2.5.29.37", "2.5.29.17"
 _UNDERSTOOD: Final = frozenset({_EXTENDED_USAGE, _ALTERNATIVE_NAME})
@@ -49,7 +49,7 @@ _MAX_TEXT_BYTES: Final = 64
 _RSA_BITS: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endorsement:
     """A TPM that a trusted manufacturer made.
 
@@ -70,7 +70,7 @@ class Endorsement:
     named: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndorsedKey:
     """An attestation key (DER SubjectPublicKeyInfo) that is proven to live in an endorsed TPM."""
 
@@ -115,7 +115,7 @@ def verify_endorsement(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertifiedPublicKey:
     """An attestation key (DER SubjectPublicKeyInfo), who issued its certificate, and its end."""
 

@@ -8,7 +8,6 @@ is of no use to whoever sends it. (TCG, "TPM 2.0 Library", Part 2: 8.3 TPMA_OBJE
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
 from tabasco.verify.tpm.quote import usable_key
 from tabasco.verify.tpm.structures import AttestationKey, TpmReader
+from veracruz_utils.frozen import frozen
 
 MAX_AREA_BYTES: Final = 1024
 _RSA, _ECC, _NULL = 0x0001, 0x0023, 0x0010
@@ -38,7 +38,7 @@ _UNWANTED: Final = {17: "decrypt", 19: "x509sign"}
 _OTHERS: Final = frozenset({2, 6, 7, 10, 11})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyArea:
     """An attestation key as its TPM describes it.
 

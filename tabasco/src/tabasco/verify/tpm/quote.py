@@ -8,7 +8,6 @@ confidential machine (`azure`). A key that a message brings along is never one.
 import hashlib
 import hmac
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -28,6 +27,7 @@ from tabasco.verify.tpm.structures import (
     TpmQuote,
     parse_quote,
 )
+from veracruz_utils.frozen import frozen
 from veracruz_utils.public_keys import NIST_CURVES, RSA_BITS
 
 _MAX_KEY_BYTES: Final = 2048
@@ -36,7 +36,7 @@ Registers: TypeAlias = Mapping[str, Mapping[int, bytes]]
 """Register values by bank (`sha256`) and index."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertifiedKey:
     """An attestation key that somebody vouches for.
 

@@ -8,7 +8,6 @@ by their numbers, of that bank, or by the names of banks. Nothing here certifies
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from psa_attestation.jose.strict_json import decode_json
@@ -16,6 +15,7 @@ from tabasco.verify.conversion import as_evidence_error
 from tabasco.verify.errors import malformed
 from tabasco.verify.tpm.quote import Registers
 from tabasco.verify.tpm.structures import BANK_BYTES, QuoteSignature, parse_signature
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 _REGISTERS: Final = 24
@@ -23,7 +23,7 @@ _BANK: Final = "sha256"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TpmEvidence:
     """The parts of a quote in whatever form, well-formed and not yet verified.
 

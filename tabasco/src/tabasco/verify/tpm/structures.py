@@ -3,7 +3,6 @@
 Only what a quote consists of: TPMS_ATTEST with TPMS_QUOTE_INFO, and TPMT_SIGNATURE.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage, malformed
+from veracruz_utils.frozen import frozen
 
 MAX_ATTEST_BYTES: Final = 1024
 MAX_SIGNATURE_BYTES: Final = 1100
@@ -31,7 +31,7 @@ BANK_BYTES: Final = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 AttestationKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """The registers of one bank that a quote covers, in ascending order."""
 
@@ -39,7 +39,7 @@ class Selection:
     registers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TpmQuote:
     """What a TPM says about its registers.
 
@@ -62,7 +62,7 @@ class TpmQuote:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuoteSignature:
     """A signature, its scheme (`rsassa`, `rsapss`, `ecdsa`) and its hash."""
 

@@ -6,7 +6,6 @@ not used: what counts is the quote's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -20,13 +19,14 @@ from tabasco.verify.errors import malformed
 from tabasco.verify.tpm.quote_json import TpmEvidence, parse_registers
 from tabasco.verify.tpm.structures import QuoteSignature
 from tabasco.verify.tpm.trustee_quote import hexadecimal
+from veracruz_utils.frozen import frozen
 from veracruz_utils.strict_json import JsonValue
 
 _KEY: Final = "ecc_p256"
 _COORDINATE_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CloudQuote:
     """A quote, and the document of NitroTPM that goes with it; empty where there is none."""
 

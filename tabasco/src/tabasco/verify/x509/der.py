@@ -5,11 +5,11 @@ endorsement certificates, whose serial number is 0.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
+from veracruz_utils.frozen import frozen
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -29,7 +29,7 @@ _MAX_INTEGER_BYTES: Final = 21  # a serial number: 20 bytes, and a zero before a
 _TIME_SIZES: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """One value: its tag, its content, and both with the length as they were encoded."""
 

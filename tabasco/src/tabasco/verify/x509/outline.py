@@ -6,11 +6,11 @@ that it finds odd, and means to refuse some of them: those, and extensions, we r
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from tabasco.verify.x509 import der
+from veracruz_utils.frozen import frozen
 
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 KEY_USAGE: Final = "2.5.29.15"
@@ -31,7 +31,7 @@ _VERSION_3: Final = bytes.fromhex("a003020102")
 _TRUE: Final = b"\xff"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extension:
     """An extension's value, and whether it must be understood."""
 
@@ -39,7 +39,7 @@ class Extension:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateOutline:
     """A certificate of version 3 with extensions, taken apart.
 

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 from xml.parsers import expat
 
 from tabasco.verify.errors import malformed
+from veracruz_utils.frozen import frozen
 
 MAX_XML_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 16
@@ -27,7 +28,7 @@ _RESERVED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class XmlName:
     """A name: its namespace (or nothing), and its local part; the prefix is how it is written."""
 

@@ -9,7 +9,6 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from veracruz_utils.encoding import kinds
@@ -19,6 +18,7 @@ from veracruz_utils.encoding.pinecone.encoder import encode
 from veracruz_utils.encoding.rows.faults import Faults, RowFault
 from veracruz_utils.encoding.rows.reading import Reading
 from veracruz_utils.encoding.wire import put_varint
+from veracruz_utils.frozen import frozen
 
 Whole: TypeAlias = Callable[[Sequence[str]], Sequence[bytes]]
 """All cells of a column to bytes; raises one of `_UNFIT` for what is to be read one by one."""
@@ -33,7 +33,7 @@ _SHORT: Final = [bytes([size]) for size in range(128)]
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CellColumn:
     """A column of a file that becomes a part of each row.
 

@@ -1,10 +1,10 @@
 """What is wrong in a file of rows: collected, so that one report names all of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from veracruz_utils.encoding.errors import TableError
+from veracruz_utils.frozen import frozen
 
 MOST_FAULTS: Final = 100
 """A report has no more than these; the rest of the file is not read."""
@@ -12,7 +12,7 @@ MOST_FAULTS: Final = 100
 _MOST_NAME_CHARS: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowFault:
     """One thing that is wrong.
 

@@ -3,18 +3,18 @@
 import codecs
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.csv_codec import Dialect
 from veracruz_utils.encoding.errors import TableError
+from veracruz_utils.frozen import frozen
 
 _UTF_8: Final = "utf-8"
 _BREAKS: Final = '\r\n"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """How to read a file; the defaults are what most programs mean by CSV.
 
