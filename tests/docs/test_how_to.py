@@ -9,6 +9,7 @@ import pytest
 
 from sdk.errors import BuildError
 from sdk.toolchains import rust
+from support import command_server
 
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(
@@ -28,11 +29,11 @@ needs_rust = pytest.mark.skipif(not has_rust(), reason="Debian's Rust for WebAss
 
 
 @pytest.fixture
-def follow(tmp_path, quick_path):
+def follow(tmp_path):
     """A function that does what a page says in an empty folder, and gives what was printed."""
     environment = {
         **os.environ,
-        "PATH": quick_path,
+        "PATH": command_server.path(),
         "SDK": str(ROOT / "sdk"),
         "VECTORS": str(ROOT / "tests/vectors"),
         "DURANGO_CONFIG": str(tmp_path / "config"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from support import command_server
 from support.runtime_guests import COLLECTOR
-from support.stack import SCRIPTS, Stack, new_party
+from support.stack import Stack, new_party
 from veracruz_utils.policy import Role
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
@@ -56,7 +57,7 @@ def test_a_policy_is_signed_a_run_proved_and_done_again_as_the_pages_say(stack, 
         environment = {
             **os.environ,
             "DURANGO_SINALOA": str(computation.address),
-            "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
+            "PATH": command_server.path(),
         }
 
         def run(*lines: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support import command_server
 from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ class Shell:
         self.folder = folder
         self.output = ""
         self.services: list[subprocess.Popen] = []
-        self.environment = {**os.environ, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+        self.environment = {**os.environ, "PATH": command_server.path()}
 
     def do(self, command: str) -> None:
         if command.startswith("mkdir"):
@@ -81,9 +82,11 @@ class Shell:
     def _serve(self, command: str) -> None:
         log = self.folder / f"{len(self.services)}.log"
         with log.open("w") as stderr:
+            program, *arguments = shlex.split(command)
             service = subprocess.Popen(
-                shlex.split(command), cwd=self.folder, env=self.environment, stderr=stderr
-            )
+                [Path(SCRIPTS, program), *arguments],
+                cwd=self.folder, env=self.environment, stderr=stderr,
+            )  # fmt: skip
         self.services.append(service)
         deadline = time.monotonic() + PATIENCE_S
         while ": ready on " not in log.read_text():

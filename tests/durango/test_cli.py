@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from colima.runtime import ComputationState, FailureReport, GetFailureReport
 from durango import Identity
 from durango.cli import main
+from support.command_server import script
 from support.cutter import cutter
 from support.patience import PATIENCE_S
 from support.principal_rig import DAY, MEASUREMENT, PROGRAM, key_pem, new_identity, now
@@ -32,7 +33,7 @@ SOFTWARE = "a software root of trust: it protects nothing against the owner"
 
 def durango(*args: str, cwd: Path, **how) -> subprocess.CompletedProcess:
     how = {"capture_output": True, "text": True, "timeout": 60} | how
-    return subprocess.run([DURANGO, *args], cwd=cwd, check=False, **how)
+    return subprocess.run([script("durango"), *args], cwd=cwd, check=False, **how)
 
 
 # The whole way, in processes of their own.

@@ -13,6 +13,7 @@ import pytest
 from sdk.examples import programs
 from sdk.examples.people import generate_people, people_csv
 from sdk.toolchains.sources import source_folder
+from support import command_server
 
 INSTALLED = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
 MODEL = [pytest.approx(0, abs=0.5), pytest.approx(3, abs=2)]
@@ -60,9 +61,9 @@ LAST_LINES = {
 
 
 @pytest.fixture
-def run_commands(quick_path, tmp_path):
+def run_commands(tmp_path):
     """Gives the output of the indented lines of a README, run as a script in a folder."""
-    return partial(run_script, path=quick_path, folder=tmp_path)
+    return partial(run_script, path=command_server.path(), folder=tmp_path)
 
 
 def run_script(text, *, path, folder):

@@ -104,11 +104,11 @@ def run(
     *arguments: object,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    scripts: Path = SCRIPTS,
+    scripts: Path | None = None,
 ) -> Finished:
     """A command of ours as a user runs it, to its end."""
     done = subprocess.run(
-        [scripts / program, *map(str, arguments)],
+        [scripts / program if scripts else command_server.script(program), *map(str, arguments)],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -243,7 +243,7 @@ class Computation:
     def durango(self, command: str, *arguments: object, client: int | None = None) -> Finished:
         """`durango COMMAND POLICY ARGUMENTS`, of this client if it is one's own."""
         words = self._words(command, *arguments, client=client)
-        return run("durango", *words, cwd=self.folder, scripts=self.stack.commands)
+        return run("durango", *words, cwd=self.folder)
 
     def command(self, command: str, *arguments: object, client: int) -> list[str]:
         """The same, to be run as a process of its own."""
@@ -327,8 +327,6 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._services = ExitStack()
-        self.commands = self._services.enter_context(command_server.commands(["durango"], folder))
-        """Where `durango` is, which needs no start-up of its own there."""
         self._made = 0
         self.tabasco_address = Address("127.0.0.1", 0)
         self.root = SoftwareRoot.create(folder / "sonora")

@@ -59,7 +59,7 @@ def test_wrong_files_change_nothing_and_the_shown_command_sends_the_right_thing(
     program, *words = shlex.split(told.splitlines()[-1])
     assert program == "durango"
     assert "--encode" in words
-    run(program, *words, cwd=computation.folder, scripts=computation.stack.commands).done()
+    run(program, *words, cwd=computation.folder).done()
 
     faulty = computation.file(b"0.5\nhalf\n", "south.csv")
     computation.durango("data send", faulty, "--encode", client=SOUTH).refused(

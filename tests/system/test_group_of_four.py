@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from sdk.examples import programs
+from support import command_server
 from support.patience import PATIENCE_S
-from support.stack import SCRIPTS, run
+from support.stack import run
 from veracruz_image import MANIFEST
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/a-group-of-four.md").read_text()
@@ -37,7 +38,7 @@ class Group:
         self.folders = {name: folder / name for name in PARTIES}
         self.environment = {
             **os.environ,
-            "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
+            "PATH": command_server.path(),
             "DURANGO_CONFIG": str(folder / "config"),
         }
         self.printed = ""

@@ -45,7 +45,7 @@ def send(computation: Computation, *words: object, **changes: object):
     given = [word for option in options.items() for word in option]
     content = computation.file(b"data")
     words = ("data", "send", policy, content, *given, *words)
-    return run("durango", *words, cwd=computation.folder, scripts=computation.stack.commands)
+    return run("durango", *words, cwd=computation.folder)
 
 
 def test_a_key_of_another_certificate_is_told(computation):

@@ -18,9 +18,10 @@ import pytest
 
 from durango import Identity
 from sdk.examples import programs
+from support import command_server
 from support.patience import PATIENCE_S
 from support.policies import text
-from support.stack import SCRIPTS, Stack, run
+from support.stack import Stack, run
 from veracruz_image import MANIFEST
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +141,7 @@ def seen(stack, tmp_path_factory) -> list[tuple[re.Match, subprocess.CompletedPr
     folder.mkdir()
     raw = prepare(stack, folder)
     environment = os.environ | {
-        "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
+        "PATH": command_server.path(),
         "DURANGO_CONFIG": str(folder / "config"),
         "NOWHERE": f"127.0.0.1:{nobodys_port()}",
         "TABASCO": str(stack.tabasco_address),
