@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from sdk.examples import Case, Example, Input
+from sdk.examples.of_2021 import DIFFERENCES
 from veracruz_utils.encoding import kinds
 from veracruz_utils.encoding.errors import TableError
 from veracruz_utils.encoding.pinecone import TypeKind
@@ -51,6 +52,7 @@ def description(example: Example) -> Mapping[str, object]:
         "streams": [_described(each) for each in example.streams],
         "result": "bytes" if example.result is None and example.check else example.result,
         "codes": {str(code): reason for code, reason in example.codes.items()},
+        "original": DIFFERENCES.get(example.name),
     }
 
 
@@ -60,7 +62,8 @@ def _described(each: Input) -> dict[str, str]:
 
 def described(about: Mapping[str, object]) -> str:
     """The same for people."""
-    return "\n".join(f"{key:<10}{line}" for key, value in about.items() for line in _lines(value))
+    told = {key: value for key, value in about.items() if key != "original" or value is not None}
+    return "\n".join(f"{key:<10}{line}" for key, value in told.items() for line in _lines(value))
 
 
 def _inputs(described: Sequence[Mapping[str, str]]) -> Iterator[str]:
