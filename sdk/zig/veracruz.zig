@@ -37,6 +37,22 @@ pub fn codeOf(err: Error) i32 {
     };
 }
 
+/// The code that says which input a program refuses, and why, by a number of its own; who may read
+/// the code is told the input's name in the policy. For an index beyond 65535 that of `BadInput`.
+pub fn refuseInput(index: u32, reason: u8) i32 {
+    return refused(0x52000000, index, reason);
+}
+
+/// As `refuseInput`, of a stream.
+pub fn refuseStream(index: u32, reason: u8) i32 {
+    return refused(0x53000000, index, reason);
+}
+
+fn refused(first: i32, index: u32, reason: u8) i32 {
+    if (index > 0xffff) return codeOf(error.BadInput);
+    return first + 256 * @as(i32, @intCast(index)) + reason;
+}
+
 // ---- The eleven host calls, exactly as the host offers them --------------------------------------
 
 extern "env" fn __veracruz_hcall_input_count(count: *u32) i32;

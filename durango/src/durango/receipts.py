@@ -29,6 +29,7 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import IsolationLayer, Policy
+from veracruz_utils.refused_inputs import refused_input_of
 from veracruz_utils.secret import Secret
 from veracruz_utils.strict_json import JsonError, read_json
 
@@ -264,6 +265,8 @@ def receipt_line(receipt: Receipt | ReceiptV1, policy: Policy) -> str:
     ended = end_words(receipt.end)
     if receipt.details is not None and receipt.details.return_code is not None:
         ended += f", return code {receipt.details.return_code}"
+        if (refused := refused_input_of(receipt.details.return_code)) is not None:
+            ended += f" ({refused.words(policy)})"
         if receipt.details.run_ms is not None:
             ended += f", {receipt.details.run_ms} ms"
     nans = f"bits of NaNs {nan_words(canonical=receipt.canonical_nans)}"

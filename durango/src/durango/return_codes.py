@@ -6,6 +6,7 @@ from colima.runtime import ContentKind
 from durango.input_places import places
 from durango.policy.known_programs import known_program
 from veracruz_utils.policy import OPAQUE, Policy
+from veracruz_utils.refused_inputs import refused_input_of
 
 _CONVENTION: Final = {
     -1: "any error",
@@ -29,6 +30,9 @@ def meaning_of(code: int, policy: Policy) -> str | None:
     if policy.result.privacy is not None:
         return "under the policy's privacy a program's code is not told, only that it failed"
     known = known_program(policy.program_digest)
+    refused = refused_input_of(code)
+    if refused is not None and (known is None or code not in known.codes):
+        return refused.words(policy)
     if known is not None and code in known.codes:
         meaning = f"of {known.name} that means: {known.codes[code]}"
     elif code in _CONVENTION:

@@ -4,6 +4,7 @@ from typing import Final
 
 from execution_engine.abi import HostStatus
 from veracruz_utils.frozen import frozen
+from veracruz_utils.refused_inputs import refused_input_of
 
 
 @frozen
@@ -69,4 +70,6 @@ RETURN_CODES: Final = {
 
 def return_code_name(code: int) -> str:
     """The name programs give to a return code, or "unknown"."""
+    if (refused := refused_input_of(code)) is not None:
+        return f"Refused{'Stream' if refused.stream else 'Input'} {refused.index}"
     return RETURN_CODES.get(code, "unknown")

@@ -44,6 +44,16 @@ enum vc_code {
   VC_SERVICE_UNAVAILABLE = -7, /* the host has no random numbers now */
 };
 
+/* The codes that say which input or stream a program refuses, and why, by a number of its own; who
+ * may read the code is told the input's name in the policy. For an index beyond 65535 VC_BAD_INPUT. */
+static inline int32_t vc_refuse_input(uint32_t index, uint8_t reason) {
+  return index > 0xffff ? VC_BAD_INPUT : (int32_t)(0x52000000u + 256u * index + reason);
+}
+
+static inline int32_t vc_refuse_stream(uint32_t index, uint8_t reason) {
+  return index > 0xffff ? VC_BAD_INPUT : (int32_t)(0x53000000u + 256u * index + reason);
+}
+
 /* ---- The eleven host calls, exactly as the host offers them -------------------------------- */
 
 /* What a host call returns; the same numbers mean other things than in `vc_code` from -5 on. */

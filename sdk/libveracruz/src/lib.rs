@@ -20,7 +20,7 @@ pub use host::{
 };
 pub use message::say;
 pub use pinecone::{decode, encode, encode_items, encoded_items, Decode, Encode};
-pub use return_code::{ErrorCode, Termination, Veracruz};
+pub use return_code::{refuse_input, refuse_stream, ErrorCode, Termination, Veracruz};
 
 /// Encodes a value and writes it as the result.
 ///

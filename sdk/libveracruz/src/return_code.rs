@@ -1,5 +1,7 @@
 //! What a program returns to the host.
 
+use crate::host::HostError;
+
 /// The codes that have a meaning; any other number is the program's own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(i32)]
@@ -22,6 +24,48 @@ impl From<ErrorCode> for i32 {
     fn from(code: ErrorCode) -> i32 {
         code as i32
     }
+}
+
+/// So `?` after a host call ends the program with the code that fits the status.
+impl From<HostError> for i32 {
+    fn from(error: HostError) -> i32 {
+        ErrorCode::from(error).into()
+    }
+}
+
+impl From<HostError> for ErrorCode {
+    fn from(error: HostError) -> ErrorCode {
+        match error {
+            HostError::Generic => ErrorCode::Generic,
+            HostError::DataSourceCount | HostError::StreamSourceCount => ErrorCode::DataSourceCount,
+            HostError::DataSourceSize
+            | HostError::StreamSourceSize
+            | HostError::PreviousResultSize => ErrorCode::DataSourceSize,
+            HostError::BadInput | HostError::BadStream => ErrorCode::BadInput,
+            HostError::ServiceUnavailable => ErrorCode::ServiceUnavailable,
+            HostError::InvariantFailed
+            | HostError::ResultAlreadyWritten
+            | HostError::Unknown(_) => ErrorCode::InvariantFailed,
+        }
+    }
+}
+
+/// The code that says which input a program refuses, and why, by a number of its own; who may read
+/// the code is told the input's name in the policy. `BadInput` for an index beyond 65535.
+pub const fn refuse_input(index: u32, reason: u8) -> i32 {
+    refused(0x5200_0000, index, reason)
+}
+
+/// As `refuse_input`, of a stream.
+pub const fn refuse_stream(index: u32, reason: u8) -> i32 {
+    refused(0x5300_0000, index, reason)
+}
+
+const fn refused(first: i32, index: u32, reason: u8) -> i32 {
+    if index > 0xffff {
+        return ErrorCode::BadInput as i32;
+    }
+    first + (index as i32) * 256 + reason as i32
 }
 
 /// How a program ends: well, or with a code.

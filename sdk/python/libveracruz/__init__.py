@@ -34,6 +34,26 @@ class Failure(Exception):
         self.code = code
 
 
+def refuse_input(index, reason=0, message=""):
+    """What to raise to say which input the program refuses, and why, by a number of its own.
+
+    Who may read the return code is told the input's name in the policy. The index is at most 65535,
+    the reason 255.
+    """
+    return _refusal(0x52000000, index, reason, message)
+
+
+def refuse_stream(index, reason=0, message=""):
+    """As `refuse_input`, of a stream."""
+    return _refusal(0x53000000, index, reason, message)
+
+
+def _refusal(first, index, reason, message):
+    if not (0 <= index <= 0xFFFF and 0 <= reason <= 0xFF):
+        return Failure(BAD_INPUT, message)
+    return Failure(first + 256 * index + reason, message)
+
+
 class HostError(Exception):
     """The host answered a call by a status, such as -4 for an input that is not there."""
 

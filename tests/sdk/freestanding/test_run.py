@@ -6,6 +6,7 @@ import pytest
 from sdk.examples import programs
 from support import guests
 from veracruz_utils.digest import Digest
+from veracruz_utils.refused_inputs import RefusedInput
 
 
 def number(tmp_path, name, value):
@@ -114,6 +115,16 @@ def test_each_ending_has_its_exit_code(run, file, case):
     as_json = run(file(code), *options, "--json")
     assert as_json.exit_code == exit_code
     assert json.loads(as_json.stdout)["ending"] == ending
+
+
+def test_a_refused_input_is_told(run, file):
+    code = RefusedInput(stream=True, index=1, reason=4).code
+    program = file(guests.main(f"(i32.const {code})"))
+    done = run(program)
+    assert f"program returned {code} (RefusedStream 1)" in done.stderr
+    assert "the program refused stream 1: code 4" in done.stderr
+    report = json.loads(run(program, "--json").stdout)
+    assert report["meaning"] == "the program refused stream 1: code 4"
 
 
 def test_a_trap_says_where(run, file):

@@ -56,6 +56,10 @@ def date(_inputs):
     return str(datetime.datetime.strptime("2021-05-03", "%Y-%m-%d").date())
 
 
+def refuse(_inputs):
+    raise libveracruz.refuse_input(2, 3)
+
+
 def error(_inputs):
     return 1 // 0
 

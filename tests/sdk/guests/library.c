@@ -111,6 +111,9 @@ VC_ENTRY int32_t program(void) {
     case 'm': return memory();
     case 'x': return exhaust();
     case 'i': return vc_read_input(7, &input);
+    case 'R': return vc_refuse_input(2, 3);
+    case 'T': return vc_refuse_stream(0xffff, 0xff);
+    case 'B': return vc_refuse_input(0x10000, 0);
     default: return VC_NOT_IMPLEMENTED;
   }
 }

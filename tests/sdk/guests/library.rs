@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use libveracruz::{
     encode_items, encoded_items, input, read_all_streams, read_input, read_previous_result, record,
-    write_output, write_result, ErrorCode, Veracruz,
+    refuse_input, refuse_stream, write_output, write_result, ErrorCode, Veracruz,
 };
 
 record! {
@@ -46,6 +46,11 @@ fn program() -> Veracruz {
             let previous = read_previous_result().map_err(|_| -2)?;
             write_result(&(streams, previous))
         }
+        // What the program returns by `?` for an input that is not there, or refuses.
+        Some(b'q') => write_output(&read_input(7)?).map_err(Into::into),
+        Some(b'r') => Err(refuse_input(2, 3)),
+        Some(b't') => Err(refuse_stream(0xffff, 0xff)),
+        Some(b'b') => Err(refuse_input(0x10000, 0)),
         _ => Err(ErrorCode::NotImplemented.into()),
     }
 }

@@ -63,6 +63,13 @@ fn run() Error!void {
 }
 
 export fn main() i32 {
+    const what = veracruz.readInput(0) catch "";
+    if (what.len == 1) switch (what[0]) {
+        'R' => return veracruz.refuseInput(2, 3),
+        'T' => return veracruz.refuseStream(0xffff, 0xff),
+        'B' => return veracruz.refuseInput(0x10000, 0),
+        else => {},
+    };
     run() catch |err| return veracruz.codeOf(err);
     return 0;
 }

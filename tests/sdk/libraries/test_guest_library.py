@@ -16,6 +16,7 @@ from sdk.toolchains import zig
 from sdk.toolchains.sources import source_folder
 from support.guest_values import VALUE, VALUES, damaged
 from veracruz_utils.encoding.pinecone import PineconeError, decode, encode
+from veracruz_utils.refused_inputs import RefusedInput
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
 
@@ -106,6 +107,14 @@ def test_an_input_larger_than_memory_is_an_error_not_a_trap(run_module, library)
 def test_an_input_that_is_not_there_is_bad_input(run_module, library):
     assert run_module(library, b"i").return_code == BAD_INPUT
     assert run_module(library).return_code == BAD_INPUT
+
+
+def test_a_refused_input_is_told_by_its_number(run_module, library):
+    assert [run_module(library, each).return_code for each in (b"R", b"T", b"B")] == [
+        RefusedInput(stream=False, index=2, reason=3).code,
+        RefusedInput(stream=True, index=0xFFFF, reason=0xFF).code,
+        BAD_INPUT,
+    ]
 
 
 def test_what_is_not_there_is_not_implemented(run_module, library):

@@ -17,10 +17,16 @@ from sdk.toolchains import cargo, rust
 from sdk.toolchains.sources import source_folder
 from veracruz_utils.encoding.pinecone import PineconeError, decode, encode, parse_type
 from veracruz_utils.policy import Strategy
+from veracruz_utils.refused_inputs import RefusedInput
 
 pytestmark = pytest.mark.timeout(300)
 
 BAD_INPUT, NOT_IMPLEMENTED, SERVICE_UNAVAILABLE = -4, -6, -7
+REFUSALS = [
+    RefusedInput(stream=False, index=2, reason=3).code,
+    RefusedInput(stream=True, index=0xFFFF, reason=0xFF).code,
+    BAD_INPUT,
+]
 GUESTS = Path(__file__).parents[1] / "guests"
 LIBRARIES = source_folder("c").parent
 
@@ -128,6 +134,14 @@ def test_streams_and_previous_result_are_read(run_module, library, previous):
     outcome = run_module(library, b"s", streams=[b"", b"last"], previous_result=previous)
     seen = [[], list(b"last")], previous if previous is None else list(previous)
     assert decode(SEEN, outcome.output) == seen
+
+
+def test_a_host_error_becomes_the_programs_code(run_module, library):
+    assert run_module(library, b"q").return_code == BAD_INPUT
+
+
+def test_a_refused_input_is_told_by_its_number(run_module, library):
+    assert [run_module(library, each).return_code for each in (b"r", b"t", b"b")] == REFUSALS
 
 
 def test_what_is_not_there_has_a_code(run_module, library):

@@ -30,6 +30,7 @@ from support.shared_work import shared_folder
 from support.stack import DATA, PI, RESULT, Stack
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.policy import Limits, Strategy
+from veracruz_utils.refused_inputs import RefusedInput
 
 pytestmark = pytest.mark.skipif(
     find_spec("componentize_py") is None, reason="needs componentize-py: veracruz-sdk[python]"
@@ -99,6 +100,10 @@ def test_inputs_come_as_bytes_and_a_result_goes_in_pieces(run):
     assert (outcome.return_code, outcome.output) == (0, large + b"more")
     assert outcome.host_calls["read_input"] == 6
     assert outcome.host_calls["write_output"] == 4
+
+
+def test_a_refused_input_is_told_by_its_number(run):
+    assert run("refuse").return_code == RefusedInput(stream=False, index=2, reason=3).code
 
 
 def test_text_is_written_as_utf_8_and_what_is_printed_is_said(run):

@@ -24,6 +24,7 @@ from sdk.toolchains import zig
 from sdk.toolchains.sources import source_folder
 from support.guest_values import VALUE, VALUES, damaged
 from veracruz_utils.encoding.pinecone import PineconeError, decode, encode, parse_type
+from veracruz_utils.refused_inputs import RefusedInput
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -58,6 +59,12 @@ def c_library():
 @pytest.fixture(params=["zig_library", "c_library"])
 def library(request):
     return request.getfixturevalue(request.param)
+
+
+def test_a_refused_input_is_told_by_its_number(run_module, library):
+    refused = RefusedInput(stream=False, index=2, reason=3)
+    assert run_module(library, b"R").return_code == refused.code
+    assert run_module(library, b"B").return_code == -4
 
 
 @pytest.mark.parametrize("guest", ["libc_guest", "words", "zig_library", "c_library"])

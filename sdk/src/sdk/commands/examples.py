@@ -7,10 +7,11 @@ import click
 
 from sdk import projects
 from sdk.commands import encoding
-from sdk.errors import ProjectError, SdkError
+from sdk.errors import ProjectError, SdkError, UsageError
 from sdk.examples import EXAMPLES, build, data_files, named_types, people, programs
 from sdk.examples import policy_template as template
-from veracruz_shells.console import emit, json_option, subgroup, write_new_file
+from sdk.projects.own_policy import own_policy
+from veracruz_shells.console import emit, json_option, note, subgroup, write_new_file
 from veracruz_utils.digest import Digest
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -99,14 +100,32 @@ def list_all(*, name: str | None, as_json: bool) -> None:
 
 
 @click.command("policy-template")
-@click.argument("name", metavar="NAME", type=click.Choice(list(EXAMPLES)))
-def policy_template(*, name: str) -> None:
-    """Print a policy for the example NAME, in TOML, for `durango policy build`.
+@click.option("--case", metavar="NAME",
+              help="Case of a program of your own.  [default: the first with a result]")  # fmt: skip
+@click.argument("name", metavar="NAME|FOLDER")
+def policy_template(*, name: str, case: str | None) -> None:
+    """Print a policy for the example NAME, or for the program in FOLDER, in TOML.
 
-    Certificates are named as `durango identity new` names them, and all services are on this
-    machine: change what differs.
+    `durango policy build` takes it. Of a program of your own a case says what it takes and gives:
+    the types of inputs, streams and results, who gives each (`from`), what it is called (`name`).
+    The policy names its module as seen from here. Certificates are named as `durango identity new`
+    names them, and all services are on this machine: change what differs. A folder that is called
+    like an example is ./NAME.
     """
-    click.echo(template.policy_template(EXAMPLES[name]), nl=False)
+    if name in EXAMPLES:
+        if case is not None:
+            raise UsageError("--case is for a program of your own, and an example has none")
+        click.echo(template.policy_template(EXAMPLES[name]), nl=False)
+        return
+    folder = Path(name)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{name} is neither a folder nor an example; the examples are {', '.join(EXAMPLES)}"
+        )
+    project = projects.open_project(folder)
+    click.echo(own_policy(project, case=case), nl=False)
+    if not project.module.is_file():
+        note(f"veracruz-sdk: {project.module} is not built yet: run `veracruz-sdk build {folder}`")
 
 
 @click.command("list-examples")

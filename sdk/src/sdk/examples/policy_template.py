@@ -1,7 +1,8 @@
-"""A policy for an example, as a source in TOML: its parties, what they give, and what may leave."""
+"""A policy for a program, as a source in TOML: its parties, what they give, and what may leave."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Final
 
 from sdk.examples import Example
@@ -31,7 +32,11 @@ def parties(example: Example) -> tuple[Party, ...]:
 
     First who provides the program, then each who provides inputs or streams, then who reads.
     """
-    givers = [each.party for each in (*example.inputs, *example.streams)]
+    return _parties(example.inputs, example.streams)
+
+
+def _parties(inputs: Sequence[Input], streams: Sequence[Input]) -> tuple[Party, ...]:
+    givers = [each.party for each in (*inputs, *streams)]
     return tuple(map(Party, dict.fromkeys([PROGRAM_PROVIDER, *givers, RESULT_READER])))
 
 
@@ -44,27 +49,64 @@ def orders(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
     )
 
 
+@frozen
+class Described:
+    """A program, as its policy sees it.
+
+    Attributes:
+        heading: the first line of comment, without its mark.
+        module: the file of the module, as the policy's source names it.
+        inputs: who gives which, in the program's order.
+        streams: likewise.
+        result: the type of the result, if it has one.
+        limits: those that differ from the defaults, by name, as TOML has their values.
+    """
+
+    heading: str
+    module: str
+    inputs: Sequence[Input]
+    streams: Sequence[Input]
+    result: str | None
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
 def policy_template(example: Example) -> str:
     """The source: with the addresses of one machine, to be replaced."""
-    return "\n".join(_lines(example)) + "\n"
+    return source_of(
+        Described(
+            f"A policy for {example.name}: {example.summary}.",
+            f"{example.name}.wasm",
+            example.inputs,
+            example.streams,
+            example.result,
+        )
+    )
 
 
-def _lines(example: Example) -> Iterator[str]:
-    yield f"# A policy for {example.name}: {example.summary}."
+def source_of(program: Described) -> str:
+    """The source of a policy for any program."""
+    return "\n".join(_lines(program)) + "\n"
+
+
+def _lines(program: Described) -> Iterator[str]:
+    yield f"# {program.heading}"
     yield "# Change what differs, then: durango policy build policy.toml"
     yield "days = 30"
     yield "\n[delegate]  # who runs the isolate: where the bridge listens"
     yield 'sinaloa = "127.0.0.1:3011"'
     yield "\n[attestation]  # who vouches for it: where Tabasco listens, and `tabasco public-key`"
     yield 'tabasco = "127.0.0.1:3010"\nkey = "tabasco.pem"'
-    yield f"\n[program]\nfrom = {_text(PROGRAM_PROVIDER)}\nfile = {_text(example.name + '.wasm')}"
-    for party in parties(example):
+    yield f"\n[program]\nfrom = {_text(PROGRAM_PROVIDER)}\nfile = {_text(program.module)}"
+    for party in _parties(program.inputs, program.streams):
         yield f"\n[principals.{_text(party.name)}]\ncertificate = {_text(party.certificate)}"
-    yield from _places("inputs", example.inputs)
-    yield from _places("streams", example.streams)
+    yield from _places("inputs", program.inputs)
+    yield from _places("streams", program.streams)
     yield f"\n[result]\nreaders = [{_text(RESULT_READER)}]"
-    if example.result is not None:
-        yield f"type = {_text(example.result)}"
+    if program.result is not None:
+        yield f"type = {_text(program.result)}"
+    if program.limits:
+        yield "\n[limits]"
+        yield from (f"{name} = {value}" for name, value in program.limits.items())
     yield "\n[[platforms]]  # a software root protects against nobody who owns the machine"
     yield f'name = "{LINUX_SOFTWARE}"'
     yield '# The runtime image that you built or checked; or releases = ["0.1.0"].'

@@ -182,7 +182,9 @@ class _Bench:
             return RoundReport(number, stopped=error.stopped, profile=guest.profile)
         self._computation.run_finished(RunResult(returned.return_code, content, receipt=b""))
         result = None if content is None else content.read(0, content.size)
-        return RoundReport(number, returned, result, profile=guest.profile)
+        terms = self._terms
+        policy = terms.policy if terms.stated else None
+        return RoundReport(number, returned, result, profile=guest.profile, policy=policy)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from execution_engine.strategy import engine_version
 from sdk.freestanding.messages import ModuleLoaded, Profiled, Returned, Stopped
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
-from veracruz_utils.policy import Strategy
+from veracruz_utils.policy import Policy, Strategy
+from veracruz_utils.refused_inputs import refused_input_of
 
 
 class RunEnding(Enum):
@@ -38,6 +39,7 @@ class RoundReport:
         result: what it wrote; None if nothing, or if it did not return.
         stopped: why it did not return.
         profile: where it spent its time, if that was asked for.
+        policy: whose names its inputs have, if somebody wrote one.
     """
 
     number: int
@@ -45,6 +47,7 @@ class RoundReport:
     result: bytes | None = None
     stopped: Stopped | None = None
     profile: Profiled | None = None
+    policy: Policy | None = None
 
     @property
     def ending(self) -> RunEnding:
@@ -53,6 +56,12 @@ class RoundReport:
             return RunEnding[self.stopped.ending]
         assert self.returned is not None
         return RunEnding.ERROR_CODE if self.returned.return_code else RunEnding.SUCCEEDED
+
+    @property
+    def meaning(self) -> str | None:
+        """What its return code means, in a sentence; None if it is of no input."""
+        refused = refused_input_of(self.returned.return_code) if self.returned else None
+        return None if refused is None else refused.words(self.policy)
 
     @property
     def said(self) -> str:
@@ -68,6 +77,7 @@ class RoundReport:
             "ending": self.ending.text,
             "return_code": returned.return_code if returned else None,
             "return_name": return_code_name(returned.return_code) if returned else None,
+            "meaning": self.meaning,
             "result_bytes": None if result is None else len(result),
             "result_sha256": None if result is None else str(Digest.of(result)),
             "run_seconds": round(returned.seconds, 6) if returned else None,
@@ -89,6 +99,8 @@ class RoundReport:
         if self.returned is not None:
             code = self.returned.return_code
             yield f"program returned {code} ({return_code_name(code)})"
+            if self.meaning is not None:
+                yield self.meaning
             yield from self._measured(self.returned)
         if self.said:
             yield "the program says:"
