@@ -5,7 +5,6 @@ program counts, from 0 to 65535, and the program's own reason from 0 to 255. It 
 the guest libraries (`refuse_input`); the runtime gives no code a meaning.
 """
 
-
 from typing import Final
 
 from veracruz_utils.frozen import frozen

@@ -101,7 +101,7 @@ def list_all(*, name: str | None, as_json: bool) -> None:
 
 @click.command("policy-template")
 @click.option("--case", metavar="NAME",
-              help="Case of a program of your own.  [default: the first with a result]")  # fmt: skip
+              help="Case of your own program.  [default: the first with a result]")  # fmt: skip
 @click.argument("name", metavar="NAME|FOLDER")
 def policy_template(*, name: str, case: str | None) -> None:
     """Print a policy for the example NAME, or for the program in FOLDER, in TOML.
