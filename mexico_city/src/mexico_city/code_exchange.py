@@ -116,6 +116,9 @@ class CodeExchange:
         """Forget the code: no guest will be asked to load the program any more."""
         if self._code is not None:
             self._code.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def go_on(self) -> None:
         """Do a part of reading the code that the guest made; in the end, give it to Sonora."""

@@ -123,6 +123,9 @@ class GuestWork:
     def wipe(self) -> None:
         """Drop every secret, at once."""
         self._drop_job(RefusalReason.EXPIRED)
+        if self._loading is not None:
+            _, content = self._end_loading()
+            content.close()
         self._forget_program()
 
     # Inside.

@@ -147,7 +147,6 @@ class Provision:
                 found=f"{kind} package {request.package_id} of {identity.label} is not in",
                 expected="one that is in",
             )
-        self._stage.attempts.stale = True
         data = request.kind is ContentKind.DATA
         event = LifecycleEvent.DATA_WITHDRAWN if data else LifecycleEvent.STREAM_WITHDRAWN
         self._stage.apply(event)
