@@ -338,7 +338,7 @@ def _module(
         if outcome == "survived" and mutant.name in listed:
             outcomes["equivalent"] += 1
             continue
-        outcomes[re.split(":", outcome)[0]] += 1
+        outcomes[outcome] += 1
         if not outcome.startswith("killed"):
             survivors.append(mutant)
             _say(f"  {outcome}: line {mutant.line}: {mutant.before}  ->  {mutant.after}")

@@ -11,7 +11,7 @@ from mexico_city.attempts import RunResult
 from mexico_city.computation import Computation
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
-from support.computations import PROGRAM, policy
+from support.computations import PROGRAM, consent_to, policy
 from support.guests import CountingRandom
 from support.processes import no_more_files, open_files
 from veracruz_utils.digest import Digest
@@ -202,6 +202,34 @@ def test_what_a_computation_waits_for_no_more_is_not_gone_on_with(party):
     party.begin(FIRST, data())
     party.computation.keeper_lost("keeper")
     assert refusal(party.announce, FIRST, data()) is RefusalReason.WRONG_STATE
+
+
+def test_a_program_that_a_computation_waits_for_no_more_is_dropped():
+    party = Party(loaded=False)
+    before = len(open_files(os.getpid()))
+    party.begin(AUTHOR, program(), PROGRAM[:5])
+    party.computation.keeper_lost("keeper")
+    party.arrivals.forget(101.0)
+    assert len(open_files(os.getpid())) == before
+
+
+def test_without_all_consents_only_the_program_may_come_and_go_on():
+    party = Party(loaded=False, consent="all")
+    party.begin(AUTHOR, program(), PROGRAM[:5])
+    arrival = party.announce(AUTHOR, program())
+    party.arrivals.arrived(arrival)
+    arrival.writer.close()
+    party.computation.provision.check_program(arrival.slot, content_of(PROGRAM))
+    party.computation.provision.program_loaded()
+    consents, identities = party.computation.consents, party.computation.policy.identities
+    assert refusal(party.announce, FIRST, data()) is RefusalReason.CONSENT_MISSING
+    for client_id in range(3):
+        consents.give(identities[AUTHOR], consent_to(party.computation.policy, client_id))
+    broken = party.begin(FIRST, data())
+    consents.revoke(identities[SECOND])
+    assert refusal(party.announce, FIRST, data()) is RefusalReason.CONSENT_MISSING
+    consents.give(identities[SECOND], consent_to(party.computation.policy, SECOND))
+    assert party.announce(FIRST, data()) is broken
 
 
 def provided(party: Party, who: int, upload: Upload, content: bytes = CONTENT) -> None:

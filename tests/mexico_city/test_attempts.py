@@ -266,6 +266,38 @@ def test_a_replacement_that_arrives_in_a_run_is_refused_and_the_run_has_the_old_
     assert not case.computation.provision.data._reserved
 
 
+@pytest.mark.parametrize("who", [AUTHOR, READER])
+@pytest.mark.parametrize("kind", [ContentKind.DATA, ContentKind.STREAM])
+def test_who_sends_no_inputs_withdraws_none(who, kind):
+    case = Case(streams=(NORTH,))
+    identity = case.policy.identities[who]
+    answer = refusal(case.computation.provision.withdraw, identity, Withdraw(kind, 0))
+    assert answer.reason is RefusalReason.WRONG_ROLE
+
+
+def test_a_stream_item_before_the_data_is_too_early_whatever_may_be_done_with_one_that_is_in():
+    case = Case(streams=(NORTH,), sent=False)
+    answer = refusal(case.slot, kind=ContentKind.STREAM)
+    assert (answer.found, answer.expected) == ("DATA_SOURCES_LOADING", "STREAM_SOURCES_LOADING")
+
+
+def test_after_a_run_that_failed_the_state_is_told_as_it_is():
+    case = Case()
+    case.trap()
+    case.withdraw()
+    assert refusal(case.ask).found == "DATA_SOURCES_LOADING"
+
+
+def test_a_replacement_that_is_announced_in_a_run_is_refused_at_once():
+    case = Case(streams=(NORTH,))
+    case.ask()
+    for kind, what in [(ContentKind.DATA, "data"), (ContentKind.STREAM, "streams")]:
+        answer = refusal(case.slot, b"after", replace=True, kind=kind)
+        assert answer.found == "a run is under way"
+        assert answer.expected == f"{what} that are in no result yet, and no run under way"
+    assert not case.computation.provision.data.replacing
+
+
 def test_to_replace_what_is_not_in_is_to_send_it():
     case = Case(sent=False)
     case.send(b"first", replace=True)

@@ -9,6 +9,7 @@ from colima.runtime import (
     ResponseStatus,
     TrapFrame,
     Upload,
+    Withdraw,
 )
 from mexico_city.attempts import RunResult
 from mexico_city.computation import Computation, Job
@@ -383,6 +384,14 @@ def test_of_a_long_failure_a_refusal_says_the_beginning():
     answer = refusal(party.ask)
     assert answer.found.startswith("ERROR (trapped: xxx")
     assert len(answer.found) == 160
+
+
+def test_of_a_long_refusal_of_the_program_they_say_the_beginning():
+    party = Party()
+    party.computation.program_refused("x" * 135)
+    provision, identity = party.computation.provision, party.policy.identities[FIRST]
+    withdrawing = refusal(provision.withdraw, identity, Withdraw(ContentKind.DATA, 0))
+    assert [len(each.found) for each in (withdrawing, provision.gone_on.answer)] == [160, 160]
 
 
 def test_at_the_end_nothing_is_left_of_inputs_and_results():

@@ -6,10 +6,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from colima.runtime import RefusalReason, ResponseStatus
 from mexico_city.consents import Consents
 from mexico_city.errors import DeniedError
-from psa_attestation.consents.consent import PolicyConsent
-from psa_attestation.consents.signing import sign_consent
-from support.computations import policy
-from support.policies import NOW, certificate, current_document, identity, key_of, pem, text
+from support.computations import consent_to, policy
+from support.policies import NOW, certificate, current_document, identity, pem, text
 from veracruz_utils.policy import Policy
 
 ROLES = [["PiProvider"], ["DataProvider"], ["DataProvider"], ["ResultReader"]]
@@ -17,12 +15,6 @@ ROLES = [["PiProvider"], ["DataProvider"], ["DataProvider"], ["ResultReader"]]
 
 def policy_of(consent):
     return policy(ROLES, data=[1, 2], consent=consent)
-
-
-def signature(of, client_id, *, to=None):
-    certificate = of.identities[client_id].certificate
-    consent = PolicyConsent.of((to or of).digest.value, client_id, certificate)
-    return sign_consent(consent, key_of(f"party-{client_id}"))
 
 
 def denied(action, *arguments):
@@ -36,7 +28,7 @@ def test_a_policy_that_asks_for_none_needs_none_and_takes_none():
     consents = Consents(free)
     consents.require()
     assert consents.awaited == ()
-    answer = denied(consents.give, free.identities[1], signature(free, 1))
+    answer = denied(consents.give, free.identities[1], consent_to(free, 1))
     assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
@@ -46,7 +38,7 @@ def test_all_of_them_are_asked_for_until_the_last_is_here():
     for client_id in range(4):
         assert consents.awaited == tuple(range(client_id, 4))
         assert denied(consents.require).reason is RefusalReason.CONSENT_MISSING
-        consents.give(all_.identities[client_id], signature(all_, client_id))
+        consents.give(all_.identities[client_id], consent_to(all_, client_id))
     consents.require()
     assert consents.awaited == ()
 
@@ -54,11 +46,11 @@ def test_all_of_them_are_asked_for_until_the_last_is_here():
 def test_so_many_of_them_are_enough():
     some = policy_of({"least": 2, "of": [0, 1, 2]})
     consents = Consents(some)
-    consents.give(some.identities[0], signature(some, 2))
+    consents.give(some.identities[0], consent_to(some, 2))
     answer = denied(consents.require)
     assert (answer.found, answer.expected) == ("1 given", "2 of client 0, client 1")
     assert answer.status is ResponseStatus.NOT_READY
-    consents.give(some.identities[0], signature(some, 0))
+    consents.give(some.identities[0], consent_to(some, 0))
     consents.require()
 
 
@@ -66,7 +58,7 @@ def test_any_member_may_bring_that_of_another():
     all_ = policy_of("all")
     consents = Consents(all_)
     for client_id in range(4):
-        consents.give(all_.identities[3], signature(all_, client_id))
+        consents.give(all_.identities[3], consent_to(all_, client_id))
     consents.require()
 
 
@@ -74,20 +66,20 @@ def test_the_same_twice_counts_once():
     some = policy_of({"least": 2, "of": [0, 1, 2]})
     consents = Consents(some)
     for _ in range(3):
-        consents.give(some.identities[0], signature(some, 0))
+        consents.give(some.identities[0], consent_to(some, 0))
     assert denied(consents.require).found == "1 given"
 
 
 def test_one_that_is_not_asked_for_is_refused():
     some = policy_of([1, 2])
-    answer = denied(Consents(some).give, some.identities[0], signature(some, 0))
+    answer = denied(Consents(some).give, some.identities[0], consent_to(some, 0))
     assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
 def test_one_to_another_policy_is_refused_and_changes_nothing():
     all_, other = policy_of("all"), policy_of([1, 2])
     consents = Consents(all_)
-    answer = denied(consents.give, all_.identities[1], signature(all_, 1, to=other))
+    answer = denied(consents.give, all_.identities[1], consent_to(all_, 1, instead=other))
     assert str(all_.digest) in answer.expected
     assert consents.awaited == (0, 1, 2, 3)
 
@@ -95,13 +87,13 @@ def test_one_to_another_policy_is_refused_and_changes_nothing():
 @pytest.mark.parametrize("change", [slice(0, -1), slice(1, None), slice(0, 0)])
 def test_a_message_that_is_none_is_refused(change):
     all_ = policy_of("all")
-    answer = denied(Consents(all_).give, all_.identities[1], signature(all_, 1)[change])
+    answer = denied(Consents(all_).give, all_.identities[1], consent_to(all_, 1)[change])
     assert answer.reason is RefusalReason.NOT_EXPECTED
 
 
 def test_a_signature_of_anothers_key_is_refused():
     all_ = policy_of("all")
-    forged = signature(all_, 1)[:-64] + signature(all_, 2)[-64:]
+    forged = consent_to(all_, 1)[:-64] + consent_to(all_, 2)[-64:]
     consents = Consents(all_)
     answer = denied(consents.give, all_.identities[2], forged)
     assert answer.found == "a signature that is not by client 1"
@@ -113,7 +105,7 @@ class TestRevocation:
         all_ = policy_of("all")
         consents = Consents(all_)
         for client_id in range(4):
-            consents.give(all_.identities[0], signature(all_, client_id))
+            consents.give(all_.identities[0], consent_to(all_, client_id))
         consents.revoke(all_.identities[1])
         assert consents.awaited == (1,)
         assert denied(consents.require).reason is RefusalReason.CONSENT_MISSING
@@ -121,9 +113,9 @@ class TestRevocation:
     def test_a_copy_in_anothers_hands_does_not_undo_it(self):
         all_ = policy_of("all")
         consents = Consents(all_)
-        consents.give(all_.identities[1], signature(all_, 1))
+        consents.give(all_.identities[1], consent_to(all_, 1))
         consents.revoke(all_.identities[1])
-        answer = denied(consents.give, all_.identities[0], signature(all_, 1))
+        answer = denied(consents.give, all_.identities[0], consent_to(all_, 1))
         assert answer.reason is RefusalReason.WRONG_ROLE
         assert "taken back" in answer.found
         assert 1 in consents.awaited
@@ -131,10 +123,10 @@ class TestRevocation:
     def test_its_principal_gives_it_again_and_then_others_may_too(self):
         all_ = policy_of("all")
         consents = Consents(all_)
-        consents.give(all_.identities[1], signature(all_, 1))
+        consents.give(all_.identities[1], consent_to(all_, 1))
         consents.revoke(all_.identities[1])
-        consents.give(all_.identities[1], signature(all_, 1))
-        consents.give(all_.identities[0], signature(all_, 1))
+        consents.give(all_.identities[1], consent_to(all_, 1))
+        consents.give(all_.identities[0], consent_to(all_, 1))
         assert 1 not in consents.awaited
 
     def test_of_what_was_not_given_it_is_refused(self):
@@ -145,7 +137,7 @@ class TestRevocation:
     def test_after_a_run_has_begun_it_is_refused(self):
         all_ = policy_of("all")
         consents = Consents(all_)
-        consents.give(all_.identities[1], signature(all_, 1))
+        consents.give(all_.identities[1], consent_to(all_, 1))
         consents.bind()
         assert denied(consents.revoke, all_.identities[1]).found == "a run has begun"
         assert 1 not in consents.awaited
@@ -165,7 +157,7 @@ def test_whoever_has_a_key_that_signs_none_is_awaited_for_good():
     }
     asking = Policy.parse(text(document), at=NOW)
     consents = Consents(asking)
-    consents.give(asking.identities[0], signature(asking, 0))
+    consents.give(asking.identities[0], consent_to(asking, 0))
     assert consents.awaited == (1,)
 
 

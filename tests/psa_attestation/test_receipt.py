@@ -92,8 +92,14 @@ def test_the_longest_receipt_fits_a_frame_of_the_wire():
     assert MAX_RECEIPT_BYTES < framing.MAX_RESPONSE_BYTES
 
 
-def test_as_many_inputs_readers_and_layers_as_allowed_fit():
+def test_as_much_of_everything_as_allowed_fits():
     receipt = changed(
+        number=2**32 - 1,
+        round=2**32 - 1,
+        attempt=2**32 - 1,
+        strategy="s" * 32,
+        engine="e" * 64,
+        host_time=2**64 - 1,
         inputs=(InputCommitment(2**32 - 1, 2**32 - 1, "data", b"\xff" * 32),) * 4096,
         readers=(2**32 - 1,) * 4096,
         isolation=("\N{PILE OF POO}" * 32,) * 16,
@@ -162,6 +168,7 @@ class TestDetails:
         [
             ((b"t" * 32, DETAILS), ErrorCode.CLAIM_VALUE),
             ((SALT, DETAILS + b"\0"), ErrorCode.CLAIM_VALUE),
+            ((SALT, bytes(128)), ErrorCode.CLAIM_VALUE),
             ((SALT, bytes(129)), ErrorCode.CLAIM_VALUE),
             ((SALT[:31], DETAILS), ErrorCode.CLAIM_VALUE),
             ((SALT,), ErrorCode.CLAIM_VALUE),
@@ -273,6 +280,20 @@ class TestCertificate:
         with refused(ErrorCode.CLAIM_TYPE):
             verify(signed_by_hand(cbor2.dumps(MEMBERS), certificate=chain))
 
+    @pytest.mark.parametrize(
+        ("found", "code"),
+        [(b"", ErrorCode.CLAIM_VALUE), (b"x", ErrorCode.CERTIFICATE_MISMATCH)],
+    )
+    def test_it_is_not_empty(self, found, code):
+        message = signed_by_hand(cbor2.dumps(MEMBERS), certificate=found)
+        with refused(code):
+            verify(message)
+        if found:
+            assert len(closed_digest(message)) == 32
+        else:
+            with refused(code):
+                closed_digest(message)
+
     def test_it_has_to_be_a_certificate(self):
         garbage = b"not a certificate"
         forged = signed_by_hand(cbor2.dumps(MEMBERS), certificate=garbage)
@@ -306,6 +327,16 @@ def test_every_field_that_is_not_said_to_be_absent_at_times_has_to_be_there(fiel
         read(without=[field])
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({}, ErrorCode.MISSING_CLAIM), ({9: bytes(31)}, ErrorCode.CLAIM_VALUE),
+     ({9: "text"}, ErrorCode.CLAIM_TYPE)],
+)  # fmt: skip
+def test_a_closed_receipt_has_the_commitment_to_its_details(changes, code):
+    with refused(code, Stage.CLAIMS):
+        read(changes, without=[9], details=None)
+
+
 @pytest.mark.parametrize("field", MEMBERS)
 @pytest.mark.parametrize("value", [None, 1.0, -1.5])
 def test_every_field_is_of_its_type(field, value):
@@ -325,6 +356,8 @@ def test_a_boolean_is_no_number_and_a_number_no_boolean(field):
         ({20: 0}, ErrorCode.CLAIM_VALUE),
         ({"0": 0}, ErrorCode.CLAIM_VALUE),
         ({0: "veracruz-receipt-v3"}, ErrorCode.PROFILE_UNKNOWN),
+        ({0: "x" * 32}, ErrorCode.PROFILE_UNKNOWN),
+        ({0: "x" * 33}, ErrorCode.CLAIM_VALUE),
         ({1: bytes(31)}, ErrorCode.CLAIM_VALUE),
         ({2: bytes(33)}, ErrorCode.CLAIM_VALUE),
         ({3: 0}, ErrorCode.CLAIM_VALUE),
@@ -402,6 +435,7 @@ def test_a_second_receipt_names_the_first(how):
         {"readers": (-1,)},
         {"readers": (0,) * 4097},
         {"host_time": 2**64},
+        {"host_time": -1},
         {"inputs": (InputCommitment(0, 0, "data", bytes(32)),) * 4097},
     ],
 )

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from mexico_city.content import content_of
 from mexico_city.inputs import Package, Slot
+from psa_attestation.consents.consent import PolicyConsent
+from psa_attestation.consents.signing import sign_consent
 from psa_attestation.receipts.receipt import commit
-from support.policies import NOW, current_document, identity, text
+from support.policies import NOW, current_document, identity, key_of, text
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, PolicyIdentity
 from veracruz_utils.secret import Secret
@@ -44,3 +46,10 @@ def package(owner: PolicyIdentity | int, package_id: int, kind, content: bytes =
     commitment = commit(salt, Digest.of(content).value)
     slot = Slot(kind, client_id, package_id, len(content))
     return Package(slot, content_of(content), Secret(salt), commitment)
+
+
+def consent_to(of: Policy, client_id: int, *, instead: Policy | None = None) -> bytes:
+    """What this identity of a policy signs to agree to it, or to another `instead`."""
+    certificate = of.identities[client_id].certificate
+    consent = PolicyConsent.of((instead or of).digest.value, client_id, certificate)
+    return sign_consent(consent, key_of(f"party-{client_id}"))

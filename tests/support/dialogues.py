@@ -112,13 +112,13 @@ class Conversation:
     @property
     def answers(self) -> list[Response | bytes]:
         """What was said, taken apart: answers, and the content that followed some of them."""
-        return list(_taken_apart(bytes(self.said)))
+        return list(taken_apart(bytes(self.said)))
 
     def close(self) -> None:
         self.dialogue.close()
 
 
-def _taken_apart(said: bytes) -> Iterator[Response | bytes]:
+def taken_apart(said: bytes) -> Iterator[Response | bytes]:
     decoder = FrameDecoder(MAX_RESPONSE_BYTES)
     decoder.feed(said)
     for _ in itertools.count():

@@ -51,16 +51,19 @@ def component(kind, measurement, signer=MAKER, version="1.3.5"):
 GOOD = (component("BL", BOOT, version=None), component("PRoT", ROOT))
 
 
-def refusals(components, policy=POLICY):
-    """What the policy refuses about a PSA token with these components."""
+def decided(components, policy=POLICY):
+    """What the policy says of a PSA token with these components."""
     token = sign1_by_hand(with_claims({2399: list(components)}))
     means = Means(keys=MappingProxyType({"*": DEVICE.public_key()}), nonce=CHALLENGE)
     proven = verify_psa(token, means, NOW)
     references = {(EvidenceKind.PSA, "App"): [APP]}
-    decision = AppraisalPolicy.parse(policy.encode()).evaluate(
+    return AppraisalPolicy.parse(policy.encode()).evaluate(
         proven, references=lambda kind, name: references.get((kind, name), ())
     )
-    return [each.detail for each in decision.checks if not each.passed]
+
+
+def refusals(components, policy=POLICY):
+    return [each.detail for each in decided(components, policy).checks if not each.passed]
 
 
 def test_what_is_named_is_accepted_in_any_order_with_what_is_optional_or_without():
@@ -86,6 +89,16 @@ def test_what_is_named_is_accepted_in_any_order_with_what_is_optional_or_without
 )
 def test_what_is_not_as_it_is_named_is_refused_with_both_sides(components, told):
     assert any(told in each for each in refusals(components))
+
+
+@pytest.mark.parametrize("kind", ["x", "x" * 128])
+def test_each_component_has_a_check_of_its_own_whatever_comes_of_it(kind):
+    entry = f'[[psa.components]]\ntype = "{kind}"\nmeasurement = ["{ROOT.hex()}"]\n'
+    policy = f'version = 1\n[psa]\n{entry}signer = ["{MAKER.hex()}"]\n'
+    checks = decided([component(kind, ROOT), component("BL", BOOT)], policy).checks
+    found = {each.name: each.passed for each in checks if each.name.startswith("component")}
+    assert list(found.values()) == [True, False]
+    assert "component.BL" in found
 
 
 def test_one_reason_is_given_for_one_component():
@@ -150,6 +163,12 @@ def test_the_platform_of_a_realm_is_named_piece_by_piece():
         ("[[sgx.components]]\ntype = 'x'\nmeasurement = ['00']\nsigner = ['00']", "sgx.components"),
         ("[[psa.components]]\ntype = 'x'\nmeasurement = ['00']", "signer"),
         ("[[psa.components]]\ntype = 'x'\nmeasurement = []\nsigner = ['00']", "measurement"),
+        ("[[psa.components]]\ntype = 'x'\nmeasurement = ['00']\nsigner = []", "signer"),
+        ("[[psa.components]]\ntype = ''\nmeasurement = ['00']\nsigner = ['00']", "type"),
+        (
+            f"[[psa.components]]\ntype = '{'x' * 129}'\nmeasurement = ['00']\nsigner = ['00']",
+            "type",
+        ),
         ("[[psa.components]]\ntype = 'x'\nmeasurement = 'any'\nsigner = ['00']", "any"),
         ("[[psa.components]]\ntype = 'x'\nmeasurement = ['00']\nsigner = ['00']\nmore = 1", "more"),
     ],
