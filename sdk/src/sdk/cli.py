@@ -1,6 +1,6 @@
 """The command `veracruz-sdk`; each of its commands is in a module of `sdk.commands`."""
 
-from sdk.commands import adaptation, encoding, examples, projects
+from sdk.commands import adaptation, builds, encoding, examples, projects
 from veracruz_shells.console import command_group
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ for _command in (
     encoding.csv_decode,
     projects.new,
     projects.build,
+    builds.check_build,
     projects.test,
     adaptation.adapt,
     examples.types,

@@ -5,6 +5,8 @@ import pytest
 from sdk.errors import BuildError, StaleModuleError
 from sdk.examples import build, programs
 from sdk.toolchains import zig
+from sdk.toolchains.made import Tool, with_producers
+from sdk.toolchains.record import json_of
 from sdk.toolchains.sources import source_folder
 
 IN_C = [name for name in programs.NAMES if build.language_of(name) == "c"]
@@ -28,7 +30,7 @@ def test_the_modules_do_not_depend_on_where_or_when_they_are_built(tmp_path, mon
     example = source_folder("examples") / "forest-inference"
     source = _copy(example / "main.c", elsewhere / "x.c")
     module = zig.compile_c([elsewhere / "veracruz.c", source], include=elsewhere / "include")
-    assert module == programs.load("forest-inference")
+    assert with_producers(zig.made_by_zig(module, "c")).code == programs.load("forest-inference")
 
 
 def _copy(source: Path, target: Path) -> Path:
@@ -39,7 +41,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 def test_the_examples_are_written_where_they_are_wanted(tmp_path):
     build.write_examples(tmp_path, language="c")
-    assert {file.stem: file.read_bytes() for file in tmp_path.iterdir()} == {
+    assert {file.stem: file.read_bytes() for file in tmp_path.glob("*.wasm")} == {
         name: programs.load(name) for name in IN_C
     }
 
@@ -49,6 +51,18 @@ def test_a_module_that_differs_is_named(tmp_path):
     module = tmp_path / "forest-inference.wasm"
     module.write_bytes(module.read_bytes() + b"\0")
     with pytest.raises(StaleModuleError, match=r"forest-inference: .* its source builds"):
+        build.check_examples(tmp_path, language="c")
+
+
+def test_a_module_that_another_compiler_built_is_told_as_that(tmp_path):
+    build.write_examples(tmp_path, language="c")
+    tmp_path.joinpath("forest-inference.wasm").write_bytes(programs.load("nop"))
+    with pytest.raises(StaleModuleError, match=r"by the same compiler \(zig 0\.17\.1\) its source"):
+        build.check_examples(tmp_path, language="c")
+    other = {"forest-inference": (Tool("zig", "0.9.0", {}),)}
+    tmp_path.joinpath(build.COMPILERS).write_bytes(json_of(other))
+    said = r"another compiler \(found zig 0\.17\.1, the record says zig 0\.9\.0\)"
+    with pytest.raises(StaleModuleError, match=said):
         build.check_examples(tmp_path, language="c")
 
 

@@ -20,6 +20,7 @@ from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
 from sdk.examples import EXAMPLES, Case, build, programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains import cargo, rust
+from sdk.toolchains.made import producers
 from sdk.toolchains.sources import source_folder
 from veracruz_utils.digest import Digest
 from veracruz_utils.encoding.pinecone import decode, encode
@@ -27,6 +28,7 @@ from veracruz_utils.encoding.pinecone import decode, encode
 DATA_SOURCE_COUNT, BAD_INPUT, SERVICE_UNAVAILABLE = -2, -4, -7
 WITH_CRATES = [name for name in programs.NAMES if build.language_of(name) == "cargo"]
 LIBRARIES = source_folder("c").parent
+OTHER = b"\0asm\1\0\0\0"
 
 
 def has_cargo():
@@ -166,7 +168,7 @@ def builds(module):
 
 def test_a_shipped_module_that_differs_is_told(tmp_path, cargo_says):
     module = tmp_path / "other.wasm"
-    module.write_bytes(b"other")
+    module.write_bytes(OTHER)
     cargo_says(builds(module))
     with pytest.raises(StaleModuleError, match=f"{WITH_CRATES[0]}: .* its source builds"):
         build.check_examples(language="cargo")
@@ -174,14 +176,17 @@ def test_a_shipped_module_that_differs_is_told(tmp_path, cargo_says):
 
 def test_what_cargo_builds_is_written(tmp_path, cargo_says):
     module = tmp_path / "other.wasm"
-    module.write_bytes(b"other")
+    module.write_bytes(OTHER)
     cargo_says(builds(module))
     tmp_path.joinpath("modules").mkdir()
     built = build.write_examples(tmp_path / "modules", language="cargo")
     assert [(one.name, one.digest) for one in built] == [
-        (name, Digest.of(b"other")) for name in WITH_CRATES
+        (name, Digest.of(tmp_path.joinpath("modules", f"{name}.wasm").read_bytes()))
+        for name in WITH_CRATES
     ]
-    assert {path.read_bytes() for path in tmp_path.joinpath("modules").iterdir()} == {b"other"}
+    for path in tmp_path.joinpath("modules").glob("*.wasm"):
+        assert path.read_bytes().startswith(OTHER)
+        assert producers(path.read_bytes())["processed-by"]["rustc"]
 
 
 def test_a_package_of_two_programs_is_refused(tmp_path, cargo_says):

@@ -13,7 +13,8 @@ from platform_services import ServiceUnavailableError
 from sdk.errors import BuildError
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
-from sdk.toolchains.rust import compile_rust, compiler
+from sdk.toolchains.made import with_producers
+from sdk.toolchains.rust import compile_rust, compiler, made_by_rust
 from sdk.toolchains.sources import source_folder
 from veracruz_utils.encoding.pinecone import decode, encode
 
@@ -48,7 +49,8 @@ def test_a_module_does_not_depend_on_where_it_is_built(tmp_path):
     source.parent.mkdir()
     name = "intersection-set-sum"
     source.write_bytes((source_folder("examples") / name / "main.rs").read_bytes())
-    assert compile_rust(source, libraries=library) == programs.load(name)
+    made = made_by_rust(compile_rust(source, libraries=library))
+    assert with_producers(made).code == programs.load(name)
 
 
 @needs_rust

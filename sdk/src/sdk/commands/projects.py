@@ -21,9 +21,8 @@ from veracruz_shells.console import (
     note,
     progress,
     read_file,
-    write_new_file,
 )
-from veracruz_utils.digest import Digest
+from veracruz_shells.files import NewFile, write_new_files
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 
@@ -51,16 +50,29 @@ def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 def build(*, debug: bool, folder: Path, as_json: bool) -> None:
-    """Build the program in FOLDER as FOLDER/NAME.wasm, and print its digest."""
+    """Build the program in FOLDER as FOLDER/NAME.wasm, and print its digest.
+
+    FOLDER/NAME.build.json is the record of the build: the sources' digests, the compiler and its
+    flags. `veracruz-sdk check-build` compares a module with it.
+    """
     project = projects.open_project(folder)
     if sys.stderr.isatty():
         note(f"veracruz-sdk: building {project.name}; the first build in a language takes longest")
-    module = project.build(debug=debug)
-    write_new_file(project.module, module, mode=0o644, force=True)
-    digest = Digest.of(module)
+    made = project.build(debug=debug)
+    record = project.record_of(made)
+    write_new_files(
+        NewFile(project.module, made.code, mode=0o644),
+        NewFile(project.record, record.to_json(), mode=0o644),
+        force=True,
+    )
     emit(
-        {"module": project.module, "digest": digest, "size": len(module)},
-        f"{digest}  {project.module}",
+        {
+            "module": project.module,
+            "digest": record.module,
+            "size": len(made.code),
+            "record": project.record,
+        },
+        f"{record.module}  {project.module}",
         as_json=as_json,
     )
 

@@ -1,8 +1,9 @@
 """Builds the example programs from source, and compares them with the modules that are shipped.
 
-The same sources give the same bytes everywhere, so everybody can check that a shipped module is
-what its source says (`veracruz-sdk build-examples --check`). Programs in C are compiled by
-`toolchains.zig`, those in Rust by `toolchains.rust` or, with crates, by `toolchains.cargo`.
+The same sources and the same compiler give the same bytes everywhere, so everybody can check that a
+shipped module is what its source says (`veracruz-sdk build-examples --check`). `compilers.json`
+beside the modules says which compiler that is. Programs in C are compiled by `toolchains.zig`,
+those in Rust by `toolchains.rust` or, with crates, by `toolchains.cargo`.
 """
 
 import os
@@ -10,21 +11,26 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
 from sdk.examples import programs
 from sdk.toolchains.cargo import compile_example
 from sdk.toolchains.fetched import MANIFEST, fetch_sources
-from sdk.toolchains.rust import compile_rust
+from sdk.toolchains.made import Made, Tool, with_producers
+from sdk.toolchains.record import MOST_BYTES, json_of, tool_differences, tools_of
+from sdk.toolchains.rust import compile_rust, made_by_rust
 from sdk.toolchains.sources import source_folder
-from sdk.toolchains.zig import compile_c, compile_c_with_libc
-from veracruz_shells.files import write_new_file
+from sdk.toolchains.zig import compile_c, compile_c_with_libc, made_by_zig
+from veracruz_shells.files import read_file, write_new_file
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
+from veracruz_utils.strict_json import read_json
 
 _T = TypeVar("_T")
+COMPILERS: Final = "compilers.json"
+"""Beside the modules: what built each."""
 
 
 @frozen
@@ -48,19 +54,24 @@ class Skipped:
     reason: str
 
 
-def build_example(name: str) -> bytes:
-    """The module that the source of the example program `name` builds."""
+def build_example(name: str) -> Made:
+    """The module that the source of the example program `name` builds, which names its compiler."""
+    return with_producers(_compiled(name))
+
+
+def _compiled(name: str) -> Made:
     library, example = source_folder("c"), source_folder("examples") / name
     match language_of(name):
         case "cargo":
-            return compile_example(example, libraries=library.parent)
+            return made_by_rust(compile_example(example, libraries=library.parent))
         case "rust":
-            return compile_rust(example / "main.rs", libraries=library.parent)
+            code = compile_rust(example / "main.rs", libraries=library.parent)
+            return made_by_rust(code)
         case "c-libc":
-            return _build_with_others(example, library)
+            return made_by_zig(_build_with_others(example, library), "c-libc")
         case _:
             sources = [library / "veracruz.c", example / "main.c"]
-            return compile_c(sources, include=library / "include")
+            return made_by_zig(compile_c(sources, include=library / "include"), "c")
 
 
 def _build_with_others(example: Path, library: Path) -> bytes:
@@ -118,15 +129,20 @@ def write_examples(
     folder = folder or _shipped_folder()
     names = _named(language)
     built = dict(zip(names, _at_once(_built, names), strict=True))
+    compilers = _compilers(folder)
     try:
-        for name, module in built.items():
-            if isinstance(module, bytes):
-                write_new_file(folder / f"{name}.wasm", module, mode=0o644, force=True)
+        for name, made in built.items():
+            if isinstance(made, Made):
+                write_new_file(folder / f"{name}.wasm", made.code, mode=0o644, force=True)
+                compilers[name] = made.tools
+        if compilers:
+            kept = json_of(dict(sorted(compilers.items())))
+            write_new_file(folder / COMPILERS, kept, mode=0o644, force=True)
     except VeracruzError as error:
         raise BuildError(str(error)) from error
     return tuple(
-        Built(name, Digest.of(module)) if isinstance(module, bytes) else module
-        for name, module in built.items()
+        Built(name, Digest.of(made.code)) if isinstance(made, Made) else made
+        for name, made in built.items()
     )
 
 
@@ -144,7 +160,19 @@ def _shipped_folder() -> Path:
     return Path(programs.__file__).parent
 
 
-def _built(name: str) -> bytes | Skipped:
+def _compilers(folder: Path) -> dict[str, tuple[Tool, ...]]:
+    """What built the modules in a folder, as far as that is kept."""
+    path = folder / COMPILERS
+    if not path.exists():
+        return {}
+    raw = read_file(path, limit=MOST_BYTES, what="record of the compilers")
+    said = read_json(raw, max_bytes=MOST_BYTES)
+    if not isinstance(said, dict):
+        raise BuildError(f"{path} is not an object")
+    return {name: tools_of(tools) for name, tools in said.items()}
+
+
+def _built(name: str) -> Made | Skipped:
     try:
         return build_example(name)
     except SourceUnavailableError as error:
@@ -152,17 +180,25 @@ def _built(name: str) -> bytes | Skipped:
 
 
 def _compare(name: str, shipped: Path) -> Built | Skipped:
-    module = _built(name)
-    if isinstance(module, Skipped):
-        return module
-    built = Digest.of(module)
+    made = _built(name)
+    if isinstance(made, Skipped):
+        return made
+    built = Digest.of(made.code)
     try:
         found = Digest.of(shipped.read_bytes())
     except OSError as error:
         raise StaleModuleError(f"cannot read {shipped}: {error.strerror}") from None
     if found != built:
+        differ = f"the module in {shipped.parent} is {found.short}, its source builds {built.short}"
         raise StaleModuleError(
-            f"{name}: the module in {shipped.parent} is {found.short}, its source builds "
-            f"{built.short}; run `veracruz-sdk build-examples`"
+            f"{name}: {_why(made, _compilers(shipped.parent).get(name))}; {differ}"
         )
     return Built(name, built)
+
+
+def _why(made: Made, recorded: tuple[Tool, ...] | None) -> str:
+    if recorded is None:
+        return "no compiler is recorded"
+    if differ := tool_differences(recorded, made.tools):
+        return f"{differ[0]}, which says nothing about the module"
+    return f"by the same compiler ({made.tools[0]}) its source does not build the module"

@@ -23,10 +23,18 @@ from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, Example
 from sdk.examples.build import language_of
 from sdk.toolchains.cargo import add_libraries, compile_cargo, use_libraries_within
-from sdk.toolchains.python import compile_python
-from sdk.toolchains.rust import compile_rust
+from sdk.toolchains.made import Made, with_producers
+from sdk.toolchains.python import compile_python, made_by_python
+from sdk.toolchains.record import SUFFIX, BuildRecord
+from sdk.toolchains.rust import compile_rust, made_by_rust
 from sdk.toolchains.sources import source_folder
-from sdk.toolchains.zig import compile_c, compile_c_with_libc, compile_cpp, compile_zig
+from sdk.toolchains.zig import (
+    compile_c,
+    compile_c_with_libc,
+    compile_cpp,
+    compile_zig,
+    made_by_zig,
+)
 from veracruz_shells.console import write_new_file
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.frozen import frozen
@@ -46,38 +54,46 @@ def _sources(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
-def _build_c(folder: Path, *, debug: bool) -> bytes:
+def _build_c(folder: Path, *, debug: bool) -> Made:
     library = source_folder("c")
     sources = [library / "veracruz.c", *_sources(folder, "*.c")]
-    return compile_c(sources, include=library / "include", debug=debug)
+    code = compile_c(sources, include=library / "include", debug=debug)
+    return made_by_zig(code, "c", debug=debug)
 
 
-def _build_c_with_libc(folder: Path, *, debug: bool) -> bytes:
-    return compile_c_with_libc(_sources(folder, "*.c"), library=source_folder("c"), debug=debug)
+def _build_c_with_libc(folder: Path, *, debug: bool) -> Made:
+    sources = _sources(folder, "*.c")
+    code = compile_c_with_libc(sources, library=source_folder("c"), debug=debug)
+    return made_by_zig(code, "c-libc", debug=debug)
 
 
-def _build_cpp(folder: Path, *, debug: bool) -> bytes:
-    return compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"), debug=debug)
+def _build_cpp(folder: Path, *, debug: bool) -> Made:
+    code = compile_cpp(_sources(folder, "*.cpp"), library=source_folder("c"), debug=debug)
+    return made_by_zig(code, "c++", debug=debug)
 
 
-def _build_zig(folder: Path, *, debug: bool) -> bytes:
-    return compile_zig(folder / "main.zig", library=source_folder("zig"), debug=debug)
+def _build_zig(folder: Path, *, debug: bool) -> Made:
+    code = compile_zig(folder / "main.zig", library=source_folder("zig"), debug=debug)
+    return made_by_zig(code, "zig", debug=debug)
 
 
-def _build_rust(folder: Path, *, debug: bool) -> bytes:
+def _build_rust(folder: Path, *, debug: bool) -> Made:
     if folder.joinpath("Cargo.toml").is_file():
-        return compile_cargo(folder, debug=debug)
-    libraries = source_folder("c").parent
-    return compile_rust(folder / "main.rs", libraries=libraries, debug=debug)
+        code = compile_cargo(folder, debug=debug)
+    else:
+        libraries = source_folder("c").parent
+        code = compile_rust(folder / "main.rs", libraries=libraries, debug=debug)
+    return made_by_rust(code, debug=debug)
 
 
-def _build_python(folder: Path, *, debug: bool) -> bytes:
-    del debug  # whatever it is built for, it says what it prints
-    return compile_python(folder / "main.py")
+def _build_python(folder: Path, *, debug: bool) -> Made:
+    # Whatever it is built for, it says what it prints.
+    code = compile_python(folder / "main.py")
+    return made_by_python(code, debug=debug)
 
 
 class _ModuleBuilder(Protocol):
-    def __call__(self, folder: Path, *, debug: bool) -> bytes: ...
+    def __call__(self, folder: Path, *, debug: bool) -> Made: ...
 
 
 BUILDERS: Final[dict[str, _ModuleBuilder]] = {
@@ -92,6 +108,15 @@ BUILDERS: Final[dict[str, _ModuleBuilder]] = {
 
 Each has a folder of `templates`, too, and Rust with `std` another.
 """
+_LIBRARIES: Final = {
+    "c": ("c",),
+    "c-libc": ("c",),
+    "c++": ("c",),
+    "zig": ("zig",),
+    "rust": ("libveracruz", "veracruz_rt"),
+    "python": ("python",),
+}
+"""For each language, the folders of the SDK's sources that its programs are built with."""
 
 
 @frozen
@@ -114,6 +139,11 @@ class Project:
         return self.folder / f"{self.name}.wasm"
 
     @property
+    def record(self) -> Path:
+        """Where the record of its build is."""
+        return self.folder / f"{self.name}{SUFFIX}"
+
+    @property
     def is_stale(self) -> bool:
         """Whether something in the folder was written after its module, or its source is gone."""
         built = self.module.stat().st_mtime_ns
@@ -121,15 +151,20 @@ class Project:
         within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
         return not within or any(each.stat().st_mtime_ns > built for each in within)
 
-    def build(self, *, debug: bool = False) -> bytes:
-        """The module that its source builds.
+    def build(self, *, debug: bool = False) -> Made:
+        """The module that its source builds, which names its compiler.
 
         With `debug` it reports panics and what it prints, and keeps its functions' names.
 
         Raises:
             BuildError: the toolchain is missing, or refuses the source.
         """
-        return BUILDERS[self.language](self.folder, debug=debug)
+        return with_producers(BUILDERS[self.language](self.folder, debug=debug))
+
+    def record_of(self, made: Made) -> BuildRecord:
+        """The record of what was built of the folder as it is now."""
+        libraries = [source_folder(each) for each in _LIBRARIES[self.language]]
+        return BuildRecord.of(made, language=self.language, folder=self.folder, libraries=libraries)
 
 
 def open_project(folder: Path) -> Project:

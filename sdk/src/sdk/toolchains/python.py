@@ -12,6 +12,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from execution_engine.reader import WasmReader
 from execution_engine.wasm.examination import check_module
 from execution_engine.wit import wit
 from sdk.errors import BuildError
+from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.python_source import check_source
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
@@ -66,6 +68,18 @@ def compile_python(source: Path) -> bytes:
     except ModuleRefusedError as error:
         raise BuildError(f"{source} builds a component that isolates do not run: {error}") from None
     return code
+
+
+def made_by_python(code: bytes, *, debug: bool = False) -> Made:
+    """What `compile_python` built, with what repeats it.
+
+    Raises:
+        BuildError: it is not installed.
+    """
+    _tool()
+    package = Path(str(files("componentize_py")))
+    tool = Tool.of("componentize-py", COMPONENTIZE_VERSION, *sorted(package.glob("*.so")))
+    return Made(code, "Python", (tool,), target="component", flags=("--stub-wasi",), debug=debug)
 
 
 def without_initialisation(code: bytes) -> bytes:

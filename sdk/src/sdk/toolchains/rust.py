@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
+from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.tool import refusal, run_tool
 
 RUST_VERSION: Final = "1.63.0"
@@ -25,9 +26,10 @@ BUILD_SECONDS: Final = 600
 _NO_LINKER: Final = "linker `rust-lld` not found"
 STACK_BYTES: Final = 1024 * 1024
 
+_TARGET: Final = "wasm32-unknown-unknown"
 _FLAGS: Final = (
     "--edition", "2021",
-    "--target", "wasm32-unknown-unknown",
+    "--target", _TARGET,
     "--cfg", "rust_before_1_68",
     "-C", "opt-level=3",
     "-C", "panic=abort",
@@ -63,6 +65,20 @@ def compiler() -> str:
     if not any(Path(libraries).glob("libcore-*.rlib")):
         raise BuildError(f"{path} lacks the target wasm32-unknown-unknown: {REMEDY}")
     return path
+
+
+def made_by_rust(code: bytes, *, debug: bool = False) -> Made:
+    """What the compiler built, with what repeats it.
+
+    Raises:
+        BuildError: as `compiler`.
+    """
+    path = compiler()
+    sysroot = Path(_run([path, "--print", "sysroot"], Path()).strip())
+    drivers = sorted(sysroot.rglob("lib/**/librustc_driver-*.so"))
+    tool = Tool.of("rustc", RUST_VERSION, Path(shutil.which(path) or path), *drivers[:1])
+    flags = (*_FLAGS, *_LINK, *(_DEBUG if debug else _RELEASE))
+    return Made(code, "Rust", (tool,), target=_TARGET, flags=flags, debug=debug)
 
 
 def compile_rust(source: Path, *, libraries: Path, debug: bool = False) -> bytes:

@@ -8,12 +8,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.reading import read_name
 from sdk.errors import BuildError
+from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.tool import refusal, run_tool
 
 STACK_BYTES: Final = 64 * 1024
@@ -72,6 +74,39 @@ _ZIG: Final = (
     "-rdynamic",
     "--stack", str(LIBC_STACK_BYTES),
 )  # fmt: skip
+
+
+_STANDARDS: Final = {"c": "C17", "c-libc": "C17", "c++": "C_plus_plus_20", "zig": "Zig"}
+
+
+def made_by_zig(code: bytes, language: str, *, debug: bool = False) -> Made:
+    """What one of the functions below built, with what repeats it.
+
+    Args:
+        code: the module.
+        language: `c`, `c-libc`, `c++` or `zig`.
+        debug: it reports what it prints, and keeps its functions' names.
+
+    Raises:
+        BuildError: the compiler is not installed.
+    """
+    require_compiler()
+    compiler = Path(str(files("ziglang"))) / "zig"
+    if language == "zig":
+        flags = (*_ZIG, *(() if debug else ("-fstrip",)))
+    elif language == "c":
+        flags = (*FLAGS, *((*_DEBUG, _DEBUG_DEFINE) if debug else _RELEASE))
+    else:
+        own = _CPP if language == "c++" else _C_LIBC
+        flags = (*_LIBC, *own, *_LINK, *((*_DEBUG, _DEBUG_DEFINE) if debug else _RELEASE))
+    return Made(
+        code,
+        _STANDARDS[language],
+        (Tool.of("zig", ZIG_VERSION, compiler),),
+        target=flags[1],
+        flags=flags[2:],
+        debug=debug,
+    )
 
 
 def compile_c(sources: Sequence[Path], *, include: Path, debug: bool = False) -> bytes:
