@@ -226,7 +226,7 @@ def test_components_of_other_worlds_are_refused(code, refused):
             "(core module (func" + " (drop (i32.const 1))" * 200_000 + "))",
             RefusalCode.FUNCTION_SIZE,
         ),
-        ("(core module (memory i64 1))", RefusalCode.MALFORMED),
+        ("(core module (memory i64 1))", RefusalCode.FEATURE),
         ("(core module (func (result i32)))", RefusalCode.INVALID),
         ("(core module)" * 201, RefusalCode.TOO_MANY_ENTRIES),
         ("(core instance (instantiate $Main))", RefusalCode.INVALID),  # it has imports

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,7 +45,9 @@ def test_a_bad_module_is_refused_with_exit_status_1_and_what_to_do(files):
     assert done.stdout.startswith("bad.wasm: refused\n")
     for code in ("TLX010", "TLX040"):
         assert f"{code} {RULES[code].title}" in done.stdout
-        assert RULES[code].remedy in done.stdout
+    assert "compile with `--use abort=`" in done.stdout
+    assert RULES["TLX040"].remedy in done.stdout
+    assert done.stdout.splitlines()[1].startswith("  TLX")  # what the module is comes last
 
 
 def test_one_bad_module_among_many_is_enough_and_all_are_looked_at(files):
@@ -273,10 +276,21 @@ def test_each_code_is_explained(before, code):
     assert RULES[code].remedy in done.stdout
 
 
+@pytest.mark.parametrize("before", [(), ("check",)])
+@pytest.mark.parametrize(
+    "arguments", [("--explain", "TLX008", "--json"), ("--json", "--explain", "tlx008")]
+)
+def test_a_code_is_explained_to_programs(before, arguments):
+    done = tlaxcala(*before, *arguments)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == asdict(RULES["TLX008"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("check",),
+        ("--json", "check", "good.wasm"),
         ("--explain", "TLX999"),
         ("check", "--no-such-option"),
         ("inspect",),

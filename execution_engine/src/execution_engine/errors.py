@@ -26,6 +26,7 @@ class RefusalCode(StrEnum):
     VERSION = "unsupported-version"
     MALFORMED = "malformed"
     INVALID = "invalid"
+    FEATURE = "unsupported-feature"
     FORBIDDEN_IMPORT = "forbidden-import"
     IMPORT_KIND = "forbidden-import-kind"
     IMPORT_TYPE = "import-type"

@@ -13,6 +13,7 @@ from execution_engine.wasm.binary import Binary
 from execution_engine.wasm.examination import Examination, examine
 from execution_engine.wasm.segments import Segment, Setup, read_setup
 from execution_engine.world import world_name
+from tlaxcala.advice import advice, advice_without_entry
 from tlaxcala.profile import ModuleProfile, profile
 from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import (
@@ -29,7 +30,9 @@ from veracruz_utils.digest import Digest
 
 # A module may break a rule a hundred thousand times: more findings than these are only counted.
 MAX_ALIKE: Final = 20
-_UNREADABLE_INSIDE: Final = frozenset({RefusalCode.MALFORMED, RefusalCode.INVALID})
+_UNREADABLE_INSIDE: Final = frozenset(
+    {RefusalCode.MALFORMED, RefusalCode.INVALID, RefusalCode.FEATURE}
+)
 
 
 def check(
@@ -45,7 +48,10 @@ def check(
     limits = limits or EngineLimits()
     seen = examine(code, limits=limits)
     digest = seen.summary.digest if seen.summary else Digest.of(code)
-    findings = [Finding.of(RULES_OF_THE_ENGINE[found], detail) for found, detail in seen.problems]
+    findings = [
+        Finding.of(RULES_OF_THE_ENGINE[found], detail, advice(found, detail))
+        for found, detail in seen.problems
+    ]
     found = None
     if seen.summary is not None:
         findings.extend(_entry_findings(seen.summary))
@@ -91,7 +97,8 @@ def _entry_findings(summary: ModuleSummary) -> Iterator[Finding]:
         return  # the engine refuses one without: it is among its problems
     wanted = " or ".join(str(type_) for type_ in ENTRY_TYPES)
     if summary.entry is None:
-        yield Finding.of(NO_ENTRY, f"the module exports none, the engine calls {wanted}")
+        detail = f"the module exports none, the engine calls {wanted}"
+        yield Finding.of(NO_ENTRY, detail, advice_without_entry(summary.imports))
     elif not summary.runnable:
         yield Finding.of(ENTRY_TYPE, f"it is {summary.entry}, the engine calls {wanted}")
 

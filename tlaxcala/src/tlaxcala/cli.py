@@ -23,6 +23,7 @@ from veracruz_shells.console import (
     command_group,
     emit,
     json_option,
+    json_wanted,
     note,
     read_file,
     write_new_file,
@@ -37,7 +38,7 @@ def _explain(context: click.Context, _option: click.Parameter, code: str | None)
     rule = RULES.get(code.upper())
     if rule is None:
         raise click.BadParameter(f"unknown code {code[:20]!r}; known codes: {', '.join(RULES)}")
-    click.echo(_explanation(rule))
+    emit(asdict(rule), _explanation(rule), as_json=json_wanted())
     context.exit()
 
 
@@ -68,8 +69,11 @@ module_argument: Final = click.argument("module", metavar="MODULE", type=click.P
     help="Certify that WebAssembly modules assume only the Veracruz ABI.",
 )
 @explain_option
-def main() -> None:
+@json_option
+def main(as_json: bool) -> None:  # noqa: FBT001
     """The group of commands."""
+    if as_json:
+        raise click.UsageError("--json stands behind the command, or beside --explain")
 
 
 @main.command("check")

@@ -49,7 +49,7 @@ class CodeProfile:
 
 @frozen
 class StorageProfile:
-    """Memory and tables.
+    """Memory and tables, imported ones among them: what they have to have at first.
 
     Attributes:
         memory_initial: bytes of linear memory at the start.
@@ -137,12 +137,12 @@ def _code(declared: Binary, shapes: Sequence[FunctionShape]) -> CodeProfile:
 
 
 def _storage(declared: Binary, data: Sequence[Segment]) -> StorageProfile:
-    memory = declared.memories[0] if declared.memories else Extent(0, 0)
+    memory, tables = (*declared.extents("memory"), Extent(0, 0))[0], declared.extents("table")
     return StorageProfile(
         memory_initial=memory.minimum * PAGE_BYTES,
         memory_maximum=None if memory.maximum is None else memory.maximum * PAGE_BYTES,
-        tables=len(declared.tables),
-        table_elements=sum(table.minimum for table in declared.tables),
+        tables=len(tables),
+        table_elements=sum(table.minimum for table in tables),
         data_segments=len(data),
         data_size=sum(segment.size for segment in data),
     )

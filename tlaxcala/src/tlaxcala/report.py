@@ -19,9 +19,9 @@ class Finding:
     remedy: str
 
     @classmethod
-    def of(cls, rule: Rule, message: str) -> Self:
-        """`rule` is broken; `message` names both sides."""
-        return cls(rule.code, rule.title, message, rule.remedy)
+    def of(cls, rule: Rule, message: str, remedy: str | None = None) -> Self:
+        """`rule` is broken; `message` names both sides, `remedy` is one that is more particular."""
+        return cls(rule.code, rule.title, message, remedy or rule.remedy)
 
     def as_json(self) -> dict[str, object]:
         """The finding as an object of JSON."""

@@ -86,17 +86,23 @@ RULES_OF_THE_ENGINE: Final = {
     RefusalCode.MALFORMED: Rule(
         "TLX005",
         "the module is malformed",
-        "The bytes cannot be read as a WebAssembly module, or use an encoding that only features "
-        "outside the supported set have.",
-        "build the module again; switch off features newer than SIMD",
+        "The bytes cannot be read as a WebAssembly module, with whatever features.",
+        "build the module again: it was cut, or changed after it was linked",
     ),
     RefusalCode.INVALID: Rule(
         "TLX006",
         "the module is not valid",
-        "It breaks the validation rules of the WebAssembly standard, or uses a feature outside "
-        "the supported set: WebAssembly 1.0, sign extension, saturating conversion, bulk memory, "
-        "multiple values, funcref, fixed-width SIMD, extended constant expressions.",
-        "build the module again; switch off features newer than SIMD",
+        "It breaks the validation rules of the WebAssembly standard, with whatever features.",
+        "build the module again; if its toolchain made it so, report it there",
+    ),
+    RefusalCode.FEATURE: Rule(
+        "TLX008",
+        "the module needs a feature that is switched off",
+        "It would be valid with a newer proposal than the supported set: WebAssembly 1.0, sign "
+        "extension, saturating conversion, bulk memory, multiple values, funcref, fixed-width "
+        "SIMD, extended constant expressions. The set is the same under both strategies and part "
+        "of what a runtime is measured as.",
+        "build the module again without this feature",
     ),
     RefusalCode.FORBIDDEN_IMPORT: Rule(
         "TLX010",

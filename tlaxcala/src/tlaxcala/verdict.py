@@ -46,13 +46,13 @@ class Verdict:
         return {"file": self.name, "certified": False, "digest": None, "findings": findings}
 
     def as_text(self) -> str:
-        """The verdict for people: a line, what the module is, and each finding."""
+        """The verdict for people: a line, each finding, and what the module is."""
         lines = [f"{self.name}: {'certified' if self.certified else 'refused'}"]
-        if self.report is not None:
-            lines.extend(f"  {line}" for line in _description(self.report))
         for finding in self.findings:
             lines.append(f"  {finding.code} {finding.title}: {finding.message}")
             lines.append(f"         {finding.remedy}")
+        if self.report is not None:
+            lines.extend(f"  {line}" for line in _description(self.report))
         return "\n".join(lines)
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "command_group",
     "emit",
     "json_option",
+    "json_wanted",
     "log_option",
     "note",
     "progress",
@@ -249,6 +250,11 @@ class _JsonOption(click.Option):
 def _note_json(_: click.Context, __: click.Parameter, value: bool) -> bool:  # noqa: FBT001
     _as_json.set(value or _as_json.get())
     return value
+
+
+def json_wanted() -> bool:
+    """Whether `--json` is in the command line, for what ends before all of it is read."""
+    return _as_json.get()
 
 
 json_option = click.option(

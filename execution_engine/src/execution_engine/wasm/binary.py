@@ -77,7 +77,8 @@ class CustomSection:
 class Binary:
     """What a module declares; indexes count imports first, as the format does.
 
-    `places` says by its id where the content of each section is that is not custom.
+    `imported_extents` are the kinds of imported tables and memories, and the sizes that they have
+    to have; `places` says by its id where the content of each section is that is not custom.
     """
 
     code: bytes
@@ -89,8 +90,14 @@ class Binary:
     exports: list[Export] = field(default_factory=list)
     bodies: list[Body] = field(default_factory=list)
     custom_sections: list[CustomSection] = field(default_factory=list)
+    imported_extents: list[tuple[str, Extent]] = field(default_factory=list)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     start: int | None = None
+
+    def extents(self, kind: str) -> list[Extent]:
+        """The sizes of all tables or memories (`kind`), by index."""
+        own = self.tables if kind == "table" else self.memories
+        return [extent for of, extent in self.imported_extents if of == kind] + own
 
     def imported(self, kind: str) -> int:
         """How many of the imports are of this kind."""
@@ -152,7 +159,7 @@ def _read_section(section: int, reader: WasmReader, binary: Binary) -> None:
         case 1:
             binary.types.extend(_type(reader) for _ in reader.vector())
         case 2:
-            binary.imports.extend(_import(reader, binary.types) for _ in reader.vector())
+            binary.imports.extend(_import(reader, binary) for _ in reader.vector())
         case 3:
             binary.functions.extend(_declaration(reader, binary.types) for _ in reader.vector())
         case 4:
@@ -227,16 +234,16 @@ def _kind(reader: WasmReader) -> str:
     return KINDS[byte]
 
 
-def _import(reader: WasmReader, types: list[FunctionType]) -> Import:
+def _import(reader: WasmReader, binary: Binary) -> Import:
     module, name, kind = read_name(reader), read_name(reader), _kind(reader)
     type_: FunctionType | None = None
     match kind:
         case "func":
-            type_ = _type_at(reader.u32(), types, reader)
+            type_ = _type_at(reader.u32(), binary.types, reader)
         case "table":
-            _table(reader)
+            binary.imported_extents.append((kind, _table(reader)))
         case "memory":
-            _extent(reader)
+            binary.imported_extents.append((kind, _extent(reader)))
         case "global":
             _value_type(reader)
             reader.byte()

@@ -29,6 +29,7 @@ from execution_engine.wasm import binary, component_binary
 from execution_engine.wasm.binary import Binary
 from execution_engine.wasm.component_binary import ComponentOutline, PartError
 from execution_engine.wasm.component_skeleton import error_outside_code
+from execution_engine.wasm.features import feature_problems
 from execution_engine.wasm.instructions import FunctionShapes
 from execution_engine.wasm.shape import shape_problems
 from veracruz_utils.digest import Digest
@@ -72,7 +73,7 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
             refuse_first(_outline_problems(outline))
             refuse_first(_inner_problems(engine, code, outline, limits))
             return component_summary(outline.imports, outline.exports, Digest.of(code))
-        module = _read_module(code)
+        module = _read_or_refuse(code)
         refuse_first(_module_problems(engine, module, FunctionShapes(module), limits))
         return _summary(module)
 
@@ -83,9 +84,12 @@ def examine(code: bytes, *, limits: EngineLimits) -> Examination:
         refuse_first(header_problems(code, limits))
         if is_component(code):
             return _examine_component(code, limits)
-        module = _read_module(code)
     except ModuleRefusedError as error:
         return Examination(None, ((error.code, error.detail),))
+    try:
+        module = _read_module(code)
+    except ModuleRefusedError as error:
+        return Examination(None, tuple(_unreadable(code, error)))
     shapes = FunctionShapes(module)
     with make_engine(_ANY_ENGINE) as engine:
         problems = tuple(_module_problems(engine, module, shapes, limits))
@@ -101,6 +105,20 @@ def _examine_component(code: bytes, limits: EngineLimits) -> Examination:
         problems = (*outside, *look(engine, code, outline, limits))
     summary = component_summary(outline.imports, outline.exports, Digest.of(code))
     return Examination(summary, problems)
+
+
+def _read_or_refuse(code: bytes) -> Binary:
+    try:
+        return _read_module(code)
+    except ModuleRefusedError as error:
+        refuse_first(_unreadable(code, error))
+        raise
+
+
+def _unreadable(code: bytes, error: ModuleRefusedError) -> Iterator[Problem]:
+    """Why a core module cannot be read: what it needs and we do not have, or else the error."""
+    features = feature_problems(code) if error.code is RefusalCode.MALFORMED else ()
+    return iter([*features] or [(error.code, error.detail)])
 
 
 def _read_module(code: bytes) -> Binary:
@@ -139,12 +157,19 @@ def _code_problems(
     engine: Engine, module: Binary, shapes: FunctionShapes, limits: EngineLimits
 ) -> Iterator[Problem]:
     """What is wrong with a core module's code, whether it stands alone or in a component."""
-    yield from shape_problems(module, shapes, limits)
+    found = list(shape_problems(module, shapes, limits))
     try:
         # Has the last word on what is valid: our readers look only at what they need.
         Module.validate(engine, module.code)
     except WasmtimeError as error:
-        yield RefusalCode.INVALID, sanitised(error)
+        invalid = RefusalCode.INVALID, sanitised(error)
+    else:
+        yield from found
+        return
+    features = list(feature_problems(module.code))
+    # Instructions that we do not know are then those of a feature.
+    yield from (each for each in found if not features or each[0] is not RefusalCode.MALFORMED)
+    yield from features or [invalid]
 
 
 def _outline_problems(outline: ComponentOutline) -> Iterator[Problem]:
@@ -184,7 +209,8 @@ def _core_problems(
         try:
             module = _read_module(inner)
         except ModuleRefusedError as error:
-            yield error.code, f"core module at offset {start}: {error.detail}"
+            for refusal, detail in _unreadable(inner, error):
+                yield refusal, f"core module at offset {start}: {detail}"
             continue
         yield from size_problems(module.sizes(), limits, imported=module.imported("func"))
         yield from _code_problems(engine, module, FunctionShapes(module), limits)

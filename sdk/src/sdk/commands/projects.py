@@ -136,7 +136,8 @@ def test(
     if record:
         value["recorded"] = {each.name: each.recorded for each in tried}
     lines = [f"{'certified' if report.certified else 'refused':<10}{project.module.name}"]
-    lines += [f"          {finding}" for finding in findings]
+    for one, finding in zip(report.findings, findings, strict=True):
+        lines += [f"          {finding}", f"            {one.remedy}"]
     for each in tried:
         lines += [f"{each.verdict:<10}{each.name}"]
         lines += [f"          {line}" for line in each.faults or each.recorded]

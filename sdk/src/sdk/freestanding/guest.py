@@ -26,6 +26,7 @@ from sdk.freestanding import messages
 from sdk.freestanding.demangling import demangled
 from sdk.freestanding.profiler import ProfiledProgram
 from sdk.freestanding.report import RunEnding
+from tlaxcala.advice import advice
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Limits, Strategy
 
@@ -72,7 +73,8 @@ class FreestandingGuest:
         try:
             loaded = self._load(module)
         except ModuleRefusedError as error:
-            return messages.Stopped(RunEnding.REFUSED.name, error.code, str(error))
+            told = f"{error}: {advice(error.code, error.detail)}"
+            return messages.Stopped(RunEnding.REFUSED.name, error.code, told)
         except LimitError as error:
             return _limit_reached(error)
         except MemoryError:
