@@ -50,6 +50,14 @@ def test_a_bad_module_is_refused_with_exit_status_1_and_what_to_do(files):
     assert done.stdout.splitlines()[1].startswith("  TLX")  # what the module is comes last
 
 
+def test_what_to_do_about_several_findings_alike_is_said_once(files):
+    wasi = "".join(f'(import "wasi_snapshot_preview1" "{name}" (func))' for name in ("a", "b"))
+    (files / "wasi.wasm").write_bytes(module("", imports=wasi))
+    lines = tlaxcala("check", "wasi.wasm").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["TLX010", "TLX010", "it"]
+    assert "veracruz-sdk adapt" in lines[3]
+
+
 def test_one_bad_module_among_many_is_enough_and_all_are_looked_at(files):
     done = tlaxcala("check", "good.wasm", "bad.wasm", "text.wat", "good.wasm")
     assert done.exit_code == 1

@@ -1,6 +1,7 @@
 """The verdict on one file, for people and for programs."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -48,9 +49,9 @@ class Verdict:
     def as_text(self) -> str:
         """The verdict for people: a line, each finding, and what the module is."""
         lines = [f"{self.name}: {'certified' if self.certified else 'refused'}"]
-        for finding in self.findings:
-            lines.append(f"  {finding.code} {finding.title}: {finding.message}")
-            lines.append(f"         {finding.remedy}")
+        for remedy, findings in groupby(self.findings, lambda finding: finding.remedy):
+            lines += [f"  {one.code} {one.title}: {one.message}" for one in findings]
+            lines.append(f"         {remedy}")
         if self.report is not None:
             lines.extend(f"  {line}" for line in _description(self.report))
         return "\n".join(lines)
