@@ -75,6 +75,14 @@ def test_an_answer_is_taken_when_all_of_it_is_there():
         assert one.link.alive
 
 
+def test_a_guest_that_says_nothing_is_not_waited_for():
+    with guest() as one:
+        assert one.link.receive() is None
+        one.link.load(PROGRAM, code=CODE, now=100)
+        assert one.link.receive() is None
+        assert one.link.alive
+
+
 @pytest.mark.parametrize(
     ("begin", "seconds", "code"),
     [

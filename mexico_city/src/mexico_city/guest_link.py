@@ -154,8 +154,9 @@ class GuestLink:
         if not self.alive:
             return None  # it was reported lost before this was noticed
         try:
-            # Never waiting: what was to be read may have been of the guest before this one.
-            data = self._channel.recv(isolate.MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
+            # Never waiting: what was to be read may have been of the guest before this one. `recv`
+            # would wait for as long as sending may take; what has a timeout does not block here.
+            data = os.read(self._channel.fileno(), isolate.MAX_FRAME_BYTES)
         except BlockingIOError:
             return None
         except OSError:
