@@ -12,9 +12,12 @@ from baja import make_certificate
 from colima.runtime import ContentKind
 from durango import (
     Attestation,
+    AttestationFileError,
     CommitmentOpening,
     ContentError,
     Evidence,
+    GateCheck,
+    GateError,
     Identity,
     ReceiptError,
     TabascoKeyError,
@@ -25,6 +28,8 @@ from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunDetail
 from psa_attestation.receipts.signing import sign_receipt
 from psa_attestation.receipts.verification import closed_digest
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
+from support.psa_tokens import sign1_by_hand
+from support.receipts import MEMBERS_V1
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import RUNTIME_LAYERS, Policy
@@ -144,6 +149,20 @@ def test_a_chain_with_a_fault_is_refused(receipts, said):
         verify_bundle(bundle_of(*receipts))
 
 
+def test_receipts_of_the_first_format_are_in_no_order():
+    inputs = [[1, 0, 0, bytes(32)], [2, 5, 0, bytes(32)]]
+    digests = {1: POLICY.digest.value, 2: POLICY.program_digest.value}
+    members = MEMBERS_V1 | digests | {3: inputs}
+    first = sign1_by_hand(
+        cbor2.dumps(members), ISOLATE.private_key, unprotected={33: ISOLATE.certificate}
+    )
+    (found,) = verify_bundle(bundle_of(first)).receipts
+    assert found.policy_digest == POLICY.digest.value
+    for receipts in ([first, first], [CHAIN[0], first], [first, CHAIN[0]]):
+        with pytest.raises(ReceiptError, match="are in no order: verify each by itself"):
+            verify_bundle(bundle_of(*receipts))
+
+
 def test_a_receipt_by_another_isolate_is_refused_among_others():
     other = make_certificate(name="isolate", not_before=now() - DAY, not_after=now() + DAY)
     with pytest.raises(ReceiptError, match="not by the attested isolate"):
@@ -160,6 +179,52 @@ def test_results_and_inputs_are_looked_for_in_every_receipt():
         verify_bundle(bundle_of(CHAIN[0]), output=Digest.of(b"output 5"))
     with pytest.raises(ReceiptError, match="knows nothing of data package 6"):
         verify_bundle(bundle_of(CHAIN[0]), openings=[replace(OPENING, package_id=6)])
+
+
+class TestAnotherPolicy:
+    """Than one's own: whether the bundle was changed, or is of another computation."""
+
+    OTHER = Rig(ATTESTER).policy(terms={"rounds": 6})
+
+    def test_the_bundle_of_another_computation_is_told_with_what_differs(self):
+        with pytest.raises(ReceiptError, match="give the policy of that computation"):
+            verify_bundle(bundle_of(CHAIN[0]), policy=self.OTHER)
+
+    def test_one_that_was_put_in_later_is_told_by_its_attestation(self):
+        changed = replace(bundle_of(CHAIN[0]), policy=self.OTHER.raw)
+        with pytest.raises(ReceiptError, match="its attestation is for your policy"):
+            verify_bundle(changed, policy=POLICY)
+        with pytest.raises(GateError, match="was damaged or changed since it was kept") as caught:
+            verify_bundle(changed)
+        assert caught.value.check is GateCheck.POLICY
+
+    def test_so_it_is_beside_a_policy_that_names_no_key(self):
+        bundle, key = TestTabascoKey().of_2021()
+        own = Policy.parse(bundle.policy, at=now())
+        changed = replace(bundle, policy=POLICY.raw)
+        for beside in (None, key):
+            with pytest.raises(ReceiptError, match="its attestation is for your policy"):
+                verify_bundle(changed, policy=own, tabasco_key=beside)
+
+    def test_what_else_the_gate_refuses_is_told_as_it_is(self):
+        late = replace(bundle_of().attestation, attested_at=ATTESTATION.expires_at + DAY)
+        with pytest.raises(GateError) as caught:
+            verify_bundle(replace(bundle_of(CHAIN[0]), attestation=late))
+        assert caught.value.check is not GateCheck.POLICY
+        assert "damaged" not in str(caught.value)
+
+
+def test_people_see_how_many_receipts_there_are_and_none_of_their_bytes():
+    shown = {repr(bundle_of(*CHAIN[:count])): count for count in (0, 1, 2)} | {
+        repr(verify_bundle(bundle_of(*CHAIN[:count]))): count for count in (1, 2)
+    }
+    for text, count in shown.items():
+        assert f": {count} receipt{'' if count == 1 else 's'}" in text
+        assert POLICY.digest.short in text
+        assert len(text) < 200
+    (page,) = [verify_bundle(bundle_of(*CHAIN[:2]))._repr_html_()]
+    assert "2 verified" in page
+    assert str(POLICY.digest) in page
 
 
 def test_ten_years_later_it_holds_as_of_its_time():
@@ -248,6 +313,24 @@ def members(**changes: object) -> bytes:
 def test_what_is_not_a_bundle_is_refused(data):
     with pytest.raises(ContentError, match="not a bundle"):
         ReceiptBundle.parse(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"policy": bytes(1 << 20)},
+        {"receipts": [b""] * 65_536},
+        {"receipts": [bytes(256 * 1024)]},
+    ],
+)
+def test_as_much_as_a_bundle_may_hold_is_read(changes):
+    found = ReceiptBundle.parse(members(**changes))
+    assert cbor2.loads(found.to_bytes()).items() >= changes.items()
+
+
+def test_of_an_attestation_as_long_as_one_may_be_it_is_told_that_it_is_none():
+    with pytest.raises(AttestationFileError):
+        ReceiptBundle.parse(members(attestation=bytes(64 * 1024)))
 
 
 @pytest.mark.parametrize("data", [members() + b"\0", members()[:-1], members()[:200]])

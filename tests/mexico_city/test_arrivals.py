@@ -180,6 +180,9 @@ def test_what_broke_off_is_forgotten_after_a_while_and_its_place_is_free(party):
     party.arrivals.forget(100.0 + KEPT_S)
     assert not party.computation.provision.holds(arrival.slot)
     assert len(open_files(os.getpid())) == before
+    again = party.announce(FIRST, data())
+    again.writer.write(CONTENT)
+    assert again is not arrival
 
 
 def test_what_arrives_is_never_forgotten(party):

@@ -7,6 +7,7 @@ process, so that each takes milliseconds; `test_isolate_*` ask the same of real 
 import os
 import socket
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,6 +17,7 @@ from colima.runtime import (
     Accepted,
     Awaited,
     ComputationState,
+    Consent,
     ContentKind,
     DigestIs,
     Done,
@@ -32,18 +34,24 @@ from colima.runtime import (
     RefusalReason,
     Refused,
     ResultIs,
+    Revoke,
     Shutdown,
     Upload,
+    Withdraw,
 )
+from execution_engine.code_tag import code_tag
 from mexico_city.code_exchange import CodeExchange
 from mexico_city.computation import Computation
+from mexico_city.content import content_of
 from mexico_city.dialogue import Dialogue
+from mexico_city.errors import DeniedError
 from mexico_city.receipts import ReceiptBook
 from mexico_city.runtime import Runtime
+from platform_services.descriptors import send_descriptors
 from psa_attestation.receipts.receipt import RunEnd
 from psa_attestation.receipts.signing import sign_receipt
 from psa_attestation.receipts.verification import verify_receipt
-from support.computations import PROGRAM, policy
+from support.computations import PROGRAM, consent_to, policy
 from support.dialogues import taken_apart
 from support.guests import CountingRandom
 from support.local_front import LocalGuest, close_all
@@ -51,6 +59,7 @@ from support.processes import no_more_files, open_files, state
 from support.psa_tokens import DEVICE
 from support.receipts import CERTIFICATE, DIGEST, SALT
 from veracruz_utils.digest import Digest
+from veracruz_utils.secret import Secret
 
 AUTHOR, OWNER, READER, OTHER = range(4)
 ROLES = [["PiProvider"], ["DataProvider"], ["ResultReader"], ["ResultReader"]]
@@ -102,12 +111,13 @@ class Member:
 class World:
     """A runtime, its guest, and what Sonora is sent."""
 
-    def __init__(self, *, roles=ROLES, data=(OWNER,), **terms) -> None:
+    def __init__(self, *, roles=ROLES, data=(OWNER,), offered=b"", **terms) -> None:
         agreed = policy(roles, data=data, **({"rounds": 9, "attempts": 3} | terms))
+        self._others = _anonymous_files()
         self.guest = LocalGuest(agreed)
         self.sonora, inside = socket.socketpair()
         self.code = CodeExchange(agreed, inside)
-        self.sonora.sendall(_frame(isolate.TO_RUNTIME.encode(isolate.CodeOffer(bytes(32), b"", 0))))
+        self._offer(offered)
         self.code.receive_offer()
         self._inside = inside
         computation = Computation(agreed, CountingRandom())
@@ -170,20 +180,39 @@ class World:
         return verify_receipt(answer.receipt, certificate_digest=DIGEST)
 
     @property
+    def contents(self) -> int:
+        """How many files it has of programs, code, inputs and results."""
+        return _anonymous_files() - self._others
+
+    @property
     def stage(self):
         return self.runtime.computation.stage
 
     def end(self) -> None:
-        self.runtime.wipe()
-        for each in (self.author, self.owner, self.reader, self.other):
-            each.dialogue.close()
-        self.guest.close()
-        self.sonora.close()
-        self._inside.close()
+        with ExitStack() as last:
+            for each in (self.sonora, self._inside, self.guest):
+                last.callback(each.close)
+            for each in (self.author, self.owner, self.reader, self.other):
+                last.callback(each.dialogue.close)
+            self.runtime.wipe()
+
+    def _offer(self, code: bytes) -> None:
+        """Be Sonora, who has this code of the program, or none."""
+        content = content_of(code)
+        tag = code_tag(Secret(bytes(32)), self.code._context, content.digest)
+        offer = isolate.CodeOffer(bytes(32), tag if code else b"", len(code))
+        self.sonora.sendall(_frame(isolate.TO_RUNTIME.encode(offer)))
+        if code:
+            send_descriptors(self.sonora, [content.descriptor])
+        content.close()
 
 
 def _frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(4, "little") + payload
+
+
+def _anonymous_files() -> int:
+    return sum("/memfd:" in each for each in open_files(os.getpid()))
 
 
 def _signed(receipt):
@@ -306,11 +335,17 @@ def test_an_input_that_is_in_is_not_sent_again_by_who_missed_the_answer(world):
     assert refused(here.owner.ask(other)).reason is RefusalReason.DUPLICATE_PACKAGE
 
 
-def test_a_program_that_the_engine_refuses_ends_the_computation(world):
-    here = world()
+@pytest.mark.parametrize("offered", [b"", b"native"])
+def test_a_program_that_the_engine_refuses_ends_the_computation(world, offered):
+    here = world(offered=offered)
     here.author.program()
-    close_all(here.guest.hear()[1])
+    load, (module, code) = here.guest.hear()
+    assert load == isolate.Load(len(PROGRAM), len(offered))
+    if not offered:
+        os.write(code, b"x")
+    close_all([module, code])
     here.guest_says(isolate.LoadRefused("start-section"))
+    assert here.contents == 0
     answer = refused(here.author.said())
     assert (answer.reason, answer.found) == (RefusalReason.PROGRAM_REFUSED, "start-section")
     assert here.stage.state is ComputationState.ERROR
@@ -341,6 +376,24 @@ def test_a_guest_that_ends_over_the_program_ends_the_computation(world):
     here.settle()
     answer = refused(here.author.said())
     assert (answer.reason, answer.found) == (RefusalReason.GUEST_LOST, "signal-9")
+
+
+def test_a_guest_that_answers_what_it_was_not_asked_over_the_program_is_ended(world):
+    here = world()
+    here.author.program()
+    close_all(here.guest.hear()[1])
+    here.guest_says(FINISHED)
+    answer = refused(here.author.said())
+    assert (answer.reason, answer.found) == (RefusalReason.GUEST_LOST, "protocol")
+    assert gone(here.guest.process)
+
+
+def test_a_guest_that_does_not_take_the_program_ends_the_computation(world):
+    here = world()
+    here.guest.channel.close()
+    _, answer = here.author.program()
+    assert (answer.reason, answer.found) == (RefusalReason.GUEST_LOST, "protocol")
+    assert here.contents == 0
 
 
 def test_without_a_file_for_its_code_the_program_is_not_compiled(world):
@@ -378,6 +431,24 @@ def test_code_is_taken_of_the_first_guest_and_given_to_the_next(world):
     assert load == isolate.Load(len(PROGRAM), 6)
     assert (os.pread(module, 99, 0), os.pread(code, 99, 0)) == (PROGRAM, b"native")
     close_all([module, code])
+
+
+def test_no_guest_is_given_a_file_that_one_before_it_could_write_to(world):
+    here = world(attempts=5).loaded()
+    files = []
+    for _ in range(3):
+        here.reader.ask(GetResult(retry=True))
+        if files:
+            here.guest.renewed()
+            _, (module, code) = here.guest.hear()
+            files.append(os.fstat(code).st_ino)
+            close_all([module, code])
+            here.guest_says(isolate.Loaded(0))
+        else:
+            files.append(0)
+        here.fills(b"")
+        here.guest_says(isolate.Trapped("unreachable", ()))
+    assert len(set(files)) == 3
 
 
 # Runs.
@@ -665,6 +736,7 @@ def test_without_a_keeper_there_is_no_other_guest(world, when):
     here.guest.keeper.vanish()
     here.runtime.work.guest_readable()
     here.settle()
+    assert here.contents == 0
     assert here.stage.where() == "ERROR (guest lost)"
     assert here.stage.where(told=True) == "ERROR (guest lost: keeper)"
     assert not here.stage.running
@@ -673,14 +745,17 @@ def test_without_a_keeper_there_is_no_other_guest(world, when):
         assert here.receipt().end is RunEnd.GUEST_LOST
 
 
-def test_after_the_last_attempt_nothing_of_program_and_inputs_is_kept(world):
-    here = world(attempts=1)
-    before = len(open_files(os.getpid()))
-    here.loaded().running()
+@pytest.mark.parametrize("how", ["trap", "end"])
+def test_after_the_last_attempt_nothing_of_program_and_inputs_is_kept(world, how):
+    here = world(attempts=1).loaded().running()
     here.fills(b"")
-    here.guest_says(isolate.Trapped("unreachable", ()))
+    if how == "trap":
+        here.guest_says(isolate.Trapped("unreachable", ()))
+    else:
+        here.guest.channel.close()
+        here.runtime.work.guest_readable()
     assert here.stage.state is ComputationState.ERROR
-    assert len(open_files(os.getpid())) == before - 1  # the channel to the guest
+    assert here.contents == 0
 
 
 @pytest.mark.parametrize("when", ["loading", "in a run", "renewing", "releasing"])
@@ -763,6 +838,101 @@ def test_under_privacy_a_receipt_does_not_tell_what_a_run_took(world):
     assert isinstance(here.reader.said()[0], ResultIs)
     details = here.receipt().details
     assert (details.return_code, details.run_ms, details.fuel) == (0, None, None)
+
+
+# Requests, each with what comes of it.
+
+
+def test_an_input_is_withdrawn_and_another_one_sent(world):
+    here = world().loaded()
+    assert here.owner.ask(Withdraw(ContentKind.DATA, 0)) == [Done()]
+    assert here.stage.state is ComputationState.DATA_SOURCES_LOADING
+    proceed, accepted = here.owner.upload(b"other")
+    assert (proceed, type(accepted)) == (Proceed(), Accepted)
+    here.running()
+    job, descriptors = here.guest.hear()
+    assert (job.inputs, os.pread(descriptors[0], 99, 0)) == ((5,), b"other")
+    close_all(descriptors)
+
+
+def test_consents_are_given_and_taken_back(world):
+    here = world(consent=[OWNER]).loaded(sent=False)
+    agreed = here.runtime.computation.policy
+    assert here.owner.standing().consent_awaited == (OWNER,)
+    assert here.reader.ask(Consent(consent_to(agreed, OWNER))) == [Done()]
+    assert here.owner.standing().consent_awaited == ()
+    assert here.owner.ask(Revoke()) == [Done()]
+    assert here.owner.standing().consent_awaited == (OWNER,)
+
+
+def test_what_is_no_request_of_a_principal_is_none(world):
+    here = world()
+    with pytest.raises(DeniedError) as caught:
+        here.runtime.request(here.owner.dialogue, Done())
+    assert (caught.value.answer.reason, caught.value.answer.found) == (
+        RefusalReason.BAD_REQUEST,
+        "Done",
+    )
+
+
+def test_content_that_is_not_what_was_announced_is_refused_and_its_place_free_again(world):
+    here = world().loaded(sent=False)
+    _, answer = here.owner.upload(b"data", announced=Digest.of(b"date").value)
+    assert answer.reason is RefusalReason.WRONG_CONTENT
+    assert answer.found == f"content with digest {Digest.of(b'data')}"
+    assert answer.expected == f"{Digest.of(b'date')}, as announced"
+    _, accepted = here.owner.upload(b"date")
+    assert isinstance(accepted, Accepted)
+    assert here.contents == 2  # it and the program
+
+
+def test_without_a_digest_content_is_taken_as_it_comes_but_no_other_program(world):
+    here = world()
+    other = bytes(len(PROGRAM))
+    _, answer = here.author.ask(Upload(ContentKind.PROGRAM, 0, len(other)), other)
+    assert answer.reason is RefusalReason.WRONG_PROGRAM
+    assert here.runtime.work.guest.deadline is None
+    here.loaded(sent=False)
+    _, accepted = here.owner.ask(Upload(ContentKind.DATA, 0, 4), b"data")
+    assert isinstance(accepted, Accepted)
+
+
+def test_what_comes_for_the_round_before_is_ended_with_it(world):
+    here = world(data=(), streams=(OWNER,)).loaded(sent=False)
+    here.owner.upload(b"item", ContentKind.STREAM)
+    late = Member(here, OWNER)
+    assert late.ask(Upload(ContentKind.STREAM, 0, 5, bytes(32), replace=True)) == [Proceed()]
+    here.running()
+    here.returns(b"out")
+    here.reader.said()
+    assert here.reader.ask(NextRound()) == [Done()]
+    assert refused(late.said()).reason is RefusalReason.WRONG_STATE
+    assert late.dialogue.over
+
+
+def test_an_upload_that_broke_off_is_forgotten_in_the_end(world):
+    here = world().loaded(sent=False)
+    owner = Member(here, OWNER)
+    frame = REQUEST.encode(Upload(ContentKind.DATA, 0, 4, bytes(32)))
+    owner.dialogue.receive(_frame(frame) + b"da")
+    owner.dialogue.close()
+    assert here.contents == 2  # it and the program
+    here.runtime.forget(1e12)
+    assert here.contents == 1
+    frame = REQUEST.encode(Upload(ContentKind.DATA, 0, 4))
+    here.owner.dialogue.receive(_frame(frame) + b"da")
+    assert here.contents == 2
+    here.owner.dialogue.close()
+    assert here.contents == 1
+
+
+def test_an_upload_that_cannot_be_kept_gives_its_place_back(world):
+    here = world().loaded(sent=False)
+    arrival = here.runtime.request(here.owner.dialogue, Upload(ContentKind.DATA, 0, 4, bytes(32)))
+    here.runtime.abandoned(arrival)
+    assert here.contents == 1  # the program
+    _, accepted = here.owner.upload(b"data")
+    assert isinstance(accepted, Accepted)
 
 
 # Votes and places, as principals see them.

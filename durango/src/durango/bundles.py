@@ -6,7 +6,6 @@ knows: everybody can make a policy, be its Tabasco, and attest and sign whatever
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
 from functools import partial
 from typing import Final, Self
 
@@ -55,10 +54,10 @@ class ReceiptBundle:
         tabasco_key: Tabasco's result key (DER), beside a policy of 2021, which names none.
     """
 
-    receipts: tuple[bytes, ...] = field(repr=False)
+    receipts: tuple[bytes, ...]
     attestation: SavedAttestation
-    policy: bytes = field(repr=False)
-    tabasco_key: bytes | None = field(default=None, repr=False)
+    policy: bytes
+    tabasco_key: bytes | None = None
 
     def __repr__(self) -> str:
         count = len(self.receipts)
@@ -151,7 +150,7 @@ class VerifiedBundle:
     receipts: tuple[AnyReceipt, ...]
     attestation: Attestation
     policy: Policy
-    tabasco_key: bytes = field(repr=False)
+    tabasco_key: bytes
 
     def __repr__(self) -> str:
         count = len(self.receipts)
