@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_engine.errors import TrapError
+from execution_engine.errors import LimitError, TrapError
 from execution_engine.limits import EngineLimits
 from execution_engine.message import MAX_MESSAGE_BYTES, is_plain, message_text
 from execution_engine.program import Program
@@ -39,6 +39,36 @@ def said(code, strategy=Strategy.JIT):
 @pytest.mark.parametrize("body", ["unreachable", "(i32.const 0)", "(i32.const -4)"])
 def test_a_message_is_read_however_the_program_ends(body, strategy):
     assert said(saying(body), strategy) == "a panic"
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize(
+    "limits", [EngineLimits(run_seconds=0.2), EngineLimits(run_seconds=None, fuel=10_000)]
+)
+def test_a_message_is_read_when_a_limit_ends_the_program(limits, strategy):
+    code = saying("(loop (br 0)) (i32.const 0)")
+    with (
+        Program.load(code, strategy=strategy, limits=limits) as program,
+        pytest.raises(LimitError) as caught,
+    ):
+        program.run(RunInputs(), random=CountingRandom())
+    assert caught.value.message == "a panic"
+
+
+@pytest.mark.parametrize("kind", [LimitError, TrapError])
+def test_a_message_is_read_when_a_host_call_ends_the_program(kind):
+    place = {LimitError: "0", TrapError: "70000"}[kind]
+    code = guests.main(
+        f"(drop (call $write_output (i32.const {place}) (i32.const 9))) (i32.const 0)",
+        fields="""(global (export "veracruz_message") i32 (i32.const 8))
+        (data (i32.const 8) "\\10\\00\\00\\00\\07\\00\\00\\00") (data (i32.const 16) "a panic")""",
+    )
+    with (
+        Program.load(code, strategy=Strategy.JIT, limits=EngineLimits(output_bytes=8)) as program,
+        pytest.raises(kind) as caught,
+    ):
+        program.run(RunInputs(), random=CountingRandom())
+    assert caught.value.message == "a panic"
 
 
 def test_a_message_is_no_part_of_the_error():

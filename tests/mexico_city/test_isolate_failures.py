@@ -110,6 +110,39 @@ def test_what_a_program_says_goes_to_its_author_under_debug_alone(isolates, debu
     assert "a panic" not in repr(answers)
 
 
+ENDLESS = "(loop (br 0)) (i32.const 0)"
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_what_a_program_said_before_its_time_was_up_goes_to_its_author(isolates, strategy):
+    program = guests.module(SAYING % ENDLESS)
+    with (
+        isolates.computation(
+            [[PI], [READER]], program=program, debug=True, limits=Limits(run_seconds=1),
+            strategy=strategy,
+        ) as rig,
+        rig.session(0) as author,
+        rig.session(1) as reader,
+    ):  # fmt: skip
+        author.program(program)
+        answer = reader.result()
+        assert author.ask(GetFailureReport()) == FailureReport("limit reached: time", (), "a panic")
+    assert "a panic" not in repr(answer)
+
+
+def test_what_a_program_said_before_another_limit_goes_to_its_author(isolates):
+    program = guests.module(SAYING % ENDLESS)
+    with (
+        isolates.computation(
+            [[PI, READER]], program=program, debug=True, limits=Limits(fuel=10_000)
+        ) as rig,
+        rig.session(0) as only,
+    ):
+        only.program(program)
+        only.result()
+        assert only.ask(GetFailureReport()) == FailureReport("limit reached: fuel", (), "a panic")
+
+
 def trapped_with(isolates, *frames, debug, message="") -> runtime.Response:
     """What the author is told when the guest says that the program trapped in these frames."""
     with (

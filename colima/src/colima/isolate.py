@@ -276,9 +276,13 @@ class Trapped:
 
 @message(pb.LimitReached)
 class LimitReached:
-    """The program reached a limit of the policy; `code` names it."""
+    """The program reached a limit of the policy; `code` names it.
+
+    Under `debug` also what the program said to its author until then.
+    """
 
     code: Annotated[str, at_most(64)]
+    message: Annotated[str, at_most(MAX_MESSAGE_CHARS)] = ""
 
 
 FromGuest = Loaded | LoadRefused | Finished | Trapped | LimitReached

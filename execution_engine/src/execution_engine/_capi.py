@@ -173,23 +173,36 @@ class RawInstance:
 
     def i32(self, name: str) -> int | None:
         """The value now, unsigned, of the i32 global exported under this name; None without one."""
-        value = self._number(name, ffi.WASMTIME_I32)
-        return None if value is None else value.i32 & _U32
+        return self.i32_reader(name)()
+
+    def i32_reader(self, name: str) -> Callable[[], int | None]:
+        """What gives that value, also to another thread while the module runs."""
+        read = self._reader(name, ffi.WASMTIME_I32)
+
+        def value() -> int | None:
+            found = read()
+            return None if found is None else found.i32 & _U32
+
+        return value
 
     def i64(self, name: str) -> int | None:
         """The same of an i64 global."""
-        value = self._number(name, ffi.WASMTIME_I64)
+        value = self._reader(name, ffi.WASMTIME_I64)()
         return None if value is None else value.i64 & _U64
 
-    def _number(self, name: str, kind: ctypes.c_uint8) -> _C:
+    def _reader(self, name: str, kind: ctypes.c_uint8) -> Callable[[], _C]:
         try:
             found = self._export(name, ffi.WASMTIME_EXTERN_GLOBAL)
         except KeyError:
-            return None
-        value: _C = bindings.wasmtime_val_t()
+            return lambda: None
         place = ctypes.byref(found.global_)
-        bindings.wasmtime_global_get(self._context, place, ctypes.byref(value))
-        return value.of if value.kind == kind.value else None
+
+        def read() -> _C:
+            value: _C = bindings.wasmtime_val_t()
+            bindings.wasmtime_global_get(self._context, place, ctypes.byref(value))
+            return value.of if value.kind == kind.value else None
+
+        return read
 
     def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
         """Call an exported function of i32 parameters and results; the results are signed.

@@ -7,6 +7,7 @@ This is what runs in an isolate, where time is kept from outside: who holds the 
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import Final, Self
 
 from wasmtime import Engine, Module, Store, Trap, WasmtimeError
@@ -31,7 +32,7 @@ from execution_engine.interface import ModuleSummary, check_module_interface
 from execution_engine.limits import EngineLimits
 from execution_engine.module_host import ModuleHost
 from execution_engine.module_run import call_types, run_module
-from execution_engine.run import CallWrapper, RunInputs, RunOutcome
+from execution_engine.run import CallWrapper, Overdue, RunInputs, RunOutcome
 from execution_engine.stack import run_on_stack
 from execution_engine.static_limits import check_static_limits, is_component
 from execution_engine.strategy import HOST_STACK_BYTES, EngineSettings, make_engine
@@ -124,6 +125,7 @@ class CompiledProgram:
         random: RandomSource,
         output_sink: OutputSink | None = None,
         wrap_call: CallWrapper | None = None,
+        overdue: Overdue | None = None,
     ) -> RunOutcome:
         """Run `main` to its return.
 
@@ -133,6 +135,7 @@ class CompiledProgram:
             output_sink: gets the result straight from the guest's memory, as a view that is valid
                 during that call only. If the run fails afterwards, it has no result.
             wrap_call: what is put around each host call; what it raises ends the run.
+            overdue: what is done when it takes too long, by the thread that called this.
 
         Raises:
             TrapError: the program ended itself, or has no `main` that we can call.
@@ -148,7 +151,7 @@ class CompiledProgram:
             return run_on_stack(
                 lambda: self._execute(host),
                 stack_bytes=self.limits.stack_bytes + HOST_STACK_BYTES,
-                wait=self._wait,
+                wait=self._wait if overdue is None else partial(_wait_or_tell, host, overdue),
             )
 
     def close(self) -> None:
@@ -189,8 +192,11 @@ class CompiledProgram:
                 return_code = self._call_main(store, host)
             except (Trap, WasmtimeError) as error:  # a trap of a host call comes as either
                 if host.failures:
+                    _note_message(host.failures[-1], host)
                     raise_host_failure(host.failures)
                 raise _with_message(engine_error(error, self.limits), host) from None
+            finally:
+                host.end()
             budget = self.limits.fuel
             return RunOutcome(
                 return_code=return_code,
@@ -257,9 +263,18 @@ def _compile(engine: Engine, code: bytes, settings: EngineSettings) -> Module | 
 
 def _with_message(error: EngineError, host: Host) -> EngineError:
     # No local of the raising frame may hold the error: both would live, with the run's result.
-    if isinstance(error, TrapError):
-        error.message = host.said()
+    _note_message(error, host)
     return error
+
+
+def _note_message(error: BaseException, host: Host) -> None:
+    if isinstance(error, (TrapError, LimitError)):
+        error.message = host.said()
+
+
+def _wait_or_tell(host: Host, overdue: Overdue, ended: threading.Event) -> None:
+    if not ended.wait(overdue.after_s):
+        overdue.tell(host.said_so_far())
 
 
 def _no_entry_point(summary: ModuleSummary) -> TrapError:

@@ -145,8 +145,14 @@ class TrapError(EngineError):
 
 
 class LimitError(EngineError):
-    """The program reached a limit and was ended; what it had written is dropped."""
+    """The program reached a limit and was ended; what it had written is dropped.
+
+    Attributes:
+        code: which limit.
+        message: as of a trap.
+    """
 
     def __init__(self, code: LimitCode, detail: str) -> None:
         super().__init__(f"program reached a limit ({code}): {detail}")
         self.code = code
+        self.message = ""

@@ -1,5 +1,6 @@
 """What the host knows of one run, whichever way its guest calls it."""
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
@@ -45,6 +46,8 @@ class Host:
         self._random_left = limits.random_bytes
         self._sink = sink
         self._wrap_call = wrap_call
+        self._asking = threading.Lock()
+        self._ended = False
         self.failures: list[BaseException] = []
         self.output: bytes | None = None
         self.output_size: int | None = None
@@ -55,8 +58,21 @@ class Host:
         return call if self._wrap_call is None else self._wrap_call(name, call)
 
     def said(self) -> str:
-        """What the program said to its author."""
+        """What the program said to its author, asked when it has ended, in its own thread."""
         raise NotImplementedError
+
+    def said_so_far(self) -> str:
+        """What it said until now, asked by another thread while it runs."""
+        with self._asking:
+            return "" if self._ended else self._said_meanwhile()
+
+    def end(self) -> None:
+        """What the program knows is about to go: another thread must not look any more."""
+        with self._asking:
+            self._ended = True
+
+    def _said_meanwhile(self) -> str:
+        return self.said()
 
     def close(self) -> None:
         """Let go of inputs and result, so that who owns them can free them."""

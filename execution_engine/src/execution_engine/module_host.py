@@ -42,14 +42,22 @@ class GuestMemory:
         Raises:
             TrapError: they are not all inside memory.
         """
+        if start + size > len(self._view):
+            self._view = self.now()  # it may have grown since the last look
+        return self.seen(start, size)
+
+    def seen(self, start: int, size: int) -> memoryview:
+        """The same of memory as it was at the last look, without another.
+
+        Raises:
+            TrapError: they were not all inside.
+        """
         end = start + size
         if end > len(self._view):
-            self._view = self.now()  # it may have grown since the last look
-            if end > len(self._view):
-                raise TrapError(
-                    TrapCode.OUT_OF_BOUNDS_HOST_CALL,
-                    debug=f"{size} bytes at {start}, memory has {len(self._view)}",
-                )
+            raise TrapError(
+                TrapCode.OUT_OF_BOUNDS_HOST_CALL,
+                debug=f"{size} bytes at {start}, memory has {len(self._view)}",
+            )
         return self._view[start:end]
 
     def release(self) -> None:
@@ -72,13 +80,21 @@ class ModuleHost(Host):
 
     def said(self) -> str:
         """What the program said to its author, once it has ended."""
+        return "" if self.memory is None else self._text(self.memory.window)
+
+    def _said_meanwhile(self) -> str:
+        # Of memory that has grown since the last host call nothing is seen: to ask for it is for
+        # the thread that runs the program.
+        return "" if self.memory is None else self._text(self.memory.seen)
+
+    def _text(self, window: Callable[[int, int], memoryview]) -> str:
         at = None if self._message_at is None else self._message_at()
-        if self.memory is None or at is None:
+        if at is None:
             return ""
         try:
-            start, size = _TEXT_AT.unpack(self.memory.window(at, _TEXT_AT.size))
+            start, size = _TEXT_AT.unpack(window(at, _TEXT_AT.size))
             kept = min(size, MAX_MESSAGE_BYTES)
-            return message_text(bytes(self.memory.window(start + size - kept, kept)))
+            return message_text(bytes(window(start + size - kept, kept)))
         except TrapError:  # it points outside
             return ""
 

@@ -46,7 +46,7 @@ def run_module(
         instance = _capi.RawInstance(linker, store, module)
         host.attach(
             GuestMemory(instance.memory(abi.MEMORY)),
-            message_at=lambda: instance.i32(abi.MESSAGE),
+            message_at=instance.i32_reader(abi.MESSAGE),
         )
         arguments = (0,) * len(summary.entry.params) if summary.entry else ()
         try:

@@ -8,9 +8,10 @@ from typing import Any
 from wasmtime import Store
 
 from execution_engine.compiled_program import CompiledProgram
+from execution_engine.errors import TrapCode, TrapError
 from execution_engine.host import Host, OutputSink
 from execution_engine.module_host import ModuleHost
-from execution_engine.run import CallWrapper, HostFunction, RunInputs, RunOutcome
+from execution_engine.run import CallWrapper, HostFunction, Overdue, RunInputs, RunOutcome
 from platform_services import RandomSource
 from veracruz_utils.frozen import frozen
 
@@ -42,6 +43,7 @@ class ObservedProgram(CompiledProgram):
         random: RandomSource,
         output_sink: OutputSink | None = None,
         wrap_call: CallWrapper | None = None,
+        overdue: Overdue | None = None,
     ) -> ObservedOutcome:
         """Run `main` to its return; see the base."""
         calls: Counter[str] = Counter()
@@ -55,13 +57,31 @@ class ObservedProgram(CompiledProgram):
 
             return counted
 
-        outcome = super().run(inputs, random=random, output_sink=output_sink, wrap_call=counting)
+        try:
+            outcome = super().run(
+                inputs, random=random, output_sink=output_sink, wrap_call=counting, overdue=overdue
+            )
+        except TrapError as trap:
+            self._note_memory(trap)
+            raise
         return ObservedOutcome(
             **asdict(outcome), host_calls=dict(calls), memory_peak=self._memory_peak
         )
 
     def _call_main(self, store: Store, host: Host) -> int:
-        return_code = super()._call_main(store, host)
-        memory = host.memory if isinstance(host, ModuleHost) else None
-        self._memory_peak = None if memory is None else len(memory.now())
-        return return_code
+        self._memory_peak = None
+        try:
+            return super()._call_main(store, host)
+        finally:
+            memory = host.memory if isinstance(host, ModuleHost) else None
+            self._memory_peak = None if memory is None else len(memory.now())
+
+    def _note_memory(self, trap: TrapError) -> None:
+        """Say of a program that gave up how much memory it had, if that may be why.
+
+        The engine does not tell which growth it refused. What grows by doubling has a third of the
+        limit at least when it is refused.
+        """
+        size, most = self._memory_peak, self.limits.memory_bytes
+        if trap.code is TrapCode.UNREACHABLE and size is not None and 3 * size > most:
+            trap.debug = f"memory has {size} of at most {most} bytes: it may have run out"

@@ -16,7 +16,7 @@ from execution_engine.errors import EngineError
 from execution_engine.host import OutputSink
 from execution_engine.limits import EngineLimits
 from execution_engine.observed_program import ObservedOutcome, ObservedProgram
-from execution_engine.run import CallWrapper, RunInputs
+from execution_engine.run import CallWrapper, Overdue, RunInputs
 from execution_engine.wasm.examination import check_module
 from platform_services import RandomSource
 from veracruz_utils.policy import Strategy
@@ -61,12 +61,15 @@ class Program(ObservedProgram):
         random: RandomSource,
         output_sink: OutputSink | None = None,
         wrap_call: CallWrapper | None = None,
+        overdue: Overdue | None = None,
     ) -> ObservedOutcome:
         """Run `main` to its return, or to its deadline; see the base."""
         with self._running:
             if self._closed:
                 raise EngineError("the program is closed: load it again")
-            return super().run(inputs, random=random, output_sink=output_sink, wrap_call=wrap_call)
+            return super().run(
+                inputs, random=random, output_sink=output_sink, wrap_call=wrap_call, overdue=overdue
+            )
 
     def close(self) -> None:
         """Free the compiled code; the program cannot run again."""

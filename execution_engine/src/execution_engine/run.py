@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from mmap import mmap
-from typing import Any
+from typing import Any, NoReturn
 
 from veracruz_utils.frozen import frozen
 
@@ -23,6 +23,19 @@ class RunInputs:
     inputs: Sequence[Buffer] = ()
     streams: Sequence[Buffer] = ()
     previous_result: Buffer | None = None
+
+
+@frozen
+class Overdue:
+    """What happens with a run that takes too long, in a process that is ended then.
+
+    Attributes:
+        after_s: wall-clock time, in seconds.
+        tell: gets what the program said to its author until then, and never returns.
+    """
+
+    after_s: float
+    tell: Callable[[str], NoReturn]
 
 
 # A host call as the engine calls it, and what is put around one (its name comes first).

@@ -13,14 +13,15 @@ import contextlib
 import mmap
 import os
 import socket
+import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from colima import frame, isolate, read_frame
 from colima.runtime import MAX_MESSAGE_CHARS, MAX_NAME_CHARS, TrapFrame
 from execution_engine.compiled_program import CompiledProgram
 from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
-from execution_engine.run import RunInputs
+from execution_engine.run import Overdue, RunInputs
 from execution_engine.strategy import EngineSettings
 from mexico_city.limits import engine_limits
 from platform_services import RandomSource
@@ -87,6 +88,13 @@ def _view(descriptor: int, size: int, files: contextlib.ExitStack) -> memoryview
     return files.enter_context(memoryview(mapping))
 
 
+def say_and_wait(channel: socket.socket, answer: bytes) -> NoReturn:
+    """Give an answer over `channel`, and wait for the end of this process."""
+    channel.sendall(frame(answer))
+    while True:
+        threading.Event().wait()
+
+
 class IsolateGuest:
     """The guest of an isolate: its answers say no more than a principal may know.
 
@@ -94,10 +102,17 @@ class IsolateGuest:
         policy: which strategy, which limits, and whether the program's author is told more.
         random: what the program's random bytes come from, in runs without a seed.
         compiled: called once the program is, before anything of it runs.
+        last_word: under `debug` gives the answer for a run that takes too long, in place of `run`,
+            and waits for the end of this process.
     """
 
     def __init__(
-        self, policy: Policy, random: RandomSource, *, compiled: Callable[[], None]
+        self,
+        policy: Policy,
+        random: RandomSource,
+        *,
+        compiled: Callable[[], None],
+        last_word: Callable[[isolate.FromGuest], NoReturn] | None = None,
     ) -> None:
         self._strategy = policy.strategy
         self._canonical_nans = policy.conduct.canonical_nans
@@ -105,6 +120,8 @@ class IsolateGuest:
         self._limits = engine_limits(policy.limits)
         self._random = random
         self._compiled = compiled
+        self._last_word = last_word
+        self._run_seconds = policy.limits.run_seconds
         self._program: CompiledProgram | None = None
 
     def load(self, module: bytes, code: memoryview, code_file: int) -> isolate.FromGuest:
@@ -134,22 +151,39 @@ class IsolateGuest:
         random = SeededRandomSource(seed) if seed else self._random
         try:
             outcome = self._program.run(
-                inputs, random=random, output_sink=lambda data: write_all(output_file, data)
+                inputs,
+                random=random,
+                output_sink=lambda data: write_all(output_file, data),
+                overdue=self._overdue(),
             )
         except TrapError as trap:
             if not self._debug:
                 return isolate.Trapped(trap.code)
             return isolate.Trapped(trap.code, _frames(trap), _message(trap.message))
         except LimitError as limit:
-            return isolate.LimitReached(limit.code)
+            return isolate.LimitReached(limit.code, self._told(limit.message))
         return isolate.Finished(
             return_code=outcome.return_code,
             wrote_output=outcome.output_size is not None,
             output_size=outcome.output_size or 0,
             run_ms=round(outcome.seconds * 1000),
             fuel=outcome.fuel or 0,
-            message=_message(outcome.message) if self._debug else "",
+            message=self._told(outcome.message),
         )
+
+    def _overdue(self) -> Overdue | None:
+        """What the front kills a run for without a word, but under `debug` a little later."""
+        last_word = self._last_word
+        if not self._debug or last_word is None:
+            return None
+
+        def tell(said: str) -> NoReturn:
+            last_word(isolate.LimitReached(LimitCode.TIME, self._told(said)))
+
+        return Overdue(self._run_seconds, tell)
+
+    def _told(self, message: str) -> str:
+        return _message(message) if self._debug else ""
 
 
 class _Code:

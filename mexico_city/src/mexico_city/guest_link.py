@@ -24,6 +24,8 @@ from veracruz_utils.policy import Limits
 
 _SEND_TIMEOUT_S: Final = 5.0
 """For a request and its descriptors, which a guest takes at once unless it stopped reading."""
+_LAST_WORD_S: Final = 2.0
+"""What a guest gets under `debug` to say that a run took too long, and what the program said."""
 _OUT_OF_MEMORY: Final = f"signal-{signal.SIGABRT.value}"
 """How the compiler ends a process that gets no more memory."""
 _NO_KEEPER: Final = "keeper"
@@ -62,6 +64,7 @@ class GuestLink:
         keeper: which makes guests and ends them.
         channel: to the first guest, which is walled in.
         limits: of the policy.
+        debug: a guest whose run takes too long is heard: it says so itself, or is killed soon.
 
     Attributes:
         alive: whether the process runs, as far as is known here.
@@ -69,13 +72,16 @@ class GuestLink:
         deadline: when the answer is due; None when none is.
     """
 
-    def __init__(self, keeper: Keeper, channel: socket.socket, limits: Limits) -> None:
+    def __init__(
+        self, keeper: Keeper, channel: socket.socket, limits: Limits, *, debug: bool = False
+    ) -> None:
         self.alive = True
         self.loaded = False
         self.deadline: float | None = None
         self._keeper = keeper
         self._channel = channel
         self._limits = limits
+        self._last_word_s = _LAST_WORD_S if debug else 0.0
         self._decoder = FrameDecoder(isolate.MAX_FRAME_BYTES)
         self._time_limit = LimitCode.TIME
         self._walled_in = True
@@ -134,7 +140,7 @@ class GuestLink:
         Raises:
             GuestLostError: it does not listen, or there is no room for an output.
         """
-        self.deadline = now + self._limits.run_seconds
+        self.deadline = now + self._limits.run_seconds + self._last_word_s
         self._time_limit = LimitCode.TIME
         message, contents = run_request(job)
         output = self._output_file()
@@ -279,7 +285,7 @@ def _is_of_the_engine(answer: isolate.FromGuest) -> bool:
             return code in _TRAPS and plain
         case isolate.Finished():
             return is_plain(answer.message)
-        case isolate.LimitReached(code):
-            return code in _LIMITS
+        case isolate.LimitReached(code, message):
+            return code in _LIMITS and is_plain(message)
         case _:
             return True

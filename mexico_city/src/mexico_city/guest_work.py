@@ -169,8 +169,8 @@ class GuestWork:
                 self._finished(answer)
             case isolate.Trapped(code, frames, message) if self._job is not None:
                 self._failed(RefusalReason.TRAPPED, code, frames, message)
-            case isolate.LimitReached(code) if self._job is not None:
-                self._failed(RefusalReason.LIMIT_REACHED, code)
+            case isolate.LimitReached(code, message) if self._job is not None:
+                self._failed(RefusalReason.LIMIT_REACHED, code, (), message)
             case _:
                 self._distrust_guest()
 

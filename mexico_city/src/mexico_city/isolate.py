@@ -27,7 +27,7 @@ from mexico_city.code_exchange import MAX_CODE_BYTES, CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError, RuntimeFailure
 from mexico_city.front import MAX_SESSIONS, Front
-from mexico_city.guest import IsolateGuest, serve
+from mexico_city.guest import IsolateGuest, say_and_wait, serve
 from mexico_city.guest_link import GuestLink
 from mexico_city.keeper import WALLED_IN, Keeper, KeeperLostError, keep_guests
 from mexico_city.lifetime import Lifetime
@@ -91,7 +91,7 @@ def run(policy_bytes: bytes, *, measurement: bytes, control: int, private: int, 
             return _refuse(sonora, RuntimeFailure("there is no process that keeps guests"))
         except VeracruzError as error:
             return _refuse(sonora, error)
-        guest = GuestLink(keeper, channel, policy.limits)
+        guest = GuestLink(keeper, channel, policy.limits, debug=policy.debug)
         return _serve(policy, guest, measurement, layers, control=control, private=sonora)
     finally:
         keeper.close()
@@ -222,7 +222,11 @@ def _be_guest(policy_bytes: bytes, channel: socket.socket, keeper: int) -> NoRet
         if policy.strategy is Strategy.INTERPRETATION:
             entry.settle_guest()  # at once: nothing of the program's is ever machine code
             settle = limits.allow_run_memory
-        guest = IsolateGuest(policy, LinuxRandomSource(), compiled=settle)
+
+        def last_word(answer: isolate.FromGuest) -> NoReturn:
+            say_and_wait(channel, isolate.FROM_GUEST.encode(answer))
+
+        guest = IsolateGuest(policy, LinuxRandomSource(), compiled=settle, last_word=last_word)
         serve(channel, guest, isolate.FROM_GUEST.encode)
         status = 0
     except PolicyError:

@@ -127,6 +127,39 @@ def test_a_refused_input_is_told(run, file):
     assert report["meaning"] == "the program refused stream 1: code 4"
 
 
+SAYING = """(global (export "veracruz_message") i32 (i32.const 8))
+    (data (i32.const 8) "\\10\\00\\00\\00\\07\\00\\00\\00") (data (i32.const 16) "a panic")
+    (func (export "main") (result i32) (loop (br 0)) (i32.const 0))"""
+
+
+@pytest.mark.parametrize(
+    "options", [["--seconds", 0.3], ["--fuel", 1000], ["--seconds", 0.3, "--profile"]]
+)
+def test_what_was_said_before_a_limit_is_kept(run, file, options):
+    done = run(file(guests.module(SAYING)), *options, "--json")
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["ending"], report["message"]) == (7, "limit-reached", "a panic")
+
+
+def test_a_program_that_gave_up_near_its_limit_of_memory_is_told(run, file):
+    grown = guests.module(
+        """(func (export "main") (result i32)
+        (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then (unreachable)))
+        (i32.const 0))"""
+    )
+    done = run(file(grown), "--memory-mib", 1)
+    assert done.exit_code == 6
+    assert "memory has" not in done.stderr  # a page of sixteen says nothing
+    half = guests.module(
+        """(func (export "main") (result i32)
+        (drop (memory.grow (i32.const 7)))
+        (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then (unreachable)))
+        (i32.const 0))"""
+    )
+    done = run(file(half), "--memory-mib", 1)
+    assert "  memory has 524288 of at most 1048576 bytes: it may have run out" in done.stderr
+
+
 def test_a_trap_says_where(run, file):
     assert "in function 0, byte 0x" in run(file(UNREACHABLE)).stderr
 

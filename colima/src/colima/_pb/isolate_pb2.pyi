@@ -241,10 +241,12 @@ class Trapped(_message.Message):
     def __init__(self, code: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class LimitReached(_message.Message):
-    __slots__ = ("code",)
+    __slots__ = ("code", "message")
     CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     code: str
-    def __init__(self, code: _Optional[str] = ...) -> None: ...
+    message: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class FromGuest(_message.Message):
     __slots__ = ("loaded", "load_refused", "finished", "trapped", "limit_reached")

@@ -120,6 +120,7 @@ class _Bench:
             trace=options.on_call is not None,
             profile=options.profile,
             cache=options.cache,
+            run_seconds=terms.run_seconds,
         )
 
     def _load(self, guest: GuestProcess) -> ModuleLoaded:

@@ -3,6 +3,7 @@
 import socket
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from colima import frame
 from execution_engine.code_cache import CodeCache
@@ -15,10 +16,10 @@ from execution_engine.errors import (
 )
 from execution_engine.limits import EngineLimits
 from execution_engine.observed_program import ObservedProgram
-from execution_engine.run import RunInputs
+from execution_engine.run import Overdue, RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module
-from mexico_city.guest import write_all
+from mexico_city.guest import say_and_wait, write_all
 from mexico_city.sandbox.limits import allow_run_memory
 from platform_services import LinuxRandomSource
 from platform_services.seeded import SeededRandomSource
@@ -43,6 +44,8 @@ class GuestOptions:
         trace: tell of every host call.
         profile: tell where each run spent its time; needs `run_seconds`.
         cache: a folder for compiled code.
+        run_seconds: wall-clock time of a run, after which the parent ends this process; what the
+            program said until then is told before.
     """
 
     strategy: Strategy
@@ -52,6 +55,7 @@ class GuestOptions:
     trace: bool = False
     profile: bool = False
     cache: Path | None = None
+    run_seconds: float | None = None
 
 
 class FreestandingGuest:
@@ -94,6 +98,18 @@ class FreestandingGuest:
             self._tell(self._program.profile)
         return ending
 
+    def _overdue(self) -> Overdue | None:
+        seconds = self._options.run_seconds
+        if seconds is None or self._options.profile:  # a profiled program ends by itself
+            return None
+
+        def tell(said: str) -> NoReturn:
+            error = LimitError(LimitCode.TIME, f"the limit is {seconds:g} s")
+            error.message = said
+            say_and_wait(self._channel, messages.encode(_limit_reached(error)))
+
+        return Overdue(seconds, tell)
+
     def _tell(self, message: messages.Message) -> None:
         self._channel.sendall(frame(messages.encode(message)))
 
@@ -124,6 +140,7 @@ class FreestandingGuest:
                 random=SeededRandomSource(seed) if seed else LinuxRandomSource(),
                 output_sink=lambda data: write_all(output_file, data),
                 wrap_call=traced(self._tell, inputs) if self._options.trace else None,
+                overdue=self._overdue(),
             )
         except TrapError as error:
             return messages.Stopped(
@@ -143,7 +160,9 @@ class FreestandingGuest:
 
 
 def _limit_reached(error: LimitError) -> messages.Stopped:
-    return messages.Stopped(RunEnding.LIMIT_REACHED.name, error.code, str(error))
+    return messages.Stopped(
+        RunEnding.LIMIT_REACHED.name, error.code, str(error), said=error.message
+    )
 
 
 def _frames(error: TrapError) -> list[str]:

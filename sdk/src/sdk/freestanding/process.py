@@ -31,7 +31,7 @@ from sdk.freestanding.report import RunEnding
 
 _RECEIVE_BYTES: Final = 64 * 1024
 _GRACE_S: Final = 5.0
-"""What the process gets beyond a limit that it sees to itself, as it does when it profiles."""
+"""What the process gets beyond the limit of a run, which it tells itself."""
 
 CallListener = Callable[[HostCallEvent], None]
 
@@ -129,7 +129,7 @@ class GuestProcess:
 
     def _answer(self, seconds: float) -> messages.Message:
         """The next message that ends a request; what comes before it is passed on."""
-        grace = _GRACE_S if self._options.profile else 0.0
+        grace = 0.0 if self._compiling else _GRACE_S
         deadline = time.monotonic() + seconds + grace
         while True:
             message = self._next(deadline)

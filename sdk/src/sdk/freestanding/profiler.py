@@ -60,9 +60,11 @@ class ProfiledProgram(ObservedProgram):
         try:
             with _ticking(self._engine.increment_epoch):
                 return super().run(inputs, random=random, **more)
-        except TrapError:
+        except TrapError as trap:
             if self._profiler.overdue:
-                raise LimitError(LimitCode.TIME, f"the limit is {seconds:g} s") from None
+                error = LimitError(LimitCode.TIME, f"the limit is {seconds:g} s")
+                error.message = trap.message
+                raise error from None
             raise
         finally:
             self.profile = self._profiler.finish(imported=len(self.summary.imports))

@@ -3,7 +3,7 @@
 from typing import Final
 
 from execution_engine.code_cache import CodeCache
-from execution_engine.errors import EngineError
+from execution_engine.errors import EngineError, TrapError
 from execution_engine.limits import EngineLimits
 from execution_engine.program import Program
 from execution_engine.run import RunInputs
@@ -96,7 +96,9 @@ def _run(
             try:
                 outcome = program.run(inputs, random=LinuxRandomSource())
             except EngineError as error:
-                return (*rounds, RoundSeen(None, error=str(error)))
+                more = error.debug if isinstance(error, TrapError) else ""
+                told = f"{error}: {more}" if more else str(error)
+                return (*rounds, RoundSeen(None, error=told))
             rounds.append(RoundSeen(outcome.return_code, outcome.output))
             previous = outcome.output or b""
     return tuple(rounds)
