@@ -14,10 +14,10 @@ from sonora.enrolled_key import NEXT, EnrolledKey, EnrolmentEvent, EnrolmentStat
 from sonora.enrolment import OwnEnrolment, enrol
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.software import SoftwareRoot
+from support.databases import new_database
 from support.enrolment import Clock, new_key
 from support.patience import PATIENCE_S
 from tabasco.collateral import Store, StoredCollateral
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.roots import Roots
@@ -33,7 +33,7 @@ METHODS = {
 
 @pytest.fixture
 def database(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield database
 
 

@@ -14,11 +14,11 @@ from sonora.enrolled_key import EnrolledKey, EnrolmentState
 from sonora.enrolment import enrol
 from sonora.enrolment_watch import EnrolmentWatch, question
 from sonora.evidence.software import SoftwareRoot
+from support.databases import new_database
 from support.enrolment import Clock, new_key
 from support.processes import eventually
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.errors import RefusalError
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.revocations import Revocations
@@ -76,7 +76,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield Desk(database, tmp_path)
 
 

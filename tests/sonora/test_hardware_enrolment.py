@@ -15,11 +15,11 @@ from sonora.evidence.tpm.source import TpmSettings, TpmSource
 from sonora.evidence.tsm import TsmSource
 from support import dcap_evidence as dcap
 from support import nitro_documents as nitro
+from support.databases import new_database
 from support.enrolment import Clock
 from support.platform_fakes import FakeGramine, FakeNsm, FakeTpm, FakeTsm
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.registry.challenges import Challenges
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
@@ -89,7 +89,7 @@ def tabasco_with(tmp_path, name):
     if name in ("sgx", "tdx"):
         recipe = TD if name == "tdx" else dcap.Recipe()
         store.add([("made", recipe.collateral_json())], at=at)
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         policies = Policies(database)
         root = HardwareRoot(
             EvidenceKind(name),

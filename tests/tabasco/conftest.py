@@ -1,9 +1,9 @@
 import secrets
-import shutil
 
 import pytest
 from sqlalchemy import text
 
+from support.databases import new_database
 from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
 from support.postgresql import AVAILABLE, MISSING, Server
 from tabasco.collateral import Store, StoredCollateral
@@ -26,14 +26,6 @@ def postgresql():
 
 
 @pytest.fixture(scope="session")
-def new_file(tmp_path_factory):
-    """An empty database that has been migrated, which takes longer than most tests."""
-    path = tmp_path_factory.mktemp("new") / "tabasco.db"
-    Database.open(sqlite_url(path)).close()
-    return path
-
-
-@pytest.fixture(scope="session")
 def _shared_database(postgresql):
     """A database for one test after the other, and the names of its tables."""
     with Database.open(postgresql.database("shared")) as database:
@@ -48,8 +40,7 @@ def _shared_database(postgresql):
 def database(request, tmp_path):
     """An empty database, of each kind that there is."""
     if request.param == "sqlite":
-        new = request.getfixturevalue("new_file")
-        with Database.open(sqlite_url(shutil.copy2(new, tmp_path / "tabasco.db"))) as database:
+        with new_database(tmp_path / "tabasco.db") as database:
             yield database
         return
     database, tables = request.getfixturevalue("_shared_database")

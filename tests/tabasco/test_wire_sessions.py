@@ -12,6 +12,7 @@ from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import dcap_evidence as dcap
+from support.databases import new_database
 from support.enrolment import new_key, spki
 from support.patience import PATIENCE_S
 from tabasco.collateral import Store, StoredCollateral, Trust
@@ -19,7 +20,6 @@ from tabasco.grpc.methods import LIMITS, methods_of
 from tabasco.http import Context, HttpService, create_app
 from tabasco.registry.administrators import AdministratorRole, Administrators
 from tabasco.registry.bundles import ReferenceValue
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
@@ -38,7 +38,7 @@ BY_REFERENCE = b'version = 1\n[sgx.measurements]\nmrenclave = "reference-values"
 
 @pytest.fixture
 def database(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         Policies(database).put_in_force(BY_REFERENCE, at=dcap.NOON)
         value = ReferenceValue(EvidenceKind.SGX, "mrenclave", MEASURED, "the one")
         ReferenceValues(database).add(value, at=dcap.NOON)

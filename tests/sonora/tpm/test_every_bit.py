@@ -14,9 +14,9 @@ from psa_attestation.evidence.native import NativeEvidence
 from sonora.evidence.base import Credential
 from sonora.evidence.tpm.source import TpmSource
 from support import event_logs
+from support.databases import new_database
 from support.swtpm import needs_swtpm
 from tabasco.registry.challenges import Challenges
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.roots import Roots
 from tabasco.service.credentials import Credentials
 from tabasco.verify import EvidenceError
@@ -42,7 +42,7 @@ def prove(tpm, manufacturer, tmp_path):
     source = TpmSource(tpm.settings(event_log=tmp_path / "log"))
     issuer = x509.load_pem_x509_certificate(manufacturer.issuer.read_bytes())
     now = datetime.now(UTC) + timedelta(minutes=1)
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         roots = Roots(database)
         roots.add_manufacturer("maker", issuer.public_bytes(Encoding.DER), at=now)
         challenges = Challenges(database, validity=timedelta(seconds=60), limit=9)

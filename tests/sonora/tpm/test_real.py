@@ -27,12 +27,12 @@ from sonora.evidence.tpm.keys import (
 )
 from sonora.evidence.tpm.source import TpmSource
 from support import endorsements, event_logs, swtpm
+from support.databases import new_database
 from support.enrolment import Clock
 from support.swtpm import needs_swtpm
 from support.throwaway_chain import NOON
 from tabasco.collateral import Store, StoredCollateral
 from tabasco.errors import RefusalError
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.policies import Policies
 from tabasco.registry.revocations import Revocations
@@ -110,7 +110,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield World(tmp_path, database, Clock(datetime.now(UTC) + timedelta(minutes=1)))
 
 

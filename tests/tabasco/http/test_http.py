@@ -28,6 +28,7 @@ from psa_attestation.jose.jws import sign_jws
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_jwt import verify_ear_jwt
 from support import endorsements
+from support.databases import new_database
 from support.enrolment import RootAttester, new_key, spki
 from support.patience import PATIENCE_S
 from support.throwaway_chain import YEAR, Form, authority, issue
@@ -39,7 +40,6 @@ from tabasco.http.bodies import MAX_BODY_BYTES
 from tabasco.registry.administrators import TOKEN_PREFIX, AdministratorRole, Administrators
 from tabasco.registry.audit import AuditLog, Head
 from tabasco.registry.bundles import BUNDLE_TYPE
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.reference_values import ReferenceValues
 from tabasco.verify.tpm.credential import MadeCredential
 from tabasco.verify.tpm.key_area import attestation_key
@@ -57,7 +57,7 @@ POLICY = b'version = 1\n[sgx]\n[sgx.measurements]\nmrenclave = "reference-values
 @pytest.fixture
 def database(tmp_path):
     """SQLite alone: what HTTP adds is the same over every database."""
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield database
 
 
@@ -507,7 +507,7 @@ def test_a_failure_inside_says_nothing_outside(app, client, monkeypatch):
 
 
 def test_an_administrator_token_is_kept_as_its_digest_alone(tmp_path, clock):
-    with Database.open(sqlite_url(tmp_path / "other.db")) as database:
+    with new_database(tmp_path / "other.db") as database:
         token = Administrators(database).add("x", AdministratorRole.READER, at=clock()).reveal()
         kept = b"".join(path.read_bytes() for path in tmp_path.glob("other.db*"))
     assert token.startswith(TOKEN_PREFIX.encode())
@@ -524,6 +524,13 @@ def test_the_description_is_served(client):
 def test_the_description_that_is_checked_in_is_the_one_that_is_served(client):
     kept = (ROOT / "docs/reference/tabasco-openapi.json").read_text()
     assert json.loads(kept) == client.get("/openapi.json").json(), "run: make openapi"
+
+
+def test_no_part_of_an_answer_waits_for_word_that_another_has_come(server, client):
+    assert client.get("/livez").status_code == 200
+    (connection,) = server._server.server_state.connections
+    at = connection.transport.get_extra_info("socket")
+    assert at.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_plain_http_does_not_leave_this_machine(app):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 import colima.tabasco as wire
+from support.databases import new_database
 from support.enrolment import Clock, RootAttester
 from support.enrolment import SoftwareRoot as Root
 from tabasco import BusyError, RefusalError, RejectionReason
@@ -58,8 +59,8 @@ def test_another_service_on_the_same_database_takes_it_once(database):
 
 def test_a_service_with_the_key_and_a_database_of_its_own_takes_it_too(tmp_path):
     with (
-        Database.open(sqlite_url(tmp_path / "one.db")) as one,
-        Database.open(sqlite_url(tmp_path / "two.db")) as two,
+        new_database(tmp_path / "one.db") as one,
+        new_database(tmp_path / "two.db") as two,
     ):
         challenge = source(one).issue("sgx", at=NOW)
         source(two).use(challenge, "sgx", at=NOW)
@@ -69,7 +70,7 @@ def test_a_service_with_the_key_and_a_database_of_its_own_takes_it_too(tmp_path)
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    with Database.open(sqlite_url(tmp_path_factory.mktemp("kept") / "t.db")) as database:
+    with new_database(tmp_path_factory.mktemp("kept") / "t.db") as database:
         yield database
 
 
@@ -207,7 +208,7 @@ def test_an_enrolment_begins_at_one_service_and_ends_at_another(
     with contextlib.ExitStack() as stack:
         services = []
         for name in ("one", "two"):
-            database = stack.enter_context(Database.open(sqlite_url(tmp_path / f"{name}.db")))
+            database = stack.enter_context(new_database(tmp_path / f"{name}.db"))
             Roots(database).add("lab", root.key.public_key(), at=clock())
             services.append(
                 AttestationService(

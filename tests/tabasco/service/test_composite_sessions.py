@@ -11,6 +11,7 @@ from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_claims import VerifierId
 from support import cca_tokens as cca
+from support.databases import new_database
 from support.evidence_seeds import machine_with_gpus
 from support.hardware_platforms import COMPONENTS
 from support.nvidia_devices import (
@@ -29,7 +30,6 @@ from tabasco.appraisal.inspection import EvidenceVerdict
 from tabasco.collateral import ItemKind, Store, StoredCollateral, Trust
 from tabasco.errors import RefusalError, RejectionReason
 from tabasco.registry.challenges import Challenges
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.platform_keys import PlatformKeys
 from tabasco.registry.policies import Policies
@@ -59,7 +59,7 @@ COUNTS = '[composite.facts]\n"count.tpm" = { at_least = 1 }\n"count.nvidia" = { 
 
 @pytest.fixture
 def database(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield database
 
 

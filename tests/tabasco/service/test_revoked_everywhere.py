@@ -5,10 +5,8 @@ enrols, sessions, `explain`, and reports.
 """
 
 import hashlib
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
@@ -16,13 +14,13 @@ from colima.tabasco import BeginEnrolmentRequest, VerifyTokenRequest
 from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
+from support.databases import new_database
 from support.enrolment import Clock, RootAttester, SoftwareRoot, new_key
 from support.evidence_seeds import seeds
 from support.hardware_platforms import KINDS, Machine, MachineAttester, own_store
 from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.inspection import EvidenceVerdict, inspect
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
@@ -76,22 +74,15 @@ def store(tmp_path_factory):
     return own_store(tmp_path_factory.mktemp("collateral"))
 
 
-@contextmanager
-def fresh(new_file, path):
-    shutil.copy2(new_file, path)
-    with Database.open(sqlite_url(path)) as database:
-        yield database
-
-
 def test_each_value_of_a_machines_evidence_counts_in_every_place_once_revoked(
-    machine, store, new_file, tmp_path
+    machine, store, tmp_path
 ):
     kind = machine.kind.value
     proven = machine.proven(store)
     assert {each.subject for each in proven.revocable} >= {Subject.MEASUREMENT, Subject.KEY}
     for number, named in enumerate(proven.revocable):
         clock = Clock(machine.at)
-        with fresh(new_file, tmp_path / f"{number}.db") as database:
+        with new_database(tmp_path / f"{number}.db") as database:
             machine.register(database)
             Policies(database).put_in_force(machine.policy(), at=clock())
             service = service_on(database, clock, machine.collateral(store), machine.roots)

@@ -10,12 +10,12 @@ from psa_attestation.results.appraisal import Tier
 from psa_attestation.results.ear import verify_ear
 from psa_attestation.results.ear_claims import VerifierId
 from support import dcap_evidence as dcap
+from support.databases import new_database
 from support.enrolment import new_key, spki
 from tabasco.collateral import Store, StoredCollateral, Trust
 from tabasco.errors import BusyError, RefusalError, RejectionReason
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.challenges import Challenges
-from tabasco.registry.database import Database, sqlite_url
 from tabasco.registry.key_ring import KeyRing
 from tabasco.registry.policies import Policies
 from tabasco.registry.reference_values import ReferenceValues
@@ -33,7 +33,7 @@ ACCEPTING = f'version = 1\n[sgx.measurements]\nmrenclave = ["{MEASURED}"]\n'
 
 @pytest.fixture
 def database(tmp_path):
-    with Database.open(sqlite_url(tmp_path / "tabasco.db")) as database:
+    with new_database(tmp_path / "tabasco.db") as database:
         yield database
 
 

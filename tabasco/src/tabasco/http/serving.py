@@ -73,6 +73,9 @@ class HttpService:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise VeracruzError(f"cannot listen on {self._address} for HTTP: {reason}") from error
+        # Connections have it from here, for asyncio sets it for other sockets alone. Without it the
+        # body of an answer waits for the client's word that the head has come, which it delays.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._address = Address(self._address.host, self._socket.getsockname()[1])
         # Outside the main thread uvicorn leaves signals alone: they are the gRPC service's.
         self._thread = threading.Thread(
