@@ -66,8 +66,28 @@ def test_it_is_the_signed_statement_that_the_module_documents(name):
     assert len(signature) == consent_of(name).form.size
 
 
+def prime(bits, offset):
+    """The prime of so many bits of RFC 7919: of the digits of e, the first that is one."""
+    term = digits = 1 << (bits - 66)
+    number = 0
+    while term:
+        number += 1
+        term //= number
+        digits += term
+    return (1 << bits) - (1 << bits - 64) + (((digits >> 64) + offset) << 64) - 1
+
+
+def rsa_of_8192_bits():
+    """A key of the largest size, of primes that need not be sought."""
+    p, q, public = prime(6144, 15705020), prime(2048, 560316), 65537
+    private = pow(public, -1, (p - 1) * (q - 1))
+    parts = (private % (p - 1), private % (q - 1), pow(q, -1, p))
+    numbers = rsa.RSAPrivateNumbers(p, q, private, *parts, rsa.RSAPublicNumbers(public, p * q))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
 def test_the_longest_fits():
-    key = rsa.generate_private_key(65537, 8192)
+    key = rsa_of_8192_bits()
     consent = PolicyConsent.of(POLICY, 2**32 - 1, certificate("longest", key=key))
     message = sign_consent(consent, key)
     assert consent.is_given_by(message)

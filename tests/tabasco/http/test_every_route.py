@@ -35,8 +35,9 @@ GOOD = {
     "date-time": ["2026-01-01T00:00:00Z", *map(str, TIMES[:4])],
 }
 AS_JSON = {"Content-Type": "application/json"}
+DESCRIPTION = description()
 ROUTES = [
-    (method.upper(), path) for path, methods in description()["paths"].items() for method in methods
+    (method.upper(), path) for path, methods in DESCRIPTION["paths"].items() for method in methods
 ]
 
 
@@ -146,8 +147,8 @@ def _admin(service, database, clock):
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_no_request_makes_it_fail(admin, method, path):
-    parts = description()["components"]["schemas"]
-    operation = description()["paths"][path][method.lower()]
+    parts = DESCRIPTION["components"]["schemas"]
+    operation = DESCRIPTION["paths"][path][method.lower()]
     names = [each for each in operation.get("parameters", []) if each["in"] == "query"]
 
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -182,7 +183,7 @@ def test_no_request_makes_it_fail(admin, method, path):
 def test_every_route_with_a_form_is_among_the_whole_ones():
     with_form = {
         path.replace("{nonce}", to_base64url(bytes(32)))
-        for path, methods in description()["paths"].items()
+        for path, methods in DESCRIPTION["paths"].items()
         if "application/json" in methods.get("post", {}).get("requestBody", {}).get("content", {})
     }
     assert with_form == WHOLE.keys()
