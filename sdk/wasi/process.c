@@ -6,6 +6,7 @@ GLOBAL u64 veracruz_exit;
 __attribute__((export_name("main"))) u32 enter(void) {
   if (!arena_begin()) __builtin_trap();
   sources_begin();
+  say(NULL, 0); /* the message is where nothing was said, not at address 0, which is the program's */
   file *files = own()->files;
   files[0].node = own()->inputs > 0 ? SOURCE : EMPTY;
   files[0].reads = true;

@@ -62,6 +62,7 @@ _ADAPTER: Final = (
     *_WARNINGS,
     "-Wl,--no-entry",
     "-Wl,--import-memory",
+    "-Wl,-z,stack-size=0",
     "-Wl,--export=veracruz_exit",
     "-Wl,--export=veracruz_message",
 )  # fmt: skip
