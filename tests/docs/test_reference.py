@@ -17,6 +17,7 @@ from execution_engine.strategy import OFF, ON
 from execution_engine.wit import wit
 from mexico_city.lifecycle import NEXT, LifecycleEvent
 from psa_attestation.errors import ErrorCode, Stage
+from sdk.adaptation.adapter import wasi_functions
 from sonora.bridge_access import REFUSAL_WINDOW_S, REFUSALS
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
@@ -258,3 +259,11 @@ def test_the_tabasco_page_has_every_command_and_every_route():
 def test_the_receipts_page_lists_every_field():
     drawn = [int(cells[0]) for cells in rows("reference/receipts.md") if cells[0].isdigit()]
     assert drawn == [*sorted(receipts.MEMBERS), 19]  # which that one has none of
+
+
+def test_the_page_on_wasi_has_a_row_for_every_function_that_the_adapter_answers():
+    named = [
+        name for row in rows("reference/wasi.md") for name in re.findall("`([a-z_]+)`", row[0])
+    ]
+    functions = [name for name in named if name in wasi_functions()]
+    assert sorted(functions) == list(wasi_functions())

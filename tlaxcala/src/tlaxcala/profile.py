@@ -6,6 +6,7 @@ from dataclasses import asdict
 from execution_engine.abi import (
     ENTRY_POINT,
     ENTRY_TYPES,
+    EXIT,
     HOST_CALLS,
     INITIALIZER,
     INITIALIZER_TYPE,
@@ -77,12 +78,14 @@ class CallProfile:
         functions: how many of the functions that have code are reached.
         indirect_targets: how many functions indirect calls may reach, the host's among them.
         host_calls: host calls that are reached, without prefix, in order of the ABI.
+        leaves: whether it exports `veracruz_exit`, and may leave from within with a code.
     """
 
     entries: tuple[str, ...]
     functions: int
     indirect_targets: int
     host_calls: tuple[str, ...]
+    leaves: bool
 
 
 @frozen
@@ -161,6 +164,7 @@ def _calls(
         functions=sum(index >= len(imported) for index in seen.functions),
         indirect_targets=len(seen.indirectly),
         host_calls=tuple(call.name for call in HOST_CALLS if call.import_name in names),
+        leaves=declared.exported(EXIT, "global") is not None,
     )
 
 

@@ -77,6 +77,8 @@ def _description(report: CertificationReport) -> Iterator[str]:
 def _profile_lines(profile: ModuleProfile) -> Iterator[str]:
     calls, code, storage = profile.calls, profile.code, profile.storage
     yield f"reached from {_listed(calls.entries)}: {_listed(calls.host_calls)}"
+    if calls.leaves:
+        yield "may leave from within: a trap after it has set `veracruz_exit` is a return of `main`"
     yield (
         f"functions: {code.functions} ({calls.functions} reached), {code.size} bytes, the largest "
         f"{code.largest_function}, {code.instructions} instructions, {code.loops} loops"
