@@ -248,7 +248,6 @@ def test_a_vector_of_more_entries_than_we_look_at_is_refused_before_it_is_read(c
         '(module (memory (export "memory") i64 1))',
         '(module (memory (export "memory") 1) (memory 1))',
         '(module (memory (export "memory") 1 (pagesize 1)))',
-        '(module (memory (export "memory") 1) (func $f (return_call $f)))',
         '(module (memory (export "memory") 1) (tag))',
         '(module (memory (export "memory") 1) (func (param externref)))',
         '(module (memory (export "memory") 1) (type (struct (field i32))))',

@@ -305,6 +305,50 @@ def test_other_nans_are_the_processors_and_keep_a_payload(strategy):
     assert total == 0x7FF8_0000_0000_0BED
 
 
+def test_tail_calls_take_no_stack_and_the_same_fuel_under_both_strategies():
+    code = main(
+        "(return_call $down (i32.const 1000000) (i32.const 0))",
+        fields="""(table funcref (elem $down)) (type $two (func (param i32 i32) (result i32)))
+          (func $down (type $two)
+            (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+            (if (i32.and (local.get 0) (i32.const 1)) (then (return_call $down
+              (i32.sub (local.get 0) (i32.const 1)) (i32.add (local.get 1) (i32.const 1)))))
+            (return_call_indirect (type $two)
+              (i32.sub (local.get 0) (i32.const 1)) (local.get 1) (i32.const 0)))""",
+    )
+    limits = EngineLimits(fuel=10**8, stack_bytes=2**16)
+    found = set()
+    for strategy in Strategy:
+        with Program.load(code, strategy=strategy, limits=limits) as program:
+            outcome = program.run(RunInputs(), random=CountingRandom())
+            found.add((outcome.return_code, outcome.fuel))
+    assert len(found) == 1
+    assert found.pop()[0] == 500_000
+
+
+def test_a_host_call_in_place_of_a_return_answers_and_traps_as_others_do(run):
+    code = main("(return_call $write_output (i32.const 0) (i32.const 4))")
+    assert run(code).output == bytes(4)
+    outside = main(
+        "(return_call $f (i32.const 0))",
+        fields="(func $f (param i32) (result i32)"
+        " (return_call $write_output (i32.const 65536) (i32.const 4)))",
+    )
+    with pytest.raises(TrapError) as trapped:
+        run(outside)
+    assert trapped.value.code is TrapCode.OUT_OF_BOUNDS_HOST_CALL
+
+
+def test_an_endless_chain_of_tail_calls_ends_at_its_limits(run):
+    code = main("(return_call $f)", fields="(func $f (result i32) (return_call $f))")
+    with pytest.raises(LimitError) as limit:
+        run(code, fuel=100_000)
+    assert limit.value.code is LimitCode.FUEL
+    with pytest.raises(LimitError) as limit:
+        run(code, run_seconds=0.1)
+    assert limit.value.code is LimitCode.TIME
+
+
 def test_a_program_runs_again_from_its_first_state(strategy):
     code = main(
         """(i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))

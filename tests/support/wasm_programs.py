@@ -177,7 +177,7 @@ class Writer:
         if depth:
             kinds += [self.branch, self.loop, self.block, self.switch]
         if callees:
-            kinds += [self.call, self.call_indirect]
+            kinds += [self.call, self.call_indirect, self.leave]
         return self.random.choice(kinds)(depth - 1, callees)
 
     def assign(self, _depth, _callees):
@@ -245,6 +245,15 @@ class Writer:
         index = f"(i32.add (i32.const {callees[0][2:]}) {offset})"
         value = f"(call_indirect $table (type $f) {self.expression('i32')} {index})"
         return f"(local.set {self.local('i32')} {value})"
+
+    def leave(self, _depth, callees):
+        """A tail call, direct or through the table, if a local says so."""
+        given = self.expression("i32")
+        direct = f"(return_call {self.random.choice(callees)} {given})"
+        index = f"(i32.const {callees[0][2:]})"
+        through = f"(return_call_indirect $table (type $f) {given} {index})"
+        how = self.random.choice([direct, through])
+        return f"(if (i32.eqz (local.get {self.local('i32')})) (then {how}))"
 
     def function(self, callees, most):
         """Locals, some statements, and a store of every local's final value."""

@@ -38,13 +38,6 @@ NEEDING = {
         main("(block $h (try_table (catch 0 $h) (throw 0))) (i32.const 0)", fields="(tag)"),
     ],
     "legacy_exceptions": [LEGACY],
-    "tail_call": [
-        main("(return_call $f)", fields="(func $f (result i32) (i32.const 0))"),
-        main(
-            "(return_call_indirect (type $main) (i32.const 0))",
-            fields="(table 1 funcref) (type $main (func (result i32)))",
-        ),
-    ],
     "gc": [
         module(MAIN + "(type (struct (field i32)))"),
         module(MAIN + "(rec (type (struct)) (type (array i8)))"),
@@ -80,10 +73,8 @@ def test_every_feature_has_a_module_but_one_that_no_assembler_writes():
 
 
 def test_a_module_that_needs_several_is_told_of_each():
-    code = module(
-        MAIN + "(func $f (return_call $f))", memory='(memory (export "memory") i64 1 1 shared)'
-    )
-    assert missing_features(code) == ("memory64", "threads", "tail_call")
+    code = module(MAIN + "(tag)", memory='(memory (export "memory") i64 1 1 shared)')
+    assert missing_features(code) == ("memory64", "threads", "exceptions")
     assert [one.code for one in check(code).findings] == ["TLX008"] * 3
 
 

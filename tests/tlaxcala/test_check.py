@@ -69,7 +69,6 @@ def test_limits_of_a_policy_can_be_given():
 @pytest.mark.parametrize(
     "instruction",
     [
-        "(return_call 0)",
         "(drop (i32.atomic.load (i32.const 0)))",
         "(drop (i32x4.relaxed_trunc_f32x4_s (v128.const i64x2 0 0)))",
         "(local externref)",

@@ -20,6 +20,20 @@ def host_calls(body, fields=""):
     return profile(main(f"{body} (i32.const 0)", fields=fields)).calls.host_calls
 
 
+def test_functions_that_are_called_in_place_of_a_return_are_reached():
+    code = module(
+        """(table funcref (elem $through)) (type $plain (func (result i32)))
+        (func (export "main") (type $plain) (return_call $direct))
+        (func $direct (type $plain) (return_call_indirect (type $plain) (i32.const 0)))
+        (func $through (type $plain) (return_call $getrandom (i32.const 0) (i32.const 1)))
+        (func $never (type $plain) (i32.const 0))""",
+        imports='(import "env" "__veracruz_hcall_getrandom" '
+        "(func $getrandom (param i32 i32) (result i32)))",
+    )
+    calls = check(code).profile.calls
+    assert (calls.functions, calls.host_calls) == (3, ("getrandom",))
+
+
 def test_sizes_and_counts_are_those_of_the_module():
     code = module(
         """(func (export "main") (result i32) (local i32 i64)

@@ -60,7 +60,7 @@ BREAKING = {
     "TLX004": (b"\0asm\2\0\0\0", None),
     "TLX005": (GOOD[:-1], None),
     "TLX006": (main("(i64.const 0)"), None),
-    "TLX008": (main("(return_call $f)", fields="(func $f (result i32) (i32.const 0))"), None),
+    "TLX008": (main("(throw 0)", fields="(tag)"), None),
     "TLX010": (imports('"elsewhere" "print" (func (param i32))'), None),
     "TLX011": (imports('"env" "stack" (global i32)'), None),
     "TLX012": (imports('"env" "__veracruz_hcall_getrandom" (func (param i64))'), None),

@@ -6,9 +6,9 @@ the compiler stays in the trusted base. Results, traps and fuel are the same; so
 NaNs where they are made canonical, which costs floating-point code up to twice its time.
 
 The features are WebAssembly 1.0 with sign extension, saturating conversion, bulk memory, multiple
-values, tables and values of `funcref` (not of `externref`), fixed-width SIMD and extended constant
-expressions. Everything else is switched off, so that an engine that comes with more by default
-changes nothing.
+values, tables and values of `funcref` (not of `externref`), fixed-width SIMD, tail calls and
+extended constant expressions. Everything else is switched off, so that an engine that comes with
+more by default changes nothing.
 """
 
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from execution_engine.errors import EngineError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
-ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd")
+ON: Final = ("bulk_memory", "multi_value", "reference_types", "simd", "tail_call")
 # Of the engine for components alone: core modules never meet it.
 COMPONENT: Final = "component_model"
 # Whatever else the library can switch: what a later one has besides is off until it is asked for.

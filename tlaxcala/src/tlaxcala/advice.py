@@ -29,8 +29,6 @@ _OF_FEATURES: Final = {
     "without do not run",
     "legacy_exceptions": "build without exceptions: C++ with `-fno-exceptions`, Emscripten without "
     '`-fwasm-exceptions`, Rust with `panic = "abort"`',
-    "tail_call": "build without them: clang, zig and Emscripten without `-mtail-call`, Rust "
-    "without `+tail-call`, Binaryen without `--enable-tail-call`",
     "gc": "take a toolchain that brings its own memory management (Rust, C, C++, Zig, Go, "
     "AssemblyScript, Python): Kotlin, Dart, Java, OCaml and Scheme need the engine's and do not "
     "run",

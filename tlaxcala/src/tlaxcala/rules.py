@@ -100,8 +100,8 @@ RULES_OF_THE_ENGINE: Final = {
         "the module needs a feature that is switched off",
         "It would be valid with a newer proposal than the supported set: WebAssembly 1.0, sign "
         "extension, saturating conversion, bulk memory, multiple values, funcref, fixed-width "
-        "SIMD, extended constant expressions. The set is the same under both strategies and part "
-        "of what a runtime is measured as.",
+        "SIMD, tail calls, extended constant expressions. The set is the same under both "
+        "strategies and part of what a runtime is measured as.",
         "build the module again without this feature",
     ),
     RefusalCode.FORBIDDEN_IMPORT: Rule(

@@ -21,7 +21,6 @@ FEATURES: Final = {
     "threads": "shared memories and atomic instructions",
     "exceptions": "tags, throw and try_table",
     "legacy_exceptions": "try and catch as they were before the standard",
-    "tail_call": "return_call and return_call_indirect",
     "gc": "structs and arrays that the engine collects",
     "function_references": "typed references to functions, call_ref",
     "externref": "references to things of the host",

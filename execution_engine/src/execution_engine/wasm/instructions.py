@@ -76,9 +76,9 @@ def function_shape(code: bytes, body: Body) -> FunctionShape:
                 depth -= 1
             case 0x0E:
                 targets = max(targets, value)
-            case 0x10:
+            case 0x10 | 0x12:  # in place of a return, too
                 calls.add(value)
-            case 0x11:
+            case 0x11 | 0x13:
                 indirect += 1
                 types.add(value)
             case 0xD2:
@@ -239,6 +239,8 @@ def _steps() -> tuple[_Step | None, ...]:
         (0x0E, 0x0E, _jump_table),
         (0x10, 0x10, _one),
         (0x11, 0x11, _indirect_call),
+        (0x12, 0x12, _one),
+        (0x13, 0x13, _indirect_call),
         (0x1C, 0x1C, _typed_select),
         (0x20, 0x26, _one),
         (0x28, 0x3E, _two),
