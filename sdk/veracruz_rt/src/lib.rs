@@ -49,9 +49,23 @@ impl core::fmt::Write for Said {
     }
 }
 
-#[cfg(rust_before_1_68)]
+#[cfg(all(rust_before_1_68, not(veracruz_debug)))]
 #[alloc_error_handler]
 fn out_of_memory(_: Layout) -> ! {
+    wasm32::unreachable()
+}
+
+#[cfg(all(rust_before_1_68, veracruz_debug))]
+#[alloc_error_handler]
+fn out_of_memory(layout: Layout) -> ! {
+    let _ = core::fmt::Write::write_fmt(
+        &mut Said,
+        format_args!(
+            "out of memory: {} bytes were asked for, memory has {} and may not grow by as many\n",
+            layout.size(),
+            wasm32::memory_size(0) * PAGE_BYTES
+        ),
+    );
     wasm32::unreachable()
 }
 

@@ -119,6 +119,26 @@ def test_a_program_that_is_built_for_debugging_says_what_went_wrong(  # noqa: PL
     assert names & {"main", "program"}
 
 
+@needs_rust
+def test_a_program_in_rust_says_how_much_memory_it_wanted(sdk, tmp_path):
+    sdk("new", "greedy", "--language", "rust")
+    source = tmp_path / "greedy/main.rs"
+    before = "let mut sum = 0u64;"
+    much = "let much: alloc::vec::Vec<u8> = alloc::vec::Vec::with_capacity(600_000_000);"
+    text = source.read_text().replace(before, f"{before} {much} sum += much.as_ptr() as u64;")
+    source.write_text(text)
+    built = sdk("build", "greedy", "--debug")
+    assert built.exit_code == 0, built.output
+    code = tmp_path.joinpath("greedy/greedy.wasm").read_bytes()
+    limits = EngineLimits(run_seconds=20, memory_bytes=512 * 2**20)
+    with (
+        Program.load(code, strategy=Strategy.JIT, limits=limits) as program,
+        pytest.raises(TrapError) as caught,
+    ):
+        program.run(RunInputs([b"\0"]), random=CountingRandom())
+    assert "600000000 bytes" in caught.value.message
+
+
 def test_every_language_has_a_template_and_a_builder():
     templates = files("sdk.projects").joinpath("templates")
     names = {entry.name for entry in templates.iterdir()}
