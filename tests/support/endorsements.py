@@ -22,6 +22,7 @@ def made(
     signs=False,
     start=NOON - YEAR,
     model="chip",
+    names=(),
     more=(),
 ):
     """An endorsement certificate, right unless changed, as DER."""
@@ -40,7 +41,9 @@ def made(
         .not_valid_before(start)
         .not_valid_after(start + 2 * YEAR)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DirectoryName(name)]), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([*names, x509.DirectoryName(name)]), critical=True
+        )
         .add_extension(
             x509.KeyUsage(
                 digital_signature=signs,

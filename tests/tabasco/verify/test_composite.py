@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from psa_attestation.evidence.native import report_data_of
+from psa_attestation.evidence.native import AuxiliaryPart, report_data_of
 from support import snp_evidence as snp
 from support.evidence_seeds import machine_with_gpus
 from support.nvidia_devices import NONCE, ROOTS, SECOND_LEAF, Device, device_list
@@ -16,7 +16,14 @@ from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.inspection import as_json, as_text, inspect
 from tabasco.appraisal.policy import AppraisalPolicy
 from tabasco.verify import Fault, VerificationStage
-from tabasco.verify.composite import MAX_PARTS, WHOLE, parse_composite, proven_together
+from tabasco.verify.composite import (
+    MAX_PARTS,
+    WHOLE,
+    Member,
+    is_composite,
+    parse_composite,
+    proven_together,
+)
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
@@ -150,6 +157,7 @@ class TestForm:
             {"submods": []},
             {"submods": {}},
             {"submods": {"a": {}}, "more": 1},
+            {"submods": {"a": {"kind": "tdx", "evidence": "00"}}, "more": 1},
             {"submods": {"a": 1}},
             {"submods": {"a": {"kind": "tdx"}}},
             {"submods": {"a": {"kind": "tdx", "evidence": ""}}},
@@ -168,6 +176,23 @@ class TestForm:
     def test_what_has_not_the_form_is_refused(self, document):
         with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             parse_composite(json.dumps(document).encode())
+
+
+def test_a_member_may_have_all_that_there_is_and_there_may_be_as_many_as_are_read():
+    more = dict.fromkeys(AuxiliaryPart, "AQ==") | {AuxiliaryPart.AUTHORITIES: "02"}
+    known = {"kind": "tdx", "evidence": "0x00", **more}
+    document = {"submods": {str(number): known for number in range(MAX_PARTS)}}
+    found = parse_composite(json.dumps(document).encode())
+    assert len(found) == MAX_PARTS
+    assert found["0"] == Member(EvidenceKind.TDX, b"\0", b"\1", b"\2")
+
+
+@pytest.mark.parametrize(
+    ("data", "meant"),
+    [(MACHINE, True), (b'{"submods": 1}', True), (b'{"mods": {}}', False), (b'["submods"]', False)],
+)
+def test_it_is_told_from_other_json_by_its_one_member(data, meant):
+    assert is_composite(data) == meant
 
 
 CPU_RULES = '[tpm]\nconcerns = ["tpm.uncertified-key"]\n[tpm.measurements]\npcr0 = ["{}"]\n'

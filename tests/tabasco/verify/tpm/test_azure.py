@@ -16,7 +16,14 @@ from tabasco.verify.detection import kind_of
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
-from tabasco.verify.tpm.azure import certify, parse_hcl, runtime_claims
+from tabasco.verify.tpm.azure import (
+    MAX_REPORT_BYTES,
+    certify,
+    configuration,
+    parse_hcl,
+    runtime_claims,
+    user_data,
+)
 from tabasco.verify.tpm.azure_json import parse_azure
 from tabasco.verify.tpm.quote import verify_quote
 
@@ -171,6 +178,38 @@ class TestReport:
         report = parse_hcl(hcl(b'{"a": 1}') + bytes(100))
         assert (report.kind, report.hash_name) == ("sev-snp", "sha256")
         assert runtime_claims(report) == {"a": 1}
+
+    def test_a_report_is_padded_to_as_much_as_is_read_and_no_more(self):
+        report = hcl()
+        assert parse_hcl(report.ljust(MAX_REPORT_BYTES, b"\0")).runtime_data == b"{}"
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            parse_hcl(report.ljust(MAX_REPORT_BYTES + 1, b"\0"))
+
+    def test_what_the_machine_had_put_in_is_64_bytes_or_nothing(self):
+        said = parse_hcl(hcl(json.dumps({"user-data": "0A" * 64}).encode()))
+        assert user_data(said) == b"\n" * 64
+        assert user_data(parse_hcl(hcl())) == b""
+
+    @pytest.mark.parametrize(
+        "value", ["", "0a" * 63, "0a" * 65, "0a " * 64, "0x" * 64, "z" * 128, 1, True, ["0a" * 64]]
+    )
+    def test_anything_else_is_refused(self, value):
+        report = parse_hcl(hcl(json.dumps({"user-data": value}).encode()))
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            user_data(report)
+
+    def test_texts_and_truths_of_its_configuration_are_facts(self):
+        said = {
+            "secure-boot": True, "console-enabled": False, "vmUniqueId": "x" * 256,
+            "long": "x" * 257, "number": 1, "list": ["x"], "nothing": None,
+        }  # fmt: skip
+        report = parse_hcl(hcl(json.dumps({"vm-configuration": said}).encode()))
+        assert configuration(report) == {
+            "vm.secure-boot": "true", "vm.console-enabled": "false", "vm.vmUniqueId": "x" * 256,
+        }  # fmt: skip
+        for other in ([], "x", None):
+            given = json.dumps({"vm-configuration": other}).encode()
+            assert configuration(parse_hcl(hcl(given))) == {}
 
     @pytest.mark.parametrize(
         ("data", "fault"),

@@ -15,6 +15,7 @@ from support.throwaway_chain import NOON, YEAR, authority, issue
 from support.tpm_quotes import rsa_key
 from tabasco.verify import Fault
 from tabasco.verify.tpm.endorsement import verify_endorsement, verify_key_certificate
+from tabasco.verify.x509.certificates import as_pem
 
 SHARED = Path(__file__).parents[5] / "shared" / "vectors" / "tpm-more"
 WEB_SERVER = "1.3.6.1.5.5.7.3.1"
@@ -43,6 +44,33 @@ def test_a_certificate_says_which_tpm_of_whose_it_is():
     # All that a revocation can name.
     named = (certificate, BETWEEN.der, ROOT.der, spki(rsa_key()), spki(BETWEEN.key))
     assert {hashlib.sha256(each).digest() for each in named} <= {each.value for each in found.named}
+
+
+def test_other_names_beside_that_of_the_tpm_say_nothing_of_it():
+    certificate = made(names=[x509.DNSName("tpm.example")])
+    assert verify(certificate).facts == verify(made()).facts
+
+
+def test_the_purpose_may_be_in_the_certificate_of_who_issues_no_others():
+    purposes = {
+        each: x509.ExtendedKeyUsage([x509.ObjectIdentifier(each)])
+        for each in ("2.23.133.8.1", ATTESTATION)
+    }
+    for each, accepted in zip(purposes.values(), (True, False), strict=True):
+        issuer = issue("Issuer", ROOT, authority(extensions=[(each, False)]))
+        certificate = made(issuer=issuer, purposes=None)
+        if accepted:
+            assert verify(certificate, issuer.pem).key_digest
+        else:
+            with refused(Fault.CHAIN, match="not for an endorsement key"):
+                verify(certificate, issuer.pem)
+
+
+def test_between_certificates_people_may_say_what_they_are():
+    words = b"This is the TPM's:\n"
+    pem = words + as_pem(made()) + b"\n" + words + BETWEEN.pem
+    assert verify(pem, b"").key_digest == verify(made()).key_digest
+    assert verify(made(), words + BETWEEN.pem).key_digest
 
 
 def test_a_key_on_p256_is_for_agreement():

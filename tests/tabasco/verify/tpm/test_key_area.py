@@ -12,9 +12,10 @@ from support.tpm_quotes import EC_KEY, rsa_key, sized
 from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.tpm.key_area import attestation_key
 
+MODULUS = rsa_key().public_key().public_numbers().n
 
-def rsa_area(*, bits=2048, exponent=0, scheme=b"\x00\x14\x00\x0b", kind=1):
-    modulus = rsa_key().public_key().public_numbers().n
+
+def rsa_area(*, bits=2048, exponent=0, scheme=b"\x00\x14\x00\x0b", kind=1, modulus=MODULUS):
     return (
         struct.pack(">HHI", kind, 0x0B, ATTRIBUTES) + sized(b"") + b"\x00\x10" + scheme
         + struct.pack(">HI", bits, exponent) + sized(modulus.to_bytes(256))
@@ -33,7 +34,11 @@ def flipped(bit):
     return bytes(area)
 
 
-@pytest.mark.parametrize(("area", "key"), [(ecc_area(), EC_KEY), (rsa_area(), rsa_key())])
+@pytest.mark.parametrize(
+    ("area", "key"),
+    [(ecc_area(), EC_KEY), (ecc_area(policy=bytes(64)), EC_KEY), (rsa_area(), rsa_key()),
+     (rsa_area(exponent=65537), rsa_key())],
+)  # fmt: skip
 def test_a_restricted_signing_key_is_one_by_its_name(area, key):
     found = attestation_key(area)
     assert found.public_key == der(key)
@@ -91,8 +96,11 @@ def test_a_key_of_another_kind_is_none(area, said):
 
 
 @pytest.mark.parametrize(
-    "area", [ecc_area(x=5), rsa_area(bits=3072), rsa_area(exponent=3), b"", bytes(2000)]
-)
+    "area",
+    [ecc_area(x=5), ecc_area(policy=bytes(65)), rsa_area(bits=3072), rsa_area(exponent=3),
+     rsa_area(exponent=65536), rsa_area(exponent=65538), rsa_area(bits=3, modulus=5), b"",
+     bytes(2000)],
+)  # fmt: skip
 def test_what_is_no_key_is_malformed(area):
     assert refusal(lambda: attestation_key(area)).fault in {Fault.MALFORMED, Fault.ATTRIBUTES}
 
