@@ -125,7 +125,7 @@ def test_a_guest_that_died_is_told_apart_by_how():
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("exit 0", "exit-0"), ("exit 3", "exit-3"), ("kill -HUP $$", "signal-1")],
+    [("exit 0", "exit-0"), ("exit 3", "exit-3"), ("kill -USR1 $$", "signal-10")],
 )
 def test_a_guest_that_ended_by_itself_is_told_apart_by_how(command, code):
     with guest("/bin/sh", "-c", command) as one:

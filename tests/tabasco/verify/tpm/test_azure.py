@@ -24,7 +24,7 @@ from tabasco.verify.tpm.azure import (
     runtime_claims,
     user_data,
 )
-from tabasco.verify.tpm.azure_json import parse_azure
+from tabasco.verify.tpm.azure_json import is_azure_evidence, parse_azure
 from tabasco.verify.tpm.quote import verify_quote
 
 OWN = Path(__file__).parents[4] / "tests" / "vectors" / "tpm"
@@ -287,6 +287,35 @@ SNP_EVIDENCE = (OWN / "azure-snp-vtpm.json").read_bytes()
 def proven(data, **means):
     given = Means(**{"authorities": AMD} | means)
     return verify_evidence(data, EvidenceKind.TPM_AZURE, means=given, at=MARCH)
+
+
+class TestPadding:
+    """Base64url has none, or just what belongs to it: one text for one content."""
+
+    DATA = (OWN / "azure-snp-vtpm.json").read_bytes()
+
+    def read(self, change):
+        document = json.loads(self.DATA)
+        bare = document["vcek"].rstrip("=")
+        return parse_azure(json.dumps(document | {"vcek": change(bare)}).encode())
+
+    def test_with_it_and_without_it_it_is_the_same(self):
+        whole = self.read(lambda bare: bare + "=" * (-len(bare) % 4))
+        assert self.read(lambda bare: bare) == whole == parse_azure(self.DATA)
+
+    @pytest.mark.parametrize("wrong", [1, 2, 3, 4])
+    def test_any_other_is_refused(self, wrong):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            self.read(lambda bare: bare + "=" * (-len(bare) % 4 + wrong))
+
+
+@pytest.mark.parametrize(
+    ("data", "meant"),
+    [(b'{"hcl_report"', True), (b'{"vcek": 1, "quote"', True), (b'{"vcek"', False),
+     (b'{"quote"', False)],
+)  # fmt: skip
+def test_it_is_told_from_other_json_by_its_members(data, meant):
+    assert is_azure_evidence(data) == meant
 
 
 class TestForms:
