@@ -75,6 +75,18 @@ def test_an_answer_is_taken_when_all_of_it_is_there():
         assert one.link.alive
 
 
+def test_a_guest_has_the_program_from_its_word_for_it_to_its_end():
+    with guest() as one:
+        assert not one.link.loaded
+        one.link.load(PROGRAM, code=CODE, now=100)
+        assert not one.link.loaded
+        one.say(isolate.Loaded(0))
+        one.link.receive()
+        assert one.link.loaded
+        one.link.kill()
+        assert not one.link.loaded
+
+
 def test_a_guest_that_says_nothing_is_not_waited_for():
     with guest() as one:
         assert one.link.receive() is None

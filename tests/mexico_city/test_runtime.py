@@ -68,6 +68,8 @@ PRIVATE = {
     "privacy": {"mechanism": "laplace", "epsilon": "1", "total_epsilon": "9", "sensitivity": "1"},
 }
 PROGRAM_DIGEST = Digest.of(PROGRAM).value
+_AT_ONCE_S = 2
+"""What a guest is told is there when it looks."""
 FINISHED = isolate.Finished(0, wrote_output=True, output_size=3, run_ms=5, fuel=7)
 
 
@@ -115,6 +117,7 @@ class World:
         agreed = policy(roles, data=data, **({"rounds": 9, "attempts": 3} | terms))
         self._others = _anonymous_files()
         self.guest = LocalGuest(agreed)
+        self.guest.channel.settimeout(_AT_ONCE_S)
         self.sonora, inside = socket.socketpair()
         self.code = CodeExchange(agreed, inside)
         self._offer(offered)
@@ -133,6 +136,11 @@ class World:
         while self.runtime.busy:
             self.runtime.work.go_on()
             self.runtime.deliver()
+
+    def renewed(self) -> None:
+        """From now on the guest is the next that was asked for."""
+        self.guest.renewed()
+        self.guest.channel.settimeout(_AT_ONCE_S)
 
     def guest_says(self, answer: isolate.FromGuest) -> None:
         self.guest.say(answer)
@@ -426,7 +434,7 @@ def test_code_is_taken_of_the_first_guest_and_given_to_the_next(world):
     here.guest_says(isolate.Trapped("unreachable", ()))
     here.reader.said()
     here.reader.ask(GetResult(retry=True))
-    here.guest.renewed()
+    here.renewed()
     load, (module, code) = here.guest.hear()
     assert load == isolate.Load(len(PROGRAM), 6)
     assert (os.pread(module, 99, 0), os.pread(code, 99, 0)) == (PROGRAM, b"native")
@@ -439,7 +447,7 @@ def test_no_guest_is_given_a_file_that_one_before_it_could_write_to(world):
     for _ in range(3):
         here.reader.ask(GetResult(retry=True))
         if files:
-            here.guest.renewed()
+            here.renewed()
             _, (module, code) = here.guest.hear()
             files.append(os.fstat(code).st_ino)
             close_all([module, code])
@@ -635,7 +643,7 @@ def test_after_a_run_that_failed_a_new_guest_takes_the_program_and_the_inputs(wo
     for each in (here.reader, here.other):
         each.said()
     assert here.reader.ask(GetResult(retry=True)) == []
-    here.guest.renewed()
+    here.renewed()
     here.guest.load()
     here.runtime.work.guest_readable()
     here.returns(b"better")
@@ -651,7 +659,7 @@ def test_a_new_guest_that_does_not_get_to_the_run_fails_it(world, how):
     here.guest_says(isolate.Trapped("unreachable", ()))
     here.reader.said()
     here.reader.ask(GetResult(retry=True))
-    here.guest.renewed()
+    here.renewed()
     close_all(here.guest.hear()[1])
     here.runtime.work.guest_readable()  # that it is walled in
     if how == "limit":
@@ -719,7 +727,7 @@ def test_a_guest_that_speaks_unasked_is_ended_and_costs_nothing_else(world, said
     assert here.stage.state is ComputationState.READY_TO_EXECUTE
     assert here.runtime._receipts.count == 0
     here.reader.ask(GetResult())
-    here.guest.renewed()
+    here.renewed()
     here.guest.load()
     here.runtime.work.guest_readable()
     here.returns(b"out")

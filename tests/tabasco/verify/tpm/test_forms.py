@@ -1,4 +1,5 @@
 import json
+from base64 import b64encode
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,6 +16,8 @@ from tabasco.verify.detection import kind_of
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
+from tabasco.verify.tpm.go_attestation import parse_go_attestation
+from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
 
 RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
 FORMS = {
@@ -96,6 +99,27 @@ class TestKeylime:
         with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             verify(clouds.keylime(blob=blob), keys={"*": CURVE})
 
+    def test_space_around_it_counts_to_its_size(self):
+        data = clouds.keylime()
+        longest = data.ljust(MAX_QUOTE_BYTES)
+        assert parse_keylime(longest) == parse_keylime(data)
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="at most"):
+            parse_keylime(longest + b" ")
+
+    @pytest.mark.parametrize(
+        ("data", "said"),
+        [
+            (b"", "not r and three parts"),
+            (b"rAA==:AA==", "not r and three parts"),
+            (b"AA==:AA==:AA==", "not r and three parts"),
+            (b"rA:AA==:AA==", "not base64"),
+            (b"rAA==:AAA:AA==", "not base64"),
+        ],
+    )
+    def test_another_form_is_refused_as_such(self, data, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            parse_keylime(data)
+
     def test_registers_that_the_quote_is_not_over_are_refused(self):
         blob = clouds.keylime_registers({"sha256": {0: bytes(32), 10: b"\2" * 32}})
         with refused(Fault.MEASUREMENT, VerificationStage.BINDING):
@@ -142,25 +166,49 @@ class TestGoAttestation:
         with refused(Fault.ATTRIBUTES, VerificationStage.BINDING):
             verify(data, keys={"*": RSA})
 
-    @pytest.mark.parametrize(
-        "pcrs",
-        [
-            [],
-            None,
-            [{}],
-            [{"Index": 0, "Digest": "", "DigestAlg": 5}],
-            [{"Index": True, "Digest": "AA==", "DigestAlg": 5}],
-            [{"Index": 0, "Digest": "AA==", "DigestAlg": 4}],
-            [{"Index": 0, "Digest": 1, "DigestAlg": 5}],
-            [{"Index": 32, "Digest": "A" * 43 + "=", "DigestAlg": 5}],
-            2 * [{"Index": 0, "Digest": "A" * 43 + "=", "DigestAlg": 5}],
-        ],
-        ids=range(9),
-    )
-    def test_registers_of_another_form_are_refused(self, pcrs):
+    ZEROS = "A" * 43 + "="
+
+    def read(self, pcrs):
         document = json.loads(clouds.go_attestation()) | {"Log": {"PCRs": pcrs}}
-        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
-            verify(json.dumps(document).encode(), keys={"*": RSA})
+        return parse_go_attestation(json.dumps(document).encode()).registers
+
+    @pytest.mark.parametrize(
+        ("pcrs", "said"),
+        [
+            ([], "PCRs is not a list of 1 to 128"),
+            (None, "PCRs is not a list"),
+            ({}, "PCRs is not a list"),
+            (129 * [{}], "PCRs is not a list"),
+            ([1], "a register is not an object"),
+            ([{}], "of hash None"),
+            ([{"Index": 0, "Digest": "", "DigestAlg": True}], "of hash True"),
+            ([{"Index": 0, "Digest": "AA==", "DigestAlg": 99}], "of hash 99"),
+            ([{"Index": 0, "Digest": "", "DigestAlg": 5}], "register 0 has 0 bytes"),
+            ([{"Index": 0, "Digest": "AA==", "DigestAlg": 5}], "register 0 has 1 bytes"),
+            ([{"Index": True, "Digest": ZEROS, "DigestAlg": 5}], "register True is none"),
+            ([{"Index": 0, "Digest": 1, "DigestAlg": 5}], "register 0 is not base64"),
+            ([{"Index": 0, "Digest": ZEROS + "!", "DigestAlg": 5}], "register 0 is not base64"),
+            ([{"Index": -1, "Digest": ZEROS, "DigestAlg": 5}], "register -1 is none"),
+            ([{"Index": 32, "Digest": ZEROS, "DigestAlg": 5}], "register 32 is none"),
+            (2 * [{"Index": 0, "Digest": ZEROS, "DigestAlg": 5}], "register 0 is none, or there"),
+        ],
+    )
+    def test_registers_of_another_form_are_refused(self, pcrs, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            self.read(pcrs)
+
+    def test_all_registers_of_every_bank_are_read(self):
+        sizes = {3: 20, 5: 32, 6: 48, 7: 64}
+        pcrs = [
+            {"Index": index, "Digest": b64encode(bytes(size)).decode(), "DigestAlg": number}
+            for number, size in sizes.items()
+            for index in range(32)
+        ]
+        found = self.read(pcrs)
+        assert {name: len(bank) for name, bank in found.items()} == dict.fromkeys(
+            ("sha1", "sha256", "sha384", "sha512"), 32
+        )
+        assert self.read(pcrs[:1]) == {"sha1": {0: bytes(20)}}
 
 
 @pytest.mark.parametrize(
