@@ -1,4 +1,5 @@
 import json
+import struct
 from base64 import b64encode
 
 import pytest
@@ -79,25 +80,48 @@ class TestKeylime:
         with refused(Fault.UNSUPPORTED_ALGORITHM, VerificationStage.FORMAT):
             verify(weak, keys={"*": RSA})
 
+    BLOB = clouds.keylime_registers({"sha256": {0: bytes(32)}})
+    LIST = 4 + 8 * 66
+
+    def many(self, lists):
+        """Registers in the first of so many lists."""
+        return b"".join(
+            (
+                self.BLOB[:132],
+                struct.pack("<I", lists),
+                self.BLOB[136:],
+                bytes((lists - 1) * self.LIST),
+            )
+        )
+
     @pytest.mark.parametrize(
-        "blob",
+        ("blob", "said"),
         [
-            b"\0",
-            clouds.keylime_registers({"sha256": {0: bytes(32)}})[:-1],
-            clouds.keylime_registers({"sha256": {0: bytes(32)}}) + b"\0",
-            clouds.keylime_registers({"sha256": {0: bytes(31)}}),
-            clouds.keylime_registers({}),
-            b"\x11" + clouds.keylime_registers({"sha256": {0: bytes(32)}})[1:],
-            bytes(4 + 16 * 8) + b"\xff\xff\xff\xff",
-            clouds.keylime_registers({"sha256": {0: bytes(32)}})[:132]
-            + b"\1\0\0\0\x09"
-            + bytes(531),
+            (b"\0", "have 1 bytes"),
+            (BLOB[:-1], "have 667 bytes"),
+            (BLOB + b"\0", "have 669 bytes"),
+            (BLOB[:132] + struct.pack("<I", 2) + BLOB[136:], "have 668 bytes"),
+            (BLOB[:132] + struct.pack("<I", 0x1_000_001) + BLOB[136:], "have 668 bytes"),
+            (clouds.keylime_registers({}), "have 136 bytes"),
+            (clouds.keylime_registers({"sha256": {0: bytes(31)}}), "register 0 of sha256 has 31"),
+            (b"\x11" + BLOB[1:], "over 17 banks"),
+            (b"\0" + BLOB[1:], "over 0 banks"),
+            (b"\2" + BLOB[1:4] + 2 * BLOB[4:12] + BLOB[20:], "not known, or over one twice"),
+            (BLOB[:4] + b"\x99" + BLOB[5:], "not known, or over one twice"),
+            (BLOB[:6] + b"\5" + BLOB[7:], "not known, or over one twice"),
+            (BLOB[:136] + b"\2" + BLOB[137:], "has 2 registers, it selects 1"),
+            (BLOB[:136] + b"\x09" + BLOB[137:], "a list of 9 registers"),
         ],
-        ids=range(8),
     )
-    def test_registers_of_another_form_are_refused(self, blob):
-        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
-            verify(clouds.keylime(blob=blob), keys={"*": CURVE})
+    def test_registers_of_another_form_are_refused(self, blob, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            parse_keylime(clouds.keylime(blob=blob))
+
+    def test_there_may_be_as_many_lists_as_are_read_and_no_more(self):
+        found = parse_keylime(clouds.keylime(blob=self.many(64))).registers
+        assert found == {"sha256": {0: bytes(32)}}
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="have 34716 bytes"):
+            parse_keylime(clouds.keylime(blob=self.many(65)))
 
     def test_space_around_it_counts_to_its_size(self):
         data = clouds.keylime()
