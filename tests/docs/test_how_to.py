@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sdk.errors import BuildError
-from sdk.toolchains import rust
 from support import command_server
+from support.rust_toolchain import found_rust
 
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(
@@ -17,15 +16,7 @@ _STEP = re.compile(
 )
 
 
-def has_rust() -> bool:
-    try:
-        rust.compiler()
-    except BuildError:
-        return False
-    return True
-
-
-needs_rust = pytest.mark.skipif(not has_rust(), reason="Debian's Rust for WebAssembly is absent")
+needs_rust = pytest.mark.skipif(found_rust() is None, reason="there is no Rust for WebAssembly")
 
 
 @pytest.fixture

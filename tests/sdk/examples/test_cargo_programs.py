@@ -19,9 +19,10 @@ from sdk.cli import main
 from sdk.errors import BuildError, SourceUnavailableError, StaleModuleError
 from sdk.examples import EXAMPLES, Case, build, programs
 from sdk.examples.named_types import SCHEMAS
-from sdk.toolchains import cargo, rust
+from sdk.toolchains import cargo
 from sdk.toolchains.made import producers
 from sdk.toolchains.sources import source_folder
+from support.rust_toolchain import found_rust, script_of_rustc
 from veracruz_utils.digest import Digest
 from veracruz_utils.encoding.pinecone import decode, encode
 
@@ -31,14 +32,7 @@ LIBRARIES = source_folder("c").parent
 OTHER = b"\0asm\1\0\0\0"
 
 
-def has_cargo():
-    try:
-        return bool(rust.compiler() and cargo.cargo())
-    except BuildError:
-        return False
-
-
-needs_cargo = pytest.mark.skipif(not has_cargo(), reason="Debian's cargo and Rust are absent")
+needs_cargo = pytest.mark.skipif(found_rust() is None, reason="there is no cargo and Rust")
 
 
 def encoded(name, value):
@@ -59,14 +53,16 @@ def sdk(tmp_path, monkeypatch):
 def cargo_says(tmp_path, monkeypatch):
     """Puts a script in the place of cargo, which says its version and then does as it is told."""
 
-    def replace(script, version=cargo.CARGO_VERSION):
+    def replace(script, version="1.65.0"):
         path = tmp_path / "cargo"
         path.write_text(
             f'#!/bin/sh\n[ "$1" = --version ] && echo cargo {version} && exit\n{script}\n'
         )
         path.chmod(0o755)
         monkeypatch.setenv("VERACRUZ_CARGO", str(path))
-        monkeypatch.setattr(rust, "compiler", lambda: "rustc")
+        tmp_path.joinpath("compiler").mkdir()
+        rustc = script_of_rustc(tmp_path / "compiler")
+        monkeypatch.setenv("VERACRUZ_RUSTC", str(rustc))
         return tmp_path
 
     return replace
@@ -110,18 +106,6 @@ def test_only_rust_has_a_std(sdk, tmp_path):
     assert done.exit_code == 1
     assert "std is for programs in rust, not in c" in done.stderr
     assert not tmp_path.joinpath("mine").exists()
-
-
-def test_a_cargo_that_is_missing_is_told_with_the_remedy(monkeypatch):
-    monkeypatch.setenv("VERACRUZ_CARGO", "/absent/cargo")
-    with pytest.raises(BuildError, match=r"cargo is missing: apt install cargo"):
-        cargo.cargo()
-
-
-def test_another_cargo_is_not_used(cargo_says):
-    cargo_says("", version="1.95.0")
-    with pytest.raises(BuildError, match=r"is version 1\.95\.0, expected 1\.65\.0: apt install"):
-        cargo.cargo()
 
 
 @needs_cargo

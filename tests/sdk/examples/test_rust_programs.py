@@ -14,8 +14,9 @@ from sdk.errors import BuildError
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
 from sdk.toolchains.made import with_producers
-from sdk.toolchains.rust import compile_rust, compiler, made_by_rust
+from sdk.toolchains.rust import compile_rust
 from sdk.toolchains.sources import source_folder
+from support.rust_toolchain import has_the_examples_rust
 from veracruz_utils.encoding.pinecone import decode, encode
 
 STD_ERROR = 1
@@ -30,15 +31,8 @@ def decoded(name, data):
     return decode(SCHEMAS[name].kind, data)
 
 
-def toolchain():
-    try:
-        return compiler()
-    except BuildError:
-        return None
-
-
 needs_rust = pytest.mark.skipif(
-    toolchain() is None, reason="Debian's Rust for WebAssembly is absent"
+    not has_the_examples_rust(), reason="the Rust that the examples are built by is absent"
 )
 
 
@@ -49,8 +43,8 @@ def test_a_module_does_not_depend_on_where_it_is_built(tmp_path):
     source.parent.mkdir()
     name = "intersection-set-sum"
     source.write_bytes((source_folder("examples") / name / "main.rs").read_bytes())
-    made = made_by_rust(compile_rust(source, libraries=library))
-    assert with_producers(made).code == programs.load(name)
+    made = with_producers(compile_rust(source, libraries=library, examples=True))
+    assert (made.code, made.warnings) == (programs.load(name), "")
 
 
 @needs_rust
@@ -59,21 +53,6 @@ def test_a_source_that_does_not_compile_is_an_error_with_the_compilers_words(tmp
     source.write_text("fn main() { missing() }")
     with pytest.raises(BuildError, match="cannot find function `missing`"):
         compile_rust(source, libraries=source_folder("c").parent)
-
-
-def test_a_compiler_that_is_missing_is_told_with_the_remedy(monkeypatch):
-    monkeypatch.setenv("VERACRUZ_RUSTC", "/absent/rustc")
-    with pytest.raises(BuildError, match="apt install rustc"):
-        compiler()
-
-
-def test_another_compiler_is_not_used(tmp_path, monkeypatch):
-    other = tmp_path / "rustc"
-    other.write_text("#!/bin/sh\necho rustc 1.2.3\n")
-    other.chmod(0o755)
-    monkeypatch.setenv("VERACRUZ_RUSTC", str(other))
-    with pytest.raises(BuildError, match=r"is version 1\.2\.3, expected 1\.63\.0"):
-        compiler()
 
 
 def test_nop_does_nothing(run_program):

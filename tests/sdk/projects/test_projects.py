@@ -13,10 +13,9 @@ from execution_engine.program import Program
 from execution_engine.run import RunInputs
 from sdk import projects
 from sdk.cli import main
-from sdk.errors import BuildError
 from sdk.examples import programs
-from sdk.toolchains import rust
 from support.guests import CountingRandom, module
+from support.rust_toolchain import found_rust
 from tlaxcala import check
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
@@ -38,15 +37,7 @@ result = { type = "f64", value = 106.0 }
 """
 
 
-def has_rust():
-    try:
-        rust.compiler()
-    except BuildError:
-        return False
-    return True
-
-
-needs_rust = pytest.mark.skipif(not has_rust(), reason="Debian's Rust for WebAssembly is absent")
+needs_rust = pytest.mark.skipif(found_rust() is None, reason="there is no Rust for WebAssembly")
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from typing import Final
 import click
 
 from sdk import projects
+from sdk.commands.projects import rust_options
 from sdk.toolchains.record import BuildRecord, differences, read_record
+from sdk.toolchains.rust_found import TARGET, RustChoice
 from veracruz_shells.console import emit, json_option, read_file
 from veracruz_utils.digest import Digest
 
@@ -18,11 +20,19 @@ _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 @click.command("check-build")
 @click.option("--module", type=_FILE, help="The module.  [default: FOLDER/NAME.wasm]")
 @click.option("--record", type=_FILE, help="The record.  [default: FOLDER/NAME.build.json]")
+@rust_options
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 @click.pass_context
 def check_build(
-    context: click.Context, *, module: Path | None, record: Path | None, folder: Path, as_json: bool
+    context: click.Context,
+    *,
+    module: Path | None,
+    record: Path | None,
+    rustc: str | None,
+    cargo: str | None,
+    folder: Path,
+    as_json: bool,
 ) -> None:
     """Check that a module is what its record says: build FOLDER anew, and compare.
 
@@ -35,7 +45,9 @@ def check_build(
     faults = []
     if (found := Digest.of(code)) != kept.module:
         faults.append(f"the module is {found.short}, the record says {kept.module.short}")
-    built = project.record_of(project.build(debug=kept.debug))
+    rust = project.language == "rust"
+    choice = RustChoice(rustc, cargo, kept.target if rust else TARGET)
+    built = project.record_of(project.build(debug=kept.debug, choice=choice))
     differ = differences(kept, built)
     if built.module != kept.module:
         faults.append(_why(kept, built, differ))

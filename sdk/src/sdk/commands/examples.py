@@ -172,7 +172,7 @@ def build_examples(
 ) -> None:
     """Build the example programs from their sources.
 
-    The same sources give the same bytes everywhere: with --check everybody can see that the shipped
+    The same sources and compiler give the same bytes everywhere: with --check everybody can see that the shipped
     modules are built from their sources. An example that needs sources from a package registry is
     skipped with a message if the registry cannot be reached.
     """

@@ -1,6 +1,7 @@
 """The commands `new`, `build` and `test`, for a program of one's own."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from sdk.projects.case_run import RUN_SECONDS, CaseSeen, run_case
 from sdk.projects.cases import ProjectCase, read_cases
 from sdk.projects.compiled_cache import open_cache
 from sdk.projects.recording import record as write_down
+from sdk.toolchains.rust_found import TARGET, RustChoice
+from sdk.toolchains.rust_target import TARGETS
 from veracruz_shells.console import (
     emit,
     json_option,
@@ -26,6 +29,7 @@ from veracruz_shells.files import NewFile, write_new_files
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 
+_Command = Callable[..., None]
 _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 
@@ -43,13 +47,35 @@ def new(*, language: str, std: bool, folder: Path, as_json: bool) -> None:
     emit({"folder": made.folder, "language": language}, str(made.folder), as_json=as_json)
 
 
+def rust_options(command: _Command) -> _Command:
+    """The options by which a Rust is chosen."""
+    for name, what in (("cargo", "cargo"), ("rustc", "compiler")):
+        add = click.option(
+            f"--{name}", metavar="NAME", help=f"Rust: the {what}, as it is called or its path."
+        )
+        command = add(command)
+    return command
+
+
 @click.command("build")
 @click.option("--debug", is_flag=True,
               help="Have the program report its panics and what it prints, and keep the names of "
               "its functions, for the freestanding engine and policies with debug.")  # fmt: skip
+@rust_options
+@click.option("--target", type=click.Choice(TARGETS), default=TARGET, show_default=True,
+              help="Rust: what to compile for. The second is the original's, and its standard "
+              "library is built along.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
-def build(*, debug: bool, folder: Path, as_json: bool) -> None:
+def build(
+    *,
+    debug: bool,
+    rustc: str | None,
+    cargo: str | None,
+    target: str,
+    folder: Path,
+    as_json: bool,
+) -> None:
     """Build the program in FOLDER as FOLDER/NAME.wasm, and print its digest.
 
     FOLDER/NAME.build.json is the record of the build: the sources' digests, the compiler and its
@@ -58,7 +84,9 @@ def build(*, debug: bool, folder: Path, as_json: bool) -> None:
     project = projects.open_project(folder)
     if sys.stderr.isatty():
         note(f"veracruz-sdk: building {project.name}; the first build in a language takes longest")
-    made = project.build(debug=debug)
+    made = project.build(debug=debug, choice=RustChoice(rustc, cargo, target))
+    if made.warnings:
+        note(made.warnings)
     record = project.record_of(made)
     write_new_files(
         NewFile(project.module, made.code, mode=0o644),

@@ -19,7 +19,7 @@ from sdk.toolchains.cargo import compile_example
 from sdk.toolchains.fetched import MANIFEST, fetch_sources
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.record import MOST_BYTES, json_of, tool_differences, tools_of
-from sdk.toolchains.rust import compile_rust, made_by_rust
+from sdk.toolchains.rust import compile_rust
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c, compile_c_with_libc, made_by_zig
 from veracruz_shells.files import read_file, write_new_file
@@ -63,10 +63,9 @@ def _compiled(name: str) -> Made:
     library, example = source_folder("c"), source_folder("examples") / name
     match language_of(name):
         case "cargo":
-            return made_by_rust(compile_example(example, libraries=library.parent))
+            return compile_example(example, libraries=library.parent)
         case "rust":
-            code = compile_rust(example / "main.rs", libraries=library.parent)
-            return made_by_rust(code)
+            return compile_rust(example / "main.rs", libraries=library.parent, examples=True)
         case "c-libc":
             return made_by_zig(_build_with_others(example, library), "c-libc")
         case _:

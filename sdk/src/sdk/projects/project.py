@@ -22,11 +22,17 @@ from typing import Final, Protocol
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, Example
 from sdk.examples.build import language_of
-from sdk.toolchains.cargo import add_libraries, compile_cargo, use_libraries_within
+from sdk.toolchains.cargo import (
+    add_libraries,
+    compile_cargo,
+    compile_file,
+    use_libraries_within,
+)
 from sdk.toolchains.made import Made, with_producers
 from sdk.toolchains.python import compile_python, made_by_python
 from sdk.toolchains.record import SUFFIX, BuildRecord
-from sdk.toolchains.rust import compile_rust, made_by_rust
+from sdk.toolchains.rust import compile_rust
+from sdk.toolchains.rust_found import FOUND, TARGET, RustChoice
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import (
     compile_c,
@@ -77,13 +83,12 @@ def _build_zig(folder: Path, *, debug: bool) -> Made:
     return made_by_zig(code, "zig", debug=debug)
 
 
-def _build_rust(folder: Path, *, debug: bool) -> Made:
+def _build_rust(folder: Path, *, debug: bool, choice: RustChoice = FOUND) -> Made:
     if folder.joinpath("Cargo.toml").is_file():
-        code = compile_cargo(folder, debug=debug)
-    else:
-        libraries = source_folder("c").parent
-        code = compile_rust(folder / "main.rs", libraries=libraries, debug=debug)
-    return made_by_rust(code, debug=debug)
+        return compile_cargo(folder, debug=debug, choice=choice)
+    build = compile_rust if choice.target == TARGET else compile_file
+    libraries = source_folder("c").parent
+    return build(folder / "main.rs", libraries=libraries, debug=debug, choice=choice)
 
 
 def _build_python(folder: Path, *, debug: bool) -> Made:
@@ -151,14 +156,21 @@ class Project:
         within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
         return not within or any(each.stat().st_mtime_ns > built for each in within)
 
-    def build(self, *, debug: bool = False) -> Made:
+    def build(self, *, debug: bool = False, choice: RustChoice = FOUND) -> Made:
         """The module that its source builds, which names its compiler.
 
-        With `debug` it reports panics and what it prints, and keeps its functions' names.
+        Args:
+            debug: it reports panics and what it prints, and keeps its functions' names.
+            choice: of the toolchain, for a program in Rust.
 
         Raises:
+            ProjectError: there is a choice, and the program is not in Rust.
             BuildError: the toolchain is missing, or refuses the source.
         """
+        if self.language == "rust":
+            return with_producers(_build_rust(self.folder, debug=debug, choice=choice))
+        if choice != FOUND:
+            raise ProjectError(f"rustc, cargo and target are for rust; this is {self.language}")
         return with_producers(BUILDERS[self.language](self.folder, debug=debug))
 
     def record_of(self, made: Made) -> BuildRecord:

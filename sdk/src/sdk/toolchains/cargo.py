@@ -1,4 +1,4 @@
-"""Builds guests in Rust with crates: a folder with Cargo.toml, by Debian's cargo and compiler.
+"""Builds guests in Rust with crates: a folder with Cargo.toml, by cargo and its compiler.
 
 The output depends on the sources, on Cargo.lock, on the versions of cargo and of the compiler and
 on their host, and on nothing else: no path and no home of cargo.
@@ -17,18 +17,51 @@ from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError, SourceUnavailableError
-from sdk.toolchains import rust
-from sdk.toolchains.tool import refusal, run_tool
+from sdk.toolchains.made import Made, Tool
+from sdk.toolchains.rust import (
+    BUILD_SECONDS,
+    CHECKED_CFGS,
+    DEBUG_CFG,
+    DEBUG_LINK,
+    KNOWN_CFGS,
+    STACK_BYTES,
+    remap_of_library,
+)
+from sdk.toolchains.rust_found import (
+    FOUND,
+    TARGET,
+    Rust,
+    RustChoice,
+    find_cargo,
+    find_rust,
+    version_of,
+)
+from sdk.toolchains.rust_target import for_target
+from sdk.toolchains.tool import Ran, refusal, run_tool
+from veracruz_utils.frozen import frozen
 
-CARGO_VERSION: Final = "1.65.0"
-"""Debian 12's, which goes with the compiler; newer ones ask the compiler for what it lacks."""
-CARGO: Final = "/usr/bin/cargo"
-REMEDY: Final = f"apt install cargo (Debian 12), or name a cargo {CARGO_VERSION} in VERACRUZ_CARGO"
+_FIRST_WITH_SPARSE: Final = 70
+"""Older ones read a registry's index in one piece unless told otherwise, which takes minutes."""
 LIBRARIES: Final = ("libveracruz", "veracruz_getrandom", "veracruz_serde")
 """The crates of the SDK that a program with Cargo.toml may use, by a path."""
 FETCH_SECONDS: Final = 300
 
-_TARGET: Final = "wasm32-unknown-unknown"
+_PACKAGE: Final = """\
+[package]
+name = "program"
+version = "0.0.0"
+edition = "2021"
+[dependencies]
+libveracruz = { path = "libveracruz" }
+veracruz_rt = { path = "veracruz_rt" }
+[profile.release]
+codegen-units = 1
+lto = true
+panic = "abort"
+strip = "symbols"
+[workspace]
+exclude = ["libveracruz", "veracruz_rt"]
+"""
 # An error of the transport, by its number, or an answer that is not the registry's own. A crate
 # that has another checksum, or that the registry does not have, is something else.
 _UNREACHABLE: Final = re.compile(
@@ -38,55 +71,91 @@ _UNREACHABLE: Final = re.compile(
 )
 
 
-def cargo() -> str:
-    """The cargo to build with.
+@frozen
+class _Toolchain:
+    rust: Rust
+    cargo: Path
+    version: str
+    minor: int
 
-    Raises:
-        BuildError: there is none, or it is another version.
-    """
-    path = os.environ.get("VERACRUZ_CARGO", CARGO)
-    if shutil.which(path) is None:
-        raise BuildError(f"cargo is missing: {REMEDY}")
-    said = _run([path, "--version"], Path(), os.environ, timeout_s=FETCH_SECONDS).split()
-    if said[1:2] != [CARGO_VERSION]:
-        raise BuildError(
-            f"{path} is version {' '.join(said[1:2])}, expected {CARGO_VERSION}: {REMEDY}"
-        )
-    return path
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not _overrides(key)}
+        made = {
+            "CARGO_HTTP_TIMEOUT": "20",
+            "CARGO_NET_RETRY": "1",
+            **kept,
+            # What cargo says is searched for words in English.
+            "LC_ALL": "C",
+            "RUSTC": str(self.rust.path),
+        }
+        if self.minor < _FIRST_WITH_SPARSE:
+            # Lets a released cargo accept the unstable option.
+            made |= {"CARGO_UNSTABLE_SPARSE_REGISTRY": "true", "RUSTC_BOOTSTRAP": "1"}
+        return made
 
 
-def compile_cargo(folder: Path, *, debug: bool = False) -> bytes:
+def compile_cargo(
+    folder: Path,
+    *,
+    debug: bool = False,
+    choice: RustChoice = FOUND,
+    examples: bool = False,
+) -> Made:
     """The module that the program with the Cargo.toml in a folder builds.
-
-    With `debug` it says what it panics about (`say_panics!`), and keeps its functions' names.
 
     It builds in `target` in the folder, and writes Cargo.lock if there is none. With one, only the
     versions in it are used.
+
+    Args:
+        folder: the program's.
+        debug: it says what it panics about (`say_panics!`), and keeps its functions' names.
+        choice: the author's, of the toolchain and of the target.
+        examples: prefer the compiler of the shipped examples.
 
     Raises:
         SourceUnavailableError: a crate is not there and cannot be fetched.
         BuildError: the toolchain is missing, or refuses the program.
     """
     folder = folder.resolve()
-    tool, environment = cargo(), _environment()
-    locked = ["--locked"] if folder.joinpath("Cargo.lock").is_file() else []
-    fetch = [tool, "fetch", *locked, "--target", _TARGET]
-    _run(fetch, folder, environment, timeout_s=FETCH_SECONDS)
-    # Also fetches what a build for this machine would use.
-    ask = [tool, "metadata", "--locked", "--format-version=1", f"--filter-platform={_TARGET}"]
-    flags = _flags(folder, _run(ask, folder, environment, timeout_s=FETCH_SECONDS))
-    if debug:
-        environment["CARGO_PROFILE_RELEASE_STRIP"] = "debuginfo"
-        flags += [f"--cfg={rust.DEBUG_CFG}", f"-C{rust.DEBUG_LINK}"]
-    # RUSTFLAGS is split at spaces, which the path of a folder may have.
-    environment |= {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
-    build = [tool, "build", "--release", "--locked", "--offline", "--target", _TARGET]
-    build += ["--target-dir", str(folder / "target"), "--message-format=json-render-diagnostics"]
-    said = _run(build, folder, environment, timeout_s=rust.BUILD_SECONDS)
-    return _module(said).read_bytes()
+    tools = _toolchain(folder, choice, examples=examples)
+    rust, tool, environment = tools.rust, str(tools.cargo), tools.environment()
+    with for_target(choice.target, rust) as (target, more, unstable):
+        environment |= unstable
+        locked = ["--locked"] if folder.joinpath("Cargo.lock").is_file() else []
+        fetch = [tool, "fetch", *locked, "--target", TARGET]
+        _run(fetch, folder, environment, rust, timeout_s=FETCH_SECONDS)
+        # Also fetches what a build for this machine would use.
+        ask = [tool, "metadata", "--locked", "--format-version=1", f"--filter-platform={TARGET}"]
+        metadata = _run(ask, folder, environment, rust, timeout_s=FETCH_SECONDS).output
+        kept = [f"-Clink-arg=-zstack-size={STACK_BYTES}", '--cfg=getrandom_backend="custom"']
+        if rust.minor >= CHECKED_CFGS:
+            kept.append(f"--check-cfg={KNOWN_CFGS}")
+        if debug:
+            environment["CARGO_PROFILE_RELEASE_STRIP"] = "debuginfo"
+            kept += [f"--cfg={DEBUG_CFG}", f"-C{DEBUG_LINK}"]
+        flags = [*_remapped(folder, metadata), remap_of_library(rust), *kept]
+        # RUSTFLAGS is split at spaces, which the path of a folder may have.
+        environment["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
+        build = [tool, "build", "--quiet", "--release", "--locked", *more, "--target", target]
+        build += ["--target-dir", str(folder / "target")]
+        build += ["--message-format=json-render-diagnostics"]
+        ran = _run(build, folder, environment, rust, timeout_s=BUILD_SECONDS)
+    said = "\n".join(filter(None, (rust.note, ran.words)))
+    by = (rust.tool(), Tool.of("cargo", tools.version, tools.cargo))
+    recorded = ("--release", *more, *kept)
+    code = _module(ran.output).read_bytes()
+    return Made(code, "Rust", by, choice.target, recorded, debug=debug, warnings=said)
 
 
-def compile_example(folder: Path, *, libraries: Path) -> bytes:
+def _toolchain(folder: Path, choice: RustChoice, *, examples: bool) -> _Toolchain:
+    rust = find_rust(folder, choice, examples=examples)
+    path = find_cargo(rust, choice)
+    ran = run_tool([str(path), "--version"], folder, name=str(path), timeout_s=FETCH_SECONDS)
+    version, minor = version_of(ran.output, path)
+    return _Toolchain(rust, path, version, minor)
+
+
+def compile_example(folder: Path, *, libraries: Path) -> Made:
     """The module of an example, which has the crates of the SDK two folders up.
 
     It is built from a copy that has them within, as a project has: cargo names what is outside a
@@ -104,7 +173,24 @@ def compile_example(folder: Path, *, libraries: Path) -> bytes:
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("target"))
         add_libraries(copy, libraries=libraries)
         use_libraries_within(copy)
-        return compile_cargo(copy)
+        return compile_cargo(copy, examples=True)
+
+
+def compile_file(source: Path, *, libraries: Path, debug: bool, choice: RustChoice) -> Made:
+    """The module that a program of one file builds by cargo, as the target of the original needs.
+
+    Raises:
+        BuildError: as `compile_cargo`.
+    """
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
+        folder = Path(name)
+        for library in ("libveracruz", "veracruz_rt"):
+            ignored = shutil.ignore_patterns("target")
+            shutil.copytree(libraries / library, folder / library, ignore=ignored)
+        folder.joinpath("src").mkdir()
+        shutil.copyfile(source, folder / "src" / "main.rs")
+        folder.joinpath("Cargo.toml").write_text(_PACKAGE)
+        return compile_cargo(folder, debug=debug, choice=choice)
 
 
 def use_libraries_within(folder: Path) -> None:
@@ -120,31 +206,14 @@ def add_libraries(folder: Path, *, libraries: Path) -> None:
         shutil.copytree(libraries / library, folder / library, ignore=ignored)
 
 
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not _overrides(key)}
-    return {
-        "CARGO_HTTP_TIMEOUT": "20",
-        "CARGO_NET_RETRY": "1",
-        **kept,
-        # This cargo reads a registry's index in one piece otherwise, which takes minutes.
-        "CARGO_UNSTABLE_SPARSE_REGISTRY": "true",
-        # What cargo says is searched for words in English.
-        "LC_ALL": "C",
-        "RUSTC": rust.compiler(),
-        # Lets a released cargo accept the unstable option above.
-        "RUSTC_BOOTSTRAP": "1",
-    }
-
-
-def _flags(folder: Path, metadata: str) -> list[str]:
-    """The compiler's flags: the folder of every package has a name that is the same everywhere."""
+def _remapped(folder: Path, metadata: str) -> list[str]:
+    """Flags by which the folder of every package has a name that is the same everywhere."""
     remap = [f"--remap-path-prefix={folder}=/program"]
     for package in json.loads(metadata)["packages"]:
         where = Path(package["manifest_path"]).parent
         if not where.is_relative_to(folder):
             remap.append(f"--remap-path-prefix={where}=/{package['name']}-{package['version']}")
-    stack = f"-Clink-arg=-zstack-size={rust.STACK_BYTES}"
-    return [*remap, stack, '--cfg=getrandom_backend="custom"']
+    return remap
 
 
 def _overrides(key: str) -> bool:
@@ -162,15 +231,18 @@ def _module(said: str) -> Path:
 
 
 def _run(
-    command: list[str], folder: Path, environment: Mapping[str, str], *, timeout_s: int
-) -> str:
+    command: list[str], folder: Path, environment: Mapping[str, str], rust: Rust, *, timeout_s: int
+) -> Ran:
     name = f"cargo {command[1]}"
     ran = run_tool(command, folder, name=name, timeout_s=timeout_s, environment=environment)
     if ran.succeeded:
-        return ran.output
+        return ran
     if command[1] != "build":
         raise_if_unreachable(ran.words)
-    raise refusal("cargo", folder, ran.words)
+    words = ran.words
+    if rust.note:  # it may be what the program lacks
+        words = f"{words}\n{rust.note}"
+    raise refusal(f"cargo, with rustc {rust.version},", folder, words)
 
 
 def raise_if_unreachable(words: str) -> None:
