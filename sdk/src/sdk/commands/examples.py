@@ -172,9 +172,9 @@ def build_examples(
 ) -> None:
     """Build the example programs from their sources.
 
-    The same sources and compiler give the same bytes everywhere: with --check everybody can see that the shipped
-    modules are built from their sources. An example that needs sources from a package registry is
-    skipped with a message if the registry cannot be reached.
+    The same sources give the same bytes everywhere by the same compiler: with --check everybody can
+    see that the shipped modules are built from their sources. An example that needs sources from a
+    package registry is skipped with a message if the registry cannot be reached.
     """
     act = build.check_examples if check else build.write_examples
     built = act(folder, language=language)
