@@ -12,6 +12,7 @@ from measuring import table
 _SCRIPTS: Final = (
     "guest_run",
     "kernels",
+    "wasi_run",
     "example_programs",
     "host_call",
     "cached_program",

@@ -7,6 +7,8 @@ run with `make toolchains`.
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import tlaxcala
 from execution_engine.errors import TrapError
 from execution_engine.limits import EngineLimits
 from platform_services import ServiceUnavailableError
+from sdk.adaptation import adapt
 from sdk.cli import main
 from sdk.errors import BuildError
 from sdk.toolchains import zig
@@ -217,3 +220,29 @@ def test_a_program_in_zig_that_is_wrong_is_refused_with_the_compilers_words(tmp_
     source.write_text("export fn main() i32 { return x; }\n")
     with pytest.raises(BuildError, match="undeclared identifier 'x'"):
         zig.compile_zig(source, library=source_folder("zig"))
+
+
+@pytest.fixture(scope="session")
+def wasi_guest(tmp_path_factory):
+    """The program of the page on WASI, built and adapted as it says."""
+    page = Path("docs/how-to/a-program-that-speaks-wasi.md").read_text()
+    folder = tmp_path_factory.mktemp("wasi")
+    source, built = folder / "sum.c", folder / "sum.wasm"
+    source.write_text(page.split("```c\n")[1].split("```")[0])
+    flags = "cc -target wasm32-wasi -O2 -s".split()  # noqa: SIM905 - as the page has it
+    command = [sys.executable, "-m", "ziglang", *flags, "-o", str(built), str(source)]
+    subprocess.run(command, check=True, timeout=600)
+    return adapt(built.read_bytes())
+
+
+def test_a_program_in_c_that_speaks_wasi_reads_lines_and_prints(wasi_guest, run_module):
+    assert tlaxcala.check(wasi_guest).certified
+    rows = b"".join(b"row,%d\n" % each for each in range(100_000))
+    outcome = run_module(wasi_guest, rows)
+    assert (outcome.return_code, outcome.output) == (0, b"%d\n" % sum(range(100_000)))
+
+
+def test_a_program_in_c_that_speaks_wasi_leaves_with_its_status_and_words(wasi_guest, run_module):
+    outcome = run_module(wasi_guest, b"row,1\nnothing\n")
+    assert (outcome.return_code, outcome.output) == (4, None)
+    assert outcome.message == "no comma in nothing\n"
