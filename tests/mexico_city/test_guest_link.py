@@ -14,6 +14,7 @@ from mexico_city import guest_link
 from mexico_city.computation import Job
 from mexico_city.content import anonymous_file, content_of
 from mexico_city.guest_link import GuestLink, GuestLostError
+from mexico_city.keeper import WALLED_IN
 from platform_services.descriptors import receive_descriptors
 from support.computations import package
 from support.played_keeper import PlayedKeeper
@@ -137,7 +138,11 @@ def test_a_guest_that_died_is_told_apart_by_how():
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("exit 0", "exit-0"), ("exit 3", "exit-3"), ("kill -USR1 $$", "signal-10")],
+    [
+        ("exit 0", "exit-0"),
+        ("exit 3", "exit-3"),
+        ("exec env --default-signal=HUP sh -c 'kill -HUP $$'", "signal-1"),
+    ],
 )
 def test_a_guest_that_ended_by_itself_is_told_apart_by_how(command, code):
     with guest("/bin/sh", "-c", command) as one:
@@ -267,6 +272,21 @@ def test_a_lost_guest_is_replaced_by_one_that_is_heard_when_it_is_walled_in():
         one.link.load(PROGRAM, code=CODE, now=100)
         second.channel.sendall(frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))))
         assert one.link.receive() == isolate.Loaded(0)
+
+
+@pytest.mark.parametrize("first", [WALLED_IN, b"\2"])
+def test_what_a_new_guest_says_counts_behind_its_word_that_it_is_walled_in(first):
+    with guest() as one:
+        one.link.kill()
+        one.keeper._walled_in = b""
+        one.link.renew()
+        second = one.keeper.guest()
+        one.link.load(PROGRAM, code=CODE, now=100)
+        second.channel.sendall(first + frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))))
+        if first == WALLED_IN:
+            assert one.link.receive() == isolate.Loaded(0)
+        else:
+            assert lost(one.link.receive) == "protocol"
 
 
 def test_a_new_guest_that_is_not_walled_in_is_not_believed():

@@ -19,6 +19,7 @@ from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
 from tabasco.verify.tpm.go_attestation import parse_go_attestation
 from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
+from tabasco.verify.tpm.parts import loaded
 
 RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
 FORMS = {
@@ -111,6 +112,8 @@ class TestKeylime:
             (BLOB[:6] + b"\5" + BLOB[7:], "not known, or over one twice"),
             (BLOB[:136] + b"\2" + BLOB[137:], "has 2 registers, it selects 1"),
             (BLOB[:136] + b"\x09" + BLOB[137:], "a list of 9 registers"),
+            (BLOB[:139] + b"\1" + BLOB[140:], "a list of 16777217 registers"),
+            (BLOB[:141] + b"\1" + BLOB[142:], "register 0 of sha256 has 64 bytes"),
         ],
     )
     def test_registers_of_another_form_are_refused(self, blob, said):
@@ -294,3 +297,13 @@ def test_any_bytes_are_a_quote_or_refused(data):
     for start in (b"", b"r", clouds.trustee_quote("bincode")[:300]):
         with pytest.raises(EvidenceError):
             verify(start + data, keys={"*": CURVE})
+
+
+UNKNOWN = bytes.fromhex("302a300506032b6563032100") + bytes(32)
+"""A key of an algorithm that nobody knows, as DER SubjectPublicKeyInfo."""
+
+
+@pytest.mark.parametrize("data", [b"", b"no key", UNKNOWN])
+def test_a_key_that_cannot_be_read_is_malformed(data):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="cannot be read"):
+        loaded(data)
