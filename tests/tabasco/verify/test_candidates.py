@@ -99,6 +99,13 @@ def test_where_no_key_has_signed_the_first_error_is_told_and_how_many_were_tried
     assert caught.value.detail == told
 
 
+def test_of_two_keys_it_is_told_that_there_was_another():
+    means = Means(candidates=(CandidateKey(ONE), CandidateKey(TWO)))
+    with pytest.raises(EvidenceError) as caught:
+        with_each_key(means, KeyNaming.NOTHING, Verifier())
+    assert caught.value.detail.endswith("signed by any other of the 2 keys given")
+
+
 def test_of_one_key_it_is_not_told_that_there_were_others():
     with pytest.raises(EvidenceError) as caught:
         with_each_key(Means(candidates=(CandidateKey(ONE),)), KeyNaming.NOTHING, Verifier())

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 from support import cloud_evidence as clouds
 from support.refused_evidence import refused
 from support.throwaway_chain import NOON, Form, authority, issue
-from support.tpm_quotes import EC_KEY, ec_signature, other_rsa_key, rsa_key, rsa_signature
+from support.tpm_quotes import (
+    EC_KEY,
+    Recipe,
+    ec_signature,
+    other_rsa_key,
+    rsa_key,
+    rsa_signature,
+)
 from tabasco.appraisal.checks import Acceptance, appraise
 from tabasco.verify import EvidenceError, Fault, VerificationStage
 from tabasco.verify.detection import kind_of
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.means import Means
+from tabasco.verify.tpm.forms import parse_quote_of_any_form
 from tabasco.verify.tpm.go_attestation import parse_go_attestation
 from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
 from tabasco.verify.tpm.parts import loaded
@@ -307,3 +315,9 @@ UNKNOWN = bytes.fromhex("302a300506032b6563032100") + bytes(32)
 def test_a_key_that_cannot_be_read_is_malformed(data):
     with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="cannot be read"):
         loaded(data)
+
+
+def test_of_a_message_alone_it_is_told_what_is_missing():
+    message = Recipe(registers={"sha256": {0: bytes(32)}}).message()
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="--quote-signature"):
+        parse_quote_of_any_form(message)

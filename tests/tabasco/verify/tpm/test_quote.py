@@ -155,6 +155,7 @@ class TestFacts:
         message = Recipe(registers=registers).message()
         proven = verify(message, registers=registers)
         assert proven.measurements == {"sha1.pcr4": bytes(20), "pcr4": bytes(32)}
+        assert [each.name for each in proven.concerns] == ["tpm.weak-registers"]
 
     @pytest.mark.parametrize("scheme", [0x14, 0x16])
     def test_both_schemes_of_rsa_are_read(self, scheme):
