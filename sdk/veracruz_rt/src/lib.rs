@@ -55,20 +55,6 @@ fn out_of_memory(_: Layout) -> ! {
     wasm32::unreachable()
 }
 
-#[cfg(all(rust_before_1_68, veracruz_debug))]
-#[alloc_error_handler]
-fn out_of_memory(layout: Layout) -> ! {
-    let _ = core::fmt::Write::write_fmt(
-        &mut Said,
-        format_args!(
-            "out of memory: {} bytes were asked for, memory has {} and may not grow by as many\n",
-            layout.size(),
-            wasm32::memory_size(0) * PAGE_BYTES
-        ),
-    );
-    wasm32::unreachable()
-}
-
 const PAGE_BYTES: usize = 64 * 1024;
 /// As much as the host grants at least at once, so that memory does not grow page by page.
 const LEAST_PAGES: usize = 16;
@@ -154,4 +140,19 @@ impl State {
         }
         false
     }
+}
+
+// At the end: lines above that move would change the bytes of programs, whose panics name them.
+#[cfg(all(rust_before_1_68, veracruz_debug))]
+#[alloc_error_handler]
+fn out_of_memory(layout: Layout) -> ! {
+    let _ = core::fmt::Write::write_fmt(
+        &mut Said,
+        format_args!(
+            "out of memory: {} bytes were asked for, memory has {} and may not grow by as many\n",
+            layout.size(),
+            wasm32::memory_size(0) * PAGE_BYTES
+        ),
+    );
+    wasm32::unreachable()
 }
