@@ -295,7 +295,9 @@ def test_an_isolate_is_not_believed_a_layer_that_sonora_alone_brings(
 ):
     launched, inside = reporting
     monkeypatch.setattr(isolates.launcher, "layers", frozenset())
-    ready = isolate.RuntimeReady(bytes(32), bytes(32), bytes(32), tuple(sorted(IsolationLayer)))
+    ready = isolate.RuntimeReady(
+        bytes(32), bytes(32), bytes(32), tuple(sorted(IsolationLayer)), bytes(32)
+    )
     inside.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     isolates.launcher._await_ready(launched)
     sonoras = {IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER}

@@ -2,9 +2,10 @@
 
 Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnFailed`, `Exited`.
 The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalChallenge`, once; the
-runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled. After
-that Sonora sends no message, and perhaps a byte with a descriptor: the control socket of another
-bridge, which takes the place of the one before.
+runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled, and
+`CoreSeen`, if there was no code for its program's core. After that Sonora sends no message, and
+perhaps a byte with a descriptor: a socket is the control socket of another bridge, which takes the
+place of the one before; a file is compiled code of a core, with a trailer of `TRAILER_BYTES`.
 The front process to the bridge, on the control socket over which sessions come: `LetIn`.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, they come as `platform_services.descriptors` says.
@@ -23,6 +24,8 @@ MAX_LAYERS: Final = 16
 MAX_CERTIFICATE_BYTES: Final = 4096
 MAX_PROOF_BYTES: Final = 128
 """More than an ECDSA signature on P-256 has, in DER."""
+TRAILER_BYTES: Final = 64
+"""Behind the compiled code of a core: the core's digest, and `engine_name`."""
 MAX_PLACES: Final = 200
 """For sessions, at a bridge."""
 _MOST_SESSIONS_EACH: Final = 16
@@ -45,11 +48,15 @@ def places_for(principals: int) -> int:
 class Spawn:
     """Fork an isolate for this policy.
 
-    Its control socket, its private channel and what it has for standard error follow.
+    Its control socket, its private channel and what it has for standard error follow. With a
+    `core_size` it is no isolate, but a process that compiles the core of that many bytes, as an
+    isolate of this policy would, or of one that says nothing if there is none; the core, an empty
+    file for its code and standard error follow.
     """
 
     isolate_id: int
     policy: bytes
+    core_size: int = 0
 
 
 @message(pb.ZygoteReady)
@@ -98,7 +105,8 @@ FROM_ZYGOTE: Final[Envelope[FromZygote]] = Envelope(pb.FromZygote, *get_args(Fro
 class RuntimeReady:
     """The runtime made its key inside and holds this policy (SHA-256 digests, 32 bytes).
 
-    `code_name` (32 bytes) stands for the compiled code it can use: program, engine and settings.
+    `code_name` (32 bytes) stands for the compiled code it can use: program, engine and settings;
+    `engine_name` (32 bytes) for engine and settings alone.
     `layers` name those of its sandbox that are in force (`veracruz_utils.policy.IsolationLayer`).
     """
 
@@ -106,6 +114,7 @@ class RuntimeReady:
     policy_digest: Annotated[bytes, exactly(32)]
     code_name: Annotated[bytes, exactly(32)]
     layers: Annotated[tuple[str, ...], at_most(MAX_LAYERS)]
+    engine_name: Annotated[bytes, exactly(32)]
 
 
 @message(pb.RuntimeRefused)
@@ -126,6 +135,13 @@ class CodeMade:
     size: int
 
 
+@message(pb.CoreSeen)
+class CoreSeen:
+    """The program begins with a core of `size` bytes; the descriptor of it, sealed, follows."""
+
+    size: int
+
+
 @message(pb.LocalAnswer)
 class LocalAnswer:
     """The runtime's TLS certificate (DER), and its key's signature over challenge and claims."""
@@ -134,7 +150,7 @@ class LocalAnswer:
     proof: Annotated[bytes, at_most(MAX_PROOF_BYTES)]
 
 
-FromRuntime = RuntimeReady | RuntimeRefused | CodeMade | LocalAnswer
+FromRuntime = RuntimeReady | RuntimeRefused | CodeMade | CoreSeen | LocalAnswer
 FROM_RUNTIME: Final[Envelope[FromRuntime]] = Envelope(pb.FromRuntime, *get_args(FromRuntime))
 
 

@@ -14,6 +14,7 @@ from wasmtime import Engine, Module, Store, Trap, WasmtimeError
 from wasmtime.component import Component
 
 from execution_engine import abi
+from execution_engine.author_part import Parts, parts_of
 from execution_engine.code_tag import CompiledCode
 from execution_engine.component_host import ComponentHost
 from execution_engine.component_interface import check_component_interface
@@ -68,9 +69,11 @@ class CompiledProgram:
         summary: ModuleSummary,
         limits: EngineLimits,
         compiled: bool,
+        author_part: bytes = b"",
     ) -> None:
         self._engine = engine
         self._module = module
+        self._author_part = memoryview(author_part)
         self._types = call_types(summary)
         self.summary = summary
         self.limits = limits
@@ -89,8 +92,8 @@ class CompiledProgram:
         """Check and compile a module or a component.
 
         With `canonical_nans` every NaN that it makes has the same bits everywhere. With a `cache`
-        the compiled code is taken from there, or put there. The checks are made in either case:
-        limits may have changed.
+        the compiled code is taken from there, or put there: that of its core, which programs of one
+        interpreter share. The checks are made in either case: limits may have changed.
 
         Raises:
             ModuleRefusedError: the engine does not run it.
@@ -100,23 +103,32 @@ class CompiledProgram:
         settings = settings_of(
             strategy, limits, canonical_nans=canonical_nans, component=is_component(code)
         )
+        parts = parts_of(code) if settings.component else Parts(len(code), len(code))
         digest = Digest.of(code)
+        core = digest if parts.core_bytes == len(code) else core_digest(code, parts)
         engine = make_engine(settings)
         try:
-            module = _cached(engine, cache, digest, settings)
+            module = _cached(engine, cache, core, settings)
             if compiled := module is None:
-                module = _compile(engine, code, settings)
+                module = _compile(engine, code[: parts.core_bytes], settings)
             summary = (
                 check_component_interface(engine, module, digest)
                 if isinstance(module, Component)
                 else check_module_interface(module, digest)
             )
             if compiled and cache is not None:
-                cache.keep(digest, settings, module.serialize())
+                cache.keep(core, settings, module.serialize())
         except BaseException:
             engine.close()
             raise
-        return cls(engine, module, summary=summary, limits=limits, compiled=compiled)
+        return cls(
+            engine,
+            module,
+            summary=summary,
+            limits=limits,
+            compiled=compiled,
+            author_part=code[parts.author_at :],
+        )
 
     def run(
         self,
@@ -147,6 +159,8 @@ class CompiledProgram:
         host = kind(
             inputs, limits=self.limits, random=random, sink=output_sink, wrap_call=wrap_call
         )
+        if isinstance(host, ComponentHost):
+            host.author_part = self._author_part
         with closing(host):
             return run_on_stack(
                 lambda: self._execute(host),
@@ -214,6 +228,12 @@ class CompiledProgram:
             return run_component(engine, module, store, host, summary=summary)
         assert isinstance(host, ModuleHost)
         return run_module(engine, module, store, host, summary=summary, types=self._types)
+
+
+def core_digest(code: bytes | memoryview, parts: Parts) -> Digest:
+    """The digest of a program's core, which its compiled code is kept for."""
+    with memoryview(code) as whole:
+        return Digest.of(whole[: parts.core_bytes])
 
 
 def settings_of(

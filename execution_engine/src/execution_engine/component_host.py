@@ -17,6 +17,8 @@ _NOTHING: Final = memoryview(b"")
 class ComponentHost(Host):
     """`Host` for a guest whose memory we do not see."""
 
+    author_part: memoryview = _NOTHING
+    """What the program's author wrote for the interpreter that it begins with."""
     _written: bytearray | None = None
     _said: bytes = b""
 
@@ -87,6 +89,14 @@ class ComponentHost(Host):
         """Take text for the program's author; of all of it the end is kept."""
         self._said = (self._said + text[-MAX_MESSAGE_BYTES:])[-MAX_MESSAGE_BYTES:]
         return None
+
+    def author_part_size(self) -> Answer:
+        """The length of the author's part, 0 without one."""
+        return len(self.author_part)
+
+    def read_author_part(self, offset: int, size: int) -> Answer:
+        """A piece of the author's part."""
+        return _piece(self.author_part, offset, size, HostStatus.DATA_SOURCE_SIZE)
 
     def getrandom(self, size: int) -> Answer:
         """Random bytes of the platform."""

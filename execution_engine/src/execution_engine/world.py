@@ -1,6 +1,7 @@
 """The world of a component: the host calls of `abi`, in the words of the component model.
 
-What is no host call is `message`, which the program's author reads when the policy says `debug`.
+What is no host call is `message`, which the program's author reads when the policy says `debug`,
+and the author's part of a program (see `author_part`), which an interpreter reads.
 
 A component imports interface `veracruz:guest/host@0.1.0`, or the functions of it that it needs, and
 exports `main: func() -> s32`. What a core module gets by a pointer and a status comes as a result
@@ -17,6 +18,8 @@ INTERFACE: Final = "veracruz:guest/host@0.1.0"
 PIECE_BYTES: Final = 256 * 1024
 
 MESSAGE: Final = "message"
+AUTHOR_PART_SIZE: Final = "author_part_size"
+READ_AUTHOR_PART: Final = "read_author_part"
 
 _COUNT: Final = "u32"
 _SIZE: Final = "result<u32, s32>"
@@ -63,6 +66,8 @@ _FUNCTIONS: Final = (
     WorldFunction("stream_size", (_INDEX,), _SIZE),
     WorldFunction("read_stream", (_INDEX, *_PIECE), _BYTES),
     WorldFunction(MESSAGE, (("text", "list<u8>"),), "result<_, s32>"),
+    WorldFunction(AUTHOR_PART_SIZE, (), _COUNT),
+    WorldFunction(READ_AUTHOR_PART, _PIECE, _BYTES),
 )
 FUNCTIONS: Final = {function.name: function for function in _FUNCTIONS}
 MAIN_TYPE: Final = "func() -> s32"

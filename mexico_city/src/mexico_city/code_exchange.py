@@ -12,6 +12,10 @@ so the front of one program cannot authenticate code for another; a guest proces
 code is taken from a guest only in answer to `Load`, before any input was ever in its reach. What a
 malicious program could do to its own compilation, it can do to its own compilation only. Code that
 is not authentic, for whatever reason, is as good as absent.
+
+Programs of one interpreter begin with the same core (`execution_engine.author_part`). Its code is
+for all of them, so no front has a say in it: Sonora has it made by a process that has the core and
+nothing else (`preparing`), and hands it to fronts, which take Sonora's word for whose it is.
 """
 
 import contextlib
@@ -23,9 +27,14 @@ import socket
 from typing import Final
 
 from colima import frame, isolate, read_frame
+from colima.isolate import TRAILER_BYTES
+from execution_engine.author_part import Parts, parts_of
 from execution_engine.code_tag import code_context, code_tag
-from execution_engine.compiled_program import settings_of
-from mexico_city.content import Content, Sealing, anonymous_file, file_size
+from execution_engine.compiled_program import core_digest, settings_of
+from execution_engine.reader import BinaryError
+from execution_engine.static_limits import is_component
+from execution_engine.strategy import EngineSettings
+from mexico_city.content import Content, Sealing, anonymous_file, content_of, file_size
 from mexico_city.errors import RuntimeFailure
 from mexico_city.limits import engine_limits
 from platform_services.descriptors import receive_descriptors, send_descriptors
@@ -34,7 +43,15 @@ from veracruz_utils.policy import Policy
 from veracruz_utils.secret import Secret
 
 MAX_CODE_BYTES: Final = 256 * 1024 * 1024
+MAX_CORES: Final = 4
+"""Cores whose code an isolate is told of; each is a file."""
+_NO_PROGRAM: Final = Digest(bytes(32))
 _SEALED: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+
+
+def engine_name(settings: EngineSettings) -> bytes:
+    """What stands for the engine and its settings, 32 bytes, whatever it compiles."""
+    return Digest.of(code_context(_NO_PROGRAM, settings)).value
 
 
 class CodeExchange:
@@ -46,6 +63,7 @@ class CodeExchange:
 
     Attributes:
         name: what stands for this code, 32 bytes: the digest of program, engine and settings.
+        engine_name: what stands for engine and settings alone.
     """
 
     def __init__(self, policy: Policy, sonora: socket.socket) -> None:
@@ -56,6 +74,9 @@ class CodeExchange:
         )
         self._context = code_context(policy.program_digest, settings)
         self.name = Digest.of(self._context).value
+        self.engine_name = engine_name(settings)
+        self._prepared: dict[bytes, tuple[int, int]] = {}
+        self._seen: tuple[Content, int] | None = None
         self._code: Content | None = None
         self._file = -1
         self._asked = False
@@ -63,11 +84,14 @@ class CodeExchange:
         self._key: Secret | None = None
         self._sealing: Sealing | None = None
 
-    @property
-    def for_guest(self) -> tuple[int, int]:
-        """Descriptor and size of the code; of an empty file and 0 for a guest to fill."""
+    def for_guest(self, program: Content) -> tuple[int, int]:
+        """Descriptor and size of the program's code; of an empty file and 0 for a guest to fill."""
         if self._code is not None:
             return self._code.descriptor, self._code.size
+        core, size = _core_of(program)
+        if core in self._prepared:
+            return self._prepared[core]
+        self._seen = (program, size) if core else None
         if self._file < 0:
             self._file = anonymous_file("code")
         return self._file, 0
@@ -96,6 +120,25 @@ class CodeExchange:
             if self._code is None:
                 os.close(descriptor)
 
+    def take_prepared(self, descriptor: int) -> bool:
+        """Take a core's code that Sonora hands over; False for a descriptor that is no file's.
+
+        Code of another engine or other settings is of no use here.
+        """
+        try:
+            size = file_size(descriptor) - TRAILER_BYTES
+        except OSError:
+            return False
+        trailer = os.pread(descriptor, TRAILER_BYTES, max(0, size))
+        core, engine = trailer[:32], trailer[32:]
+        usable = 0 < size <= MAX_CODE_BYTES and engine == self.engine_name
+        room = core not in self._prepared and len(self._prepared) < MAX_CORES
+        if usable and room and _is_sealed(descriptor):
+            self._prepared[core] = descriptor, size
+        else:
+            os.close(descriptor)
+        return True
+
     def loading_ended(self, written: int) -> None:
         """A guest has seen the program, and wrote so many bytes of code before any input.
 
@@ -109,6 +152,7 @@ class CodeExchange:
         if not first or not written:
             os.close(file)
             return
+        self._tell_of_core()
         with contextlib.suppress(RuntimeFailure):  # without the code the program runs all the same
             self._sealing = Sealing(file, size=written, limit=MAX_CODE_BYTES)
 
@@ -119,6 +163,8 @@ class CodeExchange:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+        while self._prepared:
+            os.close(self._prepared.popitem()[1][0])
 
     def go_on(self) -> None:
         """Do a part of reading the code that the guest made; in the end, give it to Sonora."""
@@ -138,13 +184,30 @@ class CodeExchange:
             send_descriptors(self._sonora, [content.descriptor])
         self._code = content  # for the next guest, if there is one
 
+    def _tell_of_core(self) -> None:
+        """Tell Sonora, which has it compiled for later programs that begin with it."""
+        if self._seen is None:
+            return
+        (program, size), self._seen = self._seen, None
+        with contextlib.suppress(OSError):
+            # A copy: what the author wrote does not leave the isolate.
+            with (
+                mmap.mmap(program.descriptor, program.size, prot=mmap.PROT_READ) as mapping,
+                memoryview(mapping) as code,
+                code[:size] as core,
+            ):
+                content = content_of(core)
+            with contextlib.closing(content):
+                self._sonora.sendall(frame(isolate.FROM_RUNTIME.encode(isolate.CoreSeen(size))))
+                send_descriptors(self._sonora, [content.descriptor])
+
     def _authentic(self, descriptor: int, offer: isolate.CodeOffer) -> Content | None:
         """The file if it is `size` bytes that cannot change, and a front process vouched for."""
         assert self._key is not None
         if offer.size > MAX_CODE_BYTES or file_size(descriptor) != offer.size:
             return None
         # Unsealed, it could change after the check, or be cut while it is mapped: that is a SIGBUS.
-        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED != _SEALED:
+        if not _is_sealed(descriptor):
             return None
         with (
             mmap.mmap(descriptor, offer.size, prot=mmap.PROT_READ) as mapping,
@@ -154,3 +217,32 @@ class CodeExchange:
         if not hmac.compare_digest(code_tag(self._key, self._context, digest), offer.tag):
             return None
         return Content(descriptor, offer.size, digest)
+
+
+def _is_sealed(descriptor: int) -> bool:
+    return fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED == _SEALED
+
+
+def _core_of(program: Content) -> tuple[bytes, int]:
+    """Digest and size of the core that a program with an author's part begins with, or none."""
+    if not program.size:
+        return b"", 0
+    with (
+        mmap.mmap(program.descriptor, program.size, prot=mmap.PROT_READ) as mapping,
+        memoryview(mapping) as code,
+    ):
+        parts = _parts_of(code)
+        if parts is None:
+            return b"", 0
+        return core_digest(code, parts).value, parts.core_bytes
+
+
+def _parts_of(code: memoryview) -> Parts | None:
+    """Where its parts are; None of what is no component with an author's part."""
+    if not is_component(bytes(code[:8])):
+        return None
+    try:
+        parts = parts_of(code)
+    except BinaryError:  # which its guest says
+        return None
+    return parts if parts.core_bytes < len(code) else None

@@ -140,7 +140,7 @@ class Sealing(_File):
             raise RuntimeFailure(f"the output file has {found} bytes, {self._size} were announced")
 
 
-def content_of(data: bytes) -> Content:
+def content_of(data: bytes | memoryview) -> Content:
     """Content made of bytes at hand."""
     writer = ContentWriter(len(data))
     writer.write(data)

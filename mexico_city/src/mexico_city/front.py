@@ -219,9 +219,14 @@ class Front:
         self._selector.register(channel, selectors.EVENT_READ, connection)
 
     def _sonora(self) -> None:
-        """Sonora hands over another bridge's control socket; all else it may say is its end."""
+        """Sonora hands over code of a core, or another bridge's control socket.
+
+        All else it may say is its end.
+        """
         try:
             (descriptor,) = receive_descriptors(self._private, 1)
+            if self._runtime.work.take_prepared(descriptor):
+                return
             control = socket.socket(fileno=descriptor)
         except DescriptorsLostError:
             return  # that bridge sees its end, and Sonora may hand over another

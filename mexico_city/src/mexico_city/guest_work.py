@@ -60,6 +60,10 @@ class GuestWork:
         """Whether there is something to do at once, by `go_on`."""
         return self._releasing is not None or self._code.busy
 
+    def take_prepared(self, descriptor: int) -> bool:
+        """Take compiled code of a core, see `CodeExchange`."""
+        return self._code.take_prepared(descriptor)
+
     def load(self, dialogue: Dialogue, program: Content) -> None:
         """Have a guest take the program, and then answer who provided it."""
         self._loading = (dialogue, program)
@@ -135,7 +139,7 @@ class GuestWork:
         try:
             if not self.guest.alive:
                 self.guest.renew()
-            self.guest.load(program, code=self._code.for_guest, now=time.monotonic())
+            self.guest.load(program, code=self._code.for_guest(program), now=time.monotonic())
         except GuestLostError as lost:
             self._guest_lost(lost)
         except OSError:  # there is no file for its code

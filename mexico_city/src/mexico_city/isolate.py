@@ -132,7 +132,11 @@ def _serve(
         runtime, context, lifetime, control=socket.socket(fileno=control), private=private
     )
     ready = isolate.RuntimeReady(
-        identity.digest.value, policy.digest.value, code.name, tuple(sorted(layers))
+        identity.digest.value,
+        policy.digest.value,
+        code.name,
+        tuple(sorted(layers)),
+        code.engine_name,
     )
     private.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
     try:

@@ -5,12 +5,16 @@ A program is a module with a function `main`, which is given its inputs and give
     def main(inputs):
         return str(sum(map(float, inputs[0].decode().split()))).encode()
 
-`inputs` is a list of bytes, in the order of the policy. What `main` returns is the result: bytes,
-text (as UTF-8), or None for none. A whole number is a return code instead: 0 for success, any
-other goes to the readers in place of a result. `raise libveracruz.Failure(code)` does the same
-from anywhere. Any other exception ends the run with return code -1. Under a policy that says
-`debug`, the program's provider reads what was printed last, and what an exception was.
+`inputs` is a sequence of bytes, in the order of the policy; each is read when it is first asked
+for. `open_input` gives one as a file, of which no more is in memory than is read. What `main`
+returns is the result: bytes, text (as UTF-8), or None for none. A whole number is a return code
+instead: 0 for success, any other goes to the readers in place of a result. `raise
+libveracruz.Failure(code)` does the same from anywhere. Any other exception ends the run with return
+code -1. Under a policy that says `debug`, the program's provider reads what was printed last, and
+what an exception was.
 """
+
+import io as _io
 
 from wit_world.imports import host as _host
 
@@ -79,7 +83,26 @@ def input_size(index):
 
 def read_input(index):
     """An input, all of it."""
-    return _gathered(input_size(index), lambda *piece: _host.read_input(index, *piece))
+    size = input_size(index)
+    try:
+        return _gathered(size, lambda *piece: _host.read_input(index, *piece))
+    except MemoryError:
+        raise MemoryError(
+            f"input {index} has {size} bytes, more than there is room for: "
+            f"read it in pieces, from open_input({index})"
+        ) from None
+
+
+def open_input(index, mode="rb", *, encoding="utf-8", newline=None):
+    """An input as a file, binary (`rb`) or text (`r`), which is read in pieces."""
+    if mode not in ("r", "rt", "rb"):
+        raise ValueError(f"mode {mode!r}: an input is read, as 'r' or 'rb'")
+    file = _io.BufferedReader(_Input(index), PIECE_BYTES)
+    if mode == "rb":
+        return file
+    text = _io.TextIOWrapper(file, encoding=encoding, newline=newline)
+    text._CHUNK_SIZE = PIECE_BYTES  # a call of the host for 8 KiB at a time would be slow
+    return text
 
 
 def streams():
@@ -128,9 +151,40 @@ def say(text):
     _asked(_host.message, (text.encode() if isinstance(text, str) else bytes(text))[-4096:])
 
 
+class _Input(_io.RawIOBase):
+    def __init__(self, index):
+        self._index, self._size, self._at = index, input_size(index), 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=_io.SEEK_SET):
+        base = (0, self._at, self._size)[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative position {base + offset}")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer):
+        size = max(0, min(len(buffer), PIECE_BYTES, self._size - self._at))
+        if size:
+            buffer[:size] = _asked(_host.read_input, self._index, self._at, size)
+            self._at += size
+        return size
+
+
 def _gathered(size, read):
-    starts = range(0, size, PIECE_BYTES)
-    return b"".join(_asked(read, start, min(PIECE_BYTES, size - start)) for start in starts)
+    content = _io.BytesIO()
+    if size > PIECE_BYTES:  # room for all of it at once: growing would take twice as much
+        content.seek(size - 1)
+        content.write(b"\0")
+        content.seek(0)
+    for start in range(0, size, PIECE_BYTES):
+        content.write(_asked(read, start, min(PIECE_BYTES, size - start)))
+    return content.getvalue()
 
 
 def _asked(call, *arguments):

@@ -12,6 +12,9 @@ from typing import Final
 import click
 
 from colima import tabasco
+from execution_engine.author_part import parts_of
+from execution_engine.errors import EngineError
+from execution_engine.static_limits import is_component
 from sonora.bridge_access import BridgeAccess
 from sonora.doctor import diagnose, layers_of_this_host
 from sonora.enrolled_key import EnrolledKey, enrol_with_retry
@@ -25,6 +28,7 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
+from sonora.prepared_code import MAX_CORE_BYTES
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
@@ -215,6 +219,15 @@ def doctor(
 @tpm_options
 @image_option
 @click.option(
+    "--prepare",
+    "prepared",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="PROGRAM.wasm",
+    help="Compile the interpreter that this program begins with, while nobody waits; for all "
+    "programs that begin with it. May be repeated.",
+)
+@click.option(
     "--patience",
     type=click.IntRange(0, 3600),
     default=60,
@@ -248,6 +261,7 @@ def serve(
     evidence: str,
     tpm: TpmSettings,
     image_path: Path | None,
+    prepared: tuple[Path, ...],
     patience: int,
     check_interval: int,
     as_json: bool,
@@ -260,6 +274,7 @@ def serve(
     Run Sonora and the bridge as two users: --bridge-user or --bridge-group lets the bridge in. Who
     has Sonora's own user id has its isolates.
     """
+    cores = [_core_of(file) for file in prepared]
     if bridge_user is not None and bridge_group is not None:
         raise click.UsageError("give --bridge-user or --bridge-group, not both")
     owner = own_user() if user is None else find_user(user)
@@ -323,10 +338,23 @@ def serve(
         }
         with _serving(SonoraServer(door, sonora)) as server:
             watch.start()
+            for core in cores:
+                launcher.prepare(core)
             stack.callback(watch.stop)
             lost = _serve_health(listen, launcher, server, facts, layers, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
+
+
+def _core_of(file: Path) -> bytes:
+    """The core that a program begins with, or is."""
+    program = read_file(file, limit=MAX_CORE_BYTES, what="program")
+    if not is_component(program):
+        raise SonoraError(f"{file} cannot be prepared: give a program in Python, or its core")
+    try:
+        return program[: parts_of(program).core_bytes]
+    except EngineError as error:
+        raise SonoraError(f"{file} cannot be prepared: {error}") from None
 
 
 def _warn_of_root(owner: User) -> list[str]:

@@ -27,6 +27,7 @@ from sonora.errors import LaunchError, SonoraError
 from sonora.image.launch import start_image
 from sonora.image.source import RuntimeImage
 from sonora.local_attestation import LinuxMeans, attest_locally
+from sonora.prepared_code import PreparedCode
 from sonora.process import ProcessHandle
 from sonora.shared_code import SharedCode
 from sonora.users import ROOT
@@ -43,6 +44,7 @@ MAX_ISOLATES: Final = 16
 _ZYGOTE_START_S: Final = 60.0
 _LAUNCH_S: Final = 20.0
 _END_S: Final = 5.0
+_COMPILE_S: Final = 600.0
 _NOT_ITS_TO_SAY: Final = frozenset({IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER})
 """Layers that Sonora alone brings about, and knows of."""
 
@@ -66,6 +68,9 @@ class Isolate:
         ended: set when it has.
         on_end: called then, in the launcher's thread: it must neither wait nor raise.
         held: whether it has no bridge now, and waits for one.
+        engine_name: of the engine and the settings that it runs programs by; from when it may be
+            told of code.
+        serves: whether it is one, and no process that compiles a core.
     """
 
     isolate_id: int
@@ -80,6 +85,8 @@ class Isolate:
     ended: threading.Event = field(default_factory=threading.Event)
     on_end: Callable[[], None] = lambda: None
     held: bool = False
+    engine_name: bytes = b""
+    serves: bool = True
 
     @property
     def process_id(self) -> int:
@@ -188,6 +195,8 @@ class LinuxLauncher:
         self._news = threading.Condition()
         self._isolates: dict[int, Isolate] = {}
         self._code = SharedCode()
+        self._prepared = PreparedCode(self._compile_core, self._hand_out)
+        self._telling = threading.Lock()
         self._next_id = 1
         self._listener = threading.Thread(target=self._listen, name="zygote", daemon=True)
         self._listener.start()
@@ -206,7 +215,7 @@ class LinuxLauncher:
         private, private_inside = socket.socketpair()
         LinuxMeans.prepare(private)
         with self._lock:
-            if len(self._isolates) >= MAX_ISOLATES:
+            if sum(each.serves for each in self._isolates.values()) >= MAX_ISOLATES:
                 for end in (control, control_inside, private, private_inside):
                     end.close()
                 raise LaunchError(_too_many(sum(each.held for each in self._isolates.values())))
@@ -227,11 +236,16 @@ class LinuxLauncher:
             ready = self._await_ready(launched)
             self._attest(launched, Digest.of(policy))
             program = Policy.parse(policy, at=None).program_digest
-            self._offer_code(launched, program, ready.code_name)
+            self._offer_code(launched, policy, program, ready)
         except LaunchError:
             self._abandon(launched)
             raise
         return launched
+
+    def prepare(self, core: bytes) -> None:
+        """Compile a core as isolates of most policies do, for all programs that begin with it."""
+        if self._prepared.add(core) is not None:
+            self._prepared.want(b"", b"")
 
     @property
     def on_lost(self) -> Callable[[], None]:
@@ -261,6 +275,7 @@ class LinuxLauncher:
         self._listener.join()
         self._channel.close()
         self._code.close()
+        self._prepared.close()
 
     def _await_zygote(self) -> None:
         self._channel.settimeout(_ZYGOTE_START_S)
@@ -269,10 +284,12 @@ class LinuxLauncher:
             raise SonoraError("the zygote did not start; what it said is above")
         self._channel.settimeout(None)
 
-    def _spawn(self, isolate_id: int, policy: bytes, descriptors: list[int]) -> None:
+    def _spawn(
+        self, isolate_id: int, policy: bytes, descriptors: list[int], *, core_size: int = 0
+    ) -> None:
         try:
             with self._sending:
-                self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy))))
+                self._channel.sendall(frame(encode(isolate.Spawn(isolate_id, policy, core_size))))
                 send_descriptors(self._channel, descriptors)
         except OSError as error:
             if error.errno == errno.ETOOMANYREFS:
@@ -333,8 +350,11 @@ class LinuxLauncher:
         launched.private.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         launched.attested = True
 
-    def _offer_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
+    def _offer_code(
+        self, launched: Isolate, policy: bytes, program: Digest, ready: isolate.RuntimeReady
+    ) -> None:
         """Tell the isolate what there is of its program, and wait for more in a thread."""
+        name = ready.code_name
         offer, descriptors = self._code.offer(program, name)
         try:
             launched.private.sendall(frame(isolate.TO_RUNTIME.encode(offer)))
@@ -346,21 +366,65 @@ class LinuxLauncher:
                 os.close(descriptor)
         _LOG.info("compiled code offered: %d bytes", offer.size)
         launched.private.settimeout(None)
+        with self._telling, self._prepared.of_engine(ready.engine_name) as prepared:
+            launched.engine_name = ready.engine_name
+            for descriptor in prepared:
+                _tell(launched, descriptor)
+        self._prepared.want(policy, ready.engine_name)
         threading.Thread(
-            target=self._await_code, args=(launched, program, name), name="code", daemon=True
+            target=self._await_code,
+            args=(launched, policy, program, name),
+            name="code",
+            daemon=True,
         ).start()
 
-    def _await_code(self, launched: Isolate, program: Digest, name: bytes) -> None:
-        """Keep what the isolate compiles, if it does; ends with it."""
+    def _await_code(self, launched: Isolate, policy: bytes, program: Digest, name: bytes) -> None:
+        """Keep what the isolate compiles, if it does, and the core it has seen; ends with it."""
+        awaited = {isolate.CodeMade, isolate.CoreSeen}
         with contextlib.suppress(OSError, WireError, PlatformError):
-            payload = read_frame(launched.private.recv)
-            if payload is None:
-                return
-            made = isolate.FROM_RUNTIME.decode(payload)
-            if isinstance(made, isolate.CodeMade):
+            while awaited and (payload := read_frame(launched.private.recv)) is not None:
+                said = isolate.FROM_RUNTIME.decode(payload)
+                if type(said) not in awaited:
+                    return
+                awaited.remove(type(said))
                 (descriptor,) = receive_descriptors(launched.private, 1)
-                if self._code.take(program, name, made, descriptor):
-                    _LOG.info("compiled code kept: %d bytes", made.size)
+                if isinstance(said, isolate.CodeMade):
+                    if self._code.take(program, name, said, descriptor):
+                        _LOG.info("compiled code kept: %d bytes", said.size)
+                elif isinstance(said, isolate.CoreSeen):
+                    self._prepared.add_file(descriptor, said.size)
+                    self._prepared.want(policy, launched.engine_name)
+
+    def _compile_core(self, policy: bytes, core: int, size: int, code: int) -> bool:
+        """Have the zygote fork a process that compiles a core; whether it did."""
+        ends = socket.socketpair()
+        with self._lock:
+            launched = Isolate(self._next_id, b"", b"", *ends, serves=False)
+            self._next_id += 1
+            self._isolates[launched.isolate_id] = launched
+        try:
+            with _followed(f"core {launched.isolate_id}") as errors:
+                descriptors = [core, code, errors.fileno()]
+                self._spawn(launched.isolate_id, policy, descriptors, core_size=size)
+            self._await_spawned(launched)
+            ended = launched.ended.wait(_COMPILE_S)
+        except LaunchError as error:
+            _LOG.warning("a core was not compiled: %s", error)
+            ended = False
+        if not ended:
+            self._abandon(launched)
+            return False
+        launched.close()
+        return launched.exit_code == 0
+
+    def _hand_out(self, code: int, engine: bytes) -> None:
+        """Tell all isolates of this engine and its settings of code."""
+        with self._lock:
+            running = list(self._isolates.values())
+        with self._telling:
+            for launched in running:
+                if launched.engine_name == engine:
+                    _tell(launched, code)
 
     def _abandon(self, launched: Isolate) -> None:
         launched.close()
@@ -430,6 +494,12 @@ class LinuxLauncher:
         launched.exit_code = exit_code
         launched.ended.set()
         launched.on_end()
+
+
+def _tell(launched: Isolate, code: int) -> None:
+    """Hand a core's code to an isolate, which runs its programs without it, too."""
+    with contextlib.suppress(OSError):
+        socket.send_fds(launched.private, [b"\0"], [code], socket.MSG_DONTWAIT)
 
 
 def _too_many(held: int) -> str:

@@ -3,7 +3,8 @@
 It runs out of the runtime image (`sonora.image`), and what is not in that it cannot load. It is
 single-threaded, compiles no WebAssembly, holds no key and imports no grpc, so a fork of it is a
 clean copy that is ready in milliseconds. It speaks with Sonora's service alone, over one socket
-pair (`colima.isolate`): `Spawn` in; `ZygoteReady` once, then `Spawned`, `SpawnFailed`, `Exited`.
+pair (`colima.isolate`): `Spawn` in, of an isolate or of a process that compiles a core;
+`ZygoteReady` once, then `Spawned`, `SpawnFailed`, `Exited`.
 It ends when the service closes the channel, and every isolate ends with it.
 """
 
@@ -19,6 +20,7 @@ from typing import NoReturn
 
 from colima import decode, frame, framing, isolate
 from mexico_city import isolate as runtime
+from mexico_city import preparing
 from mexico_city.sandbox import failures, namespaces, privileges
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
@@ -97,17 +99,24 @@ class _Zygote:
         zygote = os.getpid()
         process_id = namespaces.fork_apart(self._own)
         if process_id == 0:
-            _be_isolate(
-                errors,
-                partial(
-                    runtime.run,
-                    spawn.policy,
-                    measurement=self._measurement,
-                    control=control,
-                    private=private,
-                    parent=zygote,
-                ),
+            run = partial(
+                runtime.run,
+                spawn.policy,
+                measurement=self._measurement,
+                control=control,
+                private=private,
+                parent=zygote,
             )
+            if spawn.core_size:
+                run = partial(
+                    preparing.run,
+                    spawn.policy,
+                    core=control,
+                    size=spawn.core_size,
+                    code=private,
+                    parent=zygote,
+                )
+            _be_isolate(errors, run)
         return process_id
 
     def _watch(self, isolate_id: int, process_id: int) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import sys
+import warnings
 
 import example
 import libveracruz
@@ -97,6 +98,121 @@ def own(_inputs):
 
 def open_file(_inputs):
     open("/etc/passwd")
+
+
+def look_for_files(_inputs):
+    return repr([os.path.exists("/etc"), os.access("/", os.R_OK), dict(os.environ)])
+
+
+def connect(_inputs):
+    import socket
+
+    socket.create_connection(("localhost", 80))
+
+
+def start_thread(_inputs):
+    import threading
+
+    threading.Thread(target=print).start()
+
+
+def unheard_of(_inputs):
+    import numpy
+
+
+def clocks(_inputs):
+    import time
+
+    begun = time.monotonic()
+    time.sleep(2)
+    return json.dumps(
+        [
+            str(datetime.datetime.now().date()),
+            str(datetime.date.today()),
+            time.localtime().tm_year,
+            datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+            time.ctime(time.time()),
+            round(time.monotonic() - begun),
+        ]
+    )
+
+
+def tasks(_inputs):
+    import asyncio
+
+    async def after(seconds):
+        await asyncio.sleep(seconds)
+        return seconds
+
+    async def all_of_them():
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        done = await asyncio.gather(after(1), after(2))
+        took = round(loop.time() - begun)
+        try:
+            await asyncio.wait_for(after(9), 3)
+        except TimeoutError:
+            return f"{done} in {took} s, and a timeout"
+
+    return asyncio.run(all_of_them())
+
+
+def log(_inputs):
+    import logging
+
+    logging.warning("nearly %d", 9)  # noqa: LOG015
+    warnings.warn_explicit("look out", UserWarning, "main.py", 4)
+
+
+def words(_inputs):
+    sys.exit("no rows in the table")
+
+
+def large_code(_inputs):
+    return 2**40
+
+
+def no_code(_inputs):
+    raise libveracruz.Failure("bad")
+
+
+def library(_inputs):
+    import difflib
+    import tomllib
+    import zoneinfo
+    from decimal import Decimal
+    from xml.etree import ElementTree
+
+    return json.dumps(
+        [
+            ElementTree.tostring(ElementTree.fromstring("<a><b/></a>")).decode(),
+            str(Decimal("1.5") + Decimal("1.6")),
+            tomllib.loads("a = 1")["a"],
+            difflib.get_close_matches("x", ["x"])[0],
+        ]
+    )
+
+
+def syntax(_inputs):
+    compile("1 +", "<string>", "exec")
+
+
+def lines(_inputs):
+    import csv
+
+    with libveracruz.open_input(1, "r", newline="") as file:
+        rows = sum(1 for _ in csv.reader(file))
+    with libveracruz.open_input(1) as file:
+        file.seek(-3, os.SEEK_END)
+        return f"{rows} rows, the last 3 bytes {file.read().decode()}"
+
+
+def second(inputs):
+    return inputs[1]
+
+
+def length(inputs):
+    return str(len(inputs[0]))
 
 
 def recurse(inputs):

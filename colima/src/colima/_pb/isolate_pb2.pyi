@@ -7,12 +7,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Spawn(_message.Message):
-    __slots__ = ("isolate_id", "policy")
+    __slots__ = ("isolate_id", "policy", "core_size")
     ISOLATE_ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
+    CORE_SIZE_FIELD_NUMBER: _ClassVar[int]
     isolate_id: int
     policy: bytes
-    def __init__(self, isolate_id: _Optional[int] = ..., policy: _Optional[bytes] = ...) -> None: ...
+    core_size: int
+    def __init__(self, isolate_id: _Optional[int] = ..., policy: _Optional[bytes] = ..., core_size: _Optional[int] = ...) -> None: ...
 
 class ZygoteReady(_message.Message):
     __slots__ = ()
@@ -53,16 +55,18 @@ class FromZygote(_message.Message):
     def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., spawned: _Optional[_Union[Spawned, _Mapping]] = ..., failed: _Optional[_Union[SpawnFailed, _Mapping]] = ..., exited: _Optional[_Union[Exited, _Mapping]] = ...) -> None: ...
 
 class RuntimeReady(_message.Message):
-    __slots__ = ("certificate_digest", "policy_digest", "code_name", "layers")
+    __slots__ = ("certificate_digest", "policy_digest", "code_name", "layers", "engine_name")
     CERTIFICATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     CODE_NAME_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_NAME_FIELD_NUMBER: _ClassVar[int]
     certificate_digest: bytes
     policy_digest: bytes
     code_name: bytes
     layers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., code_name: _Optional[bytes] = ..., layers: _Optional[_Iterable[str]] = ...) -> None: ...
+    engine_name: bytes
+    def __init__(self, certificate_digest: _Optional[bytes] = ..., policy_digest: _Optional[bytes] = ..., code_name: _Optional[bytes] = ..., layers: _Optional[_Iterable[str]] = ..., engine_name: _Optional[bytes] = ...) -> None: ...
 
 class RuntimeRefused(_message.Message):
     __slots__ = ("reason",)
@@ -78,6 +82,12 @@ class CodeMade(_message.Message):
     size: int
     def __init__(self, tag: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
+class CoreSeen(_message.Message):
+    __slots__ = ("size",)
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    def __init__(self, size: _Optional[int] = ...) -> None: ...
+
 class LocalAnswer(_message.Message):
     __slots__ = ("certificate", "proof")
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
@@ -87,16 +97,18 @@ class LocalAnswer(_message.Message):
     def __init__(self, certificate: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class FromRuntime(_message.Message):
-    __slots__ = ("ready", "refused", "code_made", "answer")
+    __slots__ = ("ready", "refused", "code_made", "answer", "core_seen")
     READY_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CODE_MADE_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    CORE_SEEN_FIELD_NUMBER: _ClassVar[int]
     ready: RuntimeReady
     refused: RuntimeRefused
     code_made: CodeMade
     answer: LocalAnswer
-    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ..., answer: _Optional[_Union[LocalAnswer, _Mapping]] = ...) -> None: ...
+    core_seen: CoreSeen
+    def __init__(self, ready: _Optional[_Union[RuntimeReady, _Mapping]] = ..., refused: _Optional[_Union[RuntimeRefused, _Mapping]] = ..., code_made: _Optional[_Union[CodeMade, _Mapping]] = ..., answer: _Optional[_Union[LocalAnswer, _Mapping]] = ..., core_seen: _Optional[_Union[CoreSeen, _Mapping]] = ...) -> None: ...
 
 class LetIn(_message.Message):
     __slots__ = ("session",)

@@ -118,6 +118,17 @@ def enter_guest(*, keep: Collection[int], parent: int) -> None:
     seccomp.confine_guest()
 
 
+def settle_in(*, keep: Collection[int]) -> None:
+    """Leave a process that has entered, and is to compile without anybody's secrets, a guest's.
+
+    Raises:
+        OSError: the kernel refuses what it gives guests.
+    """
+    descriptors.close_all_but({*keep, sys.stderr.fileno()})
+    landlock.enter()
+    seccomp.confine_guest()
+
+
 def settle_guest() -> None:
     """Take from the guest process, whose program is compiled, what only compiling needed."""
     seccomp.forbid_executable_memory()

@@ -16,6 +16,7 @@ from sdk.projects.case_run import RUN_SECONDS, CaseSeen, run_case
 from sdk.projects.cases import ProjectCase, read_cases
 from sdk.projects.compiled_cache import open_cache
 from sdk.projects.recording import record as write_down
+from sdk.toolchains.python_core import core_in
 from sdk.toolchains.rust_found import TARGET, RustChoice
 from sdk.toolchains.rust_target import TARGETS
 from veracruz_shells.console import (
@@ -65,6 +66,10 @@ def rust_options(command: _Command) -> _Command:
 @click.option("--target", type=click.Choice(TARGETS), default=TARGET, show_default=True,
               help="Rust: what to compile for. The second is the original's, and its standard "
               "library is built along.")  # fmt: skip
+@click.option("--core", "core_file", type=click.Path(path_type=Path, dir_okay=False),
+              metavar="PROGRAM.wasm",
+              help="Python: build on the core that this program begins with, to the same bytes as "
+              "whoever built on it.")  # fmt: skip
 @click.argument("folder", type=_FOLDER, default=Path())
 @json_option
 def build(
@@ -73,6 +78,7 @@ def build(
     rustc: str | None,
     cargo: str | None,
     target: str,
+    core_file: Path | None,
     folder: Path,
     as_json: bool,
 ) -> None:
@@ -84,7 +90,10 @@ def build(
     project = projects.open_project(folder)
     if sys.stderr.isatty():
         note(f"veracruz-sdk: building {project.name}; the first build in a language takes longest")
-    made = project.build(debug=debug, choice=RustChoice(rustc, cargo, target))
+    core = None
+    if core_file is not None:
+        core = core_in(read_file(core_file, limit=_MOST_MODULE_BYTES, what="program"))
+    made = project.build(debug=debug, choice=RustChoice(rustc, cargo, target), core=core)
     if made.warnings:
         note(made.warnings)
     record = project.record_of(made)

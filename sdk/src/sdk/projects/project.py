@@ -156,21 +156,30 @@ class Project:
         within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
         return not within or any(each.stat().st_mtime_ns > built for each in within)
 
-    def build(self, *, debug: bool = False, choice: RustChoice = FOUND) -> Made:
+    def build(
+        self, *, debug: bool = False, choice: RustChoice = FOUND, core: bytes | None = None
+    ) -> Made:
         """The module that its source builds, which names its compiler.
 
         Args:
             debug: it reports panics and what it prints, and keeps its functions' names.
             choice: of the toolchain, for a program in Rust.
+            core: what a program in Python is built on; without one, this user's.
 
         Raises:
-            ProjectError: there is a choice, and the program is not in Rust.
+            ProjectError: there is a choice, and the program is not in Rust; or a core, and it is
+                not in Python.
             BuildError: the toolchain is missing, or refuses the source.
         """
+        if core is not None and self.language != "python":
+            raise ProjectError(f"a core is for programs in python; this is {self.language}")
         if self.language == "rust":
             return with_producers(_build_rust(self.folder, debug=debug, choice=choice))
         if choice != FOUND:
             raise ProjectError(f"rustc, cargo and target are for rust; this is {self.language}")
+        if self.language == "python":
+            # Its core names the compiler; nothing may come behind the author's part.
+            return made_by_python(compile_python(self.folder / "main.py", core=core), debug=debug)
         return with_producers(BUILDERS[self.language](self.folder, debug=debug))
 
     def record_of(self, made: Made) -> BuildRecord:

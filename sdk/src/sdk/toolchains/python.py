@@ -1,141 +1,86 @@
-"""Builds guests in Python: a component of CPython and the author's module, with `componentize-py`.
+"""Builds programs in Python: a core that all of them share, and the author's sources.
 
-A build is not reproducible: the tool freezes an interpreter that has run, with its hash seed and
-addresses. So a policy names the component that was built, and who wants to check it against its
-source has to trust its builder, or build it and have everyone use that.
+The same sources on the same core are the same bytes, wherever they are built.
 """
 
-import os
-import shutil
-import sys
-import sysconfig
-import tempfile
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
+import json
+import tokenize
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from execution_engine.errors import ModuleRefusedError
+from execution_engine.code_cache import CodeCache
+from execution_engine.errors import EngineError
 from execution_engine.limits import EngineLimits
-from execution_engine.reader import WasmReader
-from execution_engine.wasm.examination import check_module
-from execution_engine.wit import wit
+from execution_engine.observed_program import ObservedProgram
+from execution_engine.run import RunInputs
+from platform_services import LinuxRandomSource
 from sdk.errors import BuildError
-from sdk.toolchains.made import Made, Tool
-from sdk.toolchains.python_source import check_source
-from sdk.toolchains.sources import source_folder
-from sdk.toolchains.tool import refusal, run_tool
+from sdk.toolchains.made import Made
+from sdk.toolchains.python_core import cache_folder, joined, made_of, make_core
+from sdk.toolchains.python_source import check_source, sources_of
+from sdk.toolchains.tool import refusal
+from veracruz_utils.policy import Strategy
 
-COMPONENTIZE_VERSION: Final = "0.25.1"
-BUILD_SECONDS: Final = 600
-# What a policy's `program_bytes` must be raised to: a component of CPython is 18 MB large.
-PROGRAM_BYTES: Final = 64 * 1024 * 1024
-
-_HEADER_BYTES: Final = 8
-_CUSTOM, _COMPONENT, _INSTANCE, _EXPORT = 0, 4, 5, 11
-_AUTHOR: Final = "veracruz_author.py"
+_MAIN: Final = "main"
+_WHO: Final = "Python"
 
 
-def compile_python(source: Path) -> bytes:
-    """The component that a module in Python builds.
+def compile_python(source: Path, *, core: bytes | None = None) -> bytes:
+    """The program that a module in Python is, with the modules beside it that it imports.
 
-    Modules beside it may be imported; their folder comes first in the path.
+    Args:
+        source: the module; it is `main.py` in the program, whatever it is called.
+        core: which core it begins with; without one, this user's, which is made if need be.
 
     Raises:
-        BuildError: the toolchain is missing, or refuses the source.
+        BuildError: the toolchain is missing, or Python refuses the source.
     """
-    tool = _tool()
     check_source(source)
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
-        (folder / "world.wit").write_text(wit())
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source_folder("python"), folder, dirs_exist_ok=True, ignore=ignored)
-        shutil.copyfile(source, folder / _AUTHOR)
-        output = folder / "program.wasm"
-        command = [
-            str(tool), "--quiet", "-d", str(folder / "world.wit"), "-w", "guest",
-            # An isolate offers no WASI: what CPython imports of it becomes a trap inside.
-            "componentize", "--stub-wasi", "-p", str(folder), "-p", str(source.resolve().parent),
-            "veracruz_app", "-o", str(output),
-        ]  # fmt: skip
-        _run(command, folder, source)
-        code = without_initialisation(output.read_bytes())
+    files = {name: _text(file) for name, file in sources_of(source).items()}
+    core = make_core() if core is None else core
+    _try(joined(core, _part(files, check=True)), source)
+    return joined(core, _part(files))
+
+
+def _part(files: Mapping[str, str], **more: object) -> bytes:
+    part = {"main": _MAIN, "files": files, **more}
+    return json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _text(file: Path) -> str:
     try:
-        # The author learns it now: the isolate would refuse it with all parties waiting.
-        check_module(code, limits=EngineLimits(module_bytes=PROGRAM_BYTES))
-    except ModuleRefusedError as error:
-        raise BuildError(f"{source} builds a component that isolates do not run: {error}") from None
-    return code
+        with tokenize.open(file) as opened:
+            return opened.read()
+    except OSError as error:
+        raise BuildError(f"cannot read {file}: {(error.strerror or '').lower()}") from None
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise BuildError(f"{file}: {error}") from None
 
 
 def made_by_python(code: bytes, *, debug: bool = False) -> Made:
     """What `compile_python` built, with what repeats it.
 
     Raises:
-        BuildError: it is not installed.
+        BuildError: the toolchain is not installed.
     """
-    _tool()
-    package = Path(str(files("componentize_py")))
-    tool = Tool.of("componentize-py", COMPONENTIZE_VERSION, *sorted(package.glob("*.so")))
-    return Made(code, "Python", (tool,), target="component", flags=("--stub-wasi",), debug=debug)
+    return made_of(code, debug=debug)
 
 
-def without_initialisation(code: bytes) -> bytes:
-    """A component without what its tool needed to initialise it: the world wants `main` alone.
+def _try(program: bytes, source: Path) -> None:
+    """Have the interpreter load the program, which tells the author what it does not take.
 
-    The instance that exports the initialiser is the only one, and nothing refers to it.
+    The first time that this user does it, the core is compiled.
     """
-    return code[:_HEADER_BYTES] + b"".join(_kept(code))
-
-
-def _kept(code: bytes) -> Iterator[bytes]:
-    whole = WasmReader(code, _HEADER_BYTES, len(code))
-    while whole.at < whole.end:
-        begin, section = whole.at, whole.byte()
-        size = whole.u32()
-        start = whole.skip(size)
-        if section in (_CUSTOM, _COMPONENT, _INSTANCE):
-            continue
-        if section == _EXPORT and b"\x07exports\x05" in code[start : start + 16]:
-            continue
-        yield code[begin : whole.at]
-
-
-def _run(command: list[str], folder: Path, source: Path) -> None:
-    # Little of the user's: the interpreter that runs in there is frozen into what others get.
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    ran = run_tool(
-        command,
-        folder,
-        name="componentize-py",
-        timeout_s=BUILD_SECONDS,
-        environment=environment,
-    )
-    if not ran.succeeded:
-        said = ran.words or ran.output.strip()
-        for each in (str(folder / _AUTHOR), f"/0/{_AUTHOR}"):  # as it is, and as the tool mounts it
-            said = said.replace(each, str(source))
-        raise refusal("componentize-py", source, said[-8000:])
-
-
-def _tool() -> Path:
-    remedy = f"pip install componentize-py=={COMPONENTIZE_VERSION}, or install veracruz-sdk[python]"
     try:
-        found = version("componentize-py")
-    except PackageNotFoundError:
-        raise BuildError(f"the toolchain for Python is missing: {remedy}") from None
-    if found != COMPONENTIZE_VERSION:
-        raise BuildError(
-            f"componentize-py is version {found}, expected {COMPONENTIZE_VERSION}: {remedy}"
-        )
-    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
-        if (tool := Path(folder, "componentize-py")).is_file():
-            return tool
-    raise BuildError(f"componentize-py is installed without its command: {remedy}")
+        cache = CodeCache.in_directory(cache_folder() / "code")
+        limits = EngineLimits(run_seconds=None)
+        with ObservedProgram.load(
+            program, strategy=Strategy.JIT, limits=limits, cache=cache
+        ) as loaded:
+            outcome = loaded.run(RunInputs(), random=LinuxRandomSource())
+    except EngineError as error:
+        raise BuildError(f"{source} builds a program that isolates do not run: {error}") from None
+    if outcome.return_code:
+        said = outcome.message.replace(f'"{_MAIN}.py"', f'"{source}"')
+        raise refusal(_WHO, source, said.strip())

@@ -1,4 +1,4 @@
-"""What can be said of a program in Python before `componentize-py` is asked, which takes long."""
+"""Which files a program in Python is, and what can be said of it before it is loaded."""
 
 import ast
 import symtable
@@ -16,8 +16,7 @@ def check_source(source: Path) -> None:
     """Check what this Python can tell of a program; it may be older than the one that runs it.
 
     Raises:
-        BuildError: the source cannot be read, has no `main`, or imports the library by a name that
-            it no longer has; the modules beside it that it imports are looked at, too.
+        BuildError: the source cannot be read, or has no `main`.
     """
     try:
         text = source.read_text()
@@ -28,22 +27,30 @@ def check_source(source: Path) -> None:
         return
     if "main" not in names:
         raise BuildError(f"{source} has no function `main`: write `def main(inputs):`")
-    _check_imports(source)
 
 
-def _check_imports(source: Path) -> None:
-    folder, seen, waiting = source.resolve().parent, {source}, [source]
+def sources_of(source: Path) -> dict[str, Path]:
+    """The files of a program, by the names that they have in it: `main.py` and what it imports.
+
+    A module of the author's is looked for beside `source`; of a package all modules are taken.
+
+    Raises:
+        BuildError: one of them imports the library by a name that it no longer has.
+    """
+    folder, waiting = source.resolve().parent, [source]
+    found = {"main.py": source}
     while waiting:
         file = waiting.pop()
         for line, name in _imports(file):
-            beside = set(_modules(folder, name))
+            beside = {each.relative_to(folder).as_posix(): each for each in _modules(folder, name)}
             if name in _RENAMED and not beside:
                 raise BuildError(
                     f"{file}, line {line}: the guest library is no longer called `{name}`: "
                     f"import `{_RENAMED[name]}` instead"
                 )
-            waiting += beside - seen
-            seen |= beside
+            waiting += [each for key, each in beside.items() if key not in found]
+            found |= {key: each for key, each in beside.items() if key not in found}
+    return found
 
 
 def _imports(file: Path) -> Iterator[tuple[int, str]]:
@@ -60,7 +67,7 @@ def _imports(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _modules(folder: Path, name: str) -> Iterator[Path]:
-    """The author's own files of a module or package."""
+    """The author's own files of a module or package, in order."""
     if folder.joinpath(f"{name}.py").is_file():
         yield folder / f"{name}.py"
-    yield from folder.joinpath(name).rglob("*.py")
+    yield from sorted(folder.joinpath(name).rglob("*.py"))

@@ -1,0 +1,55 @@
+"""Modules that are imported while the core is built: what programs, and Python itself, use most."""
+
+# ruff: noqa: F401
+import _strptime
+import array
+import asyncio
+import base64
+import binascii
+import bisect
+import calendar
+import cmath
+import collections
+import collections.abc
+import contextlib
+import copy
+import csv
+import dataclasses
+import datetime
+import decimal
+import encodings.ascii
+import encodings.cp1252
+import encodings.idna
+import encodings.latin_1
+import encodings.utf_8_sig
+import encodings.utf_16
+import encodings.utf_16_be
+import encodings.utf_16_le
+import encodings.utf_32
+import enum
+import fractions
+import functools
+import hashlib
+import heapq
+import hmac
+import io
+import itertools
+import json
+import linecache
+import logging
+import math
+import operator
+import os
+import random
+import re
+import secrets
+import statistics
+import string
+import struct
+import textwrap
+import tokenize
+import traceback
+import typing
+import zlib
+
+import libveracruz.pinecone
