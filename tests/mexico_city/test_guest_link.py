@@ -112,6 +112,15 @@ def test_a_guest_has_until_its_deadline_and_no_longer(begin, seconds, code):
         assert one.gone
 
 
+def test_under_debug_a_run_has_a_moment_more_for_what_it_says_last():
+    with guest() as one:
+        one.link.kill()
+        link = GuestLink(one.keeper.link, one.keeper.first()[0], LIMITS, debug=True)
+        os.close(link.run(JOB, now=100))
+        assert link.deadline == 120 + guest_link._LAST_WORD_S
+        link.kill()
+
+
 def test_a_guest_that_answered_has_no_deadline():
     with guest() as one:
         one.link.load(PROGRAM, code=CODE, now=100)
@@ -269,6 +278,7 @@ def test_a_lost_guest_is_replaced_by_one_that_is_heard_when_it_is_walled_in():
         assert one.link.receive() is None
         second = one.keeper.guest()
         assert runs(second.process.pid)
+        assert one.link._channel.gettimeout() == guest_link._SEND_TIMEOUT_S
         one.link.load(PROGRAM, code=CODE, now=100)
         second.channel.sendall(frame(isolate.FROM_GUEST.encode(isolate.Loaded(0))))
         assert one.link.receive() == isolate.Loaded(0)
