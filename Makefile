@@ -39,7 +39,7 @@ spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetche
 	$(BIN)/python -m pytest --numprocesses auto tests/spec
 
 toolchains: $(BIN)/.installed-dev ## guests in C with a libc, C++ and Zig; the first time takes minutes
-	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest tests/sdk/toolchains/test_toolchains.py tests/sdk/toolchains/test_rust_crates.py
+	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest tests/sdk/toolchains/test_toolchains.py tests/sdk/toolchains/test_rust_crates.py tests/sdk/toolchains/test_python_guest.py
 
 modern: $(BIN)/.installed-dev ## guests by a current Rust, for wasm32-arm-veracruz; unpacks 900 MB
 	@test -d build/modern/usr || { mkdir -p build/modern && cd build/modern && apt-get download -q $(MODERN_RUST) \

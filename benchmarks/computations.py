@@ -64,6 +64,9 @@ class Deployment:
         socket: where it listens for bridges.
     """
 
+    def __init__(self, *sonora_options: str) -> None:
+        self._sonora_options = sonora_options
+
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="veracruz-bench-"))
@@ -80,7 +83,7 @@ class Deployment:
             self.sonora = self._serve(
                 stack, "sonora", "--tabasco", self._tabasco, "--listen", "127.0.0.1:0",
                 "--state", str(self._folder / "sonora"), "--socket", str(self.socket),
-                "--image", str(image.folder),
+                "--image", str(image.folder), *self._sonora_options,
             )  # fmt: skip
             self.sonora.wait_ready()
             self._stack = stack.pop_all()

@@ -21,6 +21,7 @@ _SCRIPTS: Final = (
     "round_trip",
     "isolate_start",
     "computation",
+    "python_program",
     "busy_state",
     "token_verification",
     "tabasco_clients",

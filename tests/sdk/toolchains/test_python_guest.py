@@ -42,7 +42,10 @@ EXAMPLE = "statistics-of-two-tables"
 MODEL = EXAMPLES[EXAMPLE]
 PATIENT = Limits(compile_seconds=600, run_seconds=600)
 """CPython compiles for a quarter of a minute on a machine that does nothing else."""
-STRATEGIES = [Strategy.JIT, *[Strategy.INTERPRETATION] * bool(os.environ.get("VERACRUZ_SLOW"))]
+STRATEGIES = [
+    Strategy.JIT,
+    *[Strategy.INTERPRETATION] * bool(os.environ.get("VERACRUZ_TOOLCHAINS")),
+]
 """Compiling it for the second one is half of what these tests take: `make toolchains` does it."""
 
 
