@@ -14,28 +14,33 @@ import shutil
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Protocol
 
+from sdk import adaptation
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, Example
 from sdk.examples.build import language_of
+from sdk.toolchains.assemblyscript import add_library, compile_assemblyscript
 from sdk.toolchains.cargo import (
     add_libraries,
     compile_cargo,
     compile_file,
     use_libraries_within,
 )
+from sdk.toolchains.go import compile_go
 from sdk.toolchains.made import Made, with_producers
 from sdk.toolchains.python import compile_python, made_by_python
 from sdk.toolchains.record import SUFFIX, BuildRecord
 from sdk.toolchains.rust import compile_rust
-from sdk.toolchains.rust_found import FOUND, TARGET, RustChoice
+from sdk.toolchains.rust_found import FOUND, TARGET, WASI_TARGET, RustChoice
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import (
     compile_c,
+    compile_c_for_wasi,
     compile_c_with_libc,
     compile_cpp,
     compile_zig,
@@ -50,7 +55,11 @@ _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _NAME_RULE: Final = "use lower-case letters, digits, - and _"
 _MOST_BYTES: Final = 64 * 1024
 _CASE_SIZE: Final = 10
-_SOURCES: Final = frozenset({".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock"})
+_SOURCES: Final = frozenset(
+    {".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock", ".ts", ".go", ".mod", ".sum"}
+)
+# Where cargo and npm put what they made or fetched.
+_NOT_SOURCES: Final = frozenset({"target", "node_modules"})
 
 
 def _sources(folder: Path, pattern: str) -> list[Path]:
@@ -97,6 +106,24 @@ def _build_python(folder: Path, *, debug: bool) -> Made:
     return made_by_python(code, debug=debug)
 
 
+def _build_c_for_wasi(folder: Path, *, debug: bool) -> Made:
+    code = compile_c_for_wasi(_sources(folder, "*.c"), debug=debug)
+    return _adapted(made_by_zig(code, "c-wasi", debug=debug))
+
+
+def _build_go(folder: Path, *, debug: bool) -> Made:
+    return _adapted(compile_go(folder, debug=debug))
+
+
+def _build_rust_for_wasi(folder: Path, *, debug: bool) -> Made:
+    return _adapted(compile_cargo(folder, debug=debug, choice=RustChoice(target=WASI_TARGET)))
+
+
+def _adapted(made: Made) -> Made:
+    """A program that speaks WASI, linked with the adapter."""
+    return replace(made, code=adaptation.adapt(made.code))
+
+
 class _ModuleBuilder(Protocol):
     def __call__(self, folder: Path, *, debug: bool) -> Made: ...
 
@@ -107,6 +134,10 @@ BUILDERS: Final[dict[str, _ModuleBuilder]] = {
     "c++": _build_cpp,
     "zig": _build_zig,
     "rust": _build_rust,
+    "assemblyscript": compile_assemblyscript,
+    "go": _build_go,
+    "c-wasi": _build_c_for_wasi,
+    "rust-wasi": _build_rust_for_wasi,
     "python": _build_python,
 }
 """For each language, what makes a module of a folder.
@@ -119,6 +150,10 @@ _LIBRARIES: Final = {
     "c++": ("c",),
     "zig": ("zig",),
     "rust": ("libveracruz", "veracruz_rt"),
+    "assemblyscript": (),  # it is in the program's folder
+    "go": ("wasi",),
+    "c-wasi": ("wasi",),
+    "rust-wasi": ("wasi",),
     "python": ("python",),
 }
 """For each language, the folders of the SDK's sources that its programs are built with."""
@@ -153,7 +188,7 @@ class Project:
         """Whether something in the folder was written after its module, or its source is gone."""
         built = self.module.stat().st_mtime_ns
         sources = [each for each in self.folder.rglob("*") if each.suffix in _SOURCES]
-        within = [each for each in sources if "target" not in each.relative_to(self.folder).parts]
+        within = [each for each in sources if _is_within(each.relative_to(self.folder))]
         return not within or any(each.stat().st_mtime_ns > built for each in within)
 
     def build(
@@ -236,6 +271,8 @@ def new_project(folder: Path, *, language: str, std: bool = False) -> Project:
         _copy(files("sdk.projects").joinpath("templates", "rust-std" if std else language), folder)
         if std:
             add_libraries(folder, libraries=source_folder("c").parent)
+        if language == "assemblyscript":
+            add_library(folder, source=source_folder("assemblyscript"))
     return open_project(folder)
 
 
@@ -286,6 +323,10 @@ def _case_of(example: Example) -> str:
             kind = json.dumps(example.result)  # which TOML writes alike
             lines.append(f'result = {{ type = {kind}, hex = "{encoded.hex()}" }}')
     return "\n".join([*lines, ""])
+
+
+def _is_within(path: Path) -> bool:
+    return not _NOT_SOURCES.intersection(path.parts)
 
 
 @contextmanager

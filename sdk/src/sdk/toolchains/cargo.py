@@ -30,6 +30,7 @@ from sdk.toolchains.rust import (
 from sdk.toolchains.rust_found import (
     FOUND,
     TARGET,
+    WASI_TARGET,
     Rust,
     RustChoice,
     find_cargo,
@@ -122,10 +123,11 @@ def compile_cargo(
     with for_target(choice.target, rust) as (target, more, unstable):
         environment |= unstable
         locked = ["--locked"] if folder.joinpath("Cargo.lock").is_file() else []
-        fetch = [tool, "fetch", *locked, "--target", TARGET]
+        known = rust.called(WASI_TARGET) if choice.target == WASI_TARGET else TARGET
+        fetch = [tool, "fetch", *locked, "--target", known]
         _run(fetch, folder, environment, rust, timeout_s=FETCH_SECONDS)
         # Also fetches what a build for this machine would use.
-        ask = [tool, "metadata", "--locked", "--format-version=1", f"--filter-platform={TARGET}"]
+        ask = [tool, "metadata", "--locked", "--format-version=1", f"--filter-platform={known}"]
         metadata = _run(ask, folder, environment, rust, timeout_s=FETCH_SECONDS).output
         kept = [f"-Clink-arg=-zstack-size={STACK_BYTES}", '--cfg=getrandom_backend="custom"']
         if rust.minor >= CHECKED_CFGS:

@@ -18,6 +18,9 @@ from sdk.toolchains.tool import run_tool
 from veracruz_utils.frozen import frozen
 
 TARGET: Final = "wasm32-unknown-unknown"
+WASI_TARGET: Final = "wasm32-wasip1"
+_WASI_RENAMED: Final = 78
+"""The first Rust that calls it so; it was wasm32-wasi."""
 LEAST_VERSION: Final = (1, 63)
 """The first that builds what the SDK ships: Debian 12's."""
 EXAMPLES_VERSION: Final = "1.63.0"
@@ -76,10 +79,15 @@ class Rust:
     library: Path
     note: str = ""
 
-    @property
-    def has_target(self) -> bool:
-        """Whether there is a standard library for WebAssembly."""
-        return any(self.library.glob("libcore-*.rlib"))
+    def called(self, target: str) -> str:
+        """What this compiler calls a target."""
+        old = target == WASI_TARGET and self.minor < _WASI_RENAMED
+        return "wasm32-wasi" if old else target
+
+    def has(self, target: str) -> bool:
+        """Whether there is a standard library for a target."""
+        folder = self.library.parent.with_name(self.called(target)) / self.library.name
+        return any(folder.glob("libcore-*.rlib"))
 
     def tool(self) -> Tool:
         """The compiler with its library and its linker, for the record of a build."""
@@ -204,14 +212,15 @@ def _unfit(rust: Rust, target: str) -> str:
     if rust.minor < LEAST_VERSION[1]:
         least = ".".join(map(str, LEAST_VERSION))
         return f"{rust.path} is version {rust.version}, expected {least} or later: {REMEDY}"
-    if target == TARGET and not rust.has_target:
-        return f"{rust.path} ({rust.version}) lacks the target {TARGET}: {_target_remedy(rust)}"
+    if target in {TARGET, WASI_TARGET} and not rust.has(target):
+        name = rust.called(target)
+        return f"{rust.path} ({rust.version}) lacks the target {name}: {_target_remedy(rust, name)}"
     return ""
 
 
-def _target_remedy(rust: Rust) -> str:
+def _target_remedy(rust: Rust, target: str) -> str:
     if rust.sysroot.parent.name == "toolchains":  # as rustup has them
-        return f"`rustup target add {TARGET} --toolchain {rust.sysroot.name}`"
+        return f"`rustup target add {target} --toolchain {rust.sysroot.name}`"
     if rust.path == Path(DEBIANS):
         return "`apt install libstd-rust-dev-wasm32`"
-    return f"`rustup target add {TARGET}`, or on Debian `apt install libstd-rust-dev-wasm32`"
+    return f"`rustup target add {target}`, or on Debian `apt install libstd-rust-dev-wasm32`"

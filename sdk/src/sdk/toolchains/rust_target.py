@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
-from sdk.toolchains.rust_found import TARGET, Rust
+from sdk.toolchains.rust_found import TARGET, WASI_TARGET, Rust
 from sdk.toolchains.tool import refusal, run_tool
 
 VERACRUZ_TARGET: Final = "wasm32-arm-veracruz"
@@ -32,8 +32,8 @@ def for_target(target: str, rust: Rust) -> Iterator[tuple[str, list[str], dict[s
     Raises:
         BuildError: the compiler does not build for it.
     """
-    if target == TARGET:
-        yield target, ["--offline"], {}
+    if target in {TARGET, WASI_TARGET}:
+        yield rust.called(target), ["--offline"], {}
         return
     _check(rust)
     with tempfile.TemporaryDirectory(prefix="veracruz-target-") as name:

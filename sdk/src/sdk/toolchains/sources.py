@@ -7,7 +7,7 @@ from sdk.errors import BuildError
 
 
 def source_folder(name: str) -> Path:
-    """The folder `c`, `zig`, `python` (guest libraries) or `examples`.
+    """The folder `c`, `zig`, `assemblyscript`, `python` (guest libraries) or `examples`.
 
     It is looked for where a wheel has it, then in the source tree.
 

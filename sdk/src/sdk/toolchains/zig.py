@@ -45,6 +45,8 @@ _DEBUG_DEFINE: Final = "-DVERACRUZ_DEBUG"
 
 # A reactor has `_initialize` for what runs before `main`, and asks WASI for no arguments.
 _LIBC: Final = ("-target", "wasm32-wasi", _MACHINE, "-mexec-model=reactor")
+# A command has `_start`, and leaves by `proc_exit`.
+_COMMAND: Final = ("-target", "wasm32-wasi", _MACHINE)
 _ASSERTIONS: Final = "-UNDEBUG"  # the wheel's compiler leaves them out where it optimises
 _C_LIBC: Final = ("-std=gnu17", "-O2", _ASSERTIONS, *_WARNINGS)
 _CPP: Final = ("-std=c++20", "-O2", _ASSERTIONS, "-fno-exceptions", "-fno-rtti", *_WARNINGS)
@@ -77,7 +79,13 @@ _ZIG: Final = (
 )  # fmt: skip
 
 
-_STANDARDS: Final = {"c": "C17", "c-libc": "C17", "c++": "C_plus_plus_20", "zig": "Zig"}
+_STANDARDS: Final = {
+    "c": "C17",
+    "c-libc": "C17",
+    "c-wasi": "C17",
+    "c++": "C_plus_plus_20",
+    "zig": "Zig",
+}
 
 
 def made_by_zig(code: bytes, language: str, *, debug: bool = False) -> Made:
@@ -85,7 +93,7 @@ def made_by_zig(code: bytes, language: str, *, debug: bool = False) -> Made:
 
     Args:
         code: the module.
-        language: `c`, `c-libc`, `c++` or `zig`.
+        language: `c`, `c-libc`, `c-wasi`, `c++` or `zig`.
         debug: it reports what it prints, and keeps its functions' names.
 
     Raises:
@@ -97,6 +105,8 @@ def made_by_zig(code: bytes, language: str, *, debug: bool = False) -> Made:
         flags = (*_ZIG, *(() if debug else ("-fstrip",)))
     elif language == "c":
         flags = (*FLAGS, *((*_DEBUG, _DEBUG_DEFINE) if debug else _RELEASE))
+    elif language == "c-wasi":
+        flags = (*_COMMAND, *_C_LIBC, *_LINK, *(() if debug else _RELEASE))
     else:
         own = _CPP if language == "c++" else _C_LIBC
         flags = (*_LIBC, *own, *_LINK, *((*_DEBUG, _DEBUG_DEFINE) if debug else _RELEASE))
@@ -162,6 +172,21 @@ def compile_c_with_libc(
     return _with_libc(
         ("cc", *_C_LIBC), sources, library=library, others=others, defines=defines, debug=debug
     )
+
+
+def compile_c_for_wasi(sources: Sequence[Path], *, debug: bool = False) -> bytes:
+    """The module for WASI that C sources with a `main` of their own build.
+
+    With `debug` it keeps its functions' names.
+
+    Raises:
+        BuildError: the compiler is missing or refuses the sources.
+    """
+    require_compiler()
+    strip = () if debug else _RELEASE
+    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
+        arguments = ["cc", *_COMMAND, *_C_LIBC, *_LINK, *strip, *_paths(sources), "-lm"]
+        return _link(Path(folder), arguments, sources)
 
 
 def compile_cpp(sources: Sequence[Path], *, library: Path, debug: bool = False) -> bytes:
