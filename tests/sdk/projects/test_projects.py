@@ -159,7 +159,7 @@ def test_a_name_that_is_none_is_refused(sdk, tmp_path, name):
         ("name = ", "veracruz.toml"),
         (
             'name = "a"\nlanguage = "cobol"\n',
-            "language is 'cobol', not one of c, c-libc, c++, zig, rust, assemblyscript, go, c-wasi, rust-wasi, python",
+            f"language is 'cobol', not one of {', '.join(projects.BUILDERS)}",
         ),
         ('name = "../a"\nlanguage = "c"\n', "name is '../a'"),
         ('name = "a"\nlanguage = "c"\nmore = 1\n', "unknown key 'more'"),

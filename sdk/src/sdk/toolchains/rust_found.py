@@ -86,7 +86,8 @@ class Rust:
 
     def has(self, target: str) -> bool:
         """Whether there is a standard library for a target."""
-        folder = self.library.parent.with_name(self.called(target)) / self.library.name
+        other = self.library.parent.with_name(self.called(target)) / self.library.name
+        folder = self.library if target == TARGET else other
         return any(folder.glob("libcore-*.rlib"))
 
     def tool(self) -> Tool:
