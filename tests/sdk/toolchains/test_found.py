@@ -3,9 +3,9 @@
 import pytest
 
 from sdk.errors import BuildError
-from sdk.toolchains.found import FoundTool, Wanted
+from sdk.toolchains.found import FoundTool, WantedTool
 
-TOOL = Wanted(
+TOOL = WantedTool(
     name="the compiler",
     command="tool",
     variable="VERACRUZ_TOOL",

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
-from sdk.toolchains.found import FoundTool, Wanted
+from sdk.toolchains.found import FoundTool, WantedTool
 from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.tool import refusal, run_tool
 
-NODE: Final = Wanted(
+NODE: Final = WantedTool(
     name="Node.js",
     command="node",
     variable="VERACRUZ_NODE",
@@ -21,7 +21,7 @@ NODE: Final = Wanted(
     least=(20, 0),
     remedy="apt install nodejs npm (Debian 13 or later), or from nodejs.org",
 )
-ASC: Final = Wanted(
+ASC: Final = WantedTool(
     name="the AssemblyScript compiler",
     command="asc",
     variable="VERACRUZ_ASC",

@@ -16,7 +16,7 @@ _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
 
 
 @frozen
-class Wanted:
+class WantedTool:
     """A compiler that a build needs.
 
     Attributes:

@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from sdk.toolchains.found import Wanted
+from sdk.toolchains.found import WantedTool
 from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.tool import refusal, run_tool
 
-GO: Final = Wanted(
+GO: Final = WantedTool(
     name="Go",
     command="go",
     variable="VERACRUZ_GO",
