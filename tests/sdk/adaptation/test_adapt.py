@@ -81,3 +81,46 @@ def test_the_command_adapts_a_file_and_prints_its_digest(tmp_path):
     assert ran.output.split()[0] == str(Digest.of(target.read_bytes()))
     assert target.read_bytes() == adapt(wat2wasm(ECHO), arguments=["a"])
     assert WASI.encode() not in target.read_bytes()
+
+
+@pytest.mark.parametrize("clock", [-1, 7_258_118_401, 2**63])
+def test_a_clock_that_does_not_count_so_far_is_refused(clock):
+    with pytest.raises(AdaptationError, match="between 1970 and 2200"):
+        adapt(wat2wasm(ECHO), clock=clock)
+
+
+def test_clocks_begin_as_late_as_they_may():
+    assert tlaxcala.check(adapt(wat2wasm(ECHO), clock=7_258_118_400)).certified
+
+
+def test_texts_of_no_encoding_are_refused():
+    with pytest.raises(AdaptationError, match="not UTF-8"):
+        adapt(wat2wasm(ECHO), arguments=[b"\xff".decode(errors="surrogateescape")])
+
+
+@pytest.mark.parametrize(
+    ("valid", "broken"),
+    [
+        (b"\x10\x02\x0f", b"\x10\x7f\x0f"),  # a call of a function that is not there
+        (b"\x09\x07\x01\x00\x41\x00\x0b\x01\x02", b"\x09\x07\x01\x00\x41\x00\x0b\x01\x63"),
+        (b"\x06_start\x00\x02", b"\x06_start\x00\x63"),
+    ],
+    ids=["call", "element", "export"],
+)
+def test_numbers_of_what_is_not_there_are_refused(valid, broken):
+    module = wat2wasm(
+        """(module
+          (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+          (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+          (memory 1) (table 1 funcref) (elem (i32.const 0) func 2)
+          (func (export "_start") call 2 return))"""
+    )
+    assert adapt(module)
+    assert module.count(valid) == 1
+    with pytest.raises(AdaptationError, match="not valid"):
+        adapt(module.replace(valid, broken))
+
+
+def test_a_feature_that_is_switched_off_is_named():
+    with pytest.raises(AdaptationError, match="memory64"):
+        adapt(wat2wasm("(module (memory i64 1))"))

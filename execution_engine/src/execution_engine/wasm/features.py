@@ -15,6 +15,7 @@ from wasmtime import Config, Engine, Module, WasmtimeError
 from execution_engine import _capi
 from execution_engine.errors import Problem, RefusalCode
 from execution_engine.strategy import COMPONENT, OFF, ON
+from execution_engine.text import sanitised
 
 FEATURES: Final = {
     "memory64": "64-bit memories and tables",
@@ -58,6 +59,15 @@ def missing_features(code: bytes) -> tuple[str, ...]:
     needed = [name for name in needed if _invalid(code, everything - {name}) is not None]
     # Whatever is collected by the engine needs its collector; only without more is it externref.
     return tuple(name for name in needed if name != _COLLECTOR or len(needed) == 1)
+
+
+def why_invalid(code: bytes) -> str | None:
+    """Why a module is not valid, in words for people; None if it is."""
+    error = _invalid(code, frozenset())
+    if error is None:
+        return None
+    missing = [text for _, text in feature_problems(code)]
+    return "; ".join(missing) or sanitised(WasmtimeError(error))
 
 
 def _invalid(code: bytes, features: AbstractSet[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 from execution_engine.reader import BinaryError
 from execution_engine.static_limits import is_component
 from execution_engine.wasm.binary import Binary, parse
+from execution_engine.wasm.features import why_invalid
 from sdk.adaptation.adapter import WASI, shipped_adapter
 from sdk.adaptation.linker import Given, link
 from sdk.errors import AdaptationError
@@ -48,10 +49,15 @@ def adapt(
         clock: what its clocks show when it begins, in seconds since 1970.
 
     Raises:
-        AdaptationError: it is no such program.
+        AdaptationError: it is no such program, or what it is to find there cannot be given.
     """
+    program = _parsed(code)
+    given = Given(arguments, environment or {}, clock)
+    # The linker reads what it changes, and takes the numbers in it to be those of things there.
+    if (why := why_invalid(code)) is not None:
+        raise AdaptationError(f"the program is not valid: {why}")
     try:
-        return link(_parsed(code), shipped_adapter(), Given(arguments, environment or {}, clock))
+        return link(program, shipped_adapter(), given)
     except BinaryError as error:
         raise AdaptationError(f"the program cannot be read: {error}") from error
 
@@ -67,4 +73,6 @@ def _parsed(code: bytes) -> Binary:
     try:
         return parse(code)
     except BinaryError as error:
-        raise AdaptationError(f"the program cannot be read: {error}") from error
+        # A feature that it needs says more than where reading ended.
+        why = why_invalid(code) or error
+        raise AdaptationError(f"the program cannot be read: {why}") from error

@@ -34,6 +34,8 @@ from veracruz_utils.frozen import frozen
 _START: Final = "_start"
 _NOT_HERE: Final = 52  # ENOSYS
 _MOST_PAGES: Final = 65536
+LAST_CLOCK: Final = 7_258_118_400
+"""The latest that clocks begin at, the year 2200: they count in 64 bits, and go on from there."""
 _TO_I32: Final = FunctionType((), ("i32",))
 # What is of no use to the linked module, or would be wrong in it.
 _DROPPED: Final = (".debug", "reloc.", "linking", "dylink", "target_features", "sourceMappingURL",
@@ -78,6 +80,10 @@ def link(program: Binary, adapter: Binary, given: Given) -> bytes:
         BinaryError: something in it is not an instruction that we know.
     """
     _check(program)
+    if not 0 <= given.clock <= LAST_CLOCK:
+        raise AdaptationError(
+            "a clock of WASI begins between 1970 and 2200, as it counts nanoseconds since 1970"
+        )
     linking = _Linking(program, adapter, given)
     return linking.linked()
 
@@ -342,7 +348,10 @@ def _texts(texts: Sequence[str]) -> bytes:
     for text in texts:
         if "\0" in text:
             raise AdaptationError(f"{text[:40]!r} has a null character, with which texts end")
-    return b"".join(text.encode() + b"\0" for text in texts)
+    try:
+        return b"".join(text.encode() + b"\0" for text in texts)
+    except UnicodeEncodeError as error:
+        raise AdaptationError(f"{str(error.object)[:40]!r} is not UTF-8, as texts here are") from None
 
 
 def _constant(value: int) -> bytes:
