@@ -1,6 +1,8 @@
 """Compiled code of a core, which is for every program that begins with it and made by none."""
 
+import errno
 import os
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -11,7 +13,7 @@ from sdk.toolchains.python_core import joined
 from sonora.prepared_code import PreparedCode
 from support.cores import CORE
 from support.isolate_rig import new_party
-from support.processes import eventually
+from support.processes import eventually, open_files
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Limits, Role, Strategy
 
@@ -113,10 +115,110 @@ def test_a_core_that_can_still_change_is_not_taken():
     store.close()
 
 
-def test_there_is_room_for_few_cores():
-    store = PreparedCode(lambda *_: False, lambda *_: None)
-    known = [store.add(bytes([number])) for number in range(6)]
-    assert [each is not None for each in known] == [True] * 4 + [False] * 2
+def code_of(core: bytes, engine: bytes) -> bytes:
+    return b"code" + Digest.of(core).value + engine
+
+
+class Compiler:
+    """Makes code in no time, for the engine that stands in the policy, when it may."""
+
+    def __init__(self):
+        self.made = []
+        self.fails = False
+        self.may = threading.Event()
+        self.may.set()
+
+    def __call__(self, policy, core, size, code):
+        assert self.may.wait(20)
+        content = os.pread(core, size, 0)
+        self.made.append((content, policy))
+        os.write(code, code_of(content, policy))
+        if self.fails:
+            raise OSError(errno.EMFILE, "too many open files")
+        return True
+
+
+@pytest.fixture
+def compiler():
+    return Compiler()
+
+
+@pytest.fixture
+def store(compiler):
+    one = PreparedCode(compiler, lambda *_: None)
+    yield one
+    compiler.may.set()
+    one.close()
+
+
+def engine(number: int) -> bytes:
+    return bytes([number]) * 32
+
+
+def want(store, number: int) -> None:
+    store.want(engine(number), engine(number))
+    assert eventually(lambda: not store._wished)
+
+
+def codes(store, number: int) -> list[bytes]:
+    with store.of_engine(engine(number)) as found:
+        return [os.pread(each, 1000, 0) for each in found]
+
+
+def test_the_core_that_was_not_seen_for_longest_makes_room_with_its_code(store):
+    known = [store.add(bytes([number])) for number in range(4)]
+    want(store, 1)
     assert store.add(b"\0") == known[0]
+    files = len(open_files(os.getpid()))
+    assert store.add(b"another") is not None
+    assert len(open_files(os.getpid())) == files - 1  # a core and its code went, a core came
+    assert codes(store, 1) == [code_of(bytes([each]), engine(1)) for each in (0, 2, 3)]
     assert store.add(b"") is None
-    store.close()
+
+
+def test_an_operators_cores_stay(store):
+    known = [store.add(bytes([number]), stays=True) for number in range(4)]
+    assert store.add(b"another") is None
+    assert store.add(b"\2") == known[2]
+
+
+def test_code_that_made_room_is_compiled_again_for_who_wants_it(store, compiler):
+    store.add(b"core")
+    for number in range(9):
+        want(store, number)
+    assert codes(store, 0) == []
+    want(store, 0)
+    assert codes(store, 0) == [code_of(b"core", engine(0))]
+    assert len(compiler.made) == 10
+
+
+def test_code_that_is_asked_for_does_not_make_room(store):
+    store.add(b"core")
+    for number in range(20):
+        want(store, number)
+        assert codes(store, 0)
+
+
+def test_few_wishes_wait_however_many_settings_policies_have(store, compiler):
+    compiler.may.clear()
+    store.add(b"core")
+    for number in range(200):
+        store.want(engine(number), engine(number))
+    assert len(store._wished) == 8
+    compiler.may.set()
+    assert eventually(lambda: not store._wished)
+    want(store, 199)
+    assert codes(store, 199)
+
+
+def test_what_failed_is_tried_again_and_not_for_ever(store, compiler):
+    store.add(b"core")
+    compiler.fails = True
+    files = len(open_files(os.getpid()))
+    for _ in range(5):
+        want(store, 1)
+    assert len(compiler.made) == 3
+    assert len(open_files(os.getpid())) == files
+    compiler.fails = False
+    want(store, 2)
+    assert codes(store, 2)

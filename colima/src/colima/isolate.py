@@ -26,6 +26,8 @@ MAX_PROOF_BYTES: Final = 128
 """More than an ECDSA signature on P-256 has, in DER."""
 TRAILER_BYTES: Final = 64
 """Behind the compiled code of a core: the core's digest, and `engine_name`."""
+MAX_CORE_BYTES: Final = 64 * 1024 * 1024
+"""Of a core whose code is shared; an isolate with a larger one compiles it for itself alone."""
 MAX_PLACES: Final = 200
 """For sessions, at a bridge."""
 _MOST_SESSIONS_EACH: Final = 16

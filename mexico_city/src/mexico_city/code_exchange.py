@@ -27,7 +27,7 @@ import socket
 from typing import Final
 
 from colima import frame, isolate, read_frame
-from colima.isolate import TRAILER_BYTES
+from colima.isolate import MAX_CORE_BYTES, TRAILER_BYTES
 from execution_engine.author_part import Parts, parts_of
 from execution_engine.code_tag import code_context, code_tag
 from execution_engine.compiled_program import core_digest, settings_of
@@ -232,7 +232,7 @@ def _core_of(program: Content) -> tuple[bytes, int]:
         memoryview(mapping) as code,
     ):
         parts = _parts_of(code)
-        if parts is None:
+        if parts is None or parts.core_bytes > MAX_CORE_BYTES:
             return b"", 0
         return core_digest(code, parts).value, parts.core_bytes
 

@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from colima import tabasco
+from colima.isolate import MAX_CORE_BYTES
 from execution_engine.author_part import parts_of
 from execution_engine.errors import EngineError
 from execution_engine.static_limits import is_component
@@ -28,7 +29,6 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.isolates import LinuxLauncher
-from sonora.prepared_code import MAX_CORE_BYTES
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer

@@ -244,7 +244,7 @@ class LinuxLauncher:
 
     def prepare(self, core: bytes) -> None:
         """Compile a core as isolates of most policies do, for all programs that begin with it."""
-        if self._prepared.add(core) is not None:
+        if self._prepared.add(core, stays=True) is not None:
             self._prepared.want(b"", b"")
 
     @property

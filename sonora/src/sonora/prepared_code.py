@@ -12,17 +12,21 @@ import mmap
 import os
 import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from colima.isolate import TRAILER_BYTES
+from colima.isolate import MAX_CORE_BYTES, TRAILER_BYTES
 from veracruz_utils.digest import Digest
 
 MAX_CORES: Final = 4
 """Known at a time; an interpreter's core is some 20 MB, its code twice as much."""
-MAX_CORE_BYTES: Final = 64 * 1024 * 1024
 MAX_CODES: Final = 8
+MAX_WISHES: Final = 8
+"""That wait to be compiled: policies can have more settings than anybody could compile for."""
+_MOST_ATTEMPTS: Final = 3
+_FAILURES_KEPT: Final = 64
 _SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 _DIGEST_BYTES: Final = 32
 
@@ -36,6 +40,7 @@ Compile = Callable[[bytes, int, int, int], bool]
 class _Core:
     descriptor: int
     size: int
+    stays: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class _Wish:
 class PreparedCode:
     """The code of the cores that are known, by engine and settings. Safe to share between threads.
 
+    What was not asked for or seen for longest makes room, so that nobody who launches isolates can
+    keep others from having theirs; an operator's cores stay.
+
     Args:
         compile_core: makes the code, which takes long; called in a thread of its own.
         hand_out: is given the descriptor of code that was made, and the name of its engine.
@@ -56,23 +64,35 @@ class PreparedCode:
     def __init__(self, compile_core: Compile, hand_out: Callable[[int, bytes], None]) -> None:
         self._compile = compile_core
         self._hand_out = hand_out
-        self._cores: dict[Digest, _Core] = {}
-        self._codes: dict[tuple[Digest, bytes], int] = {}
+        self._cores: OrderedDict[Digest, _Core] = OrderedDict()
+        self._codes: OrderedDict[tuple[Digest, bytes], int] = OrderedDict()
         self._wished: set[tuple[Digest, bytes]] = set()
+        self._failures: OrderedDict[tuple[Digest, bytes], int] = OrderedDict()
         self._queue: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
-    def add(self, core: bytes | memoryview) -> Digest | None:
-        """Know a core from now on; None when there is no room for it."""
+    def add(self, core: bytes | memoryview, *, stays: bool = False) -> Digest | None:
+        """Know a core from now on, until others need the room, or if it `stays`, for good.
+
+        None when there is no room for it.
+
+        Raises:
+            OSError: there is no memory for it.
+        """
         if not 0 < len(core) <= MAX_CORE_BYTES:
             return None
         digest = Digest.of(core)
         with self._lock:
-            if digest not in self._cores:
-                if len(self._cores) >= MAX_CORES:
+            if digest in self._cores:
+                self._cores.move_to_end(digest)
+                return digest
+            if len(self._cores) >= MAX_CORES:
+                gone = next((each for each, of in self._cores.items() if not of.stays), None)
+                if gone is None:
                     return None
-                self._cores[digest] = _Core(_sealed_file(core), len(core))
+                self._forget(gone)
+            self._cores[digest] = _Core(_sealed_file(core), len(core), stays)
         return digest
 
     def add_file(self, descriptor: int, size: int) -> Digest | None:
@@ -90,13 +110,20 @@ class PreparedCode:
                 return self.add(core)
 
     def want(self, policy: bytes, engine: bytes) -> None:
-        """Have all cores compiled as isolates of this policy do, if they are not."""
+        """Have all cores compiled as isolates of this policy do, if they are not.
+
+        What failed a few times is not tried again, and more than a few do not wait: who asks again
+        later may find that there is room.
+        """
         with self._lock:
             missing = [
-                (core, engine)
-                for core in self._cores
-                if (core, engine) not in self._codes and (core, engine) not in self._wished
+                key
+                for key in ((core, engine) for core in self._cores)
+                if key not in self._codes
+                and key not in self._wished
+                and self._failures.get(key, 0) < _MOST_ATTEMPTS
             ]
+            missing = missing[: MAX_WISHES - len(self._wished)]
             self._wished.update(missing)
             if missing and self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="preparing", daemon=True)
@@ -108,7 +135,11 @@ class PreparedCode:
     def of_engine(self, engine: bytes) -> Iterator[list[int]]:
         """Descriptors of all code for an engine and settings, while the caller needs them."""
         with self._lock:
-            found = [os.dup(file) for (_, name), file in self._codes.items() if name == engine]
+            keys = [key for key in self._codes if key[1] == engine]
+            for key in keys:
+                self._codes.move_to_end(key)
+                self._cores.move_to_end(key[0])
+            found = [os.dup(self._codes[key]) for key in keys]
         try:
             yield found
         finally:
@@ -128,29 +159,42 @@ class PreparedCode:
 
     def _work(self) -> None:
         while (wish := self._queue.get()) is not None:
-            with self._lock:
-                there = (wish.core, wish.engine) in self._codes
-                core = None if there else self._cores.get(wish.core)
-                descriptor = -1 if core is None else os.dup(core.descriptor)
-            if core is None:
-                continue
             try:
-                self._prepare(wish, descriptor, core.size)
-            finally:
-                os.close(descriptor)
+                done = self._fulfil(wish)
+            except OSError as error:  # it is of this wish, and no reason to grant no other
+                _LOG.warning("a core was not compiled: %s", error.strerror)
+                done = False
+            key = wish.core, wish.engine
+            with self._lock:
+                self._wished.discard(key)
+                if not done:
+                    self._failures[key] = self._failures.pop(key, 0) + 1
+                    if len(self._failures) > _FAILURES_KEPT:
+                        self._failures.popitem(last=False)
 
-    def _prepare(self, wish: _Wish, core: int, size: int) -> None:
+    def _fulfil(self, wish: _Wish) -> bool:
+        """Compile a core, if it is still known and wanted; False if that failed."""
+        with self._lock:
+            core = self._cores.get(wish.core)
+            if core is None or (wish.core, wish.engine) in self._codes:
+                return True
+            descriptor = os.dup(core.descriptor)
+        try:
+            return self._prepare(wish, descriptor, core.size)
+        finally:
+            os.close(descriptor)
+
+    def _prepare(self, wish: _Wish, core: int, size: int) -> bool:
         code = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         kept = False
         try:
             if self._compile(wish.policy, core, size, code):
                 fcntl.fcntl(code, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_SEAL)
                 kept = self._keep(wish.core, code)
-        except OSError as error:
-            _LOG.warning("a core was not compiled: %s", error.strerror)
         finally:
             if not kept:
                 os.close(code)
+        return kept
 
     def _keep(self, core: Digest, code: int) -> bool:
         """Keep code and hand it out, if it says of itself what we know of it."""
@@ -163,19 +207,35 @@ class PreparedCode:
         with self._lock:
             if core not in self._cores or (core, engine) in self._codes:
                 return False
+            told = os.dup(
+                code
+            )  # once the lock is free it may make room, and its number be another's
             while len(self._codes) >= MAX_CODES:
-                os.close(self._codes.pop(next(iter(self._codes))))
+                os.close(self._codes.popitem(last=False)[1])
             self._codes[core, engine] = code
         _LOG.info("code of core %s prepared: %d bytes", core, size)
-        self._hand_out(code, engine)
+        try:
+            self._hand_out(told, engine)
+        finally:
+            os.close(told)
         return True
+
+    def _forget(self, core: Digest) -> None:
+        """Forget a core and its code; the lock is held."""
+        os.close(self._cores.pop(core).descriptor)
+        for key in [key for key in self._codes if key[0] == core]:
+            os.close(self._codes.pop(key))
 
 
 def _sealed_file(content: bytes | memoryview) -> int:
     descriptor = os.memfd_create("core", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        os.close(descriptor)
+        raise
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_SEAL)
     return descriptor
 

@@ -351,7 +351,9 @@ def _texts(texts: Sequence[str]) -> bytes:
     try:
         return b"".join(text.encode() + b"\0" for text in texts)
     except UnicodeEncodeError as error:
-        raise AdaptationError(f"{str(error.object)[:40]!r} is not UTF-8, as texts here are") from None
+        raise AdaptationError(
+            f"{str(error.object)[:40]!r} is not UTF-8, as texts here are"
+        ) from None
 
 
 def _constant(value: int) -> bytes:
