@@ -6,6 +6,7 @@ one thread here. In each round they ask while the guest computes, and for as lon
 rest. A figure is the ratio of the 95th percentiles of how long the answers took.
 """
 
+import asyncio
 import select
 import selectors
 import socket
@@ -197,7 +198,8 @@ def _isolate(deployment: Deployment) -> Iterator[_Connect]:
 
         @contextmanager
         def connect() -> Iterator[_Client]:
-            with isolate.open_session() as channel:
+            with asyncio.run(isolate.open_session()) as channel:
+                channel.settimeout(None)
                 yield _Client(channel, _endpoint(policy, party, isolate))
 
         yield connect

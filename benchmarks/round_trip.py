@@ -18,7 +18,7 @@ from computations import Deployment
 from measuring import Figure, at_most, in_pairs, run
 
 from colima import runtime
-from veracruz_shells.service import GrpcService, open_channel
+from veracruz_shells.service import GrpcService, Stream, open_channel
 from veracruz_utils.policy import Role
 
 # isort: split
@@ -85,10 +85,10 @@ def _grpc_alone() -> Iterator[Callable[[], object]]:
 def _echo() -> None:
     """Be the other process: answer every request with the same bytes."""
 
-    def session(requests: Iterator[bytes], _context: grpc.ServicerContext) -> Iterator[bytes]:
-        for request in requests:
+    async def session(stream: Stream) -> None:
+        while (request := await stream.read()) is not None:
             runtime.REQUEST.decode(request)
-            yield _ANSWER
+            await stream.write(_ANSWER)
 
     with GrpcService("127.0.0.1:0", unary={}, streams={_METHOD: session}) as service:
         service.serve_until_signalled(lambda: print(service.address, flush=True))

@@ -59,8 +59,8 @@ def serve(sonora) -> Callable[..., Rig]:
             Bridge(isolate, max_sessions=max_sessions, **settings) as bridge,
             GrpcService(
                 "127.0.0.1:0",
-                unary=bridge.unary,
-                by_peer=bridge.by_peer,
+                unary={},
+                by_caller=bridge.by_caller,
                 streams=bridge.streams,
                 limits=bridge.limits,
             ) as service,

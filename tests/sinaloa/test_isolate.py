@@ -1,5 +1,6 @@
 """The bridge's side of Sonora's protocol."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -33,9 +34,11 @@ def test_an_isolate_holds_exactly_the_policy(sonora):
 def test_a_session_reaches_the_isolate(sonora):
     with (
         IsolateLink.launch(sonora.path, b"policy") as isolate,
-        isolate.open_session() as one,
-        isolate.open_session() as two,
+        asyncio.run(isolate.open_session()) as one,
+        asyncio.run(isolate.open_session()) as two,
     ):
+        for each in (one, two):
+            each.settimeout(PATIENCE_S)
         one.sendall(b"hello")
         two.sendall(b"world")
         assert (one.recv(100), two.recv(100)) == (b"hello", b"world")
@@ -45,7 +48,7 @@ def test_a_token_is_over_the_challenge(sonora):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         for byte in range(3):
             challenge = bytes([byte]) * 32
-            assert isolate.attest(challenge) == b"t" + challenge
+            assert asyncio.run(isolate.attest(challenge)) == b"t" + challenge
 
 
 def test_answers_reach_who_asked(sonora):
@@ -53,7 +56,7 @@ def test_answers_reach_who_asked(sonora):
         tokens: dict[bytes, bytes] = {}
 
         def ask(challenge: bytes) -> None:
-            tokens[challenge] = isolate.attest(challenge)
+            tokens[challenge] = asyncio.run(isolate.attest(challenge))
 
         threads = [threading.Thread(target=ask, args=(bytes([n]) * 32,)) for n in range(20)]
         for thread in threads:
@@ -68,7 +71,7 @@ def test_a_late_answer_is_not_taken_for_the_next(sonora, monkeypatch):
     sonora.vouch = lambda challenge: None
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SonoraUnreachableError, match="did not answer"):
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
         monkeypatch.setattr(module, "_TOKEN_S", 10)
 
         def vouch_for_both(challenge: bytes) -> Token:
@@ -76,19 +79,19 @@ def test_a_late_answer_is_not_taken_for_the_next(sonora, monkeypatch):
             return Token(b"in time")
 
         sonora.vouch = vouch_for_both
-        assert isolate.attest(bytes(32)) == b"in time"
+        assert asyncio.run(isolate.attest(bytes(32))) == b"in time"
 
 
 def test_a_refusal_to_vouch_is_passed_on(sonora):
     sonora.vouch = lambda challenge: Failed("tabasco refuses\nthis root")
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SinaloaError) as caught:
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
         assert str(caught.value) == (
             "sonora does not vouch for the isolate: 'tabasco refuses\\nthis root'"
         )
         sonora.vouch = lambda challenge: Token(b"now it does")
-        assert isolate.attest(bytes(32)) == b"now it does"
+        assert asyncio.run(isolate.attest(bytes(32))) == b"now it does"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +102,9 @@ def test_sonora_says_how_the_isolate_ended(sonora, ending, end):
         sonora.end_isolate(ending)
         assert ending_of(isolate) is end
         with pytest.raises(SinaloaError, match=end.value):
-            isolate.open_session()
+            asyncio.run(isolate.open_session())
         with pytest.raises(SinaloaError, match=end.value):
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
 
 
 def test_closing_ends_the_isolate_for_good(sonora):
@@ -129,9 +132,9 @@ def test_sonora_going_away_ends_everything(sonora):
         sonora.drop_bridges()
         assert ending_of(isolate) is End.SONORA_GONE
         with pytest.raises(SonoraUnreachableError):
-            isolate.open_session()
+            asyncio.run(isolate.open_session())
         with pytest.raises(SonoraUnreachableError):
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
 
 
 def test_who_waits_for_a_token_learns_of_the_end(sonora):
@@ -146,7 +149,7 @@ def test_who_waits_for_a_token_learns_of_the_end(sonora):
         thread = threading.Thread(target=end)
         thread.start()
         with pytest.raises(SonoraUnreachableError, match="went away"):
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
         thread.join()
 
 
@@ -167,7 +170,7 @@ def test_closing_does_not_wait_for_a_sonora_that_is_stuck(sonora, monkeypatch):
     with IsolateLink.launch(sonora.path, b"policy") as isolate:
         monkeypatch.setattr(module, "_TOKEN_S", 0.05)
         with pytest.raises(SonoraUnreachableError):
-            isolate.attest(bytes(32))
+            asyncio.run(isolate.attest(bytes(32)))
     forever.set()
 
 
@@ -327,7 +330,7 @@ def test_an_isolate_that_takes_no_sessions_is_noticed(sonora, monkeypatch):
     def open_many() -> None:
         with contextlib.ExitStack() as opened:
             for _ in range(100_000):
-                opened.enter_context(isolate.open_session())
+                opened.enter_context(asyncio.run(isolate.open_session()))
 
     with control, IsolateLink.launch(sonora.path, b"policy") as isolate:
         with pytest.raises(SinaloaError, match="takes no session"):
@@ -339,8 +342,9 @@ def test_launching_and_closing_leaves_nothing_behind(sonora):
     def once() -> None:
         with (
             IsolateLink.launch(sonora.path, b"policy") as isolate,
-            isolate.open_session() as session,
+            asyncio.run(isolate.open_session()) as session,
         ):
+            session.settimeout(PATIENCE_S)
             session.sendall(b"x")
             assert session.recv(1) == b"x"
         assert sonora.bridge_gone.wait(PATIENCE_S)

@@ -30,7 +30,7 @@ class Hall:
         session = Session()
         assert self.places.occupy(place, session)
         if let_in:
-            place.let_in.set()
+            place.let_in = True
         return place, session
 
 
@@ -61,7 +61,7 @@ def test_who_has_most_of_them_gives_way_however_new_they_are(hall):
 
 def test_an_address_that_was_let_in_before_gives_way_last(hall):
     with hall.places.place("friend") as place:
-        place.let_in.set()
+        place.let_in = True
     friends = [hall.take("friend"), hall.take("friend")]
     stranger = hall.take("stranger")
     hall.take("another")
@@ -80,7 +80,7 @@ def test_a_place_is_free_again_when_its_session_is_over():
     places = Places(1)
     for _ in range(3):
         with places.place("m") as place:
-            place.let_in.set()
+            place.let_in = True
             assert len(places) == 1
         assert len(places) == 0
 
@@ -98,7 +98,7 @@ def test_a_session_that_gave_way_before_it_was_there_finds_its_place_gone(hall):
 def test_a_peer_is_known_from_the_moment_it_is_let_in(hall):
     place, _ = hall.take("p")
     assert hall.places.sites_beside("p") == 0
-    place.let_in.set()
+    place.let_in = True
     assert hall.places.sites_beside("p") == 1
     assert hall.places.sites_beside("q") == 0
 
@@ -106,7 +106,7 @@ def test_a_peer_is_known_from_the_moment_it_is_let_in(hall):
 def test_a_peer_that_was_let_in_stays_known():
     places = Places(1)
     with places.place("p") as place:
-        place.let_in.set()
+        place.let_in = True
     with places.place("q"):
         pass
     assert (places.sites_beside("p"), places.sites_beside("q")) == (1, 0)

@@ -48,6 +48,7 @@ from psa_attestation.results.ear_claims import Ear, VerifierId
 from psa_attestation.tokens.claims import Claims, PsaProfile, SoftwareComponent
 from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.token import mint_token, verify_token
+from support.blocking_streams import blocking
 from veracruz_shells.service import GrpcService, ServiceLimits
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -489,7 +490,9 @@ def running_rig() -> Iterator[Rig]:
         "127.0.0.1:0",
         unary={f"/{sinaloa.SERVICE}/Attest": rig.answer_attest},
         streams={
-            f"/{sinaloa.SERVICE}/Session": lambda chunks, _: rig.isolate.serve(chunks),
+            f"/{sinaloa.SERVICE}/Session": blocking(
+                lambda chunks: rig.isolate.serve(chunks)  # noqa: PLW0108 - the isolate of the time
+            ),
         },
         limits=ServiceLimits(grace_s=0),
     )

@@ -1,12 +1,11 @@
 """Who counts as one peer, how many calls each may have, and which that wait are given up."""
 
-import threading
+import asyncio
+import functools
 from contextlib import ExitStack
 
 import pytest
 
-from support.processes import eventually
-from veracruz_shells import calls
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
 
 
@@ -55,7 +54,18 @@ def wait(given_up):
         yield wait
 
 
-def test_when_too_many_wait_the_oldest_gives_way_of_the_peer_that_has_most(wait, given_up):
+def in_loop(work):
+    """Run a test's steps in an event loop, which calls come with."""
+
+    @functools.wraps(work)
+    def steps(*args, **kwargs):
+        asyncio.run(work(*args, **kwargs))
+
+    return steps
+
+
+@in_loop
+async def test_when_too_many_wait_the_oldest_gives_way_of_the_peer_that_has_most(wait, given_up):
     arrivals = Arrivals(3, 60)
     for peer, name in (("p", "principal"), ("a", "one"), ("a", "two"), ("a", "three")):
         wait(arrivals, peer, name)
@@ -66,38 +76,24 @@ def test_when_too_many_wait_the_oldest_gives_way_of_the_peer_that_has_most(wait,
     assert given_up == ["one", "two", "principal"]  # all have one, and it waits longest
 
 
-def test_a_call_whose_request_has_come_is_not_given_up(wait, given_up):
-    arrivals = Arrivals(1, 0.01)
+@in_loop
+async def test_of_the_calls_that_wait_those_that_are_overdue_are_given_up(wait, given_up):
+    arrivals, patient = Arrivals(3, 0.01), Arrivals(3, 600)
+    overdue = asyncio.Event()
     with arrivals.waiting("p", lambda: given_up.append("p")):
-        pass
-    wait(arrivals, "a", "one")
+        pass  # its request has come
+    wait(patient, "b", "two")
+    with arrivals.waiting("a", overdue.set):
+        await overdue.wait()
+    arrivals.stop()
     assert given_up == []
-    arrivals.start()
-    (watchdog,) = (each for each in threading.enumerate() if each.name == "arrivals")
-    assert watchdog.daemon  # it keeps no process that forgets to stop it
-    assert eventually(lambda: given_up == ["one"])
-    arrivals.stop()
-    arrivals.stop()
-    assert given_up == ["one"]
 
 
-def test_of_the_calls_that_wait_those_that_are_overdue_are_given_up(wait, given_up, monkeypatch):
-    monkeypatch.setattr(calls, "_TICK_S", 0.01)
-    arrivals = Arrivals(3, 600)
-    for peer, name in (("a", "one"), ("b", "two")):
-        wait(arrivals, peer, name)
-    next(iter(arrivals._waiting)).since -= 601
-    arrivals.start()
-    assert eventually(lambda: given_up)
-    assert given_up == ["one"]
-    arrivals.stop()
-
-
-def test_at_the_end_all_that_wait_are_given_up_and_nothing_is_left(wait, given_up):
+@in_loop
+async def test_at_the_end_all_that_wait_are_given_up_and_nothing_is_left(wait, given_up):
     arrivals = Arrivals(3, 60)
-    arrivals.start()
     wait(arrivals, "a", "one")
     wait(arrivals, "b", "two")
     arrivals.stop()
+    arrivals.stop()
     assert given_up == ["one", "two"]
-    assert not any(each.name == "arrivals" for each in threading.enumerate())

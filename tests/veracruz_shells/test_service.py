@@ -42,13 +42,13 @@ def fail(error: Exception):
     return method
 
 
-def shout(chunks, context):
-    for chunk in chunks:
-        yield chunk.upper()
+async def shout(stream):
+    while (chunk := await stream.read()) is not None:
+        await stream.write(chunk.upper())
 
 
-def fail_midway(chunks, context):
-    yield next(chunks)
+async def fail_midway(stream):
+    await stream.write(await stream.read())
     raise RefusedError("not this one")
 
 

@@ -1,9 +1,10 @@
 """The bridge's gRPC methods, and the sessions that are open."""
 
+import asyncio
 import logging
-import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final, Self, TypeVar
 
@@ -17,22 +18,21 @@ from colima.sinaloa import (
     DescribeIsolateResponse,
 )
 from sinaloa.isolate import IsolateLink
+from sinaloa.memory import MemoryReturn
 from sinaloa.peers import AttestationQuota
 from sinaloa.places import GaveWayError, Places
 from sinaloa.session import BridgeSession
-from veracruz_shells.calls import peer_of
+from veracruz_shells.event_loop import event_loop
 from veracruz_shells.service import (
+    Caller,
     CallError,
     CallStatus,
-    PeerMethod,
+    LoopMethod,
     ServiceLimits,
+    Stream,
     StreamMethod,
-    UnaryMethod,
 )
 from veracruz_utils.errors import UnreachableError
-
-# isort: split
-import grpc
 
 _LOG: Final = logging.getLogger(__name__)
 _CALLS: Final = 64
@@ -67,29 +67,23 @@ class Bridge:
         self._max_sessions = max_sessions
         self._stall_s = stall_s
         self._places = Places(max_sessions)
-        self._asking = threading.Lock()
         self._quota = AttestationQuota()
-        self._over = threading.Event()
-        self._watchdog = threading.Thread(target=self._cut_stalled, name="watchdog", daemon=True)
+        self._memory = MemoryReturn()
+        self._watchdog: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._watchdog.start()
+        self._watchdog = asyncio.run_coroutine_threadsafe(self._cut_stalled(), event_loop())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._watchdog.join()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         self.cut_sessions()
 
     @property
-    def unary(self) -> Mapping[str, UnaryMethod]:
+    def by_caller(self) -> Mapping[str, LoopMethod]:
         """The methods of one request and one response, by full name."""
-        return {f"/{SERVICE}/Describe": self._describe}
-
-    @property
-    def by_peer(self) -> Mapping[str, PeerMethod]:
-        """Those that look at who asks."""
-        return {f"/{SERVICE}/Attest": self._attest}
+        return {f"/{SERVICE}/Describe": self._describe, f"/{SERVICE}/Attest": self._attest}
 
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
@@ -108,55 +102,53 @@ class Bridge:
         )
 
     def cut_sessions(self) -> None:
-        """End all sessions, as the bridge itself is ending."""
+        """End all sessions, as the bridge itself is ending; from any other thread than its own."""
+        asyncio.run_coroutine_threadsafe(self._cut_all(), event_loop()).result()
+
+    async def _cut_all(self) -> None:
         for session in self._places.sessions():
             session.cut(UnreachableError("the session was cut off: the bridge is ending"))
 
-    def _attest(self, request: bytes, peer: str) -> bytes:
+    async def _attest(self, request: bytes, caller: Caller) -> bytes:
         challenge = _read(AttestRequest, request).challenge
-        sites = self._places.sites_beside(peer)
-        with self._asking:
-            self._quota.take(peer, sites=sites, now=time.monotonic())
-        return encode(AttestResponse(self._isolate.attest(challenge)))
+        sites = self._places.sites_beside(caller.peer)
+        self._quota.take(caller.peer, sites=sites, now=time.monotonic())
+        return encode(AttestResponse(await self._isolate.attest(challenge)))
 
-    def _describe(self, request: bytes) -> bytes:
+    async def _describe(self, request: bytes, _: Caller) -> bytes:
         _read(DescribeIsolateRequest, request)
         launched = self._isolate.launched
         return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
 
-    def _session(self, chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+    async def _session(self, stream: Stream) -> None:
         # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-        with self._places.place(peer_of(context.peer())) as place:
-            channel = self._isolate.open_session(place.let_in)
-            session = BridgeSession(channel, context.cancel)
+        with self._places.place(stream.caller.peer) as place:
+            channel = await self._isolate.open_session(place)
+            session = BridgeSession(channel, stream)
             if not self._places.occupy(place, session):
                 channel.close()
                 raise GaveWayError
-            with _logged():
-                uploading = threading.Thread(
-                    target=session.upload, args=(chunks,), name="upload", daemon=True
-                )
-                uploading.start()
-                # False: the call is over by now, and gRPC will not call it any more.
-                if not context.add_callback(session.hang_up):
-                    session.hang_up()
-                yield from session.download()
-                if session.cut_off is not None:
-                    raise session.cut_off
+            try:
+                with _logged():
+                    await session.pump()
+            finally:
+                self._memory.session_left()
 
-    def _cut_stalled(self) -> None:
-        """The watchdog's thread."""
-        while not self._over.wait(min(_TICK_S, self._stall_s)):
+    async def _cut_stalled(self) -> None:
+        """The watchdog's task."""
+        while True:
+            await asyncio.sleep(min(_TICK_S, self._stall_s))
+            self._memory.turn(time.monotonic())
             since = time.monotonic() - self._stall_s
-            stalled = [each for each in self._places.sessions() if each.stalled(since)]
-            for session in stalled:
-                _LOG.warning("session cut off: a side took nothing for too long")
-                session.cut(
-                    CallError(
-                        CallStatus.FAILED_PRECONDITION,
-                        "the session was cut off: a side was idle too long",
+            for session in self._places.sessions():
+                if session.stalled(since):
+                    _LOG.warning("session cut off: a side took nothing for too long")
+                    session.cut(
+                        CallError(
+                            CallStatus.FAILED_PRECONDITION,
+                            "the session was cut off: a side was idle too long",
+                        )
                     )
-                )
 
 
 @contextmanager

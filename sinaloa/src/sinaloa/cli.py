@@ -83,8 +83,8 @@ def serve(
         Bridge(isolate, max_sessions=places) as bridge,
         GrpcService(
             listen or agreed.sinaloa,
-            unary=bridge.unary,
-            by_peer=bridge.by_peer,
+            unary={},
+            by_caller=bridge.by_caller,
             streams=bridge.streams,
             limits=bridge.limits,
         ) as service,

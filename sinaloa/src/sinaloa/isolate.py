@@ -7,6 +7,7 @@ The isolate ends with us if we say so (`close`); a bridge that is killed can be 
 finds it as it was.
 """
 
+import asyncio
 import contextlib
 import enum
 import os
@@ -18,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from weakref import WeakValueDictionary
 
 from colima import FrameDecoder, WireError, decode, frame, read_frame
@@ -46,6 +47,8 @@ _STEP_S: Final = 10.0  # for one message, or one session handed over
 _END_S: Final = 6.0  # for Sonora's word on an isolate that is gone; it may need 5 to kill it
 _BUFFER_BYTES: Final = 1 << 20
 _NOTICES_BYTES: Final = 4096
+_ASKED: Final = 64
+"""Requests that Sonora has not answered; so few that the next is never waited for."""
 
 
 class End(enum.Enum):
@@ -67,6 +70,12 @@ _ENDINGS: Final = {
     IsolateEnding.IDLE: End.IDLE,
     IsolateEnding.FAILURE: End.FAILURE,
 }
+
+
+class Stranger(Protocol):
+    """Who has a session and has to say who it is; told when the isolate has let it in."""
+
+    let_in: bool
 
 
 class IsolateLink:
@@ -92,9 +101,9 @@ class IsolateLink:
         self._control = control
         self._pending: deque[Future[bytes]] = deque()
         self._asking = threading.Lock()
-        self._handing_over = threading.Lock()
+        self._handing_over = asyncio.Lock()
         self._handed_over = 0
-        self._strangers: WeakValueDictionary[int, threading.Event] = WeakValueDictionary()
+        self._strangers: WeakValueDictionary[int, Stranger] = WeakValueDictionary()
         self._notices = FrameDecoder()
         self._ended = threading.Condition()
         self._end: End | None = None
@@ -145,7 +154,7 @@ class IsolateLink:
         if over:
             callback()
 
-    def attest(self, challenge: bytes) -> bytes:
+    async def attest(self, challenge: bytes) -> bytes:
         """A PSA token over `challenge` (32 bytes).
 
         Raises:
@@ -155,20 +164,25 @@ class IsolateLink:
         answer: Future[bytes] = Future()
         with self._asking:
             self._check_running()
+            if len(self._pending) >= _ASKED:
+                raise SonoraUnreachableError(
+                    f"{self._name} has {_ASKED} requests to answer: try again later"
+                )
             # In one step with the sending: Sonora answers in the order of the requests it got.
             self._pending.append(answer)
             self._send_to_sonora(MintToken(challenge))
         try:
-            return answer.result(_TOKEN_S)
-        # It stays in the queue: a late answer must not pass for that to the next challenge.
+            # Shielded: it stays in the queue, for a late answer must not pass for that to the next
+            # challenge.
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), _TOKEN_S)
         except TimeoutError:
             raise SonoraUnreachableError(f"{self._name} did not answer in {_TOKEN_S:g} s") from None
 
-    def open_session(self, let_in: threading.Event | None = None) -> socket.socket:
+    async def open_session(self, stranger: Stranger | None = None) -> socket.socket:
         """A new session: this end of a socket pair whose other end the isolate now has.
 
         Args:
-            let_in: set when the isolate has let the session in, if somebody still holds it then.
+            stranger: told when the isolate has let it in, if somebody still holds it then.
 
         Raises:
             SonoraUnreachableError, SinaloaError: the isolate ended, or takes no sessions.
@@ -176,19 +190,36 @@ class IsolateLink:
         self._check_running()
         ours, theirs = socket.socketpair()
         with theirs:
+            ours.settimeout(0)
             for end in (ours, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
             try:
-                with self._handing_over:
-                    send_descriptors(self._control, [theirs.fileno()])
+                async with asyncio.timeout(_STEP_S), self._handing_over:
+                    await self._hand_over(theirs)
                     # Before any byte of the session is sent, and so before its notice can come.
                     self._handed_over += 1
-                    if let_in is not None:
-                        self._strangers[self._handed_over] = let_in
+                    if stranger is not None:
+                        self._strangers[self._handed_over] = stranger
             except OSError as error:
                 ours.close()
                 raise SinaloaError("the isolate takes no session: it is ending or stuck") from error
+            except BaseException:
+                ours.close()
+                raise
         return ours
+
+    async def _hand_over(self, end: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return send_descriptors(self._control, [end.fileno()])
+            except BlockingIOError:
+                room = asyncio.Event()
+                loop.add_writer(self._control, room.set)
+                try:
+                    await room.wait()
+                finally:
+                    loop.remove_writer(self._control)
 
     def close(self) -> None:
         """End the isolate, and wait until Sonora has seen to it; idempotent."""
@@ -258,9 +289,11 @@ class IsolateLink:
             data = self._control.recv(_NOTICES_BYTES)
             self._notices.feed(data)
             while (payload := self._notices.next_frame()) is not None:
-                let_in = self._strangers.pop(decode(LetIn, payload).session, None)
-                if let_in is not None:
-                    let_in.set()
+                stranger = self._strangers.pop(decode(LetIn, payload).session, None)
+                if stranger is not None:
+                    stranger.let_in = True
+        except BlockingIOError:
+            return True
         except (OSError, WireError):
             return False  # what it says there makes no sense: it is as good as gone
         return bool(data)
@@ -319,7 +352,7 @@ def _ask_for_isolate(
         launched = _read_launched(connection, name)
         control = _receive_socket(connection)
         connection.settimeout(_STEP_S)
-        control.settimeout(_STEP_S)
+        control.settimeout(0)
     except TimeoutError as error:
         raise SonoraUnreachableError(f"{name} launched no isolate in {_LAUNCH_S:g} s") from error
     except OSError as error:

@@ -5,7 +5,6 @@ nothing to open: when a new session finds no place, one of these gives way. It i
 peer that has most of them, so that who opens hundreds displaces itself and nobody else.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,23 +29,24 @@ class Place:
 
     Attributes:
         peer: whose it is, as `calls.peer_of` says.
-        let_in: set once the isolate has let the session in.
+        let_in: whether the isolate has let the session in.
         session: what has the place, once it is there.
     """
 
+    __slots__ = ("__weakref__", "let_in", "peer", "session")
+
     def __init__(self, peer: str) -> None:
         self.peer = peer
-        self.let_in = threading.Event()
+        self.let_in = False
         self.session: BridgeSession | None = None
 
 
 class Places:
-    """At most `most` sessions at once; for any thread."""
+    """At most `most` sessions at once; for one thread."""
 
     def __init__(self, most: int) -> None:
         self._known = KnownPeers()
         self._most = most
-        self._lock = threading.Lock()
         self._taken: dict[Place, None] = {}  # a set in order of arrival
 
     def __len__(self) -> int:
@@ -60,45 +60,39 @@ class Places:
             CallError: all are taken by sessions that were let in.
         """
         place = Place(peer)
-        with self._lock:
-            displaced = self._displace() if len(self._taken) >= self._most else None
-            self._taken[place] = None
-        # Without the lock: the session takes it as it ends.
+        displaced = self._displace() if len(self._taken) >= self._most else None
+        self._taken[place] = None
         if displaced is not None and displaced.session is not None:
             displaced.session.cut(GaveWayError())
         try:
             yield place
         finally:
-            with self._lock:
-                self._taken.pop(place, None)
-                if place.let_in.is_set():
-                    self._known.add(peer)
+            self._taken.pop(place, None)
+            if place.let_in:
+                self._known.add(peer)
 
     def occupy(self, place: Place, session: BridgeSession) -> bool:
         """Give `session` its place; False when it had to give way meanwhile."""
-        with self._lock:
-            place.session = session
-            return place in self._taken
+        place.session = session
+        return place in self._taken
 
     def sessions(self) -> list[BridgeSession]:
         """All that have a place."""
-        with self._lock:
-            return [place.session for place in self._taken if place.session is not None]
+        return [place.session for place in self._taken if place.session is not None]
 
     def sites_beside(self, peer: str) -> int:
         """How many sites sessions were let in from, lately or now; 0 when none was of `peer`."""
-        with self._lock:
-            here = self._let_in_now()
-            if peer not in self._known and peer not in here:
-                return 0
-            return len(self._known.sites.keys() | {site_of(each) for each in here})
+        here = self._let_in_now()
+        if peer not in self._known and peer not in here:
+            return 0
+        return len(self._known.sites.keys() | {site_of(each) for each in here})
 
     def _let_in_now(self) -> set[str]:
-        return {place.peer for place in self._taken if place.let_in.is_set()}
+        return {place.peer for place in self._taken if place.let_in}
 
     def _displace(self) -> Place:
         """Take away the place of a stranger."""
-        strangers = [place for place in self._taken if not place.let_in.is_set()]
+        strangers = [place for place in self._taken if not place.let_in]
         if not strangers:
             raise CallError(
                 CallStatus.RESOURCE_EXHAUSTED,

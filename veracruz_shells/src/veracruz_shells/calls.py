@@ -5,16 +5,12 @@ and is given up when there are too many, or when it takes too long. A call in pr
 given up; what bounds these is how many one peer may have, and all together.
 """
 
+import asyncio
 import ipaddress
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
 from urllib.parse import unquote
-
-_TICK_S: Final = 1.0
 
 
 def peer_of(name: str) -> str:
@@ -47,41 +43,39 @@ def peer_of_host(host: str, *, otherwise: str = "") -> str:
 
 
 class CallSlots:
-    """At most so many calls in progress, and so many of one peer; for any thread."""
+    """At most so many calls in progress, and so many of one peer; for one thread."""
 
     def __init__(self, most: int, of_peer: int) -> None:
         self._most = most
         self._of_peer = of_peer
-        self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
 
     def take(self, peer: str) -> bool:
         """Have a slot, to be given back; False when there is none for this peer."""
-        with self._lock:
-            if self._held.total() >= self._most or self._held[peer] >= self._of_peer:
-                return False
-            self._held[peer] += 1
-            return True
+        if self._held.total() >= self._most or self._held[peer] >= self._of_peer:
+            return False
+        self._held[peer] += 1
+        return True
 
     def give_back(self, peer: str) -> None:
         """End a call of that peer."""
-        with self._lock:
-            self._held[peer] -= 1
-            if not self._held[peer]:
-                del self._held[peer]
+        self._held[peer] -= 1
+        if not self._held[peer]:
+            del self._held[peer]
 
 
 class _Arrival:
     """A call whose request is to come."""
 
+    __slots__ = ("give_up", "peer")
+
     def __init__(self, peer: str, give_up: Callable[[], object]) -> None:
         self.peer = peer
         self.give_up = give_up
-        self.since = time.monotonic()
 
 
 class Arrivals:
-    """The calls whose request is to come; overdue ones are given up."""
+    """The calls whose request is to come; overdue ones are given up. For one event loop."""
 
     def __init__(self, most: int, wait_s: float) -> None:
         """Room for calls that wait for their request.
@@ -92,47 +86,29 @@ class Arrivals:
         """
         self._most = most
         self._wait_s = wait_s
-        self._lock = threading.Lock()
         self._waiting: dict[_Arrival, None] = {}  # a set in order of arrival
-        self._over = threading.Event()
-        self._watchdog = threading.Thread(target=self._watch, name="arrivals", daemon=True)
-
-    def start(self) -> None:
-        """Look for overdue calls from now on."""
-        self._watchdog.start()
 
     def stop(self) -> None:
         """Give up all that wait; any number of times."""
-        self._over.set()
-        self._watchdog.join()
-        with self._lock:
-            self._give_up(list(self._waiting))
+        for arrival in list(self._waiting):
+            self._give_up(arrival)
 
     @contextmanager
     def waiting(self, peer: str, give_up: Callable[[], object]) -> Iterator[None]:
-        """For as long as the request of a call is to come, which `give_up` ends, in any thread."""
+        """For as long as the request of a call is to come, which `give_up` ends."""
         arrival = _Arrival(peer, give_up)
-        with self._lock:
-            if len(self._waiting) >= self._most:
-                held = Counter(each.peer for each in self._waiting)
-                # Of equals the first, which is the oldest.
-                self._give_up([max(self._waiting, key=lambda each: held[each.peer])])
-            self._waiting[arrival] = None
+        if len(self._waiting) >= self._most:
+            held = Counter(each.peer for each in self._waiting)
+            # Of equals the first, which is the oldest.
+            self._give_up(max(self._waiting, key=lambda each: held[each.peer]))
+        self._waiting[arrival] = None
+        overdue = asyncio.get_running_loop().call_later(self._wait_s, self._give_up, arrival)
         try:
             yield
         finally:
-            with self._lock:
-                self._waiting.pop(arrival, None)
+            overdue.cancel()
+            self._waiting.pop(arrival, None)
 
-    def _watch(self) -> None:
-        """The watchdog's thread."""
-        while not self._over.wait(min(_TICK_S, self._wait_s)):
-            since = time.monotonic() - self._wait_s
-            with self._lock:
-                self._give_up([each for each in self._waiting if each.since <= since])
-
-    def _give_up(self, arrivals: list[_Arrival]) -> None:
-        """With the lock: a call whose request has just come is not given up any more."""
-        for arrival in arrivals:
-            del self._waiting[arrival]
-            arrival.give_up()
+    def _give_up(self, arrival: _Arrival) -> None:
+        del self._waiting[arrival]
+        arrival.give_up()

@@ -22,19 +22,31 @@ import os
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # we say what went wrong, in our words
 
+import asyncio
 import logging
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent import futures
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Final, Self, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 import grpc
+import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
+from veracruz_shells.connections import end_connection
+from veracruz_shells.event_loop import event_loop
 from veracruz_shells.grpc_tls import (
     TLS_REMEDY,
     channel_credentials,
@@ -68,16 +80,17 @@ UnaryMethod = Callable[[bytes], bytes]
 PeerMethod = Callable[[bytes, str], bytes]
 """The same, told by whom it is asked, as `calls.peer_of` says."""
 
-StreamMethod = Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
-"""Reads messages from the client as it likes, and yields messages to it."""
-
 _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+_Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+_Answer = TypeVar("_Answer")
 _LOG: Final = logging.getLogger(__name__)
 # A status travels in the trailers, which a peer bounds (8 KiB by default in gRPC).
 _MAX_DETAILS: Final = 400  # characters of text in a status
-# Threads, beside those of calls in progress: for calls whose request is to come, and for refusals.
+# Calls, beside those in progress: such as whose request is to come, and such as are being refused.
 _ARRIVALS: Final = 64
 _REFUSALS: Final = 32
+_ASKED_FOR_HEALTH: Final = 2
+"""Threads for health checks."""
 # What failed is read from the status code alone; this only finds the system's reason to show in it.
 _CONNECT_FAILURE: Final = re.compile(
     r"(?:[Cc]onnect(?: to remote host)?: |lookup error:)([A-Za-z ]{1,40}?)(?: for |[^A-Za-z ]|$)"
@@ -99,6 +112,59 @@ class CallError(VeracruzError):
     def __init__(self, status: CallStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class _GivenUpError(VeracruzError):
+    """A call whose request did not come in time, or gave way to others."""
+
+    def __init__(self) -> None:
+        super().__init__("the request did not come: try again")
+
+
+@frozen
+class Caller:
+    """Who calls.
+
+    Attributes:
+        peer: as `calls.peer_of` says.
+        metadata: what came with the call, by name; of a name that came twice the last.
+    """
+
+    peer: str
+    metadata: Mapping[str, str | bytes]
+
+
+class Stream:
+    """A call of many messages both ways, for its method alone."""
+
+    __slots__ = ("_context", "caller")
+
+    def __init__(self, context: _Context, caller: Caller) -> None:
+        self._context = context
+        self.caller = caller
+
+    async def read(self) -> bytes | None:
+        """The next message of the client; None when it sends no more."""
+        message: object = await self._context.read()
+        return None if message is grpc.aio.EOF else cast("bytes", message)
+
+    async def write(self, message: bytes) -> None:
+        """Send a message, once there is room for it."""
+        await self._context.write(message)
+
+    def end_connection(self) -> None:
+        """End the client's connection, and so this call and all others on it.
+
+        For a client that takes nothing: even the end of the call would wait for it.
+        """
+        end_connection(self._context.peer())
+
+
+LoopMethod = Callable[[bytes, Caller], Awaitable[bytes]]
+"""Answers one request of this caller; runs in the event loop and must not block it."""
+
+StreamMethod = Callable[[Stream], Awaitable[None]]
+"""Reads and writes messages as it likes; runs in the event loop and must not block it."""
 
 
 @frozen
@@ -130,6 +196,10 @@ class ServiceLimits:
 class GrpcService:
     """A service that listens from `with` on until the block is left.
 
+    All calls are served by one event loop (`event_loop`); a stream costs no thread, and neither
+    does who watches health. Methods of `unary` and `by_peer` may block: they run in threads, one
+    for each call in progress.
+
     It answers the standard health checks for itself ("") and for each of its services.
     """
 
@@ -139,6 +209,7 @@ class GrpcService:
         *,
         unary: Mapping[str, UnaryMethod],
         by_peer: Mapping[str, PeerMethod] | None = None,
+        by_caller: Mapping[str, LoopMethod] | None = None,
         streams: Mapping[str, StreamMethod] | None = None,
         limits: ServiceLimits | None = None,
         ready: Ready | None = None,
@@ -150,6 +221,7 @@ class GrpcService:
             address: where to listen; port 0 takes a free one.
             unary: by full name, such as `/veracruz.tabasco.v1.Tabasco/Describe`.
             by_peer: by full name.
+            by_caller: by full name.
             streams: by full name.
             limits: None for the usual ones.
             ready: asked by health checks, and raises when its work cannot be done; None for a
@@ -164,7 +236,13 @@ class GrpcService:
         self._calls = CallSlots(limits.calls, of_peer)
         self._streams = CallSlots(limits.streams, limits.streams)
         self._arrivals = Arrivals(_ARRIVALS, limits.request_s)
-        told = {name: _without_peer(method) for name, method in unary.items()} | dict(by_peer or {})
+        self._workers = futures.ThreadPoolExecutor(
+            limits.calls + _ASKED_FOR_HEALTH, thread_name_prefix="call"
+        )
+        blocking = {name: _without_peer(method) for name, method in unary.items()}
+        blocking |= by_peer or {}
+        told = {name: self._in_thread(method) for name, method in blocking.items()}
+        told |= by_caller or {}
         self._methods = {
             name: self._unary_handler(name, method, self._calls) for name, method in told.items()
         }
@@ -172,9 +250,9 @@ class GrpcService:
             name: self._stream_handler(name, method) for name, method in (streams or {}).items()
         }
         self._watchers = CallSlots(WATCHERS, WATCHERS_OF_PEER)
-        self._health = Health({name.split("/")[1] for name in self._methods}, ready)
+        self._health = Health({name.split("/")[1] for name in self._methods}, ready, self._workers)
         self._stop_requests = StopRequests()
-        self._server: grpc.Server | None = None
+        self._server: grpc.aio.Server | None = None
 
     def __enter__(self) -> Self:
         """Start to listen.
@@ -183,16 +261,8 @@ class GrpcService:
             VeracruzError: the address cannot be listened on.
         """
         _warm_allocator(self._limits.message_bytes)
-        most = self._limits.calls + self._limits.streams + WATCHERS + _ARRIVALS + _REFUSALS
-        server = grpc.server(
-            futures.ThreadPoolExecutor(most, thread_name_prefix="call"),
-            handlers=self._handlers(),
-            options=_server_options(self._limits),
-            # As many as threads: one more is refused, not queued behind streams that may last.
-            maximum_concurrent_rpcs=most,
-        )
         try:
-            port = self._add_port(server)
+            port = _in_loop(self._start())
         except RuntimeError as error:
             self._stop_requests.close()  # nobody leaves a block that was not entered
             raise VeracruzError(
@@ -200,12 +270,22 @@ class GrpcService:
                 "choose another address, or end what listens there"
             ) from error
         self._address = Address(self._address.host, port)
-        self._server = server
-        self._arrivals.start()
-        server.start()
         return self
 
-    def _add_port(self, server: grpc.Server) -> int:
+    async def _start(self) -> int:
+        most = self._limits.calls + self._limits.streams + WATCHERS + _ARRIVALS + _REFUSALS
+        server = grpc.aio.server(
+            handlers=self._handlers(),
+            options=_server_options(self._limits),
+            # One more is refused, not queued behind streams that may last.
+            maximum_concurrent_rpcs=most,
+        )
+        port = self._add_port(server)
+        await server.start()
+        self._server = server
+        return port
+
+    def _add_port(self, server: grpc.aio.Server) -> int:
         if self._tls is None:
             return server.add_insecure_port(str(self._address))
         return server.add_secure_port(str(self._address), server_credentials(self._tls))
@@ -243,7 +323,7 @@ class GrpcService:
         with self._stop_requests.signals():
             on_ready()
             request = self._stop_requests.wait()
-            self._health.end()
+            event_loop().call_soon_threadsafe(self._health.end)
             if on_stopping is not None:
                 on_stopping()
             self._end()
@@ -254,12 +334,16 @@ class GrpcService:
         self._stop_requests.stop()
 
     def _end(self) -> None:
+        _in_loop(self._end_calls())
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    async def _end_calls(self) -> None:
         self._health.end()
         if self._server is not None:
-            ended = self._server.stop(self._limits.grace_s)
+            ended = asyncio.ensure_future(self._server.stop(self._limits.grace_s))
             self._arrivals.stop()
             # A little longer than the grace, after which gRPC cancels what is left.
-            ended.wait(self._limits.grace_s + 5)
+            await asyncio.wait({ended}, timeout=self._limits.grace_s + 5)
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
         services: dict[str, dict[str, _Handler]] = {}
@@ -268,7 +352,7 @@ class GrpcService:
             services.setdefault(service, {})[name] = handler
         # Without a slot of calls: whether we serve is told however busy we are.
         health = {
-            "Check": self._unary_handler("health", _without_peer(self._check_health), None),
+            "Check": self._unary_handler("health", self._check_health, None),
             "Watch": self._watch_handler(),
         }
         return [
@@ -279,47 +363,67 @@ class GrpcService:
             ),
         ]
 
-    def _check_health(self, request: bytes) -> bytes:
+    async def _check_health(self, request: bytes, _: Caller) -> bytes:
         try:
-            return self._health.check(request)
+            return await self._health.check(request)
         except UnknownServiceError as error:
             raise CallError(CallStatus.NOT_FOUND, str(error)) from error
 
-    def _unary_handler(self, name: str, method: PeerMethod, slots: CallSlots | None) -> _Handler:
+    def _in_thread(self, method: PeerMethod) -> LoopMethod:
+        async def answer(request: bytes, caller: Caller) -> bytes:
+            work = event_loop().run_in_executor(self._workers, method, request, caller.peer)
+            return await work
+
+        return answer
+
+    def _unary_handler(self, name: str, method: LoopMethod, slots: CallSlots | None) -> _Handler:
+        async def carry_out(context: _Context) -> bytes:
+            caller = _caller_of(context)
+            request = await self._request(context, caller.peer)
+            with _slot(slots, caller.peer):
+                return await method(request, caller)
+
         # A stream to gRPC, whose own wait for the one request of a call has no end.
-        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            with _errors_as_status(name, context):
-                peer = peer_of(context.peer())
-                request = self._request(requests, peer, context)
-                with _slot(slots, peer):
-                    return method(request, peer)
+        async def answer(_: AsyncIterator[bytes], context: _Context) -> bytes:
+            return await _with_status(name, context, carry_out(context))
 
         return grpc.stream_unary_rpc_method_handler(answer)
 
     def _watch_handler(self) -> _Handler:
-        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            with _errors_as_status("health", context):
-                peer = peer_of(context.peer())
-                request = self._request(requests, peer, context)
-                with _slot(self._watchers, peer):
-                    yield from self._health.watch(request, context)
+        async def watch(context: _Context) -> None:
+            peer = peer_of(context.peer())
+            request = await self._request(context, peer)
+            with _slot(self._watchers, peer):
+                async for answer in self._health.watch(request):
+                    await context.write(answer)
+
+        async def answer(_: AsyncIterator[bytes], context: _Context) -> None:
+            await _with_status("health", context, watch(context))
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
-    def _request(
-        self, requests: Iterator[bytes], peer: str, context: grpc.ServicerContext
-    ) -> bytes:
+    async def _request(self, context: _Context, peer: str) -> bytes:
         """The one request of a call, which has to come in time."""
-        with self._arrivals.waiting(peer, context.cancel):
-            request = next(requests, None)
-        if request is None:
+        reading = asyncio.ensure_future(context.read())
+        with self._arrivals.waiting(peer, reading.cancel):
+            try:
+                request: object = await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                if not reading.cancelled():
+                    raise  # the call itself is over
+                raise _GivenUpError from None
+        if request is grpc.aio.EOF:
             raise CallError(CallStatus.INVALID_ARGUMENT, "the call has no request")
-        return request
+        return cast("bytes", request)
 
     def _stream_handler(self, name: str, method: StreamMethod) -> _Handler:
-        def answer(chunks: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            with _errors_as_status(name, context), _slot(self._streams, peer_of(context.peer())):
-                yield from method(chunks, context)
+        async def carry_out(context: _Context) -> None:
+            stream = Stream(context, _caller_of(context))
+            with _slot(self._streams, stream.caller.peer):
+                await method(stream)
+
+        async def answer(_: AsyncIterator[bytes], context: _Context) -> None:
+            await _with_status(name, context, carry_out(context))
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
@@ -432,6 +536,15 @@ def _without_peer(method: UnaryMethod) -> PeerMethod:
     return lambda request, _: method(request)
 
 
+def _in_loop(work: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """What `work` gives, done by the event loop; not to be called there."""
+    return asyncio.run_coroutine_threadsafe(work, event_loop()).result()
+
+
+def _caller_of(context: _Context) -> Caller:
+    return Caller(peer_of(context.peer()), dict(context.invocation_metadata() or ()))
+
+
 @contextmanager
 def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
     """A place among the calls in progress, where those are counted."""
@@ -449,24 +562,24 @@ def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
         slots.give_back(peer)
 
 
-@contextmanager
-def _errors_as_status(name: str, context: grpc.ServicerContext) -> Iterator[None]:
+async def _with_status(name: str, context: _Context, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """What `work` gives, or its error as a status."""
     try:
-        yield
-    except grpc.RpcError:
+        return await work
+    except (grpc.RpcError, grpc.aio.BaseError):
         raise  # the client went away; gRPC knows
     except VeracruzError as error:
         code, text = _code_of(error), " ".join(str(error).split())[:_MAX_DETAILS]
     except Exception:  # noqa: BLE001 - a bug in one call must not end the service
         _LOG.exception("call failed: %s", name)
         code, text = grpc.StatusCode.INTERNAL, "internal error; the service's log has more"
-    else:
-        return
-    context.abort(code, text)
+    return await context.abort(code, text)
 
 
 def _code_of(error: VeracruzError) -> grpc.StatusCode:
     match error:
+        case _GivenUpError():
+            return grpc.StatusCode.CANCELLED
         case CallError():
             return grpc.StatusCode[error.status.name]
         case RefusedError():
