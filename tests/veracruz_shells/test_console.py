@@ -49,8 +49,12 @@ def fail(kind):
 def greet(times, *, as_json):
     """Say hello."""
     note("about to greet")
-    text = click.style("hello " * times, fg="red")
-    emit({"greeting": "hello", "times": times}, text, as_json=as_json)
+    emit({"greeting": "hello", "times": times}, "hello " * times, as_json=as_json)
+
+@main.command()
+def blush():
+    """Say it in red."""
+    click.echo(click.style("hello", fg="red"))
 
 @main.command()
 def ask():
@@ -128,8 +132,14 @@ def test_names_that_would_move_the_cursor_are_shown_as_what_they_are():
     def fail() -> None:
         raise VeracruzError("\x1b[2J is no file:\n\u202eelif")
 
+    @main.command()
+    def tell() -> None:
+        emit({}, "\x1b[2J is a file:\n\u202eelif\tend", as_json=False)
+
     done = CliRunner().invoke(main, ["fail"], color=True)
     assert done.stderr == "demo-tool: \\x1b[2J is no file:\n\\u202eelif\n"
+    done = CliRunner().invoke(main, ["tell"], color=True)
+    assert done.stdout == "\\x1b[2J is a file:\n\\u202eelif\tend\n"
 
 
 def test_debug_shows_where_it_comes_from(program):
@@ -249,9 +259,9 @@ def on_a_terminal(program: Path, *args: str, **environment: str) -> str:
 
 
 def test_colours_are_for_terminals_that_want_them(program):
-    assert "\x1b[31m" in on_a_terminal(program, "greet", NO_COLOR="")
-    assert "\x1b[31m" not in on_a_terminal(program, "greet", NO_COLOR="1")
-    assert "\x1b[31m" not in run(program, "greet").stdout
+    assert "\x1b[31m" in on_a_terminal(program, "blush", NO_COLOR="")
+    assert "\x1b[31m" not in on_a_terminal(program, "blush", NO_COLOR="1")
+    assert "\x1b[31m" not in run(program, "blush").stdout
 
 
 @pytest.mark.parametrize(

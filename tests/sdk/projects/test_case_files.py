@@ -250,6 +250,20 @@ def test_an_input_is_not_overwritten_by_a_result(tested, tmp_path):
     assert tmp_path.joinpath("tests/a.dat").read_bytes() == b"a"
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_nothing_outside_of_the_project_is_overwritten_by_a_result(tested, tmp_path, link):
+    outside = tmp_path.with_name(f"{tmp_path.name}-outside")
+    outside.write_bytes(b"precious")
+    name = f"../../{outside.name}"
+    if link:
+        tmp_path.joinpath("tests/link").symlink_to(outside)
+        name = "link"
+    text = f'inputs = [{{ text = "b" }}]\nresult = {{ file = "{name}" }}'
+    done = tested(ECHO, "--record", "--force", c=text)
+    assert (done.exit_code, "outside of the project's folder" in done.stdout) == (1, True)
+    assert outside.read_bytes() == b"precious"
+
+
 def test_what_cannot_be_changed_by_a_line_is_told(tested, tmp_path):
     text = 'rounds = [{ streams = [] }]\ninputs = [{ text = "b" }]\n'
     done = tested(ECHO, "--record", c=text)

@@ -111,3 +111,11 @@ def test_a_program_that_is_not_built_is_told(sdk, tmp_path):
     tmp_path.joinpath("mine/mine.wasm").unlink()
     said = sdk("policy-template", "mine").stderr
     assert "is not built yet: run `veracruz-sdk build mine`" in said
+
+
+def test_names_that_would_turn_a_line_around_are_escaped(sdk, tmp_path):
+    case = CASE.replace("measured points", "\\u202ex\\u001b").replace("Süd", "\\u00adz")
+    tmp_path.joinpath("mine/tests/good.toml").write_text(case)
+    done = sdk("policy-template", "mine")
+    assert done.stdout.replace("\n", "").isprintable()
+    assert tomllib.loads(done.stdout)["inputs"][0]["name"] == "\u202ex\x1b"

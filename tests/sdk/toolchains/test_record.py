@@ -136,3 +136,15 @@ def test_a_build_is_recorded_and_repeated_and_a_change_is_told(tmp_path, monkeyp
     done = sdk("check-build", "mine")
     assert (done.exit_code, "main.c is not what the record says" in done.stdout) == (1, True)
     assert module.read_bytes() == code
+
+
+def test_names_that_are_not_utf_8_are_told(tmp_path):
+    tmp_path.joinpath(b"n\xff.c".decode(errors="surrogateescape")).touch()
+    with pytest.raises(ProjectError, match="is not UTF-8: rename it"):
+        source_digests(tmp_path)
+
+
+def test_what_has_no_end_is_not_read(tmp_path):
+    tmp_path.joinpath("endless.txt").symlink_to("/dev/zero")
+    with pytest.raises(ProjectError, match=r"endless\.txt is no file"):
+        source_digests(tmp_path)

@@ -303,7 +303,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
         VeracruzError: it cannot be written.
     """
     with to_standard_output():
-        click.echo(json.dumps(value, default=_plain) if as_json else text)
+        click.echo(json.dumps(value, default=_plain) if as_json else _shown(text))
 
 
 def note(text: str) -> None:
@@ -417,8 +417,10 @@ def _failure(error: BaseException) -> tuple[int, str]:
 def _shown(text: str) -> str:
     """The same with nothing in it that could move a terminal's cursor or turn its lines around.
 
-    Names of files and of fields are other people's, and messages have them.
+    Names of files and of fields are other people's, and results and messages have them.
     """
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return "".join(
         each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
         for each in text

@@ -14,7 +14,7 @@ import click
 
 from sdk.encoding import csv_cells
 from sdk.examples import named_types
-from veracruz_shells.console import progress, read_file
+from veracruz_shells.console import note, progress, read_file
 from veracruz_shells.files import NewFile, new_file, open_file, to_standard_output, write_new_files
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options, writing_options
 from veracruz_utils.encoding import pinecone
@@ -164,9 +164,9 @@ def csv_encode(*, schema_file: Path, force: bool, source: Path, target: Path) ->
     text = read_file(source, limit=_MAX_FILE_BYTES, what="input")
     encoded = csv_cells.encode_csv(schema, text)
     for reason in encoded.skipped[:_MOST_REASONS]:
-        click.echo(f"skipped {reason}", err=True)
+        note(f"skipped {reason}")
     if len(encoded.skipped) > _MOST_REASONS:
-        click.echo(f"skipped {len(encoded.skipped)} rows in all", err=True)
+        note(f"skipped {len(encoded.skipped)} rows in all")
     write(target, encoded.data, force=force)
 
 

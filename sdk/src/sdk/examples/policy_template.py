@@ -121,5 +121,8 @@ def _places(table: str, given: Sequence[Input]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A text as TOML has it, which is as JSON has it."""
-    return json.dumps(text, ensure_ascii=False)
+    """A text as TOML has it: as JSON does, with escapes for what a terminal would not show."""
+    return "".join(
+        each if each.isprintable() else f"\\U{ord(each):08x}"
+        for each in json.dumps(text, ensure_ascii=False)
+    )

@@ -111,6 +111,7 @@ def _expectation(
                 f"{case.path}: the result is in {before.file}, which is an input as well: name "
                 "another file"
             )
+        _check_own(case, before.file)
         kept = {"file": before.file} if typed is None else {"type": typed, "file": before.file}
         return {"result": kept}, NewFile(case.path.parent / before.file, output, 0o644)
     if typed is not None:
@@ -124,6 +125,16 @@ def _expectation(
     name = f"{case.name}.round{index + 1}.result" if len(case.rounds) > 1 else f"{case.name}.result"
     value = {"file": name} if typed is None else {"type": typed, "file": name}
     return {"result": value}, NewFile(case.path.parent / name, output, 0o644)
+
+
+def _check_own(case: ProjectCase, name: str) -> None:
+    """Refuse to write where a case, which may be somebody else's, has no business."""
+    project = case.path.parent.parent
+    if not (case.path.parent / name).resolve().is_relative_to(project.resolve()):
+        raise ProjectError(
+            f"{case.path}: the result is in {name}, outside of the project's folder: name a file "
+            "inside"
+        )
 
 
 def _typed(path: Path, expression: str, output: bytes) -> dict[str, Any]:

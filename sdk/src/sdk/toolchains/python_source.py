@@ -11,6 +11,10 @@ from sdk.errors import BuildError
 _RENAMED: Final = {"veracruz": "libveracruz", "veracruz_pinecone": "libveracruz.pinecone"}
 """The modules of the library by the names that they had, which programs may still import."""
 
+# What Python refuses is for the interpreter to tell that the program begins with; ours can give up
+# on how deep a source is nested.
+_UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+
 
 def check_source(source: Path) -> None:
     """Check what this Python can tell of a program; it may be older than the one that runs it.
@@ -23,7 +27,7 @@ def check_source(source: Path) -> None:
         names = symtable.symtable(text, str(source), "exec").get_identifiers()
     except OSError as error:
         raise BuildError(f"cannot read {source}: {(error.strerror or '').lower()}") from None
-    except (SyntaxError, ValueError):
+    except _UNREADABLE:
         return
     if "main" not in names:
         raise BuildError(f"{source} has no function `main`: write `def main(inputs):`")
@@ -57,7 +61,7 @@ def _imports(file: Path) -> Iterator[tuple[int, str]]:
     """The first names of the modules that a file imports, with lines."""
     try:
         tree = ast.parse(file.read_text())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, *_UNREADABLE):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

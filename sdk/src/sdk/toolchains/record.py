@@ -154,7 +154,8 @@ def source_digests(folder: Path) -> dict[str, Digest]:
     Tests, what is hidden, what was built and what a lock file pins are left out.
 
     Raises:
-        ProjectError: there are more files than a program has.
+        ProjectError: there are more files than a program has, or one has no name or content that
+            could be recorded.
         BuildError: one cannot be read.
     """
     names = sorted(_files(folder))
@@ -170,7 +171,17 @@ def _files(folder: Path) -> Iterator[str]:
                 count += 1
                 if count > _MOST_FILES:
                     raise ProjectError(f"{folder} has more than {_MOST_FILES} files")
-                yield Path(where, name).relative_to(folder).as_posix()
+                yield _recordable(Path(where, name)).relative_to(folder).as_posix()
+
+
+def _recordable(file: Path) -> Path:
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        raise ProjectError(f"the name of {file} is not UTF-8: rename it") from None
+    if file.exists() and not file.is_file():  # a device or a pipe has no end
+        raise ProjectError(f"{file} is no file that a record could have: move it elsewhere")
+    return file
 
 
 def tree_digest(files: Mapping[str, Digest]) -> Digest:
