@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from wasmtime import Engine, Instance, Module, Store, Trap, WasmtimeError
+from wasmtime import Config, Engine, Instance, Module, Store, Trap, WasmtimeError
 
 MOST_CHARS: Final = 200
 _MOST_MANGLED: Final = 1024
@@ -41,8 +41,10 @@ def without_hashes(name: str) -> str:
 
 
 def _backtrace(name: str) -> str:
+    config = Config()
+    config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
     try:
-        with Engine() as engine, Store(engine) as store:
+        with Engine(config) as engine, Store(engine) as store:
             function = Instance(store, Module(engine, _module(name)), []).exports(store)["f"]
             function(store)  # type: ignore[operator]
     except Trap as trap:
