@@ -258,9 +258,12 @@ KNOWN = {
     # A cache that does without what it cannot write, in a package that may not load the writer.
     "execution_engine/src/execution_engine/code_cache.py",
     # Folders that are built, and removed as a whole when that fails; and temporary ones.
+    "sdk/src/sdk/toolchains/assemblyscript.py",
     "sdk/src/sdk/toolchains/cargo.py",
     "sdk/src/sdk/toolchains/fetched.py",
     "sdk/src/sdk/toolchains/python.py",
+    "sdk/src/sdk/toolchains/python_core.py",
+    "sdk/src/sdk/toolchains/rust_target.py",
     "sonora/src/sonora/image/build.py",
     "sonora/src/sonora/image/local.py",
     "veracruz_image/src/veracruz_image/archive.py",

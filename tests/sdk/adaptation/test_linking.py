@@ -40,6 +40,8 @@ def test_a_random_program_does_the_same_when_it_is_linked(seed):
     code, fields = Writer(Random(seed)).program()
     module = guests.main(f"{code} {DUMP}", fields=fields)
     alone = ran(module)
+    if alone == (0, None):  # it left `main` by a tail call, and so gave nothing: the empty result
+        alone = (0, b"")
     if alone is not TrapCode.OUT_OF_BOUNDS_MEMORY:  # behind its memory there is the arena
         assert ran(adapt(module)) == alone
 

@@ -102,9 +102,9 @@ def extended(monkeypatch):
     """Says of a module whether it has instructions that WebAssembly 1.0 did not have."""
     steps = [
         instructions._unknown if opcode in LATER else step
-        for opcode, step in enumerate(instructions._STEPS)
+        for opcode, step in enumerate(instructions.STEPS)
     ]
-    monkeypatch.setattr(instructions, "_STEPS", tuple(steps))
+    monkeypatch.setattr(instructions, "STEPS", tuple(steps))
 
     def says(module):
         try:

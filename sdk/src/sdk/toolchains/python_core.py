@@ -31,6 +31,7 @@ from sdk.errors import BuildError
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
+from veracruz_shells.files import write_new_file
 
 COMPONENTIZE_VERSION: Final = "0.25.1"
 BUILD_SECONDS: Final = 600
@@ -48,15 +49,13 @@ def make_core() -> bytes:
 
     Raises:
         BuildError: the toolchain is missing, or fails.
+        VeracruzError: the core cannot be kept.
     """
     tool = _tool()
     file = cache_folder() / f"core-{_inputs_digest()[:32]}.wasm"
     with _alone(file.parent):
         if not file.is_file():
-            core = _build(tool)
-            draft = file.with_suffix(".draft")
-            draft.write_bytes(core)
-            draft.replace(file)
+            write_new_file(file, _build(tool), mode=0o600)
         return file.read_bytes()
 
 
