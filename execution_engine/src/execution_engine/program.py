@@ -22,8 +22,8 @@ from platform_services import RandomSource
 from veracruz_utils.policy import Strategy
 
 
-class Program(ObservedProgram):
-    """A `CompiledProgram` that has passed every check, and keeps `run_seconds` itself.
+class TimedProgram(ObservedProgram):
+    """A `CompiledProgram` that keeps `run_seconds` itself.
 
     Compiling still cannot be interrupted. Any thread may run it; runs wait for one another.
     """
@@ -33,26 +33,6 @@ class Program(ObservedProgram):
         # An engine's epoch is common to all its stores: one deadline at a time.
         self._running = threading.Lock()
         self._closed = False
-
-    @classmethod
-    def load(
-        cls,
-        code: bytes,
-        *,
-        strategy: Strategy,
-        limits: EngineLimits,
-        canonical_nans: bool = False,
-        cache: CompiledCode | None = None,
-    ) -> Self:
-        """Check, as `check_module` does, and compile a module or a component.
-
-        Raises:
-            ModuleRefusedError: it is not one we run.
-        """
-        check_module(code, limits=limits)
-        return super().load(
-            code, strategy=strategy, limits=limits, canonical_nans=canonical_nans, cache=cache
-        )
 
     def run(
         self,
@@ -84,3 +64,27 @@ class Program(ObservedProgram):
 
     def _wait(self, ended: threading.Event) -> None:
         Deadline(self.limits.run_seconds, self._engine.increment_epoch).wait(ended)
+
+
+class Program(TimedProgram):
+    """A `TimedProgram` that has passed every check."""
+
+    @classmethod
+    def load(
+        cls,
+        code: bytes,
+        *,
+        strategy: Strategy,
+        limits: EngineLimits,
+        canonical_nans: bool = False,
+        cache: CompiledCode | None = None,
+    ) -> Self:
+        """Check, as `check_module` does, and compile a module or a component.
+
+        Raises:
+            ModuleRefusedError: it is not one we run.
+        """
+        check_module(code, limits=limits)
+        return super().load(
+            code, strategy=strategy, limits=limits, canonical_nans=canonical_nans, cache=cache
+        )

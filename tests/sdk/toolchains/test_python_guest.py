@@ -19,7 +19,7 @@ import pytest
 from execution_engine.code_cache import CodeCache
 from execution_engine.errors import LimitCode, LimitError
 from execution_engine.limits import EngineLimits
-from execution_engine.observed_program import ObservedProgram
+from execution_engine.program import TimedProgram
 from execution_engine.run import RunInputs
 from execution_engine.wasm.examination import examine
 from sdk.errors import BuildError
@@ -71,13 +71,11 @@ def build_everything(folder):
 @pytest.fixture(scope="session")
 def programs(everything, tmp_path_factory):
     """It, compiled by the strategy that was asked for."""
-    limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20, run_seconds=None)
+    limits = EngineLimits(output_bytes=2_000_000, memory_bytes=256 * 2**20)
     cache = CodeCache.in_directory(python_core.cache_folder() / "code")
     with shared_folder(tmp_path_factory, "python-guest"):
         loaded = {
-            strategy: ObservedProgram.load(
-                everything, strategy=strategy, limits=limits, cache=cache
-            )
+            strategy: TimedProgram.load(everything, strategy=strategy, limits=limits, cache=cache)
             for strategy in STRATEGIES
         }
     yield loaded
@@ -381,6 +379,22 @@ def test_what_the_interpreter_does_not_load_is_told_at_the_build(tmp_path, text,
         python.compile_python(file)
     assert said in str(caught.value)
     assert "program.py" in str(caught.value)
+
+
+def test_a_module_that_never_ends_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(python, "TRY_SECONDS", 1)
+    file = tmp_path / "program.py"
+    file.write_text("def main(inputs): pass\nwhile True: pass\n")
+    with pytest.raises(BuildError, match="the limit is 1 s"):
+        python.compile_python(file)
+
+
+@pytest.mark.parametrize("nested", ["-" * 200_000 + "1", "+".join(["1"] * 100_000)])
+def test_a_source_that_is_nested_too_deep_is_refused(tmp_path, nested):
+    file = tmp_path / "program.py"
+    file.write_text(f"def main(inputs): return {nested}\n")
+    with pytest.raises(BuildError, match=r"program\.py"):
+        python.compile_python(file)
 
 
 def test_a_result_beyond_the_limit_ends_the_run(run):

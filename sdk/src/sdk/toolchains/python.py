@@ -12,7 +12,7 @@ from typing import Final
 from execution_engine.code_cache import CodeCache
 from execution_engine.errors import EngineError
 from execution_engine.limits import EngineLimits
-from execution_engine.observed_program import ObservedProgram
+from execution_engine.program import TimedProgram
 from execution_engine.run import RunInputs
 from platform_services import LinuxRandomSource
 from sdk.errors import BuildError
@@ -24,6 +24,8 @@ from veracruz_utils.policy import Strategy
 
 _MAIN: Final = "main"
 _WHO: Final = "Python"
+TRY_SECONDS: Final = 60
+"""What a program may take to be imported."""
 
 
 def compile_python(source: Path, *, core: bytes | None = None) -> bytes:
@@ -74,8 +76,8 @@ def _try(program: bytes, source: Path) -> None:
     """
     try:
         cache = CodeCache.in_directory(cache_folder() / "code")
-        limits = EngineLimits(run_seconds=None)
-        with ObservedProgram.load(
+        limits = EngineLimits(run_seconds=TRY_SECONDS)
+        with TimedProgram.load(
             program, strategy=Strategy.JIT, limits=limits, cache=cache
         ) as loaded:
             outcome = loaded.run(RunInputs(), random=LinuxRandomSource())

@@ -31,6 +31,7 @@ from sdk.errors import BuildError
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
+from veracruz_shells.cache import own_folder, user_cache
 from veracruz_shells.files import write_new_file
 
 COMPONENTIZE_VERSION: Final = "0.25.1"
@@ -39,9 +40,12 @@ _CUSTOM, _COMPONENT, _INSTANCE, _EXPORT = 0, 4, 5, 11
 
 
 def cache_folder() -> Path:
-    """Where this user's core is, and compiled code of it."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "veracruz" / "python"
+    """Where this user's core is, and compiled code of it; whoever else wrote there would be in it.
+
+    Raises:
+        VeracruzError: it is open to others, or cannot be made.
+    """
+    return own_folder(user_cache() / "python")
 
 
 def make_core() -> bytes:
@@ -123,7 +127,6 @@ def _u32(value: int) -> bytes:
 def _alone(folder: Path) -> Iterator[None]:
     """One process at a time: others wait for the core, and do not make it as well."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = folder.joinpath("lock").open("w")
     except OSError as error:
         raise BuildError(f"cannot keep the core of Python in {folder}: {error.strerror}") from None

@@ -53,7 +53,9 @@ def run_tool(
             check=False,
             cwd=folder,
             env=None if environment is None else dict(environment),
-            text=True,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:

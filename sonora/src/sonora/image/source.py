@@ -1,6 +1,5 @@
 """Which image there is to start: a folder, an archive, or what the installed release brings."""
 
-import os
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Final
 
 from sonora.errors import SonoraError
 from veracruz_image import ROOT, Manifest, read_manifest, unpack
+from veracruz_shells.cache import user_cache
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
 
@@ -70,8 +70,7 @@ def installed_archive() -> Path | None:
 
 def cache_folder() -> Path:
     """Where this user's unpacked and local images are."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "veracruz"
+    return user_cache()
 
 
 def _unpacked(archive: Path) -> RuntimeImage:
