@@ -93,7 +93,13 @@ def test_what_points_outside_of_memory_says_nothing(start, size, text):
 
 @pytest.mark.parametrize(
     "declared",
-    ["i64 (i64.const 16)", "i32 (i32.const 65536)", "i32 (i32.const -1)", "f32 (f32.const 16)"],
+    [
+        "i64 (i64.const 16)",
+        "i32 (i32.const 65536)",
+        "i32 (i32.const -1)",
+        "f32 (f32.const 16)",
+        "funcref (ref.func 0)",
+    ],
 )
 def test_a_global_that_is_no_address_says_nothing(declared):
     assert said(saying("unreachable", declared=declared)) == ""

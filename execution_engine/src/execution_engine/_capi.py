@@ -202,7 +202,9 @@ class RawInstance:
             bindings.wasmtime_global_get(self._context, place, ctypes.byref(value))
             return value.of if value.kind == kind.value else None
 
-        return read
+        # A global of another type is asked here alone: a reference is given a place in the store,
+        # which another thread must not do while the module runs.
+        return (lambda: None) if read() is None else read
 
     def call(self, name: str, arguments: tuple[int, ...], *, results: int) -> tuple[int, ...]:
         """Call an exported function of i32 parameters and results; the results are signed.

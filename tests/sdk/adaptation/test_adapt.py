@@ -124,3 +124,20 @@ def test_numbers_of_what_is_not_there_are_refused(valid, broken):
 def test_a_feature_that_is_switched_off_is_named():
     with pytest.raises(AdaptationError, match="memory64"):
         adapt(wat2wasm("(module (memory i64 1))"))
+
+
+def test_more_elements_than_anybody_has_are_not_linked():
+    many = " ".join(["$f"] * 100_001)
+    module = wat2wasm(
+        f"""(module
+          (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+          (memory 1) (table 100001 funcref) (elem (i32.const 0) {many})
+          (func $f (export "_start")))"""
+    )
+    with pytest.raises(AdaptationError, match="100001 entries, at most 100000"):
+        adapt(module)
+
+
+def test_what_is_adapted_already_is_not_adapted_again():
+    with pytest.raises(AdaptationError, match="adapted already"):
+        adapt(adapt(wat2wasm(ECHO)))

@@ -89,6 +89,10 @@ def link(program: Binary, adapter: Binary, given: Given) -> bytes:
 
 
 def _check(program: Binary) -> None:
+    if program.exported(abi.EXIT, "global") is not None:  # with a second one it would not be seen
+        raise AdaptationError(
+            f"the program is adapted already: it exports {abi.EXIT}, by which it leaves"
+        )
     if len(program.memories) != 1:
         raise AdaptationError(
             "the program has no memory of its own: link it without --import-memory"
@@ -304,7 +308,7 @@ class _Linking:
         if 9 not in self._program.places:
             return b""
         reader = self._program.section(9)
-        items = [_element_segment(reader, numbers) for _ in range(reader.u32())]
+        items = [_element_segment(reader, numbers) for _ in reader.vector()]
         return section(9, vector(items))
 
     def _code(self, outwards: Numbers, inwards: Numbers) -> bytes:
@@ -362,12 +366,12 @@ def _constant(value: int) -> bytes:
 
 def _type_indexes(module: Binary) -> list[int]:
     reader = module.section(3)
-    return [reader.u32() for _ in range(reader.u32())]
+    return [reader.u32() for _ in reader.vector()]
 
 
 def _globals(module: Binary, numbers: Numbers) -> Iterator[bytes]:
     reader = module.section(6)
-    for _ in range(reader.u32()):
+    for _ in reader.vector():
         start = reader.skip(2)  # its type, and whether it changes
         yield reader.data[start : start + 2] + numbers.constant(reader)
 
@@ -382,11 +386,11 @@ def _element_segment(reader: WasmReader, numbers: Numbers) -> bytes:
         parts.append(numbers.constant(reader))
     if flags & 3:
         parts.append(bytes([reader.byte()]))  # the kind or the type of its elements
-    size = reader.u32()
-    parts.append(u32(size))
+    functions = reader.vector()
+    parts.append(u32(len(functions)))
     parts += (
         numbers.constant(reader) if flags & 4 else u32(numbers.functions[reader.u32()])
-        for _ in range(size)
+        for _ in functions
     )
     return b"".join(parts)
 
