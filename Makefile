@@ -87,8 +87,9 @@ proto: $(BIN)/.installed-dev ## regenerate colima's protobuf code
 openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP interface
 	$(BIN)/python tools/openapi.py docs/reference/tabasco-openapi.json
 
-commands: $(BIN)/.installed-dev ## rewrite the reference of the commands, and their manual pages
+commands: $(BIN)/.installed-dev ## rewrite the reference of the commands and settings, and their manual pages
 	$(BIN)/python tools/commands.py docs/reference/commands.md
+	$(BIN)/python tools/configuration.py docs/reference
 	$(BIN)/python tools/manual.py
 
 schema: $(BIN)/.installed-dev ## rewrite the JSON schema of policies

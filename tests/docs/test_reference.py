@@ -76,6 +76,14 @@ def test_the_page_of_commands_says_what_their_help_says():
     assert done.stdout == page.read_text(), "run: make commands"
 
 
+def test_the_pages_of_settings_say_what_the_commands_take():
+    pages = tool("configuration")
+    for name in pages.SERVICES:
+        written = (DOCS / f"reference/{name}-configuration.md").read_text()
+        assert pages.page(name) == written, "run: make commands"
+        assert f"[{name}](reference/{name}-configuration.md)" in (DOCS / "README.md").read_text()
+
+
 def test_the_page_of_the_library_says_what_its_docstrings_say():
     page = DOCS / "reference/python-api.md"
     assert tool("python_api").page() == page.read_text(), "run: make python-api"

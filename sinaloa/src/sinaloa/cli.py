@@ -14,7 +14,6 @@ from sinaloa.errors import SinaloaError
 from sinaloa.isolate import End, IsolateLink
 from veracruz_shells.console import (
     ADDRESS,
-    command_group,
     emit,
     json_option,
     log_option,
@@ -22,6 +21,7 @@ from veracruz_shells.console import (
 )
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.service import GrpcService
+from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError
 
@@ -30,7 +30,7 @@ _USUAL_PLACES: Final = 64
 _LOG: Final = logging.getLogger(__name__)
 
 
-@command_group(
+@service_group(
     "sinaloa",
     distribution="veracruz-sinaloa",
     help="Bridge principals to an isolate on this machine, carrying bytes it cannot read.",
@@ -39,8 +39,8 @@ def main() -> None:
     """Be the group of the commands below."""
 
 
-@main.command()
-@click.argument("policy", type=click.Path(path_type=Path))
+@main.command(cls=ServiceCommand)
+@click.argument("policy", type=click.Path(path_type=Path), envvar="SINALOA_SERVE_POLICY")
 @click.option(
     "--sonora",
     type=click.Path(path_type=Path),

@@ -36,7 +36,6 @@ from sonora.users import ROOT, User, become, find_group, find_user, own_user, re
 from veracruz_image import verify_image
 from veracruz_shells.console import (
     ADDRESS,
-    command_group,
     emit,
     json_option,
     log_option,
@@ -44,7 +43,9 @@ from veracruz_shells.console import (
     read_file,
 )
 from veracruz_shells.listening import allow_open_files
+from veracruz_shells.option_names import NamedOption
 from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_shells.tls_files import client_files
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -76,6 +77,7 @@ state_option = click.option(
 image_option = click.option(
     "--image",
     "image_path",
+    cls=NamedOption,
     type=click.Path(path_type=Path, exists=True),
     envvar="SONORA_IMAGE",
     metavar="FOLDER|FILE",
@@ -83,7 +85,7 @@ image_option = click.option(
 )
 
 
-@command_group(
+@service_group(
     "sonora",
     distribution="veracruz-sonora",
     help="Measure, launch and vouch for the runtimes of Veracruz on this machine.",
@@ -150,11 +152,12 @@ def doctor(
     context.exit(0 if diagnosis.complete else 1)
 
 
-@main.command()
+@main.command(cls=ServiceCommand)
 @state_option
 @click.option(
     "--tabasco",
     "tabasco_address",
+    cls=NamedOption,
     type=ADDRESS,
     default="127.0.0.1:3010",
     show_default=True,
@@ -182,6 +185,7 @@ def doctor(
 @click.option(
     "--socket",
     "socket_path",
+    cls=NamedOption,
     type=click.Path(path_type=Path, dir_okay=False),
     help="Unix socket for bridges.  [default: sonora.sock in --state]",
 )
@@ -221,6 +225,7 @@ def doctor(
 @click.option(
     "--prepare",
     "prepared",
+    cls=NamedOption,
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
     metavar="PROGRAM.wasm",

@@ -27,6 +27,7 @@ from typing import Any, Final
 import click
 
 from veracruz_shells.files import read_file, to_standard_output, write_new_file
+from veracruz_shells.option_names import NamedOption
 from veracruz_shells.progress import progress, step_aside
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
@@ -241,12 +242,6 @@ class SecondsRange(click.FloatRange):
         return found
 
 
-class _JsonOption(click.Option):
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """What the environment says, under the option's name and not its parameter's."""
-        return os.environ.get(f"{ctx.auto_envvar_prefix}_JSON") or None
-
-
 def _note_json(_: click.Context, __: click.Parameter, value: bool) -> bool:  # noqa: FBT001
     _as_json.set(value or _as_json.get())
     return value
@@ -260,7 +255,7 @@ def json_wanted() -> bool:
 json_option = click.option(
     "--json",
     "as_json",
-    cls=_JsonOption,
+    cls=NamedOption,
     is_flag=True,
     is_eager=True,
     callback=_note_json,

@@ -10,7 +10,6 @@
 What a command line or the environment says goes first. Files are looked for beside the file.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +19,9 @@ import msgspec
 
 from durango._words import printable
 from durango.errors import DurangoError
-from veracruz_shells.files import read_file
+from veracruz_shells.settings_file import read_toml
 
 FILE_NAME: Final = "config.toml"
-_MAX_BYTES: Final = 64 * 1024
 _FILES: Final = (
     "certificate",
     "key",
@@ -148,13 +146,7 @@ def _is_json(name: str) -> bool:
 
 
 def _read(path: Path) -> _Config:
-    raw = read_file(path, limit=_MAX_BYTES, what="configuration")
-    try:
-        said = tomllib.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DurangoError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise DurangoError(f"{path} is not TOML: {str(error)[:120]}") from None
+    said = read_toml(path, what="configuration")
     try:
         return msgspec.convert(said, _Config)
     except msgspec.ValidationError as error:

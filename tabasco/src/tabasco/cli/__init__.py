@@ -14,12 +14,12 @@ from tabasco.cli.roots import root
 from tabasco.cli.serve import DISTRIBUTION, serve
 from tabasco.cli.tenants import tenant
 from tabasco.cli.verify import verify
-from veracruz_shells.console import command_group
+from veracruz_shells.settings import service_group
 
 __all__ = ["main"]
 
 
-@command_group(
+@service_group(
     "tabasco",
     distribution=DISTRIBUTION,
     help="The attestation service: enrols root attestation isolates and vouches for their tokens.",

@@ -34,9 +34,11 @@ from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.steady_clock import SteadyClock
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
 from veracruz_shells.listening import allow_open_files
+from veracruz_shells.option_names import NamedOption
 from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
 from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.service import GrpcService
+from veracruz_shells.settings import ServiceCommand
 from veracruz_shells.tls_files import ServerFiles
 from veracruz_utils.address import Address
 from veracruz_utils.frozen import frozen
@@ -47,7 +49,7 @@ _DEFAULTS: Final = Settings()
 _PEM: Final = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command("serve")
+@click.command("serve", cls=ServiceCommand)
 @click.option(
     "--listen",
     type=ADDRESS,
@@ -68,6 +70,7 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--trust-root",
     "trust_roots",
+    cls=NamedOption,
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
     metavar="FILE.pem",

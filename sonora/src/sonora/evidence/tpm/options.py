@@ -9,6 +9,7 @@ import click
 
 from sonora.evidence.tpm.source import TpmSettings
 from sonora.evidence.tpm.transport import DEVICE, TpmPlace
+from veracruz_shells.option_names import NamedOption
 from veracruz_utils.errors import VeracruzError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -63,8 +64,9 @@ def tpm_options(command: _F) -> _F:
 
     for option in reversed(
         [
-            click.option("--tpm", "tpm_place", type=_Place(), default=str(DEVICE),
-                         show_default=True, metavar="DEVICE|tcp:HOST:PORT|unix:PATH",
+            click.option("--tpm", "tpm_place", cls=NamedOption, type=_Place(),
+                         default=str(DEVICE), show_default=True,
+                         metavar="DEVICE|tcp:HOST:PORT|unix:PATH",
                          help="The TPM of --evidence tpm: a device, or a software TPM's socket."),
             click.option("--tpm-key", type=_Handle(), metavar="HANDLE", show_default="one is made",
                          help="A persistent attestation key of the TPM, such as 0x81010002."),
