@@ -441,7 +441,11 @@ def _serve_health(
             if launcher.platform == LINUX_SOFTWARE:
                 note(f"sonora: {_WARNING}")
             note(f"sonora: {_layers_in_words(layers)}")
-            note(f"sonora: ready on {facts['socket']}, health on {service.address}")
+            note(
+                f"sonora: ready on {facts['socket']}, health on {service.address}",
+                socket=facts["socket"],
+                address=service.address,
+            )
             if as_json:
                 emit({"ready": True, "health": service.address, **facts}, "", as_json=True)
 

@@ -42,6 +42,7 @@ from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.holders import Holders, Holding
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
+from veracruz_shells.log import about
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import IsolationLayer
@@ -112,7 +113,8 @@ class _Bridge(socketserver.BaseRequestHandler):
             try:
                 isolate = sonora.launcher.launch(launch.policy)
             except LaunchError as error:
-                _LOG.warning("launch refused: %s", error)
+                refused = about(peer=peer.uid, policy=Digest.of(launch.policy), outcome="refused")
+                _LOG.warning("launch refused: %s", error, extra=refused)
                 self._send(Failed(str(error)[:500]))
                 return
             holding = holders.add(isolate, peer.uid, self.request)
@@ -123,6 +125,7 @@ class _Bridge(socketserver.BaseRequestHandler):
             "found again" if found_again else "launched",
             holding.isolate.process_id,
             ", ".join(sorted(holding.isolate.layers)),
+            extra=_about(holding.isolate, peer=peer.uid),
         )
         gone = False
         try:
@@ -131,7 +134,11 @@ class _Bridge(socketserver.BaseRequestHandler):
             if holders.leave(holding, self.request, hold=gone):
                 self._conclude(holding.isolate)
             else:
-                _LOG.warning("isolate %d: its bridge is gone", holding.isolate.isolate_id)
+                _LOG.warning(
+                    "isolate %d: its bridge is gone",
+                    holding.isolate.isolate_id,
+                    extra=_about(holding.isolate, peer=peer.uid),
+                )
 
     def _bring_about_layers(self, isolate: Isolate, peer: Peer) -> None:
         isolate.layers -= {IsolationLayer.SEPARATE_USER}
@@ -181,7 +188,8 @@ class _Bridge(socketserver.BaseRequestHandler):
             holding.tokens.take(time.monotonic())
             self._send(Token(self.server.sonora.mint(holding.isolate, challenge)))
         except VeracruzError as error:
-            _LOG.warning("token refused: %s", error)
+            told = _about(holding.isolate, outcome="refused")
+            _LOG.warning("token refused: %s", error, extra=told)
             self._send(Failed(str(error)[:500]))
 
     def _stop_listening(self) -> None:
@@ -196,7 +204,10 @@ class _Bridge(socketserver.BaseRequestHandler):
             with contextlib.suppress(OSError):
                 self._send(Ended(ending))
         isolate.close()
-        _LOG.info("isolate %d ended", isolate.isolate_id)
+        ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
+        outcome = ending.name.lower() if isolate.ended.is_set() else "released"
+        told = _about(isolate, outcome=outcome)
+        _LOG.info("isolate %d ended", isolate.isolate_id, extra=told)
 
     def _receive_first(self) -> ToSonora | None:
         """The first message, all of it within a time that no trickle of bytes extends."""
@@ -262,6 +273,10 @@ class BridgeSocket:
         # In a folder of root's it stays: the next Sonora finds that nobody listens there.
         with contextlib.suppress(PermissionError):
             self.path.unlink(missing_ok=True)
+
+
+def _about(isolate: Isolate, **more: object) -> dict[str, object]:
+    return about(isolate=isolate.isolate_id, policy=isolate.policy_digest.hex(), **more)
 
 
 class SonoraServer(socketserver.ThreadingUnixStreamServer):

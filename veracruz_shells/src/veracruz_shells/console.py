@@ -3,13 +3,12 @@
 A program is a `command_group` or a `single_command`. It ends with 0 done, 1 failed, 2 wrong usage,
 3 refused by attestation or policy, 4 peer unreachable, 130 interrupted. Results go to standard
 output, all else to standard error in plain text; but with `--json` an error is one JSON object, on
-the last line.
+the last line; and where a log is in JSON all lines are objects.
 """
 
 import gc
 import itertools
 import json
-import logging
 import math
 import os
 import signal
@@ -27,6 +26,7 @@ from typing import Any, Final
 import click
 
 from veracruz_shells.files import read_file, to_standard_output, write_new_file
+from veracruz_shells.log import log_line, log_option, logs_json
 from veracruz_shells.option_names import NamedOption
 from veracruz_shells.progress import progress, step_aside
 from veracruz_utils.address import Address
@@ -63,6 +63,7 @@ _STATUSES: Final = (
 
 _debug: ContextVar[bool] = ContextVar("_debug", default=False)
 _as_json: ContextVar[bool] = ContextVar("_as_json", default=False)
+_log_is_json: ContextVar[bool] = ContextVar("_log_is_json", default=False)
 
 
 class _Program(click.Command):
@@ -80,11 +81,13 @@ class _Program(click.Command):
     ) -> Any:  # noqa: ANN401
         """Run; with `--json` even a line that cannot be read is told as JSON."""
         words = sys.argv[1:] if args is None else list(args)
-        kept = _as_json.set("--json" in itertools.takewhile(lambda word: word != "--", words))
+        own = [*itertools.takewhile(lambda word: word != "--", words)]
+        kept, kept_log = _as_json.set("--json" in own), _log_is_json.set(_json_log_in(own))
         try:
             return super().main(args, *others, **extra)
         finally:
             _as_json.reset(kept)
+            _log_is_json.reset(kept_log)
 
     def make_context(
         self,
@@ -242,6 +245,12 @@ class SecondsRange(click.FloatRange):
         return found
 
 
+def _json_log_in(words: Sequence[str]) -> bool:
+    """Whether these words ask for a log in JSON, for what ends before all of them are read."""
+    pairs = itertools.pairwise([*words, ""])
+    return "--log-format=json" in words or ("--log-format", "json") in pairs
+
+
 def _note_json(_: click.Context, __: click.Parameter, value: bool) -> bool:  # noqa: FBT001
     _as_json.set(value or _as_json.get())
     return value
@@ -264,28 +273,6 @@ json_option = click.option(
 """Adds `--json`, passed as `as_json: bool`."""
 
 
-def _start_log(context: click.Context, _: click.Parameter, form: str) -> None:
-    """Start the log on standard error, as text or as one JSON object a line."""
-    handler = logging.StreamHandler()
-    prog = context.find_root().info_name
-    handler.setFormatter(
-        _JsonFormatter() if form == "json" else logging.Formatter(f"{prog}: %(message)s")
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-
-
-log_option = click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    expose_value=False,
-    callback=_start_log,
-    help="The format of the log, which goes to standard error.",
-)
-"""Adds `--log-format`, for services, and starts their log."""
-
-
 def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
     """Print a result: `value` as one JSON object on a line, or `text`.
 
@@ -301,10 +288,20 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
         click.echo(json.dumps(value, default=_plain) if as_json else _shown(text))
 
 
-def note(text: str) -> None:
-    """Print a line that is not a result, on standard error."""
+def note(text: str, **fields: object) -> None:
+    """Print a line that is not a result, on standard error; a line of the log if that is JSON.
+
+    Args:
+        text: the line.
+        fields: what the line is about, for a log in JSON.
+    """
     step_aside()
-    click.echo(_shown(text), err=True)
+    prog, mark, rest = text.partition(": ")
+    named = bool(mark) and prog.isidentifier() and prog != "warning"
+    level = "warning" if (rest if named else text).startswith("warning: ") else "info"
+    logger = prog if named else __name__
+    line = log_line(level, logger, rest if named else text, **fields)
+    click.echo(line if logs_json() else _shown(text), err=True)
 
 
 @contextmanager
@@ -358,16 +355,22 @@ def _ending(prog: str | None) -> Iterator[None]:
         raise  # click knows
     except (Exception, KeyboardInterrupt) as caught:
         error = _unanswered(caught)
-        if isinstance(error, click.exceptions.Abort) and not _as_json.get():
+        as_json = _as_json.get() or logs_json() or _log_is_json.get()
+        if isinstance(error, click.exceptions.Abort) and not as_json:
             raise
         said = _with_hint(error)
-        if isinstance(said, click.ClickException) and not _as_json.get():
+        if isinstance(said, click.ClickException) and not as_json:
             raise said from None  # click says it with the usage
-        if _debug.get():
+        if _debug.get() and not (logs_json() or _log_is_json.get()):
             traceback.print_exc()
         status, text = _failure(said)
-        facts = json.dumps({"error": _error_facts(error, text, status)})
-        click.echo(facts if _as_json.get() else f"{prog}: {_shown(text)}", err=True)
+        facts = _error_facts(error, text, status)
+        if logs_json() or _log_is_json.get():
+            more = {"traceback": traceback.format_exc()} if _debug.get() else {}
+            line = log_line("error", str(prog), text, error=facts, **more)
+        else:
+            line = json.dumps({"error": facts}) if _as_json.get() else f"{prog}: {_shown(text)}"
+        click.echo(line, err=True)
         raise click.exceptions.Exit(status) from None
     finally:
         _as_json.reset(kept)
@@ -472,16 +475,3 @@ def _plain(value: object) -> str:
         case bytes():
             return value.hex()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields)

@@ -206,8 +206,8 @@ class DatabaseOpening:
 
 def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
     if url is not None:
-        note(f"tabasco: HTTP on {url}")
-    note(f"tabasco: ready on {address}")
+        note(f"tabasco: HTTP on {url}", http=url)
+    note(f"tabasco: ready on {address}", address=address)
     if as_json:
         more = {} if url is None else {"http": url}
         emit({"address": address} | more, "", as_json=True)

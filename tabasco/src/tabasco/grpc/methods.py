@@ -33,6 +33,7 @@ from psa_attestation.evidence.native import NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service.attestation import AttestationService
 from tabasco.service.sessions import Submission
+from veracruz_shells.log import about
 from veracruz_shells.refusal_quota import QuotaError, RefusalQuota
 from veracruz_shells.service import (
     CallError,
@@ -75,7 +76,35 @@ def methods_of(service: AttestationService) -> dict[str, UnaryMethod]:
 
 def bounded(methods: Mapping[str, UnaryMethod], quota: RefusalQuota) -> dict[str, PeerMethod]:
     """The methods, for peers that are not refused again and again."""
-    return {name: _bounded(method, quota) for name, method in methods.items()}
+    return {name: _logged(name, _bounded(method, quota)) for name, method in methods.items()}
+
+
+def _logged(name: str, method: PeerMethod) -> PeerMethod:
+    said = f"call: {name.rpartition('/')[2]}"
+
+    def asked_by(request: bytes, peer: str) -> bytes:
+        begun, answer, outcome = time.monotonic(), b"", "failed"
+        try:
+            answer = method(request, peer)
+            outcome = "answered"
+        except RefusalError as error:
+            outcome = f"refused: {error.reason.value}"
+            raise
+        except CallError as error:
+            outcome = error.status.value.lower().replace("_", "-")
+            raise
+        finally:
+            told = about(
+                peer=peer,
+                bytes_in=len(request),
+                bytes_out=len(answer),
+                duration_s=round(time.monotonic() - begun, 6),
+                outcome=outcome,
+            )
+            _log.info(said, extra=told)
+        return answer
+
+    return asked_by
 
 
 def _bounded(method: UnaryMethod, quota: RefusalQuota) -> PeerMethod:
