@@ -43,6 +43,14 @@ also for commands that need none of it; so is a name in the environment that beg
 `{upper}_SERVE_` and is not in the table. An empty variable counts as unset. Secrets stand in
 files of their own, which settings name.
 
+## The log
+
+It goes to standard error. With `log_format = "json"` every line is an object with `time`,
+`level`, `logger` and `message`, also the line that says it is ready, a warning and the error it
+ends with (`error`). What a line is about stands in fields of it, behind the line in text:
+`peer`, `session`, `isolate`, `policy`, `bytes_in`, `bytes_out`, `duration_s`, `outcome`, those
+that are known. No secret is in it.
+
 ## The settings
 
 | Key | Option | Environment | Value | Default | |

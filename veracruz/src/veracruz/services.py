@@ -13,7 +13,7 @@ from typing import Final, Self
 from veracruz.errors import ServiceError
 from veracruz.interrupts import undisturbed
 
-_READY: Final = re.compile(r": ready on (\S+?)[,:]?(?:\s|$)")
+_READY: Final = re.compile(r': "?ready on (\S+?)[,:"]*(?:\s|$)')  # as text or JSON
 _START_S: Final = 60.0
 _STOP_S: Final = 15.0
 _LAST_LINES: Final = 20
