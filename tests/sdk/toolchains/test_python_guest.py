@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from execution_engine.code_cache import CodeCache
 from execution_engine.errors import LimitCode, LimitError
@@ -22,6 +23,7 @@ from execution_engine.limits import EngineLimits
 from execution_engine.program import TimedProgram
 from execution_engine.run import RunInputs
 from execution_engine.wasm.examination import examine
+from sdk.cli import main
 from sdk.errors import BuildError
 from sdk.examples import EXAMPLES, Case
 from sdk.toolchains import python, python_core
@@ -379,6 +381,18 @@ def test_what_the_interpreter_does_not_load_is_told_at_the_build(tmp_path, text,
         python.compile_python(file)
     assert said in str(caught.value)
     assert "program.py" in str(caught.value)
+
+
+def test_a_program_on_somebody_elses_core_is_checked_on_that(core, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("core.wasm").write_bytes(core + b"\0\2\1x")
+    for command in (
+        "new --language python mine",
+        "build --core core.wasm mine",
+        "check-build mine",
+    ):
+        done = CliRunner().invoke(main, command.split())
+        assert done.exit_code == 0, done.output
 
 
 def test_a_module_that_never_ends_is_given_up(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import click
 
 from sdk import projects
 from sdk.commands.projects import rust_options
+from sdk.toolchains.python_core import core_in
 from sdk.toolchains.record import BuildRecord, differences, read_record
 from sdk.toolchains.rust_found import TARGET, RustChoice
 from veracruz_shells.console import emit, json_option, read_file
@@ -36,7 +37,8 @@ def check_build(
 ) -> None:
     """Check that a module is what its record says: build FOLDER anew, and compare.
 
-    Nothing is written. Exit status 1: the module is not the record's, or the build gives another
+    Nothing is written. A program in Python is built on the core that the module begins with, which
+    is not looked into. Exit status 1: the module is not the record's, or the build gives another
     one; then it is said what differs, another compiler above all.
     """
     project = projects.open_project(folder)
@@ -47,7 +49,9 @@ def check_build(
         faults.append(f"the module is {found.short}, the record says {kept.module.short}")
     rust = project.language == "rust"
     choice = RustChoice(rustc, cargo, kept.target if rust else TARGET)
-    built = project.record_of(project.build(debug=kept.debug, choice=choice))
+    # No build of a core repeats another: a program is built on the one that it begins with.
+    core = core_in(code) if project.language == "python" else None
+    built = project.record_of(project.build(debug=kept.debug, choice=choice, core=core))
     differ = differences(kept, built)
     if built.module != kept.module:
         faults.append(_why(kept, built, differ))
