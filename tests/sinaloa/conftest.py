@@ -10,6 +10,9 @@ import pytest
 
 from colima.sinaloa import SERVICE
 from sinaloa import Bridge, IsolateLink
+from sinaloa.computation import ServedPolicy
+from sinaloa.computations import Computations
+from sinaloa.places import Places
 from support.patience import PATIENCE_S
 from support.policies import DAY, certificate, key_of, public_key_der
 from support.sinaloa_fakes import MEASUREMENT, FakeSonora
@@ -43,6 +46,11 @@ class Rig:
     service: GrpcService
     channel: grpc.Channel
 
+    @property
+    def places(self) -> Places:
+        """Those of its sessions."""
+        return self.bridge._computations.only.places
+
     def session(self, chunks):
         """Open a session."""
         return self.channel.stream_stream(f"/{SERVICE}/Session")(chunks, timeout=PATIENCE_S)
@@ -56,7 +64,7 @@ def serve(sonora) -> Callable[..., Rig]:
     def serving(max_sessions: int = 4, **settings) -> Iterator[Rig]:
         with (
             IsolateLink.launch(sonora.path, b"policy") as isolate,
-            Bridge(isolate, max_sessions=max_sessions, **settings) as bridge,
+            Bridge(_of_one(isolate, max_sessions), **settings) as bridge,
             GrpcService(
                 "127.0.0.1:0",
                 unary={},
@@ -70,6 +78,11 @@ def serve(sonora) -> Callable[..., Rig]:
             bridge.cut_sessions()
 
     return serving
+
+
+def _of_one(isolate: IsolateLink, max_sessions: int) -> Computations:
+    policy = Digest(isolate.launched.policy_digest)
+    return Computations(ServedPolicy(policy, None, max_sessions=max_sessions, isolate=isolate))
 
 
 def policy_text(*, measurement: bytes = MEASUREMENT, sinaloa: str = "127.0.0.1:3017") -> bytes:

@@ -123,7 +123,7 @@ def test_one_session_too_many_is_refused_and_the_next_is_served(serve, sonora):
         for outbox, call in zip(outboxes, calls, strict=True):
             outbox.send(b"x")
             assert next(call) == b"x"
-        eventually(lambda: all(place.let_in for place in rig.bridge._places._taken))
+        eventually(lambda: all(place.let_in for place in rig.places._taken))
         refused = rig.session(iter([b"y"]))
         assert code_of(refused) is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "2 sessions are open" in refused.details()
@@ -158,7 +158,7 @@ def test_a_principal_that_vanishes_in_the_middle_of_an_upload_leaves_nothing(ser
         eventually(lambda: sonora.isolates[0].sessions)
         call.cancel()
         assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
 
 
 def test_a_principal_that_vanishes_in_the_middle_of_a_download_leaves_nothing(serve, sonora):
@@ -168,7 +168,7 @@ def test_a_principal_that_vanishes_in_the_middle_of_a_download_leaves_nothing(se
         assert next(call)
         call.cancel()
         assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
 
 
 def test_an_isolate_that_closes_a_session_ends_it_for_the_principal(serve, sonora):
@@ -177,7 +177,7 @@ def test_an_isolate_that_closes_a_session_ends_it_for_the_principal(serve, sonor
         outbox = Outbox()
         assert list(rig.session(outbox)) == [b"goodbye"]
         outbox.send(None)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
 
 
 def test_a_slow_principal_holds_the_isolate_back(serve, sonora):
@@ -369,7 +369,7 @@ def test_cutting_all_sessions_frees_their_places(serve, sonora):
         }
         for outbox in outboxes:
             outbox.send(None)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
         assert list(rig.session(iter([b"next"]))) == [b"next"]
 
 
@@ -382,8 +382,8 @@ def test_many_sessions_leave_no_descriptor_and_no_thread(serve, sonora):
                 assert sonora.isolates[0].session_ended.acquire(timeout=PATIENCE_S)
 
         several(5)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
         before = open_descriptors()
         several(40)
-        eventually(lambda: len(rig.bridge._places) == 0)
+        eventually(lambda: len(rig.places) == 0)
         eventually(lambda: open_descriptors() <= before)

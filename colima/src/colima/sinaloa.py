@@ -3,6 +3,9 @@
 `Attest` and `Describe` are unary. `Session` streams bare bytes both ways, at most
 `MAX_CHUNK_BYTES` a message, with identity serializers: they are TLS records that end in the
 isolate and mean nothing to anyone between.
+
+A client names its policy in the metadata of each call, as `POLICY_KEY`: the digest, in hexadecimal.
+A bridge of many policies finds the isolate by it.
 """
 
 from typing import Annotated, Final
@@ -13,6 +16,7 @@ from colima.tabasco import CHALLENGE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
 
 SERVICE: Final = "veracruz.sinaloa.v1.Sinaloa"
 MAX_CHUNK_BYTES: Final = 1024 * 1024
+POLICY_KEY: Final = "veracruz-policy"
 
 
 @message(pb.AttestRequest)

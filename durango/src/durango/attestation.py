@@ -5,6 +5,7 @@ asked for a token over a fresh challenge, Tabasco for its result on that token.
 """
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -69,6 +70,7 @@ def attest(
             timeout_s=timeout_s,
             halt=halt,
             remedy=BRIDGE_REMEDY,
+            metadata={bridge.POLICY_KEY: str(policy.digest)},
         ).token
     result = _ask(
         verifier.VerifyTokenResponse,
@@ -93,13 +95,22 @@ def _ask(
     halt: Halt,
     remedy: str | None = None,
     tls: ClientFiles | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> _AnswerT:
     address = peer.rpartition(" ")[2]
     try:
         asked = colima.encode(request)
         with open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES, tls=tls) as channel:
             halt.watch(channel.close)
-            data = unary(channel, method, asked, timeout_s=timeout_s, peer=peer, remedy=remedy)
+            data = unary(
+                channel,
+                method,
+                asked,
+                timeout_s=timeout_s,
+                peer=peer,
+                remedy=remedy,
+                metadata=metadata,
+            )
         return colima.decode(answer, data)
     except colima.WireError as error:
         raise ProtocolError(f"{peer} sent a malformed answer: {error}") from error

@@ -150,7 +150,7 @@ class Principal:
                 server_certificate_digest=attestation.certificate_digest,
                 server_name=SERVER_NAME,
             )
-            transport = SinaloaTransport(str(sinaloa or policy.sinaloa))
+            transport = SinaloaTransport(str(sinaloa or policy.sinaloa), policy=str(policy.digest))
             halt.watch(transport.abort)
             return Connection.open(transport, endpoint, timeout_s=timeout_s)
 

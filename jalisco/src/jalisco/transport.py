@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from threading import Thread
 from typing import Final, Protocol, cast
 
-from colima.sinaloa import MAX_CHUNK_BYTES, SERVICE
+from colima.sinaloa import MAX_CHUNK_BYTES, POLICY_KEY, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
 from veracruz_shells.service import (  # sets gRPC up as it loads
@@ -83,6 +83,7 @@ class SinaloaTransport:
 
     Args:
         address: "host:port".
+        policy: the digest of whose policy, in hexadecimal, which a bridge of many needs to know.
         send_timeout_s: how long `send` waits for the bridge to take a chunk.
         session_timeout_s: how long the stream may live in all.
         close_timeout_s: how long `close` waits for the bridge to end its side.
@@ -95,6 +96,7 @@ class SinaloaTransport:
         self,
         address: str,
         *,
+        policy: str | None = None,
         send_timeout_s: float = 60.0,
         session_timeout_s: float = 6 * 3600.0,
         close_timeout_s: float = 2.0,
@@ -107,7 +109,8 @@ class SinaloaTransport:
         self._failure: SessionError | None = None
         self._channel = open_channel(address, max_message_bytes=_MAX_MESSAGE_BYTES)
         session: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(_METHOD)
-        self._call = session(self._requests(), timeout=session_timeout_s)
+        named = () if policy is None else ((POLICY_KEY, policy),)
+        self._call = session(self._requests(), timeout=session_timeout_s, metadata=named)
         self._reader = Thread(target=self._read, name=self._peer, daemon=True)
         self._reader.start()
 

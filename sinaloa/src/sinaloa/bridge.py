@@ -17,10 +17,10 @@ from colima.sinaloa import (
     DescribeIsolateRequest,
     DescribeIsolateResponse,
 )
-from sinaloa.isolate import IsolateLink
+from sinaloa.computation import ServedPolicy
+from sinaloa.computations import Computations
 from sinaloa.memory import MemoryReturn
-from sinaloa.peers import AttestationQuota
-from sinaloa.places import GaveWayError, Places
+from sinaloa.places import GaveWayError
 from sinaloa.session import BridgeSession
 from veracruz_shells.event_loop import event_loop
 from veracruz_shells.service import (
@@ -43,6 +43,8 @@ _OTHER_SESSIONS: Final = 64
 _ON_CONNECTION: Final = 64
 """On one connection, so that none takes all; a principal's own client has one at a time."""
 _TICK_S: Final = 5.0
+_QUIET_S: Final = 1.0
+"""So long after an answer, while the bridge is being drained, its session counts as idle."""
 _Message = TypeVar("_Message", AttestRequest, DescribeIsolateRequest)
 
 
@@ -53,22 +55,18 @@ class Bridge:
     tokens against their own policy, and their sessions end inside the isolate.
     """
 
-    def __init__(self, isolate: IsolateLink, *, max_sessions: int, stall_s: float = 60.0) -> None:
-        """A bridge to `isolate`.
+    def __init__(self, computations: Computations, *, stall_s: float = 60.0) -> None:
+        """A bridge to the isolates of `computations`.
 
         Args:
-            isolate: where the sessions go.
-            max_sessions: at once. For one more another gives way that has not shaken hands; if all
-                have, it is refused as RESOURCE_EXHAUSTED.
+            computations: what it serves.
             stall_s: how long either side of a session may leave a piece untaken, and a principal
                 stay silent at its beginning, in seconds.
         """
-        self._isolate = isolate
-        self._max_sessions = max_sessions
+        self._computations = computations
         self._stall_s = stall_s
-        self._places = Places(max_sessions)
-        self._quota = AttestationQuota()
         self._memory = MemoryReturn()
+        self._draining = False
         self._watchdog: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -97,7 +95,7 @@ class Bridge:
             message_bytes=MAX_CHUNK_BYTES + 1024,
             calls=_CALLS,
             calls_of_peer=_CALLS_OF_PEER,
-            streams=self._max_sessions + _OTHER_SESSIONS,
+            streams=self._computations.places + _OTHER_SESSIONS,
             on_connection=_ON_CONNECTION,
         )
 
@@ -105,27 +103,61 @@ class Bridge:
         """End all sessions, as the bridge itself is ending; from any other thread than its own."""
         asyncio.run_coroutine_threadsafe(self._cut_all(), event_loop()).result()
 
+    def drain(self, seconds: float) -> None:
+        """Take no new session, wait until nothing is under way in the others, and end them.
+
+        From any other thread than its own.
+
+        Args:
+            seconds: how long to wait at most.
+        """
+        asyncio.run_coroutine_threadsafe(self._drain(seconds), event_loop()).result()
+
+    async def _drain(self, seconds: float) -> None:
+        self._draining = True
+        deadline = time.monotonic() + seconds
+        while (now := time.monotonic()) < deadline and (sessions := self._sessions()):
+            for session in sessions:
+                # By what passes, of which nobody here reads a word: after an answer nothing more
+                # came. Who waits for an answer is not idle.
+                if session.answered(now - _QUIET_S):
+                    session.cut(_ending())
+            await asyncio.sleep(min(_QUIET_S / 4, deadline - now))
+        await self._cut_all()
+
+    def _sessions(self) -> list[BridgeSession]:
+        served = self._computations.all()
+        return [session for each in served for session in each.places.sessions()]
+
     async def _cut_all(self) -> None:
-        for session in self._places.sessions():
-            session.cut(UnreachableError("the session was cut off: the bridge is ending"))
+        for session in self._sessions():
+            session.cut(_ending())
+
+    def _computation(self, caller: Caller) -> ServedPolicy:
+        if self._draining:
+            raise _ending()
+        return self._computations.of(caller)
 
     async def _attest(self, request: bytes, caller: Caller) -> bytes:
         challenge = _read(AttestRequest, request).challenge
-        sites = self._places.sites_beside(caller.peer)
-        self._quota.take(caller.peer, sites=sites, now=time.monotonic())
-        return encode(AttestResponse(await self._isolate.attest(challenge)))
+        computation = self._computation(caller)
+        sites = computation.places.sites_beside(caller.peer)
+        computation.quota.take(caller.peer, sites=sites, now=time.monotonic())
+        isolate = await computation.isolate()
+        return encode(AttestResponse(await isolate.attest(challenge)))
 
-    async def _describe(self, request: bytes, _: Caller) -> bytes:
+    async def _describe(self, request: bytes, caller: Caller) -> bytes:
         _read(DescribeIsolateRequest, request)
-        launched = self._isolate.launched
+        launched = self._computation(caller).running().launched
         return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
 
     async def _session(self, stream: Stream) -> None:
+        computation = self._computation(stream.caller)
         # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-        with self._places.place(stream.caller.peer) as place:
-            channel = await self._isolate.open_session(place)
+        with computation.places.place(stream.caller.peer) as place:
+            channel = await (await computation.isolate()).open_session(place)
             session = BridgeSession(channel, stream)
-            if not self._places.occupy(place, session):
+            if not computation.places.occupy(place, session):
                 channel.close()
                 raise GaveWayError
             try:
@@ -140,7 +172,7 @@ class Bridge:
             await asyncio.sleep(min(_TICK_S, self._stall_s))
             self._memory.turn(time.monotonic())
             since = time.monotonic() - self._stall_s
-            for session in self._places.sessions():
+            for session in self._sessions():
                 if session.stalled(since):
                     _LOG.warning("session cut off: a side took nothing for too long")
                     session.cut(
@@ -149,6 +181,10 @@ class Bridge:
                             "the session was cut off: a side was idle too long",
                         )
                     )
+
+
+def _ending() -> UnreachableError:
+    return UnreachableError("the bridge is ending: connect again, when there is another")
 
 
 @contextmanager

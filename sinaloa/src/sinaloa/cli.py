@@ -1,6 +1,5 @@
 """The `sinaloa` command: the bridge on the delegate's machine."""
 
-import logging
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,25 +8,22 @@ from typing import Final
 import click
 
 from colima.isolate import MAX_PLACES, places_for, sessions_each
-from sinaloa.bridge import Bridge
 from sinaloa.errors import SinaloaError
-from sinaloa.isolate import End, IsolateLink
+from sinaloa.isolate import IsolateLink
+from sinaloa.listing import standings
+from sinaloa.serving import serve_folder, serve_one
 from veracruz_shells.console import (
     ADDRESS,
     emit,
     json_option,
     log_option,
-    note,
 )
 from veracruz_shells.policy_files import read_policy
-from veracruz_shells.service import GrpcService
 from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError
 
-_BY_POLICY: Final = frozenset({End.QUORUM, End.EXPIRED, End.IDLE})
 _USUAL_PLACES: Final = 64
-_LOG: Final = logging.getLogger(__name__)
 
 
 @service_group(
@@ -40,7 +36,18 @@ def main() -> None:
 
 
 @main.command(cls=ServiceCommand)
-@click.argument("policy", type=click.Path(path_type=Path), envvar="SINALOA_SERVE_POLICY")
+@click.argument(
+    "policy", type=click.Path(path_type=Path), required=False, envvar="SINALOA_SERVE_POLICY"
+)
+@click.option(
+    "--policies",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Serve each policy (*.json) of this folder, as they come and go, by digest.",
+)
+@click.option(
+    "--ahead", is_flag=True, help="With --policies: launch isolates before anybody asks for them."
+)
 @click.option(
     "--sonora",
     type=click.Path(path_type=Path),
@@ -57,49 +64,97 @@ def main() -> None:
 @click.option(
     "--max-sessions",
     type=click.IntRange(1, MAX_PLACES),
-    help="Sessions that may be open at once.  [default: 64, or what the policy's principals need]",
+    help="Sessions of a policy that may be open at once.  "
+    "[default: 64, or what the policy's principals need]",
+)
+@click.option(
+    "--drain",
+    type=click.FloatRange(0, 3600),
+    metavar="SECONDS",
+    help="On SIGTERM, take no new session, let uploads and fetches finish for so long, and leave "
+    "the isolate to the next bridge.",
 )
 @log_option
 @json_option
-def serve(
-    policy: Path, sonora: Path, listen: Address | None, max_sessions: int | None, *, as_json: bool
+def serve(  # noqa: PLR0917 - click gives them by name
+    policy: Path | None,
+    policies: Path | None,
+    sonora: Path,
+    listen: Address | None,
+    max_sessions: int | None,
+    drain: float | None,
+    *,
+    ahead: bool,
+    as_json: bool,
 ) -> None:
     """Serve one computation: launch an isolate that holds POLICY, and carry bytes to it.
 
     Ends with status 0 when all result readers have asked for shutdown, when the policy expires,
-    when nobody had a session for its idle_seconds, or on SIGTERM; the isolate ends with it.
+    when nobody had a session for its idle_seconds, or on SIGTERM; the isolate ends with it, unless
+    --drain says that the bridge alone is to end.
 
     If it is killed, Sonora holds the isolate. Start it again: it finds the isolate as it was.
+
+    With --policies it serves many: an isolate each, launched for the first who asks. A file that
+    is added is served within seconds, at once after SIGHUP; one that is taken away ends its
+    isolate. On SIGTERM the isolates go on.
     """
+    if (policy is None) == (policies is None):
+        raise click.UsageError("give POLICY, or --policies and a folder of them")
+    if policies is not None:
+        if listen is None:
+            raise click.UsageError("--policies needs --listen: the policies may name several")
+        serve_folder(
+            policies,
+            partial(IsolateLink.launch, sonora),
+            listen,
+            places=lambda agreed: _places(agreed, max_sessions),
+            ahead=ahead,
+            drain=drain,
+            as_json=as_json,
+        )
+        return
+    assert policy is not None
     agreed = read_policy(policy)
     try:
         agreed.require_in_force(datetime.now(UTC))
     except PolicyError as error:
         raise error.in_file(str(policy)) from None
-    places = _places(agreed, max_sessions)
-    describe = partial(_describe, agreed)
-    with (
-        IsolateLink.launch(sonora, agreed.raw, describe=describe) as isolate,
-        Bridge(isolate, max_sessions=places) as bridge,
-        GrpcService(
-            listen or agreed.sinaloa,
-            unary={},
-            by_caller=bridge.by_caller,
-            streams=bridge.streams,
-            limits=bridge.limits,
-        ) as service,
-    ):
-        _check(agreed, isolate)
-        isolate.when_ended(service.stop)
-        service.serve_until_signalled(
-            lambda: _announce(service, isolate, as_json=as_json),
-            on_stopping=lambda: None if isolate.end else bridge.cut_sessions(),
-        )
-        end = isolate.end
-    if end in _BY_POLICY:
-        note(f"sinaloa: done: {describe(end)}")
-    elif end is not None:
-        raise SinaloaError(f"{describe(end)}: its memory and everything in it is gone; start again")
+    serve_one(
+        agreed,
+        partial(IsolateLink.launch, sonora),
+        listen or agreed.sinaloa,
+        max_sessions=_places(agreed, max_sessions),
+        drain=drain,
+        as_json=as_json,
+    )
+
+
+@main.command("list")
+@click.option(
+    "--policies",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    required=True,
+    help="The policies to ask about, such as those of 'sinaloa serve --policies'.",
+)
+@click.option(
+    "--at", type=ADDRESS, metavar="HOST:PORT", required=True, help="Where the bridge listens."
+)
+@json_option
+def list_policies(policies: Path, at: Address, *, as_json: bool) -> None:
+    """Ask a running bridge what it has of each policy in a folder.
+
+    A bridge tells nobody what it serves who does not name it: it is asked by the policies' digests.
+    Nothing is launched by asking.
+    """
+    rows = [each.facts() for each in standings(policies, at)]
+    text = "\n".join(
+        f"{row['policy_digest'] or '-':64}  {row['state']:8}  {row['file']}"
+        + (f": {row['detail']}" if row["detail"] else "")
+        for row in rows
+    )
+    emit({"policies": rows}, text, as_json=as_json)
 
 
 def _places(agreed: Policy, wanted: int | None) -> int:
@@ -115,48 +170,3 @@ def _places(agreed: Policy, wanted: int | None) -> int:
             "others out"
         )
     return wanted
-
-
-def _describe(agreed: Policy, end: End) -> str:
-    """How the isolate of this policy ended, for principals and the delegate."""
-    if end is End.EXPIRED:
-        return f"{end.value} at {agreed.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-    if end is End.IDLE:
-        return f"{end.value} (idle_seconds = {agreed.limits.idle_seconds})"
-    return str(end.value)
-
-
-def _check(agreed: Policy, isolate: IsolateLink) -> None:
-    """Say early what every principal will find out for itself."""
-    launched = isolate.launched
-    if launched.policy_digest != agreed.digest.value:
-        raise SinaloaError(
-            f"sonora launched policy {launched.policy_digest.hex()}, expected {agreed.digest}"
-        )
-    accepted = agreed.accepted(launched.platform)
-    if accepted is None or launched.measurement not in accepted.measurements:
-        note(
-            f"sinaloa: warning: runtime {launched.measurement.hex()} on {launched.platform} is not "
-            "among those the policy accepts; principals will refuse it"
-        )
-
-
-def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> None:
-    launched = isolate.launched
-    note(
-        f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "
-        f"isolate {launched.isolate_id} on {launched.platform}"
-        + (", found again" if launched.found_again else "")
-    )
-    if as_json:
-        facts = {
-            "ready": True,
-            "address": service.address,
-            "policy_digest": launched.policy_digest,
-            "platform": launched.platform,
-            "measurement": launched.measurement,
-            "certificate_digest": launched.certificate_digest,
-            "isolate_id": launched.isolate_id,
-            "found_again": launched.found_again,
-        }
-        emit(facts, "", as_json=True)

@@ -163,7 +163,7 @@ class IsolateLink:
         """
         answer: Future[bytes] = Future()
         with self._asking:
-            self._check_running()
+            self.check_running()
             if len(self._pending) >= _ASKED:
                 raise SonoraUnreachableError(
                     f"{self._name} has {_ASKED} requests to answer: try again later"
@@ -187,7 +187,7 @@ class IsolateLink:
         Raises:
             SonoraUnreachableError, SinaloaError: the isolate ended, or takes no sessions.
         """
-        self._check_running()
+        self.check_running()
         ours, theirs = socket.socketpair()
         with theirs:
             ours.settimeout(0)
@@ -230,6 +230,12 @@ class IsolateLink:
             # Half of it: Sonora sees our end, and can still say how the isolate had ended before.
             self._connection.shutdown(socket.SHUT_WR)
         self._watcher.join(_END_S)
+        self.leave()
+
+    def leave(self) -> None:
+        """Go without a word, so that Sonora holds the isolate for another bridge; idempotent."""
+        with self._ended:
+            self._on_end = lambda: None
         for channel in (self._connection, self._control):
             with contextlib.suppress(OSError):
                 channel.shutdown(socket.SHUT_RDWR)
@@ -237,7 +243,12 @@ class IsolateLink:
         self._connection.close()
         self._control.close()
 
-    def _check_running(self) -> None:
+    def check_running(self) -> None:
+        """Return if it runs.
+
+        Raises:
+            SonoraUnreachableError, SinaloaError: it ended, and how.
+        """
         if self._end is End.SONORA_GONE:
             raise SonoraUnreachableError(self._end.value)
         if self._end is not None:

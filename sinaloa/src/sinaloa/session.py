@@ -25,7 +25,7 @@ _LAST_PIECE_S: Final = 0.1
 class BridgeSession:
     """The bytes of one session; owns the socket to the isolate."""
 
-    __slots__ = ("_channel", "_download_since", "_stream", "_upload_since", "cut_off")
+    __slots__ = ("_channel", "_download_since", "_last_word", "_stream", "_upload_since", "cut_off")
 
     def __init__(self, channel: socket.socket, stream: Stream) -> None:
         """Pump between `channel`, which does not block, and a stream."""
@@ -33,6 +33,7 @@ class BridgeSession:
         self._stream = stream
         self._upload_since: float | None = time.monotonic()  # silence counts until the first piece
         self._download_since: float | None = None
+        self._last_word: float | None = None  # of the isolate, if the principal said nothing since
         self.cut_off: VeracruzError | None = None
 
     async def pump(self) -> None:
@@ -59,6 +60,7 @@ class BridgeSession:
         """Hand what the principal sends to the isolate, until either has no more of it."""
         try:
             while (chunk := await self._stream.read()) is not None:
+                self._last_word = None
                 self._upload_since = time.monotonic()
                 await loop.sock_sendall(self._channel, chunk)
                 self._upload_since = None
@@ -75,6 +77,7 @@ class BridgeSession:
                 self._download_since = time.monotonic()
                 await self._stream.write(piece)
                 self._download_since = None
+                self._last_word = time.monotonic()
         except OSError:
             pass  # the isolate died with bytes unread
 
@@ -91,6 +94,15 @@ class BridgeSession:
         return any(
             start is not None and start < since
             for start in (self._upload_since, self._download_since)
+        )
+
+    def answered(self, since: float) -> bool:
+        """Whether the isolate had the last word, before then (monotonic): nothing is under way."""
+        return (
+            self._upload_since is None
+            and self._download_since is None
+            and self._last_word is not None
+            and self._last_word < since
         )
 
     def cut(self, why: VeracruzError) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -61,9 +61,14 @@ class StopRequests:
             self._bell.send(bytes([_STOP]))
 
     @contextmanager
-    def signals(self) -> Iterator[None]:
-        """Have signals wait here instead of doing what they do; for the main thread."""
-        before = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+    def signals(self, *, hangup: bool = False) -> Iterator[None]:
+        """Have signals wait here instead of doing what they do; for the main thread.
+
+        Args:
+            hangup: also SIGHUP.
+        """
+        heard = (*_SIGNALS, signal.SIGHUP) if hangup else _SIGNALS
+        before = {number: signal.signal(number, _ignore) for number in heard}
         bell = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
         try:
             yield
@@ -72,14 +77,16 @@ class StopRequests:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def wait(self) -> signal.Signals | None:
-        """The signal that came, or None for `stop`."""
+    def wait(self, on_hangup: Callable[[], None] | None = None) -> signal.Signals | None:
+        """The signal that came, or None for `stop`; `on_hangup` is called for each SIGHUP."""
         while True:
             (number,) = self._heard.recv(1)
             if number in _SIGNALS:
                 return signal.Signals(number)
             if number == _STOP:
                 return None
+            if number == signal.SIGHUP and on_hangup is not None:
+                on_hangup()
 
     def close(self) -> None:
         """Nobody waits any more; idempotent."""

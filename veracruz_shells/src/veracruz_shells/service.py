@@ -309,6 +309,7 @@ class GrpcService:
         on_ready: Callable[[], None],
         *,
         on_stopping: Callable[[], None] | None = None,
+        on_hangup: Callable[[], None] | None = None,
     ) -> signal.Signals | None:
         """Serve until SIGTERM, SIGINT or `stop`, then end; to be called in the main thread.
 
@@ -316,13 +317,14 @@ class GrpcService:
             on_ready: called once a signal is certain to end the service cleanly.
             on_stopping: called when health says NOT_SERVING and before calls in progress get their
                 grace; ends what would otherwise hold them up.
+            on_hangup: called for each SIGHUP, in the main thread; without it, that ends a process.
 
         Returns:
             The signal, or None for `stop`.
         """
-        with self._stop_requests.signals():
+        with self._stop_requests.signals(hangup=on_hangup is not None):
             on_ready()
-            request = self._stop_requests.wait()
+            request = self._stop_requests.wait(on_hangup)
             event_loop().call_soon_threadsafe(self._health.end)
             if on_stopping is not None:
                 on_stopping()
@@ -466,6 +468,7 @@ def unary(
     timeout_s: float,
     peer: str,
     remedy: str | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """The response to one request.
 
@@ -476,6 +479,7 @@ def unary(
         timeout_s: how long to wait for all of it, in seconds.
         peer: for the error, such as `tabasco at 127.0.0.1:3010`.
         remedy: for the error, what to do if there is no such peer.
+        metadata: what goes with the call, by name.
 
     Raises:
         RefusedError: the service's attestation or policy says no.
@@ -484,7 +488,7 @@ def unary(
     """
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     try:
-        return call(request, timeout=timeout_s)
+        return call(request, timeout=timeout_s, metadata=tuple((metadata or {}).items()))
     except grpc.RpcError as error:
         raise error_of_call(error, peer=peer, remedy=remedy) from error
 
