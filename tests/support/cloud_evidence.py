@@ -110,7 +110,7 @@ def keylime(registers=None, *, blob: bytes | None = None, signature=ec_signature
 
 def keylime_registers(registers) -> bytes:
     """Structures of `tpm2_quote`, as they lie in memory."""
-    numbers = {"sha1": 4, "sha256": 0x0B, "sha384": 0x0C}
+    numbers = {"sha1": 4, "sha256": 0x0B, "sha384": 0x0C, "sha512": 0x0D}
     blob = struct.pack("<I", len(registers))
     for bank, values in registers.items():
         bits = sum(1 << index for index in values)

@@ -14,7 +14,11 @@ from support.refused_evidence import refused
 from support.throwaway_chain import NOON, YEAR, authority, issue
 from support.tpm_quotes import rsa_key
 from tabasco.verify import Fault
-from tabasco.verify.tpm.endorsement import verify_endorsement, verify_key_certificate
+from tabasco.verify.tpm.endorsement import (
+    EndorsedKey,
+    verify_endorsement,
+    verify_key_certificate,
+)
 from tabasco.verify.x509.certificates import as_pem
 
 SHARED = Path(__file__).parents[5] / "shared" / "vectors" / "tpm-more"
@@ -44,6 +48,13 @@ def test_a_certificate_says_which_tpm_of_whose_it_is():
     # All that a revocation can name.
     named = (certificate, BETWEEN.der, ROOT.der, spki(rsa_key()), spki(BETWEEN.key))
     assert {hashlib.sha256(each).digest() for each in named} <= {each.value for each in found.named}
+
+
+def test_an_endorsed_key_is_of_one_key_and_one_tpm():
+    tpm = verify(made())
+    found = EndorsedKey(public_key=spki(P256), endorsement=tpm)
+    assert found == EndorsedKey(spki(P256), tpm)
+    assert found != EndorsedKey(spki(rsa_key()), tpm)
 
 
 def test_other_names_beside_that_of_the_tpm_say_nothing_of_it():

@@ -28,6 +28,7 @@ from tabasco.verify.tpm.forms import parse_quote_of_any_form
 from tabasco.verify.tpm.go_attestation import parse_go_attestation
 from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
 from tabasco.verify.tpm.parts import loaded
+from tabasco.verify.tpm.quote_json import parse_tpm
 
 RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
 FORMS = {
@@ -149,6 +150,8 @@ class TestKeylime:
             (b"AA==:AA==:AA==", "not r and three parts"),
             (b"rA:AA==:AA==", "not base64"),
             (b"rAA==:AAA:AA==", "not base64"),
+            (b"rAAAA=:AA==:AA==", "not base64"),
+            (b"rAA==:AA==AA==:AA==", "not r and three parts"),
         ],
     )
     def test_another_form_is_refused_as_such(self, data, said):
@@ -298,6 +301,77 @@ def test_a_quote_over_few_registers_is_given_by_their_numbers():
     document = {"ak_public": encode(key).decode(), "tpm_quote": quote}
     proven = verify(json.dumps(document).encode(), keys={"*": CURVE})
     assert set(proven.measurements) == {"pcr4", "pcr7"}
+
+
+class TestOurJson:
+    MESSAGE = Recipe(registers={"sha256": {0: bytes(32)}}).message()
+    QUOTE = {  # noqa: RUF012 - read only
+        "message": b64encode(MESSAGE).decode(),
+        "signature": b64encode(ec_signature(MESSAGE)).decode(),
+        "pcrs": {"0": "00" * 32},
+    }
+    ZERO = "00" * 32
+
+    def read(self, document):
+        return parse_tpm(json.dumps(document).encode())
+
+    def registers(self, pcrs):
+        document = {"ak_public": "", "tpm_quote": self.QUOTE | {"pcrs": pcrs}}
+        return self.read(document).registers
+
+    @pytest.mark.parametrize(
+        ("document", "said"),
+        [
+            ([], "the evidence is not an object"),
+            ({}, "the evidence is not an object"),
+            ({"ak_public": "", "tpm_quote": QUOTE, "more": 1}, "the evidence is not an object"),
+            ({"ak_public": "", "tpm_quote": []}, "tpm_quote is not an object"),
+            ({"ak_public": "", "tpm_quote": QUOTE | {"more": 1}}, "tpm_quote is not an object"),
+            ({"ak_public": 1, "tpm_quote": QUOTE}, "ak_public is not base64"),
+            ({"ak_public": "é", "tpm_quote": QUOTE}, "ak_public is not base64"),
+            ({"ak_public": "A", "tpm_quote": QUOTE}, "ak_public is not base64"),
+            ({"ak_public": "AA=!=", "tpm_quote": QUOTE}, "ak_public is not base64"),
+            ({"ak_public": "", "tpm_quote": QUOTE | {"message": 1}}, "message is not base64"),
+            ({"ak_public": "", "tpm_quote": QUOTE | {"signature": 1}}, "signature is not base64"),
+        ],
+    )
+    def test_json_of_another_form_is_refused(self, document, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            self.read(document)
+
+    @pytest.mark.parametrize(
+        ("pcrs", "said"),
+        [
+            ([], "a list of 0 registers"),
+            ([ZERO] * 23, "a list of 23 registers"),
+            ([ZERO] * 25, "a list of 25 registers"),
+            ({}, "neither a list of registers nor an object"),
+            (1, "neither a list of registers nor an object"),
+            ({"sha256": {}}, "the registers of sha256 are not an object"),
+            ({"sha256": [ZERO]}, "the registers of sha256 are not an object"),
+            ({"00": ZERO}, "'00' is not the number"),
+            ({"1" * 20: ZERO}, f"'{'1' * 16}' is not the number"),
+            ({"sha256": {"0": ZERO}, "0": ZERO}, "'sha256' is not the number"),
+            ({"0": 1}, "a register of sha256 is not 32 bytes"),
+            ({"0": "0" * 63 + "x"}, "a register of sha256 is not 32 bytes"),
+            ({"0": "00" * 31}, "a register of sha256 is not 32 bytes"),
+        ],
+    )
+    def test_registers_of_another_form_are_refused(self, pcrs, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            self.registers(pcrs)
+
+    def test_registers_may_be_a_list_of_all_or_an_object_of_some_or_of_all_banks(self):
+        zero = bytes(32)
+        assert self.registers([self.ZERO] * 24) == {"sha256": dict.fromkeys(range(24), zero)}
+        assert self.registers({"10": self.ZERO, "9": self.ZERO}) == {"sha256": {9: zero, 10: zero}}
+        sizes = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+        found = self.registers({bank: {"0": "00" * size} for bank, size in sizes.items()})
+        assert found == {bank: {0: bytes(size)} for bank, size in sizes.items()}
+
+    def test_the_key_comes_along_as_it_is(self):
+        found = self.read({"ak_public": "AAEC", "tpm_quote": self.QUOTE})
+        assert (found.public_key, found.message) == (bytes(range(3)), self.MESSAGE)
 
 
 @given(st.binary(max_size=300))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ from tabasco.verify.tpm.quote import (
     usable_key,
     verify_quote,
 )
-from tabasco.verify.tpm.structures import parse_quote, parse_signature
+from tabasco.verify.tpm.structures import Selection, TpmReader, parse_quote, parse_signature
 
 REPOSITORY = Path(__file__).parents[4]
 OWN = REPOSITORY / "tests" / "vectors" / "tpm"
@@ -203,9 +204,17 @@ class TestKey:
         with refused(Fault.UNSUPPORTED_ALGORITHM):
             usable_key(rsa.generate_private_key(65537, 1024).public_key())
 
-    @pytest.mark.parametrize("data", [b"", b"\x30\x00", bytes(3000)])
-    def test_a_registration_of_no_key_is_refused(self, data):
-        with refused(Fault.MALFORMED):
+    @pytest.mark.parametrize(
+        ("data", "said"),
+        [
+            (b"", "cannot be read"),
+            (b"\x30\x00", "cannot be read"),
+            (bytes(2048), "cannot be read"),
+            (bytes(2049), "an attestation key of 2049 bytes"),
+        ],
+    )
+    def test_a_registration_of_no_key_is_refused(self, data, said):
+        with refused(Fault.MALFORMED, match=said):
             registered_key(data, registered={hashlib.sha256(data).digest()}, valid_until=END)
 
     def test_a_registered_key_is_the_registered_one(self):
@@ -280,6 +289,57 @@ class TestForm:
         with refused(Fault.MALFORMED, VerificationStage.FORMAT):
             parse_quote(recipe.message())
 
+    def test_a_quote_may_be_as_large_as_is_read(self):
+        registers = tuple(range(32))
+        banks = ("sha1", "sha256", "sha384", "sha512")
+        largest = Recipe(
+            signer=bytes(range(66)),
+            extra_data=bytes(range(64)),
+            safe=0,
+            selections=tuple(selection(bank, registers, size=4) for bank in banks),
+            digest=bytes(range(64)),
+        )
+        quote = parse_quote(largest.message())
+        assert quote.qualified_signer == largest.signer
+        assert quote.extra_data == largest.extra_data
+        assert quote.clock_safe is False
+        assert (quote.clock, quote.reset_count, quote.restart_count) == (1000, 2, 3)
+        assert quote.firmware_version == 0x2020
+        assert quote.selections == tuple(Selection(bank, registers) for bank in banks)
+        assert quote.digest == largest.digest
+
+    def test_a_register_is_of_the_smallest_selection(self):
+        quote = parse_quote(Recipe(selections=(selection("sha256", [0, 7], size=1),)).message())
+        assert quote.selections == (Selection("sha256", (0, 7)),)
+
+    def test_an_error_tells_bounds_apart(self):
+        for count, said in ((0, "covers 0 banks"), (8, "a bank twice"), (9, "covers 9 banks")):
+            recipe = Recipe(selections=(selection("sha256", [0]),) * count)
+            with refused(Fault.MALFORMED, match=said):
+                parse_quote(recipe.message())
+        for data, said in ((bytes(1024), "magic"), (bytes(1025), "has 1025 bytes")):
+            with refused(Fault.MALFORMED, match=said):
+                parse_quote(data)
+
+    def test_a_structure_may_be_as_long_as_is_read(self):
+        assert TpmReader(b"four", "it", 4).take(4) == b"four"
+        with refused(Fault.MALFORMED, match="it has 5 bytes, at most 4"):
+            TpmReader(b"fives", "it", 4)
+        assert TpmReader(sized(b"four"), "it", 9).sized(4) == b"four"
+        with refused(Fault.MALFORMED, match="a field of 5 bytes, at most 4"):
+            TpmReader(sized(b"fives"), "it", 9).sized(4)
+
+    def test_a_signature_may_be_as_large_as_is_read(self):
+        value = bytes(range(256)) * 2
+        assert parse_signature(b"\x00\x14\x00\x0b" + sized(value)).value == value
+        part = b"\x01" * 66
+        found = parse_signature(b"\x00\x18\x00\x0d" + sized(part) + sized(part[1:]))
+        numbers = (int.from_bytes(part), int.from_bytes(part[1:]))
+        assert decode_dss_signature(found.value) == numbers
+        assert (found.scheme, found.algorithm.name) == ("ecdsa", "sha512")
+        with refused(Fault.MALFORMED, match="a field of 67 bytes"):
+            parse_signature(b"\x00\x18\x00\x0b" + sized(part) + sized(part + b"\x01"))
+
     def test_it_is_refused_when_cut_anywhere_or_prolonged(self):
         message = Recipe().message()
         for length in range(len(message)):
@@ -332,6 +392,11 @@ class TestForm:
 def test_another_nonce_is_refused(nonce):
     with refused(Fault.NONCE, VerificationStage.BINDING):
         verify(nonce=nonce)
+
+
+def test_of_a_long_nonce_the_beginning_is_told():
+    with refused(Fault.NONCE, match="expected (00){128}$"):
+        verify(nonce=bytes(300))
 
 
 def test_a_quote_without_a_nonce_is_refused_when_one_is_asked_for():

@@ -2,8 +2,8 @@
 
 The registers are in JSON as in `quote_json`, or as the tool writes them: one value behind another
 in the order of the quote (`-F values`), or (`-F serialized`, its default) the structures
-TPML_PCR_SELECTION, a number, and so many TPML_DIGEST as they lie in memory, little-endian. Those
-repeat the selection, which has to be that of the quote.
+TPML_PCR_SELECTION, a number, and so many TPML_DIGEST as they lie in memory, little-endian. The
+selection is not read: that of the quote counts, which is signed.
 """
 
 import base64
@@ -48,11 +48,12 @@ def document_of(message: bytes, signature: bytes, registers: bytes) -> bytes:
 
 
 def _registers(data: bytes, quote: TpmQuote) -> Registers:
-    if data.lstrip().startswith((b"{", b"[")):
-        with as_evidence_error("the registers"):
-            return parse_registers(decode_json(data))
     wanted = sum(BANK_BYTES[each.bank] * len(each.registers) for each in quote.selections)
+    # By size first: values may begin with any byte, and in JSON they have twice as many.
     if len(data) != wanted:
+        if data.lstrip().startswith((b"{", b"[")):
+            with as_evidence_error("the registers"):
+                return parse_registers(decode_json(data))
         data = _deserialized(data)
     if len(data) != wanted:
         raise malformed(
