@@ -150,7 +150,7 @@ class TestKeylime:
             (b"AA==:AA==:AA==", "not r and three parts"),
             (b"rA:AA==:AA==", "not base64"),
             (b"rAA==:AAA:AA==", "not base64"),
-            (b"rAAAA=:AA==:AA==", "not base64"),
+            (b"rAA===:AA==:AA==", "not base64"),
             (b"rAA==:AA==AA==:AA==", "not r and three parts"),
         ],
     )
