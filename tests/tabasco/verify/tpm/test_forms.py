@@ -29,6 +29,7 @@ from tabasco.verify.tpm.go_attestation import parse_go_attestation
 from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
 from tabasco.verify.tpm.parts import loaded
 from tabasco.verify.tpm.quote_json import parse_tpm
+from tabasco.verify.tpm.trustee_quote import is_trustee_quote, parse_trustee_quote
 
 RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
 FORMS = {
@@ -116,6 +117,8 @@ class TestKeylime:
             (clouds.keylime_registers({"sha256": {0: bytes(31)}}), "register 0 of sha256 has 31"),
             (b"\x11" + BLOB[1:], "over 17 banks"),
             (b"\0" + BLOB[1:], "over 0 banks"),
+            (BLOB[:3] + b"\1" + BLOB[4:], "over 16777217 banks"),
+            (BLOB[:5] + b"\1" + BLOB[6:], "not known, or over one twice"),
             (b"\2" + BLOB[1:4] + 2 * BLOB[4:12] + BLOB[20:], "not known, or over one twice"),
             (BLOB[:4] + b"\x99" + BLOB[5:], "not known, or over one twice"),
             (BLOB[:6] + b"\5" + BLOB[7:], "not known, or over one twice"),
@@ -134,6 +137,14 @@ class TestKeylime:
         assert found == {"sha256": {0: bytes(32)}}
         with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="have 34716 bytes"):
             parse_keylime(clouds.keylime(blob=self.many(65)))
+
+    @pytest.mark.parametrize(("size", "index"), [(3, 23), (4, 23), (4, 31)])
+    def test_a_bank_may_be_of_32_registers(self, size, index):
+        blob = bytearray(clouds.keylime_registers({"sha256": {index: bytes(32)}}))
+        blob[6] = size
+        assert parse_keylime(clouds.keylime(blob=bytes(blob))).registers == {
+            "sha256": {index: bytes(32)}
+        }
 
     def test_space_around_it_counts_to_its_size(self):
         data = clouds.keylime()
@@ -301,6 +312,94 @@ def test_a_quote_over_few_registers_is_given_by_their_numbers():
     document = {"ak_public": encode(key).decode(), "tpm_quote": quote}
     proven = verify(json.dumps(document).encode(), keys={"*": CURVE})
     assert set(proven.measurements) == {"pcr4", "pcr7"}
+
+
+class TestTrustee:
+    DATA = clouds.trustee_quote("bincode")
+    TEXT = json.loads(clouds.trustee_quote())
+    MESSAGE = bytes.fromhex(TEXT["message"])
+
+    def bincode(self, signature, message=MESSAGE, count=24):
+        parts = (struct.pack("<Q", len(each)) + each for each in (signature, message))
+        return b"".join((*parts, struct.pack("<Q", count), bytes(24 * 32)))
+
+    def test_it_is_known_by_its_members_or_where_its_message_is(self):
+        assert is_trustee_quote(self.DATA)
+        assert is_trustee_quote(clouds.trustee_quote())
+        assert is_trustee_quote(b" " + clouds.trustee_quote())
+        assert not is_trustee_quote(json.dumps(self.TEXT | {"ak_public": ""}).encode())
+        assert not is_trustee_quote(b"{}")
+        assert not is_trustee_quote(b"")
+        assert not is_trustee_quote(self.DATA[:7] + b"\1" + self.DATA[8:])
+        assert not is_trustee_quote(self.bincode(bytes(256), bytes(100)))
+        assert is_trustee_quote(self.bincode(bytes(1100)))
+        assert not is_trustee_quote(self.bincode(bytes(1101)))
+
+    def test_parts_may_be_as_large_as_are_read(self):
+        found = parse_trustee_quote(self.bincode(bytes(1100), bytes(1024)))
+        assert (found.signature.value, found.message) == (bytes(1100), bytes(1024))
+        assert found.registers == {"sha256": dict.fromkeys(range(24), bytes(32))}
+
+    @pytest.mark.parametrize(
+        ("signature", "message", "said"),
+        [
+            (bytes(1101), MESSAGE, "a field of 1101 bytes at 8"),
+            (bytes(256), bytes(1025), "a field of 1025 bytes at 272"),
+        ],
+    )
+    def test_larger_parts_are_refused(self, signature, message, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            parse_trustee_quote(self.bincode(signature, message))
+
+    def test_another_number_of_registers_is_refused(self):
+        for count in (23, 25, 24 + (1 << 56)):
+            with refused(Fault.MALFORMED, match="does not end with 24 registers"):
+                parse_trustee_quote(self.bincode(bytes(256), count=count))
+        for data in (self.DATA + b"\0", self.DATA[:-1]):
+            with refused(Fault.MALFORMED, match="does not end with 24 registers"):
+                parse_trustee_quote(data)
+
+    @pytest.mark.parametrize("length", [0, 7, 8, 100, 263, 264, 271, 272, 300])
+    def test_it_is_refused_when_it_is_cut(self, length):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match="the quote"):
+            parse_trustee_quote(self.DATA[:length])
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"more": 1}, "not an object of message, signature and pcrs"),
+            ({"pcrs": {}}, "pcrs is not a list of 24"),
+            ({"pcrs": []}, "pcrs is not a list of 24"),
+            ({"pcrs": TEXT["pcrs"][1:]}, "pcrs is not a list of 24"),
+            ({"pcrs": [*TEXT["pcrs"], "00" * 32]}, "pcrs is not a list of 24"),
+            ({"message": 1}, "the quote is not hexadecimal"),
+            ({"message": "0"}, "the quote is not hexadecimal"),
+            ({"message": "00 00"}, "the quote is not hexadecimal"),
+            ({"message": "\u0660\u0660"}, "the quote is not hexadecimal"),
+            ({"message": "gg"}, "the quote is not hexadecimal"),
+            ({"signature": 1}, "the quote is not an array of bytes"),
+            ({"signature": [], "message": []}, "a register is not an array of bytes"),
+            ({"signature": [256], "message": []}, "the signature has something else than bytes"),
+            ({"signature": [-1], "message": []}, "the signature has something else than bytes"),
+            ({"signature": [True], "message": []}, "the signature has something else than bytes"),
+            ({"signature": [0.5], "message": []}, "the signature has something else than bytes"),
+        ],
+    )
+    def test_json_of_another_form_is_refused(self, changes, said):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+            parse_trustee_quote(json.dumps(self.TEXT | changes).encode())
+
+    @pytest.mark.parametrize("data", [b"{", b'{"signature": 1, "signature": 1}'])
+    def test_what_is_no_json_is_refused(self, data):
+        with refused(Fault.MALFORMED, VerificationStage.FORMAT):
+            parse_trustee_quote(data)
+
+    def test_bytes_are_numbers_from_0_to_255(self):
+        text = {name: list(bytes.fromhex(self.TEXT[name])) for name in ("message", "signature")}
+        pcrs = [[0] * 32, [255] * 32, *([[7] * 32] * 22)]
+        found = parse_trustee_quote(json.dumps(text | {"pcrs": pcrs}).encode())
+        assert found.registers["sha256"][0] == bytes(32)
+        assert found.registers["sha256"][1] == b"\xff" * 32
 
 
 class TestOurJson:
