@@ -1,7 +1,7 @@
 """Each step of the noise from all ways that the step below it can fall, by their probabilities.
 
-The most probable ways are taken until hardly any is left. A way that leads back to where it began is
-not gone again: it shares out its probability among the others.
+The most probable ways are taken until hardly any is left. A way that leads back to where it began
+is not gone again: it shares out its probability among the others.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from mexico_city.privacy.sampler import Sampler
 _LEFT = 1e-5
 
 
-class Again(Exception):
+class BeginAgainError(Exception):
     """A draw that begins once more."""
 
 
@@ -36,7 +36,7 @@ class Numbers(Sampler):
 
     def _begin(self):
         if self._fell:
-            raise Again
+            raise BeginAgainError
 
     def _fall(self, possible):
         if len(self._fell) < len(self._told):
@@ -93,7 +93,7 @@ def agrees(ways, draw, expected):
     left, waiting = 1.0, [(-1.0, ())]
     while left > _LEFT and waiting:
         each = ways(heapq.heappop(waiting)[1])
-        with suppress(Again):
+        with suppress(BeginAgainError):
             found[draw(each)] += each.probability
         left -= each.probability
         for other in each.others:
@@ -178,3 +178,22 @@ def test_a_number_may_want_more_bytes_than_are_asked_for_at_a_time():
     number = Sampler(source).below(1 << (8 * 2000))
     assert number == int.from_bytes(each % 256 for each in range(2000))
     assert source.asked == [2000]
+
+
+@pytest.mark.parametrize(
+    ("bound", "data", "number"),
+    [
+        (2, b"\x7f", 0),
+        (2, b"\x80", 1),
+        (256, b"\xff", 255),
+        (257, b"\x7f\xff", 255),
+        (257, b"\x80\x00", 256),
+        (257, b"\x80\x80\x00\x80", 1),
+    ],
+)
+def test_a_number_is_the_first_bits_of_the_bytes_it_needs(bound, data, number):
+    class Listed:
+        def fill(self, size):
+            return data.ljust(size, b"\xff")
+
+    assert Sampler(Listed()).below(bound) == number
