@@ -383,14 +383,11 @@ def test_what_the_interpreter_does_not_load_is_told_at_the_build(tmp_path, text,
     assert "program.py" in str(caught.value)
 
 
-def test_a_program_on_somebody_elses_core_is_checked_on_that(core, tmp_path, monkeypatch):
+def test_a_program_on_somebody_elses_core_is_checked_on_that(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tmp_path.joinpath("core.wasm").write_bytes(core + b"\0\2\1x")
-    for command in (
-        "new --language python mine",
-        "build --core core.wasm mine",
-        "check-build mine",
-    ):
+    tmp_path.joinpath("core.wasm").write_bytes(python_core.make_core() + b"\0\2\1x")
+    new = "new --language python mine"
+    for command in (new, "build --core core.wasm mine", "check-build mine"):
         done = CliRunner().invoke(main, command.split())
         assert done.exit_code == 0, done.output
 
