@@ -5,6 +5,7 @@ will not come again. glibc gives it back when asked to; other C libraries do so 
 """
 
 import ctypes
+import gc
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -37,5 +38,6 @@ class MemoryReturn:
         if self._left < SESSIONS or now < self._last + REST_S:
             return False
         self._left, self._last = 0, now
+        gc.collect()  # a call of gRPC's is in cycles with its tasks
         self._trim(0)
         return True
