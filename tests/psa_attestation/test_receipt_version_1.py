@@ -71,6 +71,7 @@ def test_every_field_is_of_its_type(field, value):
         {4: b""},
         {5: 2**31},
         {6: 0},
+        {6: 2**32},
         {7: "x" * 33},
         {8: "x" * 65},
         {9: -1},
@@ -80,6 +81,11 @@ def test_every_field_is_of_its_type(field, value):
 def test_a_field_out_of_bounds_is_refused(changes):
     with refused(ErrorCode.CLAIM_VALUE, Stage.CLAIMS):
         read(changes)
+
+
+def test_fields_may_be_as_large_as_are_read():
+    found = read({6: 2**32 - 1, 7: "x" * 32, 8: "x" * 64})
+    assert (found.round, found.strategy, found.engine) == (2**32 - 1, "x" * 32, "x" * 64)
 
 
 def test_its_content_under_the_name_of_todays_format_is_refused():
