@@ -72,9 +72,17 @@ def test_no_secret_is_in_a_log_a_file_an_argument_or_an_environment(stack_of_jso
     stack.close()
     secrets = {"program": IN_PROGRAM, "input": IN_INPUT} | keys
     said = {each.name: each.last_words.encode() for each in services}
+    lines = []
     for each in services:
         lines = [json.loads(line) for line in each.last_words.splitlines()]
         assert any(line["message"].startswith("ready on") for line in lines), each.name
+    ended = [line for line in lines if line["message"] == "session ended"]  # of Sinaloa
+    assert ended
+    for line in ended:
+        assert line["policy"] == computation.policy.digest.value.hex()
+        assert line["peer"].startswith("127.")
+        assert min(line["session"], line["bytes_in"], line["bytes_out"]) > 0
+        assert {"duration_s", "outcome"} <= line.keys()
     files = files_in(tmp_path)
     of_principals = own | {str(program), str(data)}
     principals = {at: text for at, text in files.items() if at in of_principals}

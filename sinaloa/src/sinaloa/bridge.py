@@ -1,6 +1,7 @@
 """The bridge's gRPC methods, and the sessions that are open."""
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from sinaloa.memory import MemoryReturn
 from sinaloa.places import GaveWayError
 from sinaloa.session import BridgeSession
 from veracruz_shells.event_loop import event_loop
+from veracruz_shells.log import about
 from veracruz_shells.service import (
     Caller,
     CallError,
@@ -67,6 +69,7 @@ class Bridge:
         self._stall_s = stall_s
         self._memory = MemoryReturn()
         self._draining = False
+        self._numbers = itertools.count(1)
         self._watchdog: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -161,7 +164,12 @@ class Bridge:
                 channel.close()
                 raise GaveWayError
             try:
-                with _logged():
+                facts = {
+                    "session": next(self._numbers),
+                    "peer": stream.caller.peer,
+                    "policy": computation.policy.value.hex(),
+                }
+                with _logged(session, **facts):
                     await session.pump()
             finally:
                 self._memory.session_left()
@@ -188,12 +196,25 @@ def _ending() -> UnreachableError:
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
-    _LOG.info("session opened")
+def _logged(session: BridgeSession, /, **facts: object) -> Iterator[None]:
+    _LOG.info("session opened", extra=about(**facts))
+    begun, outcome = time.monotonic(), "ended"
     try:
         yield
+    except BaseException as error:
+        outcome = "cut off" if session.cut_off else "failed"
+        if isinstance(error, asyncio.CancelledError):
+            outcome = "left"
+        raise
     finally:
-        _LOG.info("session ended")
+        told = about(
+            **facts,
+            bytes_in=session.bytes_in,
+            bytes_out=session.bytes_out,
+            duration_s=round(time.monotonic() - begun, 6),
+            outcome=outcome,
+        )
+        _LOG.info("session ended", extra=told)
 
 
 def _read(kind: type[_Message], request: bytes) -> _Message:

@@ -119,7 +119,10 @@ def serve_folder(
 
         def announce() -> None:
             digests = [each.policy for each in computations.all()]
-            note(f"sinaloa: ready on {service.address}: {len(digests)} policies of {folder}")
+            note(
+                f"sinaloa: ready on {service.address}: {len(digests)} policies of {folder}",
+                address=service.address,
+            )
             if as_json:
                 facts = {"ready": True, "address": service.address, "policies": digests}
                 emit(facts, "", as_json=True)
@@ -184,7 +187,10 @@ def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> N
     launched = isolate.launched
     note(
         f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "
-        f"isolate {launched.isolate_id} on {launched.platform}" + _found_again(isolate)
+        f"isolate {launched.isolate_id} on {launched.platform}" + _found_again(isolate),
+        address=service.address,
+        policy=launched.policy_digest.hex(),
+        isolate=launched.isolate_id,
     )
     if as_json:
         facts = {

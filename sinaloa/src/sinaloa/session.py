@@ -25,7 +25,16 @@ _LAST_PIECE_S: Final = 0.1
 class BridgeSession:
     """The bytes of one session; owns the socket to the isolate."""
 
-    __slots__ = ("_channel", "_download_since", "_last_word", "_stream", "_upload_since", "cut_off")
+    __slots__ = (
+        "_channel",
+        "_download_since",
+        "_last_word",
+        "_stream",
+        "_upload_since",
+        "bytes_in",
+        "bytes_out",
+        "cut_off",
+    )
 
     def __init__(self, channel: socket.socket, stream: Stream) -> None:
         """Pump between `channel`, which does not block, and a stream."""
@@ -35,6 +44,8 @@ class BridgeSession:
         self._download_since: float | None = None
         self._last_word: float | None = None  # of the isolate, if the principal said nothing since
         self.cut_off: VeracruzError | None = None
+        self.bytes_in = 0  # that went to the isolate
+        self.bytes_out = 0
 
     async def pump(self) -> None:
         """Carry bytes until the isolate, the principal or `cut` ends the session.
@@ -63,6 +74,7 @@ class BridgeSession:
                 self._last_word = None
                 self._upload_since = time.monotonic()
                 await loop.sock_sendall(self._channel, chunk)
+                self.bytes_in += len(chunk)
                 self._upload_since = None
             self._channel.shutdown(socket.SHUT_WR)
         except OSError:
@@ -76,6 +88,7 @@ class BridgeSession:
             while piece := await self._piece(loop):
                 self._download_since = time.monotonic()
                 await self._stream.write(piece)
+                self.bytes_out += len(piece)
                 self._download_since = None
                 self._last_word = time.monotonic()
         except OSError:
