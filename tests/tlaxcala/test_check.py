@@ -107,6 +107,7 @@ def test_a_report_is_an_object_of_json():
         "host_calls",
         "entry",
         "profile",
+        "parts",
         "findings",
     }
     assert value["certified"] is False

@@ -14,6 +14,7 @@ from execution_engine.wasm.examination import Examination, examine
 from execution_engine.wasm.segments import Segment, Setup, read_setup
 from execution_engine.world import world_name
 from tlaxcala.advice import advice, advice_without_entry
+from tlaxcala.parts import ProgramParts
 from tlaxcala.profile import ModuleProfile, profile
 from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import (
@@ -67,6 +68,7 @@ def check(
         entry=_entry(seen.summary),
         profile=found,
         findings=tuple(_without_repetition(findings)),
+        parts=ProgramParts.of(code),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Self
 
+from tlaxcala.parts import ProgramParts
 from tlaxcala.profile import ModuleProfile
 from tlaxcala.rules import Rule
 from veracruz_utils.digest import Digest
@@ -39,6 +40,7 @@ class CertificationReport:
         entry: the type of its `main`, or None without one.
         profile: what it is, or None unless it is a valid module of bearable size.
         findings: the rules it breaks.
+        parts: which core it begins with and what its author wrote, or None of any other module.
     """
 
     digest: Digest
@@ -47,6 +49,7 @@ class CertificationReport:
     entry: str | None
     profile: ModuleProfile | None
     findings: tuple[Finding, ...]
+    parts: ProgramParts | None = None
 
     @property
     def certified(self) -> bool:
@@ -62,5 +65,6 @@ class CertificationReport:
             "host_calls": list(self.host_calls),
             "entry": self.entry,
             "profile": None if self.profile is None else self.profile.as_json(),
+            "parts": None if self.parts is None else self.parts.as_json(),
             "findings": [finding.as_json() for finding in self.findings],
         }

@@ -8,6 +8,7 @@ from typing import Final
 from execution_engine.limits import EngineLimits
 from execution_engine.text import printable
 from tlaxcala.check import check
+from tlaxcala.parts import ProgramParts
 from tlaxcala.profile import ModuleProfile
 from tlaxcala.report import CertificationReport, Finding
 from tlaxcala.rules import UNREADABLE
@@ -72,6 +73,8 @@ def _description(report: CertificationReport) -> Iterator[str]:
     yield f"host calls: {_listed(report.host_calls)}"
     if report.profile is not None:
         yield from _profile_lines(report.profile)
+    if report.parts is not None:
+        yield from _part_lines(report.parts)
 
 
 def _profile_lines(profile: ModuleProfile) -> Iterator[str]:
@@ -93,6 +96,18 @@ def _profile_lines(profile: ModuleProfile) -> Iterator[str]:
     yield f"data: {storage.data_size} bytes, segments: {storage.data_segments}"
     yield f"tables: {storage.tables}, elements: {storage.table_elements}"
     yield from _custom_lines(profile)
+
+
+def _part_lines(parts: ProgramParts) -> Iterator[str]:
+    yield f"core: SHA-256 {parts.core}, {parts.core_size} bytes, the same for all programs on it"
+    yield f"author's part: SHA-256 {parts.author}, {parts.author_size} bytes"
+    if parts.file_count is None:
+        yield "  not in the form that is read here: only its core knows what is in it"
+        return
+    for file in parts.files:
+        yield f"  {printable(file.name, MAX_NAME)}: {file.size} bytes, SHA-256 {file.digest}"
+    if parts.file_count > len(parts.files):
+        yield f"  and {parts.file_count - len(parts.files)} more files"
 
 
 def _custom_lines(profile: ModuleProfile) -> Iterator[str]:
