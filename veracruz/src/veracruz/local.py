@@ -41,6 +41,7 @@ class LocalServices:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
+        self._stopped = False
         self._bridges = 0
         with undisturbed():
             folder = tempfile.TemporaryDirectory(prefix="veracruz-")
@@ -128,9 +129,16 @@ class LocalServices:
 
     def stop(self) -> None:
         """End every service and remove the folder, however impatient somebody is; idempotent."""
-        atexit.unregister(self.stop)
-        with undisturbed():
-            self._stack.close()
+        while not self._stopped:
+            try:
+                with undisturbed():
+                    self._stack.close()
+                    self._stopped = True
+                    atexit.unregister(self.stop)
+            except KeyboardInterrupt:
+                # One that came before interruptions were put off: nothing is stopped yet.
+                if self._stopped:
+                    raise
 
     def __enter__(self) -> Self:
         return self
