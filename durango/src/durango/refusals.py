@@ -73,7 +73,8 @@ _REMEDIES = {
     RefusalReason.WRONG_ROLE: "use an identity that the policy gives this role",
     RefusalReason.BUSY: "try again in a moment",
     RefusalReason.WRONG_PROGRAM: "send the program whose digest is in the policy",
-    RefusalReason.PROGRAM_REFUSED: "see `tlaxcala check`: make a policy for a program that runs",
+    RefusalReason.PROGRAM_REFUSED: "`tlaxcala check PROGRAM` says why: make a policy for "
+    "a program that runs",
     RefusalReason.DUPLICATE_PACKAGE: "it is in already: `--replace` sends this one in its place",
     RefusalReason.NOT_EXPECTED: "the policy's order has no place for it",
     RefusalReason.TOO_LARGE: "send less, or agree on a policy with larger limits",
