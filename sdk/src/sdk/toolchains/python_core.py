@@ -7,7 +7,6 @@ it, byte for byte, and who has one program builds others, and the same one again
 """
 
 import fcntl
-import os
 import shutil
 import sys
 import sysconfig
@@ -159,7 +158,8 @@ def _build(tool: Path) -> bytes:
         ]  # fmt: skip
         # Little of the user's: the interpreter that runs in there is frozen into what others get.
         environment = {
-            "PATH": os.environ.get("PATH", ""),
+            # It looks for a Python there, and among what that has installed: there is none to find.
+            "PATH": str(folder),
             "HOME": str(folder),
             "TMPDIR": str(folder),
             "PYTHONDONTWRITEBYTECODE": "1",
