@@ -513,6 +513,15 @@ def test_at_the_end_answers_that_are_due_leave_nothing_open(world):
     assert here.reader.said() == here.other.said() == []
 
 
+def test_what_is_arriving_is_dropped_with_the_rest(world):
+    here = world()
+    upload = Upload(ContentKind.PROGRAM, 0, len(PROGRAM), PROGRAM_DIGEST)
+    here.author.ask(upload, PROGRAM[:1])
+    assert here.contents == 1
+    here.runtime.wipe()
+    assert here.contents == 0
+
+
 def test_a_session_that_cannot_be_answered_keeps_nobody_from_an_answer(world):
     here = world().loaded().running()
     here.reader.dialogue._send = None  # nothing that was asked brings this about
