@@ -28,6 +28,7 @@ _SCRIPTS: Final = (
     "native_verification",
     "encode_rows",
     "start_up",
+    "idle_sessions",
 )
 _SLOWEST_S: Final = 600
 

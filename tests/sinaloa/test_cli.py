@@ -18,12 +18,11 @@ from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
 from colima.sonora import FROM_SONORA, Failed, IsolateEnding
 from sinaloa.cli import main
 from support.patience import PATIENCE_S
+from support.served_policies import policy_text
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.service import is_serving, open_channel, unary
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES
-
-from .conftest import policy_text
 
 SINALOA = [sys.executable, "-m", "sinaloa"]
 

@@ -3,9 +3,8 @@
 import pytest
 
 from sinaloa.policy_folder import PolicyFolder
+from support.served_policies import policy_text
 from veracruz_utils.digest import Digest
-
-from .conftest import policy_text
 
 
 @pytest.fixture
