@@ -1,13 +1,26 @@
 """The `veracruz` command: the newcomer's path."""
 
 import signal
+import sys
+from pathlib import Path, PurePosixPath
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, DemoReport
+from veracruz.deployment import write_units
 from veracruz_shells.console import command_group, emit, json_option, note
+
+_NEXT: Final = """
+Next, as root, with these files below /etc (a package has them below /usr/lib):
+    systemd-sysusers && systemd-tmpfiles --create
+    /etc/veracruz/tabasco.toml, sonora.toml, sinaloa.toml: the settings ([serve] listen = ... at
+        least for sinaloa), readable by everybody; policies go into /etc/veracruz/policies
+    setpriv --reuid veracruz-sonora --regid veracruz-sonora --clear-groups \\
+        sonora init --state /var/lib/veracruz-sonora    (without hardware that vouches)
+    systemctl daemon-reload
+    systemctl enable --now veracruz-tabasco veracruz-sonora veracruz-sinaloa"""
 
 
 @command_group(
@@ -43,6 +56,33 @@ def demo(*, as_json: bool) -> None:
         "seconds": round(report.seconds, 3),
     }
     emit(facts, _text(report), as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder that stands for /etc; it is made if it is missing.",
+)
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=PurePosixPath),
+    default=lambda: PurePosixPath(sys.prefix),
+    show_default="this one",
+    help="The installation that the services are started from, such as a virtual environment.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@json_option
+def units(*, output: Path, prefix: PurePosixPath, force: bool, as_json: bool) -> None:
+    """Write systemd units for tabasco, sonora and sinaloa, with their users and folders.
+
+    Each service has a user of its own and no more of the machine than it needs. Nothing is started
+    or enabled.
+    """
+    written = write_units(output, prefix=prefix, force=force)
+    lines = "\n".join(map(str, written))
+    emit({"files": written, "prefix": str(prefix)}, f"{lines}\n{_NEXT}", as_json=as_json)
 
 
 def _print_step(line: str, seconds: float) -> None:

@@ -1,7 +1,8 @@
-"""Errors of the demonstration.
+"""Errors of the demonstration and of the units.
 
 VeracruzError
-└ ServiceError    a service did not start, or ended before its time
+├ ServiceError    a service did not start, or ended before its time
+└ UnitError       units cannot be written for this installation
 """
 
 from veracruz_utils.errors import VeracruzError
@@ -9,3 +10,7 @@ from veracruz_utils.errors import VeracruzError
 
 class ServiceError(VeracruzError):
     """A service did not start, or ended before its time; the message has its last words."""
+
+
+class UnitError(VeracruzError):
+    """Units cannot be written for this installation; the message says why."""
