@@ -96,6 +96,18 @@ def test_a_program_is_debugged(follow):
     assert "input_size" in follow("how-to/debug-a-program.md")
 
 
+def test_tabasco_is_backed_up_and_restored(follow):
+    printed = follow("how-to/back-up-tabasco.md")
+    before, after = printed.split("the backup is older than the head\n")
+    assert "the audit log is whole: 1 entries" in before
+    first, second = f"measurement  {'1' * 64}", f"measurement  {'2' * 64}"
+    forgetful, mended = after.split("measurement 222222222222 is revoked\n")
+    assert first in forgetful
+    assert second not in forgetful
+    assert first in mended
+    assert second in mended
+
+
 def test_a_release_is_trusted(follow):
     printed = follow("how-to/trust-a-release.md")
     assert f"{'11' * 32} is release 0.1.0 for x86_64, says 'Example releases'" in printed
