@@ -13,7 +13,7 @@ import pytest
 
 from veracruz_shells.option_names import NamedOption, key_of
 from veracruz_shells.settings import ServiceGroup
-from veracruz_shells.settings_file import settings_of
+from veracruz_shells.settings_file import file_of, settings_of
 
 PROGRAM = '''
 import click
@@ -236,3 +236,10 @@ def test_completion_and_help_need_no_file(demo, tmp_path):
     (tmp_path / ".config").write_text("a file where a folder could be")
     assert demo("serve", "--help").returncode == 0
     assert Path(tmp_path, ".config").is_file()
+
+
+def test_a_user_without_a_home_has_the_machines_settings(monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)  # of whom the system knows nothing
+    assert file_of("nothing-has-this-name") is None

@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from veracruz_shells.home import home_folder
 from veracruz_utils.errors import VeracruzError
 
 
@@ -17,12 +18,10 @@ def user_cache() -> Path:
     # A relative name is to be ignored, says the XDG base directory specification.
     if Path(base).is_absolute():
         return Path(base) / "veracruz"
-    try:
-        return Path.home() / ".cache" / "veracruz"
-    except RuntimeError:
-        raise VeracruzError(
-            "there is no home folder: name one for caches by XDG_CACHE_HOME"
-        ) from None
+    home = home_folder()
+    if home is None:
+        raise VeracruzError("there is no home folder: name one for caches by XDG_CACHE_HOME")
+    return home / ".cache" / "veracruz"
 
 
 def own_folder(path: Path) -> Path:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import click
 
 from veracruz_shells.files import read_file
+from veracruz_shells.home import home_folder
 from veracruz_shells.option_names import key_of
 from veracruz_utils.errors import VeracruzError
 
@@ -35,8 +36,10 @@ class SettingsError(VeracruzError):
 
 def file_of(prog: str) -> Path | None:
     """The file that a program reads if it is told none: the user's own, or the machine's."""
-    own = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    for folder in (Path(own), Path("/etc")):
+    own = [Path(said)] if (said := os.environ.get("XDG_CONFIG_HOME")) else []
+    if not own and (home := home_folder()):
+        own = [home / ".config"]
+    for folder in (*own, Path("/etc")):
         path = folder / "veracruz" / f"{prog}.toml"
         try:
             path.lstat()

@@ -15,6 +15,7 @@ from typing import Final
 from sdk.errors import BuildError
 from sdk.toolchains.made import Tool
 from sdk.toolchains.tool import run_tool
+from veracruz_shells.home import home_folder
 from veracruz_utils.frozen import frozen
 
 TARGET: Final = "wasm32-unknown-unknown"
@@ -166,8 +167,10 @@ def _places(*, examples: bool) -> Iterator[Path]:
     if examples:
         yield from _which(DEBIANS)
     yield from _which("rustc")
-    home = os.environ.get("CARGO_HOME") or "~/.cargo"
-    yield from _which(str(Path(home, "bin", "rustc").expanduser()))
+    if said := os.environ.get("CARGO_HOME"):
+        yield from _which(str(Path(said, "bin", "rustc")))
+    elif home := home_folder():
+        yield from _which(str(home / ".cargo" / "bin" / "rustc"))
     yield from _which(DEBIANS)
 
 

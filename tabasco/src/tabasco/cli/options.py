@@ -16,6 +16,7 @@ from tabasco.registry.database import Database
 from tabasco.registry.state import DEFAULT_TENANT, StateDirectory
 from tabasco.registry.tenants import existing_tenant
 from veracruz_shells.console import read_file
+from veracruz_shells.home import home_folder
 from veracruz_utils.key_files import p256_key_of_pem
 from veracruz_utils.public_keys import KeyFormatError
 from veracruz_utils.secret import Secret
@@ -27,8 +28,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _default_state() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "veracruz" / "tabasco"
+    if said := os.environ.get("XDG_STATE_HOME"):
+        return Path(said) / "veracruz" / "tabasco"
+    home = home_folder()
+    if home is None:
+        raise click.UsageError("there is no home folder to keep a state in: give --state DIR")
+    return home / ".local" / "state" / "veracruz" / "tabasco"
 
 
 def bare_state_option(command: _F) -> _F:
