@@ -81,10 +81,12 @@ def test_another_compiler_is_told_with_both_versions():
 
 def test_every_other_difference_is_told_by_name(record):
     sources = {"main.rs": OTHER, "more.rs": ONE}
-    other = replace(record, sources=sources, library=OTHER, target="wasm64", flags=(), machine="x")
+    other = replace(
+        record, sources=sources, guest_library=OTHER, target="wasm64", flags=(), machine="x"
+    )
     library = (
         f"another guest library: found {OTHER.short} (SDK {other.sdk}), "
-        f"the record says {record.library.short} (SDK {record.sdk})"
+        f"the record says {record.guest_library.short} (SDK {record.sdk})"
     )
     assert differences(record, other) == [
         "Cargo.lock is not there",

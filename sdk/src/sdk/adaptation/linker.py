@@ -21,14 +21,14 @@ from execution_engine import abi
 from execution_engine.abi import FunctionType
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.binary import Binary
-from sdk.adaptation import writing
+from sdk import wasm_writing as writing
 from sdk.adaptation.adapter import LINK, MEMORY_GROW, MEMORY_SIZE, WASI
 from sdk.adaptation.names import function_names, names_section
 from sdk.adaptation.renumbering import MEMORY_GROW as GROW
 from sdk.adaptation.renumbering import MEMORY_SIZE as SIZE
 from sdk.adaptation.renumbering import Numbers
-from sdk.adaptation.writing import section, signed, u32, vector
 from sdk.errors import AdaptationError
+from sdk.wasm_writing import section, signed, u32, vector
 from veracruz_utils.frozen import frozen
 
 _START: Final = "_start"

@@ -5,8 +5,8 @@ from typing import Final
 
 from execution_engine.reader import BinaryError, WasmReader
 from execution_engine.wasm.binary import Binary
-from sdk.adaptation import writing
-from sdk.adaptation.writing import section, u32, vector
+from sdk import wasm_writing as writing
+from sdk.wasm_writing import section, u32, vector
 
 _SECTION: Final = "name"
 _FUNCTIONS: Final = 1

@@ -10,7 +10,7 @@ from typing import Final
 
 from execution_engine.reader import WasmReader
 from execution_engine.wasm.instructions import STEPS
-from sdk.adaptation.writing import u32
+from sdk.wasm_writing import u32
 from veracruz_utils.frozen import frozen
 
 _CALL, _TAIL_CALL, _END, _REFERENCE = 0x10, 0x12, 0x0B, 0xD2

@@ -10,6 +10,8 @@ from typing import Final
 
 from wasmtime import Config, Engine, Instance, Module, Store, Trap, WasmtimeError
 
+from sdk.wasm_writing import sized
+
 MOST_CHARS: Final = 200
 _MOST_MANGLED: Final = 1024
 _MANGLED: Final = re.compile(r"_(?:R|ZN|Z)[\x21-\x7e]+")
@@ -56,13 +58,5 @@ def _backtrace(name: str) -> str:
 
 def _module(name: str) -> bytes:
     text = name.encode()
-    names = b"\1" + _sized(b"\1\0" + _sized(text))  # of functions: one, the first
-    return _HEAD + b"\0" + _sized(_sized(b"name") + names)
-
-
-def _sized(content: bytes) -> bytes:
-    size, head = len(content), bytearray()
-    while size > 0x7F:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([*head, size]) + content
+    names = b"\1" + sized(b"\1\0" + sized(text))  # of functions: one, the first
+    return _HEAD + b"\0" + sized(sized(b"name") + names)

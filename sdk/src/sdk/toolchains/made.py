@@ -5,7 +5,7 @@ from it, and the module's section `producers`, which names the compiler to whoev
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 from execution_engine.reader import HEADER_BYTES, MAGIC, BinaryError, WasmReader, sections
 from execution_engine.wasm.reading import read_name
 from sdk.errors import BuildError
+from sdk.wasm_writing import section, sized, vector
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
 
@@ -107,11 +108,12 @@ def with_producers(made: Made) -> Made:
     fields.setdefault("language", {}).setdefault(made.language, "")
     for tool in made.tools:
         fields.setdefault("processed-by", {}).setdefault(tool.name, tool.version)
-    content = _name(_PRODUCERS) + _vector(
-        _name(field) + _vector(_name(name) + _name(version) for name, version in values.items())
+    content = sized(_PRODUCERS.encode()) + vector(
+        sized(field.encode())
+        + vector(sized(tool.encode()) + sized(version.encode()) for tool, version in values.items())
         for field, values in fields.items()
     )
-    code = b"".join([kept, bytes([_CUSTOM]), _u32(len(content)), content])
+    code = kept + section(_CUSTOM, content)
     return replace(made, code=code)
 
 
@@ -128,9 +130,9 @@ def _apart(code: bytes) -> tuple[bytes, dict[str, dict[str, str]]]:
     if not code.startswith(MAGIC):
         raise BinaryError("no magic number", 0)
     kept, fields = [code[:HEADER_BYTES]], dict[str, dict[str, str]]()
-    for offset, section, within in sections(code, 0, len(code)):
+    for offset, number, within in sections(code, 0, len(code)):
         whole = code[offset : within.end]
-        if section == _CUSTOM and read_name(within) == _PRODUCERS:
+        if number == _CUSTOM and read_name(within) == _PRODUCERS:
             fields = _fields(within)
         else:
             kept.append(whole)
@@ -142,21 +144,3 @@ def _fields(reader: WasmReader) -> dict[str, dict[str, str]]:
         read_name(reader): {read_name(reader): read_name(reader) for _ in reader.vector()}
         for _ in reader.vector()
     }
-
-
-def _name(text: str) -> bytes:
-    encoded = text.encode()
-    return _u32(len(encoded)) + encoded
-
-
-def _vector(items: Iterator[bytes]) -> bytes:
-    made = list(items)
-    return _u32(len(made)) + b"".join(made)
-
-
-def _u32(value: int) -> bytes:
-    parts = bytearray()
-    while value >= 0x80:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])

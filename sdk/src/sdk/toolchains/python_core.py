@@ -30,6 +30,7 @@ from sdk.errors import BuildError
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
+from sdk.wasm_writing import u32
 from veracruz_shells.cache import own_folder, user_cache
 from veracruz_shells.files import write_new_file
 
@@ -90,8 +91,8 @@ def core_in(program: bytes) -> bytes:
 
 def joined(core: bytes, author: bytes) -> bytes:
     """A program of a core and the author's part, see `execution_engine.author_part`."""
-    content = _u32(len(NAME)) + NAME + author
-    return core + bytes([_CUSTOM]) + _u32(len(content)) + content
+    content = u32(len(NAME)) + NAME + author
+    return core + bytes([_CUSTOM]) + u32(len(content)) + content
 
 
 def without_initialisation(code: bytes) -> bytes:
@@ -111,15 +112,6 @@ def _kept(code: bytes) -> Iterator[bytes]:
         if section == _EXPORT and b"\x07exports\x05" in code[content.at : content.at + 16]:
             continue
         yield code[begin : content.end]
-
-
-def _u32(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class BuildRecord:
         debug: whether it reports panics and what it prints.
         sources: the digest of each file in the project's folder, by its path there.
         lock: the digest of the file that pins what others published, if there is one.
-        library: the digest of the SDK's guest library for the language.
+        guest_library: the digest of the SDK's guest library for the language.
         sdk: the SDK's version.
         module: the module's digest.
     """
@@ -58,7 +58,7 @@ class BuildRecord:
     debug: bool
     sources: Mapping[str, Digest]
     lock: Digest | None
-    library: Digest
+    guest_library: Digest
     sdk: str
     module: Digest
 
@@ -86,7 +86,7 @@ class BuildRecord:
             debug=made.debug,
             sources=sources,
             lock=next((sources[each] for each in LOCKS if each in sources), None),
-            library=tree_digest(
+            guest_library=tree_digest(
                 {
                     f"{one.name}/{name}": each
                     for one in libraries
@@ -125,7 +125,7 @@ class BuildRecord:
                 debug=_bool(said["debug"], "debug"),
                 sources=_digests(said["sources"], "sources"),
                 lock=None if said["lock"] is None else _digest(said["lock"], "lock"),
-                library=_digest(said["library"], "library"),
+                guest_library=_digest(said["guest_library"], "guest_library"),
                 sdk=_text(said["sdk"], "sdk"),
                 module=_digest(said["module"], "module"),
             )
@@ -199,10 +199,10 @@ def differences(record: BuildRecord, other: BuildRecord) -> list[str]:
     said = []
     for name in sorted(record.sources.keys() | other.sources.keys()):
         said += _source(name, record.sources.get(name), other.sources.get(name))
-    if record.library != other.library:
+    if record.guest_library != other.guest_library:
         said.append(
-            f"another guest library: found {other.library.short} (SDK {other.sdk}), "
-            f"the record says {record.library.short} (SDK {record.sdk})"
+            f"another guest library: found {other.guest_library.short} (SDK {other.sdk}), "
+            f"the record says {record.guest_library.short} (SDK {record.sdk})"
         )
     said += tool_differences(record.tools, other.tools)
     for name in ("language", "machine", "target", "flags"):

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ class Rust:
         host: the kind of machine that it runs on.
         commit: by which it names the sources of its library.
         sysroot: the folder that it is installed in.
-        library: the folder of the target's standard library.
+        target_libdir: the folder of the target's standard library.
         note: what the author should know of the choice; empty if there is nothing.
     """
 
@@ -77,7 +78,7 @@ class Rust:
     host: str
     commit: str
     sysroot: Path
-    library: Path
+    target_libdir: Path
     note: str = ""
 
     def called(self, target: str) -> str:
@@ -87,8 +88,8 @@ class Rust:
 
     def has(self, target: str) -> bool:
         """Whether there is a standard library for a target."""
-        other = self.library.parent.with_name(self.called(target)) / self.library.name
-        folder = self.library if target == TARGET else other
+        other = self.target_libdir.parent.with_name(self.called(target)) / self.target_libdir.name
+        folder = self.target_libdir if target == TARGET else other
         return any(folder.glob("libcore-*.rlib"))
 
     def tool(self) -> Tool:
@@ -97,7 +98,7 @@ class Rust:
         linkers = [lib / "rustlib" / self.host / "bin" / "rust-lld", *_which("rust-lld")]
         found = [
             *sorted([*lib.glob("librustc_driver-*.so"), *lib.glob("*/librustc_driver-*.so")])[:1],
-            *sorted(self.library.glob("libstd-*.rlib"))[:1],
+            *sorted(self.target_libdir.glob("libstd-*.rlib"))[:1],
             *[each for each in linkers if each.exists()][:1],
         ]
         return Tool.of("rustc", self.version, self.path, *found)
@@ -127,13 +128,10 @@ def find_rust(folder: Path, choice: RustChoice, *, examples: bool = False) -> Ru
             refused = refused or reason
         elif refused:
             note = f"note: {refused}\nuntil then {found.path} ({found.version}) builds the program"
-            return Rust(**{name: getattr(found, name) for name in _FACTS}, note=note)
+            return replace(found, note=note)
         else:
             return found
     raise BuildError(refused)
-
-
-_FACTS: Final = ("path", "version", "minor", "host", "commit", "sysroot", "library")
 
 
 def find_cargo(rust: Rust, choice: RustChoice) -> Path:
@@ -196,7 +194,7 @@ def _asked(path: Path, folder: Path) -> Rust:
         host=facts.get("host", ""),
         commit=facts.get("commit-hash", ""),
         sysroot=Path(lines[0]),
-        library=Path(lines[1]),
+        target_libdir=Path(lines[1]),
     )
 
 
