@@ -207,9 +207,8 @@ class PreparedCode:
         with self._lock:
             if core not in self._cores or (core, engine) in self._codes:
                 return False
-            told = os.dup(
-                code
-            )  # once the lock is free it may make room, and its number be another's
+            # Once the lock is free it may have to make room, and its number be another file's.
+            told = os.dup(code)
             while len(self._codes) >= MAX_CODES:
                 os.close(self._codes.popitem(last=False)[1])
             self._codes[core, engine] = code
