@@ -18,7 +18,9 @@ from computations import Deployment
 from measuring import Figure, at_most, in_pairs, run
 
 from colima import runtime
-from veracruz_shells.service import GrpcService, Stream, open_channel
+from veracruz_shells.call_handlers import Stream
+from veracruz_shells.channels import open_channel
+from veracruz_shells.service import GrpcService
 from veracruz_utils.policy import Role
 
 # isort: split

@@ -24,7 +24,7 @@ import colima.tabasco as wire
 from support.enrolment import RootAttester, SoftwareRoot, pem
 from support.postgresql import AVAILABLE, Server
 from veracruz import Service
-from veracruz_shells.service import open_channel, unary
+from veracruz_shells.channels import open_channel, unary
 from veracruz_utils.policy import LINUX_SOFTWARE
 
 _CLIENTS: Final = 8

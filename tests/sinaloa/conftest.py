@@ -14,7 +14,8 @@ from sinaloa.computations import Computations
 from sinaloa.places import Places
 from support.patience import PATIENCE_S
 from support.sinaloa_fakes import FakeSonora
-from veracruz_shells.service import GrpcService, open_channel
+from veracruz_shells.channels import open_channel
+from veracruz_shells.service import GrpcService
 from veracruz_utils.digest import Digest
 
 

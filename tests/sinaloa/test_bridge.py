@@ -19,7 +19,8 @@ from colima.sonora import Failed, IsolateEnding
 from support.patience import PATIENCE_S
 from support.silent_calls import silent_calls
 from support.sinaloa_fakes import PLATFORM, deaf, flood, launched_with, open_descriptors, sink
-from veracruz_shells.service import CallError, CallStatus, is_serving, unary
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import is_serving, unary
 from veracruz_utils.errors import UnreachableError
 
 CHUNK = bytes(range(256)) * 4096  # 1 MiB

@@ -20,7 +20,7 @@ from sinaloa.cli import main
 from support.patience import PATIENCE_S
 from support.served_policies import policy_text
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
-from veracruz_shells.service import is_serving, open_channel, unary
+from veracruz_shells.channels import is_serving, open_channel, unary
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import MAX_POLICY_BYTES
 

@@ -6,7 +6,8 @@ from colima.sinaloa import POLICY_KEY
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import MOST_PLACES, Computations
 from sinaloa.errors import SinaloaError
-from veracruz_shells.service import Caller, CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.call_handlers import Caller
 from veracruz_utils.digest import Digest
 
 ONE, TWO, THREE = (Digest.of(text) for text in (b"one", b"two", b"three"))

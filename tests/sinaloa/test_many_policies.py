@@ -15,7 +15,7 @@ from colima.sinaloa import POLICY_KEY, SERVICE
 from sinaloa.cli import main
 from support.patience import PATIENCE_S
 from support.served_policies import policy_text
-from veracruz_shells.service import open_channel
+from veracruz_shells.channels import open_channel
 from veracruz_utils.digest import Digest
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from sinaloa import peers
 from sinaloa.peers import AttestationQuota, KnownPeers, site_of
-from veracruz_shells.service import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
 
 
 @pytest.mark.parametrize(

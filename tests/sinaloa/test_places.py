@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from sinaloa.places import GaveWayError, Place, Places
-from veracruz_shells.service import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
 
 
 class Session:

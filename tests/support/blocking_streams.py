@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Final
 
-from veracruz_shells.service import Stream, StreamMethod
+from veracruz_shells.call_handlers import Stream, StreamMethod
 
 _THREADS: Final = ThreadPoolExecutor(64, thread_name_prefix="blocking stream")
 

@@ -4,7 +4,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 from support.patience import PATIENCE_S
-from veracruz_shells.service import open_channel
+from veracruz_shells.channels import open_channel
 
 
 @contextmanager

@@ -25,7 +25,8 @@ from support.patience import PATIENCE_S
 from support.runtime_guests import HELLO, RANDOM
 from support.stack import PI, RESULT, Computation, run, runtime_layers_here
 from veracruz import Service
-from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_shells.channels import open_channel, unary
+from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
 from veracruz_utils.policy import LINUX_SOFTWARE, IsolationLayer, PolicyFormat

@@ -20,7 +20,7 @@ from support.patience import PATIENCE_S
 from support.processes import eventually
 from support.runtime_guests import COLLECTOR, ENDLESS
 from support.stack import DATA, PI, RESULT, SCRIPTS, Computation
-from veracruz_shells.service import is_serving, open_channel
+from veracruz_shells.channels import is_serving, open_channel
 
 NOISE = random.Random(2021).randbytes(200_000)
 AUTHOR, NORTH, SOUTH, READER = range(4)

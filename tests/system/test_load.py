@@ -14,7 +14,8 @@ from support.patience import PATIENCE_S
 from support.relay import relay
 from support.runtime_guests import COLLECTOR, HELLO
 from support.stack import DATA, PI, RESULT, Computation
-from veracruz_shells.service import CallError, CallStatus, open_channel, unary
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 

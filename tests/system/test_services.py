@@ -17,7 +17,7 @@ from support.processes import eventually, runs
 from support.runtime_guests import ENDLESS, HELLO
 from support.stack import PI, RESULT, SCRIPTS, below, run
 from veracruz import Service
-from veracruz_shells.service import is_serving, open_channel
+from veracruz_shells.channels import is_serving, open_channel
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ from tabasco.registry.reference_values import ReferenceValues
 from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.sessions import session_binding
 from tabasco.verify.kinds import EvidenceKind
-from veracruz_shells.service import CallError, CallStatus, GrpcService, open_channel, unary
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import open_channel, unary
+from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError
 

@@ -8,8 +8,9 @@ from grpc_health.v1 import health_pb2
 
 from support.patience import PATIENCE_S
 from support.processes import eventually
+from veracruz_shells.channels import is_serving, open_channel, unary
 from veracruz_shells.health import WATCHERS_OF_PEER
-from veracruz_shells.service import GrpcService, ServiceLimits, is_serving, open_channel, unary
+from veracruz_shells.service import GrpcService, ServiceLimits
 from veracruz_utils.errors import VeracruzError
 
 ECHO = "/a.B/Echo"

@@ -18,16 +18,9 @@ from support.processes import eventually
 from support.relay import relay
 from support.silent_calls import silent_calls
 from veracruz_shells import service as service_module
-from veracruz_shells.service import (
-    CallError,
-    CallStatus,
-    GrpcService,
-    ServiceLimits,
-    error_of_call,
-    is_serving,
-    open_channel,
-    unary,
-)
+from veracruz_shells.call_errors import CallError, CallStatus, error_of_call
+from veracruz_shells.channels import is_serving, open_channel, unary
+from veracruz_shells.service import GrpcService, ServiceLimits
 from veracruz_utils.address import Address
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
@@ -480,14 +473,14 @@ def test_a_call_that_takes_longer_is_cut_off():
     assert process.returncode == 0
 
 
-def test_fork_handlers_are_off_before_grpc_is_there():
-    source = """
-import sys
-import veracruz_shells.service
+@pytest.mark.parametrize("module", ["channels", "service", "call_errors"])
+def test_fork_handlers_are_off_before_grpc_is_there(module):
+    source = f"""
+import os, sys
+import veracruz_shells.{module}
 from grpc._cython import cygrpc
-assert veracruz_shells.service.os.environ["GRPC_ENABLE_FORK_SUPPORT"] == "0"
+assert os.environ["GRPC_ENABLE_FORK_SUPPORT"] == "0"
 assert cygrpc.get_fork_epoch() == 0
-import os
 pid = os.fork()
 if not pid:
     print(cygrpc.get_fork_epoch())

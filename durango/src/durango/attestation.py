@@ -19,7 +19,7 @@ from durango.evidence import Attestation, Evidence
 from durango.gate import judge
 from durango.halt import Halt
 from durango.tabasco_keys import pinned_key
-from veracruz_shells.service import BRIDGE_REMEDY, open_channel, unary
+from veracruz_shells.channels import BRIDGE_REMEDY, open_channel, unary
 from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError

@@ -13,14 +13,9 @@ from typing import Final, Protocol, cast
 from colima.sinaloa import MAX_CHUNK_BYTES, POLICY_KEY, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
-from veracruz_shells.service import (  # sets gRPC up as it loads
-    BRIDGE_REMEDY,
-    error_of_call,
-    open_channel,
-)
-
-# isort: split
-import grpc
+from veracruz_shells.call_errors import error_of_call
+from veracruz_shells.channels import BRIDGE_REMEDY, open_channel
+from veracruz_shells.grpc_setup import grpc
 
 _METHOD: Final = f"/{SERVICE}/Session"
 _CHUNKS_IN_FLIGHT: Final = 8

@@ -23,17 +23,11 @@ from sinaloa.computations import Computations
 from sinaloa.memory import MemoryReturn
 from sinaloa.places import GaveWayError
 from sinaloa.session import BridgeSession
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.call_handlers import Caller, LoopMethod, Stream, StreamMethod
 from veracruz_shells.event_loop import event_loop
 from veracruz_shells.log import about
-from veracruz_shells.service import (
-    Caller,
-    CallError,
-    CallStatus,
-    LoopMethod,
-    ServiceLimits,
-    Stream,
-    StreamMethod,
-)
+from veracruz_shells.service import ServiceLimits
 from veracruz_utils.errors import UnreachableError
 
 _LOG: Final = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from sinaloa.isolate import End, IsolateLink
 from sinaloa.peers import AttestationQuota
 from sinaloa.places import Places
-from veracruz_shells.service import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError, VeracruzError
 

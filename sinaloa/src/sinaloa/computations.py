@@ -5,7 +5,8 @@ from typing import Final
 from colima.sinaloa import POLICY_KEY
 from sinaloa.computation import ServedPolicy, not_served
 from sinaloa.errors import SinaloaError
-from veracruz_shells.service import Caller, CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.call_handlers import Caller
 from veracruz_utils.digest import Digest
 
 MOST_PLACES: Final = 8192

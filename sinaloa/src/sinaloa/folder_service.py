@@ -10,8 +10,8 @@ from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
 from sinaloa.isolate import IsolateLink
 from sinaloa.policy_folder import PolicyFolder
+from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.event_loop import event_loop
-from veracruz_shells.service import CallError, CallStatus
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy

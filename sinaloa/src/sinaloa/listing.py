@@ -13,14 +13,13 @@ from colima.sinaloa import (
 )
 from sinaloa.computation import NO_ISOLATE_YET
 from sinaloa.policy_folder import policies_in
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import open_channel, unary
+from veracruz_shells.grpc_setup import grpc
 from veracruz_shells.policy_files import read_policy
-from veracruz_shells.service import CallError, CallStatus, open_channel, unary
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
-
-# isort: split
-import grpc
 
 _ANSWER_S: Final = 10.0
 

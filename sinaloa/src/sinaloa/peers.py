@@ -10,7 +10,7 @@ import ipaddress
 from collections import Counter, OrderedDict
 from typing import Final
 
-from veracruz_shells.service import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
 
 ATTESTATIONS: Final = 600
 """In a window, for all together: half of what Sonora gives, whose windows begin at other times."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from sinaloa.peers import KnownPeers, site_of
 from sinaloa.session import BridgeSession
-from veracruz_shells.service import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus
 
 
 class GaveWayError(CallError):

@@ -12,7 +12,7 @@ import time
 from typing import Final
 
 from colima.sinaloa import MAX_CHUNK_BYTES
-from veracruz_shells.service import Stream
+from veracruz_shells.call_handlers import Stream
 from veracruz_utils.errors import VeracruzError
 
 # One for all: between filling and emptying it nobody else gets a turn of the event loop.

@@ -34,6 +34,7 @@ from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
 from sonora.users import ROOT, User, become, find_group, find_user, own_user, require_owned
 from veracruz_image import verify_image
+from veracruz_shells.channels import open_channel, unary
 from veracruz_shells.console import (
     ADDRESS,
     emit,
@@ -44,7 +45,7 @@ from veracruz_shells.console import (
 )
 from veracruz_shells.listening import allow_open_files
 from veracruz_shells.option_names import NamedOption
-from veracruz_shells.service import GrpcService, open_channel, unary
+from veracruz_shells.service import GrpcService
 from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_shells.tls_files import client_files
 from veracruz_utils.address import Address

@@ -23,7 +23,8 @@ from support.enrolment import RootAttester, SoftwareRoot, new_key, pem
 from support.patience import PATIENCE_S
 from support.throwaway_chain import YEAR, Form, authority, issue
 from tabasco.cli import main
-from veracruz_shells.service import GrpcService, is_serving, open_channel, unary
+from veracruz_shells.channels import is_serving, open_channel, unary
+from veracruz_shells.service import GrpcService
 from veracruz_utils.errors import RefusedError, UnreachableError
 from veracruz_utils.public_keys import der_of
 

@@ -16,7 +16,8 @@ from support.patience import PATIENCE_S
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.database import Database
 from veracruz import Service
-from veracruz_shells.service import CallError, CallStatus, open_channel, unary
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import open_channel, unary
 from veracruz_utils.errors import RefusedError
 
 PLATFORM = "linux-software-root"

@@ -17,7 +17,7 @@ from support.processes import eventually
 from support.tls_authority import TlsAuthority
 from tabasco.cli import main
 from veracruz import Service
-from veracruz_shells.service import open_channel, unary
+from veracruz_shells.channels import open_channel, unary
 from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.errors import UnreachableError
 

@@ -15,7 +15,7 @@ from support.patience import PATIENCE_S
 from tabasco.registry.database import Database
 from tabasco.registry.instances import Instances
 from veracruz import Service
-from veracruz_shells.service import open_channel, unary
+from veracruz_shells.channels import open_channel, unary
 from veracruz_utils.errors import RefusedError, VeracruzError
 
 PLATFORM = "linux-software-root"

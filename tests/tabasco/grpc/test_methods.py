@@ -15,14 +15,9 @@ from support.patience import PATIENCE_S
 from support.processes import eventually
 from support.silent_calls import silent_calls
 from tabasco.grpc.methods import LIMITS, methods_of
-from veracruz_shells.service import (
-    CallError,
-    CallStatus,
-    GrpcService,
-    is_serving,
-    open_channel,
-    unary,
-)
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.channels import is_serving, open_channel, unary
+from veracruz_shells.service import GrpcService
 from veracruz_utils.errors import RefusedError
 
 PLATFORM = "linux-software-root"

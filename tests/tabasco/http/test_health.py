@@ -11,7 +11,7 @@ from support.processes import eventually
 from tabasco.http import Context, HttpService, create_app, description
 from tabasco.registry.administrators import AdministratorRole, Administrators
 from veracruz import Service
-from veracruz_shells.service import is_serving, open_channel
+from veracruz_shells.channels import is_serving, open_channel
 from veracruz_utils.address import Address
 
 

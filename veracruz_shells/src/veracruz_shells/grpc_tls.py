@@ -1,10 +1,9 @@
-"""TLS of gRPC, from files; imported by `service`, which sets gRPC up first."""
+"""TLS of gRPC, from files."""
 
 import re
 from typing import Final
 
-import grpc
-
+from veracruz_shells.grpc_setup import grpc
 from veracruz_shells.server_tls import ServerPems, ServerTls
 from veracruz_shells.tls_files import ClientFiles, read_pem
 

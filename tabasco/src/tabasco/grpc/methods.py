@@ -33,15 +33,11 @@ from psa_attestation.evidence.native import NativeEvidence
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service.attestation import AttestationService
 from tabasco.service.sessions import Submission
+from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.call_handlers import PeerMethod, UnaryMethod
 from veracruz_shells.log import about
 from veracruz_shells.refusal_quota import QuotaError, RefusalQuota
-from veracruz_shells.service import (
-    CallError,
-    CallStatus,
-    PeerMethod,
-    ServiceLimits,
-    UnaryMethod,
-)
+from veracruz_shells.service import ServiceLimits
 from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
