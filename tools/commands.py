@@ -13,7 +13,7 @@ import click
 
 _PROGRAMS = (
     "durango", "sinaloa", "sonora", "tabasco", "tlaxcala", "veracruz-sdk",
-    "freestanding-execution-engine", "veracruz",
+    "freestanding-execution-engine", "veracruz", "veracruz-operator",
 )  # fmt: skip
 _WIDTH = 100
 _HEAD = """# Commands
