@@ -26,6 +26,7 @@ _HOMES: Final = {
     "tabasco": "tabasco",
     "tlaxcala": "tlaxcala",
     "veracruz": "veracruz",
+    "veracruz-operator": "sinaloa_operator",
     "veracruz-sdk": "sdk",
 }
 """The component of each program."""

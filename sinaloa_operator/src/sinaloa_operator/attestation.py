@@ -82,6 +82,7 @@ def _deployment(body: Mapping[str, Any], image: str) -> Object:
                 **POD_SECURITY,
                 # Tabasco forks nothing: the runtime's usual profile is enough.
                 "seccompProfile": {"type": "RuntimeDefault"},
+                "appArmorProfile": {"type": "RuntimeDefault"},
             },
             "topologySpreadConstraints": [
                 {

@@ -1,5 +1,6 @@
 """The `veracruz-operator` command."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -45,7 +46,7 @@ def main() -> None:
 )
 @click.option(
     "--lease-seconds",
-    type=click.IntRange(3, 3600),
+    type=click.IntRange(6, 3600),
     default=15,
     show_default=True,
     help="How long a leader that is not heard of is waited for.",
@@ -65,6 +66,8 @@ def run(  # noqa: PLR0917 - click gives them by name
     Ends with status 1 when the lease is lost. May be killed at any time: all it knows is in the
     cluster.
     """
+    for name in ("kopf", "leaderelection"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # a line for every look at an object
     log_in()
     settings = OperatorSettings(image, quota, interval, tabasco_ca)
     registry = registry_of(lambda: Reconciler(Cluster(), settings), settings)

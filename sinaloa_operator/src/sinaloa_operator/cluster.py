@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kubernetes import client, config, dynamic
 from kubernetes.client.exceptions import ApiException
 
+from kubernetes import client, config, dynamic
 from sinaloa_operator.names import API_VERSION, COMPUTATION_LABEL
 
 _ALREADY_THERE: Final = 409

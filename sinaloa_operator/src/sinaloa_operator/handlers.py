@@ -167,6 +167,10 @@ def registry_of(
         settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
         settings.execution.max_workers = _WORKERS
 
+    @kopf.on.login(registry=registry)
+    def login(**given: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401
+        return kopf.login_via_client(**given)
+
     @kopf.timer(GROUP, VERSION, COMPUTATIONS, interval=settings.interval_s, registry=registry)
     def computation(body: kopf.Body, **_: Any) -> None:  # noqa: ANN401
         reconciler.computation(body)

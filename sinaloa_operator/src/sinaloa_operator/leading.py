@@ -52,7 +52,7 @@ def lead(
             LeaseLock(lease, lease_namespace, identity),
             lease_duration=lease_s,
             renew_deadline=lease_s * 2 / 3,
-            retry_period=lease_s / 6,
+            retry_period=lease_s / 5,
             onstarted_leading=work,
             onstopped_leading=lost,
         )

@@ -29,7 +29,9 @@ POD_SECURITY: Final[Object] = {
     "runAsUser": USER,
     "runAsGroup": USER,
     "fsGroup": USER,
+    # Isolates make namespaces and mount in them, which the runtimes' usual profiles refuse.
     "seccompProfile": {"type": "Localhost", "localhostProfile": "veracruz/isolates.json"},
+    "appArmorProfile": {"type": "Unconfined"},
 }
 CONTAINER_SECURITY: Final[Object] = {
     "allowPrivilegeEscalation": False,
@@ -37,6 +39,7 @@ CONTAINER_SECURITY: Final[Object] = {
     "capabilities": {"drop": ["ALL"]},
 }
 TEMPORARY: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
+_ENDING_S: Final = 10  # what processes have to end when nothing is under way any more
 _STATE: Final = "/run/veracruz"
 _POLICY: Final = "/etc/veracruz/policy"
 _KEY: Final = "/etc/veracruz/root"
@@ -111,10 +114,10 @@ def pod(placement: Placement, attempt: int, image: str) -> Object:
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": placement.drain_s,
+        "terminationGracePeriodSeconds": placement.drain_s + _ENDING_S,
         "securityContext": POD_SECURITY,
         "initContainers": [*_key_copy(placement, image), _sonora(placement, image)],
-        "containers": [_sinaloa(image)],
+        "containers": [_sinaloa(placement, image)],
         "volumes": _volumes(placement),
         "nodeSelector": dict(placement.node_selector),
     }
@@ -166,14 +169,15 @@ def _sonora(placement: Placement, image: str) -> Object:
     }  # fmt: skip
 
 
-def _sinaloa(image: str) -> Object:
+def _sinaloa(placement: Placement, image: str) -> Object:
     return {
         "name": BRIDGE,
         "image": image,
         "command": ["sinaloa", "serve"],
         "args": [
             f"{_POLICY}/policy.json", "--sonora", f"{_STATE}/sonora.sock",
-            "--listen", f"0.0.0.0:{SINALOA_PORT}", "--log-format", "json", "--json",
+            "--listen", f"0.0.0.0:{SINALOA_PORT}", "--drain", str(placement.drain_s),
+            "--log-format", "json", "--json",
         ],
         "ports": [{"name": "grpc", "containerPort": SINALOA_PORT}],
         "readinessProbe": {"grpc": {"port": SINALOA_PORT}, "periodSeconds": 5},

@@ -1,0 +1,21 @@
+"""One cluster for all tests of the operator; without an API server they are skipped."""
+
+import pytest
+
+from support.api_server import AVAILABLE, MISSING, ApiServer
+from support.operated_cluster import OperatedCluster
+from support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    if not AVAILABLE:
+        pytest.skip(MISSING)
+    folder = tmp_path_factory.mktemp("cluster")
+    stack = Stack(folder)
+    server = ApiServer()
+    running = OperatedCluster(server, stack, folder)
+    yield running
+    running.close()
+    server.close()
+    stack.close()
