@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinaloa_operator.conditions import status_of
-from sinaloa_operator.decisions import Phase, Seen, decide, refused
+from sinaloa_operator.decisions import Course, Seen, decide, refused
 from sinaloa_operator.endings import ending_of
 from sinaloa_operator.errors import ObjectRefusedError
 from sinaloa_operator.pods import config_map, network_policy, pod, pod_name, service
@@ -60,23 +60,28 @@ def seen_pod(wanted, attempt, phase="Running", *, ready=False, code=None, said="
 
 def test_the_first_step_is_to_make_the_first_attempt():
     plan = decide(placement(), NOTHING, now(placement()))
-    assert (plan.phase, plan.attempt, plan.start, plan.end) == (Phase.STARTING, 1, True, ())
+    assert (plan.phase, plan.attempt, plan.start, plan.end) == (
+        Course.STARTING,
+        1,
+        True,
+        (),
+    )
 
 
 def test_an_attempt_that_was_made_is_known_by_its_pod_though_no_status_tells_of_it():
     wanted = placement()
     seen = replace(NOTHING, pods=[seen_pod(wanted, 1, "Pending")])
     plan = decide(wanted, seen, now(wanted))
-    assert (plan.phase, plan.attempt) == (Phase.STARTING, 1)
+    assert (plan.phase, plan.attempt) == (Course.STARTING, 1)
 
 
 def test_a_bridge_that_is_ready_is_asked():
     wanted = placement()
     plan = decide(wanted, replace(NOTHING, pods=[seen_pod(wanted, 1, ready=True)]), now(wanted))
-    assert (plan.phase, plan.ask) == (Phase.RUNNING, "10.0.0.7")
+    assert (plan.phase, plan.ask) == (Course.RUNNING, "10.0.0.7")
 
 
-@pytest.mark.parametrize(("attempts", "phase"), [(1, Phase.FAILED), (2, Phase.STARTING)])
+@pytest.mark.parametrize(("attempts", "phase"), [(1, Course.FAILED), (2, Course.STARTING)])
 def test_a_failure_ends_the_last_attempt_and_another_begins_the_next(attempts, phase):
     wanted = placement(attempts=attempts)
     failed = seen_pod(wanted, 1, "Failed", code=4, said='{"message": "sonora went away"}')
@@ -92,14 +97,14 @@ def test_a_pod_that_is_gone_is_not_made_again():
     plan = decide(wanted, replace(NOTHING, attempt=1), now(wanted))
     assert (plan.attempt, plan.start) == (2, True)
     plan = decide(wanted, replace(NOTHING, attempt=2), now(wanted))
-    assert (plan.phase, plan.reason, plan.start) == (Phase.FAILED, "PodGone", False)
+    assert (plan.phase, plan.reason, plan.start) == (Course.FAILED, "PodGone", False)
 
 
 def test_what_ended_as_the_policy_says_is_not_tried_again():
     wanted = placement(attempts=9)
     done = seen_pod(wanted, 1, "Succeeded", code=0)
     plan = decide(wanted, replace(NOTHING, attempt=1, pods=[done]), now(wanted))
-    assert (plan.phase, plan.reason) == (Phase.FINISHED, "ByPolicy")
+    assert (plan.phase, plan.reason) == (Course.FINISHED, "ByPolicy")
 
 
 def test_an_older_attempt_is_ended():
@@ -119,15 +124,15 @@ def test_time_ends_it(spec, at, reason):
     wanted = placement(**spec)
     seen = replace(NOTHING, pods=[seen_pod(wanted, 1, ready=True)])
     plan = decide(wanted, seen, at or wanted.policy.expires_at)
-    assert (plan.phase, plan.reason, plan.end) == (Phase.FINISHED, reason, ("sum-1",))
+    assert (plan.phase, plan.reason, plan.end) == (Course.FINISHED, reason, ("sum-1",))
 
 
 def test_a_quota_keeps_back_what_has_not_begun_and_nothing_else():
     wanted = placement()
     full = replace(NOTHING, ahead=2, quota=2)
-    assert decide(wanted, full, now(wanted)).phase is Phase.WAITING
+    assert decide(wanted, full, now(wanted)).phase is Course.WAITING
     begun = replace(full, attempt=1, pods=[seen_pod(wanted, 1)])
-    assert decide(wanted, begun, now(wanted)).phase is Phase.STARTING
+    assert decide(wanted, begun, now(wanted)).phase is Course.STARTING
 
 
 @given(

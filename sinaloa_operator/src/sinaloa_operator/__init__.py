@@ -5,15 +5,15 @@ that it places wrongly is caught by the principals' own attestation.
 """
 
 from sinaloa_operator.attestation import objects_for
-from sinaloa_operator.decisions import Phase, Plan, Seen, decide
+from sinaloa_operator.decisions import Course, Plan, Seen, decide
 from sinaloa_operator.definitions import definitions
 from sinaloa_operator.errors import ObjectRefusedError, OperatorError
 from sinaloa_operator.specification import Placement
 
 __all__ = [
+    "Course",
     "ObjectRefusedError",
     "OperatorError",
-    "Phase",
     "Placement",
     "Plan",
     "Seen",

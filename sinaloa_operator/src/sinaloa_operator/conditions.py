@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sinaloa_operator.decisions import ENDED, Phase, Plan
+from sinaloa_operator.decisions import ENDED, Course, Plan
 from sinaloa_operator.names import SINALOA_PORT
 from sinaloa_operator.pods import pod_name
 from sinaloa_operator.specification import Placement
@@ -29,8 +29,8 @@ def status_of(
         _condition("Accepted", *_accepted(plan)),
         _condition("Attested", *_attested(plan)),
         _condition("PrincipalsMissing", *_missing(placement, plan)),
-        _condition("Finished", *_when(plan, Phase.FINISHED)),
-        _condition("Failed", *_when(plan, Phase.FAILED, Phase.REFUSED)),
+        _condition("Finished", *_when(plan, Course.FINISHED)),
+        _condition("Failed", *_when(plan, Course.FAILED, Course.REFUSED)),
     ]
     status: dict[str, Any] = {
         "phase": plan.phase.value,
@@ -49,13 +49,13 @@ def status_of(
 
 
 def _accepted(plan: Plan) -> tuple[str, str, str]:
-    if plan.phase is Phase.REFUSED:
+    if plan.phase is Course.REFUSED:
         return "False", plan.reason, plan.message
     return "True", "PlatformAccepted", "the policy accepts the platform that is asked for"
 
 
 def _attested(plan: Plan) -> tuple[str, str, str]:
-    if plan.phase is not Phase.RUNNING or plan.attested is None:
+    if plan.phase is not Course.RUNNING or plan.attested is None:
         return "Unknown", "NotAsked", "no isolate was asked in this phase"
     if plan.attested:
         return "False", "AttestationRefused", plan.attested
@@ -73,7 +73,7 @@ def _missing(placement: Placement | None, plan: Plan) -> tuple[str, str, str]:
     return "Unknown", "OnlyPrincipalsKnow", f"in the policy are {named}; {_ONLY_PRINCIPALS}"
 
 
-def _when(plan: Plan, *phases: Phase) -> tuple[str, str, str]:
+def _when(plan: Plan, *phases: Course) -> tuple[str, str, str]:
     if plan.phase in phases:
         return "True", plan.reason, plan.message
     return "False", plan.phase.value, plan.message

@@ -15,7 +15,7 @@ from sinaloa_operator.specification import Placement
 from veracruz_utils.frozen import frozen
 
 
-class Phase(StrEnum):
+class Course(StrEnum):
     """Where a computation is."""
 
     REFUSED = "Refused"
@@ -26,7 +26,7 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
-ENDED: Final = frozenset({Phase.REFUSED, Phase.FINISHED, Phase.FAILED})
+ENDED: Final = frozenset({Course.REFUSED, Course.FINISHED, Course.FAILED})
 """Phases that nothing leads out of."""
 
 
@@ -65,7 +65,7 @@ class Plan:
         attested: as in `Seen`, of this attempt.
     """
 
-    phase: Phase
+    phase: Course
     attempt: int
     start: bool
     end: tuple[str, ...]
@@ -90,21 +90,26 @@ def decide(placement: Placement, seen: Seen, now: datetime) -> Plan:
         return _ended(pods, attempt, ending)
     said = f"attempt {attempt} of {placement.attempts} failed: {ending.message}"
     return Plan(
-        Phase.STARTING, attempt + 1, start=True, end=_names(pods), reason="Retrying", message=said
+        Course.STARTING,
+        attempt + 1,
+        start=True,
+        end=_names(pods),
+        reason="Retrying",
+        message=said,
     )
 
 
 def refused(reason: str, message: str) -> Plan:
     """The plan for an object that cannot be placed."""
-    return Plan(Phase.REFUSED, 0, start=False, end=(), reason=reason, message=message)
+    return Plan(Course.REFUSED, 0, start=False, end=(), reason=reason, message=message)
 
 
 def _first(seen: Seen) -> Plan:
     if seen.quota is not None and seen.ahead >= seen.quota:
         said = f"{seen.ahead} computations of this namespace are ahead, {seen.quota} may be at once"
-        return Plan(Phase.WAITING, 0, start=False, end=(), reason="QuotaReached", message=said)
+        return Plan(Course.WAITING, 0, start=False, end=(), reason="QuotaReached", message=said)
     said = "the pod is being made"
-    return Plan(Phase.STARTING, 1, start=True, end=(), reason="Starting", message=said)
+    return Plan(Course.STARTING, 1, start=True, end=(), reason="Starting", message=said)
 
 
 def _under_way(pods: Mapping[int, Mapping[str, Any]], attempt: int, seen: Seen) -> Plan:
@@ -117,9 +122,9 @@ def _under_way(pods: Mapping[int, Mapping[str, Any]], attempt: int, seen: Seen) 
     )
     if not ready:
         said = f"pod {current['metadata']['name']} is {status.get('phase', 'Pending').lower()}"
-        return Plan(Phase.STARTING, attempt, start=True, end=old, reason="NotReady", message=said)
+        return Plan(Course.STARTING, attempt, start=True, end=old, reason="NotReady", message=said)
     return Plan(
-        Phase.RUNNING,
+        Course.RUNNING,
         attempt,
         start=True,
         end=old,
@@ -131,7 +136,7 @@ def _under_way(pods: Mapping[int, Mapping[str, Any]], attempt: int, seen: Seen) 
 
 
 def _ended(pods: Mapping[int, Mapping[str, Any]], attempt: int, ending: Ending) -> Plan:
-    phase = Phase.FINISHED if ending.good else Phase.FAILED
+    phase = Course.FINISHED if ending.good else Course.FAILED
     return Plan(
         phase, attempt, start=False, end=_names(pods), reason=ending.reason, message=ending.message
     )

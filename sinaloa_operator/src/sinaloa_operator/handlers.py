@@ -12,7 +12,7 @@ from sinaloa_operator.asking import ask
 from sinaloa_operator.attestation import attestation_status, objects_for
 from sinaloa_operator.cluster import Cluster
 from sinaloa_operator.conditions import status_of
-from sinaloa_operator.decisions import ENDED, Phase, Plan, Seen, decide, refused
+from sinaloa_operator.decisions import ENDED, Course, Plan, Seen, decide, refused
 from sinaloa_operator.errors import ObjectRefusedError
 from sinaloa_operator.names import ATTESTATIONS, COMPUTATIONS, FINALIZER, GROUP, VERSION
 from sinaloa_operator.pods import config_map, network_policy, pod, service
@@ -77,7 +77,7 @@ class Reconciler:
         if any(before.get(key) != value for key, value in status.items()):
             self._cluster.write_status("Computation", meta, status)
         if before.get("phase") != plan.phase or before.get("attempt") != plan.attempt:
-            failed = plan.phase in {Phase.FAILED, Phase.REFUSED} or plan.reason == "Retrying"
+            failed = plan.phase in {Course.FAILED, Course.REFUSED} or plan.reason == "Retrying"
             kind = "Warning" if failed else "Normal"
             kopf.event(body, type=kind, reason=plan.reason, message=plan.message)
         for name in plan.end:
