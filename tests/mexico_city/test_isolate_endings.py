@@ -47,6 +47,12 @@ def is_left(rig) -> bool:
     return not rig.isolate.ended.is_set()
 
 
+def attach(rig) -> None:
+    """Have another bridge, over which the sessions come from now on."""
+    rig.isolate.control.close()
+    rig.isolate.control = rig.isolate.take_bridge()
+
+
 def test_a_bridge_that_goes_takes_its_sessions_and_nothing_else(rig):
     with rig.session(0) as author, rig.session(1) as idle:
         assert author.program(guests.HELLO) == runtime.Done()
@@ -54,24 +60,35 @@ def test_a_bridge_that_goes_takes_its_sessions_and_nothing_else(rig):
         assert is_left(rig)
         with pytest.raises(SessionLostError):
             idle.next_answer()
-    rig.isolate.take_bridge()
+    attach(rig)
     with rig.session(0) as reader:
         assert reader.result()[1] == b"hello"
 
 
-def test_another_bridge_takes_the_place_of_one_that_is_still_there(rig):
-    before = rig.isolate.control.dup()
-    with before, rig.session(1) as idle:
-        rig.isolate.take_bridge()
-        with pytest.raises(SessionLostError):
-            idle.next_answer()
-        for number in (1, 2):  # sessions are counted anew
+def told(control: socket.socket) -> int:
+    """Which session the isolate says it has let in."""
+    control.settimeout(PATIENCE_S)
+    return decode(LetIn, read_frame(control.recv)).session
+
+
+def test_bridges_beside_each_other_have_sessions_of_their_own(rig):
+    first, second = rig.isolate.control, rig.isolate.take_bridge()
+    with first, rig.session(1) as idle:
+        idle.state()
+        assert told(first) == 1
+        rig.isolate.control = second
+        for number in (1, 2):
             with rig.session(0) as caller:
                 caller.state()
-                assert decode(LetIn, read_frame(rig.isolate.control.recv)) == LetIn(number)
-        before.settimeout(PATIENCE_S)
-        while before.recv(4096):
-            pass
+                assert told(second) == number
+        with rig.session(0) as author:
+            assert author.program(guests.HELLO) == runtime.Done()
+            first.shutdown(socket.SHUT_WR)  # this one goes, and takes its own along
+            with pytest.raises(SessionLostError):
+                idle.next_answer()
+            assert author.state() is not None
+        assert first.recv(4096) == b""
+    assert not rig.isolate.ended.is_set()
 
 
 def test_an_isolate_waits_for_a_bridge_as_long_as_its_policy_says(isolates):
@@ -109,7 +126,7 @@ def test_open_sessions_do_not_hold_up_the_end(rig):
 def test_a_bridge_that_does_not_keep_to_one_socket_a_byte_is_left(rig, hand_over):
     hand_over(rig.isolate.control)
     assert is_left(rig)
-    rig.isolate.take_bridge()
+    attach(rig)
     with rig.session(0) as caller:
         caller.state()
 

@@ -317,19 +317,48 @@ def test_a_bridge_that_went_without_a_word_leaves_its_isolate_to_the_next(door, 
     assert eventually(lambda: door.fronts() == [])
 
 
-def test_another_policy_and_a_bridge_that_is_still_there_share_no_isolate(door, policy, parties):
+def test_another_policy_has_another_isolate(door, policy, parties):
     leave(door, policy, parties)
-    with door.bridge() as other, door.bridge() as finder, door.bridge() as late:
+    with door.bridge() as other, door.bridge() as finder:
         different, control = other.launch(policy + b"\n")
         assert not different.found_again
         found, control_of_finder = finder.launch(policy)
         assert found.found_again
-        fresh, control_of_late = late.launch(policy)
-        assert not fresh.found_again
-        assert len({each.certificate_digest for each in (different, found, fresh)}) == 3
-        with control, control_of_finder, control_of_late:
-            for bridge in (other, finder, late):
+        assert different.certificate_digest != found.certificate_digest
+        with control, control_of_finder:
+            for bridge in (other, finder):
                 bridge.release()
+
+
+def test_a_bridge_beside_another_serves_the_same_isolate_and_the_last_one_ends_it(
+    door, policy, parties
+):
+    with door.bridge() as one, door.bridge() as two:
+        launched, control_of_one = one.launch(policy)
+        found, control_of_two = two.launch(policy)
+        assert found == dataclasses.replace(launched, found_again=True)
+        with control_of_two, rig_of(found, control_of_two, policy, parties).session(0) as only:
+            with control_of_one:
+                with rig_of(launched, control_of_one, policy, parties).session(0) as author:
+                    assert author.program(guests.HELLO) == runtime.Done()
+                one.release()
+            assert only.result()[1] == b"hello"
+            two.say(MintToken(CHALLENGE))
+            assert isinstance(two.hear(), Token)
+            two.release()
+    assert eventually(lambda: door.fronts() == [])
+
+
+def test_all_bridges_are_told_how_their_isolate_ended(door, policy):
+    with door.bridge() as one, door.bridge() as two:
+        controls = [each.launch(policy)[1] for each in (one, two)]
+        os.kill(door.front(), signal.SIGKILL)
+        for each in (one, two):
+            assert each.hear() == Ended(IsolateEnding.FAILURE)
+            assert each.hear() is None
+        for control in controls:
+            control.close()
+    assert eventually(lambda: door.server.holders._holdings == [])
 
 
 def test_a_bridge_whose_end_nobody_has_seen_yet_is_gone_all_the_same(door, policy):
@@ -434,6 +463,8 @@ def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
         with pytest.raises(TimeoutError):
             ask_without_end(stuck)
         os.kill(front, signal.SIGKILL)
+        # Not before: a bridge beside it would have the isolate, and hear of its end.
+        assert eventually(lambda: door.server.holders._holdings[0].isolate.ended.is_set())
         assert works(door, policy)
         with door.bridge() as other:
             _, another = other.launch(policy)

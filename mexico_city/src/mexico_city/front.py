@@ -2,15 +2,16 @@
 
 It holds the TLS key. The bridge hands it one end of a socket pair per session over the control
 socket; it neither opens nor accepts anything else. A session that stalls, breaks the protocol or
-fails in an unforeseen way is closed, and the others go on. A bridge that goes takes its sessions
-along, and nothing else: for a time of the policy, Sonora may hand over the control socket of
-another.
+fails in an unforeseen way is closed, and the others go on. Sonora may hand over the control sockets
+of more bridges. One that goes takes its own sessions along, and nothing else; without any, the
+isolate waits for another for a time of the policy.
 """
 
 import contextlib
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -39,6 +40,20 @@ _ENDINGS_TOLD: Final = {
 }
 
 
+class _Bridge:
+    """A control socket, and how many sessions came over it."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.handed_over = 0
+
+    def told(self, number: int) -> None:
+        """Tell it that this session of its own was let in."""
+        # Never waiting: one that does not read its notices harms nobody's sessions but its own.
+        with contextlib.suppress(OSError):
+            self.control.send(frame(encode(LetIn(number))), socket.MSG_DONTWAIT)
+
+
 class _Connection:
     """A session and its socket.
 
@@ -46,8 +61,11 @@ class _Connection:
     loop. So each call here says MSG_DONTWAIT itself.
     """
 
-    def __init__(self, number: int, channel: socket.socket, session: Session, now: float) -> None:
-        self.number = number
+    def __init__(
+        self, bridge: _Bridge, channel: socket.socket, session: Session, now: float
+    ) -> None:
+        self.bridge = bridge
+        self.number = bridge.handed_over
         self.channel = channel
         self.session = session
         self.unsent = memoryview(b"")
@@ -111,14 +129,13 @@ class Front:
         self._runtime = runtime
         self._context = context
         self._lifetime = lifetime
-        self._control: socket.socket | None = None
+        self._bridges: set[_Bridge] = set()
         self._private = private
         # One for all: a new one of this size for every few bytes that come costs more than they.
         self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
         self._selector = selectors.DefaultSelector()
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
         self._ready: set[_Connection] = set()
-        self._handed_over = 0
         self._next_look = 0.0
         self._ending: IsolateExit | None = None
         self._attach(control)
@@ -183,25 +200,23 @@ class Front:
             return
         if self._lifetime.idled(in_use=in_use, now=now):
             self._ending = IsolateExit.IDLE
-        elif self._lifetime.abandoned(attached=self._control is not None, now=now):
+        elif self._lifetime.abandoned(attached=bool(self._bridges), now=now):
             self._ending = IsolateExit.BRIDGE_GONE
 
     # The four kinds of sources; the guest's is `Runtime.guest_readable`.
 
-    def _admit(self, control: socket.socket) -> None:
-        """The bridge hands over a session."""
-        if control is not self._control:
-            return  # another took its place earlier in this turn
+    def _admit(self, bridge: _Bridge) -> None:
+        """A bridge hands over a session."""
         try:
-            (descriptor,) = receive_descriptors(control, 1)
+            (descriptor,) = receive_descriptors(bridge.control, 1)
             channel = socket.socket(fileno=descriptor)
         except DescriptorsLostError:
-            self._handed_over += 1  # it is closed, and its principal sees that; the others go on
+            bridge.handed_over += 1  # it is closed, and its principal sees that; the others go on
             return
         except (PlatformError, OSError):
-            self._detach()
+            self._detach(bridge)
             return
-        self._handed_over += 1
+        bridge.handed_over += 1
         # Only a Unix socket: with any other the isolate would be on the network itself.
         if channel.family != socket.AF_UNIX or not self._make_room():
             channel.close()
@@ -214,7 +229,7 @@ class Front:
             admits=lambda identity: self._admits(connection, identity),
             ready=lambda: self._ready.add(connection),
         )
-        connection = _Connection(self._handed_over, channel, session, time.monotonic())
+        connection = _Connection(bridge, channel, session, time.monotonic())
         self._connections[connection] = None
         self._selector.register(channel, selectors.EVENT_READ, connection)
 
@@ -233,7 +248,6 @@ class Front:
         except (PlatformError, OSError):
             self._ending = IsolateExit.SONORA_GONE
             return
-        self._detach()
         self._attach(control)
 
     def _serve(self, connection: _Connection) -> None:
@@ -254,19 +268,19 @@ class Front:
         self._selector.unregister(channel)
 
     def _attach(self, control: socket.socket) -> None:
-        """Take sessions from here, and count them anew."""
-        self._control = control
-        self._handed_over = 0
-        self._selector.register(control, selectors.EVENT_READ, partial(self._admit, control))
+        """Take sessions from here, too."""
+        bridge = _Bridge(control)
+        self._bridges.add(bridge)
+        self._selector.register(control, selectors.EVENT_READ, partial(self._admit, bridge))
 
-    def _detach(self) -> None:
-        """The bridge is gone, if there was one, and all sessions with it."""
+    def _detach(self, bridge: _Bridge) -> None:
+        """A bridge is gone, and its sessions with it."""
         for connection in list(self._connections):
-            self._drop(connection)
-        if self._control is not None:
-            self._selector.unregister(self._control)
-            self._control.close()
-            self._control = None
+            if connection.bridge is bridge:
+                self._drop(connection)
+        self._bridges.remove(bridge)
+        self._selector.unregister(bridge.control)
+        bridge.control.close()
 
     # Sessions.
 
@@ -274,23 +288,21 @@ class Front:
         """Whether there is room for one more; the longest of unfinished handshakes gives way."""
         if len(self._connections) < MAX_SESSIONS:
             return True
-        # Strangers give way: a handshake costs them nothing, and must not keep principals out.
-        for connection in self._connections:
-            if connection.session.identity is None:
-                self._drop(connection)
-                return True
-        return False
+        # Strangers give way: a handshake costs them nothing, and must not keep principals out. Of
+        # the bridge that has most of them: a flood that comes over one leaves the others theirs.
+        strangers = [each for each in self._connections if each.session.identity is None]
+        if not strangers:
+            return False
+        of_bridge = Counter(each.bridge for each in strangers)
+        self._drop(max(strangers, key=lambda each: of_bridge[each.bridge]))  # of equals the first
+        return True
 
     def _admits(self, connection: _Connection, identity: PolicyIdentity) -> bool:
-        """Whether this principal may have another session, this one; the bridge is told if so."""
+        """Whether this principal may have another session, this one; its bridge is told if so."""
         mine = [each for each in self._connections if each.session.identity == identity]
         if len(mine) >= sessions_each(len(self._runtime.computation.policy.identities)):
             return False
-        notice = frame(encode(LetIn(connection.number)))
-        # Never waiting: a bridge that does not read its notices harms nobody's session but its own.
-        with contextlib.suppress(OSError):
-            if self._control is not None:
-                self._control.send(notice, socket.MSG_DONTWAIT)
+        connection.bridge.told(connection.number)
         return True
 
     def _give_up(self, connection: _Connection, now: float) -> None:
@@ -351,8 +363,8 @@ class Front:
     def _drain(self, ending: IsolateExit) -> None:
         """Tell every session why it ends, for a few seconds in all."""
         self._selector.unregister(self._private)
-        if self._control is not None:
-            self._selector.unregister(self._control)
+        for bridge in self._bridges:
+            self._selector.unregister(bridge.control)
         self._runtime.work.guest.kill()
         wiped = ending is IsolateExit.EXPIRED
         if wiped:  # before anybody is told, who may be slow to read it

@@ -59,7 +59,7 @@ class Isolate:
         isolate_id: tells it apart from the others of this launcher.
         certificate_digest: SHA-256 of the certificate it made for itself.
         policy_digest: SHA-256 of the policy it holds.
-        control: the socket over which its sessions are handed to it.
+        control: the socket over which its first bridge hands it sessions.
         private: the channel it ends with.
         layers: those of its sandbox that are in force.
         process: its front process.
@@ -93,8 +93,8 @@ class Isolate:
         """Of its front process, for people; 0 when there is none."""
         return self.process.process_id if self.process else 0
 
-    def take_bridge(self) -> None:
-        """Have its sessions come over another `control`, from another bridge.
+    def take_bridge(self) -> socket.socket:
+        """A control socket more, over which another bridge hands it sessions.
 
         Raises:
             LaunchError: it takes none, because it is ending or too many descriptors are under way.
@@ -107,10 +107,7 @@ class Isolate:
             except OSError as error:
                 control.close()
                 raise LaunchError("the isolate takes no other bridge") from error
-        self.control.close()
-        self.control = control
-        self.on_end = lambda: None
-        self.held = False
+        return control
 
     def close(self) -> None:
         """End the isolate if it still runs."""

@@ -4,7 +4,7 @@ The protocol is `colima.sonora`. Nothing a bridge sends is trusted: frames are b
 must come in time, answers must be taken in time, and a connection that breaks the protocol ends
 with its isolate. Of a connection that just ends, as that of a killed process does, the isolate is
 held for the next bridge (`sonora.holders`). Each connection has a thread of its own, and nothing a
-bridge does makes any other thread wait.
+bridge does makes any other thread wait, but for those who ask for the isolate that it launches.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import socketserver
 import struct
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.bridge_access import BridgeAccess, Peer, RefusalLog
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
-from sonora.holders import Holders, Holding
+from sonora.holders import MAX_BRIDGES, Holders, Holding, Share
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
 from veracruz_shells.log import about
 from veracruz_utils.digest import Digest
@@ -56,7 +57,7 @@ _ENDINGS: Final[dict[int | None, IsolateEnding]] = {
 _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
-_MAX_CONNECTIONS: Final = 4 * MAX_ISOLATES
+_MAX_CONNECTIONS: Final = (MAX_BRIDGES + 1) * MAX_ISOLATES
 _BACKLOG: Final = 64
 
 
@@ -107,53 +108,58 @@ class _Bridge(socketserver.BaseRequestHandler):
     def _serve(self, launch: Launch) -> None:
         sonora, holders = self.server.sonora, self.server.holders
         peer = Peer.of(self.request)
-        holding = holders.take(Digest.of(launch.policy).value, peer.uid, self.request)
-        found_again = holding is not None
-        if holding is None:
-            try:
-                isolate = sonora.launcher.launch(launch.policy)
-            except LaunchError as error:
-                refused = about(peer=peer.uid, policy=Digest.of(launch.policy), outcome="refused")
-                _LOG.warning("launch refused: %s", error, extra=refused)
-                self._send(Failed(str(error)[:500]))
-                return
-            holding = holders.add(isolate, peer.uid, self.request)
-        self._bring_about_layers(holding.isolate, peer)
+        try:
+            share = holders.obtain(
+                Digest.of(launch.policy).value,
+                peer.uid,
+                self.request,
+                partial(self._launch, launch.policy, peer),
+            )
+        except LaunchError as error:
+            refused = about(peer=peer.uid, policy=Digest.of(launch.policy), outcome="refused")
+            _LOG.warning("launch refused: %s", error, extra=refused)
+            self._send(Failed(str(error)[:500]))
+            return
+        holding, isolate = share.holding, share.holding.isolate
         _LOG.info(
             "isolate %d %s: process %d, layers: %s",
-            holding.isolate.isolate_id,
-            "found again" if found_again else "launched",
-            holding.isolate.process_id,
-            ", ".join(sorted(holding.isolate.layers)),
-            extra=_about(holding.isolate, peer=peer.uid),
+            isolate.isolate_id,
+            "found again" if share.found_again else "launched",
+            isolate.process_id,
+            ", ".join(sorted(isolate.layers)),
+            extra=_about(isolate, peer=peer.uid),
         )
         gone = False
         try:
-            gone = self._attend(holding, found_again=found_again)
+            gone = self._attend(share)
         finally:
-            if holders.leave(holding, self.request, hold=gone):
-                self._conclude(holding.isolate)
+            last = holders.leave(holding, self.request, hold=gone)
+            self._tell_end(isolate)
+            if last:
+                self._end(isolate)
             else:
                 _LOG.warning(
-                    "isolate %d: its bridge is gone",
-                    holding.isolate.isolate_id,
-                    extra=_about(holding.isolate, peer=peer.uid),
+                    "isolate %d: a bridge is gone",
+                    isolate.isolate_id,
+                    extra=_about(isolate, peer=peer.uid),
                 )
 
-    def _bring_about_layers(self, isolate: Isolate, peer: Peer) -> None:
-        isolate.layers -= {IsolationLayer.SEPARATE_USER}
+    def _launch(self, policy: bytes, peer: Peer) -> Isolate:
+        isolate = self.server.sonora.launcher.launch(policy)
+        # For good: other bridges that get it are of the same user.
         if self.server.access.separates(peer):
             isolate.layers |= {IsolationLayer.SEPARATE_USER}
+        return isolate
 
-    def _attend(self, holding: Holding, *, found_again: bool) -> bool:
+    def _attend(self, share: Share) -> bool:
         """Serve a bridge to its end; whether it went without a word."""
-        isolate = holding.isolate
+        isolate = share.holding.isolate
         try:
-            self._announce(isolate, found_again=found_again)
+            self._announce(share)
             while (message := self._receive()) is not None and not isolate.ended.is_set():
                 match message:
                     case MintToken(challenge):
-                        self._mint_token(holding, challenge)
+                        self._mint_token(share.holding, challenge)
                     case Release():
                         return False
                     case Launch():
@@ -162,26 +168,20 @@ class _Bridge(socketserver.BaseRequestHandler):
             return True
         return not isolate.ended.is_set()
 
-    def _announce(self, isolate: Isolate, *, found_again: bool) -> None:
-        launcher = self.server.sonora.launcher
+    def _announce(self, share: Share) -> None:
+        launcher, isolate = self.server.sonora.launcher, share.holding.isolate
         launched = Launched(
             isolate.isolate_id,
             launcher.platform,
             launcher.measurement,
             isolate.policy_digest,
             isolate.certificate_digest,
-            found_again,
+            share.found_again,
         )
-        try:
+        # A second holder would keep the isolate from seeing that the bridge is gone.
+        with share.control:
             self._send(launched)
-            send_descriptors(self.request, [isolate.control.fileno()])
-        finally:
-            # A second holder would keep the isolate from seeing that the bridge is gone.
-            isolate.control.close()
-        isolate.on_end = self._stop_listening
-        # It may have ended before there was anything to call.
-        if isolate.ended.is_set():
-            self._stop_listening()
+            send_descriptors(self.request, [share.control.fileno()])
 
     def _mint_token(self, holding: Holding, challenge: bytes) -> None:
         try:
@@ -192,17 +192,15 @@ class _Bridge(socketserver.BaseRequestHandler):
             _LOG.warning("token refused: %s", error, extra=told)
             self._send(Failed(str(error)[:500]))
 
-    def _stop_listening(self) -> None:
-        """Have this connection's own thread find that there is nothing more to receive."""
-        with contextlib.suppress(OSError):
-            self.request.shutdown(socket.SHUT_RD)
-
-    def _conclude(self, isolate: Isolate) -> None:
-        """Tell the bridge how the isolate ended if it did; end it if it did not."""
+    def _tell_end(self, isolate: Isolate) -> None:
+        """Tell the bridge how the isolate ended, if it did."""
         if isolate.ended.is_set():
             ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
             with contextlib.suppress(OSError):
                 self._send(Ended(ending))
+
+    def _end(self, isolate: Isolate) -> None:
+        """End the isolate if it did not end of itself."""
         isolate.close()
         ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
         outcome = ending.name.lower() if isolate.ended.is_set() else "released"

@@ -8,7 +8,7 @@ from typing import Final
 from sonora.errors import SonoraError
 
 TOKENS_EACH: Final = 1200
-"""Tokens that one isolate may be vouched for with in `TOKEN_WINDOW_S`."""
+"""Tokens in `TOKEN_WINDOW_S` that one isolate may be vouched for with, for each bridge it may have."""
 TOKEN_WINDOW_S: Final = 60.0
 
 
