@@ -22,6 +22,7 @@ from sonora.bridge_access import REFUSAL_WINDOW_S, REFUSALS
 from sonora.enrolled_key import NEXT as ENROLMENT_NEXT
 from sonora.enrolled_key import EnrolmentEvent, EnrolmentState
 from sonora.evidence import SOURCES
+from sonora.holders import MAX_BRIDGES
 from sonora.isolates import MAX_ISOLATES
 from sonora.local_attestation import ANSWER_S
 from sonora.standard_error import ISOLATE
@@ -228,8 +229,9 @@ def test_the_page_of_sonora_lists_the_sources_and_the_limits():
     assert [name for name in names if name in SOURCES] == [*SOURCES]
     assert [
         ["isolates at a time", str(MAX_ISOLATES)],
-        ["tokens for one isolate", f"{TOKENS_EACH} in {TOKEN_WINDOW_S:.0f} s"],
-        ["connections of bridges", str(4 * MAX_ISOLATES)],
+        ["bridges of one isolate", str(MAX_BRIDGES)],
+        ["tokens for one isolate", f"{MAX_BRIDGES * TOKENS_EACH} in {TOKEN_WINDOW_S:.0f} s"],
+        ["connections of bridges", str((MAX_BRIDGES + 1) * MAX_ISOLATES)],
         [
             "refused connections that are logged",
             f"{REFUSALS} in {REFUSAL_WINDOW_S:.0f} s; the others are counted",
@@ -244,7 +246,7 @@ def test_the_page_of_sonora_lists_the_sources_and_the_limits():
             "bytes of an isolate that are read",
             f"{ISOLATE.total_bytes}, then its pipe is closed",
         ],
-    ] == cells[[row[0] for row in cells].index("isolates at a time") :][:8]
+    ] == cells[[row[0] for row in cells].index("isolates at a time") :][:9]
 
 
 def test_the_encoding_page_shows_what_is_encoded():

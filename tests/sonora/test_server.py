@@ -464,7 +464,8 @@ def test_a_bridge_that_takes_no_answers_holds_up_nobody_else(door, policy):
             ask_without_end(stuck)
         os.kill(front, signal.SIGKILL)
         # Not before: a bridge beside it would have the isolate, and hear of its end.
-        assert eventually(lambda: door.server.holders._holdings[0].isolate.ended.is_set())
+        (holding,) = door.server.holders._holdings
+        assert holding.isolate.ended.wait(PATIENCE_S)
         assert works(door, policy)
         with door.bridge() as other:
             _, another = other.launch(policy)

@@ -4,8 +4,8 @@ Sonora's service to its zygote: `Spawn`; back: `ZygoteReady`, `Spawned`, `SpawnF
 The runtime to Sonora: `RuntimeReady` or `RuntimeRefused`, once; back: `LocalChallenge`, once; the
 runtime `LocalAnswer`; back: `CodeOffer`, once; then the runtime `CodeMade`, if it compiled, and
 `CoreSeen`, if there was no code for its program's core. After that Sonora sends no message, and
-perhaps a byte with a descriptor: a socket is the control socket of another bridge, which takes the
-place of the one before; a file is compiled code of a core, with a trailer of `TRAILER_BYTES`.
+perhaps a byte with a descriptor: a socket is the control socket of one bridge more; a file is
+compiled code of a core, with a trailer of `TRAILER_BYTES`.
 The front process to the bridge, on the control socket over which sessions come: `LetIn`.
 The front process to the guest process: `Load`, `Run`; back: one of `FromGuest` for each.
 Where a docstring says that descriptors follow, they come as `platform_services.descriptors` says.

@@ -2,8 +2,8 @@
 
 One connection is one isolate:
 
-1. the bridge sends `Launch` with the exact bytes of the policy; if Sonora holds an isolate of it
-   whose bridge is gone, and that bridge was of the same user, it is that one;
+1. the bridge sends `Launch` with the exact bytes of the policy; if Sonora has an isolate of it that
+   a bridge of the same user had launched, it is that one, whether that bridge is gone or not;
 2. Sonora answers `Failed`, or `Launched` and then one more byte that carries one file descriptor
    (`socket.send_fds`): the isolate's control socket. For every session the bridge makes a socket
    pair and sends one end over the control socket, again one byte with one descriptor;
@@ -11,8 +11,9 @@ One connection is one isolate:
 4. when the isolate ends Sonora sends `Ended`, once, at any time after `Launched`, and the control
    socket reads as closed.
 
-A bridge that wants the isolate ended sends `Release` and closes. One that goes without a word, as
-when its process is killed, leaves the isolate to be held; one that breaks this protocol ends it.
+Of the last bridge of an isolate: one that wants it ended sends `Release` and closes; one that goes
+without a word, as when its process is killed, leaves it to be held; one that breaks this protocol
+ends it. Any other goes, and nothing ends but its sessions.
 """
 
 import enum
@@ -28,7 +29,7 @@ MAX_LAUNCH_BYTES: Final = 1024 * 1024 + 64
 
 @message(pb.Launch)
 class Launch:
-    """Give an isolate that holds exactly this policy: one that is held, or a new one."""
+    """Give an isolate that holds exactly this policy: the one there is, or a new one."""
 
     policy: bytes
 
@@ -42,7 +43,7 @@ class MintToken:
 
 @message(pb.Release)
 class Release:
-    """End the isolate; nothing follows."""
+    """End the isolate, unless another bridge has it; nothing follows."""
 
 
 ToSonora = Launch | MintToken | Release
@@ -66,7 +67,7 @@ class IsolateEnding(enum.Enum):
 class Launched:
     """The isolate runs; its control socket follows. All digests are 32 bytes.
 
-    `found_again` says that it was held for a bridge that is gone, with all that is in it.
+    `found_again` says that it was there, with all that is in it.
     """
 
     isolate_id: int

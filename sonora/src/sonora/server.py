@@ -1,10 +1,11 @@
-"""Sonora's door to bridges: a Unix socket on which one connection is one isolate.
+"""Sonora's door to bridges: a Unix socket on which one connection is a bridge of one isolate.
 
 The protocol is `colima.sonora`. Nothing a bridge sends is trusted: frames are bounded, the first
-must come in time, answers must be taken in time, and a connection that breaks the protocol ends
-with its isolate. Of a connection that just ends, as that of a killed process does, the isolate is
-held for the next bridge (`sonora.holders`). Each connection has a thread of its own, and nothing a
-bridge does makes any other thread wait, but for those who ask for the isolate that it launches.
+must come in time, answers must be taken in time. Of the last bridge that an isolate has, a
+connection that breaks the protocol ends it too; if the connection just ends, as that of a killed
+process does, the isolate is held for the next bridge (`sonora.holders`). Each connection has a
+thread of its own. Nothing a bridge does makes any other thread wait, but for those who ask for the
+isolate that is being launched for it.
 """
 
 import contextlib
@@ -106,7 +107,7 @@ class _Bridge(socketserver.BaseRequestHandler):
             _LOG.warning("connection dropped: %s", type(error).__name__)
 
     def _serve(self, launch: Launch) -> None:
-        sonora, holders = self.server.sonora, self.server.holders
+        holders = self.server.holders
         peer = Peer.of(self.request)
         try:
             share = holders.obtain(

@@ -8,7 +8,7 @@ from typing import Final
 from sonora.errors import SonoraError
 
 TOKENS_EACH: Final = 1200
-"""Tokens in `TOKEN_WINDOW_S` that one isolate may be vouched for with, for each bridge it may have."""
+"""In `TOKEN_WINDOW_S`, for one isolate and each bridge that it may have."""
 TOKEN_WINDOW_S: Final = 60.0
 
 
