@@ -15,7 +15,7 @@ from random import Random
 from sonora.errors import SonoraError
 from sonora.image.local import local_image
 from sonora.image.source import RuntimeImage
-from sonora.isolates import LinuxLauncher
+from sonora.linux_launcher import LinuxLauncher
 from support.fuzzing import run
 from support.images import CHANGES, copy_of, restore
 

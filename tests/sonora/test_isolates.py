@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from colima import frame, isolate
-from sonora import isolates as module
+from sonora import isolates as isolates_module
+from sonora import linux_launcher, zygote_link
 from sonora.errors import LaunchError
-from sonora.isolates import Isolate, LinuxLauncher
+from sonora.isolates import Isolate
+from sonora.linux_launcher import LinuxLauncher
 from support import runtime_guests as guests
 from support.isolate_rig import RigMaker, new_party
 from support.patience import PATIENCE_S
@@ -33,7 +35,7 @@ from veracruz_utils.policy import Role
 maker = RigMaker()
 policy = maker.policy([(new_party("p"), [Role.PI_PROVIDER, Role.RESULT_READER])], program=HELLO)
 isolate = maker.launcher.launch(policy)
-print(maker.launcher._process.pid, isolate.process_id, flush=True)
+print(maker.launcher.zygote.process.pid, isolate.process_id, flush=True)
 sys.stdin.read()
 """
 
@@ -61,7 +63,7 @@ def gone(processes) -> bool:
 def test_an_isolate_is_a_process_of_the_zygote_with_others_of_its_own(isolates, policy):
     launched = isolates.launcher.launch(policy)
     front, keeper, guest = family(launched)
-    assert front in children(isolates.launcher._process.pid)
+    assert front in children(isolates.launcher.zygote.process.pid)
     assert isolates.launcher.platform == LINUX_SOFTWARE
     assert len(launched.certificate_digest) == 32
     assert not launched.ended.is_set()
@@ -91,7 +93,7 @@ def test_the_end_of_an_isolate_is_told_with_how_it_ended(isolates, policy):
 
 
 def test_an_isolate_that_does_not_end_by_itself_is_killed(isolates, policy, monkeypatch):
-    monkeypatch.setattr(module, "_END_S", 0.1)
+    monkeypatch.setattr(isolates_module, "_END_S", 0.1)
     launched = isolates.launcher.launch(policy)
     processes = family(launched)
     os.kill(launched.process_id, signal.SIGSTOP)
@@ -102,12 +104,12 @@ def test_an_isolate_that_does_not_end_by_itself_is_killed(isolates, policy, monk
 
 
 def test_a_refused_policy_leaves_no_process_and_no_place_taken(isolates, policy, monkeypatch):
-    monkeypatch.setattr(module, "MAX_ISOLATES", 1)
-    before = children(isolates.launcher._process.pid)
+    monkeypatch.setattr(linux_launcher, "MAX_ISOLATES", 1)
+    before = children(isolates.launcher.zygote.process.pid)
     for _ in range(3):
         with pytest.raises(LaunchError, match="policy"):
             isolates.launcher.launch(b"{}")
-    assert eventually(lambda: children(isolates.launcher._process.pid) == before)
+    assert eventually(lambda: children(isolates.launcher.zygote.process.pid) == before)
     isolates.launcher.launch(policy).close()
 
 
@@ -125,7 +127,7 @@ def test_a_policy_of_the_largest_size_comes_through(isolates, policy):
 
 
 def test_too_many_isolates_are_refused_until_one_ends(isolates, policy, monkeypatch):
-    monkeypatch.setattr(module, "MAX_ISOLATES", 2)
+    monkeypatch.setattr(linux_launcher, "MAX_ISOLATES", 2)
     launched = [isolates.launcher.launch(policy) for _ in range(2)]
     with pytest.raises(LaunchError, match="2 isolates run already; end one of them first"):
         isolates.launcher.launch(policy)
@@ -153,11 +155,11 @@ def test_a_lost_zygote_is_the_end_of_its_isolates_and_is_told():
     processes = [process for each in launched for process in family(each)]
     lost = threading.Event()
     launcher.on_lost = lost.set
-    os.kill(launcher._process.pid, signal.SIGKILL)
+    os.kill(launcher.zygote.process.pid, signal.SIGKILL)
     assert lost.wait(PATIENCE_S)
     assert all(each.ended.wait(PATIENCE_S) for each in launched)
     assert gone(processes)
-    assert state(launcher._process.pid) is None
+    assert state(launcher.zygote.process.pid) is None
     with pytest.raises(LaunchError, match="start Sonora again"):
         launcher.launch(policy_of(maker))
     late = threading.Event()
@@ -172,7 +174,7 @@ def test_closing_the_launcher_ends_everything_and_is_no_loss():
     maker = RigMaker()
     launcher = maker.launcher
     launched = launcher.launch(policy_of(maker))
-    processes = [launcher._process.pid, *family(launched)]
+    processes = [launcher.zygote.process.pid, *family(launched)]
     lost = threading.Event()
     launcher.on_lost = lost.set
     launcher.close()
@@ -202,11 +204,11 @@ def test_an_isolate_gets_nothing_of_the_services_environment(isolates, policy):
     launched = isolates.launcher.launch(policy)
     try:
         try:
-            environment = Path(f"/proc/{isolates.launcher._process.pid}/environ").read_bytes()
+            environment = Path(f"/proc/{isolates.launcher.zygote.process.pid}/environ").read_bytes()
         except PermissionError:
             pytest.skip("the zygote is for the machine's root to look into")
         assert environment == b""
-        folder = Path(f"/proc/{isolates.launcher._process.pid}/cwd").readlink()
+        folder = Path(f"/proc/{isolates.launcher.zygote.process.pid}/cwd").readlink()
         assert folder == Path("/")
     finally:
         launched.close()
@@ -258,7 +260,7 @@ def test_an_isolate_that_gets_no_pipe_takes_no_place(isolates, policy, monkeypat
 
     before = len(list(Path("/proc/self/fd").iterdir()))
     with monkeypatch.context() as patched:
-        patched.setattr(module.standard_error, "follow", refuse)
+        patched.setattr(linux_launcher.standard_error, "follow", refuse)
         with pytest.raises(LaunchError, match="no pipe for what the isolate says: Too many open"):
             isolates.launcher.launch(policy)
     assert isolates.launcher._isolates == {}
@@ -273,7 +275,7 @@ def test_a_launch_whose_descriptors_do_not_come_fails_alone(isolates, policy, mo
 
     running = isolates.launcher.launch(policy)
     with monkeypatch.context() as patched:
-        patched.setattr(module, "send_descriptors", refused)
+        patched.setattr(zygote_link, "send_descriptors", refused)
         with pytest.raises(LaunchError, match="on their way between processes; try again"):
             isolates.launcher.launch(policy)
     isolates.launcher.launch(policy).close()
@@ -314,7 +316,7 @@ def test_an_isolate_is_not_believed_a_layer_that_the_host_does_not_give(isolates
 
 def test_an_isolate_has_one_deadline_for_all_of_its_report(isolates, reporting, monkeypatch):
     launched, inside = reporting
-    monkeypatch.setattr(module, "_LAUNCH_S", 0.2)
+    monkeypatch.setattr(linux_launcher, "_READY_S", 0.2)
     over = threading.Event()
 
     def trickle() -> None:

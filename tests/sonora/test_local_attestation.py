@@ -244,7 +244,7 @@ def test_an_isolate_that_does_not_answer_leaves_nothing(isolates, monkeypatch):
     roles = [Role.PI_PROVIDER, Role.RESULT_READER]
     policy = isolates.policy([(new_party("only"), roles)], program=guests.HELLO)
     with monkeypatch.context() as patched:
-        patched.setattr("sonora.isolates.attest_locally", refuse)
+        patched.setattr("sonora.linux_launcher.attest_locally", refuse)
         with pytest.raises(LaunchError, match="in time"):
             isolates.launcher.launch(policy)
     assert isolates.launcher._isolates == {}

@@ -111,7 +111,7 @@ class Door:
             one.close()
 
     def fronts(self) -> list[int]:
-        return [each for each in children(self.launcher._process.pid) if runs(each)]
+        return [each for each in children(self.launcher.zygote.process.pid) if runs(each)]
 
     def front(self) -> int:
         """The only isolate there is, once others are gone."""
@@ -398,7 +398,7 @@ def test_an_isolate_that_ends_while_it_is_held_is_forgotten(door, policy, partie
 
 
 def test_held_isolates_count_and_the_refusal_of_another_says_so(door, policy, parties, monkeypatch):
-    monkeypatch.setattr("sonora.isolates.MAX_ISOLATES", 1)
+    monkeypatch.setattr("sonora.linux_launcher.MAX_ISOLATES", 1)
     leave(door, policy, parties)
     assert eventually(lambda: any(each.isolate.held for each in door.server.holders._holdings))
     with door.bridge() as bridge:
@@ -555,7 +555,7 @@ def test_strangers_who_try_again_and_again_fill_no_log(shared, policy, caplog):
         lambda door, sonora: os.kill(sonora, 0),
         lambda door, sonora: os.open(f"/proc/{sonora}/mem", os.O_RDONLY),
         lambda door, sonora: list(Path(f"/proc/{sonora}/fd").iterdir()),
-        lambda door, sonora: os.kill(children(door.launcher._process.pid)[0], 0),
+        lambda door, sonora: os.kill(children(door.launcher.zygote.process.pid)[0], 0),
         lambda door, sonora: signal.pidfd_send_signal(os.pidfd_open(sonora), 0),
         lambda door, sonora: list(door.path.parent.iterdir()),
         lambda door, sonora: door.path.unlink(),

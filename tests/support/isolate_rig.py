@@ -15,7 +15,8 @@ from colima import runtime
 from jalisco import Connection, SessionLostError
 from sonora.image.local import local_image
 from sonora.image.source import RuntimeImage
-from sonora.isolates import Isolate, LinuxLauncher
+from sonora.isolates import Isolate
+from sonora.linux_launcher import LinuxLauncher
 from support.patience import PATIENCE_S
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (

@@ -28,7 +28,7 @@ from sonora.evidence.tpm.options import tpm_options
 from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
-from sonora.isolates import LinuxLauncher
+from sonora.linux_launcher import LinuxLauncher
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer

@@ -33,7 +33,7 @@ from veracruz_utils.policy import Role
 maker = RigMaker(find_image(Path(sys.argv[1])))
 policy = maker.policy([(new_party("p"), [Role.PI_PROVIDER, Role.RESULT_READER])], program=HELLO)
 isolate = maker.launcher.launch(policy)
-print(maker.launcher._process.pid, isolate.process_id, sorted(isolate.layers), flush=True)
+print(maker.launcher.zygote.process.pid, isolate.process_id, sorted(isolate.layers), flush=True)
 sys.stdin.read()
 """
 # As in a container that forbids them: the image is then copied into a folder, and run from there.

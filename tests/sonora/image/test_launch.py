@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sonora.errors import SonoraError
-from sonora.isolates import LinuxLauncher
+from sonora.linux_launcher import LinuxLauncher
 from support import runtime_guests as guests
 from support.images import CHANGES, remade, replace
 from support.isolate_rig import RigMaker
@@ -87,7 +87,7 @@ def test_an_image_without_an_interpreter_is_named(copied):
 def test_the_zygote_sees_the_image_read_only_and_nothing_else(isolates):
     if IsolationLayer.IMAGE_ROOT not in isolates.launcher.layers:
         pytest.skip("the kernel gives no namespaces here")
-    process = Path(f"/proc/{isolates.launcher._process.pid}")
+    process = Path(f"/proc/{isolates.launcher.zygote.process.pid}")
     try:
         mounts = (process / "mounts").read_text().splitlines()
         inside = {path.name for path in (process / "root").iterdir()}

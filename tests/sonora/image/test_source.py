@@ -7,7 +7,7 @@ import pytest
 from sonora.errors import SonoraError
 from sonora.image import source
 from sonora.image.source import RELEASE, find_image, installed_archive
-from sonora.isolates import LinuxLauncher
+from sonora.linux_launcher import LinuxLauncher
 from support.images import remade, replace
 from veracruz_image import MANIFEST, ImageError, write_archive
 

@@ -27,7 +27,7 @@ if forbidden:
     forbid_namespaces()
 image = find_image(Path(folder))
 maker = RigMaker(image)
-zygote = Path(f"/proc/{maker.launcher._process.pid}")
+zygote = Path(f"/proc/{maker.launcher.zygote.process.pid}")
 status = (zygote / "status").read_text()
 told = {"uid": status.split("Uid:")[1].split()[0], "layers": [], "left": os.listdir(sys.argv[4])}
 try:
