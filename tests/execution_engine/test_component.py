@@ -22,7 +22,7 @@ from execution_engine.run import RunInputs
 from execution_engine.trace import traced
 from execution_engine.wasm.examination import check_module, examine
 from execution_engine.wit import wit
-from support.components import assembled, component, interface
+from support.components import assembled, component, component_of_wasi, interface
 from support.guests import CountingRandom
 from veracruz_utils.policy import Strategy
 
@@ -205,7 +205,7 @@ def test_memory_does_not_grow_beyond_the_limit(run):
         ("(component)", RefusalCode.FORBIDDEN_PART),
         ("(core type (func))", RefusalCode.FORBIDDEN_PART),
         ("(type (resource (rep i32)))", RefusalCode.FORBIDDEN_PART),
-        ('(import "r" (type (sub resource)))', RefusalCode.FORBIDDEN_PART),
+        ('(import "r" (type (sub resource)))', RefusalCode.FORBIDDEN_IMPORT),
         ("(type (stream u8))", RefusalCode.FORBIDDEN_PART),
         ("(type (future u8))", RefusalCode.FORBIDDEN_PART),
         ("", RefusalCode.EXPORT_TYPE),
@@ -214,6 +214,24 @@ def test_memory_does_not_grow_beyond_the_limit(run):
 )  # fmt: skip
 def test_components_of_other_worlds_are_refused(code, refused):
     assert refusal(assembled(f"(component {code})")) is refused
+
+
+def test_a_component_of_another_world_is_told_by_what_it_imports():
+    found = examine(component_of_wasi(), limits=EngineLimits()).problems
+    assert [code for code, _ in found] == [RefusalCode.FORBIDDEN_IMPORT] * 3 + [
+        RefusalCode.FORBIDDEN_PART
+    ]
+    names = [detail.split("@")[0] for _, detail in found[:3]]
+    assert names == ["'wasi:io/error", "'wasi:io/streams", "'wasi:cli/exit"]
+
+
+@given(st.data())
+def test_what_is_left_of_a_component_is_told_of_however_it_was_cut_or_changed(data):
+    code = bytearray(component_of_wasi())
+    place = data.draw(st.integers(8, len(code) - 1))
+    code[place] = data.draw(st.integers(0, 255))
+    cut = bytes(code[: data.draw(st.integers(8, len(code)))])
+    assert examine(cut, limits=EngineLimits()).problems
 
 
 @pytest.mark.parametrize(

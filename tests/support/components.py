@@ -92,3 +92,23 @@ def component(body, *, memory="1", heap=1024, calls=tuple(_FUNCTIONS), more="", 
 def assembled(text):
     """The bytes of a component in the text format."""
     return bytes(wat2wasm(text))
+
+
+def component_of_wasi():
+    """As the tools for WASI 0.2 make them: resources, and interfaces whose types come from others.
+
+    Its imports are `wasi:io/error`, `wasi:io/streams`, `wasi:cli/exit`; it exports `wasi:cli/run`.
+    """
+    return assembled("""(component
+      (import "wasi:io/error@0.2.6" (instance $error (export "error" (type (sub resource)))))
+      (alias export $error "error" (type $failure))
+      (import "wasi:io/streams@0.2.6" (instance
+        (export "output-stream" (type (sub resource)))
+        (alias outer 1 $failure (type $own))
+        (export "error" (type (eq $own)))))
+      (import "wasi:cli/exit@0.2.6" (instance (export "exit" (func (param "status" u32)))))
+      (core module $main (func (export "run") (result i32) (i32.const 0)))
+      (core instance $made (instantiate $main))
+      (func $run (result u32) (canon lift (core func $made "run")))
+      (instance $all (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.6" (instance $all)))""")

@@ -6,11 +6,11 @@ from wasmtime import wat2wasm
 from execution_engine import abi, world
 from execution_engine.errors import RefusalCode
 from execution_engine.wasm.features import FEATURES, missing_features
-from support.components import assembled
+from support.components import assembled, component_of_wasi
 from support.guests import main, module
 from support.module_bytes import MAGIC, section, text
 from tlaxcala import check
-from tlaxcala.advice import advice
+from tlaxcala.advice import OF_WASI_COMPONENTS, advice
 from tlaxcala.rules import RULES_OF_THE_ENGINE
 
 MAIN = '(func (export "main") (result i32) (i32.const 0))'
@@ -143,6 +143,14 @@ def quoted(name):
 def test_an_interface_of_a_component_is_told_of(name, words):
     code = assembled(f'(component (import "{name}" (instance)))')
     assert words in check(code).findings[0].remedy
+
+
+def test_a_component_of_wasi_is_told_of_wasi_and_the_way_out():
+    report = check(component_of_wasi())
+    assert [one.code for one in report.findings] == ["TLX010"] * 3 + ["TLX015"]
+    assert {one.remedy for one in report.findings[:3]} == {OF_WASI_COMPONENTS}
+    for words in ("WASI 0.1", "wasm32-wasip1", "veracruz-sdk adapt"):
+        assert words in OF_WASI_COMPONENTS
 
 
 def test_host_calls_are_told_of_by_the_name_of_each():

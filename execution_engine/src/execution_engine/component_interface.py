@@ -58,7 +58,7 @@ def interface_problems(
 ) -> Iterator[Problem]:
     """What is wrong with what a component imports and exports."""
     for wanted in imports:
-        yield from _import_problems(wanted)
+        yield from import_problems(wanted)
     has_main = False
     for export in exports:
         if export.name != abi.ENTRY_POINT:
@@ -91,7 +91,8 @@ def component_summary(
     )
 
 
-def _import_problems(wanted: ComponentItem) -> Iterator[Problem]:
+def import_problems(wanted: ComponentItem) -> Iterator[Problem]:
+    """What is wrong with one thing that a component imports."""
     name = quoted(wanted.name)
     if wanted.name != world.INTERFACE:
         detail = f"{name} is imported, the host gives {world.INTERFACE} only"

@@ -5,10 +5,13 @@ from click.testing import CliRunner
 from wasmtime import wat2wasm
 
 import tlaxcala
+from execution_engine import world
 from sdk.adaptation import adapt
 from sdk.adaptation.adapter import WASI, build_adapter, shipped_adapter, wasi_functions
 from sdk.cli import main
 from sdk.errors import AdaptationError
+from support.components import component, component_of_wasi
+from tlaxcala.advice import OF_WASI_COMPONENTS
 from veracruz_utils.digest import Digest
 
 # What a program does by hand here: text at an address, and where it puts vectors and numbers.
@@ -63,9 +66,18 @@ def test_the_adapter_has_all_of_wasi():
     assert all(one.module in {"env", "link"} for one in shipped_adapter().imports)
 
 
-def test_a_component_is_told_to_be_built_for_wasi_0_1():
-    with pytest.raises(AdaptationError, match="wasm32-wasip1"):
-        adapt(b"\0asm\x0d\0\1\0")
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (component_of_wasi(), f"imports 'wasi:io/error@0.2.6': {OF_WASI_COMPONENTS}"),
+        (component("(i32.const 0)"), f"a component of Veracruz ({world.INTERFACE})"),
+        (b"\0asm\x0d\0\1\0", "what is adapted is a module for WASI 0.1"),
+    ],
+)
+def test_a_component_is_told_what_to_do_instead(code, words):
+    with pytest.raises(AdaptationError) as refused:
+        adapt(code)
+    assert words in str(refused.value)
 
 
 def test_what_is_imported_besides_wasi_is_named():

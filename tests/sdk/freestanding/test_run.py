@@ -5,6 +5,8 @@ import pytest
 
 from sdk.examples import programs
 from support import guests
+from support.components import component_of_wasi
+from tlaxcala.advice import OF_WASI_COMPONENTS
 from veracruz_utils.digest import Digest
 from veracruz_utils.refused_inputs import RefusedInput
 
@@ -101,6 +103,7 @@ ENDINGS = [
     (ENDLESS, ["--fuel", 1000], "limit-reached", 7, "program reached a limit (fuel)"),
     (ENDLESS, ["--seconds", 0.05], "limit-reached", 7, "program reached a limit (time)"),
     (WANTS_MORE, [], "refused", 8, "program refused (forbidden-import)"),
+    (component_of_wasi(), [], "refused", 8, OF_WASI_COMPONENTS),
     (b"not a module", [], "refused", 8, "program refused (not-wasm)"),
     (b"", [], "refused", 8, "program refused (not-wasm)"),
 ]

@@ -17,6 +17,14 @@ from execution_engine.interface import Import
 from tlaxcala.rules import RULES_OF_THE_ENGINE
 
 ADAPT: Final = "run `veracruz-sdk adapt` on it, which links it with what answers WASI"
+OF_WASI_COMPONENTS: Final = (
+    "it is a component that speaks WASI 0.2 or later: build the same sources as a module for WASI "
+    "0.1 (Rust: `--target wasm32-wasip1`; TinyGo: `-target=wasip1`; C: `-target wasm32-wasi`; "
+    f"otherwise leave out what makes a component of the module), and {ADAPT}; of Python and "
+    "JavaScript no such module is made: a program in Python begins with `veracruz-sdk new "
+    "--language python`"
+)
+"""What to do about a component that imports interfaces of WASI."""
 _MOST_SHOWN: Final = 80
 
 _OF_FEATURES: Final = {
@@ -164,10 +172,7 @@ def _host_call_like(name: str) -> str | None:
 
 def _of_interface(name: str) -> Iterator[str]:
     if _WASI.fullmatch(name):
-        yield (
-            "it is a component that speaks WASI 0.2: build a module for WASI 0.1 (Rust: target "
-            f"wasm32-wasip1), and {ADAPT}"
-        )
+        yield OF_WASI_COMPONENTS
     elif near := get_close_matches(name[:_MOST_SHOWN], [world.INTERFACE, *world.FUNCTIONS], n=1):
         yield f"did you mean {near[0]!r}? `veracruz-sdk build` builds for the world "
         "`veracruz:guest`"

@@ -11,6 +11,10 @@ from execution_engine.world import MAIN_TYPE
 from veracruz_utils.frozen import frozen
 
 _CALLS: Final = "\n".join(f"  {call.import_name} {call.type}" for call in HOST_CALLS)
+_OUR_WORLD: Final = (
+    "build it for world `veracruz:guest`, which `veracruz-sdk build` does of Python; of other "
+    "languages build a module, and none for WASI 0.2"
+)
 _TYPES: Final = " or ".join(str(type_) for type_ in ENTRY_TYPES)
 
 
@@ -126,20 +130,20 @@ RULES_OF_THE_ENGINE: Final = {
         "TLX013",
         f"a component exports something else than {ENTRY_POINT!r}",
         f"A component of world `veracruz:guest` exports {ENTRY_POINT!r} and nothing else.",
-        "build it for that world: `veracruz-sdk build` does",
+        _OUR_WORLD,
     ),
     RefusalCode.EXPORT_TYPE: Rule(
         "TLX014",
         f"a component does not export {ENTRY_POINT!r} as its world has it",
         f"The engine calls `{ENTRY_POINT}: {MAIN_TYPE}`.",
-        "build it for world `veracruz:guest`: `veracruz-sdk build` does",
+        _OUR_WORLD,
     ),
     RefusalCode.FORBIDDEN_PART: Rule(
         "TLX015",
         "a component has a part that is not hosted",
         "Components and instances of components inside, resources, core types, start functions and "
         "asynchronous functions are not of the world that is hosted.",
-        "build it for world `veracruz:guest`: `veracruz-sdk build` does",
+        _OUR_WORLD,
     ),
     RefusalCode.START_SECTION: Rule(
         "TLX020",

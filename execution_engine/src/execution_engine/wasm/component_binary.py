@@ -24,6 +24,7 @@ _PRIMITIVES: Final = {
 Type: TypeAlias = str | tuple[tuple[str, str], ...]
 Types: TypeAlias = list[Type]
 _FUNC, _TYPE, _INSTANCE = 1, 3, 5  # sorts of what is imported, exported and aliased
+_IMPORTS: Final = 10  # the section of this number
 _DEEPEST: Final = 1000  # characters of one type, written out
 _MAX_MEMBERS: Final = 1000
 
@@ -72,6 +73,18 @@ def parse(code: bytes) -> ComponentOutline:
             read(content, outline, spaces)
             expect_end(content, f"section {section}")
     return outline
+
+
+def imported_names(code: bytes) -> Iterator[str]:
+    """What the component imports, by name, whatever its parts are; as far as that can be read."""
+    try:
+        for _, section, content in sections(code, 0, len(code)):
+            if section == _IMPORTS:
+                for _ in content.vector():
+                    yield _extern_name(content)
+                    _pass_over_type(content)
+    except BinaryError:
+        return
 
 
 def _core_instances(reader: WasmReader, outline: ComponentOutline, _spaces: _Spaces) -> None:
@@ -160,7 +173,7 @@ def _exports(reader: WasmReader, outline: ComponentOutline, spaces: _Spaces) -> 
 
 
 _SECTIONS: Final[dict[int, Callable[[WasmReader, ComponentOutline, _Spaces], None]]] = {
-    2: _core_instances, 6: _aliases, 7: _types, 8: _canons, 10: _imports, 11: _exports,
+    2: _core_instances, 6: _aliases, 7: _types, 8: _canons, _IMPORTS: _imports, 11: _exports,
 }  # fmt: skip
 _PARTS: Final = {
     3: "core types",
@@ -199,6 +212,16 @@ def _item(name: str, reader: WasmReader, types: Types) -> ComponentItem:
             raise PartError("a resource", reader.at)
         return ComponentItem(name, "type", _text(types, reader.u32(), reader))
     raise PartError(f"something of sort {sort} with a type", reader.at)
+
+
+def _pass_over_type(reader: WasmReader) -> None:
+    """Of an import: its sort, and the number of its type where it has one."""
+    sort = reader.byte()
+    if sort not in (0, _FUNC, _TYPE, 4, _INSTANCE):
+        raise PartError(f"something of sort {sort} is imported", reader.at)
+    bound = reader.byte() if sort in (0, _TYPE) else 0
+    if (sort, bound) != (_TYPE, 1):  # a resource, which is told by nothing else
+        reader.u32()
 
 
 def _at(types: Types, index: int, reader: WasmReader) -> Type:

@@ -5,14 +5,20 @@ them from one generator, and the rules from where the program is run: what is ce
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from wasmtime import Engine, Module, WasmtimeError
 
-from execution_engine import abi
+from execution_engine import abi, world
 from execution_engine.abi import FunctionType
 from execution_engine.compiled_program import MAX_INSTANCES
-from execution_engine.component_interface import component_summary, interface_problems
+from execution_engine.component_interface import (
+    ComponentItem,
+    component_summary,
+    import_problems,
+    interface_problems,
+)
 from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
 from execution_engine.interface import ModuleSummary, module_interface_problems
 from execution_engine.limits import EngineLimits
@@ -41,6 +47,7 @@ _ANY_ENGINE: Final = EngineSettings(Strategy.JIT)
 # Of a component's core modules and their instances: an interpreter with its libraries has forty.
 MAX_MODULES: Final = 200
 MAX_CANONS: Final = 2000
+MAX_IMPORTS_NAMED: Final = 1000
 
 
 @frozen
@@ -69,7 +76,7 @@ def check_module(code: bytes, *, limits: EngineLimits) -> ModuleSummary:
     refuse_first(header_problems(code, limits))
     with make_engine(_ANY_ENGINE) as engine:
         if is_component(code):
-            outline = _read_component(code)
+            outline = _component_or_refuse(code)
             refuse_first(_outline_problems(outline))
             refuse_first(_inner_problems(engine, code, outline, limits))
             return component_summary(outline.imports, outline.exports, Digest.of(code))
@@ -97,7 +104,10 @@ def examine(code: bytes, *, limits: EngineLimits) -> Examination:
 
 
 def _examine_component(code: bytes, limits: EngineLimits) -> Examination:
-    outline = _read_component(code)
+    try:
+        outline = _read_component(code)
+    except ModuleRefusedError as error:
+        return Examination(None, tuple(_of_another_world(code, error)))
     with make_engine(_ANY_ENGINE) as engine:
         outside = tuple(_outline_problems(outline))
         # What is wrong outside would be found once more by the validation of the skeleton.
@@ -113,6 +123,26 @@ def _read_or_refuse(code: bytes) -> Binary:
     except ModuleRefusedError as error:
         refuse_first(_unreadable(code, error))
         raise
+
+
+def _component_or_refuse(code: bytes) -> ComponentOutline:
+    try:
+        return _read_component(code)
+    except ModuleRefusedError as error:
+        refuse_first(_of_another_world(code, error))
+        raise
+
+
+def _of_another_world(code: bytes, error: ModuleRefusedError) -> Iterator[Problem]:
+    """Why a component is none of ours: by what it imports, which says whose it is, and the error.
+
+    Components of other worlds, such as WASI's, have parts that ours have not in what they import.
+    """
+    if error.code is RefusalCode.FORBIDDEN_PART:
+        for name in islice(component_binary.imported_names(code), MAX_IMPORTS_NAMED):
+            if name != world.INTERFACE:
+                yield from import_problems(ComponentItem(name, "instance"))
+    yield error.code, error.detail
 
 
 def _unreadable(code: bytes, error: ModuleRefusedError) -> Iterator[Problem]:

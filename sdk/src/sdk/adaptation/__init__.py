@@ -9,11 +9,15 @@ from typing import Final
 
 from execution_engine.reader import BinaryError
 from execution_engine.static_limits import is_component
+from execution_engine.text import quoted
 from execution_engine.wasm.binary import Binary, parse
+from execution_engine.wasm.component_binary import imported_names
 from execution_engine.wasm.features import why_invalid
+from execution_engine.world import INTERFACE
 from sdk.adaptation.adapter import WASI, shipped_adapter
 from sdk.adaptation.linker import Given, link
 from sdk.errors import AdaptationError
+from tlaxcala.advice import OF_WASI_COMPONENTS
 
 __all__ = ["CLOCK", "adapt", "speaks_wasi"]
 
@@ -64,10 +68,7 @@ def adapt(
 
 def _parsed(code: bytes) -> Binary:
     if is_component(code):
-        raise AdaptationError(
-            "the program is a component: to speak WASI, build it for WASI 0.1, as a module "
-            "(Rust: --target wasm32-wasip1), and adapt that"
-        )
+        raise AdaptationError(_why_not_a_component(code))
     if code[:8] != _MAGIC:
         raise AdaptationError("the program is not a WebAssembly module: give the linked .wasm")
     try:
@@ -76,3 +77,15 @@ def _parsed(code: bytes) -> Binary:
         # A feature that it needs says more than where reading ended.
         why = why_invalid(code) or error
         raise AdaptationError(f"the program cannot be read: {why}") from error
+
+
+def _why_not_a_component(code: bytes) -> str:
+    imported = list(imported_names(code))
+    if of_wasi := [name for name in imported if name.startswith("wasi:")]:
+        return f"the program imports {quoted(of_wasi[0])}: {OF_WASI_COMPONENTS}"
+    if INTERFACE in imported:
+        return f"the program is a component of Veracruz ({INTERFACE}): it is run as it is"
+    return (
+        "the program is a component, and imports nothing of WASI: `tlaxcala check` says whether it "
+        "is run as it is; what is adapted is a module for WASI 0.1"
+    )
