@@ -14,6 +14,7 @@ from execution_engine.run import RunInputs
 from sdk import projects
 from sdk.cli import main
 from sdk.examples import programs
+from sdk.projects import project as project_module
 from support.guests import CountingRandom, module
 from support.rust_toolchain import found_rust
 from tlaxcala import check
@@ -134,6 +135,36 @@ def test_every_language_has_a_template_and_a_builder():
     templates = files("sdk.projects").joinpath("templates")
     names = {entry.name for entry in templates.iterdir()}
     assert names == {*projects.BUILDERS, "rust-std"}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("rust-std", "`--language rust --std`"),
+        ("Rust_Std", "`--language rust --std`"),
+        ("cpp", "`--language c++`"),
+        ("swift", "`veracruz-sdk adapt`"),
+    ],
+)
+def test_a_language_by_another_name_is_told_how_to_have_it(sdk, tmp_path, said, words):
+    refused = sdk("new", "mine", "--language", said)
+    assert refused.exit_code == 2
+    assert words in refused.stderr
+    assert not tmp_path.joinpath("mine").exists()
+    tmp_path.joinpath("veracruz.toml").write_text(f'name = "a"\nlanguage = "{said}"\n')
+    assert words in sdk("build").stderr
+
+
+def test_a_template_leaves_out_what_installing_it_made(tmp_path, monkeypatch):
+    installed = tmp_path / "installed"
+    for name in ("main.py", "__pycache__/main.cpython-311.pyc", "tests/a.toml", "target/x"):
+        file = installed / "templates" / "python" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    monkeypatch.setattr(project_module, "files", lambda _: installed)
+    project = projects.new_project(tmp_path / "mine", language="python")
+    found = {each.name for each in project.folder.rglob("*")}
+    assert found == {"veracruz.toml", "main.py", "tests", "a.toml"}
 
 
 def test_a_folder_that_is_there_is_left_alone(sdk, tmp_path):

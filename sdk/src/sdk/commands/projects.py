@@ -15,6 +15,7 @@ from sdk.examples import named_types
 from sdk.projects.case_run import RUN_SECONDS, CaseSeen, run_case
 from sdk.projects.cases import ProjectCase, read_cases
 from sdk.projects.compiled_cache import open_cache
+from sdk.projects.languages import asked_otherwise
 from sdk.projects.recording import record as write_down
 from sdk.toolchains.python_core import core_in
 from sdk.toolchains.rust_found import TARGET, RustChoice
@@ -35,8 +36,20 @@ _FOLDER: Final = click.Path(file_okay=False, exists=True, path_type=Path)
 _MOST_MODULE_BYTES: Final = 256 * 1024 * 1024
 
 
+class _LanguageChoice(click.Choice[str]):
+    """One of our languages; another name for one is told which it is."""
+
+    def __init__(self) -> None:
+        super().__init__(list(projects.BUILDERS), case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        usual = super().get_invalid_choice_message(value, ctx)
+        instead = asked_otherwise(str(value))
+        return f"{usual[:-1]}: {instead}." if instead else usual
+
+
 @click.command("new")
-@click.option("--language", type=click.Choice(list(projects.BUILDERS)), default="c",
+@click.option("--language", type=_LanguageChoice(), default="c",
               show_default=True, help="Language of the program.")  # fmt: skip
 @click.option("--std", is_flag=True,
               help="With --language rust: a Cargo package, for std and crates.")  # fmt: skip

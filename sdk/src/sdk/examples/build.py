@@ -7,7 +7,6 @@ those in Rust by `toolchains.rust` or, with crates, by `toolchains.cargo`.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from sdk.toolchains.fetched import MANIFEST, fetch_sources
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.record import MOST_BYTES, json_of, tool_differences, tools_of
 from sdk.toolchains.rust import compile_rust
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.zig import compile_c, compile_c_with_libc, made_by_zig
 from veracruz_shells.files import read_file, write_new_file
@@ -74,8 +74,8 @@ def _compiled(name: str) -> Made:
 
 
 def _build_with_others(example: Path, library: Path) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="veracruz-sources-") as folder:
-        others = fetch_sources(example / MANIFEST, Path(folder))
+    with build_folder() as folder:
+        others = fetch_sources(example / MANIFEST, folder)
         return compile_c_with_libc(
             sorted(example.glob("*.c")),
             library=library,

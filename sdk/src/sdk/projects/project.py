@@ -24,6 +24,7 @@ from sdk import adaptation
 from sdk.errors import ProjectError
 from sdk.examples import EXAMPLES, Example
 from sdk.examples.build import language_of
+from sdk.projects.languages import asked_otherwise
 from sdk.toolchains.assemblyscript import add_library, compile_assemblyscript
 from sdk.toolchains.cargo import (
     add_libraries,
@@ -58,8 +59,8 @@ _CASE_SIZE: Final = 10
 _SOURCES: Final = frozenset(
     {".c", ".h", ".cpp", ".hpp", ".zig", ".rs", ".py", ".lock", ".ts", ".go", ".mod", ".sum"}
 )
-# Where cargo and npm put what they made or fetched.
-_NOT_SOURCES: Final = frozenset({"target", "node_modules"})
+# Where cargo, npm and Python put what they made or fetched.
+_NOT_SOURCES: Final = frozenset({"target", "node_modules", "__pycache__"})
 
 
 def _sources(folder: Path, pattern: str) -> list[Path]:
@@ -245,7 +246,9 @@ def open_project(folder: Path) -> Project:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ProjectError(f"{path}: name is {name!r}; {_NAME_RULE}")
     if language not in BUILDERS:
-        raise ProjectError(f"{path}: language is {language!r}, not one of {', '.join(BUILDERS)}")
+        known = f"language is {language!r}, not one of {', '.join(BUILDERS)}"
+        instead = asked_otherwise(language) if isinstance(language, str) else ""
+        raise ProjectError(f"{path}: {known}" + (f": {instead}" if instead else ""))
     return Project(folder, name, language)
 
 
@@ -350,7 +353,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 def _copy(source: Traversable, target: Path) -> None:
     for entry in source.iterdir():
-        if entry.name == "target":  # where cargo builds
+        if entry.name in _NOT_SOURCES:
             continue
         if entry.is_dir():
             target.joinpath(entry.name).mkdir()

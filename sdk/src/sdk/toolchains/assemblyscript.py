@@ -4,13 +4,13 @@ The output depends on the sources and on the versions in package-lock.json, and 
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
 from sdk.toolchains.found import FoundTool, WantedTool
 from sdk.toolchains.made import Made, Tool
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import refusal, run_tool
 
 NODE: Final = WantedTool(
@@ -61,8 +61,8 @@ def compile_assemblyscript(folder: Path, *, debug: bool = False) -> Made:
     node = NODE.find()
     asc = ASC.find(folder / "node_modules/.bin/asc")
     entries = ["main.ts", f"{LIBRARY}/debug.ts"] if debug else ["main.ts"]
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        output = Path(name, "program.wasm")
+    with build_folder() as scratch:
+        output = scratch / "program.wasm"
         flags = DEBUG_FLAGS if debug else FLAGS
         ran = run_tool(
             asc.command([*entries, *flags, "--outFile", str(output)]),

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -38,6 +37,7 @@ from sdk.toolchains.rust_found import (
     version_of,
 )
 from sdk.toolchains.rust_target import for_target
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import Ran, refusal, run_tool
 from veracruz_utils.frozen import frozen
 
@@ -170,8 +170,8 @@ def compile_example(folder: Path, *, libraries: Path) -> Made:
     Raises:
         BuildError: as `compile_cargo`.
     """
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        copy = Path(name, "program")
+    with build_folder() as scratch:
+        copy = scratch / "program"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("target"))
         add_libraries(copy, libraries=libraries)
         use_libraries_within(copy)
@@ -184,8 +184,7 @@ def compile_file(source: Path, *, libraries: Path, debug: bool, choice: RustChoi
     Raises:
         BuildError: as `compile_cargo`.
     """
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
+    with build_folder() as folder:
         for library in ("libveracruz", "veracruz_rt"):
             ignored = shutil.ignore_patterns("target")
             shutil.copytree(libraries / library, folder / library, ignore=ignored)

@@ -5,12 +5,12 @@ else: no path, no version control, no cache. Modules come from where `go` is tol
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from sdk.toolchains.found import WantedTool
 from sdk.toolchains.made import Made, Tool
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import refusal, run_tool
 
 GO: Final = WantedTool(
@@ -50,8 +50,8 @@ def compile_go(folder: Path, *, debug: bool = False) -> Made:
         BuildError: Go is missing or too old, or refuses the program.
     """
     go = GO.find()
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        output = Path(name, "program.wasm")
+    with build_folder() as scratch:
+        output = scratch / "program.wasm"
         flags = [*FLAGS, _DEBUG if debug else _RELEASE]
         ran = run_tool(
             go.command(["build", *flags, "-o", str(output), "."]),

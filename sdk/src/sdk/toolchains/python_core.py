@@ -10,7 +10,6 @@ import fcntl
 import shutil
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -27,12 +26,13 @@ from execution_engine.static_limits import is_component
 from execution_engine.wasm.examination import check_module
 from execution_engine.wit import wit
 from sdk.errors import BuildError
+from sdk.toolchains.core_store import keep_core, kept_core
 from sdk.toolchains.made import Made, Tool, with_producers
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.sources import source_folder
 from sdk.toolchains.tool import refusal, run_tool
 from sdk.wasm_writing import u32
 from veracruz_shells.cache import own_folder, user_cache
-from veracruz_shells.files import write_new_file
 
 COMPONENTIZE_VERSION: Final = "0.25.1"
 BUILD_SECONDS: Final = 600
@@ -56,11 +56,13 @@ def make_core() -> bytes:
         VeracruzError: the core cannot be kept.
     """
     tool = _tool()
-    file = cache_folder() / f"core-{_inputs_digest()[:32]}.wasm"
-    with _alone(file.parent):
-        if not file.is_file():
-            write_new_file(file, _build(tool), mode=0o600)
-        return file.read_bytes()
+    folder, inputs = cache_folder(), _inputs_digest()
+    with _alone(folder):
+        if (kept := kept_core(folder, inputs)) is not None:
+            return kept
+        core = _build(tool)
+        keep_core(folder, inputs, core)
+        return core
 
 
 def made_of(code: bytes, *, debug: bool = False) -> Made:
@@ -137,8 +139,7 @@ def _inputs_digest() -> str:
 
 
 def _build(tool: Path) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
+    with build_folder() as folder:
         (folder / "world.wit").write_text(wit())
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source_folder("python"), folder, dirs_exist_ok=True, ignore=ignored)

@@ -6,13 +6,13 @@ else. A program with `std` is one that has `fn main`; one without begins with `#
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError
 from sdk.toolchains.made import Made
 from sdk.toolchains.rust_found import FOUND, REMEDY, TARGET, Rust, RustChoice, find_rust
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import refusal, run_tool
 
 BUILD_SECONDS: Final = 600
@@ -68,8 +68,7 @@ def compile_rust(
     if rust.minor >= CHECKED_CFGS:
         flags.append(f"--check-cfg={KNOWN_CFGS}")
     link = [*_LINK, *(_DEBUG if debug else _RELEASE)]
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
+    with build_folder() as folder:
         known: list[str] = ["--cfg", DEBUG_CFG] if debug else []
         for library in _LIBRARIES:
             crate = libraries.resolve() / library / "src" / "lib.rs"

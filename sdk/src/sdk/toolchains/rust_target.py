@@ -7,7 +7,6 @@ cargo builds it along, from the compiler's source.
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 from sdk.errors import BuildError
 from sdk.toolchains.rust_found import TARGET, WASI_TARGET, Rust
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import refusal, run_tool
 
 VERACRUZ_TARGET: Final = "wasm32-arm-veracruz"
@@ -36,8 +36,8 @@ def for_target(target: str, rust: Rust) -> Iterator[tuple[str, list[str], dict[s
         yield rust.called(target), ["--offline"], {}
         return
     _check(rust)
-    with tempfile.TemporaryDirectory(prefix="veracruz-target-") as name:
-        path = Path(name, f"{VERACRUZ_TARGET}.json")
+    with build_folder() as scratch:
+        path = scratch / f"{VERACRUZ_TARGET}.json"
         path.write_text(json.dumps(_description(rust), indent=2, sort_keys=True))
         # The standard library's own crates are fetched by the build.
         yield str(path), [*_BUILT_ALONG], {"RUSTC_BOOTSTRAP": "1"}

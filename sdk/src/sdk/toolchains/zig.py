@@ -5,7 +5,6 @@ else: no path, no time, no cache.
 """
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -16,6 +15,7 @@ from execution_engine.reader import WasmReader
 from execution_engine.wasm.reading import read_name
 from sdk.errors import BuildError
 from sdk.toolchains.made import Made, Tool
+from sdk.toolchains.scratch import build_folder
 from sdk.toolchains.tool import refusal, run_tool
 
 STACK_BYTES: Final = 64 * 1024
@@ -131,10 +131,10 @@ def compile_c(sources: Sequence[Path], *, include: Path, debug: bool = False) ->
         BuildError: the compiler is missing or refuses the sources.
     """
     require_compiler()
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
+    with build_folder() as folder:
         flags = (*FLAGS, *_DEBUG, _DEBUG_DEFINE) if debug else (*FLAGS, *_RELEASE)
         arguments = ["cc", *flags, "-I", str(include.resolve()), *_paths(sources)]
-        return _link(Path(folder), arguments, sources)
+        return _link(folder, arguments, sources)
 
 
 def compile_adapter(folder: Path) -> bytes:
@@ -145,8 +145,8 @@ def compile_adapter(folder: Path) -> bytes:
     """
     require_compiler()
     sources = sorted(folder.glob("*.c"))
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        return _link(Path(name), ["cc", *_ADAPTER, *_paths(sources)], sources)
+    with build_folder() as scratch:
+        return _link(scratch, ["cc", *_ADAPTER, *_paths(sources)], sources)
 
 
 def compile_c_with_libc(
@@ -184,9 +184,9 @@ def compile_c_for_wasi(sources: Sequence[Path], *, debug: bool = False) -> bytes
     """
     require_compiler()
     strip = () if debug else _RELEASE
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as folder:
+    with build_folder() as folder:
         arguments = ["cc", *_COMMAND, *_C_LIBC, *_LINK, *strip, *_paths(sources), "-lm"]
-        return _link(Path(folder), arguments, sources)
+        return _link(folder, arguments, sources)
 
 
 def compile_cpp(sources: Sequence[Path], *, library: Path, debug: bool = False) -> bytes:
@@ -209,8 +209,7 @@ def compile_zig(source: Path, *, library: Path, debug: bool = False) -> bytes:
         BuildError: the compiler is missing or refuses the source.
     """
     require_compiler()
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
+    with build_folder() as folder:
         output = folder / "program.wasm"
         modules = [
             "--dep", "veracruz",
@@ -239,8 +238,7 @@ def _with_libc(
     define, link = ([_DEBUG_DEFINE], _DEBUG) if debug else ([], _RELEASE)
     folders = dict.fromkeys([library / "include", *(each.parent for each in (*sources, *others))])
     include = [part for each in folders for part in ("-I", str(each.resolve()))]
-    with tempfile.TemporaryDirectory(prefix="veracruz-build-") as name:
-        folder = Path(name)
+    with build_folder() as folder:
         groups = [
             (language, list(sources)),
             (("cc", *_C_LIBC), [library / "veracruz.c", library / "wasi.c"]),
