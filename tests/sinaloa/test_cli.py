@@ -108,6 +108,7 @@ def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
         assert sinaloa.facts == {
             "ready": True,
             "address": sinaloa.address,
+            "bulk_address": None,
             "policy_digest": digest,
             "platform": PLATFORM,
             "measurement": MEASUREMENT.hex(),

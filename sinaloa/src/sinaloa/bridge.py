@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import logging
+import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final, Self, TypeVar
@@ -15,6 +16,8 @@ from colima.sinaloa import (
     SERVICE,
     AttestRequest,
     AttestResponse,
+    BulkPortRequest,
+    BulkPortResponse,
     DescribeIsolateRequest,
     DescribeIsolateResponse,
 )
@@ -22,7 +25,7 @@ from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
 from sinaloa.memory import MemoryReturn
 from sinaloa.places import GaveWayError
-from sinaloa.session import BridgeSession
+from sinaloa.session import BridgeSession, StreamSession
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.call_handlers import Caller, LoopMethod, Stream, StreamMethod
 from veracruz_shells.event_loop import event_loop
@@ -41,7 +44,9 @@ _ON_CONNECTION: Final = 64
 _TICK_S: Final = 5.0
 _QUIET_S: Final = 1.0
 """So long after an answer, while the bridge is being drained, its session counts as idle."""
-_Message = TypeVar("_Message", AttestRequest, DescribeIsolateRequest)
+_Message = TypeVar("_Message", AttestRequest, BulkPortRequest, DescribeIsolateRequest)
+MakeSession = Callable[[socket.socket], BridgeSession]
+"""Makes of a socket to an isolate what carries bytes to it."""
 
 
 class Bridge:
@@ -49,6 +54,9 @@ class Bridge:
 
     It looks at nothing that passes, and nothing it says is to be believed: principals hold their
     tokens against their own policy, and their sessions end inside the isolate.
+
+    Attributes:
+        bulk_port: where principals are told that sessions go over bare TCP; 0 for nowhere.
     """
 
     def __init__(self, computations: Computations, *, stall_s: float = 60.0) -> None:
@@ -62,6 +70,7 @@ class Bridge:
         self._computations = computations
         self._stall_s = stall_s
         self._memory = MemoryReturn()
+        self.bulk_port = 0
         self._draining = False
         self._numbers = itertools.count(1)
         self._watchdog: Future[None] | None = None
@@ -78,7 +87,11 @@ class Bridge:
     @property
     def by_caller(self) -> Mapping[str, LoopMethod]:
         """The methods of one request and one response, by full name."""
-        return {f"/{SERVICE}/Describe": self._describe, f"/{SERVICE}/Attest": self._attest}
+        return {
+            f"/{SERVICE}/Describe": self._describe,
+            f"/{SERVICE}/Attest": self._attest,
+            f"/{SERVICE}/BulkPort": self._tell_bulk_port,
+        }
 
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
@@ -148,19 +161,30 @@ class Bridge:
         launched = self._computation(caller).running().launched
         return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
 
+    async def _tell_bulk_port(self, request: bytes, _: Caller) -> bytes:
+        _read(BulkPortRequest, request)
+        return encode(BulkPortResponse(self.bulk_port))
+
     async def _session(self, stream: Stream) -> None:
-        computation = self._computation(stream.caller)
+        await self.carry(stream.caller, lambda channel: StreamSession(channel, stream))
+
+    async def carry(self, caller: Caller, make_session: MakeSession) -> None:
+        """Give a caller a session with the isolate of its policy, and carry its bytes to the end.
+
+        Raises:
+            VeracruzError: there is none to be had, or it was cut off.
+        """
+        computation = self._computation(caller)
         # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-        with computation.places.place(stream.caller.peer) as place:
-            channel = await (await computation.isolate()).open_session(place)
-            session = BridgeSession(channel, stream)
+        with computation.places.place(caller.peer) as place:
+            session = make_session(await (await computation.isolate()).open_session(place))
             if not computation.places.occupy(place, session):
-                channel.close()
+                session.channel.close()
                 raise GaveWayError
             try:
                 facts = {
                     "session": next(self._numbers),
-                    "peer": stream.caller.peer,
+                    "peer": caller.peer,
                     "policy": computation.policy.value.hex(),
                 }
                 with _logged(session, **facts):

@@ -11,7 +11,7 @@ from colima.isolate import MAX_PLACES, places_for, sessions_each
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import IsolateLink
 from sinaloa.listing import standings
-from sinaloa.serving import serve_folder, serve_one
+from sinaloa.serving import Listening, serve_folder, serve_one
 from veracruz_shells.console import (
     ADDRESS,
     emit,
@@ -62,6 +62,13 @@ def main() -> None:
     help="Where to listen; port 0 takes a free one.  [default: as the policy says]",
 )
 @click.option(
+    "--bulk-listen",
+    type=ADDRESS,
+    metavar="HOST:PORT",
+    help="Where to take sessions over bare TCP as well, at half the cost of gRPC for who sends or "
+    "fetches much; clients find it by themselves; port 0 takes a free one.  [default: nowhere]",
+)
+@click.option(
     "--max-sessions",
     type=click.IntRange(1, MAX_PLACES),
     help="Sessions of a policy that may be open at once.  "
@@ -81,6 +88,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     policies: Path | None,
     sonora: Path,
     listen: Address | None,
+    bulk_listen: Address | None,
     max_sessions: int | None,
     drain: float | None,
     *,
@@ -107,7 +115,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
         serve_folder(
             policies,
             partial(IsolateLink.launch, sonora),
-            listen,
+            Listening(listen, bulk_listen),
             places=lambda agreed: _places(agreed, max_sessions),
             ahead=ahead,
             drain=drain,
@@ -123,7 +131,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     serve_one(
         agreed,
         partial(IsolateLink.launch, sonora),
-        listen or agreed.sinaloa,
+        Listening(listen or agreed.sinaloa, bulk_listen),
         max_sessions=_places(agreed, max_sessions),
         drain=drain,
         as_json=as_json,

@@ -1,11 +1,13 @@
 """The work of `sinaloa serve`: one policy, or those of a folder, to their end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from sinaloa.bridge import Bridge
+from sinaloa.bulk import BulkListener
 from sinaloa.computation import BY_POLICY, ServedPolicy
 from sinaloa.computations import Computations
 from sinaloa.errors import SinaloaError
@@ -15,7 +17,34 @@ from sinaloa.policy_folder import PolicyFolder
 from veracruz_shells.console import emit, note
 from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
+
+
+@frozen
+class Listening:
+    """Where a bridge listens: for gRPC, and for sessions over bare TCP if it does."""
+
+    grpc: Address
+    bulk: Address | None = None
+
+
+@frozen
+class _Served:
+    """What listens."""
+
+    service: GrpcService
+    bulk_address: str | None
+
+    @property
+    def more(self) -> str:
+        """What a line that says where the service listens has to add."""
+        return f", bulk on {self.bulk_address}" if self.bulk_address else ""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The same for JSON."""
+        return {"address": self.service.address, "bulk_address": self.bulk_address}
 
 
 class LaunchIsolate(Protocol):
@@ -28,7 +57,7 @@ class LaunchIsolate(Protocol):
 def serve_one(
     agreed: Policy,
     launch: LaunchIsolate,
-    listen: Address,
+    listen: Listening,
     *,
     max_sessions: int,
     drain: float | None,
@@ -54,10 +83,11 @@ def serve_one(
         computations = Computations(
             ServedPolicy(agreed.digest, None, max_sessions=max_sessions, isolate=isolate)
         )
-        with Bridge(computations) as bridge, _service(listen, bridge) as service:
+        with Bridge(computations) as bridge, _services(listen, bridge) as served:
+            service = served.service
             isolate.when_ended(service.stop)
             stopped = service.serve_until_signalled(
-                lambda: _announce(service, isolate, as_json=as_json),
+                lambda: _announce(served, isolate, as_json=as_json),
                 on_stopping=lambda: None if isolate.end else _end(bridge, drain),
                 on_hangup=lambda: note("sinaloa: a policy is not read again: nothing changes"),
             )
@@ -74,7 +104,7 @@ def serve_one(
 def serve_folder(
     folder: Path,
     launch: LaunchIsolate,
-    listen: Address,
+    listen: Listening,
     *,
     places: Callable[[Policy], int],
     ahead: bool,
@@ -113,33 +143,40 @@ def serve_folder(
         Bridge(computations) as bridge,
         FolderService(
             PolicyFolder(folder), computations, launch=start, places=places, ahead=ahead, tell=note
-        ) as served,
-        _service(listen, bridge) as service,
+        ) as policies,
+        _services(listen, bridge) as served,
     ):
 
         def announce() -> None:
             digests = [each.policy for each in computations.all()]
             note(
-                f"sinaloa: ready on {service.address}: {len(digests)} policies of {folder}",
-                address=service.address,
+                f"sinaloa: ready on {served.service.address}: {len(digests)} policies of {folder}"
+                + served.more,
+                address=served.service.address,
             )
             if as_json:
-                facts = {"ready": True, "address": service.address, "policies": digests}
-                emit(facts, "", as_json=True)
+                emit({"ready": True, **served.facts, "policies": digests}, "", as_json=True)
 
-        service.serve_until_signalled(
-            announce, on_stopping=lambda: _end(bridge, drain), on_hangup=served.look_now
+        served.service.serve_until_signalled(
+            announce, on_stopping=lambda: _end(bridge, drain), on_hangup=policies.look_now
         )
 
 
-def _service(listen: Address, bridge: Bridge) -> GrpcService:
-    return GrpcService(
-        listen,
+@contextmanager
+def _services(listen: Listening, bridge: Bridge) -> Iterator[_Served]:
+    service = GrpcService(
+        listen.grpc,
         unary={},
         by_caller=bridge.by_caller,
         streams=bridge.streams,
         limits=bridge.limits,
     )
+    with service:
+        if listen.bulk is None:
+            yield _Served(service, None)
+            return
+        with BulkListener(listen.bulk, bridge) as bulk:
+            yield _Served(service, bulk.address)
 
 
 def _end(bridge: Bridge, drain: float | None) -> None:
@@ -183,19 +220,21 @@ def _check(agreed: Policy, isolate: IsolateLink) -> IsolateLink:
     return isolate
 
 
-def _announce(service: GrpcService, isolate: IsolateLink, *, as_json: bool) -> None:
+def _announce(served: _Served, isolate: IsolateLink, *, as_json: bool) -> None:
     launched = isolate.launched
     note(
-        f"sinaloa: ready on {service.address}: policy {launched.policy_digest.hex()}, "
-        f"isolate {launched.isolate_id} on {launched.platform}" + _found_again(isolate),
-        address=service.address,
+        f"sinaloa: ready on {served.service.address}: policy {launched.policy_digest.hex()}, "
+        f"isolate {launched.isolate_id} on {launched.platform}"
+        + _found_again(isolate)
+        + served.more,
+        address=served.service.address,
         policy=launched.policy_digest.hex(),
         isolate=launched.isolate_id,
     )
     if as_json:
         facts = {
             "ready": True,
-            "address": service.address,
+            **served.facts,
             "policy_digest": launched.policy_digest,
             "platform": launched.platform,
             "measurement": launched.measurement,

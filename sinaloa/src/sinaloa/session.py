@@ -1,4 +1,4 @@
-"""One principal's session: opaque bytes, pumped both ways between a gRPC stream and a socket.
+"""One principal's session: opaque bytes, pumped both ways between its principal and a socket.
 
 Each way is a task that holds one piece at a time and waits for whoever is slow, so nothing piles up
 here. Either side ending ends the other. `Bridge` asks `stalled`, and cuts off a side that takes
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Final
 
 from colima.sinaloa import MAX_CHUNK_BYTES
@@ -22,30 +23,54 @@ _LAST_PIECE_S: Final = 0.1
 """For the principal to take the piece that it is being sent, when its session is cut off."""
 
 
-class BridgeSession:
-    """The bytes of one session; owns the socket to the isolate."""
+class BridgeSession(ABC):
+    """The bytes of one session; owns the socket to the isolate.
 
-    __slots__ = (
-        "_channel",
-        "_download_since",
-        "_last_word",
-        "_stream",
-        "_upload_since",
-        "bytes_in",
-        "bytes_out",
-        "cut_off",
-    )
+    How they come from a principal and go there is a subclass's business. It has a coroutine for
+    each way, which tells of each piece by `upload_begun` and `upload_done`, and so of downloads.
+    """
 
-    def __init__(self, channel: socket.socket, stream: Stream) -> None:
-        """Pump between `channel`, which does not block, and a stream."""
-        self._channel = channel
-        self._stream = stream
+    def __init__(self, channel: socket.socket) -> None:
+        """Pump to and from `channel`, which does not block."""
+        self.channel = channel
         self._upload_since: float | None = time.monotonic()  # silence counts until the first piece
         self._download_since: float | None = None
         self._last_word: float | None = None  # of the isolate, if the principal said nothing since
         self.cut_off: VeracruzError | None = None
         self.bytes_in = 0  # that went to the isolate
         self.bytes_out = 0
+
+    @abstractmethod
+    async def upload(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand what the principal sends to the isolate; OSError when the isolate takes no more."""
+
+    @abstractmethod
+    async def download(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand what the isolate sends to the principal; OSError when either broke off."""
+
+    @abstractmethod
+    def end_connection(self) -> None:
+        """End the connection of a principal that takes nothing."""
+
+    def upload_begun(self) -> None:
+        """A piece came from the principal, for the isolate to take."""
+        self._last_word = None
+        self._upload_since = time.monotonic()
+
+    def upload_done(self, size: int) -> None:
+        """The isolate's socket has taken it."""
+        self.bytes_in += size
+        self._upload_since = None
+
+    def download_begun(self) -> None:
+        """A piece came from the isolate, for the principal to take."""
+        self._download_since = time.monotonic()
+
+    def download_done(self, size: int) -> None:
+        """The principal's connection has taken it."""
+        self.bytes_out += size
+        self._download_since = None
+        self._last_word = time.monotonic()
 
     async def pump(self) -> None:
         """Carry bytes until the isolate, the principal or `cut` ends the session.
@@ -54,53 +79,28 @@ class BridgeSession:
             VeracruzError: it was cut off, for this reason.
         """
         loop = asyncio.get_running_loop()
-        uploading = loop.create_task(self._upload(loop))
+        uploading = loop.create_task(self._upload_to_its_end(loop))
         try:
-            await self._download(loop)
+            with contextlib.suppress(OSError):  # the isolate died with bytes unread
+                await self.download(loop)
         finally:
             self._download_since = None
             uploading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await uploading
             # Not before: what waits for a socket that is closed waits for another of its number.
-            self._channel.close()
+            self.channel.close()
         if self.cut_off is not None:
             raise self.cut_off
 
-    async def _upload(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand what the principal sends to the isolate, until either has no more of it."""
+    async def _upload_to_its_end(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            while (chunk := await self._stream.read()) is not None:
-                self._last_word = None
-                self._upload_since = time.monotonic()
-                await loop.sock_sendall(self._channel, chunk)
-                self.bytes_in += len(chunk)
-                self._upload_since = None
-            self._channel.shutdown(socket.SHUT_WR)
+            await self.upload(loop)
+            self.channel.shutdown(socket.SHUT_WR)
         except OSError:
             self.hang_up()
         finally:
             self._upload_since = None
-
-    async def _download(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand what the isolate sends to the principal, until either has enough."""
-        try:
-            while piece := await self._piece(loop):
-                self._download_since = time.monotonic()
-                await self._stream.write(piece)
-                self.bytes_out += len(piece)
-                self._download_since = None
-                self._last_word = time.monotonic()
-        except OSError:
-            pass  # the isolate died with bytes unread
-
-    async def _piece(self, loop: asyncio.AbstractEventLoop) -> bytes:
-        """What the isolate has sent, at most a chunk; b"" at its end."""
-        while True:
-            try:
-                return bytes(_BUFFER[: self._channel.recv_into(_BUFFER)])
-            except BlockingIOError:
-                await _readable(loop, self._channel)
 
     def stalled(self, since: float) -> bool:
         """Whether, since then (monotonic), a side took nothing or the principal sent nothing."""
@@ -128,15 +128,49 @@ class BridgeSession:
     def _end_deaf(self) -> None:
         """End a session that was cut off while the principal was to take a piece."""
         if self._download_since is not None:
-            self._stream.end_connection()
+            self.end_connection()
 
     def hang_up(self) -> None:
         """Let the isolate see the end of the session; idempotent."""
         with contextlib.suppress(OSError):
-            self._channel.shutdown(socket.SHUT_RDWR)
+            self.channel.shutdown(socket.SHUT_RDWR)
 
 
-async def _readable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
+class StreamSession(BridgeSession):
+    """A session over a stream of gRPC."""
+
+    def __init__(self, channel: socket.socket, stream: Stream) -> None:
+        super().__init__(channel)
+        self._stream = stream
+
+    async def upload(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See `BridgeSession.upload`."""
+        while (chunk := await self._stream.read()) is not None:
+            self.upload_begun()
+            await loop.sock_sendall(self.channel, chunk)
+            self.upload_done(len(chunk))
+
+    async def download(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See `BridgeSession.download`."""
+        while piece := await self._piece(loop):
+            self.download_begun()
+            await self._stream.write(piece)
+            self.download_done(len(piece))
+
+    def end_connection(self) -> None:
+        """See `BridgeSession.end_connection`."""
+        self._stream.end_connection()
+
+    async def _piece(self, loop: asyncio.AbstractEventLoop) -> bytes:
+        """What the isolate has sent, at most a chunk; b"" at its end."""
+        while True:
+            try:
+                return bytes(_BUFFER[: self.channel.recv_into(_BUFFER)])
+            except BlockingIOError:
+                await readable(loop, self.channel)
+
+
+async def readable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
     """Wait until there is something to read."""
     ready = loop.create_future()
     loop.add_reader(channel, _done, ready)
@@ -144,6 +178,16 @@ async def _readable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> 
         await ready
     finally:
         loop.remove_reader(channel)
+
+
+async def writable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
+    """Wait until there is room to write."""
+    ready = loop.create_future()
+    loop.add_writer(channel, _done, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(channel)
 
 
 def _done(future: "asyncio.Future[None]") -> None:

@@ -10,7 +10,9 @@ from types import FrameType
 from typing import Final
 
 from veracruz_utils.address import Address
+from veracruz_utils.errors import VeracruzError
 
+_BACKLOG: Final = 128
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _STOP: Final = 0  # no signal's number
 
@@ -27,6 +29,29 @@ def why_not_bound(address: Address) -> str:
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return "the address is not available"
+
+
+def listen(address: Address) -> socket.socket:
+    """A socket that listens for TCP connections; port 0 takes a free one.
+
+    Raises:
+        VeracruzError: the address cannot be listened on.
+    """
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, *_, place = found[0]
+        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise cannot_listen(address, (error.strerror or str(error)).lower()) from error
+
+
+def cannot_listen(address: Address, why: str) -> VeracruzError:
+    """What to say when it cannot."""
+    return VeracruzError(
+        f"cannot listen on {address}: {why}: choose another address, or end what listens there"
+    )
 
 
 def allow_open_files() -> None:

@@ -33,7 +33,7 @@ from veracruz_shells.health import (
     Ready,
     UnknownServiceError,
 )
-from veracruz_shells.listening import StopRequests, why_not_bound
+from veracruz_shells.listening import StopRequests, cannot_listen, why_not_bound
 from veracruz_shells.server_tls import ServerTls
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
@@ -146,10 +146,7 @@ class GrpcService:
             port = _in_loop(self._start())
         except RuntimeError as error:
             self._stop_requests.close()  # nobody leaves a block that was not entered
-            raise VeracruzError(
-                f"cannot listen on {self._address}: {why_not_bound(self._address)}: "
-                "choose another address, or end what listens there"
-            ) from error
+            raise cannot_listen(self._address, why_not_bound(self._address)) from error
         self._address = Address(self._address.host, port)
         return self
 

@@ -1,0 +1,87 @@
+"""A session over bare TCP: its bytes go from socket to socket, past this process."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from colima import encode, frame
+from colima.sinaloa import BulkAnswer, BulkStatus
+from sinaloa.pipes import Pipe, Pipes
+from sinaloa.session import BridgeSession, readable, writable
+
+_OPENED: Final = frame(encode(BulkAnswer(BulkStatus.OPENED)))
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class BulkSession(BridgeSession):
+    """The bytes of one session between two sockets; the principal's stays its caller's to close.
+
+    Attributes:
+        opened: whether the principal was told that its bytes may come.
+    """
+
+    def __init__(self, channel: socket.socket, connection: socket.socket, pipes: Pipes) -> None:
+        super().__init__(channel)
+        self._connection = connection
+        self._pipes = pipes
+        self.opened = False
+
+    async def pump(self) -> None:
+        """Say that it is open, and see `BridgeSession.pump`."""
+        self.opened = True
+        try:
+            self._connection.send(_OPENED)  # the first bytes on a connection: there is room
+        except OSError:
+            self.channel.close()
+            return
+        await super().pump()
+
+    async def upload(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See `BridgeSession.upload`."""
+        ways = self._connection, self.channel
+        while await self._piece(loop, *ways, self.upload_begun, self.upload_done):
+            pass
+
+    async def download(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See `BridgeSession.download`."""
+        ways = self.channel, self._connection
+        while await self._piece(loop, *ways, self.download_begun, self.download_done):
+            pass
+
+    def end_connection(self) -> None:
+        """See `BridgeSession.end_connection`."""
+        with contextlib.suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    async def _piece(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        source: socket.socket,
+        target: socket.socket,
+        begun: Callable[[], None],
+        done: Callable[[int], None],
+    ) -> bool:
+        """Carry what there is next, at most a pipe full; False at the end."""
+        await readable(loop, source)
+        with self._pipes.lent() as pipe:
+            try:
+                size = pipe.fill(source)
+            except BlockingIOError:
+                return True
+            if size:
+                begun()
+                await _emptied(loop, pipe, target)
+                done(size)
+        return size > 0
+
+
+async def _emptied(loop: asyncio.AbstractEventLoop, pipe: Pipe, target: socket.socket) -> None:
+    while pipe.held:
+        try:
+            pipe.empty(target)
+        except BlockingIOError:
+            await writable(loop, target)
