@@ -34,7 +34,16 @@ _ROOMS: Final = (
         ("durango.attestation", "durango.evidence", "durango.gate", "durango.tabasco_keys"),
     ),
     ("Values as programs read them", ("durango.values",)),
-    ("Sessions", ("durango.principal", "durango.standing", "durango.halt", "colima.runtime")),
+    (
+        "Sessions",
+        (
+            "durango.principal",
+            "durango.ways",
+            "durango.standing",
+            "durango.halt",
+            "colima.runtime",
+        ),
+    ),
     ("Sessions in an event loop", ("durango.aio",)),
     ("Receipts", ("durango.receipts", "durango.bundles", "psa_attestation.receipts")),
     ("Doing a run again", ("durango.replay",)),

@@ -298,12 +298,10 @@ class Computation:
 
     # The processes.
 
-    def start_bridge(self, listen: str = "127.0.0.1:0") -> None:
+    def start_bridge(self, listen: str = "127.0.0.1:0", *options: str) -> None:
         """The bridge; another one, when there was one before."""
-        bridge = Service(
-            "sinaloa",
-            ["serve", str(self.policy_file), "--listen", listen, "--sonora", self.sonora.address],
-        )
+        words = ["--listen", listen, "--sonora", self.sonora.address, *options]
+        bridge = Service("sinaloa", ["serve", str(self.policy_file), *words])
         self.sinaloa = self.bridges.enter_context(bridge)
         self.sinaloa.wait_ready()
 

@@ -68,6 +68,7 @@ from durango.tabasco_keys import parse_tabasco_key as parse_tabasco_key
 from durango.tabasco_keys import pinned_key as pinned_key
 from durango.values import decode_value as decode_value
 from durango.values import encode_value as encode_value
+from durango.ways import TransportKind as TransportKind
 from jalisco.errors import SessionError as SessionError
 from psa_attestation.receipts.receipt import Receipt as Receipt
 from veracruz_shells.policy_files import read_policy as read_policy

@@ -34,6 +34,7 @@ from durango.principal import FetchedResult, Principal
 from durango.receipts import CommitmentOpening
 from durango.standing import ComputationStatus, is_reached
 from durango.transfers import Progress
+from durango.ways import TransportKind
 from psa_attestation.receipts.receipt import Receipt
 from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
@@ -106,6 +107,8 @@ class AsyncPrincipal:
         attestation: Attestation,
         *,
         sinaloa: Address | None = None,
+        transport: TransportKind = TransportKind.AUTO,
+        bulk: Address | None = None,
         timeout_s: float = 60.0,
         patience_s: float | None = None,
         notice: Notice = lambda _: None,
@@ -119,6 +122,8 @@ class AsyncPrincipal:
             identity: who the principal is; one of the policy's.
             attestation: from `attest`, for this policy and still in force.
             sinaloa: where the bridge is, if not where the policy says.
+            transport: how the bytes get there; see `Principal.connect`.
+            bulk: where the bridge's port for bulk is, if not where the bridge says.
             timeout_s: for each answer that needs no program to run.
             patience_s: how long to try again when the connection breaks later on, each time;
                 `timeout_s` if it is not given.
@@ -138,6 +143,8 @@ class AsyncPrincipal:
                         identity,
                         attestation,
                         sinaloa=sinaloa,
+                        transport=transport,
+                        bulk=bulk,
                         timeout_s=timeout_s,
                         patience_s=patience_s,
                         notice=told,
@@ -157,6 +164,11 @@ class AsyncPrincipal:
                     await worker.run(opened[0].close)
             finally:  # to be cancelled here ends the closing, too
                 worker.end()
+
+    @property
+    def transport(self) -> TransportKind:
+        """How its bytes get to the bridge. See `Principal.transport`."""
+        return self._principal.transport
 
     @property
     def client_id(self) -> int:

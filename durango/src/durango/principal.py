@@ -37,7 +37,8 @@ from durango.rights import (
 from durango.session import PrincipalSession
 from durango.standing import ComputationStatus, is_reached
 from durango.transfers import Progress
-from jalisco import Connection, SinaloaTransport
+from durango.ways import TransportKind, Way
+from jalisco import Connection
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
@@ -97,9 +98,12 @@ class Principal:
         policy: Policy,
         member: PolicyIdentity,
         attestation: Attestation,
+        *,
         halt: Halt,
+        way: Way,
     ) -> None:
         self._session = session
+        self._way = way
         self._policy = policy
         self._member = member
         self._attestation = attestation
@@ -113,6 +117,8 @@ class Principal:
         attestation: Attestation,
         *,
         sinaloa: Address | None = None,
+        transport: TransportKind = TransportKind.AUTO,
+        bulk: Address | None = None,
         timeout_s: float = 60.0,
         patience_s: float | None = None,
         notice: Notice = lambda _: None,
@@ -126,6 +132,9 @@ class Principal:
             identity: who the principal is; one of the policy's.
             attestation: from `attest`, for this policy and still in force.
             sinaloa: where the bridge is, if not where the policy says.
+            transport: how the bytes get there; AUTO is bare TCP if the bridge has a port for it
+                that can be reached, and else gRPC.
+            bulk: where that port is, if not where the bridge says.
             timeout_s: for each answer that needs no program to run.
             patience_s: how long to try again when the connection breaks later on, each time;
                 `timeout_s` if it is not given. What was sent or fetched is gone on with.
@@ -142,6 +151,7 @@ class Principal:
         identity.require_valid(now)
         member = require_member(policy, identity)
         require_attested(policy, attestation, now)
+        way = Way(policy, sinaloa or policy.sinaloa, transport=transport, bulk=bulk, halt=halt)
 
         def open_connection(timeout_s: float) -> Connection:
             endpoint = ClientEndpoint(
@@ -150,9 +160,7 @@ class Principal:
                 server_certificate_digest=attestation.certificate_digest,
                 server_name=SERVER_NAME,
             )
-            transport = SinaloaTransport(str(sinaloa or policy.sinaloa), policy=str(policy.digest))
-            halt.watch(transport.abort)
-            return Connection.open(transport, endpoint, timeout_s=timeout_s)
+            return Connection.open(way.transport(timeout_s), endpoint, timeout_s=timeout_s)
 
         with expiry_explained(policy):
             line = Lifeline(
@@ -164,7 +172,12 @@ class Principal:
                 halt=halt,
             )
         session = PrincipalSession(line, policy, timeout_s=timeout_s)
-        return cls(session, policy, member, attestation, halt)
+        return cls(session, policy, member, attestation, halt=halt, way=way)
+
+    @property
+    def transport(self) -> TransportKind:
+        """How its bytes get to the bridge: GRPC or TCP; another connection may take another way."""
+        return self._way.taken
 
     @property
     def client_id(self) -> int:

@@ -198,7 +198,7 @@ class Connection:
         peer = self._transport.peer
         return SessionLostError(f"the isolate behind {peer} closed the session: start again")
 
-    def _take_in(self, data: bytes) -> list[bytes]:
+    def _take_in(self, data: bytes | memoryview) -> list[bytes]:
         """What the isolate's bytes say, in plaintext; empty `data` is their end."""
         try:
             if not data:

@@ -2,6 +2,7 @@
 
 SessionError             exit_code 1: the session broke, or was misused
 ├ SessionLostError       exit_code 4: Sinaloa is not there, or it or the isolate went away
+│ └ NoBulkPortError      exit_code 4: nobody takes sessions over bare TCP there
 ├ BridgeBusyError        exit_code 4: Sinaloa serves as many sessions as it may
 ├ IsolateSilentError     exit_code 4: no answer in the time allowed
 ├ IsolateRefusedError    exit_code 3: the isolate does not accept our certificate
@@ -17,6 +18,10 @@ class SessionError(VeracruzError):
 
 class SessionLostError(SessionError, UnreachableError):
     """Nobody is there to reach, or the session was cut."""
+
+
+class NoBulkPortError(SessionLostError):
+    """Nobody is there who takes sessions over bare TCP."""
 
 
 class BridgeBusyError(SessionError, UnreachableError):

@@ -95,11 +95,15 @@ class Membership:
         access: to the isolate.
         identity: one of the policy's.
         saved: an attestation file to use instead of asking afresh.
+        transport: how the session's bytes get to the bridge: auto, grpc or tcp.
+        bulk: where the bridge's port for bulk is, if not where the bridge says.
     """
 
     access: Access
     identity: Identity
     saved: Path | None
+    transport: str = "auto"
+    bulk: Address | None = None
 
     @property
     def member(self) -> PolicyIdentity:
@@ -117,12 +121,15 @@ class Membership:
         for ended in certificates_out_of_force(self.access.policy, at=datetime.now(UTC)):
             note(f"warning: {ended}")
         from durango.principal import Principal  # noqa: PLC0415
+        from durango.ways import TransportKind  # noqa: PLC0415
 
         principal = Principal.connect(
             self.access.policy,
             self.identity,
             attestation,
             sinaloa=self.access.sinaloa,
+            transport=TransportKind(self.transport),
+            bulk=self.bulk,
             timeout_s=self.access.timeout_s,
             notice=note,
         )
@@ -193,6 +200,21 @@ _WHO: Final = (
     key_option(),
     key_password_option,
     attestation_option,
+    click.option(
+        "--transport",
+        type=click.Choice(["auto", "grpc", "tcp"]),
+        default="auto",
+        show_default=True,
+        envvar="DURANGO_TRANSPORT",
+        help="How sessions get to the bridge: over gRPC, or over bare TCP, which takes half the "
+        "processor time; auto takes TCP where the bridge says it can.",
+    ),
+    click.option(
+        "--bulk",
+        type=ADDRESS,
+        envvar="DURANGO_BULK",
+        help="Where the bridge takes sessions over bare TCP, if not where it says.",
+    ),
 )
 
 
@@ -228,9 +250,16 @@ def membership_options(command: _CommandT) -> Callable[..., object]:
     @access_options
     @functools.wraps(command)
     def with_access(
-        *, access: Access, identity: Identity, attestation: Path | None, **others: object
+        *,
+        access: Access,
+        identity: Identity,
+        attestation: Path | None,
+        transport: str,
+        bulk: Address | None,
+        **others: object,
     ) -> object:
-        return command(membership=Membership(access, identity, attestation), **others)
+        membership = Membership(access, identity, attestation, transport, bulk)
+        return command(membership=membership, **others)
 
     @functools.wraps(with_access)
     def run(*, certificate: Path, key: Path, key_password: Path | None, **others: object) -> object:

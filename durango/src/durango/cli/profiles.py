@@ -43,6 +43,8 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     policy: str | None = None
     tabasco_key: str | None = None
     sinaloa: str | None = None
+    transport: str | None = None
+    bulk: str | None = None
     tabasco: str | None = None
     tabasco_ca: str | None = None
     tabasco_client_certificate: str | None = None
