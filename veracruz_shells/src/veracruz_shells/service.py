@@ -36,7 +36,6 @@ from veracruz_shells.health import (
 from veracruz_shells.listening import StopRequests, cannot_listen, why_not_bound
 from veracruz_shells.server_tls import ServerTls
 from veracruz_utils.address import Address
-from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 
 _Answer = TypeVar("_Answer")
