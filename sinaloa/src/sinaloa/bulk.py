@@ -25,7 +25,7 @@ from colima.sinaloa import (
 )
 from sinaloa.bridge import Bridge
 from sinaloa.bulk_session import BulkSession
-from sinaloa.pipes import Pipes
+from sinaloa.pipes import SplicePipes
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.call_handlers import Caller
 from veracruz_shells.calls import Arrivals, peer_of_host
@@ -59,7 +59,7 @@ class BulkListener:
         """
         self._address = address
         self._bridge = bridge
-        self._pipes = Pipes()
+        self._pipes = SplicePipes()
         self._arrivals = Arrivals(_OPENINGS, opening_s)
         self._parting = 0
         self._tasks: set[asyncio.Task[None]] = set()

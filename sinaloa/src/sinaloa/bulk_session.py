@@ -9,7 +9,7 @@ from typing import Final
 
 from colima import encode, frame
 from colima.sinaloa import BulkAnswer, BulkStatus
-from sinaloa.pipes import Pipe, Pipes
+from sinaloa.pipes import SplicePipe, SplicePipes
 from sinaloa.session import BridgeSession, readable, writable
 
 _OPENED: Final = frame(encode(BulkAnswer(BulkStatus.OPENED)))
@@ -23,7 +23,9 @@ class BulkSession(BridgeSession):
         opened: whether the principal was told that its bytes may come.
     """
 
-    def __init__(self, channel: socket.socket, connection: socket.socket, pipes: Pipes) -> None:
+    def __init__(
+        self, channel: socket.socket, connection: socket.socket, pipes: SplicePipes
+    ) -> None:
         super().__init__(channel)
         self._connection = connection
         self._pipes = pipes
@@ -79,7 +81,9 @@ class BulkSession(BridgeSession):
         return size > 0
 
 
-async def _emptied(loop: asyncio.AbstractEventLoop, pipe: Pipe, target: socket.socket) -> None:
+async def _emptied(
+    loop: asyncio.AbstractEventLoop, pipe: SplicePipe, target: socket.socket
+) -> None:
     while pipe.held:
         try:
             pipe.empty(target)

@@ -17,7 +17,7 @@ PIPE_BYTES: Final = 1024 * 1024
 _KEPT: Final = 16
 
 
-class Pipe:
+class SplicePipe:
     """A pipe that is emptied before it is filled again."""
 
     def __init__(self) -> None:
@@ -52,20 +52,20 @@ class Pipe:
 _AT_ONCE: Final = os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE
 
 
-class Pipes:
+class SplicePipes:
     """Pipes to be lent; a few are kept."""
 
     def __init__(self) -> None:
-        self._idle: list[Pipe] = []
+        self._idle: list[SplicePipe] = []
 
     @contextmanager
-    def lent(self) -> Iterator[Pipe]:
+    def lent(self) -> Iterator[SplicePipe]:
         """A pipe with nothing in it.
 
         Raises:
             OSError: this process may open no more.
         """
-        pipe = self._idle.pop() if self._idle else Pipe()
+        pipe = self._idle.pop() if self._idle else SplicePipe()
         try:
             yield pipe
         finally:
