@@ -25,7 +25,12 @@ VeracruzError
 The two of requests are in `durango.refusals`, which knows the isolate's answers.
 """
 
+from typing import TYPE_CHECKING
+
 from veracruz_utils.errors import RefusedError, VeracruzError
+
+if TYPE_CHECKING:
+    from durango.evidence import Passed
 
 
 class DurangoError(VeracruzError):
@@ -127,10 +132,12 @@ class GateError(RefusedError):
         found: what the attestation says.
         expected: what the policy or the principal says.
         remedy: what to do.
+        passed: what was compared before, and was as it should be.
     """
 
     def __init__(self, check: str, *, found: str, expected: str, remedy: str) -> None:
         self.check = check
+        self.passed: tuple[Passed, ...] = ()
         self.found = found
         self.expected = expected
         self.remedy = remedy

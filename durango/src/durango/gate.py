@@ -57,9 +57,13 @@ def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetim
         GateError: a check failed; no later one was made.
     """
     gate = _Gate(evidence, policy)
-    # Tabasco's result first: until step 4 ties the token to it, anybody may have made the token.
-    ear = gate.examine_result(tabasco_key, at)
-    runtime = gate.examine_token()
+    try:
+        # Tabasco's result first: until step 4 ties the token to it, anybody may have made that.
+        ear = gate.examine_result(tabasco_key, at)
+        runtime = gate.examine_token()
+    except GateError as error:
+        error.passed = tuple(gate.passed)
+        raise
     return Attestation(
         evidence=evidence,
         platform=runtime.platform,

@@ -53,6 +53,10 @@ _COMMANDS: Final = {
         "Show where the computation of POLICY stands, and whose turn it is.",
     ),
     "stream": ("durango.cli.sending:stream", "Provide stream items."),
+    "ui": (
+        "durango.cli.ui:ui_command",
+        "Show the computation of POLICY on a page in your browser: read, check, send, fetch.",
+    ),
 }
 
 

@@ -3,8 +3,8 @@
 It loads nothing from anywhere and runs no script, so it can be kept and mailed as it is.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
 from durango._html import said
 from durango._words import timestamp
@@ -31,6 +31,8 @@ _DOES: Final = {
     Role.STREAM_PROVIDER: "gives data anew in every round",
     Role.RESULT_READER: "reads the result",
 }
+Marks: TypeAlias = Mapping[tuple[str, int], str]
+"""By `program`, `input` or `stream`, and the number of the place."""
 _ROW: Final = 64
 _LEFT, _MIDDLE, _RIGHT = 10, 300, 610
 _BOX: Final = 200
@@ -51,9 +53,14 @@ def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
     )
 
 
-def drawing(policy: Policy) -> str:
-    """Who sends what to the isolate and who gets what of it, as SVG."""
-    givers = _givers(policy)
+def drawing(policy: Policy, marks: Marks | None = None) -> str:
+    """Who sends what to the isolate and who gets what of it, as SVG.
+
+    Args:
+        policy: whose parties they are.
+        marks: what stands before the name of what is given, such as a tick.
+    """
+    givers = _givers(policy, marks or {})
     readers = [
         (each.label, "result") for each in policy.identities if Role.RESULT_READER in each.roles
     ]
@@ -61,18 +68,19 @@ def drawing(policy: Policy) -> str:
     centre = height / 2
     tip = (
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#44617c"/></marker></defs>'
+        'markerHeight="7" orient="auto"><path class="tip" d="M0 0 8 4 0 8z" fill="#44617c"/>'
+        "</marker></defs>"
     )
     wall = (
-        f'<rect x="{_MIDDLE - 20}" y="14" width="{_BOX + 40}" height="{height - 54:g}" rx="8" '
-        'fill="#f4f1ea" stroke="#b9ae97" stroke-dasharray="6 4"/>'
+        f'<rect class="wall" x="{_MIDDLE - 20}" y="14" width="{_BOX + 40}" '
+        f'height="{height - 54:g}" rx="8" fill="#f4f1ea" stroke="#b9ae97" stroke-dasharray="6 4"/>'
     )
     parts = [
         f'<svg viewBox="0 0 820 {height:g}" role="img" aria-label="parties and flows">',
         tip,
         wall,
         _text(_MIDDLE + _BOX / 2, 34, _cut(f"delegate: {policy.sinaloa}", 40), small=True),
-        _box(_MIDDLE, centre - 24, "isolate", fill="#dfeee3"),
+        _box(_MIDDLE, centre - 24, "isolate", isolate=True),
         _text(_MIDDLE + _BOX / 2, centre + 44, "program and inputs, together", small=True),
         _text(_MIDDLE + _BOX / 2, height - 24, "vouched for by the", small=True),
         _text(
@@ -93,17 +101,18 @@ def drawing(policy: Policy) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _givers(policy: Policy) -> list[tuple[str, str]]:
+def _givers(policy: Policy, marks: Marks) -> list[tuple[str, str]]:
     given: dict[str, list[str]] = {}
     for identity in policy.identities:
         if Role.PI_PROVIDER in identity.roles:
-            given.setdefault(identity.label, []).append("program")
+            given.setdefault(identity.label, []).append(f"{marks.get(('program', 0), '')}program")
     for kind, order, terms in (
         ("input", policy.data_provision_order, policy.inputs),
         ("stream", policy.streaming_order, policy.streams),
     ):
         for index, (number, each) in enumerate(zip(order, terms, strict=True)):
-            given.setdefault(policy.named(number), []).append(each.name or f"{kind} {index}")
+            what = f"{marks.get((kind, index), '')}{each.name or f'{kind} {index}'}"
+            given.setdefault(policy.named(number), []).append(what)
     return [(name, _cut(", ".join(what))) for name, what in given.items()]
 
 
@@ -115,10 +124,12 @@ def _row(index: int, count: int, height: float) -> float:
     return height / 2 + (index - (count - 1) / 2) * _ROW
 
 
-def _box(x: float, y: float, label: str, *, fill: str = "#e6eef7") -> str:
+def _box(x: float, y: float, label: str, *, isolate: bool = False) -> str:
+    name, fill = ("isolate", "#dfeee3") if isolate else ("party", "#e6eef7")
     return (
-        f'<rect x="{x:g}" y="{y:g}" width="{_BOX}" height="48" rx="6" fill="{fill}" '
-        f'stroke="#44617c"/>{_text(x + _BOX / 2, y + 29, _cut(label, 24), title=label)}'
+        f'<rect class="{name}" x="{x:g}" y="{y:g}" width="{_BOX}" height="48" rx="6" '
+        f'fill="{fill}" stroke="#44617c"/>'
+        f"{_text(x + _BOX / 2, y + 29, _cut(label, 24), title=label)}"
     )
 
 
@@ -138,22 +149,22 @@ def _text(x: float, y: float, text: str, *, small: bool = False, title: str = ""
     )
 
 
-def _people(policy: Policy) -> str:
+def who_takes_part(policy: Policy) -> list[tuple[str, str, str]]:
     """Who they are, by what was compared when certificates were exchanged."""
-    rows = [
-        f"<tr><td>{said(each.label)}</td>"
-        f"<td>{', '.join(_DOES[role] for role in Role if role in each.roles)}</td>"
-        f"<td><code>{each.digest}</code></td></tr>"
+    return [
+        (
+            each.label,
+            ", ".join(_DOES[role] for role in Role if role in each.roles),
+            str(each.digest),
+        )
         for each in policy.identities
     ]
-    head = "<tr><th>Principal</th><th>Part</th><th>Fingerprint of the certificate</th></tr>"
-    return "<h2>Who takes part</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
 
 
-def _digests(policy: Policy) -> str:
+def comparable(policy: Policy) -> list[tuple[str, str]]:
     """What else can be compared with what its owner says of it."""
     key = policy.tabasco_key
-    named = [
+    return [
         ("Program", str(policy.program_digest)),
         ("Key of the attestation service", "none is named" if key is None else str(Digest.of(key))),
         *(
@@ -162,8 +173,21 @@ def _digests(policy: Policy) -> str:
             for measurement in sorted(platform.measurements)
         ),
     ]
+
+
+def _people(policy: Policy) -> str:
+    rows = [
+        f"<tr><td>{said(who)}</td><td>{said(does)}</td><td><code>{digest}</code></td></tr>"
+        for who, does, digest in who_takes_part(policy)
+    ]
+    head = "<tr><th>Principal</th><th>Part</th><th>Fingerprint of the certificate</th></tr>"
+    return "<h2>Who takes part</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
+
+
+def _digests(policy: Policy) -> str:
     rows = (
-        f"<tr><td>{said(what)}</td><td><code>{said(is_)}</code></td></tr>" for what, is_ in named
+        f"<tr><td>{said(what)}</td><td><code>{said(is_)}</code></td></tr>"
+        for what, is_ in comparable(policy)
     )
     head = "<tr><th>What</th><th>Fingerprint</th></tr>"
     return "<h2>What can be compared</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
