@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: manifests kubernetes python-api demo test check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ kubernetes: $(BIN)/.installed-dev ## the operator against a real API server and 
 	@test -x build/kubernetes/kube-apiserver || { cd tests/kubernetes/apiserver \
 	  && CGO_ENABLED=0 go build -p 2 -ldflags='-s -w' -o $(CURDIR)/build/kubernetes/kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver; }
 	VERACRUZ_KUBERNETES=$(CURDIR)/build/kubernetes VERACRUZ_COMPUTATIONS=$${VERACRUZ_COMPUTATIONS:-50} $(BIN)/python -m pytest tests/sinaloa_operator
+
+browser: $(BIN)/.installed-dev ## the page of `durango ui` in Debian's Chromium; pictures of it in build/screenshots
+	VERACRUZ_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 modern: $(BIN)/.installed-dev ## guests by a current Rust, for wasm32-arm-veracruz; unpacks 900 MB
 	@test -d build/modern/usr || { mkdir -p build/modern && cd build/modern && apt-get download -q $(MODERN_RUST) \
@@ -102,6 +105,9 @@ commands: $(BIN)/.installed-dev ## rewrite the reference of the commands and set
 	$(BIN)/python tools/commands.py docs/reference/commands.md
 	$(BIN)/python tools/configuration.py docs/reference
 	$(BIN)/python tools/manual.py
+
+texts: $(BIN)/.installed-dev ## collect what the page of `durango ui` says, and write its German catalogue
+	$(BIN)/python tools/texts.py
 
 schema: $(BIN)/.installed-dev ## rewrite the JSON schema of policies
 	$(BIN)/durango policy schema > docs/reference/policy.schema.json

@@ -2,6 +2,8 @@
 
 import tempfile
 import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,15 +82,19 @@ def ui_command(
         access.timeout_s,
         keep,
     )
-    with tempfile.TemporaryDirectory(prefix="durango-ui-") as folder:
+    # To be interrupted is how it ends.
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="durango-ui-") as folder:
         serve(seat, port=port, on_link=_Links(Path(folder) if opens else None))
 
 
 class _Links:
     """Tells the links: the first is opened, if that is wanted, and all are printed."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self, folder: Path | None, open_page: Callable[[str], object] = webbrowser.open
+    ) -> None:
         self._folder = folder
+        self._open_page = open_page
         self._first = True
 
     def __call__(self, link: str) -> None:
@@ -96,11 +102,11 @@ class _Links:
             note(f"the link was used; for another browser: {link}")
             return
         self._first = False
+        note("open this link in your browser; it works once, and Ctrl-C ends the page:")
         click.echo(link)
-        note("open this link in your browser; it works once, and Ctrl-C ends the page")
         if self._folder is not None:
             # Not the link itself: every user of this machine can read what programs are started
             # with, and the browser is one.
             page = self._folder / "open.html"
             write_new_file(page, _OPENING.format(link=link).encode(), mode=0o600)
-            webbrowser.open(page.as_uri())
+            self._open_page(page.as_uri())

@@ -1,5 +1,6 @@
 """What is done at the page: each is a form, and answers with the part that it changed."""
 
+import io
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -53,6 +54,8 @@ class Actions:
             await act(form)
         except VeracruzError as error:
             self._desk.troubles[part] = str(error)
+        finally:
+            await form.close()
         return HTMLResponse(await self._views.part(part, language_of(request.headers)))
 
     async def _form(self, request: Request) -> FormData:
@@ -72,9 +75,10 @@ class Actions:
             _word(form, "encoding", "utf-8"),
         )
         name = (file.filename or "file")[:_MAX_NAME_CHARS]
+        content = io.BytesIO(await file.read())
         # In a thread: it may be large, and the page is to go on meanwhile.
         parcel = await run_sync(
-            lambda: parcel_of(self._desk.seat, spot, file.file, name=name, how=how)
+            lambda: parcel_of(self._desk.seat, spot, content, name=name, how=how)
         )
         self._desk.choose(parcel)
 

@@ -62,9 +62,7 @@ def comparisons(
             ", ".join(policy.named(each) for each in receipt.readers),
             N_("your policy file"),
         ),
-        Comparison(
-            N_("runtime"), receipt.measurement.hex(), N_("the attested isolate")
-        ),
+        Comparison(N_("runtime"), receipt.measurement.hex(), N_("the attested isolate")),
         Comparison(
             N_("layers of isolation"),
             layer_names(attestation.isolation),

@@ -16,6 +16,7 @@ from durango.input_places import PlaceOfInput, place_of
 from durango.rights import require_place, require_program, require_sender, require_size
 from durango.ui.results import Shown, shown
 from durango.ui.seat import Seat
+from durango.ui.texts import N_
 from veracruz_utils.digest import Digest
 from veracruz_utils.encoding.files import form_of
 from veracruz_utils.encoding.rows.reading import Reading
@@ -25,7 +26,7 @@ from veracruz_utils.policy import Policy
 
 Spot: TypeAlias = tuple[ContentKind, int]
 """Program, data or stream, and the number among this principal's of that kind."""
-DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
+DELIMITERS: Final = {N_("comma"): ",", N_("semicolon"): ";", N_("tab"): "\t"}
 ENCODINGS: Final = ("utf-8", "cp1252", "utf-16")
 _WORDS: Final = {"csv": "CSV", "json": "JSON", "jsonl": "JSON Lines"}
 _LOOKED_AT_BYTES: Final = 64 * 1024
@@ -86,9 +87,7 @@ def most_bytes(policy: Policy) -> int:
     return min(max(limits.program_bytes, limits.input_bytes), MAX_SPOOL_BYTES)
 
 
-def parcel_of(
-    seat: Seat, spot: Spot, file: BinaryIO, *, name: str, how: HowToRead
-) -> Parcel:
+def parcel_of(seat: Seat, spot: Spot, file: BinaryIO, *, name: str, how: HowToRead) -> Parcel:
     """The file, held against what the policy says of its place.
 
     Args:

@@ -271,9 +271,7 @@ class Desk:
             signed, attestation, self.seat.policy, tabasco_key=self.seat.tabasco_key
         ).to_bytes()
 
-    async def _do(
-        self, act: Callable[[AsyncPrincipal], Coroutine[object, object, _T]]
-    ) -> _T:
+    async def _do(self, act: Callable[[AsyncPrincipal], Coroutine[object, object, _T]]) -> _T:
         """One short request, after which the computation is looked at again."""
         attestation = await self._attested()
         async with self.seat.connect(attestation, patience_s=0) as session:

@@ -30,27 +30,42 @@ def serve(seat: Seat, *, port: int, on_link: Callable[[str], object]) -> None:
     Raises:
         DurangoError: the port is taken.
     """
-    with closing(_listen(port)) as listening:
-        door = Door(f"{_LOOPBACK}:{listening.getsockname()[1]}", on_link=on_link)
-        config = uvicorn.Config(
-            make_app(seat, door),
-            lifespan="on",
-            # By default uvicorn would set up the logging of the whole process, and log addresses.
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            limit_concurrency=_MOST_AT_ONCE,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=16 * 1024,
-        )
+    with closing(listen(port)) as listening:
+        door = Door(authority_of(listening), on_link=on_link)
         on_link(door.link)
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(seat, door).run(sockets=[listening])
 
 
-def _listen(port: int) -> socket.socket:
+def server_of(seat: Seat, door: Door) -> uvicorn.Server:
+    """What serves the page of this principal, behind this door."""
+    config = uvicorn.Config(
+        make_app(seat, door),
+        lifespan="on",
+        # By default uvicorn would set up the logging of the whole process, and log addresses.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=_MOST_AT_ONCE,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    return uvicorn.Server(config)
+
+
+def authority_of(listening: socket.socket) -> str:
+    """Where it listens, as browsers have it."""
+    return f"{_LOOPBACK}:{listening.getsockname()[1]}"
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback.
+
+    Raises:
+        DurangoError: the port is taken.
+    """
     try:
         return socket.create_server((_LOOPBACK, port))
     except OSError as error:

@@ -14,7 +14,7 @@ from starlette.requests import cookie_parser
 
 LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
 LANGUAGE_COOKIE: Final = "veracruz_language"
-_FOLDER: Final = Path(__file__).parent / "locale"
+_FOLDER: Final = Path(__file__).parent.parent / "locale"
 
 
 @cache
@@ -22,7 +22,7 @@ def texts(language: str) -> gettext.NullTranslations:
     """The catalogue of one of `LANGUAGES`."""
     if language == "en":
         return gettext.NullTranslations()
-    return gettext.translation("page", _FOLDER, [language])
+    return gettext.translation("durango", _FOLDER, [language])
 
 
 def N_(text: str) -> str:  # noqa: N802 - what gettext's tools look for

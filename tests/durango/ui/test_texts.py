@@ -1,0 +1,85 @@
+"""The page's languages: nothing is missing in either, and every file is what it was made from."""
+
+import hashlib
+import re
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from starlette.datastructures import Headers
+
+from durango.evidence import GateCheck
+from durango.ui.gate_words import EXPLAINED, NAMES
+from durango.ui.texts import LANGUAGES, language_of, texts
+
+ROOT = Path(__file__).parents[3]
+HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
+"""SHA-256 of `dist/htmx.min.js` of htmx.org 2.0.11, as npm has it."""
+
+
+@pytest.fixture(scope="module")
+def tool():
+    sys.path.insert(0, str(ROOT / "tools"))
+    import texts as tool  # noqa: PLC0415 - it is found only now
+
+    yield tool
+    sys.path.remove(str(ROOT / "tools"))
+
+
+def test_all_that_the_page_says_is_there_in_german(tool):
+    catalogue = tool.translated()
+    assert len(catalogue) > 100
+    for message in catalogue:
+        if message.id:
+            strings = [message.string] if isinstance(message.string, str) else message.string
+            assert all(strings), message.id
+            assert not message.fuzzy, message.id
+
+
+def test_german_has_the_same_gaps_to_fill_as_english(tool):
+    for message in tool.translated():
+        ids = [message.id] if isinstance(message.id, str) else message.id
+        strings = [message.string] if isinstance(message.string, str) else message.string
+        for said, meant in zip(strings, ids, strict=True):
+            if message.id:
+                gaps = r"%\(\w+\)s|\{\w+\}|<[^>]+>"
+                assert sorted(re.findall(gaps, said)) == sorted(re.findall(gaps, meant)), meant
+
+
+def test_the_catalogue_is_what_the_sources_say_now(tool):
+    for name, content in tool.files(tool.translated()).items():
+        assert (tool.FOLDER / name).read_bytes() == content, "run `make texts`"
+
+
+def test_every_check_of_the_gate_has_words_for_people():
+    assert set(NAMES) == set(EXPLAINED) == set(GateCheck)
+
+
+@pytest.mark.parametrize(
+    ("headers", "chosen", "expected"),
+    [
+        ({}, None, "en"),
+        ({"Accept-Language": "fr-FR,de;q=0.8"}, None, "de"),
+        ({"Accept-Language": "de-AT"}, "en", "en"),
+        ({"Accept-Language": "en", "Cookie": "veracruz_language=de"}, None, "de"),
+        ({"Cookie": "veracruz_language=../../x"}, "xx", "en"),
+    ],
+)
+def test_the_language_is_what_was_chosen_or_what_the_browser_prefers(headers, chosen, expected):
+    assert language_of(Headers(headers), chosen) == expected
+    assert set(LANGUAGES) == {"en", "de"}
+    assert texts("de").gettext("Overview") == "Überblick"
+
+
+def test_the_kept_library_is_the_one_that_was_published_with_its_licence_beside_it():
+    static = resources.files("durango.ui") / "static"
+    assert hashlib.sha256((static / "htmx.min.js").read_bytes()).hexdigest() == HTMX
+    assert "Zero-Clause BSD" in (static / "htmx.LICENSE").read_text()
+
+
+def test_the_page_names_no_other_machine():
+    page = Path(str(resources.files("durango.ui")))
+    for path in [*page.rglob("*.html"), *page.rglob("*.css"), page / "static" / "page.js"]:
+        found = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", path.read_text())
+        assert found == [], path
