@@ -59,7 +59,7 @@ class Look:
     over: bool = False
 
 
-class Stage(Enum):
+class HowFar(Enum):
     """How far something is that was asked for."""
 
     CHOSEN = "chosen"
@@ -68,12 +68,12 @@ class Stage(Enum):
     FAILED = "failed"
 
 
-class Sending:
+class Dispatch:
     """A file on its way from here to the isolate."""
 
     def __init__(self, parcel: Parcel) -> None:
         self.parcel = parcel
-        self.stage = Stage.CHOSEN
+        self.stage = HowFar.CHOSEN
         self.sent = 0
         self.trouble = ""
         self.opening: CommitmentOpening | None = None
@@ -83,11 +83,11 @@ class Sending:
         self.sent += size
 
 
-class Fetching:
+class Pickup:
     """The run, and the result on its way to here."""
 
     def __init__(self) -> None:
-        self.stage = Stage.UNDER_WAY
+        self.stage = HowFar.UNDER_WAY
         self.received = 0
         self.trouble = ""
         self.result: bytes | None = None
@@ -100,8 +100,8 @@ class Desk:
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
         self.look = Look()
-        self.sendings: dict[tuple[ContentKind, int], Sending] = {}
-        self.fetching: Fetching | None = None
+        self.sendings: dict[tuple[ContentKind, int], Dispatch] = {}
+        self.fetching: Pickup | None = None
         self.troubles: dict[str, str] = {}
         """What was asked for last and could not be done, by the part of the page that shows it."""
         self.openings: dict[tuple[ContentKind, int], CommitmentOpening] = {}
@@ -171,14 +171,14 @@ class Desk:
         """
         place = parcel.kind, parcel.package
         there = self.sendings.get(place)
-        if there is not None and there.stage is Stage.UNDER_WAY:
+        if there is not None and there.stage is HowFar.UNDER_WAY:
             raise DurangoError("a file of this place is being sent: wait until it is in")
-        self.sendings[place] = Sending(parcel)
+        self.sendings[place] = Dispatch(parcel)
 
     def put_away(self, kind: ContentKind, package: int) -> None:
         """Forget a file that was chosen and is not being sent."""
         there = self.sendings.get((kind, package))
-        if there is not None and there.stage is not Stage.UNDER_WAY:
+        if there is not None and there.stage is not HowFar.UNDER_WAY:
             del self.sendings[kind, package]
 
     def send(self, kind: ContentKind, package: int, *, replace: bool) -> None:
@@ -190,14 +190,14 @@ class Desk:
             replace: it comes in place of what is in.
         """
         there = self.sendings.get((kind, package))
-        if there is not None and there.stage in {Stage.CHOSEN, Stage.FAILED}:
-            there.stage, there.sent, there.trouble = Stage.UNDER_WAY, 0, ""
+        if there is not None and there.stage in {HowFar.CHOSEN, HowFar.FAILED}:
+            there.stage, there.sent, there.trouble = HowFar.UNDER_WAY, 0, ""
             self._start(self._send(there, replace=replace))
 
     def fetch(self, *, retry: bool) -> None:
         """Have the program run, if it has not, and fetch the result."""
-        if self.fetching is None or self.fetching.stage is not Stage.UNDER_WAY:
-            self.fetching = Fetching()
+        if self.fetching is None or self.fetching.stage is not HowFar.UNDER_WAY:
+            self.fetching = Pickup()
             self._start(self._fetch(self.fetching, retry=retry))
 
     async def consent(self) -> None:
@@ -286,7 +286,7 @@ class Desk:
             there = await self.seat.attest()
         return there
 
-    async def _send(self, sending: Sending, *, replace: bool) -> None:
+    async def _send(self, sending: Dispatch, *, replace: bool) -> None:
         parcel = sending.parcel
         try:
             async with self.seat.connect(await self._attested()) as session:
@@ -303,21 +303,21 @@ class Desk:
                     )
                     self.openings[parcel.kind, parcel.package] = sending.opening = opening
         except VeracruzError as error:
-            sending.stage, sending.trouble = Stage.FAILED, str(error)
+            sending.stage, sending.trouble = HowFar.FAILED, str(error)
             return
-        sending.stage = Stage.DONE
+        sending.stage = HowFar.DONE
         try:
             self._keep_opening(sending.opening)
         except VeracruzError as error:  # it is in, whatever becomes of its opening
             sending.trouble = str(error)
 
-    async def _fetch(self, fetching: Fetching, *, retry: bool) -> None:
+    async def _fetch(self, fetching: Pickup, *, retry: bool) -> None:
         try:
             async with self.seat.connect(await self._attested()) as session:
                 fetching.result, fetching.outcome = await session.result(retry=retry)
-                fetching.stage = Stage.DONE
+                fetching.stage = HowFar.DONE
         except VeracruzError as error:
-            fetching.stage, fetching.trouble = Stage.FAILED, str(error)
+            fetching.stage, fetching.trouble = HowFar.FAILED, str(error)
         with suppress(VeracruzError):
             await self.receipts()
 

@@ -35,14 +35,14 @@ _WORD_BYTES: Final = 32
 
 
 @frozen
-class Session:
+class Admission:
     """The two halves of what a browser has that was let in; neither is any use alone."""
 
     cookie: str
     key: str
 
     def __repr__(self) -> str:
-        return "<Session>"
+        return "<Admission>"
 
 
 class TurnedAwayError(Exception):
@@ -71,7 +71,7 @@ class Door:
         self.authority = authority
         self._on_link = on_link
         self.word = secrets.token_urlsafe(_WORD_BYTES)
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[str, Admission] = OrderedDict()
         self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     @property
@@ -84,7 +84,7 @@ class Door:
         """The address that lets one browser in, once."""
         return f"{self.origin}/#{self.word}"
 
-    def enter(self, word: str) -> Session:
+    def enter(self, word: str) -> Admission:
         """A session for whoever has the word; from now on there is another word.
 
         Raises:
@@ -93,7 +93,7 @@ class Door:
         if not _equal(word, self.word):
             raise TurnedAwayError(403, "this link was used before, or is of an earlier start")
         self.word = secrets.token_urlsafe(_WORD_BYTES)
-        session = Session(secrets.token_urlsafe(_WORD_BYTES), secrets.token_urlsafe(_WORD_BYTES))
+        session = Admission(secrets.token_urlsafe(_WORD_BYTES), secrets.token_urlsafe(_WORD_BYTES))
         self._sessions[session.cookie] = session
         while len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
@@ -150,7 +150,7 @@ class Door:
             raise TurnedAwayError(403, "this download is not offered any more: go back")
         return what
 
-    def _session(self, headers: Headers) -> Session | None:
+    def _session(self, headers: Headers) -> Admission | None:
         for each in headers.getlist("cookie"):
             if (found := self._sessions.get(cookie_parser(each).get(COOKIE, ""))) is not None:
                 return found

@@ -16,7 +16,7 @@ from durango.rights import require_place
 from durango.standing import ComputationStatus
 from durango.ui.checks import comparisons, run_of
 from durango.ui.choosing import DELIMITERS, ENCODINGS
-from durango.ui.desk import READY, Desk, Stage
+from durango.ui.desk import READY, Desk, HowFar
 from durango.ui.door import Door
 from durango.ui.gate_words import EXPLAINED, NAMES
 from durango.ui.results import is_rows, shown
@@ -140,7 +140,7 @@ class Showing:
             "ran": state is not None and bool(state.attempt or state.round > 1 or state.receipts),
             "delimiters": tuple(DELIMITERS),
             "encodings": ENCODINGS,
-            "Stage": Stage,
+            "HowFar": HowFar,
             "Filling": Filling,
             "State": ComputationState,
             "ContentKind": ContentKind,
@@ -151,7 +151,7 @@ class Showing:
         kind = self._policy.result.kind
         filled: Filled = {
             "fetching": fetching,
-            "Stage": Stage,
+            "HowFar": HowFar,
             "ready": state is not None and state.state in READY and not state.consent_awaited,
             "failed": state is not None and state.failure.value != 0,
             "shown": None,
