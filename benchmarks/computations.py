@@ -145,6 +145,12 @@ class Deployment:
     ) -> Iterator[Computation]:
         """A bridge with an isolate of its own; for the arguments see `policy`."""
         text, parties = self.policy(roles, program=program, data=data, streams=streams)
+        with self.serving(text, parties) as computation:
+            yield computation
+
+    @contextmanager
+    def serving(self, text: bytes, parties: Sequence[Identity]) -> Iterator[Computation]:
+        """The same for a policy that there is already."""
         file = self._folder / "policy.json"
         file.write_bytes(text)
         with Service("sinaloa", ["serve", str(file), "--sonora", str(self.socket)]) as bridge:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from colima.isolate import MAX_PLACES, places_for, sessions_each
+from colima.isolate import MAX_PLACES, places_for, sessions_each, sessions_of_isolate
 
 
 @pytest.mark.parametrize(
     ("principals", "each", "places"),
-    [(1, 16, 32), (3, 16, 64), (11, 16, 192), (12, 15, 195), (99, 2, 200), (199, 1, 200)],
+    [(1, 16, 32), (3, 16, 64), (159, 16, 2560), (160, 15, 2415), (1279, 2, 2560), (2559, 1, 2560)],
 )
 def test_each_has_as_many_as_the_places_allow(principals, each, places):
     assert (sessions_each(principals), places_for(principals)) == (each, places)
@@ -18,6 +18,7 @@ def test_all_principals_together_leave_places_for_who_is_shaking_hands():
         each = sessions_each(principals)
         assert each >= 1
         assert principals * each + each <= places_for(principals) <= MAX_PLACES
+        assert places_for(principals) + 64 <= sessions_of_isolate(principals)
 
 
 def test_a_policy_of_more_principals_than_places_gets_all_of_them():

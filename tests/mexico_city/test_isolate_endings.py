@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from colima import decode, read_frame, runtime
-from colima.isolate import IsolateExit, LetIn
+from colima.isolate import IsolateExit, LetIn, sessions_of_isolate
 from colima.runtime import RefusalReason
 from jalisco import SessionLostError
-from mexico_city.front import MAX_SESSIONS
 from sonora.errors import LaunchError
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
@@ -208,7 +207,7 @@ def test_an_isolate_may_open_a_file_for_each_input_and_for_what_comes_instead_of
     ) as rig:
         limits = Path(f"/proc/{rig.isolate.process_id}/limits").read_text()
         files = int(limits.partition("Max open files")[2].split()[0])
-    assert files > 2 * places + 2 * MAX_SESSIONS
+    assert files > 2 * places + 2 * sessions_of_isolate(2)
 
 
 def test_the_policy_digest_is_over_its_exact_bytes(isolates, rig):

@@ -13,9 +13,9 @@ import pytest
 from baja import KeyAndCertificate, make_certificate
 from colima import frame, runtime
 from colima.framing import MAX_REQUEST_BYTES
+from colima.isolate import sessions_of_isolate
 from colima.runtime import REQUEST, ComputationState, ContentKind, GetState, RefusalReason
 from jalisco import IsolateRefusedError, SessionError
-from mexico_city.front import MAX_SESSIONS
 from support import runtime_guests as guests
 from support.impostors import thief_of
 from support.isolate_rig import new_party
@@ -365,7 +365,7 @@ def test_silent_sessions_give_way_to_a_principal_when_all_places_are_taken(isola
         ExitStack() as stack,
         one.session(0) as before,
     ):
-        silent = [stack.enter_context(one.raw_session()) for _ in range(MAX_SESSIONS)]
+        silent = [stack.enter_context(one.raw_session()) for _ in range(sessions_of_isolate(1))]
         assert before.state() is ComputationState.INITIAL
         assert ended(silent[0])
         assert served(one, 0)

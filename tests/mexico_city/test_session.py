@@ -9,6 +9,7 @@ from baja import EndpointConfig, HandshakeCompleted, PeerClosed, PlaintextReceiv
 from baja.client import ClientEndpoint
 from colima import FrameDecoder, frame
 from colima.framing import MAX_RESPONSE_BYTES
+from colima.isolate import sessions_of_isolate
 from colima.runtime import (
     REQUEST,
     RESPONSE,
@@ -24,7 +25,7 @@ from colima.runtime import (
 from mexico_city import session as module
 from mexico_city.content import content_of
 from mexico_city.errors import DeniedError
-from mexico_city.session import Session
+from mexico_city.session import SESSIONS_BYTES, Session, piece_bytes
 from support.dialogues import NotingHandler, arrival_of
 from support.isolate_rig import new_party
 from support.tls_writer import RecordWriter, shake_hands
@@ -59,7 +60,7 @@ class Members:
 class Peer:
     """A session and the other side of it, which is also a channel for `shake_hands`."""
 
-    def __init__(self, party=MEMBER, *, admits=True, handler=None):
+    def __init__(self, party=MEMBER, *, admits=True, handler=None, **room):
         self.handler = handler or NotingHandler()
         self.asked = []
         self.readied = 0
@@ -70,6 +71,7 @@ class Peer:
             now=datetime.now(UTC),
             admits=lambda identity: self.asked.append(identity) or admits,
             ready=self._note,
+            **room,
         )
         self.client = ClientEndpoint(
             EndpointConfig(SUITE, party.private_key, party.certificate),
@@ -314,9 +316,17 @@ def test_records_behind_a_request_that_waits_for_its_answer_stay_unopened():
     assert peer.session.listening
 
 
-def test_who_does_not_take_its_answers_is_not_read_on(monkeypatch):
-    monkeypatch.setattr(module, "_MAX_PENDING_BYTES", 200)
-    peer = Peer().shake_hands()
+@pytest.mark.parametrize(
+    ("principals", "piece"), [(1, 256), (23, 256), (24, 128), (49, 128), (99, 64), (159, 32)]
+)
+def test_the_more_sessions_there_may_be_the_less_of_each_is_held_at_once(principals, piece):
+    sessions = sessions_of_isolate(principals)
+    assert piece_bytes(sessions) == piece * 1024
+    assert sessions * (64 + 10 * piece) * 1024 <= SESSIONS_BYTES
+
+
+def test_who_does_not_take_its_answers_is_not_read_on():
+    peer = Peer(piece_bytes=50).shake_hands()
     peer.take()
     sent = 0
     while peer.session.listening:

@@ -1,28 +1,35 @@
 """The `sinaloa` command as real processes, before a fake Sonora."""
 
+import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 from click.testing import CliRunner, Result
 
 from colima import decode, encode, frame
+from colima.isolate import sessions_of_isolate
 from colima.sinaloa import SERVICE, AttestRequest, AttestResponse
 from colima.sonora import FROM_SONORA, Failed, IsolateEnding
+from sinaloa import IsolateLink, cli, serving
 from sinaloa.cli import main
 from support.patience import PATIENCE_S
+from support.processes import no_more_files
 from support.served_policies import policy_text
 from support.sinaloa_fakes import CERTIFICATE_DIGEST, MEASUREMENT, PLATFORM, launched_with, refuse
 from veracruz_shells.channels import is_serving, open_channel, unary
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import MAX_POLICY_BYTES
+from veracruz_utils.errors import UnreachableError
+from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
 SINALOA = [sys.executable, "-m", "sinaloa"]
 
@@ -225,6 +232,31 @@ def test_so_few_places_that_one_principal_could_take_all_are_refused(policy, son
     assert sonora.policies == []
 
 
+def test_no_more_sessions_are_taken_than_the_isolate_holds(policy):
+    agreed = Policy.parse(policy.read_bytes(), at=datetime.now(UTC))
+    assert cli._places(agreed, 100) == 100
+    assert cli._places(agreed, 2560) < sessions_of_isolate(1)
+
+
+@pytest.mark.parametrize(("files", "warns"), [(328, False), (327, True)])
+def test_too_few_open_files_for_the_places_are_warned_of(monkeypatch, capsys, files, warns):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    serving._warn_of_files(100)
+    said = capsys.readouterr().err
+    warning = "327 open files are enough for 99 sessions, and there are places for 100"
+    assert (warning in said) is warns
+
+
+def test_a_bridge_without_a_file_left_refuses_that_session_and_goes_on(sonora):
+    async def open_two(isolate: IsolateLink) -> None:
+        with no_more_files(), pytest.raises(UnreachableError, match="no room for a session"):
+            await isolate.open_session()
+        (await isolate.open_session()).close()
+
+    with IsolateLink.launch(sonora.path, policy_text()) as isolate:
+        asyncio.run(open_two(isolate))
+
+
 def test_a_runtime_the_policy_does_not_accept_is_warned_of(start, policy):
     policy.write_bytes(policy_text(measurement=b"\x66" * 32))
     with start() as sinaloa:
@@ -318,7 +350,7 @@ def test_an_address_in_use_is_told_and_the_isolate_ends(policy, sonora):
         (),
         ("serve",),
         ("serve", "policy.json", "--max-sessions", "0"),
-        ("serve", "policy.json", "--max-sessions", "1000"),
+        ("serve", "policy.json", "--max-sessions", "3000"),
         ("serve", "policy.json", "--listen", "somewhere"),
         ("serve", "policy.json", "--nonsense"),
     ],

@@ -236,8 +236,8 @@ def test_a_clock_that_cannot_be_asked_is_said_so(monkeypatch):
     ("most", "state", "found"),
     [
         (1_000_000, FindingState.GOOD, "1000000, enough for every policy"),
-        (1024, FindingState.NOTE, "1024: policies of up to 384 inputs"),
-        (256, FindingState.MISSING, "256: policies of up to 0 inputs"),
+        (1024, FindingState.NOTE, "1024: policies of 3 principals and up to 192 inputs"),
+        (256, FindingState.MISSING, "256: not enough for a policy of 3 principals"),
     ],
 )
 def test_open_files_are_held_against_what_a_policy_may_order(monkeypatch, most, state, found):

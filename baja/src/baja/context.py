@@ -116,7 +116,7 @@ def _restrict(context: SSL.Context, suite: CipherSuite) -> None:
     # server still sends are bare names of sessions that nobody stored: they resume nothing.
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    # Saves some 34 KiB of each idle connection (SSL_CTX_set_mode(3)); an isolate may hold 256.
+    # Saves some 34 KiB of each idle connection (SSL_CTX_set_mode(3)), of which there may be many.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     # Memory takes whatever OpenSSL writes: many records are one write, not one each.
     context.clear_mode(_MODE_ENABLE_PARTIAL_WRITE)

@@ -28,9 +28,11 @@ TRAILER_BYTES: Final = 64
 """Behind the compiled code of a core: the core's digest, and `engine_name`."""
 MAX_CORE_BYTES: Final = 64 * 1024 * 1024
 """Of a core whose code is shared; an isolate with a larger one compiles it for itself alone."""
-MAX_PLACES: Final = 200
-"""For sessions, at a bridge."""
+MAX_PLACES: Final = 2560
+"""For sessions of one policy, at a bridge."""
 _MOST_SESSIONS_EACH: Final = 16
+_LEAST_OF_ISOLATE: Final = 256
+_BEYOND_PLACES: Final = 64
 
 
 def sessions_each(principals: int) -> int:
@@ -44,6 +46,11 @@ def sessions_each(principals: int) -> int:
 def places_for(principals: int) -> int:
     """The places a bridge needs, so that no principal can take those of the others."""
     return min(MAX_PLACES, (principals + 1) * sessions_each(principals))
+
+
+def sessions_of_isolate(principals: int) -> int:
+    """How many sessions an isolate holds at most: more than its principals may have in all."""
+    return max(_LEAST_OF_ISOLATE, places_for(principals) + _BEYOND_PLACES)
 
 
 @message(pb.Spawn)

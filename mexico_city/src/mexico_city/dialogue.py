@@ -28,7 +28,8 @@ from mexico_city.content import Content
 from mexico_city.errors import DeniedError
 from veracruz_utils.policy import PolicyIdentity
 
-_PIECE_BYTES: Final = 256 * 1024
+MOST_PIECE_BYTES: Final = 256 * 1024
+"""Of a result, read and sent at once."""
 _STEPS_AT_ONCE: Final = 16
 """Requests of one principal in a turn of the loop: a flood of them must not keep others waiting."""
 _LONG: Final = (GetState, GetReceipt)
@@ -64,12 +65,18 @@ class Dialogue:
     """
 
     def __init__(
-        self, identity: PolicyIdentity, handler: RequestHandler, send: Callable[[bytes], None]
+        self,
+        identity: PolicyIdentity,
+        handler: RequestHandler,
+        send: Callable[[bytes], None],
+        *,
+        piece_bytes: int = MOST_PIECE_BYTES,
     ) -> None:
         self.identity = identity
         self.over = False
         self._handler = handler
         self._send = send
+        self._piece_bytes = piece_bytes
         self._decoder = FrameDecoder()
         self._upload: Arrival | None = None
         self._waiting = False
@@ -121,7 +128,7 @@ class Dialogue:
         """Send another piece of an outgoing result; False when there is none."""
         if self._outgoing is None:
             return False
-        piece = self._outgoing.read(self._sent, _PIECE_BYTES)
+        piece = self._outgoing.read(self._sent, self._piece_bytes)
         self._sent += len(piece)
         if piece:
             self._send(piece)

@@ -19,21 +19,18 @@ from typing import Final
 
 from baja import ServerContext
 from colima import encode, frame
-from colima.isolate import IsolateExit, LetIn, sessions_each
+from colima.isolate import IsolateExit, LetIn, sessions_each, sessions_of_isolate
 from colima.runtime import RefusalReason
 from mexico_city.errors import DeniedError
 from mexico_city.lifetime import Lifetime, ending_of
 from mexico_city.runtime import Runtime
-from mexico_city.session import PROGRESS_TIMEOUT_S, Session
+from mexico_city.session import PROGRESS_TIMEOUT_S, Session, piece_bytes
 from platform_services import DescriptorsLostError, PlatformError
 from platform_services.descriptors import receive_descriptors
 from veracruz_utils.policy import PolicyIdentity
 
-MAX_SESSIONS: Final = 256
-"""More than a bridge opens at once, which is not to be relied on; each is two open files."""
 _DRAIN_S: Final = 5.0
 _TICK_S: Final = 1.0
-_RECEIVE_BYTES: Final = 256 * 1024
 _ENDINGS_TOLD: Final = {
     IsolateExit.QUORUM: RefusalReason.SHUT_DOWN,
     IsolateExit.EXPIRED: RefusalReason.EXPIRED,
@@ -131,8 +128,12 @@ class Front:
         self._lifetime = lifetime
         self._bridges: set[_Bridge] = set()
         self._private = private
+        principals = len(runtime.computation.policy.identities)
+        self._most = sessions_of_isolate(principals)
+        self._most_each = sessions_each(principals)
+        self._piece_bytes = piece_bytes(self._most)
         # One for all: a new one of this size for every few bytes that come costs more than they.
-        self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
+        self._buffer = memoryview(bytearray(self._piece_bytes))
         self._selector = selectors.DefaultSelector()
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
         self._ready: set[_Connection] = set()
@@ -228,6 +229,7 @@ class Front:
             now=datetime.now(UTC),
             admits=lambda identity: self._admits(connection, identity),
             ready=lambda: self._ready.add(connection),
+            piece_bytes=self._piece_bytes,
         )
         connection = _Connection(bridge, channel, session, time.monotonic())
         self._connections[connection] = None
@@ -286,7 +288,7 @@ class Front:
 
     def _make_room(self) -> bool:
         """Whether there is room for one more; the longest of unfinished handshakes gives way."""
-        if len(self._connections) < MAX_SESSIONS:
+        if len(self._connections) < self._most:
             return True
         # Strangers give way: a handshake costs them nothing, and must not keep principals out. Of
         # the bridge that has most of them: a flood that comes over one leaves the others theirs.
@@ -300,7 +302,7 @@ class Front:
     def _admits(self, connection: _Connection, identity: PolicyIdentity) -> bool:
         """Whether this principal may have another session, this one; its bridge is told if so."""
         mine = [each for each in self._connections if each.session.identity == identity]
-        if len(mine) >= sessions_each(len(self._runtime.computation.policy.identities)):
+        if len(mine) >= self._most_each:
             return False
         connection.bridge.told(connection.number)
         return True

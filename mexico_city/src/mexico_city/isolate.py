@@ -21,12 +21,12 @@ from typing import Final, NoReturn
 from baja import EndpointConfig, ServerContext, make_certificate
 from baja.randomness import reseed
 from colima import frame, isolate
-from colima.isolate import IsolateExit
+from colima.isolate import IsolateExit, sessions_of_isolate
 from execution_engine import strategy
 from mexico_city.code_exchange import MAX_CODE_BYTES, CodeExchange
 from mexico_city.computation import Computation
 from mexico_city.errors import PolicyUnusableError, RuntimeFailure
-from mexico_city.front import MAX_SESSIONS, Front
+from mexico_city.front import Front
 from mexico_city.guest import IsolateGuest, say_and_wait, serve
 from mexico_city.guest_link import GuestLink
 from mexico_city.keeper import WALLED_IN, Keeper, KeeperLostError, keep_guests
@@ -166,7 +166,8 @@ def _bound_front(policy: Policy) -> None:
             f"the policy orders {inputs} inputs a round, a receipt lists {MAX_RECEIPT_INPUTS}"
         )
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * (inputs + MAX_SESSIONS) + _OTHER_FILES
+    sessions = sessions_of_isolate(len(policy.identities))
+    needed = 2 * (inputs + sessions) + _OTHER_FILES
     if needed > files:
         raise PolicyUnusableError(
             f"the policy needs {needed} open files, an isolate may have {files}: "

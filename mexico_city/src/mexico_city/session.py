@@ -14,7 +14,7 @@ from baja import (
 )
 from baja.records import RecordCounter
 from colima.runtime import RefusalReason
-from mexico_city.dialogue import Dialogue, RequestHandler
+from mexico_city.dialogue import MOST_PIECE_BYTES, Dialogue, RequestHandler
 from mexico_city.errors import DeniedError
 from veracruz_utils.policy import Policy, PolicyIdentity
 
@@ -22,9 +22,15 @@ HANDSHAKE_TIMEOUT_S: Final = 10.0
 PROGRESS_TIMEOUT_S: Final = 60.0
 """How long a principal may take over the next byte of a request or upload it has begun."""
 IDLE_TIMEOUT_S: Final = 1800.0
-_MAX_PENDING_BYTES: Final = 1024 * 1024
+SESSIONS_BYTES: Final = 1152 * 1024 * 1024
+"""What all sessions of an isolate may have of its memory; see `piece_bytes`."""
+_SESSION_BYTES: Final = 64 * 1024
+"""What one has that was let in and moved no content; TLS is 40 KiB of it."""
+_PIECES_PENDING: Final = 4
 """What one session may have of unsent bytes: a result is read on as its principal takes it."""
-
+_PIECES_HELD: Final = 10
+"""All of one session in pieces: what is unsent and one more, what came and was not looked at, and
+what OpenSSL has of both and keeps afterwards."""
 
 _RECORDS_AT_ONCE: Final = 32
 """Of one session in a turn of the loop; full ones are more bytes than are received at once."""
@@ -33,6 +39,17 @@ _MOST_THIN_RECORDS: Final = 1024
 """That a session may send beyond one for each request, upload and 512 bytes. No client comes near
 that sends a request in one record and content in full ones; a flood of KeyUpdates, of which it
 takes one in gigabytes, or of single bytes is there at once."""
+
+
+def piece_bytes(sessions: int) -> int:
+    """How much is received or read of one session at once, where there may be so many of them.
+
+    The more there may be the less, so that all of them together fit into `SESSIONS_BYTES`.
+    """
+    piece = MOST_PIECE_BYTES
+    while sessions * (_SESSION_BYTES + _PIECES_HELD * piece) > SESSIONS_BYTES:
+        piece //= 2
+    return piece
 
 
 class Session:
@@ -47,6 +64,7 @@ class Session:
         now: the time to judge certificates at.
         admits: whether another session of this principal may be had now.
         ready: called when there is something to send, whoever caused it.
+        piece_bytes: how much of a result is read at once.
     """
 
     def __init__(
@@ -58,12 +76,15 @@ class Session:
         now: datetime,
         admits: Callable[[PolicyIdentity], bool],
         ready: Callable[[], None],
+        piece_bytes: int = MOST_PIECE_BYTES,
     ) -> None:
         self._endpoint: Endpoint = context.endpoint(now=now)
         self._policy = policy
         self._handler = handler
         self._admits = admits
         self._ready = ready
+        self._piece_bytes = piece_bytes
+        self._most_pending = _PIECES_PENDING * piece_bytes
         self._dialogue: Dialogue | None = None
         self._records = RecordCounter()
         self._unopened = memoryview(b"")
@@ -104,7 +125,7 @@ class Session:
     def _wanted(self) -> bool:
         """Whether there is a use now for what the other side sends or has sent."""
         wanted = self._dialogue is None or self._dialogue.listening
-        return wanted and not self.over and self._endpoint.pending_output < _MAX_PENDING_BYTES
+        return wanted and not self.over and self._endpoint.pending_output < self._most_pending
 
     def receive_data(self, data: bytes | memoryview) -> None:
         """Take what the other side sent; a broken session ends, with its alert left to send.
@@ -157,7 +178,7 @@ class Session:
                 dialogue.go_on()
                 # What came in earlier records makes up for those, and for no later ones.
                 self._thin = max(0, self._thin - dialogue.take_decided())
-            while self._endpoint.pending_output < _MAX_PENDING_BYTES and dialogue.pump():
+            while self._endpoint.pending_output < self._most_pending and dialogue.pump():
                 pass
         if self.over and not self._endpoint.pending_output:
             self._endpoint.close()
@@ -189,7 +210,9 @@ class Session:
             self._ended = True
             return
         admitted = self._admits(identity)
-        self._dialogue = Dialogue(identity, self._handler, self._send)
+        self._dialogue = Dialogue(
+            identity, self._handler, self._send, piece_bytes=self._piece_bytes
+        )
         if not admitted:
             too_many = f"{identity.label} has as many sessions as it may"
             self.end(DeniedError(RefusalReason.BUSY, found=too_many), at_once=True)

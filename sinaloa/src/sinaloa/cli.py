@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from colima.isolate import MAX_PLACES, places_for, sessions_each
+from colima.isolate import MAX_PLACES, places_for, sessions_each, sessions_of_isolate
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import IsolateLink
 from sinaloa.listing import standings
@@ -18,12 +18,15 @@ from veracruz_shells.console import (
     json_option,
     log_option,
 )
+from veracruz_shells.listening import allow_open_files
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError
 
 _USUAL_PLACES: Final = 64
+_ON_THEIR_WAY: Final = 32
+"""Sessions that are over at the bridge, and that the isolate has still to see the end of."""
 
 
 @service_group(
@@ -71,7 +74,7 @@ def main() -> None:
 @click.option(
     "--max-sessions",
     type=click.IntRange(1, MAX_PLACES),
-    help="Sessions of a policy that may be open at once.  "
+    help="Sessions of a policy that may be open at once, as far as its isolate holds them.  "
     "[default: 64, or what the policy's principals need]",
 )
 @click.option(
@@ -109,6 +112,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     """
     if (policy is None) == (policies is None):
         raise click.UsageError("give POLICY, or --policies and a folder of them")
+    allow_open_files()
     if policies is not None:
         if listen is None:
             raise click.UsageError("--policies needs --listen: the policies may name several")
@@ -177,4 +181,5 @@ def _places(agreed: Policy, wanted: int | None) -> int:
             f"principals, of whom each may have {sessions_each(principals)}: one could keep the "
             "others out"
         )
-    return wanted
+    # One beyond would have another give way in the isolate, which knows of no addresses.
+    return min(wanted, sessions_of_isolate(principals) - _ON_THEIR_WAY)

@@ -9,7 +9,7 @@ from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.call_handlers import Caller
 from veracruz_utils.digest import Digest
 
-MOST_PLACES: Final = 8192
+MOST_PLACES: Final = 32768
 """For sessions, of all policies together."""
 
 

@@ -40,6 +40,7 @@ from colima.sonora import (
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sinaloa.errors import SinaloaError, SonoraUnreachableError
+from veracruz_utils.errors import UnreachableError
 
 _LAUNCH_S: Final = 60.0
 _TOKEN_S: Final = 30.0
@@ -186,9 +187,15 @@ class IsolateLink:
 
         Raises:
             SonoraUnreachableError, SinaloaError: the isolate ended, or takes no sessions.
+            UnreachableError: there is no open file for one.
         """
         self.check_running()
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise UnreachableError(
+                f"the bridge has no room for a session ({error.strerror}): try again later"
+            ) from error
         with theirs:
             ours.settimeout(0)
             for end in (ours, theirs):

@@ -1,10 +1,11 @@
 """The work of `sinaloa serve`: one policy, or those of a folder, to their end."""
 
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from sinaloa.bridge import Bridge
 from sinaloa.bulk import BulkListener
@@ -19,6 +20,9 @@ from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Policy
+
+_OTHER_FILES: Final = 128
+"""Open files of a bridge besides sessions, well counted."""
 
 
 @frozen
@@ -78,6 +82,7 @@ def serve_one(
         SinaloaError: the isolate failed.
     """
     describe = partial(_describe, agreed)
+    _warn_of_files(max_sessions)
     with launch(agreed.raw, describe=describe) as isolate:
         _check(agreed, isolate)
         computations = Computations(
@@ -148,7 +153,9 @@ def serve_folder(
     ):
 
         def announce() -> None:
-            digests = [each.policy for each in computations.all()]
+            every = computations.all()
+            _warn_of_files(sum(each.max_sessions for each in every))
+            digests = [each.policy for each in every]
             note(
                 f"sinaloa: ready on {served.service.address}: {len(digests)} policies of {folder}"
                 + served.more,
@@ -159,6 +166,17 @@ def serve_folder(
 
         served.service.serve_until_signalled(
             announce, on_stopping=lambda: _end(bridge, drain), on_hangup=policies.look_now
+        )
+
+
+def _warn_of_files(places: int) -> None:
+    """Say if there are not files enough for so many sessions, each of which is two."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough_for = max(0, files - _OTHER_FILES) // 2
+    if enough_for < places:
+        note(
+            f"sinaloa: warning: {files} open files are enough for {enough_for} sessions, and there "
+            f"are places for {places}: raise the limit (ulimit -n, LimitNOFILE= of systemd)"
         )
 
 

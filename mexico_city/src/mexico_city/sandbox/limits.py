@@ -8,8 +8,8 @@ from veracruz_utils.policy import Limits
 
 _SLACK_BYTES: Final = 16 * 1024 * 1024
 """Headroom above present use and the policy's limits."""
-_FRONT_BYTES: Final = 1024 * 1024 * 1024
-"""What the front may allocate: of a session some 2 MiB at most, and of receipts 64 MiB in all.
+_FRONT_BYTES: Final = 1280 * 1024 * 1024
+"""What the front may allocate: for sessions 1152 MiB in all, and of receipts 64 MiB.
 
 Inputs and results are files."""
 _ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mexico_city.front import MAX_SESSIONS
+from colima.isolate import MAX_PLACES, sessions_of_isolate
 from mexico_city.sandbox import kernel
 from psa_attestation.receipts.receipt import MAX_RECEIPT_INPUTS
 from sonora.doctor.findings import FindingState, HostFinding
@@ -28,6 +28,9 @@ _MEMFD_SECRET: Final = {"x86_64": 447, "aarch64": 447}
 _SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 _OTHER_FILES: Final = 128
 """Open files of a front process besides sessions and inputs, well counted."""
+_MOST_SESSIONS: Final = sessions_of_isolate(MAX_PLACES)
+_FEW: Final = 3
+"""Principals of a usual policy."""
 _CONTROLLERS: Final = {"memory", "pids", "cpu"}
 _CLOCK_BYTES: Final = 256
 _STA_UNSYNC: Final = 0x40
@@ -170,23 +173,20 @@ def _cgroups() -> HostFinding:
 
 def _open_files() -> HostFinding:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    inputs = most - 2 * MAX_SESSIONS - _OTHER_FILES
-    means = f"An isolate has a file for each input of its policy, and two for each session. \
-A policy orders {MAX_RECEIPT_INPUTS} inputs at most."
-    needed = MAX_RECEIPT_INPUTS + 2 * MAX_SESSIONS + _OTHER_FILES
-    if inputs >= MAX_RECEIPT_INPUTS:
+    means = f"An isolate has two files for each session, and two for each input of its policy. \
+A policy has {MAX_RECEIPT_INPUTS} inputs at most, and its isolate {_MOST_SESSIONS} sessions."
+    needed = 2 * (MAX_RECEIPT_INPUTS + _MOST_SESSIONS) + _OTHER_FILES
+    if most >= needed:
         return HostFinding(
             "open files", FindingState.GOOD, f"{most}, enough for every policy", means
         )
-    found = f"{most}: policies of up to {max(0, inputs)} inputs"
+    inputs = (most - _OTHER_FILES) // 2 - sessions_of_isolate(_FEW)
     remedy = f"start Sonora with a higher limit: ulimit -Hn {needed}"
-    return HostFinding(
-        "open files",
-        FindingState.NOTE if inputs > 0 else FindingState.MISSING,
-        found,
-        means,
-        remedy,
-    )
+    if inputs <= 0:
+        found = f"{most}: not enough for a policy of {_FEW} principals"
+        return HostFinding("open files", FindingState.MISSING, found, means, remedy)
+    found = f"{most}: policies of {_FEW} principals and up to {inputs} inputs"
+    return HostFinding("open files", FindingState.NOTE, found, means, remedy)
 
 
 def _clock() -> HostFinding:
