@@ -1,6 +1,6 @@
 """2,000 idle sessions and 64 active ones in one bridge and one isolate: what they cost and take.
 
-All of it is real: a policy of 130 principals, the bridge as a process, the isolate behind it,
+All of it is real: a policy of 140 principals, the bridge as a process, the isolate behind it,
 sessions that have shaken hands, each over a connection of its own. Figures: what a session costs
 the bridge and the isolate, what comes back when they leave, and how long 95 % of the answers to
 64 clients take that ask for the state again and again: beside 2,000 that are idle, against without
@@ -34,7 +34,7 @@ from veracruz_utils.policy import Role
 
 _IDLE: Final = 2000
 _ACTIVE: Final = 64
-_PARTIES: Final = 130
+_PARTIES: Final = 140
 _MOST_KIB: Final = 48.0
 _MOST_IN_ISOLATE_KIB: Final = 64.0
 _ASKED_S: Final = 3
