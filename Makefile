@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -108,6 +108,9 @@ commands: $(BIN)/.installed-dev ## rewrite the reference of the commands and set
 
 texts: $(BIN)/.installed-dev ## collect what the page of `durango ui` says, and write its German catalogue
 	$(BIN)/python tools/texts.py
+
+site: $(BIN)/.installed-dev ## build the documentation as a site, in build/site
+	$(BIN)/python tools/site.py build/site
 
 schema: $(BIN)/.installed-dev ## rewrite the JSON schema of policies
 	$(BIN)/durango policy schema > docs/reference/policy.schema.json

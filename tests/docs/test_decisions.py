@@ -10,3 +10,11 @@ def test_each_decision_has_a_number_of_its_own_which_its_title_says():
     assert numbers == sorted(set(numbers))
     titles = [each.read_text().split(maxsplit=2)[1] for each in DECISIONS]
     assert titles == [f"{number}." for number in numbers]
+
+
+def test_the_page_of_decisions_names_each_by_its_title():
+    page = (DECISIONS[0].parent / "README.md").read_text()
+    entries = [line for line in page.splitlines() if line.startswith("- ")]
+    titles = [each.read_text().splitlines()[0].removeprefix("# ") for each in DECISIONS]
+    files = [each.name for each in DECISIONS]
+    assert entries == [f"- [{title}]({name})" for title, name in zip(titles, files, strict=True)]

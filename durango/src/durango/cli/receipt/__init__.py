@@ -9,6 +9,10 @@ _COMMANDS: Final = {
         "durango.cli.receipt.getting:get",
         "Fetch receipts of POLICY's computation, of runs that failed too; every member may.",
     ),
+    "page": (
+        "durango.cli.receipt.page:page",
+        "Write the page that checks bundles of receipts in a browser, as `verify` does.",
+    ),
     "verify": (
         "durango.cli.receipt.verifying:verify",
         "Check the receipts in FILE, a bundle, offline and at any later time.",

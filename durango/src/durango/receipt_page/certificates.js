@@ -1,0 +1,154 @@
+// X.509 as far as a receipt and a policy need it: the key, and a certificate's own signature.
+
+class DerReader {
+  constructor(bytes) {
+    Object.assign(this, { bytes, at: 0 });
+  }
+
+  get done() {
+    return this.at === this.bytes.length;
+  }
+
+  /** The next element: its tag, its content, and all of it. */
+  next(tag) {
+    const { bytes } = this;
+    const start = this.at;
+    if (start + 2 > bytes.length) refuse("truncated DER");
+    const found = bytes[start];
+    if ((found & 0x1f) === 0x1f) refuse("DER with a long tag");
+    let size = bytes[start + 1];
+    let from = start + 2;
+    if (size > 0x7f) {
+      const count = size & 0x7f;
+      if (count === 0 || count > 4 || from + count > bytes.length) refuse("DER without a length");
+      size = bytes.subarray(from, from + count).reduce((sum, each) => sum * 256 + each, 0);
+      if (size < 0x80 || bytes[from] === 0) refuse("DER with a length in a longer form");
+      from += count;
+    }
+    if (from + size > bytes.length) refuse("truncated DER");
+    if (tag !== undefined && found !== tag) refuse("DER of another kind than expected");
+    this.at = from + size;
+    return {
+      tag: found,
+      content: bytes.subarray(from, this.at),
+      whole: bytes.subarray(start, this.at),
+    };
+  }
+
+  get nextTag() {
+    return this.bytes[this.at];
+  }
+}
+
+const SEQUENCE = 0x30;
+const BIT_STRING = 0x03;
+const OID = 0x06;
+const CURVES = { "2a8648ce3d030107": "P-256", "2b81040022": "P-384", "2b81040023": "P-521" };
+const HASHES = {
+  "2a8648ce3d040302": "SHA-256",
+  "2a8648ce3d040303": "SHA-384",
+  "2a8648ce3d040304": "SHA-512",
+  "2a864886f70d01010b": "SHA-256",
+  "2a864886f70d01010c": "SHA-384",
+  "2a864886f70d01010d": "SHA-512",
+};
+const RSA = "2a864886f70d010101";
+const EC = "2a8648ce3d0201";
+const ED25519 = "2b6570";
+
+function bitsOf(element) {
+  if (element.content[0] !== 0) refuse("a bit string with unused bits");
+  return element.content.subarray(1);
+}
+
+/** The parts of a certificate (RFC 5280 section 4.1) that are looked at. */
+function parseCertificate(der) {
+  const outer = new DerReader(der);
+  const parts = new DerReader(outer.next(SEQUENCE).content);
+  if (!outer.done) refuse("bytes follow the certificate");
+  const signed = parts.next(SEQUENCE);
+  const algorithm = new DerReader(parts.next(SEQUENCE).content).next(OID);
+  const signature = bitsOf(parts.next(BIT_STRING));
+  if (!parts.done) refuse("a certificate of more than three parts");
+  const fields = new DerReader(signed.content);
+  if (fields.nextTag === 0xa0) fields.next();
+  fields.next(0x02);
+  fields.next(SEQUENCE);
+  const issuer = fields.next(SEQUENCE).whole;
+  fields.next(SEQUENCE);
+  const subject = fields.next(SEQUENCE).whole;
+  const key = fields.next(SEQUENCE);
+  return {
+    signed: signed.whole,
+    hash: HASHES[hex(algorithm.content)],
+    signature,
+    selfIssued: sameBytes(issuer, subject),
+    key: parseKey(key),
+  };
+}
+
+function parseKey({ content, whole }) {
+  const parts = new DerReader(content);
+  const rule = new DerReader(parts.next(SEQUENCE).content);
+  const kind = hex(rule.next(OID).content);
+  const bits = bitsOf(parts.next(BIT_STRING));
+  if (kind === ED25519) return { kind: "Ed25519", spki: whole, size: 32 };
+  if (kind === RSA) {
+    const modulus = new DerReader(new DerReader(bits).next(SEQUENCE).content).next(0x02).content;
+    const number = modulus[0] === 0 ? modulus.subarray(1) : modulus;
+    const size = number.length * 8 - Math.clz32(number[0]) + 24;
+    if (size < 2048 || size > 8192) refuse(`an RSA key of ${size} bits`);
+    return { kind: "RSA", spki: whole, size };
+  }
+  if (kind !== EC) return refuse("a key of another kind than RSA, ECDSA and Ed25519");
+  const curve = CURVES[hex(rule.next(OID).content)];
+  return { kind: "EC", curve, spki: whole, size: (bits.length - 1) / 2 };
+}
+
+/** Refuse a policy's certificate that could not be used: see `Policy.parse`. */
+async function checkCertificate(der, where) {
+  let certificate;
+  try {
+    certificate = parseCertificate(der);
+    if (certificate.selfIssued) await checkOwnSignature(certificate);
+  } catch (problem) {
+    if (!(problem instanceof Refused)) throw problem;
+    refuse(`the policy's ${where} is no certificate that can be used: ${problem.message}`);
+  }
+}
+
+async function checkOwnSignature({ key, hash, signature, signed }) {
+  const rule = {
+    RSA: { name: "RSASSA-PKCS1-v1_5", hash },
+    EC: { name: "ECDSA", hash, namedCurve: key.curve },
+    Ed25519: { name: "Ed25519" },
+  }[key.kind];
+  // On a curve, or with a hash, that browsers do not have: the pin on the exact bytes is enough.
+  if (key.kind !== "Ed25519" && !hash) return;
+  if (key.kind === "EC" && !key.curve) return;
+  let held;
+  try {
+    const public_ = await crypto.subtle.importKey("spki", key.spki, rule, false, ["verify"]);
+    const flat = key.kind === "EC" ? flatSignature(signature, key.size) : signature;
+    held = await crypto.subtle.verify(rule, public_, flat, signed);
+  } catch (problem) {
+    if (problem instanceof Refused || problem.name !== "NotSupportedError") throw refusedBy(problem);
+    return;
+  }
+  if (!held) refuse("it names itself as its issuer, but its signature does not verify");
+}
+
+function refusedBy(problem) {
+  return problem instanceof Refused ? problem : new Refused("its key is damaged");
+}
+
+/** A signature of two DER numbers as two numbers of `size` bytes. */
+function flatSignature(der, size) {
+  const parts = new DerReader(new DerReader(der).next(SEQUENCE).content);
+  return joined(...[0, 1].map(() => {
+    const number = parts.next(0x02).content;
+    const digits = number[0] === 0 ? number.subarray(1) : number;
+    if (digits.length > size) refuse("its signature has a number that is too long");
+    return joined(new Uint8Array(size - digits.length), digits);
+  }));
+}
