@@ -1,15 +1,17 @@
 """The documentation as a site, built by Sphinx out of the very pages that are read in the tree.
 
 The source is the root of the repository, so that links between pages, and those to the README, are
-the same here and there. What stands in which section, and in which order, is what `docs/README.md`
-links to: a page that it does not name is an error, as is a link that leads nowhere.
+the same here and there. What stands in which section, and in which order, is what the section's own
+`README.md` lists: a page that no list names is an error, as is a link that leads nowhere.
 """
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 _ABOUT = tomllib.loads((ROOT / "durango/pyproject.toml").read_text("utf-8"))["project"]
@@ -47,33 +49,30 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
 _PACKAGES = sorted(ROOT.glob("*/pyproject.toml"))
-_SECTION = re.compile(r"^\*\*(?P<name>[^*]+)\*\*: (?P<links>.*?)(?=^\*\*|^Commands|\Z)", re.M | re.S)
-_LINK = re.compile(r"\]\((?P<target>[^)#]+)(?:#[^)]*)?\)")
+_LISTED = re.compile(r"^- .*?\]\((?P<target>[^)#]+)", re.MULTILINE)
+_PROJECT = ("/README", "/SECURITY", "/CONTRIBUTING", "/CHANGELOG")
 
 
-def setup(app):
-    """Let the front page's sections be those of the navigation."""
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Let the lists of pages be the navigation."""
     app.add_lexer("wit", TextLexer)
-    app.connect("source-read", _with_sections)
+    app.connect("source-read", _with_navigation)
     return {"parallel_read_safe": True}
 
 
-def _with_sections(_app, name, source):
-    if name == "docs/adr/README":
-        source[0] += _toctree("[0-9]*")
-    if name == "README":
-        source[0] += _toctree("\n".join(f"/{each.parent.name}/README" for each in _PACKAGES))
-    if name != root_doc:
-        return
-    for section in _SECTION.finditer(source[0]):
-        targets = [link["target"] for link in _LINK.finditer(section["links"])]
-        entries = "\n".join(_entry(each) for each in dict.fromkeys(targets))
-        source[0] += _toctree(entries, f":caption: {section['name']}\n")
+def _with_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Add what Sphinx wants said once more, where a page is a list of pages."""
+    if name == root_doc:
+        source[0] += _toctree(_listed(source[0])) + _toctree(_PROJECT)
+    elif name == "README":
+        source[0] += _toctree(f"/{each.parent.name}/README" for each in _PACKAGES)
+    elif re.fullmatch(r"docs/[a-z-]+/README", name):
+        source[0] += _toctree(each for each in _listed(source[0]) if each != "../../README")
 
 
-def _toctree(entries, options=""):
-    return f"\n```{{toctree}}\n:hidden:\n:glob:\n{options}\n{entries}\n```\n"
+def _listed(text: str) -> list[str]:
+    return [link["target"].removesuffix(".md") for link in _LISTED.finditer(text)]
 
 
-def _entry(target):
-    return f"/{target.removeprefix('../')}" if target.startswith("../") else target
+def _toctree(entries: Iterable[str]) -> str:
+    return "\n```{toctree}\n:hidden:\n\n" + "\n".join(entries) + "\n```\n"

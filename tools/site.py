@@ -20,22 +20,19 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Build into the folder that the command line names."""
     folder = Path(sys.argv[1])
-    version = tomllib.loads((ROOT / "durango/pyproject.toml").read_text("utf-8"))["project"]["version"]
+    about = tomllib.loads((ROOT / "durango/pyproject.toml").read_text("utf-8"))
+    version = about["project"]["version"]
     shutil.rmtree(folder / version, ignore_errors=True)
     doctrees = folder / ".doctrees"
-    status = sphinx_build(
-        [*"-q -W --keep-going -E -b html -c".split(), str(ROOT / "docs"), "-d", str(doctrees),
-         str(ROOT), str(folder / version)]
-    )  # fmt: skip
+    options = ["-q", "-W", "--keep-going", "-E", "-c", str(ROOT / "docs"), "-d", str(doctrees)]
+    status: int = sphinx_build([*options, str(ROOT), str(folder / version)])
     shutil.rmtree(doctrees, ignore_errors=True)
     if status:
         return status
-    built = sorted((each.parent.parent.name for each in folder.glob("*/docs/README.html")), key=Version)
-    newest = built[-1]
-    entries = [
-        {"name": f"{each} (newest)" if each == newest else each, "version": each, "url": f"../{each}/"}
-        for each in reversed(built)
-    ]
+    pages = folder.glob("*/docs/README.html")
+    newest, *older = sorted((each.parts[-3] for each in pages), key=Version, reverse=True)
+    names = {newest: f"{newest} (newest)"} | {each: each for each in older}
+    entries = [{"name": names[each], "version": each, "url": f"../{each}/"} for each in names]
     (folder / "versions.json").write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
     _redirect(folder / "index.html", f"{newest}/docs/README.html")
     _redirect(folder / version / "index.html", "docs/README.html")

@@ -50,7 +50,7 @@ def replaced(old: bytes, new: bytes) -> Change:
     return change
 
 
-def _same(honest: Any) -> Any:  # noqa: ANN401 - of any type
+def _same(honest: Any) -> Any:
     return honest
 
 
@@ -88,7 +88,7 @@ class Forger:
         honest = ATTESTER.result(ATTESTER.ear(token, CHALLENGE, now()))
         return sign1_by_hand(cbor2.dumps(self.result(_payload(honest))), ATTESTER.tabasco_key)
 
-    def _receipt(self, document: Any, policy: Digest) -> bytes:  # noqa: ANN401 - or no policy
+    def _receipt(self, document: Any, policy: Digest) -> bytes:
         honest = current_document() | (document if isinstance(document, dict) else {})
         made = sign_receipt(
             Receipt(
@@ -144,12 +144,21 @@ _PRIVACY = {"mechanism": "laplace", "epsilon": "0.5", "total_epsilon": "1", "sen
 _COMPONENT = {1: "ARoT", 2: MEASUREMENT, 4: "0.1.0", 5: b"u" * 32, 6: "sha-256"}
 
 
+def _altered(certificate: str) -> str:
+    """With another last letter of what its signature covers: the key's, and then the signature."""
+    body = certificate.splitlines()[1]
+    at = len(body) - 40
+    return certificate.replace(body, body[:at] + ("A" if body[at] != "A" else "B") + body[at + 1 :])
+
+
 def _renamed(name: object) -> Change:
     return _people(PAULA | {"name": name}, DORA | {"name": "dora"}, DIRK, RITA)
 
 
 def _private(**changes: object) -> Change:
-    return put({"result": {"type": "u32", "privacy": _PRIVACY | changes}, "streaming_order": [2, 2]})
+    return put(
+        {"result": {"type": "u32", "privacy": _PRIVACY | changes}, "streaming_order": [2, 2]}
+    )
 
 
 DOCUMENTS: Final[Mapping[str, Change]] = {
@@ -171,7 +180,7 @@ DOCUMENTS: Final[Mapping[str, Change]] = {
     "a role twice": _people(PAULA, DORA, DIRK, RITA | {"roles": ["ResultReader"] * 2}),
     "no certificate": _people(PAULA, DORA, DIRK, RITA | {"certificate": "rita"}),
     "a damaged certificate": _people(
-        PAULA, DORA, DIRK, RITA | {"certificate": RITA["certificate"].replace("A", "B", 3)}
+        PAULA, DORA, DIRK, RITA | {"certificate": _altered(RITA["certificate"])}
     ),
     "text around a certificate": _people(
         PAULA, DORA, DIRK, RITA | {"certificate": RITA["certificate"] + "\n"}

@@ -11,7 +11,9 @@ from veracruz_utils.digest import Digest
 
 
 @click.command("page")
-@click.option("--output", type=FILE, required=True, help="The file to write, such as receipts.html.")
+@click.option(
+    "--output", type=FILE, required=True, help="The file to write, such as receipts.html."
+)
 @force_option
 @json_option
 def page(*, output: Path, force: bool, as_json: bool) -> None:
