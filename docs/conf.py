@@ -22,7 +22,7 @@ release = version = _ABOUT["version"]
 extensions = ["myst_nb", "sphinx_copybutton"]
 root_doc = "docs/README"
 include_patterns = ["*.md", "*/README.md", "docs/**/*.md", "docs/**/*.ipynb"]
-exclude_patterns = ["build", ".venv", "benchmarks"]
+exclude_patterns = ["build", "benchmarks", ".*"]
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["deflist"]
