@@ -49,7 +49,7 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
 _PACKAGES = sorted(ROOT.glob("*/pyproject.toml"))
-_LISTED = re.compile(r"^- (?:[^\n]|\n  )*?\]\((?P<target>[^)#]+)", re.M)
+_LISTED = re.compile(r"^- (?:[^\n]|\n  )*?\]\((?P<target>[^)#]+)", re.MULTILINE)
 _PROJECT = ("/README", "/SECURITY", "/CONTRIBUTING", "/CHANGELOG")
 
 
