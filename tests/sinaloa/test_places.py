@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from sinaloa.places import GaveWayError, Place, Places
+from sinaloa.session import SessionEnd
 from veracruz_shells.call_errors import CallError, CallStatus
 
 
@@ -14,7 +15,7 @@ class Session:
     def __init__(self) -> None:
         self.why: Exception | None = None
 
-    def cut(self, why: Exception) -> None:
+    def cut(self, why: Exception, _: SessionEnd) -> None:
         self.why = why
 
 

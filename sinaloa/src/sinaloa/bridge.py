@@ -1,13 +1,13 @@
 """The bridge's gRPC methods, and the sessions that are open."""
 
 import asyncio
-import itertools
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import Final, Self, TypeVar
 
 from colima import WireError, decode, encode
@@ -21,15 +21,17 @@ from colima.sinaloa import (
     DescribeIsolateRequest,
     DescribeIsolateResponse,
 )
+from sinaloa import metrics
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
 from sinaloa.memory import MemoryReturn
 from sinaloa.places import GaveWayError
-from sinaloa.session import BridgeSession, StreamSession
+from sinaloa.records import BridgeRecords
+from sinaloa.session import BridgeSession, SessionEnd, StreamSession
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.call_handlers import Caller, LoopMethod, Stream, StreamMethod
 from veracruz_shells.event_loop import event_loop
-from veracruz_shells.log import about
+from veracruz_shells.metrics import Look
 from veracruz_shells.service import ServiceLimits
 from veracruz_utils.errors import UnreachableError
 
@@ -44,6 +46,8 @@ _ON_CONNECTION: Final = 64
 _TICK_S: Final = 5.0
 _QUIET_S: Final = 1.0
 """So long after an answer, while the bridge is being drained, its session counts as idle."""
+_LOOK_S: Final = 5.0
+"""For metrics, which a loop that is stuck does not keep waiting."""
 _Message = TypeVar("_Message", AttestRequest, BulkPortRequest, DescribeIsolateRequest)
 MakeSession = Callable[[socket.socket], BridgeSession]
 """Makes of a socket to an isolate what carries bytes to it."""
@@ -72,7 +76,7 @@ class Bridge:
         self._memory = MemoryReturn()
         self.bulk_port = 0
         self._draining = False
-        self._numbers = itertools.count(1)
+        self.records = BridgeRecords(self._sessions)
         self._watchdog: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -109,6 +113,30 @@ class Bridge:
             on_connection=_ON_CONNECTION,
         )
 
+    @property
+    def looks(self) -> Mapping[str, Look]:
+        """How its metrics are looked at that change from moment to moment, by name."""
+        asked = {
+            metrics.SESSIONS.name: self._count_sessions,
+            metrics.SESSION_BYTES.name: self.records.bytes_carried,
+            metrics.POLICIES.name: self._count_policies,
+            metrics.SONORA_WAITING.name: self._count_asked,
+        }
+        return {name: _in_loop(look) for name, look in asked.items()}
+
+    def _count_sessions(self) -> dict[tuple[str, ...], float]:
+        places = [each.places for each in self._computations.all()]
+        let_in = sum(each.let_in() for each in places)
+        return {("let-in",): let_in, ("handshaking",): sum(map(len, places)) - let_in}
+
+    def _count_policies(self) -> dict[tuple[str, ...], float]:
+        states = Counter(each.isolate_state for each in self._computations.all())
+        return {(state,): states[state] for state in metrics.POLICIES.labels["isolate"]}
+
+    def _count_asked(self) -> dict[tuple[str, ...], float]:
+        isolates = [each.found for each in self._computations.all()]
+        return {(): sum(each.asked for each in isolates if each is not None)}
+
     def cut_sessions(self) -> None:
         """End all sessions, as the bridge itself is ending; from any other thread than its own."""
         asyncio.run_coroutine_threadsafe(self._cut_all(), event_loop()).result()
@@ -131,7 +159,7 @@ class Bridge:
                 # By what passes, of which nobody here reads a word: after an answer nothing more
                 # came. Who waits for an answer is not idle.
                 if session.answered(now - _QUIET_S):
-                    session.cut(_ending())
+                    session.cut(_ending(), SessionEnd.BRIDGE_ENDING)
             await asyncio.sleep(min(_QUIET_S / 4, deadline - now))
         await self._cut_all()
 
@@ -141,7 +169,7 @@ class Bridge:
 
     async def _cut_all(self) -> None:
         for session in self._sessions():
-            session.cut(_ending())
+            session.cut(_ending(), SessionEnd.BRIDGE_ENDING)
 
     def _computation(self, caller: Caller) -> ServedPolicy:
         if self._draining:
@@ -149,17 +177,28 @@ class Bridge:
         return self._computations.of(caller)
 
     async def _attest(self, request: bytes, caller: Caller) -> bytes:
-        challenge = _read(AttestRequest, request).challenge
-        computation = self._computation(caller)
-        sites = computation.places.sites_beside(caller.peer)
-        computation.quota.take(caller.peer, sites=sites, now=time.monotonic())
-        isolate = await computation.isolate()
-        return encode(AttestResponse(await isolate.attest(challenge)))
+        with self.records.call("Attest", caller.peer) as facts:
+            facts["bytes_in"] = len(request)
+            challenge = _read(AttestRequest, request).challenge
+            computation = self._computation(caller)
+            facts["policy"] = computation.policy.value.hex()
+            sites = computation.places.sites_beside(caller.peer)
+            computation.quota.take(caller.peer, sites=sites, now=time.monotonic())
+            isolate = await computation.isolate()
+            answer = encode(AttestResponse(await isolate.attest(challenge)))
+            facts["bytes_out"] = len(answer)
+            return answer
 
     async def _describe(self, request: bytes, caller: Caller) -> bytes:
-        _read(DescribeIsolateRequest, request)
-        launched = self._computation(caller).running().launched
-        return encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
+        with self.records.call("Describe", caller.peer) as facts:
+            facts["bytes_in"] = len(request)
+            _read(DescribeIsolateRequest, request)
+            computation = self._computation(caller)
+            facts["policy"] = computation.policy.value.hex()
+            launched = computation.running().launched
+            answer = encode(DescribeIsolateResponse(launched.policy_digest, launched.platform))
+            facts["bytes_out"] = len(answer)
+            return answer
 
     async def _tell_bulk_port(self, request: bytes, _: Caller) -> bytes:
         _read(BulkPortRequest, request)
@@ -174,23 +213,19 @@ class Bridge:
         Raises:
             VeracruzError: there is none to be had, or it was cut off.
         """
-        computation = self._computation(caller)
-        # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-        with computation.places.place(caller.peer) as place:
-            session = make_session(await (await computation.isolate()).open_session(place))
-            if not computation.places.occupy(place, session):
-                session.channel.close()
-                raise GaveWayError
-            try:
-                facts = {
-                    "session": next(self._numbers),
-                    "peer": caller.peer,
-                    "policy": computation.policy.value.hex(),
-                }
-                with _logged(session, **facts):
-                    await session.pump()
-            finally:
-                self._memory.session_left()
+        with ExitStack() as stack:
+            with self.records.opening(caller.peer) as facts:
+                computation = self._computation(caller)
+                facts["policy"] = computation.policy.value.hex()
+                # The place first: whoever is refused costs no socket pair, and the isolate nothing.
+                place = stack.enter_context(computation.places.place(caller.peer))
+                session = make_session(await (await computation.isolate()).open_session(place))
+                if not computation.places.occupy(place, session):
+                    session.channel.close()
+                    raise GaveWayError
+            stack.callback(self._memory.session_left)
+            with self.records.session(session, place, facts):
+                await session.pump()
 
     async def _cut_stalled(self) -> None:
         """The watchdog's task."""
@@ -205,34 +240,22 @@ class Bridge:
                         CallError(
                             CallStatus.FAILED_PRECONDITION,
                             "the session was cut off: a side was idle too long",
-                        )
+                        ),
+                        SessionEnd.STALLED,
                     )
+
+
+def _in_loop(look: Look) -> Look:
+    """The same, looked at in the event loop, where what is looked at does not change meanwhile."""
+
+    async def now() -> Mapping[tuple[str, ...], float]:
+        return look()
+
+    return lambda: asyncio.run_coroutine_threadsafe(now(), event_loop()).result(_LOOK_S)
 
 
 def _ending() -> UnreachableError:
     return UnreachableError("the bridge is ending: connect again, when there is another")
-
-
-@contextmanager
-def _logged(session: BridgeSession, /, **facts: object) -> Iterator[None]:
-    _LOG.info("session opened", extra=about(**facts))
-    begun, outcome = time.monotonic(), "ended"
-    try:
-        yield
-    except BaseException as error:
-        outcome = "cut off" if session.cut_off else "failed"
-        if isinstance(error, asyncio.CancelledError):
-            outcome = "left"
-        raise
-    finally:
-        told = about(
-            **facts,
-            bytes_in=session.bytes_in,
-            bytes_out=session.bytes_out,
-            duration_s=round(time.monotonic() - begun, 6),
-            outcome=outcome,
-        )
-        _LOG.info("session ended", extra=told)
 
 
 def _read(kind: type[_Message], request: bytes) -> _Message:

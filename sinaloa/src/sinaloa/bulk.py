@@ -130,7 +130,8 @@ class BulkListener:
             return opened[-1]
 
         try:
-            policy = await self._opening(connection, peer)
+            with self._bridge.records.opening(peer):
+                policy = await self._opening(connection, peer)
             if policy is not None:
                 await self._bridge.carry(Caller(peer, {POLICY_KEY: policy}), session)
         except VeracruzError as error:

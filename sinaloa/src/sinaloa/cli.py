@@ -19,6 +19,7 @@ from veracruz_shells.console import (
     log_option,
 )
 from veracruz_shells.listening import allow_open_files
+from veracruz_shells.metrics_endpoint import metrics_option
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_utils.address import Address
@@ -84,6 +85,7 @@ def main() -> None:
     help="On SIGTERM, take no new session, let uploads and fetches finish for so long, and leave "
     "the isolate to the next bridge.",
 )
+@metrics_option
 @log_option
 @json_option
 def serve(  # noqa: PLR0917 - click gives them by name
@@ -94,6 +96,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     bulk_listen: Address | None,
     max_sessions: int | None,
     drain: float | None,
+    metrics: Address | None,
     *,
     ahead: bool,
     as_json: bool,
@@ -119,7 +122,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
         serve_folder(
             policies,
             partial(IsolateLink.launch, sonora),
-            Listening(listen, bulk_listen),
+            Listening(listen, bulk_listen, metrics),
             places=lambda agreed: _places(agreed, max_sessions),
             ahead=ahead,
             drain=drain,
@@ -135,7 +138,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     serve_one(
         agreed,
         partial(IsolateLink.launch, sonora),
-        Listening(listen or agreed.sinaloa, bulk_listen),
+        Listening(listen or agreed.sinaloa, bulk_listen, metrics),
         max_sessions=_places(agreed, max_sessions),
         drain=drain,
         as_json=as_json,

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sinaloa.isolate import End, IsolateLink
 from sinaloa.peers import AttestationQuota
 from sinaloa.places import Places
+from sinaloa.session import SessionEnd
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError, VeracruzError
@@ -89,10 +90,17 @@ class ServedPolicy:
         self.found.check_running()
         return self.found
 
-    def cut(self, why: VeracruzError) -> None:
+    @property
+    def isolate_state(self) -> str:
+        """What its isolate does, for metrics."""
+        if self.found is None:
+            return "waiting"
+        return "running" if self.found.end is None else "ended"
+
+    def cut(self, why: VeracruzError, end: SessionEnd) -> None:
         """End all sessions."""
         for session in self.places.sessions():
-            session.cut(why)
+            session.cut(why, end)
 
     async def close(self, *, end: bool) -> None:
         """Serve no more; idempotent.

@@ -10,6 +10,7 @@ from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
 from sinaloa.isolate import IsolateLink
 from sinaloa.policy_folder import PolicyFolder
+from sinaloa.session import SessionEnd
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.event_loop import event_loop
 from veracruz_utils.digest import Digest
@@ -121,7 +122,8 @@ class FolderService:
         if computation is None:
             return
         computation.cut(
-            CallError(CallStatus.FAILED_PRECONDITION, "the delegate serves your policy no more")
+            CallError(CallStatus.FAILED_PRECONDITION, "the delegate serves your policy no more"),
+            SessionEnd.NOT_SERVED,
         )
         await computation.close(end=True)
 

@@ -143,6 +143,11 @@ class IsolateLink:
         self.close()
 
     @property
+    def asked(self) -> int:
+        """How many requests Sonora has not answered."""
+        return len(self._pending)
+
+    @property
     def end(self) -> End | None:
         """How it ended; None while it runs."""
         return self._end

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sinaloa.peers import KnownPeers, site_of
-from sinaloa.session import BridgeSession
+from sinaloa.session import BridgeSession, SessionEnd
 from veracruz_shells.call_errors import CallError, CallStatus
 
 
@@ -63,7 +63,7 @@ class Places:
         displaced = self._displace() if len(self._taken) >= self._most else None
         self._taken[place] = None
         if displaced is not None and displaced.session is not None:
-            displaced.session.cut(GaveWayError())
+            displaced.session.cut(GaveWayError(), SessionEnd.GAVE_WAY)
         try:
             yield place
         finally:
@@ -79,6 +79,10 @@ class Places:
     def sessions(self) -> list[BridgeSession]:
         """All that have a place."""
         return [place.session for place in self._taken if place.session is not None]
+
+    def let_in(self) -> int:
+        """How many have a place and were let in."""
+        return sum(place.let_in for place in self._taken)
 
     def sites_beside(self, peer: str) -> int:
         """How many sites sessions were let in from, lately or now; 0 when none was of `peer`."""

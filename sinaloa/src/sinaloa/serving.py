@@ -14,8 +14,10 @@ from sinaloa.computations import Computations
 from sinaloa.errors import SinaloaError
 from sinaloa.folder_service import FolderService
 from sinaloa.isolate import Describe, End, IsolateLink
+from sinaloa.metrics import METRICS
 from sinaloa.policy_folder import PolicyFolder
 from veracruz_shells.console import emit, note
+from veracruz_shells.metrics_endpoint import MetricsEndpoint
 from veracruz_shells.service import GrpcService
 from veracruz_utils.address import Address
 from veracruz_utils.frozen import frozen
@@ -27,10 +29,11 @@ _OTHER_FILES: Final = 128
 
 @frozen
 class Listening:
-    """Where a bridge listens: for gRPC, and for sessions over bare TCP if it does."""
+    """Where a bridge listens: for gRPC, for sessions over bare TCP if it does, for Prometheus."""
 
     grpc: Address
     bulk: Address | None = None
+    metrics: Address | None = None
 
 
 @frozen
@@ -38,6 +41,7 @@ class _Served:
     """What listens."""
 
     service: GrpcService
+    endpoint: MetricsEndpoint
     bulk_address: str | None
 
     @property
@@ -48,7 +52,8 @@ class _Served:
     @property
     def facts(self) -> dict[str, object]:
         """The same for JSON."""
-        return {"address": self.service.address, "bulk_address": self.bulk_address}
+        facts = {"address": self.service.address, "bulk_address": self.bulk_address}
+        return facts | self.endpoint.facts
 
 
 class LaunchIsolate(Protocol):
@@ -189,12 +194,13 @@ def _services(listen: Listening, bridge: Bridge) -> Iterator[_Served]:
         streams=bridge.streams,
         limits=bridge.limits,
     )
-    with service:
+    looks = {**bridge.looks, **service.looks}
+    with service, MetricsEndpoint(listen.metrics, METRICS, looks, service="sinaloa") as endpoint:
         if listen.bulk is None:
-            yield _Served(service, None)
+            yield _Served(service, endpoint, None)
             return
         with BulkListener(listen.bulk, bridge) as bulk:
-            yield _Served(service, bulk.address)
+            yield _Served(service, endpoint, bulk.address)
 
 
 def _end(bridge: Bridge, drain: float | None) -> None:

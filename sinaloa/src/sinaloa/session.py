@@ -10,6 +10,7 @@ import contextlib
 import socket
 import time
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from typing import Final
 
 from colima.sinaloa import MAX_CHUNK_BYTES
@@ -21,6 +22,21 @@ _BUFFER: Final = memoryview(bytearray(MAX_CHUNK_BYTES))
 
 _LAST_PIECE_S: Final = 0.1
 """For the principal to take the piece that it is being sent, when its session is cut off."""
+
+
+class SessionEnd(StrEnum):
+    """What ended a session."""
+
+    ENDED = "ended"
+    """The isolate did, or the principal in good order."""
+    LEFT = "left"
+    """The principal went away."""
+    GAVE_WAY = "gave-way"
+    STALLED = "stalled"
+    BRIDGE_ENDING = "bridge-ending"
+    NOT_SERVED = "not-served"
+    """The policy is served no more."""
+    FAILED = "failed"
 
 
 class BridgeSession(ABC):
@@ -37,6 +53,7 @@ class BridgeSession(ABC):
         self._download_since: float | None = None
         self._last_word: float | None = None  # of the isolate, if the principal said nothing since
         self.cut_off: VeracruzError | None = None
+        self.end: SessionEnd | None = None  # if it was cut off
         self.bytes_in = 0  # that went to the isolate
         self.bytes_out = 0
 
@@ -118,9 +135,9 @@ class BridgeSession(ABC):
             and self._last_word < since
         )
 
-    def cut(self, why: VeracruzError) -> None:
+    def cut(self, why: VeracruzError, end: SessionEnd) -> None:
         """End the session from outside; the principal is told why, if it listens."""
-        self.cut_off = why
+        self.cut_off, self.end = why, end
         self.hang_up()
         if self._download_since is not None:
             asyncio.get_running_loop().call_later(_LAST_PIECE_S, self._end_deaf)

@@ -11,12 +11,12 @@ import os
 import socket
 import stat
 import struct
-import time
 from pathlib import Path
 from typing import Final, Self
 
 from sonora.errors import SonoraError
 from sonora.users import ROOT, User, can_traverse
+from veracruz_shells.log import LineLimit
 from veracruz_utils.frozen import frozen
 
 REFUSALS: Final = 10
@@ -148,21 +148,12 @@ class RefusalLog:
     """
 
     def __init__(self, most: int = REFUSALS, window_s: float = REFUSAL_WINDOW_S) -> None:
-        self._most = most
-        self._window_s = window_s
-        self._began = float("-inf")
-        self._count = 0
+        self._limit = LineLimit(most, window_s)
 
     def line(self, peer: Peer, now: float | None = None) -> str | None:
         """What to log of this refusal, if anything."""
-        now = time.monotonic() if now is None else now
-        unlogged = max(0, self._count - self._most)
-        if now >= self._began + self._window_s:
-            self._began, self._count = now, 0
-        else:
-            unlogged = 0
-        self._count += 1
-        if self._count > self._most:
+        unlogged = self._limit.take(now)
+        if unlogged is None:
             return None
         more = f"; {unlogged} more before it" if unlogged else ""
         return f"connection refused: process {peer.process_id} of user {peer.uid}{more}"

@@ -29,6 +29,7 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.source import find_image
 from sonora.linux_launcher import LinuxLauncher
+from sonora.metrics import CORES_WAITING, ENROLMENT, METRICS
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
@@ -44,6 +45,8 @@ from veracruz_shells.console import (
     read_file,
 )
 from veracruz_shells.listening import allow_open_files
+from veracruz_shells.metrics import Look
+from veracruz_shells.metrics_endpoint import MetricsEndpoint, metrics_option
 from veracruz_shells.option_names import NamedOption
 from veracruz_shells.service import GrpcService
 from veracruz_shells.settings import ServiceCommand, service_group
@@ -250,6 +253,7 @@ def doctor(
     help="How often Tabasco is asked whether it still believes this machine; if not, it enrols "
     "anew.",
 )
+@metrics_option
 @log_option
 @json_option
 def serve(
@@ -270,6 +274,7 @@ def serve(
     prepared: tuple[Path, ...],
     patience: int,
     check_interval: int,
+    metrics: Address | None,
     as_json: bool,
 ) -> None:
     """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM.
@@ -347,7 +352,18 @@ def serve(
             for core in cores:
                 launcher.prepare(core)
             stack.callback(watch.stop)
-            lost = _serve_health(listen, launcher, server, facts, layers, as_json=as_json)
+            looks: dict[str, Look] = {
+                **server.looks,
+                ENROLMENT.name: lambda: {(enrolled.state.value,): 1},
+                CORES_WAITING.name: lambda: {(): launcher.cores_waiting},
+            }
+            with GrpcService(listen, unary={}) as service:
+                looks |= service.looks
+                endpoint = stack.enter_context(
+                    MetricsEndpoint(metrics, METRICS, looks, service="sonora")
+                )
+                facts |= endpoint.facts
+                lost = _serve_health(service, launcher, server, facts, layers, as_json=as_json)
     if lost:
         raise SonoraError("the zygote ended unexpectedly, and all isolates with it; start again")
 
@@ -422,7 +438,7 @@ def _serving(server: SonoraServer) -> Iterator[SonoraServer]:
 
 
 def _serve_health(
-    listen: Address,
+    service: GrpcService,
     launcher: LinuxLauncher,
     server: SonoraServer,
     facts: dict[str, object],
@@ -432,24 +448,23 @@ def _serve_health(
 ) -> bool:
     """Serve health until a signal; whether the zygote was lost instead."""
     lost = threading.Event()
-    with GrpcService(listen, unary={}) as service:
 
-        def zygote_lost() -> None:
-            lost.set()
-            service.stop()
+    def zygote_lost() -> None:
+        lost.set()
+        service.stop()
 
-        def ready() -> None:
-            if launcher.platform == LINUX_SOFTWARE:
-                note(f"sonora: {_WARNING}")
-            note(f"sonora: {_layers_in_words(layers)}")
-            note(
-                f"sonora: ready on {facts['socket']}, health on {service.address}",
-                socket=facts["socket"],
-                address=service.address,
-            )
-            if as_json:
-                emit({"ready": True, "health": service.address, **facts}, "", as_json=True)
+    def ready() -> None:
+        if launcher.platform == LINUX_SOFTWARE:
+            note(f"sonora: {_WARNING}")
+        note(f"sonora: {_layers_in_words(layers)}")
+        note(
+            f"sonora: ready on {facts['socket']}, health on {service.address}",
+            socket=str(facts["socket"]),
+            address=service.address,
+        )
+        if as_json:
+            emit({"ready": True, "health": service.address, **facts}, "", as_json=True)
 
-        launcher.on_lost = zygote_lost
-        service.serve_until_signalled(ready, on_stopping=server.shutdown)
+    launcher.on_lost = zygote_lost
+    service.serve_until_signalled(ready, on_stopping=server.shutdown)
     return lost.is_set()

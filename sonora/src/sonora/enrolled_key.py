@@ -25,7 +25,8 @@ from tenacity import (
 
 from sonora.boot_clock import boot_time
 from sonora.enrolment import OwnEnrolment
-from veracruz_utils.errors import UnreachableError
+from sonora.metrics import ENROLMENTS
+from veracruz_utils.errors import RefusedError, UnreachableError
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 30.0
@@ -153,11 +154,13 @@ class EnrolledKey:
     def _enrol(self, renew: Callable[[], OwnEnrolment]) -> OwnEnrolment:
         try:
             enrolment = renew()
-        except Exception:
+        except Exception as error:
+            ENROLMENTS.add(outcome=_outcome_of(error))
             with self._lock:
                 self._apply(EnrolmentEvent.FAILED)
                 self._next_attempt = boot_time() + _RETRY_S
             raise
+        ENROLMENTS.add(outcome="enrolled")
         with self._lock:
             self._apply(EnrolmentEvent.ENROLLED)
             self._next_attempt = enrolment.renew_at
@@ -166,6 +169,15 @@ class EnrolledKey:
 
     def _apply(self, event: EnrolmentEvent) -> None:
         self._state = NEXT[self._state, event]
+
+
+def _outcome_of(error: Exception) -> str:
+    match error:
+        case RefusedError():
+            return "refused"
+        case UnreachableError():
+            return "unreachable"
+    return "failed"
 
 
 def enrol_with_retry(renew: Callable[[], OwnEnrolment], *, patience_s: float) -> OwnEnrolment:

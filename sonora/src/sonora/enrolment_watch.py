@@ -22,6 +22,7 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.enrolled_key import EnrolledKey
 from sonora.enrolment import Call
+from sonora.metrics import ENROLMENT_CHECKS
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
 
 CHECK_INTERVAL_S: Final = 30
@@ -72,6 +73,7 @@ class EnrolmentWatch:
             asked = instance_id_of(key.public_key())
             self._ask(key)
         except RefusedError as error:
+            ENROLMENT_CHECKS.add(outcome="refused")
             if not _is_gone(error):
                 self._say("tabasco refuses this machine: %s", error)
                 return
@@ -80,10 +82,13 @@ class EnrolmentWatch:
             self._enrol_anew()
             return
         except VeracruzError as error:
+            away = isinstance(error, UnreachableError)
+            ENROLMENT_CHECKS.add(outcome="unreachable" if away else "failed")
             # Nothing is known of us then; that Tabasco is away is said where somebody needs it.
-            if not isinstance(error, UnreachableError):
+            if not away:
                 self._say("tabasco was not asked about this enrolment: %s", error)
             return
+        ENROLMENT_CHECKS.add(outcome="believed")
         if self._said is not None:
             _LOG.warning("tabasco believes this machine again, as instance %s", asked.hex())
         self._said = None

@@ -7,7 +7,6 @@ it waits is the isolate's own affair, by its policy; meanwhile it counts among t
 """
 
 import contextlib
-import logging
 import select
 import socket
 import threading
@@ -18,13 +17,12 @@ from typing import Final
 
 from sonora.errors import LaunchError
 from sonora.isolates import Isolate
+from sonora.records import ending_of, tell_end
 from sonora.token_limit import TOKENS_EACH, TokenLimit
 from veracruz_utils.frozen import frozen
 
 MAX_BRIDGES: Final = 4
 """Of one isolate."""
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -119,6 +117,12 @@ class Holders:
             self._holdings.remove(holding)
             return True
 
+    def counts(self) -> dict[tuple[str, ...], float]:
+        """How many a bridge has, and how many are held for one."""
+        with self._lock:
+            held = sum(not each.bridges for each in self._holdings)
+            return {("with-bridge",): len(self._holdings) - held, ("held",): held}
+
     def close(self) -> None:
         """End all that is held, and hold nothing any more."""
         with self._lock:
@@ -180,8 +184,10 @@ class Holders:
             if holding.bridges or holding not in self._holdings:
                 return
             self._holdings.remove(holding)
-        holding.isolate.close()
-        _LOG.info("isolate %d ended without a bridge", holding.isolate.isolate_id)
+        isolate = holding.isolate
+        isolate.close()
+        outcome = ending_of(isolate).name.lower()
+        tell_end(isolate, peer=holding.owner, outcome=outcome, without_bridge=True)
 
 
 def _hung_up(connection: socket.socket) -> bool:

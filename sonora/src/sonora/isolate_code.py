@@ -40,6 +40,11 @@ class IsolateCode:
         if self._prepared.add(core, stays=True) is not None:
             self._prepared.want(b"", b"")
 
+    @property
+    def cores_waiting(self) -> int:
+        """How many cores wait to be compiled."""
+        return self._prepared.waiting
+
     def close(self) -> None:
         """Forget all code."""
         self._shared.close()

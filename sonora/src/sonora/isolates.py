@@ -6,6 +6,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -40,6 +41,7 @@ class Isolate:
         engine_name: of the engine and the settings that it runs programs by; from when it may be
             told of code.
         serves: whether it is one, and no process that compiles a core.
+        begun: when, in seconds of the monotonic clock.
     """
 
     isolate_id: int
@@ -56,6 +58,7 @@ class Isolate:
     held: bool = False
     engine_name: bytes = b""
     serves: bool = True
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def process_id(self) -> int:

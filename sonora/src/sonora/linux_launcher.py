@@ -124,6 +124,11 @@ class LinuxLauncher:
         self._code.prepare(core)
 
     @property
+    def cores_waiting(self) -> int:
+        """How many cores wait to be compiled."""
+        return self._code.cores_waiting
+
+    @property
     def on_lost(self) -> Callable[[], None]:
         """Called when the zygote is gone without our doing, and all isolates with it.
 

@@ -72,6 +72,11 @@ class PreparedCode:
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many wishes wait to be fulfilled."""
+        return self._queue.qsize()
+
     def add(self, core: bytes | memoryview, *, stays: bool = False) -> Digest | None:
         """Know a core from now on, until others need the room, or if it `stays`, for good.
 

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from colima import WireError, frame, read_frame
-from colima.isolate import IsolateExit
 from colima.sonora import (
     FROM_SONORA,
     MAX_LAUNCH_BYTES,
@@ -29,7 +28,6 @@ from colima.sonora import (
     Ended,
     Failed,
     FromSonora,
-    IsolateEnding,
     Launch,
     Launched,
     MintToken,
@@ -39,22 +37,28 @@ from colima.sonora import (
 )
 from platform_services.descriptors import send_descriptors
 from psa_attestation.tokens.runtime import mint_runtime_token
+from sonora import metrics
 from sonora.bridge_access import BridgeAccess, Peer, RefusalLog
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
 from sonora.holders import MAX_BRIDGES, Holders, Holding, Share
 from sonora.isolates import MAX_ISOLATES, Isolate, Launcher
+from sonora.records import (
+    ending_of,
+    tell_bridge_gone,
+    tell_end,
+    tell_launch,
+    tell_refused_launch,
+    tell_refused_token,
+    tell_token,
+)
 from veracruz_shells.log import about
+from veracruz_shells.metrics import Look
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import IsolationLayer
 
 _LOG: Final = logging.getLogger(__name__)
-_ENDINGS: Final[dict[int | None, IsolateEnding]] = {
-    IsolateExit.QUORUM: IsolateEnding.QUORUM,
-    IsolateExit.EXPIRED: IsolateEnding.EXPIRED,
-    IsolateExit.IDLE: IsolateEnding.IDLE,
-}
 _FIRST_MESSAGE_S: Final = 10.0
 _SEND_TIMEOUT: Final = struct.pack("@ll", 10, 0)
 """10 s as a `struct timeval`: who does not take an answer in that time loses the connection."""
@@ -104,11 +108,14 @@ class _Bridge(socketserver.BaseRequestHandler):
             if isinstance(message, Launch):
                 self._serve(message)
         except (WireError, OSError) as error:
-            _LOG.warning("connection dropped: %s", type(error).__name__)
+            metrics.CONNECTIONS_REFUSED.add(reason="malformed")
+            told = about(outcome="malformed")
+            _LOG.warning("connection dropped: %s", type(error).__name__, extra=told)
 
     def _serve(self, launch: Launch) -> None:
         holders = self.server.holders
         peer = Peer.of(self.request)
+        begun = time.monotonic()
         try:
             share = holders.obtain(
                 Digest.of(launch.policy).value,
@@ -117,19 +124,12 @@ class _Bridge(socketserver.BaseRequestHandler):
                 partial(self._launch, launch.policy, peer),
             )
         except LaunchError as error:
-            refused = about(peer=peer.uid, policy=Digest.of(launch.policy), outcome="refused")
-            _LOG.warning("launch refused: %s", error, extra=refused)
+            policy = str(Digest.of(launch.policy))
+            tell_refused_launch(policy, str(error), peer=peer.uid, seconds=_since(begun))
             self._send(Failed(str(error)[:500]))
             return
         holding, isolate = share.holding, share.holding.isolate
-        _LOG.info(
-            "isolate %d %s: process %d, layers: %s",
-            isolate.isolate_id,
-            "found again" if share.found_again else "launched",
-            isolate.process_id,
-            ", ".join(sorted(isolate.layers)),
-            extra=_about(isolate, peer=peer.uid),
-        )
+        tell_launch(isolate, peer=peer.uid, found_again=share.found_again, seconds=_since(begun))
         gone = False
         try:
             gone = self._attend(share)
@@ -137,13 +137,9 @@ class _Bridge(socketserver.BaseRequestHandler):
             last = holders.leave(holding, self.request, hold=gone)
             self._tell_end(isolate)
             if last:
-                self._end(isolate)
+                self._end(isolate, peer)
             else:
-                _LOG.warning(
-                    "isolate %d: a bridge is gone",
-                    isolate.isolate_id,
-                    extra=_about(isolate, peer=peer.uid),
-                )
+                tell_bridge_gone(isolate, peer=peer.uid)
 
     def _launch(self, policy: bytes, peer: Peer) -> Isolate:
         isolate = self.server.sonora.launcher.launch(policy)
@@ -185,28 +181,29 @@ class _Bridge(socketserver.BaseRequestHandler):
             send_descriptors(self.request, [share.control.fileno()])
 
     def _mint_token(self, holding: Holding, challenge: bytes) -> None:
+        begun = time.monotonic()
         try:
-            holding.tokens.take(time.monotonic())
-            self._send(Token(self.server.sonora.mint(holding.isolate, challenge)))
+            holding.tokens.take(begun)
+            token = self.server.sonora.mint(holding.isolate, challenge)
         except VeracruzError as error:
-            told = _about(holding.isolate, outcome="refused")
-            _LOG.warning("token refused: %s", error, extra=told)
+            tell_refused_token(holding.isolate, str(error), peer=holding.owner)
             self._send(Failed(str(error)[:500]))
+            return
+        self._send(Token(token))
+        tell_token(holding.isolate, token, peer=holding.owner, seconds=_since(begun))
 
     def _tell_end(self, isolate: Isolate) -> None:
         """Tell the bridge how the isolate ended, if it did."""
         if isolate.ended.is_set():
-            ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
             with contextlib.suppress(OSError):
-                self._send(Ended(ending))
+                self._send(Ended(ending_of(isolate)))
 
-    def _end(self, isolate: Isolate) -> None:
+    def _end(self, isolate: Isolate, peer: Peer) -> None:
         """End the isolate if it did not end of itself."""
+        of_itself = isolate.ended.is_set()
         isolate.close()
-        ending = _ENDINGS.get(isolate.exit_code, IsolateEnding.FAILURE)
-        outcome = ending.name.lower() if isolate.ended.is_set() else "released"
-        told = _about(isolate, outcome=outcome)
-        _LOG.info("isolate %d ended", isolate.isolate_id, extra=told)
+        outcome = ending_of(isolate).name.lower() if of_itself else "released"
+        tell_end(isolate, peer=peer.uid, outcome=outcome)
 
     def _receive_first(self) -> ToSonora | None:
         """The first message, all of it within a time that no trickle of bytes extends."""
@@ -274,8 +271,8 @@ class BridgeSocket:
             self.path.unlink(missing_ok=True)
 
 
-def _about(isolate: Isolate, **more: object) -> dict[str, object]:
-    return about(isolate=isolate.isolate_id, policy=isolate.policy_digest.hex(), **more)
+def _since(begun: float) -> float:
+    return round(time.monotonic() - begun, 6)
 
 
 class SonoraServer(socketserver.ThreadingUnixStreamServer):
@@ -303,8 +300,10 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
             return False
         if self.access.admits(peer):
             return True
+        metrics.CONNECTIONS_REFUSED.add(reason="not-admitted")
         if (line := self._refusals.line(peer)) is not None:
-            _LOG.warning("%s", line)
+            told = about(peer=peer.uid, process=peer.process_id, outcome="not-admitted")
+            _LOG.warning("%s", line, extra=told)
         return False
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
@@ -315,7 +314,9 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Serve a connection in its own thread; keep track of it, to end it with the service."""
         if len(self._connections) >= _MAX_CONNECTIONS:
-            _LOG.warning("connection refused: %d are open", len(self._connections))
+            metrics.CONNECTIONS_REFUSED.add(reason="too-many")
+            told = about(outcome="too-many")
+            _LOG.warning("connection refused: %d are open", len(self._connections), extra=told)
             self.shutdown_request(request)
             return
         self._connections.add(request)
@@ -325,7 +326,17 @@ class SonoraServer(socketserver.ThreadingUnixStreamServer):
         """Name an unforeseen failure of one connection; the others go on."""
         # Its kind alone: the text of an exception may quote what a bridge sent.
         kind = sys.exc_info()[0]
-        _LOG.error("connection failed: %s", kind.__name__ if kind else None)
+        metrics.CONNECTIONS_REFUSED.add(reason="failed")
+        told = about(outcome="failed")
+        _LOG.error("connection failed: %s", kind.__name__ if kind else None, extra=told)
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """How its metrics are looked at that change from moment to moment, by name."""
+        return {
+            metrics.ISOLATES.name: self.holders.counts,
+            metrics.CONNECTIONS.name: lambda: {(): len(self._connections)},
+        }
 
     def stop(self) -> None:
         """Accept nothing more, end every connection and every isolate, remove the socket."""

@@ -46,6 +46,10 @@ class CallError(VeracruzError):
         self.status = status
 
 
+class NotBegunError(CallError):
+    """A call that its method never saw."""
+
+
 class GivenUpError(VeracruzError):
     """A call whose request did not come in time, or gave way to others."""
 
@@ -56,6 +60,11 @@ class GivenUpError(VeracruzError):
 def status_of(error: VeracruzError) -> tuple[grpc.StatusCode, str]:
     """The status that tells a client of an error, and its text."""
     return _code_of(error), " ".join(str(error).split())[:_MAX_DETAILS]
+
+
+def outcome_of(error: VeracruzError) -> str:
+    """How a call ended that raised this, for logs and metrics."""
+    return _code_of(error).name.lower().replace("_", "-")
 
 
 def error_of_call(error: grpc.RpcError, *, peer: str, remedy: str | None = None) -> VeracruzError:

@@ -11,11 +11,19 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from veracruz_shells.call_errors import CallError, CallStatus, GivenUpError, status_of
+from veracruz_shells.call_errors import (
+    CallStatus,
+    GivenUpError,
+    NotBegunError,
+    outcome_of,
+    status_of,
+)
 from veracruz_shells.calls import Arrivals, CallSlots, peer_of
 from veracruz_shells.connections import end_connection
 from veracruz_shells.event_loop import event_loop
+from veracruz_shells.grpc_metrics import CALLS
 from veracruz_shells.grpc_setup import grpc
+from veracruz_shells.log import LineLimit, about
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 
@@ -31,6 +39,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Answer = TypeVar("_Answer")
 _LOG: Final = logging.getLogger(__name__)
+_NOT_BEGUN: Final = LineLimit()
 
 
 @frozen
@@ -157,7 +166,7 @@ class CallHandlers:
                     raise  # the call itself is over
                 raise GivenUpError from None
         if request is grpc.aio.EOF:
-            raise CallError(CallStatus.INVALID_ARGUMENT, "the call has no request")
+            raise NotBegunError(CallStatus.INVALID_ARGUMENT, "the call has no request")
         return cast("bytes", request)
 
 
@@ -172,7 +181,7 @@ def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
         yield
         return
     if not slots.take(peer):
-        raise CallError(
+        raise NotBegunError(
             CallStatus.RESOURCE_EXHAUSTED,
             "too many calls are in progress, of one address or of all: try again later",
         )
@@ -184,13 +193,35 @@ def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
 
 async def _with_status(name: str, context: _Context, work: Coroutine[Any, Any, _Answer]) -> _Answer:
     """What `work` gives, or its error as a status."""
+    outcome = "cancelled"
     try:
-        return await work
+        answer = await work
+        outcome = "answered"
     except (grpc.RpcError, grpc.aio.BaseError):
         raise  # the client went away; gRPC knows
     except VeracruzError as error:
-        code, text = status_of(error)
+        (code, text), outcome = status_of(error), outcome_of(error)
+        if isinstance(error, NotBegunError | GivenUpError):
+            _tell_not_begun(name, context, outcome)
     except Exception:  # noqa: BLE001 - a bug in one call must not end the service
         _LOG.exception("call failed: %s", name)
         code, text = grpc.StatusCode.INTERNAL, "internal error; the service's log has more"
+        outcome = "internal"
+    else:
+        return answer
+    finally:
+        CALLS.add(kind="health" if name == "health" else "work", outcome=outcome)
     return await context.abort(code, text)
+
+
+def _tell_not_begun(name: str, context: _Context, outcome: str) -> None:
+    """Say of a call that its method never saw, and so does not speak of itself."""
+    unlogged = _NOT_BEGUN.take()
+    if unlogged is not None:
+        told = about(
+            peer=peer_of(context.peer()),
+            method=name.rpartition("/")[2],
+            outcome=outcome,
+            unlogged=unlogged or None,
+        )
+        _LOG.info("call not begun", extra=told)

@@ -50,6 +50,9 @@ class CallSlots:
         self._of_peer = of_peer
         self._held: Counter[str] = Counter()
 
+    def __len__(self) -> int:
+        return self._held.total()
+
     def take(self, peer: str) -> bool:
         """Have a slot, to be given back; False when there is none for this peer."""
         if self._held.total() >= self._most or self._held[peer] >= self._of_peer:
@@ -87,6 +90,9 @@ class Arrivals:
         self._most = most
         self._wait_s = wait_s
         self._waiting: dict[_Arrival, None] = {}  # a set in order of arrival
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def stop(self) -> None:
         """Give up all that wait; any number of times."""

@@ -21,12 +21,12 @@ from contextvars import ContextVar
 from datetime import datetime
 from importlib import import_module
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import click
 
 from veracruz_shells.files import read_file, to_standard_output, write_new_file
-from veracruz_shells.log import log_line, log_option, logs_json
+from veracruz_shells.log import LogFields, log_line, log_option, logs_json
 from veracruz_shells.option_names import NamedOption
 from veracruz_shells.progress import progress, step_aside
 from veracruz_utils.address import Address
@@ -288,7 +288,7 @@ def emit(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
         click.echo(json.dumps(value, default=_plain) if as_json else _shown(text))
 
 
-def note(text: str, **fields: object) -> None:
+def note(text: str, **fields: Unpack[LogFields]) -> None:
     """Print a line that is not a result, on standard error; a line of the log if that is JSON.
 
     Args:
@@ -300,7 +300,8 @@ def note(text: str, **fields: object) -> None:
     named = bool(mark) and prog.isidentifier() and prog != "warning"
     level = "warning" if (rest if named else text).startswith("warning: ") else "info"
     logger = prog if named else __name__
-    line = log_line(level, logger, rest if named else text, **fields)
+    told = {name: value for name, value in fields.items() if value is not None}
+    line = log_line(level, logger, rest if named else text, **told)
     click.echo(line if logs_json() else _shown(text), err=True)
 
 

@@ -23,6 +23,7 @@ from veracruz_shells.call_handlers import (
 )
 from veracruz_shells.calls import Arrivals, CallSlots
 from veracruz_shells.event_loop import event_loop
+from veracruz_shells.grpc_metrics import CALLS_NOW
 from veracruz_shells.grpc_setup import common_options, grpc, warm_allocator
 from veracruz_shells.grpc_tls import server_credentials
 from veracruz_shells.health import (
@@ -34,6 +35,7 @@ from veracruz_shells.health import (
     UnknownServiceError,
 )
 from veracruz_shells.listening import StopRequests, cannot_listen, why_not_bound
+from veracruz_shells.metrics import Look
 from veracruz_shells.server_tls import ServerTls
 from veracruz_utils.address import Address
 from veracruz_utils.frozen import frozen
@@ -120,13 +122,14 @@ class GrpcService:
         told = {name: in_thread(method, self._workers) for name, method in blocking.items()}
         told |= by_caller or {}
         self._handling = CallHandlers(self._arrivals)
-        calls = CallSlots(limits.calls, limits.calls_of_peer or max(1, limits.calls // 2))
-        held = CallSlots(limits.streams, limits.streams)
+        of_peer = limits.calls_of_peer or max(1, limits.calls // 2)
+        self._calls = CallSlots(limits.calls, of_peer)
+        self._streams = CallSlots(limits.streams, limits.streams)
         self._methods = {
-            name: self._handling.unary(name, method, calls) for name, method in told.items()
+            name: self._handling.unary(name, method, self._calls) for name, method in told.items()
         }
         self._methods |= {
-            name: self._handling.stream(name, method, held)
+            name: self._handling.stream(name, method, self._streams)
             for name, method in (streams or {}).items()
         }
         self._watchers = CallSlots(WATCHERS, WATCHERS_OF_PEER)
@@ -180,6 +183,17 @@ class GrpcService:
     def address(self) -> str:
         """Where it listens, as `host:port`."""
         return str(self._address)
+
+    @property
+    def looks(self) -> Mapping[str, Look]:
+        """How its metrics are looked at that change from moment to moment, by name."""
+        return {
+            CALLS_NOW.name: lambda: {
+                ("in-progress",): len(self._calls),
+                ("streams",): len(self._streams),
+                ("arriving",): len(self._arrivals),
+            }
+        }
 
     def serve_until_signalled(
         self,

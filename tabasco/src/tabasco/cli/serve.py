@@ -1,6 +1,7 @@
 """The command `tabasco serve`."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from importlib.metadata import version
@@ -24,7 +25,9 @@ from tabasco.cli.serve_counts import counts_written
 from tabasco.cli.serve_http import http_service
 from tabasco.cli.serve_tls import tls_options, warn_of_plain_text
 from tabasco.collateral import Store, StoredCollateral
+from tabasco.errors import TabascoError
 from tabasco.grpc.methods import LIMITS, bounded, methods_of
+from tabasco.metrics import CONNECTIONS, METRICS, READY
 from tabasco.registry.audit import AuditLog
 from tabasco.registry.database import Database
 from tabasco.registry.roots import Roots
@@ -34,6 +37,8 @@ from tabasco.service.attestation import AttestationService, Settings
 from tabasco.service.steady_clock import SteadyClock
 from veracruz_shells.console import ADDRESS, emit, json_option, log_option, note
 from veracruz_shells.listening import allow_open_files
+from veracruz_shells.metrics import Look
+from veracruz_shells.metrics_endpoint import MetricsEndpoint, metrics_option
 from veracruz_shells.option_names import NamedOption
 from veracruz_shells.refusal_quota import REFUSALS_OF_PEER, RefusalQuota
 from veracruz_shells.server_tls import ServerTls
@@ -113,6 +118,7 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
     "rest of it; IPv6 counts by networks of 64 bits. 0 for no bound, behind a proxy that has one.",
 )
 @store_option
+@metrics_option
 @log_option
 @json_option
 def serve(
@@ -130,6 +136,7 @@ def serve(
     challenge_key: Path | None,
     refusals_per_address: int,
     store: Path,
+    metrics: Address | None,
     as_json: bool,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
@@ -152,6 +159,7 @@ def serve(
         main_one = opening.open(state, database_url_of(state, database), stack)
         _trust(Roots(main_one[1]), trust_roots)
         warn_of_stale(Store(store), current_time())
+        services, looks = [main_one[0]], dict[str, Look]()
         url = None
         if http is not None:
             others = tenants_of(state) if state.tenant == DEFAULT_TENANT else []
@@ -160,6 +168,8 @@ def serve(
                 {DEFAULT_TENANT: main_one} | served, http, http_tls, quota, opening.clock
             )
             url = stack.enter_context(web).url
+            services += [each for each, _ in served.values()]
+            looks[CONNECTIONS.name] = lambda: {(): web.connections}
         server = stack.enter_context(
             GrpcService(
                 listen,
@@ -170,7 +180,20 @@ def serve(
                 tls=secure,
             )
         )
-        server.serve_until_signalled(lambda: _say_ready(server.address, url, as_json=as_json))
+        looks |= {**server.looks, READY.name: lambda: {(): _are_ready(services)}}
+        endpoint = stack.enter_context(MetricsEndpoint(metrics, METRICS, looks, service="tabasco"))
+        server.serve_until_signalled(
+            lambda: _say_ready(server.address, url, endpoint, as_json=as_json)
+        )
+
+
+def _are_ready(services: Sequence[AttestationService]) -> bool:
+    try:
+        for each in services:
+            each.check_ready()
+    except TabascoError:
+        return False
+    return True
 
 
 @frozen
@@ -204,13 +227,13 @@ class DatabaseOpening:
         return service, database
 
 
-def _say_ready(address: str, url: str | None, *, as_json: bool) -> None:
+def _say_ready(address: str, url: str | None, endpoint: MetricsEndpoint, *, as_json: bool) -> None:
     if url is not None:
         note(f"tabasco: HTTP on {url}", http=url)
     note(f"tabasco: ready on {address}", address=address)
     if as_json:
         more = {} if url is None else {"http": url}
-        emit({"address": address} | more, "", as_json=True)
+        emit({"address": address} | more | endpoint.facts, "", as_json=True)
 
 
 def _trust(roots: Roots, files: tuple[Path, ...]) -> None:

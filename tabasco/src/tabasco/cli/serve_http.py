@@ -41,7 +41,12 @@ def http_service(
         VeracruzError: the extra is not installed, or it cannot be served so.
     """
     try:
-        from tabasco.http import Context, HttpService, create_app  # noqa: PLC0415 - an extra
+        from tabasco.http import (  # noqa: PLC0415 - an extra
+            Context,
+            HttpService,
+            RecordedRequests,
+            create_app,
+        )
     except ModuleNotFoundError as error:
         raise TabascoError(
             f"HTTP needs {error.name}: pip install 'veracruz-tabasco[http]', or leave --http away"
@@ -60,4 +65,5 @@ def http_service(
     app = create_app(contexts.pop(DEFAULT_TENANT), quota=quota)
     for name, context in contexts.items():
         app.mount(f"/tenants/{name}", create_app(context))
+    app.add_middleware(RecordedRequests)
     return HttpService(app, address, tls=tls)

@@ -30,10 +30,11 @@ from colima.tabasco import (
 )
 from psa_attestation.errors import AttestationError
 from psa_attestation.evidence.native import NativeEvidence
+from tabasco import metrics
 from tabasco.errors import BusyError, RefusalError
 from tabasco.service.attestation import AttestationService
 from tabasco.service.sessions import Submission
-from veracruz_shells.call_errors import CallError, CallStatus
+from veracruz_shells.call_errors import CallError, CallStatus, outcome_of
 from veracruz_shells.call_handlers import PeerMethod, UnaryMethod
 from veracruz_shells.log import about
 from veracruz_shells.refusal_quota import QuotaError, RefusalQuota
@@ -76,28 +77,34 @@ def bounded(methods: Mapping[str, UnaryMethod], quota: RefusalQuota) -> dict[str
 
 
 def _logged(name: str, method: PeerMethod) -> PeerMethod:
-    said = f"call: {name.rpartition('/')[2]}"
+    short = name.rpartition("/")[2]
 
     def asked_by(request: bytes, peer: str) -> bytes:
-        begun, answer, outcome = time.monotonic(), b"", "failed"
+        begun, answer = time.monotonic(), b""
+        counted = outcome = "internal"
         try:
             answer = method(request, peer)
-            outcome = "answered"
-        except RefusalError as error:
-            outcome = f"refused: {error.reason.value}"
-            raise
-        except CallError as error:
-            outcome = error.status.value.lower().replace("_", "-")
+            counted = outcome = "answered"
+        except VeracruzError as error:
+            counted = outcome = outcome_of(error)
+            if isinstance(error, RefusalError):
+                outcome = f"refused: {error.reason.value}"
             raise
         finally:
+            seconds = round(time.monotonic() - begun, 6)
+            metrics.REQUESTS.add(interface="grpc", outcome=counted)
+            metrics.REQUEST_SECONDS.add(seconds, interface="grpc")
+            metrics.REQUEST_BYTES.add(len(request), interface="grpc", direction="in")
+            metrics.REQUEST_BYTES.add(len(answer), interface="grpc", direction="out")
             told = about(
                 peer=peer,
+                method=short,
                 bytes_in=len(request),
                 bytes_out=len(answer),
-                duration_s=round(time.monotonic() - begun, 6),
+                duration_s=seconds,
                 outcome=outcome,
             )
-            _log.info(said, extra=told)
+            _log.info("call ended", extra=told)
         return answer
 
     return asked_by

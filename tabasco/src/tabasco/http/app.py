@@ -28,6 +28,7 @@ from tabasco.http.context import Context
 from tabasco.http.health_routes import NotReadyError
 from tabasco.http.health_routes import router as health
 from tabasco.http.peers import BoundedRefusals
+from tabasco.http.records import REFUSED_FOR
 from tabasco.http.registry_routes import router as administration
 from veracruz_shells.refusal_quota import RefusalQuota
 
@@ -78,9 +79,10 @@ def _answer(status: int, error: str, message: str, **headers: str) -> JSONRespon
     return JSONResponse({"error": error, "message": message}, status_code=status, headers=headers)
 
 
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusalError)
     _log.info("refused: %s (%s)", error.reason.value, error.detail or "no detail")
+    setattr(request.state, REFUSED_FOR, error.reason.value)
     return _answer(403, error.reason.value, error.reason.sentence)
 
 

@@ -6,6 +6,7 @@ handshake, and so long for each head. TLS is as the files are when it connects.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,12 +15,19 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from tabasco import metrics
 from tabasco.http.connections import Connections
+from veracruz_shells.calls import peer_of_host
+from veracruz_shells.log import LineLimit, about
 from veracruz_shells.server_tls import ServerTls
 
 HEAD_TIMEOUT_S: Final = 10.0
 CLIENT_CERTIFICATE: Final = "client_certificate"
 """In the state of a request's scope: whether its client showed a certificate of the authorities."""
+
+
+_LOG: Final = logging.getLogger(__name__)
+_REFUSALS: Final = LineLimit()
 
 
 class TimedHeads(H11Protocol):
@@ -51,7 +59,9 @@ class TimedHeads(H11Protocol):
         """The client is there; its handshake or its first request is awaited."""
         self.transport = transport
         place = transport.get_extra_info("peername")
-        if not self._room.add(self, place[0] if isinstance(place, tuple) else ""):
+        host = place[0] if isinstance(place, tuple) else ""
+        if not self._room.add(self, host):
+            _tell_refused("too-many", host)
             transport.abort()
             return
         if self._tls is None:
@@ -98,8 +108,13 @@ class TimedHeads(H11Protocol):
                 ssl_handshake_timeout=HEAD_TIMEOUT_S,
                 ssl_shutdown_timeout=1.0,
             )
-        except (OSError, ssl.SSLError):  # also when it takes too long; the client learns by TLS
+        except (OSError, ssl.SSLError) as error:  # of TLS the client learns by TLS
             secure = None
+            place = transport.get_extra_info("peername")
+            _tell_refused(
+                "tls" if isinstance(error, ssl.SSLError) else "late-or-gone",
+                place[0] if isinstance(place, tuple) else "",
+            )
         if secure is None:
             self._room.remove(self)
             transport.abort()
@@ -134,9 +149,16 @@ class TimedHeads(H11Protocol):
             self._late = None
 
 
-def protocol_with(tls: ServerTls | None) -> Callable[..., TimedHeads]:
-    """What makes the connections of one server."""
-    room = Connections()
+def _tell_refused(reason: str, host: str) -> None:
+    metrics.HANDSHAKES_REFUSED.add(reason=reason)
+    unlogged = _REFUSALS.take()
+    if unlogged is not None:
+        told = about(peer=peer_of_host(host), outcome=reason, unlogged=unlogged or None)
+        _LOG.info("connection refused", extra=told)
+
+
+def protocol_with(tls: ServerTls | None, room: Connections) -> Callable[..., TimedHeads]:
+    """What makes the connections of one server, which has this room for them."""
 
     def made(
         config: Config,

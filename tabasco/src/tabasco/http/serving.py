@@ -7,7 +7,7 @@ from typing import Any, Final, Self, cast
 import uvicorn
 from fastapi import FastAPI
 
-from tabasco.http.connections import MAX_CONNECTIONS
+from tabasco.http.connections import MAX_CONNECTIONS, Connections
 from tabasco.http.heads import protocol_with
 from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.tls_files import ServerFiles
@@ -37,9 +37,10 @@ class HttpService:
             )
         self._address = address
         served = None if tls is None else ServerTls(tls, require_client=False)
+        self._room = Connections()
         config = uvicorn.Config(
             app,
-            http=cast("Any", protocol_with(served)),  # any callable will do
+            http=cast("Any", protocol_with(served, self._room)),  # any callable will do
             lifespan="off",
             # By default uvicorn would set up the logging of the whole process.
             log_config=None,
@@ -88,6 +89,11 @@ class HttpService:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._room)
 
     @property
     def url(self) -> str:

@@ -21,6 +21,7 @@ from psa_attestation.evidence.native import NativeEvidence
 from psa_attestation.results.ear_claims import VerifierId
 from tabasco.appraisal.inspection import Inspection
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
+from tabasco.metrics import ACCEPTED, ATTESTATIONS, EVIDENCE
 from tabasco.registry import audit
 from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database
@@ -183,6 +184,8 @@ class AttestationService:
         except RefusalError as error:
             self._record_refusal(request.platform, error)
             raise
+        ATTESTATIONS.add(action="enrol", outcome=ACCEPTED)
+        EVIDENCE.add(platform=enrolment.platform, accepted="yes")
         _log.info(
             "instance enrolled: %s on %s until %s",
             enrolment.instance_id.hex(),
@@ -197,6 +200,8 @@ class AttestationService:
         # What strangers call a platform does not get into the log.
         known = error.reason is not RejectionReason.PLATFORM_UNKNOWN
         refused = RefusalKind(action, platform if known else "another platform", error.reason.value)
+        ATTESTATIONS.add(action=action, outcome=error.reason.value)
+        EVIDENCE.add(platform=platform, accepted="no")
         self._refusals.add(refused, at=self._now())
 
     def write_counts(self, *, all_of_them: bool = False) -> None:
@@ -213,13 +218,18 @@ class AttestationService:
         Raises:
             RefusalError: see `Results.about`.
         """
-        result = self._results.about(
-            request.token,
-            request.challenge,
-            at=self._now(),
-            pinned_key=request.pinned_key,
-            as_jwt=request.as_jwt,
-        )
+        try:
+            result = self._results.about(
+                request.token,
+                request.challenge,
+                at=self._now(),
+                pinned_key=request.pinned_key,
+                as_jwt=request.as_jwt,
+            )
+        except RefusalError as error:
+            ATTESTATIONS.add(action="verify-token", outcome=error.reason.value)
+            raise
+        ATTESTATIONS.add(action="verify-token", outcome=ACCEPTED)
         _log.info("token verified: instance %s", result.claims.instance_id.hex())
         return VerifyTokenResponse(result.signed)
 

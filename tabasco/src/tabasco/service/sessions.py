@@ -28,6 +28,7 @@ from psa_attestation.results.ear_jwt import sign_ear_jwt
 from tabasco.appraisal.policy import Decision
 from tabasco.appraisal.revocation import PREFIX, with_revocations
 from tabasco.errors import RefusalError, RejectionReason
+from tabasco.metrics import ACCEPTED, ATTESTATIONS, CONTRAINDICATED, EVIDENCE
 from tabasco.registry import audit
 from tabasco.registry.challenges import Challenges
 from tabasco.registry.database import Database
@@ -143,6 +144,9 @@ class Sessions:
 
     def _record(self, kind: str, decision: Decision, at: datetime) -> None:
         refused = decision.refused_by
+        outcome = ACCEPTED if refused is None else CONTRAINDICATED
+        ATTESTATIONS.add(action="appraise", outcome=outcome)
+        EVIDENCE.add(platform=kind, accepted="yes" if refused is None else "no")
         if refused is not None:
             self._refusals.add(RefusalKind("appraise", kind, str(refused.fault)), at=at)
             return
