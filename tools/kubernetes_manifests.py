@@ -34,6 +34,7 @@ class Values:
     """What a cluster's administrator chooses."""
 
     image: str
+    services: str
     namespace: str
     replicas: Any
     quota: Any
@@ -41,7 +42,8 @@ class Values:
 
 
 BASE: Final = Values(
-    image=f"registry.example/veracruz:{_VERSION}",
+    image=f"registry.example/veracruz-operator:{_VERSION}",
+    services=f"registry.example/veracruz:{_VERSION}",
     namespace="veracruz",
     replicas=2,
     quota=20,
@@ -49,6 +51,7 @@ BASE: Final = Values(
 )
 _OPEN: Final = Values(
     image="{{ .Values.image }}",
+    services="{{ .Values.services }}",
     namespace="{{ .Release.Namespace }}",
     replicas="{{ .Values.replicas }}",
     quota="{{ .Values.quota }}",
@@ -170,6 +173,7 @@ def files() -> dict[str, str]:
     }
     values = {
         "image": BASE.image,
+        "services": BASE.services,
         "replicas": BASE.replicas,
         "quota": BASE.quota,
         "interval": BASE.interval,
@@ -219,7 +223,7 @@ def _deployment(values: Values) -> dict[str, Any]:
         "image": values.image,
         "command": ["veracruz-operator", "run"],
         "args": [
-            f"--image={values.image}",
+            f"--image={values.services}",
             f"--quota={values.quota}",
             f"--interval={values.interval}",
             f"--lease-namespace={values.namespace}",
@@ -273,13 +277,14 @@ def _values_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
         "additionalProperties": False,
-        "required": ["image", "interval", "quota", "replicas"],
+        "required": ["image", "interval", "quota", "replicas", "services"],
         "properties": {
             "global": {"type": "object"},
             "image": {"type": "string", "minLength": 1},
             "interval": {"type": "number", "minimum": 0.2, "maximum": 3600},
             "quota": {"type": "integer", "minimum": 1, "maximum": 10000},
             "replicas": {"type": "integer", "minimum": 1, "maximum": 10},
+            "services": {"type": "string", "minLength": 1},
         },
     }
 

@@ -112,6 +112,15 @@ def test_the_abi_page_has_the_tables_that_the_engine_has():
         assert drawn[call.name] == ", ".join(call.params)
 
 
+def test_the_page_on_kubernetes_has_the_fields_that_the_api_server_knows():
+    page = DOCS / "reference/kubernetes.md"
+    assert tool("kubernetes_reference").filled(page.read_text()) == page.read_text()
+    taken = {
+        cells[0].removesuffix(", optional").strip("`") for cells in rows("reference/kubernetes.md")
+    }
+    assert {"policy", "platform", "tabascoCA", "database", "replicas"} <= taken
+
+
 def test_the_policy_page_lists_every_limit_with_its_default():
     units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
     drawn = {}

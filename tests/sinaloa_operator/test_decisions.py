@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from sinaloa_operator.pods import config_map, network_policy, pod, pod_name, ser
 from sinaloa_operator.specification import Placement
 from support.named_policies import document
 from support.policies import text
+from support.stack import new_party
 
 NOTHING = Seen(pods=(), attempt=0, ahead=0, quota=None, attested=None)
 
@@ -38,6 +41,11 @@ def body(**spec):
             **spec,
         },
     }  # fmt: skip
+
+
+def certificate_text():
+    party = new_party("authority")
+    return x509.load_der_x509_certificate(party.certificate).public_bytes(Encoding.PEM).decode()
 
 
 def placement(**spec):
@@ -164,6 +172,7 @@ def test_no_attempt_is_begun_whose_number_was_used(phases, attempt, attempts):
         ({"platform": "moon"}, "PlatformUnknown", "moon"),
         ({"softwareRootSecret": ""}, "SoftwareRootMismatch", "not given"),
         ({"policy": "{}"}, "PolicyRefused", "policy:"),
+        ({"tabascoCA": "no certificate"}, "AuthorityRefused", "expected certificates in PEM"),
         ({"policy": "\ud800"}, "PolicyRefused", "policy:"),
     ],
 )
@@ -246,6 +255,28 @@ def test_hardware_is_asked_for_by_class_and_devices_and_vouches_itself():
     assert sonora["args"][:2] == ["--evidence", "tsm"]
     assert sonora["resources"] == {"limits": {"sev-snp.example/esid": 1}}
     assert [each["name"] for each in made["volumes"]] == ["state", "temporary", "policy"]
+
+
+def test_a_confidential_node_without_a_runtime_of_its_own_shows_its_kernels_interface():
+    wanted = Placement.read(
+        body(policy=policy_on("sev-snp"), platform="sev-snp", softwareRootSecret="")
+    )
+    made = pod(wanted, 1, "image")["spec"]
+    (sonora,) = made["initContainers"]
+    assert "/sys/kernel/config/tsm/report" in [each["mountPath"] for each in sonora["volumeMounts"]]
+    assert {"path": "/sys/kernel/config/tsm/report", "type": "Directory"} in [
+        each.get("hostPath") for each in made["volumes"]
+    ]
+
+
+def test_authorities_of_the_attestation_service_come_with_the_policy():
+    authority = certificate_text()
+    wanted = placement(tabascoCA=authority)
+    assert config_map(wanted)["data"]["tabasco-ca.pem"] == authority
+    (*_, sonora) = pod(wanted, 1, "image")["spec"]["initContainers"]
+    place = sonora["args"].index("--tabasco-ca") + 1
+    assert sonora["args"][place] == "/etc/veracruz/policy/tabasco-ca.pem"
+    assert "/etc/veracruz/policy" in [each["mountPath"] for each in sonora["volumeMounts"]]
 
 
 def test_objects_of_a_computation_are_its_own():

@@ -1,7 +1,6 @@
 """The `veracruz-operator` command."""
 
 import logging
-from pathlib import Path
 
 import click
 
@@ -51,15 +50,10 @@ def main() -> None:
     show_default=True,
     help="How long a leader that is not heard of is waited for.",
 )
-@click.option(
-    "--tabasco-ca",
-    type=click.Path(path_type=Path),
-    help="Speak TLS with attestation services, whose certificates come from these authorities.",
-)
 @log_option
 def run(  # noqa: PLR0917 - click gives them by name
     image: str, namespaces: tuple[str, ...], quota: int | None, interval: float, lease: str,
-    lease_namespace: str, lease_seconds: int, tabasco_ca: Path | None,
+    lease_namespace: str, lease_seconds: int,
 ) -> None:  # fmt: skip
     """Wait for the lease, and look after computations while it is held.
 
@@ -69,7 +63,7 @@ def run(  # noqa: PLR0917 - click gives them by name
     for name in ("kopf", "leaderelection"):
         logging.getLogger(name).setLevel(logging.WARNING)  # a line for every look at an object
     log_in()
-    settings = OperatorSettings(image, quota, interval, tabasco_ca)
+    settings = OperatorSettings(image, quota, interval)
     registry = registry_of(lambda: Reconciler(Cluster(), settings), settings)
     lead(
         registry,

@@ -7,13 +7,18 @@ policy, and an object is one computation from its first day to its last.
 from typing import Any, Final
 
 from sinaloa_operator.names import ATTESTATIONS, COMPUTATIONS, GROUP, VERSION
-from sinaloa_operator.specification import EVIDENCE, MAX_ATTEMPTS, MAX_POLICY_CHARS
+from sinaloa_operator.specification import (
+    EVIDENCE,
+    MAX_ATTEMPTS,
+    MAX_AUTHORITY_CHARS,
+    MAX_POLICY_CHARS,
+)
 
 _YEAR_S: Final = 366 * 24 * 3600
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 253}
 _RESOURCES: Final = {
     "type": "object",
-    "description": "Requests and limits, devices such as sev-snp's among them.",
+    "description": "Requests and limits, as containers have them: memory, processors, devices.",
     "x-kubernetes-preserve-unknown-fields": True,
 }
 
@@ -41,14 +46,18 @@ def _computation() -> dict[str, Any]:
                 "type": "string",
                 "minLength": 2,
                 "maxLength": MAX_POLICY_CHARS,
-                "description": "The policy's exact text: its digest is its name.",
+                "description": "The policy's exact text: its digest is attested to everybody.",
             },
             "platform": {
                 "type": "string",
                 "enum": sorted(EVIDENCE),
-                "description": "Where it is to run; the policy must accept it.",
+                "description": "The kind of isolate; the policy must accept it by name.",
             },
-            "runtimeClassName": {**_NAME, "description": "Such as kata-qemu-snp."},
+            "runtimeClassName": {
+                **_NAME,
+                "description": "A runtime of confidential containers, such as kata-qemu-snp; "
+                "none on a plain node.",
+            },
             "nodeSelector": {
                 "type": "object",
                 "maxProperties": 16,
@@ -56,13 +65,26 @@ def _computation() -> dict[str, Any]:
                 "description": "Labels that the node must have.",
             },
             "resources": _RESOURCES,
+            "tabascoCA": {
+                "type": "string",
+                "maxLength": MAX_AUTHORITY_CHARS,
+                "description": "Authorities of Tabasco's certificate, in PEM; without it the "
+                "service is spoken to in plain text.",
+            },
             "softwareRootSecret": {
                 **_NAME,
-                "description": "The secret with a software root's files, for linux-software-root.",
+                "description": "The secret with the files of a software root; needed for "
+                "linux-software-root, and refused for every other platform.",
             },
-            "timeToLiveSeconds": _whole(1, _YEAR_S, "After that everything ends."),
+            "timeToLiveSeconds": _whole(
+                1, _YEAR_S, "After that everything ends; without it when the policy says."
+            ),
             "attempts": {
-                **_whole(1, MAX_ATTEMPTS, "How often it is started, each time with no state."),
+                **_whole(
+                    1,
+                    MAX_ATTEMPTS,
+                    "How often it is started, with nothing of the time before.",
+                ),
                 "default": 1,
             },
             "drainSeconds": {
@@ -84,9 +106,20 @@ def _attestation() -> dict[str, Any]:
                 "pattern": r"^postgresql://[^\s:@/]+@[^\s@]+$",
                 "description": "postgresql://USER@HOST/NAME, without a password.",
             },
-            "stateSecret": {**_NAME, "description": "The secret with the state folder's files."},
-            "tlsSecret": {**_NAME, "description": "A secret of the type kubernetes.io/tls."},
-            "passwordSecret": {**_NAME, "description": "The secret with a file pgpass."},
+            "stateSecret": {
+                **_NAME,
+                "description": "The secret with a state folder's files, the result-signing key "
+                "among them.",
+            },
+            "tlsSecret": {
+                **_NAME,
+                "description": "A secret of type kubernetes.io/tls, for gRPC and HTTP.",
+            },
+            "passwordSecret": {
+                **_NAME,
+                "description": "The secret with a file pgpass, for a database that asks for a "
+                "password.",
+            },
             "replicas": {**_whole(1, 20, "How many services stand side by side."), "default": 2},
             "resources": _RESOURCES,
         },

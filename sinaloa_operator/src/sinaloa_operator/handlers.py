@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import kopf
@@ -33,13 +32,11 @@ class OperatorSettings:
         image: of Sonora and Sinaloa, and of Tabasco.
         quota: computations of a namespace at once; None is any number.
         interval_s: how often each object is looked at.
-        tabasco_ca: authorities of Tabasco's certificate; None is plain text.
     """
 
     image: str
     quota: int | None
     interval_s: float
-    tabasco_ca: Path | None
 
 
 class NoCopies(kopf.AnnotationsDiffBaseStorage):
@@ -119,7 +116,7 @@ class Reconciler:
         )
         plan = decide(placement, seen, now)
         if plan.ask and (plan.attested is None or plan.attempt != attempt):
-            found = ask(placement.policy, plan.ask, self._settings.tabasco_ca)
+            found = ask(placement, plan.ask)
             plan = replace(plan, attested=found)
         return plan
 

@@ -19,5 +19,8 @@ SONORA_HEALTH_PORT: Final = 3018
 TABASCO_PORT: Final = 3010
 TABASCO_HTTP_PORT: Final = 3011
 
+POLICY_FILE: Final = "policy.json"
+AUTHORITY_FILE: Final = "tabasco-ca.pem"
+
 BRIDGE: Final = "sinaloa"
 ROOT: Final = "sonora"

@@ -10,9 +10,11 @@ from typing import Any, Final
 from sinaloa_operator.names import (
     API_VERSION,
     ATTEMPT_LABEL,
+    AUTHORITY_FILE,
     BRIDGE,
     COMPUTATION_LABEL,
     DIGEST_ANNOTATION,
+    POLICY_FILE,
     ROOT,
     SINALOA_PORT,
     SONORA_HEALTH_PORT,
@@ -43,6 +45,7 @@ _ENDING_S: Final = 10  # what processes have to end when nothing is under way an
 _STATE: Final = "/run/veracruz"
 _POLICY: Final = "/etc/veracruz/policy"
 _KEY: Final = "/etc/veracruz/root"
+_TSM: Final = "/sys/kernel/config/tsm/report"
 
 
 def policy_name(placement: Placement) -> str:
@@ -61,13 +64,16 @@ def labels(placement: Placement) -> dict[str, str]:
 
 
 def config_map(placement: Placement) -> Object:
-    """The policy, which cannot be changed any more."""
+    """The policy and Tabasco's authorities, which cannot be changed any more."""
+    files = {POLICY_FILE: placement.policy.raw.decode()}
+    if placement.tabasco_ca:
+        files[AUTHORITY_FILE] = placement.tabasco_ca
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": _meta(placement, policy_name(placement)),
         "immutable": True,
-        "data": {"policy.json": placement.policy.raw.decode()},
+        "data": files,
     }
 
 
@@ -148,6 +154,7 @@ def _key_copy(placement: Placement, image: str) -> list[Object]:
 
 
 def _sonora(placement: Placement, image: str) -> Object:
+    authority = ["--tabasco-ca", f"{_POLICY}/{AUTHORITY_FILE}"] if placement.tabasco_ca else []
     return {
         "name": ROOT,
         "image": image,
@@ -155,6 +162,7 @@ def _sonora(placement: Placement, image: str) -> Object:
         "command": ["sonora", "serve"],
         "args": [
             "--evidence", EVIDENCE[placement.platform], "--tabasco", str(placement.policy.tabasco),
+            *authority,
             "--state", f"{_STATE}/sonora", "--socket", f"{_STATE}/sonora.sock",
             "--listen", f"0.0.0.0:{SONORA_HEALTH_PORT}", "--log-format", "json",
         ],
@@ -165,8 +173,18 @@ def _sonora(placement: Placement, image: str) -> Object:
         },
         "resources": dict(placement.resources),
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [_mount("state", _STATE), _mount("temporary", TEMPORARY)],
+        "volumeMounts": [
+            _mount("state", _STATE),
+            _mount("policy", _POLICY, read_only=True),
+            _mount("temporary", TEMPORARY),
+            *([_mount("tsm", _TSM)] if _by_tsm_of_node(placement) else []),
+        ],
     }  # fmt: skip
+
+
+def _by_tsm_of_node(placement: Placement) -> bool:
+    """Whether the node is the confidential machine, and not a guest that the runtime makes."""
+    return EVIDENCE[placement.platform] == "tsm" and not placement.runtime_class
 
 
 def _sinaloa(placement: Placement, image: str) -> Object:
@@ -175,7 +193,7 @@ def _sinaloa(placement: Placement, image: str) -> Object:
         "image": image,
         "command": ["sinaloa", "serve"],
         "args": [
-            f"{_POLICY}/policy.json", "--sonora", f"{_STATE}/sonora.sock",
+            f"{_POLICY}/{POLICY_FILE}", "--sonora", f"{_STATE}/sonora.sock",
             "--listen", f"0.0.0.0:{SINALOA_PORT}", "--drain", str(placement.drain_s),
             "--log-format", "json", "--json",
         ],
@@ -201,6 +219,8 @@ def _volumes(placement: Placement) -> list[Object]:
         {"name": "temporary", "emptyDir": {"medium": "Memory"}},
         {"name": "policy", "configMap": {"name": policy_name(placement)}},
     ]
+    if _by_tsm_of_node(placement):
+        found.append({"name": "tsm", "hostPath": {"path": _TSM, "type": "Directory"}})
     if placement.software_root:
         found.append({"name": "root-key", "secret": {"secretName": placement.software_root}})
     return found

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from cryptography import x509
+
 from sinaloa_operator.errors import ObjectRefusedError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import LINUX_SOFTWARE, MAX_POLICY_BYTES, Policy, PolicyError
@@ -25,6 +27,8 @@ EVIDENCE: Final[Mapping[str, str]] = {
 MAX_ATTEMPTS: Final = 10
 MAX_POLICY_CHARS: Final = min(MAX_POLICY_BYTES, 512 * 1024)
 """What of a policy an object has room for; etcd refuses objects of more than 1.5 MB."""
+
+MAX_AUTHORITY_CHARS: Final = 64 * 1024
 
 _MAX_NAME: Final = 50  # with `-attempt` and `-policy` still a label
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -44,6 +48,7 @@ class Placement:
         runtime_class: such as `kata-qemu-snp`; empty on a plain node.
         node_selector: labels that the node must have.
         resources: requests and limits of the pod's containers, as Kubernetes has them.
+        tabasco_ca: certificates in PEM that Tabasco's has to come from; empty is plain text.
         software_root: name of the secret with a software root's key, for that platform alone.
         lifetime_s: after how many seconds everything ends; None is when the policy says.
         attempts: how often it is started, each time with nothing of the time before.
@@ -59,6 +64,7 @@ class Placement:
     runtime_class: str
     node_selector: Mapping[str, str]
     resources: Mapping[str, Any]
+    tabasco_ca: str
     software_root: str
     lifetime_s: int | None
     attempts: int
@@ -90,6 +96,7 @@ class Placement:
             runtime_class=spec.get("runtimeClassName", ""),
             node_selector=spec.get("nodeSelector", {}),
             resources=spec.get("resources", {}),
+            tabasco_ca=_authorities(spec.get("tabascoCA", "")),
             software_root=spec.get("softwareRootSecret", ""),
             lifetime_s=spec.get("timeToLiveSeconds"),
             attempts=spec.get("attempts", 1),
@@ -125,3 +132,14 @@ def _policy(text: str) -> Policy:
         return Policy.parse(text.encode(), at=None)
     except (PolicyError, UnicodeEncodeError) as error:
         raise ObjectRefusedError("PolicyRefused", f"policy: {error}") from None
+
+
+def _authorities(text: str) -> str:
+    try:
+        if text:
+            x509.load_pem_x509_certificates(text.encode())
+    except (ValueError, UnicodeEncodeError):
+        raise ObjectRefusedError(
+            "AuthorityRefused", "tabascoCA is no certificate, expected certificates in PEM"
+        ) from None
+    return text
