@@ -13,7 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Debian 12's newest Rust, which is not installed: it excludes the one that the examples are built with.
 MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-dev libstd-rust-web-1.96 lld-22 libllvm22
 
-.PHONY: manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
+HELM := helm.sh/helm/v3/cmd/helm@v3.22.0
+
+.PHONY: containers manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,15 +43,22 @@ spec: $(BIN)/.installed-dev ## the WebAssembly specification's testsuite, fetche
 toolchains: $(BIN)/.installed-dev ## guests by compilers that are installed apart, as far as they are here; the first time takes minutes
 	VERACRUZ_TOOLCHAINS=1 $(BIN)/python -m pytest $(addprefix tests/sdk/toolchains/test_,toolchains.py rust_crates.py python_guest.py templates.py)
 
-manifests: $(BIN)/.installed-dev ## rewrite what clusters are given to run the operator
+manifests: $(BIN)/.installed-dev ## rewrite what clusters are given to run the operator, and the reference of its fields
 	$(BIN)/python tools/kubernetes_manifests.py sinaloa_operator/manifests
+	$(BIN)/python tools/kubernetes_reference.py docs/reference/kubernetes.md
 
-# The API server is built of the Go module proxy's sources, once: a quarter of an hour of two cores.
-kubernetes: $(BIN)/.installed-dev ## the operator against a real API server and etcd, with 50 computations at once
+containers: wheels ## container images of the services and of the operator, as an OCI layout in build/containers
+	@rm -rf build/containers
+	@$(BIN)/python tools/container_images.py build/containers
+
+# The control plane is built of the Go module proxy's sources, once: half an hour of two cores.
+kubernetes: $(BIN)/.installed-dev ## the operator in a real control plane, with 50 computations at once
 	@test -x build/kubernetes/etcd/usr/bin/etcd || { mkdir -p build/kubernetes/etcd && cd build/kubernetes/etcd \
 	  && apt-get download -q etcd-server && dpkg -x etcd-server_*.deb . && rm -f etcd-server_*.deb; }
-	@test -x build/kubernetes/kube-apiserver || { cd tests/kubernetes/apiserver \
-	  && CGO_ENABLED=0 go build -p 2 -ldflags='-s -w' -o $(CURDIR)/build/kubernetes/kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver; }
+	@test -x build/kubernetes/kubectl || { cd tests/kubernetes/control_plane \
+	  && CGO_ENABLED=0 go build -p 2 -ldflags='-s -w' -o $(CURDIR)/build/kubernetes/ \
+	  $(addprefix k8s.io/kubernetes/cmd/kube,-apiserver -controller-manager -scheduler ctl); }
+	@test -x build/kubernetes/helm || CGO_ENABLED=0 GOBIN=$(CURDIR)/build/kubernetes go install -ldflags='-s -w' $(HELM)
 	VERACRUZ_KUBERNETES=$(CURDIR)/build/kubernetes VERACRUZ_COMPUTATIONS=$${VERACRUZ_COMPUTATIONS:-50} $(BIN)/python -m pytest tests/sinaloa_operator
 
 browser: $(BIN)/.installed-dev ## the page of `durango ui` in Debian's Chromium; pictures of it in build/screenshots

@@ -1,8 +1,8 @@
-"""One cluster for all tests of the operator; without an API server they are skipped."""
+"""One cluster for all tests of the operator; without a control plane they are skipped."""
 
 import pytest
 
-from support.api_server import AVAILABLE, MISSING, ApiServer
+from support.control_plane import AVAILABLE, MISSING, ControlPlane
 from support.operated_cluster import OperatedCluster
 from support.stack import Stack
 
@@ -13,7 +13,7 @@ def cluster(tmp_path_factory):
         pytest.skip(MISSING)
     folder = tmp_path_factory.mktemp("cluster")
     stack = Stack(folder)
-    server = ApiServer()
+    server = ControlPlane()
     running = OperatedCluster(server, stack, folder)
     yield running
     running.close()

@@ -128,36 +128,47 @@ def test_deletion_waits_until_isolates_have_ended(operated):
     assert run.sidecar.poll() is not None
 
 
-def test_an_attestation_service_gets_what_it_stands_on(operated):
-    spec = {
-        "database": "postgresql://tabasco@db.example/tabasco",
-        "stateSecret": "state", "tlsSecret": "tls", "passwordSecret": "password", "replicas": 3,
-    }  # fmt: skip
-    operated.create(
-        {
-            "apiVersion": "compute.veracruz/v1alpha1", "kind": "Attestation",
-            "metadata": {"name": "tabasco", "namespace": NAMESPACE}, "spec": spec,
-        }
-    )  # fmt: skip
-    kinds = operated.dynamic.resources
-    kind = kinds.get(api_version="compute.veracruz/v1alpha1", kind="Attestation")
+def test_what_was_made_for_a_computation_goes_with_it(operated):
+    policy, _ = operated.policy()
+    operated.create(operated.document("swept", policy, drainSeconds=0))
+    operated.until_attested("swept")
+    operated.delete("swept")
+    kinds = (("v1", "ConfigMap"), ("v1", "Service"), ("networking.k8s.io/v1", "NetworkPolicy"))
 
-    def status():
-        return kind.get(name="tabasco", namespace=NAMESPACE).to_dict().get("status") or {}
+    def left():
+        found = [
+            each["metadata"]
+            for version, kind in kinds
+            for each in operated.of(version, kind).get(namespace=NAMESPACE).to_dict()["items"]
+        ]
+        return [each["name"] for each in found if each["name"].startswith("swept")]
 
-    operated.until(lambda: status().get("phase") == "Starting", status)
-    assert status()["message"] == "0 of 3 replicas are ready"
-    for version, name in (
-        ("apps/v1", "Deployment"), ("v1", "Service"), ("policy/v1", "PodDisruptionBudget"),
-        ("networking.k8s.io/v1", "NetworkPolicy"),
-    ):  # fmt: skip
-        assert kinds.get(api_version=version, kind=name).get(name="tabasco", namespace=NAMESPACE)
-    patched = {"spec": {"replicas": 2}}
-    kind.patch(
-        body=patched, name="tabasco", namespace=NAMESPACE,
-        content_type="application/merge-patch+json",
-    )  # fmt: skip
-    operated.until(lambda: status().get("message") == "0 of 2 replicas are ready", status)
+    assert set(left()) == {"swept", "swept-policy"}
+    operated.until(lambda: not left(), left)
+
+
+def test_a_quota_of_the_cluster_refuses_what_is_too_much(operated):
+    namespace = "counted"
+    operated.core.create_namespace({"metadata": {"name": namespace}})
+    hard = {"count/computations.compute.veracruz": "1"}
+    operated.core.create_namespaced_resource_quota(
+        namespace, {"metadata": {"name": "computations"}, "spec": {"hard": hard}}
+    )
+
+    def counted():
+        found = operated.core.read_namespaced_resource_quota("computations", namespace)
+        return found.status.hard == hard
+
+    operated.until(counted)
+    policy, _ = operated.policy(platform="sev-snp")
+    document = operated.document("first", policy)
+    document["metadata"]["namespace"] = namespace
+    operated.create(document)
+    document["metadata"]["name"] = "second"
+    with pytest.raises(ApiException) as caught:
+        operated.create(document)
+    assert caught.value.status == 403
+    assert "exceeded quota" in caught.value.body
 
 
 @pytest.mark.parametrize(

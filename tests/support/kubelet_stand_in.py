@@ -1,10 +1,10 @@
-"""A stand-in for scheduler and kubelet: it runs pods' containers as processes of this machine.
+"""A stand-in for the kubelet: it runs pods' containers as processes of this machine.
 
-It is no kubelet. There is no image, no namespace and no cgroup: a pod's command is run as it
-stands, with the folders of its volumes where its mounts are named, on an address of its own out of
-127.0.0.0/8. What it does as a kubelet does: init containers one after the other, a sidecar before
-the rest and after it, startup and readiness by gRPC health, SIGTERM and the grace period, phases,
-exit statuses and last words in the pod's status.
+It is no kubelet. There is no cgroup and no network but this machine's: each pod has an address of
+its own out of 127.0.0.0/8. `pod_containers` says how its commands are run. What it does as a
+kubelet does: init containers one after the other, a sidecar before the rest and after it, startup
+and readiness by gRPC health or HTTPS, SIGTERM and the grace period, phases, exit statuses and last
+words in the pod's status.
 """
 
 import base64
@@ -12,13 +12,12 @@ import contextlib
 import itertools
 import os
 import shutil
-import signal
+import ssl
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +26,25 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kubernetes.client.exceptions import ApiException
 
 from kubernetes import client
-from sonora.image.local import local_image
+from sinaloa_operator.pods import USER
+from support.pod_containers import Containers
 
-_PROFILES = Path(__file__).parents[2] / "sinaloa_operator/manifests/seccomp"
-_UNDER_PROFILE = str(Path(__file__).parent / "under_profile.py")
 _POLL_S = 0.2
 _LAST_WORDS = 2000
+_NODE = "stand-in"
+_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500"}
 _addresses = itertools.count(1)
 
 
 class KubeletStandIn:
-    """Looks for pods of all namespaces until `close`, and runs each in a thread."""
+    """One node: it looks for the pods that are bound to it, and runs each in a thread."""
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: client.ApiClient, containers: Containers) -> None:
         self._api = client.CoreV1Api(api)
-        self._image = str(local_image().folder)
+        self._containers = containers
         self.folder = Path(tempfile.mkdtemp(prefix="vk-"))
         self._closing = threading.Event()
+        self._register()
         self._runs: dict[str, PodRun] = {}
         self.most_at_once = 0
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -67,9 +68,22 @@ class KubeletStandIn:
             run.thread.join()
         shutil.rmtree(self.folder)
 
+    def _register(self) -> None:
+        """What a kubelet says of itself; the taint of a node that is not ready yet goes."""
+        self._api.create_node({"metadata": {"name": _NODE}})
+        status = {
+            "capacity": _CAPACITY,
+            "allocatable": _CAPACITY,
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }
+        self._api.patch_node_status(_NODE, {"status": status})
+        self._api.patch_node(_NODE, {"spec": {"taints": []}})
+
     def _look(self) -> None:
         while not self._closing.wait(_POLL_S):
-            pods = self._api.list_pod_for_all_namespaces().items
+            pods = self._api.list_pod_for_all_namespaces(
+                field_selector=f"spec.nodeName={_NODE}"
+            ).items
             there = {pod.metadata.uid for pod in pods}
             for uid, run in self._runs.items():
                 if uid not in there:
@@ -79,7 +93,7 @@ class KubeletStandIn:
                 uid = pod.metadata.uid
                 if uid not in self._runs and pod.metadata.deletion_timestamp is None:
                     folder = self.folder / str(len(self._runs))
-                    self._runs[uid] = PodRun(self._api, pod, folder, self._image)
+                    self._runs[uid] = PodRun(self._api, pod, folder, self._containers)
                 elif uid in self._runs and pod.metadata.deletion_timestamp is not None:
                     self._runs[uid].grace_s = pod.metadata.deletion_grace_period_seconds or 0
                     self._runs[uid].ending.set()
@@ -90,7 +104,9 @@ class KubeletStandIn:
 class PodRun:
     """One pod, from its binding to its end."""
 
-    def __init__(self, api: client.CoreV1Api, pod: Any, folder: Path, image: str) -> None:
+    def __init__(
+        self, api: client.CoreV1Api, pod: Any, folder: Path, containers: Containers
+    ) -> None:
         self._api = api
         self._pod = api.api_client.sanitize_for_serialization(pod)
         self.name = pod.metadata.name
@@ -98,7 +114,7 @@ class PodRun:
         self.folder = folder
         number = next(_addresses)
         self.address = f"127.{64 + os.getpid() % 128}.{number // 250}.{number % 250 + 1}"
-        self._environment = {**os.environ, "SONORA_IMAGE": image}
+        self._containers = containers
         self.closing, self.ending, self.grace_s = threading.Event(), threading.Event(), 30
         self._mounts: dict[str, Path] = {}
         self.sidecar: subprocess.Popen | None = None
@@ -108,7 +124,6 @@ class PodRun:
 
     def _run(self) -> None:
         try:
-            self._bind()
             self._make_volumes()
             self._live()
         finally:
@@ -121,7 +136,7 @@ class PodRun:
 
     def _live(self) -> None:
         spec = self._pod["spec"]
-        for each in spec["initContainers"]:
+        for each in spec.get("initContainers", []):
             process = self._start(each)
             if each.get("restartPolicy") == "Always":
                 self.sidecar = process
@@ -150,22 +165,14 @@ class PodRun:
         }
         self._tell("Failed" if code else "Succeeded", container=container, terminated=terminated)
 
-    def _bind(self) -> None:
-        """The scheduler's part."""
-        meta = client.V1ObjectMeta(name=self.name, namespace=self.namespace)
-        target = client.V1ObjectReference(kind="Node", api_version="v1", name="stand-in")
-        self._api_call(
-            self._api.create_namespaced_binding,
-            self.namespace,
-            client.V1Binding(metadata=meta, target=target),
-            _preload_content=False,
-        )
-
     def _make_volumes(self) -> None:
         self.folder.mkdir()
         for volume in self._pod["spec"]["volumes"]:
             path = self.folder / volume["name"]
             path.mkdir()
+            if os.geteuid() == 0:
+                os.chown(path, 0, USER)
+            path.chmod(0o2777)
             if "configMap" in volume:
                 name = volume["configMap"]["name"]
                 found = self._api.read_namespaced_config_map(name, self.namespace).data
@@ -179,30 +186,8 @@ class PodRun:
             self._mounts[volume["name"]] = path
 
     def _start(self, container: dict) -> subprocess.Popen:
-        scripts = Path(sysconfig.get_path("scripts"))
-        words = [*container["command"], *container.get("args", [])]
-        mounts = sorted(
-            container["volumeMounts"], key=lambda each: len(each["mountPath"]), reverse=True
-        )
-        placed = []
-        for word in words:
-            shown = word.replace("0.0.0.0", self.address)
-            for mount in mounts:
-                if mount["mountPath"] != "/tmp":
-                    shown = shown.replace(mount["mountPath"], str(self._mounts[mount["name"]]))
-            placed.append(shown)
-        found = shutil.which(placed[0], path=os.pathsep.join([str(scripts), os.environ["PATH"]]))
-        placed[0] = str(found)
-        profile = self._pod["spec"]["securityContext"]["seccompProfile"]
-        if profile["type"] == "Localhost":
-            name = Path(profile["localhostProfile"])
-            assert name.parent.name == "veracruz"
-            placed = [sys.executable, _UNDER_PROFILE, str(_PROFILES / name.name), *placed]
-        with (self.folder / f"{container['name']}.log").open("wb") as log:
-            return subprocess.Popen(
-                placed, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=self._environment, cwd=self.folder,
-            )  # fmt: skip
+        log = self.folder / f"{container['name']}.log"
+        return self._containers.start(self._pod, container, self._mounts, self.address, log)
 
     def _healthy(self, probe: dict, process: subprocess.Popen) -> bool:
         while process.poll() is None and not self._over():
@@ -212,6 +197,8 @@ class PodRun:
         return False
 
     def _healthy_now(self, probe: dict) -> bool:
+        if "httpGet" in probe:
+            return self._answers(probe["httpGet"])
         with grpc.insecure_channel(f"{self.address}:{probe['grpc']['port']}") as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
@@ -220,16 +207,36 @@ class PodRun:
                 return False
             return answer.status == health_pb2.HealthCheckResponse.SERVING
 
+    def _answers(self, wanted: dict) -> bool:
+        """As a kubelet asks: whose certificate it is does not matter to it."""
+        assert wanted["scheme"] == "HTTPS"
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            with urllib.request.urlopen(
+                f"https://{self.address}:{wanted['port']}{wanted['path']}",
+                timeout=2,
+                context=context,
+            ) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
     def _over(self) -> bool:
         return self.ending.is_set() or self.closing.is_set()
 
+    def said(self, container: str) -> str:
+        """What a container wrote, as far as it was started."""
+        path = self.folder / f"{container}.log"
+        return path.read_text() if path.exists() else ""
+
     def _words(self, container: dict) -> str:
-        return (self.folder / f"{container['name']}.log").read_text()[-_LAST_WORDS:]
+        return self.said(container["name"])[-_LAST_WORDS:]
 
     def _stop(self, process: subprocess.Popen | None, grace_s: float) -> None:
         if process is None or process.poll() is not None:
             return
-        process.send_signal(signal.SIGTERM)
+        self._containers.terminate(process)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace_s)
         process.kill()

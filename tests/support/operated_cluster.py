@@ -1,12 +1,14 @@
-"""A cluster for tests of the operator: a real API server, and a stand-in for the kubelet."""
+"""A cluster for tests of the operator: a real control plane, and a stand-in for the kubelet."""
 
 import base64
 import os
 import signal
+import socket
 import subprocess
 import sysconfig
 import time
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,13 @@ import yaml
 from durango import Principal, attest
 from kubernetes import client, config, dynamic
 from sinaloa_operator.names import API_VERSION, COMPUTATION_LABEL, SINALOA_PORT
-from support.api_server import ApiServer
+from support.control_plane import ControlPlane
 from support.kubelet_stand_in import KubeletStandIn
 from support.patience import PATIENCE_S
+from support.pod_containers import Containers, HostContainers
 from support.runtime_guests import HELLO
 from support.stack import PI, RESULT, Stack, new_party
+from veracruz_shells.tls_files import ClientFiles
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy
 
@@ -28,14 +32,20 @@ NAMESPACE = "computations"
 
 
 class OperatedCluster:
-    """The API server with our manifests applied, and hands for what tests do in it."""
+    """The control plane with our manifests applied, and hands for what tests do in it."""
 
-    def __init__(self, server: ApiServer, stack: Stack, folder: Path) -> None:
+    def __init__(
+        self,
+        server: ControlPlane,
+        stack: Stack,
+        folder: Path,
+        containers: Containers | None = None,
+    ) -> None:
         self.server, self.stack, self.folder = server, stack, folder
         api = config.new_client_from_config(str(server.client_file("admin")))
         self.core = client.CoreV1Api(api)
         self.dynamic = dynamic.DynamicClient(api)
-        self.kubelet = KubeletStandIn(api)
+        self.kubelet = KubeletStandIn(api, containers or HostContainers())
         self._operators: list[subprocess.Popen] = []
         for path in sorted((MANIFESTS / "base").glob("*.yaml")):
             document = yaml.safe_load(path.read_text())
@@ -46,14 +56,13 @@ class OperatedCluster:
         self.core.create_namespace({"metadata": {"name": NAMESPACE}})
         for path in sorted((MANIFESTS / "base").glob("*role*.yaml")):
             self.create(yaml.safe_load(path.read_text()))
-        files = {
-            path.name: base64.b64encode(path.read_bytes()).decode()
-            for path in (stack.folder / "sonora").iterdir()
-            if path.is_file()
-        }
-        self.core.create_namespaced_secret(
-            NAMESPACE, {"metadata": {"name": "software-root"}, "data": files}
-        )
+        root = (stack.folder / "sonora").iterdir()
+        self.secret("software-root", {path.name: path for path in root if path.is_file()})
+
+    def secret(self, name: str, files: Mapping[str, Path]) -> None:
+        """A secret with these files, by the names in it."""
+        data = {key: base64.b64encode(path.read_bytes()).decode() for key, path in files.items()}
+        self.core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": name}, "data": data})
 
     def create(self, document: dict, **named: object) -> dict:
         """Create an object; what the schema does not know is an error."""
@@ -88,9 +97,13 @@ class OperatedCluster:
             },
         }
 
+    def of(self, version: str, kind: str):
+        """All objects of a kind."""
+        return self.dynamic.resources.get(api_version=version, kind=kind)
+
     @property
     def computations(self):
-        return self.dynamic.resources.get(api_version=API_VERSION, kind="Computation")
+        return self.of(API_VERSION, "Computation")
 
     def status(self, name: str) -> dict:
         found = self.computations.get(name=name, namespace=NAMESPACE).to_dict()
@@ -123,17 +136,28 @@ class OperatedCluster:
         items = self.computations.get(namespace=NAMESPACE).to_dict()["items"]
         return name not in [each["metadata"]["name"] for each in items]
 
+    def listens(self, pod: str) -> bool:
+        """Whether the bridge of this pod takes calls."""
+        with suppress(OSError):
+            where = self.address_of(pod)
+            socket.create_connection((where.host, where.port), timeout=1).close()
+            return True
+        return False
+
     def address_of(self, pod: str) -> Address:
         """Where the bridge of this pod listens."""
         return Address(self.kubelet.run_of(pod).address, SINALOA_PORT)
 
-    def complete(self, pod: str, policy: Policy, parties: list) -> list[bytes | None]:
+    def complete(
+        self, pod: str, policy: Policy, parties: list, tls: ClientFiles | None = None
+    ) -> list[bytes | None]:
         """What principals do, until all who read have asked for shutdown; their results."""
         where = self.address_of(pod)
         results = []
         for number, party in enumerate(parties):
+            attested = attest(policy, sinaloa=where, tabasco_tls=tls)
             with Principal.connect(
-                policy, party, attest(policy, sinaloa=where), sinaloa=where, timeout_s=PATIENCE_S
+                policy, party, attested, sinaloa=where, timeout_s=PATIENCE_S
             ) as principal:
                 if number == 0:
                     principal.send_program(HELLO)
@@ -154,12 +178,19 @@ class OperatedCluster:
             self.kill(process)
 
     def start_operator(self, *arguments: str, lease_s: int = 6) -> subprocess.Popen:
+        command = [Path(sysconfig.get_path("scripts")) / "veracruz-operator"]
+        return self.start_operator_by(command, *arguments, lease_s=lease_s)
+
+    def start_operator_by(
+        self, command: list, *arguments: str, lease_s: int = 6
+    ) -> subprocess.Popen:
+        """An operator that this command starts."""
         log = self.folder / f"operator-{len(self._operators)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [
-                    Path(sysconfig.get_path("scripts")) / "veracruz-operator", "run",
-                    "--image", "registry.example/veracruz:tests", "--interval", "0.5",
+                    *command, "run", "--image", "registry.example/veracruz:tests",
+                    "--interval", "0.5",
                     "--lease-seconds", str(lease_s), *arguments,
                 ],
                 env={**os.environ, "KUBECONFIG": str(self.server.client_file("operator"))},

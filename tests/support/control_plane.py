@@ -1,9 +1,10 @@
-"""A real API server of Kubernetes and its etcd, on loopback, for the tests of the operator.
+"""A real control plane of Kubernetes on loopback, for the tests of the operator.
 
-There is no scheduler, no controller and no kubelet: what the operator needs of them is played by
-`kubelet_stand_in`, and what owner references alone would collect stays.
+etcd, API server, scheduler and the controllers are what they are anywhere. There are no nodes: what
+a kubelet does is played by `kubelet_stand_in`.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -25,8 +26,14 @@ from support.patience import PATIENCE_S
 
 FOLDER = Path(os.environ.get("VERACRUZ_KUBERNETES", "/nonexistent"))
 """Where `make kubernetes` has put both programs."""
-AVAILABLE = (FOLDER / "kube-apiserver").exists() and (FOLDER / "etcd/usr/bin/etcd").exists()
-MISSING = "there is no API server of Kubernetes: make kubernetes"
+_PROGRAMS = ("etcd/usr/bin/etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+AVAILABLE = all((FOLDER / each).exists() for each in _PROGRAMS)
+MISSING = "there is no control plane of Kubernetes: make kubernetes"
+_CONTROLLERS = (
+    "deployment-controller", "replicaset-controller", "disruption-controller",
+    "garbage-collector-controller", "resourcequota-controller",
+    "namespace-controller",
+)  # fmt: skip
 
 
 def free_port() -> int:
@@ -35,8 +42,8 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-class ApiServer:
-    """Both processes, which end with `close`; a file for clients per user."""
+class ControlPlane:
+    """Its processes, which end with `close`; a file for clients per user."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="veracruz-kube-"))
@@ -75,13 +82,24 @@ class ApiServer:
             f"--service-account-signing-key-file={self.folder}/accounts.pem",
         )  # fmt: skip
         self._wait_ready()
+        admin = self.client_file("admin")
+        self._run(
+            "kube-scheduler", FOLDER / "kube-scheduler", f"--kubeconfig={admin}",
+            "--leader-elect=false", "--secure-port=0",
+        )  # fmt: skip
+        self._run(
+            "kube-controller-manager", FOLDER / "kube-controller-manager", f"--kubeconfig={admin}",
+            "--leader-elect=false", "--secure-port=0", f"--controllers={','.join(_CONTROLLERS)}",
+        )  # fmt: skip
 
     def client_file(self, user: str) -> Path:
         """A configuration file for clients, of this user."""
         path = self.folder / f"{user}.yaml"
         cluster = {
             "server": f"https://127.0.0.1:{self.port}",
-            "certificate-authority": str(self.folder / "apiserver.crt"),
+            "certificate-authority-data": base64.b64encode(
+                (self.folder / "apiserver.crt").read_bytes()
+            ).decode(),
         }
         document = {
             "apiVersion": "v1",
