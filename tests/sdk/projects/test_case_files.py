@@ -184,7 +184,7 @@ def test_what_a_case_says_is_not_overwritten_without_force(tested, tmp_path):
     text = f"inputs = [{POINTS}]\ncode = -4 # they are too few\n"
     done = tested(LINEAR, "--record", line=text)
     assert done.exit_code == 1
-    assert "code 0, expected -4" in done.stdout
+    assert "code 0, expected -4 (BadInput)" in done.stdout
     assert "--force records that in its place" in done.stdout
     assert tmp_path.joinpath("tests/line.toml").read_text() == text
     assert tested(LINEAR, "--record", "--force").exit_code == 0

@@ -15,11 +15,13 @@ from sdk import projects
 from sdk.cli import main
 from sdk.examples import programs
 from sdk.projects import project as project_module
+from support import guests
 from support.guests import CountingRandom, module
 from support.rust_toolchain import found_rust
 from tlaxcala import check
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Strategy
+from veracruz_utils.refused_inputs import RefusedInput
 
 pytestmark = pytest.mark.timeout(600)  # the compiler's first run fills its cache
 LINEAR = programs.load("linear-regression")
@@ -289,8 +291,8 @@ def test_a_wrong_result_is_shown_beside_the_expected_one_for_each_strategy(sdk, 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("code = -4", "code -5, expected -4"),
-        ('inputs = [{ hex = "01" }]', "code -4, expected 0"),
+        ("code = -4", "code -5 (InvariantFailed), expected -4 (BadInput)"),
+        ('inputs = [{ hex = "01" }]', "code -4 (BadInput), expected 0"),
         ('inputs = [{ hex = "00" }]', "a result of 16 bytes, expected none"),
         ('inputs = [{ hex = "00" }]\nresult = { hex = "" }', "(16 bytes)"),
     ],
@@ -300,6 +302,13 @@ def test_a_code_or_a_result_that_was_not_expected_is_wrong(sdk, project, text, s
     done = sdk("test", "mine")
     assert done.exit_code == 1
     assert said in done.stdout
+
+
+def test_a_code_that_refuses_an_input_is_told_as_that(sdk, project):
+    code = RefusedInput(stream=False, index=1, reason=3).code
+    project(guests.main(f"(i32.const {code})"), case="")
+    told = f"code {code} (the program refused input 1: code 3), expected 0"
+    assert told in sdk("test", "mine").stdout
 
 
 def test_a_result_that_is_random_differs_between_the_strategies(sdk, project):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from execution_engine.abi_text import RETURN_CODES
 from execution_engine.code_cache import CodeCache
 from execution_engine.errors import EngineError, TrapError
 from execution_engine.limits import EngineLimits
@@ -15,6 +16,7 @@ from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import PineconeError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
+from veracruz_utils.refused_inputs import refused_input_of
 
 RUN_SECONDS: Final = 60.0
 _DIFFER: Final = (
@@ -108,7 +110,7 @@ def _faults(due: CaseRound, done: RoundSeen, tolerance: float) -> list[str]:
     if done.code is None:
         return [done.error]
     if done.code != due.code:
-        return [f"code {done.code}, expected {due.code}"]
+        return [f"code {_meaning(done.code)}, expected {_meaning(due.code)}"]
     expected, output = due.result, done.output
     if expected is None:
         return [] if output is None else [f"a result of {len(output)} bytes, expected none"]
@@ -127,3 +129,10 @@ def is_right(expected: Datum, output: bytes, tolerance: float) -> bool:
     except PineconeError:
         return False
     return same(expected.kind, found, right, tolerance=tolerance)
+
+
+def _meaning(code: int) -> str:
+    """A return code, with what it says of an input, or its name by the convention of programs."""
+    refused = refused_input_of(code)
+    said = RETURN_CODES.get(code) if refused is None else refused.words()
+    return str(code) if code == 0 or said is None else f"{code} ({said})"

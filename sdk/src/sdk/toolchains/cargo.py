@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from sdk.errors import BuildError, SourceUnavailableError
+from sdk.toolchains.crate_age import advice_on_age
 from sdk.toolchains.made import Made, Tool
 from sdk.toolchains.rust import (
     BUILD_SECONDS,
@@ -240,7 +241,7 @@ def _run(
         return ran
     if command[1] != "build":
         raise_if_unreachable(ran.words)
-    words = ran.words
+    words = ran.words + advice_on_age(ran.words, rust.version)
     if rust.note:  # it may be what the program lacks
         words = f"{words}\n{rust.note}"
     raise refusal(f"cargo, with rustc {rust.version},", folder, words)
