@@ -109,6 +109,11 @@ def advice_without_entry(imports: Iterable[Import]) -> str | None:
     return None
 
 
+def advice_on_import(module: str, name: str) -> str | None:
+    """What to do about a function that the host does not give; None if its name tells nothing."""
+    return next(_of_import(module, name, RefusalCode.FORBIDDEN_IMPORT), None)
+
+
 def _particular(code: RefusalCode, detail: str) -> Iterator[str]:
     if code is RefusalCode.FEATURE and (found := _FEATURE.search(detail)):
         yield from (_OF_FEATURES[name] for name in [found[1]] if name in _OF_FEATURES)

@@ -12,12 +12,12 @@ from execution_engine.static_limits import is_component
 from execution_engine.text import quoted
 from execution_engine.wasm.binary import Binary, parse
 from execution_engine.wasm.component_binary import imported_names
-from execution_engine.wasm.features import why_invalid
+from execution_engine.wasm.features import feature_problems, why_invalid
 from execution_engine.world import INTERFACE
 from sdk.adaptation.adapter import WASI, shipped_adapter
 from sdk.adaptation.linker import Given, link
 from sdk.errors import AdaptationError
-from tlaxcala.advice import OF_WASI_COMPONENTS
+from tlaxcala.advice import OF_WASI_COMPONENTS, advice
 
 __all__ = ["CLOCK", "adapt", "speaks_wasi"]
 
@@ -58,7 +58,7 @@ def adapt(
     program = _parsed(code)
     given = Given(arguments, environment or {}, clock)
     # The linker reads what it changes, and takes the numbers in it to be those of things there.
-    if (why := why_invalid(code)) is not None:
+    if (why := _why_invalid(code)) is not None:
         raise AdaptationError(f"the program is not valid: {why}")
     try:
         return link(program, shipped_adapter(), given)
@@ -75,8 +75,16 @@ def _parsed(code: bytes) -> Binary:
         return parse(code)
     except BinaryError as error:
         # A feature that it needs says more than where reading ended.
-        why = why_invalid(code) or error
+        why = _why_invalid(code) or error
         raise AdaptationError(f"the program cannot be read: {why}") from error
+
+
+def _why_invalid(code: bytes) -> str | None:
+    """Why a module is not valid, with what to do about the features that it needs."""
+    if (why := why_invalid(code)) is None:
+        return None
+    needed = [f"{text}: {advice(found, text)}" for found, text in feature_problems(code)]
+    return "; ".join(needed) or why
 
 
 def _why_not_a_component(code: bytes) -> str:

@@ -29,6 +29,7 @@ from sdk.adaptation.renumbering import MEMORY_SIZE as SIZE
 from sdk.adaptation.renumbering import Numbers
 from sdk.errors import AdaptationError
 from sdk.wasm_writing import section, signed, u32, vector
+from tlaxcala.advice import advice_on_import
 from veracruz_utils.frozen import frozen
 
 _START: Final = "_start"
@@ -104,9 +105,10 @@ def _check(program: Binary) -> None:
                 f"the program imports {one.name} with type {one.type}, its type is {host_call.type}"
             )
         if one.kind != "func" or (one.module != WASI and host_call is None):
+            known = advice_on_import(one.module, one.name) if one.kind == "func" else None
             raise AdaptationError(
                 f"the program imports {one.module}.{one.name}, which is neither of WASI 0.1 "
-                f"({WASI}) nor a host call: build it for wasm32-wasip1 without it"
+                f"({WASI}) nor a host call: {known or 'build it for wasm32-wasip1 without it'}"
             )
 
 
