@@ -51,6 +51,9 @@ HARMLESS = {
     "receipt: the end of time",
     "receipt: bits of NaNs that are nobody's",
     "unprotected: closed",
+    "details: the same",
+    "details: no result",
+    "details: fuel",
 }
 
 

@@ -10,11 +10,18 @@ from typing import Any, Final
 
 import cbor2
 
-from baja import KeyAndCertificate, make_certificate
+from baja import make_certificate
 from durango import Evidence
 from durango.attestation_files import SavedAttestation
 from durango.bundles import ReceiptBundle
-from psa_attestation.receipts.receipt import InputCommitment, Receipt, RunDetails, RunEnd
+from psa_attestation.receipts.receipt import (
+    DETAILS,
+    InputCommitment,
+    Receipt,
+    RunDetails,
+    RunEnd,
+    commit_details,
+)
 from psa_attestation.receipts.signing import sign_receipt
 from support.policies import current_document, identity, text
 from support.principal_rig import DAY, MEASUREMENT, Attester, key_pem, now
@@ -56,7 +63,10 @@ def _same(honest: Any) -> Any:
 
 @dataclass(frozen=True)
 class Forger:
-    """Who has all keys; each field is a change to what one of them signs."""
+    """Who has all keys; each field is a change to what one of them signs.
+
+    `details` take the place of those of the run, and the receipt commits to them.
+    """
 
     document: Change = _same
     policy: Change = _same
@@ -65,7 +75,7 @@ class Forger:
     receipt: Change = _same
     header: Change = _same
     unprotected: Change = _same
-    isolate: KeyAndCertificate = ISOLATE
+    details: Mapping[int, object] | None = None
 
     def bundle(self) -> bytes:
         """A bundle of one receipt."""
@@ -118,9 +128,14 @@ class Forger:
             salt=b"t" * 32,
         )
         protected, unprotected, payload, _ = cbor2.loads(made.opened).value
+        members = cbor2.loads(payload)
+        if self.details is not None:
+            salt, encoded = b"t" * 32, cbor2.dumps(self.details)
+            unprotected = {**unprotected, DETAILS: [salt, encoded]}
+            members |= {9: commit_details(salt, encoded)}
         return sign1_by_hand(
-            cbor2.dumps(self.receipt(cbor2.loads(payload)), canonical=True),
-            self.isolate.private_key,
+            cbor2.dumps(self.receipt(members), canonical=True),
+            ISOLATE.private_key,
             protected=cbor2.dumps(self.header(cbor2.loads(protected)), canonical=True),
             unprotected=self.unprotected(dict(unprotected)),
         )
@@ -354,6 +369,19 @@ RESULTS: Final[Mapping[str, Change]] = {
 }
 """What Tabasco signs."""
 
+DETAILED: Final[Mapping[str, Mapping[int, object]]] = {
+    "the same": {0: 0, 1: b"o" * 32, 2: 7},
+    "an error code": {0: 1, 2: 7},
+    "no duration": {0: 0, 1: b"o" * 32},
+    "no result": {0: 0, 2: 7},
+    "none": {},
+    "a short digest": {0: 0, 1: b"o" * 31, 2: 7},
+    "a code of 33 bits": {0: 1 << 32, 2: 7},
+    "fuel": {0: 0, 2: 7, 3: 2**64 - 1},
+    "more": {0: 0, 2: 7, 4: 0},
+}
+"""What the isolate tells readers alone."""
+
 RECEIPTS: Final[Mapping[str, Change]] = {
     "a format of the future": put({0: "veracruz-receipt-v3"}),
     "another policy": put({1: bytes(32)}),
@@ -398,7 +426,6 @@ RECEIPTS: Final[Mapping[str, Change]] = {
 """What the isolate signs."""
 
 _X5CHAIN: Final = 33
-_DETAILS: Final = "veracruz-details"
 HEADERS: Final[Mapping[str, Change]] = {
     "no type": drop(3),
     "another type": put({3: "text/plain"}),
@@ -411,7 +438,7 @@ HEADERS: Final[Mapping[str, Change]] = {
     "no algorithm": drop(1),
 }
 UNPROTECTED: Final[Mapping[str, Change]] = {
-    "closed": drop(_DETAILS),
+    "closed": drop(DETAILS),
     "no certificate": drop(_X5CHAIN),
     "two certificates": lambda honest: honest | {_X5CHAIN: [honest[_X5CHAIN]] * 2},
     "another certificate": put(
@@ -424,11 +451,11 @@ UNPROTECTED: Final[Mapping[str, Change]] = {
     "more": put({"note": 1}),
     "an algorithm": put({1: -7}),
     "details under another salt": lambda honest: (
-        honest | {_DETAILS: [bytes(32), honest[_DETAILS][1]]}
+        honest | {DETAILS: [bytes(32), honest[DETAILS][1]]}
     ),
-    "details without a salt": lambda honest: honest | {_DETAILS: honest[_DETAILS][1:]},
+    "details without a salt": lambda honest: honest | {DETAILS: honest[DETAILS][1:]},
     "other details": lambda honest: (
-        honest | {_DETAILS: [honest[_DETAILS][0], cbor2.dumps({0: 0, 1: bytes(32), 2: 7})]}
+        honest | {DETAILS: [honest[DETAILS][0], cbor2.dumps({0: 0, 1: bytes(32), 2: 7})]}
     ),
 }
 
@@ -447,4 +474,6 @@ def forged_bundles() -> dict[str, bytes]:
     ):
         for name, change in changes.items():
             made[f"{field}: {name}"] = Forger(**{field: change}).bundle()
+    for name, details in DETAILED.items():
+        made[f"details: {name}"] = Forger(details=details).bundle()
     return made
