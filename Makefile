@@ -113,6 +113,8 @@ openapi: $(BIN)/.installed-dev ## regenerate the description of Tabasco's HTTP i
 commands: $(BIN)/.installed-dev ## rewrite the reference of the commands and settings, and their manual pages
 	$(BIN)/python tools/commands.py docs/reference/commands.md
 	$(BIN)/python tools/configuration.py docs/reference
+	$(BIN)/python tools/log_page.py docs/reference/logs.md
+	$(BIN)/python tools/metrics_page.py docs/reference/metrics.md
 	$(BIN)/python tools/manual.py
 
 texts: $(BIN)/.installed-dev ## collect what the page of `durango ui` says, and write its German catalogue

@@ -32,6 +32,7 @@ from tabasco.cli import main
 from tabasco.http import description
 from tabasco.verify import Fault
 from tabasco.verify.kinds import EvidenceKind
+from veracruz_shells.log import LogFields
 from veracruz_utils.encoding.pinecone import encode_from_json, parse_type
 from veracruz_utils.policy import IsolationLayer, Limits, Role
 
@@ -83,6 +84,17 @@ def test_the_pages_of_settings_say_what_the_commands_take():
         written = (DOCS / f"reference/{name}-configuration.md").read_text()
         assert pages.page(name) == written, "run: make commands"
         assert f"({name}-configuration.md)" in (DOCS / "reference/README.md").read_text()
+
+
+def test_the_page_of_the_log_lists_every_event_and_every_field():
+    pages = tool("log_page")
+    assert pages.page() == (DOCS / "reference/logs.md").read_text(), "run: make commands"
+    assert pages.fields().keys() == LogFields.__annotations__.keys()
+
+
+def test_the_page_of_metrics_lists_every_metric_and_every_alert():
+    written = (DOCS / "reference/metrics.md").read_text()
+    assert tool("metrics_page").page() == written, "run: make commands"
 
 
 def test_the_page_of_the_library_says_what_its_docstrings_say():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from support.runtime_guests import HELLO
 from support.stack import DATA, PI, RESULT, Stack, below
 
+PAGE = Path(__file__).parents[2] / "docs/reference/logs.md"
 MARKER = b"PLANTED-7d41e9"
 IN_PROGRAM, IN_INPUT = MARKER + b"-program", MARKER + b"-input"
 NAMED = bytes([len(IN_PROGRAM)]) + IN_PROGRAM
@@ -50,6 +52,27 @@ def words_of(process_id: int) -> dict[str, bytes]:
     return told
 
 
+def check_fields(said: dict[str, str]) -> None:
+    """Lines of sessions, calls and isolates have the fields that the page says."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.read_text().splitlines()
+        if line.startswith(("| sinaloa |", "| sonora |", "| tabasco |", "| each |"))
+    ]
+    seen = set()
+    for service, text in said.items():
+        for line in map(json.loads, text.splitlines()):
+            for whose, message, always, _ in rows:
+                pattern = re.escape(message).replace(r"\.\.\.", ".*")
+                if whose in {service, "each"} and re.fullmatch(pattern, line["message"]):
+                    assert set(always.split(", ")) <= line.keys(), (service, line)
+                    seen.add((service, message))
+    assert seen >= {
+        ("sinaloa", "session opened"), ("sinaloa", "session ended"), ("sinaloa", "call ended"),
+        ("sonora", "isolate ..."), ("sonora", "token minted"), ("tabasco", "call ended"),
+    }  # fmt: skip
+
+
 def test_no_secret_is_in_a_log_a_file_an_argument_or_an_environment(stack_of_json, tmp_path):
     stack = stack_of_json
     with stack.computation([PI], [DATA], [RESULT], program=PROGRAM, data=(1,)) as computation:
@@ -83,6 +106,7 @@ def test_no_secret_is_in_a_log_a_file_an_argument_or_an_environment(stack_of_jso
         assert line["peer"].startswith("127.")
         assert min(line["session"], line["bytes_in"], line["bytes_out"]) > 0
         assert {"duration_s", "outcome"} <= line.keys()
+    check_fields({each.name: each.last_words for each in services})
     files = files_in(tmp_path)
     of_principals = own | {str(program), str(data)}
     principals = {at: text for at, text in files.items() if at in of_principals}

@@ -10,6 +10,7 @@ import click
 
 from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, DemoReport
 from veracruz.deployment import write_units
+from veracruz.monitoring import write_monitoring
 from veracruz_shells.console import command_group, emit, json_option, note
 
 _NEXT: Final = """
@@ -83,6 +84,24 @@ def units(*, output: Path, prefix: PurePosixPath, force: bool, as_json: bool) ->
     written = write_units(output, prefix=prefix, force=force)
     lines = "\n".join(map(str, written))
     emit({"files": written, "prefix": str(prefix)}, f"{lines}\n{_NEXT}", as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write into; it is made if it is missing.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@json_option
+def monitoring(*, output: Path, force: bool, as_json: bool) -> None:
+    """Write a dashboard for Grafana and alerts for Prometheus, for services with --metrics.
+
+    Jobs of Prometheus are to be named veracruz-NAME, such as veracruz-sonora.
+    """
+    written = write_monitoring(output, force=force)
+    emit({"files": written}, "\n".join(map(str, written)), as_json=as_json)
 
 
 def _print_step(line: str, seconds: float) -> None:
