@@ -7,7 +7,10 @@ Translators write in `durango.po`; `durango.mo` is the same as gettext loads it.
 """
 
 import io
+import json
+import re
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +21,14 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent / "durango" / "src" / "durango"
 FOLDER = ROOT / "locale" / "de" / "LC_MESSAGES"
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "say": None}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "N_": None,
+    "say": None,
+    "say_many": (2, 3),
+}
 HEADER = "# What the page of `durango ui` says in German."
 
 
@@ -32,7 +42,20 @@ def collected() -> Catalog:
     ):
         # Without lines: they change with everything.
         found.add(message, None, [(name, 0)], auto_comments=comments)
+    for said in sorted(_of_programs()):
+        found.add(said, None, [("policy/known_programs.json", 0)])
     return found
+
+
+def _of_programs() -> Iterator[str]:
+    """What authors say of the programs that are known."""
+    for program in json.loads((ROOT / "policy" / "known_programs.json").read_text()).values():
+        yield program["summary"]
+        yield from program["codes"].values()
+        yield from program["learns"].values()
+        for who in program["learns"]:
+            # Where the policy tells who that is, its name takes the place of the number.
+            yield re.sub(r" \(input \d+\)$", "", who)
 
 
 def translated() -> Catalog:

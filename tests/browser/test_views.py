@@ -152,6 +152,10 @@ def test_the_page_is_used_by_the_keyboard_alone(office):
 def test_the_page_speaks_german(office):
     office.page.get_by_text("Deutsch").click()
     office.page.get_by_role("heading", name="Was es bedeutet").first.wait_for()
+    office.go("overview", VIEWS["overview"])
+    text = office.page.locator("main").inner_text()
+    assert '"Registry Office" erfährt das Ergebnis.' in text
+    office.picture("overview-german")
     office.go("isolate", ".chain li")
     assert "Verglichen mit" in office.page.locator("main").inner_text()
     office.picture("isolate-german")

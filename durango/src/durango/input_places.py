@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from colima.runtime import ContentKind
+from durango._say import say
 from durango._words import printable
 from durango.errors import NotAuthorisedError
 from veracruz_utils.encoding.kinds import TypeKind
@@ -34,11 +35,15 @@ class PlaceOfInput:
     @property
     def label(self) -> str:
         """What messages call it, such as `input 1 (patients)`."""
-        what = "stream" if self.content is ContentKind.STREAM else "input"
+        stream = self.content is ContentKind.STREAM
+        if self.index is None and stream:
+            return say("any stream of {who}", who=self.owner)
         if self.index is None:
-            return f"any {what} of {self.owner}"
+            return say("any input of {who}", who=self.owner)
         name = f" ({printable(self.terms.name)})" if self.terms.name else ""
-        return f"{what} {self.index}{name}"
+        if stream:
+            return say("stream {index}{name}", index=self.index, name=name)
+        return say("input {index}{name}", index=self.index, name=name)
 
     @property
     def kind(self) -> TypeKind | None:

@@ -7,23 +7,26 @@ from typing import Final
 
 from colima.runtime import ComputationState, ContentKind, Failure, Filling, InputPlace, StateIs
 from durango._html import bullets, heading, table
+from durango._say import say, say_many
 from durango._words import printable, timestamp
 from durango.input_places import places
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import PROGRAM_SENDERS, UNLIMITED, Policy
 
 _FILLING: Final = {
-    Filling.MISSING: "missing",
-    Filling.ARRIVING: "on its way",
-    Filling.FILLED: "in",
+    Filling.MISSING: say("missing"),
+    Filling.ARRIVING: say("on its way"),
+    Filling.FILLED: say("in"),
 }
 _FAILURES: Final = {
-    Failure.TRAPPED: "the program trapped",
-    Failure.LIMIT_REACHED: "a limit of the policy was reached",
-    Failure.GUEST_LOST: "the process that ran the program ended",
-    Failure.ERROR_CODE: "the program returned an error code, which its readers and author may see",
-    Failure.WITHHELD: "the result is not what the policy lets out",
-    Failure.PROGRAM_REFUSED: "the program cannot be run",
+    Failure.TRAPPED: say("the program trapped"),
+    Failure.LIMIT_REACHED: say("a limit of the policy was reached"),
+    Failure.GUEST_LOST: say("the process that ran the program ended"),
+    Failure.ERROR_CODE: say(
+        "the program returned an error code, which its readers and author may see"
+    ),
+    Failure.WITHHELD: say("the result is not what the policy lets out"),
+    Failure.PROGRAM_REFUSED: say("the program cannot be run"),
 }
 _LOADING: Final = {
     ComputationState.DATA_SOURCES_LOADING: ContentKind.DATA,
@@ -143,18 +146,21 @@ def description(found: StateIs, policy: Policy) -> str:
     match found.state:
         case ComputationState.INITIAL:
             author = next(each for each in policy.identities if each.roles & PROGRAM_SENDERS)
-            return f"waiting for the program of {printable(author.label)}"
+            return say("waiting for the program of {who}", who=printable(author.label))
         case ComputationState.DATA_SOURCES_LOADING | ComputationState.STREAM_SOURCES_LOADING:
-            kind = _LOADING[found.state]
-            what = "data" if kind is ContentKind.DATA else "stream items"
-            return f"waiting for {what} of {names(_awaited(found, kind), policy)}"
+            who = names(_awaited(found, _LOADING[found.state]), policy)
+            if _LOADING[found.state] is ContentKind.DATA:
+                return say("waiting for data of {who}", who=who)
+            return say("waiting for stream items of {who}", who=who)
         case ComputationState.READY_TO_EXECUTE:
             return _ready(found, policy)
         case ComputationState.FINISHED_EXECUTING:
             readers = names(tuple(sorted(policy.result_readers)), policy)
-            return f"the result can be fetched by {readers}"
+            return say("the result can be fetched by {who}", who=readers)
         case ComputationState.ERROR:
-            return f"{_failed(found)}; the delegate has to start the computation anew"
+            return say(
+                "{failed}; the delegate has to start the computation anew", failed=_failed(found)
+            )
 
 
 def names(client_ids: tuple[int, ...], policy: Policy) -> str:
@@ -182,25 +188,45 @@ def changes(before: StateIs | None, found: StateIs, policy: Policy) -> list[str]
 
 def _ready(found: StateIs, policy: Policy) -> str:
     if found.running:
-        return "the program is running"
+        return say("the program is running")
     readers = names(tuple(sorted(policy.result_readers)), policy)
     if found.failure is Failure.NONE:
-        return f"ready: the first request of {readers} runs the program"
+        return say("ready: the first request of {who} runs the program", who=readers)
     left = policy.conduct.attempts - found.attempt
-    again = f"{left} more attempt{'s' if left != 1 else ''}"
     owners = tuple(each.client_id for each in found.places if _replaceable(each, found))
-    told = f"there is no result, {_failed(found)}; the policy allows {again}"
+    told = say(
+        "there is no result, {failed}; the policy allows {attempts}",
+        failed=_failed(found),
+        attempts=say_many(left, "{number} more attempt", "{number} more attempts", number=left),
+    )
     if owners and left == 1:
-        return f"{told}, when an input has changed: {names(owners, policy)} may replace one"
-    mend = f"{names(owners, policy)} may replace an input, or " if owners else ""
-    return f"{told}: {mend}{readers} may have it run again (`durango result get --retry`)"
+        return say(
+            "{told}, when an input has changed: {who} may replace one",
+            told=told,
+            who=names(owners, policy),
+        )
+    if owners:
+        return say(
+            "{told}: {owners} may replace an input, or {readers} may have it run again "
+            "(`durango result get --retry`)",
+            told=told,
+            owners=names(owners, policy),
+            readers=readers,
+        )
+    return say(
+        "{told}: {readers} may have it run again (`durango result get --retry`)",
+        told=told,
+        readers=readers,
+    )
 
 
 def _failed(found: StateIs) -> str:
     how = _FAILURES.get(found.failure)
     if how is None:
-        return "the computation failed"
-    return f"the last run failed: {how}" if found.attempt else f"the computation failed: {how}"
+        return say("the computation failed")
+    if found.attempt:
+        return say("the last run failed: {how}", how=how)
+    return say("the computation failed: {how}", how=how)
 
 
 def _replaceable(place: InputPlace, found: StateIs) -> bool:
@@ -240,7 +266,7 @@ def _place_facts(place: InputPlace, policy: Policy) -> dict[str, object]:
 
 
 def _row(place: InputPlace, policy: Policy) -> tuple[str, str, str, str, str]:
-    label = "program"
+    label: str = say("program")
     if place.kind is not ContentKind.PROGRAM:
         own = places(policy, place.kind)
         label = own[place.index].label if place.index < len(own) else f"place {place.index}"

@@ -1,6 +1,7 @@
 """The page's languages: nothing is missing in either, and every file is what it was made from."""
 
 import hashlib
+import json
 import re
 import sys
 from importlib import resources
@@ -9,10 +10,17 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
+from durango._say import Sentence, say, say_many, translated
 from durango.evidence import GateCheck
+from durango.policy.explanation import sections_of
+from durango.policy.known_programs import _known
+from durango.policy.page import comparable, who_takes_part
 from durango.ui.gate_words import EXPLAINED, NAMES
 from durango.ui.texts import LANGUAGES, language_of, texts
+from support.named_policies import parse
 
+SAME: set[str] = set()
+"""What is the same in both languages."""
 ROOT = Path(__file__).parents[3]
 HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
 """SHA-256 of `dist/htmx.min.js` of htmx.org 2.0.11, as npm has it."""
@@ -50,6 +58,47 @@ def test_german_has_the_same_gaps_to_fill_as_english(tool):
 def test_the_catalogue_is_what_the_sources_say_now(tool):
     for name, content in tool.files(tool.translated()).items():
         assert (tool.FOLDER / name).read_bytes() == content, "run `make texts`"
+
+
+def of_a_policy(**terms) -> list[str]:
+    policy = parse(**terms)
+    sections = sections_of(policy)
+    said = [line for each in sections for line in (each.title, *each.lines)]
+    return [
+        *said,
+        *(what for what, _ in comparable(policy)),
+        *(x[1] for x in who_takes_part(policy)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"consent": "all", "debug": True},
+        {"rounds": 5, "results_per_reader": 2, "attempts": 1},
+        {"rounds": 2, "attempts": 2, "deterministic": True},
+        {"isolation": ["landlock"], "platforms": [{"name": "sgx", "measurements": ["5a" * 32]}]},
+        *({"program_digest": digest} for digest in _known()),
+    ],
+    ids=",".join,
+)
+def test_every_sentence_about_a_policy_is_said_in_german(terms):
+    for sentence in of_a_policy(**terms):
+        assert isinstance(sentence, Sentence), sentence
+        german = translated(sentence, texts("de"))
+        assert german != sentence or sentence in SAME, sentence
+        assert "{" not in german
+
+
+def test_a_sentence_is_its_english_text_and_keeps_what_fills_it():
+    sentence = say("{who} gives nothing.", who=say("nobody"))
+    assert sentence == "nobody gives nothing."
+    assert json.dumps([sentence]) == '["nobody gives nothing."]'
+    assert translated(sentence, texts("de")) == "niemand gibt nichts."
+    assert say_many(2, "{n} day", "{n} days", n=2) == "2 days"
+    assert translated("{not} a sentence", texts("de")) == "{not} a sentence"
+    assert say("{who} gives nothing.", who="{0} {x}") == "{0} {x} gives nothing."
 
 
 def test_every_check_of_the_gate_has_words_for_people():

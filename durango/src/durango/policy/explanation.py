@@ -6,6 +6,7 @@ no engineer decides by them whether to sign.
 
 from collections.abc import Iterator
 
+from durango._say import say, say_many
 from durango._words import timestamp
 from durango.policy.deciding import decides, mistakes
 from durango.policy.exposure import delegate_sees, not_protected, tabasco_sees
@@ -34,14 +35,14 @@ def sections_of(policy: Policy) -> tuple[Section, ...]:
     """The policy's meaning, question by question."""
     voice = Voice(policy)
     questions = (
-        ("summary", "What this is", _summary),
-        ("gives", "Who gives what", gives),
-        ("learns", "Who learns what", learns),
-        ("decides", "Who can start, repeat, replace, stop or end what", decides),
-        ("delegate", "What the delegate's machine sees", delegate_sees),
-        ("attestation_service", "What the attestation service sees", tabasco_sees),
-        ("not_protected", "What is not protected", not_protected),
-        ("mistakes", "What an honest mistake costs", mistakes),
+        ("summary", say("What this is"), _summary),
+        ("gives", say("Who gives what"), gives),
+        ("learns", say("Who learns what"), learns),
+        ("decides", say("Who can start, repeat, replace, stop or end what"), decides),
+        ("delegate", say("What the delegate's machine sees"), delegate_sees),
+        ("attestation_service", say("What the attestation service sees"), tabasco_sees),
+        ("not_protected", say("What is not protected"), not_protected),
+        ("mistakes", say("What an honest mistake costs"), mistakes),
     )
     return tuple(Section(key, title, tuple(answer(voice))) for key, title, answer in questions)
 
@@ -49,9 +50,11 @@ def sections_of(policy: Policy) -> tuple[Section, ...]:
 def _again(policy: Policy) -> Iterator[str]:
     """Whether a run can be done again."""
     if policy.conduct.deterministic:
-        yield "Whoever has the program and the inputs can do a run again, and gets the same bytes."
+        yield say(
+            "Whoever has the program and the inputs can do a run again, and gets the same bytes."
+        )
     elif not policy.conduct.canonical_nans:
-        yield (
+        yield say(
             "A run cannot be done again to the byte: nobody is told the program's random numbers, "
             "and the bits of what is not a number (NaN) may differ from processor to processor."
         )
@@ -60,21 +63,37 @@ def _again(policy: Policy) -> Iterator[str]:
 def _summary(voice: Voice) -> Iterator[str]:
     policy, program = voice.policy, voice.program
     people = voice.everybody
-    many = f"{len(people)} principals take" if len(people) > 1 else "One principal takes"
-    yield f"{many} part: {listed(people)}."
+    yield say_many(
+        len(people),
+        "One principal takes part: {all}.",
+        "{number} principals take part: {all}.",
+        number=len(people),
+        all=listed(people),
+    )
     if program is None:
-        yield (
-            f"They run a program that {voice.author} gives, with digest "
-            f"{policy.program_digest}; it is none of those shipped with Veracruz, so what it "
-            "does has to be asked of its author or read in its source."
+        yield say(
+            "They run a program that {author} gives, with digest {digest}; it is none of those "
+            "shipped with Veracruz, so what it does has to be asked of its author or read in its "
+            "source.",
+            author=voice.author,
+            digest=str(policy.program_digest),
         )
     else:
-        yield f"They run the program {program.name}: {program.summary}."
-    yield (
-        f"It runs in an isolate on the delegate's machine, reached at {policy.sinaloa}; "
-        f"the attestation service at {policy.tabasco} vouches for it."
+        yield say(
+            "They run the program {program}: {summary}.",
+            program=program.name,
+            summary=say(program.summary),
+        )
+    yield say(
+        "It runs in an isolate on the delegate's machine, reached at {sinaloa}; the attestation "
+        "service at {tabasco} vouches for it.",
+        sinaloa=str(policy.sinaloa),
+        tabasco=str(policy.tabasco),
     )
     yield from _again(policy)
     ends = timestamp(policy.expires_at)
-    yield f"All of it ends at {ends} at the latest, with everything in it."
-    yield f"The digest of this policy is {policy.digest}; everybody must have this very one."
+    yield say("All of it ends at {moment} at the latest, with everything in it.", moment=ends)
+    yield say(
+        "The digest of this policy is {digest}; everybody must have this very one.",
+        digest=str(policy.digest),
+    )

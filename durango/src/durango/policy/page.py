@@ -3,10 +3,11 @@
 It loads nothing from anywhere and runs no script, so it can be kept and mailed as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from durango._html import said
+from durango._say import joined, say
 from durango._words import timestamp
 from durango.policy.explanation import Section
 from veracruz_utils.digest import Digest
@@ -26,10 +27,10 @@ th, td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 }
 """
 _DOES: Final = {
-    Role.PI_PROVIDER: "gives the program",
-    Role.DATA_PROVIDER: "gives data",
-    Role.STREAM_PROVIDER: "gives data anew in every round",
-    Role.RESULT_READER: "reads the result",
+    Role.PI_PROVIDER: say("gives the program"),
+    Role.DATA_PROVIDER: say("gives data"),
+    Role.STREAM_PROVIDER: say("gives data anew in every round"),
+    Role.RESULT_READER: say("reads the result"),
 }
 Marks: TypeAlias = Mapping[tuple[str, int], str]
 """By `program`, `input` or `stream`, and the number of the place."""
@@ -53,17 +54,24 @@ def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
     )
 
 
-def drawing(policy: Policy, marks: Marks | None = None) -> str:
+def drawing(policy: Policy, marks: Marks | None = None, tell: Callable[[str], str] = str) -> str:
     """Who sends what to the isolate and who gets what of it, as SVG.
 
     Args:
         policy: whose parties they are.
         marks: what stands before the name of what is given, such as a tick.
+        tell: says a sentence in another language.
     """
-    givers = _givers(policy, marks or {})
+    givers = _givers(policy, marks or {}, tell)
     readers = [
-        (each.label, "result") for each in policy.identities if Role.RESULT_READER in each.roles
+        (each.label, tell(say("result")))
+        for each in policy.identities
+        if Role.RESULT_READER in each.roles
     ]
+    delegate = tell(say("delegate: {address}", address=str(policy.sinaloa)))
+    verifier = tell(say("attestation service: {address}", address=str(policy.tabasco)))
+    flows = said(tell(say("parties and flows")))
+    together = tell(say("program and inputs, together"))
     height = max(len(givers), len(readers), 3) * _ROW + 84
     centre = height / 2
     tip = (
@@ -76,17 +84,17 @@ def drawing(policy: Policy, marks: Marks | None = None) -> str:
         f'height="{height - 54:g}" rx="8" fill="#f4f1ea" stroke="#b9ae97" stroke-dasharray="6 4"/>'
     )
     parts = [
-        f'<svg viewBox="0 0 820 {height:g}" role="img" aria-label="parties and flows">',
+        f'<svg viewBox="0 0 820 {height:g}" role="img" aria-label="{flows}">',
         tip,
         wall,
-        _text(_MIDDLE + _BOX / 2, 34, _cut(f"delegate: {policy.sinaloa}", 40), small=True),
-        _box(_MIDDLE, centre - 24, "isolate", isolate=True),
-        _text(_MIDDLE + _BOX / 2, centre + 44, "program and inputs, together", small=True),
-        _text(_MIDDLE + _BOX / 2, height - 24, "vouched for by the", small=True),
+        _text(_MIDDLE + _BOX / 2, 34, _cut(delegate, 40), small=True),
+        _box(_MIDDLE, centre - 24, tell(say("isolate")), isolate=True),
+        _text(_MIDDLE + _BOX / 2, centre + 44, together, small=True),
+        _text(_MIDDLE + _BOX / 2, height - 24, tell(say("vouched for by the")), small=True),
         _text(
             _MIDDLE + _BOX / 2,
             height - 10,
-            _cut(f"attestation service: {policy.tabasco}", 50),
+            _cut(verifier, 50),
             small=True,
         ),
     ]
@@ -101,19 +109,28 @@ def drawing(policy: Policy, marks: Marks | None = None) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _givers(policy: Policy, marks: Marks) -> list[tuple[str, str]]:
+def _givers(policy: Policy, marks: Marks, tell: Callable[[str], str]) -> list[tuple[str, str]]:
     given: dict[str, list[str]] = {}
     for identity in policy.identities:
         if Role.PI_PROVIDER in identity.roles:
-            given.setdefault(identity.label, []).append(f"{marks.get(('program', 0), '')}program")
+            given.setdefault(identity.label, []).append(
+                marks.get(("program", 0), "") + tell(say("program"))
+            )
     for kind, order, terms in (
         ("input", policy.data_provision_order, policy.inputs),
         ("stream", policy.streaming_order, policy.streams),
     ):
         for index, (number, each) in enumerate(zip(order, terms, strict=True)):
-            what = f"{marks.get((kind, index), '')}{each.name or f'{kind} {index}'}"
+            name = each.name or tell(_number(kind, index))
+            what = marks.get((kind, index), "") + name
             given.setdefault(policy.named(number), []).append(what)
     return [(name, _cut(", ".join(what))) for name, what in given.items()]
+
+
+def _number(kind: str, index: int) -> str:
+    if kind == "input":
+        return say("input {index}", index=index)
+    return say("stream {index}", index=index)
 
 
 def _cut(text: str, most: int = 30) -> str:
@@ -154,7 +171,7 @@ def who_takes_part(policy: Policy) -> list[tuple[str, str, str]]:
     return [
         (
             each.label,
-            ", ".join(_DOES[role] for role in Role if role in each.roles),
+            joined([_DOES[role] for role in Role if role in each.roles], ", "),
             str(each.digest),
         )
         for each in policy.identities
@@ -165,10 +182,13 @@ def comparable(policy: Policy) -> list[tuple[str, str]]:
     """What else can be compared with what its owner says of it."""
     key = policy.tabasco_key
     return [
-        ("Program", str(policy.program_digest)),
-        ("Key of the attestation service", "none is named" if key is None else str(Digest.of(key))),
+        (say("Program"), str(policy.program_digest)),
+        (
+            say("Key of the attestation service"),
+            say("none is named") if key is None else str(Digest.of(key)),
+        ),
         *(
-            (f"Runtime on {platform.name}", measurement.hex())
+            (say("Runtime on {platform}", platform=platform.name), measurement.hex())
             for platform in policy.platforms
             for measurement in sorted(platform.measurements)
         ),

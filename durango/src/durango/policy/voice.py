@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from durango._say import say, say_many
 from durango._words import size
 from durango.policy.known_programs import KnownProgram, known_program
 from veracruz_utils.frozen import frozen
@@ -17,12 +18,16 @@ from veracruz_utils.policy import (
 )
 
 
-def listed(names: Collection[str], word: str = "and") -> str:
+def listed(names: Collection[str]) -> str:
     """Names in a sentence: `a, b and c`; `nobody` of none."""
-    if not names:
-        return "nobody"
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
+    *first, last = names or [say("nobody")]
+    return say("{first} and {last}", first=", ".join(first), last=last) if first else last
+
+
+def either(names: Collection[str]) -> str:
+    """Names in a sentence, of which one is enough: `a, b or c`; `nobody` of none."""
+    *first, last = names or [say("nobody")]
+    return say("{first} or {last}", first=", ".join(first), last=last) if first else last
 
 
 def called(identity: PolicyIdentity) -> str:
@@ -30,32 +35,35 @@ def called(identity: PolicyIdentity) -> str:
     return f'"{identity.label}"' if identity.name and " " in identity.name else identity.label
 
 
-def verb(names: Collection[str], one: str, several: str) -> str:
-    """The form of a verb whose subject is all of these."""
-    return one if len(names) == 1 else several
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things that may be without end: `2 rounds`, `any number of rounds`."""
+def rounds(number: int) -> str:
+    """A number of rounds that may be without end."""
     if number == UNLIMITED:
-        return f"any number of {what}s"
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        return say("any number of rounds")
+    return say_many(number, "{number} round", "{number} rounds", number=format(number, ","))
 
 
 def span(seconds: int) -> str:
     """So many seconds in the largest unit that says it whole."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds and seconds % length == 0:
-            return counted(seconds // length, unit)
-    return counted(seconds, "second")
+    if seconds and seconds % 86400 == 0:
+        days = seconds // 86400
+        return say_many(days, "{number} day", "{number} days", number=format(days, ","))
+    if seconds and seconds % 3600 == 0:
+        hours = seconds // 3600
+        return say_many(hours, "{number} hour", "{number} hours", number=format(hours, ","))
+    if seconds and seconds % 60 == 0:
+        minutes = seconds // 60
+        return say_many(minutes, "{number} minute", "{number} minutes", number=format(minutes, ","))
+    return say_many(seconds, "{number} second", "{number} seconds", number=format(seconds, ","))
 
 
 def place_line(terms: InputTerms, *, limit: int) -> str:
     """What a place takes, in words."""
-    kind = "a file of any content" if terms.type == OPAQUE else f"a {terms.type}"
-    name = f"{terms.name!r}, " if terms.name else ""
-    most = limit if terms.most_bytes is None else min(limit, terms.most_bytes)
-    return f"{name}{kind}, at most {size(most)}"
+    most = size(limit if terms.most_bytes is None else min(limit, terms.most_bytes))
+    if terms.type == OPAQUE:
+        line = say("a file of any content, at most {size}", size=most)
+    else:
+        line = say("a {type}, at most {size}", type=terms.type, size=most)
+    return say("{name}, {what}", name=repr(terms.name), what=line) if terms.name else line
 
 
 @frozen
@@ -117,7 +125,7 @@ class Voice:
         """Who has to agree."""
         names = [self.named(number) for number in sorted(agreement.of)]
         if agreement.least == len(names):
-            return f"{listed(names)}{' together' if len(names) > 1 else ''}"
+            return say("{all} together", all=listed(names)) if len(names) > 1 else listed(names)
         if agreement.least == 1:
-            return f"any one of {listed(names, 'or')}"
-        return f"{agreement.least} of {listed(names)}"
+            return say("any one of {all}", all=either(names))
+        return say("{least} of {all}", least=agreement.least, all=listed(names))

@@ -1,12 +1,15 @@
 """The views: templates, filled with what the desk knows. All that they are given is escaped."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
+from gettext import NullTranslations
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from durango._say import translated
 from durango._words import printable, size, timestamp
 from durango.ui.texts import LANGUAGES, texts
 
@@ -28,9 +31,20 @@ def _environment(language: str) -> Environment:
     made.filters.update(
         bytes=size,
         time=timestamp,
-        said=lambda text: printable(str(text), most=len(str(text))),
+        said=lambda text: _said(text, texts(language)),
     )
     return made
+
+
+def tell(language: str) -> Callable[[str], str]:
+    """What says a sentence in this language, and anything else as it is."""
+    return lambda text: str(translated(text, texts(language)))
+
+
+def _said(text: object, spoken: NullTranslations) -> str:
+    """What somebody else may have chosen, as it may be shown; a sentence in the page's language."""
+    whole = str(translated(text, spoken) if isinstance(text, str) else text)
+    return printable(whole, most=len(whole))
 
 
 def page(name: str, language: str, /, **filled: object) -> str:

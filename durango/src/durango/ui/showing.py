@@ -6,11 +6,12 @@ from typing import Final
 from markupsafe import Markup
 
 from colima.runtime import ComputationState, ContentKind, Filling, InputPlace
+from durango._say import say
 from durango._words import layer_names
 from durango.input_places import PlaceOfInput, place_of, places
 from durango.platforms import protection
 from durango.policy.explanation import Section, sections_of
-from durango.policy.page import comparable, drawing, who_takes_part
+from durango.policy.page import Marks, comparable, drawing, who_takes_part
 from durango.receipts import balance_lines
 from durango.rights import require_place
 from durango.standing import ComputationStatus
@@ -19,6 +20,7 @@ from durango.ui.choosing import DELIMITERS, ENCODINGS
 from durango.ui.desk import READY, Desk, HowFar
 from durango.ui.door import Door
 from durango.ui.gate_words import EXPLAINED, NAMES
+from durango.ui.pages import tell
 from durango.ui.results import is_rows, shown
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
@@ -72,8 +74,8 @@ class Showing:
             "receipts": self._receipts,
         }
 
-    async def of(self, name: str) -> Filled:
-        """What the template of this name is filled with."""
+    async def of(self, name: str, language: str) -> Filled:
+        """What the template of this name is filled with, for a reader of this language."""
         common = {
             "policy": self._policy,
             "member": self._member,
@@ -81,7 +83,11 @@ class Showing:
             "reads": bool(self._member.roles & RESULT_READERS),
             "trouble": self._desk.troubles.get(name, ""),
         }
-        return common | await self._fill[name]()
+        filled = common | await self._fill[name]()
+        if name == "places":
+            picture = drawing(self._policy, self._marks(), tell(language))
+            filled["drawing"] = Markup(picture)  # noqa: S704 - it escapes what is said
+        return filled
 
     async def _overview(self) -> Filled:
         return {"sections": [each for each in self._sections() if each.key in _ON_THE_OVERVIEW]}
@@ -100,18 +106,17 @@ class Showing:
 
     async def _places(self) -> Filled:
         state = self._desk.look.state
+        facts = {} if state is None else ComputationStatus(state, self._policy).facts
+        return {"places": facts.get("places", ()), "facts": facts}
+
+    def _marks(self) -> Marks:
+        state = self._desk.look.state
         there = () if state is None else state.places
-        marks = {
+        return {
             (_NAMES[each.kind], 0 if each.kind is ContentKind.PROGRAM else each.index): _MARKS[
                 each.filling
             ]
             for each in there
-        }
-        facts = {} if state is None else ComputationStatus(state, self._policy).facts
-        return {
-            "drawing": Markup(drawing(self._policy, marks)),  # noqa: S704 - it escapes what is said
-            "places": facts.get("places", ()),
-            "facts": facts,
         }
 
     async def _isolate(self) -> Filled:
@@ -203,7 +208,7 @@ class Showing:
         found = []
         if Role.PI_PROVIDER in member.roles:
             there = self._there(ContentKind.PROGRAM, 0)
-            found.append(OwnPlace(ContentKind.PROGRAM, 0, "program", None, there))
+            found.append(OwnPlace(ContentKind.PROGRAM, 0, say("program"), None, there))
         for kind in (ContentKind.DATA, ContentKind.STREAM):
             own = [each for each in places(policy, kind) if each.client_id == member.client_id]
             for package in range(len(own)):

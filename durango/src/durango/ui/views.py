@@ -37,7 +37,7 @@ class Views:
             raise HTTPException(404, "there is no such view")
         self._desk.watch()
         parts = {each: Markup(await self.part(each, language)) for each in VIEWS[name]}  # noqa: S704 - of templates that escape
-        filled = await self._showing.of(name) if not parts or name == "overview" else {}
+        filled = await self._showing.of(name, language) if not parts or name == "overview" else {}
         return HTMLResponse(page(f"{name}.html", language, parts=parts, **filled))
 
     async def live(self, request: Request) -> Response:
@@ -47,11 +47,11 @@ class Views:
             raise HTTPException(404, "there is no such part")
         self._desk.watch()
         seen = request.query_params.get("seen", "")
-        found = live(name, language, seen, **await self._showing.of(name))
+        found = live(name, language, seen, **await self._showing.of(name, language))
         return Response(status_code=204) if found is None else HTMLResponse(found)
 
     async def part(self, name: str, language: str) -> str:
         """A part of a view as it is now."""
-        found = live(name, language, "", **await self._showing.of(name))
+        found = live(name, language, "", **await self._showing.of(name, language))
         assert found is not None
         return found
