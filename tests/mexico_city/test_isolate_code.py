@@ -54,11 +54,11 @@ def nobody_waits_for_code() -> bool:
 def maker(isolates):
     """The zygote of all tests, with a store of the test's own."""
     assert nobody_waits_for_code()
-    usual = isolates.launcher._code
-    isolates.launcher._code = watched = Watched()
+    usual = isolates.launcher._code._shared
+    isolates.launcher._code._shared = watched = Watched()
     yield isolates
     assert nobody_waits_for_code()
-    isolates.launcher._code = usual
+    isolates.launcher._code._shared = usual
     watched.close()
 
 
@@ -76,12 +76,12 @@ def computed(maker, program=HELLO, **terms):
 
 
 def made(maker, count: int) -> bool:
-    return eventually(lambda: len(maker.launcher._code.made) == count)
+    return eventually(lambda: len(maker.launcher._code._shared.made) == count)
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_a_second_computation_does_not_compile(maker, strategy):
-    store = maker.launcher._code
+    store = maker.launcher._code._shared
     with computed(maker, strategy=strategy):
         assert made(maker, 1)
     for _ in range(3):
@@ -96,8 +96,8 @@ def test_another_policy_with_the_same_program_does_not_compile_either(maker):
         assert made(maker, 1)
     with computed(maker, limits=Limits(run_seconds=7, memory_bytes=2**26)):
         pass
-    assert maker.launcher._code.offered[1] == maker.launcher._code.made[0]
-    assert len(maker.launcher._code.made) == 1
+    assert maker.launcher._code._shared.offered[1] == maker.launcher._code._shared.made[0]
+    assert len(maker.launcher._code._shared.made) == 1
 
 
 def test_other_settings_and_other_programs_are_compiled(maker):
@@ -109,7 +109,7 @@ def test_other_settings_and_other_programs_are_compiled(maker):
         assert made(maker, 3)
     with computed(maker, main("(i32.const 0)")):
         assert made(maker, 4)
-    assert maker.launcher._code.offered == [0, 0, 0, 0]
+    assert maker.launcher._code._shared.offered == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_other_settings_and_other_programs_are_compiled(maker):
 def test_code_that_is_not_authentic_is_made_anew(maker, spoil):
     with computed(maker):
         assert made(maker, 1)
-    maker.launcher._code.spoil = spoil
+    maker.launcher._code._shared.spoil = spoil
     with computed(maker):
         assert made(maker, 2)
 
@@ -138,7 +138,7 @@ def test_code_comes_from_a_guest_that_saw_no_input(maker):
         assert made(maker, 1)
     with computed(maker) as rig, rig.session(0) as caller:
         assert caller.result()[1] == b"hello"
-    assert len(maker.launcher._code.made) == 1
+    assert len(maker.launcher._code._shared.made) == 1
 
 
 def test_an_isolate_that_ends_without_a_program_leaves_nothing(maker):
@@ -146,5 +146,5 @@ def test_an_isolate_that_ends_without_a_program_leaves_nothing(maker):
     raw = maker.policy([(party, ROLES)], program=ENDLESS)
     with maker.launch(raw, [party]):
         pass
-    assert maker.launcher._code.made == []
+    assert maker.launcher._code._shared.made == []
     assert nobody_waits_for_code()

@@ -23,16 +23,16 @@ ROLES = [Role.PI_PROVIDER, Role.RESULT_READER]
 @pytest.fixture
 def maker(isolates):
     """The zygote of all tests, with prepared code of the test's own."""
-    launcher = isolates.launcher
-    usual = launcher._prepared
-    launcher._prepared = PreparedCode(launcher._compile_core, launcher._hand_out)
+    code = isolates.launcher._code
+    usual = code._prepared
+    code._prepared = PreparedCode(isolates.launcher._compile_core, code._hand_out)
     yield isolates
-    launcher._prepared.close()
-    launcher._prepared = usual
+    code._prepared.close()
+    code._prepared = usual
 
 
 def prepared(maker, count=1):
-    return eventually(lambda: len(maker.launcher._prepared._codes) == count)
+    return eventually(lambda: len(maker.launcher._code._prepared._codes) == count)
 
 
 @contextmanager
@@ -42,14 +42,14 @@ def computed(maker, part, **terms):
     program = joined(CORE, part)
     raw = maker.policy([(party, ROLES)], program=program, **terms)
     seen = []
-    add_file = maker.launcher._prepared.add_file
-    maker.launcher._prepared.add_file = lambda *core: seen.append(core[1]) or add_file(*core)
+    add_file = maker.launcher._code._prepared.add_file
+    maker.launcher._code._prepared.add_file = lambda *core: seen.append(core[1]) or add_file(*core)
     with maker.launch(raw, [party]) as rig, rig.session(0) as caller:
         assert caller.program(program) == runtime.Done()
         answer, _ = caller.result()
         assert answer.return_code == len(part)
         yield seen
-    maker.launcher._prepared.add_file = add_file
+    maker.launcher._code._prepared.add_file = add_file
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
