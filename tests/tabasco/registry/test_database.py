@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 import tabasco.registry.database
 from support.patience import PATIENCE_S
 from tabasco import DatabaseError
-from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.database import NEWEST, Database, sqlite_url
 from tabasco.registry.instances import Instances
 from tabasco.registry.models import Base, RootRow
 from tabasco.registry.revocations import Revocations
@@ -63,6 +63,21 @@ def differences(database):
 def test_a_fresh_database_has_exactly_the_tables_of_the_models(path):
     with Database.open(sqlite_url(path)) as database:
         assert differences(database) == []
+
+
+def test_the_newest_revision_is_the_one_that_the_migrations_end_with():
+    assert NEWEST == HEAD
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_what_migrates_it(path):
+    Database.open(sqlite_url(path)).close()
+    source = f"""
+import sys
+from tabasco.registry.database import Database
+Database.open({sqlite_url(path)!r}).close()
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", source], check=True)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
