@@ -1,4 +1,4 @@
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +18,12 @@ DEFAULT_LIMITS = EngineLimits()
 @lru_cache(maxsize=64)  # more than there are examples: a strategy compiles each once
 def _loaded(module, strategy, limits):
     return Program.load(module, strategy=strategy, limits=limits)
+
+
+@cache
+def _code_of(name):
+    """Of an example; the same object each time, whose hash is known."""
+    return programs.load(name)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,7 +53,7 @@ def run_program(run_module):
     """Runs an example program, likewise."""
 
     def run(name, *inputs, **more):
-        return run_module(programs.load(name), *inputs, **more)
+        return run_module(_code_of(name), *inputs, **more)
 
     return run
 

@@ -69,6 +69,12 @@ def findings_where(prepare=lambda: None) -> dict[str, dict]:
     return {each["name"]: each for each in found["findings"]}
 
 
+@pytest.fixture(scope="module")
+def usual() -> dict[str, dict]:
+    """What the doctor finds on this host as it is."""
+    return findings_where()
+
+
 def states(found: dict[str, dict]) -> dict[str, str]:
     return {name: each["state"] for name, each in found.items() if each["layer"]}
 
@@ -118,15 +124,14 @@ def test_a_host_without_landlock_is_found_out():
 
 
 @needs_x86
-def test_a_host_without_seccomp_is_found_out():
+def test_a_host_without_seccomp_is_found_out(usual):
     found = findings_where(lambda: forbid(SECCOMP))
     assert found["seccomp filter"]["state"] == "missing"
-    assert found["Landlock"]["state"] == findings_where()["Landlock"]["state"]
+    assert found["Landlock"]["state"] == usual["Landlock"]["state"]
 
 
 @needs_x86
-def test_a_host_without_namespaces_is_found_out_and_the_other_layers_are_still_there():
-    usual = findings_where()
+def test_a_host_without_namespaces_is_found_out_and_the_other_layers_are_still_there(usual):
     found = findings_where(lambda: forbid(UNSHARE))
     for name in ("user namespaces", "namespaces", "root of its own", "limits"):
         assert found[name]["state"] == "missing", name
@@ -137,9 +142,9 @@ def test_a_host_without_namespaces_is_found_out_and_the_other_layers_are_still_t
 
 
 @needs_x86
-def test_namespaces_that_give_a_name_but_no_power_are_found_out():
+def test_namespaces_that_give_a_name_but_no_power_are_found_out(usual):
     """As AppArmor has it on Ubuntu 24.04: `unshare` succeeds, `mount` does not."""
-    if findings_where()["user namespaces"]["state"] != "good":
+    if usual["user namespaces"]["state"] != "good":
         pytest.skip("this host gives no user namespaces")
     found = findings_where(lambda: forbid(MOUNT))
     for name in ("user namespaces", "namespaces", "root of its own"):

@@ -1,11 +1,13 @@
 """Which Rust there is to test with, and compilers that are scripts."""
 
+import functools
 from pathlib import Path
 
 from sdk.errors import BuildError
 from sdk.toolchains.rust_found import EXAMPLES_VERSION, FOUND, Rust, find_cargo, find_rust
 
 
+@functools.cache
 def found_rust() -> Rust | None:
     """The compiler that builds programs here, with its cargo; None if there is none."""
     try:
@@ -16,6 +18,7 @@ def found_rust() -> Rust | None:
     return rust
 
 
+@functools.cache
 def has_the_examples_rust() -> bool:
     """Whether the compiler that the examples are built by is here."""
     try:

@@ -5,7 +5,7 @@ import struct
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tlaxcala
@@ -372,6 +372,7 @@ def test_a_number_that_does_not_decode_is_bad_input(run_program, hostile):
 
 
 @pytest.mark.parametrize("name", programs.NAMES)
+@settings(max_examples=30)  # of each of some twenty programs, under each strategy
 @given(
     inputs=st.lists(st.binary(max_size=40), max_size=3),
     streams=st.lists(st.binary(max_size=12), max_size=3),

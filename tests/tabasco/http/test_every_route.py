@@ -138,7 +138,7 @@ def _admin(service, database, clock):
     with (
         HttpService(app, Address.parse("127.0.0.1:0")) as server,
         httpx.Client(
-            base_url=server.url, timeout=PATIENCE_S, trust_env=False, headers=headers
+            base_url=server.url, timeout=PATIENCE_S, trust_env=False, verify=False, headers=headers
         ) as client,
     ):
         yield client

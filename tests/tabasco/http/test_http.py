@@ -72,9 +72,16 @@ def server(app):
         yield server
 
 
+def open_client(server, **more):
+    # In plain text; without this it would load all authorities of the web first.
+    return httpx.Client(
+        base_url=server.url, timeout=PATIENCE_S, trust_env=False, verify=False, **more
+    )
+
+
 @pytest.fixture
 def client(server):
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
+    with open_client(server) as client:
         yield client
 
 
@@ -86,11 +93,7 @@ def as_role(database, clock, server):
         def client(role):
             token = Administrators(database).add(f"some-{role}", role, at=clock())
             headers = {"Authorization": f"Bearer {token.reveal().decode()}"}
-            return clients.enter_context(
-                httpx.Client(
-                    base_url=server.url, timeout=PATIENCE_S, trust_env=False, headers=headers
-                )
-            )
+            return clients.enter_context(open_client(server, headers=headers))
 
         yield client
 
