@@ -11,13 +11,16 @@ import pytest
 
 from colima import sinaloa, tabasco
 from colima.runtime import ComputationState
+from sdk.toolchains.python_core import joined
 from sonora.users import own_user
+from support.cores import CORE
 from support.patience import PATIENCE_S
 from support.processes import eventually, runs
 from support.runtime_guests import ENDLESS, HELLO
 from support.stack import PI, RESULT, SCRIPTS, below, run
 from veracruz import Service
 from veracruz_shells.channels import is_serving, open_channel
+from veracruz_utils.digest import Digest
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,15 @@ def test_sonora_says_as_whom_it_runs_and_which_layers_are_in_force(stack, tmp_pa
     as_root = os.getuid() == 0
     assert ("SONORA RUNS AS ROOT" in said) is as_root
     assert (facts["warnings"] != []) is as_root
+
+
+def test_sonora_compiles_the_core_of_a_program_before_anybody_asks(stack, tmp_path):
+    file = tmp_path / "program.wasm"
+    file.write_bytes(joined(CORE, b"the author's part"))
+    sonora = stack.start_sonora("prepared.sock", "--prepare", file)
+    sonora.wait_ready()
+    assert eventually(lambda: f"code of core {Digest.of(CORE)} prepared:" in sonora.last_words)
+    assert sonora.stop() == 0
 
 
 # Ended.
