@@ -4,6 +4,7 @@ Nothing here is by AMD: the root is our own, and only a test that pins it believ
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,11 +35,22 @@ class Line:
     """The authorities of one product line."""
 
     def __init__(self, product: Product) -> None:
-        name = product.name.capitalize()
         self.product = product
-        self.ark = _authority(f"ARK-{name}", None)
-        self.ask = _authority(f"SEV-{name}", self.ark, path_length=0, serial=200)
-        self.asvk = _authority(f"SEV-VLEK-{name}", self.ark, path_length=0, serial=201)
+        self._name = product.name.capitalize()
+
+    # Made when somebody wants them: most tests that load this do not.
+
+    @cached_property
+    def ark(self) -> Member:
+        return _authority(f"ARK-{self._name}", None)
+
+    @cached_property
+    def ask(self) -> Member:
+        return _authority(f"SEV-{self._name}", self.ark, path_length=0, serial=200)
+
+    @cached_property
+    def asvk(self) -> Member:
+        return _authority(f"SEV-VLEK-{self._name}", self.ark, path_length=0, serial=201)
 
 
 MILAN, TURIN = Line(Product.MILAN), Line(Product.TURIN)

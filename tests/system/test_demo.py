@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_an_interruption_leaves_nothing_behind(demo, moment, signal_number):
 def test_an_interruption_before_the_first_step_leaves_nothing_behind(demo, tmp_path):
     running = demo()
     while running.process.poll() is None and not any(tmp_path.iterdir()):
-        pass
+        time.sleep(0.001)
     running.process.send_signal(signal.SIGINT)
     assert running.end() == INTERRUPTED
     assert running.complaint == "veracruz: interrupted\n"

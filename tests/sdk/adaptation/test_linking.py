@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
@@ -35,6 +35,7 @@ def ran(code):
         return outcome.return_code, outcome.output
 
 
+@settings(max_examples=40)  # two programs are compiled for each
 @given(st.integers(0, 2**64))
 def test_a_random_program_does_the_same_when_it_is_linked(seed):
     code, fields = Writer(Random(seed)).program()
