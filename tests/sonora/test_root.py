@@ -62,7 +62,8 @@ def test_evidence_is_verified_with_the_public_half(tmp_path):
     assert root.platform == "linux-software-root"
 
 
-def test_what_was_loaded_after_the_root_is_in_its_evidence(tmp_path):
+def test_what_was_loaded_after_the_root_is_in_its_evidence(tmp_path, monkeypatch):
+    monkeypatch.setattr("sonora.evidence.own_process._mapped_libraries", set)
     public = serialization.load_pem_public_key(SoftwareRoot.create(tmp_path).read_bytes())
     root = SoftwareRoot.load(tmp_path)
     (tmp_path / "loaded_later.py").write_text("")

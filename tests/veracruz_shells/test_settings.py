@@ -1,15 +1,17 @@
-"""Settings of services by flag, environment, file and default, in real processes."""
+"""Settings of services by flag, environment, file and default."""
 
 import json
 import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from veracruz_shells.option_names import NamedOption, key_of
 from veracruz_shells.settings import ServiceGroup
@@ -47,16 +49,21 @@ def key():
 def show(database):
     """Show one."""
     print(database)
-
-main()
 '''
 
 
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def demo(tmp_path):
+def process(tmp_path):
     """Run the program with these words, in a home and an environment of its own."""
     program = tmp_path / "demo.py"
-    program.write_text(PROGRAM)
+    program.write_text(f"{PROGRAM}\nmain()\n")
 
     def run(*words: str, **names: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -67,6 +74,21 @@ def demo(tmp_path):
             check=False,
             text=True,
         )
+
+    return run
+
+
+@pytest.fixture
+def demo(tmp_path, monkeypatch):
+    """The same without a process for each, of which there would be a hundred."""
+    defined: dict[str, click.Command] = {}
+    exec(PROGRAM, defined)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object, **names: str) -> Said:
+        runner = CliRunner(env={"HOME": str(tmp_path), "XDG_CONFIG_HOME": None} | names)
+        done = runner.invoke(defined["main"], [*map(str, words)])
+        return Said(done.exit_code, done.stdout, done.stderr)
 
     return run
 
@@ -84,14 +106,14 @@ def file(tmp_path):
 
 
 def test_a_flag_goes_before_the_environment_that_before_the_file_that_before_the_default(
-    demo, file
+    process, file
 ):
     path = file("[serve]\nplaces = 2\n")
     words, names = ("--config", path, "serve", "p"), {"DEMO_SERVE_PLACES": "3"}
-    assert json.loads(demo(*words, "--places", "4", **names).stdout)["places"] == 4
-    assert json.loads(demo(*words, **names).stdout)["places"] == 3
-    assert json.loads(demo(*words).stdout)["places"] == 2
-    assert json.loads(demo("serve", "p").stdout)["places"] == 5
+    assert json.loads(process(*words, "--places", "4", **names).stdout)["places"] == 4
+    assert json.loads(process(*words, **names).stdout)["places"] == 3
+    assert json.loads(process(*words).stdout)["places"] == 2
+    assert json.loads(process("serve", "p").stdout)["places"] == 5
 
 
 def test_what_stands_above_the_tables_is_of_all_commands_and_a_table_goes_first(demo, file):
