@@ -1,12 +1,20 @@
 """Which Rust is found, and what is said of one that does not do. No compiler compiles here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sdk.errors import BuildError, ProjectError
 from sdk.projects import new_project
-from sdk.toolchains.rust_found import FOUND, REMEDY, RustChoice, find_cargo, find_rust
+from sdk.toolchains.rust_found import (
+    FOUND,
+    REMEDY,
+    WASI_TARGET,
+    RustChoice,
+    find_cargo,
+    find_rust,
+)
 from sdk.toolchains.rust_target import VERACRUZ_TARGET, for_target
 from support.rust_toolchain import script_of_rustc
 
@@ -127,3 +135,19 @@ def test_a_choice_of_rust_is_for_programs_in_rust(tmp_path):
     project = new_project(tmp_path / "mine", language="c")
     with pytest.raises(ProjectError, match="rustc, cargo and target are for rust; this is c"):
         project.build(choice=RustChoice(target=VERACRUZ_TARGET))
+
+
+@pytest.mark.parametrize(("version", "called"), [("1.63.0", "wasi"), ("1.96.0", "wasip1")])
+def test_the_record_has_the_library_of_the_target_that_was_built_for(
+    tmp_path, rustc, version, called
+):
+    tmp_path.joinpath("rust").mkdir()
+    rustc("path", version)
+    ours = tmp_path / "rust" / "wasm32-unknown-unknown" / "lib"
+    theirs = tmp_path / "rust" / f"wasm32-{called}" / "lib"
+    for folder, name in ((ours, "libstd-1.rlib"), (theirs, "libstd-2.rlib")):
+        folder.mkdir(parents=True)
+        folder.joinpath(name).write_bytes(b"")
+    found = replace(find_rust(Path(), FOUND), target_libdir=ours)
+    assert "libstd-1.rlib" in found.tool().files
+    assert "libstd-2.rlib" in found.tool(WASI_TARGET).files

@@ -144,7 +144,7 @@ def compile_cargo(
         build += ["--message-format=json-render-diagnostics"]
         ran = _run(build, folder, environment, rust, timeout_s=BUILD_SECONDS)
     said = "\n".join(filter(None, (rust.note, ran.words)))
-    by = (rust.tool(), Tool.of("cargo", tools.version, tools.cargo))
+    by = (rust.tool(choice.target), Tool.of("cargo", tools.version, tools.cargo))
     recorded = ("--release", *more, *kept)
     code = _module(ran.output).read_bytes()
     return Made(code, "Rust", by, choice.target, recorded, debug=debug, warnings=said)

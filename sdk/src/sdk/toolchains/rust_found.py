@@ -68,7 +68,7 @@ class Rust:
         host: the kind of machine that it runs on.
         commit: by which it names the sources of its library.
         sysroot: the folder that it is installed in.
-        target_libdir: the folder of the target's standard library.
+        target_libdir: the folder of the standard library for `TARGET`.
         note: what the author should know of the choice; empty if there is nothing.
     """
 
@@ -88,20 +88,24 @@ class Rust:
 
     def has(self, target: str) -> bool:
         """Whether there is a standard library for a target."""
-        other = self.target_libdir.parent.with_name(self.called(target)) / self.target_libdir.name
-        folder = self.target_libdir if target == TARGET else other
-        return any(folder.glob("libcore-*.rlib"))
+        return any(self._library(target).glob("libcore-*.rlib"))
 
-    def tool(self) -> Tool:
-        """The compiler with its library and its linker, for the record of a build."""
+    def tool(self, target: str = TARGET) -> Tool:
+        """The compiler with its library for a target and its linker, for the record of a build."""
         lib = self.sysroot / "lib"
         linkers = [lib / "rustlib" / self.host / "bin" / "rust-lld", *_which("rust-lld")]
         found = [
             *sorted([*lib.glob("librustc_driver-*.so"), *lib.glob("*/librustc_driver-*.so")])[:1],
-            *sorted(self.target_libdir.glob("libstd-*.rlib"))[:1],
+            *sorted(self._library(target).glob("libstd-*.rlib"))[:1],
             *[each for each in linkers if each.exists()][:1],
         ]
         return Tool.of("rustc", self.version, self.path, *found)
+
+    def _library(self, target: str) -> Path:
+        """The folder of a target's standard library; of one that is built along, `TARGET`'s."""
+        if target != WASI_TARGET:
+            return self.target_libdir
+        return self.target_libdir.parent.with_name(self.called(target)) / self.target_libdir.name
 
 
 def find_rust(folder: Path, choice: RustChoice, *, examples: bool = False) -> Rust:
