@@ -27,6 +27,7 @@ from mexico_city.runtime import Runtime
 from mexico_city.session import PROGRESS_TIMEOUT_S, Session, piece_bytes
 from platform_services import DescriptorsLostError, PlatformError
 from platform_services.descriptors import receive_descriptors
+from platform_services.memory import MemoryReturn
 from veracruz_utils.policy import PolicyIdentity
 
 _DRAIN_S: Final = 5.0
@@ -137,6 +138,7 @@ class Front:
         self._selector = selectors.DefaultSelector()
         self._connections: dict[_Connection, None] = {}  # a set in order of arrival
         self._ready: set[_Connection] = set()
+        self._memory = MemoryReturn()
         self._next_look = 0.0
         self._ending: IsolateExit | None = None
         self._attach(control)
@@ -193,6 +195,7 @@ class Front:
             if now >= connection.deadline():
                 self._give_up(connection, now)
         self._runtime.forget(now)
+        self._memory.turn(now)
         # A run goes on without a session; strangers, who could keep anything alive, do not count.
         in_use = self._runtime.work.guest.deadline is not None or any(
             connection.session.identity is not None for connection in self._connections
@@ -356,7 +359,8 @@ class Front:
             self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
-        self._connections.pop(connection, None)
+        if self._connections.pop(connection, connection) is None:
+            self._memory.session_left()
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection.channel)
         connection.session.close()

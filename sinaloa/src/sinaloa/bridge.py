@@ -21,10 +21,10 @@ from colima.sinaloa import (
     DescribeIsolateRequest,
     DescribeIsolateResponse,
 )
+from platform_services.memory import MemoryReturn
 from sinaloa import metrics
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
-from sinaloa.memory import MemoryReturn
 from sinaloa.places import GaveWayError
 from sinaloa.records import BridgeRecords
 from sinaloa.session import BridgeSession, SessionEnd, StreamSession

@@ -46,6 +46,17 @@ class BridgeSession(ABC):
     each way, which tells of each piece by `upload_begun` and `upload_done`, and so of downloads.
     """
 
+    __slots__ = (
+        "_download_since",
+        "_last_word",
+        "_upload_since",
+        "bytes_in",
+        "bytes_out",
+        "channel",
+        "cut_off",
+        "end",
+    )
+
     def __init__(self, channel: socket.socket) -> None:
         """Pump to and from `channel`, which does not block."""
         self.channel = channel
@@ -156,6 +167,8 @@ class BridgeSession(ABC):
 class StreamSession(BridgeSession):
     """A session over a stream of gRPC."""
 
+    __slots__ = ("_stream",)
+
     def __init__(self, channel: socket.socket, stream: Stream) -> None:
         super().__init__(channel)
         self._stream = stream
@@ -166,6 +179,7 @@ class StreamSession(BridgeSession):
             self.upload_begun()
             await loop.sock_sendall(self.channel, chunk)
             self.upload_done(len(chunk))
+            del chunk  # up to 1 MiB, which would be kept until the next one comes
 
     async def download(self, loop: asyncio.AbstractEventLoop) -> None:
         """See `BridgeSession.download`."""
@@ -173,6 +187,7 @@ class StreamSession(BridgeSession):
             self.download_begun()
             await self._stream.write(piece)
             self.download_done(len(piece))
+            del piece
 
     def end_connection(self) -> None:
         """See `BridgeSession.end_connection`."""

@@ -40,6 +40,8 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Answer = TypeVar("_Answer")
 _LOG: Final = logging.getLogger(__name__)
 _NOT_BEGUN: Final = LineLimit()
+OUR_METADATA: Final = "veracruz-"
+"""What else comes with a call is of gRPC, or of nobody."""
 
 
 @frozen
@@ -48,7 +50,8 @@ class Caller:
 
     Attributes:
         peer: as `calls.peer_of` says.
-        metadata: what came with the call, by name; of a name that came twice the last.
+        metadata: what came with the call under names that begin with `OUR_METADATA`, by name; of a
+            name that came twice the last.
     """
 
     peer: str
@@ -147,8 +150,12 @@ class CallHandlers:
 
         async def carry_out(context: _Context) -> None:
             stream = Stream(context, _caller_of(context))
-            with _slot(slots, stream.caller.peer):
+            # Without a block of its own: what an open stream holds counts two thousand times.
+            _take_slot(slots, stream.caller.peer)
+            try:
                 await method(stream)
+            finally:
+                slots.give_back(stream.caller.peer)
 
         async def answer(_: AsyncIterator[bytes], context: _Context) -> None:
             await _with_status(name, context, carry_out(context))
@@ -171,7 +178,20 @@ class CallHandlers:
 
 
 def _caller_of(context: _Context) -> Caller:
-    return Caller(peer_of(context.peer()), dict(context.invocation_metadata() or ()))
+    ours = {
+        name: value
+        for name, value in context.invocation_metadata() or ()
+        if name.startswith(OUR_METADATA)
+    }
+    return Caller(peer_of(context.peer()), ours)
+
+
+def _take_slot(slots: CallSlots, peer: str) -> None:
+    if not slots.take(peer):
+        raise NotBegunError(
+            CallStatus.RESOURCE_EXHAUSTED,
+            "too many calls are in progress, of one address or of all: try again later",
+        )
 
 
 @contextmanager
@@ -180,11 +200,7 @@ def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
     if slots is None:
         yield
         return
-    if not slots.take(peer):
-        raise NotBegunError(
-            CallStatus.RESOURCE_EXHAUSTED,
-            "too many calls are in progress, of one address or of all: try again later",
-        )
+    _take_slot(slots, peer)
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """When memory is given back."""
 
-from sinaloa.memory import REST_S, SESSIONS, MemoryReturn, trim_of_libc
+from platform_services.memory import REST_S, SESSIONS, MemoryReturn, trim_of_libc
 
 
 def leave(memory: MemoryReturn, count: int) -> None:
