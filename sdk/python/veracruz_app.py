@@ -9,15 +9,19 @@ import veracruz_core.clocks  # first: nothing that is frozen here may know when 
 
 veracruz_core.clocks.install()
 
+from veracruz_core import library  # noqa: E402
+
+library.collect()
+
 import sys  # noqa: E402
 
 import libveracruz  # noqa: E402
 import veracruz_core.preloaded  # noqa: E402
 import wit_world  # noqa: E402
-from veracruz_core import isolate, library, program, tidy  # noqa: E402
+from veracruz_core import isolate, program, tidy  # noqa: E402
 from veracruz_core.inputs import Inputs  # noqa: E402
 
-library.collect()
+library.forget_imported()
 
 
 class WitWorld(wit_world.WitWorld):

@@ -3,6 +3,7 @@
 import os
 import signal
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from colima.runtime import (
     RefusalReason,
     ResponseStatus,
 )
+from execution_engine.strategy import COMPILE_THREADS
 from support import runtime_guests as guests
 from support.patience import PATIENCE_S
 from support.processes import eventually, guest_of, keeper_of, open_files, runs, state
@@ -280,6 +282,19 @@ def test_a_program_that_takes_too_long_to_compile_is_given_up(isolates):
         assert answer.found == "compile-time"
         assert state(guest) is None
         assert reader.state() is ComputationState.ERROR
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_large_program_is_compiled_by_threads_within_the_walls(isolates, strategy):
+    large = guests.large(2**20)
+    with (
+        isolates.computation([[PI, READER]], program=large, strategy=strategy) as rig,
+        rig.session(0) as caller,
+    ):
+        assert caller.program(large) == runtime.Done()
+        threads = Path(f"/proc/{guest_of(rig.isolate.process_id)}/task")
+        assert len(list(threads.iterdir())) == 1 + COMPILE_THREADS
+        assert not caller.result()[0].present
 
 
 def test_fifty_rounds_leave_no_descriptor_behind(isolates):

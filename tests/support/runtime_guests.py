@@ -138,6 +138,11 @@ def slow_to_compile(functions: int) -> bytes:
     )
 
 
+def large(size: int) -> bytes:
+    """A module of more than so many bytes, which returns 0."""
+    return main("(i32.const 0)") + _section(0, b"\4more" + bytes(size))
+
+
 def _section(number: int, content: bytes) -> bytes:
     return bytes([number]) + _leb(len(content)) + content
 

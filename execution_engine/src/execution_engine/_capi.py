@@ -14,9 +14,21 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from wasmtime import Config, FuncType, Linker, Module, Store, Trap, TrapCode, ValType, WasmtimeError
+from wasmtime import (
+    Config,
+    Engine,
+    FuncType,
+    Linker,
+    Module,
+    Store,
+    Trap,
+    TrapCode,
+    ValType,
+    WasmtimeError,
+)
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
+from wasmtime.component import Component
 
 from execution_engine.abi import FunctionType
 from execution_engine.errors import StackFrame
@@ -53,7 +65,17 @@ _define.argtypes = (
 _trap_new = ffi.dll["wasmtime_trap_new"]
 _trap_new.restype = ctypes.c_size_t
 _trap_new.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+_deserialize_module = ffi.dll["wasmtime_module_deserialize"]
+_deserialize_component = ffi.dll["wasmtime_component_deserialize"]
+for _deserialize in (_deserialize_module, _deserialize_component):
+    _deserialize.restype = ctypes.POINTER(bindings.wasmtime_error_t)
+    _deserialize.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 _memory_view = ctypes.pythonapi["PyMemoryView_FromMemory"]
+_get_buffer = ctypes.pythonapi["PyObject_GetBuffer"]
+_get_buffer.argtypes = (ctypes.py_object, ctypes.c_void_p, ctypes.c_int)
+_release_buffer = ctypes.pythonapi["PyBuffer_Release"]
+_release_buffer.restype = None
+_release_buffer.argtypes = (ctypes.c_void_p,)
 _memory_view.restype = ctypes.py_object
 _memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
 
@@ -239,6 +261,44 @@ class RawInstance:
         if not found or item.kind != kind.value:
             raise KeyError(name)
         return item.of
+
+
+class _Buffer(ctypes.Structure):
+    """A `Py_buffer`."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p), ("obj", ctypes.c_void_p), ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+def deserialize_module(engine: Engine, code: bytes | memoryview) -> Module:
+    """The module that this compiled code is of, which the package would copy first.
+
+    Raises:
+        WasmtimeError: it is not of this engine's version, settings or processor.
+    """
+    pointer = ctypes.POINTER(bindings.wasmtime_module_t)()
+    _read(_deserialize_module, engine, code, pointer)
+    return Module._from_ptr(pointer)  # noqa: SLF001
+
+
+def deserialize_component(engine: Engine, code: bytes | memoryview) -> Component:
+    """The component that this compiled code is of; see `deserialize_module`."""
+    pointer = ctypes.POINTER(bindings.wasmtime_component_t)()
+    _read(_deserialize_component, engine, code, pointer)
+    return Component._from_ptr(pointer)  # noqa: SLF001
+
+
+def _read(deserialize: _C, engine: Engine, code: bytes | memoryview, pointer: _C) -> None:
+    buffer = _Buffer()
+    _get_buffer(code, ctypes.byref(buffer), 0)
+    try:
+        _raise(deserialize(engine.ptr(), buffer.buf, buffer.len, ctypes.byref(pointer)))
+    finally:
+        _release_buffer(ctypes.byref(buffer))
 
 
 def address_view(address: int, size: int) -> memoryview:

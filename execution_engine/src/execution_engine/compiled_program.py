@@ -13,7 +13,7 @@ from typing import Final, Self
 from wasmtime import Engine, Module, Store, Trap, WasmtimeError
 from wasmtime.component import Component
 
-from execution_engine import abi
+from execution_engine import _capi, abi
 from execution_engine.author_part import Parts, parts_of
 from execution_engine.code_tag import CompiledCode
 from execution_engine.component_host import ComponentHost
@@ -41,12 +41,29 @@ from execution_engine.text import sanitised
 from execution_engine.traps import engine_error, raise_host_failure
 from platform_services import RandomSource
 from veracruz_utils.digest import Digest
+from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import Strategy
 
 # An interpreter's component with its libraries has forty core modules.
 MAX_INSTANCES: Final = 200
+_LARGE_BYTES: Final = 1024 * 1024
+"""Of a program, from when on several threads compile it."""
 # What the engine says when the system gives it no memory: it has no code for that.
 _NO_MEMORY: Final = "cannot allocate memory"
+
+
+@frozen
+class KnownCode:
+    """What who loads a program knows of it.
+
+    Attributes:
+        digest: of all of it.
+        code: the compiled code of its core for the settings it is loaded with, authentic; if empty,
+            there is none.
+    """
+
+    digest: Digest
+    code: memoryview
 
 
 class CompiledProgram:
@@ -82,18 +99,28 @@ class CompiledProgram:
     @classmethod
     def load(
         cls,
-        code: bytes,
+        code: bytes | memoryview,
         *,
         strategy: Strategy,
         limits: EngineLimits,
         canonical_nans: bool = False,
         cache: CompiledCode | None = None,
+        given: KnownCode | None = None,
+        threads: bool = False,
     ) -> Self:
         """Check and compile a module or a component.
 
-        With `canonical_nans` every NaN that it makes has the same bits everywhere. With a `cache`
-        the compiled code is taken from there, or put there: that of its core, which programs of one
-        interpreter share. The checks are made in either case: limits may have changed.
+        The checks are made with compiled code, too: limits may have changed.
+
+        Args:
+            code: the module or component; nothing refers to a view of it afterwards.
+            strategy: how it is to run.
+            limits: how much it may use.
+            canonical_nans: every NaN that it makes has the same bits everywhere.
+            cache: compiled code is taken from there, or put there: that of its core, which programs
+                of one interpreter share.
+            given: what is known of it, if anything is.
+            threads: a large one is compiled by several, see `make_engine`.
 
         Raises:
             ModuleRefusedError: the engine does not run it.
@@ -104,13 +131,15 @@ class CompiledProgram:
             strategy, limits, canonical_nans=canonical_nans, component=is_component(code)
         )
         parts = parts_of(code) if settings.component else Parts(len(code), len(code))
-        digest = Digest.of(code)
-        core = digest if parts.core_bytes == len(code) else core_digest(code, parts)
-        engine = make_engine(settings)
+        digest = Digest.of(code) if given is None else given.digest
+        engine = make_engine(settings, threads=threads and len(code) >= _LARGE_BYTES)
         try:
-            module = _cached(engine, cache, core, settings)
+            module = None if given is None else _deserialized(engine, given.code, settings)
+            if module is None and cache is not None:
+                core = digest if parts.core_bytes == len(code) else core_digest(code, parts)
+                module = _deserialized(engine, cache.find(core, settings), settings)
             if compiled := module is None:
-                module = _compile(engine, code[: parts.core_bytes], settings)
+                module = _compile(engine, bytes(code[: parts.core_bytes]), settings)
             summary = (
                 check_component_interface(engine, module, digest)
                 if isinstance(module, Component)
@@ -127,7 +156,7 @@ class CompiledProgram:
             summary=summary,
             limits=limits,
             compiled=compiled,
-            author_part=code[parts.author_at :],
+            author_part=bytes(code[parts.author_at :]),
         )
 
     def run(
@@ -254,13 +283,14 @@ def settings_of(
     )
 
 
-def _cached(
-    engine: Engine, cache: CompiledCode | None, program: Digest, settings: EngineSettings
+def _deserialized(
+    engine: Engine, code: bytes | memoryview | None, settings: EngineSettings
 ) -> Module | Component | None:
-    found = None if cache is None else cache.find(program, settings)
-    kind: type[Module | Component] = Component if settings.component else Module
+    if not code:
+        return None
+    read = _capi.deserialize_component if settings.component else _capi.deserialize_module
     try:
-        return None if found is None else kind.deserialize(engine, found)
+        return read(engine, code)
     except WasmtimeError:
         return None  # authentic, but of another processor: the engine asks for its features
 

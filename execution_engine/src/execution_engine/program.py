@@ -11,6 +11,7 @@ from typing import Any, Self
 from wasmtime import Store
 
 from execution_engine.code_tag import CompiledCode
+from execution_engine.compiled_program import KnownCode
 from execution_engine.deadline import Deadline
 from execution_engine.errors import EngineError
 from execution_engine.host import OutputSink
@@ -72,19 +73,27 @@ class Program(TimedProgram):
     @classmethod
     def load(
         cls,
-        code: bytes,
+        code: bytes | memoryview,
         *,
         strategy: Strategy,
         limits: EngineLimits,
         canonical_nans: bool = False,
         cache: CompiledCode | None = None,
+        given: KnownCode | None = None,
+        threads: bool = False,
     ) -> Self:
         """Check, as `check_module` does, and compile a module or a component.
 
         Raises:
             ModuleRefusedError: it is not one we run.
         """
-        check_module(code, limits=limits)
+        check_module(bytes(code), limits=limits)
         return super().load(
-            code, strategy=strategy, limits=limits, canonical_nans=canonical_nans, cache=cache
+            code,
+            strategy=strategy,
+            limits=limits,
+            canonical_nans=canonical_nans,
+            cache=cache,
+            given=given,
+            threads=threads,
         )

@@ -7,7 +7,7 @@ valid is the validator's to say. The tools that ask first look closer: see `wasm
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from execution_engine.errors import ModuleRefusedError, Problem, RefusalCode, refuse_first
 from execution_engine.limits import PAGE_BYTES, EngineLimits
@@ -44,12 +44,12 @@ class ModuleSizes:
     bodies: list[tuple[int, int]] = field(default_factory=list)
 
 
-def is_component(code: bytes) -> bool:
+def is_component(code: bytes | memoryview) -> bool:
     """Whether the bytes begin as those of a component."""
     return code[:8] == MAGIC + COMPONENT_VERSION
 
 
-def header_problems(code: bytes, limits: EngineLimits) -> Iterator[Problem]:
+def header_problems(code: bytes | memoryview, limits: EngineLimits) -> Iterator[Problem]:
     """That the bytes do not begin as a module or a component, or are too many."""
     if len(code) > limits.module_bytes:
         detail = (
@@ -67,7 +67,7 @@ def header_problems(code: bytes, limits: EngineLimits) -> Iterator[Problem]:
         yield RefusalCode.VERSION, detail
 
 
-def check_static_limits(code: bytes, limits: EngineLimits) -> None:
+def check_static_limits(code: bytes | memoryview, limits: EngineLimits) -> None:
     """Check a program's header and sizes, before the validator and the compiler work on it.
 
     Raises:
@@ -107,11 +107,12 @@ def size_problems(
             yield RefusalCode.LOCALS, detail
 
 
-def _core_modules(code: bytes) -> Iterator[WasmReader]:
+def _core_modules(code: bytes | memoryview) -> Iterator[WasmReader]:
+    view = cast("bytes", code)  # what of a mapped file is read is numbers
     if not is_component(code):
-        yield WasmReader(code, 0, len(code))
+        yield WasmReader(view, 0, len(code))
         return
-    for offset, section, content in sections(code, 0, len(code)):
+    for offset, section, content in sections(view, 0, len(code)):
         if section == _CORE_MODULE:
             yield content
         elif section not in _PARTS:
@@ -133,7 +134,7 @@ def _read_sizes(module: WasmReader) -> ModuleSizes:
             case 8:
                 sizes.start = content.u32()
             case 10:
-                sizes.bodies.extend(_body(content.part()) for _ in content.vector())
+                sizes.bodies.extend(_bodies(content))
     return sizes
 
 
@@ -143,6 +144,14 @@ def _minimum(reader: WasmReader) -> int:
     if has_maximum:
         reader.u32()
     return minimum
+
+
+def _bodies(section: WasmReader) -> Iterator[tuple[int, int]]:
+    """Size and locals of each function; an interpreter has ten thousand."""
+    content = bytes(section.data[section.at : section.end])  # read faster than a view
+    reader = WasmReader(content, 0, len(content))
+    for _ in reader.vector():
+        yield _body(reader.part())
 
 
 def _body(body: WasmReader) -> tuple[int, int]:

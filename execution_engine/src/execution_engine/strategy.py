@@ -11,6 +11,7 @@ extended constant expressions. Everything else is switched off, so that an engin
 more by default changes nothing.
 """
 
+import os
 from importlib.metadata import version
 from typing import Final
 
@@ -37,6 +38,9 @@ _MOST_STACK_BYTES: Final = 64 * 1024 * 1024
 # Reserved, not touched: a 32-bit memory never moves, so that a view of it stays valid.
 _RESERVATION_BYTES: Final = 4 * 1024 * 1024 * 1024
 
+COMPILE_THREADS: Final = 2
+"""Of a compiler that may use them: a machine has other things to do."""
+
 # Of one run at a time: one for each of the host's functions, and the library's own.
 _CALLBACKS: Final = 100
 
@@ -45,7 +49,11 @@ _VERSION: Final = f"wasmtime {version('wasmtime')}"
 
 
 def warm_up() -> None:
-    """Take what runs need of a process and may not get later: executable memory for callbacks."""
+    """Take what runs need of a process and may not get later: executable memory for callbacks.
+
+    And say how many threads may compile, which the compiler reads when it first makes them.
+    """
+    os.environ["RAYON_NUM_THREADS"] = str(COMPILE_THREADS)
     _capi.reserve_callbacks(_CALLBACKS)
 
 
@@ -84,8 +92,11 @@ class EngineSettings:
             )
 
 
-def make_engine(settings: EngineSettings) -> Engine:
-    """An engine of these settings.
+def make_engine(settings: EngineSettings, *, threads: bool = False) -> Engine:
+    """An engine of these settings; with `threads` it compiles by as many as `warm_up` said.
+
+    Not in a process that forks afterwards, or whose parent has compiled so: their threads do not
+    survive a fork, and a compile would wait for them for ever.
 
     Nothing in the configuration comes from a guest or from the text of a policy: what the engine
     does not like about it would abort the process.
@@ -98,7 +109,7 @@ def make_engine(settings: EngineSettings) -> Engine:
         _capi.set_feature(config, feature, on=on)
     config.gc_support = False
     config.shared_memory = False
-    config.parallel_compilation = False  # its threads do not survive a fork: a compile would hang
+    config.parallel_compilation = threads
     # Processors differ in the bits of their NaNs, and in nothing else that a program can see.
     config.cranelift_nan_canonicalization = settings.canonical_nans
     _capi.set_wasm_stack(config, settings.stack_bytes)

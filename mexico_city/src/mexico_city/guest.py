@@ -19,7 +19,7 @@ from typing import NoReturn, Protocol, TypeVar
 
 from colima import frame, isolate, read_frame
 from colima.runtime import MAX_MESSAGE_CHARS, MAX_NAME_CHARS, TrapFrame
-from execution_engine.compiled_program import CompiledProgram
+from execution_engine.compiled_program import CompiledProgram, KnownCode
 from execution_engine.errors import LimitCode, LimitError, ModuleRefusedError, TrapError
 from execution_engine.run import Overdue, RunInputs
 from execution_engine.strategy import EngineSettings
@@ -36,8 +36,11 @@ _AnswerT_co = TypeVar("_AnswerT_co", covariant=True)
 class Guest(Protocol[_AnswerT_co]):
     """The one program of this process, and its runs."""
 
-    def load(self, module: bytes, code: memoryview, code_file: int) -> _AnswerT_co:
-        """Check `module`, and use its compiled `code`; without any, compile into `code_file`."""
+    def load(self, module: memoryview, code: memoryview, code_file: int) -> _AnswerT_co:
+        """Check `module`, and use its compiled `code`; without any, compile into `code_file`.
+
+        Nothing refers to the views afterwards.
+        """
 
     def run(self, inputs: RunInputs, output_file: int, seed: bytes) -> _AnswerT_co:
         """Run the program once; its output goes to a file.
@@ -73,7 +76,7 @@ def _answer(
     last = descriptors.pop()
     contents = [_view(*each, files) for each in zip(descriptors, sizes, strict=True)]
     if isinstance(message, isolate.Load):
-        return guest.load(bytes(contents[0]), _view(last, message.code_size, files), last)
+        return guest.load(contents[0], _view(last, message.code_size, files), last)
     previous = contents.pop() if message.has_previous else None
     streams_from = len(message.inputs)
     inputs = RunInputs(contents[:streams_from], contents[streams_from:], previous)
@@ -114,6 +117,7 @@ class IsolateGuest:
         compiled: Callable[[], None],
         last_word: Callable[[isolate.FromGuest], NoReturn] | None = None,
     ) -> None:
+        self._digest = policy.program_digest  # the front gives a guest no other program
         self._strategy = policy.strategy
         self._canonical_nans = policy.conduct.canonical_nans
         self._debug = policy.debug
@@ -124,16 +128,18 @@ class IsolateGuest:
         self._run_seconds = policy.limits.run_seconds
         self._program: CompiledProgram | None = None
 
-    def load(self, module: bytes, code: memoryview, code_file: int) -> isolate.FromGuest:
+    def load(self, module: memoryview, code: memoryview, code_file: int) -> isolate.FromGuest:
         """Check and compile `module`, see `Guest`."""
-        code_there = _Code(code, code_file)
+        made = _Made(None if code else code_file)
         try:
             self._program = CompiledProgram.load(
                 module,
                 strategy=self._strategy,
                 limits=self._limits,
                 canonical_nans=self._canonical_nans,
-                cache=code_there,
+                cache=made,
+                given=KnownCode(self._digest, code),
+                threads=True,
             )
         except ModuleRefusedError as refused:
             return isolate.LoadRefused(refused.code)
@@ -143,7 +149,7 @@ class IsolateGuest:
             return isolate.LimitReached(LimitCode.COMPILE_MEMORY)
         # Not before: a module that makes the compiler greedy must not get a run's memory as well.
         self._compiled()
-        return isolate.Loaded(code_there.written)
+        return isolate.Loaded(made.written)
 
     def run(self, inputs: RunInputs, output_file: int, seed: bytes) -> isolate.FromGuest:
         """Run the program once, see `Guest`."""
@@ -186,26 +192,25 @@ class IsolateGuest:
         return _message(message) if self._debug else ""
 
 
-class _Code:
-    """The engine's `CompiledCode` of one program: what the front gave, or the file to be filled.
+class _Made:
+    """Takes the compiled code of one program, as an engine's `CompiledCode`, into a file.
 
-    What was given is authentic and of this program, engine and settings: the front saw to it.
-    `written` says how many bytes of code were left in the file.
+    There is none to fill where code was given; it was of another processor than this. `written`
+    says how many bytes of code were left in the file.
     """
 
-    def __init__(self, given: memoryview, file: int) -> None:
-        self._given = given
+    def __init__(self, file: int | None) -> None:
         self._file = file
         self.written = 0
 
     def find(self, program: Digest, settings: EngineSettings) -> bytes | None:
         del program, settings
-        return bytes(self._given) or None
+        return None
 
     def keep(self, program: Digest, settings: EngineSettings, code: bytes | bytearray) -> None:
         del program, settings
-        if self._given:
-            return  # of another processor than this: there is no file to fill
+        if self._file is None:
+            return
         with contextlib.suppress(OSError):  # without room for it the program runs all the same
             write_all(self._file, memoryview(code))
             self.written = len(code)

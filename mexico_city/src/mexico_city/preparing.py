@@ -53,7 +53,12 @@ def run(policy_bytes: bytes, *, core: int, size: int, code: int, parent: int) ->
     bounds = engine_limits(given)
     kept = _Kept(code)
     CompiledProgram.load(
-        component, strategy=strategy, limits=bounds, canonical_nans=canonical_nans, cache=kept
+        component,
+        strategy=strategy,
+        limits=bounds,
+        canonical_nans=canonical_nans,
+        cache=kept,
+        threads=True,
     )
     name = engine_name(settings_of(strategy, bounds, canonical_nans=canonical_nans))
     write_all(code, memoryview(Digest.of(component).value + name))

@@ -73,11 +73,16 @@ _WITHOUT_MODULES = frozenset(
         "plistlib.py",
     ]
 )
+# Written in C, and in the interpreter; their code is not, or they would start another interpreter.
+_BUILT_IN_WITHOUT = frozenset(["_sqlite3", "_interpreters", "_interpchannels", "_interpqueues"])
 _modules = {}
 
 
 def collect():
-    """Take the library from the folder that is there while the core is built."""
+    """Take the library from the folder that is there while the core is built.
+
+    Before the core imports what it is to have at once: that fills the holes which compiling left.
+    """
     for folder, folders, names in os.walk(ROOT):
         folders[:] = sorted(set(folders) - _WITHOUT)
         for name in sorted(names):
@@ -89,14 +94,33 @@ def _take(path):
     parts = path.removeprefix(ROOT + "/").removesuffix(".py").split("/")
     is_package = parts[-1] == "__init__"
     name = ".".join(parts[:-1] if is_package else parts)
-    if name in sys.modules:
-        return
     try:
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError):
         return
     _modules[name] = (path, is_package, zlib.compress(marshal.dumps(code), 9))
+
+
+def forget_imported():
+    """Let go of what is imported by now."""
+    for name in _modules.keys() & sys.modules.keys():
+        del _modules[name]
+
+
+class WithoutFinder:
+    """Refuses what is built in and of no use here; first of `sys.meta_path`."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        """None, for others to look; of what is not to be had, an error."""
+        if name in _BUILT_IN_WITHOUT:
+            raise ModuleNotFoundError(missing(name), name=name)
+
+
+def missing(name):
+    """That a module of Python's library is not there."""
+    return f"no module named {name!r}: this module of Python's library is not there in an isolate"
 
 
 class LibraryFinder:
@@ -141,8 +165,3 @@ def _code(name):
 
 
 _LOADER = _Loader()
-
-
-def names():
-    """The library's modules, for who asks what there is."""
-    return frozenset(_modules) | frozenset(sys.builtin_module_names)

@@ -19,7 +19,6 @@ import datetime
 import decimal
 import encodings.ascii
 import encodings.cp1252
-import encodings.idna
 import encodings.latin_1
 import encodings.utf_8_sig
 import encodings.utf_16

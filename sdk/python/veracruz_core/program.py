@@ -25,7 +25,13 @@ def load():
         raise ImportError("there is no author's part in this program")
     part = json.loads(libveracruz._gathered(size, host.read_author_part))
     _files.update(part["files"])
-    sys.meta_path[:] = [*isolate.BUILT_IN, library.LibraryFinder, _AuthorFinder, _Missing]
+    sys.meta_path[:] = [
+        library.WithoutFinder,
+        *isolate.BUILT_IN,
+        library.LibraryFinder,
+        _AuthorFinder,
+        _Missing,
+    ]
     module = importlib.import_module(part["main"])
     if not callable(getattr(module, "main", None)):
         raise ImportError(f"{part['main']}.py has no function `main`: write `def main(inputs):`")
@@ -78,11 +84,7 @@ class _Missing:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name.partition(".")[0] in sys.stdlib_module_names:
-            raise ModuleNotFoundError(
-                f"no module named {name!r}: this module of Python's library is not there in an "
-                "isolate",
-                name=name,
-            )
+            raise ModuleNotFoundError(library.missing(name), name=name)
         raise ModuleNotFoundError(
             f"no module named {name!r}: the program has what lies beside it and is written in "
             "Python, and Python's library",

@@ -71,11 +71,11 @@ class FreestandingGuest:
         self._options = options
         self._program: ObservedProgram | None = None
 
-    def load(self, module: bytes, code: memoryview, code_file: int) -> messages.Message:
+    def load(self, module: memoryview, code: memoryview, code_file: int) -> messages.Message:
         """Check and compile `module`; compiled code lies in a folder, if anywhere."""
         del code, code_file
         try:
-            loaded = self._load(module)
+            loaded = self._load(bytes(module))
         except ModuleRefusedError as error:
             told = f"{error}: {advice(error.code, error.detail)}"
             return messages.Stopped(RunEnding.REFUSED.name, error.code, told)

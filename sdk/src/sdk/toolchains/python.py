@@ -78,7 +78,7 @@ def _try(program: bytes, source: Path) -> None:
         cache = CodeCache.in_directory(cache_folder() / "code")
         limits = EngineLimits(run_seconds=TRY_SECONDS)
         with TimedProgram.load(
-            program, strategy=Strategy.JIT, limits=limits, cache=cache
+            program, strategy=Strategy.JIT, limits=limits, cache=cache, threads=True
         ) as loaded:
             outcome = loaded.run(RunInputs(), random=LinuxRandomSource())
     except EngineError as error:

@@ -26,6 +26,7 @@ from execution_engine.static_limits import is_component
 from execution_engine.wasm.examination import check_module
 from execution_engine.wit import wit
 from sdk.errors import BuildError
+from sdk.toolchains import python_trimming
 from sdk.toolchains.core_store import keep_core, kept_core
 from sdk.toolchains.made import Made, Tool, with_producers
 from sdk.toolchains.scratch import build_folder
@@ -132,9 +133,11 @@ def _inputs_digest() -> str:
     """The digest of all that the core is made of."""
     folder = source_folder("python")
     digest = sha256(f"{COMPONENTIZE_VERSION}\n{wit()}\n".encode())
-    for file in sorted(folder.rglob("*.py")):
+    sources = {str(file.relative_to(folder)): file for file in folder.rglob("*.py")}
+    sources["trimming"] = Path(python_trimming.__file__)
+    for name, file in sorted(sources.items()):
         content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder)} {len(content)}\n".encode() + content)
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
@@ -166,7 +169,9 @@ def _build(tool: Path) -> bytes:
         )
         if not ran.succeeded:
             raise refusal("componentize-py", "the core of Python", ran.words or ran.output.strip())
-        core = with_producers(made_of(without_initialisation(output.read_bytes()))).code
+        core = with_producers(
+            made_of(python_trimming.trimmed(without_initialisation(output.read_bytes())))
+        ).code
     try:
         check_module(core, limits=EngineLimits())
     except EngineError as error:
