@@ -29,6 +29,7 @@ _SCRIPTS: Final = (
     "encode_rows",
     "start_up",
     "idle_sessions",
+    "many_sessions",
 )
 _SLOWEST_S: Final = 600
 

@@ -5,15 +5,18 @@ import queue
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager
 
 import grpc
 import pytest
 from click.testing import CliRunner
 
 from colima.sinaloa import POLICY_KEY, SERVICE
+from colima.sonora import IsolateEnding
 from sinaloa.cli import main
 from support.patience import PATIENCE_S
+from support.processes import eventually
 from support.served_policies import policy_text
 from veracruz_shells.channels import open_channel
 from veracruz_utils.digest import Digest
@@ -110,6 +113,71 @@ def test_each_policy_of_a_folder_has_its_isolate_and_comes_and_goes(sonora, fold
         assert listed(sinaloa, folder)["three.json"] == "running"
         sinaloa.process.send_signal(signal.SIGTERM)
         assert sinaloa.finish() == 0
+
+
+def test_an_isolate_that_failed_is_launched_anew_and_one_that_ended_by_its_policy_is_not(
+    sonora, folder
+):
+    failing, ending = put(folder, "failing.json", 1), put(folder, "ending.json", 2)
+    with serving(sonora, "--policies", folder) as sinaloa, open_channel(sinaloa.address) as channel:
+        for policy, how in ((failing, IsolateEnding.FAILURE), (ending, IsolateEnding.QUORUM)):
+            assert list(sinaloa.session(channel, policy, iter([b"x"]))) == [b"x"]
+            sonora.end_isolate(how)
+            sinaloa.read_to(f"policy {policy}: ")
+        assert listed(sinaloa, folder) == {"failing.json": "ended", "ending.json": "ended"}
+
+        def is_served_again() -> bool:
+            """Whether it is; not within seconds of a launch."""
+            try:
+                return list(sinaloa.session(channel, failing, iter([b"y"]))) == [b"y"]
+            except grpc.RpcError as error:
+                assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - it may succeed
+                return False
+
+        assert eventually(is_served_again)
+        assert len(sonora.policies) == 3
+        with pytest.raises(grpc.RpcError) as caught:
+            list(sinaloa.session(channel, ending, iter([b"y"])))
+        assert "every result reader asked for shutdown" in caught.value.details()
+        assert listed(sinaloa, folder) == {"failing.json": "running", "ending.json": "ended"}
+
+
+def test_who_floods_a_policy_takes_nothing_from_others_that_come_and_go_meanwhile(sonora, folder):
+    flooded, other = put(folder, "flooded.json", 1), put(folder, "other.json", 2)
+    silence = threading.Event()
+
+    def say_little():
+        yield b"\x16"
+        silence.wait(PATIENCE_S)
+
+    with (
+        serving(sonora, "--policies", folder) as sinaloa,
+        open_channel(sinaloa.address) as channel,
+        ExitStack() as ways,
+    ):
+        half_open = []
+        for _ in range(3):  # a connection has so many sessions and no more
+            way = ways.enter_context(open_channel(sinaloa.address))
+            half_open += [sinaloa.session(way, flooded, say_little()) for _ in range(50)]
+        for number in (3, 4):
+            come = put(folder, "third.json", number)
+            sinaloa.process.send_signal(signal.SIGHUP)
+            sinaloa.read_to(f"serves policy {come}")
+            for policy in (other, come):
+                assert list(sinaloa.session(channel, policy, iter([b"x"]))) == [b"x"]
+        # Strangers give way to each other and to who comes, and nobody else to them.
+        assert list(sinaloa.session(channel, flooded, iter([b"x"]))) == [b"x"]
+        (folder / "flooded.json").unlink()
+        sinaloa.read_to(f"serves policy {flooded} no more")
+        for each in half_open:
+            with pytest.raises(grpc.RpcError) as caught:
+                list(each)
+            assert caught.value.code() in {
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                grpc.StatusCode.FAILED_PRECONDITION,
+            }
+        silence.set()
+        assert list(sinaloa.session(channel, other, iter([b"x"]))) == [b"x"]
 
 
 def test_isolates_are_launched_ahead_and_go_on_when_the_bridge_ends(sonora, folder):

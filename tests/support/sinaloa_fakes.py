@@ -178,6 +178,7 @@ class FakeSonora:
                 self._threads.append(_start(self._bridge, connection))
 
     def _bridge(self, connection: socket.socket) -> None:
+        launched: list[FakeIsolate] = []
         with connection, contextlib.suppress(OSError):
             message = TO_SONORA.decode(read_frame(connection.recv, limit=1 << 21))
             assert isinstance(message, Launch)
@@ -187,20 +188,22 @@ class FakeSonora:
                 if answer is not None:
                     connection.sendall(frame(FROM_SONORA.encode(answer)))
             else:
-                self._launch(connection, message.policy)
+                launched.append(self._launch(connection, message.policy))
             self._mint(connection)
-        for isolate in self.isolates:
+        for isolate in launched:
             isolate.die()
             isolate.join()
         self.bridge_gone.set()
 
-    def _launch(self, connection: socket.socket, policy: bytes) -> None:
+    def _launch(self, connection: socket.socket, policy: bytes) -> FakeIsolate:
         control, theirs = socket.socketpair()
-        self.isolates.append(FakeIsolate(control, self.serve, lambda: self.lets_in))
+        isolate = FakeIsolate(control, self.serve, lambda: self.lets_in)
+        self.isolates.append(isolate)
         launched = launched_with(policy, len(self.isolates), found_again=self.found_again)
         connection.sendall(frame(FROM_SONORA.encode(launched)))
         with theirs:
             socket.send_fds(connection, [b"\0"], [theirs.fileno()])
+        return isolate
 
     def _mint(self, connection: socket.socket) -> None:
         while (payload := read_frame(connection.recv)) is not None:
