@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import durango.ui
-from durango.ui.door import COOKIE, KEY_HEADER, MAX_SESSIONS, Door, TurnedAwayError
+from durango.ui.door import KEY_HEADER, MAX_SESSIONS, Door, TurnedAwayError
 from durango.ui.guard import MAX_BODY_BYTES
+from support.ui_browser import page_of
 
 PAGE = Path(durango.ui.__file__).parent
 
@@ -34,10 +35,18 @@ def test_a_wrong_word_is_refused_and_makes_no_session(browser):
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browser):
     answer = browser.client.post("/enter", content=browser.door.word, headers=browser.ours)
     said = answer.headers["set-cookie"].lower()
-    assert said.startswith(COOKIE)
+    assert said.startswith(browser.door.cookie)
     assert "httponly" in said
     assert "samesite=strict" in said
     assert answer.text not in said
+
+
+def test_two_pages_in_one_browser_leave_each_other_their_sessions(rig, browser):
+    with page_of(rig, "carol") as other:
+        other.client.cookies = browser.client.cookies
+        other.enter()
+        assert "client 1<" in browser.view("overview")
+        assert "client 2<" in other.view("overview")
 
 
 @pytest.mark.parametrize("half", ["cookie", "key"])

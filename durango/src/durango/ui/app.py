@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from durango.ui.actions import Actions
 from durango.ui.choosing import most_bytes
 from durango.ui.desk import Desk
-from durango.ui.door import COOKIE, Door, TurnedAwayError
+from durango.ui.door import Door, TurnedAwayError
 from durango.ui.downloads import download
 from durango.ui.guard import Guard
 from durango.ui.pages import page
@@ -57,7 +57,7 @@ def make_app(seat: Seat, door: Door) -> Guard:
     async def enter(request: Request) -> Response:
         session = door.enter((await request.body()).decode(errors="replace"))
         answer = PlainTextResponse(session.key)
-        answer.set_cookie(COOKIE, session.cookie, httponly=True, samesite="strict")
+        answer.set_cookie(door.cookie, session.cookie, httponly=True, samesite="strict")
         return answer
 
     routes = [

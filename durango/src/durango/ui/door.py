@@ -26,7 +26,6 @@ from starlette.requests import cookie_parser
 
 from veracruz_utils.frozen import frozen
 
-COOKIE: Final = "veracruz_session"
 KEY_HEADER: Final = "X-Veracruz-Key"
 MAX_SESSIONS: Final = 8
 TICKET_S: Final = 600
@@ -73,6 +72,11 @@ class Door:
         self.word = secrets.token_urlsafe(_WORD_BYTES)
         self._sessions: OrderedDict[str, Admission] = OrderedDict()
         self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    @property
+    def cookie(self) -> str:
+        """What the cookie is called: other pages of this host have others, and get this one."""
+        return f"veracruz_session_{self.authority.rpartition(':')[2]}"
 
     @property
     def origin(self) -> str:
@@ -152,7 +156,7 @@ class Door:
 
     def _session(self, headers: Headers) -> Admission | None:
         for each in headers.getlist("cookie"):
-            if (found := self._sessions.get(cookie_parser(each).get(COOKIE, ""))) is not None:
+            if (found := self._sessions.get(cookie_parser(each).get(self.cookie, ""))) is not None:
                 return found
         return None
 
