@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,25 @@ def test_a_disk_without_room_is_told(demo):
 def _with_little_room() -> None:
     """Let the process write files of 1000 bytes, which is less than a database has."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+
+def test_a_page_for_each_principal_is_shown_until_it_is_interrupted(demo):
+    running = demo("--ui")
+    running.wait_for("Ctrl-C ends it")
+    links = dict(
+        re.findall(r"^ *(\w+)  (http://127\.0\.0\.1:\d+)/#[\w-]{43}$", said(running), re.MULTILINE)
+    )
+    assert set(links) == {"author", "north", "south", "reader"}
+    for origin in links.values():
+        with urllib.request.urlopen(origin) as answer:
+            assert b"Veracruz" in answer.read()
+    files = re.findall(r"^ *(\w+)  (/.*)$", said(running), re.MULTILINE)
+    assert [name for name, _ in files] == ["author", "north", "south"]
+    assert all(Path(path).stat().st_size for _, path in files)
+    running.process.send_signal(signal.SIGINT)
+    assert running.end() == 0
+    assert "Traceback" not in running.complaint
+
+
+def said(demo: Demo) -> str:
+    return "\n".join(demo.lines)

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Final, NoReturn
@@ -34,16 +36,28 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--ui",
+    "shows",
+    is_flag=True,
+    help="Show a page for each principal in place of doing their parts: do them yourself, in your "
+    "browser. Ctrl-C ends it.",
+)
 @json_option
-def demo(*, as_json: bool) -> None:
+def demo(*, shows: bool, as_json: bool) -> None:
     """Intersect two lists of people that neither owner shows, from end to end.
 
     Starts the attestation service, the root isolate and the bridge on this machine, each in a
     process of its own, and lets four principals compute: one provides the program, two a list each,
     one reads the result. Leaves nothing behind.
     """
+    if shows and as_json:
+        raise click.UsageError("--ui and --json exclude each other: with --ui nothing is computed")
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
+    if shows:
+        _show()
+        return
     with Demo(_note_step if as_json else _print_step) as demonstration:
         report = demonstration.run()
     facts = {
@@ -102,6 +116,23 @@ def monitoring(*, output: Path, force: bool, as_json: bool) -> None:
     """
     written = write_monitoring(output, force=force)
     emit({"files": written}, "\n".join(map(str, written)), as_json=as_json)
+
+
+def _show() -> None:
+    def tell_link(name: str, link: str) -> None:
+        click.echo(f"{name:>8}  {link}")
+
+    # To be interrupted is how it ends.
+    with (
+        suppress(KeyboardInterrupt),
+        Demo(_print_step) as demonstration,
+        demonstration.show(tell_link) as files,
+    ):
+        click.echo("\nEach link opens the page of one principal, once. What there is to send:")
+        for name, path in files.items():
+            click.echo(f"{name:>8}  {path}")
+        click.echo("Ctrl-C ends it, and nothing of it is left.")
+        threading.Event().wait()
 
 
 def _print_step(line: str, seconds: float) -> None:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
 
 from durango import (
     Attestation,
@@ -23,7 +24,7 @@ from durango import (
 )
 from sdk.examples import programs
 from sdk.examples.named_types import SCHEMAS
-from sdk.examples.people import generate_people, people_csv
+from sdk.examples.people import Person, generate_people, people_csv
 from sonora.image.source import RuntimeImage, installed_archive
 from veracruz.errors import ServiceError
 from veracruz.local import LocalServices
@@ -43,6 +44,9 @@ from veracruz_utils.policy import (
     Strategy,
 )
 from veracruz_utils.policy.rendering import render_policy
+
+if TYPE_CHECKING:
+    from veracruz.pages import OnPageLink
 
 PROGRAM: Final = "private-set-intersection"
 FIRST_ROWS: Final = 5
@@ -93,13 +97,7 @@ class Demo:
     def run(self) -> DemoReport:
         """Do all of it."""
         begun = time.monotonic()
-        self._start_trust()
-        image = self._take_image()
-        with self._step() as line:
-            self._services.start_sonora()
-            line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
-            line.append("software, no protection from this machine's owner")
-        measurement = image.measurement.value
+        measurement = self._start_delegate()
         policy = self._write_policy(measurement)
         sinaloa = self._start_bridge(policy)
         report = DemoReport(policy.digest, policy.program_digest, measurement)
@@ -108,6 +106,41 @@ class Demo:
         self._end(sinaloa)
         report.seconds = time.monotonic() - begun
         return report
+
+    @contextlib.contextmanager
+    def show(self, on_link: "OnPageLink") -> Iterator[dict[str, Path]]:
+        """Start everything, and a page for each principal, who then do their parts by hand.
+
+        The files that there are to send, by the name of who has them; all of it ends with the
+        `with` block.
+        """
+        from veracruz.pages import Pages  # noqa: PLC0415 - most demonstrations show none
+
+        policy = self._write_policy(self._start_delegate())
+        self._start_bridge(policy)
+        files = self._write_files()
+        with Pages(policy, self._parties, on_link):
+            yield files
+
+    def _start_delegate(self) -> bytes:
+        """Start the attestation service and the root isolate; the runtime's measurement."""
+        self._start_trust()
+        image = self._take_image()
+        with self._step() as line:
+            self._services.start_sonora()
+            line.append(f"sonora, the root isolate, is enrolled; its platform is {LINUX_SOFTWARE}:")
+            line.append("software, no protection from this machine's owner")
+        return image.measurement.value
+
+    def _write_files(self) -> dict[str, Path]:
+        """What the principals have: a program, and two lists."""
+        program = self._services.folder / f"{PROGRAM}.wasm"
+        program.write_bytes(programs.load(PROGRAM))
+        files = {"author": program}
+        for name, owned in zip(("north", "south"), _lists(), strict=True):
+            files[name] = self._services.folder / f"{name}.csv"
+            files[name].write_text(people_csv(owned), "utf-8")
+        return files
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[list[str]]:
@@ -153,7 +186,7 @@ class Demo:
 
     def _render(self, measurement: bytes, now: datetime) -> bytes:
         identities = [
-            PolicyIdentity(client_id, self._parties[name].certificate, frozenset({role}))
+            PolicyIdentity(client_id, self._parties[name].certificate, frozenset({role}), name)
             for client_id, (name, role) in enumerate(_ROLES.items())
         ]
         providers = [each.client_id for each in identities if Role.DATA_PROVIDER in each.roles]
@@ -173,6 +206,10 @@ class Demo:
             strategy=Strategy.JIT,
             # So that there is something to see on every machine; real policies ask for all.
             isolation=frozenset(map(IsolationLayer, self._services.isolation)),
+            terms={
+                "inputs": [{"type": str(_PEOPLE)} for _ in providers],
+                "result": {"type": str(_PEOPLE)},
+            },
         )
 
     def _start_bridge(self, policy: Policy) -> Service:
@@ -203,8 +240,7 @@ class Demo:
                 f"author sent the program over TLS; its digest {digest.short} is the policy's"
             )
         openings = []
-        lists = generate_people(seed=1, size=4000, overlap=1200)
-        for name, owned in zip(("north", "south"), lists, strict=True):
+        for name, owned in zip(("north", "south"), _lists(), strict=True):
             attestation = self._attest(name, policy)
             with self._step() as line:
                 people = encode_table(_PEOPLE, people_csv(owned).encode(), header=True)
@@ -237,6 +273,11 @@ class Demo:
                 raise ServiceError(f"sinaloa ended with status {status}: {sinaloa.last_words}")
             self._services.stop()
             line.append("the isolate ended with its last reader; all services are stopped")
+
+
+def _lists() -> tuple[list[Person], list[Person]]:
+    """The lists of north and south."""
+    return generate_people(seed=1, size=4000, overlap=1200)
 
 
 def _require_inputs(outcome: FetchedResult, openings: list[CommitmentOpening]) -> None:

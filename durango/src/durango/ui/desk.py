@@ -37,6 +37,8 @@ _LOOK_S: Final = 1.0
 _WATCHED_S: Final = 30.0
 """For how long after a view somebody is taken to be looking."""
 _AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
+_END_S: Final = 3.0
+"""How long sessions may take to end with the page."""
 _OVER: Final = {RefusalReason.SHUT_DOWN, RefusalReason.EXPIRED}
 
 
@@ -116,9 +118,11 @@ class Desk:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks:  # not for ever: a session may wait for a bridge that says nothing
+            await asyncio.wait(tasks, timeout=_END_S)
 
     def watch(self) -> None:
         """Somebody is looking."""
