@@ -9,7 +9,7 @@ from pathlib import Path
 from socket import create_server
 from typing import Self
 
-from durango import Attestation, Identity, Principal, attest
+from durango import Attestation, Identity, Principal, TransportKind, attest
 from sonora.doctor import layers_of_this_host
 from sonora.evidence.software import SoftwareRoot
 from sonora.image.local import local_image
@@ -49,10 +49,15 @@ class Computation:
         """One principal's satisfaction about the isolate."""
         return attest(self.policy)
 
-    def connect(self, client_id: int, attestation: Attestation | None = None) -> Principal:
+    def connect(
+        self,
+        client_id: int,
+        attestation: Attestation | None = None,
+        transport: TransportKind = TransportKind.AUTO,
+    ) -> Principal:
         """A session of one of the parties."""
         found = attestation or self.attest()
-        return Principal.connect(self.policy, self.parties[client_id], found)
+        return Principal.connect(self.policy, self.parties[client_id], found, transport=transport)
 
 
 class Deployment:
@@ -142,8 +147,12 @@ class Deployment:
         program: bytes,
         data: Sequence[int] = (),
         streams: Sequence[int] = (),
+        bulk: bool = False,
     ) -> Iterator[Computation]:
-        """A bridge with an isolate of its own; for the arguments see `policy`."""
+        """A bridge with an isolate of its own; for the arguments see `policy`.
+
+        With `bulk` it has a port for sessions over bare TCP.
+        """
         text, parties = self.policy(roles, program=program, data=data, streams=streams)
         with self.serving(text, parties) as computation:
             yield computation
@@ -153,7 +162,10 @@ class Deployment:
         """The same for a policy that there is already."""
         file = self._folder / "policy.json"
         file.write_bytes(text)
-        with Service("sinaloa", ["serve", str(file), "--sonora", str(self.socket)]) as bridge:
+        more = ["--bulk-listen", "127.0.0.1:0"] if bulk else []
+        with Service(
+            "sinaloa", ["serve", str(file), "--sonora", str(self.socket), *more]
+        ) as bridge:
             bridge.wait_ready()
             yield Computation(Policy.parse(text, at=datetime.now(UTC)), parties, bridge)
 

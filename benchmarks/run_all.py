@@ -18,6 +18,7 @@ _SCRIPTS: Final = (
     "cached_program",
     "input_memory",
     "transfer",
+    "bulk",
     "round_trip",
     "isolate_start",
     "computation",

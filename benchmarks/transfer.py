@@ -31,8 +31,8 @@ from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Role
 
 _SIZE = 256 * MIB
-_ALL_ROLES = [[Role.PI_PROVIDER, Role.STREAM_PROVIDER, Role.RESULT_READER]]
-_COPY = """(module
+ALL_ROLES = [[Role.PI_PROVIDER, Role.STREAM_PROVIDER, Role.RESULT_READER]]
+COPY = """(module
   (import "env" "__veracruz_hcall_stream_size" (func $size (param i32 i32) (result i32)))
   (import "env" "__veracruz_hcall_read_stream" (func $read (param i32 i32 i32) (result i32)))
   (import "env" "__veracruz_hcall_write_output" (func $write (param i32 i32) (result i32)))
@@ -104,17 +104,17 @@ class Theirs:
 
 def measure(rounds: int) -> list[Figure]:
     """Move 256 MiB up and down, through the bridge and over a socket."""
-    program = bytes(wat2wasm(_COPY))
+    program = bytes(wat2wasm(COPY))
     with (
         Deployment() as deployment,
-        deployment.computation(_ALL_ROLES, program=program, streams=[0]) as computation,
+        deployment.computation(ALL_ROLES, program=program, streams=[0]) as computation,
         computation.connect(0) as principal,
-        direct_tls(_SIZE) as direct,
+        direct_tls(_SIZE) as (direct, _),
     ):
         principal.send_program(program)
         content = os.urandom(_SIZE)
         bridge = computation.bridge.process_id
-        ours = Ours(principal, bridge, _isolate_of(deployment), content)
+        ours = Ours(principal, bridge, isolate_of(deployment), content)
         theirs = Theirs(direct, content)
         paired = in_pairs(ours.transfer, theirs.transfer, rounds=rounds)
     return [
@@ -137,7 +137,7 @@ def _ratio(what: str, theirs: list[float], ours: list[float]) -> Figure:
     return Figure(what, "a TLS socket in Python", rates[1:])
 
 
-def _isolate_of(deployment: Deployment) -> list[int]:
+def isolate_of(deployment: Deployment) -> list[int]:
     """The two processes of the only isolate: Sonora's zygote forks one, which forks the other."""
     (zygote,) = children_of(deployment.sonora.process_id)
     (front,) = children_of(zygote)

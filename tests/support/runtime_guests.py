@@ -97,6 +97,15 @@ NAN = calling(
     ("(f64.store (i32.const 0) (f64.add (f64.const nan:0x8000000000bed) (f64.const 1)))",),
     ("write_output", 0, 8),
 )
+ECHO = main(
+    """
+    (drop (call $input_size (i32.const 0) (i32.const 0)))
+    (drop (memory.grow (i32.add (i32.shr_u (i32.load (i32.const 0)) (i32.const 16)) (i32.const 1))))
+    (drop (call $read_input (i32.const 0) (i32.const 65536) (i32.load (i32.const 0))))
+    (call $write_output (i32.const 65536) (i32.load (i32.const 0)))
+    """
+)
+"""Its first input, whatever the size, by one buffer."""
 HELLO = calling(("write_output", 0, 5), data="hello")
 SILENT = calling(("(local.set $status (i32.const 0))",))
 FAILING = calling(("write_output", 0, 5), ("(return (i32.const -4))",), data="hello")

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from durango import Principal, TransportKind, aio
 from jalisco import NoBulkPortError
 from support.cutter import Cutter, cutter
 from support.patience import PATIENCE_S
-from support.runtime_guests import COLLECTOR, Collected
+from support.runtime_guests import COLLECTOR, ECHO, Collected
 from support.stack import DATA, PI, RESULT, Computation
 from veracruz_utils.address import Address
 
@@ -109,3 +111,26 @@ def test_another_service_at_the_port_is_no_way(stack, computation):
         assert reader.transport is GRPC
     with pytest.raises(NoBulkPortError, match=r"another service|opened no session"):
         session(computation, READER, attestation, transport=TCP, **elsewhere)
+
+
+def peak_of(process: int) -> int:
+    """The most bytes that were ever resident, as the kernel counts them."""
+    (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(peak) * 1024
+
+
+def test_an_echo_of_64_mib_takes_no_more_than_its_input_its_output_and_the_programs_buffer(stack):
+    # Input and output are files in memory, which no process counts but while it copies from them.
+    roles, large = ([PI], [DATA], [RESULT]), CONTENT * 8
+    with stack.computation(*roles, program=ECHO, data=[PROVIDER]) as computation:
+        bulk_port(computation)
+        computation.send_program(AUTHOR)
+        processes = computation.front, computation.guest, computation.sinaloa.process_id
+        before = [peak_of(each) for each in processes]
+        computation.send_data(PROVIDER, large)
+        assert computation.result(READER) == large
+        grown = [peak_of(each) - was for each, was in zip(processes, before, strict=True)]
+    half = len(large) // 2
+    assert grown[0] < half
+    assert grown[1] < len(large) + half
+    assert grown[2] < half

@@ -27,7 +27,11 @@ class RecordCounter:
         """
         position = records = 0
         while position < len(data) and records < most:
-            if not self._missing:
+            if not self._missing and not self._header and len(data) - position >= _HEADER_BYTES:
+                # A whole header, as nearly all are; the bytes one by one, for slices take longer.
+                self._missing = data[position + 3] << 8 | data[position + 4]
+                position += _HEADER_BYTES
+            elif not self._missing:
                 wanted = _HEADER_BYTES - len(self._header)
                 self._header += data[position : position + wanted]
                 position += min(wanted, len(data) - position)

@@ -41,7 +41,7 @@ class UploadContent:
         self._start = file.tell()
         self.size = file.seek(0, os.SEEK_END) - self._start
 
-    def pieces(self, offset: int = 0) -> Iterator[bytes]:
+    def pieces(self, offset: int = 0) -> Iterator[bytes | memoryview]:
         """The bytes from `offset` on, in pieces of at most `PIECE_BYTES`.
 
         Raises:
@@ -96,6 +96,20 @@ class UploadContent:
         )
 
 
+class _ContentAtHand(UploadContent):
+    """Bytes that are in memory already, of which no piece is copied."""
+
+    def __init__(self, data: bytes, check: Callable[[], None]) -> None:
+        super().__init__(io.BytesIO(data), name="content", check=check)
+        self._data = memoryview(data)
+
+    def pieces(self, offset: int = 0) -> Iterator[bytes | memoryview]:
+        """See `UploadContent.pieces`."""
+        for start in range(offset, self.size, PIECE_BYTES):
+            self._check()
+            yield self._data[start : start + PIECE_BYTES]
+
+
 class _ContentFile(io.RawIOBase):
     """The bytes of content, as a file."""
 
@@ -143,7 +157,7 @@ def open_content(
     if isinstance(source, UploadContent):
         yield source
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield UploadContent(io.BytesIO(source), name="content", check=check)
+        yield _ContentAtHand(bytes(source), check)
     elif isinstance(source, str | Path) and str(source) == "-":
         yield _measured(sys.stdin.buffer, name="standard input", check=check)
     elif isinstance(source, str | Path):

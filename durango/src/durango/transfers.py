@@ -38,7 +38,7 @@ class Sending:
         self.there = offset
         self.sent(offset - self._shown)
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes | memoryview]:
         """What the isolate has not got."""
         return self._content.pieces(self.there)
 

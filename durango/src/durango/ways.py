@@ -1,4 +1,4 @@
-"""Which way a session's bytes take to the bridge: over gRPC, or over bare TCP at half the cost.
+"""Which way a session's bytes take to the bridge: over gRPC, or over bare TCP, which costs less.
 
 Where its port for bulk is, the bridge itself says. That need not be believed: whoever is reached
 has to hold the attested certificate, on either way.

@@ -41,6 +41,7 @@ class Host:
             previous = inputs.previous_result
             self._previous = None if previous is None else _hold(previous, held)
             self._views = held.pop_all()
+        self._copied = inputs.copied
         self._limits = limits
         self._random = random
         self._random_left = limits.random_bytes

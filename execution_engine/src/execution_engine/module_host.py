@@ -19,6 +19,8 @@ from platform_services import PlatformError, ServiceUnavailableError
 _U32: Final = struct.Struct("<I")
 # Where a message is, and how long: what the global `abi.MESSAGE` points to.
 _TEXT_AT: Final = struct.Struct("<II")
+_LARGE: Final = 8 * 1024 * 1024
+"""From this size on an input is copied in pieces, each of so many bytes."""
 # Random bytes are drawn in pieces of this, so that a run's memory does not grow with them.
 _RANDOM_PIECE: Final = 1024 * 1024
 
@@ -184,5 +186,12 @@ class ModuleHost(Host):
     def _copy(self, source: memoryview, buf: int, size: int, too_short: HostStatus) -> int:
         if size < len(source):
             return too_short
-        self._window(buf, len(source))[:] = source
+        window = self._window(buf, len(source))
+        if len(source) < _LARGE:
+            window[:] = source
+            return HostStatus.SUCCESS
+        for start in range(0, len(source), _LARGE):
+            stop = min(start + _LARGE, len(source))
+            window[start:stop] = source[start:stop]
+            self._copied(source, start, stop)
         return HostStatus.SUCCESS

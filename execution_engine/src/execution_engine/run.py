@@ -18,11 +18,14 @@ class RunInputs:
         streams: this round's stream inputs, in the order the program counts them.
         previous_result: None in the first round; from the second on the previous round's result,
             empty when that round wrote none.
+        copied: called with one of these, and from and to which byte a module has a copy of it now;
+            for large ones several times.
     """
 
     inputs: Sequence[Buffer] = ()
     streams: Sequence[Buffer] = ()
     previous_result: Buffer | None = None
+    copied: Callable[[memoryview, int, int], None] = lambda _source, _start, _stop: None
 
 
 @frozen

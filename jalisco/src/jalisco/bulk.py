@@ -1,6 +1,7 @@
 """A session's bytes over bare TCP to Sinaloa's port for bulk: no thread, and no copy but TLS's."""
 
 import contextlib
+import select
 import socket
 import time
 from threading import Lock
@@ -11,11 +12,13 @@ from colima.framing import frame, read_frame
 from colima.sinaloa import (
     BULK_VERSION,
     MAX_ANSWER_BYTES,
+    MAX_CHUNK_BYTES,
     BulkAnswer,
     BulkStatus,
     OpenBulk,
 )
 from jalisco.errors import BridgeBusyError, NoBulkPortError, SessionError, SessionLostError
+from veracruz_shells.grpc_setup import warm_allocator
 from veracruz_shells.tcp import settle
 from veracruz_utils.address import Address
 
@@ -38,6 +41,7 @@ class BulkTransport:
             policy: the digest of whose policy, 32 bytes.
             send_timeout_s: how long `send` waits for a part of what it sends to be taken.
         """
+        warm_allocator(MAX_CHUNK_BYTES)
         self._address = address
         self._policy = policy
         self._peer = f"sinaloa at {address}"
@@ -67,6 +71,7 @@ class BulkTransport:
             ) from error
         try:
             self._require_opened(deadline)
+            self._connected.settimeout(0)
         except BaseException:
             self.close()
             raise
@@ -79,24 +84,25 @@ class BulkTransport:
     def send(self, data: bytes) -> None:
         """Hand over `data`; see `Transport.send`."""
         view = memoryview(data)
-        try:
-            self._connected.settimeout(self._send_timeout_s)
-            while view:
+        while view:
+            try:
                 view = view[self._connected.send(view) :]
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise self._lost(error) from error
+            except BlockingIOError:
+                self._wait(select.POLLOUT, self._send_timeout_s)
+            except OSError as error:
+                raise self._lost(error) from error
 
     def receive(self, timeout_s: float) -> memoryview:
         """The next bytes of the isolate; see `Transport.receive`."""
-        try:
-            self._connected.settimeout(timeout_s)
-            received = self._connected.recv_into(self._buffer)
-        except (TimeoutError, BlockingIOError):
-            raise TimeoutError from None
-        except OSError as error:
-            raise self._lost(error) from error
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                received = self._connected.recv_into(self._buffer)
+                break
+            except BlockingIOError:
+                self._wait(select.POLLIN, deadline - time.monotonic())
+            except OSError as error:
+                raise self._lost(error) from error
         if not received and self._aborted:
             raise SessionLostError(f"the session with {self._peer} was ended")
         return self._buffer[:received]
@@ -160,6 +166,16 @@ class BulkTransport:
     def _part(self, most: int, deadline: float) -> bytes:
         self._connected.settimeout(max(0.001, deadline - time.monotonic()))
         return self._connected.recv(most)
+
+    def _wait(self, event: int, timeout_s: float) -> None:
+        """Wait for it; TimeoutError when it does not come.
+
+        Only where it is not there yet: a socket with a timeout would ask the system each time.
+        """
+        waiting = select.poll()
+        waiting.register(self._connected, event)
+        if not waiting.poll(max(0.0, timeout_s) * 1000):
+            raise TimeoutError
 
     def _lost(self, error: OSError) -> SessionLostError:
         return SessionLostError(

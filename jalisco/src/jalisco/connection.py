@@ -99,6 +99,10 @@ class Connection:
                 deadline = monotonic() + timeout_s
                 pieces = self._receive(deadline, f"go on sending within {timeout_s:g} s")
             for piece in pieces:
+                if len(piece) <= missing:
+                    missing -= len(piece)
+                    yield piece
+                    continue
                 # The next frame may have come in the same record; it must not be taken for content.
                 self._frames.feed(memoryview(piece)[missing:])
                 part = piece[:missing]

@@ -79,7 +79,7 @@ def _answer(
         return guest.load(contents[0], _view(last, message.code_size, files), last)
     previous = contents.pop() if message.has_previous else None
     streams_from = len(message.inputs)
-    inputs = RunInputs(contents[:streams_from], contents[streams_from:], previous)
+    inputs = RunInputs(contents[:streams_from], contents[streams_from:], previous, _let_go)
     return guest.run(inputs, last, message.seed)
 
 
@@ -89,6 +89,13 @@ def _view(descriptor: int, size: int, files: contextlib.ExitStack) -> memoryview
         return memoryview(b"")
     mapping = files.enter_context(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
     return files.enter_context(memoryview(mapping))
+
+
+def _let_go(content: memoryview, start: int, stop: int) -> None:
+    """Give up the pages of a mapping that the program has a copy of; the file keeps them."""
+    mapping = content.obj
+    if isinstance(mapping, mmap.mmap):
+        mapping.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
 def say_and_wait(channel: socket.socket, answer: bytes) -> NoReturn:

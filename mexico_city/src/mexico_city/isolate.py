@@ -52,6 +52,8 @@ NAME: Final = "runtime.veracruz"
 """The DNS name in the runtime's certificate; nobody resolves it, the certificate is pinned."""
 FAILED: Final = 70
 """The exit status of an isolate that failed."""
+_PIECES_BYTES: Final = 4 * 1024 * 1024
+"""More than the pieces of content, in all their forms, that are in the front's memory at once."""
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far a principal's clock may be behind ours."""
 _OTHER_FILES: Final = 64
@@ -249,6 +251,9 @@ def _settle() -> None:
 def warm_up() -> None:
     """Load and reserve what an isolate needs and may not get later; makes and forgets a key."""
     strategy.warm_up()
+    # The C library keeps what is freed up to twice the largest block that was (mallopt(3),
+    # M_MMAP_THRESHOLD), and else has the system make the memory of each piece anew.
+    _ = bytes(_PIECES_BYTES)
     now = datetime.now(UTC)
     identity = make_certificate(name=NAME, not_before=now, not_after=now + _CLOCK_SKEW)
     suite = CipherSuite("", TlsVersion.TLS_1_3, "TLS_AES_256_GCM_SHA384")

@@ -13,6 +13,8 @@ from sinaloa.pipes import SplicePipe, SplicePipes
 from sinaloa.session import BridgeSession, readable, writable
 
 _OPENED: Final = frame(encode(BulkAnswer(BulkStatus.OPENED)))
+_AT_ONCE: Final = 4
+"""Pipes full of one way of one session in a turn."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
@@ -44,14 +46,12 @@ class BulkSession(BridgeSession):
     async def upload(self, loop: asyncio.AbstractEventLoop) -> None:
         """See `BridgeSession.upload`."""
         ways = self._connection, self.channel
-        while await self._piece(loop, *ways, self.upload_begun, self.upload_done):
-            pass
+        await self._carry(loop, *ways, self.upload_begun, self.upload_done)
 
     async def download(self, loop: asyncio.AbstractEventLoop) -> None:
         """See `BridgeSession.download`."""
         ways = self.channel, self._connection
-        while await self._piece(loop, *ways, self.download_begun, self.download_done):
-            pass
+        await self._carry(loop, *ways, self.download_begun, self.download_done)
 
     def end_connection(self) -> None:
         """See `BridgeSession.end_connection`."""
@@ -59,26 +59,28 @@ class BulkSession(BridgeSession):
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    async def _piece(
+    async def _carry(
         self,
         loop: asyncio.AbstractEventLoop,
         source: socket.socket,
         target: socket.socket,
         begun: Callable[[], None],
         done: Callable[[int], None],
-    ) -> bool:
-        """Carry what there is next, at most a pipe full; False at the end."""
-        await readable(loop, source)
-        with self._pipes.lent() as pipe:
-            try:
-                size = pipe.fill(source)
-            except BlockingIOError:
-                return True
-            if size:
-                begun()
-                await _emptied(loop, pipe, target)
-                done(size)
-        return size > 0
+    ) -> None:
+        """Carry what comes to its end, a few pipes full before others have a turn."""
+        while True:
+            await readable(loop, source)
+            with self._pipes.lent() as pipe:
+                for _ in range(_AT_ONCE):
+                    try:
+                        size = pipe.fill(source)
+                    except BlockingIOError:
+                        break
+                    if not size:
+                        return
+                    begun()
+                    await _emptied(loop, pipe, target)
+                    done(size)
 
 
 async def _emptied(

@@ -69,8 +69,8 @@ def main() -> None:
     "--bulk-listen",
     type=ADDRESS,
     metavar="HOST:PORT",
-    help="Where to take sessions over bare TCP as well, at half the cost of gRPC for who sends or "
-    "fetches much; clients find it by themselves; port 0 takes a free one.  [default: nowhere]",
+    help="Where to take sessions over bare TCP as well, for less processor time where much is sent "
+    "or fetched; clients find it by themselves; port 0 takes a free one.  [default: nowhere]",
 )
 @click.option(
     "--max-sessions",

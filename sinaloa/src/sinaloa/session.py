@@ -205,21 +205,24 @@ class StreamSession(BridgeSession):
 async def readable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
     """Wait until there is something to read."""
     ready = loop.create_future()
-    loop.add_reader(channel, _done, ready)
+    # By its number: to look a socket up that is not known writes its addresses into an error.
+    number = channel.fileno()
+    loop.add_reader(number, _done, ready)
     try:
         await ready
     finally:
-        loop.remove_reader(channel)
+        loop.remove_reader(number)
 
 
 async def writable(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
     """Wait until there is room to write."""
     ready = loop.create_future()
-    loop.add_writer(channel, _done, ready)
+    number = channel.fileno()
+    loop.add_writer(number, _done, ready)
     try:
         await ready
     finally:
-        loop.remove_writer(channel)
+        loop.remove_writer(number)
 
 
 def _done(future: "asyncio.Future[None]") -> None:

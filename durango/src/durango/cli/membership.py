@@ -206,7 +206,7 @@ _WHO: Final = (
         default="auto",
         show_default=True,
         envvar="DURANGO_TRANSPORT",
-        help="How sessions get to the bridge: over gRPC, or over bare TCP, which takes half the "
+        help="How sessions get to the bridge: over gRPC, or over bare TCP, which takes less "
         "processor time; auto takes TCP where the bridge says it can.",
     ),
     click.option(
