@@ -154,11 +154,13 @@ class Deployment:
         With `bulk` it has a port for sessions over bare TCP.
         """
         text, parties = self.policy(roles, program=program, data=data, streams=streams)
-        with self.serving(text, parties) as computation:
+        with self.serving(text, parties, bulk=bulk) as computation:
             yield computation
 
     @contextmanager
-    def serving(self, text: bytes, parties: Sequence[Identity]) -> Iterator[Computation]:
+    def serving(
+        self, text: bytes, parties: Sequence[Identity], *, bulk: bool = False
+    ) -> Iterator[Computation]:
         """The same for a policy that there is already."""
         file = self._folder / "policy.json"
         file.write_bytes(text)
