@@ -24,7 +24,7 @@ SESSIONS = 2000
 ACTIVE = 64
 ACTIVE_S = 2
 PARTIES = 140
-WARM_UP = 2
+WARM_UP = 3
 REST_S = 12  # memory is given back at most every 5 s, by one and then by the other
 CLIENTS = Path(__file__).parents[2] / "benchmarks" / "session_clients.py"
 

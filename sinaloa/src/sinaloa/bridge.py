@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
 from typing import Final, Self, TypeVar
 
 from colima import WireError, decode, encode
@@ -25,7 +24,7 @@ from platform_services.memory import MemoryReturn
 from sinaloa import metrics
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
-from sinaloa.places import GaveWayError
+from sinaloa.places import GaveWayError, Place
 from sinaloa.records import BridgeRecords
 from sinaloa.session import BridgeSession, SessionEnd, StreamSession
 from veracruz_shells.call_errors import CallError, CallStatus
@@ -213,19 +212,22 @@ class Bridge:
         Raises:
             VeracruzError: there is none to be had, or it was cut off.
         """
-        with ExitStack() as stack:
-            with self.records.opening(caller.peer) as facts:
-                computation = self._computation(caller)
-                facts["policy"] = computation.policy.value.hex()
-                # The place first: whoever is refused costs no socket pair, and the isolate nothing.
-                place = stack.enter_context(computation.places.place(caller.peer))
-                session = make_session(await (await computation.isolate()).open_session(place))
-                if not computation.places.occupy(place, session):
-                    session.channel.close()
-                    raise GaveWayError
-            stack.callback(self._memory.session_left)
-            with self.records.session(session, place, facts):
-                await session.pump()
+        with self.records.opening(caller.peer) as facts:
+            computation = self._computation(caller)
+            facts["policy"] = computation.policy.value.hex()
+            # The place first: whoever is refused costs no socket pair, and the isolate nothing.
+            place = computation.places.take(caller.peer)
+            try:
+                session = await _opened(computation, place, make_session)
+            except BaseException:
+                computation.places.leave(place)
+                raise
+        # By hand and not by blocks, whose objects would be there for each session that is open.
+        try:
+            await self.records.carry_out(session, place, facts)
+        finally:
+            computation.places.leave(place)
+            self._memory.session_left()
 
     async def _cut_stalled(self) -> None:
         """The watchdog's task."""
@@ -252,6 +254,16 @@ def _in_loop(look: Look) -> Look:
         return look()
 
     return lambda: asyncio.run_coroutine_threadsafe(now(), event_loop()).result(_LOOK_S)
+
+
+async def _opened(
+    computation: ServedPolicy, place: Place, make_session: MakeSession
+) -> BridgeSession:
+    session = make_session(await (await computation.isolate()).open_session(place))
+    if not computation.places.occupy(place, session):
+        session.channel.close()
+        raise GaveWayError
+    return session
 
 
 def _ending() -> UnreachableError:

@@ -54,7 +54,15 @@ class Places:
 
     @contextmanager
     def place(self, peer: str) -> Iterator[Place]:
-        """A place for a session of `peer`.
+        """A place for the length of a block; see `take`."""
+        place = self.take(peer)
+        try:
+            yield place
+        finally:
+            self.leave(place)
+
+    def take(self, peer: str) -> Place:
+        """A place for a session of `peer`, until `leave`.
 
         Raises:
             CallError: all are taken by sessions that were let in.
@@ -64,12 +72,13 @@ class Places:
         self._taken[place] = None
         if displaced is not None and displaced.session is not None:
             displaced.session.cut(GaveWayError(), SessionEnd.GAVE_WAY)
-        try:
-            yield place
-        finally:
-            self._taken.pop(place, None)
-            if place.let_in:
-                self._known.add(peer)
+        return place
+
+    def leave(self, place: Place) -> None:
+        """Give a place back."""
+        self._taken.pop(place, None)
+        if place.let_in:
+            self._known.add(place.peer)
 
     def occupy(self, place: Place, session: BridgeSession) -> bool:
         """Give `session` its place; False when it had to give way meanwhile."""

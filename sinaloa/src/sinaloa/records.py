@@ -67,14 +67,13 @@ class BridgeRecords:
             self._say("session refused", facts, refused=True)
             raise
 
-    @contextmanager
-    def session(self, session: BridgeSession, place: Place, facts: LogFields) -> Iterator[None]:
-        """A session, from its beginning to its end."""
+    async def carry_out(self, session: BridgeSession, place: Place, facts: LogFields) -> None:
+        """Pump a session to its end."""
         facts["session"] = next(self._numbers)
         self._say("session opened", facts)
         begun, end = time.monotonic(), SessionEnd.ENDED
         try:
-            yield
+            await session.pump()
         except asyncio.CancelledError:
             end = session.end or SessionEnd.LEFT
             raise
