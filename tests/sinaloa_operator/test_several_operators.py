@@ -3,6 +3,7 @@
 import os
 
 from support.operated_cluster import NAMESPACE
+from support.patience import PATIENCE_S
 
 AT_ONCE = int(os.environ.get("VERACRUZ_COMPUTATIONS", "4"))
 
@@ -60,11 +61,11 @@ def test_a_namespace_has_no_more_at_once_than_its_quota(cluster):
 def test_many_computations_at_once_come_to_their_results(cluster):
     names = [f"many-{number}" for number in range(AT_ONCE)]
     made = {name: cluster.policy() for name in names}
-    with cluster.operating():
+    with cluster.operating("--interval", "2"):
         for name, (policy, _) in made.items():
             cluster.create(cluster.document(name, policy))
         for name in names:
-            cluster.until_attested(name)
+            cluster.until_attested(name, patience_s=PATIENCE_S * max(1, AT_ONCE // 10))
         assert all(cluster.status(name)["phase"] == "Running" for name in names)
         results = [cluster.complete(f"{name}-1", *made[name]) for name in names]
         assert len({tuple(each) for each in results}) == 1

@@ -30,6 +30,7 @@ from sinaloa_operator.pods import USER
 from support.pod_containers import Containers
 
 _POLL_S = 0.2
+_PROBE_S = 1.0
 _LAST_WORDS = 2000
 _NODE = "stand-in"
 _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500"}
@@ -148,11 +149,9 @@ class PodRun:
                 return
         (container,) = spec["containers"]
         self.main = self._start(container)
-        ready = False
+        if self._healthy(container["readinessProbe"], self.main):
+            self._tell("Running", ready=True)
         while self.main.poll() is None and not self._over():
-            if not ready and self._healthy_now(container["readinessProbe"]):
-                ready = True
-                self._tell("Running", ready=True)
             time.sleep(_POLL_S / 2)
         if self._over():
             return
@@ -193,7 +192,7 @@ class PodRun:
         while process.poll() is None and not self._over():
             if self._healthy_now(probe):
                 return True
-            time.sleep(_POLL_S)
+            self.ending.wait(_PROBE_S)
         return False
 
     def _healthy_now(self, probe: dict) -> bool:

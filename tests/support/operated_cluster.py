@@ -109,19 +109,22 @@ class OperatedCluster:
         found = self.computations.get(name=name, namespace=NAMESPACE).to_dict()
         return found.get("status") or {}
 
-    def until_phase(self, name: str, phase: str) -> dict:
-        self.until(lambda: self.status(name).get("phase") == phase, lambda: self.status(name))
+    def until_phase(self, name: str, phase: str, patience_s: float = PATIENCE_S) -> dict:
+        self.until(
+            lambda: self.status(name).get("phase") == phase, lambda: self.status(name), patience_s
+        )
         return self.status(name)
 
     def condition(self, name: str, kind: str) -> dict:
         (found,) = (each for each in self.status(name)["conditions"] if each["type"] == kind)
         return found
 
-    def until_attested(self, name: str) -> None:
-        self.until_phase(name, "Running")
+    def until_attested(self, name: str, patience_s: float = PATIENCE_S) -> None:
+        self.until_phase(name, "Running", patience_s)
         self.until(
             lambda: self.condition(name, "Attested")["status"] == "True",
             lambda: self.status(name),
+            patience_s,
         )
 
     def pods(self, name: str) -> list:
@@ -211,8 +214,8 @@ class OperatedCluster:
             process.send_signal(signal.SIGKILL)
         process.wait(PATIENCE_S)
 
-    def until(self, holds, told=lambda: "") -> None:
-        end = time.monotonic() + PATIENCE_S
+    def until(self, holds, told=lambda: "", patience_s: float = PATIENCE_S) -> None:
+        end = time.monotonic() + patience_s
         while not holds():
             ended = any(each.poll() not in {None, -signal.SIGKILL} for each in self._operators)
             if ended or time.monotonic() > end:
