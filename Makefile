@@ -59,7 +59,8 @@ kubernetes: $(BIN)/.installed-dev ## the operator in a real control plane, with 
 	  && CGO_ENABLED=0 go build -p 2 -ldflags='-s -w' -o $(CURDIR)/build/kubernetes/ \
 	  $(addprefix k8s.io/kubernetes/cmd/kube,-apiserver -controller-manager -scheduler ctl); }
 	@test -x build/kubernetes/helm || CGO_ENABLED=0 GOBIN=$(CURDIR)/build/kubernetes go install -ldflags='-s -w' $(HELM)
-	VERACRUZ_KUBERNETES=$(CURDIR)/build/kubernetes VERACRUZ_COMPUTATIONS=$${VERACRUZ_COMPUTATIONS:-50} $(BIN)/python -m pytest tests/sinaloa_operator
+	VERACRUZ_KUBERNETES=$(CURDIR)/build/kubernetes VERACRUZ_CONTAINERS=$(CURDIR)/build/containers \
+	  VERACRUZ_COMPUTATIONS=$${VERACRUZ_COMPUTATIONS:-50} $(BIN)/python -m pytest tests/sinaloa_operator
 
 browser: $(BIN)/.installed-dev ## the page of `durango ui` in Debian's Chromium; pictures of it in build/screenshots
 	VERACRUZ_BROWSER=1 $(BIN)/python -m pytest tests/browser

@@ -170,6 +170,7 @@ def _members(source: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         if member.name in {"", "."} or inside:
             continue
         member.uname = member.gname = ""
+        member.uid = member.gid = 0
         if member.isreg():
             member.mode &= 0o755  # no program makes anybody root, and nobody writes to any
         member.pax_headers = {}
@@ -199,7 +200,12 @@ def _image(layout: Path, name: str, layers: Iterable[Layer], epoch: int) -> dict
         "os": "linux",
         "config": {
             "User": f"{USER}:{USER}",
-            "Env": [f"PATH=/opt/{name}/bin:/usr/bin:/bin", "LANG=C.UTF-8"],
+            "Env": [
+                f"PATH=/opt/{name}/bin:/usr/bin:/bin",
+                "LANG=C.UTF-8",
+                # Sonora unpacks the runtime image; the pod's /tmp is all that may be written to.
+                "XDG_CACHE_HOME=/tmp/cache",
+            ],
             "WorkingDir": "/",
             "Labels": labels,
         },

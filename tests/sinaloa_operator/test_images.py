@@ -43,9 +43,10 @@ def roots(tmp_path_factory):
 def inside(root, path, *command):
     """What a command prints in an image, as nobody who could do anything to it."""
     return said(
-        "bwrap", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
+        "bwrap", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
+        "--perms", "1777", "--tmpfs", "/tmp",
         "--unshare-pid", "--unshare-net", "--die-with-parent", "--clearenv",
-        "--setenv", "PATH", path,
+        "--setenv", "PATH", path, "--setenv", "XDG_CACHE_HOME", "/tmp/cache",
         "/usr/bin/setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
         "--bounding-set=-all", *command,
     )  # fmt: skip
@@ -55,6 +56,8 @@ def inside(root, path, *command):
 def test_skopeo_reads_an_image_and_a_copy_of_it_is_the_same(name, tmp_path):
     found = json.loads(said("skopeo", "inspect", "--config", f"oci:{LAYOUT}:{name}"))
     assert found["config"]["User"] == f"{USER}:{USER}"
+    assert f"PATH=/opt/{name}/bin:/usr/bin:/bin" in found["config"]["Env"]
+    assert "XDG_CACHE_HOME=/tmp/cache" in found["config"]["Env"]
     assert len(found["rootfs"]["diff_ids"]) == 2
     said("skopeo", "copy", "--quiet", f"oci:{LAYOUT}:{name}", f"dir:{tmp_path}/copy")
     index = json.loads((LAYOUT / "index.json").read_text())
@@ -108,7 +111,16 @@ def test_a_computation_runs_out_of_the_images(roots, tmp_path):
     cluster = OperatedCluster(server, stack, tmp_path, containers)
     try:
         operator = ["bwrap", "--ro-bind", roots["veracruz-operator"], "/", "--proc", "/proc"]
-        operator += ["--dev", "/dev", "--tmpfs", "/tmp", "--unshare-pid", "--die-with-parent"]
+        operator += [
+            "--dev",
+            "/dev",
+            "--perms",
+            "1777",
+            "--tmpfs",
+            "/tmp",
+            "--unshare-pid",
+            "--die-with-parent",
+        ]
         (roots["veracruz-operator"] / "kubeconfig").write_bytes(
             server.client_file("operator").read_bytes()
         )

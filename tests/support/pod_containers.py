@@ -109,7 +109,8 @@ class ImageContainers:
             "--dev", "/dev", *binds, "--unshare-pid", "--unshare-ipc", "--unshare-uts",
             "--as-pid-1", "--die-with-parent", "--clearenv",
             "--setenv", "PATH", self._paths[container["image"]], "--setenv", "LANG", "C.UTF-8",
-            *given, "--chdir", "/", "/usr/bin/setpriv", f"--reuid={USER}", f"--regid={USER}",
+            "--setenv", "XDG_CACHE_HOME", "/tmp/cache", *given,
+            "--chdir", "/", "/usr/bin/setpriv", f"--reuid={USER}", f"--regid={USER}",
             "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
             *[word.replace("0.0.0.0", address) for word in words],
         ]  # fmt: skip
