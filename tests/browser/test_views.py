@@ -105,7 +105,7 @@ def test_the_result_is_a_table_with_a_verified_receipt(office):
     office.go("result", VIEWS["result"])
     office.press("Have it run")
     office.wait_for("article")
-    assert "120 rows" in office.page.locator("caption").first.inner_text()
+    assert "120 rows" in office.wait_for("#live-result caption").inner_text()
     with office.page.expect_download() as saved:
         office.page.get_by_text("Save as CSV").click()
     assert saved.value.path().read_text().startswith("name,employee_id,age,grade\n")
