@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sinaloa.peers import ATTESTATIONS, WINDOW_S
+from sonora.isolates import MAX_ISOLATES
 from support import command_server
+from support.postgresql import AVAILABLE, MISSING, Server, program_of
 from support.rust_toolchain import found_rust
+from veracruz_shells.refusal_quota import REFUSALS_OF_PEER
 
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(
@@ -17,6 +21,15 @@ _STEP = re.compile(
 
 
 needs_rust = pytest.mark.skipif(found_rust() is None, reason="there is no Rust for WebAssembly")
+
+
+@pytest.fixture
+def postgresql():
+    if not AVAILABLE:
+        pytest.skip(MISSING)
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -30,7 +43,8 @@ def follow(tmp_path):
         "DURANGO_CONFIG": str(tmp_path / "config"),
     }
 
-    def do(page: str) -> str:
+    def do(page: str, **more: str) -> str:
+        environment.update(more)
         text = (ROOT / "docs" / page).read_text()
         printed = ""
         for file, content, commands in _STEP.findall(text):
@@ -106,6 +120,37 @@ def test_tabasco_is_backed_up_and_restored(follow):
     assert second not in forgetful
     assert first in mended
     assert second in mended
+
+
+def test_tabasco_on_postgresql_is_backed_up_and_restored(follow, postgresql):
+    url = postgresql.database("tabasco")
+    printed = follow(
+        "how-to/back-up-tabasco-on-postgresql.md",
+        DATABASE=url,
+        RESTORED=url.replace("/tabasco?", "/restored?"),
+        PGHOST=url.partition("host=")[2],
+        PGUSER="postgres",
+        PATH=os.pathsep.join([command_server.path(), str(Path(program_of("pg_dump")).parent)]),
+    )
+    before, after = printed.split("the backup is older than the head\n")
+    assert "the audit log is whole: 1 entries" in before
+    forgetful, mended = after.split("measurement 222222222222 is revoked\n")
+    assert ("1" * 64 in forgetful, "2" * 64 in forgetful) == (True, False)
+    assert ("1" * 64 in mended, "2" * 64 in mended) == (True, True)
+
+
+def test_the_services_are_operated(follow):
+    printed = follow("how-to/operate.md")
+    assert "etc/systemd/system/veracruz-sonora.service" in printed
+    assert "etc/prometheus/veracruz.rules.yml" in printed
+    assert 'metrics = "127.0.0.1:9465"' in printed or 'metrics = "9465"' in printed
+
+
+def test_the_guide_to_operation_says_the_limits_that_there_are():
+    page = (ROOT / "docs/how-to/operate.md").read_text()
+    assert f"| isolates of one Sonora | {MAX_ISOLATES} |" in page
+    assert f"| {ATTESTATIONS} in {WINDOW_S:.0f} s |" in page
+    assert f"| {REFUSALS_OF_PEER} in {WINDOW_S:.0f} s, then" in page
 
 
 def test_a_release_is_trusted(follow):

@@ -16,12 +16,13 @@ from support.patience import PATIENCE_S
 _NOBODY = "nobody"
 
 
-def _program(name: str) -> str | None:
+def program_of(name: str) -> str | None:
+    """Where a program of PostgreSQL is."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
 
 
-AVAILABLE = _program("initdb") is not None and _program("postgres") is not None
+AVAILABLE = program_of("initdb") is not None and program_of("postgres") is not None
 MISSING = "PostgreSQL is not installed (Debian: apt install postgresql)"
 
 
@@ -41,7 +42,7 @@ class Server:
         """Have it listen."""
         self._process = subprocess.Popen(
             [
-                _program("postgres"), "-D", self._data, "-k", self._folder, "-h", "",
+                program_of("postgres"), "-D", self._data, "-k", self._folder, "-h", "",
                 "-c", "fsync=off", "-c", "max_connections=60",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -80,7 +81,7 @@ class Server:
     def _run(self, program: str, *arguments: object, retries: int = 0) -> None:
         for attempt in range(retries + 1):
             done = subprocess.run(
-                [_program(program), *map(str, arguments)],
+                [program_of(program), *map(str, arguments)],
                 capture_output=True, text=True, check=False, timeout=PATIENCE_S, cwd=self._folder,
                 **self._as,
             )  # fmt: skip

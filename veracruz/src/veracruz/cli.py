@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 import click
 
+from veracruz.checkup import SERVICES, examine
 from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, DemoReport
 from veracruz.deployment import write_units
 from veracruz.monitoring import write_monitoring
@@ -98,6 +99,29 @@ def units(*, output: Path, prefix: PurePosixPath, force: bool, as_json: bool) ->
     written = write_units(output, prefix=prefix, force=force)
     lines = "\n".join(map(str, written))
     emit({"files": written, "prefix": str(prefix)}, f"{lines}\n{_NEXT}", as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--service",
+    "services",
+    type=click.Choice(SERVICES),
+    multiple=True,
+    help="Look at this service.  [default: those with a unit or a file of settings]",
+)
+@json_option
+@click.pass_context
+def doctor(context: click.Context, *, services: tuple[str, ...], as_json: bool) -> None:
+    """Look at this host and at the services that are set up on it, and say what to mend.
+
+    Of the host what isolates need. Of each service its settings and unit, its folders and their
+    rights, room on its disk, the database and its revision, certificates and their end, and whether
+    it, its peers and its metrics answer. Nothing is started or changed. Exit status 1 if something
+    has to be mended.
+    """
+    checkup = examine(services)
+    emit(checkup.as_json(), checkup.as_text(), as_json=as_json)
+    context.exit(1 if checkup.wrong else 0)
 
 
 @main.command()

@@ -43,6 +43,11 @@ class HostFinding:
         """Whether a policy with the default terms is not served without it."""
         return self.needed or self.layer in RUNTIME_LAYERS
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it has to be mended."""
+        return self.required and self.state is not FindingState.GOOD
+
     def as_json(self) -> dict[str, object]:
         """For programs."""
         return {

@@ -60,6 +60,16 @@ class Database:
             raise
         return database
 
+    @classmethod
+    def revision_of(cls, url: str) -> str | None:
+        """Which revision a database has, which may be none; nothing is made or changed.
+
+        Raises:
+            DatabaseError: it cannot be opened.
+        """
+        with cls(*_engine(url, connections=1, create=False)) as database:
+            return database._revision()
+
     @property
     def url(self) -> str:
         """Where it is; there is no password in it."""
@@ -115,10 +125,13 @@ class Database:
         self.close()
 
     def _is_up_to_date(self) -> bool:
+        return self._revision() == NEWEST
+
+    def _revision(self) -> str | None:
         with self.reading() as session:
             if not inspect(session.connection()).has_table("alembic_version"):
-                return False
-            return [*session.scalars(_REVISIONS)] == [NEWEST]
+                return None
+            return ", ".join(session.scalars(_REVISIONS)) or None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

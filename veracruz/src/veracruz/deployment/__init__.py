@@ -52,6 +52,11 @@ def write_units(folder: Path, *, prefix: PurePosixPath, force: bool) -> tuple[Pa
     return tuple(each.path for each in made)
 
 
+def unit_text(service: str, prefix: PurePosixPath) -> str:
+    """The unit of a service, such as `sonora`, for this installation."""
+    return _text(f"systemd/system/veracruz-{service}.service").replace(_PLACE, str(prefix))
+
+
 def _text(name: str) -> str:
     return files(__name__).joinpath(name).read_text("utf-8")
 
