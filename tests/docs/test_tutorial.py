@@ -1,4 +1,4 @@
-"""The commands in the README do what it says, as they stand there."""
+"""The commands of the tutorial do what it says, as they stand there."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _BLOCK = re.compile(
 
 def steps() -> list[tuple[str, str]]:
     """What the tutorial has its reader do: a command on one line, or a file to write."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/tutorial/a-computation-by-hand.md").read_text()
     for port in ("3010", "3011"):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def shell(tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_the_tutorial_in_the_readme_computes_the_intersection(shell):
+def test_the_tutorial_computes_the_intersection(shell):
     for file, step in steps():
         if file:
             shell.folder.joinpath(file).write_text(step)
@@ -146,3 +146,11 @@ def test_the_tutorial_can_be_read_slowly():
     for command in commands():
         assert "--attestation" not in command
         assert not command.startswith("durango attest") or "--output" not in command
+
+
+def test_the_readme_is_a_page_and_shows_what_it_looks_like():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 120
+    (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+    assert "(docs/tutorial/a-computation-by-hand.md)" in text
