@@ -20,7 +20,9 @@ TOOLS = ("bwrap", "skopeo", "umoci")
 absent = [each for each in TOOLS if shutil.which(each) is None]
 
 pytestmark = [
-    pytest.mark.skipif(not LAYOUT.exists(), reason="there are no images: make containers"),
+    pytest.mark.skipif(
+        not (LAYOUT / "index.json").exists(), reason="there are no images: make containers"
+    ),
     pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root unpacks images with their owners"),
 ]
