@@ -14,7 +14,7 @@ from veracruz.checkup import SERVICES, examine
 from veracruz.demo import FIRST_ROWS, PROGRAM, Demo, DemoReport
 from veracruz.deployment import write_units
 from veracruz.monitoring import write_monitoring
-from veracruz_shells.console import command_group, emit, json_option, note
+from veracruz_shells.console import CommandGroup, command_group, emit, json_option, note
 
 _NEXT: Final = """
 Next, as root, with these files below /etc (a package has them below /usr/lib):
@@ -34,6 +34,15 @@ Next, as root, with these files below /etc (a package has them below /usr/lib):
 )
 def main() -> None:
     """Be the group of the commands below."""
+
+
+assert isinstance(main, CommandGroup)
+main.elsewhere = {
+    "simulate": (
+        "veracruz.simulation.command:simulate",
+        "Do the whole computation of POLICY on this machine, on made-up data, with real services.",
+    ),
+}
 
 
 @main.command()

@@ -88,8 +88,12 @@ class LocalServices:
         )  # fmt: skip
         sonora.wait_ready()
 
-    def start_bridge(self, policy: Policy) -> Service:
+    def start_bridge(self, policy: Policy, *options: str) -> Service:
         """Start the bridge of a policy, on the address that the policy names, and its isolate.
+
+        Args:
+            policy: the policy.
+            options: more of `sinaloa serve`.
 
         Raises:
             ServiceError: it did not start.
@@ -97,7 +101,7 @@ class LocalServices:
         self._bridges += 1
         file = self.folder / f"policy-{self._bridges}.json"
         write_new_file(file, policy.raw, mode=0o644)
-        bridge = self._service("sinaloa", "serve", str(file), "--sonora", _SOCKET)
+        bridge = self._service("sinaloa", "serve", str(file), "--sonora", _SOCKET, *options)
         bridge.wait_ready()
         return bridge
 
