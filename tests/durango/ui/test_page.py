@@ -14,9 +14,11 @@ from durango.policy.explanation import sections_of
 from support.principal_rig import PROGRAM
 from support.ui_browser import page_of
 from veracruz_utils.encoding.pinecone import encode, parse_type
+from veracruz_utils.encoding.sql_tables import ROWS
 from veracruz_utils.policy import RUNTIME_LAYERS
 
 PEOPLE = "Vec<{name: String, age: u8}>"
+LONG = "x" * 200_000
 
 
 def typed(rig):
@@ -204,6 +206,52 @@ def test_the_result_is_a_table_with_receipts_that_were_compared(rig):
         bundle = browser.client.get(ticket_of(view, "Save all that proves"))
         found = verify_bundle(ReceiptBundle.parse(bundle.content), policy=rig.isolate.policy)
         assert len(found.receipts) == 1
+
+
+def ready_with(rig, kind: str, value: object):
+    """The rig when a run would give this value of this type."""
+    rig.launch(rig.policy(terms={"result": {"type": kind}, "rounds": 3}))
+    provided(rig).isolate.inputs[1, 0] = b""
+    rig.isolate.compute = lambda _: encode(parse_type(kind), value)
+    rig.isolate.settle()
+    return page_of(rig, "carol")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "csv"),
+    [
+        ("Vec<u64>", [1, 2], "1\n2\n"),
+        ("Vec<Vec<u32>>", [[1, 2], [3]], None),
+        ("Vec<{a: {b: u8}}>", [{"a": {"b": 1}}], None),
+        (
+            ROWS,
+            {"columns": ["a"], "rows": [[{"Text": "x" * 200_000}]]},
+            "a\n" + "x" * 200_000 + "\n",
+        ),
+    ],
+)
+def test_every_result_is_shown_and_saved_in_the_forms_that_can_hold_it(rig, kind, value, csv):
+    with ready_with(rig, kind, value) as browser:
+        browser.enter().wait_for("Have it run", "result")
+        browser.do("fetch")
+        view = browser.wait_for("Save the result", "result")
+        saved = {words: browser.client.get(ticket_of(view, words)) for words in ("Save as JSON",)}
+        if csv is None:
+            assert "Save as CSV" not in view
+        else:
+            saved["csv"] = browser.client.get(ticket_of(view, "Save as CSV"))
+            assert saved["csv"].text == csv
+        assert {each.status_code for each in saved.values()} == {200}
+
+
+def test_another_round_that_somebody_else_began_has_a_result_to_be_fetched(rig):
+    with ready_with(rig, "Vec<u16>", [1]) as browser:
+        browser.enter().wait_for("Have it run", "result")
+        browser.do("fetch")
+        browser.wait_for("Save the result", "result")
+        rig.isolate.round, rig.isolate.ended = 2, None
+        rig.isolate.settle()
+        assert "Save the result" not in browser.wait_for("Have it run", "result")
 
 
 def test_a_receipt_that_does_not_fit_is_no_result(rig):

@@ -23,6 +23,7 @@ from durango.ui.pages import page
 from durango.ui.seat import Seat
 from durango.ui.texts import LANGUAGE_COOKIE, LANGUAGES, N_, language_of
 from durango.ui.views import Views
+from veracruz_utils.errors import VeracruzError
 
 PAGES: Final = {
     "overview": N_("Overview"),
@@ -52,7 +53,10 @@ def make_app(seat: Seat, door: Door) -> Guard:
 
     async def get_file(request: Request) -> Response:
         what = door.redeem(request.path_params["ticket"], request.headers)
-        return await download(desk, what)
+        try:
+            return await download(desk, what)
+        except VeracruzError as error:  # a value that the form cannot hold, an isolate that is gone
+            return PlainTextResponse(str(error), 409)
 
     async def enter(request: Request) -> Response:
         session = door.enter((await request.body()).decode(errors="replace"))

@@ -149,7 +149,11 @@ class Desk:
                 failures += 1
 
     async def _see(self, session: AsyncPrincipal, attestation: Attestation) -> None:
-        self.look = Look(attestation, await session.state())
+        state = await session.state()
+        self.look = Look(attestation, state)
+        outcome = None if self.fetching is None else self.fetching.outcome
+        if outcome is not None and outcome.receipt.round < state.round:
+            self.fetching = None  # somebody began another round, whose result is to be fetched
 
     def _not_seen(self, error: VeracruzError) -> None:
         ended = isinstance(error, RequestFailedError) and error.answer.reason in _OVER

@@ -3,15 +3,18 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from veracruz_utils.encoding import kinds, sql_tables
-from veracruz_utils.encoding.errors import EncodingError
+from veracruz_utils.encoding.csv_codec import writer_of
+from veracruz_utils.encoding.errors import EncodingError, TableError
 from veracruz_utils.encoding.files import Form, decode_file
 from veracruz_utils.encoding.kinds import Value
 from veracruz_utils.encoding.pinecone import decode
 from veracruz_utils.encoding.rows.reading import Reading
+from veracruz_utils.encoding.rows.table import Table
 from veracruz_utils.frozen import frozen
 
 MAX_ROWS: Final = 100
@@ -64,7 +67,8 @@ def written(data: bytes, kind: kinds.TypeKind, form: Form) -> bytes:
         EncodingError: the form cannot hold it.
     """
     out = io.BytesIO()
-    decode_file(kind, data, out, form, reading=Reading(header=form == "csv"))
+    named = isinstance(kind, kinds.Sequence) and bool(Table(kind).names)
+    decode_file(kind, data, out, form, reading=Reading(header=form == "csv" and named))
     return out.getvalue()
 
 
@@ -74,7 +78,14 @@ def is_rows(kind: kinds.TypeKind | None) -> bool:
         return False
     if sql_tables.is_table(kind) or sql_tables.is_result(kind):
         return True
-    return isinstance(kind, kinds.Sequence) and not _is_bytes(kind)
+    if not isinstance(kind, kinds.Sequence):
+        return False
+    try:
+        for each in Table(kind).kinds:
+            writer_of(each)
+    except TableError:
+        return False
+    return not _is_bytes(kind)
 
 
 def _of_value(kind: kinds.TypeKind, value: Value, most: int) -> Shown:
@@ -88,7 +99,10 @@ def _of_value(kind: kinds.TypeKind, value: Value, most: int) -> Shown:
 
 
 def _of_csv(text: str, most: int) -> Shown:
-    lines = list(csv.reader(io.StringIO(text)))
+    try:
+        lines = list(csv.reader(io.StringIO(text)))
+    except csv.Error:  # such as a cell that is longer than that module reads
+        return replace(_untyped(text.encode()), typed=True)
     head, *rows = lines or [[]]
     cut = tuple(tuple(map(_cell, row)) for row in rows[:most])
     return Shown(tuple(map(_cell, head)), cut, len(rows), typed=True)
