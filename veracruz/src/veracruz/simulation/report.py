@@ -5,7 +5,7 @@ from dataclasses import field
 from typing import Final
 
 from durango import FetchedResult
-from durango.ui.results import Shown, shown
+from durango.ui.results import Shown, is_rows, shown
 from veracruz_utils.digest import Digest
 from veracruz_utils.encoding.kinds import TypeKind
 from veracruz_utils.frozen import frozen
@@ -81,7 +81,8 @@ class Read:
         size: in bytes; None for no result.
         digest: SHA-256 of it; None for no result.
         receipt: the number of the receipt.
-        shown: its first rows.
+        rows: how many rows it has; None if it is none of rows.
+        shown: the first of them, or what else there is to show.
         kind: what the policy says of its type; empty if it says nothing.
     """
 
@@ -90,6 +91,7 @@ class Read:
     size: int | None
     digest: Digest | None
     receipt: int
+    rows: int | None
     shown: Shown = field(repr=False)
     kind: str
 
@@ -98,13 +100,15 @@ class Read:
         cls, who: str, result: bytes | None, outcome: FetchedResult, kind: TypeKind | None
     ) -> "Read":
         """What a reader fetched."""
+        seen = Shown() if result is None else shown(result, kind, most=FIRST_ROWS)
         return cls(
             who,
             outcome.receipt.round,
             outcome.output_size,
             outcome.output_digest,
             outcome.receipt.number,
-            Shown() if result is None else shown(result, kind, most=FIRST_ROWS),
+            seen.count if seen.typed and is_rows(kind) else None,
+            seen,
             "" if kind is None else str(kind),
         )
 
@@ -113,7 +117,7 @@ class Read:
         """How large it is, in a few words."""
         if self.size is None:
             return "no result"
-        rows = f"{self.shown.count} rows, " if self.shown.head or self.shown.count > 1 else ""
+        rows = "" if self.rows is None else f"{self.rows} rows, "
         return f"{rows}{self.size} bytes"
 
     @property
@@ -228,7 +232,7 @@ def _read_facts(read: Read) -> dict[str, object]:
         "size": read.size,
         "digest": read.digest,
         "type": read.kind or None,
-        "rows": read.shown.count or None,
+        "rows": read.rows,
         "preview": read.preview,
         "receipt": read.receipt,
         "receipt_verified": True,  # it is of no other that this is told
