@@ -1,4 +1,5 @@
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -44,6 +45,20 @@ def test_roundings_never_take_from_the_variance(epsilon, delta, sensitivity):
     longer = Fraction(math.isqrt(int((logarithm + epsilon) * scale**2)), scale)
     least = sensitivity**2 * (longer + root) ** 2 / (2 * epsilon**2)
     assert variance >= least
+
+
+@given(_EPSILONS, st.integers(1, 300).map(lambda power: Fraction(1, 10**power)))
+def test_the_variance_is_within_roundings_of_the_exact_one(epsilon, delta):
+    # Roots and logarithm are rounded up by at most a few units of 2**-64 each.
+    variance = gaussian_variance(Loss(epsilon, delta), Fraction(1))
+    with localcontext() as precise:
+        precise.prec = 80
+        logarithm = -(Decimal(delta.numerator) / delta.denominator).ln()
+        exactly = Decimal(epsilon.numerator) / epsilon.denominator
+        roots = (logarithm + exactly).sqrt() + logarithm.sqrt()
+        found = Decimal(variance.numerator) / variance.denominator
+        excess = found / (roots**2 / (2 * exactly**2)) - 1
+    assert 0 <= excess <= Decimal(2) ** -58
 
 
 # --- against OpenDP, whose sampler is exact too ---------------------------------------------------
