@@ -82,6 +82,9 @@ def test_a_policy_is_signed_a_run_proved_and_done_again_as_the_pages_say(stack, 
         prove = commands("prove-what-a-computation-did.md")
         (send,) = [line for line in prove if line.startswith("durango data send")]
         prove.remove(send)
+        (page,) = [line for line in prove if line.startswith("durango receipt page")]
+        prove.remove(page)
+        assert "checks bundles of receipts in a browser" in run(page)
         run(send, f"durango stream send policy.json item-1.dat {who('north')}")
         told = run(*prove)
         assert "the program saw this input" in told

@@ -363,7 +363,7 @@ class TestLimits:
         limits.bound_front_memory()
         limits.bound_memory(given)
         limits.allow_run_memory()
-        front, compiling = 1000 + (1 << 30), 1000 + (1 << 24) + (1 << 24)
+        front, compiling = 1000 + (1280 << 20), 1000 + (1 << 24) + (1 << 24)
         assert [each for each in played.calls if each[0] == "setrlimit"] == [
             ("setrlimit", resource.RLIMIT_DATA, (front, front)),
             ("setrlimit", resource.RLIMIT_DATA, (compiling, compiling + (1 << 25) + (1 << 20))),

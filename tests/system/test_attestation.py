@@ -108,9 +108,19 @@ def test_attestations_one_after_the_other_are_about_one_isolate(computation):
     assert len({each.evidence.challenge for each in found}) == 30
 
 
-def test_two_isolates_of_one_policy_have_certificates_of_their_own(stack, computation):
-    with stack.serving(computation.policy.raw, computation.parties, HELLO) as twin:
-        one, two = computation.attest(), twin.attest()
+@pytest.fixture
+def twin(stack, computation):
+    """Another isolate of the same policy, which only another Sonora launches."""
+    sonora = stack.start_sonora("twin.sock")
+    sonora.wait_ready()
+    raw, parties = computation.policy.raw, computation.parties
+    with stack.serving(raw, parties, HELLO, sonora=sonora) as twin:
+        yield twin
+    sonora.stop()
+
+
+def test_two_isolates_of_one_policy_have_certificates_of_their_own(computation, twin):
+    one, two = computation.attest(), twin.attest()
     assert one.policy_digest == two.policy_digest
     assert one.certificate_digest != two.certificate_digest
 
@@ -151,13 +161,12 @@ def test_the_token_of_an_isolate_with_another_policy_is_refused(computation, oth
     )
 
 
-def test_the_token_of_another_isolate_of_the_policy_leads_to_no_session(stack, computation):
-    with stack.serving(computation.policy.raw, computation.parties, HELLO) as twin:
-        with bridge_that(lambda challenge: token_from(twin, challenge)) as bridge:
-            attestation = computation.attest(via=bridge)
-        refusal = pytest.raises(WrongIsolateError, match="attest again")
-        with refusal as caught, computation.connect(0, attestation):
-            pass
+def test_the_token_of_another_isolate_of_the_policy_leads_to_no_session(computation, twin):
+    with bridge_that(lambda challenge: token_from(twin, challenge)) as bridge:
+        attestation = computation.attest(via=bridge)
+    refusal = pytest.raises(WrongIsolateError, match="attest again")
+    with refusal as caught, computation.connect(0, attestation):
+        pass
     assert str(attestation.certificate_digest) in str(caught.value)
     assert caught.value.exit_code == 3
 

@@ -22,6 +22,7 @@ PRINTS_DATA = {
     "freestanding-execution-engine decode",
     "freestanding-execution-engine encode",
     "tlaxcala certify",
+    "veracruz-operator run",
     "veracruz-sdk copy-example",
     "veracruz-sdk csv-decode",
     "veracruz-sdk csv-encode",
@@ -31,7 +32,7 @@ PRINTS_DATA = {
     *(f"veracruz-sdk generate {name}" for name in EXAMPLES),
     "veracruz-sdk policy-template",
 }
-"""Commands whose result is a file, the data itself or a command for a shell: nothing for JSON."""
+"""Commands whose result is a file, the data itself, a command for a shell or a log: no JSON."""
 
 
 def commands(name: str) -> dict[str, click.Command]:
@@ -51,7 +52,7 @@ def commands(name: str) -> dict[str, click.Command]:
 def test_every_program_of_the_map_is_installed():
     assert set(PROGRAMS) == {
         "durango", "freestanding-execution-engine", "sinaloa", "sonora", "tabasco", "tlaxcala",
-        "veracruz", "veracruz-sdk",
+        "veracruz", "veracruz-operator", "veracruz-sdk",
     }  # fmt: skip
     assert all((SCRIPTS / name).exists() for name in PROGRAMS)
 

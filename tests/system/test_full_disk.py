@@ -261,11 +261,12 @@ KNOWN = {
     "sdk/src/sdk/toolchains/assemblyscript.py",
     "sdk/src/sdk/toolchains/cargo.py",
     "sdk/src/sdk/toolchains/fetched.py",
-    "sdk/src/sdk/toolchains/python.py",
     "sdk/src/sdk/toolchains/python_core.py",
     "sdk/src/sdk/toolchains/rust_target.py",
+    "sinaloa_operator/src/sinaloa_operator/asking.py",
     "sonora/src/sonora/image/build.py",
     "sonora/src/sonora/image/local.py",
+    "veracruz/src/veracruz/demo.py",
     "veracruz_image/src/veracruz_image/archive.py",
     "veracruz_image/src/veracruz_image/folder.py",
     # What is put into a file that the one writer has opened.

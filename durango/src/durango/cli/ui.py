@@ -18,7 +18,7 @@ from durango.cli.options import (
 )
 from durango.errors import DurangoError
 from durango.identity import require_member
-from veracruz_shells.console import note
+from veracruz_shells.console import emit, json_option, note
 from veracruz_shells.files import write_new_file
 
 _OPENING: Final = """<!DOCTYPE html>
@@ -48,6 +48,7 @@ _OPENING: Final = """<!DOCTYPE html>
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="A folder for the openings of what you send (mode 0600); the page offers them as well.",
 )
+@json_option
 def ui_command(
     *,
     access: Access,
@@ -57,6 +58,7 @@ def ui_command(
     port: int,
     opens: bool,
     keep: Path | None,
+    as_json: bool,
 ) -> None:
     """Show the computation of POLICY on a page in your browser: read, check, send, fetch.
 
@@ -84,17 +86,22 @@ def ui_command(
     )
     # To be interrupted is how it ends.
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="durango-ui-") as folder:
-        serve(seat, port=port, on_link=_Links(Path(folder) if opens else None))
+        serve(seat, port=port, on_link=_Links(Path(folder) if opens else None, as_json=as_json))
 
 
 class _Links:
     """Tells the links: the first is opened, if that is wanted, and all are printed."""
 
     def __init__(
-        self, folder: Path | None, open_page: Callable[[str], object] = webbrowser.open
+        self,
+        folder: Path | None,
+        open_page: Callable[[str], object] = webbrowser.open,
+        *,
+        as_json: bool = False,
     ) -> None:
         self._folder = folder
         self._open_page = open_page
+        self._as_json = as_json
         self._first = True
 
     def __call__(self, link: str) -> None:
@@ -103,7 +110,7 @@ class _Links:
             return
         self._first = False
         note("open this link in your browser; it works once, and Ctrl-C ends the page:")
-        click.echo(link)
+        emit({"link": link}, link, as_json=self._as_json)
         if self._folder is not None:
             # Not the link itself: every user of this machine can read what programs are started
             # with, and the browser is one.
