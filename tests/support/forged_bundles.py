@@ -4,6 +4,7 @@ What is wrong is what was signed, so that a reader who looks at signatures alone
 them: the forger has the keys of an isolate, of a root attester and of a Tabasco of its own.
 """
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -166,6 +167,17 @@ def _altered(certificate: str) -> str:
     return certificate.replace(body, body[:at] + ("A" if body[at] != "A" else "B") + body[at + 1 :])
 
 
+_SHA_256, _SHA_384 = "2a8648ce3d040302", "2a8648ce3d040303"
+
+
+def _changed(certificate: Any, old: str, new: str) -> str:
+    """With the first of these bytes, in hex, in place of others."""
+    der = base64.b64decode("".join(certificate.splitlines()[1:-1])).hex()
+    assert old in der
+    body = base64.b64encode(bytes.fromhex(der.replace(old, new, 1))).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"
+
+
 def _renamed(name: object) -> Change:
     return _people(PAULA | {"name": name}, DORA | {"name": "dora"}, DIRK, RITA)
 
@@ -196,6 +208,19 @@ DOCUMENTS: Final[Mapping[str, Change]] = {
     "no certificate": _people(PAULA, DORA, DIRK, RITA | {"certificate": "rita"}),
     "a damaged certificate": _people(
         PAULA, DORA, DIRK, RITA | {"certificate": _altered(RITA["certificate"])}
+    ),
+    "a certificate of two algorithms": _people(
+        PAULA,
+        DORA,
+        DIRK,
+        RITA
+        | {"certificate": _changed(RITA["certificate"], "2a8648ce3d040302", "2a8648ce3d040303")},
+    ),
+    "a certificate with a part that is too long": _people(
+        PAULA,
+        DORA,
+        DIRK,
+        RITA | {"certificate": _changed(RITA["certificate"], "0603550403", "0673550403")},
     ),
     "text around a certificate": _people(
         PAULA, DORA, DIRK, RITA | {"certificate": RITA["certificate"] + "\n"}

@@ -61,19 +61,32 @@ function bitsOf(element) {
   return element.content.subarray(1);
 }
 
+/** Refuse what is no DER, down to the last part of every part. */
+function walkDer(bytes) {
+  const parts = new DerReader(bytes);
+  while (!parts.done) {
+    const { tag, content } = parts.next();
+    if (tag & 0x20) walkDer(content);
+  }
+}
+
 /** The parts of a certificate (RFC 5280 section 4.1) that are looked at. */
 function parseCertificate(der) {
+  walkDer(der);
   const outer = new DerReader(der);
   const parts = new DerReader(outer.next(SEQUENCE).content);
   if (!outer.done) refuse("bytes follow the certificate");
   const signed = parts.next(SEQUENCE);
-  const algorithm = new DerReader(parts.next(SEQUENCE).content).next(OID);
+  const rule = parts.next(SEQUENCE);
+  const algorithm = new DerReader(rule.content).next(OID);
   const signature = bitsOf(parts.next(BIT_STRING));
   if (!parts.done) refuse("a certificate of more than three parts");
   const fields = new DerReader(signed.content);
   if (fields.nextTag === 0xa0) fields.next();
   fields.next(0x02);
-  fields.next(SEQUENCE);
+  if (!sameBytes(fields.next(SEQUENCE).whole, rule.whole)) {
+    refuse("a certificate that names two algorithms for its signature");
+  }
   const issuer = fields.next(SEQUENCE).whole;
   fields.next(SEQUENCE);
   const subject = fields.next(SEQUENCE).whole;
