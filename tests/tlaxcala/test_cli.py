@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from execution_engine.limits import EngineLimits
 from sdk.examples import programs
 from support.guests import calling, module
+from support.page_text import read_alone
 from support.policies import certificate, current_document, pem, text
 from tlaxcala import RULES
 from tlaxcala.cli import main
@@ -318,3 +319,41 @@ def test_help_and_version_are_printed(arguments):
     done = tlaxcala(*arguments)
     assert done.exit_code == 0
     assert "tlaxcala" in done.stdout
+
+
+class TestPages:
+    """What `check --html` writes."""
+
+    def test_a_page_says_what_the_command_says(self, files):
+        done = tlaxcala("check", "good.wasm", "bad.wasm", "missing.wasm", "--html", "page.html")
+        assert done.exit_code == 1
+        page = read_alone((files / "page.html").read_text())
+        assert "1 of 3 files are certified" in page.text
+        for line in map(str.strip, done.stdout.splitlines()):
+            code, _, rest = line.partition(": ")
+            if line.startswith("TLX"):  # the rule and what was found stand in two columns
+                assert code in page.text
+                assert rest in page.text
+            else:
+                assert line in page.text
+        for name, value in asdict(EngineLimits()).items():
+            assert name.replace("_", " ") in page.text
+            assert str("none" if value is None else value) in page.text
+
+    def test_a_page_that_is_there_is_written_over_by_force_alone(self, files):
+        (files / "page.html").write_text("mine")
+        done = tlaxcala("check", "good.wasm", "--html", "page.html")
+        assert done.exit_code == 1
+        assert "page.html" in done.stderr
+        assert (files / "page.html").read_text() == "mine"
+        assert tlaxcala("check", "good.wasm", "--html", "page.html", "--force").exit_code == 0
+        assert "certified" in read_alone((files / "page.html").read_text()).text
+
+    def test_what_a_module_says_is_no_markup_in_the_page(self, files):
+        words = "<script>alert(1)"
+        imports = f'(import "env" "{words}" (func))'
+        (files / "<b>.wasm").write_bytes(module("", imports=imports))
+        assert tlaxcala("check", "<b>.wasm", "--html", "page.html").exit_code == 1
+        page = read_alone((files / "page.html").read_text())
+        assert words in page.text
+        assert "<b>.wasm: refused" in page.text

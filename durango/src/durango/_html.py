@@ -5,31 +5,15 @@ what a terminal would obey is shown as quoted text.
 """
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
-from durango._words import printable
+from veracruz_shells.page import bullets, paragraph, said
 
-
-def said(text: object) -> str:
-    """Text of whatever origin, as it may stand in HTML."""
-    whole = str(text)
-    return escape(printable(whole, most=len(whole)))
+__all__ = ["bullets", "heading", "paragraph", "said", "table"]
 
 
 def heading(text: object) -> str:
     """A line in bold."""
     return f"<p><b>{said(text)}</b></p>"
-
-
-def paragraph(text: object) -> str:
-    """A line."""
-    return f"<p>{said(text)}</p>"
-
-
-def bullets(lines: Iterable[object]) -> str:
-    """A list; nothing if there are no lines."""
-    entries = "".join(f"<li>{said(line)}</li>" for line in lines)
-    return f"<ul>{entries}</ul>" if entries else ""
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

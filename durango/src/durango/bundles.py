@@ -213,9 +213,7 @@ def verify_bundle(
     except GateError as error:
         if error.check != GateCheck.POLICY:
             raise
-        raise GateError(
-            error.check, found=error.found, expected=error.expected, remedy=f"it is {_CHANGED}"
-        ) from error
+        raise error.with_remedy(f"it is {_CHANGED}") from error
     # (4) The receipts are by that isolate and about that policy, and none is missing between.
     if not bundle.receipts:
         raise ReceiptError(

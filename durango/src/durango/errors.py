@@ -144,3 +144,9 @@ class GateError(RefusedError):
         super().__init__(
             f"attestation refused at {check}: found {found}, expected {expected}: {remedy}"
         )
+
+    def with_remedy(self, remedy: str) -> "GateError":
+        """The same refusal where more is known of what to do."""
+        other = GateError(self.check, found=self.found, expected=self.expected, remedy=remedy)
+        other.passed = self.passed
+        return other

@@ -8,6 +8,7 @@ import cbor2
 import pytest
 from click.testing import CliRunner
 
+from support.page_text import read_alone
 from support.psa_tokens import DEVICE, sign1_by_hand, with_claims
 from tabasco.cli import main
 from veracruz_utils.key_files import pem_of
@@ -408,3 +409,47 @@ def test_names_that_no_evidence_has_are_warned_of_by_whatever_reads_a_policy(
     done = CliRunner().invoke(main, [*command, str(TDX[0]), "--policy", str(file)])
     assert done.exit_code == 3
     assert "evidence of tdx has no measurement 'mrtx'" in done.stderr
+
+
+class TestPages:
+    """What `verify --html` writes."""
+
+    @pytest.fixture
+    def html(self, tmp_path):
+        return tmp_path / "page.html"
+
+    @pytest.mark.parametrize(("words", "status"), [((*TDX, *JUNE), 0), ((*SGX, *JUNE), 3)])
+    def test_a_page_says_what_the_command_says(self, html, words, status):
+        text = run(*words, "--html", html, status=status).stdout
+        page = read_alone(html.read_text())
+        found = report(*words, status=status)
+        for name, value in found["proven"]["facts"].items():
+            assert name in page.text
+            assert value in page.text
+        for each in found["checks"]:
+            assert f"{each['name']}: {'passed' if each['passed'] else 'failed'}" in page.text
+            assert each["detail"] in page.text
+        for line in (*found["not_proven"], *found["proven"]["warnings"]):
+            assert line in page.text
+        verdict = text.partition("verdict: ")[2].partition("\n")[0]
+        assert verdict in page.text
+        if found["refusal"] is not None:
+            assert f"refused: {found['refusal']['detail']}" in page.text
+            assert found["refusal"]["remedy"] in page.text
+
+    def test_of_bytes_that_prove_nothing_the_page_shows_nothing(self, html, tmp_path):
+        file = tmp_path / "<b>.bin"
+        file.write_bytes(b"no evidence at all")
+        run(file, "--html", html, status=3)
+        page = read_alone(html.read_text())
+        assert "not authentic" in page.text
+        assert "anything at all; the content is not shown" in page.text
+        assert "What is proven" not in page.text
+        assert str(file) in page.text
+
+    def test_a_page_that_is_there_is_written_over_by_force_alone(self, html):
+        html.write_text("mine")
+        assert str(html) in run(*TDX, *JUNE, "--html", html, status=1).stderr
+        assert html.read_text() == "mine"
+        run(*TDX, *JUNE, "--html", html, "--force")
+        read_alone(html.read_text())

@@ -19,6 +19,7 @@ from tlaxcala.certificate import MAX_CERTIFICATE_BYTES, Difference, certify, dif
 from tlaxcala.rules import RULES, Rule
 from tlaxcala.sarif import sarif
 from tlaxcala.verdict import MAX_NAME, Verdict, judge
+from tlaxcala.verdict_page import verdict_page
 from veracruz_shells.console import (
     command_group,
     emit,
@@ -83,14 +84,24 @@ def main(as_json: bool) -> None:  # noqa: FBT001
 @policy_option
 @json_option
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print the result as a SARIF 2.1.0 log.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the verdicts as a page of one file, too.",
+)
+@click.option("--force", is_flag=True, help="Overwrite that file if it exists.")
 @explain_option
 @click.pass_context
 def check_files(
     context: click.Context,
+    /,
+    *,
     files: tuple[Path, ...],
     policy_file: Path | None,
-    as_json: bool,  # noqa: FBT001
-    as_sarif: bool,  # noqa: FBT001
+    as_json: bool,
+    as_sarif: bool,
+    html: Path | None,
+    force: bool,
 ) -> None:
     """Report for each FILE whether the engine would load and run it; `-` is standard input.
 
@@ -103,6 +114,9 @@ def check_files(
     limits, program = _terms(policy_file)
     verdicts = [judge(file, limits=limits, program=program) for file in files]
     certified = all(verdict.certified for verdict in verdicts)
+    if html is not None:
+        told = verdict_page(verdicts, limits=limits)
+        write_new_file(html, told.encode(), mode=0o644, force=force)
     if as_sarif:
         emit(sarif(verdicts), "", as_json=True)
     else:

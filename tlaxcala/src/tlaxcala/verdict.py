@@ -54,7 +54,7 @@ class Verdict:
             lines += [f"  {one.code} {one.title}: {one.message}" for one in findings]
             lines.append(f"         {remedy}")
         if self.report is not None:
-            lines.extend(f"  {line}" for line in _description(self.report))
+            lines.extend(f"  {line}" for line in description(self.report))
         return "\n".join(lines)
 
 
@@ -68,7 +68,8 @@ def judge(path: Path, *, limits: EngineLimits, program: Digest | None) -> Verdic
     return Verdict(path, report, report.findings)
 
 
-def _description(report: CertificationReport) -> Iterator[str]:
+def description(report: CertificationReport) -> Iterator[str]:
+    """What a module is, in lines for people."""
     yield f"SHA-256 {report.digest}, {report.size} bytes"
     yield f"host calls: {_listed(report.host_calls)}"
     if report.profile is not None:

@@ -37,12 +37,9 @@ def difference_told(policy: Policy, file: Path) -> Iterator[None]:
         from durango.policy.differences import differing_terms  # noqa: PLC0415
 
         path, held = other
-        raise GateError(
-            error.check,
-            found=error.found,
-            expected=error.expected,
-            remedy=f"{error.remedy}. {printable(str(path))} is the isolate's; "
-            f"{differing_terms(policy, held)}: see `durango policy diff`",
+        raise error.with_remedy(
+            f"{error.remedy}. {printable(str(path))} is the isolate's; "
+            f"{differing_terms(policy, held)}: see `durango policy diff`"
         ) from error
 
 

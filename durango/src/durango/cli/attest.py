@@ -8,14 +8,15 @@ from typing import Final
 
 import click
 
-from durango._words import layer_names, timestamp
 from durango.attestation_files import SavedAttestation
-from durango.cli.attested import attestation_facts
+from durango.cli.attested import attestation_facts, outcome_lines
+from durango.cli.attested_page import attested_page, refused_page
 from durango.cli.membership import Access, access_options
 from durango.cli.options import FILE, force_option
+from durango.errors import GateError
 from durango.evidence import Attestation
-from durango.platforms import protection
 from veracruz_shells.console import SecondsRange, emit, json_option, note, progress, write_new_file
+from veracruz_shells.files import refuse_existing
 from veracruz_utils.errors import UnreachableError
 
 _AGAIN_S: Final = 0.5
@@ -24,6 +25,9 @@ _AGAIN_S: Final = 0.5
 @click.command("attest")
 @access_options
 @click.option("--output", type=FILE, help="Write the attestation to this file.")
+@click.option(
+    "--html", type=FILE, help="Write what was checked as a page of one file, of a refusal, too."
+)
 @click.option(
     "--wait",
     type=SecondsRange(0, 7 * 86400),
@@ -34,18 +38,37 @@ _AGAIN_S: Final = 0.5
 @force_option
 @json_option
 def attest_command(
-    *, access: Access, output: Path | None, wait: float, force: bool, as_json: bool
+    *,
+    access: Access,
+    output: Path | None,
+    html: Path | None,
+    wait: float,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Check the isolate behind the bridge against your own copy of POLICY.
 
     Nothing is sent to the isolate. Each line says what was checked against what; the first check
     that fails ends the command with status 3.
     """
-    attestation = _attested(access, wait)
+    for path in (output, html):
+        if path is not None:
+            refuse_existing(path, force=force)
+    try:
+        attestation = _attested(access, wait)
+    except GateError as error:
+        if html is not None:
+            write_new_file(
+                html, refused_page(error, access.policy).encode(), mode=0o644, force=force
+            )
+        raise
+    if html is not None:
+        told = attested_page(attestation, access.policy)
+        write_new_file(html, told.encode(), mode=0o644, force=force)
     if output is not None:
         saved = SavedAttestation.of(attestation, at=datetime.now(UTC))
         write_new_file(output, saved.to_bytes(), mode=0o644, force=force)
-    emit(_facts(attestation, output), _text(attestation), as_json=as_json)
+    emit({**_facts(attestation, output), "page": html}, _text(attestation), as_json=as_json)
 
 
 def _attested(access: Access, wait_s: float) -> Attestation:
@@ -80,10 +103,4 @@ def _text(attestation: Attestation) -> str:
         f"ok  {passed.check:<16}  {passed.found}\n    {'':<16}  against {passed.against}"
         for passed in attestation.checks
     ]
-    lines.append(
-        f"accepted: isolate {attestation.certificate_digest}\n"
-        f"until {timestamp(attestation.expires_at)}, on {attestation.platform},\n"
-        f"{protection(attestation.platform)};\n"
-        f"layers of isolation in force: {layer_names(attestation.isolation)}"
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, *outcome_lines(attestation)])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from durango._words import timestamp
+from durango._words import layer_names, timestamp
 from durango.attestation_files import MAX_FILE_BYTES, SavedAttestation
 from durango.evidence import Attestation
 from durango.platforms import protection
@@ -13,6 +13,16 @@ from veracruz_utils.policy import IsolationLayer
 def load_attestation(path: Path) -> SavedAttestation:
     """The attestation in a file, not verified yet."""
     return SavedAttestation.parse(read_file(path, limit=MAX_FILE_BYTES, what="attestation"))
+
+
+def outcome_lines(attestation: Attestation) -> list[str]:
+    """What came of it, for people."""
+    return [
+        f"accepted: isolate {attestation.certificate_digest}",
+        f"until {timestamp(attestation.expires_at)}, on {attestation.platform},",
+        f"{protection(attestation.platform)};",
+        f"layers of isolation in force: {layer_names(attestation.isolation)}",
+    ]
 
 
 def attestation_facts(attestation: Attestation) -> dict[str, object]:

@@ -1,31 +1,15 @@
-"""A policy's explanation as one HTML file: for a lawyer, a data-protection officer, a board.
-
-It loads nothing from anywhere and runs no script, so it can be kept and mailed as it is.
-"""
+"""A policy's explanation as one HTML file: for a lawyer, a data-protection officer, a board."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from durango._html import said
 from durango._say import joined, say
 from durango._words import timestamp
 from durango.policy.explanation import Section
+from veracruz_shells.page import Code, bullets, page, said, section, table
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import Policy, Role
 
-_STYLE: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c2733; background: #fff }
-h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem }
-code { font-size: .85em; overflow-wrap: anywhere } li { margin: .25rem 0 }
-svg { width: 100%; height: auto; margin: 1rem 0 } .remark { color: #5a6775 }
-table { border-collapse: collapse } th { text-align: left }
-th, td { padding: .2rem 1rem .2rem 0; vertical-align: top }
-@media print {
-  body { margin: 0; max-width: none; font-size: 11pt } h2 { break-after: avoid }
-  li, tr { break-inside: avoid } svg { max-height: 92vh }
-}
-"""
 _DOES: Final = {
     Role.PI_PROVIDER: say("gives the program"),
     Role.DATA_PROVIDER: say("gives data"),
@@ -41,16 +25,16 @@ _BOX: Final = 200
 
 def explanation_page(policy: Policy, sections: Sequence[Section]) -> str:
     """The whole file, in UTF-8."""
-    body = "\n".join(_section(each) for each in sections)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Policy {policy.digest.short}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        "<h1>What this policy means</h1>\n"
-        f'<p class="remark">Policy <code>{policy.digest}</code>, ends '
-        f"{timestamp(policy.expires_at)}. Made by <code>durango policy explain</code>; the policy "
-        "itself is what counts, and everybody can make this page from it.</p>\n"
-        f"{drawing(policy)}\n{_people(policy)}\n{_digests(policy)}\n{body}\n</body>\n</html>\n"
+    return page(
+        f"Policy {policy.digest.short}",
+        drawing(policy),
+        section("Who takes part", _people(policy)),
+        section("What can be compared", _digests(policy)),
+        *(section(each.title, bullets(each.lines)) for each in sections),
+        heading="What this policy means",
+        about=f"Policy {policy.digest}, ends {timestamp(policy.expires_at)}. Made by `durango "
+        "policy explain`; the policy itself is what counts, and everybody can make this page from "
+        "it.",
     )
 
 
@@ -196,23 +180,11 @@ def comparable(policy: Policy) -> list[tuple[str, str]]:
 
 
 def _people(policy: Policy) -> str:
-    rows = [
-        f"<tr><td>{said(who)}</td><td>{said(does)}</td><td><code>{digest}</code></td></tr>"
-        for who, does, digest in who_takes_part(policy)
-    ]
-    head = "<tr><th>Principal</th><th>Part</th><th>Fingerprint of the certificate</th></tr>"
-    return "<h2>Who takes part</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
+    head = ("Principal", "Part", "Fingerprint of the certificate")
+    rows = ((who, does, Code(digest)) for who, does, digest in who_takes_part(policy))
+    return table(rows, head=head)
 
 
 def _digests(policy: Policy) -> str:
-    rows = (
-        f"<tr><td>{said(what)}</td><td><code>{said(is_)}</code></td></tr>"
-        for what, is_ in comparable(policy)
-    )
-    head = "<tr><th>What</th><th>Fingerprint</th></tr>"
-    return "<h2>What can be compared</h2>\n<table>\n" + "\n".join([head, *rows]) + "\n</table>"
-
-
-def _section(section: Section) -> str:
-    lines = "\n".join(f"<li>{said(line)}</li>" for line in section.lines)
-    return f"<h2>{said(section.title)}</h2>\n<ul>\n{lines}\n</ul>"
+    rows = ((what, Code(digest)) for what, digest in comparable(policy))
+    return table(rows, head=("What", "Fingerprint"))

@@ -233,14 +233,15 @@ def _parts_json(proven: Proven, decision: Decision) -> dict[str, object]:
     return {
         name: {
             "kind": part.kind.value,
-            "accepted": _accepted(decision, name),
+            "accepted": is_accepted(decision, name),
             "proven": _proven_json(part),
         }
         for name, part in proven.parts.items()
     }
 
 
-def _accepted(decision: Decision, name: str) -> bool:
+def is_accepted(decision: Decision, name: str) -> bool:
+    """Whether this part of several is accepted."""
     part = decision.parts.get(name)
     return part is not None and part.refused_by is None
 
@@ -282,20 +283,30 @@ def as_text(found: Inspection) -> str:
     if found.proven is not None:
         lines += ["", "proven:", *_proven_lines(found.proven)]
         for name, part in found.proven.parts.items():
-            verdict = "accepted" if _accepted(found.decision, name) else "refused"
+            verdict = "accepted" if is_accepted(found.decision, name) else "refused"
             lines += ["", f"{name} ({part.kind}): {verdict}", *_proven_lines(part)]
     if checks := tuple(found.decision.all_checks):
         lines += ["", "checked:"]
         lines += [
             f"  {'ok' if each.passed else 'NO':<3} {each.name}: {each.detail}" for each in checks
         ]
-    if found.not_proven:
+    if found.proven is None:
+        lines += ["", *(f"NOT proven: {each}" for each in not_proven_lines(found))]
+    elif found.not_proven:
         lines += ["", "NOT proven:", *(f"  {each}" for each in found.not_proven)]
-    if found.proven is None and found.verdict is EvidenceVerdict.UNACCEPTABLE:
-        lines += ["", "NOT proven: more than who signed; the content is not shown"]
-    elif found.proven is None:
-        lines += ["", "NOT proven: anything at all; the content is not shown"]
     return "\n".join(map(_on_one_line, lines))
+
+
+def not_proven_lines(found: Inspection) -> tuple[str, ...]:
+    """What the evidence leaves open, for people."""
+    if found.proven is not None:
+        return found.not_proven
+    least = (
+        "more than who signed"
+        if found.verdict is EvidenceVerdict.UNACCEPTABLE
+        else "anything at all"
+    )
+    return (f"{least}; the content is not shown",)
 
 
 def _on_one_line(line: str) -> str:
@@ -311,6 +322,14 @@ def _on_one_line(line: str) -> str:
 
 
 def _proven_lines(proven: Proven) -> Sequence[str]:
+    rows = proven_rows(proven)
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    return [*lines, *(f"  warning: {each}" for each in proven.warnings)]
+
+
+def proven_rows(proven: Proven) -> list[tuple[str, str]]:
+    """What is proven of an attester, each with its name, for people."""
     rows = [(name, value.hex()) for name, value in proven.measurements.items() if any(value)]
     if proven.report_data:
         rows.append(("report data", proven.report_data.hex()))
@@ -322,6 +341,4 @@ def _proven_lines(proven: Proven) -> Sequence[str]:
     rows += sorted((name, str(value)) for name, value in proven.facts.items())
     if proven.valid_until != NO_END:
         rows.append(("valid until", f"{proven.valid_until:%Y-%m-%d %H:%M:%S %Z}"))
-    width = max((len(name) for name, _ in rows), default=0)
-    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
-    return [*lines, *(f"  warning: {each}" for each in proven.warnings)]
+    return rows

@@ -15,6 +15,7 @@ from tabasco.appraisal.checks import Acceptance
 from tabasco.appraisal.known_names import unknown_concerns
 from tabasco.appraisal.policy import MAX_POLICY_BYTES, AppraisalPolicy, References
 from tabasco.cli.collateral import source
+from tabasco.cli.evidence_page import evidence_page
 from tabasco.cli.options import (
     TIME,
     current_time,
@@ -40,7 +41,8 @@ from tabasco.verify.tpm.structures import MAX_SIGNATURE_BYTES
 from tabasco.verify.tpm.tpm2_tools import MAX_REGISTERS_BYTES, document_of
 from tabasco.verify.x509 import certificates
 from tabasco.verify.xml.tree import MAX_XML_BYTES
-from veracruz_shells.console import emit, json_option, note, read_file
+from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
+from veracruz_shells.files import refuse_existing
 from veracruz_utils.secret import Secret
 
 _MAX_CERTIFICATES_BYTES: Final = 64 * 1024
@@ -151,6 +153,9 @@ def _acceptance_options(command: _F) -> _F:
 @_acceptance_options
 @state_option
 @database_option
+@click.option("--html", type=_FILE, metavar="FILE.html",
+              help="Write the report as a page of one file, too.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Overwrite that file if it exists.")
 @json_option
 @click.pass_context
 def verify(
@@ -162,6 +167,8 @@ def verify(
     at: datetime | None,
     state: StateDirectory,
     database: str | None,
+    html: Path | None,
+    force: bool,
     as_json: bool,
     **options: Any,  # noqa: ANN401 - the options above
 ) -> None:
@@ -180,6 +187,8 @@ def verify(
       tabasco verify q.msg --quote-signature q.sig --quote-registers q.pcrs --key ak.pem
       tabasco verify gpus.json --rim driver.xml --rim vbios.xml --nonce 00112233...
     """  # noqa: D301 - click's mark for lines that stay
+    if html is not None:
+        refuse_existing(html, force=force)
     data = _evidence(file, options["quote_signature"], options["quote_registers"])
     policy = _policy(options["policy"])
     at = at or current_time()
@@ -195,9 +204,15 @@ def verify(
             references=_references(opened, at),
             revoked=None if opened is None else Revocations(opened).among,
         )
-    warnings = () if policy is None else policy.warnings()
-    for warning in (*unknown_concerns(options["concerns"]), *warnings):
+    warnings = (
+        *unknown_concerns(options["concerns"]),
+        *(() if policy is None else policy.warnings()),
+    )
+    for warning in warnings:
         note(f"warning: {warning}")
+    if html is not None:
+        told = evidence_page(report, file=str(file), warnings=warnings)
+        write_new_file(html, told.encode(), mode=0o644, force=force)
     emit(inspection.as_json(report), inspection.as_text(report), as_json=as_json)
     if report.verdict is not inspection.EvidenceVerdict.ACCEPTED:
         context.exit(inspection.REFUSED)

@@ -9,7 +9,8 @@ import click
 
 from durango.bundles import MAX_BUNDLE_BYTES, ReceiptBundle, VerifiedBundle, verify_bundle
 from durango.cli.attested import attestation_facts, load_attestation
-from durango.cli.options import FILE, load_tabasco_key
+from durango.cli.options import FILE, force_option, load_tabasco_key
+from durango.cli.receipt.verdict_page import unverified_page, verified_page
 from durango.content import open_content
 from durango.platforms import protection
 from durango.receipts import (
@@ -19,7 +20,8 @@ from durango.receipts import (
     receipt_line,
 )
 from psa_attestation.receipts.receipt import Receipt
-from veracruz_shells.console import emit, json_option, read_file
+from veracruz_shells.console import emit, json_option, read_file, write_new_file
+from veracruz_shells.files import refuse_existing
 from veracruz_shells.policy_files import read_policy
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
@@ -55,6 +57,10 @@ _BARE: Final = b"\xd2"
     help="For a receipt by itself, as Veracruz before bundles wrote them: the file of `durango "
     "attest`. It takes --policy as well.",
 )
+@click.option(
+    "--html", type=FILE, help="Write the verdict as a page of one file, of a refusal, too."
+)
+@force_option
 @json_option
 def verify(
     *,
@@ -64,6 +70,8 @@ def verify(
     result: Path | None,
     opening: tuple[Path, ...],
     attestation: Path | None,
+    html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Check the receipts in FILE, a bundle, offline and at any later time.
@@ -72,6 +80,8 @@ def verify(
     the moment it was relied on. What all of it rests on is told: the policy, unless --policy says
     that it is yours, and that policy's key of Tabasco. Compare their digests with what you know.
     """
+    if html is not None:
+        refuse_existing(html, force=force)
     own = None if policy is None else read_policy(policy)
     key = load_tabasco_key(tabasco_key)
     with in_file(file):
@@ -81,11 +91,17 @@ def verify(
         with open_content(result) as content:
             output = content.digest()
     openings = [(path, load_opening(path)) for path in opening]
-    with in_file(file):
-        found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output)
-    for path, each in openings:
-        with in_file(path):
-            verify_bundle(bundle, policy=own, tabasco_key=key, openings=[each])
+    try:
+        with in_file(file):
+            found = verify_bundle(bundle, policy=own, tabasco_key=key, output=output)
+        for path, each in openings:
+            with in_file(path):
+                verify_bundle(bundle, policy=own, tabasco_key=key, openings=[each])
+    except VeracruzError as error:
+        if html is not None:
+            told = unverified_page(error, file=str(file))
+            write_new_file(html, told.encode(), mode=0o644, force=force)
+        raise
     facts = {
         "receipts": [receipt_facts(each) for each in found.receipts],
         "attestation": attestation_facts(found.attestation),
@@ -93,17 +109,21 @@ def verify(
         "policy_is": "yours" if own else "the file's",
         "tabasco_key_digest": Digest.of(found.tabasco_key),
         "tabasco_key_is": "yours" if key else "the file's",
+        "page": html,
     }
-    agreed = found.policy
-    lines = [
+    held = [
         *_attested_lines(found),
-        *(f"ok  {receipt_line(each, agreed)}" for each in found.receipts),
+        *((receipt_line(each, found.policy),) for each in found.receipts),
     ]
     if output is not None:
-        lines.append(f"ok  result  {output}, from {result}")
-    lines += [f"ok  opening {path}: the program saw this input" for path in opening]
-    lines += _trust_lines(found, own_policy=own is not None, own_key=key is not None)
-    emit(facts, "\n".join(lines), as_json=as_json)
+        held.append((f"result  {output}, from {result}",))
+    held += [(f"opening {path}: the program saw this input",) for path in opening]
+    rests_on = _trust_lines(found, own_policy=own is not None, own_key=key is not None)
+    if html is not None:
+        told = verified_page(found, file=str(file), held=held, rests_on=rests_on)
+        write_new_file(html, told.encode(), mode=0o644, force=force)
+    lines = ["ok  " + "\n    ".join(each) for each in held]
+    emit(facts, "\n".join([*lines, *rests_on]), as_json=as_json)
 
 
 def _load(
@@ -139,18 +159,21 @@ def in_file(path: Path) -> Iterator[None]:
         raise
 
 
-def _attested_lines(found: VerifiedBundle) -> list[str]:
+def _attested_lines(found: VerifiedBundle) -> list[tuple[str, ...]]:
+    """What held; the first of each says what, the others more of it."""
     attested = found.attestation
-    lines = [
-        f"ok  signed by the attested isolate {attested.certificate_digest}",
-        f"    on {attested.platform}, {protection(attested.platform)}",
-        f"ok  policy  {found.policy.digest}",
-        f"ok  program {found.policy.program_digest}, {found.policy.strategy.value}",
-    ]
+    program = [f"program {found.policy.program_digest}, {found.policy.strategy.value}"]
     first = found.receipts[0]
     if isinstance(first, Receipt) and first.number > 1:
-        lines.append(f"    of receipts before number {first.number} the file says nothing")
-    return lines
+        program.append(f"of receipts before number {first.number} the file says nothing")
+    return [
+        (
+            f"signed by the attested isolate {attested.certificate_digest}",
+            f"on {attested.platform}, {protection(attested.platform)}",
+        ),
+        (f"policy  {found.policy.digest}",),
+        tuple(program),
+    ]
 
 
 def _trust_lines(found: VerifiedBundle, *, own_policy: bool, own_key: bool) -> list[str]:
