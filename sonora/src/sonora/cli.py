@@ -27,6 +27,7 @@ from sonora.evidence.software import SoftwareRoot
 from sonora.evidence.tpm.options import tpm_options
 from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
+from sonora.image.launch import START_S
 from sonora.image.source import find_image
 from sonora.linux_launcher import LinuxLauncher
 from sonora.metrics import CORES_WAITING, ENROLMENT, METRICS
@@ -245,6 +246,15 @@ def doctor(
     help="How long to try while Tabasco cannot be reached at the start.",
 )
 @click.option(
+    "--zygote-start",
+    type=click.IntRange(1, 3600),
+    default=int(START_S),
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the image's copy, and then the loading of the runtime, may take at the start; "
+    "emulated machines need more.",
+)
+@click.option(
     "--check-interval",
     type=click.IntRange(1, 3600),
     default=CHECK_INTERVAL_S,
@@ -273,6 +283,7 @@ def serve(
     image_path: Path | None,
     prepared: tuple[Path, ...],
     patience: int,
+    zygote_start: int,
     check_interval: int,
     metrics: Address | None,
     as_json: bool,
@@ -308,7 +319,9 @@ def serve(
             layers |= {IsolationLayer.SEPARATE_USER}
         runtime = find_image(image_path)
         launcher = stack.enter_context(
-            contextlib.closing(LinuxLauncher(runtime, source.platform, given=layers))
+            contextlib.closing(
+                LinuxLauncher(runtime, source.platform, given=layers, start_s=zygote_start)
+            )
         )
         layers |= launcher.layers
         tls = client_files(tabasco_ca, tabasco_client_certificate, tabasco_client_key)

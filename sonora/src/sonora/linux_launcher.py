@@ -17,6 +17,7 @@ from colima import WireError, isolate, read_frame
 from mexico_city.local_attestation import LocalClaims
 from sonora import standard_error
 from sonora.errors import LaunchError
+from sonora.image.launch import START_S
 from sonora.image.source import RuntimeImage
 from sonora.isolate_code import IsolateCode
 from sonora.isolates import MAX_ISOLATES, Isolate
@@ -60,6 +61,7 @@ class LinuxLauncher:
         platform: str = LINUX_SOFTWARE,
         *,
         given: Collection[IsolationLayer] = RUNTIME_LAYERS,
+        start_s: float = START_S,
     ) -> None:
         """Start the zygote.
 
@@ -67,9 +69,10 @@ class LinuxLauncher:
             image: what it is started out of.
             platform: what the machine is vouched for as.
             given: the layers that this host was found to give; no isolate is believed to have more.
+            start_s: how long each step of the zygote's start may take.
         """
         self.platform = platform
-        self.zygote: Final = ZygoteLink(image)
+        self.zygote: Final = ZygoteLink(image, start_s=start_s)
         self.measurement = image.measurement.value
         self.layers = frozenset({IsolationLayer.IMAGE_ROOT} if self.zygote.own_root else ())
         self._believed = frozenset(given) - _NOT_ITS_TO_SAY

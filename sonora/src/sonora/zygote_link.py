@@ -7,6 +7,7 @@ ended when it comes. When the zygote is gone, so are all that it forked: that is
 
 import contextlib
 import errno
+import select
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -18,11 +19,10 @@ from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora import standard_error
 from sonora.errors import LaunchError, SonoraError
-from sonora.image.launch import ZygoteProcess, start_image
+from sonora.image.launch import START_S, ZygoteProcess, start_image, start_overdue
 from sonora.image.source import RuntimeImage
 from sonora.process import ProcessHandle
 
-_START_S: Final = 60.0
 _FORK_S: Final = 20.0
 _END_S: Final = 5.0
 
@@ -40,15 +40,16 @@ class ZygoteLink:
         ImageError: there is no such image.
     """
 
-    def __init__(self, image: RuntimeImage) -> None:
+    def __init__(self, image: RuntimeImage, *, start_s: float = START_S) -> None:
+        """Start it, which may take `start_s` for the copy and as long again to load the runtime."""
         self._channel, theirs = socket.socketpair()
         errors, log = standard_error.follow("zygote", standard_error.ZYGOTE)
         try:
             with theirs, errors:
-                started = start_image(image, theirs.fileno(), errors)
+                started = start_image(image, theirs.fileno(), errors, start_s=start_s)
             self.process: Final[ZygoteProcess] = started.zygote
             try:
-                self._await_start()
+                self._await_start(start_s)
             except BaseException:  # an interrupt, too, must leave no process behind
                 self.process.kill()
                 self.process.wait()
@@ -154,8 +155,12 @@ class ZygoteLink:
             self._listener.join()
         self._channel.close()
 
-    def _await_start(self) -> None:
-        self._channel.settimeout(_START_S)
+    def _await_start(self, start_s: float) -> None:
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        if not poll.poll(start_s * 1000):
+            raise start_overdue(start_s)
+        self._channel.settimeout(start_s)
         ready = self._receive()
         if not isinstance(ready, isolate.ZygoteReady):
             raise SonoraError("the zygote did not start; what it said is above")

@@ -78,6 +78,15 @@ def test_an_image_that_cannot_load_the_runtime_is_reported(copied, caplog):
     assert "zygote: ModuleNotFoundError" in caplog.text
 
 
+def test_a_zygote_that_takes_too_long_says_so_and_which_setting_gives_it_longer(copied):
+    for path in copied.root.rglob("sonora/zygote.py"):
+        replace(path, b"import time\ntime.sleep(600)\n")
+    for path in copied.root.rglob("zygote.*.pyc"):
+        path.unlink()
+    with pytest.raises(SonoraError, match=r"not start within 2 s.*--zygote-start SECONDS"):
+        LinuxLauncher(remade(copied.folder), start_s=2).close()
+
+
 def test_an_image_without_an_interpreter_is_named(copied):
     for path in copied.root.glob("usr/bin/*"):
         path.unlink()

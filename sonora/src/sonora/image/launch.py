@@ -19,7 +19,8 @@ from sonora.image.processes import apart
 from sonora.image.source import RuntimeImage
 from veracruz_utils.frozen import frozen
 
-_START_S: Final = 60.0
+START_S: Final = 60.0
+"""That the start of a zygote may take, unless told otherwise."""
 
 
 class ZygoteProcess:
@@ -78,20 +79,31 @@ class StartedImage:
         self.place.cleanup()
 
 
-def start_image(image: RuntimeImage, channel: int, errors: IO[bytes]) -> StartedImage:
+def start_overdue(start_s: float) -> SonoraError:
+    """What is said of a start that was given this long, and was not done."""
+    return SonoraError(
+        f"the zygote did not start within {start_s:g} s, which is no fault of the image by itself: "
+        "a busy or emulated machine needs longer (sonora serve --zygote-start SECONDS)"
+    )
+
+
+def start_image(
+    image: RuntimeImage, channel: int, errors: IO[bytes], *, start_s: float = START_S
+) -> StartedImage:
     """Start the zygote out of a private copy of the image, which was checked.
 
     Args:
         image: what to start.
         channel: the descriptor of the zygote's end of its channel.
         errors: what the zygote and its start write their standard error to.
+        start_s: how long copy and check may take.
 
     Raises:
         SonoraError: it cannot be started, or the copy is not what the manifest says.
     """
     place = tempfile.TemporaryDirectory(prefix="veracruz-image-")
     try:
-        answer = _starter(image, place.name, channel, errors)
+        answer = _starter(image, place.name, channel, errors, start_s)
         return StartedImage(
             ZygoteProcess(int(answer["process_id"])), bool(answer["own_root"]), place
         )
@@ -112,7 +124,7 @@ def _interpreter() -> Iterator[int]:
 
 
 def _starter(
-    image: RuntimeImage, place: str, channel: int, errors: IO[bytes]
+    image: RuntimeImage, place: str, channel: int, errors: IO[bytes], start_s: float
 ) -> dict[str, int | bool]:
     with (
         _interpreter() as interpreter,
@@ -130,7 +142,10 @@ def _starter(
         ) as starter,
     ):
         try:
-            said, _ = starter.communicate(image.manifest.text, timeout=_START_S)
+            said, _ = starter.communicate(image.manifest.text, timeout=start_s)
+        except subprocess.TimeoutExpired:
+            starter.kill()
+            raise start_overdue(start_s) from None
         except BaseException:  # an interrupt, too, must leave no process behind
             starter.kill()
             raise
