@@ -37,7 +37,8 @@ table { border-collapse: collapse; width: 100%; font-size: .94rem; margin: .5rem
 caption { text-align: left; font-weight: 600; padding: .25rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0;
   border-bottom: 1px solid var(--line) }
-thead th { color: var(--soft); font-size: .86rem } tbody th { font-weight: 600; min-width: 7rem }
+thead th { color: var(--soft); font-size: .86rem }
+tbody th { font-weight: 600; min-width: 7rem; overflow-wrap: break-word }
 .steps { list-style: none; counter-reset: step; margin: 1rem 0; padding: 0 }
 .steps li { counter-increment: step; position: relative; margin: 0 0 .7rem;
   padding: .7rem 1rem .7rem 3.5rem; border: 1px solid var(--line); border-radius: .5rem }
@@ -47,7 +48,7 @@ thead th { color: var(--soft); font-size: .86rem } tbody th { font-weight: 600; 
 .steps .failed { border-color: var(--bad) }
 .steps .failed::before { color: var(--bad); background: var(--bad-ground) }
 .steps p { font-weight: 600; margin: 0 0 .2rem }
-dl { display: grid; grid-template-columns: 7.5rem 1fr; gap: .1rem 1rem; margin: 0 }
+dl { display: grid; grid-template-columns: 5rem 1fr; gap: .1rem 1rem; margin: 0 }
 dt { color: var(--soft) } dd { margin: 0 }
 svg { width: 100%; height: auto; margin: 1rem 0 } svg text { fill: var(--ink) }
 svg .wall { fill: light-dark(#f4f1ea, #25231d); stroke: light-dark(#b9ae97, #6d6450) }

@@ -14,7 +14,7 @@ from tabasco.verify.proven import Proven
 from veracruz_shells.page import Code, Step, bullets, page, section, steps, table, verdict
 
 _LONG: Final = 32
-_SAID: Final = "What evidence says of itself is told as it is: the verdict is about who signed it."
+_SAID: Final = "What evidence says of itself is told as it is."
 
 
 def evidence_page(found: Inspection, *, file: str, warnings: Iterable[str] = ()) -> str:
