@@ -17,7 +17,7 @@ import tokenize
 
 import libveracruz
 
-from veracruz_core import clocks
+from veracruz_core import clocks, locks
 
 BUILT_IN = tuple(each for each in sys.meta_path if getattr(each, "__name__", "") != "PathFinder")
 _HARMLESS = frozenset(
@@ -98,6 +98,7 @@ def enter():
     _refuse_files()
     _refuse_network()
     _install_loop()
+    locks.install()
     sys.addaudithook(_look)
 
 

@@ -137,6 +137,39 @@ def clocks(_inputs):
     )
 
 
+def waits(_inputs):
+    import queue
+    import select
+    import threading
+    import time
+
+    lock, again, event, items = (
+        threading.Lock(),
+        threading.RLock(),
+        threading.Event(),
+        queue.Queue(1),
+    )
+    simple, begun = queue.SimpleQueue(), time.monotonic()
+    said = [lock.acquire(timeout=1), lock.acquire(timeout=2), lock.acquire(blocking=False)]
+    with again, again, threading.Condition() as changed:
+        said += [changed.wait(timeout=3), event.wait(4), threading.Semaphore(0).acquire(timeout=5)]
+    items.put("item")
+    for attempt in (
+        lambda: items.put("more", timeout=6),
+        lambda: items.get(timeout=7) and items.get(timeout=7),
+        lambda: simple.get(timeout=8),
+        lock.acquire,
+        lambda: queue.Queue().get(),
+    ):
+        try:
+            said.append(attempt())
+        except (queue.Empty, queue.Full, RuntimeError) as error:
+            said.append(type(error).__name__)
+    select.select([], [], [], 9)
+    event.set()
+    return json.dumps([*said, event.wait(), round(time.monotonic() - begun)])
+
+
 def tasks(_inputs):
     import asyncio
 

@@ -304,6 +304,13 @@ def test_clocks_begin_at_one_instant_and_move_by_sleeping(run):
     assert run("clocks").output == run("clocks").output
 
 
+def test_waiting_lets_time_pass_or_is_an_error_that_can_be_caught(run):
+    assert json.loads(run("waits").output) == [
+        True, False, False, False, False, False,
+        "Full", "Empty", "Empty", "RuntimeError", "RuntimeError", True, 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9,
+    ]  # fmt: skip
+
+
 def test_an_event_loop_has_tasks_and_time(run):
     assert run("tasks").output == b"[1, 2] in 2 s, and a timeout"
 
