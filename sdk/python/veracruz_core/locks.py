@@ -19,7 +19,7 @@ class Lock:
     def __init__(self):
         self._held = False
 
-    def acquire(self, blocking=True, timeout=-1):
+    def acquire(self, blocking=True, timeout=-1):  # noqa: FBT002 - as Python's
         """Take it; False if it is held and the time is over, or is not to be waited for."""
         _check(blocking, timeout)
         if not self._held:
@@ -50,7 +50,7 @@ class RLock:
     def __init__(self):
         self._count = 0
 
-    def acquire(self, blocking=True, timeout=-1):
+    def acquire(self, blocking=True, timeout=-1):  # noqa: FBT002 - as Python's
         """Take it once more."""
         _check(blocking, timeout)
         self._count += 1

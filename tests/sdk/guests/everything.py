@@ -151,8 +151,10 @@ def waits(_inputs):
     )
     simple, begun = queue.SimpleQueue(), time.monotonic()
     said = [lock.acquire(timeout=1), lock.acquire(timeout=2), lock.acquire(blocking=False)]
-    with again, again, threading.Condition() as changed:
-        said += [changed.wait(timeout=3), event.wait(4), threading.Semaphore(0).acquire(timeout=5)]
+    changed = threading.Condition(again)
+    with again, changed:
+        said += [changed.wait(timeout=3), event.wait(4)]
+        said.append(threading.Semaphore(0).acquire(timeout=5))
     items.put("item")
     for attempt in (
         lambda: items.put("more", timeout=6),
