@@ -24,6 +24,7 @@ from durango.principal import FetchedResult
 from durango.receipts import CommitmentOpening
 from durango.refusals import RequestFailedError
 from durango.ui.choosing import Parcel
+from durango.ui.results import Shown, shown
 from durango.ui.seat import Seat
 from veracruz_shells.files import write_new_file
 from veracruz_utils.errors import VeracruzError
@@ -94,6 +95,7 @@ class Pickup:
         self.trouble = ""
         self.result: bytes | None = None
         self.outcome: FetchedResult | None = None
+        self.shown: Shown | None = None
 
 
 class Desk:
@@ -323,7 +325,11 @@ class Desk:
         try:
             async with self.seat.connect(await self._attested()) as session:
                 fetching.result, fetching.outcome = await session.result(retry=retry)
-                fetching.stage = HowFar.DONE
+            if fetching.result is not None:
+                # Once, and not in the loop that serves the page: a program may make it large.
+                kind = self.seat.policy.result.kind
+                fetching.shown = await asyncio.to_thread(shown, fetching.result, kind)
+            fetching.stage = HowFar.DONE
         except VeracruzError as error:
             fetching.stage, fetching.trouble = HowFar.FAILED, str(error)
         with suppress(VeracruzError):

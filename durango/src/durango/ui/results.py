@@ -20,7 +20,7 @@ from veracruz_utils.frozen import frozen
 MAX_ROWS: Final = 100
 _MAX_CELL_CHARS: Final = 200
 _MAX_TEXT_BYTES: Final = 8 * 1024
-_MAX_SHOWN_BYTES: Final = 256 * 1024 * 1024
+_MAX_SHOWN_BYTES: Final = 16 * 1024 * 1024
 
 
 @frozen

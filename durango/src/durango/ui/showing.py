@@ -21,7 +21,7 @@ from durango.ui.desk import READY, Desk, HowFar
 from durango.ui.door import Door
 from durango.ui.gate_words import EXPLAINED, NAMES
 from durango.ui.pages import tell
-from durango.ui.results import is_rows, shown
+from durango.ui.results import is_rows
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import RESULT_READERS, Role
@@ -166,7 +166,7 @@ class Showing:
             and state.round < self._policy.conduct.rounds,
         }
         if fetching is not None and fetching.result is not None:
-            filled["shown"] = shown(fetching.result, kind)
+            filled["shown"] = fetching.shown
             names = ["result", *(["result.csv"] if is_rows(kind) else [])]
             names += ["result.json"] if kind is not None else []
             filled["tickets"] = {name: self._door.ticket(name) for name in names}
