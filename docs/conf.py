@@ -22,7 +22,7 @@ release = version = _ABOUT["version"]
 extensions = ["myst_nb", "sphinx_copybutton"]
 root_doc = "docs/README"
 include_patterns = ["*.md", "*/README.md", "docs/**/*.md", "docs/**/*.ipynb"]
-exclude_patterns = ["build", "benchmarks", ".*"]
+exclude_patterns = ["build", ".*"]
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["deflist"]
@@ -48,7 +48,7 @@ html_theme_options = {
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
-_PACKAGES = sorted(ROOT.glob("*/pyproject.toml"))
+_FOLDERS = [each.parent for each in sorted(ROOT.glob("*/pyproject.toml"))] + [ROOT / "benchmarks"]
 _LISTED = re.compile(r"^- (?:[^\n]|\n  )*?\]\((?P<target>[^)#]+)", re.MULTILINE)
 _PROJECT = ("/README", "/SECURITY", "/CONTRIBUTING", "/CHANGELOG")
 
@@ -65,7 +65,7 @@ def _with_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += _toctree(_listed(source[0])) + _toctree(_PROJECT)
     elif name == "README":
-        source[0] += _toctree(f"/{each.parent.name}/README" for each in _PACKAGES)
+        source[0] += _toctree(f"/{each.name}/README" for each in _FOLDERS)
     elif re.fullmatch(r"docs/[a-z-]+/README", name):
         source[0] += _toctree(each for each in _listed(source[0]) if each != "../../README")
 
