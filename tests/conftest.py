@@ -32,3 +32,13 @@ def pytest_collection():
 def pytest_xdist_auto_num_workers():
     """Of three tests that are running one waits for processes, or for a time to be over."""
     return len(os.sched_getaffinity(0)) * 3 // 2
+
+
+@pytest.fixture
+def unprotected(monkeypatch):
+    """Commands of Sonora's in this process leave it as it is: what they give up is gone for good.
+
+    The tests after would be in a process without core files, closed to others, as would be all that
+    they start.
+    """
+    monkeypatch.setattr("sonora.cli.protect_this_process", lambda: None)

@@ -199,6 +199,8 @@ def test_memory_that_others_of_this_user_can_open_is_found_out(monkeypatch):
     """As it would be in a user namespace of this user's, whose owner may read what is in it."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(layers, "attempt", lambda _: (True, ""))
+    # Lowered here it would stay so, for the tests after.
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     try:
         with pytest.raises(Unable, match="can open its memory all the same"):
             layers._be_closed_to_others()
@@ -341,6 +343,7 @@ def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
     return HostFinding("a thing", state, "as it is", "It is a thing.", "mend it", layer)
 
 
+@pytest.mark.usefixtures("unprotected")
 @pytest.mark.parametrize(
     ("given", "status"),
     [
@@ -354,7 +357,6 @@ def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
 def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatch, given, status):
     monkeypatch.setattr(findings, "RUNTIME_LAYERS", frozenset({IsolationLayer.LANDLOCK}))
     monkeypatch.setattr("sonora.cli.diagnose", lambda *_: Diagnosis((given,)))
-    monkeypatch.setattr("sonora.cli.protect_this_process", lambda: None)
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status
     assert ("mend it" in said.output) is (given.state is not FindingState.GOOD)

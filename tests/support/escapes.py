@@ -155,7 +155,13 @@ _WRITE: Final = os.O_WRONLY | os.O_CREAT
 # struct perf_event_attr: a clock in software, of this process, outside the kernel.
 _CLOCK_EVENT: Final = struct.pack("IIQQQQQ", 1, 128, 0, 0, 0, 0, 0x60).ljust(128, b"\0")
 _MAP: Final = struct.pack("IIII", 2, 4, 4, 1).ljust(128, b"\0")  # BPF_MAP_CREATE: an array
-_NO_LIMIT: Final = struct.pack("QQ", *[resource.getrlimit(resource.RLIMIT_CORE)[1] % 2**64] * 2)
+# One that an isolate has at 0 and this process does not: to set 0 anew would raise nothing.
+_LIMIT: Final = next(
+    each
+    for each in (resource.RLIMIT_CORE, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_MEMLOCK)
+    if resource.getrlimit(each)[1] != 0
+)
+_RAISED: Final = struct.pack("QQ", *[resource.getrlimit(_LIMIT)[1] % 2**64] * 2)
 
 ATTEMPTS: Final[dict[str, Attempt]] = {
     "read a file": _open("/etc/passwd"),
@@ -203,7 +209,7 @@ ATTEMPTS: Final[dict[str, Attempt]] = {
     "message queue": _plain(68, 0, 0o1600),
     "personality": _plain(135, 0x40000),
     "become dumpable": _plain(157, 4, 1, 0, 0, 0),
-    "raise a limit": _plain(302, 0, int(resource.RLIMIT_CORE), _NO_LIMIT, 0),
+    "raise a limit": _plain(302, 0, int(_LIMIT), _RAISED, 0),
     "type into a terminal": _plain(16, KEPT_TERMINAL, 0x5412, b"x"),
     "write to a file of Sonora's": _plain(1, KEPT_FILE, b"x", 1),
     "executable file in memory": _plain(319, b"escaped\0", 0x10),

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sdk.examples import EXAMPLES
 from support.stack import SCRIPTS, run
 
+pytestmark = pytest.mark.usefixtures("unprotected")
 PROGRAMS: dict[str, EntryPoint] = {
     script.name: script
     for script in entry_points(group="console_scripts")

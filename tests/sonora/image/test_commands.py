@@ -9,6 +9,8 @@ from sonora.cli import main
 from support.images import copy_of, remade, replace
 from veracruz_image import MANIFEST, measurement_of
 
+pytestmark = pytest.mark.usefixtures("unprotected")
+
 
 def sonora(*arguments, status=0):
     done = CliRunner().invoke(main, [str(each) for each in arguments])

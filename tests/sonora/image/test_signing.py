@@ -83,6 +83,7 @@ def test_what_is_no_key_for_releases_is_told(pem, words):
     assert isinstance(parse_release_key(private_pem(), name="key"), ec.EllipticCurvePrivateKey)
 
 
+@pytest.mark.usefixtures("unprotected")
 def test_the_command_writes_the_file_and_says_what_is_in_it(tmp_path, image):
     key = tmp_path / "key.pem"
     key.write_bytes(private_pem())
