@@ -48,7 +48,9 @@ html_theme_options = {
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
-_FOLDERS = [each.parent for each in sorted(ROOT.glob("*/pyproject.toml"))] + [ROOT / "benchmarks"]
+_FOLDERS = [each.parent for each in sorted(ROOT.glob("*/**/pyproject.toml"))] + [
+    ROOT / "benchmarks"
+]
 _LISTED = re.compile(r"^- (?:[^\n]|\n  )*?\]\((?P<target>[^)#]+)", re.MULTILINE)
 _PROJECT = ("/README", "/SECURITY", "/CONTRIBUTING", "/CHANGELOG")
 

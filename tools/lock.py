@@ -37,7 +37,7 @@ def compile_lock(wanted: list[str], lock: str, *constraints: str) -> None:
 def main() -> None:
     """Write both locks."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    projects = sorted(ROOT.glob("*/pyproject.toml"))
+    projects = sorted([*ROOT.glob("*/pyproject.toml"), *ROOT.glob("sonora/*/pyproject.toml")])
     runtime = [each for project in projects for each in requirements(project)] + groups["build"]
     compile_lock(runtime, "requirements.lock")
     tables = [tomllib.loads(project.read_text())["project"] for project in projects]

@@ -177,7 +177,10 @@ class Copy:
                 (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self._folder / name, follow_symlinks=False)
         os.chdir(self._folder)
-        sources = [str(each) for each in sorted(self._folder.glob("*/src"))]
+        sources = [
+            str(each)
+            for each in sorted([*self._folder.glob("*/src"), *self._folder.glob("sonora/*/src")])
+        ]
         sys.path[:] = [*sources, *(each for each in sys.path if not _is_ours(each))]
         os.environ["PYTHONPATH"] = os.pathsep.join(sources)
         # Whatever the environment says: compiling all modules again for each mutant takes longer

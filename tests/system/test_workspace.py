@@ -11,20 +11,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/pyproject.toml"))
+HOMES = {path.parent.name: path.parent for path in ROOT.glob("*/pyproject.toml")} | {
+    "sonora_machine": ROOT / "sonora/machine"
+}
+PACKAGES = sorted(HOMES)
 COMPONENTS = {
     "baja", "colima", "durango", "execution_engine", "jalisco", "mexico_city",
     "platform_services", "psa_attestation", "sdk", "sinaloa", "sonora", "tabasco", "tlaxcala",
     "veracruz_utils",
 }  # fmt: skip
-BESIDES = {"sinaloa_operator", "veracruz", "veracruz_image", "veracruz_shells"}
-"""Packages that are no component; of them only the operator is not in an install of the whole."""
+BESIDES = {"sinaloa_operator", "sonora_machine", "veracruz", "veracruz_image", "veracruz_shells"}
+"""Packages that are no component; of them the operator and the machine are no part of the whole."""
 RUNTIME_IMAGE = "veracruz-runtime-image=="
 """Data that a command builds: no folder of the repository."""
 
 
 def project(package: str) -> dict:
-    return tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((HOMES[package] / "pyproject.toml").read_text())["project"]
 
 
 def test_every_component_of_the_map_is_a_package_at_the_root():
@@ -59,7 +62,7 @@ def test_what_a_package_imports_of_its_siblings_is_what_it_depends_on(package):
         if requirement.startswith("veracruz-") and not requirement.startswith(RUNTIME_IMAGE)
     }
     imported = set()
-    for path in (ROOT / package / "src").rglob("*.py"):
+    for path in (HOMES[package] / "src").rglob("*.py"):
         if "templates" in path.parts:
             continue  # data: it imports what is in a guest
         for node in ast.walk(ast.parse(path.read_text())):
@@ -88,8 +91,8 @@ def test_public_names_are_listed_sorted_and_exist(package):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_says_that_it_is_typed_and_what_it_is(package):
-    assert (ROOT / package / "src" / package / "py.typed").exists()
-    assert len((ROOT / package / "README.md").read_text().splitlines()) >= 5
+    assert (HOMES[package] / "src" / package / "py.typed").exists()
+    assert len((HOMES[package] / "README.md").read_text().splitlines()) >= 5
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -130,7 +133,7 @@ def test_the_text_of_readmes_is_wrapped():
 def test_a_class_name_has_one_meaning_in_the_whole_tree():
     defined: dict[str, list[str]] = {}
     for package in PACKAGES:
-        for path in (ROOT / package / "src").rglob("*.py"):
+        for path in (HOMES[package] / "src").rglob("*.py"):
             if {"templates", "_pb"} & set(path.parts):
                 continue
             for node in ast.walk(ast.parse(path.read_text())):

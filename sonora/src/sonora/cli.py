@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +102,9 @@ def main() -> None:
 
 
 main.add_command(image)
+for _found in entry_points(group="sonora.commands"):
+    # Of distributions of their own: `machine`.
+    main.add_command(_found.load())
 
 
 @main.command()
