@@ -133,6 +133,8 @@ class Subgroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, wrapped and not cut off; none is loaded for it."""
         rows = [(name, self._summary(ctx, name)) for name in self.list_commands(ctx)]
+        if not rows:
+            return
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
