@@ -3,9 +3,21 @@
 `sonora` loads this with every command of its own: what is heavy is imported by who needs it.
 """
 
+from typing import Final
+
 from veracruz_shells.console import subgroup
 
 
 @subgroup()
 def machine() -> None:
     """Build a machine image, say what platforms will measure of it, try it in an emulator."""
+
+
+_RUN: Final = "sonora_machine.run.commands"
+machine.elsewhere = {
+    "run": (
+        f"{_RUN}:run",
+        "Start the machine of IMAGE in an emulator, to compute POLICY.",
+    ),
+    "tpm": (f"{_RUN}:tpm", "Make a TPM in software in FOLDER, or tell of the one that is there."),
+}

@@ -1,0 +1,94 @@
+"""Programs that end with us."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sonora_machine.run.children import Child, last_lines
+from support.processes import children, eventually, runs
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from sonora_machine.run.children import Child
+child = Child(["sleep", "600"], cwd=Path("/"))
+print(child.process_id, flush=True)
+time.sleep(600)
+"""
+
+
+def sh(script, folder):
+    return Child(["sh", "-c", script], cwd=folder)
+
+
+def test_a_child_is_gone_after_its_block(tmp_path):
+    with Child(["sleep", "600"], cwd=tmp_path) as child:
+        assert child.name == "sleep"
+        assert child.status is None
+        assert not child.wait(0.01)
+    assert not runs(child.process_id)
+    child.stop()
+
+
+def test_one_that_does_not_hear_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("sonora_machine.run.children._STOP_S", 0.1)
+    with sh("trap '' TERM; echo deaf; while :; do sleep 1; done", tmp_path) as child:
+        assert eventually(lambda: "deaf" in child.said())
+    assert child.status == -signal.SIGKILL
+
+
+def test_a_child_dies_with_a_parent_that_is_killed():
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        number = int(parent.stdout.readline())
+        assert runs(number)
+        assert children(parent.pid) == [number]
+        parent.kill()
+    assert eventually(lambda: not runs(number))
+
+
+def test_what_it_said_is_kept(tmp_path):
+    with sh("echo out; echo err >&2; pwd", tmp_path) as child:
+        assert child.wait(60)
+        assert child.said() == f"out\nerr\n{tmp_path}"
+
+
+def test_a_terminals_interrupt_is_its_parents_alone(tmp_path):
+    with Child(["sleep", "600"], cwd=tmp_path) as child:
+        assert os.getpgid(child.process_id) == child.process_id != os.getpgid(0)
+
+
+@pytest.fixture
+def lines(tmp_path):
+    def found(data: bytes) -> str:
+        path = tmp_path / "log"
+        path.write_bytes(data)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return last_lines(descriptor)
+        finally:
+            os.close(descriptor)
+
+    return found
+
+
+def test_of_a_long_log_the_last_lines_are_told(lines):
+    data = b"".join(b"line %d\r\n" % number for number in range(100_000))
+    assert lines(data) == "\n".join(f"line {number}" for number in range(99_985, 100_000))
+    assert len(lines(b"x" * 1_000_000)) == 4096  # whoever writes no line at all
+    assert lines(b"") == ""
+
+
+def test_what_moves_a_cursor_is_left_out(lines):
+    assert lines(b"\x1b[2J\x1b[01;01H\x1b[=3hBoot\x1b[0m\r\n\r\n") == "Boot"
+
+
+def test_a_parent_that_is_gone_at_once_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # as if we had ended, and init were the parent
+    with Child(["sleep", "600"], cwd=Path(tmp_path)) as child:
+        assert child.wait(60)
+        assert child.status == 1
