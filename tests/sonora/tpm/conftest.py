@@ -3,6 +3,7 @@
 import pytest
 
 from support import swtpm
+from support.tpm_enrolment import new_world
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,10 @@ def tpm(state, tmp_path):
     """A TPM just powered on."""
     with swtpm.running(swtpm.copied(state, tmp_path / "tpm"), unix=True) as running:
         yield running
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A Tabasco."""
+    with new_world(tmp_path) as world:
+        yield world

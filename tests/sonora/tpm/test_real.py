@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from colima import decode, encode, tabasco
+from colima import tabasco
 from psa_attestation.evidence.native import AuxiliaryPart, NativeEvidence
 from psa_attestation.tokens.runtime import mint_runtime_token
 from sonora.doctor.hardware import look_at_hardware
@@ -27,18 +26,14 @@ from sonora.evidence.tpm.keys import (
 )
 from sonora.evidence.tpm.source import TpmSource
 from support import endorsements, event_logs, swtpm
-from support.databases import new_database
-from support.enrolment import Clock
 from support.swtpm import needs_swtpm
 from support.throwaway_chain import NOON
-from tabasco.collateral import Store, StoredCollateral
+from support.tpm_enrolment import bundle, der, refused_for, source_of
 from tabasco.errors import RefusalError
 from tabasco.registry.instances import Instances
-from tabasco.registry.policies import Policies
 from tabasco.registry.revocations import Revocations
 from tabasco.registry.roots import Roots
-from tabasco.registry.state import StateDirectory
-from tabasco.service.attestation import AttestationService, Settings
+from tabasco.service.attestation import Settings
 from tabasco.verify.eventlog.log import parse_event_log
 from tabasco.verify.evidence import verify_evidence
 from tabasco.verify.kinds import EvidenceKind
@@ -46,93 +41,6 @@ from tabasco.verify.means import Means
 from tabasco.verify.named import Subject
 
 pytestmark = needs_swtpm
-
-
-def der(path):
-    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
-
-
-class World:
-    """A Tabasco, and what stands between it and Sonora."""
-
-    def __init__(self, folder, database, clock, *, shared_key=None):
-        self.database, self.clock = database, clock
-        state = StateDirectory(folder / "state")
-        state.prepare()
-        state.make_result_key()
-        self.service = AttestationService(
-            database=database,
-            key_ring=state.key_ring(),
-            build="1",
-            now=clock,
-            settings=Settings(),
-            source=StoredCollateral(Store(folder / "collateral")),
-            challenge_key=shared_key,
-        )
-        self.on_the_way = lambda request: request
-        self.asked = []
-        self.refusal = None
-
-    def call(self, method, request):
-        """As gRPC would, with whatever somebody on the way makes of the evidence."""
-        self.asked.append(method)
-        methods = {
-            "BeginEnrolment": (tabasco.BeginEnrolmentRequest, self.service.begin_enrolment),
-            "RequestCredential": (
-                tabasco.RequestCredentialRequest,
-                self.service.request_credential,
-            ),
-            "CompleteEnrolment": (
-                tabasco.CompleteEnrolmentRequest,
-                self.service.complete_enrolment,
-            ),
-        }
-        kind, answer = methods[method]
-        try:
-            return encode(answer(self.on_the_way(decode(kind, request))))
-        except RefusalError as error:
-            self.refusal = error
-            raise
-
-    def trust(self, certificate, name="maker"):
-        Roots(self.database).add_manufacturer(name, certificate, at=self.clock())
-
-    def accept(self, tpm_policy, *, version=1):
-        document = f"version = {version}\n[tpm]\n{tpm_policy}".encode()
-        Policies(self.database).put_in_force(document, at=self.clock())
-
-    def accept_as_it_is(self, tpm, *registers):
-        names = registers or range(24)
-        values = source_module.Tpm(tpm.place.open()).registers()
-        lines = [f'pcr{index} = ["{values[index].hex()}"]' for index in names]
-        self.accept("[tpm.measurements]\n" + "\n".join(lines))
-
-
-@pytest.fixture
-def world(tmp_path):
-    with new_database(tmp_path / "tabasco.db") as database:
-        yield World(tmp_path, database, Clock(datetime.now(UTC) + timedelta(minutes=1)))
-
-
-def source_of(tpm, manufacturer):
-    """A source whose certificate comes with the one between it and the root."""
-    return TpmSource(tpm.settings(endorsement=bundle(tpm, manufacturer)))
-
-
-def bundle(tpm, manufacturer):
-    own = TpmSource(tpm.settings()).endorsement.certificate
-    path = manufacturer.folder / f"{hashlib.sha256(own).hexdigest()[:8]}.pem"
-    pem = x509.load_der_x509_certificate(own).public_bytes(Encoding.PEM)
-    path.write_bytes(pem + manufacturer.issuer.read_bytes())
-    return path
-
-
-def refused_for(world, source, *words):
-    with pytest.raises(EnrolmentRefusedError) as caught:
-        enrol(world.call, source)
-    for word in words:
-        assert word in str(caught.value)
-    assert Instances(world.database).all() == []
 
 
 def credential(world, challenge, source, area):
