@@ -51,7 +51,8 @@ def _program(code: bytes) -> bytes:
         number(0x20B, 2) + bytes(2) + number(len(body), 4) + bytes(8)
         + number(4096, 4) + number(4096, 4)              # entry, base of code
         + bytes(8) + number(4096, 4) + number(512, 4)    # image base, alignments
-        + bytes(16) + number(4096 * 2, 4) + number(512, 4) + bytes(4)
+        + bytes(4) + number(1, 2) + bytes(10)            # version 1: it takes an initramfs as
+        + number(4096 * 2, 4) + number(512, 4) + bytes(4)  # today's kernels do
         + number(10, 2) + bytes(2)                       # an EFI application
         + bytes(32) + bytes(4) + number(16, 4) + bytes(128)
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,12 @@ def _missing() -> list[str]:
 needs_emulator = pytest.mark.skipif(
     bool(_missing()), reason=f"no machine can be started: apt-get install {' '.join(_missing())}"
 )
+
+
+def free_address() -> str:
+    """An address on loopback that nothing listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def policy_file(

@@ -34,8 +34,7 @@ def words(tmp_path, tpm, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        bridge = f"127.0.0.1:{server.getsockname()[1]}"
+    bridge = machines.free_address()
 
     def of(program, *more):
         image = tmp_path / "image.efi"
