@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from sonora_machine.run.children import Child, last_lines
+from sonora_machine.run.children import Child
 from support.processes import children, eventually, runs
 
 PARENT = """
@@ -60,31 +58,6 @@ def test_what_it_said_is_kept(tmp_path):
 def test_a_terminals_interrupt_is_its_parents_alone(tmp_path):
     with Child(["sleep", "600"], cwd=tmp_path) as child:
         assert os.getpgid(child.process_id) == child.process_id != os.getpgid(0)
-
-
-@pytest.fixture
-def lines(tmp_path):
-    def found(data: bytes) -> str:
-        path = tmp_path / "log"
-        path.write_bytes(data)
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return last_lines(descriptor)
-        finally:
-            os.close(descriptor)
-
-    return found
-
-
-def test_of_a_long_log_the_last_lines_are_told(lines):
-    data = b"".join(b"line %d\r\n" % number for number in range(100_000))
-    assert lines(data) == "\n".join(f"line {number}" for number in range(99_985, 100_000))
-    assert len(lines(b"x" * 1_000_000)) == 4096  # whoever writes no line at all
-    assert lines(b"") == ""
-
-
-def test_what_moves_a_cursor_is_left_out(lines):
-    assert lines(b"\x1b[2J\x1b[01;01H\x1b[=3hBoot\x1b[0m\r\n\r\n") == "Boot"
 
 
 def test_a_parent_that_is_gone_at_once_is_noticed(monkeypatch, tmp_path):

@@ -1,7 +1,6 @@
 """A program that runs beside us and ends with us, however we end."""
 
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -12,12 +11,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from mexico_city.sandbox import kernel
+from sonora_machine.run.console import last_lines
 
 _SET_PDEATHSIG: Final = 1
 _STOP_S: Final = 5.0
-_SAID_BYTES: Final = 4096
-_MOVES: Final = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
-"""What colours a terminal, or moves its cursor."""
 
 
 class Child:
@@ -77,25 +74,6 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def last_lines(descriptor: int, *, begin: int = 0, lines: int = 15) -> str:
-    """The last lines of a file that somebody else may still write, as far as they are short.
-
-    Args:
-        descriptor: the file.
-        begin: where in it to begin at the earliest.
-        lines: how many.
-    """
-    size = os.fstat(descriptor).st_size
-    cut = size - _SAID_BYTES > begin
-    text = os.pread(descriptor, _SAID_BYTES, max(begin, size - _SAID_BYTES)).decode(
-        "utf-8", "replace"
-    )
-    text = _MOVES.sub("", text)
-    found = [line.rstrip() for line in text.splitlines() if line.strip()]
-    # Where something was cut off, the first line is a piece of one.
-    return "\n".join((found[1:] if cut and len(found) > 1 else found)[-lines:])
 
 
 def _end_with(parent: int) -> None:

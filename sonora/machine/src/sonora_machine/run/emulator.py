@@ -17,7 +17,8 @@ from typing import Final, Self
 
 from sonora_machine.errors import MachineError
 from sonora_machine.run import qemu
-from sonora_machine.run.children import Child, last_lines
+from sonora_machine.run.children import Child
+from sonora_machine.run.console import failure, last_lines, service_status
 from sonora_machine.run.firmware import Firmware
 from sonora_machine.run.monitor import Monitor
 from sonora_machine.run.programs import QEMU, require_programs
@@ -100,15 +101,13 @@ class Emulator:
                 if until():
                     return False
                 if self.ended:
-                    raise MachineError(
-                        self._told(f"before its bridge answered, the machine ended: {self._why()}")
+                    raise self._failure(
+                        f"before its bridge answered, the machine ended: {self._why()}"
                     )
                 if time.monotonic() > deadline:
-                    raise MachineError(
-                        self._told(
-                            f"the bridge in the machine does not answer within {timeout_s:g} s "
-                            "(--timeout)"
-                        )
+                    raise self._failure(
+                        f"the bridge in the machine does not answer within {timeout_s:g} s "
+                        "(--timeout)"
                     )
                 time.sleep(_HEALTH_S / 4)
         return True
@@ -122,18 +121,19 @@ class Emulator:
         """
         self._monitor.look()
         if self._swtpm.status is not None and not self._qemu.wait(_TOGETHER_S):
-            raise MachineError(self._told(f"swtpm ended, which said: {self._swtpm.said()!r}"))
+            raise self._failure(f"swtpm ended, which said: {self._swtpm.said()!r}")
         return self._qemu.status is not None
 
     def require_well(self) -> None:
-        """Refuse to take it for well that a machine, which is over, did not power itself off.
+        """Refuse to take it for well how a machine ended, which is over, unless it was.
 
         Raises:
-            MachineError: it did not.
+            MachineError: it did not power itself off, or because a service in it had failed.
         """
         self._monitor.look()
-        if (self._qemu.status, self._monitor.end) != (0, "guest-shutdown"):
-            raise MachineError(self._told(f"the machine failed: {self._why()}"))
+        well = (self._qemu.status, self._monitor.end) == (0, "guest-shutdown")
+        if not well or service_status(self._console()):
+            raise self._failure(f"the machine failed: {self._why()}")
 
     def power_off(self, *, impatient: Callable[[], bool]) -> None:
         """Press the machine's power button, then pull its plug; `impatient` shortens the wait."""
@@ -186,13 +186,13 @@ class Emulator:
         reason = self._monitor.end
         return _REASONS.get(reason or "", reason or f"QEMU left with status {self._qemu.status}")
 
-    def _told(self, what: str) -> str:
+    def _failure(self, what: str) -> MachineError:
         """What went wrong, and what the machine and QEMU said last."""
         console = self._console()
         said = [f"{what}; its console's last lines:", console or "(none)"]
         if words := self._qemu.said():
             said += ["QEMU said:", words]
-        return "\n".join(said)
+        return failure("\n".join(said), console)
 
     def _console(self) -> str:
         with contextlib.suppress(OSError), self._machine.log.open("rb") as file:
