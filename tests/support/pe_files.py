@@ -35,3 +35,9 @@ def made_pe(sections=STUB, *, room=16, certificates=b"", behind=b"", machine=0x8
     coff = struct.pack("<HHIIIHH", machine, len(sections), 1_700_000_000, 0, 0, 240, 0x22E)
     head = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + coff + optional + table
     return head.ljust(headers_size, b"\0") + body + certificates
+
+
+def stub_of(generation: int) -> bytes:
+    """A file that says it is a stub of this generation of systemd."""
+    magic = f"#### LoaderInfo: systemd-stub {generation}.13-1~deb13u1 ####\0".encode()
+    return made_pe({".text": b"\xc3", ".sdmagic": magic})

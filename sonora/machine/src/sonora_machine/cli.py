@@ -15,6 +15,10 @@ def machine() -> None:
 
 _RUN: Final = "sonora_machine.run.commands"
 machine.elsewhere = {
+    "measure": (
+        "sonora_machine.measure.commands:measure",
+        "Say what each platform will report of the machine image FILE, without starting it.",
+    ),
     "run": (
         f"{_RUN}:run",
         "Start the machine of IMAGE in an emulator, to compute POLICY.",

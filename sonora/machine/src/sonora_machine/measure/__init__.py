@@ -1,0 +1,1 @@
+"""What platforms will report of a machine image, computed from its file."""
