@@ -10,7 +10,7 @@ _SIZES: Final = {"sha256": 32, "sha384": 48}
 
 
 @frozen
-class Extension:
+class Extending:
     """Something that is extended into a register: which one, what it is, its digest."""
 
     register: str
@@ -23,7 +23,7 @@ def extended(value: bytes, digest: bytes, *, algorithm: str) -> bytes:
     return hashlib.new(algorithm, value + digest).digest()
 
 
-def replayed(extensions: Iterable[Extension], *, algorithm: str) -> dict[str, bytes]:
+def replayed(extensions: Iterable[Extending], *, algorithm: str) -> dict[str, bytes]:
     """What registers that start at zeros hold in the end; those that something is extended into."""
     found: dict[str, bytes] = {}
     for each in extensions:

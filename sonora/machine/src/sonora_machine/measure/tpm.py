@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sonora_machine.measure.digests import ImageDigests
-from sonora_machine.measure.registers import Extension
+from sonora_machine.measure.registers import Extending
 
 CALLING: Final = b"Calling EFI Application from Boot Option"
 SEPARATOR: Final = bytes(4)
@@ -32,19 +32,19 @@ _MEASURED: Final = {
 """Which parts a stub measures and in which order, by its generation."""
 
 
-def tpm_extensions(image: ImageDigests) -> Iterator[Extension]:
+def tpm_extensions(image: ImageDigests) -> Iterator[Extending]:
     """What is extended into registers 4, 9 and 11 (SHA-256), in the order in which it happens."""
     yield _of("pcr4", "a program is called by a boot option", CALLING)
     yield _of("pcr4", "separator", SEPARATOR)
-    yield Extension("pcr4", "the image", image.image)
+    yield Extending("pcr4", "the image", image.image)
     for name in _MEASURED[image.generation]:
         if name in image.parts:
             yield _of("pcr11", f"the name {name}", name.encode() + b"\0")
-            yield Extension("pcr11", f"the content of {name}", image.parts[name])
-    yield Extension("pcr4", "the kernel (.linux)", image.kernel)
+            yield Extending("pcr11", f"the content of {name}", image.parts[name])
+    yield Extending("pcr4", "the kernel (.linux)", image.kernel)
     yield _of("pcr9", "the command line", image.command_line.encode("utf-16-le") + bytes(2))
-    yield Extension("pcr9", "the initramfs", image.initramfs)
+    yield Extending("pcr9", "the initramfs", image.initramfs)
 
 
-def _of(register: str, what: str, content: bytes) -> Extension:
-    return Extension(register, what, hashlib.sha256(content).digest())
+def _of(register: str, what: str, content: bytes) -> Extending:
+    return Extending(register, what, hashlib.sha256(content).digest())
