@@ -116,6 +116,7 @@ commands: $(BIN)/.installed-dev ## rewrite the reference of the commands and set
 	$(BIN)/python tools/configuration.py docs/reference
 	$(BIN)/python tools/log_page.py docs/reference/logs.md
 	$(BIN)/python tools/metrics_page.py docs/reference/metrics.md
+	$(BIN)/python tools/traces_page.py docs/reference/traces.md
 	$(BIN)/python tools/manual.py
 
 texts: $(BIN)/.installed-dev ## collect what the page of `durango ui` says, and write its German catalogue

@@ -33,6 +33,7 @@ from tabasco.http import description
 from tabasco.verify import Fault
 from tabasco.verify.kinds import EvidenceKind
 from veracruz_shells.log import LogFields
+from veracruz_shells.traces import SpanFacts
 from veracruz_utils.encoding.pinecone import encode_from_json, parse_type
 from veracruz_utils.policy import IsolationLayer, Limits, Role
 
@@ -95,6 +96,12 @@ def test_the_page_of_the_log_lists_every_event_and_every_field():
 def test_the_page_of_metrics_lists_every_metric_and_every_alert():
     written = (DOCS / "reference/metrics.md").read_text()
     assert tool("metrics_page").page() == written, "run: make commands"
+
+
+def test_the_page_of_traces_lists_every_span_and_every_attribute():
+    pages = tool("traces_page")
+    assert pages.page() == (DOCS / "reference/traces.md").read_text(), "run: make commands"
+    assert pages.facts().keys() == SpanFacts.__annotations__.keys()
 
 
 def test_the_page_of_the_library_says_what_its_docstrings_say():

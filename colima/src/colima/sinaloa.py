@@ -9,7 +9,8 @@ TCP, if it does. There a client begins with a frame, `OpenBulk`, of at most `MAX
 frame comes back, `BulkAnswer`, and when that says OPENED the session's bytes follow, both ways.
 
 A client names its policy in the metadata of each call, as `POLICY_KEY`: the digest, in hexadecimal.
-A bridge of many policies finds the isolate by it.
+A bridge of many policies finds the isolate by it. A client that sends traces names its span there,
+as `traceparent`, or in `OpenBulk`.
 """
 
 import enum
@@ -18,6 +19,7 @@ from typing import Annotated, Final
 from colima._pb import sinaloa_pb2 as pb
 from colima.codec import at_most, exactly, message
 from colima.tabasco import CHALLENGE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
+from colima.trace_context import Traceparent
 
 SERVICE: Final = "veracruz.sinaloa.v1.Sinaloa"
 MAX_CHUNK_BYTES: Final = 1024 * 1024
@@ -76,6 +78,7 @@ class OpenBulk:
 
     version: int
     policy_digest: Annotated[bytes, exactly(32)]
+    traceparent: Traceparent = ""
 
 
 class BulkStatus(enum.IntEnum):

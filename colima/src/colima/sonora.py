@@ -22,8 +22,9 @@ from typing import Annotated, Final, get_args
 from colima._pb import sonora_pb2 as pb
 from colima.codec import Envelope, at_most, exactly, message
 from colima.tabasco import CHALLENGE_BYTES, MAX_PLATFORM_CHARS, MAX_TOKEN_BYTES
+from colima.trace_context import Traceparent
 
-MAX_LAUNCH_BYTES: Final = 1024 * 1024 + 64
+MAX_LAUNCH_BYTES: Final = 1024 * 1024 + 192
 """The limit of a frame on this wire: a policy and little more."""
 
 
@@ -32,6 +33,7 @@ class Launch:
     """Give an isolate that holds exactly this policy: the one there is, or a new one."""
 
     policy: bytes
+    traceparent: Traceparent = ""
 
 
 @message(pb.MintToken)
@@ -39,6 +41,7 @@ class MintToken:
     """Vouch for the isolate over this 32-byte challenge."""
 
     challenge: Annotated[bytes, exactly(CHALLENGE_BYTES)]
+    traceparent: Traceparent = ""
 
 
 @message(pb.Release)

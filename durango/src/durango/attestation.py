@@ -19,8 +19,10 @@ from durango.evidence import Attestation, Evidence
 from durango.gate import judge
 from durango.halt import Halt
 from durango.tabasco_keys import pinned_key
+from durango.traces import ATTEST
 from veracruz_shells.channels import BRIDGE_REMEDY, open_channel, unary
 from veracruz_shells.tls_files import ClientFiles
+from veracruz_shells.traces import tell
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import Policy
@@ -30,6 +32,7 @@ _MAX_MESSAGE_BYTES: Final = 256 * 1024
 _AnswerT = TypeVar("_AnswerT")
 
 
+@ATTEST.around
 def attest(
     policy: Policy,
     *,
@@ -58,6 +61,7 @@ def attest(
         HaltedError: `halt` was engaged.
     """
     halt = halt or Halt()
+    tell(policy=str(policy.digest))
     key = pinned_key(policy, tabasco_key)
     # One for both questions: neither an old token nor an old result answers it.
     challenge = secrets.token_bytes(verifier.CHALLENGE_BYTES)

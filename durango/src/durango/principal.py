@@ -36,9 +36,11 @@ from durango.rights import (
 )
 from durango.session import PrincipalSession
 from durango.standing import ComputationStatus, is_reached
+from durango.traces import CONNECT, GET_RESULT, SEND_INPUT, SEND_PROGRAM, STATUS, WAIT
 from durango.transfers import Progress
 from durango.ways import TransportKind, Way
 from jalisco import Connection
+from veracruz_shells.traces import tell
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
@@ -160,7 +162,10 @@ class Principal:
                 server_certificate_digest=attestation.certificate_digest,
                 server_name=SERVER_NAME,
             )
-            return Connection.open(way.transport(timeout_s), endpoint, timeout_s=timeout_s)
+            with CONNECT.span(policy=str(policy.digest)):
+                transport = way.transport(timeout_s)
+                tell(transport=way.taken)
+                return Connection.open(transport, endpoint, timeout_s=timeout_s)
 
         with expiry_explained(policy):
             line = Lifeline(
@@ -184,6 +189,7 @@ class Principal:
         """The number the policy gives this principal."""
         return self._member.client_id
 
+    @SEND_PROGRAM.around
     def send_program(self, source: Source, *, on_progress: Progress | None = None) -> Digest:
         """Provide the program, once it is certain to be the policy's; its digest.
 
@@ -203,6 +209,7 @@ class Principal:
             # The isolate refuses a wrong file when it has all of it; here it does not leave.
             require_program(content, self._policy)
             digest = self._policy.program_digest
+            tell(bytes_out=content.size)
             self._session.upload(
                 runtime.Upload(ContentKind.PROGRAM, 0, content.size, digest.value),
                 content,
@@ -330,14 +337,16 @@ class Principal:
         require_reader(self._policy, self._member, "ask for shutdown")
         return self._session.agree("shutdown", runtime.Shutdown(), twice=True)
 
+    @STATUS.around
     def state(self) -> runtime.StateIs:
         """Where the computation stands."""
-        return self._session.ask("state", runtime.GetState(), runtime.StateIs)
+        return self._state()
 
     def status(self) -> ComputationStatus:
         """Where the computation stands, with the names of the policy."""
         return ComputationStatus(self.state(), self._policy)
 
+    @WAIT.around
     def wait_for(
         self,
         *states: ComputationState,
@@ -353,7 +362,7 @@ class Principal:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            found = self.state()
+            found = self._state()
             if is_reached(found, states) or time.monotonic() >= deadline:
                 return found
             on_state(ComputationStatus(found, self._policy))
@@ -463,12 +472,16 @@ class Principal:
         member = printable(self._member.label)
         return f"<Principal: {member} of policy {self._policy.digest.short}, isolate {isolate}>"
 
+    def _state(self) -> runtime.StateIs:
+        return self._session.ask("state", runtime.GetState(), runtime.StateIs)
+
     def _newest_receipt(self) -> int:
-        newest = self.state().receipts
+        newest = self._state().receipts
         if not newest:
             raise DurangoError("no run has ended yet, so there is no receipt: see `durango status`")
         return newest
 
+    @SEND_INPUT.around
     def _send_input(
         self,
         kind: ContentKind,
@@ -487,6 +500,7 @@ class Principal:
             limits = self._policy.limits
             require_size(content, limits.input_bytes, "input_bytes")
             require_size(content, limits.total_input_bytes, "total_input_bytes")
+            tell(content=kind.name.lower(), bytes_out=content.size)
             place = place_of(self._policy, self._member, kind, package_id)
             check_input(content, place, self._policy)
             # First: what the isolate takes in is this and nothing else, whatever the file becomes.
@@ -507,11 +521,14 @@ class Principal:
             )
         return opening
 
+    @GET_RESULT.around
     def _fetch(self, write: Callable[[bytes], object], *, limit: int, retry: bool) -> FetchedResult:
         require_reader(self._policy, self._member, "read the result")
         limits = self._policy.limits
         patience_s = limits.compile_seconds + limits.run_seconds
         digest, answer = self._session.fetch(write, limit=limit, patience_s=patience_s, retry=retry)
+        if isinstance(answer, runtime.ResultIs):
+            tell(bytes_in=answer.size)
         if isinstance(answer, runtime.ProgramFailed):
             # What a failed program wrote is not handed over, so there is nothing to compare.
             self._verify(answer.receipt, return_code=answer.return_code, output=None)

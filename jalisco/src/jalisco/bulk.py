@@ -20,6 +20,7 @@ from colima.sinaloa import (
 from jalisco.errors import BridgeBusyError, NoBulkPortError, SessionError, SessionLostError
 from veracruz_shells.grpc_setup import warm_allocator
 from veracruz_shells.tcp import settle
+from veracruz_shells.traces import traceparent
 from veracruz_utils.address import Address
 
 _RECEIVE_BYTES: Final = 256 * 1024
@@ -62,7 +63,8 @@ class BulkTransport:
         try:
             self._connect(timeout_s)
             settle(self._connected)
-            self._connected.sendall(frame(encode(OpenBulk(BULK_VERSION, self._policy))))
+            opening = OpenBulk(BULK_VERSION, self._policy, traceparent() or "")
+            self._connected.sendall(frame(encode(opening)))
         except OSError as error:
             self.close()
             raise NoBulkPortError(

@@ -14,7 +14,7 @@ from colima.sinaloa import MAX_CHUNK_BYTES, POLICY_KEY, SERVICE
 from jalisco._pipe import Pipe
 from jalisco.errors import BridgeBusyError, SessionError, SessionLostError
 from veracruz_shells.call_errors import error_of_call
-from veracruz_shells.channels import BRIDGE_REMEDY, open_channel
+from veracruz_shells.channels import BRIDGE_REMEDY, open_channel, traced_metadata
 from veracruz_shells.grpc_setup import grpc
 
 _METHOD: Final = f"/{SERVICE}/Session"
@@ -89,7 +89,9 @@ class SinaloaTransport:
         self._channel = channel or open_session_channel(address)
         session: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(_METHOD)
         named = () if policy is None else ((POLICY_KEY, policy),)
-        self._call = session(self._requests(), timeout=session_timeout_s, metadata=named)
+        self._call = session(
+            self._requests(), timeout=session_timeout_s, metadata=(*named, *traced_metadata())
+        )
         self._reader = Thread(target=self._read, name=self._peer, daemon=True)
         self._reader.start()
 

@@ -27,11 +27,13 @@ from sinaloa.computations import Computations
 from sinaloa.places import GaveWayError, Place
 from sinaloa.records import BridgeRecords
 from sinaloa.session import BridgeSession, SessionEnd, StreamSession
+from sinaloa.traces import SESSION
 from veracruz_shells.call_errors import CallError, CallStatus
 from veracruz_shells.call_handlers import Caller, LoopMethod, Stream, StreamMethod
 from veracruz_shells.event_loop import event_loop
 from veracruz_shells.metrics import Look
 from veracruz_shells.service import ServiceLimits
+from veracruz_shells.traces import tell
 from veracruz_utils.errors import UnreachableError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -212,9 +214,14 @@ class Bridge:
         Raises:
             VeracruzError: there is none to be had, or it was cut off.
         """
+        with SESSION.span(caller.traceparent):
+            await self._carry(caller, make_session)
+
+    async def _carry(self, caller: Caller, make_session: MakeSession) -> None:
         with self.records.opening(caller.peer) as facts:
             computation = self._computation(caller)
             facts["policy"] = computation.policy.value.hex()
+            tell(policy=facts["policy"])
             # The place first: whoever is refused costs no socket pair, and the isolate nothing.
             place = computation.places.take(caller.peer)
             try:

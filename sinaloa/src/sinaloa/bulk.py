@@ -32,6 +32,7 @@ from veracruz_shells.calls import Arrivals, peer_of_host
 from veracruz_shells.event_loop import event_loop
 from veracruz_shells.listening import listen
 from veracruz_shells.tcp import settle
+from veracruz_shells.traces import TRACEPARENT, traceparent_in
 from veracruz_utils.address import Address
 from veracruz_utils.errors import UnreachableError, VeracruzError
 
@@ -131,16 +132,21 @@ class BulkListener:
 
         try:
             with self._bridge.records.opening(peer):
-                policy = await self._opening(connection, peer)
-            if policy is not None:
-                await self._bridge.carry(Caller(peer, {POLICY_KEY: policy}), session)
+                said = await self._opening(connection, peer)
+            if said is not None:
+                caller = Caller(
+                    peer,
+                    {POLICY_KEY: said.policy_digest.hex()},
+                    traceparent_in([(TRACEPARENT, said.traceparent)]),
+                )
+                await self._bridge.carry(caller, session)
         except VeracruzError as error:
             # A session that is open has no place for a word of ours: the principal sees its end.
             if not any(each.opened for each in opened):
                 connection.send(frame(encode(_refusal(error))))
 
-    async def _opening(self, connection: socket.socket, peer: str) -> str | None:
-        """Whose session a client wants, as the digest of the policy; None if it does not say."""
+    async def _opening(self, connection: socket.socket, peer: str) -> OpenBulk | None:
+        """Whose session a client wants; None if it does not say."""
         reading = asyncio.ensure_future(_read_opening(connection))
         with self._arrivals.waiting(peer, reading.cancel):
             try:
@@ -171,7 +177,7 @@ class BulkListener:
             self._parting -= 1
 
 
-async def _read_opening(connection: socket.socket) -> str:
+async def _read_opening(connection: socket.socket) -> OpenBulk:
     """Read the first word and no byte more.
 
     Raises:
@@ -191,7 +197,7 @@ async def _read_opening(connection: socket.socket) -> str:
             CallStatus.FAILED_PRECONDITION,
             f"the client speaks version {said.version}, this bridge {BULK_VERSION}: use gRPC",
         )
-    return said.policy_digest.hex()
+    return said
 
 
 async def _exactly(connection: socket.socket, size: int) -> bytes:

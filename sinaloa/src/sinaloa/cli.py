@@ -22,6 +22,7 @@ from veracruz_shells.listening import allow_open_files
 from veracruz_shells.metrics_endpoint import metrics_option
 from veracruz_shells.policy_files import read_policy
 from veracruz_shells.settings import ServiceCommand, service_group
+from veracruz_shells.trace_export import Tracing, traces_option
 from veracruz_utils.address import Address
 from veracruz_utils.policy import Policy, PolicyError
 
@@ -86,6 +87,7 @@ def main() -> None:
     "the isolate to the next bridge.",
 )
 @metrics_option
+@traces_option
 @log_option
 @json_option
 def serve(  # noqa: PLR0917 - click gives them by name
@@ -97,6 +99,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     max_sessions: int | None,
     drain: float | None,
     metrics: Address | None,
+    traces: str | None,
     *,
     ahead: bool,
     as_json: bool,
@@ -116,6 +119,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     if (policy is None) == (policies is None):
         raise click.UsageError("give POLICY, or --policies and a folder of them")
     allow_open_files()
+    click.get_current_context().with_resource(Tracing(traces, service="sinaloa"))
     if policies is not None:
         if listen is None:
             raise click.UsageError("--policies needs --listen: the policies may name several")

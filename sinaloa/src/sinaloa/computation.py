@@ -8,6 +8,7 @@ ended. One that failed, or whose Sonora went away, is launched anew for who asks
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from sinaloa.isolate import End, IsolateLink
@@ -116,7 +117,7 @@ class ServedPolicy:
 
 
 async def _in_thread(work: Callable[[], _Value]) -> _Value:
-    return await asyncio.get_running_loop().run_in_executor(None, work)
+    return await asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
 
 
 def not_served() -> CallError:

@@ -40,6 +40,9 @@ from colima.sonora import (
 from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sinaloa.errors import SinaloaError, SonoraUnreachableError
+from sinaloa.traces import LAUNCH, MINT_TOKEN
+from veracruz_shells.traces import tell, traceparent
+from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
 
 _LAUNCH_S: Final = 60.0
@@ -130,7 +133,9 @@ class IsolateLink:
         name = f"sonora at {sonora}"
         connection = _connect(sonora, name)
         try:
-            launched, control = _ask_for_isolate(connection, name, policy)
+            with LAUNCH.span(policy=str(Digest.of(policy))):
+                launched, control = _ask_for_isolate(connection, name, policy)
+                tell(isolate=launched.isolate_id, found_again=launched.found_again)
         except BaseException:
             connection.close()
             raise
@@ -167,6 +172,12 @@ class IsolateLink:
             SonoraUnreachableError: Sonora went away or does not answer in time.
             SinaloaError: Sonora does not vouch for the isolate.
         """
+        with MINT_TOKEN.span(isolate=self.launched.isolate_id):
+            token = await self._token(challenge)
+            tell(bytes_in=len(token))
+            return token
+
+    async def _token(self, challenge: bytes) -> bytes:
         answer: Future[bytes] = Future()
         with self._asking:
             self.check_running()
@@ -176,7 +187,7 @@ class IsolateLink:
                 )
             # In one step with the sending: Sonora answers in the order of the requests it got.
             self._pending.append(answer)
-            self._send_to_sonora(MintToken(challenge))
+            self._send_to_sonora(MintToken(challenge, traceparent() or ""))
         try:
             # Shielded: it stays in the queue, for a late answer must not pass for that to the next
             # challenge.
@@ -371,7 +382,7 @@ def _ask_for_isolate(
 ) -> tuple[Launched, socket.socket]:
     try:
         connection.settimeout(_LAUNCH_S)
-        connection.sendall(frame(TO_SONORA.encode(Launch(policy))))
+        connection.sendall(frame(TO_SONORA.encode(Launch(policy, traceparent() or ""))))
         launched = _read_launched(connection, name)
         control = _receive_socket(connection)
         connection.settimeout(_STEP_S)

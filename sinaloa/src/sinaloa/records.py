@@ -13,6 +13,7 @@ from sinaloa.places import Place
 from sinaloa.session import BridgeSession, SessionEnd
 from veracruz_shells.call_errors import outcome_of
 from veracruz_shells.log import LineLimit, LogFields, about
+from veracruz_shells.traces import tell
 from veracruz_utils.errors import VeracruzError
 
 _LOG: Final = logging.getLogger("sinaloa.bridge")
@@ -53,6 +54,7 @@ class BridgeRecords:
                 metrics.ATTESTATIONS.add(outcome=outcome)
                 metrics.ATTESTATION_SECONDS.add(seconds)
             facts |= {"duration_s": seconds, "outcome": outcome}
+            tell(policy=facts.get("policy"))
             self._say("call ended", facts, refused=outcome != "answered")
 
     @contextmanager
@@ -94,6 +96,12 @@ class BridgeRecords:
             metrics.SESSION_SECONDS.add(seconds)
             if not place.let_in:
                 metrics.HANDSHAKES_REFUSED.add(reason=end)
+            tell(
+                session=facts["session"],
+                bytes_in=session.bytes_in,
+                bytes_out=session.bytes_out,
+                outcome=end.value,
+            )
             self._say("session ended", facts)
 
     def bytes_carried(self) -> dict[tuple[str, ...], float]:

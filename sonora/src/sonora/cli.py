@@ -52,6 +52,7 @@ from veracruz_shells.option_names import NamedOption
 from veracruz_shells.service import GrpcService
 from veracruz_shells.settings import ServiceCommand, service_group
 from veracruz_shells.tls_files import client_files
+from veracruz_shells.trace_export import Tracing, traces_option
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.key_files import p256_key_of_pem
@@ -267,6 +268,7 @@ def doctor(
     "anew.",
 )
 @metrics_option
+@traces_option
 @log_option
 @json_option
 def serve(
@@ -289,6 +291,7 @@ def serve(
     zygote_start: int,
     check_interval: int,
     metrics: Address | None,
+    traces: str | None,
     as_json: bool,
 ) -> None:
     """Enrol with Tabasco, then launch and vouch for isolates until SIGTERM.
@@ -327,6 +330,8 @@ def serve(
             )
         )
         layers |= launcher.layers
+        # Not before: it has a thread, and connects as who serves.
+        stack.enter_context(Tracing(traces, service="sonora"))
         tls = client_files(tabasco_ca, tabasco_client_certificate, tabasco_client_key)
         channel = stack.enter_context(
             contextlib.closing(open_channel(str(tabasco_address), tls=tls))

@@ -17,6 +17,7 @@ from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.boot_clock import boot_time
 from sonora.errors import EnrolmentRefusedError, SonoraError
 from sonora.evidence.base import Credential, EndorsedSource, EvidenceSource, KeyEndorsement
+from sonora.traces import ENROL
 from veracruz_utils.errors import RefusedError
 from veracruz_utils.frozen import frozen
 
@@ -38,6 +39,7 @@ class OwnEnrolment:
     expires_at: float
 
 
+@ENROL.around
 def enrol(call: Call, source: EvidenceSource) -> OwnEnrolment:
     """Enrol a fresh key.
 

@@ -37,7 +37,7 @@ from colima.sonora import (
 )
 from platform_services.descriptors import send_descriptors
 from psa_attestation.tokens.runtime import mint_runtime_token
-from sonora import metrics
+from sonora import metrics, traces
 from sonora.bridge_access import BridgeAccess, Peer, RefusalLog
 from sonora.enrolled_key import EnrolledKey
 from sonora.errors import LaunchError, SonoraError
@@ -54,6 +54,7 @@ from sonora.records import (
 )
 from veracruz_shells.log import about
 from veracruz_shells.metrics import Look
+from veracruz_shells.traces import TRACEPARENT, tell, traceparent_in
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.policy import IsolationLayer
@@ -116,16 +117,16 @@ class _Bridge(socketserver.BaseRequestHandler):
         holders = self.server.holders
         peer = Peer.of(self.request)
         begun = time.monotonic()
+        digest = Digest.of(launch.policy)
         try:
-            share = holders.obtain(
-                Digest.of(launch.policy).value,
-                peer.uid,
-                self.request,
-                partial(self._launch, launch.policy, peer),
-            )
+            with traces.LAUNCH.span(_parent(launch), policy=str(digest)):
+                share = holders.obtain(
+                    digest.value, peer.uid, self.request, partial(self._launch, launch.policy, peer)
+                )
+                isolate_id = share.holding.isolate.isolate_id
+                tell(isolate=isolate_id, found_again=share.found_again)
         except LaunchError as error:
-            policy = str(Digest.of(launch.policy))
-            tell_refused_launch(policy, str(error), peer=peer.uid, seconds=_since(begun))
+            tell_refused_launch(str(digest), str(error), peer=peer.uid, seconds=_since(begun))
             self._send(Failed(str(error)[:500]))
             return
         holding, isolate = share.holding, share.holding.isolate
@@ -155,8 +156,8 @@ class _Bridge(socketserver.BaseRequestHandler):
             self._announce(share)
             while (message := self._receive()) is not None and not isolate.ended.is_set():
                 match message:
-                    case MintToken(challenge):
-                        self._mint_token(share.holding, challenge)
+                    case MintToken():
+                        self._mint_token(share.holding, message)
                     case Release():
                         return False
                     case Launch():
@@ -180,11 +181,15 @@ class _Bridge(socketserver.BaseRequestHandler):
             self._send(launched)
             send_descriptors(self.request, [share.control.fileno()])
 
-    def _mint_token(self, holding: Holding, challenge: bytes) -> None:
-        begun = time.monotonic()
+    def _mint_token(self, holding: Holding, asked: MintToken) -> None:
+        begun, isolate = time.monotonic(), holding.isolate
         try:
-            holding.tokens.take(begun)
-            token = self.server.sonora.mint(holding.isolate, challenge)
+            with traces.MINT_TOKEN.span(
+                _parent(asked), policy=isolate.policy_digest.hex(), isolate=isolate.isolate_id
+            ):
+                holding.tokens.take(begun)
+                token = self.server.sonora.mint(isolate, asked.challenge)
+                tell(bytes_out=len(token))
         except VeracruzError as error:
             tell_refused_token(holding.isolate, str(error), peer=holding.owner)
             self._send(Failed(str(error)[:500]))
@@ -222,6 +227,10 @@ class _Bridge(socketserver.BaseRequestHandler):
 
     def _send(self, message: FromSonora) -> None:
         self.request.sendall(frame(FROM_SONORA.encode(message)))
+
+
+def _parent(asked: Launch | MintToken) -> str | None:
+    return traceparent_in([(TRACEPARENT, asked.traceparent)])
 
 
 def _decode(payload: bytes | None) -> ToSonora | None:

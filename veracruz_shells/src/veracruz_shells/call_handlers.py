@@ -9,6 +9,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from veracruz_shells.call_errors import (
@@ -23,7 +25,9 @@ from veracruz_shells.connections import end_connection
 from veracruz_shells.event_loop import event_loop
 from veracruz_shells.grpc_metrics import CALLS
 from veracruz_shells.grpc_setup import grpc
+from veracruz_shells.grpc_traces import call_answered
 from veracruz_shells.log import LineLimit, about
+from veracruz_shells.traces import tell, traceparent_in
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 
@@ -52,10 +56,12 @@ class Caller:
         peer: as `calls.peer_of` says.
         metadata: what came with the call under names that begin with `OUR_METADATA`, by name; of a
             name that came twice the last.
+        traceparent: what the call is said to be a part of, if spans are exported: a claim.
     """
 
     peer: str
     metadata: Mapping[str, str | bytes]
+    traceparent: str | None = None
 
 
 class Stream:
@@ -98,7 +104,8 @@ def in_thread(method: PeerMethod, threads: Executor) -> LoopMethod:
     """A method that may block, as one of the event loop."""
 
     async def answer(request: bytes, caller: Caller) -> bytes:
-        return await event_loop().run_in_executor(threads, method, request, caller.peer)
+        work = partial(copy_context().run, method, request, caller.peer)
+        return await event_loop().run_in_executor(threads, work)
 
     return answer
 
@@ -109,26 +116,34 @@ class CallHandlers:
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
 
-    def unary(self, name: str, method: LoopMethod, slots: CallSlots | None) -> Handler:
+    def unary(self, name: str, method: LoopMethod, slots: CallSlots) -> Handler:
         """Of calls with one request and one answer.
 
         Args:
-            name: for the log.
+            name: its full name.
             method: answers.
-            slots: where the calls in progress are counted; None for such as are always answered.
+            slots: where the calls in progress are counted.
         """
+        traced = call_answered(name)
 
         async def carry_out(context: _Context) -> bytes:
             caller = _caller_of(context)
             request = await self._request(context, caller.peer)
-            with _slot(slots, caller.peer):
-                return await method(request, caller)
+            with traced.span(caller.traceparent, bytes_in=len(request)), _slot(slots, caller.peer):
+                answer = await method(request, caller)
+                tell(bytes_out=len(answer))
+                return answer
 
-        # A stream to gRPC, whose own wait for the one request of a call has no end.
-        async def answer(_: AsyncIterator[bytes], context: _Context) -> bytes:
-            return await _with_status(name, context, carry_out(context))
+        return _unary_handler(name, carry_out)
 
-        return grpc.stream_unary_rpc_method_handler(answer)
+    def always(self, name: str, method: LoopMethod) -> Handler:
+        """Of calls that are always answered: they take no place, and are not traced."""
+
+        async def carry_out(context: _Context) -> bytes:
+            caller = _caller_of(context)
+            return await method(await self._request(context, caller.peer), caller)
+
+        return _unary_handler(name, carry_out)
 
     def watch(self, name: str, method: WatchMethod, slots: CallSlots) -> Handler:
         """Of calls with one request, which are answered until they end."""
@@ -178,12 +193,19 @@ class CallHandlers:
 
 
 def _caller_of(context: _Context) -> Caller:
-    ours = {
-        name: value
-        for name, value in context.invocation_metadata() or ()
-        if name.startswith(OUR_METADATA)
-    }
-    return Caller(peer_of(context.peer()), ours)
+    sent = context.invocation_metadata() or ()
+    ours = {name: value for name, value in sent if name.startswith(OUR_METADATA)}
+    return Caller(peer_of(context.peer()), ours, traceparent_in(sent))
+
+
+def _unary_handler(
+    name: str, carry_out: Callable[[_Context], Coroutine[Any, Any, bytes]]
+) -> Handler:
+    # A stream to gRPC, whose own wait for the one request of a call has no end.
+    async def answer(_: AsyncIterator[bytes], context: _Context) -> bytes:
+        return await _with_status(name, context, carry_out(context))
+
+    return grpc.stream_unary_rpc_method_handler(answer)
 
 
 def _take_slot(slots: CallSlots, peer: str) -> None:
@@ -195,11 +217,8 @@ def _take_slot(slots: CallSlots, peer: str) -> None:
 
 
 @contextmanager
-def _slot(slots: CallSlots | None, peer: str) -> Iterator[None]:
-    """A place among the calls in progress, where those are counted."""
-    if slots is None:
-        yield
-        return
+def _slot(slots: CallSlots, peer: str) -> Iterator[None]:
+    """A place among the calls in progress."""
     _take_slot(slots, peer)
     try:
         yield

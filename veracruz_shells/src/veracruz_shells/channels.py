@@ -11,8 +11,10 @@ from grpc_health.v1 import health_pb2
 from veracruz_shells.call_errors import error_of_call
 from veracruz_shells.grpc_setup import common_options, grpc, warm_allocator
 from veracruz_shells.grpc_tls import channel_credentials
+from veracruz_shells.grpc_traces import call_made, is_traced
 from veracruz_shells.health import HEALTH_SERVICE
 from veracruz_shells.tls_files import ClientFiles
+from veracruz_shells.traces import TRACEPARENT, is_tracing, tell, traceparent
 from veracruz_utils.address import Address
 from veracruz_utils.errors import VeracruzError
 
@@ -80,10 +82,26 @@ def unary(
         CallError, VeracruzError: the service did not do it.
     """
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
-    try:
-        return call(request, timeout=timeout_s, metadata=tuple((metadata or {}).items()))
-    except grpc.RpcError as error:
-        raise error_of_call(error, peer=peer, remedy=remedy) from error
+
+    def answer(*sent: tuple[str, str]) -> bytes:
+        try:
+            return call(request, timeout=timeout_s, metadata=sent)
+        except grpc.RpcError as error:
+            raise error_of_call(error, peer=peer, remedy=remedy) from error
+
+    sent = (metadata or {}).items()
+    if not is_tracing() or not is_traced(method):
+        return answer(*sent)
+    with call_made(method).span(bytes_out=len(request)):
+        found = answer(*sent, *traced_metadata())
+        tell(bytes_in=len(found))
+        return found
+
+
+def traced_metadata() -> tuple[tuple[str, str], ...]:
+    """What goes with a call, so that what it causes is a part of the span that is under way."""
+    parent = traceparent()
+    return () if parent is None else ((TRACEPARENT, parent),)
 
 
 def is_serving(channel: grpc.Channel, *, service: str = "", timeout_s: float = 2.0) -> bool:

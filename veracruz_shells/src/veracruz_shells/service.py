@@ -245,7 +245,7 @@ class GrpcService:
             services.setdefault(service, {})[name] = handler
         # Without a slot of calls: whether we serve is told however busy we are.
         health = {
-            "Check": self._handling.unary("health", self._check_health, None),
+            "Check": self._handling.always("health", self._check_health),
             "Watch": self._handling.watch("health", self._health.watch, self._watchers),
         }
         return [

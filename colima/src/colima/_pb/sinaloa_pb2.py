@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/sinaloa.proto\x12\x13veracruz.sinaloa.v1\"\"\n\rAttestRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\"\x1f\n\x0e\x41ttestResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x11\n\x0f\x44\x65scribeRequest\";\n\x10\x44\x65scribeResponse\x12\x15\n\rpolicy_digest\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\"\x11\n\x0f\x42ulkPortRequest\" \n\x10\x42ulkPortResponse\x12\x0c\n\x04port\x18\x01 \x01(\r\"2\n\x08OpenBulk\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\"M\n\nBulkAnswer\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.veracruz.sinaloa.v1.BulkStatus\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x15\n\x05\x42ytes\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*;\n\nBulkStatus\x12\n\n\x06OPENED\x10\x00\x12\x08\n\x04\x42USY\x10\x01\x12\n\n\x06\x45NDING\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x32\xd5\x02\n\x07Sinaloa\x12Q\n\x06\x41ttest\x12\".veracruz.sinaloa.v1.AttestRequest\x1a#.veracruz.sinaloa.v1.AttestResponse\x12W\n\x08\x44\x65scribe\x12$.veracruz.sinaloa.v1.DescribeRequest\x1a%.veracruz.sinaloa.v1.DescribeResponse\x12W\n\x08\x42ulkPort\x12$.veracruz.sinaloa.v1.BulkPortRequest\x1a%.veracruz.sinaloa.v1.BulkPortResponse\x12\x45\n\x07Session\x12\x1a.veracruz.sinaloa.v1.Bytes\x1a\x1a.veracruz.sinaloa.v1.Bytes(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16veracruz/sinaloa.proto\x12\x13veracruz.sinaloa.v1\"\"\n\rAttestRequest\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\"\x1f\n\x0e\x41ttestResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x11\n\x0f\x44\x65scribeRequest\";\n\x10\x44\x65scribeResponse\x12\x15\n\rpolicy_digest\x18\x01 \x01(\x0c\x12\x10\n\x08platform\x18\x02 \x01(\t\"\x11\n\x0f\x42ulkPortRequest\" \n\x10\x42ulkPortResponse\x12\x0c\n\x04port\x18\x01 \x01(\r\"G\n\x08OpenBulk\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x15\n\rpolicy_digest\x18\x02 \x01(\x0c\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"M\n\nBulkAnswer\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.veracruz.sinaloa.v1.BulkStatus\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x15\n\x05\x42ytes\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*;\n\nBulkStatus\x12\n\n\x06OPENED\x10\x00\x12\x08\n\x04\x42USY\x10\x01\x12\n\n\x06\x45NDING\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x32\xd5\x02\n\x07Sinaloa\x12Q\n\x06\x41ttest\x12\".veracruz.sinaloa.v1.AttestRequest\x1a#.veracruz.sinaloa.v1.AttestResponse\x12W\n\x08\x44\x65scribe\x12$.veracruz.sinaloa.v1.DescribeRequest\x1a%.veracruz.sinaloa.v1.DescribeResponse\x12W\n\x08\x42ulkPort\x12$.veracruz.sinaloa.v1.BulkPortRequest\x1a%.veracruz.sinaloa.v1.BulkPortResponse\x12\x45\n\x07Session\x12\x1a.veracruz.sinaloa.v1.Bytes\x1a\x1a.veracruz.sinaloa.v1.Bytes(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veracruz.sinaloa_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BULKSTATUS']._serialized_start=403
-  _globals['_BULKSTATUS']._serialized_end=462
+  _globals['_BULKSTATUS']._serialized_start=424
+  _globals['_BULKSTATUS']._serialized_end=483
   _globals['_ATTESTREQUEST']._serialized_start=47
   _globals['_ATTESTREQUEST']._serialized_end=81
   _globals['_ATTESTRESPONSE']._serialized_start=83
@@ -46,11 +46,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKPORTRESPONSE']._serialized_start=215
   _globals['_BULKPORTRESPONSE']._serialized_end=247
   _globals['_OPENBULK']._serialized_start=249
-  _globals['_OPENBULK']._serialized_end=299
-  _globals['_BULKANSWER']._serialized_start=301
-  _globals['_BULKANSWER']._serialized_end=378
-  _globals['_BYTES']._serialized_start=380
-  _globals['_BYTES']._serialized_end=401
-  _globals['_SINALOA']._serialized_start=465
-  _globals['_SINALOA']._serialized_end=806
+  _globals['_OPENBULK']._serialized_end=320
+  _globals['_BULKANSWER']._serialized_start=322
+  _globals['_BULKANSWER']._serialized_end=399
+  _globals['_BYTES']._serialized_start=401
+  _globals['_BYTES']._serialized_end=422
+  _globals['_SINALOA']._serialized_start=486
+  _globals['_SINALOA']._serialized_end=827
 # @@protoc_insertion_point(module_scope)

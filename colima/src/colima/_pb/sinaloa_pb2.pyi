@@ -51,12 +51,14 @@ class BulkPortResponse(_message.Message):
     def __init__(self, port: _Optional[int] = ...) -> None: ...
 
 class OpenBulk(_message.Message):
-    __slots__ = ("version", "policy_digest")
+    __slots__ = ("version", "policy_digest", "traceparent")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     version: int
     policy_digest: bytes
-    def __init__(self, version: _Optional[int] = ..., policy_digest: _Optional[bytes] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, version: _Optional[int] = ..., policy_digest: _Optional[bytes] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class BulkAnswer(_message.Message):
     __slots__ = ("status", "reason")

@@ -24,31 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15veracruz/sonora.proto\x12\x12veracruz.sonora.v1\"\x18\n\x06Launch\x12\x0e\n\x06policy\x18\x01 \x01(\x0c\"\x1e\n\tMintToken\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\"\t\n\x07Release\"\xa8\x01\n\x08ToSonora\x12,\n\x06launch\x18\x01 \x01(\x0b\x32\x1a.veracruz.sonora.v1.LaunchH\x00\x12\x33\n\nmint_token\x18\x02 \x01(\x0b\x32\x1d.veracruz.sonora.v1.MintTokenH\x00\x12.\n\x07release\x18\x03 \x01(\x0b\x32\x1b.veracruz.sonora.v1.ReleaseH\x00\x42\t\n\x07message\"\x8d\x01\n\x08Launched\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x13\n\x0bmeasurement\x18\x03 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x04 \x01(\x0c\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x05 \x01(\x0c\x12\x13\n\x0b\x66ound_again\x18\x06 \x01(\x08\"\x16\n\x05Token\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x18\n\x06\x46\x61iled\x12\x0e\n\x06reason\x18\x01 \x01(\t\"3\n\x05\x45nded\x12*\n\x06\x65nding\x18\x01 \x01(\x0e\x32\x1a.veracruz.sonora.v1.Ending\"\xcf\x01\n\nFromSonora\x12\x30\n\x08launched\x18\x01 \x01(\x0b\x32\x1c.veracruz.sonora.v1.LaunchedH\x00\x12*\n\x05token\x18\x02 \x01(\x0b\x32\x19.veracruz.sonora.v1.TokenH\x00\x12,\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x1a.veracruz.sonora.v1.FailedH\x00\x12*\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x19.veracruz.sonora.v1.EndedH\x00\x42\t\n\x07message*P\n\x06\x45nding\x12\x16\n\x12\x45NDING_UNSPECIFIED\x10\x00\x12\n\n\x06QUORUM\x10\x01\x12\x0b\n\x07\x46\x41ILURE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x12\x08\n\x04IDLE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15veracruz/sonora.proto\x12\x12veracruz.sonora.v1\"-\n\x06Launch\x12\x0e\n\x06policy\x18\x01 \x01(\x0c\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"3\n\tMintToken\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"\t\n\x07Release\"\xa8\x01\n\x08ToSonora\x12,\n\x06launch\x18\x01 \x01(\x0b\x32\x1a.veracruz.sonora.v1.LaunchH\x00\x12\x33\n\nmint_token\x18\x02 \x01(\x0b\x32\x1d.veracruz.sonora.v1.MintTokenH\x00\x12.\n\x07release\x18\x03 \x01(\x0b\x32\x1b.veracruz.sonora.v1.ReleaseH\x00\x42\t\n\x07message\"\x8d\x01\n\x08Launched\x12\x12\n\nisolate_id\x18\x01 \x01(\x04\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x13\n\x0bmeasurement\x18\x03 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\x04 \x01(\x0c\x12\x1a\n\x12\x63\x65rtificate_digest\x18\x05 \x01(\x0c\x12\x13\n\x0b\x66ound_again\x18\x06 \x01(\x08\"\x16\n\x05Token\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x18\n\x06\x46\x61iled\x12\x0e\n\x06reason\x18\x01 \x01(\t\"3\n\x05\x45nded\x12*\n\x06\x65nding\x18\x01 \x01(\x0e\x32\x1a.veracruz.sonora.v1.Ending\"\xcf\x01\n\nFromSonora\x12\x30\n\x08launched\x18\x01 \x01(\x0b\x32\x1c.veracruz.sonora.v1.LaunchedH\x00\x12*\n\x05token\x18\x02 \x01(\x0b\x32\x19.veracruz.sonora.v1.TokenH\x00\x12,\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x1a.veracruz.sonora.v1.FailedH\x00\x12*\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x19.veracruz.sonora.v1.EndedH\x00\x42\t\n\x07message*P\n\x06\x45nding\x12\x16\n\x12\x45NDING_UNSPECIFIED\x10\x00\x12\n\n\x06QUORUM\x10\x01\x12\x0b\n\x07\x46\x41ILURE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x12\x08\n\x04IDLE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veracruz.sonora_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENDING']._serialized_start=742
-  _globals['_ENDING']._serialized_end=822
+  _globals['_ENDING']._serialized_start=784
+  _globals['_ENDING']._serialized_end=864
   _globals['_LAUNCH']._serialized_start=45
-  _globals['_LAUNCH']._serialized_end=69
-  _globals['_MINTTOKEN']._serialized_start=71
-  _globals['_MINTTOKEN']._serialized_end=101
-  _globals['_RELEASE']._serialized_start=103
-  _globals['_RELEASE']._serialized_end=112
-  _globals['_TOSONORA']._serialized_start=115
-  _globals['_TOSONORA']._serialized_end=283
-  _globals['_LAUNCHED']._serialized_start=286
-  _globals['_LAUNCHED']._serialized_end=427
-  _globals['_TOKEN']._serialized_start=429
-  _globals['_TOKEN']._serialized_end=451
-  _globals['_FAILED']._serialized_start=453
-  _globals['_FAILED']._serialized_end=477
-  _globals['_ENDED']._serialized_start=479
-  _globals['_ENDED']._serialized_end=530
-  _globals['_FROMSONORA']._serialized_start=533
-  _globals['_FROMSONORA']._serialized_end=740
+  _globals['_LAUNCH']._serialized_end=90
+  _globals['_MINTTOKEN']._serialized_start=92
+  _globals['_MINTTOKEN']._serialized_end=143
+  _globals['_RELEASE']._serialized_start=145
+  _globals['_RELEASE']._serialized_end=154
+  _globals['_TOSONORA']._serialized_start=157
+  _globals['_TOSONORA']._serialized_end=325
+  _globals['_LAUNCHED']._serialized_start=328
+  _globals['_LAUNCHED']._serialized_end=469
+  _globals['_TOKEN']._serialized_start=471
+  _globals['_TOKEN']._serialized_end=493
+  _globals['_FAILED']._serialized_start=495
+  _globals['_FAILED']._serialized_end=519
+  _globals['_ENDED']._serialized_start=521
+  _globals['_ENDED']._serialized_end=572
+  _globals['_FROMSONORA']._serialized_start=575
+  _globals['_FROMSONORA']._serialized_end=782
 # @@protoc_insertion_point(module_scope)

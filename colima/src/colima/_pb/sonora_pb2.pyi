@@ -20,16 +20,20 @@ EXPIRED: Ending
 IDLE: Ending
 
 class Launch(_message.Message):
-    __slots__ = ("policy",)
+    __slots__ = ("policy", "traceparent")
     POLICY_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     policy: bytes
-    def __init__(self, policy: _Optional[bytes] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, policy: _Optional[bytes] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class MintToken(_message.Message):
-    __slots__ = ("challenge",)
+    __slots__ = ("challenge", "traceparent")
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     challenge: bytes
-    def __init__(self, challenge: _Optional[bytes] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, challenge: _Optional[bytes] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Release(_message.Message):
     __slots__ = ()

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from veracruz_shells.console import CommandGroup, command_group
+from veracruz_shells.trace_settings import are_traces_wanted
 
 __all__ = ["main"]
 
@@ -75,6 +76,13 @@ _COMMANDS: Final = {
 @click.pass_context
 def main(ctx: click.Context, *, profile: str | None) -> None:
     """The group."""
+    assert ctx.invoked_subcommand is not None
+    if are_traces_wanted(os.environ):
+        from durango.traces import COMMAND  # noqa: PLC0415 - few want them
+        from veracruz_shells.trace_export import Tracing  # noqa: PLC0415
+
+        ctx.with_resource(Tracing(None, service="durango", announce=False))
+        ctx.with_resource(COMMAND.span(method=ctx.invoked_subcommand))
     folder = Path(os.environ.get("DURANGO_CONFIG") or click.get_app_dir("durango"))
     if profile is None and not (folder / "config.toml").exists():
         return
@@ -82,7 +90,6 @@ def main(ctx: click.Context, *, profile: str | None) -> None:
 
     defaults = defaults_of(folder, profile)
     assert isinstance(ctx.command, CommandGroup)
-    assert ctx.invoked_subcommand is not None
     name = ctx.invoked_subcommand
     command = ctx.command.get_command(ctx, name)
     inside = command.list_commands(ctx) if isinstance(command, click.Group) else []

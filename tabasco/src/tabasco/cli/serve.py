@@ -45,6 +45,7 @@ from veracruz_shells.server_tls import ServerTls
 from veracruz_shells.service import GrpcService
 from veracruz_shells.settings import ServiceCommand
 from veracruz_shells.tls_files import ServerFiles
+from veracruz_shells.trace_export import Tracing, traces_option
 from veracruz_utils.address import Address
 from veracruz_utils.frozen import frozen
 from veracruz_utils.secret import Secret
@@ -119,6 +120,7 @@ _PEM: Final = click.Path(path_type=Path, dir_okay=False)
 )
 @store_option
 @metrics_option
+@traces_option
 @log_option
 @json_option
 def serve(
@@ -137,6 +139,7 @@ def serve(
     refusals_per_address: int,
     store: Path,
     metrics: Address | None,
+    traces: str | None,
     as_json: bool,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
@@ -156,6 +159,7 @@ def serve(
     warn_of_plain_text(listen, secure)
     quota = RefusalQuota(refusals_per_address)
     with ExitStack() as stack:
+        stack.enter_context(Tracing(traces, service="tabasco"))
         main_one = opening.open(state, database_url_of(state, database), stack)
         _trust(Roots(main_one[1]), trust_roots)
         warn_of_stale(Store(store), current_time())

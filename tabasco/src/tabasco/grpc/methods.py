@@ -39,6 +39,7 @@ from veracruz_shells.call_handlers import PeerMethod, UnaryMethod
 from veracruz_shells.log import about
 from veracruz_shells.refusal_quota import QuotaError, RefusalQuota
 from veracruz_shells.service import ServiceLimits
+from veracruz_shells.traces import tell
 from veracruz_utils.errors import VeracruzError
 
 _RequestT = TypeVar("_RequestT")
@@ -89,6 +90,7 @@ def _logged(name: str, method: PeerMethod) -> PeerMethod:
             counted = outcome = outcome_of(error)
             if isinstance(error, RefusalError):
                 outcome = f"refused: {error.reason.value}"
+                tell(refusal=error.reason.value)
             raise
         finally:
             seconds = round(time.monotonic() - begun, 6)

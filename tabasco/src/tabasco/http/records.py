@@ -10,8 +10,10 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tabasco import metrics
+from tabasco.traces import HTTP_REQUEST
 from veracruz_shells.calls import peer_of_host
 from veracruz_shells.log import about
+from veracruz_shells.traces import tell, traceparent_in
 
 REFUSED_FOR: Final = "refused_for"
 """In the state of a request's scope: the reason of a refusal."""
@@ -41,6 +43,14 @@ class RecordedRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"] in _ASKED_OFTEN:
+            await self._answer(scope, receive, send)
+            return
+        headers = ((name.decode("latin-1"), value) for name, value in scope["headers"])
+        with HTTP_REQUEST.span(traceparent_in(headers)):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, status, came, went = time.monotonic(), 0, 0, 0
         state = scope.setdefault("state", {})
 
@@ -66,12 +76,20 @@ class RecordedRequests:
             metrics.REQUEST_BYTES.add(came, interface="http", direction="in")
             metrics.REQUEST_BYTES.add(went, interface="http", direction="out")
             route = _route_of(scope)
+            method = f"{scope['method'] if scope['method'] in _METHODS else '?'} {route}"
+            reason = state.get(REFUSED_FOR)
+            if scope["path"] not in _ASKED_OFTEN:
+                tell(
+                    method=method,
+                    bytes_in=came,
+                    bytes_out=went,
+                    outcome=outcome,
+                    refusal=reason,
+                )
             if outcome != "answered" or route not in _ASKED_OFTEN:
-                method = scope["method"] if scope["method"] in _METHODS else "?"
-                reason = state.get(REFUSED_FOR)
                 told = about(
                     peer=peer_of_host(scope["client"][0] if scope["client"] else ""),
-                    method=f"{method} {route}",
+                    method=method,
                     bytes_in=came,
                     bytes_out=went,
                     duration_s=seconds,
