@@ -56,7 +56,7 @@ hand it on as `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-c
 metadata of gRPC, in a header of HTTP, in the first word of a session over bare TCP, and in what a
 bridge asks of Sonora. `tracestate` and baggage are neither read nor sent. What a client says of
 its trace is a claim: whoever knows the number of a trace can add to it. One that is malformed, or
-longer than {MAX_TRACEPARENT_CHARS} characters, is passed over; a span then begins a trace of its own.
+longer than {MAX_TRACEPARENT_CHARS} characters, is passed over; a span then begins its own trace.
 
 ## How many are kept
 

@@ -15,7 +15,7 @@ import click
 from durango.cli import main
 
 HEAVY = "OpenSSL cryptography execution_engine google.protobuf grpc msgspec psa_attestation"
-HEAVY += " pyarrow rfc8785 sqlalchemy veracruz_image wasmtime"
+HEAVY += " opentelemetry pyarrow rfc8785 sqlalchemy veracruz_image wasmtime"
 
 def loaded(words, status):
     read, write = os.pipe()

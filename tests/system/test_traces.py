@@ -23,7 +23,7 @@ from support.processes import descendants, eventually
 from support.runtime_guests import HELLO
 from support.stack import DATA, PI, RESULT, Stack, new_party
 from support.trace_collector import TraceCollector
-from veracruz_shells.channels import open_channel
+from veracruz_shells.channels import open_channel, unary
 from veracruz_shells.grpc_traces import CALL_ANSWERED
 from veracruz_shells.traces import FORMS
 
@@ -279,7 +279,7 @@ def test_a_collector_that_comes_back_gets_what_happens_then(stack_traced_to):
         stack = stack_traced_to(first.url)
         assert eventually(lambda: first.named("sonora.enrol"))
     with stack.computation([PI, RESULT], program=HELLO):
-        assert eventually(lambda: warnings_of(stack.tabasco.last_words))
+        assert eventually(lambda: warnings_of(stack.sonora.last_words))
     with TraceCollector(first.port) as second:
 
         def told():
