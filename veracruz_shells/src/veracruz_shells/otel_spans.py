@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from veracruz_shells.call_errors import outcome_of
 from veracruz_shells.grpc_setup import grpc
@@ -48,7 +48,7 @@ _EXPORT_S: Final = 5.0
 """For one batch, further attempts included; then it is dropped."""
 _PARTING_S: Final = 2.0
 """For what is still to be sent when the program ends."""
-_CHANNEL: Final = (
+_CHANNEL: Final[Any] = (  # theirs is declared as of one option alone
     # A proxy named in the environment would see all of what is in plain text.
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -108,7 +108,7 @@ class _Sending(SpanExporter):
             endpoint=settings.url,
             insecure=settings.is_plain,
             timeout=_EXPORT_S,
-            channel_options=_CHANNEL,  # type: ignore[arg-type] - theirs has one option
+            channel_options=_CHANNEL,
         )
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
