@@ -2,18 +2,29 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from sonora.cli import main
 from sonora_machine.measure.digests import ImageDigests
 from sonora_machine.measure.registers import replayed
 from sonora_machine.measure.tpm import tpm_extensions
 from sonora_machine.uki import UnifiedImage, write_uki
+from support.firmware_files import made_firmware
 from support.pe_files import made_pe, stub_of
 from tabasco.appraisal.policy import AppraisalPolicy
+from tabasco.cli import main as tabasco_main
 
+VECTORS = Path(__file__).parents[2] / "vectors" / "machine"
 PARTS = {
     ".osrel": b"ID=veracruz\n",
     ".cmdline": b"console=ttyS0",
@@ -47,7 +58,7 @@ def registers(image):
 def test_people_read_a_table_that_says_what_it_was_compared_with(image, registers):
     told = measure(image).stdout
     assert "systemd-stub 257.13-1~deb13u1, started by firmware from a disk" in told
-    assert "not with hardware" in told
+    assert "not compared with hardware" in told
     for name, value in registers.items():
         assert f"{name:<12} {value}\n" in told
 
@@ -55,7 +66,9 @@ def test_people_read_a_table_that_says_what_it_was_compared_with(image, register
 def test_programs_read_json(image, registers):
     told = json.loads(measure(image, "--json").stdout)
     assert told["file"] == str(image)
-    assert told["platforms"]["tpm"]["measurements"] == registers
+    assert told["platforms"]["tpm"]["measurements"] == {
+        name: [value] for name, value in registers.items()
+    }
 
 
 def test_a_policy_of_principals_takes_its_lines(image, registers):
@@ -84,3 +97,94 @@ def test_what_is_no_image_is_refused_by_name(tmp_path):
     done = measure(tmp_path / "other", status=1)
     assert "the image is no PE file: it does not start with MZ" in done.stderr
     assert "cannot read image" in measure(tmp_path / "absent", status=1).stderr
+
+
+@pytest.fixture
+def firmware(tmp_path):
+    """For TDX, and for SEV-SNP."""
+    (tmp_path / "tdx.fd").write_bytes(made_firmware())
+    return {
+        "--tdx-firmware": tmp_path / "tdx.fd",
+        "--snp-firmware": VECTORS / "ovmf_AmdSev_suffix.bin",
+    }
+
+
+def test_with_firmware_confidential_machines_are_measured_too(image, firmware):
+    options = [word for pair in firmware.items() for word in pair]
+    arguments = [image, *options, "--vcpus", 2, "--cpu", "EPYC-v4"]
+    told = json.loads(measure(*arguments, "--json").stdout)["platforms"]
+    assert [*told] == ["tpm", "sev-snp", "tdx"]
+    assert len(told["tdx"]["measurements"]["rtmr2"]) == 2  # by the age of the firmware
+    assert "2 virtual processors EPYC-v4" in told["sev-snp"]["conditions"]
+    lines = measure(*arguments, "--appraisal").stdout
+    policy = AppraisalPolicy.parse(f"version = 1\n{lines}".encode())
+    assert not list(policy.warnings())
+    machines = tomllib.loads(measure(*arguments, "--policy").stdout)["machine"]
+    assert machines == {kind: each["measurements"] for kind, each in told.items()}
+    assert machines["tdx"].keys() == {"mrtd", "rtmr1", "rtmr2"}
+    assert machines["sev-snp"].keys() == {"measurement"}
+
+
+def test_an_enclave_image_is_measured_by_itself():
+    told = json.loads(measure(VECTORS / "one-ramdisk.eif", "--json").stdout)["platforms"]
+    assert told["nitro"]["measurements"].keys() == {"pcr0", "pcr1", "pcr2"}
+
+
+def test_what_does_not_go_together_is_refused(image, firmware):
+    snp, tdx = firmware["--snp-firmware"], firmware["--tdx-firmware"]
+    assert "needs --vcpus and --cpu" in measure(image, "--snp-firmware", snp, status=2).stderr
+    done = measure(VECTORS / "one-ramdisk.eif", "--tdx-firmware", tdx, status=2)
+    assert "is an enclave image" in done.stderr
+
+
+def test_no_processors_without_a_firmware_that_they_are_of(image):
+    assert (
+        "--vcpus and --cpu are for --snp-firmware" in measure(image, "--vcpus", 2, status=2).stderr
+    )
+
+
+@pytest.fixture
+def key(tmp_path):
+    private = ec.generate_private_key(ec.SECP256R1())
+    path = tmp_path / "key.pem"
+    path.write_bytes(
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
+    path.chmod(0o600)
+    (tmp_path / "public.pem").write_bytes(
+        private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    return path
+
+
+@pytest.mark.usefixtures("unprotected")
+def test_tabasco_imports_the_reference_values(image, registers, key, tmp_path):
+    def tabasco(*arguments):
+        state = ["--state", str(tmp_path / "state")]
+        done = CliRunner().invoke(tabasco_main, [*map(str, arguments), *state])
+        assert done.exit_code == 0, done.stderr
+        return done.stdout
+
+    corim = tmp_path / "machine.corim"
+    named = ["--label", "machine 0.1.0", "--signer", "builder"]
+    measure(image, "--corim", corim, "--key", key, *named)
+    tabasco("reference-values", "provider", "add", "--name", "builder", tmp_path / "public.pem")
+    tabasco("reference-values", "import", corim)
+    listed = json.loads(tabasco("reference-values", "list", "--json"))["reference_values"]
+    assert {each["measurement"]: each["value"] for each in listed} == registers
+    assert {each["label"] for each in listed} == {"machine 0.1.0"}
+    again = measure(image, "--corim", corim, "--key", key, *named, status=1)
+    assert "exists already" in again.stderr
+    measure(image, "--corim", corim, "--key", key, *named, "--force")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--corim", "x"], "--corim needs --key and --label and --signer"),
+        (["--label", "x"], "--label is for --corim"),
+        (["--corim", "x", "--key", "k", "--signer", "s", "--label", "x\n"], "not one line"),
+    ],
+)
+def test_half_a_wish_for_reference_values_is_refused(image, words, said):
+    assert said in measure(image, *words, status=2).stderr

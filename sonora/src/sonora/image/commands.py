@@ -8,14 +8,13 @@ import click
 
 from sonora.image.build import STEPS, build_image
 from sonora.image.contents import packages_of
-from sonora.image.signing import parse_release_key, sign_images
+from sonora.image.signing import read_release_key, sign_images
 from veracruz_image import differences, read_manifest, verify_image, write_archive
 from veracruz_shells.console import (
     emit,
     json_option,
     note,
     progress,
-    read_file,
     subgroup,
     write_new_file,
 )
@@ -23,7 +22,6 @@ from veracruz_shells.files import new_file
 
 _PLACE: Final = click.Path(path_type=Path, exists=True)
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-_MAX_KEY_BYTES: Final = 16 * 1024
 
 
 @subgroup()
@@ -144,11 +142,7 @@ def sign(
     One folder or archive for each kind of processor. Each is held against its manifest first.
     Principals read the file with `durango release add`, Tabasco imports it.
     """
-    private = parse_release_key(
-        read_file(key, limit=_MAX_KEY_BYTES, what="release key"), name=str(key)
-    )
-    if str(key) != "-" and key.stat().st_mode & 0o077:
-        note(f"warning: others on this machine may read {key}: chmod 600 {key}")
+    private = read_release_key(key)
     release, signed = sign_images(
         images,
         private,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +13,9 @@ from psa_attestation.cbor.values import WritingError
 from psa_attestation.corim.release import ImageRelease, sign_release
 from sonora.errors import SonoraError
 from veracruz_image import architecture_of, verify_image
+from veracruz_shells.console import note, read_file
+
+_MAX_KEY_BYTES: Final = 16 * 1024
 
 
 def sign_images(
@@ -51,6 +55,20 @@ def sign_images(
         return release, sign_release(release, key)
     except WritingError as error:
         raise SonoraError(str(error)) from error
+
+
+def read_release_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The private key in a PEM file; says so if others may read it too.
+
+    Raises:
+        VeracruzError: it cannot be read, is anything else, or encrypted.
+    """
+    key = parse_release_key(
+        read_file(path, limit=_MAX_KEY_BYTES, what="release key"), name=str(path)
+    )
+    if str(path) != "-" and path.stat().st_mode & 0o077:
+        note(f"warning: others on this machine may read {path}: chmod 600 {path}")
+    return key
 
 
 def parse_release_key(pem: bytes, *, name: str) -> ec.EllipticCurvePrivateKey:

@@ -1,11 +1,8 @@
 """What platforms will report of an image, and the forms in which others read it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from veracruz_utils.frozen import frozen
-
-UNCOMPARED: Final = "not compared with hardware"
 
 
 @frozen
@@ -14,20 +11,24 @@ class Prediction:
 
     Attributes:
         kind: of evidence, as Tabasco calls it: `tpm`, `sev-snp`, `tdx` or `nitro`.
-        measurements: by the platform's names of them, as Tabasco has them.
+        measurements: by the platform's names of them, as Tabasco has them; several values are of
+            versions of what starts the image, any of which it may be.
         conditions: what it is true of, such as the firmware; for people.
         compared: with what the calculation was compared, and with what not.
     """
 
     kind: str
-    measurements: Mapping[str, bytes]
+    measurements: Mapping[str, tuple[bytes, ...]]
     conditions: tuple[str, ...]
     compared: str
 
     def facts(self) -> dict[str, object]:
         """The same for programs."""
         return {
-            "measurements": {name: value.hex() for name, value in self.measurements.items()},
+            "measurements": {
+                name: [value.hex() for value in values]
+                for name, values in self.measurements.items()
+            },
             "conditions": list(self.conditions),
             "compared": self.compared,
         }
@@ -38,7 +39,11 @@ def as_table(predictions: Iterable[Prediction]) -> str:
     lines: list[str] = []
     for each in predictions:
         lines += [f"{each.kind}: {'; '.join([*each.conditions, each.compared])}"]
-        lines += [f"  {name:<12} {value.hex()}" for name, value in each.measurements.items()]
+        lines += [
+            f"  {name:<12} {value.hex()}"
+            for name, values in each.measurements.items()
+            for value in values
+        ]
     return "\n".join(lines)
 
 
@@ -54,5 +59,7 @@ def as_appraisal(predictions: Iterable[Prediction]) -> str:
 
 def _lines(table: str, prediction: Prediction) -> str:
     lines = [f"[{table}]  # {'; '.join([*prediction.conditions, prediction.compared])}"]
-    lines += [f'{name} = ["{value.hex()}"]' for name, value in prediction.measurements.items()]
+    for name, values in prediction.measurements.items():
+        listed = ", ".join(f'"{value.hex()}"' for value in values)
+        lines.append(f"{name} = [{listed}]")
     return "\n".join(lines)
