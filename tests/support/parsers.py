@@ -53,6 +53,7 @@ from support import cloud_evidence as clouds
 from support import (
     endorsements,
     event_logs,
+    machine_files,
     nitro_documents,
     policies,
     receipts,
@@ -133,7 +134,7 @@ def parsers() -> list[Parser]:
     groups = (
         _of_tokens, _of_results, _of_bundles, _of_others, _of_platforms, _of_tpms, _of_clouds,
         _of_nvidia,
-        _of_messages,
+        _of_messages, _of_machines,
     )  # fmt: skip
     return [parser for group in groups for parser in group()]
 
@@ -339,6 +340,12 @@ def _of_platforms():
         return key_in(Tpm(lambda _: data, pause=lambda _: None).public_area(fake.handle))
 
     yield Parser("tpm", tpm, (public,), SonoraError)
+
+
+def _of_machines():
+    """Images of machines, and firmware for them."""
+    for name, read, seeds in machine_files.READ:
+        yield Parser(name, read, seeds, machine_files.ERROR)
 
 
 def _of_tpms():
