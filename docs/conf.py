@@ -21,7 +21,7 @@ author = "the authors of Veracruz"
 release = version = _ABOUT["version"]
 extensions = ["myst_nb", "sphinx_copybutton"]
 root_doc = "docs/README"
-include_patterns = ["*.md", "*/README.md", "docs/**/*.md", "docs/**/*.ipynb"]
+include_patterns = ["*.md", "*/README.md", "sonora/*/README.md", "docs/**/*.md", "docs/**/*.ipynb"]
 exclude_patterns = ["build", ".*"]
 
 myst_heading_anchors = 4
@@ -48,9 +48,8 @@ html_theme_options = {
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
-_FOLDERS = [each.parent for each in sorted(ROOT.glob("*/**/pyproject.toml"))] + [
-    ROOT / "benchmarks"
-]
+_PROJECTS = sorted([*ROOT.glob("*/pyproject.toml"), *ROOT.glob("sonora/*/pyproject.toml")])
+_FOLDERS = [each.parent for each in _PROJECTS] + [ROOT / "benchmarks"]
 _LISTED = re.compile(r"^- (?:[^\n]|\n  )*?\]\((?P<target>[^)#]+)", re.MULTILINE)
 _PROJECT = ("/README", "/SECURITY", "/CONTRIBUTING", "/CHANGELOG")
 
@@ -67,7 +66,7 @@ def _with_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += _toctree(_listed(source[0])) + _toctree(_PROJECT)
     elif name == "README":
-        source[0] += _toctree(f"/{each.name}/README" for each in _FOLDERS)
+        source[0] += _toctree(f"/{each.relative_to(ROOT)}/README" for each in _FOLDERS)
     elif re.fullmatch(r"docs/[a-z-]+/README", name):
         source[0] += _toctree(each for each in _listed(source[0]) if each != "../../README")
 
