@@ -23,6 +23,8 @@ from support.firmware_files import made_firmware
 from support.pe_files import made_pe, stub_of
 from tabasco.appraisal.policy import AppraisalPolicy
 from tabasco.cli import main as tabasco_main
+from tabasco.verify.eventlog.log import parse_event_log
+from tabasco.verify.eventlog.replay import replay
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "machine"
 PARTS = {
@@ -188,3 +190,14 @@ def test_tabasco_imports_the_reference_values(image, registers, key, tmp_path):
 )
 def test_half_a_wish_for_reference_values_is_refused(image, words, said):
     assert said in measure(image, *words, status=2).stderr
+
+
+def test_the_expected_event_log_is_written_once(image, registers, tmp_path):
+    path = tmp_path / "expected.bin"
+    measure(image, "--event-log", path)
+    found = replay(parse_event_log(path.read_bytes()), "sha256")
+    assert {f"pcr{number}": value.hex() for number, value in found.items()} == registers
+    assert "exists already" in measure(image, "--event-log", path, status=1).stderr
+    done = measure(VECTORS / "one-ramdisk.eif", "--event-log", tmp_path / "other", status=2)
+    assert "has no TPM" in done.stderr
+    assert not (tmp_path / "other").exists()

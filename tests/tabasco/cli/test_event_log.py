@@ -46,6 +46,14 @@ def test_a_log_is_compared_with_one_that_was_seen_before(files):
     )
 
 
+def test_only_the_registers_that_are_named_are_compared(files):
+    run(files / "log", "--against", files / "other", "--register", 5)
+    done = run(files / "log", "--against", files / "other", "--register", 4, status=1)
+    assert "register 4: event 4 (EV_EFI_BOOT_SERVICES_APPLICATION)" in done.stdout
+    assert "'path of grub', expected event 4" in done.stdout
+    assert "--register is for --against" in run(files / "log", "--register", 4, status=2).stderr
+
+
 def test_other_bytes_and_other_banks_are_refused(files):
     assert "is not an event log" in run(files / "none", status=1).stderr
     told = run(files / "log", "--bank", "sha384", status=1).stderr

@@ -22,7 +22,10 @@ _DIFFERENT: Final = 1
 @click.option("--bank", metavar="NAME", show_default="the longest that it has",
               help="Bank of registers, such as sha256.")  # fmt: skip
 @click.option("--against", type=_FILE, metavar="FILE",
-              help="A log seen before: say what differs first in each register.")  # fmt: skip
+              help="A log seen before, or one that 'sonora machine measure --event-log' wrote: "
+              "say what differs first in each register.")  # fmt: skip
+@click.option("--register", "only", type=click.IntRange(0, 31), multiple=True, metavar="NUMBER",
+              help="Compare this register, and others so named, alone.")  # fmt: skip
 @json_option
 @click.pass_context
 def event_log(
@@ -32,6 +35,7 @@ def event_log(
     file: Path,
     bank: str | None,
     against: Path | None,
+    only: tuple[int, ...],
     as_json: bool,
 ) -> None:
     """Show what the event log in FILE (TCG or CCEL, - for stdin) extends, and what that comes to.
@@ -40,11 +44,13 @@ def event_log(
     'tabasco verify --event-log'. A digest shown with data is that of these very data; other data
     are not authentic even then. With --against the exit status is 1 where a register differs.
     """
+    if only and against is None:
+        raise click.UsageError("--register is for --against")
     log = _log(file)
     chosen = bank or next((each for each in _BANKS if each in log.banks), "")
     try:
         registers = replay(log, chosen)
-        found = [] if against is None else list(differences(log, _log(against), chosen))
+        found = [] if against is None else list(differences(log, _log(against), chosen, of=only))
     except EvidenceError as error:
         raise TabascoError(f"{file}: {error.detail}") from error
     value = {

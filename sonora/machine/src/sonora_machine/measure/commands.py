@@ -9,11 +9,14 @@ import click
 
 from sonora.image.signing import read_release_key
 from sonora_machine.measure.corim import sign_reference_values
+from sonora_machine.measure.digests import ImageDigests
 from sonora_machine.measure.eif import EIF_MAGIC, EnclaveImage
+from sonora_machine.measure.expected_log import expected_log
 from sonora_machine.measure.firmware import MAX_FIRMWARE_BYTES
 from sonora_machine.measure.platforms import of_nitro, of_snp, of_tdx, of_tpm
 from sonora_machine.measure.predictions import Prediction, as_appraisal, as_policy, as_table
 from sonora_machine.measure.snp import MAX_VCPUS
+from sonora_machine.measure.tpm import tpm_extensions
 from sonora_machine.uki.pe import MAX_IMAGE_BYTES
 from sonora_machine.uki.unified import UnifiedImage
 from veracruz_shells.console import emit, json_option, note, read_file, write_new_file
@@ -113,6 +116,12 @@ class _Bundle:
     help="Print lines of Tabasco's appraisal policy.",
 )
 @click.option(
+    "--event-log",
+    type=_FILE,
+    help="Write what a TPM's log will have of the image to this file, to compare a machine's log "
+    "with: tabasco event-log LOG --against FILE.",
+)
+@click.option(
     "--corim",
     type=_FILE,
     help="Write them to this file too, signed, as reference values that Tabasco imports.",
@@ -131,7 +140,7 @@ class _Bundle:
     show_default=True,
     help="For how long they may be relied on.",
 )
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @json_option
 def measure(
     file: Path,
@@ -141,6 +150,7 @@ def measure(
     cpu: str | None,
     tdx_firmware: Path | None,
     form: str | None,
+    event_log: Path | None,
     corim: Path | None,
     key: Path | None,
     label: str | None,
@@ -166,18 +176,24 @@ def measure(
     machines.check()
     bundle = _Bundle(corim, key, label, signer, days, force)
     bundle.check()
-    predictions = list(_predictions(file, machines))
+    data = read_file(file, limit=MAX_IMAGE_BYTES, what="image")
+    predictions = list(_predictions(file, data, machines))
+    if event_log is not None:
+        if data.startswith(EIF_MAGIC):
+            raise click.UsageError(f"{file} is an enclave image, which has no TPM")
+        extendings = tpm_extensions(ImageDigests.of(UnifiedImage.parse(data)))
+        write_new_file(event_log, expected_log(extendings), mode=0o644, force=force)
     bundle.write(predictions)
     value = {
         "file": file,
         "corim": corim,
+        "event_log": event_log,
         "platforms": {each.kind: each.facts() for each in predictions},
     }
     emit(value, _FORMS.get(form or "", as_table)(predictions), as_json=as_json)
 
 
-def _predictions(file: Path, machines: _Confidential) -> Iterator[Prediction]:
-    data = read_file(file, limit=MAX_IMAGE_BYTES, what="image")
+def _predictions(file: Path, data: bytes, machines: _Confidential) -> Iterator[Prediction]:
     if data.startswith(EIF_MAGIC):
         if machines.snp_firmware is not None or machines.tdx_firmware is not None:
             raise click.UsageError(f"{file} is an enclave image, which has no firmware of its own")

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from tabasco.verify.errors import EvidenceError, Fault, VerificationStage
@@ -56,11 +56,20 @@ def check_log(log: EventLog, registers: Mapping[int, bytes], bank: str, *, of: s
             )
 
 
-def differences(log: EventLog, reference: EventLog, bank: str) -> Iterator[str]:
-    """For each register, the first event that is not as in a log that was seen before."""
+def differences(
+    log: EventLog, reference: EventLog, bank: str, *, of: Collection[int] = ()
+) -> Iterator[str]:
+    """For each register, the first event that is not as in another log.
+
+    Args:
+        log: the log.
+        reference: one that was seen before, or is expected.
+        bank: whose digests are compared.
+        of: the registers that are looked at; all of both logs without it.
+    """
     for each in (log, reference):
         _check_bank(each, bank)
-    for register in sorted({*log.registers, *reference.registers}):
+    for register in sorted(of or {*log.registers, *reference.registers}):
         pairs = itertools.zip_longest(log.of(register), reference.of(register))
         for ours, theirs in pairs:
             if ours is None or theirs is None or ours.digests[bank] != theirs.digests[bank]:
@@ -69,7 +78,12 @@ def differences(log: EventLog, reference: EventLog, bank: str) -> Iterator[str]:
 
 
 def _shown(event: LoggedEvent | None, bank: str) -> str:
-    return "nothing more" if event is None else f"{event} {event.digests[bank].hex()}"
+    if event is None:
+        return "nothing more"
+    said = event.data.decode("ascii", "replace")
+    # What an expected log says beside a digest is what the digest is of; firmware's are free too.
+    words = f", {said!r}" if said.isascii() and said.isprintable() and 0 < len(said) <= 80 else ""
+    return f"{event} {event.digests[bank].hex()}{words}"
 
 
 def _check_bank(log: EventLog, bank: str) -> None:
