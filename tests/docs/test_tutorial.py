@@ -1,110 +1,24 @@
 """The commands of the tutorial do what it says, as they stand there."""
 
-import os
 import re
-import shlex
-import socket
-import subprocess
-import sysconfig
-import time
 from pathlib import Path
 
 import pytest
 
-from support import command_server
+from support.followed_page import Shell, steps_of
 from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sysconfig.get_path("scripts")
-_BLOCK = re.compile(
-    r"<!-- tutorial -->\n```console\n(?P<commands>.*?)```"
-    r"|<!-- tutorial file: (?P<file>\S+) -->\n```\w+\n(?P<text>.*?)```",
-    re.DOTALL,
-)
 
 
 def steps() -> list[tuple[str, str]]:
-    """What the tutorial has its reader do: a command on one line, or a file to write."""
-    text = (ROOT / "docs/tutorial/a-computation-by-hand.md").read_text()
-    for port in ("3010", "3011"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            text = text.replace(f":{port}", f":{probe.getsockname()[1]}")
-    found = []
-    for block in _BLOCK.finditer(text):
-        if block["file"]:
-            found.append((block["file"], block["text"]))
-        else:
-            lines = block["commands"].replace("\\\n", " ").splitlines()
-            found += [("", line.removeprefix("$ ")) for line in lines]
-    return found
+    """What the tutorial has its reader do."""
+    return steps_of(ROOT / "docs/tutorial/a-computation-by-hand.md", "tutorial")
 
 
 def commands() -> list[str]:
     """The commands of the tutorial, in order."""
     return [command for file, command in steps() if not file]
-
-
-class Shell:
-    """What a reader does: one command after the other, services in the background."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.output = ""
-        self.services: list[subprocess.Popen] = []
-        self.environment = {**os.environ, "PATH": command_server.path()}
-
-    def do(self, command: str) -> None:
-        if command.startswith("mkdir"):
-            self.folder /= "tutorial"
-            self.folder.mkdir()
-        elif command.endswith("&"):
-            self._serve(command.removesuffix("&"))
-        elif command.startswith("kill"):
-            self._kill([int(job) for job in re.findall(r"%(\d)", command)])
-        else:
-            self._run(command)
-
-    def _run(self, command: str) -> None:
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        self.output += done.stdout
-
-    def _serve(self, command: str) -> None:
-        log = self.folder / f"{len(self.services)}.log"
-        with log.open("w") as stderr:
-            program, *arguments = shlex.split(command)
-            service = subprocess.Popen(
-                [Path(SCRIPTS, program), *arguments],
-                cwd=self.folder, env=self.environment, stderr=stderr,
-            )  # fmt: skip
-        self.services.append(service)
-        deadline = time.monotonic() + PATIENCE_S
-        while ": ready on " not in log.read_text():
-            assert service.poll() is None, f"{command}\n{log.read_text()}"
-            assert time.monotonic() < deadline, f"{command}\n{log.read_text()}"
-            time.sleep(0.05)
-
-    def _kill(self, jobs: list[int]) -> None:
-        for job in jobs:
-            service = self.services[job - 1]
-            service.terminate()
-            assert service.wait(PATIENCE_S) == 0
-
-    def close(self) -> None:
-        for service in self.services:
-            if service.poll() is None:
-                service.kill()
-            service.wait()
 
 
 @pytest.fixture
@@ -116,11 +30,7 @@ def shell(tmp_path):
 
 @pytest.mark.timeout(300)
 def test_the_tutorial_computes_the_intersection(shell):
-    for file, step in steps():
-        if file:
-            shell.folder.joinpath(file).write_text(step)
-        else:
-            shell.do(step)
+    shell.follow(steps())
     bridge = shell.services[2]
     assert bridge.wait(PATIENCE_S) == 0
     people = re.findall(r"^[^,\n]+,(?:E\d+|employee_id),\w+,\w+$", shell.output, re.MULTILINE)
