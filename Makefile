@@ -15,7 +15,7 @@ MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-de
 
 HELM := helm.sh/helm/v3/cmd/helm@v3.22.0
 
-.PHONY: containers manifests kubernetes python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: containers manifests kubernetes machine-test python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ kubernetes: $(BIN)/.installed-dev ## the operator in a real control plane, with 
 	@test -x build/kubernetes/helm || CGO_ENABLED=0 GOBIN=$(CURDIR)/build/kubernetes go install -ldflags='-s -w' $(HELM)
 	VERACRUZ_KUBERNETES=$(CURDIR)/build/kubernetes VERACRUZ_CONTAINERS=$(CURDIR)/build/containers \
 	  VERACRUZ_COMPUTATIONS=$${VERACRUZ_COMPUTATIONS:-50} $(BIN)/python -m pytest tests/sinaloa_operator
+
+machine-test: wheels ## a machine image, built twice, and started in QEMU with a TPM in software; as a plain user
+	VERACRUZ_MACHINE=$(CURDIR)/dist $(BIN)/python -m pytest tests/machine
 
 browser: $(BIN)/.installed-dev ## the page of `durango ui` in Debian's Chromium; pictures of it in build/screenshots
 	VERACRUZ_BROWSER=1 $(BIN)/python -m pytest tests/browser

@@ -4,7 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,11 +73,13 @@ def policy_file(
 
 
 @contextmanager
-def trial(*words: object) -> Iterator[subprocess.Popen[str]]:
+def trial(
+    *words: object, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """`sonora machine run` with these words, in a process of its own."""
     command = [SCRIPTS / "sonora", "machine", "run", *map(str, words)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
             yield process

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,12 @@ Extension = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Recording:
-    """A folder in which a TPM leaves what it was told; `environment` has it do so."""
+    """A folder in which a TPM leaves what it was told."""
 
     folder: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """For the command that starts a machine: a `swtpm` that writes its log."""
+    def environment(self, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """For the command that starts a machine: there is a `swtpm` that writes its log."""
         programs = self.folder / "bin"
         if not programs.exists():
             programs.mkdir(parents=True)
@@ -46,7 +46,7 @@ class Recording:
             log = f"file={self._log},level=20"
             wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("swtpm")} "$@" --log {log}\n')
             wrapper.chmod(0o755)
-        return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        return {**usual, "PATH": f"{programs}:{usual['PATH']}"}
 
     def extensions(self) -> list[Extension]:
         """What was extended so far, in order."""
@@ -70,7 +70,7 @@ def boot(image: bytes, tpm: Path, folder: Path) -> list[Extension]:
         "--tabasco", "127.0.0.1:3010", "--listen", machines.free_address(), "--tpm", tpm,
     ]  # fmt: skip
     done = subprocess.run(
-        command, env=recording.environment, capture_output=True, text=True, timeout=PATIENCE_S,
+        command, env=recording.environment(), capture_output=True, text=True, timeout=PATIENCE_S,
         check=False,
     )  # fmt: skip
     assert "it powered itself off" in done.stderr, done.stderr

@@ -2,6 +2,8 @@
 
 import struct
 
+from sonora_machine.uki import PeFile, write_uki
+
 STUB = {".text": b"\xc3" * 40, ".sdmagic": b"#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####"}
 TABLE = 64 + 24 + 240
 """Where the table of sections is in a made file."""
@@ -41,3 +43,17 @@ def stub_of(generation: int) -> bytes:
     """A file that says it is a stub of this generation of systemd."""
     magic = f"#### LoaderInfo: systemd-stub {generation}.13-1~deb13u1 ####\0".encode()
     return made_pe({".text": b"\xc3", ".sdmagic": magic})
+
+
+OURS = (".osrel", ".cmdline", ".uname", ".linux", ".initrd")
+"""What is put behind a stub, which has parts of its own."""
+
+
+def rewritten(image: bytes, **changes: bytes) -> bytes:
+    """A unified kernel image with other parts: `cmdline=...` is another command line."""
+    pe = PeFile.parse(image)
+    parts = {name: content for name in OURS if (content := pe.content(image, name)) is not None}
+    begin = min(each.offset for each in pe.sections if each.name in parts)
+    stub = bytearray(image[:begin])
+    struct.pack_into("<H", stub, pe.coff + 2, len(pe.sections) - len(parts))
+    return write_uki(bytes(stub), parts | {f".{name}": data for name, data in changes.items()})

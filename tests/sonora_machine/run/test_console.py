@@ -53,8 +53,10 @@ def test_how_a_service_ended_is_found(status):
     assert service_status("veracruz: power off") is None
 
 
-def test_the_service_that_ended_last_counts():
-    assert service_status(CONSOLE + CONSOLE.replace("status 3", "status 0")) == 0
+def test_the_service_that_ended_last_counts_but_for_one_that_was_refused():
+    first, last = (CONSOLE.replace("status 3", f"status {status}") for status in (1, 0))
+    assert service_status(first + last) == 0
+    assert service_status(CONSOLE + last) == 3
 
 
 @pytest.mark.parametrize(("status", "ours"), [(0, 1), (1, 1), (3, 3), (4, 4), (-9, 1), (130, 1)])

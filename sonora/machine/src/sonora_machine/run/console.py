@@ -39,9 +39,13 @@ def last_lines(descriptor: int, *, begin: int = 0, lines: int = 15) -> str:
 
 
 def service_status(console: str) -> int | None:
-    """The exit status of the service that ended last; None if none did."""
-    found = _ENDED.findall(console)
-    return int(found[-1]) if found else None
+    """The exit status of the service that ended last, or of one that was refused; None of none.
+
+    One that is refused takes others with it, which may end later.
+    """
+    found = [int(each) for each in _ENDED.findall(console)]
+    refused = MachineRefusedError.exit_code
+    return refused if refused in found else next(reversed(found), None)
 
 
 def failure(message: str, console: str) -> MachineError:
