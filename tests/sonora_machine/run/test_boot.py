@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -18,6 +19,7 @@ from support.efi_programs import Reset, says_and_ends, says_nothing
 from support.machines import needs_emulator
 from support.patience import PATIENCE_S
 from support.processes import children, eventually, runs
+from support.users import STRANGER, commands_for_everybody, needs_root, open_folder
 
 pytestmark = needs_emulator
 WORD = "here is the machine"
@@ -117,6 +119,31 @@ def test_an_emulator_or_a_tpm_that_is_killed_ends_the_machine(words):
             _, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 1
         assert any(each in err for each in told)
+
+
+@needs_root
+def test_a_plain_user_starts_a_machine():
+    with open_folder() as folder:
+        commands_for_everybody(("sonora",), folder)
+        own = folder / "own"
+        own.mkdir()
+        (own / "image.efi").write_bytes(says_and_ends(WORD, Reset.SHUTDOWN))
+        machines.policy_file(own).rename(own / "policy.json")
+        os.chown(own, STRANGER, STRANGER)
+        words = [
+            "machine", "run", "image.efi", "policy.json", "--tabasco", "127.0.0.1:3010",
+            "--listen", machines.free_address(), "--tpm", "tpm", "--log", "console.log",
+        ]  # fmt: skip
+        done = subprocess.run(
+            [folder / "sonora", *words], user=STRANGER, group=STRANGER, extra_groups=[], cwd=own,
+            env={"PATH": os.environ["PATH"], "HOME": str(own), "TMPDIR": str(own)},
+            capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+        assert f"\n{WORD}" in done.stderr
+        assert {path.name for path in own.iterdir()} == {
+            "console.log", "image.efi", "policy.json", "tpm"
+        }  # fmt: skip
+        assert (own / "console.log").stat().st_uid == STRANGER
 
 
 def test_what_qemu_has_to_say_of_a_port_in_use_is_told(words):
