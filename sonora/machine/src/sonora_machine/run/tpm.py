@@ -165,4 +165,6 @@ def _run_setup(authority: Path, state: Path) -> None:
         raise MachineError(f"swtpm_setup did not end within {_SETUP_S:.0f} s") from None
     if done.returncode != 0:
         told = "\n  ".join((done.stdout + done.stderr).splitlines()[-8:])
-        raise MachineError(f"swtpm_setup made no TPM; its last output:\n  {told}")
+        raise MachineError(
+            f"swtpm_setup made no TPM in {state} (is its disk full?); its last output:\n  {told}"
+        )
