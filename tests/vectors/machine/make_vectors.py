@@ -49,8 +49,8 @@ def archive(*entries: bytes) -> bytes:
     return b"".join(entries) + entry("TRAILER!!!", 0, b"")
 
 
-def started(image: bytes) -> tuple[dict[str, str], bytes]:
-    """The registers and the event log after this image was started."""
+def started(image: bytes, added: tuple[str, ...]) -> tuple[dict[str, str], bytes]:
+    """The registers and the event log after this image was started, with what a host adds."""
     with tempfile.TemporaryDirectory() as folder:
         boot = Path(folder, "esp/EFI/BOOT")
         boot.mkdir(parents=True)
@@ -65,17 +65,17 @@ def started(image: bytes) -> tuple[dict[str, str], bytes]:
         ):
             while not Path(folder, "swtpm").exists():
                 pass
-            subprocess.run(QEMU, cwd=folder, check=True, timeout=300)
+            subprocess.run([*QEMU, *added], cwd=folder, check=True, timeout=300)
         told = Path(folder, "serial").read_text(errors="replace")
     pcrs = re.findall(r"PCR (\d\d) ([0-9A-F]{64})", told)
     log = bytes.fromhex("".join(re.findall(r"LOG ([0-9a-f]+)", told)))
     return {f"pcr{int(number)}": value.lower() for number, value in pcrs}, log
 
 
-def vector(stub: bytes, parts: dict[str, bytes]) -> dict[str, object]:
+def vector(stub: bytes, parts: dict[str, bytes], *added: str) -> dict[str, object]:
     """What is written down of an image, which is all of it but the two large programs."""
     image = write_uki(stub, parts)
-    registers, log = started(image)
+    registers, log = started(image, added)
     found = UnifiedImage.parse(image)
     small = {name: bytes(part) for name, part in found.parts.items() if name != ".linux"}
     return {
@@ -111,10 +111,18 @@ def main() -> None:
         ".ucode": archive(entry("kernel", 0o040755, b"")),
     }
     del more[".uname"]  # the older stub has no room for all
+    adds = "type=11,value=io.systemd.stub.kernel-cmdline-extra=added-by-the-host"
     for generation, stub in zip((252, 257), stubs, strict=True):
-        for name, parts in (("plain", plain), ("more-parts", more)):
-            text = json.dumps(vector(stub, parts), indent=1)
-            (HERE / f"systemd-{generation}-{name}.json").write_text(text + "\n")
+        write(generation, "plain", vector(stub, plain))
+        write(generation, "more-parts", vector(stub, more))
+        if generation > 252:
+            write(generation, "host-adds", vector(stub, plain, "-smbios", adds))
+
+
+def write(generation: int, name: str, recorded: dict[str, object]) -> None:
+    """Write what was recorded of an image with a stub of this generation."""
+    text = json.dumps(recorded, indent=1)
+    (HERE / f"systemd-{generation}-{name}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
