@@ -103,6 +103,42 @@ def test_what_nobody_knows_is_ignored():
     assert with_appraisal({-70002: {"akpub": b""}}) == with_appraisal()
 
 
+MEASURED = {"pcr4": bytes(32), "pcr11": b"\x11" * 32, "measurement": b"\x48" * 48}
+
+
+class TestMachine:
+    def test_what_hardware_measured_is_read(self):
+        assert with_appraisal({-76004: MEASURED}).machine == MEASURED
+        assert with_appraisal().machine == {}
+
+    def test_nothing_measured_is_not_said(self):
+        written = cbor2.loads(cbor2.loads(sign_ear(EAR, DEVICE)).value[2])
+        assert not any(-76004 in part for part in written[266].values())
+
+    @pytest.mark.parametrize(
+        "machine",
+        [
+            {},
+            [],
+            b"",
+            {4: bytes(32)},
+            {"": bytes(32)},
+            {"p" * 33: bytes(32)},
+            {"pcr\n4": bytes(32)},
+            {"pcr4": "00" * 32},
+            {"pcr4": [bytes(32)]},
+            {"pcr4": bytes(31)},
+            {"pcr4": b""},
+            {"pcr4": bytes(65)},
+            {f"pcr{number}": bytes(32) for number in range(33)},
+        ],
+    )
+    def test_anything_else_is_refused(self, machine):
+        with pytest.raises(AttestationError) as caught:
+            with_appraisal({-76004: machine})
+        assert caught.value.stage is Stage.CLAIMS
+
+
 class TestSignature:
     def test_only_the_verifiers_key_will_do(self):
         with refused(ErrorCode.SIGNATURE, Stage.SIGNATURE):
@@ -349,13 +385,17 @@ def test_no_single_bit_of_a_result_can_be_changed(bit):
 
 int8 = st.none() | st.integers(-128, 127)
 appraisals = st.builds(
-    lambda vector, policies, nonce, worse: Appraisal(
-        max(vector.worst, worse), vector, policies, nonce
+    lambda vector, policies, nonce, worse, machine: Appraisal(
+        max(vector.worst, worse), vector, policies, nonce, machine
     ),
     st.builds(TrustVector, *[int8] * 8),
     st.lists(st.text(max_size=20), max_size=3).map(tuple),
     st.none() | st.binary(min_size=8, max_size=64),
     st.sampled_from(Tier),
+    st.dictionaries(
+        st.sampled_from(["pcr4", "measurement", "rtmr0", "x" * 32]),
+        st.sampled_from([32, 48, 64]).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
+    ),
 )
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,24 @@ def test_what_is_written_has_the_names_of_the_newest_draft():
 def test_what_nobody_knows_is_ignored():
     assert read({"another": [{"x": 1.5}], "ear.status": "none"}) == EAR
     assert with_appraisal({"ear_veraison_policy_claims": {}}) == EAR.submods["sonora"]
+
+
+def test_what_hardware_measured_of_a_machine_has_a_name_of_its_own():
+    machine = {"pcr4": bytes(32), "measurement": b"\x48" * 48}
+    written = {name: part(value) for name, value in machine.items()}
+    measured = with_appraisal({"veracruz_machine": written})
+    assert measured == replace(EAR.submods["sonora"], machine=machine)
+    told = sign_ear_jwt(replace(EAR, submods={"sonora": measured}), DEVICE)
+    assert json.loads(parts(told)[1])["submods"]["sonora"]["veracruz_machine"] == written
+    assert verify(told).submods["sonora"].machine == machine
+
+
+@pytest.mark.parametrize(
+    "machine", [{}, [], "pcr4", None, {"pcr4": 1}, {"pcr4": "00"}, {"pcr4": "?" * 43}]
+)
+def test_a_machine_in_another_form_is_refused(machine):
+    with pytest.raises(AttestationError):
+        with_appraisal({"veracruz_machine": machine})
 
 
 class TestHeader:

@@ -144,6 +144,9 @@ def test_both_formats_refuse(make, path, value, code, where):
         (("platforms", 0, "name"), "Linux Software", "invalid-value", "platforms[0].name"),
         (("platforms", 0, "name"), "a" * 65, "invalid-value", "platforms[0].name"),
         (("platforms", 0, "version"), "1", "unknown-field", "platforms[0]"),
+        (("platforms", 0, "machine"), None, "invalid-value", "platforms[0].machine"),
+        (("platforms", 0, "machine"), [], "invalid-value", "platforms[0].machine"),
+        (("platforms", 0, "machine"), {}, "machine", "platforms[0].machine"),
         (("program_digest",), "AB" * 32, "invalid-value", "program_digest"),
         (("program_digest",), "ab" * 31, "invalid-value", "program_digest"),
         (("expires_at",), "2026-06-01T00:00:00Z", "enclave-expired", "expires_at"),
@@ -222,6 +225,49 @@ def test_a_field_of_2021_is_unknown_to_the_current_format():
     error = refusal_of(text(current_document() | {"pi_hash": "00" * 32}))
     assert error.code is PolicyErrorCode.UNKNOWN_FIELD
     assert "pi_hash" in str(error)
+
+
+def with_machine(machine, name="tpm"):
+    platform = current_document()["platforms"][0] | {"name": name, "machine": machine}
+    return text(current_document() | {"platforms": [platform]})
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "where"),
+    [
+        ({}, "machine", ""),
+        ({"pcr4": []}, "machine", ""),
+        ({"pcr4": ["11" * 32], "pcr5": []}, "machine", ""),
+        ({"pcr24": ["11" * 32]}, "machine", ""),
+        ({"PCR4": ["11" * 32]}, "machine", ""),
+        ({"pcr04": ["11" * 32]}, "machine", ""),
+        ({"mrtd": ["11" * 48]}, "machine", ""),
+        ({"": ["11" * 32]}, "machine", ""),
+        ({"pcr4": ["11" * 48]}, "invalid-value", ".pcr4[0]"),  # of another bank
+        ({"pcr4": ["11" * 32, "1"]}, "invalid-value", ".pcr4[1]"),
+        ({"pcr4": ["xy" * 32]}, "invalid-value", ".pcr4[0]"),
+        ({"pcr4": "11" * 32}, "invalid-value", "[...]"),
+        ({"pcr4": [bytes(32).hex(), None]}, "invalid-value", "[...][1]"),
+    ],
+)
+def test_what_no_machine_can_have_measured_is_refused(machine, code, where):
+    error = refusal_of(with_machine(machine))
+    assert (error.code, error.path) == (code, f"$.platforms[0].machine{where}")
+
+
+def test_a_register_that_is_not_known_is_told_with_those_that_are():
+    error = refusal_of(with_machine({"rtmr4": ["11" * 48]}, "tdx"))
+    assert error.detail == (
+        "'rtmr4' is no register of tdx; they are mrtd, rtmr0, rtmr1, rtmr2, rtmr3"
+    )
+
+
+@pytest.mark.parametrize("name", ["linux-software-root", "sgx", "arm-cca", "some-other"])
+def test_a_platform_on_which_nothing_measures_a_machine_is_told(name):
+    error = refusal_of(with_machine({"pcr4": ["11" * 32]}, name))
+    assert error.code == "machine"
+    assert f"nothing measures a machine on {name}" in error.detail
+    assert "tpm, sev-snp, tdx, nitro" in error.detail
 
 
 def test_a_platform_appears_once():

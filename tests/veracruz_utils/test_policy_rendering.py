@@ -12,6 +12,7 @@ from support.policies import DAY, NOW, certificate, key_of, public_key_der
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    REGISTER_BANKS,
     RUNTIME_LAYERS,
     TLS_1_2_SUITES,
     TLS_1_3_SUITES,
@@ -19,6 +20,7 @@ from veracruz_utils.policy import (
     Address,
     IsolationLayer,
     Limits,
+    PinnedRegister,
     Policy,
     PolicyError,
     PolicyErrorCode,
@@ -73,14 +75,35 @@ def _senders(principals, *roles):
     return st.lists(st.sampled_from(numbers), max_size=5) if numbers else st.just([])
 
 
+def measured(name):
+    """A platform with some of its registers pinned, in their order."""
+    bank = REGISTER_BANKS[name]
+    value = st.binary(min_size=bank.value_bytes, max_size=bank.value_bytes)
+    pinned = st.dictionaries(
+        st.sampled_from(bank.names), st.frozensets(value, min_size=1, max_size=3)
+    )
+    return st.builds(
+        AcceptedPlatform,
+        st.just(name),
+        st.frozensets(st.binary(min_size=32, max_size=32), min_size=1, max_size=3),
+        pinned.map(
+            lambda given: tuple(
+                PinnedRegister(each, given[each]) for each in bank.names if each in given
+            )
+        ),
+    )
+
+
 @st.composite
 def said(draw) -> dict:
     principals = draw(identities())
     platform = st.builds(
         AcceptedPlatform,
-        st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True),
+        st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(
+            lambda name: name not in REGISTER_BANKS
+        ),
         st.frozensets(st.binary(min_size=32, max_size=32), min_size=1, max_size=3),
-    )
+    ) | st.sampled_from(list(REGISTER_BANKS)).flatmap(measured)
     return {
         "identities": principals,
         "sinaloa": draw(st.builds(Address, st.just("a.example"), st.integers(1, 65535))),
@@ -127,6 +150,11 @@ def test_terms_of_conduct_are_rendered_as_they_are_given():
     assert {name: json.loads(raw)[name] for name in terms} == terms
     with pytest.raises(PolicyError):
         render_policy(**OF_2021, terms=terms)
+
+
+def test_a_policy_that_pins_no_machine_does_not_say_so():
+    (platform,) = json.loads(render_policy(**CURRENT))["platforms"]
+    assert set(platform) == {"name", "measurements"}
 
 
 def test_a_rendered_policy_says_its_layers_also_where_they_are_the_default():
@@ -179,6 +207,19 @@ def test_times_are_in_utc_and_rounded_down():
         (OF_2021 | {"isolation": RUNTIME_LAYERS}, "invalid-value"),
         (OF_2021 | {"limits": Limits(fuel=1)}, "invalid-value"),
         (OF_2021 | {"tabasco_key": CURRENT["tabasco_key"]}, "invalid-value"),
+        (
+            OF_2021
+            | {
+                "platforms": [
+                    AcceptedPlatform(
+                        "nitro",
+                        frozenset({b"a" * 48}),
+                        (PinnedRegister("pcr0", frozenset({b"b" * 48})),),
+                    )
+                ]
+            },
+            "invalid-value",
+        ),
         (
             OF_2021 | {"platforms": [AcceptedPlatform("sev-snp", frozenset({b"a" * 48}))]},
             "invalid-value",

@@ -3,13 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from psa_attestation.tokens.instance_id import instance_id_of
 from support.enrolment import SoftwareRoot, new_key, spki
 from tabasco import RefusalError, RejectionReason, TabascoError
 from tabasco.registry.instances import Enrolment, Instances
+from tabasco.registry.models import InstanceRow
+from tabasco.registry.policies import Policies
 from tabasco.registry.roots import Roots
+from tabasco.verify.kinds import EvidenceKind
 from tabasco.verify.named import Named, Subject
+from tabasco.verify.proven import NO_END, Proven
 
 
 @pytest.fixture
@@ -47,6 +52,31 @@ def test_an_instance_is_live_then_expired_unless_revoked(instances, clock):
     assert found.state(clock() + timedelta(hours=1)) == "expired"
     instances.revoke(written.instance_id, at=clock())
     assert instances.find(written.instance_id).state(clock()) == "revoked"
+
+
+def test_what_hardware_measured_of_a_machine_is_kept_anew_at_each_enrolment(
+    instances, database, clock
+):
+    key = new_key()
+    policy = f'version = 1\n[tpm.measurements]\npcr23 = ["{"00" * 32}"]\n'
+    Policies(database).put_in_force(policy.encode(), at=clock())
+    for value in (b"\x01" * 32, b"\x02" * 32):
+        measured = {"pcr4": value, "pcr23": bytes(32), "pcrs": bytes(32), "sha384.pcr4": bytes(48)}
+        proven = Proven(EvidenceKind.TPM, measured, b"", None, NO_END)
+        written = enrolment(clock, key, platform="tpm", proven=proven)
+        instances.enrol(written)
+        # Registers that policies can pin, and nothing else.
+        found = {"pcr4": value, "pcr23": bytes(32)}
+        assert instances.find(written.instance_id).machine == found
+        assert [each.machine for each in instances.all()] == [found]
+
+
+def test_who_enrolled_before_machines_were_kept_has_none(instances, database, clock):
+    written = enrolment(clock)
+    instances.enrol(written)
+    with database.reading() as session:
+        assert session.scalar(select(InstanceRow.machine)) is None
+    assert instances.find(written.instance_id).machine == {}
 
 
 def test_a_root_removed_while_its_evidence_was_verified_vouches_for_nothing(

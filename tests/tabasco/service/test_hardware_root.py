@@ -37,6 +37,12 @@ from veracruz_utils.public_keys import der_of
 
 REPORT_DATA = {dcap.SGX: 320, dcap.TDX: 520}
 CHALLENGE = bytes(range(32))
+MACHINES = {
+    EvidenceKind.SGX: set(),  # an enclave is no machine
+    EvidenceKind.TDX: {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"},
+    EvidenceKind.NITRO: {f"pcr{number}" for number in nitro.MEMBERS["pcrs"]},
+    EvidenceKind.ARM_CCA: set(),
+}
 
 
 @dataclass
@@ -166,6 +172,7 @@ def test_a_root_attester_on_hardware_enrols_when_the_policy_accepts_it(desk, att
     assert instance.instance_id == attester.instance_id
     assert (instance.platform, instance.root) == (platform.kind.value, None)
     assert instance.measurement == platform.measurement
+    assert set(instance.machine) == MACHINES[platform.kind]
 
 
 def test_without_a_policy_no_hardware_is_accepted(desk, attester):

@@ -78,6 +78,7 @@ def test_a_result_about_a_good_token_says_so_under_our_key(service, enrolled, re
     assert appraisal.status is Tier.AFFIRMING
     assert appraisal.trust_vector.claims == {0: 2}, "only the instance's identity is affirmed"
     assert appraisal.nonce == CHALLENGE
+    assert appraisal.machine == {}, "no hardware measured anything"
     runtime = RuntimeClaims.of(read_unverified_claims(ear.raw_evidence))
     assert runtime.measurement == sha256(b"runtime").digest()
 

@@ -1,6 +1,7 @@
 """What a verifier concludes about an attester: trust vector and tier (draft-ietf-rats-ar4si)."""
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import field, fields
 from enum import IntEnum
 from typing import Final
 
@@ -55,7 +56,7 @@ class TrustVector:
         return max(map(tier_of, self.claims.values()), default=Tier.NONE)
 
 
-VECTOR_NAMES: Final = tuple(field.name for field in fields(TrustVector))
+VECTOR_NAMES: Final = tuple(each.name for each in fields(TrustVector))
 
 
 @frozen
@@ -67,9 +68,12 @@ class Appraisal:
         trust_vector: why.
         policy_ids: the policies applied, in order; may be empty.
         nonce: the nonce of the appraised evidence, 8 to 64 bytes.
+        machine: our claim -76004, what hardware measured of the machine that the attester is in,
+            by the platform's names of its registers; empty where no hardware vouched.
     """
 
     status: Tier
     trust_vector: TrustVector = TrustVector()
     policy_ids: tuple[str, ...] = ()
     nonce: bytes | None = None
+    machine: Mapping[str, bytes] = field(default_factory=dict)

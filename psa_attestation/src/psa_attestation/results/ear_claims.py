@@ -9,7 +9,16 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Final
 
-from psa_attestation.cbor.members import array, integer, mapping, octets, refused, required, text
+from psa_attestation.cbor.members import (
+    array,
+    integer,
+    mapping,
+    octets,
+    plain_text,
+    refused,
+    required,
+    text,
+)
 from psa_attestation.cbor.values import Encodable, Key, Value
 from psa_attestation.errors import ErrorCode
 from psa_attestation.results.appraisal import INT8, VECTOR_NAMES, Appraisal, Tier, TrustVector
@@ -19,6 +28,8 @@ EXP, NBF, IAT, NONCE = 4, 5, 6, 10
 PROFILE, SUBMODS = 265, 266
 STATUS, VECTOR, RAW_EVIDENCE, POLICY_IDS, VERIFIER_ID = 1000, 1001, 1002, 1003, 1004
 DEVELOPER, BUILD = 0, 1
+MACHINE = -76004
+"""Private to us, as claims of our tokens are; who does not know it passes over it."""
 
 # Above that a reader of JSON may round (RFC 8259 section 6).
 _TIMES: Final = range(2**53)
@@ -27,6 +38,9 @@ _MAX_TEXT: Final = 256
 _MAX_SUBMODS: Final = 16
 _MAX_POLICIES: Final = 64
 _MAX_EVIDENCE: Final = 32 * 1024
+_MAX_REGISTERS: Final = 32
+_MAX_REGISTER_NAME: Final = 32
+_REGISTER_SIZES: Final = (32, 48, 64)
 
 
 class EarProfile(Enum):
@@ -100,6 +114,8 @@ def _encode_appraisal(appraisal: Appraisal) -> dict[int, Encodable]:
         members[POLICY_IDS] = appraisal.policy_ids
     if appraisal.nonce is not None:
         members[NONCE] = appraisal.nonce
+    if appraisal.machine:
+        members[MACHINE] = dict(appraisal.machine)
     return members
 
 
@@ -186,7 +202,23 @@ def _appraisal(value: Value, profile: EarProfile) -> Appraisal:
             ErrorCode.STATUS_BETTER_THAN_VECTOR,
             f"the status is {status.name.lower()}, the vector's worst {vector.worst.name.lower()}",
         )
-    return Appraisal(status, vector, _policy_ids(members, profile), _nonce(members))
+    machine = _machine(members[MACHINE]) if MACHINE in members else {}
+    return Appraisal(status, vector, _policy_ids(members, profile), _nonce(members), machine)
+
+
+def _machine(value: Value) -> dict[str, bytes]:
+    members = mapping(value, "the machine")
+    if not 1 <= len(members) <= _MAX_REGISTERS:
+        raise refused(
+            ErrorCode.CLAIM_VALUE,
+            f"the machine has {len(members)} registers, 1 to {_MAX_REGISTERS} are read",
+        )
+    return {
+        plain_text(name, "a register's name", min_chars=1, max_chars=_MAX_REGISTER_NAME): octets(
+            measured, "a register's value", _REGISTER_SIZES
+        )
+        for name, measured in members.items()
+    }
 
 
 def _vector(value: Value) -> TrustVector:

@@ -23,6 +23,7 @@ from psa_attestation.results.ear_claims import (
     DEVELOPER,
     EXP,
     IAT,
+    MACHINE,
     NBF,
     NEWEST,
     NONCE,
@@ -71,6 +72,7 @@ _UNDERSCORES: Final = _Names(
         "ear_trustworthiness_vector": VECTOR,
         "ear_appraisal_policy_ids": POLICY_IDS,
         "eat_nonce": NONCE,
+        "veracruz_machine": MACHINE,
     },
 )
 _DOTS: Final = _Names(
@@ -157,7 +159,13 @@ def _appraisal(value: JsonValue, names: _Names) -> Value:
         raise refused(ErrorCode.CLAIM_TYPE, "the status is not text")
     if isinstance(vector := value.get(_name(names.appraisal, VECTOR)), dict):
         members[VECTOR] = {_claim(name): _plain(claim) for name, claim in vector.items()}
+    if isinstance(machine := members.get(MACHINE), dict):
+        members[MACHINE] = {name: _octets(measured) for name, measured in machine.items()}
     return members
+
+
+def _octets(value: Value) -> Value:
+    return from_base64url(value, "a register's value") if isinstance(value, str) else value
 
 
 def _claim(name: str) -> int:
@@ -215,6 +223,10 @@ def _appraisal_to_json(appraisal: Appraisal) -> dict[str, object]:
             "ear_trustworthiness_vector": vector or None,
             "ear_appraisal_policy_ids": list(appraisal.policy_ids) or None,
             "eat_nonce": _bytes_to_json(appraisal.nonce),
+            "veracruz_machine": {
+                name: to_base64url(value) for name, value in appraisal.machine.items()
+            }
+            or None,
         }
     )
 

@@ -1,12 +1,13 @@
 """What evidence proved, as it is kept with an enrolment, so that later policies decide on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from tabasco.verify.proven import Fact, HexNumber, Proven
+from veracruz_utils.policy import REGISTER_BANKS
 
 MAX_KEPT_BYTES: Final = 1024 * 1024
 _TEXT, _NUMBER, _HEX = "text", "number", "hex"
@@ -20,6 +21,28 @@ def keep(proven: Proven) -> bytes:
 def kept(data: bytes) -> Proven:
     """What was kept."""
     return _with_facts(msgspec.json.decode(data, type=Proven), _read)
+
+
+def machine_of(proven: Proven | None) -> dict[str, bytes]:
+    """What evidence proved of the machine: the registers that policies of principals can pin.
+
+    Nothing where no hardware proved anything, or nothing that measures a machine.
+    """
+    bank = None if proven is None else REGISTER_BANKS.get(proven.kind.value)
+    if proven is None or bank is None:
+        return {}
+    measured = proven.measurements
+    return {name: measured[name] for name in bank.names if name in measured}
+
+
+def keep_machine(machine: Mapping[str, bytes]) -> bytes | None:
+    """`machine`, for `kept_machine`."""
+    return msgspec.json.encode(machine) if machine else None
+
+
+def kept_machine(data: bytes | None) -> dict[str, bytes]:
+    """What was kept; nothing of who enrolled before it was."""
+    return {} if data is None else msgspec.json.decode(data, type=dict[str, bytes])
 
 
 def _with_facts(proven: Proven, change: Callable[[Fact], Fact]) -> Proven:

@@ -23,7 +23,7 @@ from tabasco.registry.sqlite import sqlite_engine, sqlite_url
 
 __all__ = ["NEWEST", "Database", "Lookup", "sqlite_url"]
 
-NEWEST: Final = "0008"
+NEWEST: Final = "0009"
 """The revision that `migrations` end with."""
 _REVISIONS: Final = text("select version_num from alembic_version")
 _NO_ROOM: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
-from tabasco.appraisal.kept import MAX_KEPT_BYTES, keep
+from tabasco.appraisal.kept import MAX_KEPT_BYTES, keep, keep_machine, kept_machine, machine_of
 from tabasco.appraisal.policy import AppraisalPolicy
 from tabasco.appraisal.revocation import PREFIX, revocation_checks
 from tabasco.errors import RefusalError, RejectionReason, TabascoError
@@ -46,7 +46,8 @@ class Instance:
     """An enrolled instance.
 
     `measurement` and `version` are of the root attestation isolate itself; `root` names the root
-    whose evidence vouched for it, None where the platform's hardware did.
+    whose evidence vouched for it, None where the platform's hardware did. `measured` is
+    what that hardware measured of the machine around it, as it is kept.
     """
 
     instance_id: bytes
@@ -58,6 +59,12 @@ class Instance:
     enrolled_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    measured: bytes | None
+
+    @property
+    def machine(self) -> dict[str, bytes]:
+        """What hardware measured of the machine it is in, by register; empty where none did."""
+        return kept_machine(self.measured)
 
     def state(self, at: datetime) -> InstanceState:
         """What it is at this time; revoked is for ever."""
@@ -129,6 +136,7 @@ class Instances:
             row.enrolled_at = enrolment.enrolled_at
             row.expires_at = enrolment.expires_at
             row.evidence = None if enrolment.proven is None else _kept(enrolment.proven)
+            row.machine = keep_machine(machine_of(enrolment.proven))
             session.flush()
             session.execute(delete(InstanceValueRow).filter_by(instance=row.id))
             session.add_all(
@@ -164,7 +172,7 @@ class Instances:
             found = session.execute(
                 _EVERY.order_by(InstanceRow.enrolled_at.desc(), InstanceRow.id.desc())
             )
-            return [Instance(*row) for row in found]
+            return [Instance(*tuple(row)) for row in found]
 
     def revoke(self, instance_id: bytes, *, at: datetime, actor: str = audit.OPERATOR) -> Instance:
         """From now on nothing this instance signs is believed; a second time changes nothing.
@@ -201,6 +209,7 @@ _EVERY: Final = select(
     InstanceRow.enrolled_at,
     InstanceRow.expires_at,
     func.coalesce(InstanceRow.revoked_at, _VALUE_REVOKED_AT).label("revoked_at"),
+    InstanceRow.machine,
 ).outerjoin(RootRow, InstanceRow.root_id == RootRow.id)
 """The fields of an `Instance`, in their order."""
 _BY_ID: Final = _EVERY.where(InstanceRow.instance_id == bindparam("instance_id"))

@@ -110,6 +110,8 @@ class InstanceRow(Base):
     """An enrolled root attestation isolate, and what its native evidence said.
 
     `evidence` is what hardware proved, by which later policies decide; None where a root vouched.
+    `machine` is what it measured of the machine, for results: of `evidence` the part that they
+    tell, so that not all of it is read for each; None too for who enrolled before it was kept.
     `revoked_at` is set with the root; what is revoked by its values is in `RevocationRow`.
     """
 
@@ -126,6 +128,7 @@ class InstanceRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     evidence: Mapped[bytes | None] = mapped_column(LargeBinary(1024 * 1024))
+    machine: Mapped[bytes | None] = mapped_column(LargeBinary(4 * 1024))
 
 
 class InstanceValueRow(Base):

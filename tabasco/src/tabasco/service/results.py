@@ -3,7 +3,9 @@
 A result says that the token is authentic, answers the challenge, and comes from an instance that
 is enrolled on the platform the token names. It carries the token itself: which runtime, certificate
 and policy that is about, the relying party reads there and compares with its own policy. So the
-vector affirms the instance's identity and claims nothing else, about hardware least of all.
+vector affirms the instance's identity and claims nothing else, about hardware least of all. What
+hardware measured of the instance's machine when it enrolled is told as it was proven, register by
+register, and is for the relying party's policy to judge, too.
 """
 
 from datetime import datetime, timedelta
@@ -106,22 +108,25 @@ class Results:
         issued, expires = int(at.timestamp()), min(at + self._validity, instance.expires_at)
         if int(expires.timestamp()) <= issued:
             raise RefusalError(RejectionReason.INSTANCE_EXPIRED, "within this second")
-        ear = self._ear(token, challenge, issued, int(expires.timestamp()))
+        ear = self._ear(token, challenge, instance, (issued, int(expires.timestamp())))
         key = self._key_ring.signing(pinned_key, at=at)
         if as_jwt:
             return AttestationResult(sign_ear_jwt(ear, key.private, kid=key.kid).encode(), claims)
         return AttestationResult(sign_ear(ear, key.private), claims)
 
-    def _ear(self, token: bytes, challenge: bytes, issued: int, expires: int) -> Ear:
+    def _ear(
+        self, token: bytes, challenge: bytes, instance: Instance, in_force: tuple[int, int]
+    ) -> Ear:
         appraisal = Appraisal(
             status=Tier.AFFIRMING,
             trust_vector=TrustVector(instance_identity=_RECOGNISED),
             policy_ids=(POLICY_ID,),
             nonce=challenge,
+            machine=instance.machine,
         )
         return Ear(
-            issued_at=issued,
-            expires_at=expires,
+            issued_at=in_force[0],
+            expires_at=in_force[1],
             verifier=self._verifier,
             submods={SUBMOD: appraisal},
             nonce=challenge,

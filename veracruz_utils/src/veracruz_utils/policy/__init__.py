@@ -26,6 +26,7 @@ from veracruz_utils.policy.conduct import (
 )
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
+from veracruz_utils.policy.machine import REGISTER_BANKS, PinnedRegister, RegisterBank
 from veracruz_utils.policy.policy import Policy
 from veracruz_utils.policy.values import (
     DATA_SENDERS,
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_POLICY_BYTES",
     "OPAQUE",
     "PROGRAM_SENDERS",
+    "REGISTER_BANKS",
     "RESULT_READERS",
     "RUNTIME_LAYERS",
     "STREAM_SENDERS",
@@ -62,12 +64,14 @@ __all__ = [
     "IsolationLayer",
     "Limits",
     "Mechanism",
+    "PinnedRegister",
     "Policy",
     "PolicyError",
     "PolicyErrorCode",
     "PolicyFormat",
     "PolicyIdentity",
     "Privacy",
+    "RegisterBank",
     "ResultTerms",
     "Role",
     "Strategy",

@@ -23,6 +23,7 @@ from veracruz_utils.policy.certificates import public_key_from_pem
 from veracruz_utils.policy.ciphersuites import TLS_1_3_SUITES
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
 from veracruz_utils.policy.isolation import RUNTIME_LAYERS, IsolationLayer
+from veracruz_utils.policy.machine import REGISTER_BANKS, PinnedRegister
 from veracruz_utils.policy.values import AcceptedPlatform, Limits, PolicyFormat
 
 VERSION: Final = 1
@@ -39,6 +40,7 @@ class _IdentityForm(IdentityForm, forbid_unknown_fields=True):
 class _Platform(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     measurements: list[str]
+    machine: dict[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 _Limits = msgspec.defstruct(
@@ -131,10 +133,39 @@ def _read_platforms(entries: list[_Platform]) -> tuple[AcceptedPlatform, ...]:
                 read_measurement(text, sizes=(32, 48), path=f"{path}.measurements[{number}]")
                 for number, text in enumerate(entry.measurements)
             ),
+            _read_machine(entry, f"{path}.machine"),
         )
     if not platforms:
         raise _missing("no platform is accepted, so no isolate could ever run this", "$.platforms")
     return tuple(platforms.values())
+
+
+def _read_machine(entry: _Platform, path: str) -> tuple[PinnedRegister, ...]:
+    if isinstance(entry.machine, msgspec.UnsetType):
+        return ()
+    bank = REGISTER_BANKS.get(entry.name)
+    if bank is None:
+        measured = ", ".join(REGISTER_BANKS)
+        detail = f"nothing measures a machine on {entry.name}; on these it is: {measured}"
+        raise PolicyError(PolicyErrorCode.MACHINE, detail, path=path)
+    if unknown := sorted(entry.machine.keys() - set(bank.names)):
+        names = ", ".join(bank.names)
+        detail = f"{unknown[0][:80]!r} is no register of {entry.name}; they are {names}"
+        raise PolicyError(PolicyErrorCode.MACHINE, detail, path=path)
+    if not entry.machine or not all(entry.machine.values()):
+        detail = "pins nothing: give each register a value, or leave it out"
+        raise PolicyError(PolicyErrorCode.MACHINE, detail, path=path)
+    return tuple(
+        PinnedRegister(
+            name,
+            frozenset(
+                read_measurement(text, sizes=(bank.value_bytes,), path=f"{path}.{name}[{number}]")
+                for number, text in enumerate(entry.machine[name])
+            ),
+        )
+        for name in bank.names
+        if name in entry.machine
+    )
 
 
 def _read_isolation(entries: list[IsolationLayer] | msgspec.UnsetType) -> frozenset[IsolationLayer]:

@@ -35,6 +35,7 @@ class PolicyErrorCode(StrEnum):
     CIPHERSUITE_UNKNOWN = "ciphersuite-unknown"
     CIPHERSUITE_UNSUPPORTED = "ciphersuite-unsupported"
     MISSING_PLATFORM = "missing-platform"
+    MACHINE = "machine"
     URL_INVALID = "url-invalid"
     LIMIT_OUT_OF_RANGE = "limit-out-of-range"
     NAME = "name"

@@ -128,6 +128,7 @@ def _only_current(
             {
                 "name": platform.name,
                 "measurements": sorted(value.hex() for value in platform.measurements),
+                **_machine(platform),
             }
             for platform in platforms
         ],
@@ -138,6 +139,12 @@ def _only_current(
     if limits is not None:
         fields["limits"] = asdict(limits)
     return fields
+
+
+def _machine(platform: AcceptedPlatform) -> dict[str, object]:
+    """What is pinned of the machine; nothing is not said, and so changes no digest."""
+    pinned = {each.name: sorted(value.hex() for value in each.values) for each in platform.machine}
+    return {"machine": pinned} if pinned else {}
 
 
 def _only_2021(
@@ -151,6 +158,8 @@ def _only_2021(
     }
     names = {name: field for name, field, _ in PLATFORM_FIELDS}
     for platform in platforms:
+        if platform.machine:
+            raise _unspeakable("what hardware measured of a machine")
         if platform.name not in names or len(platform.measurements) != 1:
             raise _unspeakable(f"{len(platform.measurements)} measurements of {platform.name}")
         (measurement,) = platform.measurements

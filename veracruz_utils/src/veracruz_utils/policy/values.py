@@ -7,6 +7,7 @@ from typing import Any, Final
 from veracruz_utils.digest import Digest
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy.errors import PolicyError, PolicyErrorCode
+from veracruz_utils.policy.machine import PinnedRegister
 
 LINUX_SOFTWARE: Final = "linux-software-root"
 """The platform whose root of trust is software on Linux. No hardware vouches for it."""
@@ -80,10 +81,13 @@ class AcceptedPlatform:
     Attributes:
         name: such as `linux-software-root`, `nitro`.
         measurements: of accepted runtimes, each 32 or 48 bytes; at least one.
+        machine: what hardware must have measured of the machine around them; nothing where the
+            policy leaves that to the attestation service.
     """
 
     name: str
     measurements: frozenset[bytes]
+    machine: tuple[PinnedRegister, ...] = ()
 
 
 def _limit(usual: int | None, *, most: int, least: int = 1) -> Any:  # noqa: ANN401 - as `field`
