@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durango import Evidence, GateCheck, GateError, judge
+from durango.chain import chain_lines
 from psa_attestation.cose.signing import sign1
 from psa_attestation.evidence.software import implementation_id_of
 from psa_attestation.results.appraisal import Appraisal, Tier
@@ -19,7 +20,13 @@ from psa_attestation.tokens.claims_codec import encode_claims
 from psa_attestation.tokens.token import mint_token
 from support.principal_rig import DAY, MEASUREMENT, Attester, Rig, key_der, now
 from veracruz_utils.digest import Digest
-from veracruz_utils.policy import LINUX_SOFTWARE, AcceptedPlatform, IsolationLayer, Policy
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    AcceptedPlatform,
+    IsolationLayer,
+    PinnedRegister,
+    Policy,
+)
 
 ATTESTER = Attester()
 RIG = Rig(ATTESTER)
@@ -239,6 +246,140 @@ def test_a_measurement_named_for_another_platform_only_is_refused():
     )
     claims = ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest)
     refused(GateCheck.MEASUREMENT, evidence(claims=claims), policy=policy)
+
+
+# (9) the machine
+
+PCR4, PCR11 = b"\x44" * 32, b"\x11" * 32
+ON_TPM = RIG.policy(
+    platforms=[
+        AcceptedPlatform(
+            "tpm",
+            frozenset({MEASUREMENT}),
+            (
+                PinnedRegister("pcr4", frozenset({PCR4, b"\x55" * 32})),
+                PinnedRegister("pcr11", frozenset({PCR11})),
+            ),
+        )
+    ]
+)
+TOLD = {"pcr0": bytes(32), "pcr4": PCR4, "pcr11": PCR11}
+
+
+def on_tpm(machine, *, policy=ON_TPM, submods=None):
+    """An attestation of an isolate in a machine of which a TPM measured this."""
+    claims = replace(
+        ATTESTER.claims(CHALLENGE, CERTIFICATE, policy.digest),
+        platform="tpm",
+        implementation_id=implementation_id_of("tpm"),
+    )
+    told = submods or {"runtime": Appraisal(Tier.AFFIRMING, machine=machine)}
+    return evidence(claims=claims, ear=lambda honest: replace(honest, submods=told))
+
+
+def test_a_machine_that_was_measured_as_the_policy_says_passes_register_by_register():
+    found = judged(on_tpm(TOLD), policy=ON_TPM)
+    checks = [each for each in found.checks if each.check == GateCheck.MACHINE]
+    assert [each.found for each in checks] == [f"pcr4 {PCR4.hex()}", f"pcr11 {PCR11.hex()}"]
+    assert "my policy names for pcr4 on tpm" in checks[0].against
+    assert [(each.name, each.value, each.pinned) for each in found.machine] == [
+        ("pcr0", bytes(32), False),
+        ("pcr4", PCR4, True),
+        ("pcr11", PCR11, True),
+    ]
+
+
+def test_any_of_the_values_of_a_register_will_do():
+    assert judged(on_tpm(TOLD | {"pcr4": b"\x55" * 32}), policy=ON_TPM)
+
+
+@pytest.mark.parametrize("register", ["pcr4", "pcr11"])
+@pytest.mark.parametrize("value", [bytes(32), b"\x44" * 31 + b"\x45", b"\x44" * 48])
+def test_another_value_of_a_register_is_refused_with_both_and_the_remedy(register, value):
+    error = refused(GateCheck.MACHINE, on_tpm(TOLD | {register: value}), policy=ON_TPM)
+    assert f"found {register} {value.hex()}" in str(error)
+    for accepted in {"pcr4": [PCR4, b"\x55" * 32], "pcr11": [PCR11]}[register]:
+        assert accepted.hex() in error.expected
+    assert "which my policy names for tpm" in error.expected
+    assert "sonora machine measure" in error.remedy
+
+
+def test_values_of_two_registers_do_not_change_places():
+    swapped = TOLD | {"pcr4": PCR11, "pcr11": PCR4}
+    refused(GateCheck.MACHINE, on_tpm(swapped), policy=ON_TPM)
+
+
+@pytest.mark.parametrize(
+    ("machine", "tells"),
+    [
+        ({}, "it tells nothing of the machine"),
+        ({"pcr4": PCR4}, "does not tell pcr11: it tells pcr4"),
+        ({"pcr11": PCR11}, "does not tell pcr4"),
+        ({"PCR4": PCR4, "pcr11": PCR11}, "does not tell pcr4"),
+    ],
+)
+def test_a_register_that_is_not_told_is_refused(machine, tells):
+    error = refused(GateCheck.MACHINE, on_tpm(machine), policy=ON_TPM)
+    assert tells in error.found
+    assert "enrol again" in error.remedy
+
+
+def test_a_machine_told_of_two_parts_counts_for_none():
+    part = Appraisal(Tier.AFFIRMING, machine=TOLD)
+    for submods in ({"runtime": part, "other": part}, {"runtime": part, "zero": part}):
+        refused(GateCheck.MACHINE, on_tpm({}, submods=submods), policy=ON_TPM)
+    alone = {"runtime": part, "other": Appraisal(Tier.AFFIRMING)}
+    assert judged(on_tpm({}, submods=alone), policy=ON_TPM)
+
+
+def test_a_policy_that_pins_nothing_accepts_any_machine_and_tells_what_it_was():
+    policy = RIG.policy(platforms=[AcceptedPlatform("tpm", frozenset({MEASUREMENT}))])
+    for machine in ({}, TOLD):
+        found = judged(on_tpm(machine, policy=policy), policy=policy)
+        assert GateCheck.MACHINE not in [each.check for each in found.checks]
+        assert {each.name: each.value for each in found.machine} == machine
+        assert not any(each.pinned for each in found.machine)
+
+
+def test_what_is_pinned_on_one_platform_is_not_asked_for_on_another():
+    both = RIG.policy(
+        platforms=[*ON_TPM.platforms, AcceptedPlatform("nitro", frozenset({MEASUREMENT}))]
+    )
+    claims = replace(
+        ATTESTER.claims(CHALLENGE, CERTIFICATE, both.digest),
+        platform="nitro",
+        implementation_id=implementation_id_of("nitro"),
+    )
+    assert judged(evidence(claims=claims), policy=both)
+
+
+@pytest.mark.parametrize("machine", [TOLD, {}])
+def test_both_chains_are_told_from_the_hardware_to_the_key_of_the_isolate(machine):
+    policy = RIG.policy(platforms=[AcceptedPlatform("tpm", frozenset({MEASUREMENT}))])
+    pinning = ON_TPM if machine else policy
+    found = judged(on_tpm(machine, policy=pinning), policy=pinning)
+    told = "\n".join(chain_lines(found))
+    parts = [
+        "hardware root",
+        "tpm",
+        *([PCR4.hex(), PCR11.hex(), "also measured: pcr0"] if machine else ["nothing is told"]),
+        "-> Sonora's key",
+        found.instance_id.hex(),
+        "-> runtime image",
+        MEASUREMENT.hex(),
+        "-> isolate",
+        str(pinning.digest),
+        str(found.certificate_digest),
+    ]
+    places = [told.index(each) for each in parts]
+    assert places == sorted(places)
+
+
+def test_the_chain_of_the_software_root_begins_with_nothing():
+    lines = chain_lines(judged(evidence()))
+    assert "none: linux-software-root" in lines[0]
+    assert "protects nothing against the owner" in lines[1]
+    assert "nothing measures a machine on linux-software-root" in lines[3]
 
 
 def test_a_second_software_component_is_refused():

@@ -5,6 +5,7 @@ them: the forger has the keys of an isolate, of a root attester and of a Tabasco
 """
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -394,6 +395,55 @@ RESULTS: Final[Mapping[str, Change]] = {
 }
 """What Tabasco signs."""
 
+_REGISTERS = {"pcr0": bytes(32), "pcr4": b"\x44" * 32, "pcr11": b"\x11" * 32}
+_PINNED = {"pcr4": ["00" * 32, "44" * 32], "pcr11": ["11" * 32]}
+
+
+def _on_tpm(pinned: object, told: object, *, platform: str = "tpm", **parts: object) -> Forger:
+    """An isolate on a platform whose registers the policy pins so, and the result tells so."""
+    entry = {"name": platform, "measurements": [MEASUREMENT.hex()], "machine": pinned}
+    implementation = hashlib.sha256(f"veracruz-platform:{platform}".encode()).digest()
+    part = {1000: 2} if told is None else {1000: 2, -76004: told}
+    return Forger(
+        document=put({"platforms": [entry]}),
+        token=put({-76000: platform, 2396: implementation}),
+        result=put({266: {"runtime": part, **parts}}),
+    )
+
+
+MACHINES: Final[Mapping[str, Forger]] = {
+    "as pinned": _on_tpm(_PINNED, _REGISTERS),
+    "pinned in capitals": _on_tpm({"pcr4": ["AB" * 32]}, {"pcr4": b"\xab" * 32}),
+    "another value": _on_tpm(_PINNED, _REGISTERS | {"pcr11": bytes(32)}),
+    "a longer value": _on_tpm(_PINNED, _REGISTERS | {"pcr11": b"\x11" * 48}),
+    "values that changed places": _on_tpm({"pcr4": ["11" * 32], "pcr11": ["44" * 32]}, _REGISTERS),
+    "a register that is not told": _on_tpm({"pcr5": ["44" * 32]}, _REGISTERS),
+    "nothing told": _on_tpm(_PINNED, None),
+    "nothing in what is told": _on_tpm(_PINNED, {}),
+    "told of two parts": _on_tpm(_PINNED, _REGISTERS, other={1000: 2, -76004: _REGISTERS}),
+    "told of one part of two": _on_tpm(_PINNED, _REGISTERS, other={1000: 2}),
+    "told in a list": _on_tpm(_PINNED, [_REGISTERS]),
+    "told as text": _on_tpm(_PINNED, {name: each.hex() for name, each in _REGISTERS.items()}),
+    "a value of 31 bytes": _on_tpm(_PINNED, _REGISTERS | {"pcr0": bytes(31)}),
+    "a name that is a number": _on_tpm(_PINNED, {**_REGISTERS, 4: bytes(32)}),
+    "a name of 33 letters": _on_tpm(_PINNED, {**_REGISTERS, "p" * 33: bytes(32)}),
+    "a name with a line end": _on_tpm(_PINNED, {**_REGISTERS, "pcr\n4": bytes(32)}),
+    "an empty name": _on_tpm(_PINNED, {**_REGISTERS, "": bytes(32)}),
+    "33 registers": _on_tpm(_PINNED, _REGISTERS | {f"r{each}": bytes(32) for each in range(30)}),
+    "pinned to nothing": _on_tpm({}, _REGISTERS),
+    "a register pinned to nothing": _on_tpm({"pcr4": []}, _REGISTERS),
+    "an unknown register": _on_tpm({"pcr24": ["00" * 32]}, {"pcr24": bytes(32)}),
+    "a register of another platform": _on_tpm({"mrtd": ["00" * 48]}, {"mrtd": bytes(48)}),
+    "a value of another bank": _on_tpm({"pcr4": ["00" * 48]}, {"pcr4": bytes(48)}),
+    "pinned in no list": _on_tpm({"pcr4": "44" * 32}, _REGISTERS),
+    "pinned to null": _on_tpm(None, _REGISTERS),
+    "Nitro": _on_tpm({"pcr0": ["44" * 48]}, {"pcr0": b"\x44" * 48}, platform="nitro"),
+    "a platform without registers": _on_tpm(
+        {"pcr0": ["44" * 48]}, {"pcr0": b"\x44" * 48}, platform="sgx"
+    ),
+}
+"""What hardware measured of a machine, and what the policy says of it."""
+
 DETAILED: Final[Mapping[str, Mapping[int, object]]] = {
     "the same": {0: 0, 1: b"o" * 32, 2: 7},
     "an error code": {0: 1, 2: 7},
@@ -499,6 +549,8 @@ def forged_bundles() -> dict[str, bytes]:
     ):
         for name, change in changes.items():
             made[f"{field}: {name}"] = Forger(**{field: change}).bundle()
+    for name, forger in MACHINES.items():
+        made[f"machine: {name}"] = forger.bundle()
     for name, details in DETAILED.items():
         made[f"details: {name}"] = Forger(details=details).bundle()
     return made

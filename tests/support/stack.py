@@ -44,6 +44,7 @@ from veracruz_utils.policy import (
     CipherSuite,
     IsolationLayer,
     Limits,
+    PinnedRegister,
     Policy,
     PolicyFormat,
     PolicyIdentity,
@@ -381,6 +382,7 @@ class Stack:
         tabasco: Address | None = None,
         measurement: bytes | None = None,
         platform: str = LINUX_SOFTWARE,
+        machine: Sequence[PinnedRegister] = (),
         expires_in: timedelta = DAY,
         isolation: frozenset[IsolationLayer] | None = None,
         terms: Mapping[str, object] | None = None,
@@ -399,7 +401,11 @@ class Stack:
             tabasco_key=self.tabasco_key if current else None,
             expires_at=now + expires_in,
             ciphersuite=suite or (TLS_1_3_SUITES if current else TLS_1_2_SUITES)[0],
-            platforms=[AcceptedPlatform(platform, frozenset({measurement or self.measurement}))],
+            platforms=[
+                AcceptedPlatform(
+                    platform, frozenset({measurement or self.measurement}), tuple(machine)
+                )
+            ],
             data_provision_order=data,
             streaming_order=streams,
             program_digest=Digest.of(program),

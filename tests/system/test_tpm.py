@@ -3,11 +3,13 @@
 The TPM is swtpm, with the certificates of a manufacturer of its own making.
 """
 
+import contextlib
 import hashlib
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import select, update
 
 from sonora.evidence.tpm.commands import Tpm
 from sonora.evidence.tpm.source import TpmSource
@@ -15,7 +17,10 @@ from support import event_logs, swtpm
 from support.runtime_guests import HELLO
 from support.stack import PI, RESULT, Stack, run
 from support.swtpm import needs_swtpm
+from tabasco.registry.database import Database, sqlite_url
+from tabasco.registry.models import InstanceRow
 from tabasco.verify.eventlog.log import parse_event_log
+from veracruz_utils.policy import PinnedRegister
 
 pytestmark = needs_swtpm
 LOG = event_logs.boot()
@@ -68,9 +73,38 @@ def options(site, tpm, name):
     )  # fmt: skip
 
 
-def test_an_isolate_behind_a_tpm_computes(site, machine):
+@pytest.fixture(scope="module")
+def sonora(site, machine):
+    """A root isolate in that machine, enrolled."""
     sonora = site.serve("sonora", *options(site, machine, "by-tpm"))
     sonora.wait_ready()
+    return sonora
+
+
+@pytest.fixture(scope="module")
+def registers(machine):
+    """What the machine's TPM holds, asked of itself."""
+    return Tpm(machine.place.open()).registers()
+
+
+@contextlib.contextmanager
+def without_machines(site):
+    """Meanwhile the register of instances is as an older Tabasco left it."""
+    with Database.open(sqlite_url(site.folder / "tabasco" / "tabasco.db")) as database:
+        with database.writing() as session:
+            kept = dict(session.execute(select(InstanceRow.id, InstanceRow.machine)).all())
+            session.execute(update(InstanceRow).values(machine=None))
+        yield kept
+        with database.writing() as session:
+            for number, machine in kept.items():
+                session.execute(update(InstanceRow).filter_by(id=number).values(machine=machine))
+
+
+def pinned(**registers):
+    return [PinnedRegister(name, frozenset({value})) for name, value in registers.items()]
+
+
+def test_an_isolate_behind_a_tpm_computes(site, sonora):
     with site.computation([PI, RESULT], program=HELLO, sonora=sonora, platform="tpm") as done:
         attestation = done.durango("attest").done().out
         assert "tpm" in attestation
@@ -81,6 +115,76 @@ def test_an_isolate_behind_a_tpm_computes(site, machine):
     told = run("tabasco", "instance", "list", "--state", state, "--json").done().json
     (instance,) = [each for each in told["instances"] if each["platform"] == "tpm"]
     assert instance["root"] == "maker"
+
+
+def test_a_policy_that_pins_the_machine_is_met_and_both_chains_are_told(site, sonora, registers):
+    machine = pinned(pcr4=registers[4], pcr5=registers[5])
+    with site.computation(
+        [PI, RESULT], program=HELLO, sonora=sonora, platform="tpm", machine=machine
+    ) as done:
+        text = done.durango("attest").done().out
+        told = done.durango("attest", "--json").done().json
+        page = done.folder / "attested.html"
+        done.durango("attest", "--html", page).done()
+        done.send_program()
+        assert done.result(0) == b"hello"
+    assert told["machine"] == {f"pcr{number}": each.hex() for number, each in enumerate(registers)}
+    checks = [each for each in told["checks"] if each["check"] == "machine"]
+    assert [each["found"] for each in checks] == [
+        f"pcr{number} {registers[number].hex()}" for number in (4, 5)
+    ]
+    assert [each["link"] for each in told["chain"]] == [
+        "hardware root", "machine", "machine", "machine", "Sonora's key", "runtime image", "isolate"
+    ]  # fmt: skip
+    key = told["instance_id"]
+    for shown in (text, page.read_text().replace("&#x27;", "'")):
+        found = [shown.rindex(each) for each in (registers[5].hex(), key, str(done.policy.digest))]
+        assert found[0] >= 0
+        for word in ("hardware root", "Sonora's key", "runtime image", "also measured: pcr0"):
+            assert word in shown
+    places = [text.index(each) for each in ("   hardware root", "-> Sonora's", "-> isolate")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("command", ["attest", "program send"])
+def test_a_policy_that_pins_another_machine_is_not_met(site, sonora, registers, command):
+    other = hashlib.sha256(b"another kernel").digest()
+    with site.computation(
+        [PI, RESULT],
+        program=HELLO,
+        sonora=sonora,
+        platform="tpm",
+        machine=pinned(pcr5=registers[5], pcr4=other),
+    ) as computation:
+        more = [] if command == "attest" else [computation.file(HELLO)]
+        client = None if command == "attest" else 0
+        refused = computation.durango(command, *more, client=client)
+        refused.refused(
+            3,
+            "attestation refused at machine",
+            f"pcr4 {registers[4].hex()}",
+            other.hex(),
+            "sonora machine measure",
+        )
+
+
+def test_a_policy_that_pins_a_machine_is_not_met_by_an_enrolment_without_it(
+    site, sonora, registers
+):
+    """As one that an older Tabasco wrote, until it is made anew."""
+    with site.computation(
+        [PI, RESULT],
+        program=HELLO,
+        sonora=sonora,
+        platform="tpm",
+        machine=pinned(pcr4=registers[4]),
+    ) as computation:
+        computation.durango("attest").done()
+        with without_machines(site) as kept:
+            refused = computation.durango("attest")
+        computation.durango("attest").done()
+    refused.refused(3, "refused at machine", "it tells nothing of the machine", "enrol again")
+    assert sum(each is not None for each in kept.values()) == 1  # of the TPM's alone
 
 
 def test_a_machine_that_booted_something_else_does_not_enrol(site, machine, maker, tmp_path):

@@ -25,6 +25,7 @@ class GateCheck(StrEnum):
     TOKEN_CHALLENGE = "token challenge"  # noqa: S105 - not a password
     PLATFORM = "platform"
     MEASUREMENT = "measurement"
+    MACHINE = "machine"
     POLICY = "policy"
     LIFECYCLE = "lifecycle"
     ISOLATION = "isolation"
@@ -62,6 +63,15 @@ class Evidence:
 
 
 @frozen
+class MeasuredRegister:
+    """What hardware measured of the machine into one register, and whether the policy pins it."""
+
+    name: str
+    value: bytes
+    pinned: bool
+
+
+@frozen
 class Attestation:
     """An isolate that passed the gate.
 
@@ -70,6 +80,8 @@ class Attestation:
         platform: the kind of isolate; one that the policy names.
         measurement: of the runtime; one that the policy names.
         version: of the runtime, as its makers call it.
+        machine: what hardware measured of the machine around it when its root attester enrolled;
+            empty where it measured none, or Tabasco is older.
         certificate_digest: SHA-256 of the isolate's TLS certificate; nothing else is talked to.
         policy_digest: of the policy the isolate holds, which is the principal's own.
         isolation: the layers in force around it; all that the policy asks for are among them.
@@ -92,6 +104,7 @@ class Attestation:
     issued_at: datetime
     expires_at: datetime
     checks: tuple[Passed, ...] = field(repr=False)
+    machine: tuple[MeasuredRegister, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         return (

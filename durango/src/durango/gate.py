@@ -7,22 +7,26 @@ further.
 
     (1) the result is signed by the pinned key of Tabasco    (7) the policy names the platform
     (2) it answers my challenge                              (8) the policy names the measurement
-    (3) it is in force now                                   (9) the isolate holds my exact policy
-    (4) it is about the token I was given                   (10) the lifecycle is `secured`
-    (5) Tabasco affirms what it found                       (11) every layer of isolation that the
-    (6) the token answers my challenge                           policy asks for is in force
-                                                            (12) a certificate is vouched for: the
+    (3) it is in force now                                   (9) hardware measured of the machine
+    (4) it is about the token I was given                        what the policy pins, if it pins
+    (5) Tabasco affirms what it found                       (10) the isolate holds my exact policy
+    (6) the token answers my challenge                      (11) the lifecycle is `secured`
+                                                            (12) every layer of isolation that the
+                                                                 policy asks for is in force
+                                                            (13) a certificate is vouched for: the
                                                                  only one TLS will accept
 
 Time and bytes come in, a verified value or `GateError` comes out; there is no input or output here.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from durango._words import layer_names, printable, timestamp
+from durango.chain import measured_machine
 from durango.errors import GateError
 from durango.evidence import Attestation, Evidence, GateCheck, Passed
 from durango.platforms import protection
@@ -41,6 +45,14 @@ CLOCK_LEEWAY_S: Final = 30
 """By how many seconds this machine's clock and Tabasco's may differ."""
 
 _ASK_AGAIN: Final = "attest again; if it fails again, somebody in between changes messages"
+_REMEASURE: Final = (
+    "have the delegate's Sonora enrol again, by evidence that has this register, with a Tabasco of "
+    "this version: an older one does not keep what hardware measured"
+)
+_OTHER_MACHINE: Final = (
+    "have the delegate start the agreed machine image, or agree on a policy that names what this "
+    "one measures: `sonora machine measure` says it of an image"
+)
 _SIGNATURE_STAGES: Final = frozenset({Stage.ENCODING, Stage.ENVELOPE, Stage.KEY, Stage.SIGNATURE})
 
 
@@ -60,7 +72,8 @@ def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetim
     try:
         # Tabasco's result first: until step 4 ties the token to it, anybody may have made that.
         ear = gate.examine_result(tabasco_key, at)
-        runtime = gate.examine_token()
+        told = _machine(ear)
+        runtime = gate.examine_token(told)
     except GateError as error:
         error.passed = tuple(gate.passed)
         raise
@@ -77,6 +90,7 @@ def judge(evidence: Evidence, policy: Policy, *, tabasco_key: bytes, at: datetim
         issued_at=_moment(ear.issued_at),
         expires_at=_moment(ear.expires_at),
         checks=tuple(gate.passed),
+        machine=measured_machine(runtime.platform, told, _pinned(policy, runtime.platform)),
     )
 
 
@@ -116,8 +130,12 @@ class _Gate:
         self._examine_status(ear)
         return ear
 
-    def examine_token(self) -> RuntimeClaims:
-        """Steps 6 to 12: what the isolate's root attester says, vouched for by Tabasco."""
+    def examine_token(self, machine: Mapping[str, bytes]) -> RuntimeClaims:
+        """Steps 6 to 13: what the isolate's root attester says, vouched for by Tabasco.
+
+        Args:
+            machine: what hardware measured of the root attester's machine, says Tabasco.
+        """
         try:
             claims = read_unverified_claims(self._evidence.token)
             runtime = RuntimeClaims.of(claims)
@@ -136,7 +154,8 @@ class _Gate:
             remedy=_ASK_AGAIN,
         )
         self._examine_platform(runtime)
-        self._require(  # (9) a policy that differs by one byte is another policy
+        self._examine_machine(runtime.platform, machine)
+        self._require(  # (10) a policy that differs by one byte is another policy
             GateCheck.POLICY,
             found=runtime.policy_digest.hex(),
             expected=str(self._policy.digest),
@@ -144,7 +163,7 @@ class _Gate:
             remedy="use the very file that the delegate's bridge was started with, byte for byte, "
             "or have the bridge started with this one",
         )
-        self._require(  # (10) whoever debugs an isolate reads what is in it
+        self._require(  # (11) whoever debugs an isolate reads what is in it
             GateCheck.LIFECYCLE,
             found=claims.lifecycle_state.name.lower(),
             expected=Lifecycle.SECURED.name.lower(),
@@ -152,7 +171,7 @@ class _Gate:
             remedy="have the delegate run an isolate that is not open to debugging",
         )
         self._examine_isolation(runtime)
-        self._pass(  # (12) RuntimeClaims has made sure that there is one, of 32 bytes
+        self._pass(  # (13) RuntimeClaims has made sure that there is one, of 32 bytes
             GateCheck.CERTIFICATE,
             runtime.certificate_digest.hex(),
             "the only certificate TLS accepts",
@@ -221,8 +240,33 @@ class _Gate:
             f"the measurements my policy names for {accepted.name}",
         )
 
+    def _examine_machine(self, platform: str, machine: Mapping[str, bytes]) -> None:
+        """Step 9: what is not told of a register that the policy pins is not what it pins."""
+        accepted = self._policy.accepted(platform)
+        for pinned in () if accepted is None else accepted.machine:
+            values = sorted(value.hex() for value in pinned.values)
+            found = machine.get(pinned.name)
+            if found in pinned.values:
+                self._pass(
+                    GateCheck.MACHINE,
+                    f"{pinned.name} {found.hex()}",
+                    f"the values my policy names for {pinned.name} on {platform}",
+                )
+                continue
+            told = ", ".join(printable(name, most=32) for name in machine)
+            raise GateError(
+                GateCheck.MACHINE,
+                found=f"a result that does not tell {pinned.name}: it tells "
+                f"{told or 'nothing of the machine'}"
+                if found is None
+                else f"{pinned.name} {found.hex()}",
+                expected=f"{pinned.name} {' or '.join(values[:8])}, which my policy names for "
+                f"{platform}",
+                remedy=_REMEASURE if found is None else _OTHER_MACHINE,
+            )
+
     def _examine_isolation(self, runtime: RuntimeClaims) -> None:
-        """Step 11: what the root attester does not say is in force counts as not in force."""
+        """Step 12: what the root attester does not say is in force counts as not in force."""
         missing = self._policy.isolation - runtime.isolation
         if missing:
             raise GateError(
@@ -293,6 +337,20 @@ def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
             expected="Tabasco's result key",
             remedy="take it from the policy, or give its PEM file with --tabasco-key",
         ) from error
+
+
+def _machine(ear: Ear) -> Mapping[str, bytes]:
+    """What hardware measured; told of two parts, it could be of two machines and counts for none.
+
+    Tabasco tells it in the one appraisal of a result about a token.
+    """
+    told = [appraisal.machine for appraisal in ear.submods.values() if appraisal.machine]
+    return told[0] if len(told) == 1 else {}
+
+
+def _pinned(policy: Policy, platform: str) -> frozenset[str]:
+    accepted = policy.accepted(platform)
+    return frozenset(each.name for each in accepted.machine) if accepted else frozenset()
 
 
 def _verifier(ear: Ear) -> str:

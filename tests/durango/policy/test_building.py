@@ -121,6 +121,33 @@ def test_a_policy_says_what_its_source_says(folder):
     assert (policy.limits.run_seconds, policy.limits.memory_bytes) == (20, 64 << 20)
 
 
+def test_a_platform_may_pin_the_registers_of_its_machine(folder):
+    on_tpm = SOURCE.replace('name = "linux-software-root"', 'name = "tpm"')
+    plain = json.loads(build(folder, on_tpm))
+    assert "machine" not in plain["platforms"][0]
+    machine = f'[platforms.machine]\npcr11 = ["{"11" * 32}"]\npcr4 = ["{"AB" * 32}"]\n[limits]'
+    pinned = json.loads(build(folder, on_tpm.replace("[limits]", machine)))
+    assert pinned["platforms"][0].pop("machine") == {"pcr11": ["11" * 32], "pcr4": ["ab" * 32]}
+    assert pinned == plain
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ('pcr4 = ["no"]', "platforms tpm: machine.pcr4: 'no' is not a value in hexadecimal digits"),
+        ('pcr4 = "44"', "platforms[0].machine.pcr4: expected array, got str"),
+        ("pcr4 = [44]", "platforms[0].machine.pcr4[0]: expected str, got int"),
+        ('pcr4 = ["44"]', "$.platforms[0].machine.pcr4[0]: '44' is not a measurement in 64"),
+        ('pcr77 = ["44"]', "'pcr77' is no register of tpm; they are pcr0, pcr1, "),
+    ],
+)
+def test_registers_that_are_none_are_refused_by_their_names(folder, machine, said):
+    changed = SOURCE.replace('name = "linux-software-root"', 'name = "tpm"')
+    with pytest.raises(VeracruzError) as refusal:
+        build(folder, changed.replace("[limits]", f"[platforms.machine]\n{machine}\n[limits]"))
+    assert said in str(refusal.value)
+
+
 def test_comments_white_space_and_the_order_of_tables_change_nothing(folder):
     raw = build(folder)
     assert is_canonical(raw)

@@ -33,6 +33,10 @@ FULL = {
     "result": {"type": "(i64,)", "bytes": 64, "contributors": 2, "privacy": PRIVACY},
     "limits": {"run_seconds": 7, "fuel": 5000},
     "isolation": ["seccomp", "landlock"],
+    "platforms": [
+        {"name": "nitro", "measurements": ["5a" * 48], "machine": {"pcr0": ["1b" * 48, "0a" * 48]}},
+        {"name": "tpm", "measurements": ["5a" * 32], "machine": {"pcr4": ["44" * 32]}},
+    ],
 }
 
 
@@ -48,6 +52,8 @@ def test_policies_are_compared_in_the_terms_of_people():
     assert found["limit run_seconds"][1] == "7"
     noisy = {each.term: each for each in diff_policies(parse(), parse(**FULL)).differences}
     assert noisy["privacy, epsilon"].second == "1/2"
+    assert found["platform nitro, machine's pcr0"] == (None, f"{'0a' * 48} or {'1b' * 48}")
+    assert found["platform tpm, machine's pcr4"] == (None, "44" * 32)
     assert "program" not in found
 
 
@@ -115,7 +121,13 @@ def test_what_2021_has_no_words_for_is_not_lost_in_silence():
     suite = TLS_1_2_SUITES[0].name
     with pytest.raises(DurangoError) as refusal:
         to_2021(parse(**FULL), at=NOW, ciphersuite=suite)
-    for what in ("limits", "consent", "types and sizes of inputs", "what may leave"):
+    for what in (
+        "limits",
+        "consent",
+        "types and sizes of inputs",
+        "what may leave",
+        "what hardware measures of a machine",
+    ):
         assert what in str(refusal.value)
     old = json.loads(to_2021(parse(), at=NOW, ciphersuite=suite))
     assert old["pi_hash"] == str(parse().program_digest)

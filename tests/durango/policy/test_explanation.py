@@ -103,6 +103,18 @@ def test_what_a_platform_does_not_protect_is_told_for_each():
     assert "with no walls" in told(isolation=[])["not_protected"]
 
 
+def test_whether_the_policy_names_the_machine_is_told():
+    tpm = {"name": "tpm", "measurements": ["5a" * 32]}
+    left = told(platforms=[tpm])["not_protected"]
+    assert "Which machines are accepted on tpm is left to the attestation service" in left
+    machine = {"pcr11": ["11" * 32], "pcr4": ["44" * 32]}
+    pinned = told(platforms=[tpm | {"machine": machine}])["not_protected"]
+    assert "started from what this policy names: pcr4 and pcr11." in pinned
+    assert "left to the attestation service" not in pinned
+    software = told(platforms=[tpm | {"name": "linux-software-root"}])["not_protected"]
+    assert "left to the attestation service" not in software
+
+
 def test_text_has_every_sentence():
     explanation = explain_policy(parse())
     text = str(explanation)

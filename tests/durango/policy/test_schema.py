@@ -36,6 +36,10 @@ FULL = document(
     streams=[{"name": "Süd & Co. (neu)"}],
     result={"type": "(i64,)", "bytes": 64, "contributors": 2, "privacy": PRIVACY},
     limits={"run_seconds": 7, "fuel": 5000}, isolation=["seccomp", "landlock"],
+    platforms=[
+        {"name": "nitro", "measurements": ["5a" * 48], "machine": {"pcr0": ["00" * 48]}},
+        {"name": "tpm", "measurements": ["5a" * 32], "machine": {"pcr4": ["44" * 32, "AB" * 32]}},
+    ],
 )  # fmt: skip
 SAID = {"full": FULL, "short": current_document()}
 
@@ -86,6 +90,32 @@ def test_the_template_of_every_example_is_a_source_whose_policy_fits_it(name, tm
     assert len(policy.inputs) == len(example.inputs)
     assert len(policy.streams) == len(example.streams)
     assert list(VALIDATOR.iter_errors(json.loads(raw))) == []
+
+
+MACHINES = [
+    ({"pcr4": ["44" * 32]}, "tpm", True),
+    ({"measurement": ["44" * 48]}, "sev-snp", True),
+    ({"mrtd": ["44" * 48], "rtmr3": ["44" * 48]}, "tdx", True),
+    ({"pcr15": ["44" * 48]}, "nitro", True),
+    ({}, "tpm", False),
+    ([], "tpm", False),
+    (None, "tpm", False),
+    ({"pcr4": []}, "tpm", False),
+    ({"pcr4": "44" * 32}, "tpm", False),
+    ({"pcr4": ["44" * 48]}, "tpm", False),
+    ({"pcr24": ["44" * 32]}, "tpm", False),
+    ({"pcr16": ["44" * 48]}, "nitro", False),
+    ({"mrtd": ["44" * 48]}, "sev-snp", False),
+    ({"pcr4": ["44" * 32]}, "linux-software-root", False),
+    ({"pcr4": ["44" * 32]}, "elsewhere", False),
+]
+
+
+@pytest.mark.parametrize(("machine", "name", "good"), MACHINES)
+def test_registers_of_a_machine_fit_where_they_are_read(machine, name, good):
+    platform = {"name": name, "measurements": ["5a" * 48], "machine": machine}
+    said = document(platforms=[platform])
+    assert (is_read(said), fits(said)) == (good, good)
 
 
 NAMES = st.text(

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from durango.attestation_files import SavedAttestation
+from durango.chain import chain_lines, chain_of
 from durango.cli.attested import attestation_facts, outcome_lines
 from durango.cli.attested_page import attested_page, refused_page
 from durango.cli.membership import Access, access_options
@@ -94,6 +95,7 @@ def _facts(attestation: Attestation, output: Path | None) -> dict[str, object]:
             {"check": passed.check.value, "found": passed.found, "against": passed.against}
             for passed in attestation.checks
         ],
+        "chain": [link.facts for link in chain_of(attestation)],
         "file": output,
     }
 
@@ -103,4 +105,5 @@ def _text(attestation: Attestation) -> str:
         f"ok  {passed.check:<16}  {passed.found}\n    {'':<16}  against {passed.against}"
         for passed in attestation.checks
     ]
-    return "\n".join([*lines, *outcome_lines(attestation)])
+    chain = ["what vouches for what:", *chain_lines(attestation)]
+    return "\n".join([*lines, *chain, *outcome_lines(attestation)])

@@ -31,6 +31,7 @@ def attestation_facts(attestation: Attestation) -> dict[str, object]:
         "platform": attestation.platform,
         "protection": protection(attestation.platform),
         "measurement": attestation.measurement.hex(),
+        "machine": {each.name: each.value.hex() for each in attestation.machine},
         "runtime_version": attestation.version,
         "isolation": [layer for layer in IsolationLayer if layer in attestation.isolation],
         "certificate_digest": str(attestation.certificate_digest),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from durango.chain import chain_of
 from durango.cli.attested import attestation_facts, outcome_lines
 from durango.errors import GateError
 from durango.evidence import Attestation, Passed
@@ -21,6 +22,7 @@ def attested_page(attestation: Attestation, policy: Policy) -> str:
         f"Attestation for policy {policy.digest.short}",
         verdict(accepted, " ".join(more), good=True),
         checks_section(*attestation.checks),
+        section("What vouches for what", _chain(attestation)),
         section("The isolate", facts_table(attestation_facts(attestation))),
         heading=_HEADING,
         about=f"Policy {policy.digest}. {_MADE_BY}",
@@ -48,6 +50,12 @@ def checks_section(*passed: Passed, failed: GateError | None = None) -> str:
         details = (("found", failed.found), ("expected", failed.expected))
         chain.append(Step(failed.check, details, passed=False))
     return section("The isolate, check by check", steps(chain))
+
+
+def _chain(attestation: Attestation) -> str:
+    """From the hardware root to the isolate."""
+    rows = ((link.name, link.found, link.because) for link in chain_of(attestation))
+    return table(rows, head=("Link", "Found", "Because"))
 
 
 def facts_table(facts: Mapping[str, object]) -> str:

@@ -11,6 +11,7 @@ from durango._words import printable
 from durango.content import open_content
 from durango.identity import MAX_PEM_BYTES, load_certificate, parse_certificate
 from durango.policy.canonical import canonical_json
+from durango.policy.machines import pinned_registers
 from durango.policy.source import (
     Least,
     PlaceTable,
@@ -248,7 +249,11 @@ def _platform(
             measurements.add(verify_image(_path(source, image)).measurement.value)
         except VeracruzError as error:
             raise SourceError(f"platforms {printable(platform.name)}: {error}") from error
-    return AcceptedPlatform(platform.name, frozenset(measurements))
+    try:
+        machine = pinned_registers(platform.machine)
+    except SourceError as error:
+        raise SourceError(f"platforms {printable(platform.name)}: machine.{error}") from None
+    return AcceptedPlatform(platform.name, frozenset(measurements), machine)
 
 
 def _limits(source: PolicySource) -> Limits | None:

@@ -15,6 +15,7 @@ from durango.policy.source import parse_source
 from veracruz_utils.policy import (
     OPAQUE,
     TLS_1_2_SUITES,
+    AcceptedPlatform,
     InputTerms,
     Limits,
     Policy,
@@ -88,7 +89,11 @@ def policy_to_toml(policy: Policy, *, tabasco_key: Path | str | None = None) -> 
         "result": _result(policy, said, names),
         "rounds": _rounds(said, names),
         "platforms": [
-            {"name": each.name, "measurements": sorted(value.hex() for value in each.measurements)}
+            {
+                "name": each.name,
+                "measurements": sorted(value.hex() for value in each.measurements),
+                **_machine(each),
+            }
             for each in policy.platforms
         ],
         "limits": _limits(policy.limits) or _without_gaps(said.get("limits", {})),
@@ -155,6 +160,7 @@ def lost_in_2021(policy: Policy) -> list[str]:
         "what may leave": (result.type, result.most_bytes, result.contributors, result.privacy)
         != (OPAQUE, None, 0, None),
         "who agrees to another round": conduct.next_round.least > 1,
+        "what hardware measures of a machine": any(each.machine for each in policy.platforms),
         "several measurements of a platform": any(
             len(each.measurements) > 1 for each in policy.platforms
         ),
@@ -246,6 +252,11 @@ def _agreement(said: Any, names: dict[int, str]) -> object:  # noqa: ANN401 - wh
         case {"least": least, "of": of}:
             return {"least": least, "of": _agreement(of, names)}
     return said
+
+
+def _machine(platform: AcceptedPlatform) -> dict[str, object]:
+    pinned = {each.name: sorted(value.hex() for value in each.values) for each in platform.machine}
+    return {"machine": pinned} if pinned else {}
 
 
 def _limits(limits: Limits) -> dict[str, object]:

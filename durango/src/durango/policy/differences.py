@@ -187,6 +187,9 @@ def _terms(policy: Policy, renamed: Mapping[int, str]) -> Iterator[tuple[str, st
     for platform in policy.platforms:
         for value in sorted(platform.measurements):
             yield f"platform {platform.name}, measurement {value.hex()[:12]}", value.hex()
+        for register in platform.machine:
+            values = " or ".join(sorted(value.hex() for value in register.values))
+            yield f"platform {platform.name}, machine's {register.name}", values
     yield "isolation", layer_names(policy.isolation)
     for field in fields(policy.limits):
         value = getattr(policy.limits, field.name)

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from durango._say import say
 from durango._words import layer_names
 from durango.platforms import not_protected_on
-from durango.policy.voice import Voice
-from veracruz_utils.policy import LINUX_SOFTWARE, RUNTIME_LAYERS
+from durango.policy.voice import Voice, listed
+from veracruz_utils.policy import (
+    LINUX_SOFTWARE,
+    REGISTER_BANKS,
+    RUNTIME_LAYERS,
+    AcceptedPlatform,
+)
 
 
 def delegate_sees(voice: Voice) -> Iterator[str]:
@@ -46,6 +51,23 @@ def tabasco_sees(voice: Voice) -> Iterator[str]:
         yield say("The policy does not say whose verdicts count: everybody must be given its key.")
 
 
+def _machine(platform: AcceptedPlatform) -> Iterator[str]:
+    """Who decides which machine it may run on."""
+    if platform.machine:
+        yield say(
+            "On {platform} the machine itself must have been started from what this policy names: "
+            "{registers}. What was done to it afterwards is not in that.",
+            platform=platform.name,
+            registers=listed([each.name for each in platform.machine]),
+        )
+    elif platform.name in REGISTER_BANKS:
+        yield say(
+            "Which machines are accepted on {platform} is left to the attestation service: this "
+            "policy does not say what they must have been started from.",
+            platform=platform.name,
+        )
+
+
 def not_protected(voice: Voice) -> Iterator[str]:
     """What is not protected, first on each platform that is accepted."""
     policy = voice.policy
@@ -55,6 +77,7 @@ def not_protected(voice: Voice) -> Iterator[str]:
             platform=platform.name,
             from_whom=not_protected_on(platform.name),
         )
+        yield from _machine(platform)
     if len(policy.platforms) > 1:
         yield say(
             "Each of these platforms is accepted: the weakest of them is what can be relied on."

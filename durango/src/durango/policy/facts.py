@@ -38,6 +38,10 @@ def policy_facts(policy: Policy) -> dict[str, object]:
             {
                 "name": platform.name,
                 "measurements": sorted(value.hex() for value in platform.measurements),
+                "machine": {
+                    each.name: sorted(value.hex() for value in each.values)
+                    for each in platform.machine
+                },
                 "protection": protection(platform.name),
             }
             for platform in policy.platforms
@@ -66,6 +70,11 @@ def policy_text(policy: Policy) -> str:
     for platform in policy.platforms:
         rows.append(("platform", f"{platform.name}, {protection(platform.name)}"))
         rows += [("", f"measurement {value.hex()}") for value in sorted(platform.measurements)]
+        rows += [
+            ("", f"machine {register.name} {value.hex()}")
+            for register in platform.machine
+            for value in sorted(register.values)
+        ]
     rows += [
         ("isolation", f"at least {layer_names(policy.isolation)}"),
         ("sinaloa", str(policy.sinaloa)),

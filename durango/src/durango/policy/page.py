@@ -176,6 +176,19 @@ def comparable(policy: Policy) -> list[tuple[str, str]]:
             for platform in policy.platforms
             for measurement in sorted(platform.measurements)
         ),
+        *(
+            (
+                say(
+                    "Machine on {platform}, register {register}",
+                    platform=platform.name,
+                    register=register.name,
+                ),
+                value.hex(),
+            )
+            for platform in policy.platforms
+            for register in platform.machine
+            for value in sorted(register.values)
+        ),
     ]
 
 

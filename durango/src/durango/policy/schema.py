@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from veracruz_utils.policy import OPAQUE, TLS_1_3_SUITES, Limits, Role
+from veracruz_utils.policy import OPAQUE, REGISTER_BANKS, TLS_1_3_SUITES, Limits, Role
 from veracruz_utils.policy._current import VERSION, form_of_current
 
 SCHEMA_ID: Final = "urn:veracruz:policy:1"
@@ -87,6 +87,7 @@ def _refine(body: dict[str, Any], definitions: dict[str, Any]) -> None:
     for name in ("next_round", "consent"):
         for form in body[name]["anyOf"]:
             form.update(some if form.get("type") == "array" else {})
+    _refine_machines(definitions)
     _refine_parts(
         {name: each["properties"] for name, each in definitions.items() if "properties" in each}
     )
@@ -108,6 +109,30 @@ def _refine_parts(parts: dict[str, Any]) -> None:
         bounds = {"minimum": limit.metadata["least"], "maximum": limit.metadata["most"]}
         for form in said.get("anyOf", [said]):
             form.update(bounds if form["type"] == "integer" else {})
+
+
+def _refine_machines(definitions: dict[str, Any]) -> None:
+    """A platform's machine has the registers of that platform; of others nothing is measured."""
+    platform = definitions["Platform"]
+    platform["properties"]["machine"] = {"type": "object", "minProperties": 1}
+    platform["allOf"] = [
+        {
+            "if": {"required": ["machine"]},
+            "then": {"properties": {"name": {"enum": list(REGISTER_BANKS)}}},
+        }
+    ]
+    for name, bank in REGISTER_BANKS.items():
+        values = f"Values{bank.value_bytes}"
+        digits = f"^[0-9a-fA-F]{{{2 * bank.value_bytes}}}$"
+        definitions[values] = {
+            "type": "array",
+            "items": {"type": "string", "pattern": digits},
+            "minItems": 1,
+        }
+        registers = {each: {"$ref": f"#/$defs/{values}"} for each in bank.names}
+        machine = {"properties": registers, "additionalProperties": False}
+        then = {"properties": {"machine": machine}}
+        platform["allOf"].append({"if": {"properties": {"name": {"const": name}}}, "then": then})
 
 
 def _with(role: Role) -> dict[str, Any]:

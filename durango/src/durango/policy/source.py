@@ -126,13 +126,14 @@ class RoundsTable(_Strict):
 
 
 class PlatformTable(_Strict):
-    """An accepted kind of isolate, and the runtimes accepted on it."""
+    """An accepted kind of isolate, the runtimes accepted on it, and the machines around them."""
 
     name: str
     measurements: list[str] = []
     releases: list[str] = []
     images: list[str] = []
     architecture: str | None = None
+    machine: dict[str, list[str]] = {}
 
 
 class PolicySource(_Strict):
@@ -298,8 +299,12 @@ def _with_name(path: str, said: Mapping[str, Any]) -> str:
     field, dots, rest = path.partition("[...]")
     if not dots:
         return path
-    kind = PrincipalTable if field == "principals" else Size
-    for name, value in said[field].items():
+    *_, last = steps = re.findall(r"\w+", field)
+    kind = {"principals": PrincipalTable, "machine": list[str]}.get(last, Size)
+    table: Any = said
+    for step in steps:
+        table = table[int(step) if step.isdigit() else step]
+    for name, value in table.items():
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:

@@ -3,6 +3,7 @@
 const EAR_PROFILE = "tag:ietf.org,2026:rats/ear#03";
 const PSA_PROFILE = "tag:psacertified.org,2023:psa#tfm";
 const LEEWAY_S = 30;
+const MACHINE = -76004;
 const TIERS = new Map([
   [0, "none"],
   [2, "affirming"],
@@ -56,7 +57,18 @@ const nonceOf = (value, name) => octetsUpTo(value, name, 64, 8);
 function readSubmods(value, name) {
   const { entries } = mapping(value, name);
   if (!entries.length || entries.length > 16) refuse(`there are ${entries.length} submods`);
-  return entries.map(([key, part]) => [words(key, "a submod's name", 256, 1), readStatus(part)]);
+  return entries.map(([key, part]) => [words(key, "a submod's name", 256, 1), readStatus(part),
+    optional(part, MACHINE, "the machine", readMachine)]);
+}
+
+/** What hardware measured of the machine, by register. */
+function readMachine(value, name) {
+  const { entries } = mapping(value, name);
+  if (!entries.length || entries.length > 32) refuse(`there are ${entries.length} registers`);
+  return new Map(entries.map(([key, measured]) => {
+    if (!isPrintable(words(key, "a register's name", 32, 1))) refuse("a register's name is none");
+    return [key, hex(hashOf(measured, "a register's value"))];
+  }));
 }
 
 function readStatus(part) {
@@ -206,6 +218,12 @@ async function judge({ challenge, token, result, at }, policy, key) {
   hold("measurement", platform.includes(measurement),
     `${measurement} (runtime ${printable(runtime.version, 40)})`,
     `${platform.slice(0, 8).join(" or ")}, which the policy names`);
+  const machine = machineOf(ear);
+  for (const [name, values] of policy.pinned.get(runtime.platform) ?? []) {
+    hold("machine", values.includes(machine.get(name)),
+      machine.has(name) ? `${name} ${machine.get(name)}` : `a result that does not tell ${name}`,
+      `${name} ${values.slice(0, 8).join(" or ")}, which the policy names`);
+  }
   hold("policy", sameBytes(runtime.policy, policy.digest), hex(runtime.policy),
     `${hex(policy.digest)}, the policy in the bundle`);
   hold("lifecycle", runtime.lifecycle === "secured", runtime.lifecycle, "secured");
@@ -214,6 +232,12 @@ async function judge({ challenge, token, result, at }, policy, key) {
     layers.join(", ") || "no layer", `at least ${policy.isolation.join(", ") || "no layer"}`);
   hold("certificate", true, hex(runtime.certificate), "the one that receipts must be signed with");
   return { ...runtime, checks, expires: ear.expires, issued: ear.issued };
+}
+
+/** What hardware measured; told of two parts, it could be of two machines and counts for none. */
+function machineOf(ear) {
+  const told = ear.submods.map(([, , machine]) => machine).filter(Boolean);
+  return told.length === 1 ? told[0] : new Map();
 }
 
 /** Seconds since 1970 as a time in UTC. */

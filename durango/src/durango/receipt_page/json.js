@@ -164,6 +164,7 @@ function misfitOfParts(value, schema, all) {
 function misfitOfMembers(value, schema, all) {
   const missing = (schema.required ?? []).find((name) => !value.has(name));
   if (missing !== undefined) return { path: "", words: `${missing} is missing` };
+  if (value.size < schema.minProperties) return { path: "", words: "has too few members" };
   const known = schema.properties ?? {};
   const unknown = [...value.keys()].find((name) => !Object.hasOwn(known, name));
   if (schema.additionalProperties === false && unknown !== undefined) {

@@ -130,15 +130,19 @@ function ownTerms(form, identities) {
   if (form.expires_at < "0001" || Number.isNaN(end.valueOf())
     || `${end.toISOString().slice(0, 19)}Z` !== form.expires_at) refuse("$.expires_at is no time");
   const platforms = new Map();
-  for (const { name, measurements } of form.platforms) {
+  const pinned = new Map();
+  const lower = (values) => values.map((each) => each.toLowerCase());
+  for (const { name, measurements, machine = {} } of form.platforms) {
     if (platforms.has(name)) refuse(`$.platforms: ${name} appears twice`);
-    platforms.set(name, measurements.map((each) => each.toLowerCase()));
+    platforms.set(name, lower(measurements));
+    pinned.set(name, Object.entries(machine).map(([each, values]) => [each, lower(values)]));
   }
   checkConduct(form, identities);
   return {
     tabascoKey: pemBlock(form.tabasco_key, "PUBLIC KEY", "$.tabasco_key"),
     program: form.program_digest,
     platforms,
+    pinned,
     isolation: LAYERS.filter((layer) => (form.isolation ?? RUNTIME_LAYERS).includes(layer)),
     canonicalNans: form.deterministic ?? false,
   };
@@ -169,6 +173,7 @@ function ownTermsOf2021(form) {
     tabascoKey: null,
     program: form.pi_hash,
     platforms,
+    pinned: new Map(),
     isolation: [],
     canonicalNans: true,
   };

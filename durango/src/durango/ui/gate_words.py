@@ -16,6 +16,7 @@ NAMES: Final = {
     GateCheck.TOKEN_CHALLENGE: N_("The isolate's proof is fresh"),
     GateCheck.PLATFORM: N_("Kind of machine"),
     GateCheck.MEASUREMENT: N_("Runtime"),
+    GateCheck.MACHINE: N_("Machine"),
     GateCheck.POLICY: N_("Policy"),
     GateCheck.LIFECYCLE: N_("Not open to debugging"),
     GateCheck.ISOLATION: N_("Walls of the isolate"),
@@ -45,6 +46,9 @@ EXPLAINED: Final = {
     GateCheck.PLATFORM: N_("It runs on a kind of machine that your policy accepts by name."),
     GateCheck.MEASUREMENT: N_(
         "The software in it is, to the last byte, one that your policy accepts."
+    ),
+    GateCheck.MACHINE: N_(
+        "What the hardware measured of the machine around it is what your policy names."
     ),
     GateCheck.POLICY: N_("It holds your policy, and not another that looks like it."),
     GateCheck.LIFECYCLE: N_("Nobody can look into it with a debugger."),

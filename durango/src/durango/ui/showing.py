@@ -8,6 +8,7 @@ from markupsafe import Markup
 from colima.runtime import ComputationState, ContentKind, Filling, InputPlace
 from durango._say import say
 from durango._words import layer_names
+from durango.chain import chain_of
 from durango.input_places import PlaceOfInput, place_of, places
 from durango.platforms import protection
 from durango.policy.explanation import Section, sections_of
@@ -125,6 +126,7 @@ class Showing:
         if attestation is not None:
             filled |= {
                 "protection": protection(attestation.platform),
+                "links": chain_of(attestation),
                 "layers": layer_names(attestation.isolation),
             }
         return filled

@@ -25,6 +25,7 @@ from durango.content import open_content
 from durango.policy.canonical import canonical_json
 from durango.policy.checking import check_policy
 from durango.policy.facts import policy_facts, policy_text
+from durango.policy.machines import read_machines, with_machines
 from durango.releases import Releases
 from veracruz_image import architecture_of, verify_image
 from veracruz_shells.console import ADDRESS, emit, json_option, note, write_new_file
@@ -87,6 +88,12 @@ from veracruz_utils.policy.rendering import render_policy
     multiple=True,
     metavar="FOLDER|FILE",
     help="Accept the runtime in this image, which you built or checked yourself. Repeatable.",
+)
+@click.option(
+    "--machine",
+    type=FILE,
+    help="Accept an isolate on a platform only in a machine that was measured as this file says: "
+    "`sonora machine measure IMAGE --policy` writes it.",
 )
 @releases_option
 @click.option("--sinaloa", type=ADDRESS, required=True, help="Where the bridge will be.")
@@ -187,6 +194,7 @@ def new(
     versions: tuple[str, ...],
     architecture: str | None,
     images: tuple[Path, ...],
+    machine: Path | None,
     config: Path,
     sinaloa: Address,
     tabasco: Address,
@@ -217,6 +225,8 @@ def new(
     runtimes = [_of_release(releases, version, architecture) for version in versions]
     runtimes += [_of_image(path) for path in images]
     accepted = platforms_of(platforms, runtimes)
+    if machine is not None:
+        accepted = with_machines(accepted, read_machines(machine), path=machine)
     data_places = order_of(data_order, members, Role.DATA_PROVIDER)
     stream_places = order_of(stream_order, members, Role.STREAM_PROVIDER)
     text = render_policy(

@@ -9,6 +9,7 @@ from durango.releases import HOW_TO_TRUST
 from veracruz_utils.digest import Digest
 from veracruz_utils.policy import (
     LINUX_SOFTWARE,
+    REGISTER_BANKS,
     RUNTIME_LAYERS,
 )
 
@@ -135,3 +136,14 @@ def _unknown_platform(checked: Checked) -> Iterator[str]:
     for platform in checked.policy.platforms:
         if not is_known(platform.name):
             yield f"platform {platform.name} is none that is known here"
+
+
+@rule(
+    "P214", Severity.NOTE, "a machine that the attestation service alone accepts",
+    "name what the machine must have been started from: `sonora machine measure`, then "
+    "`durango policy new --machine`",
+)  # fmt: skip
+def _any_machine(checked: Checked) -> Iterator[str]:
+    for platform in checked.policy.platforms:
+        if platform.name in REGISTER_BANKS and not platform.machine:
+            yield f"platform {platform.name} pins nothing of what hardware measures of its machine"

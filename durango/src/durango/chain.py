@@ -1,0 +1,116 @@
+"""What vouches for what: from the hardware root to the machine, and from there to the isolate.
+
+Two chains meet in the key of the root attester (Sonora). The attestation service enrolled that key
+by evidence of the hardware, which measured the machine; and the key signed what runtime the isolate
+is, what policy it holds and which key it speaks with.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from durango._say import say
+from durango._words import printable
+from durango.evidence import Attestation, MeasuredRegister
+from durango.platforms import SOFTWARE_ROOT_STATEMENT
+from veracruz_utils.frozen import frozen
+from veracruz_utils.policy import LINUX_SOFTWARE, REGISTER_BANKS
+
+_NAMED: Final = "which my policy names"
+
+
+@frozen
+class Link:
+    """One link of the two chains.
+
+    Attributes:
+        name: what it is.
+        found: what it was found to be.
+        because: what stands behind that.
+    """
+
+    name: str
+    found: str
+    because: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For programs; the keys are stable."""
+        return {"link": self.name, "found": self.found, "because": self.because}
+
+
+def measured_machine(
+    platform: str, told: Mapping[str, bytes], pinned: frozenset[str]
+) -> tuple[MeasuredRegister, ...]:
+    """The registers of this platform that a result tells, in their order; others mean nothing."""
+    bank = REGISTER_BANKS.get(platform)
+    names = () if bank is None else bank.names
+    return tuple(
+        MeasuredRegister(name, told[name], pinned=name in pinned) for name in names if name in told
+    )
+
+
+def chain_of(attestation: Attestation) -> tuple[Link, ...]:
+    """The links, from the hardware root to the isolate."""
+    return (
+        _root(attestation),
+        *_machine(attestation),
+        Link(
+            say("Sonora's key"),
+            f"instance {attestation.instance_id.hex()}",
+            f"enrolled by that evidence, says {attestation.verifier}",
+        ),
+        Link(
+            say("runtime image"),
+            f"measurement {attestation.measurement.hex()}",
+            f"signed by Sonora's key; a measurement {_NAMED}",
+        ),
+        Link(
+            say("isolate"),
+            f"policy {attestation.policy_digest}, TLS certificate {attestation.certificate_digest}",
+            "signed by Sonora's key; it is my policy, and the only certificate TLS accepts",
+        ),
+    )
+
+
+def chain_lines(attestation: Attestation) -> list[str]:
+    """The links for people, each on two lines."""
+    links = chain_of(attestation)
+    width = max(len(link.name) for link in links)
+    lines = []
+    for number, link in enumerate(links):
+        mark = "   " if number == 0 else "-> "
+        lines += [f"{mark}{link.name:<{width}}  {link.found}", f"   {'':<{width}}  {link.because}"]
+    return lines
+
+
+def _root(attestation: Attestation) -> Link:
+    if attestation.platform == LINUX_SOFTWARE:
+        return Link(say("hardware root"), f"none: {LINUX_SOFTWARE}", SOFTWARE_ROOT_STATEMENT)
+    return Link(
+        say("hardware root"),
+        printable(attestation.platform),
+        f"its evidence was verified when Sonora's key enrolled, says {attestation.verifier}",
+    )
+
+
+def _machine(attestation: Attestation) -> list[Link]:
+    pinned = [each for each in attestation.machine if each.pinned]
+    links = [
+        Link(say("machine"), f"{each.name} {each.value.hex()}", f"one of the values {_NAMED}")
+        for each in pinned
+    ]
+    others = [each.name for each in attestation.machine if not each.pinned]
+    if others:
+        because = "whether these are accepted is left to the attestation service's own policy"
+        links.append(Link(say("machine"), f"also measured: {', '.join(others)}", because))
+    if not links:
+        links.append(
+            Link(say("machine"), "nothing is told of it", _why_untold(attestation.platform))
+        )
+    return links
+
+
+def _why_untold(platform: str) -> str:
+    if platform in REGISTER_BANKS:
+        return "Sonora's key enrolled with an older Tabasco, which did not keep what was measured"
+    return f"nothing measures a machine on {printable(platform)}"
