@@ -128,6 +128,8 @@ def test_every_name_that_is_read_fits(name):
     said = changed(document(), ("identities", 4, "name"), name)
     if is_read(said):
         assert fits(said)
+    elif name.endswith("\n"):  # before which Python's `$` holds, and that of ECMA-262 does not
+        pass
     elif fits(
         said
     ):  # letters and signs beyond ASCII, and reserved words, are the reader's to judge
