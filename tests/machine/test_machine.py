@@ -51,19 +51,21 @@ class Walk:
         self.tabasco = steps[begin][1].split("--tabasco ")[1].split()[0]
         self.refused, _ = self.start("another-initramfs", initrd=self.part("initrd") + bytes(4))
         self.shell.follow(steps[begin:])
+        self.interrupted, _ = self.start("interrupted")
 
     def start(self, name: str, **changes: bytes):
-        """Start a machine of an image with other parts, and a TPM of its own that Tabasco knows."""
+        """Start a machine, of an image with other parts, with a TPM that Tabasco knows."""
         folder = self.shell.folder / name
         folder.mkdir()
         image = folder / "image.efi"
-        image.write_bytes(rewritten(self.image, **changes))
+        image.write_bytes(rewritten(self.image, **changes) if changes else self.image)
         tpm = tpm_in(folder / "tpm")
         self.shell.do(f"tabasco root add --state tabasco --name {name} '{tpm.authority}'")
         recording = Recording(folder / "recording")
         words = [
             image, self.shell.folder / "policy.json", "--tabasco", self.tabasco,
             "--listen", machines.free_address(), "--tpm", tpm.folder, "--timeout", BOOT_S,
+            "--log", folder / "console.log",
         ]  # fmt: skip
         machine = machines.trial(*words, environment=recording.environment())
         return self._stack.enter_context(machine), recording
@@ -124,7 +126,7 @@ def test_the_registers_were_what_the_file_alone_had_said(walk):
     told = run("sonora", "machine", "measure", walk.shell.folder / "machine/veracruz.efi", "--json")
     measured = json.loads(told.done().out)["platforms"]["tpm"]["measurements"]
     held = registers(walk.recording.extensions())
-    assert {f"pcr{index}": held[index].hex() for index in MEASURED} == measured
+    assert {f"pcr{index}": [held[index].hex()] for index in MEASURED} == measured
 
 
 def test_built_again_the_image_is_the_same_to_the_last_byte(walk, tmp_path):
@@ -158,6 +160,15 @@ def test_tabasco_refuses_a_changed_byte_and_another_command_line(walk, world, tm
             walk, tmp_path / recording.folder.parent.name, recording.extensions()
         ) as source:
             refused_for(world, source, "evidence-unacceptable")
+
+
+def test_an_interrupt_presses_the_power_button(walk):
+    assert any("ready on" in line for line in walk.interrupted.stderr)
+    walk.interrupted.terminate()
+    assert walk.interrupted.wait(BOOT_S) == 0
+    console = (walk.shell.folder / "interrupted/console.log").read_text(errors="replace")
+    assert "veracruz: asked to end by the power button" in console
+    assert "veracruz: power off" in console
 
 
 def measured_all(recording):
