@@ -15,7 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 from support.patience import PATIENCE_S
-from veracruz_shells.console import ADDRESS, command_group, emit, json_option, single_command
+from veracruz_shells.console import (
+    ADDRESS,
+    command_group,
+    emit,
+    json_option,
+    single_command,
+    subgroup,
+)
 from veracruz_utils.address import Address
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import RefusedError, UnreachableError, VeracruzError
@@ -322,6 +329,17 @@ class Dropping:
     def __del__(self) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
+
+
+def test_a_group_without_commands_has_help():
+    @subgroup()
+    def empty() -> None:
+        """Nothing yet."""
+
+    done = CliRunner().invoke(empty, ["--help"])
+    assert done.exit_code == 0
+    assert "Nothing yet." in done.output
+    assert "Commands:" not in done.output
 
 
 def test_an_interrupt_is_not_lost_where_python_drops_it():
