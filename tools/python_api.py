@@ -31,7 +31,13 @@ _ROOMS: Final = (
     ("Identities and consents", ("durango.identity", "durango.consents")),
     (
         "Attestation",
-        ("durango.attestation", "durango.evidence", "durango.gate", "durango.tabasco_keys"),
+        (
+            "durango.attestation",
+            "durango.chain",
+            "durango.evidence",
+            "durango.gate",
+            "durango.tabasco_keys",
+        ),
     ),
     ("Values as programs read them", ("durango.values",)),
     (

@@ -332,6 +332,25 @@ def test_a_machine_told_of_two_parts_counts_for_none():
     assert judged(on_tpm({}, submods=alone), policy=ON_TPM)
 
 
+VALUES = [PCR4, PCR11, b"\x55" * 32, bytes(32)]
+REGISTERS = st.dictionaries(
+    st.sampled_from(["pcr0", "pcr4", "pcr11"]), st.sampled_from(VALUES), max_size=3
+)
+
+
+@settings(deadline=None)
+@given(told=REGISTERS, pinned=REGISTERS)
+def test_a_machine_passes_when_every_pinned_register_has_its_value_and_only_then(told, pinned):
+    registers = tuple(PinnedRegister(name, frozenset({each})) for name, each in pinned.items())
+    policy = RIG.policy(platforms=[AcceptedPlatform("tpm", frozenset({MEASUREMENT}), registers)])
+    if all(told.get(name) == value for name, value in pinned.items()):
+        found = judged(on_tpm(told, policy=policy), policy=policy).machine
+        assert {each.name: each.value for each in found} == told
+        assert {each.name for each in found if each.pinned} == set(pinned)
+    else:
+        refused(GateCheck.MACHINE, on_tpm(told, policy=policy), policy=policy)
+
+
 def test_a_policy_that_pins_nothing_accepts_any_machine_and_tells_what_it_was():
     policy = RIG.policy(platforms=[AcceptedPlatform("tpm", frozenset({MEASUREMENT}))])
     for machine in ({}, TOLD):

@@ -8,6 +8,8 @@ from durango.attestation_files import SavedAttestation as SavedAttestation
 from durango.bundles import ReceiptBundle as ReceiptBundle
 from durango.bundles import VerifiedBundle as VerifiedBundle
 from durango.bundles import verify_bundle as verify_bundle
+from durango.chain import ChainLink as ChainLink
+from durango.chain import chain_of as chain_of
 from durango.consents import sign_policy as sign_policy
 from durango.consents import signer_of as signer_of
 from durango.errors import AttestationFileError as AttestationFileError
@@ -30,6 +32,7 @@ from durango.errors import WrongInputError as WrongInputError
 from durango.evidence import Attestation as Attestation
 from durango.evidence import Evidence as Evidence
 from durango.evidence import GateCheck as GateCheck
+from durango.evidence import MeasuredRegister as MeasuredRegister
 from durango.evidence import Passed as Passed
 from durango.gate import judge as judge
 from durango.halt import Halt as Halt
@@ -80,6 +83,7 @@ from veracruz_utils.errors import UnreachableError as UnreachableError
 from veracruz_utils.errors import VeracruzError as VeracruzError
 from veracruz_utils.policy.errors import PolicyError as PolicyError
 from veracruz_utils.policy.isolation import IsolationLayer as IsolationLayer
+from veracruz_utils.policy.machine import PinnedRegister as PinnedRegister
 from veracruz_utils.policy.policy import Policy as Policy
 from veracruz_utils.policy.values import PolicyIdentity as PolicyIdentity
 from veracruz_utils.policy.values import Role as Role

@@ -19,7 +19,7 @@ _NAMED: Final = "which my policy names"
 
 
 @frozen
-class Link:
+class ChainLink:
     """One link of the two chains.
 
     Attributes:
@@ -49,22 +49,22 @@ def measured_machine(
     )
 
 
-def chain_of(attestation: Attestation) -> tuple[Link, ...]:
+def chain_of(attestation: Attestation) -> tuple[ChainLink, ...]:
     """The links, from the hardware root to the isolate."""
     return (
         _root(attestation),
         *_machine(attestation),
-        Link(
+        ChainLink(
             say("Sonora's key"),
             f"instance {attestation.instance_id.hex()}",
             f"enrolled by that evidence, says {attestation.verifier}",
         ),
-        Link(
+        ChainLink(
             say("runtime image"),
             f"measurement {attestation.measurement.hex()}",
             f"signed by Sonora's key; a measurement {_NAMED}",
         ),
-        Link(
+        ChainLink(
             say("isolate"),
             f"policy {attestation.policy_digest}, TLS certificate {attestation.certificate_digest}",
             "signed by Sonora's key; it is my policy, and the only certificate TLS accepts",
@@ -83,29 +83,29 @@ def chain_lines(attestation: Attestation) -> list[str]:
     return lines
 
 
-def _root(attestation: Attestation) -> Link:
+def _root(attestation: Attestation) -> ChainLink:
     if attestation.platform == LINUX_SOFTWARE:
-        return Link(say("hardware root"), f"none: {LINUX_SOFTWARE}", SOFTWARE_ROOT_STATEMENT)
-    return Link(
+        return ChainLink(say("hardware root"), f"none: {LINUX_SOFTWARE}", SOFTWARE_ROOT_STATEMENT)
+    return ChainLink(
         say("hardware root"),
         printable(attestation.platform),
         f"its evidence was verified when Sonora's key enrolled, says {attestation.verifier}",
     )
 
 
-def _machine(attestation: Attestation) -> list[Link]:
+def _machine(attestation: Attestation) -> list[ChainLink]:
     pinned = [each for each in attestation.machine if each.pinned]
     links = [
-        Link(say("machine"), f"{each.name} {each.value.hex()}", f"one of the values {_NAMED}")
+        ChainLink(say("machine"), f"{each.name} {each.value.hex()}", f"one of the values {_NAMED}")
         for each in pinned
     ]
     others = [each.name for each in attestation.machine if not each.pinned]
     if others:
         because = "whether these are accepted is left to the attestation service's own policy"
-        links.append(Link(say("machine"), f"also measured: {', '.join(others)}", because))
+        links.append(ChainLink(say("machine"), f"also measured: {', '.join(others)}", because))
     if not links:
         links.append(
-            Link(say("machine"), "nothing is told of it", _why_untold(attestation.platform))
+            ChainLink(say("machine"), "nothing is told of it", _why_untold(attestation.platform))
         )
     return links
 

@@ -73,6 +73,7 @@ def _fields(instance: Instance, now: datetime) -> dict[str, object]:
         "platform": instance.platform,
         "root": instance.root,
         "measurement": instance.measurement,
+        "machine": {name: value.hex() for name, value in instance.machine.items()},
         "version": instance.version,
         "enrolled_at": utc_text(instance.enrolled_at),
         "expires_at": utc_text(instance.expires_at),

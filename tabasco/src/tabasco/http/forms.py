@@ -258,6 +258,7 @@ class InstanceForm(_StrictForm):
     version: str
     enrolled_at: Time
     expires_at: Time
+    machine: dict[str, Hex]
 
 
 class NewReferenceValueForm(_StrictForm):

@@ -96,6 +96,7 @@ def instances(context: Given, _: Reader) -> list[forms.InstanceForm]:
             version=each.version,
             enrolled_at=each.enrolled_at,
             expires_at=each.expires_at,
+            machine=each.machine,
         )
         for each in Instances(context.database).all()
     ]
