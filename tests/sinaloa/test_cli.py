@@ -106,6 +106,15 @@ def session(channel: grpc.Channel, chunks) -> list[bytes]:
     return list(channel.stream_stream(f"/{SERVICE}/Session")(iter(chunks), timeout=PATIENCE_S))
 
 
+def test_a_bridge_waits_for_its_isolate_as_long_as_it_is_told(policy, sonora):
+    sonora.launch = lambda connection, policy: None
+    words = ["serve", str(policy), "--sonora", str(sonora.path), "--launch-timeout", "1"]
+    done = subprocess.run([*SINALOA, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "launched no isolate within 1 s" in done.stderr
+    assert "sinaloa serve --launch-timeout" in done.stderr
+
+
 def test_it_says_when_it_is_ready_and_what_it_serves(start, policy):
     digest = str(Digest.of(policy.read_bytes()))
     with start() as sinaloa:

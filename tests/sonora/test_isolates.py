@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -301,7 +302,7 @@ def test_an_isolate_is_not_believed_a_layer_that_sonora_alone_brings(
         bytes(32), bytes(32), bytes(32), tuple(sorted(IsolationLayer)), bytes(32)
     )
     inside.sendall(frame(isolate.FROM_RUNTIME.encode(ready)))
-    isolates.launcher._await_ready(launched)
+    isolates.launcher._await_ready(launched, time.monotonic() + PATIENCE_S)
     sonoras = {IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER}
     assert launched.layers == set(IsolationLayer) - sonoras
 
@@ -314,9 +315,8 @@ def test_an_isolate_is_not_believed_a_layer_that_the_host_does_not_give(isolates
         launched.close()
 
 
-def test_an_isolate_has_one_deadline_for_all_of_its_report(isolates, reporting, monkeypatch):
+def test_an_isolate_has_one_deadline_for_all_of_its_report(isolates, reporting):
     launched, inside = reporting
-    monkeypatch.setattr(linux_launcher, "_READY_S", 0.2)
     over = threading.Event()
 
     def trickle() -> None:
@@ -327,8 +327,8 @@ def test_an_isolate_has_one_deadline_for_all_of_its_report(isolates, reporting, 
     trickling = threading.Thread(target=trickle)
     trickling.start()
     try:
-        with pytest.raises(LaunchError, match="ended before it was ready"):
-            isolates.launcher._await_ready(launched)
+        with pytest.raises(LaunchError, match="was not ready within"):
+            isolates.launcher._await_ready(launched, time.monotonic() + 0.2)
     finally:
         over.set()
         trickling.join()

@@ -176,9 +176,9 @@ class Rig:
 class RigMaker:
     """Launches isolates for policies made to order."""
 
-    def __init__(self, image: RuntimeImage | None = None) -> None:
+    def __init__(self, image: RuntimeImage | None = None, **settings: float) -> None:
         self.image = image or local_image()
-        self.launcher = LinuxLauncher(self.image)
+        self.launcher = LinuxLauncher(self.image, **settings)
 
     def policy(
         self,

@@ -9,7 +9,7 @@ import click
 
 from colima.isolate import MAX_PLACES, places_for, sessions_each, sessions_of_isolate
 from sinaloa.errors import SinaloaError
-from sinaloa.isolate import IsolateLink
+from sinaloa.isolate import LAUNCH_S, IsolateLink
 from sinaloa.listing import standings
 from sinaloa.serving import Listening, serve_folder, serve_one
 from veracruz_shells.console import (
@@ -80,6 +80,14 @@ def main() -> None:
     "[default: 64, or what the policy's principals need]",
 )
 @click.option(
+    "--launch-timeout",
+    type=click.IntRange(1, 3600),
+    default=int(LAUNCH_S),
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for Sonora to launch an isolate; longer than its --isolate-start.",
+)
+@click.option(
     "--drain",
     type=click.FloatRange(0, 3600),
     metavar="SECONDS",
@@ -97,6 +105,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     listen: Address | None,
     bulk_listen: Address | None,
     max_sessions: int | None,
+    launch_timeout: int,
     drain: float | None,
     metrics: Address | None,
     traces: str | None,
@@ -119,13 +128,14 @@ def serve(  # noqa: PLR0917 - click gives them by name
     if (policy is None) == (policies is None):
         raise click.UsageError("give POLICY, or --policies and a folder of them")
     allow_open_files()
+    launch = partial(IsolateLink.launch, sonora, timeout_s=launch_timeout)
     click.get_current_context().with_resource(Tracing(traces, service="sinaloa"))
     if policies is not None:
         if listen is None:
             raise click.UsageError("--policies needs --listen: the policies may name several")
         serve_folder(
             policies,
-            partial(IsolateLink.launch, sonora),
+            launch,
             Listening(listen, bulk_listen, metrics),
             places=lambda agreed: _places(agreed, max_sessions),
             ahead=ahead,
@@ -141,7 +151,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
         raise error.in_file(str(policy)) from None
     serve_one(
         agreed,
-        partial(IsolateLink.launch, sonora),
+        launch,
         Listening(listen or agreed.sinaloa, bulk_listen, metrics),
         max_sessions=_places(agreed, max_sessions),
         drain=drain,

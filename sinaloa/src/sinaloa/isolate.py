@@ -45,7 +45,8 @@ from veracruz_shells.traces import tell, traceparent
 from veracruz_utils.digest import Digest
 from veracruz_utils.errors import UnreachableError
 
-_LAUNCH_S: Final = 60.0
+LAUNCH_S: Final = 60.0
+"""That Sonora may take to launch an isolate, unless told otherwise; itself it takes up to 40 s."""
 _TOKEN_S: Final = 30.0
 _STEP_S: Final = 10.0  # for one message, or one session handed over
 _END_S: Final = 6.0  # for Sonora's word on an isolate that is gone; it may need 5 to kill it
@@ -117,7 +118,12 @@ class IsolateLink:
 
     @classmethod
     def launch(
-        cls, sonora: Path, policy: bytes, *, describe: Describe = lambda end: end.value
+        cls,
+        sonora: Path,
+        policy: bytes,
+        *,
+        describe: Describe = lambda end: end.value,
+        timeout_s: float = LAUNCH_S,
     ) -> Self:
         """An isolate that holds exactly this policy: that of a bridge that is gone, or a new one.
 
@@ -125,6 +131,8 @@ class IsolateLink:
             sonora: the Unix socket Sonora listens on.
             policy: the policy's text.
             describe: how errors name the isolate's end.
+            timeout_s: how long Sonora may take; longer than it gives an isolate itself
+                (`sonora serve --isolate-start`), or its reasons are not heard.
 
         Raises:
             SonoraUnreachableError: nobody listens there, or does not answer in time.
@@ -134,7 +142,7 @@ class IsolateLink:
         connection = _connect(sonora, name)
         try:
             with LAUNCH.span(policy=str(Digest.of(policy))):
-                launched, control = _ask_for_isolate(connection, name, policy)
+                launched, control = _ask_for_isolate(connection, name, policy, timeout_s)
                 tell(isolate=launched.isolate_id, found_again=launched.found_again)
         except BaseException:
             connection.close()
@@ -378,17 +386,20 @@ def _connect(sonora: Path, name: str) -> socket.socket:
 
 
 def _ask_for_isolate(
-    connection: socket.socket, name: str, policy: bytes
+    connection: socket.socket, name: str, policy: bytes, timeout_s: float
 ) -> tuple[Launched, socket.socket]:
     try:
-        connection.settimeout(_LAUNCH_S)
+        connection.settimeout(timeout_s)
         connection.sendall(frame(TO_SONORA.encode(Launch(policy, traceparent() or ""))))
         launched = _read_launched(connection, name)
         control = _receive_socket(connection)
         connection.settimeout(_STEP_S)
         control.settimeout(0)
     except TimeoutError as error:
-        raise SonoraUnreachableError(f"{name} launched no isolate in {_LAUNCH_S:g} s") from error
+        raise SonoraUnreachableError(
+            f"{name} launched no isolate within {timeout_s:g} s: a busy or emulated machine needs "
+            "longer (sinaloa serve --launch-timeout, and sonora serve --isolate-start)"
+        ) from error
     except OSError as error:
         raise SonoraUnreachableError(f"{name} went away while it launched the isolate") from error
     except WireError as error:

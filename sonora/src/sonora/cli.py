@@ -29,7 +29,7 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.launch import START_S
 from sonora.image.source import find_image
-from sonora.linux_launcher import LinuxLauncher
+from sonora.linux_launcher import ISOLATE_START_S, LinuxLauncher
 from sonora.metrics import CORES_WAITING, ENROLMENT, METRICS
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
@@ -259,6 +259,15 @@ def doctor(
     "emulated machines need more.",
 )
 @click.option(
+    "--isolate-start",
+    type=click.IntRange(1, 3600),
+    default=int(ISOLATE_START_S),
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an isolate may take from its fork until it has answered Sonora's challenge; a "
+    "bridge is to wait longer (sinaloa serve --launch-timeout).",
+)
+@click.option(
     "--check-interval",
     type=click.IntRange(1, 3600),
     default=CHECK_INTERVAL_S,
@@ -289,6 +298,7 @@ def serve(
     prepared: tuple[Path, ...],
     patience: int,
     zygote_start: int,
+    isolate_start: int,
     check_interval: int,
     metrics: Address | None,
     traces: str | None,
@@ -326,7 +336,13 @@ def serve(
         runtime = find_image(image_path)
         launcher = stack.enter_context(
             contextlib.closing(
-                LinuxLauncher(runtime, source.platform, given=layers, start_s=zygote_start)
+                LinuxLauncher(
+                    runtime,
+                    source.platform,
+                    given=layers,
+                    start_s=zygote_start,
+                    isolate_start_s=isolate_start,
+                )
             )
         )
         layers |= launcher.layers

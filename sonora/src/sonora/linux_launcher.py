@@ -22,6 +22,7 @@ from sonora.image.source import RuntimeImage
 from sonora.isolate_code import IsolateCode
 from sonora.isolates import MAX_ISOLATES, Isolate
 from sonora.local_attestation import LinuxMeans, attest_locally
+from sonora.process import ProcessHandle, how_it_ended
 from sonora.users import ROOT
 from sonora.zygote_link import ZygoteLink
 from veracruz_utils.digest import Digest
@@ -33,8 +34,10 @@ from veracruz_utils.policy import (
     Policy,
 )
 
-_READY_S: Final = 20.0
+ISOLATE_START_S: Final = 40.0
+"""That the start of an isolate may take, unless told otherwise."""
 _COMPILE_S: Final = 600.0
+_END_S: Final = 2.0  # for the zygote's word on a process that ended
 _NOT_ITS_TO_SAY: Final = frozenset({IsolationLayer.IMAGE_ROOT, IsolationLayer.SEPARATE_USER})
 """Layers that Sonora alone brings about, and knows of."""
 
@@ -62,6 +65,7 @@ class LinuxLauncher:
         *,
         given: Collection[IsolationLayer] = RUNTIME_LAYERS,
         start_s: float = START_S,
+        isolate_start_s: float = ISOLATE_START_S,
     ) -> None:
         """Start the zygote.
 
@@ -70,11 +74,14 @@ class LinuxLauncher:
             platform: what the machine is vouched for as.
             given: the layers that this host was found to give; no isolate is believed to have more.
             start_s: how long each step of the zygote's start may take.
+            isolate_start_s: how long the start of an isolate may take, until it has answered
+                Sonora's challenge.
         """
         self.platform = platform
         self.zygote: Final = ZygoteLink(image, start_s=start_s)
         self.measurement = image.measurement.value
         self.layers = frozenset({IsolationLayer.IMAGE_ROOT} if self.zygote.own_root else ())
+        self._isolate_start_s = isolate_start_s
         self._believed = frozenset(given) - _NOT_ITS_TO_SAY
         self._on_lost: Callable[[], None] = lambda: None
         self._lost = False
@@ -88,12 +95,14 @@ class LinuxLauncher:
         """A new isolate that holds exactly this policy.
 
         Raises:
-            LaunchError: there are too many, the fork failed, or the runtime refused the policy.
+            LaunchError: there are too many, the fork failed or was not done in time, or the runtime
+                refused the policy.
         """
         if len(policy) > MAX_POLICY_BYTES:
             raise LaunchError(
                 f"the policy has {len(policy)} bytes, at most {MAX_POLICY_BYTES} are read"
             )
+        deadline = time.monotonic() + self._isolate_start_s
         control, control_inside = socket.socketpair()
         private, private_inside = socket.socketpair()
         LinuxMeans.prepare(private)
@@ -112,9 +121,9 @@ class LinuxLauncher:
             ):
                 ends = [control_inside.fileno(), private_inside.fileno(), errors.fileno()]
                 self.zygote.ask(launched.isolate_id, policy, ends)
-            launched.process = self.zygote.forked(launched.isolate_id)
-            ready = self._await_ready(launched)
-            self._attest(launched, Digest.of(policy))
+            launched.process = self._forked(launched, deadline)
+            ready = self._await_ready(launched, deadline)
+            self._attest(launched, Digest.of(policy), deadline)
             program = Policy.parse(policy, at=None).program_digest
             self._code.offer(launched, policy, program, ready)
         except LaunchError:
@@ -165,18 +174,29 @@ class LinuxLauncher:
         self._isolates[launched.isolate_id] = launched
         return launched
 
-    def _await_ready(self, launched: Isolate) -> isolate.RuntimeReady:
-        deadline = time.monotonic() + _READY_S
+    def _forked(self, launched: Isolate, deadline: float) -> ProcessHandle:
+        process = self.zygote.forked(launched.isolate_id, _until(deadline))
+        if process is None:
+            raise self._overdue("the zygote forked no isolate")
+        return process
 
+    def _await_ready(self, launched: Isolate, deadline: float) -> isolate.RuntimeReady:
         def receive(size: int) -> bytes:
-            launched.private.settimeout(max(0.001, deadline - time.monotonic()))
+            launched.private.settimeout(_until(deadline))
             return launched.private.recv(size)
 
         try:
             payload = read_frame(receive)
             report = isolate.FROM_RUNTIME.decode(payload or b"")
+        except TimeoutError as error:
+            raise self._overdue("the isolate was not ready") from error
         except (OSError, WireError) as error:
-            raise LaunchError("the isolate ended before it was ready") from error
+            launched.ended.wait(_END_S)
+            code = launched.exit_code
+            how = "" if code is None else f" ({how_it_ended(code)})"
+            raise LaunchError(
+                f"the isolate ended before it was ready{how}; what it said is in Sonora's log"
+            ) from error
         if isinstance(report, isolate.RuntimeRefused):
             raise LaunchError(report.reason)
         if not isinstance(report, isolate.RuntimeReady):
@@ -193,12 +213,24 @@ class LinuxLauncher:
             raise LaunchError("the isolate named a layer that is none of ours") from error
         return report
 
-    def _attest(self, launched: Isolate, policy: Digest) -> None:
+    def _overdue(self, what: str) -> LaunchError:
+        return LaunchError(
+            f"{what} within {self._isolate_start_s:g} s: a busy or emulated machine needs longer "
+            "(sonora serve --isolate-start SECONDS)"
+        )
+
+    def _attest(self, launched: Isolate, policy: Digest, deadline: float) -> None:
         assert launched.process is not None
         if launched.policy_digest != policy.value:
             raise LaunchError("the isolate holds another policy than it was given")
         claims = LocalClaims(launched.certificate_digest, policy.value, self.measurement)
-        attest_locally(launched.private, claims, LinuxMeans(launched.process, self.zygote.root))
+        means = LinuxMeans(launched.process, self.zygote.root)
+        try:
+            attest_locally(launched.private, claims, means, timeout_s=_until(deadline))
+        except LaunchError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise self._overdue("the isolate did not answer Sonora's challenge") from error
+            raise
         # What follows comes with descriptors, for which the sender's name would leave no room.
         launched.private.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         launched.attested = True
@@ -207,11 +239,12 @@ class LinuxLauncher:
         """Have the zygote fork a process that compiles a core; whether it did."""
         with self._lock:
             launched = self._new(*socket.socketpair(), serves=False)
+        deadline = time.monotonic() + self._isolate_start_s
         try:
             with _followed(f"core {launched.isolate_id}") as errors:
                 descriptors = [core, code, errors.fileno()]
                 self.zygote.ask(launched.isolate_id, policy, descriptors, core_size=size)
-            launched.process = self.zygote.forked(launched.isolate_id)
+            launched.process = self._forked(launched, deadline)
             ended = launched.ended.wait(_COMPILE_S)
         except LaunchError as error:
             _LOG.warning("a core was not compiled: %s", error)
@@ -249,6 +282,11 @@ class LinuxLauncher:
             launched.end(-signal.SIGKILL)
         if lost:
             on_lost()
+
+
+def _until(deadline: float) -> float:
+    """Seconds that are left, of which there is always a little: none would be no limit."""
+    return max(0.001, deadline - time.monotonic())
 
 
 def _too_many(held: int) -> str:

@@ -130,7 +130,9 @@ def attest_locally(
         channel.sendall(frame(isolate.TO_RUNTIME.encode(isolate.LocalChallenge(nonce))))
         answer = isolate.FROM_RUNTIME.decode(read_frame(receive) or b"")
     except TimeoutError as error:
-        raise LaunchError("the isolate did not answer Sonora's challenge in time") from error
+        raise LaunchError(
+            f"the isolate did not answer Sonora's challenge within {timeout_s:.3g} s"
+        ) from error
     except (OSError, WireError) as error:
         raise LaunchError("the isolate did not answer Sonora's challenge") from error
     if not isinstance(answer, isolate.LocalAnswer):

@@ -40,6 +40,16 @@ def _status() -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def how_it_ended(exit_code: int) -> str:
+    """An exit code in words; negative codes are signals."""
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    try:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"killed by signal {-exit_code}"
+
+
 class ProcessHandle:
     """A process that another one forked, held by its pidfd.
 

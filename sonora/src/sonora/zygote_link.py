@@ -21,9 +21,8 @@ from sonora import standard_error
 from sonora.errors import LaunchError, SonoraError
 from sonora.image.launch import START_S, ZygoteProcess, start_image, start_overdue
 from sonora.image.source import RuntimeImage
-from sonora.process import ProcessHandle
+from sonora.process import ProcessHandle, how_it_ended
 
-_FORK_S: Final = 20.0
 _END_S: Final = 5.0
 
 
@@ -126,21 +125,21 @@ class ZygoteLink:
                 ) from error
             raise LaunchError("the zygote is gone; start Sonora again") from error
 
-    def forked(self, isolate_id: int) -> ProcessHandle:
-        """The process that was asked for, once it is there.
+    def forked(self, isolate_id: int, timeout_s: float) -> ProcessHandle | None:
+        """The process that was asked for, once it is there; None when it is not, in time.
 
         Raises:
-            LaunchError: the zygote could not fork it, or not in time.
+            LaunchError: the zygote could not fork it, or is gone.
         """
         with self._news:
-            self._news.wait_for(lambda: isolate_id in self._answers or self._closing, _FORK_S)
+            self._news.wait_for(lambda: isolate_id in self._answers or self._closing, timeout_s)
             # From here on nobody waits for it: what comes late is ended.
             self._asked.discard(isolate_id)
             answer = self._answers.pop(isolate_id, None)
         if isinstance(answer, isolate.SpawnFailed):
             raise LaunchError(answer.reason)
-        if answer is None:
-            raise LaunchError("the zygote did not fork an isolate in time")
+        if answer is None and self._closing:
+            raise LaunchError("the zygote is gone; start Sonora again")
         return answer
 
     def close(self) -> None:
@@ -163,8 +162,14 @@ class ZygoteLink:
         self._channel.settimeout(start_s)
         ready = self._receive()
         if not isinstance(ready, isolate.ZygoteReady):
-            raise SonoraError("the zygote did not start; what it said is above")
+            raise SonoraError(f"the zygote did not start ({self._how()}); what it said is above")
         self._channel.settimeout(None)
+
+    def _how(self) -> str:
+        """How a zygote ended that was to start."""
+        self.process.wait(_END_S)
+        code = self.process.exit_code
+        return "it let go of its channel, and runs" if code is None else how_it_ended(code)
 
     def _receive(self) -> isolate.FromZygote | None:
         try:

@@ -4,15 +4,20 @@ import os
 import random
 import re
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from sonora.errors import SonoraError
+from sonora.errors import LaunchError, SonoraError
+from sonora.image.source import RuntimeImage
 from sonora.linux_launcher import LinuxLauncher
 from support import runtime_guests as guests
 from support.images import CHANGES, remade, replace
-from support.isolate_rig import RigMaker
+from support.isolate_rig import RigMaker, new_party
+from support.processes import children, eventually
 from veracruz_image import ImageFile
 from veracruz_utils.policy import IsolationLayer, Role
 
@@ -74,17 +79,137 @@ def test_an_image_that_cannot_load_the_runtime_is_reported(copied, caplog):
         path.unlink()
     for path in copied.root.rglob("zygote.*.pyc"):
         path.unlink()
-    refused(remade(copied.folder), "did not start; what it said is above")
+    refused(remade(copied.folder), r"did not start \(exit status 1\); what it said is above")
     assert "zygote: ModuleNotFoundError" in caplog.text
 
 
-def test_a_zygote_that_takes_too_long_says_so_and_which_setting_gives_it_longer(copied):
+LOADING = b"""import os, time
+os.write(2, b"loading\\n")
+time.sleep(600)
+"""
+
+
+def with_zygote(copied, source: bytes) -> RuntimeImage:
+    """The image with another module for its zygote."""
     for path in copied.root.rglob("sonora/zygote.py"):
-        replace(path, b"import time\ntime.sleep(600)\n")
+        replace(path, source)
     for path in copied.root.rglob("zygote.*.pyc"):
         path.unlink()
+    return remade(copied.folder)
+
+
+@contextmanager
+def signalled_while_it_loads(number: signal.Signals, caplog):
+    """Sends the next zygote of this process a signal, once it has said that it loads."""
+    before = set(children(os.getpid()))
+
+    def send() -> None:
+        assert eventually(lambda: "zygote: loading" in caplog.text)
+        assert eventually(lambda: len(set(children(os.getpid())) - before) == 1)  # no starter
+        (zygote,) = set(children(os.getpid())) - before
+        os.kill(zygote, number)
+
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(send)
+        yield
+        sent.result()
+
+
+def test_a_zygote_that_takes_too_long_says_so_and_which_setting_gives_it_longer(copied):
     with pytest.raises(SonoraError, match=r"not start within 2 s.*--zygote-start SECONDS"):
-        LinuxLauncher(remade(copied.folder), start_s=2).close()
+        LinuxLauncher(with_zygote(copied, LOADING), start_s=2).close()
+
+
+def test_a_zygote_that_is_killed_while_it_loads_is_told_by_the_signal(copied, caplog):
+    image = with_zygote(copied, LOADING)
+    with signalled_while_it_loads(signal.SIGKILL, caplog):
+        refused(image, r"did not start \(killed by SIGKILL\); what it said is above")
+
+
+def test_a_zygote_that_is_stopped_while_it_loads_is_given_up_in_time_and_killed(copied, caplog):
+    before = children(os.getpid())
+    image = with_zygote(copied, LOADING)
+    with (
+        signalled_while_it_loads(signal.SIGSTOP, caplog),
+        pytest.raises(SonoraError, match="not start within 5 s"),
+    ):
+        LinuxLauncher(image, start_s=5).close()
+    assert children(os.getpid()) == before
+
+
+def with_isolates_that(copied, does: bytes) -> RuntimeImage:
+    """The image with isolates that do something else than to run."""
+    (path,) = copied.root.rglob("sonora/zygote.py")
+    source = path.read_bytes()
+    assert source.count(b"status = run()") == 1
+    return with_zygote(copied, source.replace(b"status = run()", does))
+
+
+ROLES = [Role.PI_PROVIDER, Role.RESULT_READER]
+LAUNCH = b'os.write(2, b"here\\n"); signal.pause()'
+
+
+def launch_signalled(maker, number: signal.Signals, caplog) -> str:
+    """Why an isolate was not launched that got this signal before it was ready."""
+
+    def send() -> None:
+        assert eventually(lambda: re.search(r"isolate \d+: here", caplog.text))
+        (front,) = children(maker.launcher.zygote.process.pid)
+        os.kill(front, number)
+
+    policy = maker.policy([(new_party("p"), ROLES)], program=guests.HELLO)
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(send)
+        with pytest.raises(LaunchError) as raised:
+            maker.launcher.launch(policy)
+        sent.result()
+    zygote = maker.launcher.zygote.process.pid
+    assert eventually(lambda: not children(zygote))
+    return str(raised.value)
+
+
+def test_an_isolate_that_is_killed_before_it_is_ready_is_told_by_the_signal(copied, caplog):
+    maker = RigMaker(with_isolates_that(copied, LAUNCH))
+    try:
+        told = launch_signalled(maker, signal.SIGKILL, caplog)
+        assert "ended before it was ready (killed by SIGKILL); what it said is in Sonora" in told
+    finally:
+        maker.close()
+
+
+def test_an_isolate_that_is_stopped_is_given_up_in_time_and_names_the_setting(copied, caplog):
+    maker = RigMaker(with_isolates_that(copied, LAUNCH), isolate_start_s=3)
+    try:
+        told = launch_signalled(maker, signal.SIGSTOP, caplog)
+        assert "the isolate was not ready within 3 s" in told
+        assert "sonora serve --isolate-start SECONDS" in told
+    finally:
+        maker.close()
+
+
+def test_an_isolate_that_fails_at_its_start_tells_its_status_and_what_failed(copied, caplog):
+    maker = RigMaker(with_isolates_that(copied, b"raise MemoryError"))
+    policy = maker.policy([(new_party("p"), ROLES)], program=guests.HELLO)
+    try:
+        with pytest.raises(LaunchError, match=r"before it was ready \(exit status \d+\)"):
+            maker.launcher.launch(policy)
+        assert eventually(lambda: re.search(r"isolate \d+: .*MemoryError", caplog.text))
+    finally:
+        maker.close()
+
+
+def test_a_zygote_that_is_stopped_forks_nothing_and_the_launch_ends_in_time(copied):
+    maker = RigMaker(copied, isolate_start_s=1)
+    policy = maker.policy([(new_party("p"), ROLES)], program=guests.HELLO)
+    zygote = maker.launcher.zygote.process.pid
+    try:
+        os.kill(zygote, signal.SIGSTOP)
+        with pytest.raises(LaunchError, match=r"forked no isolate within 1 s.*--isolate-start"):
+            maker.launcher.launch(policy)
+        os.kill(zygote, signal.SIGCONT)
+        assert eventually(lambda: not children(zygote))  # what came late was ended
+    finally:
+        maker.close()
 
 
 def test_an_image_without_an_interpreter_is_named(copied):

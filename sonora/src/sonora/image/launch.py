@@ -17,6 +17,7 @@ from sonora.errors import SonoraError
 from sonora.image.kernel_calls import unreadable
 from sonora.image.processes import apart
 from sonora.image.source import RuntimeImage
+from sonora.process import how_it_ended
 from veracruz_utils.frozen import frozen
 
 START_S: Final = 60.0
@@ -30,6 +31,7 @@ class ZygoteProcess:
 
     Attributes:
         pid: its process id.
+        exit_code: how it ended, once that was waited for; negative codes are signals.
     """
 
     def __init__(self, process_id: int) -> None:
@@ -37,6 +39,7 @@ class ZygoteProcess:
         self._descriptor = os.pidfd_open(process_id)
         self._lock = threading.Lock()
         self._reaped = False
+        self.exit_code: int | None = None
 
     def kill(self) -> None:
         """End it if it still runs."""
@@ -53,7 +56,7 @@ class ZygoteProcess:
             poll.register(self._descriptor, select.POLLIN)
             if not poll.poll(None if timeout_s is None else timeout_s * 1000):
                 return False
-            os.waitpid(self.pid, 0)
+            self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             os.close(self._descriptor)
             self._reaped = True
             return True
@@ -152,7 +155,10 @@ def _starter(
     try:
         answer = json.loads(said)
     except ValueError:
-        raise SonoraError("the runtime image was not started; what was said is above") from None
+        raise SonoraError(
+            f"the runtime image was not started ({how_it_ended(starter.returncode)}); "
+            "what was said is above"
+        ) from None
     if "error" in answer:
         raise SonoraError(f"the runtime image was not started: {answer['error']}")
     found: dict[str, int | bool] = answer
