@@ -91,7 +91,12 @@ def test_a_principal_is_told_what_was_checked_against_what(computation, stack):
     assert facts["measurement"] == stack.measurement.hex()
     assert facts["policy_digest"] == str(computation.policy.digest)
     formal = {GateCheck.RESULT_FORM, GateCheck.TOKEN_FORM}  # told when they fail alone
-    assert {check["check"] for check in facts["checks"]} == set(GateCheck) - formal
+    pinned = {GateCheck.MACHINE}  # by no policy of the software root
+    assert {check["check"] for check in facts["checks"]} == set(GateCheck) - formal - pinned
+    assert [link["link"] for link in facts["chain"]] == [
+        "hardware root", "machine", "Sonora's key", "runtime image", "isolate"
+    ]  # fmt: skip
+    assert facts["machine"] == {}
 
 
 def test_what_was_attested_is_what_is_talked_to(computation):

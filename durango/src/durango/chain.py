@@ -6,7 +6,6 @@ is, what policy it holds and which key it speaks with.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from durango._say import say
 from durango._words import printable
@@ -14,8 +13,6 @@ from durango.evidence import Attestation, MeasuredRegister
 from durango.platforms import SOFTWARE_ROOT_STATEMENT
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import LINUX_SOFTWARE, REGISTER_BANKS
-
-_NAMED: Final = "which my policy names"
 
 
 @frozen
@@ -57,17 +54,19 @@ def chain_of(attestation: Attestation) -> tuple[ChainLink, ...]:
         ChainLink(
             say("Sonora's key"),
             f"instance {attestation.instance_id.hex()}",
-            f"enrolled by that evidence, says {attestation.verifier}",
+            say("enrolled by that evidence, says {verifier}", verifier=attestation.verifier),
         ),
         ChainLink(
             say("runtime image"),
             f"measurement {attestation.measurement.hex()}",
-            f"signed by Sonora's key; a measurement {_NAMED}",
+            say("signed by Sonora's key; a measurement that the policy names"),
         ),
         ChainLink(
             say("isolate"),
             f"policy {attestation.policy_digest}, TLS certificate {attestation.certificate_digest}",
-            "signed by Sonora's key; it is my policy, and the only certificate TLS accepts",
+            say(
+                "signed by Sonora's key; the policy is mine, the certificate the only one accepted"
+            ),
         ),
     )
 
@@ -89,19 +88,28 @@ def _root(attestation: Attestation) -> ChainLink:
     return ChainLink(
         say("hardware root"),
         printable(attestation.platform),
-        f"its evidence was verified when Sonora's key enrolled, says {attestation.verifier}",
+        say(
+            "its evidence was verified when Sonora's key enrolled, says {verifier}",
+            verifier=attestation.verifier,
+        ),
     )
 
 
 def _machine(attestation: Attestation) -> list[ChainLink]:
     pinned = [each for each in attestation.machine if each.pinned]
     links = [
-        ChainLink(say("machine"), f"{each.name} {each.value.hex()}", f"one of the values {_NAMED}")
+        ChainLink(
+            say("machine"),
+            f"{each.name} {each.value.hex()}",
+            say("measured by the hardware; one of the values that the policy names"),
+        )
         for each in pinned
     ]
     others = [each.name for each in attestation.machine if not each.pinned]
     if others:
-        because = "whether these are accepted is left to the attestation service's own policy"
+        because = say(
+            "measured by the hardware; which values are accepted, the attestation service decides"
+        )
         links.append(ChainLink(say("machine"), f"also measured: {', '.join(others)}", because))
     if not links:
         links.append(
@@ -112,5 +120,5 @@ def _machine(attestation: Attestation) -> list[ChainLink]:
 
 def _why_untold(platform: str) -> str:
     if platform in REGISTER_BANKS:
-        return "Sonora's key enrolled with an older Tabasco, which did not keep what was measured"
-    return f"nothing measures a machine on {printable(platform)}"
+        return say("the attestation service is older than that, or Sonora enrolled when it was")
+    return say("nothing measures a machine on {platform}", platform=printable(platform))
