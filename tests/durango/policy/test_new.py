@@ -92,6 +92,15 @@ def test_a_file_of_measurements_pins_the_machine_of_each_platform_that_is_accept
     assert f"machine pcr0 {'0a' * 48}" in done.stdout
 
 
+def test_a_platform_that_the_file_does_not_measure_is_told(tmp_path):
+    path = tmp_path / "machine.toml"
+    path.write_text(MEASURED)
+    done = new(tmp_path, PEOPLE, "--machine", path, "--platform", f"tdx={'5a' * 48}")
+    assert done.exit_code == 0, done.stderr
+    assert f"{path} measures no machine for tdx: any is accepted" in done.stderr
+    assert "no machine for nitro" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from durango.policy.machines import read_machines, with_machines
 from sonora.cli import main
 from sonora_machine.measure.digests import ImageDigests
 from sonora_machine.measure.registers import replayed
@@ -21,10 +22,12 @@ from sonora_machine.measure.tpm import tpm_extensions
 from sonora_machine.uki import UnifiedImage, write_uki
 from support.firmware_files import made_firmware
 from support.pe_files import made_pe, stub_of
+from support.policies import current_document, text
 from tabasco.appraisal.policy import AppraisalPolicy
 from tabasco.cli import main as tabasco_main
 from tabasco.verify.eventlog.log import parse_event_log
 from tabasco.verify.eventlog.replay import replay
+from veracruz_utils.policy import AcceptedPlatform, Policy
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "machine"
 PARTS = {
@@ -108,6 +111,40 @@ def firmware(tmp_path):
     return {
         "--tdx-firmware": tmp_path / "tdx.fd",
         "--snp-firmware": VECTORS / "ovmf_AmdSev_suffix.bin",
+    }
+
+
+def as_written(platforms):
+    """As a policy has platforms."""
+    return [
+        {
+            "name": each.name,
+            "measurements": [value.hex() for value in each.measurements],
+            "machine": {
+                register.name: [value.hex() for value in register.values]
+                for register in each.machine
+            },
+        }
+        for each in platforms
+    ]
+
+
+def test_principals_pin_what_was_measured_on_every_platform(image, firmware, tmp_path):
+    options = [word for pair in firmware.items() for word in pair]
+    path = tmp_path / "machine.toml"
+    path.write_text(measure(image, *options, "--vcpus", 2, "--cpu", "EPYC-v4", "--policy").stdout)
+    accepted = [
+        AcceptedPlatform(name, frozenset({bytes(32)})) for name in ("tpm", "sev-snp", "tdx")
+    ]
+    pinned = with_machines(accepted, read_machines(path), path=path)
+    policy = Policy.parse(text(current_document() | {"platforms": as_written(pinned)}), at=None)
+    assert {
+        each.name: {register.name: len(register.values) for register in each.machine}
+        for each in policy.platforms
+    } == {
+        "tpm": {"pcr4": 1, "pcr9": 1, "pcr11": 1},
+        "sev-snp": {"measurement": 1},
+        "tdx": {"mrtd": 1, "rtmr1": 1, "rtmr2": 2},
     }
 
 

@@ -227,6 +227,9 @@ def new(
     accepted = platforms_of(platforms, runtimes)
     if machine is not None:
         accepted = with_machines(accepted, read_machines(machine), path=machine)
+        for platform in accepted:
+            if not platform.machine:
+                note(f"warning: {machine} measures no machine for {platform.name}: any is accepted")
     data_places = order_of(data_order, members, Role.DATA_PROVIDER)
     stream_places = order_of(stream_order, members, Role.STREAM_PROVIDER)
     text = render_policy(
