@@ -73,6 +73,11 @@ At most 2048 spans wait, after which the oldest are dropped; a batch is tried fo
 says so until the collector is there again. The end of a program waits for it for some 2 s at
 most.
 
+## What it costs
+
+Where no collector is named, 0.2 µs for each span; where one is, some 55 µs of processor time with the
+sending, or 15 µs for one that is not kept, and a command of `durango` takes 0.12 s longer to start.
+
 ## Variables
 
 {_VARIABLES}

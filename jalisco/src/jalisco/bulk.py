@@ -23,7 +23,7 @@ from veracruz_shells.tcp import settle
 from veracruz_shells.traces import traceparent
 from veracruz_utils.address import Address
 
-_RECEIVE_BYTES: Final = 256 * 1024
+_RECEIVE_BYTES: Final = 1024 * 1024
 _ERRORS: Final = {
     BulkStatus.BUSY: BridgeBusyError,
     BulkStatus.ENDING: SessionLostError,

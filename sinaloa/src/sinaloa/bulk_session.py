@@ -13,7 +13,7 @@ from sinaloa.pipes import SplicePipe, SplicePipes
 from sinaloa.session import BridgeSession, readable, writable
 
 _OPENED: Final = frame(encode(BulkAnswer(BulkStatus.OPENED)))
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 16
 """Pipes full of one way of one session in a turn."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
