@@ -75,8 +75,8 @@ most.
 
 ## What it costs
 
-Where no collector is named, 0.2 µs for each span; where one is, some 55 µs of processor time with the
-sending, or 15 µs for one that is not kept, and a command of `durango` takes 0.12 s longer to start.
+Where no collector is named, 0.2 µs for each span; where one is, some 55 µs of processor time with
+the sending, or 15 µs for one that is not kept, and a command of `durango` takes 0.12 s longer.
 
 ## Variables
 
