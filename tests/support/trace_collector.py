@@ -55,12 +55,17 @@ class CollectedSpan:
 class TraceCollector(TraceServiceServicer):
     """Listens on a port of its own for as long as the `with` block lasts."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, credentials: grpc.ServerCredentials | None = None) -> None:
         self._lock = threading.Lock()
         self._requests: list[ExportTraceServiceRequest] = []
         self._server = grpc.server(ThreadPoolExecutor(4))
         add_TraceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._is_plain = credentials is None
+        self.port = (
+            self._server.add_insecure_port(f"127.0.0.1:{port}")
+            if credentials is None
+            else self._server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        )
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -76,7 +81,7 @@ class TraceCollector(TraceServiceServicer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._is_plain else 'https'}://127.0.0.1:{self.port}"
 
     @property
     def spans(self) -> list[CollectedSpan]:
