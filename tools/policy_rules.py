@@ -20,8 +20,8 @@ An `error` means that the policy cannot do what it is for, and the command ends 
 stable. `tools/policy_rules.py` writes this page.
 
 Files in hand are held against the policy besides: `--program`, `--certificate`, `--image`,
-`--tabasco-key`, and `--certification` for the file of `tlaxcala certify`. One that is not what the
-policy says ends the command with status 3, too.
+`--machine`, `--tabasco-key`, and `--certification` for the file of `tlaxcala certify`. One that is
+not what the policy says ends the command with status 3, too.
 """
 
 

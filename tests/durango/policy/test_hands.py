@@ -15,6 +15,7 @@ from durango.policy.hands import (
     hold_program,
     hold_tabasco_key,
 )
+from durango.policy.machines import hold_machine
 from durango.policy.pinned_runtimes import PinnedRuntime
 from sdk.examples import programs
 from sonora.image.local import local_image
@@ -99,6 +100,35 @@ def test_an_image_is_accepted_or_told_with_its_measurement():
     assert measurement.hex() in other.text
 
 
+MACHINE = {"name": "tpm", "measurements": ["5a" * 32]}
+
+
+@pytest.mark.parametrize(
+    ("pinned", "measured", "said"),
+    [
+        ({"pcr4": ["44" * 32]}, {"pcr4": ["44" * 32]}, None),
+        ({"pcr4": ["44" * 32, "55" * 32]}, {"pcr4": ["55" * 32], "pcr9": ["99" * 32]}, None),
+        ({"pcr4": ["44" * 32]}, {"pcr4": ["00" * 32, "44" * 32]}, None),
+        ({"pcr4": ["44" * 32]}, {"pcr4": ["55" * 32]}, f"{'55' * 32} in pcr4 of tpm, the policy"),
+        ({"pcr4": ["44" * 32], "pcr9": ["99" * 32]}, {"pcr4": ["44" * 32]}, "nothing in pcr9"),
+        (None, {"pcr4": ["44" * 32]}, "pins nothing on tpm, so that any machine is accepted"),
+    ],
+)
+def test_a_machine_that_one_measured_is_the_one_that_the_policy_names(
+    tmp_path, pinned, measured, said
+):
+    path = tmp_path / "machine.toml"
+    path.write_text(
+        "[machine.tpm]\n" + "".join(f"{name} = {values}\n" for name, values in measured.items())
+    )
+    held = hold_machine(parse(platforms=[MACHINE | ({"machine": pinned} if pinned else {})]), path)
+    assert held.fits is (said is None)
+    assert (said or "is the machine that the policy names, on tpm by pcr4") in held.text
+    elsewhere = hold_machine(parse(), path)
+    assert not elsewhere.fits
+    assert "measures machines for tpm, the policy accepts nitro" in elsewhere.text
+
+
 def limits_of(policy: Policy) -> dict[str, object]:
     limits = policy.limits
     return {each.name: getattr(limits, each.name) for each in dataclasses.fields(limits)}
@@ -155,7 +185,8 @@ def test_the_command_ends_with_3_for_what_does_not_fit_and_1_for_what_is_no_such
     assert "ok: " in misfit.stdout
     assert "not so: " in misfit.stdout
     assert "it can be used" not in misfit.stdout
-    for option in ("--program", "--certificate", "--image", "--tabasco-key", "--certification"):
+    options = ["--program", "--certificate", "--image", "--tabasco-key", "--certification"]
+    for option in (*options, "--machine"):
         absent = check(option, tmp_path / "absent")
         assert (absent.exit_code, absent.stdout) == (1, ""), option
         assert "absent" in absent.stderr

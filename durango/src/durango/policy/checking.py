@@ -12,6 +12,7 @@ from durango.policy.hands import (
     hold_program,
     hold_tabasco_key,
 )
+from durango.policy.machines import hold_machine
 from durango.policy.pinned_runtimes import PinnedRuntime, describe_runtimes, pinned_runtimes
 from durango.policy.rules import Remark, Severity, remarks_on
 from durango.releases import Releases
@@ -116,6 +117,7 @@ def check_policy(
     program: Path | str | None = None,
     certificate: Path | str | None = None,
     image: Path | str | None = None,
+    machine: Path | str | None = None,
     tabasco_key: Path | str | None = None,
     certification: Path | str | None = None,
     releases: Releases | None = None,
@@ -128,6 +130,7 @@ def check_policy(
         program: a file: is this the program?
         certificate: a file (PEM): which principal is this?
         image: a folder or file: is the runtime in this image accepted?
+        machine: a file of `sonora machine measure`: does the policy name this machine?
         tabasco_key: a file (PEM): is this the key of the attestation service?
         certification: a file of `tlaxcala certify`: do the limits reach it?
         releases: those that are known here, to name the runtimes that are accepted.
@@ -146,6 +149,8 @@ def check_policy(
         held.append(hold_certificate(policy, Path(certificate)))
     if image is not None:
         held.append(hold_image(policy, Path(image), pinned))
+    if machine is not None:
+        held.append(hold_machine(policy, Path(machine)))
     if tabasco_key is not None:
         held.append(hold_tabasco_key(policy, Path(tabasco_key)))
     if certification is not None:

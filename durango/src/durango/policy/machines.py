@@ -5,7 +5,7 @@ platform, with the values of each register in hexadecimal digits.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from durango._words import printable
+from durango.policy.hands import Held
 from durango.policy.source import SourceError
 from veracruz_shells.files import read_file
-from veracruz_utils.policy import AcceptedPlatform, PinnedRegister
+from veracruz_utils.policy import AcceptedPlatform, PinnedRegister, Policy
 
 _MAX_FILE_BYTES: Final = 64 * 1024
 _HOW: Final = "write it with `sonora machine measure IMAGE --policy`"
@@ -74,6 +75,47 @@ def with_machines(
         replace(each, machine=machines[each.name]) if each.name in machines else each
         for each in platforms
     ]
+
+
+def hold_machine(policy: Policy, path: Path) -> Held:
+    """Whether the policy names this machine: in each register that it pins, a value of it.
+
+    Raises:
+        SourceError: the file is none of measurements.
+    """
+    machines = read_machines(path)
+    both = [each for each in policy.platforms if each.name in machines]
+    if not both:
+        names = ", ".join(each.name for each in policy.platforms)
+        told = printable(", ".join(machines)) or "no platform"
+        text = f"{path} measures machines for {told}, the policy accepts {names}"
+        return Held("machine", text, fits=False)
+    problems = [problem for each in both for problem in _unlike(each, machines[each.name])]
+    if problems:
+        return Held("machine", f"{path} is another machine: {'; '.join(problems)}", fits=False)
+    named = [f"{each.name} by {', '.join(one.name for one in each.machine)}" for each in both]
+    return Held(
+        "machine", f"{path} is the machine that the policy names, on {', '.join(named)}", fits=True
+    )
+
+
+def _unlike(platform: AcceptedPlatform, measured: Sequence[PinnedRegister]) -> Iterator[str]:
+    """In what a machine is not the one that the policy names."""
+    found = {each.name: each.values for each in measured}
+    if not platform.machine:
+        yield f"the policy pins nothing on {platform.name}, so that any machine is accepted"
+    for register in platform.machine:
+        values = found.get(register.name, frozenset())
+        if not values & register.values:
+            told = _listed(values) or "nothing"
+            yield (
+                f"it has {told} in {register.name} of {platform.name}, the policy names "
+                f"{_listed(register.values)}"
+            )
+
+
+def _listed(values: Iterable[bytes]) -> str:
+    return " or ".join(sorted(value.hex() for value in values)[:8])
 
 
 def _values(name: str, texts: Sequence[str]) -> list[bytes]:

@@ -49,6 +49,11 @@ def explain(*, policy: Path, html: Path | None, force: bool, as_json: bool) -> N
     metavar="FOLDER|FILE",
     help="Is the runtime in this image accepted?",
 )
+@click.option(
+    "--machine",
+    type=FILE,
+    help="Does it name this machine? A file of `sonora machine measure IMAGE --policy`.",
+)
 @click.option("--tabasco-key", type=FILE, help="Is this the key of the attestation service?")
 @click.option(
     "--certification", type=FILE, help="Do the limits reach this file of `tlaxcala certify`?"
@@ -61,6 +66,7 @@ def check(
     program: Path | None,
     certificate: Path | None,
     image: Path | None,
+    machine: Path | None,
     tabasco_key: Path | None,
     certification: Path | None,
     config: Path,
@@ -79,6 +85,7 @@ def check(
             program=program,
             certificate=certificate,
             image=image,
+            machine=machine,
             tabasco_key=tabasco_key,
             certification=certification,
             releases=Releases(config, at=now),
