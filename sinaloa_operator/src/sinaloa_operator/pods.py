@@ -165,6 +165,7 @@ def _sonora(placement: Placement, image: str) -> Object:
             *authority,
             "--state", f"{_STATE}/sonora", "--socket", f"{_STATE}/sonora.sock",
             "--listen", f"0.0.0.0:{SONORA_HEALTH_PORT}", "--log-format", "json",
+            "--kept-cores", "0",  # in memory, and gone with the pod
         ],
         "startupProbe": {
             "grpc": {"port": SONORA_HEALTH_PORT},

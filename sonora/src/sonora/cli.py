@@ -29,8 +29,10 @@ from sonora.evidence.tpm.source import TpmSettings
 from sonora.image.commands import image
 from sonora.image.launch import START_S
 from sonora.image.source import find_image
+from sonora.kept_cores import FOLDER, KeptCores
 from sonora.linux_launcher import ISOLATE_START_S, LinuxLauncher
 from sonora.metrics import CORES_WAITING, ENROLMENT, METRICS
+from sonora.prepared_code import MAX_CORES
 from sonora.process import protect_this_process
 from sonora.sealing import FILE, GramineSealer, SealedEnrolment
 from sonora.server import BridgeSocket, Sonora, SonoraServer
@@ -242,6 +244,14 @@ def doctor(
     "programs that begin with it. May be repeated.",
 )
 @click.option(
+    "--kept-cores",
+    type=click.IntRange(0, MAX_CORES),
+    default=MAX_CORES,
+    show_default=True,
+    help="How many interpreters of programs that ran are kept in --state, to be compiled again "
+    "after a restart while nobody waits; 0 keeps none and removes what was kept.",
+)
+@click.option(
     "--patience",
     type=click.IntRange(0, 3600),
     default=60,
@@ -296,6 +306,7 @@ def serve(
     tpm: TpmSettings,
     image_path: Path | None,
     prepared: tuple[Path, ...],
+    kept_cores: int,
     patience: int,
     zygote_start: int,
     isolate_start: int,
@@ -342,6 +353,7 @@ def serve(
                     given=layers,
                     start_s=zygote_start,
                     isolate_start_s=isolate_start,
+                    kept=KeptCores(state / FOLDER, kept_cores),
                 )
             )
         )
@@ -388,6 +400,7 @@ def serve(
             watch.start()
             for core in cores:
                 launcher.prepare(core)
+            launcher.prepare_kept()
             stack.callback(watch.stop)
             looks: dict[str, Look] = {
                 **server.looks,

@@ -12,6 +12,7 @@ from platform_services import PlatformError
 from platform_services.descriptors import receive_descriptors, send_descriptors
 from sonora.errors import LaunchError
 from sonora.isolates import Isolate
+from sonora.kept_cores import KeptCores
 from sonora.prepared_code import Compile, PreparedCode
 from sonora.shared_code import SharedCode
 from veracruz_utils.digest import Digest
@@ -27,11 +28,19 @@ class IsolateCode:
     Args:
         compile_core: as `PreparedCode` has it.
         running: all that run now.
+        kept: cores that outlive a restart, if any are to.
     """
 
-    def __init__(self, compile_core: Compile, running: Callable[[], Collection[Isolate]]) -> None:
+    def __init__(
+        self,
+        compile_core: Compile,
+        running: Callable[[], Collection[Isolate]],
+        kept: KeptCores | None = None,
+    ) -> None:
         self._shared = SharedCode()
-        self._prepared = PreparedCode(compile_core, self._hand_out)
+        self._kept = kept
+        keep = {} if kept is None else {"keep_core": kept.keep}
+        self._prepared = PreparedCode(compile_core, self._hand_out, **keep)
         self._running = running
         self._telling = threading.Lock()
 
@@ -39,6 +48,11 @@ class IsolateCode:
         """Compile a core as isolates of most policies do, for all programs that begin with it."""
         if self._prepared.add(core, stays=True) is not None:
             self._prepared.want(b"", b"")
+
+    def prepare_kept(self) -> None:
+        """Compile the cores that were kept, while nobody waits; they are read in a thread."""
+        if self._kept is not None:
+            threading.Thread(target=self._read_kept, name="kept cores", daemon=True).start()
 
     @property
     def cores_waiting(self) -> int:
@@ -81,6 +95,14 @@ class IsolateCode:
             name="code",
             daemon=True,
         ).start()
+
+    def _read_kept(self) -> None:
+        assert self._kept is not None
+        for digest, core in self._kept.newest_first():
+            try:
+                self._prepared.add_kept(digest, core)
+            except OSError as error:
+                _LOG.warning("a kept core is not compiled: %s", error.strerror)
 
     def _await_code(self, launched: Isolate, policy: bytes, program: Digest, name: bytes) -> None:
         """Keep what the isolate compiles, if it does, and the core it has seen; ends with it."""

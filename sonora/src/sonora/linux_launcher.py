@@ -21,6 +21,7 @@ from sonora.image.launch import START_S
 from sonora.image.source import RuntimeImage
 from sonora.isolate_code import IsolateCode
 from sonora.isolates import MAX_ISOLATES, Isolate
+from sonora.kept_cores import KeptCores
 from sonora.local_attestation import LinuxMeans, attest_locally
 from sonora.process import ProcessHandle, how_it_ended
 from sonora.users import ROOT
@@ -66,6 +67,7 @@ class LinuxLauncher:
         given: Collection[IsolationLayer] = RUNTIME_LAYERS,
         start_s: float = START_S,
         isolate_start_s: float = ISOLATE_START_S,
+        kept: KeptCores | None = None,
     ) -> None:
         """Start the zygote.
 
@@ -76,6 +78,7 @@ class LinuxLauncher:
             start_s: how long each step of the zygote's start may take.
             isolate_start_s: how long the start of an isolate may take, until it has answered
                 Sonora's challenge.
+            kept: cores of programs that outlive a restart, if any are to.
         """
         self.platform = platform
         self.zygote: Final = ZygoteLink(image, start_s=start_s)
@@ -88,7 +91,7 @@ class LinuxLauncher:
         self._lock = threading.Lock()
         self._isolates: dict[int, Isolate] = {}
         self._next_id = 1
-        self._code = IsolateCode(self._compile_core, self._running)
+        self._code = IsolateCode(self._compile_core, self._running, kept)
         self.zygote.listen(self._exited, self._gone)
 
     def launch(self, policy: bytes) -> Isolate:
@@ -134,6 +137,10 @@ class LinuxLauncher:
     def prepare(self, core: bytes) -> None:
         """Compile a core as isolates of most policies do, for all programs that begin with it."""
         self._code.prepare(core)
+
+    def prepare_kept(self) -> None:
+        """Compile the cores that were kept before a restart, when nothing else is to compile."""
+        self._code.prepare_kept()
 
     @property
     def cores_waiting(self) -> int:

@@ -7,6 +7,7 @@ no program, no principal and no isolate that was taken over has a say in another
 
 import contextlib
 import fcntl
+import itertools
 import logging
 import mmap
 import os
@@ -34,13 +35,16 @@ _LOG = logging.getLogger(__name__)
 
 Compile = Callable[[bytes, int, int, int], bool]
 """Compiles a core: as for this policy, from a descriptor, of so many bytes, into a file."""
+_ENDED, _SOON, _LATER = range(3)
+"""What is taken from the queue first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Core:
     descriptor: int
     size: int
-    stays: bool
+    stays: bool = False
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class _Wish:
     core: Digest
     policy: bytes
     engine: bytes
+    later: bool = False
 
 
 class PreparedCode:
@@ -59,16 +64,24 @@ class PreparedCode:
     Args:
         compile_core: makes the code, which takes long; called in a thread of its own.
         hand_out: is given the descriptor of code that was made, and the name of its engine.
+        keep_core: is given each core that an isolate has seen, once it could be compiled.
     """
 
-    def __init__(self, compile_core: Compile, hand_out: Callable[[int, bytes], None]) -> None:
+    def __init__(
+        self,
+        compile_core: Compile,
+        hand_out: Callable[[int, bytes], None],
+        keep_core: Callable[[Digest, bytes], None] = lambda *_: None,
+    ) -> None:
+        self._keep_core = keep_core
         self._compile = compile_core
         self._hand_out = hand_out
         self._cores: OrderedDict[Digest, _Core] = OrderedDict()
         self._codes: OrderedDict[tuple[Digest, bytes], int] = OrderedDict()
         self._wished: set[tuple[Digest, bytes]] = set()
         self._failures: OrderedDict[tuple[Digest, bytes], int] = OrderedDict()
-        self._queue: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
+        self._queue: queue.PriorityQueue[tuple[int, int, _Wish | None]] = queue.PriorityQueue()
+        self._order = itertools.count()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
@@ -77,10 +90,12 @@ class PreparedCode:
         """How many wishes wait to be fulfilled."""
         return self._queue.qsize()
 
-    def add(self, core: bytes | memoryview, *, stays: bool = False) -> Digest | None:
+    def add(
+        self, core: bytes | memoryview, *, stays: bool = False, seen: bool = False
+    ) -> Digest | None:
         """Know a core from now on, until others need the room, or if it `stays`, for good.
 
-        None when there is no room for it.
+        With `seen` a program that begins with it was run. None when there is no room for it.
 
         Raises:
             OSError: there is no memory for it.
@@ -91,14 +106,31 @@ class PreparedCode:
         with self._lock:
             if digest in self._cores:
                 self._cores.move_to_end(digest)
+                self._cores[digest].seen |= seen
                 return digest
             if len(self._cores) >= MAX_CORES:
                 gone = next((each for each, of in self._cores.items() if not of.stays), None)
                 if gone is None:
                     return None
                 self._forget(gone)
-            self._cores[digest] = _Core(_sealed_file(core), len(core), stays)
+            self._cores[digest] = _Core(_sealed_file(core), len(core), stays, seen)
         return digest
+
+    def add_kept(self, digest: Digest, core: bytes) -> None:
+        """Know a core of before a restart where there is room, and compile it as for most policies.
+
+        That is done when nothing else waits, and not at all if it was wanted meanwhile.
+
+        Raises:
+            OSError: there is no memory for it.
+        """
+        with self._lock:
+            if digest in self._cores or len(self._cores) >= MAX_CORES:
+                return
+            self._cores[digest] = _Core(_sealed_file(core), len(core))
+            self._cores.move_to_end(digest, last=False)  # it makes room first
+            self._start()
+        self._put(_LATER, _Wish(digest, b"", b"", later=True))
 
     def add_file(self, descriptor: int, size: int) -> Digest | None:
         """Know a core that an isolate has seen; its file becomes ours, and is looked at once."""
@@ -112,10 +144,10 @@ class PreparedCode:
                 mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) as mapping,
                 memoryview(mapping) as core,
             ):
-                return self.add(core)
+                return self.add(core, seen=True)
 
     def want(self, policy: bytes, engine: bytes) -> None:
-        """Have all cores compiled as isolates of this policy do, if they are not.
+        """Have all cores compiled as isolates of this policy do, if they are not; the latest first.
 
         What failed a few times is not tried again, and more than a few do not wait: who asks again
         later may find that there is room.
@@ -123,18 +155,17 @@ class PreparedCode:
         with self._lock:
             missing = [
                 key
-                for key in ((core, engine) for core in self._cores)
+                for key in ((core, engine) for core in reversed(self._cores))
                 if key not in self._codes
                 and key not in self._wished
                 and self._failures.get(key, 0) < _MOST_ATTEMPTS
             ]
             missing = missing[: MAX_WISHES - len(self._wished)]
             self._wished.update(missing)
-            if missing and self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="preparing", daemon=True)
-                self._worker.start()
+            if missing:
+                self._start()
         for core, _ in missing:
-            self._queue.put(_Wish(core, policy, engine))
+            self._put(_SOON, _Wish(core, policy, engine))
 
     @contextlib.contextmanager
     def of_engine(self, engine: bytes) -> Iterator[list[int]]:
@@ -153,7 +184,7 @@ class PreparedCode:
 
     def close(self) -> None:
         """Forget everything; what is being compiled is not waited for."""
-        self._queue.put(None)
+        self._put(_ENDED, None)
         with self._lock:
             descriptors = [core.descriptor for core in self._cores.values()]
             descriptors += self._codes.values()
@@ -162,8 +193,17 @@ class PreparedCode:
             for descriptor in descriptors:
                 os.close(descriptor)
 
+    def _start(self) -> None:
+        """Have wishes fulfilled; the lock is held."""
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._work, name="preparing", daemon=True)
+            self._worker.start()
+
+    def _put(self, when: int, wish: _Wish | None) -> None:
+        self._queue.put((when, next(self._order), wish))
+
     def _work(self) -> None:
-        while (wish := self._queue.get()) is not None:
+        while (wish := self._queue.get()[2]) is not None:
             try:
                 done = self._fulfil(wish)
             except OSError as error:  # it is of this wish, and no reason to grant no other
@@ -183,9 +223,15 @@ class PreparedCode:
             core = self._cores.get(wish.core)
             if core is None or (wish.core, wish.engine) in self._codes:
                 return True
+            if wish.later and any(each == wish.core for each, _ in self._codes):
+                return True  # who came first has had it compiled
             descriptor = os.dup(core.descriptor)
         try:
-            return self._prepare(wish, descriptor, core.size)
+            done = self._prepare(wish, descriptor, core.size)
+            if done and core.seen and not core.stays:
+                core.seen = False
+                self._keep_core(wish.core, os.pread(descriptor, core.size, 0))
+            return done
         finally:
             os.close(descriptor)
 
