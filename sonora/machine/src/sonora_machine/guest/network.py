@@ -1,0 +1,93 @@
+"""Brings the network up: by a fixed address, or as the network's DHCP server says."""
+
+import fcntl
+import ipaddress
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+_SET_ADDRESS, _SET_MASK, _GET_FLAGS, _SET_FLAGS, _ADD_ROUTE = 0x8916, 0x891C, 0x8913, 0x8914, 0x890B
+_UP: Final = 1
+_GATEWAY_ROUTE: Final = 3  # up, by a gateway
+_INTERFACES: Final = Path("/sys/class/net")
+_LOOPBACK: Final = "lo"
+_APPEARS_S: Final = 30.0
+_LEASE_S: Final = 60
+_CLIENT: Final = "/usr/sbin/dhcpcd"
+
+
+class NetworkError(Exception):
+    """There is no network."""
+
+
+def bring_up(address: str) -> str:
+    """Bring up the loopback interface and the first other one; that one's name.
+
+    Args:
+        address: `dhcp`, or `ADDRESS/PREFIX` or `ADDRESS/PREFIX,GATEWAY` of IPv4.
+
+    Raises:
+        NetworkError: there is no interface, no lease, or the address is none.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        _up(control, _LOOPBACK)
+        name = _first_interface()
+        if address == "dhcp":
+            _ask_for_lease(name)
+        else:
+            _set(control, name, address)
+    return name
+
+
+def _first_interface() -> str:
+    deadline = time.monotonic() + _APPEARS_S
+    while time.monotonic() < deadline:
+        names = sorted(each.name for each in _INTERFACES.iterdir() if each.name != _LOOPBACK)
+        if names:
+            return names[0]
+        time.sleep(0.1)
+    raise NetworkError(f"no network interface appeared within {_APPEARS_S:.0f} s")
+
+
+def _ask_for_lease(name: str) -> None:
+    # No hooks: there is no shell, and names are not resolved here.
+    command = [_CLIENT, "--oneshot", "--ipv4only", "--noarp", "--script", "", name]
+    done = subprocess.run(  # noqa: S603 - of the image
+        [*command, "--timeout", str(_LEASE_S)], check=False, timeout=_LEASE_S + 30
+    )
+    if done.returncode:
+        raise NetworkError(f"no lease on {name}: dhcpcd ended with status {done.returncode}")
+
+
+def _set(control: socket.socket, name: str, text: str) -> None:
+    address, _, gateway = text.partition(",")
+    try:
+        interface = ipaddress.IPv4Interface(address)
+        router = ipaddress.IPv4Address(gateway) if gateway else None
+    except ValueError as error:
+        raise NetworkError(f"veracruz.address={text}: {error}") from None
+    for request, value in (
+        (_SET_ADDRESS, interface.ip),
+        (_SET_MASK, interface.network.netmask),
+    ):
+        fcntl.ioctl(control, request, struct.pack("16s16s8x", name.encode(), _place(value)))
+    _up(control, name)
+    if router is not None:
+        anywhere = _place(ipaddress.IPv4Address(0))
+        # struct rtentry: a long, three addresses, flags, and what is zero here.
+        route = struct.pack("8x16s16s16sH78x", anywhere, _place(router), anywhere, _GATEWAY_ROUTE)
+        fcntl.ioctl(control, _ADD_ROUTE, route)
+
+
+def _up(control: socket.socket, name: str) -> None:
+    asked = fcntl.ioctl(control, _GET_FLAGS, struct.pack("16sH14x", name.encode(), 0))
+    (flags,) = struct.unpack_from("16xH", asked)
+    fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH14x", name.encode(), flags | _UP))
+
+
+def _place(address: ipaddress.IPv4Address) -> bytes:
+    """An address as `struct sockaddr_in`."""
+    return struct.pack("=HH4s8x", socket.AF_INET, 0, address.packed)

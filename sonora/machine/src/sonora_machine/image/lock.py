@@ -1,0 +1,128 @@
+"""The lock of a machine image: every package that goes into it, by name, version and digest."""
+
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from sonora_machine.errors import MachineError
+from veracruz_shells.files import read_file
+
+_MAX_BYTES: Final = 1024 * 1024
+_SHA256: Final = "^[0-9a-f]{64}$"
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_~:%-]*$"
+_POOL: Final = re.compile(r"pool/(updates/)?main/[A-Za-z0-9.+_~:%/-]+\.deb")
+
+
+
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the lock."""
+
+
+class DebianPackage(_Row):
+    """A package of Debian.
+
+    Attributes:
+        name: as Debian calls it.
+        version: likewise.
+        archive: `debian` or `debian-security`, which says on which mirrors it is.
+        path: below the mirror's address.
+        size: of the file, in bytes.
+        sha256: of the file, hexadecimal.
+    """
+
+    name: str
+    version: str
+    archive: Literal["debian", "debian-security"]
+    path: str
+    size: int
+    sha256: str
+
+
+class PythonPackage(_Row):
+    """A wheel of a package that is not ours.
+
+    Attributes:
+        name: of the distribution.
+        version: likewise.
+        file: the wheel's name.
+        sha256: of the file, hexadecimal.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+
+
+class MachineLock(_Row):
+    """What a machine image is built of, besides our own wheels.
+
+    Attributes:
+        version: of this format, 1.
+        suite: the release of Debian.
+        architecture: as Debian calls it.
+        python: its version of Python, such as `3.13`.
+        kernel: the release that modules are of, such as `6.12.117+deb13-cloud-amd64`.
+        mirrors: addresses of archives, by the archive's name; tried in order.
+        debian: packages of Debian.
+        wheels: packages of Python.
+    """
+
+    version: Literal[1]
+    suite: str
+    architecture: Literal["amd64"]
+    python: str
+    kernel: str
+    mirrors: dict[str, list[str]]
+    debian: list[DebianPackage]
+    wheels: list[PythonPackage]
+
+    def write(self) -> bytes:
+        """The lock as its file: JSON, a line for each package."""
+        text = msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
+        # A package is one line: that is what a change of the lock is read by.
+        return (re.sub(r"\n {3,}|\n  (?=[}])", " ", text) + "\n").encode()
+
+
+def shipped_lock() -> Path:
+    """The lock that comes with this distribution."""
+    return Path(__file__).parent / "machine.lock.json"
+
+
+def read_lock(path: Path) -> MachineLock:
+    """Read a lock.
+
+    Raises:
+        MachineError: it is none.
+    """
+    return parse_lock(read_file(path, limit=_MAX_BYTES, what="lock"), name=str(path))
+
+
+def parse_lock(data: bytes, *, name: str) -> MachineLock:
+    """Read a lock's content, and check what its values lead to: paths, addresses, duplicates.
+
+    Raises:
+        MachineError: it is none.
+    """
+    try:
+        lock = msgspec.json.decode(data, type=MachineLock)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MachineError(f"{name} is no lock of a machine image: {error}") from None
+    for each in (*lock.debian, *lock.wheels):
+        if not (re.fullmatch(_NAME, each.name) and re.fullmatch(_NAME, each.version)):
+            raise MachineError(f"{name}: {each.name!r} {each.version!r} names no package")
+        if not re.fullmatch(_SHA256, each.sha256):
+            raise MachineError(f"{name}: the digest of {each.name} is no SHA-256 in hexadecimal")
+    for package in lock.debian:
+        if not _POOL.fullmatch(package.path) or ".." in package.path.split("/"):
+            raise MachineError(f"{name}: {package.path!r} is no place of a package in an archive")
+        if package.archive not in lock.mirrors:
+            raise MachineError(f"{name} names no mirror of {package.archive}")
+    for kind in (lock.debian, lock.wheels):
+        names = [each.name for each in kind]
+        twice = sorted({each for each in names if names.count(each) > 1})
+        if twice:
+            raise MachineError(f"{name} has two versions of {', '.join(twice)}")
+    return lock
