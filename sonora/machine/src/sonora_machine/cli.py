@@ -14,7 +14,16 @@ def machine() -> None:
 
 
 _RUN: Final = "sonora_machine.run.commands"
+_IMAGE: Final = "sonora_machine.image.commands"
 machine.elsewhere = {
+    "build": (
+        f"{_IMAGE}:build",
+        "Build a machine image in the new folder FOLDER: Sonora, Sinaloa, the runtime, no shell.",
+    ),
+    "lock": (
+        f"{_IMAGE}:lock",
+        "Make a lock in FILE: the same packages, in the versions that there are now.",
+    ),
     "measure": (
         "sonora_machine.measure.commands:measure",
         "Say what each platform will report of the machine image FILE, without starting it.",

@@ -11,7 +11,7 @@ from typing import Final, Self
 _PREFIX: Final = "veracruz."
 _GIVEN: Final = Path("/sys/firmware/qemu_fw_cfg/by_name/opt/veracruz")
 _BUILT_IN: Final = Path("/etc/veracruz/policy.json")
-_EVIDENCE: Final = ("tpm", "tsm", "nsm")
+EVIDENCE: Final = ("tpm", "tsm", "nsm")
 _NAMES: Final = frozenset({"address", "evidence", "tabasco"})
 _MAX_BYTES: Final = 1024 * 1024
 
@@ -37,9 +37,7 @@ class Settings:
     policy: bytes
 
     @classmethod
-    def read(
-        cls, command_line: str, given: Path = _GIVEN, built_in: Path = _BUILT_IN
-    ) -> Self:
+    def read(cls, command_line: str, given: Path = _GIVEN, built_in: Path = _BUILT_IN) -> Self:
         """Settings of this boot.
 
         Args:
@@ -52,8 +50,8 @@ class Settings:
         """
         words = _own_words(command_line)
         evidence = words.get("evidence", "")
-        if evidence not in _EVIDENCE:
-            raise SettingsError(f"veracruz.evidence={evidence}: one of {', '.join(_EVIDENCE)}")
+        if evidence not in EVIDENCE:
+            raise SettingsError(f"veracruz.evidence={evidence}: one of {', '.join(EVIDENCE)}")
         tabasco = words.get("tabasco") or _handed(given, "tabasco").decode("ascii", "replace")
         if not tabasco:
             raise SettingsError("no attestation service: veracruz.tabasco=HOST:PORT, or handed in")

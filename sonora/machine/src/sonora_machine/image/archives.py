@@ -12,8 +12,8 @@ from typing import Final
 from debian.arfile import ArError
 from debian.debfile import DebError, DebFile
 
-from sonora_machine.image.tree import Tree
 from sonora_machine.errors import MachineError
+from sonora_machine.image.tree import Tree
 from veracruz_utils.frozen import frozen
 
 _UNWANTED: Final = (
@@ -66,9 +66,7 @@ class PackagedFile:
     target: str | None
 
 
-def read_debian(
-    name: str, data: bytes, *, wanted: Callable[[str], bool]
-) -> Iterator[PackagedFile]:
+def read_debian(name: str, data: bytes, *, wanted: Callable[[str], bool]) -> Iterator[PackagedFile]:
     """The files and links of a package whose path is wanted.
 
     Raises:

@@ -7,8 +7,8 @@ fields of eight hexadecimal digits, name and content each padded to four bytes.
 from collections.abc import Iterator
 from typing import Final
 
-from sonora_machine.image.tree import Node, Tree
 from sonora_machine.errors import MachineError
+from sonora_machine.image.tree import Node, Tree
 
 _MAGIC: Final = b"070701"
 _END: Final = "TRAILER!!!"

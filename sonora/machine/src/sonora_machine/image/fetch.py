@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from sonora_machine.image.lock import DebianPackage, MachineLock, PythonPackage
 from sonora_machine.errors import MachineError
+from sonora_machine.image.lock import DebianPackage, MachineLock, PythonPackage
 from veracruz_shells.cache import own_folder, user_cache
 from veracruz_shells.files import read_file, write_new_file
 
@@ -94,9 +94,13 @@ class PackageCache:
         with tempfile.TemporaryDirectory() as draft:
             wanted = Path(draft) / "wanted.txt"
             wanted.write_text(
-                "".join(f"{each.name}=={each.version} --hash=sha256:{each.sha256}\n" for each in wheels)
+                "".join(
+                    f"{each.name}=={each.version} --hash=sha256:{each.sha256}\n" for each in wheels
+                )
             )
-            pip_of(python, "download", "--no-deps", "--require-hashes", "--dest", draft, "-r", wanted)
+            pip_of(
+                python, "download", "--no-deps", "--require-hashes", "--dest", draft, "-r", wanted
+            )
             for each in wheels:
                 place = Path(draft) / each.file
                 if place.is_file():
@@ -113,7 +117,9 @@ class PackageCache:
             if hashlib.sha256(data).hexdigest() == digest:
                 return data
             if place.parent == self._given:
-                raise MachineError(f"{place} is another file than the lock says: {digest} is wanted")
+                raise MachineError(
+                    f"{place} is another file than the lock says: {digest} is wanted"
+                )
             place.unlink()
         return None
 

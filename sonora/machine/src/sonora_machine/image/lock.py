@@ -15,7 +15,6 @@ _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_~:%-]*$"
 _POOL: Final = re.compile(r"pool/(updates/)?main/[A-Za-z0-9.+_~:%/-]+\.deb")
 
 
-
 class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the lock."""
 

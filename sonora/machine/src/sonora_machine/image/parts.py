@@ -1,6 +1,5 @@
 """Puts a machine image together: from a lock and wheels to one file that boots, and its manifest."""
 
-import hashlib
 import re
 import tempfile
 import zipfile
@@ -14,6 +13,8 @@ from typing import Final
 import zstandard
 
 from sonora.image.elf import MAGIC, NativeFile
+from sonora_machine.errors import MachineError
+from sonora_machine.guest.init import RUNTIME, SINALOA, SONORA
 from sonora_machine.image import modules
 from sonora_machine.image.archives import PACKAGES, add_debian, add_wheel, read_debian
 from sonora_machine.image.cpio import write_cpio
@@ -21,8 +22,6 @@ from sonora_machine.image.fetch import PackageCache
 from sonora_machine.image.lock import MachineLock
 from sonora_machine.image.resolve import KERNEL, STUB
 from sonora_machine.image.tree import Tree
-from sonora_machine.errors import MachineError
-from sonora_machine.guest.init import RUNTIME, SINALOA, SONORA
 from veracruz_image import MANIFEST, ROOT, read_manifest, unpack
 from veracruz_image.entries import ImageFile, ImageFolder, ImageLink
 from veracruz_shells.files import read_file
@@ -165,7 +164,9 @@ def _add_system(tree: Tree) -> None:
     users = [("root", 0), *_USERS]
     tree.file(
         "etc/passwd",
-        "".join(f"{name}:x:{uid}:{uid}::/nonexistent:/nonexistent\n" for name, uid in users).encode(),
+        "".join(
+            f"{name}:x:{uid}:{uid}::/nonexistent:/nonexistent\n" for name, uid in users
+        ).encode(),
     )
     tree.file("etc/group", "".join(f"{name}:x:{uid}:\n" for name, uid in users).encode())
     tree.file("etc/hosts", b"127.0.0.1 localhost\n::1 localhost\n")
@@ -268,8 +269,3 @@ def _check_libraries(tree: Tree) -> None:
 def _release() -> str:
     own = version("veracruz-machine")
     return f'ID=veracruz\nNAME="Veracruz"\nPRETTY_NAME="Veracruz {own}"\nVERSION_ID="{own}"\n'
-
-
-def digest_of(data: bytes) -> str:
-    """SHA-256, hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

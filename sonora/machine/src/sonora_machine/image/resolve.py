@@ -9,7 +9,7 @@ import lzma
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +18,9 @@ import msgspec
 from debian.deb822 import Packages, Release
 from debian.debian_support import Version
 
+from sonora_machine.errors import MachineError
 from sonora_machine.image.fetch import fetch, pip_of
 from sonora_machine.image.lock import DebianPackage, MachineLock, PythonPackage
-from sonora_machine.errors import MachineError
 from veracruz_utils.frozen import frozen
 
 KERNEL: Final = "linux-image-"
@@ -47,6 +47,7 @@ def renew(
     *,
     wheels: Path,
     constraints: Path | None,
+    more: Collection[str] = (),
     keyring: Path = _KEYRING,
     on_step: Callable[[], None] = lambda: None,
 ) -> MachineLock:
@@ -56,6 +57,7 @@ def renew(
         old: which packages of Debian, from which mirrors; a snapshot's time is set anew.
         wheels: a folder with our own wheels.
         constraints: versions that other packages must have, as pip reads them.
+        more: packages of Debian that the lock did not have.
         keyring: whose signatures count for an archive.
         on_step: called after each index and after the wheels.
 
@@ -69,10 +71,10 @@ def renew(
         for package in _packages(mirror, suite, old.architecture, keyring):
             _take_newer(found, package, suite.archive)
         on_step()
-    names = [each.name for each in old.debian if not each.name.startswith(KERNEL)]
-    missing = sorted(set(names) - found.keys())
+    names = {each.name for each in old.debian if not each.name.startswith(KERNEL)} | {*more}
+    missing = sorted(names - found.keys())
     if missing:
-        raise MachineError(f"Debian {old.suite} has no {', '.join(missing)} any more")
+        raise MachineError(f"Debian {old.suite} has no {', '.join(missing)}")
     kernel = _newest_kernel(found)
     lock = msgspec.structs.replace(
         old,
