@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Self
 
 from sonora_machine.guest import kernel, network
 from sonora_machine.guest.power_button import wait_for_power_button
@@ -83,7 +83,7 @@ class _Children:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._asked = threading.Event()
 
-    def __enter__(self) -> "_Children":
+    def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
         threading.Thread(target=self._ask_by_button, daemon=True).start()

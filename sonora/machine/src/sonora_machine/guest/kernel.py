@@ -10,8 +10,10 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _FINIT_MODULE: Final = 313  # x86-64
 _COMPRESSED_FILE: Final = 4
 _POWER_OFF: Final = 0x4321FEDC
-_NOT_HERE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EOPNOTSUPP, errno.EEXIST})
-"""What modules answer whose hardware is not there, or that are there already."""
+_NOT_HERE: Final = frozenset(
+    {errno.ENODEV, errno.ENXIO, errno.EOPNOTSUPP, errno.EEXIST, errno.ENOENT}
+)
+"""What modules answer whose hardware is not there, or that of a module they need."""
 
 BIND: Final = 4096
 MOVE: Final = 8192
@@ -22,7 +24,7 @@ READ_ONLY_BIND: Final = 1 | 32 | BIND
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mount a file system; see mount(2).
+    """Mount a file system, as the system call of that name does.
 
     Raises:
         OSError: the kernel refuses it.

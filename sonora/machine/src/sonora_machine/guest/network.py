@@ -17,6 +17,7 @@ _LOOPBACK: Final = "lo"
 _APPEARS_S: Final = 30.0
 _LEASE_S: Final = 60
 _CLIENT: Final = "/usr/sbin/dhcpcd"
+_LEASES: Final = Path("/var/lib/dhcpcd")
 
 
 class NetworkError(Exception):
@@ -53,6 +54,7 @@ def _first_interface() -> str:
 
 
 def _ask_for_lease(name: str) -> None:
+    _LEASES.mkdir(parents=True, exist_ok=True)
     # No hooks: there is no shell, and names are not resolved here.
     command = [_CLIENT, "--oneshot", "--ipv4only", "--noarp", "--script", "", name]
     done = subprocess.run(  # noqa: S603 - of the image

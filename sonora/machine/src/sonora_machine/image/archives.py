@@ -30,7 +30,7 @@ _NO_MODULES: Final = (
     "config-", "curses/", "dbm/", "ensurepip/", "idlelib/", "lib2to3/", "pydoc", "readline",
     "sqlite3/", "test/", "tkinter/", "turtle", "venv/", "xxlimited",
 )  # fmt: skip
-"""Parts of Python's library that Sonora and Sinaloa never import, some with libraries of their own."""
+"""Parts of Python's library that nothing here imports, some with libraries of their own."""
 PACKAGES: Final = "usr/local/lib/python3.13/dist-packages/"
 """Where Debian's Python looks for what was not packaged by Debian."""
 _PURE: Final = frozenset({"purelib", "platlib"})

@@ -141,7 +141,10 @@ def build(
     type=_FILE,
     help="Versions that packages of Python must have, as pip reads them.",
 )
-@click.option("--add", "more", multiple=True, metavar="PACKAGE", help="One more package of Debian; repeatable.")
+@click.option(
+    "--add", "more", multiple=True, metavar="PACKAGE",
+    help="One more package of Debian; repeatable.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Put it in place of a file that is there.")
 @json_option
 def lock(
@@ -161,7 +164,9 @@ def lock(
     """
     old = read_lock(old_path or shipped_lock())
     with progress("asking archives", length=resolve.steps(old)) as step:
-        new = resolve.renew(old, wheels=wheels, constraints=constraint, more=more, on_step=lambda: step(1))
+        new = resolve.renew(
+            old, wheels=wheels, constraints=constraint, more=more, on_step=lambda: step(1)
+        )
     write_new_file(file, new.write(), mode=0o644, force=force)
     changes = _changes(old, new)
     emit(
@@ -190,13 +195,17 @@ def _sections(parts: MachineParts) -> dict[str, bytes]:
 
 
 def _changes(old: MachineLock, new: MachineLock) -> list[str]:
-    before = {each.name: each for each in (*old.debian, *old.wheels)}
-    after = {each.name: each for each in (*new.debian, *new.wheels)}
+    before, after = _by_name(old), _by_name(new)
     return [
         f"{name}: {_version(before.get(name))} -> {_version(after.get(name))}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
+
+
+def _by_name(lock: MachineLock) -> dict[str, DebianPackage | PythonPackage]:
+    every: list[DebianPackage | PythonPackage] = [*lock.debian, *lock.wheels]
+    return {each.name: each for each in every}
 
 
 def _version(package: DebianPackage | PythonPackage | None) -> str:

@@ -67,8 +67,8 @@ class PackageCache:
                 return data
             tried.append(f"{mirror}: another file than the lock says")
         raise UnreachableError(
-            f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}): Debian takes old"
-            " versions away; make a new lock with `sonora machine lock`, or give a folder that has"
+            f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}): archives take old"
+            " versions away. Make a new lock with `sonora machine lock`, or give a folder that has"
             f" {name} with --packages"
         )
 

@@ -1,6 +1,7 @@
 """The lock of a machine image: every package that goes into it, by name, version and digest."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,11 +16,7 @@ _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_~:%-]*$"
 _POOL: Final = re.compile(r"pool/(updates/)?main/[A-Za-z0-9.+_~:%/-]+\.deb")
 
 
-class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the lock."""
-
-
-class DebianPackage(_Row):
+class DebianPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A package of Debian.
 
     Attributes:
@@ -39,7 +36,7 @@ class DebianPackage(_Row):
     sha256: str
 
 
-class PythonPackage(_Row):
+class PythonPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A wheel of a package that is not ours.
 
     Attributes:
@@ -55,7 +52,7 @@ class PythonPackage(_Row):
     sha256: str
 
 
-class MachineLock(_Row):
+class MachineLock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a machine image is built of, besides our own wheels.
 
     Attributes:
@@ -109,7 +106,8 @@ def parse_lock(data: bytes, *, name: str) -> MachineLock:
         lock = msgspec.json.decode(data, type=MachineLock)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MachineError(f"{name} is no lock of a machine image: {error}") from None
-    for each in (*lock.debian, *lock.wheels):
+    every: list[DebianPackage | PythonPackage] = [*lock.debian, *lock.wheels]
+    for each in every:
         if not (re.fullmatch(_NAME, each.name) and re.fullmatch(_NAME, each.version)):
             raise MachineError(f"{name}: {each.name!r} {each.version!r} names no package")
         if not re.fullmatch(_SHA256, each.sha256):
@@ -119,9 +117,8 @@ def parse_lock(data: bytes, *, name: str) -> MachineLock:
             raise MachineError(f"{name}: {package.path!r} is no place of a package in an archive")
         if package.archive not in lock.mirrors:
             raise MachineError(f"{name} names no mirror of {package.archive}")
-    for kind in (lock.debian, lock.wheels):
-        names = [each.name for each in kind]
-        twice = sorted({each for each in names if names.count(each) > 1})
-        if twice:
-            raise MachineError(f"{name} has two versions of {', '.join(twice)}")
+    names = Counter(each.name for each in every)
+    twice = sorted(each for each, number in names.items() if number > 1)
+    if twice:
+        raise MachineError(f"{name} has two versions of {', '.join(twice)}")
     return lock

@@ -1,4 +1,4 @@
-"""Puts a machine image together: from a lock and wheels to one file that boots, and its manifest."""
+"""Puts together what a machine image is made of, from a lock and wheels."""
 
 import re
 import tempfile
@@ -45,7 +45,8 @@ from sonora_machine.guest.init import main
 
 main()
 """
-_USERS: Final = ((SONORA, 100), (SINALOA, 101))
+_DHCP_CLIENT: Final = "dhcpcd"
+_USERS: Final = ((SONORA, 100), (SINALOA, 101), (_DHCP_CLIENT, 102))
 _WORDS: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
 _MAX_COMMAND_LINE: Final = 2047  # bytes, COMMAND_LINE_SIZE of x86 less its end
 
@@ -169,6 +170,7 @@ def _add_system(tree: Tree) -> None:
         ).encode(),
     )
     tree.file("etc/group", "".join(f"{name}:x:{uid}:\n" for name, uid in users).encode())
+    tree.file("etc/dhcpcd.conf", b"# what it takes to ask for an address is on its command line\n")
     tree.file("etc/hosts", b"127.0.0.1 localhost\n::1 localhost\n")
     tree.file("etc/os-release", _release().encode())
     tree.file("init", _INIT.encode(), executable=True)

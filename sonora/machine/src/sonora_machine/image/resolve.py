@@ -175,7 +175,7 @@ def _wheels(python: str, wheels: Path, constraints: Path | None) -> list[PythonP
     """What pip would install of others beside our own wheels."""
     with tempfile.TemporaryDirectory() as draft:
         report = Path(draft) / "report.json"
-        limits = ["--constraint", constraints] if constraints else []
+        limits: list[str | Path] = ["--constraint", constraints] if constraints else []
         pip_of(
             python, "install", "--dry-run", "--ignore-installed", "--target", draft,
             "--report", report, "--find-links", wheels, *limits, *_OURS,
