@@ -68,7 +68,7 @@ class PackageCache:
             tried.append(f"{mirror}: another file than the lock says")
         raise UnreachableError(
             f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}): archives take old"
-            " versions away. Make a new lock with `sonora machine lock`, or give a folder that has"
+            " take old versions away. Make a new lock with `sonora machine lock`, or give a folder that has"
             f" {name} with --packages"
         )
 
