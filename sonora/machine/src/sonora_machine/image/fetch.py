@@ -67,9 +67,9 @@ class PackageCache:
                 return data
             tried.append(f"{mirror}: another file than the lock says")
         raise UnreachableError(
-            f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}). Old"
-            " versions leave archives: make a new lock with `sonora machine lock`, or give a folder that"
-            f" has {name} with --packages"
+            f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}); none keeps"
+            " old ones: make a new lock with `sonora machine lock`, or give a folder that has"
+            f" {name} with --packages"
         )
 
     def wheels(self, lock: MachineLock) -> dict[str, bytes]:

@@ -46,6 +46,8 @@ from sonora_machine.guest.init import main
 main()
 """
 _DHCP_CLIENT: Final = "dhcpcd"
+_NO_HOME: Final = "/mnt"
+"""An empty folder: the DHCP client, when it has given up root, makes it its root."""
 _USERS: Final = ((SONORA, 100), (SINALOA, 101), (_DHCP_CLIENT, 102))
 _WORDS: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
 _MAX_COMMAND_LINE: Final = 2047  # bytes, COMMAND_LINE_SIZE of x86 less its end
@@ -162,14 +164,12 @@ def _add_system(tree: Tree) -> None:
     tree.character_device("dev/null", 1, 3, permissions=0o666)
     for name in ("bin", "lib", "lib64", "sbin"):
         tree.link(name, f"usr/{name}")
-    users = [("root", 0), *_USERS]
+    rows = [("root", 0), *_USERS]
     tree.file(
         "etc/passwd",
-        "".join(
-            f"{name}:x:{uid}:{uid}::/nonexistent:/nonexistent\n" for name, uid in users
-        ).encode(),
+        "".join(f"{name}:x:{uid}:{uid}::{_NO_HOME}:{_NO_HOME}\n" for name, uid in rows).encode(),
     )
-    tree.file("etc/group", "".join(f"{name}:x:{uid}:\n" for name, uid in users).encode())
+    tree.file("etc/group", "".join(f"{name}:x:{uid}:\n" for name, uid in rows).encode())
     tree.file("etc/dhcpcd.conf", b"# what it takes to ask for an address is on its command line\n")
     tree.file("etc/hosts", b"127.0.0.1 localhost\n::1 localhost\n")
     tree.file("etc/os-release", _release().encode())
