@@ -264,6 +264,9 @@ KNOWN = {
     "sdk/src/sdk/toolchains/python_core.py",
     "sdk/src/sdk/toolchains/rust_target.py",
     "sinaloa_operator/src/sinaloa_operator/asking.py",
+    "sonora/machine/src/sonora_machine/image/fetch.py",
+    "sonora/machine/src/sonora_machine/image/parts.py",
+    "sonora/machine/src/sonora_machine/image/resolve.py",
     "sonora/src/sonora/image/build.py",
     "sonora/src/sonora/image/local.py",
     "veracruz/src/veracruz/demo.py",
@@ -274,6 +277,7 @@ KNOWN = {
     # A file that is memory and has no disk.
     "sonora/machine/src/sonora_machine/measure/snp.py",
     # Devices, pipes and files of the kernel, and a mount that was just made.
+    "sonora/machine/src/sonora_machine/guest/init.py",
     "mexico_city/src/mexico_city/sandbox/descriptors.py",
     "sonora/src/sonora/evidence/base.py",
     "sonora/src/sonora/evidence/nsm.py",

@@ -16,7 +16,7 @@ from typing import Final, NoReturn, Self
 
 from sonora_machine.guest import kernel, network
 from sonora_machine.guest.power_button import wait_for_power_button
-from sonora_machine.guest.settings import Settings, SettingsError
+from sonora_machine.guest.settings import MachineSettings, MachineSettingsError
 
 RUNTIME: Final = "/usr/lib/veracruz/runtime"
 SONORA: Final = "veracruz-sonora"
@@ -52,7 +52,7 @@ def main() -> NoReturn:
     """Run the machine until there is nothing to run, and switch it off."""
     try:
         _run()
-    except (OSError, SettingsError, network.NetworkError) as error:
+    except (OSError, MachineSettingsError, network.NetworkError) as error:
         _say(f"cannot go on: {error}")
     _say("power off")
     kernel.power_off()
@@ -65,7 +65,7 @@ def _run() -> None:
         _mount(*row)
     _load_modules()
     _mount(*_CONFIGFS)
-    settings = Settings.read(Path("/proc/cmdline").read_text())
+    settings = MachineSettings.read(Path("/proc/cmdline").read_text())
     _say(f"evidence {settings.evidence}, attestation service {settings.tabasco}")
     _say(f"network on {network.bring_up(settings.address)}")
     _make_places(settings.policy)
@@ -140,7 +140,7 @@ def _reap_orphans(ours: set[int]) -> None:
             os.waitpid(ended.si_pid, 0)
 
 
-def _sonora(settings: Settings) -> tuple[str, ...]:
+def _sonora(settings: MachineSettings) -> tuple[str, ...]:
     return (
         *_PYTHON, "sonora", "serve", "--evidence", settings.evidence, "--state", str(_STATE),
         "--socket", str(_SOCKET), "--user", SONORA, "--bridge-user", SINALOA, "--image", RUNTIME,

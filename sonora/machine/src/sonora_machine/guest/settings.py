@@ -16,12 +16,12 @@ _NAMES: Final = frozenset({"address", "evidence", "tabasco"})
 _MAX_BYTES: Final = 1024 * 1024
 
 
-class SettingsError(Exception):
+class MachineSettingsError(Exception):
     """The machine is told too little, or what it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class MachineSettings:
     """What to start, and how.
 
     Attributes:
@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def read(cls, command_line: str, given: Path = _GIVEN, built_in: Path = _BUILT_IN) -> Self:
-        """Settings of this boot.
+        """MachineSettings of this boot.
 
         Args:
             command_line: the kernel's.
@@ -46,18 +46,22 @@ class Settings:
             built_in: a policy that the image was built with, which no other takes the place of.
 
         Raises:
-            SettingsError: something is missing, unknown, or said twice.
+            MachineSettingsError: something is missing, unknown, or said twice.
         """
         words = _own_words(command_line)
         evidence = words.get("evidence", "")
         if evidence not in EVIDENCE:
-            raise SettingsError(f"veracruz.evidence={evidence}: one of {', '.join(EVIDENCE)}")
+            raise MachineSettingsError(
+                f"veracruz.evidence={evidence}: one of {', '.join(EVIDENCE)}"
+            )
         tabasco = words.get("tabasco") or _handed(given, "tabasco").decode("ascii", "replace")
         if not tabasco:
-            raise SettingsError("no attestation service: veracruz.tabasco=HOST:PORT, or handed in")
+            raise MachineSettingsError(
+                "no attestation service: veracruz.tabasco=HOST:PORT, or handed in"
+            )
         policy = built_in.read_bytes() if built_in.is_file() else _handed(given, "policy")
         if not policy:
-            raise SettingsError("no policy: built into the image, or handed in")
+            raise MachineSettingsError("no policy: built into the image, or handed in")
         return cls(evidence, words.get("address", "dhcp"), tabasco.strip(), policy)
 
 
@@ -68,9 +72,9 @@ def _own_words(command_line: str) -> dict[str, str]:
             continue
         name, _, value = word.removeprefix(_PREFIX).partition("=")
         if name not in _NAMES:
-            raise SettingsError(f"veracruz.{name}: known are {', '.join(sorted(_NAMES))}")
+            raise MachineSettingsError(f"veracruz.{name}: known are {', '.join(sorted(_NAMES))}")
         if name in words:
-            raise SettingsError(f"veracruz.{name} is said twice")
+            raise MachineSettingsError(f"veracruz.{name} is said twice")
         words[name] = value
     return words
 
@@ -83,5 +87,5 @@ def _handed(folder: Path, name: str) -> bytes:
     except FileNotFoundError:
         return b""
     if len(data) > _MAX_BYTES:
-        raise SettingsError(f"{name}: more than {_MAX_BYTES} bytes were handed in")
+        raise MachineSettingsError(f"{name}: more than {_MAX_BYTES} bytes were handed in")
     return data

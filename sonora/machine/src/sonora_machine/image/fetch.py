@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from sonora_machine.errors import MachineError
+from sonora_machine.errors import MachineError, MachineUnreachableError
 from sonora_machine.image.lock import DebianPackage, MachineLock, PythonPackage
 from veracruz_shells.cache import own_folder, user_cache
 from veracruz_shells.files import read_file, write_new_file
@@ -21,12 +21,6 @@ _CALL_S: Final = 60.0
 _PIP_S: Final = 1800.0
 _PLATFORMS: Final = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5")
 """What wheels may be built for: each is older than the lock's C library."""
-
-
-class UnreachableError(MachineError):
-    """No mirror gave what the lock names."""
-
-    exit_code = 4
 
 
 class PackageCache:
@@ -47,7 +41,7 @@ class PackageCache:
         """The file of a package of Debian.
 
         Raises:
-            UnreachableError: no mirror has it.
+            MachineUnreachableError: no mirror has it.
             MachineError: what is there is another file.
         """
         name = package.path.rpartition("/")[2]
@@ -66,7 +60,7 @@ class PackageCache:
                 self._keep(package.sha256, data)
                 return data
             tried.append(f"{mirror}: another file than the lock says")
-        raise UnreachableError(
+        raise MachineUnreachableError(
             f"no mirror gave {package.name} {package.version} ({'; '.join(tried)}); none keeps"
             " old ones: make a new lock with `sonora machine lock`, or give a folder that has"
             f" {name} with --packages"
@@ -76,7 +70,7 @@ class PackageCache:
         """The files of all wheels that are not ours, by name.
 
         Raises:
-            UnreachableError: pip cannot fetch one.
+            MachineUnreachableError: pip cannot fetch one.
         """
         found = {each.file: self._there(each.file, each.sha256) for each in lock.wheels}
         missing = [each for each in lock.wheels if found[each.file] is None]
@@ -86,7 +80,9 @@ class PackageCache:
             found |= {each.file: self._there(each.file, each.sha256) for each in missing}
         lost = [name for name, data in found.items() if data is None]
         if lost:
-            raise UnreachableError(f"pip fetched no {', '.join(lost)}: is the lock of this index?")
+            raise MachineUnreachableError(
+                f"pip fetched no {', '.join(lost)}: is the lock of this index?"
+            )
         return {name: data for name, data in found.items() if data is not None}
 
     def _download(self, wheels: list[PythonPackage], python: str) -> None:
@@ -135,7 +131,7 @@ def pip_of(python: str, *words: str | Path) -> str:
     """Let pip do something for the machine's Python; what it prints.
 
     Raises:
-        UnreachableError: it fails.
+        MachineUnreachableError: it fails.
     """
     major, _, minor = python.partition(".")
     platforms = [f"--platform={name}_x86_64" for name in _PLATFORMS]
@@ -150,10 +146,10 @@ def pip_of(python: str, *words: str | Path) -> str:
             command, capture_output=True, text=True, check=False, timeout=_PIP_S
         )
     except subprocess.TimeoutExpired:
-        raise UnreachableError(f"pip did not end within {_PIP_S:.0f} s") from None
+        raise MachineUnreachableError(f"pip did not end within {_PIP_S:.0f} s") from None
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it says nothing"]
-        raise UnreachableError(f"pip cannot fetch what the lock names: {said[-1]}")
+        raise MachineUnreachableError(f"pip cannot fetch what the lock names: {said[-1]}")
     return done.stdout
 
 
@@ -161,12 +157,12 @@ def fetch(address: str, limit: int, *, on_bytes: Callable[[int], None] = lambda 
     """What an address of HTTP gives, at most so many bytes.
 
     Raises:
-        UnreachableError: it gives nothing, or more.
+        MachineUnreachableError: it gives nothing, or more.
     """
     try:
         data = _fetch(address, limit)
     except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(f"{address}: {_reason(error)}") from None
+        raise MachineUnreachableError(f"{address}: {_reason(error)}") from None
     on_bytes(len(data))
     return data
 

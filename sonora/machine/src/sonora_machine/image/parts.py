@@ -110,7 +110,7 @@ def build_parts(
         on_step: called after each package of Debian, and `STEPS` times.
 
     Raises:
-        UnreachableError: something cannot be fetched.
+        MachineUnreachableError: something cannot be fetched.
         MachineError: something is missing, or is not what it should be.
     """
     if not _WORDS.fullmatch(command_line) or len(command_line) > _MAX_COMMAND_LINE:

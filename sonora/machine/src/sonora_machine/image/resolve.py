@@ -62,7 +62,7 @@ def renew(
         on_step: called after each index and after the wheels.
 
     Raises:
-        UnreachableError: an index cannot be fetched.
+        MachineUnreachableError: an index cannot be fetched.
         MachineError: its signature is not good, or it has no such package.
     """
     found: dict[str, DebianPackage] = {}
