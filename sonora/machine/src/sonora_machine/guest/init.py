@@ -30,6 +30,7 @@ _SLOWEST_START_S: Final = 3600
 """Emulated machines are slow, and whoever started this one can end it."""
 _GOODBYE_S: Final = 20.0
 _LOOK_S: Final = 0.2
+_TOGETHER_S: Final = 2.0
 _ENVIRONMENT: Final = {"PATH": "/usr/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 _PYTHON: Final = ("/usr/bin/python3.13", "-I", "-m")
 
@@ -74,6 +75,7 @@ def _run() -> None:
         if children.wait_for(_SOCKET):
             children.start("sinaloa", *_sinaloa(), user=SINALOA)
         children.wait_for_one()
+        children.tell_endings()
 
 
 class _Children:
@@ -114,12 +116,17 @@ class _Children:
         while not self._ended() and not self._asked.wait(_LOOK_S):
             _reap_orphans({each.pid for each in self._running.values()})
 
-    def _ended(self) -> bool:
+    def tell_endings(self) -> None:
+        """Say how each of them ended that did; who is refused takes the other along."""
+        if self._ended():
+            time.sleep(_TOGETHER_S)
         for name, process in self._running.items():
             if process.poll() is not None:
+                # Whoever tried the machine out reads this line: `sonora machine run`.
                 _say(f"{name} ended with status {process.returncode}")
-                return True
-        return False
+
+    def _ended(self) -> bool:
+        return any(process.poll() is not None for process in self._running.values())
 
     def _ask(self, number: int, _: FrameType | None) -> None:
         _say(f"asked to end by signal {number}")
