@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import threading
 from contextlib import contextmanager
 
@@ -279,3 +280,28 @@ def test_what_is_kept_was_seen_by_an_isolate_and_could_be_compiled(compiler):
     want(one, 1)
     assert len(kept) == 1
     one.close()
+
+
+def test_a_core_that_nobody_waits_for_is_compiled_when_nobody_else_computes(maker, monkeypatch):
+    zygote = maker.launcher.zygote
+    found = []
+
+    def forked(*asked):
+        process = ask(*asked)
+        give_way = process.give_way
+        number = process.process_id
+        os.kill(number, signal.SIGSTOP)  # or it may have ended before it is looked at
+
+        def given_way():
+            give_way()
+            found.append(os.getpriority(os.PRIO_PROCESS, number))
+
+        process.give_way = given_way
+        threading.Timer(0.2, os.kill, (number, signal.SIGCONT)).start()
+        return process
+
+    ask = zygote.forked
+    monkeypatch.setattr(zygote, "forked", forked)
+    maker.launcher.prepare(CORE)
+    assert prepared(maker)
+    assert found == [19]

@@ -176,3 +176,16 @@ def test_a_closed_handle_leaves_its_process_alone():
         child.kill()
         child.wait()
     assert eventually(lambda: state(child.pid) is None)
+
+
+def test_a_process_that_gives_way_has_the_least_priority_and_we_keep_ours():
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    with subprocess.Popen(["sleep", "600"]) as sleeping:
+        handle = ProcessHandle(os.pidfd_open(sleeping.pid))
+        handle.give_way()
+        assert os.getpriority(os.PRIO_PROCESS, sleeping.pid) == 19
+        handle.kill()
+    handle.give_way()  # it has ended
+    handle.close()
+    handle.give_way()
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours

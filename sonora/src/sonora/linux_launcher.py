@@ -252,6 +252,8 @@ class LinuxLauncher:
                 descriptors = [core, code, errors.fileno()]
                 self.zygote.ask(launched.isolate_id, policy, descriptors, core_size=size)
             launched.process = self._forked(launched, deadline)
+            if not policy:  # nobody has launched what it is for
+                launched.process.give_way()
             ended = launched.ended.wait(_COMPILE_S)
         except LaunchError as error:
             _LOG.warning("a core was not compiled: %s", error)

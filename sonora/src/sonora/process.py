@@ -12,6 +12,7 @@ from typing import Final
 from sonora.errors import SonoraError
 
 _PR_SET_DUMPABLE: Final = 4
+_LEAST: Final = 19
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -78,6 +79,12 @@ class ProcessHandle:
         except OSError:
             return False
         return True
+
+    def give_way(self) -> None:
+        """Have it compute when no other process would, as far as the kernel lets us say so."""
+        with contextlib.suppress(OSError):
+            if process_id := self.process_id:  # 0 would be our own
+                os.setpriority(os.PRIO_PROCESS, process_id, _LEAST)
 
     def kill(self) -> None:
         """End it by SIGKILL if it still runs."""
