@@ -2,17 +2,20 @@
 
 import fcntl
 import ipaddress
+import re
 import socket
 import struct
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 _SET_ADDRESS, _SET_MASK, _GET_FLAGS, _SET_FLAGS, _ADD_ROUTE = 0x8916, 0x891C, 0x8913, 0x8914, 0x890B
 _UP: Final = 1
 _GATEWAY_ROUTE: Final = 3  # up, by a gateway
 _INTERFACES: Final = Path("/sys/class/net")
+DHCP: Final = "dhcp"
+_FIXED: Final = re.compile(r"(?P<interface>[0-9.]+/[0-9]+)(,(?P<gateway>[0-9.]+))?")
 _LOOPBACK: Final = "lo"
 _APPEARS_S: Final = 30.0
 _LEASE_S: Final = 60
@@ -36,7 +39,7 @@ def bring_up(address: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _up(control, _LOOPBACK)
         name = _first_interface()
-        if address == "dhcp":
+        if address == DHCP:
             _ask_for_lease(name)
         else:
             _set(control, name, address)
@@ -64,13 +67,28 @@ def _ask_for_lease(name: str) -> None:
         raise NetworkError(f"no lease on {name}: dhcpcd ended with status {done.returncode}")
 
 
-def _set(control: socket.socket, name: str, text: str) -> None:
-    address, _, gateway = text.partition(",")
+def parse_address(text: str) -> tuple[ipaddress.IPv4Interface, ipaddress.IPv4Address | None]:
+    """An address with its prefix, and the gateway if there is one.
+
+    Raises:
+        NetworkError: it is none.
+    """
+    found = _FIXED.fullmatch(text)
     try:
-        interface = ipaddress.IPv4Interface(address)
-        router = ipaddress.IPv4Address(gateway) if gateway else None
+        if found is None:
+            return _no_address(text, "it has no prefix, or nothing behind its comma")
+        gateway = ipaddress.IPv4Address(found["gateway"]) if found["gateway"] else None
+        return ipaddress.IPv4Interface(found["interface"]), gateway
     except ValueError as error:
-        raise NetworkError(f"veracruz.address={text}: {error}") from None
+        return _no_address(text, str(error))
+
+
+def _no_address(text: str, why: str) -> NoReturn:
+    raise NetworkError(f"{text!r} is neither {DHCP} nor ADDRESS/PREFIX[,GATEWAY] of IPv4: {why}")
+
+
+def _set(control: socket.socket, name: str, text: str) -> None:
+    interface, router = parse_address(text)
     for request, value in (
         (_SET_ADDRESS, interface.ip),
         (_SET_MASK, interface.network.netmask),

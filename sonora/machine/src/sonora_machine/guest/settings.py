@@ -4,6 +4,7 @@ Nothing that is told from outside is trusted, nor has to be: the address of the 
 decides only where evidence is sent, and a policy is what the attestation result says it is.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -13,6 +14,9 @@ _GIVEN: Final = Path("/sys/firmware/qemu_fw_cfg/by_name/opt/veracruz")
 _BUILT_IN: Final = Path("/etc/veracruz/policy.json")
 EVIDENCE: Final = ("tpm", "tsm", "nsm")
 _NAMES: Final = frozenset({"address", "evidence", "tabasco"})
+_ADDRESS: Final = re.compile(
+    r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[0-9]{1,5}"
+)
 _MAX_BYTES: Final = 1024 * 1024
 
 
@@ -55,14 +59,17 @@ class MachineSettings:
                 f"veracruz.evidence={evidence}: one of {', '.join(EVIDENCE)}"
             )
         tabasco = words.get("tabasco") or _handed(given, "tabasco").decode("ascii", "replace")
-        if not tabasco:
+        tabasco = tabasco.strip()
+        # It becomes an argument of a command: nothing that could be an option, or two arguments.
+        if not _ADDRESS.fullmatch(tabasco):
             raise MachineSettingsError(
-                "no attestation service: veracruz.tabasco=HOST:PORT, or handed in"
+                f"the attestation service {tabasco[:100]!r} is no HOST:PORT: say it by"
+                " veracruz.tabasco=HOST:PORT, or hand it in"
             )
         policy = built_in.read_bytes() if built_in.is_file() else _handed(given, "policy")
         if not policy:
             raise MachineSettingsError("no policy: built into the image, or handed in")
-        return cls(evidence, words.get("address", "dhcp"), tabasco.strip(), policy)
+        return cls(evidence, words.get("address", "dhcp"), tabasco, policy)
 
 
 def _own_words(command_line: str) -> dict[str, str]:

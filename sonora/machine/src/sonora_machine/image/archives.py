@@ -33,6 +33,10 @@ _NO_MODULES: Final = (
 """Parts of Python's library that nothing here imports, some with libraries of their own."""
 PACKAGES: Final = "usr/local/lib/python3.13/dist-packages/"
 """Where Debian's Python looks for what was not packaged by Debian."""
+_DAMAGED: Final = (
+    ArError, DebError, EOFError, KeyError, OSError, ValueError, lzma.LZMAError, tarfile.TarError,
+)  # fmt: skip
+"""What reading from memory ends with where a package is none."""
 _PURE: Final = frozenset({"purelib", "platlib"})
 
 
@@ -86,7 +90,7 @@ def read_debian(name: str, data: bytes, *, wanted: Callable[[str], bool]) -> Ite
                     data=content.read() if content else b"",
                     target=member.linkname if member.issym() else None,
                 )
-    except (ArError, DebError, KeyError, lzma.LZMAError, tarfile.TarError) as error:
+    except _DAMAGED as error:
         raise MachineError(f"{name} is no package of Debian: {error}") from None
 
 
@@ -106,7 +110,7 @@ def add_wheel(tree: Tree, name: str, data: bytes) -> None:
                 path = _place_of(entry)
                 if path is not None:
                     tree.file(PACKAGES + path, wheel.read(entry))
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (*_DAMAGED, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise MachineError(f"{name} is no wheel: {error}") from None
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from sonora_machine.errors import MachineError
+from sonora_machine.guest.network import DHCP, NetworkError, parse_address
 from sonora_machine.guest.settings import EVIDENCE
 from sonora_machine.image import resolve
 from sonora_machine.image.bill import bill_of_materials, manifest
@@ -49,7 +50,8 @@ _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="What vouches for the machine; it is said in the measured command line.",
 )  # fmt: skip
 @click.option(
-    "--address", default="dhcp", show_default=True, metavar="dhcp|ADDRESS/PREFIX,GATEWAY",
+    "--address", default=DHCP, show_default=True, metavar="dhcp|ADDRESS/PREFIX,GATEWAY",
+    callback=lambda _, __, value: _network(value),
     help="Of the machine's network.",
 )  # fmt: skip
 @click.option(
@@ -174,6 +176,15 @@ def lock(
         "\n".join([str(file), *(f"  {each}" for each in changes or ["nothing changed"])]),
         as_json=as_json,
     )
+
+
+def _network(address: str) -> str:
+    if address != DHCP:
+        try:
+            parse_address(address)
+        except NetworkError as error:
+            raise click.BadParameter(str(error)) from None
+    return address
 
 
 def _policy(path: Path | None) -> bytes | None:

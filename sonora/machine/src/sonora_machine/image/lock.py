@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,8 +12,9 @@ from sonora_machine.errors import MachineError
 from veracruz_shells.files import read_file
 
 _MAX_BYTES: Final = 1024 * 1024
-_SHA256: Final = "^[0-9a-f]{64}$"
-_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_~:%-]*$"
+_SHA256: Final = "[0-9a-f]{64}"
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9.+_~:%-]*"
+_WHEEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.whl")
 _POOL: Final = re.compile(r"pool/(updates/)?main/[A-Za-z0-9.+_~:%/-]+\.deb")
 
 
@@ -107,18 +109,30 @@ def parse_lock(data: bytes, *, name: str) -> MachineLock:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MachineError(f"{name} is no lock of a machine image: {error}") from None
     every: list[DebianPackage | PythonPackage] = [*lock.debian, *lock.wheels]
+    faults = [*_faults_of_names(every), *_faults_of_places(lock)]
+    if faults:
+        raise MachineError(f"{name}: {faults[0]}")
+    return lock
+
+
+def _faults_of_names(every: list[DebianPackage | PythonPackage]) -> Iterator[str]:
     for each in every:
         if not (re.fullmatch(_NAME, each.name) and re.fullmatch(_NAME, each.version)):
-            raise MachineError(f"{name}: {each.name!r} {each.version!r} names no package")
+            yield f"{each.name!r} {each.version!r} names no package"
         if not re.fullmatch(_SHA256, each.sha256):
-            raise MachineError(f"{name}: the digest of {each.name} is no SHA-256 in hexadecimal")
-    for package in lock.debian:
-        if not _POOL.fullmatch(package.path) or ".." in package.path.split("/"):
-            raise MachineError(f"{name}: {package.path!r} is no place of a package in an archive")
-        if package.archive not in lock.mirrors:
-            raise MachineError(f"{name} names no mirror of {package.archive}")
+            yield f"the digest of {each.name} is no SHA-256 in hexadecimal"
     names = Counter(each.name for each in every)
     twice = sorted(each for each, number in names.items() if number > 1)
     if twice:
-        raise MachineError(f"{name} has two versions of {', '.join(twice)}")
-    return lock
+        yield f"it has two versions of {', '.join(twice)}"
+
+
+def _faults_of_places(lock: MachineLock) -> Iterator[str]:
+    for wheel in lock.wheels:
+        if not _WHEEL.fullmatch(wheel.file):
+            yield f"{wheel.file!r} is no name of a wheel"
+    for package in lock.debian:
+        if not _POOL.fullmatch(package.path) or ".." in package.path.split("/"):
+            yield f"{package.path!r} is no place of a package in an archive"
+        if package.archive not in lock.mirrors:
+            yield f"it names no mirror of {package.archive}"
