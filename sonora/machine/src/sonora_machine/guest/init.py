@@ -5,6 +5,7 @@ There is no shell, no login and no other service. When either of the two ends, t
 
 import contextlib
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ _MODULES: Final = Path("/usr/lib/modules/veracruz")
 _SOCKET: Final = Path("/run/veracruz/sonora.sock")
 _POLICY: Final = Path("/run/veracruz/policy.json")
 _STATE: Final = Path("/var/lib/veracruz")
+_REPORTS: Final = Path("/sys/kernel/config/tsm/report")
 _SLOWEST_START_S: Final = 3600
 """Emulated machines are slow, and whoever started this one can end it."""
 _GOODBYE_S: Final = 20.0
@@ -152,28 +154,29 @@ def _sonora(settings: MachineSettings) -> tuple[str, ...]:
         *_PYTHON, "sonora", "serve", "--evidence", settings.evidence, "--state", str(_STATE),
         "--socket", str(_SOCKET), "--user", SONORA, "--bridge-user", SINALOA, "--image", RUNTIME,
         "--tabasco", settings.tabasco, "--patience", str(_SLOWEST_START_S),
-        "--zygote-start", str(_SLOWEST_START_S),
+        "--zygote-start", str(_SLOWEST_START_S), "--isolate-start", str(_SLOWEST_START_S),
+        "--kept-cores", "0",
     )  # fmt: skip
 
 
 def _sinaloa() -> tuple[str, ...]:
     return (
         *_PYTHON, "sinaloa", "serve", str(_POLICY), "--sonora", str(_SOCKET),
-        "--listen", f"0.0.0.0:{PORT}",
+        "--listen", f"0.0.0.0:{PORT}", "--launch-timeout", str(_SLOWEST_START_S),
     )  # fmt: skip
 
 
 def _make_places(policy: bytes) -> None:
     _STATE.mkdir(mode=0o700, parents=True)
     _SOCKET.parent.mkdir(mode=0o711)
-    for path in (_STATE,):
-        _give(path, SONORA)
+    _give(_STATE, SONORA)
+    if _REPORTS.is_dir():
+        # Asked for evidence at each enrolment, long after root was given up.
+        _give(_REPORTS, SONORA)
     _POLICY.write_bytes(policy)
 
 
 def _give(path: Path, user: str) -> None:
-    import pwd  # noqa: PLC0415 - reads /etc/passwd of the image
-
     entry = pwd.getpwnam(user)
     os.chown(path, entry.pw_uid, entry.pw_gid)
 
