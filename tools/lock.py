@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DEVELOPERS_EXTRAS = {"arrow", "python", "zig"}
+DEVELOPERS_EXTRAS = {"arrow", "plot", "python", "zig"}
 """What only tests and authors of programs need: it is in the second lock alone."""
 
 

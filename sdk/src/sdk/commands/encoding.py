@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,8 +19,9 @@ from veracruz_shells.files import NewFile, new_file, open_file, to_standard_outp
 from veracruz_shells.own_data import OwnData, encoding_progress, reading_options, writing_options
 from veracruz_utils.encoding import pinecone
 from veracruz_utils.encoding.errors import EncodingError, TypeExpressionError
-from veracruz_utils.encoding.files import decode_file, encode_file
+from veracruz_utils.encoding.files import Form, decode_file, encode_file
 from veracruz_utils.encoding.rows.faults import FaultyRowsError
+from veracruz_utils.encoding.rows.reading import Reading
 from veracruz_utils.encoding.sql_tables import is_table
 from veracruz_utils.errors import VeracruzError
 
@@ -28,6 +29,8 @@ _MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_SCHEMA_BYTES: Final = 1024 * 1024
 _MOST_REASONS: Final = 20
 _PIECE_BYTES: Final = 1024 * 1024
+_NAME: Final = "sdk.commands.encoding.name"
+"""Where a command's context has the type as it was written."""
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _STDIO: Final = Path("-")
 
@@ -40,6 +43,8 @@ class _TypeParameter(click.ParamType[pinecone.TypeKind]):
     ) -> pinecone.TypeKind:
         if isinstance(value, pinecone.TypeKind):
             return value
+        if ctx is not None:
+            ctx.meta[_NAME] = str(value)
         try:
             return named_types.resolve(str(value))
         except TypeExpressionError as error:
@@ -114,10 +119,29 @@ def _print(data: bytes | memoryview) -> None:
 @_type_option
 @writing_options
 @force_option
+@click.option(
+    "--plot", "picture", type=_FILE, metavar="FILE.svg|png|pdf",
+    help="Draw it to this file too, if the type is a name whose results have a picture. Takes "
+    "veracruz-sdk[plot].",
+)  # fmt: skip
+@click.option(
+    "--plot-data", "beside", type=_FILE, metavar="FILE",
+    help="Draw this beside it, encoded: the points of a line, the rows of components, the edges of "
+    "a histogram.",
+)  # fmt: skip
 @click.argument("source", metavar="[IN]", type=_FILE, default=_STDIO)
 @click.argument("target", metavar="[OUT]", type=_FILE, default=_STDIO)
+@click.pass_context
 def decode(
-    *, kind: pinecone.TypeKind, own: OwnData, force: bool, source: Path, target: Path
+    context: click.Context,
+    *,
+    kind: pinecone.TypeKind,
+    own: OwnData,
+    force: bool,
+    picture: Path | None,
+    beside: Path | None,
+    source: Path,
+    target: Path,
 ) -> None:
     """Decode IN, such as a program's result, to OUT: CSV, JSON, JSON Lines, Parquet or Arrow.
 
@@ -125,7 +149,33 @@ def decode(
     """
     form = own.form_for(target.name) or "json"
     reading = own.reading(form, target.name)
+    if beside is not None and picture is None:
+        raise click.UsageError("--plot-data is drawn beside a result: name a picture by --plot.")
     data = read_file(source, limit=_MAX_FILE_BYTES, what="input")
+    drawn = _drawn(context.meta[_NAME], data, picture, beside)
+    with ExitStack() as stack:
+        if picture is not None:
+            stack.enter_context(new_file(picture, mode=0o600, force=force)).write(drawn)
+        _decode(kind, data, form, reading, target, force=force)
+
+
+def _drawn(name: str, data: bytes, picture: Path | None, beside: Path | None) -> bytes:
+    """The picture's bytes; none without one."""
+    if picture is None:
+        return b""
+    from sdk.pictures import FORMATS, PictureError, draw  # noqa: PLC0415 - for few who decode
+
+    form = picture.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        names = ", ".join(f".{each}" for each in FORMATS)
+        raise PictureError(f"{picture}: pictures are files that end in {names}")
+    more = read_file(beside, limit=_MAX_FILE_BYTES, what="data") if beside is not None else None
+    return draw(name, data, more).to_bytes(form)
+
+
+def _decode(
+    kind: pinecone.TypeKind, data: bytes, form: Form, reading: Reading, target: Path, *, force: bool
+) -> None:
     if target != _STDIO:
         with new_file(target, mode=0o600, force=force) as out, progress("decoding"):
             decode_file(kind, data, out, form, reading=reading)
