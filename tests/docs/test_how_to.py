@@ -84,6 +84,12 @@ def test_own_data_are_encoded(follow):
 
 
 @pytest.mark.timeout(300)  # the compiler fills its cache the first time
+def test_a_result_is_drawn(follow, tmp_path):
+    pytest.importorskip("matplotlib", reason="pip install 'veracruz-sdk[plot]'")
+    assert '"gradient"' in follow("how-to/draw-a-result.md")
+    assert (tmp_path / "line.svg").read_bytes().startswith(b"<?xml")
+
+
 def test_a_program_is_written_in_c(follow):
     assert follow("how-to/write-a-program-in-c.md").splitlines()[-1] == "12"
 
