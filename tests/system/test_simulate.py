@@ -26,6 +26,9 @@ NOTICED = {
     "stale-attestation": {
         ("the attestation service", "the token", "the token answers another challenge"),
     },
+    "other-runtime": {
+        ("party-0's own client", "measurement", "have the delegate run the agreed runtime"),
+    },
     "other-policy": {("party-0's own client", "policy", "SHA-256 of my policy file")},
 }
 

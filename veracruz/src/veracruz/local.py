@@ -5,6 +5,7 @@ trust whoever owns this machine.
 """
 
 import atexit
+import shutil
 import socket
 import tempfile
 from contextlib import ExitStack
@@ -22,9 +23,6 @@ from veracruz.services import Service
 from veracruz_shells.files import write_new_file
 from veracruz_utils.key_files import pem_of
 from veracruz_utils.policy import LINUX_SOFTWARE, RUNTIME_LAYERS, Policy
-
-_SOCKET: Final = "sonora.sock"
-"""Relative to the folder the services run in, whose own path may be too long for a socket."""
 
 
 class LocalServices:
@@ -75,25 +73,34 @@ class LocalServices:
         )  # fmt: skip
         return self._tabasco.wait_ready()
 
-    def start_sonora(self) -> None:
+    def start_sonora(self, image: RuntimeImage | None = None, *, name: str = "sonora") -> Service:
         """Start the root isolate, which enrols with Tabasco.
+
+        Args:
+            image: another runtime than `image`.
+            name: of its folder; another one for a second Sonora on the same root of trust.
 
         Raises:
             ServiceError: it did not start.
         """
+        state = self.folder / name
+        if state != self._root.parent:
+            shutil.copytree(self._root.parent, state)
         sonora = self._service(
             "sonora", "serve", "--tabasco", self.tabasco, "--listen", "127.0.0.1:0",
-            "--state", str(self.folder / "sonora"), "--socket", _SOCKET,
-            "--image", str(self.image.folder),
+            "--state", str(state), "--socket", f"{name}.sock",
+            "--image", str((image or self.image).folder),
         )  # fmt: skip
         sonora.wait_ready()
+        return sonora
 
-    def start_bridge(self, policy: Policy, *options: str) -> Service:
+    def start_bridge(self, policy: Policy, *options: str, sonora: str = "sonora") -> Service:
         """Start the bridge of a policy, on the address that the policy names, and its isolate.
 
         Args:
             policy: the policy.
             options: more of `sinaloa serve`.
+            sonora: the name of the Sonora whose isolate it is.
 
         Raises:
             ServiceError: it did not start.
@@ -101,7 +108,9 @@ class LocalServices:
         self._bridges += 1
         file = self.folder / f"policy-{self._bridges}.json"
         write_new_file(file, policy.raw, mode=0o644)
-        bridge = self._service("sinaloa", "serve", str(file), "--sonora", _SOCKET, *options)
+        bridge = self._service(
+            "sinaloa", "serve", str(file), "--sonora", f"{sonora}.sock", *options
+        )
         bridge.wait_ready()
         return bridge
 

@@ -4,10 +4,13 @@ Each has what it would have in life: an own machine between the principals and t
 certificate, a member's key, a bridge. None has a principal's library do what that refuses to do.
 """
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from baja import EndpointConfig
@@ -29,10 +32,12 @@ from durango import (
 from durango.principal import SERVER_NAME
 from durango.refusals import describe_refusal
 from jalisco import Connection, IsolateRefusedError, SinaloaTransport
+from sonora.image.source import RuntimeImage
 from veracruz.local import LocalServices
 from veracruz.simulation.dishonesty import lying_bridge, tamperer
 from veracruz.simulation.report import Noticed
 from veracruz.simulation.stand_in import StandIn
+from veracruz_image import MANIFEST, ROOT, Manifest, found_in, open_folder
 from veracruz_shells.channels import open_channel, unary
 from veracruz_shells.grpc_setup import grpc
 from veracruz_utils.address import Address
@@ -167,6 +172,37 @@ def _other_policy(scene: Scene) -> tuple[Noticed, ...]:
         service.stop()
 
 
+def _other_runtime(scene: Scene) -> tuple[Noticed, ...]:
+    """The delegate's own Sonora launches an isolate out of an image with one more line in it.
+
+    It measures what it launches and says so, as it is the one that it is: to lie, the delegate
+    would change Sonora, which on a software root nothing stands against.
+    """
+    services = scene.services
+    with tempfile.TemporaryDirectory(dir=services.folder) as folder:
+        image = _altered(services.image, Path(folder) / "image")
+        sonora = services.start_sonora(image, name="other")
+        try:
+            service = services.start_bridge(scene.policy, "--listen", "127.0.0.1:0", sonora="other")
+            try:
+                return _attested_by(scene, Address.parse(service.address))
+            finally:
+                service.stop()
+        finally:
+            sonora.stop()
+
+
+def _altered(image: RuntimeImage, folder: Path) -> RuntimeImage:
+    """A copy of an image with a comment more in the runtime's first module."""
+    shutil.copytree(image.folder, folder, symlinks=True)
+    (module,) = (folder / ROOT).glob("usr/lib/python3.*/site-packages/mexico_city/__init__.py")
+    module.write_bytes(module.read_bytes() + b"# And what else somebody wants.\n")
+    with open_folder(folder / ROOT) as root:
+        manifest = Manifest.of(found_in(root))
+    (folder / MANIFEST).write_bytes(manifest.text)
+    return RuntimeImage(folder, manifest)
+
+
 def _forwarded(channel: grpc.Channel, asked: bytes, policy: Policy) -> bytes:
     """The answer to a principal's challenge, of the isolate of another policy than it means."""
     return unary(
@@ -222,6 +258,10 @@ ADVERSARIES: Final[Mapping[str, Adversary]] = {
     ),
     "stale-attestation": Adversary(
         "a bridge answers a fresh challenge with an earlier token", _stale_attestation
+    ),
+    "other-runtime": Adversary(
+        "the delegate launches the isolate out of a runtime image with a line more in it",
+        _other_runtime,
     ),
     "other-policy": Adversary(
         "a bridge hands out an isolate whose policy is another one", _other_policy
