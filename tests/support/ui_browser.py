@@ -5,11 +5,12 @@ from contextlib import closing, contextmanager
 
 import httpx
 
-from durango.ui.door import KEY_HEADER, Door
 from durango.ui.seat import Seat
-from durango.ui.serving import authority_of, listen, server_of
+from durango.ui.serving import server_of
 from support.patience import PATIENCE_S
 from support.processes import eventually
+from veracruz_shells.local_page.door import KEY_HEADER, Door
+from veracruz_shells.local_page.serving import authority_of, listen
 
 
 class Browser:
@@ -56,7 +57,7 @@ class Browser:
 def page_of(rig, who: str = "bob", **changes):
     """A browser at the page of this principal of the rig, not let in yet."""
     seat = Seat(rig.isolate.policy, getattr(rig, who), timeout_s=PATIENCE_S, **changes)
-    with closing(listen(0)) as listening:
+    with closing(listen(0, option="--port")) as listening:
         door = Door(authority_of(listening))
         server = server_of(seat, door)
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -24,6 +24,7 @@ from platform_services.memory import MemoryReturn
 from sinaloa import metrics
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
+from sinaloa.dashboard.standing import MOST_ROWS, BridgeStanding, ServedStanding
 from sinaloa.places import GaveWayError, Place
 from sinaloa.records import BridgeRecords
 from sinaloa.session import BridgeSession, SessionEnd, StreamSession
@@ -124,6 +125,26 @@ class Bridge:
             metrics.SONORA_WAITING.name: self._count_asked,
         }
         return {name: _in_loop(look) for name, look in asked.items()}
+
+    def standing(self, totals: Mapping[str, int]) -> BridgeStanding:
+        """What the delegate's page shows; in the event loop.
+
+        Args:
+            totals: what was counted since the start, to which this adds what the bridge knows.
+        """
+        served = sorted(self._computations.all(), key=lambda each: str(each.policy))
+        carried = self.records.bytes_carried()
+        return BridgeStanding(
+            draining=self._draining,
+            policies=tuple(_standing_of(each) for each in served[:MOST_ROWS]),
+            more=max(0, len(served) - MOST_ROWS),
+            totals={
+                **totals,
+                "bytes to isolates": int(carried[("in",)]),
+                "bytes from isolates": int(carried[("out",)]),
+                "requests that Sonora has not answered": int(self._count_asked()[()]),
+            },
+        )
 
     def _count_sessions(self) -> dict[tuple[str, ...], float]:
         places = [each.places for each in self._computations.all()]
@@ -252,6 +273,21 @@ class Bridge:
                         ),
                         SessionEnd.STALLED,
                     )
+
+
+def _standing_of(served: ServedPolicy) -> ServedStanding:
+    isolate = served.found
+    return ServedStanding(
+        digest=str(served.policy),
+        isolate=served.isolate_state,
+        end=isolate.end.value if isolate is not None and isolate.end is not None else "",
+        number=isolate.launched.isolate_id if isolate is not None else None,
+        platform=isolate.launched.platform if isolate is not None else "",
+        runtime=isolate.launched.measurement.hex() if isolate is not None else "",
+        sessions=len(served.places),
+        let_in=served.places.let_in(),
+        places=served.max_sessions,
+    )
 
 
 def _in_loop(look: Look) -> Look:

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from colima.isolate import MAX_PLACES, places_for, sessions_each, sessions_of_isolate
+from sinaloa.dashboard.serving import dashboard_option
 from sinaloa.errors import SinaloaError
 from sinaloa.isolate import LAUNCH_S, IsolateLink
 from sinaloa.listing import standings
@@ -95,6 +96,7 @@ def main() -> None:
     "the isolate to the next bridge.",
 )
 @metrics_option
+@dashboard_option
 @traces_option
 @log_option
 @json_option
@@ -108,6 +110,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     launch_timeout: int,
     drain: float | None,
     metrics: Address | None,
+    dashboard: int | None,
     traces: str | None,
     *,
     ahead: bool,
@@ -136,7 +139,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
         serve_folder(
             policies,
             launch,
-            Listening(listen, bulk_listen, metrics),
+            Listening(listen, bulk_listen, metrics, dashboard),
             places=lambda agreed: _places(agreed, max_sessions),
             ahead=ahead,
             drain=drain,
@@ -152,7 +155,7 @@ def serve(  # noqa: PLR0917 - click gives them by name
     serve_one(
         agreed,
         launch,
-        Listening(listen or agreed.sinaloa, bulk_listen, metrics),
+        Listening(listen or agreed.sinaloa, bulk_listen, metrics, dashboard),
         max_sessions=_places(agreed, max_sessions),
         drain=drain,
         as_json=as_json,

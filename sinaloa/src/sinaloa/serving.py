@@ -11,6 +11,7 @@ from sinaloa.bridge import Bridge
 from sinaloa.bulk import BulkListener
 from sinaloa.computation import BY_POLICY, ServedPolicy
 from sinaloa.computations import Computations
+from sinaloa.dashboard.serving import dashboard
 from sinaloa.errors import SinaloaError
 from sinaloa.folder_service import FolderService
 from sinaloa.isolate import Describe, End, IsolateLink
@@ -29,11 +30,19 @@ _OTHER_FILES: Final = 128
 
 @frozen
 class Listening:
-    """Where a bridge listens: for gRPC, for sessions over bare TCP if it does, for Prometheus."""
+    """Where a bridge listens.
+
+    Attributes:
+        grpc: for principals.
+        bulk: for their sessions over bare TCP; None for nowhere.
+        metrics: for Prometheus; None for nowhere.
+        dashboard: for the delegate's browser, a port of loopback; None for nowhere.
+    """
 
     grpc: Address
     bulk: Address | None = None
     metrics: Address | None = None
+    dashboard: int | None = None
 
 
 @frozen
@@ -195,7 +204,11 @@ def _services(listen: Listening, bridge: Bridge) -> Iterator[_Served]:
         limits=bridge.limits,
     )
     looks = {**bridge.looks, **service.looks}
-    with service, MetricsEndpoint(listen.metrics, METRICS, looks, service="sinaloa") as endpoint:
+    with (
+        service,
+        MetricsEndpoint(listen.metrics, METRICS, looks, service="sinaloa") as endpoint,
+        dashboard(listen.dashboard, bridge.standing),
+    ):
         if listen.bulk is None:
             yield _Served(service, endpoint, None)
             return

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import durango.ui
-from durango.ui.door import KEY_HEADER, MAX_SESSIONS, Door, TurnedAwayError
-from durango.ui.guard import MAX_BODY_BYTES
 from support.ui_browser import page_of
+from veracruz_shells.local_page.door import KEY_HEADER, MAX_SESSIONS, Door, TurnedAwayError
+from veracruz_shells.local_page.guard import MAX_BODY_BYTES
 
 PAGE = Path(durango.ui.__file__).parent
 

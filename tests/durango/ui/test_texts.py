@@ -16,8 +16,10 @@ from durango.policy.explanation import sections_of
 from durango.policy.known_programs import _known
 from durango.policy.page import comparable, who_takes_part
 from durango.ui.gate_words import EXPLAINED, NAMES
-from durango.ui.texts import LANGUAGES, language_of, texts
+from durango.ui.texts import texts
 from support.named_policies import parse
+from veracruz_shells.local_page import STATIC
+from veracruz_shells.local_page.languages import LANGUAGES, language_of
 
 SAME: set[str] = set()
 """What is the same in both languages."""
@@ -35,9 +37,14 @@ def tool():
     sys.path.remove(str(ROOT / "tools"))
 
 
-def test_all_that_the_page_says_is_there_in_german(tool):
-    catalogue = tool.translated()
-    assert len(catalogue) > 100
+PAGES = pytest.mark.parametrize("package", ["durango", "sinaloa"])
+
+
+@PAGES
+def test_all_that_a_page_says_is_there_in_german(tool, package):
+    catalogue = tool.translated(package)
+    assert set(tool.PAGES) == {"durango", "sinaloa"}
+    assert len(catalogue) > {"durango": 100, "sinaloa": 30}[package]
     for message in catalogue:
         if message.id:
             strings = [message.string] if isinstance(message.string, str) else message.string
@@ -45,8 +52,9 @@ def test_all_that_the_page_says_is_there_in_german(tool):
             assert not message.fuzzy, message.id
 
 
-def test_german_has_the_same_gaps_to_fill_as_english(tool):
-    for message in tool.translated():
+@PAGES
+def test_german_has_the_same_gaps_to_fill_as_english(tool, package):
+    for message in tool.translated(package):
         ids = [message.id] if isinstance(message.id, str) else message.id
         strings = [message.string] if isinstance(message.string, str) else message.string
         for said, meant in zip(strings, ids, strict=True):
@@ -55,9 +63,10 @@ def test_german_has_the_same_gaps_to_fill_as_english(tool):
                 assert sorted(re.findall(gaps, said)) == sorted(re.findall(gaps, meant)), meant
 
 
-def test_the_catalogue_is_what_the_sources_say_now(tool):
-    for name, content in tool.files(tool.translated()).items():
-        assert (tool.FOLDER / name).read_bytes() == content, "run `make texts`"
+@PAGES
+def test_the_catalogue_is_what_the_sources_say_now(tool, package):
+    for path, content in tool.files(package).items():
+        assert path.read_bytes() == content, "run `make texts`"
 
 
 def of_a_policy(**terms) -> list[str]:
@@ -122,13 +131,13 @@ def test_the_language_is_what_was_chosen_or_what_the_browser_prefers(headers, ch
 
 
 def test_the_kept_library_is_the_one_that_was_published_with_its_licence_beside_it():
-    static = resources.files("durango.ui") / "static"
+    static = resources.files("veracruz_shells.local_page") / "static"
     assert hashlib.sha256((static / "htmx.min.js").read_bytes()).hexdigest() == HTMX
     assert "Zero-Clause BSD" in (static / "htmx.LICENSE").read_text()
 
 
 def test_the_page_names_no_other_machine():
     page = Path(str(resources.files("durango.ui")))
-    for path in [*page.rglob("*.html"), *page.rglob("*.css"), page / "static" / "page.js"]:
+    for path in [*page.rglob("*.html"), STATIC / "page.css", STATIC / "page.js"]:
         found = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", path.read_text())
         assert found == [], path

@@ -13,9 +13,10 @@ from typing import Self
 import uvicorn
 
 from durango import Identity
-from durango.ui.door import Door
 from durango.ui.seat import Seat
-from durango.ui.serving import authority_of, listen, server_of
+from durango.ui.serving import server_of
+from veracruz_shells.local_page.door import Door
+from veracruz_shells.local_page.serving import authority_of, listen
 from veracruz_utils.policy import Policy
 
 OnPageLink = Callable[[str, str], object]
@@ -48,7 +49,7 @@ class Pages:
         """
         with ExitStack() as starting:
             for name, identity in self._parties.items():
-                listening = listen(0)
+                listening = listen(0, option="--port")
                 starting.callback(listening.close)
                 door = Door(authority_of(listening), on_link=partial(self._on_link, name))
                 server = server_of(Seat(self._policy, identity), door)

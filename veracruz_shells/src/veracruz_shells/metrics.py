@@ -7,7 +7,8 @@ it (`metrics_endpoint`), so that a service without one loads nothing and pays on
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from enum import StrEnum
 from typing import Final
@@ -88,6 +89,23 @@ _SINK: Final = _Sink()
 def record_into(take: Take | None) -> None:
     """Have every value from now on taken by this; None for by nobody."""
     _SINK.take = take
+
+
+@contextmanager
+def also_recorded_into(take: Take) -> Iterator[None]:
+    """Have every value taken by this too, for the length of a block."""
+    before = _SINK.take
+
+    def both(metric: Metric, by: float, labels: Mapping[str, str]) -> None:
+        take(metric, by, labels)
+        if before is not None:
+            before(metric, by, labels)
+
+    record_into(both)
+    try:
+        yield
+    finally:
+        record_into(before)
 
 
 def named(table: Sequence[Metric]) -> dict[str, Metric]:

@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from colima.runtime import ContentKind
 from durango.ui.choosing import HowToRead, Spot, most_bytes, parcel_of
 from durango.ui.desk import Desk
-from durango.ui.texts import language_of
 from durango.ui.views import Views
+from veracruz_shells.local_page.languages import language_of
 from veracruz_utils.errors import VeracruzError
 
 _MAX_FIELDS: Final = 8

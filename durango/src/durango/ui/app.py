@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,13 +15,15 @@ from starlette.staticfiles import StaticFiles
 from durango.ui.actions import Actions
 from durango.ui.choosing import most_bytes
 from durango.ui.desk import Desk
-from durango.ui.door import Door, TurnedAwayError
 from durango.ui.downloads import download
-from durango.ui.guard import Guard
 from durango.ui.pages import page
 from durango.ui.seat import Seat
-from durango.ui.texts import LANGUAGE_COOKIE, LANGUAGES, N_, language_of
+from durango.ui.texts import N_
 from durango.ui.views import Views
+from veracruz_shells.local_page import STATIC
+from veracruz_shells.local_page.door import Door, TurnedAwayError
+from veracruz_shells.local_page.guard import Guard
+from veracruz_shells.local_page.languages import keep_choice, language_of
 from veracruz_utils.errors import VeracruzError
 
 PAGES: Final = {
@@ -35,7 +36,6 @@ PAGES: Final = {
 """The pages, and what their links say."""
 _FORM_BYTES: Final = 64 * 1024
 """What a form has around a file."""
-_YEAR_S: Final = 365 * 86400
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -72,7 +72,7 @@ def make_app(seat: Seat, door: Door) -> Guard:
         Route("/view/{name}", views.whole, methods=["GET"]),
         Route("/do/{name}", actions.do, methods=["POST"]),
         Route("/file/{ticket}", get_file, methods=["GET"]),
-        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        Mount("/static", StaticFiles(directory=STATIC)),
     ]
     app = Starlette(
         routes=routes,
@@ -87,10 +87,7 @@ async def _shell(name: str, request: Request) -> Response:
     chosen = request.query_params.get("language")
     language = language_of(request.headers, chosen)
     answer = HTMLResponse(page("shell.html", language, pages=PAGES, current=name))
-    if chosen in LANGUAGES:
-        answer.set_cookie(
-            LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="strict"
-        )
+    keep_choice(request, answer)
     return answer
 
 

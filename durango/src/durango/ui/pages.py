@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from durango._say import translated
 from durango._words import printable, size, timestamp
-from durango.ui.texts import LANGUAGES, texts
+from durango.ui.texts import texts
+from veracruz_shells.local_page.languages import LANGUAGES
 
 _SEEN_CHARS: Final = 16
 

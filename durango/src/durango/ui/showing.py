@@ -19,10 +19,10 @@ from durango.standing import ComputationStatus
 from durango.ui.checks import comparisons, run_of
 from durango.ui.choosing import DELIMITERS, ENCODINGS
 from durango.ui.desk import READY, Desk, HowFar
-from durango.ui.door import Door
 from durango.ui.gate_words import EXPLAINED, NAMES
 from durango.ui.pages import tell
 from durango.ui.results import is_rows
+from veracruz_shells.local_page.door import Door
 from veracruz_utils.errors import VeracruzError
 from veracruz_utils.frozen import frozen
 from veracruz_utils.policy import RESULT_READERS, Role

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from durango.ui.desk import Desk
-from durango.ui.door import Door
 from durango.ui.pages import live, page
 from durango.ui.showing import Showing
-from durango.ui.texts import language_of
+from veracruz_shells.local_page.door import Door
+from veracruz_shells.local_page.languages import language_of
 
 VIEWS: Final = {
     "overview": ("standing", "places"),

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from durango.ui.door import Door, TurnedAwayError
+from veracruz_shells.local_page.door import Door, TurnedAwayError
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
