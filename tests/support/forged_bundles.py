@@ -217,6 +217,13 @@ DOCUMENTS: Final[Mapping[str, Change]] = {
         RITA
         | {"certificate": _changed(RITA["certificate"], "2a8648ce3d040302", "2a8648ce3d040303")},
     ),
+    "a key on a curve that nobody knows": _people(
+        PAULA,
+        DORA,
+        DIRK,
+        RITA
+        | {"certificate": _changed(RITA["certificate"], "2a8648ce3d030107", "2a8648ce3d030199")},
+    ),
     "a certificate with a part that is too long": _people(
         PAULA,
         DORA,

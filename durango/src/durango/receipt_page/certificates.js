@@ -44,6 +44,8 @@ const SEQUENCE = 0x30;
 const BIT_STRING = 0x03;
 const OID = 0x06;
 const CURVES = { "2a8648ce3d030107": "P-256", "2b81040022": "P-384", "2b81040023": "P-521" };
+// Of at least 256 bits as well, and in no browser: secp256k1, and brainpool's P256r1, P384r1, P512r1.
+const OTHER_CURVES = ["2b8104000a", "2b2403030208010107", "2b240303020801010b", "2b240303020801010d"];
 const HASHES = {
   "2a8648ce3d040302": "SHA-256",
   "2a8648ce3d040303": "SHA-384",
@@ -114,7 +116,9 @@ function parseKey({ content, whole }) {
     return { kind: "RSA", spki: whole, size };
   }
   if (kind !== EC) return refuse("a key of another kind than RSA, ECDSA and Ed25519");
-  const curve = CURVES[hex(rule.next(OID).content)];
+  const named = hex(rule.next(OID).content);
+  const curve = CURVES[named];
+  if (!curve && !OTHER_CURVES.includes(named)) refuse("a key on a curve that is not accepted");
   return { kind: "EC", curve, spki: whole, size: (bits.length - 1) / 2 };
 }
 
