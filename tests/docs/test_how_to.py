@@ -84,6 +84,14 @@ def test_own_data_are_encoded(follow):
 
 
 @pytest.mark.timeout(300)  # the compiler fills its cache the first time
+def test_reports_are_pages(follow, tmp_path):
+    follow("how-to/print-a-report.md", VECTORS=str(ROOT / "tests/vectors"))
+    for name in ("evidence", "program"):
+        page = (tmp_path / f"{name}.html").read_text()
+        assert page.startswith("<!DOCTYPE html>")
+        assert "<script" not in page
+
+
 def test_a_result_is_drawn(follow, tmp_path):
     pytest.importorskip("matplotlib", reason="pip install 'veracruz-sdk[plot]'")
     assert '"gradient"' in follow("how-to/draw-a-result.md")
