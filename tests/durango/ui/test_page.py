@@ -202,6 +202,7 @@ def test_the_result_is_a_table_with_receipts_that_were_compared(rig):
         saved = browser.client.get(ticket_of(view, "Save the result"))
         assert saved.content == rows
         assert browser.client.get(ticket_of(view, "Save as CSV")).text == "name,age\nAda,36\n"
+        assert "cells that begin with =" in view
         assert json.loads(browser.client.get(ticket_of(view, "Save as JSON")).text) == [
             {"name": "Ada", "age": 36}
         ]
