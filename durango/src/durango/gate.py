@@ -25,6 +25,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from durango._say import say
 from durango._words import layer_names, printable, timestamp
 from durango.chain import measured_machine
 from durango.errors import GateError
@@ -44,12 +45,12 @@ from veracruz_utils.public_keys import KeyFormatError, p256_key_of_der
 CLOCK_LEEWAY_S: Final = 30
 """By how many seconds this machine's clock and Tabasco's may differ."""
 
-_ASK_AGAIN: Final = "attest again; if it fails again, somebody in between changes messages"
-_REMEASURE: Final = (
+_ASK_AGAIN: Final = say("attest again; if it fails again, somebody in between changes messages")
+_REMEASURE: Final = say(
     "have the delegate's Sonora enrol again, by evidence that has this register, with a Tabasco of "
     "this version: an older one does not keep what hardware measured"
 )
-_OTHER_MACHINE: Final = (
+_OTHER_MACHINE: Final = say(
     "have the delegate start the agreed machine image, or agree on a policy that names what this "
     "one measures: `sonora machine measure` says it of an image"
 )
@@ -118,13 +119,19 @@ class _Gate:
         except AttestationError as error:
             raise _result_refused(error, pin=pin, challenge=challenge, at=at) from error
         self._pass(
-            GateCheck.RESULT_SIGNATURE, f"signed by {_verifier(ear)}", f"Tabasco's key {pin}"
+            GateCheck.RESULT_SIGNATURE,
+            say("signed by {verifier}", verifier=_verifier(ear)),
+            say("Tabasco's key {pin}", pin=str(pin)),
         )
-        self._pass(GateCheck.RESULT_CHALLENGE, challenge, "my challenge")
+        self._pass(GateCheck.RESULT_CHALLENGE, challenge, say("my challenge"))
         self._pass(
             GateCheck.RESULT_TIME,
-            f"in force {timestamp(_moment(ear.issued_at))} to {timestamp(_moment(ear.expires_at))}",
-            f"now, {timestamp(at)}",
+            say(
+                "in force {begin} to {end}",
+                begin=timestamp(_moment(ear.issued_at)),
+                end=timestamp(_moment(ear.expires_at)),
+            ),
+            say("now, {time}", time=timestamp(at)),
         )
         self._examine_subject(ear)
         self._examine_status(ear)
@@ -142,15 +149,15 @@ class _Gate:
         except AttestationError as error:
             raise GateError(
                 GateCheck.TOKEN_FORM,
-                found=f"a malformed token ({error})",
-                expected="a PSA token about one runtime",
-                remedy="check that the delegate runs the same version of Veracruz",
+                found=say("a malformed token ({error})", error=str(error)),
+                expected=say("a PSA token about one runtime"),
+                remedy=say("check that the delegate runs the same version of Veracruz"),
             ) from error
         self._require(  # (6) a token of an earlier isolate, with its certificate, must not return
             GateCheck.TOKEN_CHALLENGE,
             found=runtime.challenge.hex(),
             expected=self._evidence.challenge.hex(),
-            against="my challenge",
+            against=say("my challenge"),
             remedy=_ASK_AGAIN,
         )
         self._examine_platform(runtime)
@@ -159,39 +166,45 @@ class _Gate:
             GateCheck.POLICY,
             found=runtime.policy_digest.hex(),
             expected=str(self._policy.digest),
-            against="SHA-256 of my policy file",
-            remedy="use the very file that the delegate's bridge was started with, byte for byte, "
-            "or have the bridge started with this one",
+            against=say("SHA-256 of my policy file"),
+            remedy=say(
+                "use the very file that the delegate's bridge was started with, byte for byte, "
+                "or have the bridge started with this one"
+            ),
         )
         self._require(  # (11) whoever debugs an isolate reads what is in it
             GateCheck.LIFECYCLE,
             found=claims.lifecycle_state.name.lower(),
             expected=Lifecycle.SECURED.name.lower(),
-            against="what a production isolate must say",
-            remedy="have the delegate run an isolate that is not open to debugging",
+            against=say("what a production isolate must say"),
+            remedy=say("have the delegate run an isolate that is not open to debugging"),
         )
         self._examine_isolation(runtime)
         self._pass(  # (13) RuntimeClaims has made sure that there is one, of 32 bytes
             GateCheck.CERTIFICATE,
             runtime.certificate_digest.hex(),
-            "the only certificate TLS accepts",
+            say("the only certificate TLS accepts"),
         )
         return runtime
 
     def _examine_subject(self, ear: Ear) -> None:
         """Step 4: an authentic result on some other isolate's token is worth nothing."""
         if ear.raw_evidence is None:
-            found = "a result that does not say which token it is about"
+            found = say("a result that does not say which token it is about")
         elif ear.raw_evidence != self._evidence.token:
-            found = f"a result on token {Digest.of(ear.raw_evidence)}"
+            found = say("a result on token {token}", token=str(Digest.of(ear.raw_evidence)))
         else:
             token = str(Digest.of(self._evidence.token))
-            self._pass(GateCheck.RESULT_SUBJECT, f"about token {token}", "the token I was given")
+            about = say("about token {token}", token=token)
+            self._pass(GateCheck.RESULT_SUBJECT, about, say("the token I was given"))
             return
         raise GateError(
             GateCheck.RESULT_SUBJECT,
             found=found,
-            expected=f"one on token {Digest.of(self._evidence.token)}, which I was given",
+            expected=say(
+                "one on token {token}, which I was given",
+                token=str(Digest.of(self._evidence.token)),
+            ),
             remedy=_ASK_AGAIN,
         )
 
@@ -204,10 +217,13 @@ class _Gate:
                     GateCheck.RESULT_STATUS,
                     found=f"{appraisal.status.name.lower()} for {name[:64]!r}",
                     expected="affirming",
-                    remedy="ask the operator of Tabasco why it does not vouch for this isolate",
+                    remedy=say(
+                        "ask the operator of Tabasco why it does not vouch for this isolate"
+                    ),
                 )
         names = ", ".join(printable(name, most=64) for name in ear.submods)
-        self._pass(GateCheck.RESULT_STATUS, f"affirming: {names}", "the only status I accept")
+        affirmed = say("affirming: {names}", names=names)
+        self._pass(GateCheck.RESULT_STATUS, affirmed, say("the only status I accept"))
 
     def _examine_platform(self, runtime: RuntimeClaims) -> None:
         """Steps 7 and 8: the kind of isolate, and the runtime in it, are ones the policy names."""
@@ -215,29 +231,46 @@ class _Gate:
         accepted = self._policy.accepted(runtime.platform)
         if accepted is None:
             names = " or ".join(platform.name for platform in self._policy.platforms)
-            expected = f"{names}, which my policy names" if names else "none: my policy names none"
+            expected = (
+                say("{names}, which my policy names", names=names)
+                if names
+                else say("none: my policy names none")
+            )
             raise GateError(
                 GateCheck.PLATFORM,
                 found=_platform(runtime.platform),
                 expected=expected,
-                remedy="run the isolate on an accepted platform, or agree on a policy that names "
-                "this one",
+                remedy=say(
+                    "run the isolate on an accepted platform, or agree on a policy that names this "
+                    "one"
+                ),
             )
-        self._pass(GateCheck.PLATFORM, _platform(runtime.platform), "the platforms my policy names")
+        named = say("the platforms my policy names")
+        self._pass(GateCheck.PLATFORM, _platform(runtime.platform), named)
         # Of this platform: a measurement accepted on stronger hardware is not accepted here.
         if runtime.measurement not in accepted.measurements:
-            named = " or ".join(sorted(value.hex() for value in accepted.measurements)[:8])
+            values = " or ".join(sorted(value.hex() for value in accepted.measurements)[:8])
             raise GateError(
                 GateCheck.MEASUREMENT,
                 found=runtime.measurement.hex(),
-                expected=f"{named}, which my policy names for {accepted.name}",
-                remedy="have the delegate run the agreed runtime, or agree on a policy that names "
-                "this one",
+                expected=say(
+                    "{values}, which my policy names for {platform}",
+                    values=values,
+                    platform=accepted.name,
+                ),
+                remedy=say(
+                    "have the delegate run the agreed runtime, or agree on a policy that names "
+                    "this one"
+                ),
             )
         self._pass(
             GateCheck.MEASUREMENT,
-            f"{runtime.measurement.hex()} (runtime {runtime.version[:40]!r})",
-            f"the measurements my policy names for {accepted.name}",
+            say(
+                "{measurement} (runtime {version})",
+                measurement=runtime.measurement.hex(),
+                version=repr(runtime.version[:40]),
+            ),
+            say("the measurements my policy names for {platform}", platform=accepted.name),
         )
 
     def _examine_machine(self, platform: str, machine: Mapping[str, bytes]) -> None:
@@ -250,7 +283,11 @@ class _Gate:
                 self._pass(
                     GateCheck.MACHINE,
                     f"{pinned.name} {found.hex()}",
-                    f"the values my policy names for {pinned.name} on {platform}",
+                    say(
+                        "the values my policy names for {register} on {platform}",
+                        register=pinned.name,
+                        platform=platform,
+                    ),
                 )
                 continue
             told = ", ".join(printable(name, most=32) for name in machine)
@@ -272,22 +309,31 @@ class _Gate:
             raise GateError(
                 GateCheck.ISOLATION,
                 found=layer_names(runtime.isolation),
-                expected=f"at least {layer_names(self._policy.isolation)}, which my policy asks "
-                f"for; {layer_names(missing)} is not in force",
-                remedy="have the delegate run `sonora doctor`, which says what that machine lacks "
-                "for it and what to do, or agree on a policy that asks for less",
+                expected=say(
+                    "at least {asked}, which my policy asks for; {missing} is not in force",
+                    asked=layer_names(self._policy.isolation),
+                    missing=layer_names(missing),
+                ),
+                remedy=say(
+                    "have the delegate run `sonora doctor`, which says what that machine lacks for "
+                    "it and what to do, or agree on a policy that asks for less"
+                ),
             )
         self._pass(
             GateCheck.ISOLATION,
             layer_names(runtime.isolation),
-            f"the layers my policy asks for: {layer_names(self._policy.isolation)}",
+            say(
+                "the layers my policy asks for: {layers}",
+                layers=layer_names(self._policy.isolation),
+            ),
         )
 
     def _require(
         self, check: GateCheck, *, found: str, expected: str, against: str, remedy: str
     ) -> None:
         if found != expected:
-            raise GateError(check, found=found, expected=f"{expected} ({against})", remedy=remedy)
+            both = say("{expected} ({against})", expected=expected, against=against)
+            raise GateError(check, found=found, expected=both, remedy=remedy)
         self._pass(check, found, against)
 
     def _pass(self, check: GateCheck, found: str, against: str) -> None:
@@ -301,29 +347,31 @@ def _result_refused(
     if error.stage in _SIGNATURE_STAGES:
         return GateError(
             GateCheck.RESULT_SIGNATURE,
-            found=f"a result that this key did not sign ({error})",
-            expected=f"one signed by Tabasco's key {pin}",
-            remedy="check the address of Tabasco, and that the pinned key is its present one",
+            found=say("a result that this key did not sign ({error})", error=str(error)),
+            expected=say("one signed by Tabasco's key {pin}", pin=str(pin)),
+            remedy=say("check the address of Tabasco, and that the pinned key is its present one"),
         )
     if error.code is ErrorCode.NONCE_MISMATCH:
         return GateError(
             GateCheck.RESULT_CHALLENGE,
-            found=f"a result for another request ({error})",
-            expected=f"one for my challenge {challenge}",
+            found=say("a result for another request ({error})", error=str(error)),
+            expected=say("one for my challenge {challenge}", challenge=challenge),
             remedy=_ASK_AGAIN,
         )
     if error.code in {ErrorCode.EXPIRED, ErrorCode.NOT_YET_VALID}:
         return GateError(
             GateCheck.RESULT_TIME,
-            found=f"an expired or not yet valid result ({error})",
-            expected=f"one in force at {timestamp(at)}",
-            remedy="attest again; if it stays so, compare the clocks of this machine and Tabasco's",
+            found=say("an expired or not yet valid result ({error})", error=str(error)),
+            expected=say("one in force at {time}", time=timestamp(at)),
+            remedy=say(
+                "attest again; if it stays so, compare the clocks of this machine and Tabasco's"
+            ),
         )
     return GateError(
         GateCheck.RESULT_FORM,
-        found=f"a malformed result ({error})",
-        expected="an attestation result (EAR)",
-        remedy="check the address of Tabasco, and that it runs the same version of Veracruz",
+        found=say("a malformed result ({error})", error=str(error)),
+        expected=say("an attestation result (EAR)"),
+        remedy=say("check the address of Tabasco, and that it runs the same version of Veracruz"),
     )
 
 
@@ -334,8 +382,8 @@ def _public_key(der: bytes) -> ec.EllipticCurvePublicKey:
         raise GateError(
             GateCheck.RESULT_SIGNATURE,
             found=f"a pinned key that {error}",
-            expected="Tabasco's result key",
-            remedy="take it from the policy, or give its PEM file with --tabasco-key",
+            expected=say("Tabasco's result key"),
+            remedy=say("take it from the policy, or give its PEM file with --tabasco-key"),
         ) from error
 
 

@@ -280,6 +280,13 @@ def test_consent_is_one_button_and_can_be_taken_back(rig):
         assert 1 in rig.isolate.consents.awaited
 
 
+def test_what_was_compared_is_said_in_german_too(browser):
+    german = {"Accept-Language": "de"}
+    view = browser.wait_for("die Plattformen, die meine Policy nennt", "isolate", **german)
+    assert "SHA-256 meiner Policy-Datei" in view
+    assert "my policy" not in view
+
+
 def test_the_page_speaks_german_to_whoever_prefers_it(browser):
     prefers = {"Accept-Language": "de-CH,en"}
     view = browser.wait_for("Alle Pr\u00fcfungen sind bestanden", "isolate", **prefers)
