@@ -270,6 +270,8 @@ KNOWN = {
     "sonora/src/sonora/image/build.py",
     "sonora/src/sonora/image/local.py",
     "veracruz/src/veracruz/demo.py",
+    "veracruz/src/veracruz/local.py",
+    "veracruz/src/veracruz/simulation/adversaries.py",
     "veracruz_image/src/veracruz_image/archive.py",
     "veracruz_image/src/veracruz_image/folder.py",
     # What is put into a file that the one writer has opened.
@@ -277,6 +279,7 @@ KNOWN = {
     # A file that is memory and has no disk.
     "sonora/machine/src/sonora_machine/measure/snp.py",
     # Devices, pipes and files of the kernel, and a mount that was just made.
+    "sonora/machine/src/sonora_machine/guest/closing.py",
     "sonora/machine/src/sonora_machine/guest/init.py",
     "mexico_city/src/mexico_city/sandbox/descriptors.py",
     "sonora/src/sonora/evidence/base.py",

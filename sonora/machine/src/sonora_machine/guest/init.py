@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final, NoReturn, Self
 
 from sonora_machine.guest import kernel, network
+from sonora_machine.guest.closing import close_the_kernel
 from sonora_machine.guest.power_button import wait_for_power_button
 from sonora_machine.guest.settings import MachineSettings, MachineSettingsError
 
@@ -71,6 +72,7 @@ def _run() -> None:
     settings = MachineSettings.read(Path("/proc/cmdline").read_text())
     _say(f"evidence {settings.evidence}, attestation service {settings.tabasco}")
     _say(f"network on {network.bring_up(settings.address)}")
+    close_the_kernel(_say)
     _make_places(settings.policy)
     with _Children() as children:
         children.start("sonora", *_sonora(settings), user=None)
@@ -102,7 +104,7 @@ class _Children:
     def start(self, name: str, *command: str, user: str | None) -> None:
         """Start one; it ends with us."""
         self._running[name] = subprocess.Popen(  # noqa: S603 - of the image
-            command, env=_ENVIRONMENT, cwd="/", user=user, group=user,
+            command, env=_ENVIRONMENT, cwd="/", user=user, group=user, stdin=subprocess.DEVNULL,
             extra_groups=[] if user else None, start_new_session=True,
         )  # fmt: skip
 
