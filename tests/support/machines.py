@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from sonora_machine.errors import MachineError
+from sonora_machine.errors import MachineError, MachineUnreachableError
+from sonora_machine.image.fetch import PackageCache
+from sonora_machine.image.lock import read_lock, shipped_lock
 from sonora_machine.run.firmware import find_firmware
 from support.patience import PATIENCE_S
 from support.policies import DAY, certificate, current_document, pem
-from support.stack import SCRIPTS
+from support.stack import SCRIPTS, run
 
 
 def _missing() -> list[str]:
@@ -88,3 +91,17 @@ def trial(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE_S)
             process.kill()
+
+
+def lock_that_can_be_had(folder: Path, wheels: Path) -> Path:
+    """The shipped lock; where archives no longer have its packages, one that was just made."""
+    lock, cache = read_lock(shipped_lock()), PackageCache()
+    try:
+        for package in lock.debian:
+            cache.debian(package, lock.mirrors[package.archive])
+        cache.wheels(lock)
+    except MachineUnreachableError as error:
+        warnings.warn(f"the shipped lock is out of date, make another: {error}", stacklevel=1)
+        run("sonora", "machine", "lock", folder / "lock.json", "--wheels", wheels).done()
+        return folder / "lock.json"
+    return shipped_lock()

@@ -23,6 +23,7 @@ from sonora_machine.image.parts import COMMAND_LINE, STEPS, MachineParts, build_
 from sonora_machine.uki import write_uki
 from veracruz_shells.console import emit, json_option, progress, read_file
 from veracruz_shells.files import NewFile, write_new_file, write_new_files
+from veracruz_shells.option_names import NamedOption
 from veracruz_utils.address import Address
 from veracruz_utils.policy import MAX_POLICY_BYTES, Policy
 
@@ -42,7 +43,7 @@ _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="Folder with the release's wheels and its runtime image's.",
 )
 @click.option(
-    "--lock", "lock_path", type=_FILE,
+    "--lock", "lock_path", cls=NamedOption, type=_FILE,
     help="Which packages of others, by version and digest.  [default: the release's lock]",
 )  # fmt: skip
 @click.option(
@@ -59,11 +60,15 @@ _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="The attestation service.  [default: as the emulator hands in]",
 )  # fmt: skip
 @click.option(
-    "--policy", "policy_path", type=_FILE,
+    "--policy", "policy_path", cls=NamedOption, type=_FILE,
     help="A policy to build in, and no other.  [default: as the emulator hands in]",
 )  # fmt: skip
 @click.option(
-    "--kernel-option", "options", multiple=True, help="One more word for the kernel; repeatable."
+    "--kernel-option",
+    "options",
+    cls=NamedOption,
+    multiple=True,
+    help="One more word for the kernel; repeatable.",
 )
 @click.option(
     "--packages",
@@ -135,7 +140,7 @@ def build(
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--wheels", type=_FOLDER, required=True, help="Folder with the release's wheels.")
 @click.option(
-    "--from", "old_path", type=_FILE,
+    "--from", "old_path", cls=NamedOption, type=_FILE,
     help="The lock whose packages are wanted.  [default: the release's lock]",
 )  # fmt: skip
 @click.option(
@@ -144,7 +149,7 @@ def build(
     help="Versions that packages of Python must have, as pip reads them.",
 )
 @click.option(
-    "--add", "more", multiple=True, metavar="PACKAGE",
+    "--add", "more", cls=NamedOption, multiple=True, metavar="PACKAGE",
     help="One more package of Debian; repeatable.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Put it in place of a file that is there.")
