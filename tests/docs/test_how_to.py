@@ -83,7 +83,6 @@ def test_own_data_are_encoded(follow):
     assert printed.endswith('{"name": "Zoë", "age": 39, "dose": 1.5}\n')
 
 
-@pytest.mark.timeout(300)  # the compiler fills its cache the first time
 def test_reports_are_pages(follow, tmp_path):
     follow("how-to/print-a-report.md", VECTORS=str(ROOT / "tests/vectors"))
     for name in ("evidence", "program"):
@@ -98,6 +97,7 @@ def test_a_result_is_drawn(follow, tmp_path):
     assert (tmp_path / "line.svg").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.timeout(300)  # the compiler fills its cache the first time
 def test_a_program_is_written_in_c(follow):
     assert follow("how-to/write-a-program-in-c.md").splitlines()[-1] == "12"
 

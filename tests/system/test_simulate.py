@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def policy_file(stack, tmp_path):
     return write
 
 
-def test_every_adversary_is_noticed_and_the_group_has_its_result(policy_file, tmp_path):
+def test_every_adversary_is_noticed_and_the_group_has_its_result(policy_file, stack, tmp_path):
     path = policy_file(
         [PI], [DATA], [DATA], [RESULT],
         program=programs.load("private-set-intersection"),
@@ -75,6 +76,11 @@ def test_every_adversary_is_noticed_and_the_group_has_its_result(policy_file, tm
         told = {(by["by"], by["check"]): by["words"] for by in each["noticed"]}
         assert told.keys() == {(who, check) for who, check, _ in expected}
         assert all(words in told[who, check] for who, check, words in expected), each
+
+    (other,) = (each for each in found["adversaries"] if each["adversary"] == "other-runtime")
+    measured = re.findall("[0-9a-f]{64}", other["noticed"][0]["words"])
+    assert measured[1] == stack.measurement.hex()
+    assert measured[0] != measured[1]
 
     assert found["holds"]
     assert found["failure"] is None

@@ -1,6 +1,7 @@
 """Results as pictures: what is in each, and that hostile results end in words."""
 
 import math
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sdk.cli import main
 from sdk.examples import EXAMPLES
 from sdk.examples.named_types import SCHEMAS
 from sdk.pictures import FORMATS, PICTURES, PictureError, draw, drawings
+from support.stack import SCRIPTS
 from veracruz_utils.encoding.errors import EncodingError
 from veracruz_utils.encoding.pinecone import decode, encode
 
@@ -48,6 +50,17 @@ def test_a_picture_is_a_file_of_its_format_and_the_same_again(form):
     one, two = (draw("line", result).to_bytes(form) for _ in range(2))
     assert one.startswith(MAGIC[form])
     assert one == two
+
+
+def test_another_process_draws_the_same(line, tmp_path):
+    words = [SCRIPTS / "veracruz-sdk", "decode", "--type", "line", line, tmp_path / "out.json"]
+    pictures = []
+    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
+        picture = tmp_path / f"{seed}.svg"
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
+        subprocess.run([*words, "--force", "--plot", picture], env=environment, check=True)
+        pictures.append(picture.read_bytes())
+    assert pictures[0] == pictures[1]
 
 
 def test_a_picture_has_neither_time_nor_address_of_elsewhere_to_load():
@@ -99,6 +112,14 @@ def test_a_histogram_lies_between_its_edges():
     ]  # fmt: skip
 
 
+def test_of_many_bins_a_line_is_drawn_with_as_many_steps_as_can_be_seen():
+    edges = [float(number) for number in range(20_001)]
+    terms = {"edges": edges, "epsilon": 1.0, "delta": 0.0}
+    axes = drawn("counts", list(range(20_000)), terms)._figure.axes[0]
+    assert len(axes.patches) == 0
+    assert len(axes.lines[0].get_xdata()) <= drawings._MOST_POINTS
+
+
 def test_words_of_strangers_are_drawn_as_they_are():
     value = {"voters": 3, "spoiled": 0, "tally": [("$\\frac{", 2), ("a\x1b[31m\nb" * 40, 1)]}
     picture = drawn("tally", value)
@@ -146,7 +167,7 @@ def test_any_scores_are_drawn_or_refused(values):
 @given(st.floats(), st.floats(), st.lists(st.tuples(st.floats(), st.floats()), max_size=9))
 def test_any_line_is_drawn_or_refused(gradient, intercept, points):
     with suppress(PictureError):
-        assert drawn("line", {"gradient": gradient, "intercept": intercept}, points)
+        assert drawn("line", {"gradient": gradient, "intercept": intercept}, points).to_bytes("png")
 
 
 def test_of_many_points_as_many_are_drawn_as_can_be_seen():

@@ -107,8 +107,13 @@ def histogram(axes: "Axes", value: Sequence[int], data: Mapping[str, Any] | None
     edges = data["edges"]
     if len(edges) != len(value) + 1 or not _rises(edges):
         raise PictureError(f"{len(edges)} edges, rising, do not bound {len(value)} bins")
-    widths = [high - low for low, high in pairwise(edges)]
-    axes.bar(edges[:-1], [float(count) for count in value], width=widths, align="edge", ec="white")
+    counts = [float(count) for count in value]
+    if len(counts) > _MOST_BARS:
+        every = -(-len(counts) // _MOST_POINTS)
+        axes.plot(edges[:-1:every], counts[::every], drawstyle="steps-post")
+    else:
+        widths = [high - low for low, high in pairwise(edges)]
+        axes.bar(edges[:-1], counts, width=widths, align="edge", ec="white")
     axes.set(xlabel="value", ylabel="count", title=f"{title} (ε = {data['epsilon']:g})")
 
 

@@ -55,6 +55,7 @@ class Picture:
         return out.getvalue()
 
     def _repr_png_(self) -> bytes:
+        # Rather than SVG: a notebook keeps what it showed, and points by the thousand are large.
         return self.to_bytes("png")
 
 
