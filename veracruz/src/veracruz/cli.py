@@ -16,6 +16,7 @@ from veracruz.deployment import write_units
 from veracruz.monitoring import write_monitoring
 from veracruz_shells.console import CommandGroup, command_group, emit, json_option, note
 
+_SLICE_S: Final = 0.5
 _NEXT: Final = """
 Next, as root, with these files below /etc (a package has them below /usr/lib):
     systemd-sysusers && systemd-tmpfiles --create
@@ -165,7 +166,11 @@ def _show() -> None:
         for name, path in files.items():
             click.echo(f"{name:>8}  {path}")
         click.echo("Ctrl-C ends it, and nothing of it is left.")
-        threading.Event().wait()
+        ended = threading.Event()
+        # In slices: a signal that the kernel hands to another thread wakes nobody, and is acted on
+        # when this one goes on.
+        while not ended.wait(_SLICE_S):
+            pass
 
 
 def _print_step(line: str, seconds: float) -> None:
