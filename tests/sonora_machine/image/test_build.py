@@ -17,6 +17,7 @@ from support.cpio_archives import unpacked
 from support.debian_packages import SmallRelease, native
 from support.machines import policy_file
 from support.pe_files import STUB, made_pe
+from veracruz_image import ROOT
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_what_is_in_it_is_what_the_packages_bring_and_no_shell(release, tmp_path
     found = files(tmp_path / "image")
     programs = {path for path, (mode, *_) in found.items() if stat.S_ISREG(mode) and mode & 0o111}
     runtime = "usr/lib/veracruz/runtime"
-    assert programs == {"init", "usr/bin/python3.13", f"{runtime}/root/usr/bin/python3.11"}
+    assert programs == {"init", "usr/bin/python3.13", f"{runtime}/{ROOT}/usr/bin/python3.11"}
     manifest = found[f"{runtime}/manifest.txt"][1]
     assert hashlib.sha256(manifest).hexdigest() == told["runtime"]
     assert found["init"][1].startswith(b"#!/usr/bin/python3.13 -I\n")
