@@ -51,7 +51,9 @@ class Recording:
     def extensions(self) -> list[Extension]:
         """What was extended so far, in order."""
         text = self._log.read_text() if self._log.exists() else ""
-        commands = [bytes.fromhex(found[2])[: int(found[1])] for found in _COMMAND.finditer(text)]
+        found = [(int(each[1]), bytes.fromhex(each[2])) for each in _COMMAND.finditer(text)]
+        # The last may be half written: swtpm is at work.
+        commands = [command[:length] for length, command in found if len(command) >= length]
         return [each for command in commands for each in _extensions_of(command)]
 
     @property
