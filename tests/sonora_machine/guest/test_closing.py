@@ -9,7 +9,7 @@ from sonora_machine.guest.closing import SETTINGS, close_the_kernel
 def kernel(tmp_path):
     for name in SETTINGS:
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("before\n")
     return tmp_path
 

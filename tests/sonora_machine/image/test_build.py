@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import resource
 import shutil
 import stat
+from contextlib import contextmanager
 
 import pytest
 import zstandard
@@ -18,6 +20,16 @@ from support.debian_packages import SmallRelease, native
 from support.machines import policy_file
 from support.pe_files import STUB, made_pe
 from veracruz_image import ROOT
+
+
+@contextmanager
+def no_file_of_more_than(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
@@ -128,16 +140,31 @@ def test_what_is_no_policy_is_not_built_in(release, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("option", "why"),
     [
-        ["--kernel-option", "a  b"],
-        ["--kernel-option", "init=/bin/sh\n"],
-        ["--kernel-option", "ü"],
-        ["--kernel-option", "x" * 3000],
+        ("a  b", "words are of printable ASCII"),
+        ("", "words are of printable ASCII"),
+        ("init=/bin/sh\n", "words are of printable ASCII"),
+        ("ü", "words are of printable ASCII"),
+        ("x" * 3000, "and the kernel takes 2047"),
+        ("veracruz.evidence=nsm", "see --evidence, --address and --tabasco"),
+        ("veracruz.other", "see --evidence, --address and --tabasco"),
+        ("init=/bin/x", "the image's first process"),
+        ('"init=/bin/x"', "the image's first process"),
+        ('in"it"=/bin/x', "the image's first process"),
+        ("quiet rdinit=/x", "the image's first process"),
+        ("initrd=/x", "the machine's files"),
+        ("lockdown=none", "locked down"),
+        ("module.sig_enforce=0", "Debian's signature"),
+        ("module.sig-enforce=0", "Debian's signature"),
+        ("console=tty0", "serial console"),
+        ("quiet --", "takes no words"),
+        ("panic=0", "ends"),
     ],
 )
-def test_words_that_a_kernel_would_read_otherwise_are_refused(release, tmp_path, words):
-    assert "a command line is at most" in refused(release, tmp_path / "image", *words)
+def test_words_that_undo_what_is_said_besides_are_refused(release, tmp_path, option, why):
+    told = " ".join(refused(release, tmp_path / "image", "--kernel-option", option).split())
+    assert why in told
 
 
 @pytest.mark.parametrize("address", ["192.0.2.5", "192.0.2.5/33", "dhcp6", "1.2.3.4/8,x", ""])
@@ -179,3 +206,34 @@ def test_a_folder_that_is_there_is_left_alone(release, tmp_path):
     assert told.exit_code == 1
     assert "is there already" in told.output
     assert (folder / "mine").read_text() == "mine"
+
+
+def test_what_is_in_the_way_is_said_before_anything_is_fetched(release, tmp_path):
+    next(release.packages.iterdir()).unlink()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "lost")
+    (tmp_path / "file").write_bytes(b"")
+    for name, why in (
+        ("there", "is there already: name a new folder"),
+        ("nowhere", "is there already: name a new folder"),
+        ("file", "is there already: name a new folder"),
+        ("file/image", "is no folder that you may write to"),
+    ):
+        told = build(release, tmp_path / name)
+        assert (told.exit_code, why in told.output) == (1, True), told.output
+
+
+def test_a_build_that_fails_leaves_no_folder_above_its_own(release, tmp_path):
+    release.write_lock(kernel="6.12.2-made")
+    refused(release, tmp_path / "not/there/yet/image")
+    assert not (tmp_path / "not").exists()
+
+
+def test_folders_that_were_made_for_it_go_when_it_cannot_be_written(release, tmp_path):
+    (tmp_path / "there").mkdir()
+    with no_file_of_more_than(4096):
+        told = build(release, tmp_path / "there/not/image")
+    assert told.exit_code == 1
+    assert "file too large" in told.output
+    assert [*(tmp_path / "there").iterdir()] == []
+    assert build(release, tmp_path / "there/not/image").exit_code == 0

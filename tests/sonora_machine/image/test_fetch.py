@@ -3,11 +3,15 @@
 import functools
 import hashlib
 import http.server
+import socket
 import threading
+import time
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from sonora_machine.errors import MachineError, MachineUnreachableError
+from sonora_machine.image import fetch
 from sonora_machine.image.fetch import PackageCache
 from sonora_machine.image.lock import DebianPackage
 
@@ -97,3 +101,45 @@ def test_a_cache_that_others_may_write_to_is_not_used(cache):
     cache.chmod(0o777)
     with pytest.raises(Exception, match="is open to others"):
         PackageCache()
+
+
+@contextmanager
+def a_mirror_that_says(*parts, every_s=0.0):
+    """One that answers a request with these bytes, with a pause before each."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(4096)
+                    for part in parts:
+                        time.sleep(every_s)
+                        connection.sendall(part)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "slow", [[b"HTTP/1.0 200 OK\r\n\r\n", *[b"x"] * 100], [b"H"] * 100], ids=["body", "headers"]
+)
+def test_a_mirror_that_speaks_slowly_for_ever_is_given_up(mirror, monkeypatch, slow):
+    _, address = mirror
+    monkeypatch.setattr(fetch, "_SLOWEST_FILE_S", 0.5)
+    with a_mirror_that_says(*slow, every_s=0.1) as slow_one:
+        assert PackageCache().debian(PACKAGE, [slow_one, address]) == DATA
+    with (
+        a_mirror_that_says(*slow, every_s=0.1) as slow_one,
+        pytest.raises(MachineUnreachableError, match="the file was not there after"),
+    ):
+        fetch.fetch(slow_one, 100)
+
+
+def test_a_mirror_that_ends_a_file_too_early_says_so(mirror):
+    short = b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n" + DATA[:4]
+    with (
+        a_mirror_that_says(short) as mirror_,
+        pytest.raises(MachineUnreachableError, match="the file ended 5 bytes too early"),
+    ):
+        PackageCache().debian(PACKAGE, [mirror_])

@@ -10,6 +10,11 @@ from typing import Final
 
 _KERNEL: Final = Path("/proc/sys")
 SETTINGS: Final = {
+    "dev/tty/ldisc_autoload": "0",
+    "fs/protected_fifos": "2",
+    "fs/protected_hardlinks": "1",
+    "fs/protected_regular": "2",
+    "fs/protected_symlinks": "1",
     "fs/suid_dumpable": "0",
     "kernel/core_pattern": "|/nothing",
     "kernel/dmesg_restrict": "1",
@@ -19,6 +24,8 @@ SETTINGS: Final = {
     "kernel/perf_event_paranoid": "3",
     "kernel/sysrq": "0",
     "kernel/unprivileged_bpf_disabled": "1",
+    "kernel/yama/ptrace_scope": "3",
+    "net/core/bpf_jit_harden": "2",
     # Last, and for good: no module is loaded from now on, whoever asks.
     "kernel/modules_disabled": "1",
 }

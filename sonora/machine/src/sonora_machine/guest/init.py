@@ -17,6 +17,7 @@ from typing import Final, NoReturn, Self
 
 from sonora_machine.guest import kernel, network
 from sonora_machine.guest.closing import close_the_kernel
+from sonora_machine.guest.network import ENVIRONMENT
 from sonora_machine.guest.power_button import wait_for_power_button
 from sonora_machine.guest.settings import MachineSettings, MachineSettingsError
 
@@ -34,7 +35,6 @@ _SLOWEST_START_S: Final = 3600
 _GOODBYE_S: Final = 20.0
 _LOOK_S: Final = 0.2
 _TOGETHER_S: Final = 2.0
-_ENVIRONMENT: Final = {"PATH": "/usr/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 _PYTHON: Final = ("/usr/bin/python3.13", "-I", "-m")
 
 _IN_MEMORY: Final = (
@@ -56,8 +56,10 @@ def main() -> NoReturn:
     """Run the machine until there is nothing to run, and switch it off."""
     try:
         _run()
-    except (OSError, MachineSettingsError, network.NetworkError) as error:
+    except (MachineSettingsError, network.NetworkError) as error:
         _say(f"cannot go on: {error}")
+    except Exception as error:  # noqa: BLE001 - a first process that just ends says nothing
+        _say(f"cannot go on: {type(error).__name__}: {error}")
     _say("power off")
     kernel.power_off()
     sys.exit(1)
@@ -71,8 +73,9 @@ def _run() -> None:
     _mount(*_CONFIGFS)
     settings = MachineSettings.read(Path("/proc/cmdline").read_text())
     _say(f"evidence {settings.evidence}, attestation service {settings.tabasco}")
-    _say(f"network on {network.bring_up(settings.address)}")
+    # Before the first packet from outside.
     close_the_kernel(_say)
+    _say(f"network on {network.bring_up(settings.address)}")
     _make_places(settings.policy)
     with _Children() as children:
         children.start("sonora", *_sonora(settings), user=None)
@@ -104,7 +107,7 @@ class _Children:
     def start(self, name: str, *command: str, user: str | None) -> None:
         """Start one; it ends with us."""
         self._running[name] = subprocess.Popen(  # noqa: S603 - of the image
-            command, env=_ENVIRONMENT, cwd="/", user=user, group=user, stdin=subprocess.DEVNULL,
+            command, env=ENVIRONMENT, cwd="/", user=user, group=user, stdin=subprocess.DEVNULL,
             extra_groups=[] if user else None, start_new_session=True,
         )  # fmt: skip
 

@@ -20,6 +20,8 @@ _LOOPBACK: Final = "lo"
 _APPEARS_S: Final = 30.0
 _LEASE_S: Final = 60
 _CLIENT: Final = "/usr/sbin/dhcpcd"
+ENVIRONMENT: Final = {"PATH": "/usr/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+"""Of every process that the first one starts: nothing of what the kernel handed to that one."""
 _LEASES: Final = Path("/var/lib/dhcpcd")
 
 
@@ -60,9 +62,13 @@ def _ask_for_lease(name: str) -> None:
     _LEASES.mkdir(parents=True, exist_ok=True)
     # No hooks: there is no shell, and names are not resolved here.
     command = [_CLIENT, "--oneshot", "--ipv4only", "--noarp", "--script", "", name]
-    done = subprocess.run(  # noqa: S603 - of the image
-        [*command, "--timeout", str(_LEASE_S)], check=False, timeout=_LEASE_S + 30
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - of the image
+            [*command, "--timeout", str(_LEASE_S)], check=False, timeout=_LEASE_S + 30,
+            env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise NetworkError(f"no lease on {name}: dhcpcd does not end") from None
     if done.returncode:
         raise NetworkError(f"no lease on {name}: dhcpcd ended with status {done.returncode}")
 

@@ -38,6 +38,8 @@ _DAMAGED: Final = (
 )  # fmt: skip
 """What reading from memory ends with where a package is none."""
 _PURE: Final = frozenset({"purelib", "platlib"})
+_MAX_UNPACKED: Final = 2 * 1024 * 1024 * 1024
+"""Bytes that one package may be when it is unpacked: the kernel's is a tenth of it."""
 
 
 def add_debian(tree: Tree, name: str, data: bytes) -> None:
@@ -79,7 +81,12 @@ def read_debian(name: str, data: bytes, *, wanted: Callable[[str], bool]) -> Ite
     try:
         with DebFile(fileobj=io.BytesIO(data)) as package:
             members = package.data.tgz()
+            left = _MAX_UNPACKED
             for member in members:
+                # Sizes are of headers, which come before what they announce is unpacked.
+                left -= member.size
+                if left < 0 or member.size < 0:
+                    raise ValueError(f"it unpacks to more than {_MAX_UNPACKED} bytes")
                 path = member.name.removeprefix("./")
                 if not wanted(path) or not (member.isfile() or member.issym() or member.islnk()):
                     continue
@@ -106,6 +113,9 @@ def add_wheel(tree: Tree, name: str, data: bytes) -> None:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as wheel:
+            # A file is never read further than its entry says.
+            if sum(entry.file_size for entry in wheel.infolist()) > _MAX_UNPACKED:
+                raise ValueError(f"it unpacks to more than {_MAX_UNPACKED} bytes")
             for entry in wheel.infolist():
                 path = _place_of(entry)
                 if path is not None:
@@ -119,9 +129,10 @@ def _place_of(entry: zipfile.ZipInfo) -> str | None:
     parts = PurePosixPath(entry.filename).parts
     if entry.is_dir():
         return None
-    if parts[0].endswith(".data"):
+    # A name without parts is one that no tree takes, which says so.
+    if len(parts) > 1 and parts[0].endswith(".data"):
         return "/".join(parts[2:]) if parts[1] in _PURE else None
-    if parts[0].endswith(".dist-info") and parts[-1] in {"RECORD", "direct_url.json"}:
+    if parts and parts[0].endswith(".dist-info") and parts[-1] in {"RECORD", "direct_url.json"}:
         return None
     return entry.filename
 

@@ -1,6 +1,8 @@
 """`sonora machine build` and `lock`: an image out of a lock of packages, and such a lock anew."""
 
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,7 @@ from sonora_machine.guest.network import DHCP, NetworkError, parse_address
 from sonora_machine.guest.settings import EVIDENCE
 from sonora_machine.image import resolve
 from sonora_machine.image.bill import bill_of_materials, manifest
+from sonora_machine.image.command_line import command_line
 from sonora_machine.image.fetch import PackageCache
 from sonora_machine.image.lock import (
     DebianPackage,
@@ -19,7 +22,7 @@ from sonora_machine.image.lock import (
     read_lock,
     shipped_lock,
 )
-from sonora_machine.image.parts import COMMAND_LINE, STEPS, MachineParts, build_parts
+from sonora_machine.image.parts import STEPS, MachineParts, build_parts
 from sonora_machine.uki import write_uki
 from veracruz_shells.console import emit, json_option, progress, read_file
 from veracruz_shells.files import NewFile, write_new_file, write_new_files
@@ -99,34 +102,30 @@ def build(
     """
     lock = read_lock(lock_path or shipped_lock())
     policy = _policy(policy_path)
-    words = [COMMAND_LINE, *options, f"veracruz.evidence={evidence}", f"veracruz.address={address}"]
-    if tabasco is not None:
-        words.append(f"veracruz.tabasco={Address.parse(tabasco)}")
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise MachineError(f"{folder} is there already: name a new folder") from None
-    try:
-        with progress("building", length=len(lock.debian) + STEPS) as step:
-            parts = build_parts(
-                lock,
-                PackageCache(packages, offline=offline),
-                wheels=wheels,
-                command_line=" ".join(words),
-                policy=policy,
-                on_step=lambda: step(1),
-            )
-        image = write_uki(parts.stub, _sections(parts))
+    line = command_line(
+        options,
+        evidence=evidence,
+        address=address,
+        tabasco=str(Address.parse(tabasco)) if tabasco is not None else None,
+    )
+    _require_room(folder)
+    with progress("building", length=len(lock.debian) + STEPS) as step:
+        parts = build_parts(
+            lock,
+            PackageCache(packages, offline=offline),
+            wheels=wheels,
+            command_line=line,
+            policy=policy,
+            on_step=lambda: step(1),
+        )
+    image = write_uki(parts.stub, _sections(parts))
+    # Not before all is there: whoever stops a build, at whatever point, finds nothing of it.
+    with _new_folder(folder):
         write_new_files(
             NewFile(folder / IMAGE, image, 0o644),
             NewFile(folder / MANIFEST, manifest(image, parts, lock), 0o644),
             NewFile(folder / BILL, bill_of_materials(image, parts, lock), 0o644),
         )
-    except BaseException:
-        # A build that failed leaves no folder that the next one would stumble over.
-        with suppress(OSError):
-            folder.rmdir()
-        raise
     file = folder / IMAGE
     emit(
         {"image": str(file), "size": len(image), "runtime": parts.runtime, "folder": str(folder)},
@@ -190,6 +189,35 @@ def _network(address: str) -> str:
         except NetworkError as error:
             raise click.BadParameter(str(error)) from None
     return address
+
+
+def _require_room(folder: Path) -> None:
+    """Say at once what would be in the way at the end."""
+    if folder.exists() or folder.is_symlink():
+        raise _taken(folder)
+    above = next(each for each in folder.absolute().parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise MachineError(f"{folder} cannot be made: {above} is no folder that you may write to")
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and those above it; where something fails none of them stays."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True)
+        yield
+    except FileExistsError:
+        raise _taken(folder) from None
+    except BaseException:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+        raise
+
+
+def _taken(folder: Path) -> MachineError:
+    return MachineError(f"{folder} is there already: name a new folder")
 
 
 def _policy(path: Path | None) -> bytes | None:

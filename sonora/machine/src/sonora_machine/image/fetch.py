@@ -5,19 +5,23 @@ import http.client
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
 from sonora_machine.errors import MachineError, MachineUnreachableError
-from sonora_machine.image.lock import DebianPackage, MachineLock, PythonPackage
+from sonora_machine.image.lock import MAX_PACKAGE_BYTES, DebianPackage, MachineLock, PythonPackage
 from veracruz_shells.cache import own_folder, user_cache
 from veracruz_shells.files import read_file, write_new_file
 
-_MAX_BYTES: Final = 1024 * 1024 * 1024
 _CALL_S: Final = 60.0
+_SLOWEST_FILE_S: Final = 300.0
+"""No file takes longer, but for one second more of each so many bytes."""
+_SLOWEST_BYTES: Final = 256 * 1024
 _PIP_S: Final = 1800.0
 _PLATFORMS: Final = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5")
 """What wheels may be built for: each is older than the lock's C library."""
@@ -109,7 +113,7 @@ class PackageCache:
         for place in places:
             if not place.is_file():
                 continue
-            data = read_file(place, limit=_MAX_BYTES, what="package")
+            data = read_file(place, limit=MAX_PACKAGE_BYTES, what="package")
             if hashlib.sha256(data).hexdigest() == digest:
                 return data
             if place.parent == self._given:
@@ -168,12 +172,36 @@ def fetch(address: str, limit: int, *, on_bytes: Callable[[int], None] = lambda 
 
 
 def _fetch(address: str, limit: int) -> bytes:
+    """What an address gives before its time is over, however slowly it speaks meanwhile."""
     if not address.startswith(("https://", "http://")):
         raise MachineError(f"{address} is no address of HTTP")
-    with urllib.request.urlopen(address, timeout=_CALL_S) as answer:  # noqa: S310 - seen above
-        data: bytes = answer.read(limit + 1)
+    # A timeout of a socket is of one call: a mirror that sends a byte a minute never meets it.
+    patience = _SLOWEST_FILE_S + limit / _SLOWEST_BYTES
+    answer: Future[bytes] = Future()
+    threading.Thread(target=_fetch_into, args=(answer, address, limit), daemon=True).start()
+    try:
+        return answer.result(patience)
+    except TimeoutError:
+        if answer.done():
+            raise
+        raise OSError(f"the file was not there after {patience:.0f} s") from None
+
+
+def _fetch_into(answer: "Future[bytes]", address: str, limit: int) -> None:
+    try:
+        answer.set_result(_read(address, limit))
+    except Exception as error:  # noqa: BLE001 - of whoever waits
+        answer.set_exception(error)
+
+
+def _read(address: str, limit: int) -> bytes:
+    with urllib.request.urlopen(address, timeout=_CALL_S) as opened:  # noqa: S310 - seen above
+        data: bytes = opened.read(limit + 1)
+        missing = opened.length
     if len(data) > limit:
         raise OSError(f"more than {limit} bytes")
+    if missing:
+        raise OSError(f"the file ended {missing} bytes too early")
     return data
 
 

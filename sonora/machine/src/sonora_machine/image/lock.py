@@ -11,6 +11,7 @@ import msgspec
 from sonora_machine.errors import MachineError
 from veracruz_shells.files import read_file
 
+MAX_PACKAGE_BYTES: Final = 1024 * 1024 * 1024
 _MAX_BYTES: Final = 1024 * 1024
 _SHA256: Final = "[0-9a-f]{64}"
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9.+_~:%-]*"
@@ -134,5 +135,7 @@ def _faults_of_places(lock: MachineLock) -> Iterator[str]:
     for package in lock.debian:
         if not _POOL.fullmatch(package.path) or ".." in package.path.split("/"):
             yield f"{package.path!r} is no place of a package in an archive"
+        if not 0 < package.size <= MAX_PACKAGE_BYTES:
+            yield f"{package.name} has {package.size} bytes, and a package 1 to {MAX_PACKAGE_BYTES}"
         if package.archive not in lock.mirrors:
             yield f"it names no mirror of {package.archive}"

@@ -19,6 +19,7 @@ WANTED: Final = (
 FOLDER: Final = "usr/lib/modules/veracruz/"
 """Where the machine has them; they are loaded in the order of their names."""
 _SUFFIX: Final = ".ko.xz"
+_MAX_MODULE: Final = 256 * 1024 * 1024
 _DEPENDS: Final = re.compile(rb"(?:^|\0)depends=([^\0]*)\0")
 
 
@@ -64,10 +65,19 @@ def is_module(path: str) -> bool:
 
 def _needed(name: str, data: bytes) -> list[str]:
     try:
-        found = _DEPENDS.search(lzma.decompress(data))
-    except lzma.LZMAError as error:
+        found = _DEPENDS.search(_unpacked(data))
+        needed = found[1].decode("ascii") if found else ""
+    except (EOFError, ValueError, lzma.LZMAError) as error:
         raise MachineError(f"module {name} cannot be read: {error}") from None
-    return [_plain(each) for each in found[1].decode().split(",") if each] if found else []
+    return [_plain(each) for each in needed.split(",") if each]
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacking = lzma.LZMADecompressor()
+    module = unpacking.decompress(data, _MAX_MODULE)
+    if not unpacking.eof:
+        raise EOFError(f"it ends too early, or is of more than {_MAX_MODULE} bytes")
+    return module
 
 
 def _name(path: str) -> str:

@@ -1,6 +1,5 @@
 """Puts together what a machine image is made of, from a lock and wheels."""
 
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -27,10 +26,6 @@ from veracruz_image.entries import ImageFile, ImageFolder, ImageLink
 from veracruz_shells.files import read_file
 from veracruz_utils.frozen import frozen
 
-COMMAND_LINE: Final = (
-    "console=ttyS0 loglevel=4 panic=-1 oops=panic lockdown=confidentiality module.sig_enforce=1"
-)
-"""What every image's kernel is told, before our own words."""
 _OURS: Final = (
     "baja", "colima", "execution_engine", "image", "mexico_city", "platform_services",
     "psa_attestation", "runtime_image", "shells", "sinaloa", "sonora", "utils",
@@ -49,8 +44,6 @@ _DHCP_CLIENT: Final = "dhcpcd"
 _NO_HOME: Final = "/mnt"
 """An empty folder: the DHCP client, when it has given up root, makes it its root."""
 _USERS: Final = ((SONORA, 100), (SINALOA, 101), (_DHCP_CLIENT, 102))
-_WORDS: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
-_MAX_COMMAND_LINE: Final = 2047  # bytes, COMMAND_LINE_SIZE of x86 less its end
 
 
 @frozen
@@ -113,11 +106,6 @@ def build_parts(
         MachineUnreachableError: something cannot be fetched.
         MachineError: something is missing, or is not what it should be.
     """
-    if not _WORDS.fullmatch(command_line) or len(command_line) > _MAX_COMMAND_LINE:
-        raise MachineError(
-            f"a command line is at most {_MAX_COMMAND_LINE} printable ASCII characters, with single"
-            " spaces between words"
-        )
     ours = _own_wheels(wheels)
     tree = Tree()
     _add_system(tree)

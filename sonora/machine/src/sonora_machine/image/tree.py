@@ -71,7 +71,8 @@ class Tree:
 
     def _put(self, path: str, node: Node) -> None:
         parts = PurePosixPath(path)
-        if not path or parts.is_absolute() or ".." in parts.parts or str(parts) != path:
+        plain = str(parts) == path and ".." not in parts.parts and path.isprintable()
+        if not path or parts.is_absolute() or not plain:
             raise MachineError(f"no path of a machine: {path!r}")
         before = self._nodes.get(path)
         if before is not None and not (_is_folder(before) and _is_folder(node)):
