@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from veracruz_shells.local_page.bodies import BODY_S, Bodies, Upload
 from veracruz_shells.local_page.door import Door, TurnedAwayError
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -33,7 +34,7 @@ _HEADERS: Final = {
 }
 MAX_BODY_BYTES: Final = 16 * 1024
 REQUEST_S: Final = 120.0
-"""How long the body of a request may take, and the answer to it: runs and uploads go on alone."""
+"""How long an upload may take, and the answer to any request: runs go on alone."""
 _BEHIND_THE_DOOR: Final = ("/view/", "/do/")
 
 
@@ -44,12 +45,16 @@ class Guard:
         app: the page.
         door: who is let in.
         large: the paths that take larger bodies, with how large.
+        body_s: how long the body of a request may take that is none of these.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, large: dict[str, int]) -> None:
+    def __init__(
+        self, app: ASGIApp, door: Door, large: dict[str, int], *, body_s: float = BODY_S
+    ) -> None:
         self._app = app
         self._door = door
         self._large = large
+        self._bodies = Bodies(wait_s=body_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -57,8 +62,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
@@ -66,14 +75,26 @@ class Guard:
 
         try:
             self._admit(scope)
-            bounded = _Bounded(receive, self._large.get(scope["path"], MAX_BODY_BYTES))
-            async with asyncio.timeout(REQUEST_S):
-                await self._app(scope, bounded, send_guarded)
+            await self._answer(scope, receive, send_guarded)
         except TurnedAwayError as error:
             # What is left of the body is not waited for.
             headers = {"Connection": "close"}
             answer = PlainTextResponse(str(error), error.status, headers)
-            await answer(scope, receive, send_guarded)
+            if not started:
+                await answer(scope, receive, send_guarded)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = self._large.get(scope["path"])
+        upload = None if limit is None else Upload(receive, limit)
+        body = upload or await self._bodies.whole(receive, MAX_BODY_BYTES)
+        if body is None:
+            return
+        try:
+            async with asyncio.timeout(REQUEST_S):
+                await self._app(scope, body, send)
+        except TimeoutError:
+            late = 504 if upload is None or upload.whole else 408
+            raise TurnedAwayError(late, f"this takes longer than {REQUEST_S:.0f} s") from None
 
     def _admit(self, scope: Scope) -> None:
         if scope["method"] not in {"GET", "POST"}:
@@ -86,18 +107,3 @@ class Guard:
         announced = headers.get("content-length", "0")
         if not announced.isdecimal() or len(announced) > 18 or int(announced) > limit:
             raise TurnedAwayError(413, f"at most {limit} bytes are taken here")
-
-
-class _Bounded:
-    """A body of at most so many bytes, whatever it announced."""
-
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive = receive
-        self._left = limit
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise TurnedAwayError(413, "the body is larger than it may be")
-        return message

@@ -13,7 +13,7 @@ from veracruz_utils.errors import VeracruzError
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 64
-"""At once; one more is told to come again."""
+"""At once; for one more, the one makes room that has asked nothing for longest."""
 _REQUEST_S: Final = 10.0
 """Until a connection has said what it wants, whole: who says nothing makes room."""
 _GRACE_S: Final = 2
@@ -25,18 +25,35 @@ class _Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for the first request."""
         super().connection_made(transport)
+        self._silent_since = self.loop.time()
+        self._make_room()
         self._wait()
 
     def on_response_complete(self) -> None:
         """Wait for the next one."""
         super().on_response_complete()
+        self._silent_since = self.loop.time()
         self._wait()
 
     def _wait(self) -> None:
         self.loop.call_later(_REQUEST_S, self._give_up, self.cycle)
 
+    def _make_room(self) -> None:
+        """Close who has asked nothing for longest: connections that idle keep nobody out."""
+        there = [each for each in self.connections if isinstance(each, _Impatient)]
+        open_ones = [each for each in there if not each.transport.is_closing()]
+        if len(open_ones) >= MOST_CONNECTIONS:
+            silent = [each for each in open_ones if each is not self and each.silent]
+            if silent:
+                min(silent, key=lambda each: each._silent_since).transport.close()
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is asked now that is not answered."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _give_up(self, last: RequestResponseCycle | None) -> None:
-        if self.cycle is last and getattr(last, "response_complete", True):
+        if self.cycle is last and self.silent:
             self.transport.close()
 
 
@@ -52,6 +69,8 @@ def page_server(app: ASGIApp, **more: Any) -> uvicorn.Server:  # noqa: ANN401 - 
         lifespan="on",
         # By default uvicorn would set up the logging of the whole process, and log addresses.
         log_config=None,
+        # What strangers do wrong is not worth a line each.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
