@@ -25,14 +25,14 @@ class _Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for the first request."""
         super().connection_made(transport)
-        self._silent_since = self.loop.time()
+        self.silent_since = self.loop.time()
         self._make_room()
         self._wait()
 
     def on_response_complete(self) -> None:
         """Wait for the next one."""
         super().on_response_complete()
-        self._silent_since = self.loop.time()
+        self.silent_since = self.loop.time()
         self._wait()
 
     def _wait(self) -> None:
@@ -45,7 +45,7 @@ class _Impatient(H11Protocol):
         if len(open_ones) >= MOST_CONNECTIONS:
             silent = [each for each in open_ones if each is not self and each.silent]
             if silent:
-                min(silent, key=lambda each: each._silent_since).transport.close()
+                min(silent, key=lambda each: each.silent_since).transport.close()
 
     @property
     def silent(self) -> bool:
