@@ -50,7 +50,7 @@ class _Impatient(H11Protocol):
     @property
     def silent(self) -> bool:
         """Whether nothing is asked now that is not answered."""
-        return self.cycle is None or self.cycle.response_complete
+        return bool(getattr(self.cycle, "response_complete", True))
 
     def _give_up(self, last: RequestResponseCycle | None) -> None:
         if self.cycle is last and self.silent:
