@@ -4,7 +4,7 @@ A sentence is a `str`, filled in English. Shown in another language, its gaps ar
 what the catalogue has for it (`make texts` collects what these functions are given).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -37,6 +37,25 @@ class Sentence(str):
         return found.format(**{name: translated(gap, texts) for name, gap in self._gaps.items()})
 
 
+class Written(str):
+    """A number, a size or a moment as English writes it, which knows other languages' ways."""
+
+    _in_language: Callable[[str], str]
+
+    def __new__(cls, english: str, in_language: Callable[[str], str]) -> Self:
+        """The English text, and what gives that of a language by its code."""
+        made = super().__new__(cls, english)
+        made._in_language = in_language
+        return made
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+    def translated(self, texts: "NullTranslations") -> str:
+        """The same in the language of these texts."""
+        return self._in_language(texts.info().get("language", "en"))
+
+
 def say(template: str, /, **gaps: Gap) -> Sentence:
     """A sentence.
 
@@ -60,8 +79,8 @@ def say_many(number: int, one: str, several: str, /, **gaps: Gap) -> Sentence:
 
 
 def translated(said: Gap, texts: "NullTranslations") -> Gap:
-    """What was said, in another language as far as it is a sentence."""
-    return said.translated(texts) if isinstance(said, Sentence) else said
+    """What was said, in another language as far as it is a sentence or a quantity."""
+    return said.translated(texts) if isinstance(said, Sentence | Written) else said
 
 
 def joined(parts: Sequence[str], by: str) -> Sentence:

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from durango._say import Written
+from veracruz_shells import quantities
 from veracruz_utils.policy import IsolationLayer
 
 
@@ -17,17 +19,24 @@ def layer_names(layers: Collection[IsolationLayer]) -> str:
     return ", ".join(layer for layer in IsolationLayer if layer in layers) or "no layer"
 
 
-def timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> Written:
     """A moment in UTC as RFC 3339, to the second."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return Written(quantities.moment(moment), lambda language: quantities.moment(moment, language))
 
 
-def size(count: int) -> str:
+def size(count: int) -> Written:
     """So many bytes, in the largest unit that says it whole."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count and count % factor == 0:
-            return f"{count // factor:,} {unit}"
-    return f"{count:,} byte{'' if count == 1 else 's'}"
+    return Written(quantities.size(count), lambda language: quantities.size(count, language))
+
+
+def milliseconds(count: int) -> Written:
+    """How long something took."""
+    return Written(f"{count} ms", lambda language: f"{quantities.number(count, language)} ms")
+
+
+def decimal(text: str) -> Written:
+    """A number that has a decimal point in English."""
+    return Written(text, lambda language: quantities.decimal(text, language))
 
 
 def nan_words(*, canonical: bool) -> str:

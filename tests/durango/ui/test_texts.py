@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sys
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from durango._say import Sentence, say, say_many, translated
+from durango._words import decimal, milliseconds, size, timestamp
 from durango.evidence import GateCheck
 from durango.policy.explanation import sections_of
 from durango.policy.known_programs import _known
@@ -108,6 +110,29 @@ def test_a_sentence_is_its_english_text_and_keeps_what_fills_it():
     assert say_many(2, "{n} day", "{n} days", n=2) == "2 days"
     assert translated("{not} a sentence", texts("de")) == "{not} a sentence"
     assert say("{who} gives nothing.", who="{0} {x}") == "{0} {x} gives nothing."
+
+
+def test_numbers_sizes_and_moments_follow_the_language_wherever_they_are_said():
+    at = datetime(2026, 3, 9, 16, 5, 7, tzinfo=UTC)
+    said = say("{who} gives nothing.", who=size(2164))
+    assert said == "2,164 bytes gives nothing."
+    assert translated(said, texts("de")) == "2.164 Bytes gibt nichts."
+    assert translated(milliseconds(2164), texts("de")) == "2.164 ms"
+    assert translated(decimal("0.5"), texts("de")) == "0,5"
+    assert translated(timestamp(at), texts("de")) == "09.03.2026, 16:05:07 UTC"
+    assert translated(timestamp(at), texts("en")) == "2026-03-09T16:05:07Z"
+    assert json.dumps([timestamp(at)]) == '["2026-03-09T16:05:07Z"]'
+
+
+def test_no_template_writes_a_quantity_by_itself():
+    """They have filters for it, which know the language."""
+    for package in ("durango.ui", "sinaloa.dashboard"):
+        found = [*Path(str(resources.files(package))).rglob("*.html")]
+        assert found
+        for path in found:
+            assert not re.search(
+                r"\.format\(|\|\s*(filesizeformat|round|format)", path.read_text()
+            ), path
 
 
 def test_every_check_of_the_gate_has_words_for_people():

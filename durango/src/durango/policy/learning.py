@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from durango._say import joined, say, say_many
-from durango._words import size
+from durango._words import decimal, size
 from durango.policy.voice import Voice, called, listed, place_line, rounds
 from veracruz_utils.policy import OPAQUE, Role, decimal_text
 
@@ -209,7 +209,7 @@ def _edge(voice: Voice) -> Iterator[str]:
             mechanism=str(privacy.mechanism),
             cost=_cost(privacy.epsilon, privacy.delta),
             total=_cost(privacy.total_epsilon, privacy.total_delta),
-            sensitivity=decimal_text(privacy.sensitivity),
+            sensitivity=decimal(decimal_text(privacy.sensitivity)),
         )
         yield say(
             "That no contributor changes it further is this policy's claim: the isolate cannot "
@@ -287,7 +287,7 @@ def _cost(epsilon: "Fraction", delta: "Fraction") -> str:
     if delta:
         return say(
             "epsilon {epsilon} and delta {delta}",
-            epsilon=decimal_text(epsilon),
-            delta=decimal_text(delta),
+            epsilon=decimal(decimal_text(epsilon)),
+            delta=decimal(decimal_text(delta)),
         )
-    return say("epsilon {epsilon}", epsilon=decimal_text(epsilon))
+    return say("epsilon {epsilon}", epsilon=decimal(decimal_text(epsilon)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from durango._words import layer_names
+from durango._words import layer_names, milliseconds
 from durango.evidence import Attestation
 from durango.principal import FetchedResult
 from durango.receipts import CommitmentOpening, end_words, host_time_of, output_of
@@ -95,7 +95,7 @@ def run_of(receipt: Receipt) -> dict[str, str]:
         N_("the host's clock"): host_time_of(receipt),
     }
     if receipt.details is not None and receipt.details.run_ms is not None:
-        said[N_("took")] = f"{receipt.details.run_ms} ms"
+        said[N_("took")] = milliseconds(receipt.details.run_ms)
     if receipt.details is not None and receipt.details.return_code:
         said[N_("return code")] = str(receipt.details.return_code)
     return said

@@ -30,8 +30,8 @@ def _environment(language: str) -> Environment:
     made.install_gettext_translations(texts(language), newstyle=True)  # type: ignore[attr-defined] # of the extension
     made.globals.update(language=language, languages=LANGUAGES)
     made.filters.update(
-        bytes=size,
-        time=timestamp,
+        bytes=lambda count: translated(size(count), texts(language)),
+        time=lambda at: translated(timestamp(at), texts(language)),
         said=lambda text: _said(text, texts(language)),
     )
     return made

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from durango._words import decimal
 from veracruz_utils.encoding import kinds, sql_tables
 from veracruz_utils.encoding.csv_codec import writer_of
 from veracruz_utils.encoding.errors import EncodingError, TableError
@@ -128,7 +129,9 @@ def _cells(value: Value) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.12g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return decimal(f"{value:.12g}")
+    text = str(value)
     return text if len(text) <= _MAX_CELL_CHARS else f"{text[: _MAX_CELL_CHARS - 1]}…"
 
 

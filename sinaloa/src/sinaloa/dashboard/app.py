@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from sinaloa.dashboard.standing import BridgeStanding
 from sinaloa.dashboard.texts import texts
+from veracruz_shells import quantities
 from veracruz_shells.local_page import STATIC
 from veracruz_shells.local_page.door import Door, TurnedAwayError
 from veracruz_shells.local_page.guard import Guard
@@ -102,6 +103,8 @@ def _environment(language: str) -> Environment:
     made.install_gettext_translations(spoken, newstyle=True)  # type: ignore[attr-defined] # of the extension
     made.globals.update(language=language, languages=LANGUAGES)
     made.filters["said"] = spoken.gettext
+    made.filters["number"] = partial(quantities.number, language=language)
+    made.filters["span"] = partial(quantities.span, language=language)
     return made
 
 
