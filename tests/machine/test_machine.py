@@ -8,6 +8,7 @@ measured, and what they said to their TPM is said to one outside, where Sonora i
 import hashlib
 import json
 import os
+import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from sonora.enrolment import enrol
 from sonora.evidence.tpm.source import TpmSource
+from sonora_machine.run.firmware import find_firmware
+from sonora_machine.run.programs import QEMU
 from sonora_machine.run.tpm import STATE, tpm_in
 from sonora_machine.uki import UnifiedImage
 from support import machines, swtpm
@@ -187,3 +190,36 @@ def test_tabasco_refuses_one_more_extension_of_a_register(walk, world, tmp_path)
         refused_for(world, source, "evidence-unacceptable")
     with outside(walk, tmp_path / "same", told) as source:
         enrol(world.call, source)  # the other one was refused for that alone
+
+
+def test_without_the_hosts_tables_or_random_numbers_a_machine_comes_up(walk, tmp_path):
+    walk.shell.do(
+        f"sonora machine build '{tmp_path / 'machine'}' --wheels \"$WHEELS\" --evidence tsm"
+        f" --kernel-option acpi=off --policy policy.json --tabasco '{walk.tabasco}'"
+    )
+    console = tmp_path / "console.log"
+    console.touch()
+    command = [
+        QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35",
+        "-cpu", "qemu64",  # which has no instruction for random numbers
+        "-smp", "1", "-m", "1G", "-serial", f"file:{console}",
+        "-drive", f"if=pflash,format=raw,readonly=on,file={find_firmware().code}",
+        "-kernel", tmp_path / "machine/veracruz.efi",
+        "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile=",
+    ]  # fmt: skip
+    with subprocess.Popen(command) as machine:
+        try:
+            # No table says how to switch it off.
+            assert eventually(
+                lambda: (
+                    machine.poll() is not None
+                    or "Power off not available" in console.read_text(errors="replace")
+                ),
+                within_s=BOOT_S,
+            )
+        finally:
+            machine.terminate()
+    said = console.read_text(errors="replace")
+    assert "veracruz: network on eth0" in said
+    # There is no hardware here whose evidence it could ask for.
+    assert "--evidence tsm needs an SEV-SNP, TDX or CCA machine" in said

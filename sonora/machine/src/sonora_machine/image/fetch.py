@@ -91,7 +91,7 @@ class PackageCache:
 
     def _download(self, wheels: list[PythonPackage], python: str) -> None:
         """By pip, which knows the user's index, and refuses other digests by itself."""
-        with tempfile.TemporaryDirectory() as draft:
+        with tempfile.TemporaryDirectory(prefix="veracruz-machine-") as draft:
             wanted = Path(draft) / "wanted.txt"
             wanted.write_text(
                 "".join(

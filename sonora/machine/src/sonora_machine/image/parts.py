@@ -150,6 +150,9 @@ def _add_system(tree: Tree) -> None:
     # Before devtmpfs is mounted the first process writes here.
     tree.character_device("dev/console", 5, 1, permissions=0o600)
     tree.character_device("dev/null", 1, 3, permissions=0o666)
+    # Python begins with random bytes for its tables; a processor without an instruction for them
+    # has collected too few by then for the system call. Keys are made later, by that.
+    tree.character_device("dev/urandom", 1, 9, permissions=0o444)
     for name in ("bin", "lib", "lib64", "sbin"):
         tree.link(name, f"usr/{name}")
     rows = [("root", 0), *_USERS]
@@ -220,7 +223,7 @@ def _add_own(tree: Tree, wheels: tuple[BuiltWheel, ...]) -> str:
 
 def _add_runtime(tree: Tree, wheel: BuiltWheel) -> str:
     place = RUNTIME.removeprefix("/")
-    with tempfile.TemporaryDirectory() as draft:
+    with tempfile.TemporaryDirectory(prefix="veracruz-machine-") as draft:
         archive, folder = Path(draft) / "image.tar.xz", Path(draft) / "image"
         try:
             with zipfile.ZipFile(BytesIO(wheel.data)) as opened:

@@ -120,7 +120,7 @@ def _signed(data: bytes, keyring: Path) -> bytes:
         raise MachineError(
             f"a lock is made with gpgv and {keyring}: apt install gpgv debian-archive-keyring"
         )
-    with tempfile.TemporaryDirectory() as draft:
+    with tempfile.TemporaryDirectory(prefix="veracruz-machine-") as draft:
         signed, plain = Path(draft) / "InRelease", Path(draft) / "Release"
         signed.write_bytes(data)
         done = subprocess.run(  # noqa: S603 - gpgv, found above
@@ -173,7 +173,7 @@ def _with_snapshot(mirrors: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def _wheels(python: str, wheels: Path, constraints: Path | None) -> list[PythonPackage]:
     """What pip would install of others beside our own wheels."""
-    with tempfile.TemporaryDirectory() as draft:
+    with tempfile.TemporaryDirectory(prefix="veracruz-machine-") as draft:
         report = Path(draft) / "report.json"
         limits: list[str | Path] = ["--constraint", constraints] if constraints else []
         pip_of(
