@@ -43,10 +43,15 @@ def page(chromium, computation):
 
 def test_sessions_are_seen_as_they_come_and_go(page, computation):
     assert page.locator("tbody tr").count() == 1
+    assert "< 1 min" in page.locator("tbody").inner_text()
     with computation.caller(0) as caller:
         caller.ask_state()
         page.locator("tbody td", has_text=re.compile("^1$")).first.wait_for()
+        page.locator("tbody td", has_text=re.compile(r"^1 / \d+$")).first.wait_for()
     page.locator("dt", has_text="sessions ended").wait_for()
+    reasons = page.locator("dd", has_text="the isolate or the principal ended it")
+    reasons.or_(page.locator("dd", has_text="the principal went away")).first.wait_for()
+    page.locator("dd", has_text=re.compile(r"answered: \d")).wait_for()
     assert str(computation.policy.digest)[:16] in page.locator("tbody th").inner_text()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "dashboard.png", full_page=True)
@@ -63,6 +68,9 @@ def test_no_rule_of_accessibility_is_broken(page, scheme):
 def test_it_speaks_german_fits_a_phone_and_complains_of_nothing(page):
     page.get_by_role("link", name="Deutsch").click()
     page.locator("h2", has_text="Seit dem Start").wait_for()
+    carried = page.locator("dt", has_text="Bytes zu Isolaten").locator("xpath=following::dd[1]")
+    assert re.fullmatch(r"\d{1,3}(\.\d{3})+", carried.inner_text())  # some thousands
+    page.screenshot(path=SCREENSHOTS / "dashboard-german.png", full_page=True)
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.screenshot(path=SCREENSHOTS / "dashboard-phone.png", full_page=True)

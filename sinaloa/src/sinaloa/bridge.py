@@ -24,7 +24,10 @@ from platform_services.memory import MemoryReturn
 from sinaloa import metrics
 from sinaloa.computation import ServedPolicy
 from sinaloa.computations import Computations
-from sinaloa.dashboard.standing import MOST_ROWS, BridgeStanding, ServedStanding
+from sinaloa.dashboard.counting import Counts
+from sinaloa.dashboard.standing import MOST_NUMBERS, MOST_ROWS, BridgeStanding, ServedStanding
+from sinaloa.isolate import MOST_ASKED
+from sinaloa.peers import ATTESTATIONS
 from sinaloa.places import GaveWayError, Place
 from sinaloa.records import BridgeRecords
 from sinaloa.session import BridgeSession, SessionEnd, StreamSession
@@ -126,24 +129,26 @@ class Bridge:
         }
         return {name: _in_loop(look) for name, look in asked.items()}
 
-    def standing(self, totals: Mapping[str, int]) -> BridgeStanding:
+    def standing(self, counts: Counts) -> BridgeStanding:
         """What the delegate's page shows; in the event loop.
 
         Args:
-            totals: what was counted since the start, to which this adds what the bridge knows.
+            counts: what was counted since the start, to which this adds what the bridge knows.
         """
+        now = time.monotonic()
         served = sorted(self._computations.all(), key=lambda each: str(each.policy))
         carried = self.records.bytes_carried()
         return BridgeStanding(
             draining=self._draining,
-            policies=tuple(_standing_of(each) for each in served[:MOST_ROWS]),
+            policies=tuple(_standing_of(each, now) for each in served[:MOST_ROWS]),
             more=max(0, len(served) - MOST_ROWS),
             totals={
-                **totals,
+                **{called: sum(of.values()) for called, of in counts.items()},
                 "bytes to isolates": int(carried[("in",)]),
                 "bytes from isolates": int(carried[("out",)]),
                 "requests that Sonora has not answered": int(self._count_asked()[()]),
             },
+            reasons=counts,
         )
 
     def _count_sessions(self) -> dict[tuple[str, ...], float]:
@@ -275,8 +280,10 @@ class Bridge:
                     )
 
 
-def _standing_of(served: ServedPolicy) -> ServedStanding:
+def _standing_of(served: ServedPolicy, now: float) -> ServedStanding:
     isolate = served.found
+    runs = isolate is not None and isolate.end is None
+    numbers = sorted(each.number for each in served.places.sessions() if each.number)
     return ServedStanding(
         digest=str(served.policy),
         isolate=served.isolate_state,
@@ -284,9 +291,16 @@ def _standing_of(served: ServedPolicy) -> ServedStanding:
         number=isolate.launched.isolate_id if isolate is not None else None,
         platform=isolate.launched.platform if isolate is not None else "",
         runtime=isolate.launched.measurement.hex() if isolate is not None else "",
+        age_s=now - isolate.had_since if isolate is not None and runs else None,
+        older=isolate is not None and isolate.launched.found_again,
         sessions=len(served.places),
+        numbers=tuple(numbers[:MOST_NUMBERS]),
         let_in=served.places.let_in(),
         places=served.max_sessions,
+        attested=served.quota.taken(now=now),
+        attestations=ATTESTATIONS,
+        asked=isolate.asked if isolate is not None else 0,
+        most_asked=MOST_ASKED,
     )
 
 

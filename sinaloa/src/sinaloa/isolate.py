@@ -52,7 +52,7 @@ _STEP_S: Final = 10.0  # for one message, or one session handed over
 _END_S: Final = 6.0  # for Sonora's word on an isolate that is gone; it may need 5 to kill it
 _BUFFER_BYTES: Final = 1 << 20
 _NOTICES_BYTES: Final = 4096
-_ASKED: Final = 64
+MOST_ASKED: Final = 64
 """Requests that Sonora has not answered; so few that the next is never waited for."""
 
 
@@ -88,6 +88,7 @@ class IsolateLink:
 
     Attributes:
         launched: what Sonora says of it. Only attestation proves any of it.
+        had_since: by the monotonic clock, since when we have it.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class IsolateLink:
     ) -> None:
         """Watch over an isolate; `launch` makes one."""
         self.launched = launched
+        self.had_since = time.monotonic()
         self._describe = describe
         self._name = name
         self._connection = connection
@@ -189,9 +191,9 @@ class IsolateLink:
         answer: Future[bytes] = Future()
         with self._asking:
             self.check_running()
-            if len(self._pending) >= _ASKED:
+            if len(self._pending) >= MOST_ASKED:
                 raise SonoraUnreachableError(
-                    f"{self._name} has {_ASKED} requests to answer: try again later"
+                    f"{self._name} has {MOST_ASKED} requests to answer: try again later"
                 )
             # In one step with the sending: Sonora answers in the order of the requests it got.
             self._pending.append(answer)

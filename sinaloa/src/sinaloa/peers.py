@@ -79,6 +79,10 @@ class AttestationQuota:
         self._reserve: Counter[str] = Counter()
         self._common = 0
 
+    def taken(self, *, now: float) -> int:
+        """How many were given out in this window, of `ATTESTATIONS`."""
+        return self._common + self._reserve.total() if now < self._began + WINDOW_S else 0
+
     def take(self, peer: str, *, sites: int, now: float) -> None:
         """Count one more for `peer`.
 

@@ -71,7 +71,7 @@ class BridgeRecords:
 
     async def carry_out(self, session: BridgeSession, place: Place, facts: LogFields) -> None:
         """Pump a session to its end."""
-        facts["session"] = next(self._numbers)
+        facts["session"] = session.number = next(self._numbers)
         self._say("session opened", facts)
         begun, end = time.monotonic(), SessionEnd.ENDED
         try:

@@ -55,6 +55,7 @@ class BridgeSession(ABC):
         "channel",
         "cut_off",
         "end",
+        "number",
     )
 
     def __init__(self, channel: socket.socket) -> None:
@@ -65,6 +66,7 @@ class BridgeSession(ABC):
         self._last_word: float | None = None  # of the isolate, if the principal said nothing since
         self.cut_off: VeracruzError | None = None
         self.end: SessionEnd | None = None  # if it was cut off
+        self.number = 0  # by which the log names it, once it is carried
         self.bytes_in = 0  # that went to the isolate
         self.bytes_out = 0
 

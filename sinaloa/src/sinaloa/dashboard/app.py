@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sinaloa.dashboard.standing import BridgeStanding
-from sinaloa.dashboard.texts import texts
+from sinaloa.dashboard.texts import LABELS, texts
 from veracruz_shells import quantities
 from veracruz_shells.local_page import STATIC
 from veracruz_shells.local_page.door import Door, TurnedAwayError
@@ -103,6 +103,7 @@ def _environment(language: str) -> Environment:
     made.install_gettext_translations(spoken, newstyle=True)  # type: ignore[attr-defined] # of the extension
     made.globals.update(language=language, languages=LANGUAGES)
     made.filters["said"] = spoken.gettext
+    made.filters["label"] = lambda label: spoken.gettext(LABELS[label])
     made.filters["number"] = partial(quantities.number, language=language)
     made.filters["span"] = partial(quantities.span, language=language)
     return made

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
 import click
 
-from sinaloa.dashboard.counting import Totals
+from sinaloa.dashboard.counting import Counts, Totals
 from sinaloa.dashboard.standing import BridgeStanding
 from veracruz_shells.console import note
 from veracruz_shells.event_loop import event_loop
@@ -30,14 +30,12 @@ dashboard_option = click.option(
 
 
 @contextmanager
-def dashboard(
-    port: int | None, look: Callable[[Mapping[str, int]], BridgeStanding]
-) -> Iterator[None]:
+def dashboard(port: int | None, look: Callable[[Counts], BridgeStanding]) -> Iterator[None]:
     """Serve the page for as long as the `with` block lasts.
 
     Args:
         port: of loopback; None for no page, which costs nothing.
-        look: gives what the bridge has, with these totals; runs in the bridge's event loop.
+        look: gives what the bridge has, with these counts; runs in the bridge's event loop.
 
     Raises:
         VeracruzError: the extra is not installed, or the port is taken.

@@ -7,6 +7,8 @@ from veracruz_utils.frozen import frozen
 
 MOST_ROWS: Final = 200
 """Of policies on the page; the others are counted."""
+MOST_NUMBERS: Final = 20
+"""Of sessions of one policy on the page; all are counted, and the log has them all."""
 
 
 @frozen
@@ -20,9 +22,16 @@ class ServedStanding:
         number: Sonora's for the isolate; None if there is none.
         platform: what vouches for the isolate; empty if there is none.
         runtime: the runtime image's measurement, hexadecimal; empty if there is none.
+        age_s: since when the bridge has the isolate, in seconds; None if there is none that runs.
+        older: whether it was there before the bridge had it.
         sessions: open now.
+        numbers: by which the log names the first `MOST_NUMBERS` of them.
         let_in: of these, how many the isolate let in.
         places: for sessions, at most.
+        attested: attestations that were given out in this minute.
+        attestations: how many there are in a minute.
+        asked: requests that Sonora has not answered.
+        most_asked: how many of these there may be.
     """
 
     digest: str
@@ -31,9 +40,16 @@ class ServedStanding:
     number: int | None
     platform: str
     runtime: str
+    age_s: float | None
+    older: bool
     sessions: int
+    numbers: tuple[int, ...]
     let_in: int
     places: int
+    attested: int
+    attestations: int
+    asked: int
+    most_asked: int
 
 
 @frozen
@@ -45,9 +61,11 @@ class BridgeStanding:
         policies: those of the first `MOST_ROWS` digests.
         more: how many policies there are beside these.
         totals: counts since it started, by what they are called.
+        reasons: of some of these, how many there are of each label of the metric.
     """
 
     draining: bool
     policies: tuple[ServedStanding, ...]
     more: int
     totals: Mapping[str, int]
+    reasons: Mapping[str, Mapping[str, int]]

@@ -28,8 +28,7 @@ WORDS: Final = (
     N_("sessions ended"),
     N_("sessions refused"),
     N_("handshakes refused"),
-    N_("attestations answered"),
-    N_("attestations refused or failed"),
+    N_("attestations"),
     N_("bytes to isolates"),
     N_("bytes from isolates"),
     N_("requests that Sonora has not answered"),
@@ -40,3 +39,24 @@ WORDS: Final = (
     N_("sonora went away, and the isolate with it"),
 )
 """What the bridge's own code says, and the page translates where it shows it."""
+
+LABELS: Final = {
+    "answered": N_("answered"),
+    "bridge-ending": N_("the bridge was ending"),
+    "cancelled": N_("whoever asked went away"),
+    "ended": N_("the isolate or the principal ended it"),
+    "failed": N_("failed"),
+    "failed-precondition": N_("not possible then"),
+    "gave-way": N_("gave way to another"),
+    "internal": N_("an error of the bridge"),
+    "invalid-argument": N_("asked wrongly"),
+    "left": N_("the principal went away"),
+    "not-found": N_("no such policy here"),
+    "not-served": N_("the policy was served no more"),
+    "other": N_("other"),
+    "permission-denied": N_("not permitted"),
+    "resource-exhausted": N_("a limit was reached"),
+    "stalled": N_("a side was idle too long"),
+    "unavailable": N_("Sonora or the isolate was not there"),
+}
+"""What the labels of metrics mean, which are closed."""
