@@ -71,7 +71,8 @@ def test_it_shows_what_the_bridge_does_and_names_nobody(computation, viewer):
     computation.send_program()
     with computation.caller(0) as caller:
         caller.ask_state()
-        assert eventually(lambda: viewer.shows('<td class="number">1</td>', '<td class="number">1 / '))
+        cell = '<td class="number">'
+        assert eventually(lambda: viewer.shows(f"{cell}1</td>", f"{cell}1 / "))
     stranger = new_party("stranger")
     with pytest.raises(Exception, match="not in the policy"), computation.caller(stranger) as other:
         other.ask_state()
