@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from durango.bundles import ReceiptBundle, verify_bundle
 from durango.receipt_page import receipt_page
 from psa_attestation.receipts.receipt import commit
 from support.forged_bundles import ATTESTER, Forger, forged_bundles
+from support.keyed_bundles import keyed_bundles
 from support.patience import PATIENCE_S
 from support.principal_rig import key_pem
 from support.psa_tokens import DEVICE
@@ -92,6 +94,21 @@ def test_every_forged_bundle_has_the_verdict_of_the_command(page):
     bundles = forged_bundles()
     same_verdicts(page, bundles)
     assert len(bundles) > 200
+
+
+def test_so_has_every_kind_of_key_in_a_certificate_but_for_hashes_of_no_browser(page):
+    """Those the page refuses, where the command can look: it believes nothing it cannot check."""
+    bundles = keyed_bundles()
+    small = r"(?!RSA 1024|secp192|secp224)"
+    unknown = [each for each in bundles if re.match(small + r".* sha(224|3-\d+), of itself$", each)]
+    same_verdicts(page, {name: each for name, each in bundles.items() if name not in unknown})
+    assert len(bundles) - len(unknown) > 400
+    assert len(unknown) > 20
+    assert all(reference(bundles[each]) for each in unknown)
+    texts = [base64.b64encode(bundles[each]).decode() for each in unknown]
+    assert page.evaluate(VERDICTS, texts) == [False] * len(unknown)
+    text = choose(page, bundles["RSA 2048 sha224, of itself"])
+    assert "in a way that browsers do not know: use durango receipt verify" in text
 
 
 def test_so_has_every_bundle_with_a_damaged_byte(page):

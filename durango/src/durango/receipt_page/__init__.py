@@ -23,6 +23,7 @@ _SCRIPTS: Final = (  # each stands on those before it
     "cbor.js",
     "members.js",
     "cose.js",
+    "curves.js",
     "certificates.js",
     "json.js",
     "policy.js",

@@ -44,15 +44,20 @@ const SEQUENCE = 0x30;
 const BIT_STRING = 0x03;
 const OID = 0x06;
 const CURVES = { "2a8648ce3d030107": "P-256", "2b81040022": "P-384", "2b81040023": "P-521" };
-// Of at least 256 bits as well, and in no browser: secp256k1, and brainpool's P256r1, P384r1, P512r1.
-const OTHER_CURVES = ["2b8104000a", "2b2403030208010107", "2b240303020801010b", "2b240303020801010d"];
+const SIGNATURES = {
+  "2a8648ce3d040302": { kind: "EC", hash: "SHA-256" },
+  "2a8648ce3d040303": { kind: "EC", hash: "SHA-384" },
+  "2a8648ce3d040304": { kind: "EC", hash: "SHA-512" },
+  "2a864886f70d01010b": { kind: "RSA", hash: "SHA-256" },
+  "2a864886f70d01010c": { kind: "RSA", hash: "SHA-384" },
+  "2a864886f70d01010d": { kind: "RSA", hash: "SHA-512" },
+  "2b6570": { kind: "Ed25519" },
+};
+const RSA_PSS = "2a864886f70d01010a";
 const HASHES = {
-  "2a8648ce3d040302": "SHA-256",
-  "2a8648ce3d040303": "SHA-384",
-  "2a8648ce3d040304": "SHA-512",
-  "2a864886f70d01010b": "SHA-256",
-  "2a864886f70d01010c": "SHA-384",
-  "2a864886f70d01010d": "SHA-512",
+  "608648016503040201": "SHA-256",
+  "608648016503040202": "SHA-384",
+  "608648016503040203": "SHA-512",
 };
 const RSA = "2a864886f70d010101";
 const EC = "2a8648ce3d0201";
@@ -80,7 +85,6 @@ function parseCertificate(der) {
   if (!outer.done) refuse("bytes follow the certificate");
   const signed = parts.next(SEQUENCE);
   const rule = parts.next(SEQUENCE);
-  const algorithm = new DerReader(rule.content).next(OID);
   const signature = bitsOf(parts.next(BIT_STRING));
   if (!parts.done) refuse("a certificate of more than three parts");
   const fields = new DerReader(signed.content);
@@ -95,7 +99,7 @@ function parseCertificate(der) {
   const key = fields.next(SEQUENCE);
   return {
     signed: signed.whole,
-    hash: HASHES[hex(algorithm.content)],
+    rule: rule.content,
     signature,
     selfIssued: sameBytes(issuer, subject),
     key: parseKey(key),
@@ -118,8 +122,10 @@ function parseKey({ content, whole }) {
   if (kind !== EC) return refuse("a key of another kind than RSA, ECDSA and Ed25519");
   const named = hex(rule.next(OID).content);
   const curve = CURVES[named];
-  if (!curve && !OTHER_CURVES.includes(named)) refuse("a key on a curve that is not accepted");
-  return { kind: "EC", curve, spki: whole, size: (bits.length - 1) / 2 };
+  if (curve) return { kind: "EC", curve, spki: whole, size: (bits.length - 1) / 2 };
+  const other = OTHER_CURVES[named];
+  if (!other) return refuse("a key on a curve that is not accepted");
+  return { kind: "EC", other, point: pointOn(other, bits), size: other.size };
 }
 
 /** Refuse a policy's certificate that could not be used: see `Policy.parse`. */
@@ -127,6 +133,7 @@ async function checkCertificate(der, where) {
   let certificate;
   try {
     certificate = parseCertificate(der);
+    await checkPoint(certificate.key);
     if (certificate.selfIssued) await checkOwnSignature(certificate);
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
@@ -134,25 +141,71 @@ async function checkCertificate(der, where) {
   }
 }
 
-async function checkOwnSignature({ key, hash, signature, signed }) {
-  const rule = {
-    RSA: { name: "RSASSA-PKCS1-v1_5", hash },
-    EC: { name: "ECDSA", hash, namedCurve: key.curve },
-    Ed25519: { name: "Ed25519" },
-  }[key.kind];
-  // On a curve, or with a hash, that browsers do not have: the pin on the exact bytes is enough.
-  if (key.kind !== "Ed25519" && !hash) return;
-  if (key.kind === "EC" && !key.curve) return;
+/** Refuse a key of a browser's curve that is no point on it. */
+async function checkPoint({ curve, spki }) {
+  if (!curve) return;
+  try {
+    await crypto.subtle.importKey("spki", spki, { name: "ECDSA", namedCurve: curve }, false, ["verify"]);
+  } catch (problem) {
+    throw refusedBy(problem);
+  }
+}
+
+async function checkOwnSignature({ key, rule, signature, signed }) {
+  const { kind, ...how } = ruleOf(rule);
+  // What cannot be checked here is not believed: the command knows a few more hashes.
+  if (!kind) refuse("it is signed in a way that browsers do not know: use durango receipt verify");
+  if (kind !== key.kind) refuse("it is signed in another way than its key can");
   let held;
   try {
-    const public_ = await crypto.subtle.importKey("spki", key.spki, rule, false, ["verify"]);
-    const flat = key.kind === "EC" ? flatSignature(signature, key.size) : signature;
-    held = await crypto.subtle.verify(rule, public_, flat, signed);
+    const flat = kind === "EC" ? flatSignature(signature, key.size) : signature;
+    held = key.other
+      ? signs(key.other, key.point, flat, await hashed(how.hash, signed))
+      : await heldByBrowser(key, { name: NAMES[kind], ...how }, flat, signed);
   } catch (problem) {
-    if (problem instanceof Refused || problem.name !== "NotSupportedError") throw refusedBy(problem);
-    return;
+    throw refusedBy(problem);
   }
   if (!held) refuse("it names itself as its issuer, but its signature does not verify");
+}
+
+const NAMES = { RSA: "RSASSA-PKCS1-v1_5", EC: "ECDSA", Ed25519: "Ed25519" };
+
+async function heldByBrowser({ curve, spki }, how, signature, signed) {
+  const rule = { ...how, namedCurve: curve };
+  const public_ = await crypto.subtle.importKey("spki", spki, rule, false, ["verify"]);
+  return crypto.subtle.verify(rule, public_, signature, signed);
+}
+
+async function hashed(hash, bytes) {
+  return new Uint8Array(await crypto.subtle.digest(hash, bytes));
+}
+
+/** How a certificate says that it is signed; nothing where browsers do not know that. */
+function ruleOf(content) {
+  const parts = new DerReader(content);
+  const named = hex(parts.next(OID).content);
+  if (named !== RSA_PSS) return SIGNATURES[named] ?? {};
+  // RFC 4055 section 3.1; what is left out there is SHA-1, or a salt for it.
+  const given = {};
+  if (parts.done) return {};
+  const fields = new DerReader(parts.next(SEQUENCE).content);
+  while (!fields.done) {
+    const { tag, content: inner } = fields.next();
+    given[tag] = inner;
+  }
+  if (!given[0xa0] || !given[0xa1] || !given[0xa2]) return {};
+  const hash = hashNamed(given[0xa0]);
+  const mask = new DerReader(new DerReader(given[0xa1]).next(SEQUENCE).content);
+  const salt = new DerReader(given[0xa2]).next(0x02).content;
+  if (hex(mask.next(OID).content) !== MGF1 || !hash) return {};
+  if (mask.done || hashNamed(mask.next(SEQUENCE).whole) !== hash) return {};
+  return { kind: "RSA", name: "RSA-PSS", hash, saltLength: Number(numberOf(salt)) };
+}
+
+const MGF1 = "2a864886f70d010108";
+
+function hashNamed(whole) {
+  return HASHES[hex(new DerReader(new DerReader(whole).next(SEQUENCE).content).next(OID).content)];
 }
 
 function refusedBy(problem) {
