@@ -65,7 +65,7 @@ kubernetes: $(BIN)/.installed-dev ## the operator in a real control plane, with 
 machine-test: wheels ## a machine image, built twice, and started in QEMU with a TPM in software; as a plain user
 	VERACRUZ_MACHINE=$(CURDIR)/dist $(BIN)/python -m pytest tests/machine
 
-browser: $(BIN)/.installed-dev ## the page of `durango ui` in Debian's Chromium; pictures of it in build/screenshots
+browser: $(BIN)/.installed-dev ## our pages in Debian's Chromium, and in WebKit (webkit2gtk-driver, xvfb); pictures in build/screenshots
 	VERACRUZ_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 modern: $(BIN)/.installed-dev ## guests by a current Rust, for wasm32-arm-veracruz; unpacks 900 MB
