@@ -53,17 +53,21 @@ def chain_of(attestation: Attestation) -> tuple[ChainLink, ...]:
         *_machine(attestation),
         ChainLink(
             say("Sonora's key"),
-            f"instance {attestation.instance_id.hex()}",
+            say("instance {digest}", digest=attestation.instance_id.hex()),
             say("enrolled by that evidence, says {verifier}", verifier=attestation.verifier),
         ),
         ChainLink(
             say("runtime image"),
-            f"measurement {attestation.measurement.hex()}",
+            say("measurement {digest}", digest=attestation.measurement.hex()),
             say("signed by Sonora's key; a measurement that the policy names"),
         ),
         ChainLink(
             say("isolate"),
-            f"policy {attestation.policy_digest}, TLS certificate {attestation.certificate_digest}",
+            say(
+                "policy {policy}, TLS certificate {certificate}",
+                policy=str(attestation.policy_digest),
+                certificate=str(attestation.certificate_digest),
+            ),
             say(
                 "signed by Sonora's key; the policy is mine, the certificate the only one accepted"
             ),
@@ -84,7 +88,11 @@ def chain_lines(attestation: Attestation) -> list[str]:
 
 def _root(attestation: Attestation) -> ChainLink:
     if attestation.platform == LINUX_SOFTWARE:
-        return ChainLink(say("hardware root"), f"none: {LINUX_SOFTWARE}", SOFTWARE_ROOT_STATEMENT)
+        return ChainLink(
+            say("hardware root"),
+            say("none: {platform}", platform=LINUX_SOFTWARE),
+            SOFTWARE_ROOT_STATEMENT,
+        )
     return ChainLink(
         say("hardware root"),
         printable(attestation.platform),
@@ -110,10 +118,16 @@ def _machine(attestation: Attestation) -> list[ChainLink]:
         because = say(
             "measured by the hardware; which values are accepted, the attestation service decides"
         )
-        links.append(ChainLink(say("machine"), f"also measured: {', '.join(others)}", because))
+        links.append(
+            ChainLink(
+                say("machine"), say("also measured: {others}", others=", ".join(others)), because
+            )
+        )
     if not links:
         links.append(
-            ChainLink(say("machine"), "nothing is told of it", _why_untold(attestation.platform))
+            ChainLink(
+                say("machine"), say("nothing is told of it"), _why_untold(attestation.platform)
+            )
         )
     return links
 

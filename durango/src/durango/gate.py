@@ -25,7 +25,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from durango._say import say
+from durango._say import joined, say
 from durango._words import layer_names, printable, timestamp
 from durango.chain import measured_machine
 from durango.errors import GateError
@@ -407,7 +407,7 @@ def _verifier(ear: Ear) -> str:
 
 def _platform(name: str) -> str:
     """A platform as outputs name it; the software one never without what it is."""
-    return f"{name}, {protection(name)}" if name == LINUX_SOFTWARE else printable(name)
+    return joined([name, protection(name)], ", ") if name == LINUX_SOFTWARE else printable(name)
 
 
 def _moment(seconds: int) -> datetime:

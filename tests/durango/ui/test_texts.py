@@ -13,15 +13,19 @@ from starlette.datastructures import Headers
 
 from durango._say import Sentence, say, say_many, translated
 from durango._words import decimal, milliseconds, size, timestamp
+from durango.bundles import ReceiptBundle, verify_bundle
+from durango.chain import chain_of
 from durango.evidence import GateCheck
 from durango.policy.explanation import sections_of
 from durango.policy.known_programs import _known
 from durango.policy.page import comparable, who_takes_part
 from durango.ui.gate_words import EXPLAINED, NAMES
 from durango.ui.texts import texts
+from support.forged_bundles import Forger
 from support.named_policies import parse
 from veracruz_shells.local_page import STATIC
 from veracruz_shells.local_page.languages import LANGUAGES, language_of
+from veracruz_utils.policy import LINUX_SOFTWARE
 
 SAME: set[str] = set()
 """What is the same in both languages."""
@@ -133,6 +137,17 @@ def test_no_template_writes_a_quantity_by_itself():
             assert not re.search(
                 r"\.format\(|\|\s*(filesizeformat|round|format)", path.read_text()
             ), path
+
+
+def test_what_vouches_for_what_is_said_in_german_as_well():
+    attestation = verify_bundle(ReceiptBundle.parse(Forger().bundle())).attestation
+    links = chain_of(attestation)
+    assert len(links) > 3
+    for said in (words for each in links for words in (each.name, each.found, each.because)):
+        assert isinstance(said, Sentence), said
+        assert translated(said, texts("de")) != said
+    platforms = [each.found for each in attestation.checks if LINUX_SOFTWARE in each.found]
+    assert any("Vertrauensanker" in str(translated(each, texts("de"))) for each in platforms)
 
 
 def test_every_check_of_the_gate_has_words_for_people():
