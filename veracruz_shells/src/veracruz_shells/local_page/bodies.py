@@ -66,7 +66,7 @@ class Bodies:
                 oldest.reschedule(asyncio.get_running_loop().time())
 
 
-class Upload:
+class LargeBody:
     """A large body as it comes: of at most so many bytes, whatever it announced.
 
     Attributes:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from veracruz_shells.local_page.bodies import BODY_S, Bodies, Upload
+from veracruz_shells.local_page.bodies import BODY_S, Bodies, LargeBody
 from veracruz_shells.local_page.door import Door, TurnedAwayError
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -85,7 +85,7 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._large.get(scope["path"])
-        upload = None if limit is None else Upload(receive, limit)
+        upload = None if limit is None else LargeBody(receive, limit)
         body = upload or await self._bodies.whole(receive, MAX_BODY_BYTES)
         if body is None:
             return
