@@ -15,7 +15,7 @@ MODERN_RUST := rustc-web cargo-web rust-web-src rust-web-llvm libstd-rust-web-de
 
 HELM := helm.sh/helm/v3/cmd/helm@v3.22.0
 
-.PHONY: containers manifests kubernetes machine-test python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
+.PHONY: arrays containers manifests kubernetes machine-test python-api demo test browser texts check bench fuzz soak mutants spec lint types imports proto openapi schema site abi filters commands toolchains modern modules lock image wheels distributions clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -142,6 +142,9 @@ filters: $(BIN)/.installed-dev ## rewrite the programs that filter an isolate's 
 
 modules: $(BIN)/.installed-dev ## rebuild the example programs from their C sources
 	$(BIN)/veracruz-sdk build-examples
+
+arrays: $(BIN)/.installed-dev ## rebuild the compiled part of arrays for programs in Python
+	$(BIN)/python tools/python_arrays.py
 
 image: $(BIN)/.installed-dev ## the wheel with the runtime image of this installation, in dist/
 	$(BIN)/python tools/runtime_image.py dist

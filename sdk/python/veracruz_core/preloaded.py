@@ -51,4 +51,5 @@ import traceback
 import typing
 import zlib
 
+import libveracruz.arrays
 import libveracruz.pinecone

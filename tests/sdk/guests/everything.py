@@ -246,6 +246,41 @@ def second(inputs):
     return inputs[1]
 
 
+def sums(inputs):
+    from libveracruz import arrays
+
+    table = arrays.from_csv(inputs[0])
+    x, y = table[:, 0], table[:, 1]
+    line = arrays.least_squares(arrays.columns([arrays.full(len(x), 1), x]), y)
+    return json.dumps(
+        [
+            line.to_list(),
+            (arrays.exp(x) * 2 - arrays.log(y)).to_list(),
+            (table.T @ table).to_list(),
+            arrays.argsort(y).to_list(),
+            table.sum(0).to_list(),
+        ]
+    )
+
+
+def of_the_page(inputs):
+    import page
+
+    return page.main(inputs)
+
+
+def too_many_numbers(_inputs):
+    from libveracruz import arrays
+
+    arrays.zeros(2**14, 2**13)
+
+
+def unlike_shapes(_inputs):
+    from libveracruz import arrays
+
+    return (arrays.zeros(3, 2) @ arrays.zeros(3)).to_bytes()
+
+
 def length(inputs):
     return str(len(inputs[0]))
 

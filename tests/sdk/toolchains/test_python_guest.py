@@ -6,13 +6,18 @@ one after a change to the core, take the time of making and compiling it.
 
 import hashlib
 import json
+import math
 import os
 import shutil
+import statistics
 import subprocess
 import sysconfig
+from array import array
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
@@ -30,6 +35,7 @@ from sdk.toolchains import python, python_core
 from sdk.toolchains.sources import source_folder
 from support.guests import CountingRandom
 from support.processes import eventually
+from support.python_arrays import loaded_arrays
 from support.shared_work import shared_folder
 from support.stack import DATA, PI, RESULT, Stack
 from veracruz_utils.encoding import pinecone
@@ -65,6 +71,7 @@ def build_everything(folder):
     shutil.copyfile(GUESTS / "everything.py", folder / "main.py")
     shutil.copyfile(source_folder("examples") / EXAMPLE / "main.py", folder / "example.py")
     shutil.copyfile(files("sdk.projects") / "templates/python/main.py", folder / "template.py")
+    (folder / "page.py").write_text(program_of_the_page())
     (folder / "veracruz.py").write_text("NAME = 'mine'\n")
     command = Path(sysconfig.get_path("scripts"), "veracruz-sdk")
     subprocess.run([command, "build", folder], check=True)
@@ -135,6 +142,68 @@ def test_what_an_exception_is_and_where_it_came_from_is_said(run):
     assert "module of Python's library is not there" in run("late").message
     assert "no module named 'numpy'" in run("unheard_of").message
     assert run("nothing").message == ""
+
+
+def test_arrays_compute_in_an_isolate_what_they_do_here(run):
+    table = b"0.5,3\n2,5.25\n-1,1e-3\n7.125,40\n"
+    told = run("sums", table)
+    assert told.return_code == 0, told.message
+    in_isolate, here = json.loads(told.output), json.loads(arrays_here(table))
+    # exp and log are of the C library, and may differ in the last bit.
+    for name, one, other in zip(("line", "curves", "squares"), in_isolate, here, strict=False):
+        assert one == [pytest.approx(each, rel=1e-15) for each in other], name
+    assert in_isolate[3:] == here[3:] == [[2, 0, 1, 3], [8.625, 48.251]]
+
+
+def arrays_here(table):
+    with loaded_arrays() as arrays:
+        package = ModuleType("libveracruz")
+        package.arrays = arrays
+        with patch.dict("sys.modules", {"libveracruz": package}):
+            guest = {}
+            source = (GUESTS / "everything.py").read_text()
+            begin = source.index("def sums(")
+            exec("import json\n" + source[begin : source.index("\n\n\n", begin)], guest)
+            return guest["sums"]([table])
+
+
+def program_of_the_page():
+    page = Path(__file__).parents[3] / "docs/how-to/compute-with-arrays.md"
+    return page.read_text().split("<!-- program -->\n```python\n")[1].split("```")[0]
+
+
+def test_the_regression_of_the_page_finds_where_expected_and_true_outcomes_agree(run):
+    rows = [
+        (math.sin(7 * n), math.cos(5 * n), n % 3 == 0 or math.sin(7 * n) > 0.7) for n in range(90)
+    ]
+    text = ["a,b,outcome", *(f"{a!r},{b!r},{int(outcome)}" for a, b, outcome in rows)]
+    told = run(
+        "of_the_page", "\n".join(text[:40]).encode(), "\n".join([text[0], *text[40:]]).encode()
+    )
+    assert told.return_code == 0, told.message
+    weights = array("d", told.output)
+    scaled = [[1.0] * 90, *(in_units([row[column] for row in rows]) for column in (0, 1))]
+    expected = [1 / (1 + math.exp(-dot(weights, x))) for x in zip(*scaled, strict=True)]
+    # There the slope of the likelihood is nothing, and it has one such place.
+    missed = [row[2] - each for row, each in zip(rows, expected, strict=True)]
+    assert [dot(missed, x) for x in scaled] == [pytest.approx(0, abs=1e-9)] * 3
+
+
+def dot(one, other):
+    return math.fsum(a * b for a, b in zip(one, other, strict=True))
+
+
+def in_units(numbers):
+    mean = statistics.fmean(numbers)
+    return [(each - mean) / statistics.pstdev(numbers) for each in numbers]
+
+
+def test_what_arrays_refuse_is_a_line_of_a_traceback(run):
+    told = run("unlike_shapes")
+    assert told.return_code == -1
+    assert told.message.splitlines()[-1] == "ValueError: no product of shapes (3, 2) and (3,)"
+    told = run("too_many_numbers")  # 1 GiB, of 256 MiB
+    assert (told.return_code, "MemoryError" in told.message) == (-1, True)
 
 
 def line_of(text):

@@ -133,7 +133,11 @@ def _inputs_digest() -> str:
     """The digest of all that the core is made of."""
     folder = source_folder("python")
     digest = sha256(f"{COMPONENTIZE_VERSION}\n{wit()}\n".encode())
-    sources = {str(file.relative_to(folder)): file for file in folder.rglob("*.py")}
+    sources = {
+        str(file.relative_to(folder)): file
+        for pattern in ("*.py", "*.so")
+        for file in folder.rglob(pattern)
+    }
     sources["trimming"] = Path(python_trimming.__file__)
     for name, file in sorted(sources.items()):
         content = file.read_bytes()
@@ -144,7 +148,7 @@ def _inputs_digest() -> str:
 def _build(tool: Path) -> bytes:
     with build_folder() as folder:
         (folder / "world.wit").write_text(wit())
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__", "*.c", "*.h")
         shutil.copytree(source_folder("python"), folder, dirs_exist_ok=True, ignore=ignored)
         output = folder / "core.wasm"
         command = [
