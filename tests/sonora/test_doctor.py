@@ -356,7 +356,7 @@ def finding(state: FindingState, layer: IsolationLayer | None) -> HostFinding:
 )
 def test_the_status_says_whether_anything_is_missing_that_is_required(monkeypatch, given, status):
     monkeypatch.setattr(findings, "RUNTIME_LAYERS", frozenset({IsolationLayer.LANDLOCK}))
-    monkeypatch.setattr("sonora.cli.diagnose", lambda *_: Diagnosis((given,)))
+    monkeypatch.setattr("sonora.cli.host.diagnose", lambda *_: Diagnosis((given,)))
     said = CliRunner().invoke(main, ["doctor"])
     assert said.exit_code == status
     assert ("mend it" in said.output) is (given.state is not FindingState.GOOD)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 
 from psa_attestation.tokens.instance_id import instance_id_of
 from sonora.boot_clock import boot_time
-from sonora.cli import _enrolled, _kept
+from sonora.cli.serving import enrolled_key, kept_enrolment
 from sonora.enrolment import OwnEnrolment
 from sonora.errors import SonoraError
 from sonora.evidence import SOURCES
@@ -103,8 +103,8 @@ def test_a_restart_goes_on_with_the_kept_key_and_a_renewal_is_kept_too(path):
     given = [enrolment(renew_in=-1), enrolment()]
     renew = partial(given.pop, 0)
     first, second = given
-    assert _enrolled(renew, kept_in(path), patience_s=0).instance_id == first.instance_id
-    restarted = _enrolled(renew, kept_in(path), patience_s=0)
+    assert enrolled_key(renew, kept_in(path), patience_s=0).instance_id == first.instance_id
+    restarted = enrolled_key(renew, kept_in(path), patience_s=0)
     assert restarted.instance_id == first.instance_id
     restarted.key()
     assert restarted.instance_id == second.instance_id
@@ -112,4 +112,4 @@ def test_a_restart_goes_on_with_the_kept_key_and_a_renewal_is_kept_too(path):
 
 
 def test_only_an_enclave_keeps_its_enrolment(tmp_path):
-    assert [name for name in SOURCES if _kept(name, tmp_path) is not None] == ["gramine"]
+    assert [name for name in SOURCES if kept_enrolment(name, tmp_path) is not None] == ["gramine"]

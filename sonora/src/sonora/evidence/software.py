@@ -22,6 +22,11 @@ from veracruz_utils.policy import LINUX_SOFTWARE
 
 KEY_FILE: Final = "software-root.key.pem"
 PUBLIC_KEY_FILE: Final = "software-root.pub.pem"
+SOFTWARE_WARNING: Final = (
+    f"platform {LINUX_SOFTWARE}: a software root of trust, "
+    "no protection from whoever owns or administers this machine"
+)
+"""What everybody is told who makes one or serves by it."""
 _MAX_KEY_BYTES: Final = 16 * 1024
 
 
