@@ -10,6 +10,8 @@ from platform_services import LinuxRandomSource
 from sdk.examples import programs
 from sdk.freestanding.cli import main
 from support.isolate_rig import RigMaker
+from support.python_arrays import load_arrays
+from support.shared_work import shared_folder
 from veracruz_utils.policy import Strategy
 
 DEFAULT_LIMITS = EngineLimits()
@@ -63,6 +65,14 @@ def isolates():
     maker = RigMaker()
     yield maker
     maker.close()
+
+
+@pytest.fixture(scope="session")
+def arrays(tmp_path_factory):
+    """`libveracruz.arrays`, as it is in a guest, in this interpreter."""
+    pytest.importorskip("ziglang")
+    with shared_folder(tmp_path_factory, "python-arrays") as folder:
+        return load_arrays(folder)
 
 
 @pytest.fixture

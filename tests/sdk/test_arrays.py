@@ -8,19 +8,12 @@ from hypothesis import strategies as st
 
 from sdk.toolchains.python_arrays import MODULE, compile_arrays
 from sdk.toolchains.sources import source_folder
-from support.python_arrays import loaded_arrays
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("ziglang")
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 SIZES = st.integers(0, 6)
-
-
-@pytest.fixture(scope="module")
-def arrays():
-    with loaded_arrays() as loaded:
-        yield loaded
 
 
 @st.composite

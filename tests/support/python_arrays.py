@@ -1,11 +1,8 @@
 """`libveracruz.arrays` in this interpreter, on its own C code, compiled for this machine."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 from unittest.mock import patch
 
@@ -15,22 +12,19 @@ from sdk.toolchains.tool import run_tool
 COMPILED = "veracruz_arrays"
 
 
-@contextmanager
-def loaded_arrays() -> Iterator[ModuleType]:
-    """The module; what it is compiled to is gone when the block ends."""
-    sources = source_folder("python")
-    with TemporaryDirectory() as folder:
-        output = Path(folder) / f"{COMPILED}.so"
+def load_arrays(folder: Path) -> ModuleType:
+    """The module; what it is compiled to is in a folder that stays, as what is loaded has to."""
+    sources, output = source_folder("python"), folder / f"{COMPILED}.so"
+    if not output.is_file():
         command = [
             sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O2", "-ffp-contract=off",
             "-fsanitize=undefined", "-fsanitize-trap=undefined",
             *map(str, sorted(sources.glob("arrays/*.c"))), "-o", str(output), "-lm",
         ]  # fmt: skip
-        ran = run_tool(command, Path(folder), name="the compiler", timeout_s=600)
+        ran = run_tool(command, folder, name="the compiler", timeout_s=600)
         assert ran.succeeded, ran.output
-        compiled = _loaded(COMPILED, output)
-        with patch.dict(sys.modules, {COMPILED: compiled}):
-            yield _loaded("arrays", sources / "libveracruz/arrays.py")
+    with patch.dict(sys.modules, {COMPILED: _loaded(COMPILED, output)}):
+        return _loaded("arrays", sources / "libveracruz/arrays.py")
 
 
 def _loaded(name: str, path: Path) -> ModuleType:

@@ -35,7 +35,6 @@ from sdk.toolchains import python, python_core
 from sdk.toolchains.sources import source_folder
 from support.guests import CountingRandom
 from support.processes import eventually
-from support.python_arrays import loaded_arrays
 from support.shared_work import shared_folder
 from support.stack import DATA, PI, RESULT, Stack
 from veracruz_utils.encoding import pinecone
@@ -144,27 +143,26 @@ def test_what_an_exception_is_and_where_it_came_from_is_said(run):
     assert run("nothing").message == ""
 
 
-def test_arrays_compute_in_an_isolate_what_they_do_here(run):
+def test_arrays_compute_in_an_isolate_what_they_do_here(run, arrays):
     table = b"0.5,3\n2,5.25\n-1,1e-3\n7.125,40\n"
     told = run("sums", table)
     assert told.return_code == 0, told.message
-    in_isolate, here = json.loads(told.output), json.loads(arrays_here(table))
+    in_isolate, here = json.loads(told.output), json.loads(here_by(arrays, table))
     # exp and log are of the C library, and may differ in the last bit.
     for name, one, other in zip(("line", "curves", "squares"), in_isolate, here, strict=False):
         assert one == [pytest.approx(each, rel=1e-15) for each in other], name
     assert in_isolate[3:] == here[3:] == [[2, 0, 1, 3], [8.625, 48.251]]
 
 
-def arrays_here(table):
-    with loaded_arrays() as arrays:
-        package = ModuleType("libveracruz")
-        package.arrays = arrays
-        with patch.dict("sys.modules", {"libveracruz": package}):
-            guest = {}
-            source = (GUESTS / "everything.py").read_text()
-            begin = source.index("def sums(")
-            exec("import json\n" + source[begin : source.index("\n\n\n", begin)], guest)
-            return guest["sums"]([table])
+def here_by(arrays, table):
+    package = ModuleType("libveracruz")
+    package.arrays = arrays
+    guest = {}
+    source = (GUESTS / "everything.py").read_text()
+    begin = source.index("def sums(")
+    with patch.dict("sys.modules", {"libveracruz": package}):
+        exec("import json\n" + source[begin : source.index("\n\n\n", begin)], guest)
+        return guest["sums"]([table])
 
 
 def program_of_the_page():
