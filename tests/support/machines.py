@@ -49,6 +49,7 @@ def policy_file(
     platforms: list[str] | None = None,
     expires_at: datetime | None = None,
     bridge: str = "127.0.0.1:3011",
+    machine: Mapping[str, list[str]] | None = None,
 ) -> Path:
     """A policy that is in force, of people who never come."""
     now = datetime.now(UTC)
@@ -68,7 +69,10 @@ def policy_file(
         "streaming_order": [],
         "sinaloa_url": bridge,
         "expires_at": (expires_at or now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "platforms": [{"name": name, "measurements": ["5a" * 32]} for name in platforms or ["tpm"]],
+        "platforms": [
+            {"name": name, "measurements": ["5a" * 32]} | ({"machine": machine} if machine else {})
+            for name in platforms or ["tpm"]
+        ],
     }
     path = folder / f"{now.timestamp()}.json"
     path.write_text(json.dumps(document))

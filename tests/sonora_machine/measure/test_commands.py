@@ -99,8 +99,10 @@ def test_two_forms_at_once_are_refused(image):
 
 def test_what_is_no_image_is_refused_by_name(tmp_path):
     (tmp_path / "other").write_bytes(b"\x7fELF")
-    done = measure(tmp_path / "other", status=1)
-    assert "the image is no PE file: it does not start with MZ" in done.stderr
+    other = tmp_path / "other"
+    done = measure(other, status=1)
+    assert f"{other}: the image is no whole PE file: it does not start with MZ" in done.stderr
+    assert "give the image that `sonora machine build` made" in done.stderr
     assert "cannot read image" in measure(tmp_path / "absent", status=1).stderr
 
 
@@ -174,6 +176,13 @@ def test_what_does_not_go_together_is_refused(image, firmware):
     assert "needs --vcpus and --cpu" in measure(image, "--snp-firmware", snp, status=2).stderr
     done = measure(VECTORS / "one-ramdisk.eif", "--tdx-firmware", tdx, status=2)
     assert "is an enclave image" in done.stderr
+
+
+def test_firmware_that_is_none_is_named(image, tmp_path):
+    other = tmp_path / "other.fd"
+    other.write_bytes(b"\x7fELF")
+    for words in (["--tdx-firmware", other], ["--snp-firmware", other, "--vcpus", 1, "--cpu", "x"]):
+        assert f"{other}: the firmware is none" in measure(image, *words, status=1).stderr
 
 
 def test_no_processors_without_a_firmware_that_they_are_of(image):

@@ -127,5 +127,5 @@ def test_a_stub_of_which_nobody_knows_how_it_measures_is_refused_by_name():
 
 
 def test_a_kernel_that_is_no_program_is_refused():
-    with pytest.raises(ImageFormatError, match="the kernel is no PE file"):
+    with pytest.raises(ImageFormatError, match="the kernel is no whole PE file"):
         registers(write_uki(stub_of(257), PARTS | {".linux": b"kernel"}))

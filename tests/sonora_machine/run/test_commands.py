@@ -1,6 +1,7 @@
 """`sonora machine run` and `sonora machine tpm`, as far as nothing has to start."""
 
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,10 @@ from click.testing import CliRunner
 
 from sonora.cli import main
 from sonora_machine.run.tpm import tpm_in
+from sonora_machine.uki import write_uki
 from support import machines
 from support.efi_programs import says_nothing
+from support.pe_files import made_pe, stub_of
 from support.swtpm import needs_swtpm
 
 pytestmark = pytest.mark.usefixtures("unprotected")
@@ -46,6 +49,38 @@ def test_something_that_is_no_image_is_refused(image, tmp_path):
     told = trial(image, machines.policy_file(tmp_path))
     assert told.exit_code == 1
     assert f"{image} is no EFI program" in told.stderr
+
+
+def test_a_machine_that_the_principals_would_refuse_is_told_before_it_starts(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    image = tmp_path / "veracruz.efi"
+    kernel = {".linux": made_pe({".text": b"kernel"}), ".osrel": b"ID=veracruz\n"}
+    image.write_bytes(
+        write_uki(stub_of(257), kernel | {".cmdline": b"quiet", ".initrd": b"initramfs"})
+    )
+    given = ("--firmware", image, "--firmware-vars", image)
+    told = json.loads(run("measure", image, "--json").stdout)["platforms"]["tpm"]["measurements"]
+    pinned = told | {"pcr9": ["11" * 32]}
+    said = trial(image, machines.policy_file(tmp_path, machine=pinned), *given).stderr
+    assert (
+        f"warning: {image} will measure pcr9 as {told['pcr9'][0]}, and the policy pins {'11' * 32}:"
+        " the principals will refuse this machine" in " ".join(said.split())
+    )
+    assert said.count("will measure") == 1
+    for harmless in (None, told, told | {"pcr0": ["11" * 32]}):
+        said = trial(image, machines.policy_file(tmp_path, machine=harmless), *given).stderr
+        assert "will measure" not in said
+
+
+def test_an_attestation_service_that_does_not_answer_is_told(image, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = (image, machines.policy_file(tmp_path), "--firmware", image, "--firmware-vars", image)
+    silent = machines.free_address()
+    said = run("run", *given, "--tabasco", silent).stderr
+    assert f"warning: nothing answers at {silent} from this host (Connection refused)" in said
+    with socket.create_server(("127.0.0.1", 0)) as tabasco:
+        address = f"127.0.0.1:{tabasco.getsockname()[1]}"
+        assert "nothing answers" not in run("run", *given, "--tabasco", address).stderr
 
 
 def test_half_a_firmware_is_wrong_usage(image, tmp_path):

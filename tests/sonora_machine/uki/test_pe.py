@@ -128,7 +128,7 @@ def test_arbitrary_changes_are_read_or_refused(noise, at, end):
 )
 def test_a_file_that_contradicts_itself_is_refused(change, said):
     at, form, value = change
-    with pytest.raises(ImageFormatError, match=f"the kernel is no PE file: .*{said}"):
+    with pytest.raises(ImageFormatError, match=f"the kernel is no whole PE file: .*{said}"):
         PeFile.parse(with_number(made_pe(), at, form, value), what="kernel")
 
 

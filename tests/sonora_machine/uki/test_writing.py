@@ -81,7 +81,7 @@ def test_debians_stub_takes_the_parts():
         (made_pe(), {".too-long": b""}, "cannot be called '.too-long'"),
         (made_pe(), {"": b""}, "cannot be called ''"),
         (made_pe(), {".é": b""}, "cannot be called"),
-        (b"not a stub", PARTS, "the stub is no PE file"),
+        (b"not a stub", PARTS, "the stub is no whole PE file"),
     ],
 )
 def test_what_cannot_become_an_image_is_refused(stub, parts, said):

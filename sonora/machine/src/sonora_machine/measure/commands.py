@@ -1,6 +1,7 @@
 """`sonora machine measure`: what each platform will report of an image, by the file alone."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 import click
 
 from sonora.image.signing import read_release_key
+from sonora_machine.errors import ImageFormatError
 from sonora_machine.measure.corim import sign_reference_values
 from sonora_machine.measure.digests import ImageDigests
 from sonora_machine.measure.eif import EIF_MAGIC, EnclaveImage
@@ -197,15 +199,28 @@ def _predictions(file: Path, data: bytes, machines: _Confidential) -> Iterator[P
     if data.startswith(EIF_MAGIC):
         if machines.snp_firmware is not None or machines.tdx_firmware is not None:
             raise click.UsageError(f"{file} is an enclave image, which has no firmware of its own")
-        yield of_nitro(EnclaveImage.parse(data))
+        with _naming(file, "give the image as its builder made it, whole"):
+            yield of_nitro(EnclaveImage.parse(data))
         return
-    image = UnifiedImage.parse(data)
-    yield of_tpm(image)
+    with _naming(file, "give the image that `sonora machine build` made, whole"):
+        image = UnifiedImage.parse(data)
+        yield of_tpm(image)
     if machines.snp_firmware is not None:
-        firmware = _firmware(machines.snp_firmware)
-        yield of_snp(image, firmware, vcpus=machines.vcpus or 1, cpu=machines.cpu or "")
+        with _naming(machines.snp_firmware, "OVMF.amdsev.fd is firmware that will do"):
+            firmware = _firmware(machines.snp_firmware)
+            yield of_snp(image, firmware, vcpus=machines.vcpus or 1, cpu=machines.cpu or "")
     if machines.tdx_firmware is not None:
-        yield of_tdx(image, _firmware(machines.tdx_firmware))
+        with _naming(machines.tdx_firmware, "OVMF.inteltdx.ms.fd is firmware that will do"):
+            yield of_tdx(image, _firmware(machines.tdx_firmware))
+
+
+@contextmanager
+def _naming(path: Path, remedy: str) -> Iterator[None]:
+    """Say of which file it is that it is of another form, and what would be of the right one."""
+    try:
+        yield
+    except ImageFormatError as error:
+        raise ImageFormatError(f"{path}: {error}; {remedy}") from None
 
 
 def _firmware(path: Path) -> bytes:

@@ -1,6 +1,8 @@
 """The commands `run` and `tpm`: a machine tried out in an emulator."""
 
+import socket
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +10,15 @@ from typing import Final
 
 import click
 
-from sonora_machine.errors import MachineError
+from sonora_machine.errors import ImageFormatError, MachineError
+from sonora_machine.measure.platforms import of_tpm
 from sonora_machine.run.emulator import MAX_IMAGE_BYTES, Emulator, MachineContents
 from sonora_machine.run.firmware import Firmware, find_firmware
 from sonora_machine.run.interrupts import Interrupts
 from sonora_machine.run.programs import QEMU, require_programs
 from sonora_machine.run.qemu import Emulated, forwarded, seen_inside
 from sonora_machine.run.tpm import SoftwareTpm, tpm_in
+from sonora_machine.uki import UnifiedImage
 from veracruz_shells.console import ADDRESS, SecondsRange, emit, json_option, note, read_file
 from veracruz_shells.option_names import NamedOption
 from veracruz_shells.policy_files import read_policy
@@ -28,6 +32,7 @@ WARNING: Final = (
 )
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _LOOK_S: Final = 0.25
+_CALL_S: Final = 3.0
 
 
 @click.command()
@@ -154,6 +159,8 @@ def run(  # noqa: PLR0917 - click gives them by name
         agreed.raw,
         Firmware(firmware, firmware_vars) if firmware and firmware_vars else find_firmware(),
     )
+    _warn_of_another(image, loaded.image, agreed)
+    _warn_of_silence(tabasco)
     require_programs(QEMU, "swtpm")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="veracruz-machine-")))
@@ -222,6 +229,36 @@ def _tell(machine: Emulated, tabasco: Address) -> None:
     note(f"warning: {WARNING}")
     if machine.tabasco != tabasco:
         note(f"tabasco at {tabasco} is {machine.tabasco} to the machine")
+
+
+def _warn_of_another(path: Path, image: bytes, agreed: Policy) -> None:
+    """Say what the principals would refuse in the end: a machine that their policy does not pin."""
+    try:
+        measured = of_tpm(UnifiedImage.parse(image)).measurements
+    except ImageFormatError:
+        return  # it may start nevertheless, and nobody can say as what
+    accepted = agreed.accepted(PLATFORM)
+    for pinned in accepted.machine if accepted else ():
+        known = set(measured.get(pinned.name, pinned.values))
+        if known.isdisjoint(pinned.values):
+            note(
+                f"warning: {path} will measure {pinned.name} as {_hex(known)}, and the policy"
+                f" pins {_hex(pinned.values)}: the principals will refuse this machine"
+            )
+
+
+def _hex(values: Iterable[bytes]) -> str:
+    return " or ".join(sorted(each.hex() for each in values))
+
+
+def _warn_of_silence(tabasco: Address) -> None:
+    try:
+        socket.create_connection((tabasco.host, tabasco.port), _CALL_S).close()
+    except OSError as error:
+        note(
+            f"warning: nothing answers at {tabasco} from this host ({error.strerror or error}):"
+            " the machine will not enrol unless Tabasco comes up"
+        )
 
 
 def _tpm(folder: Path | None, throwaway: Path) -> SoftwareTpm:

@@ -94,7 +94,7 @@ class PeFile:
         try:
             return _parse(data)
         except (struct.error, ValueError) as error:
-            raise ImageFormatError(f"the {what} is no PE file: {error}") from error
+            raise ImageFormatError(f"the {what} is no whole PE file: {error}") from error
 
     def section(self, name: str) -> PeSection | None:
         """The section of this name, if there is one."""
