@@ -30,6 +30,7 @@ from tabasco.verify.tpm.keylime import MAX_QUOTE_BYTES, parse_keylime
 from tabasco.verify.tpm.parts import loaded
 from tabasco.verify.tpm.quote_json import parse_tpm
 from tabasco.verify.tpm.trustee_quote import is_trustee_quote, parse_trustee_quote
+from tabasco.verify.tpm.vaportpm import is_cloud_quote
 
 RSA, CURVE = rsa_key().public_key(), EC_KEY.public_key()
 FORMS = {
@@ -280,6 +281,39 @@ class TestGoAttestation:
 def test_the_json_of_a_cloud_of_another_form_is_refused(changes):
     with refused(Fault.MALFORMED, VerificationStage.FORMAT):
         verify(clouds.Cloud(changes=changes).json(), keys={"*": CURVE})
+
+
+def quote_by(**members):
+    message = Recipe(registers={"sha256": {0: bytes(32)}}).message().hex()
+    quote = {"attest_data": message, "signature": "00"} | members
+    return {"attestation": {"tpm": {"ecc_p256": quote}}}
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (clouds.Cloud(chain=5), "the chain of the attestation key is not text"),
+        (clouds.Cloud(changes=quote_by()), "the signature is not one of ECDSA in DER"),
+        (
+            clouds.Cloud(changes={"ak_pubkeys": {"ecc_p256": {"x": "00" * 33, "y": "00" * 32}}}),
+            "the key ecc_p256 is not of two numbers of 32 bytes",
+        ),
+        (
+            clouds.Cloud(changes={"ak_pubkeys": {"ecc_p256": {"x": "00" * 32, "y": "00" * 32}}}),
+            "the key ecc_p256 is not a point of P-256",
+        ),
+    ],
+    ids=range(4),
+)
+def test_of_the_json_of_a_cloud_it_is_told_what_is_of_another_form(cloud, said):
+    with refused(Fault.MALFORMED, VerificationStage.FORMAT, match=said):
+        verify(cloud.json(), keys={"*": CURVE})
+
+
+def test_the_json_of_a_cloud_is_known_by_two_of_its_members():
+    assert is_cloud_quote(clouds.Cloud().json())
+    assert not is_cloud_quote(b'{"ak_pubkeys": {}}')
+    assert not is_cloud_quote(b'{"attestation": {}}')
 
 
 @pytest.mark.parametrize(
