@@ -455,6 +455,14 @@ def test_everybody_sees_which_places_are_filled_by_whom_and_since_when():
     assert (first.since, second.since) == (0, 1234)
 
 
+@pytest.mark.parametrize(("time", "since"), [(-5.0, 0), (0.9, 0), (1.0, 1)])
+def test_a_clock_before_1970_is_at_its_begin(time, since):
+    case = Case(sent=False)
+    case.time = time
+    case.send(b"first", 0)
+    assert case.computation.provision.places[1].since == since
+
+
 def test_a_policy_of_2021_takes_an_error_code_for_an_outcome():
     case = Case.__new__(Case)
     case.policy = Policy.parse(text(document_2021()), at=NOW)
